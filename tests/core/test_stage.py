@@ -1,0 +1,153 @@
+"""The contract: one key, one computation; whole or not at all; damage is found; work survives a fault."""
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import make_artifact, run
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.jsonio import digest
+from workflow_scripts.core.settings.base import Settings
+from workflow_scripts.core.stage import Job, run_stage
+
+CALLS: list[str] = []
+
+
+class Doubling(Settings):
+    """Settings of the stage below."""
+
+    times: int = 2
+    note: str = ""
+    fail: bool = False
+
+
+def doubling(job: Job[Doubling]) -> None:
+    """Repeats its input; counts its calls; fails after a first piece of work when told to."""
+    CALLS.append(job.stage)
+    text = job.input("text").path(".txt").read_text()
+    done = job.work / "half"
+    if not done.exists():
+        done.write_text(text)
+        if job.settings.fail:
+            raise PipelineError("a fault", "here", 7, "try again")
+    job.file(".txt").write_text(text * job.settings.times)
+    job.file("/deep/more.txt").write_text("more")
+    job.beside(".times.txt").write_text("outside")
+    job.rows(3, 2, {"empty": 1})
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The stage's command."""
+    run_stage(doubling, Doubling, argv, not_in_key=frozenset({"note"}))
+
+
+@pytest.fixture(autouse=True)
+def digest_of_a_test_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stage of this test is no file of the package."""
+    monkeypatch.setattr("workflow_scripts.core.stage.code_digest", lambda stage: "today")
+    CALLS.clear()
+
+
+@pytest.fixture
+def text(results: Path) -> Path:
+    """The input artifact."""
+    return make_artifact(results, "text", "a", {".txt": b"ab"})
+
+
+def test_files_manifest_and_record(results: Path, text: Path) -> None:
+    made = run(main, results, "doubling/x", {"times": 3}, {"text": text}, {"arm": "x"})
+    assert made.path(".txt").read_text() == "ababab"
+    assert made.suffixes == ["/deep/more.txt", ".txt"]
+    assert made.rows == {"in": 3, "out": 2, "dropped": {"empty": 1}}
+    assert made.unit == {"arm": "x"}
+    record = json.loads((results / "study/doubling/x.run.json").read_bytes())
+    assert record["inputs"] == {"text": [Artifact(text).hash]}
+    assert record["cached"] is False
+    assert record["manifest"] == digest(made.manifest)
+    assert record.pop("self") == digest(record)
+    assert (results / "study/doubling/x.times.txt").read_text() == "outside"
+    assert not stat.S_IMODE(made.path(".txt").stat().st_mode) & 0o222
+    assert os.access(results / "study/doubling/x.manifest.json", os.W_OK)
+    assert not any((results / ".work/doubling").iterdir())
+
+
+def test_same_key_is_computed_once_and_other_settings_again(results: Path, text: Path) -> None:
+    first = run(main, results, "doubling/x", {}, {"text": text})
+    for name in (".manifest.json", ".run.json", ".txt"):
+        (results / f"study/doubling/x{name}").unlink()
+    again = run(main, results, "doubling/x", {"note": "changes no bytes"}, {"text": text})
+    assert again.hash == first.hash
+    assert CALLS == ["doubling"]
+    record = json.loads((results / "study/doubling/x.run.json").read_bytes())
+    assert record["cached"] is True
+    assert record["original"]["start"]
+    run(main, results, "doubling/x", {"times": 5}, {"text": text})
+    run(main, results, "doubling/y", {}, {"text": text}, {"arm": "y"})
+    assert len(CALLS) == 3
+
+
+def test_changed_input_is_another_key(results: Path, text: Path) -> None:
+    run(main, results, "doubling/x", {}, {"text": text})
+    other = make_artifact(results, "text", "a", {".txt": b"cd"})
+    assert run(main, results, "doubling/x", {}, {"text": other}).path(".txt").read_text() == "cdcd"
+
+
+def test_damaged_cache_entry_is_computed_anew(results: Path, text: Path) -> None:
+    made = run(main, results, "doubling/x", {}, {"text": text})
+    stored = next((results / ".cache/doubling").glob("*/files/_.txt"))
+    stored.chmod(0o644)
+    stored.write_bytes(b"ABAB")
+    again = run(main, results, "doubling/x", {}, {"text": text})
+    assert len(CALLS) == 2
+    assert again.path(".txt").read_text() == "abab"
+    assert again.hash == made.hash
+
+
+def test_missing_data_file_is_linked_again_and_a_short_one_refused(results: Path, text: Path) -> None:
+    made = run(main, results, "doubling/x", {}, {"text": text})
+    (results / "study/doubling/x.txt").unlink()
+    assert made.path(".txt").read_text() == "abab"
+    path = results / "study/doubling/x.txt"
+    path.unlink()
+    path.write_bytes(b"ab")
+    with pytest.raises(PipelineError, match="wrong size in .*x.txt: 2 bytes"):
+        made.path(".txt")
+
+
+def test_fault_ends_in_one_line_and_leaves_nothing_but_work(
+    results: Path, text: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        run(main, results, "doubling/x", {"fail": True}, {"text": text})
+    assert stop.value.code == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "error: a fault in here: 7; try again"
+    assert not (results / "study/doubling").exists()
+    assert next((results / ".work/doubling").glob("*/half")).read_text() == "ab"
+    made = run(main, results, "doubling/x", {"fail": True}, {"text": text})
+    assert made.path(".txt").read_text() == "abab"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"tmies": 2}, "tmies"), ({"times": "many"}, "times")],
+)
+def test_wrong_settings_are_named(
+    results: Path, text: Path, capsys: pytest.CaptureFixture[str], settings: dict[str, object], message: str
+) -> None:
+    with pytest.raises(SystemExit):
+        run(main, results, "doubling/x", settings, {"text": text})
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert message in last
+
+
+def test_stray_files_of_an_older_version_go(results: Path, text: Path) -> None:
+    run(main, results, "doubling/x", {}, {"text": text})
+    stray = results / "study/doubling/x/old.txt"
+    stray.write_text("old")
+    run(main, results, "doubling/x", {}, {"text": text})
+    assert not stray.exists()

@@ -1,0 +1,66 @@
+"""Artifacts made by hand, and stages run as the workflow runs them, for tests."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
+from workflow_scripts.core.jsonio import pretty
+from workflow_scripts.core.key import SCHEMA
+
+StageMain = Callable[[list[str] | None], None]
+
+
+def make_artifact(
+    results: Path,
+    stage: str,
+    name: str,
+    files: Mapping[str, bytes | Path],
+    unit: Mapping[str, str] | None = None,
+    rows: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write an artifact below ``results/study/<stage>/`` as a stage would; gives its manifest's path."""
+    folder = results / "study" / stage
+    recorded = {}
+    for suffix, content in files.items():
+        path = folder / f"{name}{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, Path):
+            shutil.copyfile(content, path)
+        else:
+            path.write_bytes(content)
+        data = path.read_bytes()
+        recorded[suffix] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    manifest = {"schema": SCHEMA, "stage": stage, "unit": dict(unit or {}), "files": recorded, "rows": dict(rows or {})}
+    path = folder / f"{name}{MANIFEST}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pretty(manifest))
+    path.with_name(f"{name}{RUN}").write_bytes(pretty({"stage": stage, "key": "made-by-hand"}))
+    return path
+
+
+def run(
+    main: StageMain,
+    results: Path,
+    artifact: str,
+    settings: Mapping[str, Any],
+    inputs: Mapping[str, Path | Sequence[Path]] | None = None,
+    unit: Mapping[str, str] | None = None,
+    sources: Mapping[str, Path] | None = None,
+    options: Sequence[str] = (),
+) -> Artifact:
+    """Run a stage's ``main`` for ``results/study/<artifact>`` (``<stage>/<name>``) and give what it made."""
+    target = results / "study" / artifact
+    argv = ["--artifact", str(target), "--settings", json.dumps(settings), "--device", "cpu", *options]
+    argv += ["--unit", *(f"{key}={value}" for key, value in (unit or {}).items())]
+    for name, given in (inputs or {}).items():
+        paths = [given] if isinstance(given, Path) else list(given)
+        first, *rest = [str(path) for path in paths] or [""]
+        argv += ["--input", f"{name}={first}", *rest]
+    for name, path in (sources or {}).items():
+        argv += ["--source", f"{name}={path}"]
+    main(argv)
+    return Artifact(target.with_name(target.name + MANIFEST))

@@ -1,0 +1,130 @@
+"""Finished artifacts by key, under ``results/.cache/<stage>/<key>/``.
+
+An entry is a folder ``{manifest.json, run.json, files/_<suffix>}`` that appears by one rename, so it is there whole or
+not at all. Data files are read-only; results are hard links to them, else reflinks, else copies.
+"""
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+_FICLONE = 0x40049409
+
+
+def results_root(path: Path) -> Path:
+    """The results folder above ``results/<study>/<stage>/<name>``."""
+    return path.parent.parent.parent
+
+
+def file_hash(path: Path) -> str:
+    """sha256 of a file's bytes, in hex."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def stored(entry: Path, suffix: str) -> Path:
+    """Where an entry keeps the data file with ``suffix`` (``.parquet``, ``/last.safetensors``...)."""
+    return entry / "files" / f"_{suffix}"
+
+
+def lookup(entry: Path) -> dict[str, Any] | None:
+    """The manifest of a cache entry whose files are all there with the recorded hashes, else None.
+
+    A damaged entry is set aside, so that the stage computes it anew.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((entry / "manifest.json").read_bytes())
+        for suffix, recorded in manifest["files"].items():
+            path = stored(entry, suffix)
+            if path.stat().st_size != recorded["bytes"] or file_hash(path) != recorded["sha256"]:
+                raise ValueError(f"{path.name} differs from what the manifest records")
+        return manifest
+    except FileNotFoundError:
+        if not entry.exists():
+            return None
+        reason = "a file is gone"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = str(error)
+    log.warning("cache entry %s is damaged (%s); computing it anew", entry, reason)
+    discard(entry)
+    return None
+
+
+def discard(entry: Path) -> None:
+    """Take an entry out of the cache: first out of sight by one rename, then off the disk."""
+    aside = entry.with_name(f".discarded-{uuid.uuid4().hex}")
+    try:
+        os.rename(entry, aside)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def place(entry: Path, artifact: Path, manifest: dict[str, Any]) -> bool:
+    """Put an entry's data files beside ``artifact`` (path without suffix); False when the entry lacks one."""
+    for suffix in manifest["files"]:
+        source, target = stored(entry, suffix), artifact.with_name(artifact.name + suffix)
+        if not source.exists():
+            return False
+        if not target.exists() or not os.path.samefile(source, target):
+            link(source, target)
+    return True
+
+
+def link(source: Path, target: Path) -> None:
+    """Make ``target`` the same bytes as ``source``: hard link, else reflink, else copy; replaced by rename."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+    try:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            _clone(source, temporary)
+            os.chmod(temporary, 0o444)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _clone(source: Path, target: Path) -> None:
+    with open(source, "rb") as read, open(target, "wb") as write:
+        try:
+            fcntl.ioctl(write.fileno(), _FICLONE, read.fileno())
+        except OSError:
+            shutil.copyfileobj(read, write, 1 << 20)
+        write.flush()
+        os.fsync(write.fileno())
+
+
+@contextmanager
+def key_lock(work: Path) -> Iterator[None]:
+    """One writer per key: wait until nobody else holds ``<work>.lock``.
+
+    Correctness does not rest on it (publishing is by rename); it saves doing the same work twice and keeps two
+    processes out of one work folder.
+    """
+    work.parent.mkdir(parents=True, exist_ok=True)
+    path = work.with_name(work.name + ".lock")
+    while True:
+        with open(path, "ab") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                log.info("another process is making this artifact; waiting for it")
+                fcntl.flock(stream, fcntl.LOCK_EX)
+            # The holder before us removed the file: the lock we hold is on a name that nobody else will open.
+            if path.exists() and os.path.samestat(os.fstat(stream.fileno()), path.stat()):
+                try:
+                    yield
+                finally:
+                    path.unlink(missing_ok=True)
+                return

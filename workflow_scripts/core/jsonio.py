@@ -1,0 +1,52 @@
+"""JSON files written whole or not at all."""
+
+import hashlib
+import json
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.core.errors import PipelineError
+
+
+def canonical(value: Any) -> str:
+    """``value`` as JSON with sorted keys and no white space; equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """sha256 of :func:`canonical`, in hex."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def pretty(value: Any) -> bytes:
+    """``value`` as JSON for people, sorted keys, newline at the end."""
+    return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write ``data`` to a temporary name beside ``path``, flush it to disk and rename it into place."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        with open(temporary, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_json(path: Path, advice: str) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        PipelineError: when the file is missing or is no JSON; ``advice`` says what to do.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise PipelineError("missing file", path, "not there", advice) from None
+    except (OSError, ValueError) as error:
+        raise PipelineError("unreadable JSON", path, error, advice) from None

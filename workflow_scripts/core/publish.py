@@ -1,0 +1,112 @@
+"""From a stage's files to a cache entry, and from a cache entry to the results folder."""
+
+import json
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.core.cache import file_hash, link, place, stored
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.jsonio import digest, pretty, write_whole
+from workflow_scripts.core.key import SCHEMA
+from workflow_scripts.core.record import sealed
+
+
+class Staging:
+    """The half-made cache entry that a stage writes into; nobody reads it before it is renamed into place."""
+
+    def __init__(self, artifact: Path) -> None:
+        self.artifact = artifact
+        self._hashed: dict[str, bool] = {}
+        self._folder: Path | None = None
+
+    def open(self, results: Path, stage: str, key: str) -> None:
+        """Make the folder, and clear what killed runs of the same key left (the caller holds the key's lock)."""
+        parent = results / ".cache" / ".staging"
+        parent.mkdir(parents=True, exist_ok=True)
+        for old in parent.glob(f"{stage}-{key}-*"):
+            shutil.rmtree(old, ignore_errors=True)
+        self._folder = parent / f"{stage}-{key}-{uuid.uuid4().hex}"
+        (self._folder / "files").mkdir(parents=True)
+
+    def file(self, suffix: str, hashed: bool = True) -> Path:
+        """Path to write the file with ``suffix`` to; its parent is there."""
+        if self._folder is None:
+            raise PipelineError("no place to write", self.artifact, suffix, "only the first process writes files")
+        inner = suffix.removeprefix("/")
+        if not suffix.startswith((".", "/")) or ".." in Path(inner).parts or Path(inner).is_absolute():
+            raise PipelineError("unsafe file suffix", self.artifact, suffix, "start it with . or /")
+        self._hashed[suffix] = hashed
+        path = stored(self._folder, suffix)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def seal(self, entry: Path, unit: dict[str, str], rows: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+        """Hash the files, write manifest and run record, and rename the whole into the cache; gives the manifest.
+
+        Raises:
+            PipelineError: a file that the stage asked for was not written.
+        """
+        assert self._folder is not None
+        files = {}
+        for suffix, hashed in sorted(self._hashed.items()):
+            path = stored(self._folder, suffix)
+            if not path.is_file():
+                raise PipelineError("stage wrote no", self.artifact, suffix, "this is a fault of the stage; report it")
+            _flush(path)
+            path.chmod(0o444)
+            if hashed:
+                files[suffix] = {"sha256": file_hash(path), "bytes": path.stat().st_size}
+        beside = sorted(suffix for suffix, hashed in self._hashed.items() if not hashed)
+        manifest = {"schema": SCHEMA, "stage": record["stage"], "unit": unit, "files": files, "rows": rows}
+        original = sealed({**record, "beside": beside, "manifest": digest(manifest)})
+        write_whole(self._folder / "run.json", pretty(original))
+        write_whole(self._folder / "manifest.json", pretty(manifest))
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.rename(self._folder, entry)
+        except OSError:
+            if not (entry / "manifest.json").exists():
+                raise
+            # Another process made the same entry first; its bytes are the ones that stand.
+            shutil.rmtree(self._folder, ignore_errors=True)
+            return dict(json.loads((entry / "manifest.json").read_bytes()))
+        return manifest
+
+
+def _flush(path: Path) -> None:
+    with open(path, "rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def publish(entry: Path, artifact: Path, manifest: dict[str, Any], record: dict[str, Any], main: bool) -> None:
+    """Put an entry's files, run record and manifest (in this order) beside ``artifact``.
+
+    ``main`` is False in the further processes of one launch, which leave it to the first.
+    """
+    if not main:
+        return
+    artifact.parent.mkdir(parents=True, exist_ok=True)
+    original = json.loads((entry / "run.json").read_bytes())
+    if not place(entry, artifact, manifest):
+        raise PipelineError("incomplete cache entry", entry, "a file is gone", "run again; it is computed anew")
+    for suffix in original["beside"]:
+        if stored(entry, suffix).exists():
+            link(stored(entry, suffix), artifact.with_name(artifact.name + suffix))
+    _remove_strays(artifact, manifest, original["beside"])
+    cached = original["start"] != record["start"]
+    own = {**record, "cached": True, "original": original} if cached else original | {"cached": False}
+    own.pop("self", None)
+    write_whole(artifact.with_name(artifact.name + RUN), pretty(sealed(own)))
+    write_whole(artifact.with_name(artifact.name + MANIFEST), pretty(manifest))
+
+
+def _remove_strays(artifact: Path, manifest: dict[str, Any], beside: list[str]) -> None:
+    """Files of an earlier version in the artifact's own folder (``<name>/...``) that nothing names any more."""
+    named = {artifact.with_name(artifact.name + suffix) for suffix in [*manifest["files"], *beside]}
+    for path in artifact.rglob("*") if artifact.is_dir() else ():
+        if path.is_file() and path not in named:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,79 @@
+"""The run record: how an artifact came to be. What is not known is null, never a guess."""
+
+import os
+import platform
+import resource
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.environment import version
+from workflow_scripts.core.jsonio import digest
+
+
+def now() -> str:
+    """The time in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def machine(packages: Sequence[str]) -> dict[str, Any]:
+    """Host, Python, package versions, git commit and SLURM job of this process."""
+    return {
+        "host": socket.gethostname(),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in sorted(packages)},
+        "git": git_state(ROOT),
+        "slurm_job": os.environ.get("SLURM_JOB_ID"),
+    }
+
+
+def git_state(root: Path) -> dict[str, Any]:
+    """``commit`` and ``dirty`` (tracked files differ from it) of a checkout; null where git does not tell."""
+
+    def ask(*words: str) -> str | None:
+        command = ["git", "-c", f"safe.directory={root}", "-C", str(root), *words]
+        try:
+            answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return answer.stdout.strip() if answer.returncode == 0 else None
+
+    commit = ask("rev-parse", "HEAD")
+    changes = ask("status", "--porcelain", "--untracked-files=no") if commit else None
+    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+
+
+def peak_memory() -> int:
+    """Largest resident set of this process or of one of its children so far, in bytes."""
+    scale = 1 if sys.platform == "darwin" else 1024
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(one).ru_maxrss for one in who) * scale
+
+
+class Clock:
+    """Start, end, duration and CPU time of a piece of work."""
+
+    def __init__(self) -> None:
+        self.start, self._monotonic = now(), time.monotonic()
+
+    def read(self) -> dict[str, Any]:
+        """``start`` and ``end`` in UTC, ``seconds`` of wall time, ``cpu_seconds`` with children, ``peak_bytes``."""
+        usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return {
+            "start": self.start,
+            "end": now(),
+            "seconds": round(time.monotonic() - self._monotonic, 3),
+            "cpu_seconds": round(sum(one.ru_utime + one.ru_stime for one in usage), 3),
+            "peak_bytes": peak_memory(),
+        }
+
+
+def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """``record`` with a digest of itself in ``self``, so that a careless edit shows."""
+    return {**record, "self": digest(dict(record))}

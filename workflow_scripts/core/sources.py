@@ -1,0 +1,127 @@
+"""External things: files, folders and hub snapshots that the workflow reads but did not make.
+
+Their content is hashed once; a hash is taken again only when size, mtime or inode of a file changed. What was hashed is
+kept in ``results/.cache/.stat``, which is safe to delete.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.cache import file_hash
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.jsonio import digest, write_whole
+
+HUB = "hub:"
+
+
+def resolve_source(name: str, wanted: str, made: Artifact | None) -> Path:
+    """Local path of a source.
+
+    Args:
+        name: its name, for messages.
+        wanted: a path, or ``hub:<repository>@<revision>`` for a model of the Hugging Face hub.
+        made: the ``source`` artifact behind it; when that holds the bytes itself (fetched by url), they are used.
+
+    Raises:
+        PipelineError: there is nothing at the path, or it changed since it was hashed.
+    """
+    if made is not None and made.has(".data"):
+        return made.path(".data")
+    path = hub_snapshot(wanted, local=True) if wanted.startswith(HUB) else Path(wanted)
+    if not wanted or not path.exists():
+        raise PipelineError(f"missing source {name}", path, "nothing there", "correct the path in the config")
+    if made is not None:
+        _check_sizes(name, path, made)
+    return path
+
+
+def hub_snapshot(wanted: str, local: bool) -> Path:
+    """Folder of a hub model; ``local`` takes what is on this disk already, as compute nodes have no network.
+
+    Raises:
+        PipelineError: it is neither here nor to be had.
+    """
+    from huggingface_hub import snapshot_download
+
+    repository, _, revision = wanted.removeprefix(HUB).partition("@")
+    try:
+        return Path(snapshot_download(repository, revision=revision or None, local_files_only=local))
+    except Exception as error:
+        advice = "check name, revision and network, or give a local folder"
+        raise PipelineError("hub model not to be had", wanted, type(error).__name__, advice) from error
+
+
+def _check_sizes(name: str, path: Path, made: Artifact) -> None:
+    for entry in json.loads(made.path(".files.json").read_bytes()):
+        file = path / entry["path"] if entry["path"] else path
+        size = file.stat().st_size if file.is_file() else None
+        if size != entry["bytes"]:
+            advice = f"hash it again with: snakemake --force {made.manifest_path}"
+            raise PipelineError(f"source {name} changed since it was hashed", file, f"{size} bytes", advice)
+
+
+def listing(path: Path, results: Path) -> list[dict[str, Any]]:
+    """Every file of a source, sorted: ``path`` (relative; empty for a single file), ``bytes``, ``sha256``.
+
+    Raises:
+        PipelineError: there is nothing at ``path``, or a folder without files.
+    """
+    if not path.exists():
+        raise PipelineError("missing source", path, "nothing there", "correct the path in the config")
+    memory = _memory(path, results)
+    known = json.loads(memory.read_bytes()) if memory.exists() else {}
+    seen, rows = {}, []
+    for relative, file in _files(path):
+        stamp = list(stamp_of(file))
+        old = known.get(relative)
+        value = old[1] if old and old[0] == stamp else file_hash(file)
+        seen[relative] = [stamp, value]
+        rows.append({"path": relative, "bytes": stamp[0], "sha256": value})
+    if not rows:
+        raise PipelineError("empty source", path, "no files", "correct the path in the config")
+    if seen != known:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(memory, json.dumps(seen).encode())
+    return rows
+
+
+def content_hash(path: Path, results: Path) -> str:
+    """One sha256 for all of a source's content: file names and bytes, not times."""
+    return digest(listing(path, results))
+
+
+def changed_since_hashed(path: Path, results: Path) -> bool:
+    """Whether a source's files differ in size, mtime or inode from when they were last hashed."""
+    memory = _memory(path, results)
+    if not memory.exists() or not path.exists():
+        return True
+    known = json.loads(memory.read_bytes())
+    return {name: list(stamp_of(file)) for name, file in _files(path)} != {n: v[0] for n, v in known.items()}
+
+
+def stamp_of(file: Path) -> tuple[int, int, int]:
+    """Size in bytes, mtime in nanoseconds, inode."""
+    status = file.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _memory(path: Path, results: Path) -> Path:
+    name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()
+    return results / ".cache" / ".stat" / f"{name}.json"
+
+
+def _files(path: Path) -> list[tuple[str, Path]]:
+    if path.is_file():
+        return [("", path)]
+    found = []
+    for folder, folders, names in os.walk(path, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in names:
+            file = Path(folder) / name
+            if not name.startswith(".") and file.is_file():
+                found.append((str(file.relative_to(path)), file))
+    return sorted(found)

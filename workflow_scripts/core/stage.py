@@ -1,0 +1,225 @@
+"""Runs a stage under the artifact contract: whole or not at all, computed once per key, resumable.
+
+A stage module calls :func:`run_stage` with its function and its settings class; everything about keys, the cache,
+locks, manifests and run records is here and in the modules beside it.
+"""
+
+import argparse
+import logging
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from workflow_scripts.core.artifact import MANIFEST, Artifact
+from workflow_scripts.core.cache import key_lock, lookup, results_root
+from workflow_scripts.core.digest import code_digest
+from workflow_scripts.core.environment import environment, limit_threads, resolve_device
+from workflow_scripts.core.errors import PipelineError, one_line
+from workflow_scripts.core.key import artifact_key
+from workflow_scripts.core.publish import Staging, publish
+from workflow_scripts.core.record import Clock, machine
+from workflow_scripts.core.settings.base import Settings
+from workflow_scripts.core.sources import content_hash, resolve_source
+
+S = TypeVar("S", bound=Settings)
+log = logging.getLogger(__name__)
+
+
+class Job(Generic[S]):
+    """What a stage function gets: its settings, its inputs, and the places to write to.
+
+    Attributes:
+        stage: name of the stage.
+        unit: wildcard values.
+        settings: the checked settings.
+        device: ``cpu`` or ``cuda``.
+        threads: math threads (part of the key).
+        workers: processes or threads for input and output; never changes bytes.
+        work: folder for resuming; survives a kill, is given again to the same key, and goes once the artifact is whole.
+        rank: number of this process among several of one launch; only rank 0 publishes.
+    """
+
+    def __init__(self, stage: str, settings: S, args: argparse.Namespace) -> None:
+        self.stage, self.settings = stage, settings
+        self.unit: dict[str, str] = dict(pair.split("=", 1) for pair in args.unit)
+        self.device, self.threads, self.workers = resolve_device(args.device), args.threads, args.workers
+        self.rank = args.rank
+        self._inputs = {name: [Artifact(Path(p)) for p in paths] for name, paths in _groups(args.input)}
+        self._sources = {name: paths[0] for name, paths in _groups(args.source)}
+        self._source_paths: dict[str, Path] = {}
+        self.staging: Staging
+        self.work: Path
+        self.row_counts: dict[str, Any] = {}
+        self.facts: dict[str, Any] = {}
+
+    def inputs(self, name: str) -> list[Artifact]:
+        """The artifacts given under ``name``, in order; empty when there are none."""
+        return self._inputs.get(name, [])
+
+    def input(self, name: str) -> Artifact:
+        """The one artifact given under ``name``."""
+        found = self.inputs(name)
+        if len(found) != 1:
+            raise PipelineError("wrong number of inputs", self.stage, f"{len(found)} for {name}", "give exactly one")
+        return found[0]
+
+    def source(self, name: str) -> Path:
+        """Local path of an external thing: a file, a folder or a hub snapshot; its content is part of the key."""
+        if name not in self._source_paths:
+            made = self.inputs(name)
+            wanted = self._sources.get(name, "")
+            self._source_paths[name] = resolve_source(name, wanted, made[0] if made else None)
+        return self._source_paths[name]
+
+    def file(self, suffix: str) -> Path:
+        """Where to write the data file ``<artifact><suffix>``; it is published when the stage ends."""
+        return self.staging.file(suffix)
+
+    def beside(self, suffix: str) -> Path:
+        """Like :meth:`file`, for a file outside manifest and hash (times, attempts)."""
+        return self.staging.file(suffix, hashed=False)
+
+    def rows(self, rows_in: int, rows_out: int, dropped: dict[str, int] | None = None) -> None:
+        """State how many rows came in, went out and were dropped, by reason; the numbers must add up."""
+        dropped = {reason: count for reason, count in sorted((dropped or {}).items()) if count}
+        if rows_in != rows_out + sum(dropped.values()):
+            value = f"{rows_in} in, {rows_out} out, dropped {dropped}"
+            raise PipelineError("rows unaccounted for", self.stage, value, "this is a fault of the stage; report it")
+        self.row_counts = {"in": rows_in, "out": rows_out, "dropped": dropped}
+
+    def note(self, **facts: Any) -> None:
+        """Facts for the run record alone: rates, times, counts of retries."""
+        self.facts.update(facts)
+
+    def source_hashes(self) -> dict[str, list[str]]:
+        """Manifest hash of every input, and content hash of every source that has no manifest."""
+        hashes = {name: [one.hash for one in found] for name, found in sorted(self._inputs.items()) if found}
+        for name in self._sources:
+            if name not in hashes:
+                hashes[name] = [content_hash(self.source(name), results_root(self.staging.artifact))]
+        return hashes
+
+
+def _groups(options: list[list[str]]) -> list[tuple[str, list[str]]]:
+    """``[["name=a", "b"], ["other=c"]]`` as name and values; an empty value means none."""
+    groups = []
+    for first, *rest in options:
+        name, _, value = first.partition("=")
+        groups.append((name, [one for one in (value, *rest) if one]))
+    return groups
+
+
+def arguments(stage: str, argv: list[str] | None) -> argparse.Namespace:
+    """The command line that every stage shares."""
+    parser = argparse.ArgumentParser(prog=f"python -m workflow_scripts.stages.{stage}", allow_abbrev=False)
+    parser.add_argument("--artifact", required=True, help="results/<study>/<stage>/<name>, or its manifest's path")
+    parser.add_argument("--settings", required=True, help="settings as JSON")
+    parser.add_argument("--unit", nargs="*", default=[], metavar="K=V", help="wildcard values")
+    parser.add_argument("--input", nargs="+", action="append", default=[], metavar="NAME=MANIFEST")
+    parser.add_argument("--source", nargs="+", action="append", default=[], metavar="NAME=PATH")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--threads", type=int, default=1, help="math threads; part of the key")
+    parser.add_argument("--workers", type=int, default=1, help="for input and output; not part of the key")
+    args = parser.parse_args(argv)
+    args.rank = int(os.environ.get("RANK", "0"))
+    return args
+
+
+def run_stage(
+    function: Callable[[Job[S]], None],
+    settings_class: type[S],
+    argv: list[str] | None = None,
+    *,
+    packages: tuple[str, ...] = (),
+    identity: Callable[[Job[S]], dict[str, Any]] | None = None,
+    not_in_key: frozenset[str] = frozenset(),
+) -> None:
+    """Make one artifact: from the cache when its key is there, else by ``function``.
+
+    Args:
+        function: computes and writes through ``job.file``; its name is the stage's name.
+        settings_class: checks ``--settings``.
+        packages: PyPI packages whose major.minor can change the bytes.
+        identity: for fetched bytes: what stands in the key in place of code, inputs and unit.
+        not_in_key: names of settings that never change bytes.
+
+    Raises:
+        SystemExit: 1 after a :class:`PipelineError` or any other fault; the last line says ``error: ...``.
+    """
+    stage = function.__name__
+    args = arguments(stage, argv)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
+    limit_threads(args.threads)
+    try:
+        settings = settings_class.model_validate_json(args.settings)
+        job = Job(stage, settings, args)
+        _make(function, job, Path(args.artifact.removesuffix(MANIFEST)), packages, identity, not_in_key)
+    except PipelineError as error:
+        _fail(str(error))
+    except ValidationError as error:
+        first = error.errors()[0]
+        _fail(f"{first['msg']} in settings of {stage}: {'.'.join(map(str, first['loc']))}; correct the config")
+    except OSError as error:
+        log.debug("%s", traceback.format_exc())
+        _fail(f"{error.strerror or error} in {stage}: {error.filename or args.artifact}; check disk and permissions")
+    except Exception as error:  # noqa: BLE001 - the last line of a log must say what happened, whatever it was
+        traceback.print_exc()
+        _fail(f"unexpected {type(error).__name__} in stage {stage}: {error}; this is a fault of ours, please report it")
+
+
+def _fail(message: str) -> None:
+    sys.stderr.flush()
+    sys.stderr.write(f"error: {one_line(message)}\n")
+    raise SystemExit(1)
+
+
+def _make(
+    function: Callable[[Job[S]], None],
+    job: Job[S],
+    artifact: Path,
+    packages: tuple[str, ...],
+    identity: Callable[[Job[S]], dict[str, Any]] | None,
+    not_in_key: frozenset[str],
+) -> None:
+    clock = Clock()
+    results = results_root(artifact)
+    job.staging = Staging(artifact)
+    code = code_digest(job.stage)
+    settings = job.settings.model_dump(mode="json")
+    where = environment(job.device, job.threads, packages)
+    inputs = job.source_hashes()
+    kept = {name: value for name, value in settings.items() if name not in not_in_key}
+    if identity is None:
+        key = artifact_key(job.stage, job.unit, code, kept, inputs, where)
+    else:
+        key = artifact_key(job.stage, identity(job), code, kept, {}, {})
+    entry = results / ".cache" / job.stage / key
+    job.work = results / ".work" / job.stage / key
+    record = {
+        **{"stage": job.stage, "unit": job.unit, "key": key, "code": code, "settings": settings, "inputs": inputs},
+        **{"environment": where, "input_files": {n: [str(a.manifest_path) for a in job.inputs(n)] for n in inputs}},
+    }
+    manifest = lookup(entry)
+    if manifest is not None:
+        publish(entry, artifact, manifest, {**record, **clock.read()}, main=job.rank == 0)
+        return
+    if job.rank > 0:
+        job.work.mkdir(parents=True, exist_ok=True)
+        function(job)
+        return
+    with key_lock(job.work):
+        manifest = lookup(entry)
+        if manifest is None:
+            job.work.mkdir(parents=True, exist_ok=True)
+            job.staging.open(results, job.stage, key)
+            function(job)
+            fresh = {**record, **machine(packages), "facts": job.facts, **clock.read()}
+            manifest = job.staging.seal(entry, job.unit, job.row_counts, fresh)
+        publish(entry, artifact, manifest, {**record, **clock.read()}, main=True)
+        shutil.rmtree(job.work, ignore_errors=True)

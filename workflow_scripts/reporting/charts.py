@@ -1,0 +1,166 @@
+"""Small charts as inline SVG, coloured by the page's style sheet, so that they follow light, dark and print."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+STRIP_WIDTH, STRIP_HEIGHT = 240, 22
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve: label for the pointer, CSS class, x and y of the same length."""
+
+    label: str
+    css: str
+    x: Sequence[float]
+    y: Sequence[float]
+
+
+def _f(value: float) -> str:
+    return f"{value:.1f}"
+
+
+def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
+    """Round numbers (1, 2, 5 times a power of ten) inside [low, high], about `wanted` of them."""
+    if not high > low:
+        return [low]
+    raw = (high - low) / wanted
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(power * m for m in (1, 2, 5, 10) if power * m >= raw * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [k * step for k in range(first, last + 1)]
+
+
+def strip(
+    value: float, low: float | None, high: float | None, limits: tuple[float, float], css: str = "", title: str = ""
+) -> Markup:
+    """A row of a forest plot on limits (left, right), with the zero line; without interval the point alone, hollow."""
+    left, right = limits
+    pad, middle = 6.0, STRIP_HEIGHT / 2
+
+    def x(at: float) -> float:
+        inside = min(max(at, left), right)
+        return pad + (STRIP_WIDTH - 2 * pad) * (inside - left) / (right - left)
+
+    parts = [f'<line class="zero" x1="{_f(x(0))}" x2="{_f(x(0))}" y1="0" y2="{STRIP_HEIGHT}"/>']
+    known = low is not None and high is not None
+    if low is not None and high is not None:
+        parts.append(f'<line class="whisker" x1="{_f(x(low))}" x2="{_f(x(high))}" y1="{_f(middle)}" y2="{_f(middle)}"/>')
+        for end in (low, high):
+            at = _f(x(end))
+            parts.append(f'<line class="whisker" x1="{at}" x2="{at}" y1="{_f(middle - 4)}" y2="{_f(middle + 4)}"/>')
+    shape = "dot" if known else "dot hollow"
+    parts.append(f'<circle class="{shape}" cx="{_f(x(value))}" cy="{_f(middle)}" r="4.5"/>')
+    head = f'<svg class="strip {escape(css)}" viewBox="0 0 {STRIP_WIDTH} {STRIP_HEIGHT}" role="img">'
+    return Markup(f"{head}<title>{escape(title)}</title>{''.join(parts)}</svg>")
+
+
+def forest_limits(intervals: Sequence[tuple[float, float | None, float | None]]) -> tuple[float, float]:
+    """Limits that are the same left and right of zero and hold every value and interval end."""
+    ends = [abs(end) for row in intervals for end in row if end is not None and math.isfinite(end)]
+    reach = max([*ends, 0.01]) * 1.08
+    return -reach, reach
+
+
+def axis(limits: tuple[float, float], scale: float = 100.0) -> Markup:
+    """The scale under a column of strips, in percentage points."""
+    left, right = limits
+    pad = 6.0
+    marks = []
+    for tick in ticks(left * scale, right * scale, 4):
+        at = pad + (STRIP_WIDTH - 2 * pad) * (tick / scale - left) / (right - left)
+        text = f"{tick:+g}".replace("-", "−") if abs(tick) > 1e-9 else "0"
+        marks.append(f'<line class="tick" x1="{_f(at)}" x2="{_f(at)}" y1="0" y2="4"/>')
+        marks.append(f'<text class="label" x="{_f(at)}" y="16" text-anchor="middle">{text}</text>')
+    return Markup(f'<svg class="strip axis" viewBox="0 0 {STRIP_WIDTH} 20" aria-hidden="true">{"".join(marks)}</svg>')
+
+
+def stacked(parts: Sequence[tuple[str, int, str]], total: int) -> Markup:
+    """One horizontal bar of (label, count, css) parts; `total` is the whole width."""
+    out, at = [], 0.0
+    for label, number, css in parts:
+        width = 1000.0 * number / total if total else 0.0
+        title = f"<title>{escape(label)}: {number}</title>"
+        out.append(f'<rect class="{escape(css)}" x="{_f(at)}" y="0" width="{_f(width)}" height="14">{title}</rect>')
+        at += width
+    return Markup(
+        f'<svg class="bar" viewBox="0 0 1000 14" preserveAspectRatio="none" role="img">{"".join(out)}</svg>'
+    )
+
+
+def thin(x: Sequence[float], y: Sequence[float], most: int = 120) -> tuple[list[float], list[float]]:
+    """At most `most` points: means of equal consecutive groups, so that no spike is invented or cut to a level."""
+    size = max(1, math.ceil(len(x) / most))
+    groups = range(0, len(x), size)
+    return (
+        [math.fsum(x[g : g + size]) / len(x[g : g + size]) for g in groups],
+        [math.fsum(y[g : g + size]) / len(y[g : g + size]) for g in groups],
+    )
+
+
+def lines(curves: Sequence[Line], y_label: str, x_label: str, scale: float = 1.0) -> Markup:
+    """Curves over a common x (360 × 200 units), values times `scale`; not-finite points break a curve's mean nowhere:
+    they are left out."""
+    kept = [_finite(curve, scale) for curve in curves]
+    kept = [curve for curve in kept if curve.x]
+    if not kept:
+        return Markup("")
+    xs = [at for curve in kept for at in curve.x]
+    ys = [at for curve in kept for at in curve.y]
+    box = _Box(min(xs), max(xs), min(ys), max(ys))
+    drawn = "".join(_polyline(curve, box) for curve in kept)
+    labels = (
+        f'<text class="label" x="{_Box.left}" y="12">{escape(y_label)}</text>'
+        f'<text class="label" x="{_Box.right}" y="{_Box.height - 4}" text-anchor="end">{escape(x_label)}</text>'
+    )
+    head = f'<svg class="chart" viewBox="0 0 {_Box.width} {_Box.height}" role="img"><title>{escape(y_label)}</title>'
+    return Markup(f"{head}{_grid(box)}{drawn}{labels}</svg>")
+
+
+def _finite(curve: Line, scale: float) -> Line:
+    points = [(x, y * scale) for x, y in zip(curve.x, curve.y, strict=True) if math.isfinite(y)]
+    x, y = thin([p[0] for p in points], [p[1] for p in points])
+    return Line(curve.label, curve.css, x, y)
+
+
+class _Box:
+    """From data to drawing units."""
+
+    width, height, left, right, top, bottom = 360, 204, 40, 352, 22, 170
+
+    def __init__(self, x0: float, x1: float, y0: float, y1: float) -> None:
+        margin = (y1 - y0) * 0.06 or abs(y1) * 0.05 or 1.0
+        self.x0, self.x1 = x0, x1 if x1 > x0 else x0 + 1.0
+        self.y0, self.y1 = y0 - margin, y1 + margin
+
+    def x(self, at: float) -> float:
+        return self.left + (self.right - self.left) * (at - self.x0) / (self.x1 - self.x0)
+
+    def y(self, at: float) -> float:
+        return self.bottom - (self.bottom - self.top) * (at - self.y0) / (self.y1 - self.y0)
+
+
+def _polyline(curve: Line, box: _Box) -> str:
+    points = " ".join(f"{_f(box.x(x))},{_f(box.y(y))}" for x, y in zip(curve.x, curve.y, strict=True))
+    title = f"<title>{escape(curve.label)}</title>"
+    if len(curve.x) == 1:
+        x, y = points.split(",")
+        return f'<circle class="point {escape(curve.css)}" cx="{x}" cy="{y}" r="3">{title}</circle>'
+    return f'<polyline class="curve {escape(curve.css)}" points="{points}">{title}</polyline>'
+
+
+def _grid(box: _Box) -> str:
+    out = []
+    for tick in ticks(box.y0, box.y1):
+        y = box.y(tick)
+        out.append(f'<line class="grid" x1="{box.left}" x2="{box.right}" y1="{_f(y)}" y2="{_f(y)}"/>')
+        out.append(f'<text class="label" x="{box.left - 5}" y="{_f(y + 3.5)}" text-anchor="end">{tick:g}</text>')
+    for tick in ticks(box.x0, box.x1):
+        x = _f(box.x(tick))
+        out.append(f'<line class="tick" x1="{x}" x2="{x}" y1="{box.bottom}" y2="{box.bottom + 4}"/>')
+        out.append(f'<text class="label" x="{x}" y="{box.bottom + 16}" text-anchor="middle">{tick:g}</text>')
+    return "".join(out)

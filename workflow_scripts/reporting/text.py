@@ -1,0 +1,61 @@
+"""Untrusted text and numbers as the page shows them."""
+
+import re
+import unicodedata
+
+_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_REDDIT_USER = re.compile(r"(?<!\w)(/?u(?:ser)?/)[A-Za-z0-9_-]+", re.IGNORECASE)
+_AT_USER = re.compile(r"(?<!\w)@[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+# Cc control, Cf format (bidi overrides, zero width), Cs lone surrogates, Co private use, Cn unassigned.
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
+
+
+def mask_people(text: str) -> str:
+    """Hide user names (u/xyz, @xyz) and mail addresses: people in captions did not ask to be in a report."""
+    text = _MAIL.sub("…@…", text)
+    text = _REDDIT_USER.sub(lambda match: f"{match.group(1)}…", text)
+    return _AT_USER.sub("@…", text)
+
+
+def caption_text(text: str, limit: int = 280) -> str:
+    """A caption for people: no unseen characters, one line, masked, at most `limit` characters.
+
+    Unseen characters go first, so that a zero-width character inside a user name cannot hide it from the mask.
+    Not escaped: the templates do that (autoescape).
+    """
+    seen = "".join(
+        " " if char.isspace() else char
+        for char in text
+        if char.isspace() or unicodedata.category(char) not in _UNSEEN
+    )
+    one_line = mask_people(" ".join(seen.split()))
+    return one_line if len(one_line) <= limit else one_line[: limit - 1].rstrip() + "…"
+
+
+def percent(value: float) -> str:
+    """0.6123 -> "61.2": a share in per cent, the unit stands in the table's head."""
+    return f"{100 * value:.1f}"
+
+
+def points(difference: float) -> str:
+    """0.0213 -> "+2.1": a difference of shares in percentage points, sign always shown."""
+    text = f"{100 * difference:+.1f}".replace("-", "−")
+    return "0.0" if text in ("+0.0", "−0.0") else text
+
+
+def count(value: int) -> str:
+    """1234567 -> "1 234 567" with narrow no-break spaces."""
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def plain(value: float) -> str:
+    """A number of unknown scale: whole numbers whole, others with three or four significant digits."""
+    if float(value).is_integer() and abs(value) < 1e15:
+        return count(int(value)).replace("-", "−")
+    text = f"{value:.3f}" if 0.001 <= abs(value) < 1000 else f"{value:.3g}"
+    return text.replace("-", "−")
+
+
+def words(name: str) -> str:
+    """`mean_per_class` -> "mean per class": names of metrics and reasons for people."""
+    return name.replace("_", " ")

@@ -1,0 +1,80 @@
+"""Pictures as data: addresses of bounded size."""
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image
+
+# Dark to light, evenly rising in lightness (anchor colours close to "inferno"), readable in grey and to the colour-blind.
+_HEAT = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], dtype=np.float64)
+IGNORE = 255  # mask value of pixels that no score counts
+
+
+def _data(kind: str, payload: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(payload).decode('ascii')}"
+
+
+def _jpeg(image: Image.Image, quality: int) -> str:
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=quality, optimize=True)
+    return _data("jpeg", out.getvalue())
+
+
+def _fit(size: tuple[int, int], side: int) -> tuple[int, int]:
+    scale = min(1.0, side / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def thumbnail(image: Image.Image, side: int) -> str:
+    """JPEG of an RGB image, longer side at most `side` pixels, never enlarged."""
+    small = image.convert("RGB").resize(_fit(image.size, side), Image.Resampling.LANCZOS)
+    return _jpeg(small, 82)
+
+
+def figure(payload: bytes, width: int) -> tuple[str, int, int]:
+    """A stored PNG figure as (address, width, height); scaled down when wider than `width` pixels."""
+    with Image.open(io.BytesIO(payload), formats=("PNG",)) as picture:
+        picture.load()
+        if picture.width <= width and len(payload) <= 300_000:
+            return _data("png", payload), picture.width, picture.height
+        size = (min(width, picture.width), max(1, round(picture.height * min(1.0, width / picture.width))))
+        small = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+        return _jpeg(small, 85), *size
+
+
+def heat(values: np.ndarray) -> np.ndarray:
+    """(h, w) in 0..1 -> (h, w, 3) float colours 0..255."""
+    at = np.linspace(0.0, 1.0, len(_HEAT))
+    return np.stack([np.interp(values, at, _HEAT[:, channel]) for channel in range(3)], axis=-1)
+
+
+def _enlarge(array: np.ndarray, side: int, how: Image.Resampling) -> np.ndarray:
+    height, width = array.shape[:2]
+    scale = side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(Image.fromarray(array).resize(size, how))
+
+
+def overlay(image: np.ndarray, saliency: np.ndarray, side: int) -> str:
+    """Saliency (h, w) uint8 over a greyed image (H, W, 3) uint8, longer side `side` pixels.
+
+    Each map is stretched to its own range: the picture shows where, the table how well. A constant map stays dark.
+    """
+    base = _enlarge(image, side, Image.Resampling.BICUBIC).astype(np.float64)
+    grey = base.mean(axis=-1, keepdims=True)
+    area = Image.fromarray(saliency).resize(base.shape[1::-1], Image.Resampling.BICUBIC)
+    values = np.asarray(area, dtype=np.float64)
+    span = values.max() - values.min()
+    values = (values - values.min()) / span if span > 0 else np.zeros_like(values)
+    mixed = 0.45 * grey + 0.55 * heat(values)
+    return _jpeg(Image.fromarray(np.clip(np.rint(mixed), 0, 255).astype(np.uint8)), 82)
+
+
+def masked(image: np.ndarray, mask: np.ndarray, side: int) -> str:
+    """The image (H, W, 3) uint8 with all but the object darkened, ignored pixels grey, longer side `side` pixels."""
+    base = _enlarge(image, side, Image.Resampling.BICUBIC).astype(np.float64)
+    area = np.asarray(Image.fromarray(mask).resize(base.shape[1::-1], Image.Resampling.NEAREST))
+    shown = np.where((area == 1)[..., None], base, 0.25 * base)
+    shown = np.where((area == IGNORE)[..., None], 128.0, shown)
+    return _jpeg(Image.fromarray(np.clip(np.rint(shown), 0, 255).astype(np.uint8)), 82)
