@@ -61,7 +61,7 @@ def text(results: Path) -> Path:
 def test_files_manifest_and_record(results: Path, text: Path) -> None:
     made = run(main, results, "doubling/x", {"times": 3}, {"text": text}, {"arm": "x"})
     assert made.path(".txt").read_text() == "ababab"
-    assert made.suffixes == ["/deep/more.txt", ".txt"]
+    assert made.suffixes == [".txt", "/deep/more.txt"]
     assert made.rows == {"in": 3, "out": 2, "dropped": {"empty": 1}}
     assert made.unit == {"arm": "x"}
     record = json.loads((results / "study/doubling/x.run.json").read_bytes())

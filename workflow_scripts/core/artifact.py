@@ -64,7 +64,7 @@ class Artifact:
         """
         if not self.has(suffix):
             raise PipelineError("no such file", self.manifest_path, suffix, f"it names {self.suffixes}")
-        path = self.manifest_path.with_name(self.name + suffix)
+        path = self.manifest_path.parent / f"{self.name}{suffix}"
         if not path.exists():
             self._link_again(path)
         size, recorded = path.stat().st_size, self.manifest["files"][suffix]["bytes"]

@@ -72,7 +72,7 @@ def discard(entry: Path) -> None:
 def place(entry: Path, artifact: Path, manifest: dict[str, Any]) -> bool:
     """Put an entry's data files beside ``artifact`` (path without suffix); False when the entry lacks one."""
     for suffix in manifest["files"]:
-        source, target = stored(entry, suffix), artifact.with_name(artifact.name + suffix)
+        source, target = stored(entry, suffix), Path(f"{artifact}{suffix}")
         if not source.exists():
             return False
         if not target.exists() or not os.path.samefile(source, target):

@@ -95,18 +95,18 @@ def publish(entry: Path, artifact: Path, manifest: dict[str, Any], record: dict[
         raise PipelineError("incomplete cache entry", entry, "a file is gone", "run again; it is computed anew")
     for suffix in original["beside"]:
         if stored(entry, suffix).exists():
-            link(stored(entry, suffix), artifact.with_name(artifact.name + suffix))
+            link(stored(entry, suffix), Path(f"{artifact}{suffix}"))
     _remove_strays(artifact, manifest, original["beside"])
     cached = original["start"] != record["start"]
     own = {**record, "cached": True, "original": original} if cached else original | {"cached": False}
     own.pop("self", None)
-    write_whole(artifact.with_name(artifact.name + RUN), pretty(sealed(own)))
-    write_whole(artifact.with_name(artifact.name + MANIFEST), pretty(manifest))
+    write_whole(Path(f"{artifact}{RUN}"), pretty(sealed(own)))
+    write_whole(Path(f"{artifact}{MANIFEST}"), pretty(manifest))
 
 
 def _remove_strays(artifact: Path, manifest: dict[str, Any], beside: list[str]) -> None:
     """Files of an earlier version in the artifact's own folder (``<name>/...``) that nothing names any more."""
-    named = {artifact.with_name(artifact.name + suffix) for suffix in [*manifest["files"], *beside]}
+    named = {Path(f"{artifact}{suffix}") for suffix in [*manifest["files"], *beside]}
     for path in artifact.rglob("*") if artifact.is_dir() else ():
         if path.is_file() and path not in named:
             path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ kept in ``results/.cache/.stat``, which is safe to delete.
 import hashlib
 import json
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import digest, write_whole
 
-HUB = "hub:"
+HUB, PACKAGE, TORCHVISION = "hub:", "package:", "torchvision:"
 
 
 def resolve_source(name: str, wanted: str, made: Artifact | None) -> Path:
@@ -23,7 +24,7 @@ def resolve_source(name: str, wanted: str, made: Artifact | None) -> Path:
 
     Args:
         name: its name, for messages.
-        wanted: a path, or ``hub:<repository>@<revision>`` for a model of the Hugging Face hub.
+        wanted: a path, ``hub:<repository>@<revision>``, ``package:<module>/<folder>`` or ``torchvision:<root>``.
         made: the ``source`` artifact behind it; when that holds the bytes itself (fetched by url), they are used.
 
     Raises:
@@ -31,12 +32,29 @@ def resolve_source(name: str, wanted: str, made: Artifact | None) -> Path:
     """
     if made is not None and made.has(".data"):
         return made.path(".data")
-    path = hub_snapshot(wanted, local=True) if wanted.startswith(HUB) else Path(wanted)
+    path = local_path(wanted, made is None)
     if not wanted or not path.exists():
         raise PipelineError(f"missing source {name}", path, "nothing there", "correct the path in the config")
     if made is not None:
         _check_sizes(name, path, made)
     return path
+
+
+def local_path(wanted: str, may_fetch: bool) -> Path:
+    """Where a source lies on this disk; ``may_fetch`` lets a hub model be downloaded first.
+
+    Raises:
+        PipelineError: a hub model or a Python package is not to be had.
+    """
+    if wanted.startswith(HUB):
+        return hub_snapshot(wanted, local=not may_fetch)
+    if wanted.startswith(PACKAGE):
+        module, _, folder = wanted.removeprefix(PACKAGE).partition("/")
+        found = find_spec(module)
+        if found is None or not found.submodule_search_locations:
+            raise PipelineError("missing Python package", wanted, module, f"install it: pip install {module}")
+        return Path(found.submodule_search_locations[0]) / folder
+    return Path(wanted.removeprefix(TORCHVISION))
 
 
 def hub_snapshot(wanted: str, local: bool) -> Path:

@@ -58,6 +58,11 @@ class Job(Generic[S]):
         self.row_counts: dict[str, Any] = {}
         self.facts: dict[str, Any] = {}
 
+    @property
+    def results(self) -> Path:
+        """The results folder."""
+        return results_root(self.staging.artifact)
+
     def inputs(self, name: str) -> list[Artifact]:
         """The artifacts given under ``name``, in order; empty when there are none."""
         return self._inputs.get(name, [])
@@ -102,7 +107,7 @@ class Job(Generic[S]):
         hashes = {name: [one.hash for one in found] for name, found in sorted(self._inputs.items()) if found}
         for name in self._sources:
             if name not in hashes:
-                hashes[name] = [content_hash(self.source(name), results_root(self.staging.artifact))]
+                hashes[name] = [content_hash(self.source(name), self.results)]
         return hashes
 
 
@@ -188,8 +193,8 @@ def _make(
     not_in_key: frozenset[str],
 ) -> None:
     clock = Clock()
-    results = results_root(artifact)
     job.staging = Staging(artifact)
+    results = job.results
     code = code_digest(job.stage)
     settings = job.settings.model_dump(mode="json")
     where = environment(job.device, job.threads, packages)

@@ -12,23 +12,18 @@ SPLITS = ("train", "val", "test")
 class Entry(NamedTuple):
     """One image of a downstream set before it is read.
 
-    ``name`` is its identity within the set (a member name, a file name, a row number); it is hashed and shown, never
-    used as a path.
+    ``name`` is its identity, unique within the set (``train/<class>/<file>``, a file name, a row number); it is hashed
+    and shown, never used as a path to write to.
     """
 
     split: str
     class_name: str
     name: str
 
-    @property
-    def identity(self) -> str:
-        """Class and name as one text, the same in whatever split the image ends up."""
-        return f"{self.class_name}/{self.name}"
-
 
 def draw(seed: int, use: str, entry: Entry) -> float:
-    """A number in [0, 1) that depends on seed, use and the image's identity alone."""
-    return derive(seed, use, entry.identity) / 2**63
+    """A number in [0, 1) that depends on seed, use and the image's name alone."""
+    return derive(seed, use, entry.name) / 2**63
 
 
 def cut(entries: Iterable[Entry], source: str, target: str, fraction: float, seed: int) -> list[Entry]:
@@ -53,7 +48,7 @@ def ranked(entries: Sequence[Entry], use: str, seed: int, group: Callable[[Entry
         groups[group(one)].append(i)
     ranks = [0] * len(entries)
     for members in groups.values():
-        for rank, i in enumerate(sorted(members, key=lambda i: (draw(seed, use, entries[i]), entries[i].identity))):
+        for rank, i in enumerate(sorted(members, key=lambda i: (draw(seed, use, entries[i]), entries[i].name))):
             ranks[i] = rank
     return ranks
 
@@ -78,9 +73,7 @@ def fixed_counts(entries: Sequence[Entry], counts: dict[str, int], per_class: bo
 def limited(entries: Sequence[Entry], limit: dict[str, int], seed: int) -> list[Entry]:
     """At most ``limit[split]`` images of each class in a split, the first in hash order; order is kept."""
     ranks = ranked(entries, "limit", seed, lambda one: f"{one.split}/{one.class_name}")
-    return [
-        one for one, rank in zip(entries, ranks, strict=True) if one.split not in limit or rank < limit[one.split]
-    ]
+    return [one for one, rank in zip(entries, ranks, strict=True) if one.split not in limit or rank < limit[one.split]]
 
 
 def without_rare(entries: Sequence[Entry], fewest: int) -> list[Entry]:

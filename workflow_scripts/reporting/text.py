@@ -43,6 +43,11 @@ def points(difference: float) -> str:
     return "0.0" if text in ("+0.0", "−0.0") else text
 
 
+def minus(contrast: str) -> str:
+    """`revised - original` -> "revised − original", with a minus sign."""
+    return contrast.replace(" - ", " − ")
+
+
 def count(value: int) -> str:
     """1234567 -> "1 234 567" with narrow no-break spaces."""
     return f"{value:,}".replace(",", "\u202f")

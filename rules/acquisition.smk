@@ -1,0 +1,100 @@
+# Annotations to image shards.
+
+
+rule annotations:
+    """All rows of the RedCaps zip in canonical order; repeated, empty and malformed ones counted and kept apart."""
+    input:
+        world=manifests("demo_world", UNITS.world if UNITS.from_world(STUDY.annotations.source) else []),
+        annotations=UNITS.manifest_if_source(OUT, "annotations"),
+    output:
+        **made("annotations", "rows"),
+    log:
+        log_of("annotations", "rows"),
+    params:
+        **recipe("annotations"),
+    resources:
+        mem_mb=8_000,
+        runtime=120,
+    conda:
+        "../envs/core.yaml"
+    shell:
+        command("annotations", "world", "annotations")
+
+
+rule shard_plan:
+    """Which row goes to which shard, decided by content."""
+    input:
+        annotations=manifest("annotations", "rows"),
+    output:
+        **made("shard_plan", "plan"),
+    log:
+        log_of("shard_plan", "plan"),
+    params:
+        **recipe("shard_plan"),
+    resources:
+        mem_mb=8_000,
+        runtime=60,
+    conda:
+        "../envs/core.yaml"
+    shell:
+        command("shard_plan", "annotations")
+
+
+rule download:
+    """Images of one shard as a WebDataset tar, and the final state of every row."""
+    input:
+        plan=manifest("shard_plan", "plan"),
+        world=manifests("demo_world", UNITS.world),
+    output:
+        **made("download", "{shard}"),
+    log:
+        log_of("download", "{shard}"),
+    params:
+        **recipe("download"),
+    resources:
+        mem_mb=4_000,
+        runtime=1_440,
+    conda:
+        "../envs/core.yaml"
+    shell:
+        command("download", "plan", "world", wildcards=["shard"])
+
+
+rule image_index:
+    """Where each good image lies: shard, offset, size."""
+    input:
+        download=manifests("download", SHARDS),
+    output:
+        **made("image_index", "images"),
+    log:
+        log_of("image_index", "images"),
+    params:
+        **recipe("image_index"),
+    resources:
+        mem_mb=8_000,
+        runtime=60,
+    conda:
+        "../envs/core.yaml"
+    shell:
+        command("image_index", "download")
+
+
+rule data_card:
+    """What was kept and what was lost, per reason, host, subreddit and year."""
+    input:
+        annotations=manifest("annotations", "rows"),
+        plan=manifest("shard_plan", "plan"),
+        download=manifests("download", SHARDS),
+    output:
+        **made("data_card", "data_card"),
+    log:
+        log_of("data_card", "data_card"),
+    params:
+        **recipe("data_card"),
+    resources:
+        mem_mb=8_000,
+        runtime=60,
+    conda:
+        "../envs/core.yaml"
+    shell:
+        command("data_card", "annotations", "plan", "download")

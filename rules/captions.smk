@@ -1,0 +1,88 @@
+# Generated captions, their scores, the arms of the study, and diagnostics.
+
+
+rule recaption:
+    """BLIP-2's caption(s) of every image of a shard; ITM and ITC of the original and of each generated caption."""
+    input:
+        shard=manifest("download", "{shard}"),
+        captioner=manifest("source", "captioner"),
+        matcher=manifest("source", "matcher"),
+    output:
+        **made("recaption", "{shard}"),
+    log:
+        log_of("recaption", "{shard}"),
+    params:
+        **recipe("recaption"),
+    threads: WORKERS
+    resources:
+        gpu=GPUS,
+        mem_mb=32_000 if GPUS else 4_000,
+        runtime=720,
+    conda:
+        "../envs/train.yaml"
+    shell:
+        command("recaption", "shard", "captioner", "matcher", wildcards=["shard"])
+
+
+rule caption_table:
+    """One row per image: original and generated captions with their scores, all shards together."""
+    input:
+        images=manifest("image_index", "images"),
+        download=manifests("download", SHARDS),
+        recaption=manifests("recaption", SHARDS),
+    output:
+        **made("caption_table", "captions"),
+    log:
+        log_of("caption_table", "captions"),
+    params:
+        **recipe("caption_table"),
+    resources:
+        mem_mb=32_000,
+        runtime=120,
+    conda:
+        "../envs/core.yaml"
+    shell:
+        command("caption_table", "images", "download", "recaption")
+
+
+rule select_captions:
+    """One caption per image for an arm: original, generated, revised, shuffled, mixed or external."""
+    input:
+        captions=manifest("caption_table", "captions"),
+        external=lambda w: UNITS.manifest_if_source(OUT, f"captions-{w.arm}"),
+    output:
+        **made("select_captions", "{arm}"),
+    log:
+        log_of("select_captions", "{arm}"),
+    params:
+        **recipe("select_captions"),
+    resources:
+        mem_mb=16_000,
+        runtime=60,
+    conda:
+        "../envs/core.yaml"
+    shell:
+        command("select_captions", "captions", "external", wildcards=["arm"])
+
+
+rule caption_quality:
+    """Diagnostics of an arm's captions, per caption and in summary, with a figure."""
+    input:
+        captions=manifest("select_captions", "{arm}"),
+        images=manifest("image_index", "images"),
+        matcher=manifest("source", "matcher"),
+    output:
+        **made("caption_quality", "{arm}"),
+    log:
+        log_of("caption_quality", "{arm}"),
+    params:
+        **recipe("caption_quality"),
+    threads: WORKERS
+    resources:
+        gpu=GPUS,
+        mem_mb=32_000 if GPUS else 4_000,
+        runtime=240,
+    conda:
+        "../envs/train.yaml"
+    shell:
+        command("caption_quality", "captions", "images", "matcher", wildcards=["arm"])

@@ -1,0 +1,109 @@
+# What all rules share: the checked config, names of artifacts, and the parts that every rule has. No rules here.
+import atexit
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT))
+
+from workflow_scripts.core.config import load_study
+from workflow_scripts.core.digest import code_digest
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.freshness import stale_manifests
+from workflow_scripts.core.jsonio import canonical
+from workflow_scripts.core.units import Units
+
+RESULTS = "results"
+
+
+def stop(error):
+    """End before the DAG is built, with one line."""
+    sys.stderr.write(f"error: {error}\n")
+    raise SystemExit(1)
+
+
+try:
+    STUDY = load_study(config)
+except PipelineError as error:
+    stop(error)
+
+UNITS = Units(STUDY)
+OUT = f"{RESULTS}/{STUDY.study}"
+SHARDS = UNITS.shards
+GPUS = 0 if STUDY.compute.device == "cpu" else 1
+WORKERS = STUDY.compute.workers
+
+# `python` is the one that runs Snakemake, unless conda environments bring their own.
+own_python = "" if workflow.deployment_settings.deployment_method else f"{Path(sys.executable).parent}:"
+shell.prefix(
+    f"export PYTHONPATH={shlex.quote(str(ROOT))} PATH={shlex.quote(own_python)}\"$PATH\" PYTHONHASHSEED=0; "
+)
+
+
+def manifest(stage, *names):
+    """Path, or list of paths, of manifests of a stage; `{{wildcards}}` may stand in the names."""
+    paths = [f"{OUT}/{stage}/{name}.manifest.json" for name in names]
+    return paths[0] if len(paths) == 1 else paths
+
+
+def manifests(stage, names):
+    """List of manifests of a stage, also for one name or none."""
+    return [f"{OUT}/{stage}/{name}.manifest.json" for name in names]
+
+
+def made(stage, name):
+    """Declared outputs of a rule: manifest and run record. Data files stand beside them, named by the manifest."""
+    return {"manifest": f"{OUT}/{stage}/{name}.manifest.json", "run": f"{OUT}/{stage}/{name}.run.json"}
+
+
+def log_of(stage, name):
+    """Log file of a rule."""
+    return f"{OUT}/logs/{stage}/{name}.log"
+
+
+def recipe(stage):
+    """What decides a job's bytes besides its inputs: settings (JSON), code digest, and its conda file's content."""
+    return {
+        "settings": lambda wildcards: canonical(UNITS.settings(stage, dict(wildcards))),
+        "sources": lambda wildcards: [f"{k}={v}" for k, v in UNITS.sources(stage, dict(wildcards)).items()],
+        "code": code_digest(stage),
+    }
+
+
+def command(stage, *inputs, wildcards=(), python="python -m"):
+    """The shell command of a rule: one stage, its unit, its inputs by name, its settings."""
+    parts = [f"{python} workflow_scripts.stages.{stage} --artifact {{output.manifest:q}}"]
+    parts += ["--unit " + " ".join(f"{name}={{wildcards.{name}}}" for name in wildcards)] if wildcards else []
+    parts += [f"--input {name}={{input.{name}}}" for name in inputs]
+    parts += [f"--device {STUDY.compute.device} --threads {STUDY.compute.math_threads}"]
+    parts += ["--workers {threads} --settings {params.settings:q} --source {params.sources:q}"]
+    return " ".join(parts) + " > {log:q} 2>&1"
+
+
+# Snakemake's own memory may be gone or older than the results: what was made by other code or settings runs again.
+if workflow.is_main_process:
+    try:
+        stale = stale_manifests(Path(OUT), UNITS)
+    except PipelineError as error:
+        stop(error)
+    if stale:
+        workflow.dag_settings.forcerun = frozenset(workflow.dag_settings.forcerun) | frozenset(stale)
+
+
+def last_errors(logs):
+    """The `error: ...` lines that end the logs of failed jobs, in the order in which they failed."""
+    text = "\n".join(Path(path).read_text(errors="replace") for path in logs)
+    found = {}
+    for name in re.findall(r"^ +log: (.+?) \(check log file", text, re.MULTILINE):
+        lines = Path(name).read_text(errors="replace").splitlines() if Path(name).exists() else []
+        errors = [line for line in lines if line.startswith("error: ")]
+        found[name] = errors[-1] if errors else f"error: job died in {name}: no message; read that log"
+    return list(found.values())
+
+
+onerror:
+    # Snakemake still has its own lines to say; the ones that people need come last.
+    atexit.register(lambda lines=last_errors(log): sys.stderr.write("".join(f"{line}\n" for line in lines)))

@@ -1,0 +1,37 @@
+# Things from outside: the demo's own world, and files, folders and models that the study names.
+
+
+rule source:
+    """Content of an external thing; hashed again only when size, time or inode of a file changed."""
+    output:
+        **made("source", "{source}"),
+    log:
+        log_of("source", "{source}"),
+    params:
+        **recipe("source"),
+    resources:
+        mem_mb=2_000,
+        runtime=240,
+    conda:
+        "../envs/core.yaml"
+    shell:
+        command("source", wildcards=["source"])
+
+
+if STUDY.demo_world is not None:
+
+    rule demo_world:
+        """A small procedural world: images, captions like Reddit titles, probe sets, masks."""
+        output:
+            **made("demo_world", "world"),
+        log:
+            log_of("demo_world", "world"),
+        params:
+            **recipe("demo_world"),
+        resources:
+            mem_mb=2_000,
+            runtime=30,
+        conda:
+            "../envs/core.yaml"
+        shell:
+            command("demo_world")

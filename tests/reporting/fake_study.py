@@ -1,0 +1,252 @@
+"""A small made-up study: artifacts of every stage that the report reads, with plausible numbers."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image, ImageDraw
+
+from tests.helpers import make_artifact
+
+Inputs = dict[str, list[Path]]
+ATTACK = "<img src=x onerror=alert(1)>"
+ARMS = ("original", "generated", "revised", "shuffled")
+DATASETS = ("concept", "colour", "scene")
+RUNS = [
+    ("simclr", "self", "simclr", 0, 0.58),
+    *[("simclr", "original", "crop", seed, 0.52) for seed in range(3)],
+    *[("simclr", "revised", "crop", seed, 0.60) for seed in range(3)],
+    ("simclr", "shuffled", "crop", 0, 0.41),
+    ("simsiam", "original", "crop", 0, 0.47),
+    ("simsiam", "revised", "crop", 0, 0.53),
+    ("untrained", "none", "none", 0, 0.30),
+]
+SIZE, N = 64, 40
+
+
+def run_name(method: str, pairs: str, augmentation: str, seed: int) -> str:
+    return f"{method}-{pairs}-{augmentation}-resnet_small-s{seed}"
+
+
+def picture(number: int) -> Image.Image:
+    """A coloured shape on a coloured ground."""
+    draw = np.random.default_rng(number)
+    image = Image.new("RGB", (SIZE, SIZE), tuple(int(v) for v in draw.integers(90, 230, 3)))
+    pen = ImageDraw.Draw(image)
+    x, y, r = (int(v) for v in (*draw.integers(18, 46, 2), draw.integers(9, 18)))
+    ink = tuple(int(v) for v in draw.integers(0, 255, 3))
+    (pen.ellipse if number % 2 else pen.rectangle)((x - r, y - r, x + r, y + r), fill=ink)
+    return image
+
+
+def parquet(rows: list[dict[str, Any]]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), sink)
+    return sink.getvalue()
+
+
+def png(width: int, height: int) -> bytes:
+    out = io.BytesIO()
+    image = Image.new("RGB", (width, height), "white")
+    pen = ImageDraw.Draw(image)
+    for at in range(6):
+        left = 40 + at * width // 7
+        pen.rectangle((left, height - 30 - at * height // 10, left + width // 10, height - 30), fill=(0, 114, 178))
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+def js(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+def key(number: int) -> str:
+    return f"k{number:05d}"
+
+
+def make_study(results: Path, captions: dict[int, str] | None = None) -> Inputs:
+    """All inputs of the report by name; `captions` replaces original captions by row number."""
+    given = {**data_inputs(results, captions or {}), **run_inputs(results)}
+    return {name: given[name] for name in sorted(given)}
+
+
+def originals(replaced: dict[int, str]) -> list[str]:
+    stock = ["My new favourite", "a red house by the sea, or so I'm told by u/somebody", "Look at this!", "what is it?"]
+    texts = [f"{stock[at % 4]} ({at})" for at in range(N)]
+    for at, text in replaced.items():
+        texts[at] = text
+    return texts
+
+
+def data_inputs(results: Path, replaced: dict[int, str]) -> Inputs:
+    texts = originals(replaced)
+    given = {"images": [images(results)], "captions_table": [captions_table(results, texts)]}
+    lost = {"repeated_id": 3, "empty_caption": 1}
+    given["annotations"] = [make_artifact(results, "annotations", "rows", {".parquet": b"x"}, rows=rows(54, lost))]
+    given["plan"] = [make_artifact(results, "shard_plan", "plan", {".parquet": b"x"}, rows=rows(50, {}))]
+    states = {"ok": N, "gone": 7, "placeholder": 2, "timeout": 1, "not_image": 0}
+    card = {".json": js({"rows": 50, "states": states, "hosts": {"a": 1}}), ".png": png(900, 360)}
+    given["data_card"] = [make_artifact(results, "data_card", "data_card", card)]
+    given["arms"], given["caption_quality"], given["pairs"], given["pair_quality"] = [], [], [], []
+    for number, arm in enumerate(ARMS):
+        given["arms"].append(arm_table(results, arm, texts))
+        summary = {"captions": N, "length": {"mean": 5.2 + number, "p95": 11}, "hashtag_share": 0.02 * number}
+        files = {".json": js(summary), ".png": png(640, 300)}
+        given["caption_quality"].append(make_artifact(results, "caption_quality", arm, files, {"arm": arm}))
+    for number, name in enumerate(("original", "revised", "shuffled", "visual")):
+        given["pairs"].append(pair_table(results, name, number))
+        summary = {"hubness": {"skew": 1.3 + number, "max": 7}, "reciprocity": 0.41, "purity": 0.2 + 0.1 * number}
+        files = {".json": js(summary), ".png": png(640, 300)}
+        given["pair_quality"].append(make_artifact(results, "pair_quality", name, files, {"pairs": name}))
+    return given
+
+
+def rows(total: int, dropped: dict[str, int]) -> dict[str, Any]:
+    return {"in": total, "out": total - sum(dropped.values()), "dropped": dropped}
+
+
+def images(results: Path) -> Path:
+    shards: list[bytes] = [b"", b""]
+    table = []
+    for at in range(N):
+        out = io.BytesIO()
+        picture(at).save(out, "PNG")
+        shard = at % 2
+        entry = {"key": key(at), "shard": shard, "offset": len(shards[shard]), "size": len(out.getvalue())}
+        table.append({**entry, "subreddit": "houses" if at % 3 else "flowers", "year": 2020})
+        shards[shard] += out.getvalue()
+    for shard, data in enumerate(shards):
+        make_artifact(results, "download", f"{shard:05d}", {".tar": data}, {"shard": f"{shard:05d}"})
+    tars = {f"{shard:05d}": {"bytes": len(data)} for shard, data in enumerate(shards)}
+    files = {".parquet": parquet(table), ".json": js({"tars": tars})}
+    return make_artifact(results, "image_index", "images", files, rows=rows(50, {"gone": 7, "placeholder": 2, "timeout": 1}))
+
+
+def captions_table(results: Path, texts: list[str]) -> Path:
+    table = [
+        {
+            **{"key": key(at), "subreddit": "houses" if at % 3 else "flowers", "year": 2020, "original": texts[at]},
+            **{"generated": [f"a small blue house number {at} in snow"], "itm_original": -3.0 + 0.05 * at},
+            **{"itm_generated": [4.0 - 0.25 * at], "itc_original": 0.1, "itc_generated": [0.3]},
+        }
+        for at in range(N)
+    ]
+    return make_artifact(results, "caption_table", "captions", {".parquet": parquet(table)}, rows=rows(N, {}))
+
+
+def arm_table(results: Path, arm: str, texts: list[str]) -> Path:
+    table = []
+    for at in range(N):
+        new = arm == "generated" or (arm == "revised" and 4.0 - 0.25 * at > -3.0 + 0.05 * at)
+        origin = "generated" if new else "shuffled" if arm == "shuffled" else "original"
+        text = f"a small blue house number {at} in snow" if new else texts[(at + (arm == "shuffled")) % N]
+        table.append({"key": key(at), "caption": text, "origin": origin, "itm": 0.5, "itc": 0.1})
+    return make_artifact(results, "select_captions", arm, {".parquet": parquet(table)}, {"arm": arm}, rows(N, {}))
+
+
+def pair_table(results: Path, name: str, number: int) -> Path:
+    table = [
+        {"source": key(at), "target": key((at * 7 + number + rank) % N), "rank": rank, "cosine": 0.93 - 0.1 * rank}
+        for at in range(N - number)
+        for rank in (1, 2)
+    ]
+    lost = {"below_threshold": number} if number else {}
+    return make_artifact(results, "pair_table", name, {".parquet": parquet(table)}, {"pairs": name}, rows(N, lost))
+
+
+def measure(value: float, at: int, half: float = 0.03) -> dict[str, float]:
+    centre = value + 0.012 * np.sin(7.0 * at)
+    return {"value": centre, "low": centre - half, "high": centre + half}
+
+
+def run_inputs(results: Path) -> Inputs:
+    given: Inputs = {name: [] for name in ("runs", "probe", "few_shot", "saliency", "datasets")}
+    summary: list[dict[str, Any]] = []
+    for at, (method, pairs, augmentation, seed, level) in enumerate(RUNS):
+        name = run_name(method, pairs, augmentation, seed)
+        given["runs"].append(pretrained(results, name, method, at, level))
+        unit = {"run": name, "step": "last"}
+        probe = [
+            {"dataset": d, "objective": o, "metric": "accuracy", "n": 400, "best_c": 1.0, **measure(level + 0.04 * i, at)}
+            for i, d in enumerate(DATASETS)
+            for o in ("original", "sklearn")
+        ]
+        few = [
+            {"dataset": d, "metric": "accuracy", "standard_error": 0.004, "n": 600, **measure(level + 0.1, at + i, 0.008)}
+            for i, d in enumerate(DATASETS)
+        ]
+        scores = saliency_rows(level, at)
+        given["probe"].append(make_artifact(results, "linear_probe", f"{name}.last", {".parquet": parquet(probe)}, unit))
+        given["few_shot"].append(make_artifact(results, "few_shot", f"{name}.last", {".parquet": parquet(few)}, unit))
+        given["saliency"].append(saliency(results, f"{name}.last", unit, scores, at))
+        head = {"run": name, "method": method, "pairs": pairs, "augmentation": augmentation, "seed": seed, "step": "last"}
+        for row in probe:
+            summary.append(head | _picked(row, f"linear_probe.{row['objective']}.accuracy"))
+        summary += [head | _picked(row, "few_shot.accuracy") for row in few]
+        summary += [head | _picked(row, f"saliency.{row['target']}.{row['metric']}") for row in scores]
+    for name in DATASETS:
+        files = {".json": js({"classes": ["a", "b"], "metric": "accuracy", "has_masks": False})}
+        given["datasets"].append(make_artifact(results, "eval_dataset", name, files, {"dataset": name}, rows(900, {})))
+    files = {".parquet": parquet(summary), ".contrasts.parquet": parquet(contrast_rows()), ".sources.json": js({})}
+    given["summary"] = [make_artifact(results, "summary", "summary", files)]
+    return given
+
+
+def _picked(row: dict[str, Any], metric: str) -> dict[str, Any]:
+    return {"dataset": row["dataset"], "metric": metric, **{name: row[name] for name in ("value", "low", "high")}}
+
+
+def pretrained(results: Path, name: str, method: str, at: int, level: float) -> Path:
+    table = []
+    for step in range(0, 301, 10) if method != "untrained" else ():
+        loss = 3.0 + 2.0 * np.exp(-step / 80) + 0.1 * np.sin(step + at) - level
+        knn = 0.3 + (level - 0.3) * (1 - np.exp(-step / 90)) if step % 50 == 0 else None
+        table.append({"step": step, "loss": loss, "lr": 1e-3, "images": step * 128, "knn_accuracy": knn})
+    files = {"/run.json": js({"method": method})}
+    if table:
+        files["/curve.parquet"] = parquet(table)
+    return make_artifact(results, "pretrain", name, files, {"run": name})
+
+
+def saliency_rows(level: float, at: int) -> list[dict[str, Any]]:
+    targets = {"probe": level, "class_mean": level - 0.05, "uniform": 0.21, "centre_gaussian": 0.33}
+    return [
+        {"dataset": "masks", "target": target, "metric": metric, "n": 120, **measure(value - 0.1, at if i < 2 else 0)}
+        for i, (target, value) in enumerate(targets.items())
+        for metric in ("mass_in_mask", "pointing_game", "average_precision")
+    ]
+
+
+def saliency(results: Path, name: str, unit: dict[str, str], scores: list[dict[str, Any]], at: int) -> Path:
+    draw = np.random.default_rng(at)
+    y, x = np.mgrid[:SIZE, :SIZE]
+    shown = np.stack([np.asarray(picture(number)) for number in range(8)])
+    centres = draw.integers(15, 50, (8, 2))
+    maps = np.stack([255 * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / 300) for cx, cy in centres]).astype(np.uint8)
+    masks = np.stack([((x - 32) ** 2 + (y - 32) ** 2 < 300).astype(np.uint8) for _ in range(8)])
+    masks[:, :4] = 255
+    out = io.BytesIO()
+    np.savez(out, keys=np.array([f"m{i}" for i in range(8)]), images=shown, masks=masks, maps=maps)
+    files = {".results.parquet": parquet(scores), ".examples.npz": out.getvalue(), ".parquet": b"x"}
+    return make_artifact(results, "saliency", name, files, unit)
+
+
+def contrast_rows() -> list[dict[str, Any]]:
+    found = []
+    metrics = ("linear_probe.sklearn.accuracy", "few_shot.accuracy", "saliency.probe.mass_in_mask")
+    for name, difference in (("language - self", -0.06), ("revised - original", 0.08), ("original - shuffled", 0.1)):
+        for method in ("simclr", "simsiam") if name == "revised - original" else ("simclr",):
+            for metric in metrics:
+                for dataset in ("masks",) if metric.startswith("saliency") else DATASETS:
+                    head = {"contrast": name, "method": method, "augmentation": "crop", "dataset": dataset, "metric": metric}
+                    value = difference * (0.2 if metric.startswith("saliency") else 1)
+                    image = {"level": "image", "difference": value, "low": value - 0.03, "high": value + 0.03, "n": 400}
+                    seeds = 3 if method == "simclr" and name == "revised - original" else 1
+                    known = seeds == 3
+                    seed = {"level": "seed", "difference": value, "low": value - 0.06 if known else None}
+                    found += [head | image, head | seed | {"high": value + 0.06 if known else None, "n": seeds}]
+    return found

@@ -1,0 +1,78 @@
+"""The official RedCaps v1.0 zip: ``annotations/<subreddit>_<year>.json`` and nothing else that counts."""
+
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.core.errors import PipelineError
+
+MEMBER = re.compile(r"annotations/(?P<subreddit>[A-Za-z0-9_]{1,64})_(?P<year>\d{4})\.json")
+LAYOUT = "expected annotations/<subreddit>_<year>.json with {info, annotations: [...]}, as in RedCaps v1.0"
+
+
+@dataclass(frozen=True, order=True)
+class Member:
+    """One annotation file of the zip; the order is the one in which files are read."""
+
+    subreddit: str
+    year: int
+    name: str
+
+
+def members(path: Path) -> list[Member]:
+    """The zip's annotation files, sorted, whatever their order in the zip.
+
+    Raises:
+        PipelineError: no zip, no annotation file in it, a name of another form, or one name twice.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = sorted(archive.namelist())
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        raise PipelineError("not a zip", path, error, "give the RedCaps annotation zip, or fetch it again") from None
+    found = []
+    for name in names:
+        if not (name.startswith("annotations/") and name.endswith(".json")):
+            continue
+        match = MEMBER.fullmatch(name)
+        if match is None:
+            raise PipelineError("file name of another form", path, name, LAYOUT)
+        found.append(Member(match["subreddit"].lower(), int(match["year"]), name))
+    if not found:
+        raise PipelineError("no annotation files", path, f"{len(names)} members", LAYOUT)
+    repeated = [one.name for one, two in pairwise(found) if one.name == two.name]
+    if repeated:
+        raise PipelineError("file twice in one zip", path, repeated[0], "rebuild the zip with one of them")
+    return sorted(found)
+
+
+def read_member(path: Path, member: Member, max_bytes: int) -> Iterator[Any]:
+    """Yield the raw rows of one annotation file.
+
+    Raises:
+        PipelineError: larger than ``max_bytes`` unpacked, damaged, encrypted, no JSON, or not the layout.
+    """
+    where = f"{path}!{member.name}"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = archive.getinfo(member.name).file_size
+            if size > max_bytes:
+                raise PipelineError("too large a file", where, f"{size} bytes", "raise annotations.max_member_mb")
+            # zipfile stops at the size that the directory states, so that is a bound on memory too.
+            data = archive.read(member.name)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise PipelineError("damaged file", where, error, "fetch the zip again") from None
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise PipelineError("not JSON", where, error, LAYOUT) from None
+    rows = content.get("annotations") if isinstance(content, dict) else None
+    if not isinstance(rows, list):
+        raise PipelineError("no list of annotations", where, f"a JSON {type(content).__name__}", LAYOUT)
+    yield from rows

@@ -1,0 +1,53 @@
+"""Fetches one large file by url, resuming where an earlier try stopped, and takes it only with the right sha256."""
+
+import logging
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from http import HTTPStatus
+from pathlib import Path
+
+from workflow_scripts.core.cache import file_hash
+from workflow_scripts.core.errors import PipelineError
+
+log = logging.getLogger(__name__)
+BLOCK = 1 << 20
+TIMEOUT = 60.0  # seconds without a byte
+
+
+def fetch_file(urls: Sequence[str], sha256: str, part: Path, target: Path) -> None:
+    """Write the file to ``target``; ``part`` keeps what has come so far and may be there from before.
+
+    Raises:
+        PipelineError: no url gave the bytes with that hash; each url's fault is named.
+    """
+    faults = []
+    for url in urls:
+        try:
+            _resume(url, part)
+        except (OSError, urllib.error.URLError, ValueError) as error:
+            faults.append(f"{url}: {error}")
+            log.warning("%s", faults[-1])
+            continue
+        found = file_hash(part)
+        if found == sha256:
+            part.replace(target)
+            return
+        part.unlink()
+        faults.append(f"{url}: sha256 is {found}")
+    raise PipelineError("no url gave the file", target.name, " | ".join(faults), f"expected sha256 {sha256}")
+
+
+def _resume(url: str, part: Path) -> None:
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+            mode = "ab" if have and answer.status == HTTPStatus.PARTIAL_CONTENT else "wb"
+            with open(part, mode) as stream:
+                while block := answer.read(BLOCK):
+                    stream.write(block)
+    except urllib.error.HTTPError as error:
+        # What is on disk is already all of it; its hash decides.
+        if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise

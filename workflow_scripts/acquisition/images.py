@@ -1,0 +1,147 @@
+"""From the bytes of an answer to the bytes that are stored: checked, decoded once, made smaller when needed."""
+
+import io
+import math
+from dataclasses import dataclass
+
+from PIL import Image
+
+from workflow_scripts.acquisition.states import State
+
+MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM")
+MAGIC_BYTES = 12
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")  # Pillow opens MPO through JPEG
+EXTENSION = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
+ORIENTATION = 0x0112
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is accepted and how it is stored; see the settings of the download stage."""
+
+    max_side: int
+    jpeg_quality: int
+    min_side: int
+    max_aspect: float
+    max_pixels: int
+    animated: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A processed answer: its state, and for ``ok`` the bytes to store with their size in pixels and extension."""
+
+    state: State
+    data: bytes = b""
+    width: int = 0
+    height: int = 0
+    format: str = ""
+
+
+def looks_like_image(head: bytes | bytearray) -> bool:
+    """Whether the first :data:`MAGIC_BYTES` bytes can begin an image of an accepted format."""
+    return head.startswith(MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+
+
+def process(data: bytes, limits: Limits) -> Stored:
+    """Decide what becomes of an answer's bytes; never raises for bytes of whatever kind.
+
+    The bytes are kept as they are when they are an upright RGB or grey JPEG, PNG or WebP of one frame within
+    ``max_side``. All else is stored as an RGB JPEG: first frame, EXIF orientation applied, on white where transparent,
+    the longer side at most ``max_side``.
+    """
+    if not looks_like_image(data[:MAGIC_BYTES]):
+        return Stored(State.NOT_AN_IMAGE)
+    try:
+        return _process(data, limits)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return Stored(State.DECOMPRESSION_BOMB)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - decoders raise nearly anything on broken bytes; that is the row's fate
+        early = "truncated" in str(error).lower() or _cut_riff(data)
+        return Stored(State.TRUNCATED if early else State.CORRUPT)
+
+
+def _cut_riff(data: bytes) -> bool:
+    """Whether a WebP file is shorter than its header says; the decoder only calls it undecodable."""
+    return data[:4] == b"RIFF" and len(data) < int.from_bytes(data[4:8], "little") + 8
+
+
+def _process(data: bytes, limits: Limits) -> Stored:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        refused = _refused(image, limits)
+        if refused is not None:
+            return Stored(refused)
+        if image.format not in ("JPEG", "MPO"):
+            image.load()  # finds a truncated file; a JPEG's orientation is to be had without, and its size may shrink
+        orientation = _orientation(image)
+        plain = image.mode in ("RGB", "L") and orientation == 1 and not _animated(image)
+        if plain and max(image.size) <= limits.max_side and image.format in EXTENSION:
+            image.load()
+            return Stored(State.OK, data, *image.size, EXTENSION[image.format])
+        return _encode(_smaller(image, limits.max_side, orientation), limits.jpeg_quality)
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation, 2 to 8, or 1 where there is none; a broken EXIF block costs no image."""
+    try:
+        value = image.getexif().get(ORIENTATION, 1)
+    except Exception:  # noqa: BLE001 - the parser raises nearly anything on broken blocks
+        return 1
+    return value if value in UPRIGHT else 1
+
+
+def _animated(image: Image.Image) -> bool:
+    # An MPO file is a JPEG photo with further views behind it, not an animation.
+    return image.format != "MPO" and bool(getattr(image, "is_animated", False))
+
+
+def _refused(image: Image.Image, limits: Limits) -> State | None:
+    """The state that the header alone decides, before anything is decoded."""
+    width, height = image.size
+    if width * height > limits.max_pixels:
+        return State.DECOMPRESSION_BOMB
+    if max(width, height) > limits.max_aspect * min(width, height):
+        return State.ASPECT
+    if min(width, height) < limits.min_side:
+        return State.TOO_SMALL
+    return State.ANIMATED if limits.animated == "refuse" and _animated(image) else None
+
+
+def _smaller(image: Image.Image, max_side: int, orientation: int) -> Image.Image:
+    """Upright RGB with the longer side at most ``max_side``; JPEGs are decoded at a smaller scale if possible."""
+    width, height = image.size
+    scale = min(1.0, max_side / max(width, height))
+    size = (max(1, math.floor(width * scale + 0.5)), max(1, math.floor(height * scale + 0.5)))
+    drafted = image.draft("RGB", size)
+    rgb = _rgb(image)
+    if rgb.size != size:
+        # The scaled size of a draft is rounded up; the box is the part of it that the photo covers.
+        rgb = rgb.resize(size, Image.Resampling.LANCZOS, box=drafted[1] if drafted else None)
+    return rgb.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else rgb
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        # 16-bit grey: the upper byte; Pillow's own conversion clips at 255 instead.
+        return image.point(lambda value: value / 256).convert("L").convert("RGB")
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    return image.convert("RGB")
+
+
+def _encode(image: Image.Image, quality: int) -> Stored:
+    target = io.BytesIO()
+    image.save(target, "JPEG", quality=quality)
+    return Stored(State.OK, target.getvalue(), *image.size, EXTENSION["JPEG"])

@@ -1,0 +1,30 @@
+"""Parquet written group by group, for tables larger than memory."""
+
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+class TableWriter:
+    """Write tables one after the other into one file, each as row groups of its own; equal tables, equal bytes."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.rows = 0
+        self._schema = schema
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd", version="2.6")
+
+    def write(self, table: pa.Table) -> None:
+        """Append ``table``; an empty one adds nothing."""
+        if len(table):
+            self._writer.write_table(table.cast(self._schema), row_group_size=len(table))
+            self.rows += len(table)
+
+    def __enter__(self) -> "TableWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.close()

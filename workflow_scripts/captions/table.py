@@ -1,0 +1,58 @@
+"""Captions and scores of all shards in one table, one row per image."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workflow_scripts.core.errors import PipelineError
+
+ADVICE = "the shards and the index belong to different plans; run the workflow again from the download on"
+
+
+def gather(index: pa.Table, scored: pa.Table, originals: pa.Table, where: Path) -> pa.Table:
+    """One row per image, in the order of ``index``.
+
+    Args:
+        index: key, subreddit, year of n images.
+        scored: rows of ``recaption``, the candidates of an image together and in order.
+        originals: key, caption of at least the n images.
+        where: the artifact named in errors.
+
+    Returns:
+        key, subreddit, year, original, generated, itm_generated, itc_generated, itm_original, itc_original,
+        original_tokens, generated_tokens; one list entry per candidate.
+
+    Raises:
+        PipelineError: an image was not scored, was scored twice, or has no original caption.
+    """
+    first = np.flatnonzero(scored["candidate"].to_numpy() == 0)
+    heads = scored.take(pa.array(first)).combine_chunks()
+    if len(heads) != len(index):
+        raise PipelineError("scored images differ from the index", where, f"{len(heads)} and {len(index)}", ADVICE)
+    rows = _rows(index["key"], heads["key"], "image without scores", where)
+    bounds = pa.array(np.append(first, len(scored)), pa.int32())
+    columns = {name: index[name] for name in ("key", "subreddit", "year")}
+    columns["original"] = originals["caption"].take(
+        _rows(index["key"], originals["key"], "image without original caption", where)
+    )
+    for name in ("generated", "itm_generated", "itc_generated"):
+        columns[name] = _lists(scored[name], bounds, rows)
+    for name in ("itm_original", "itc_original", "original_tokens"):
+        columns[name] = heads[name].take(rows)
+    columns["generated_tokens"] = _lists(scored["generated_tokens"], bounds, rows)
+    return pa.table(columns)
+
+
+def _lists(values: pa.ChunkedArray, bounds: pa.Array, rows: pa.Array) -> pa.Array:
+    flat = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
+    return pa.ListArray.from_arrays(bounds, flat).take(rows)
+
+
+def _rows(wanted: pa.ChunkedArray, there: pa.ChunkedArray, what: str, where: Path) -> pa.Array:
+    found = pc.index_in(wanted, value_set=there)
+    if found.null_count:
+        key = wanted.filter(pc.is_null(found))[0].as_py()
+        raise PipelineError(what, where, f"{found.null_count} images, the first is {key}", ADVICE)
+    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found

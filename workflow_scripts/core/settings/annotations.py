@@ -1,0 +1,15 @@
+"""Settings of the annotations stage."""
+
+from pydantic import Field
+
+from workflow_scripts.core.settings.base import Settings
+
+
+class Annotations(Settings):
+    """Which annotation rows the study is about."""
+
+    years: list[int] | None = Field(default=None, description="years of the posts to keep; null keeps all")
+    subreddits: list[str] | None = Field(default=None, description="subreddits to keep; null keeps all")
+    max_member_mb: int = Field(
+        default=2048, gt=0, description="largest annotation file inside the zip, unpacked, in MiB (zip-bomb guard)"
+    )

@@ -1,0 +1,65 @@
+"""A downstream set with the features of one checkpoint, as the scoring stages read it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.errors import PipelineError
+
+
+@dataclass(frozen=True)
+class Downstream:
+    """Rows of a set, all in the order of its table.
+
+    Attributes:
+        name: the set's name.
+        classes: class names by label.
+        metric: ``accuracy`` or ``mean_per_class``.
+        has_masks: whether some rows have an object mask.
+        keys: (n,) text.
+        labels: (n,) int32.
+        split: (n,) text: train, val or test.
+        features: (n, d) float32.
+    """
+
+    name: str
+    classes: list[str]
+    metric: str
+    has_masks: bool
+    keys: np.ndarray
+    labels: np.ndarray
+    split: np.ndarray
+    features: np.ndarray
+
+    def rows(self, *splits: str) -> np.ndarray:
+        """Row numbers of some splits, ascending."""
+        return np.flatnonzero(np.isin(self.split, splits))
+
+
+def load_downstream(dataset: Artifact, features: Artifact) -> Downstream:
+    """Read a set's table and its features.
+
+    Raises:
+        PipelineError: the two do not have the same number of rows.
+    """
+    table = pq.read_table(dataset.path(".parquet"), columns=["key", "label", "split"])
+    facts = json.loads(dataset.path(".json").read_bytes())
+    path: Path = features.path(f".{dataset.name}.npy")
+    vectors = np.load(path, allow_pickle=False)
+    if len(vectors) != len(table):
+        value = f"{len(vectors)} rows, the dataset has {len(table)}"
+        raise PipelineError("features of another dataset", path, value, "delete it and run again")
+    return Downstream(
+        dataset.name,
+        facts["classes"],
+        facts["metric"],
+        facts["has_masks"],
+        np.array(table["key"].to_pylist()),
+        table["label"].to_numpy(),
+        np.array(table["split"].to_pylist()),
+        vectors,
+    )

@@ -1,0 +1,16 @@
+"""Object masks of a downstream set, by row."""
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.shards import TarImages
+
+NONE = -1
+
+
+def dataset_masks(dataset: Artifact) -> TarImages:
+    """The encoded masks of an ``eval_dataset`` artifact in the row order of its table; ``size`` is -1 where none is."""
+    table = pq.read_table(dataset.path(".parquet"), columns=["mask_offset", "mask_size"])
+    offset, size = (table[name].fill_null(NONE).to_numpy() for name in ("mask_offset", "mask_size"))
+    return TarImages([dataset.path(".tar")], np.zeros(len(table), dtype=np.int64), offset, size)

@@ -1,0 +1,79 @@
+"""The tables and example maps of saliency evaluation."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from workflow_scripts.core.seeds import derive
+from workflow_scripts.evaluation.intervals import bootstrap_means, percentile_interval
+from workflow_scripts.evaluation.saliency import MAP_TARGETS, TARGETS, SaliencyResult
+from workflow_scripts.evaluation.saliency_scores import METRICS
+
+IMAGES = pa.schema([*[(name, pa.string()) for name in ("dataset", "key", "target", "metric")], ("value", pa.float64())])
+RESULTS = pa.schema(
+    [
+        *[(name, pa.string()) for name in ("dataset", "target", "metric")],
+        *[(name, pa.float64()) for name in ("value", "low", "high")],
+        *[("n", pa.int64()), ("constant_maps", pa.int64())],
+    ]
+)
+
+
+def image_table(results: Sequence[SaliencyResult]) -> pa.Table:
+    """One row per image, target and metric."""
+    cells = len(TARGETS) * len(METRICS)
+    parts = [IMAGES.empty_table()]
+    for result in results:
+        n = len(result.keys)
+        columns = [
+            [result.name] * (n * cells),
+            [key for key in result.keys for _ in range(cells)],
+            [target for target in TARGETS for _ in METRICS] * n,
+            [*METRICS] * (n * len(TARGETS)),
+            result.scores.ravel(),
+        ]
+        parts.append(pa.table(columns, schema=IMAGES))
+    return pa.concat_tables(parts)
+
+
+def result_table(results: Sequence[SaliencyResult], resamples: int, level: float, seed: int) -> pa.Table:
+    """One row per set, target and metric: mean over images, bootstrap interval over images, n, constant maps.
+
+    All targets share the resamples of a set. A set without a scored image has no row.
+    """
+    rows = []
+    for result in results:
+        n = len(result.keys)
+        if not n:
+            continue
+        flat = result.scores.reshape(n, -1)
+        resampled = bootstrap_means(flat, resamples, derive(seed, "saliency", result.name))
+        for i, (target, metric) in enumerate((t, m) for t in TARGETS for m in METRICS):
+            value, low, high = percentile_interval(float(flat[:, i].mean()), resampled[:, i], level)
+            if n < 2:
+                low = high = None
+            constant = result.constant[target] if target in MAP_TARGETS else n * (target == "uniform")
+            rows.append((result.name, target, metric, value, low, high, n, constant))
+    columns = list(zip(*rows, strict=True)) or [()] * len(RESULTS)
+    return pa.table([pa.array(c, f.type) for c, f in zip(columns, RESULTS, strict=True)], schema=RESULTS)
+
+
+def write_examples(path: Path, results: Sequence[SaliencyResult]) -> None:
+    """Example maps as ``.npz``: dataset and key (n,) text; image (n, s, s, 3), mask (n, s, s), <target> (n, s, s) uint8.
+
+    The mask is 0 background, 1 object, 255 ignore; 255 in a map is that map's maximum.
+    """
+    found = [(result.name, key, *example) for result in results for key, example in sorted(result.examples.items())]
+    empty = np.empty((0, 0, 0), np.uint8)
+    arrays: dict[str, np.ndarray] = {
+        "dataset": np.array([one[0] for one in found], dtype=str),
+        "key": np.array([one[1] for one in found], dtype=str),
+        "image": np.stack([one[2] for one in found]) if found else np.empty((0, 0, 0, 3), np.uint8),
+        "mask": np.stack([one[3] for one in found]) if found else empty,
+    }
+    for i, target in enumerate(MAP_TARGETS):
+        arrays[target] = np.stack([one[4][i] for one in found]) if found else empty
+    with path.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)

@@ -1,0 +1,49 @@
+"""Mean cross entropy of a linear softmax classifier and its gradient, on the full batch."""
+
+from typing import Protocol
+
+import numpy as np
+
+
+class CrossEntropy(Protocol):
+    """The data term of a linear probe."""
+
+    classes: int
+    dimension: int
+    rows: int
+    labels: np.ndarray
+
+    def __call__(self, weight: np.ndarray, bias: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Mean over rows of -log softmax(x W' + b)[y], and its gradients (k, d) and (k,), all float64."""
+        ...
+
+
+class NumpyCrossEntropy:
+    """Cross entropy in NumPy, in the floating type of the features.
+
+    Args:
+        features: (n, d) float32 or float64.
+        labels: (n,) int in 0..classes-1.
+        classes: number of classes k.
+    """
+
+    def __init__(self, features: np.ndarray, labels: np.ndarray, classes: int) -> None:
+        self.features, self.labels, self.classes = np.ascontiguousarray(features), labels, classes
+        self.rows, self.dimension = features.shape
+        self._row = np.arange(self.rows)
+
+    def __call__(self, weight: np.ndarray, bias: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """See :class:`CrossEntropy`."""
+        kind = self.features.dtype
+        scores = self.features @ weight.T.astype(kind)
+        scores += bias.astype(kind)
+        scores -= scores.max(axis=1, keepdims=True)
+        own = scores[self._row, self.labels]
+        np.exp(scores, out=scores)
+        total = scores.sum(axis=1, keepdims=True)
+        loss = float(np.mean(np.log(total[:, 0]) - own, dtype=np.float64))
+        scores /= total
+        scores[self._row, self.labels] -= 1
+        scores /= self.rows
+        weight_gradient = scores.T @ self.features
+        return loss, weight_gradient.astype(np.float64), scores.sum(axis=0, dtype=np.float64)

@@ -1,0 +1,51 @@
+"""Tables joined by key to the row numbers that pair figures are computed with."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.pairs.quality import PairRows
+
+ADVICE = "the inputs belong to different image indexes; run the workflow again from the embeddings on"
+
+
+def pair_rows(table: pa.Table, keys: pa.ChunkedArray) -> PairRows:
+    """``source``, ``target`` (keys) of a pair table as rows of ``keys``.
+
+    Raises:
+        PipelineError: a pair names an image that ``keys`` lacks.
+    """
+    source, target = (_places(table[name], keys, "pairs") for name in ("source", "target"))
+    return PairRows(source, target, table["cosine"].to_numpy(), len(keys))
+
+
+def image_vectors(vectors: np.ndarray, named: pa.ChunkedArray, keys: pa.Table) -> np.ndarray:
+    """The rows of ``vectors`` (named by ``named``) in the order of ``keys``.
+
+    Raises:
+        PipelineError: an image has no vector.
+    """
+    places = _places(keys["key"], named, "image vectors")
+    in_order = len(named) == len(places) and np.array_equal(places, np.arange(len(places)))
+    return vectors if in_order else vectors[places]
+
+
+def codes(values: pa.ChunkedArray) -> np.ndarray:
+    """(n,) int64, equal for equal values."""
+    return pc.dictionary_encode(values.combine_chunks()).indices.to_numpy().astype(np.int64)
+
+
+def label_codes(keys: pa.ChunkedArray, named: pa.ChunkedArray, labels: pa.ChunkedArray) -> np.ndarray:
+    """(n,) int64 codes of the labels of ``keys``; -1 where the truth does not name the image."""
+    rows = pc.index_in(keys, value_set=named)
+    encoded = pc.dictionary_encode(labels.combine_chunks()).indices.take(rows.combine_chunks())
+    return pc.fill_null(encoded, -1).to_numpy().astype(np.int64)
+
+
+def _places(wanted: pa.ChunkedArray, keys: pa.ChunkedArray, where: str) -> np.ndarray:
+    found = pc.index_in(wanted, value_set=keys)
+    if found.null_count:
+        key = wanted.filter(pc.is_null(found))[0].as_py()
+        raise PipelineError("unknown image", where, f"{key} and {found.null_count - 1} more", ADVICE)
+    return found.to_numpy().astype(np.int64)

@@ -1,0 +1,120 @@
+"""What a pair table is like: hubs, reciprocity, repeated captions, agreement with subreddit, image and label."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import skew
+
+from workflow_scripts.core.seeds import derive
+from workflow_scripts.core.wilson import wilson
+
+EQUAL = 1 - 1e-6
+Number = float | int | None
+
+
+@dataclass(frozen=True)
+class PairRows:
+    """m pairs among ``count`` images, by row: source, target (m,) int64, cosine (m,) float32."""
+
+    source: np.ndarray
+    target: np.ndarray
+    cosine: np.ndarray
+    count: int
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+
+def hubness(pairs: PairRows) -> dict[str, Number]:
+    """How unevenly images are chosen as targets.
+
+    ``skewness`` is that of N_k, how often an image is a target (Radovanovic et al. 2010, JMLR 11:2487); ``gini`` is 0
+    when all are chosen equally often and near 1 when one takes all; ``never_share`` are chosen by nobody.
+    """
+    if not len(pairs):
+        return {"skewness": None, "max": None, "gini": None, "never_share": None}
+    chosen = np.bincount(pairs.target, minlength=pairs.count)
+    even = chosen.min() == chosen.max()
+    return {
+        "skewness": 0.0 if even else float(skew(chosen)),
+        "max": int(chosen.max()),
+        "gini": gini(chosen),
+        "never_share": float((chosen == 0).mean()),
+    }
+
+
+def gini(values: np.ndarray) -> float:
+    """Gini coefficient of (n,) values >= 0 that are not all zero: mean absolute difference over twice the mean."""
+    ordered = np.sort(values).astype(np.float64)
+    count = len(ordered)
+    weights = 2 * np.arange(1, count + 1) - count - 1
+    return float((weights * ordered).sum() / (count * ordered.sum()))
+
+
+def reciprocal(pairs: PairRows) -> np.ndarray:
+    """(m,) bool: the target has the source among its own targets."""
+    forth = pairs.source.astype(np.int64) * pairs.count + pairs.target
+    back = pairs.target.astype(np.int64) * pairs.count + pairs.source
+    return np.isin(back, forth)
+
+
+def share(hits: np.ndarray, pairs: PairRows) -> dict[str, Number]:
+    """Share of true among (m,) bool ``hits`` with its Wilson interval.
+
+    The pairs of one source are not independent: n is the number of sources, not of pairs.
+    """
+    sources = len(np.unique(pairs.source))
+    if not sources:
+        return {"value": None, "low": None, "high": None, "n": 0}
+    value = float(hits.mean())
+    low, high = wilson(value, sources)
+    return {"value": value, "low": low, "high": high, "n": sources}
+
+
+def chance(codes: np.ndarray, sources: np.ndarray) -> float | None:
+    """Chance that a random other image has the source's code, mean over ``sources``; (n,) int codes."""
+    if len(codes) < 2 or not len(sources):
+        return None
+    sizes = np.bincount(codes)
+    return float(((sizes[codes[sources]] - 1) / (len(codes) - 1)).mean())
+
+
+def random_targets(pairs: PairRows, seed: int) -> np.ndarray:
+    """(m,) rows: for every pair another image than its source, all equally likely."""
+    rng = np.random.default_rng(derive(seed, "random-pairs"))
+    return (pairs.source + 1 + rng.integers(0, max(pairs.count - 1, 1), len(pairs))) % pairs.count
+
+
+def cosines(vectors: np.ndarray, one: np.ndarray, other: np.ndarray, block: int = 8192) -> np.ndarray:
+    """(m,) float32 inner products of rows ``one`` with rows ``other`` of (n, d) unit ``vectors``."""
+    found = np.empty(len(one), dtype=np.float32)
+    for start in range(0, len(one), block):
+        part = slice(start, start + block)
+        left, right = (vectors[rows[part]].astype(np.float64) for rows in (one, other))
+        found[part] = np.einsum("nd,nd->n", left, right)
+    return found
+
+
+def mean_by_source(values: np.ndarray, pairs: PairRows) -> np.ndarray:
+    """(sources,) float64: the mean of (m,) ``values`` over each source's pairs, sources in row order."""
+    _, group = np.unique(pairs.source, return_inverse=True)
+    return np.bincount(group, weights=values) / np.bincount(group)
+
+
+def bootstrap_mean(values: np.ndarray, resamples: int, seed: int) -> dict[str, Number]:
+    """Mean of (n,) ``values`` with the 95 % percentile interval over resamples of them."""
+    if not len(values):
+        return {"value": None, "low": None, "high": None, "n": 0}
+    rng = np.random.default_rng(derive(seed, "bootstrap"))
+    means = [values[rng.integers(0, len(values), len(values))].mean() for _ in range(resamples)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    return {"value": float(values.mean()), "low": float(low), "high": float(high), "n": len(values)}
+
+
+def image_similarity(
+    pairs: PairRows, of_pairs: np.ndarray, of_random: np.ndarray, interval: Callable[[np.ndarray], dict[str, Number]]
+) -> dict[str, dict[str, Number]]:
+    """Mean image cosine of pairs, of random pairs of the same sources, and their difference, by source image."""
+    here, there = mean_by_source(of_pairs, pairs), mean_by_source(of_random, pairs)
+    return {"pairs": interval(here), "random": interval(there), "difference": interval(here - there)}

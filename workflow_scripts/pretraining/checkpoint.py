@@ -1,0 +1,106 @@
+"""State of a run for resuming: one safetensors file, tensors and, in its header, the rest as JSON.
+
+One file and one rename: a run killed while it writes leaves the checkpoint before, never half of one.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from workflow_scripts.core.errors import PipelineError
+
+NAME = "checkpoint.safetensors"
+
+
+@dataclass
+class State:
+    """Where a run stands, apart from its tensors.
+
+    Attributes:
+        step: steps done.
+        window: losses since the curve's last row.
+        curve: rows of the curve.
+        best: highest accuracy of the online probe so far, and its step.
+        stale: probes since then.
+        stopped: the stopping rule has ended the run.
+        scaler: state of the loss scaler (fp16).
+    """
+
+    step: int = 0
+    window: list[float] = field(default_factory=list)
+    curve: list[dict[str, Any]] = field(default_factory=list)
+    best: float | None = None
+    best_step: int = 0
+    stale: int = 0
+    stopped: bool = False
+    scaler: dict[str, Any] = field(default_factory=dict)
+
+
+def write_tensors(
+    path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None
+) -> None:
+    """Write tensors (contiguous, on CPU) to ``path``, whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    save_file(ready, part, metadata)
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def save(
+    folder: Path,
+    state: State,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    best: dict[str, torch.Tensor] | None,
+) -> None:
+    """Write the checkpoint of ``folder``; ``best`` are the best backbone's weights so far."""
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        for part, tensor in optimizer.state.get(parameter, {}).items():
+            tensors[f"optimizer.{part}.{name}"] = tensor
+    tensors |= {f"best.{name}": tensor for name, tensor in (best or {}).items()}
+    write_tensors(folder / NAME, tensors, {"state": json.dumps(asdict(state))})
+
+
+def load(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[State, dict[str, torch.Tensor] | None]:
+    """Bring model and optimizer back to the checkpoint of ``folder``; gives the state and the best weights.
+
+    Without a checkpoint everything stays as it is and the state is that of step 0.
+
+    Raises:
+        PipelineError: the file is damaged or is not one of this model.
+    """
+    path = folder / NAME
+    if not path.exists():
+        return State(), None
+    try:
+        with safe_open(path, "pt") as file:
+            state = State(**json.loads(file.metadata()["state"]))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        model.load_state_dict(_below("model.", tensors))
+        for part in ("step", "exp_avg", "exp_avg_sq"):
+            found = _below(f"optimizer.{part}.", tensors)
+            for name, parameter in model.named_parameters():
+                if name in found:
+                    # Moments lie in memory as their parameter does, or the optimizer takes a slower way.
+                    like = torch.empty_like(parameter.detach()) if part != "step" else torch.empty(())
+                    optimizer.state[parameter][part] = like.copy_(found[name])
+    except (SafetensorError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        value = str(error).splitlines()[0]
+        raise PipelineError("damaged checkpoint", path, value, "delete it to train from the start") from None
+    return state, _below("best.", tensors) or None
+
+
+def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,68 @@
+"""Colour operations on a batch, each image with its own strength.
+
+Images are (n, 3, h, w) float32 in 0..1, strengths (n,) float32; the results equal those of
+``torchvision.transforms.v2.functional`` image by image.
+"""
+
+import torch
+from torch.nn.functional import pad
+
+BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
+
+
+def grey(images: torch.Tensor) -> torch.Tensor:
+    """(n, 3, h, w) -> (n, 1, h, w): luma of ITU-R BT.601."""
+    return 0.2989 * images[:, 0:1] + 0.587 * images[:, 1:2] + 0.114 * images[:, 2:3]
+
+
+def jitter(images: torch.Tensor, operation: int, factor: torch.Tensor) -> torch.Tensor:
+    """One of brightness, contrast, saturation (blends by ``factor``, 1 changes nothing) and hue (turns, 0 changes
+    nothing); clipped to 0..1."""
+    factor = factor.view(-1, 1, 1, 1)
+    if operation == HUE:
+        return shift_hue(images, factor)
+    if operation == BRIGHTNESS:
+        return (images * factor).clamp_(0, 1)
+    other = grey(images)
+    if operation == CONTRAST:
+        other = other.mean((1, 2, 3), keepdim=True)
+    return torch.lerp(other.expand_as(images), images, factor).clamp_(0, 1)
+
+
+def shift_hue(images: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
+    """Hue moved by ``turns`` (1 = the whole circle) at constant value and chroma.
+
+    Uses the closed form channel = value - chroma * clip(min(k, 4 - k), 0, 1) with k = (n + hue in sixths) mod 6 and
+    n = 5, 3, 1 for red, green, blue.
+    """
+    red, green, blue = images.unbind(1)
+    value, brightest = images.max(1)
+    chroma = value - images.amin(1)
+    safe = torch.where(chroma == 0, 1.0, chroma)
+    difference = torch.where(
+        brightest == 0, green - blue, torch.where(brightest == 1, blue - red, red - green)
+    )
+    sixths = difference / safe + 2 * brightest + 6 * turns.view(-1, 1, 1)
+    channels = []
+    for start in (5, 3, 1):
+        k = (sixths + start).remainder_(6)
+        channels.append(value - chroma * torch.minimum(k, 4 - k).clamp_(0, 1))
+    return torch.stack(channels, 1)
+
+
+def blur(images: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    """Gaussian blur, ``sigma`` in pixels; the kernel is a tenth of the image, odd, at least 3 (Chen et al. 2020)."""
+    side = max(3, images.shape[-1] // 10 // 2 * 2 + 1)
+    half = side // 2
+    distance = torch.arange(-half, half + 1, device=images.device, dtype=torch.float32)
+    weights = torch.exp(-0.5 * (distance / sigma.view(-1, 1)).square())
+    weights = (weights / weights.sum(1, keepdim=True)).view(len(images), side, 1, 1, 1)
+    padded = pad(images, [half, half, half, half], mode="reflect")
+    high, wide = images.shape[-2:]
+    rows = torch.zeros_like(padded[..., :wide])
+    for i in range(side):
+        rows += padded[..., i : i + wide] * weights[:, i]
+    out = torch.zeros_like(images)
+    for i in range(side):
+        out += rows[:, :, i : i + high] * weights[:, i]
+    return out

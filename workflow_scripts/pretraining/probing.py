@@ -1,0 +1,125 @@
+"""Online probe: weighted nearest neighbours on frozen features."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import normalize, one_hot
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.seeds import derive
+from workflow_scripts.core.shards import TarImages
+from workflow_scripts.pretraining.backbones import normalise, prepare
+
+BATCH = 256
+
+
+def knn_accuracy(
+    bank: torch.Tensor,
+    bank_labels: torch.Tensor,
+    queries: torch.Tensor,
+    labels: torch.Tensor,
+    neighbours: int,
+    temperature: float,
+) -> float:
+    """Share of queries whose class gets most votes (Wu et al. 2018, section 3.4).
+
+    Each of the ``neighbours`` nearest rows of the bank by cosine votes exp(cosine / temperature) for its class; of
+    classes with equal votes the lowest wins.
+
+    Args:
+        bank: (n, d) float; with ``bank_labels`` (n,) int64.
+        queries: (q, d) float; with ``labels`` (q,) int64.
+        neighbours: k; at most n are used.
+        temperature: of the votes.
+
+    Returns:
+        Accuracy in 0..1.
+    """
+    similarity = normalize(queries.double()) @ normalize(bank.double()).T
+    cosine, nearest = similarity.topk(min(neighbours, len(bank)), dim=1)
+    classes = int(max(bank_labels.max(), labels.max())) + 1
+    votes = (one_hot(bank_labels[nearest], classes) * (cosine / temperature).exp().unsqueeze(2)).sum(1)
+    return float((votes.argmax(1) == labels).double().mean())
+
+
+@dataclass(frozen=True)
+class ProbeRows:
+    """Rows of labelled images that the probe uses: bank to vote, queries to be told; labels are of all images."""
+
+    images: TarImages
+    labels: np.ndarray
+    bank: np.ndarray
+    queries: np.ndarray
+
+
+def split_rows(images: TarImages, labels: np.ndarray, most: int, seed: int) -> ProbeRows:
+    """At most ``most`` rows of images without a split of their own; every fifth of them is a query.
+
+    Raises:
+        PipelineError: there are fewer than two images.
+    """
+    chosen = _choose(np.arange(len(labels)), most, seed, "probe")
+    if len(chosen) < 2:
+        raise PipelineError(
+            "too few images to probe", "pretrain", len(chosen), "add images or turn the probe off"
+        )
+    queries = max(1, len(chosen) // 5)
+    return ProbeRows(images, labels, np.sort(chosen[queries:]), np.sort(chosen[:queries]))
+
+
+def dataset_rows(
+    images: TarImages, labels: np.ndarray, split: np.ndarray, most: int, seed: int, where: Path
+) -> ProbeRows:
+    """At most ``most`` rows of a labelled dataset: train votes, val asks, test is never touched.
+
+    Raises:
+        PipelineError: the table ``where`` has no train or no val rows.
+    """
+    train, val = np.flatnonzero(split == "train"), np.flatnonzero(split == "val")
+    if not len(train) or not len(val):
+        value = f"{len(train)} train and {len(val)} val rows"
+        raise PipelineError("probe needs both splits", where, value, "take a dataset with a validation split")
+    queries = _choose(val, max(1, min(len(val), most // 5)), seed, "probe-queries")
+    bank = _choose(train, max(1, most - len(queries)), seed, "probe-bank")
+    return ProbeRows(images, labels, np.sort(bank), np.sort(queries))
+
+
+def _choose(rows: np.ndarray, most: int, seed: int, use: str) -> np.ndarray:
+    generator = np.random.Generator(np.random.PCG64(derive(seed, use)))
+    return generator.permutation(rows)[:most]
+
+
+class OnlineProbe:
+    """Images of the probe, prepared once, and the accuracy of a backbone on them."""
+
+    def __init__(self, rows: ProbeRows, size: int, neighbours: int, temperature: float) -> None:
+        self._sides = [
+            torch.stack([prepare(rows.images.image(row), size) for row in side.tolist()])
+            for side in (rows.bank, rows.queries)
+        ]
+        self._labels = [
+            torch.from_numpy(rows.labels[side].astype(np.int64)) for side in (rows.bank, rows.queries)
+        ]
+        self._neighbours, self._temperature = neighbours, temperature
+
+    def __call__(self, backbone: nn.Module, device: torch.device) -> float:
+        """Accuracy of ``backbone``, which is put into evaluation mode and back."""
+        training = backbone.training
+        backbone.eval()
+        bank, queries = (self._features(backbone, images, device) for images in self._sides)
+        backbone.train(training)
+        return knn_accuracy(
+            bank, self._labels[0], queries, self._labels[1], self._neighbours, self._temperature
+        )
+
+    @staticmethod
+    @torch.no_grad()
+    def _features(backbone: nn.Module, images: torch.Tensor, device: torch.device) -> torch.Tensor:
+        parts = []
+        for part in images.split(BATCH):
+            ready = normalise(part.to(device)).contiguous(memory_format=torch.channels_last)
+            parts.append(backbone(ready).float().cpu())
+        return torch.cat(parts)

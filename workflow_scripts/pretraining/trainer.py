@@ -1,0 +1,233 @@
+"""Training of one run: steps, curve, online probe, checkpoints, evaluated weights."""
+
+import json
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs, broadcast
+from torch import nn
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.progress import progress
+from workflow_scripts.pretraining import checkpoint
+from workflow_scripts.pretraining.augment import RECIPES
+from workflow_scripts.pretraining.data import Batches, Decoded, Order, prefetch
+from workflow_scripts.pretraining.interrupt import Interrupt
+from workflow_scripts.pretraining.methods import build_method
+from workflow_scripts.pretraining.optimizing import learning_rate, parameter_groups
+from workflow_scripts.pretraining.plan import OUTCOME, Plan, weights_name
+from workflow_scripts.pretraining.probing import OnlineProbe
+from workflow_scripts.pretraining.sync_norm import convert
+from workflow_scripts.pretraining.text import Tokens, train_tokenizer
+
+log = logging.getLogger(__name__)
+Sides = tuple[Any, ...]
+TERMINATED = 143
+
+
+@contextmanager
+def reproducible(device: str, threads: int) -> Iterator[None]:
+    """Fixed math threads and, on CPU, deterministic algorithms alone."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(device == "cpu")
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
+def train(plan: Plan) -> None:
+    """Train, from the last checkpoint in ``plan.work`` if there is one, and leave the evaluated weights
+    (``plan.weights_name``) and the final :class:`~checkpoint.State` (``outcome.json``) there.
+
+    With several processes each calls this; the first one writes.
+
+    Raises:
+        PipelineError: the loss is not finite, there are fewer images than a batch takes, or the number of processes
+            is not that of the settings.
+        SystemExit: 143 after SIGTERM, once a checkpoint was written.
+    """
+    with reproducible(plan.device, plan.threads):
+        accelerator = Accelerator(
+            cpu=plan.device == "cpu",
+            mixed_precision=plan.settings.precision,
+            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+        )
+        if accelerator.num_processes != plan.settings.processes:
+            value = f"{accelerator.num_processes} instead of {plan.settings.processes}"
+            raise PipelineError(
+                "wrong number of processes", "pretrain", value, "start the stage without a launcher"
+            )
+        Trainer(plan, accelerator).run()
+
+
+class Trainer:
+    """One process of a run."""
+
+    def __init__(self, plan: Plan, accelerator: Accelerator) -> None:
+        self.plan, self.settings, self.accelerator = plan, plan.settings, accelerator
+        tokens, vocabulary = self._tokens()
+        self.model = build_method(self.settings, vocabulary)
+        if accelerator.num_processes > 1:
+            cpu = plan.device == "cpu"
+            self.model = convert(self.model) if cpu else nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
+        # Called by keyword, torch's overload for memory formats alone is the one that type checkers know.
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimizer = torch.optim.AdamW(parameter_groups(self.model, self.settings.weight_decay))
+        self.wrapped, self.optimizer = accelerator.prepare(self.model, optimizer)
+        self.batches = self._batches(tokens)
+        self.state, self.best = checkpoint.load(plan.work, self.model, self.optimizer.optimizer)
+        if self.state.scaler and accelerator.scaler is not None:
+            accelerator.scaler.load_state_dict(self.state.scaler)
+        self.backbone: nn.Module = self.model.get_submodule("backbone")
+        self.losses: list[torch.Tensor] = []
+        self.probe = self._online_probe()
+
+    def _tokens(self) -> tuple[Tokens | None, int]:
+        head = self.settings.clip
+        if head is None or self.plan.captions is None:
+            return None, 0
+        tokenizer = train_tokenizer(self.plan.captions, head.vocabulary)
+        tokens = Tokens(self.plan.captions, tokenizer, head.context)
+        log.info("%d captions, %d cut to %d tokens", len(self.plan.captions), tokens.cut_short, head.context)
+        return tokens, tokenizer.get_vocab_size()
+
+    def _batches(self, tokens: Tokens | None) -> Batches:
+        settings, plan = self.settings, self.plan
+        return Batches(
+            images=Decoded(plan.images, plan.keep_decoded),
+            pairing=plan.pairing,
+            order=Order(len(plan.pairing), settings.batch_size, settings.seed),
+            recipe=RECIPES[settings.augmentation],
+            size=settings.image_size,
+            seed=settings.seed,
+            part=(self.accelerator.process_index, self.accelerator.num_processes),
+            tokens=tokens,
+        )
+
+    def _online_probe(self) -> OnlineProbe | None:
+        probe = self.settings.probe
+        if probe is None or self.plan.probe is None or not self.accelerator.is_main_process:
+            return None
+        return OnlineProbe(self.plan.probe, self.settings.image_size, probe.neighbours, probe.temperature)
+
+    def run(self) -> None:
+        """Train to the end."""
+        state = self.state
+        if state.step == 0 and self.settings.probe is not None and not state.curve:
+            state.curve.append(self._row(None, self._accuracy()))
+        last = state.step if state.stopped else self.settings.steps
+        steps = range(state.step + 1, last + 1)
+        with Interrupt() as interrupt, closing(prefetch(self._prepare, steps, self.plan.workers)) as batches:
+            for sides in progress(batches, len(steps), f"{self.settings.method} from step {state.step}"):
+                self._step(sides)
+                self._after_step()
+                if interrupt.asked(self.accelerator.device):
+                    self._save()
+                    raise SystemExit(TERMINATED)
+                if state.stopped:
+                    batches.close()
+        self._finish()
+
+    def _prepare(self, step: int) -> Sides:
+        """Batch of a step; on CPU wholly made here, for a GPU its colours are changed there."""
+        sides = self.batches.raw(step)
+        return self.batches.finish(sides, torch.device("cpu")) if self.plan.device == "cpu" else sides
+
+    def _rate(self, step: int) -> float:
+        settings = self.settings
+        peak = settings.lr * settings.batch_size / 512
+        return learning_rate(
+            step, peak=peak, final=settings.final_lr, warmup=settings.warmup_steps, steps=settings.steps
+        )
+
+    def _step(self, sides: Sides) -> None:
+        self.state.step += 1
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate(self.state.step)
+        if self.plan.device != "cpu":
+            sides = self.batches.finish(sides, self.accelerator.device)
+        self.wrapped.train()
+        loss = self.wrapped(*sides)
+        self.accelerator.backward(loss)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.losses.append(loss.detach())
+
+    def _after_step(self) -> None:
+        settings, step = self.settings, self.state.step
+        last = step == settings.steps
+        probing = settings.probe is not None and (last or step % settings.probe.every == 0)
+        if last or probing or step % settings.log_every == 0:
+            self._collect()
+            loss = math.fsum(self.state.window) / len(self.state.window)
+            self.state.window.clear()
+            self.state.curve.append(self._row(loss, self._judge() if probing else None))
+        if step in settings.evaluated:
+            self._collect()
+            self._write(weights_name(step), self.backbone.state_dict())
+        if last or self.state.stopped or step % settings.checkpoint_every == 0:
+            self._save()
+
+    def _collect(self) -> None:
+        """Move losses from the device to the state; they are looked at here, not each step, so a GPU never waits."""
+        if not self.losses:
+            return
+        values = self.accelerator.reduce(torch.stack(self.losses).float(), "mean").tolist()
+        self.losses.clear()
+        for i, value in enumerate(values):
+            if not math.isfinite(value):
+                step = self.state.step - len(values) + 1 + i
+                advice = "lower lr, lengthen warmup_steps or set precision to no"
+                raise PipelineError("loss is not finite", f"step {step} of pretrain", value, advice)
+        self.state.window.extend(values)
+
+    def _row(self, loss: float | None, accuracy: float | None) -> dict[str, Any]:
+        step = self.state.step
+        row = {"step": step, "loss": loss, "lr": self._rate(step), "images": step * self.settings.batch_size}
+        return {**row, "knn_accuracy": accuracy}
+
+    def _accuracy(self) -> float:
+        """The online probe's accuracy, the same on every process."""
+        device = self.accelerator.device
+        value = self.probe(self.backbone, device) if self.probe is not None else 0.0
+        return float(broadcast(torch.tensor(value, device=device, dtype=torch.float64)))
+
+    def _judge(self) -> float:
+        """Probe, remember the best weights, and stop if the rule says so."""
+        state, accuracy = self.state, self._accuracy()
+        if state.best is None or accuracy > state.best:
+            state.best, state.best_step, state.stale = accuracy, state.step, 0
+            if "best" in self.settings.evaluated:
+                self.best = {n: t.detach().cpu().clone() for n, t in self.backbone.state_dict().items()}
+        else:
+            state.stale += 1
+        state.stopped = self.settings.patience is not None and state.stale >= self.settings.patience
+        return accuracy
+
+    def _save(self) -> None:
+        self._collect()
+        if self.accelerator.scaler is not None:
+            self.state.scaler = self.accelerator.scaler.state_dict()
+        if self.accelerator.is_main_process:
+            checkpoint.save(self.plan.work, self.state, self.model, self.optimizer.optimizer, self.best)
+
+    def _write(self, name: str, weights: dict[str, torch.Tensor]) -> None:
+        if self.accelerator.is_main_process:
+            checkpoint.write_tensors(self.plan.work / name, weights)
+
+    def _finish(self) -> None:
+        if "last" in self.settings.evaluated:
+            self._write(weights_name("last"), self.backbone.state_dict())
+        if "best" in self.settings.evaluated and self.best is not None:
+            self._write(weights_name("best"), self.best)
+        if self.accelerator.is_main_process:
+            (self.plan.work / OUTCOME).write_text(json.dumps(asdict(self.state)))
+        self.accelerator.end_training()

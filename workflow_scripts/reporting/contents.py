@@ -1,0 +1,63 @@
+"""The whole page's context: every section, the facts of its head, and the table of artifacts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.settings.report import Report
+from workflow_scripts.reporting import data_sections, run_sections
+from workflow_scripts.reporting.provenance import Number
+from workflow_scripts.reporting.study import Study, label
+from workflow_scripts.reporting.text import count
+
+CONTENTS = (
+    ("results", "Results"),
+    ("losses", "What was lost where"),
+    ("captions", "Captions before and after"),
+    ("caption-quality", "Caption quality"),
+    ("pair-quality", "Pair quality"),
+    ("pairs", "Pairs side by side"),
+    ("training", "Training curves"),
+    ("accuracy", "Accuracy by dataset"),
+    ("saliency", "Where the models look"),
+    ("provenance", "Provenance"),
+)
+
+
+COUNTED = (("arms", "caption arms"), ("pairs", "pair tables"), ("runs", "models"), ("datasets", "test sets"))
+
+
+def page_context(given: Mapping[str, Sequence[Artifact]], settings: Report) -> dict[str, Any]:
+    """What the template takes, from artifacts by input name; a section without input says so in a sentence."""
+    study = Study(given, settings)
+    return {
+        "study": settings.study,
+        "contents": CONTENTS,
+        "facts": facts(study),
+        "root": study.ledger.root,
+        "artifacts": study.ledger.rows(),
+        "headline": run_sections.headline(study),
+        "losses": data_sections.losses(study),
+        "captions": data_sections.captions(study),
+        "caption_quality": data_sections.quality(study, "caption_quality", "arm"),
+        "pair_quality": data_sections.quality(study, "pair_quality", "pairs"),
+        "pairs": data_sections.pairs(study),
+        "curves": run_sections.curves(study),
+        "accuracy": run_sections.accuracy(study),
+        "saliency": run_sections.saliency(study),
+    }
+
+
+def facts(study: Study) -> list[tuple[str, Number]]:
+    """What ran, in numbers."""
+    found = []
+    for name, title in (("annotations", "annotation rows"), ("images", "images")):
+        artifact = study.one(name)
+        if artifact is not None and artifact.rows:
+            source = study.ledger.manifest(label(artifact))
+            found.append((title, Number(count(int(artifact.rows["out"])), source=source, rows="rows out")))
+    for name, title in COUNTED:
+        if study.all(name):
+            source = study.ledger.manifest(label(study.all(name)[0]))
+            found.append((title, Number(count(len(study.all(name))), source=source, rows="the first of them")))
+    return found

@@ -1,0 +1,151 @@
+"""What the page says about data: losses, captions, pairs. Each function gives the context of one template."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.reporting import examples
+from workflow_scripts.reporting.colours import arm_class
+from workflow_scripts.reporting.flow import final_states, steps
+from workflow_scripts.reporting.provenance import Number, Source
+from workflow_scripts.reporting.quality import side_by_side
+from workflow_scripts.reporting.reading import rows_of, sample_rows
+from workflow_scripts.reporting.study import Study, record
+from workflow_scripts.reporting.text import caption_text, count, words
+
+Row = dict[str, Any]
+FLOW = ("annotations", "plan", "images", "captions_table", "arms", "pairs")
+
+
+def losses(study: Study) -> Row:
+    """What was lost where."""
+    records = [record(artifact) for name in FLOW for artifact in study.all(name)]
+    card = study.one("data_card")
+    states, picture = [], None
+    if card is not None:
+        source = study.source(card, ".json")
+        for name, rows in final_states(study.json(card)):
+            states.append((words(name), Number(count(rows), source=source, rows=f"state {name}")))
+        picture = study.figure(card, "Kept and lost rows")
+    return {"steps": steps(records, study.ledger), "states": states, "figure": picture}
+
+
+def _itm(value: float | None, source: Source, rows: str) -> Number:
+    if value is None or not math.isfinite(value):
+        return Number("not scored", source=source, rows=rows)
+    return Number(f"{value:+.2f}".replace("-", "−"), source=source, rows=rows)
+
+
+def captions(study: Study) -> Row:
+    """Original and generated captions of a seeded choice of images: worst, typical, best."""
+    table = study.one("captions_table")
+    if table is None:
+        return {"strata": []}
+    path, settings = table.path(".parquet"), study.settings
+    columns = ("key", "itm_original", "itm_generated")
+    sample = sample_rows(path, columns, settings.sample, settings.seed, "captions").to_pylist()
+    chosen = examples.strata(np.array([_gain(row) for row in sample]), settings.seed, settings.captions_each)
+    keys = {name: [sample[at]["key"] for at in positions] for name, positions in chosen.items()}
+    everyone = [key for some in keys.values() for key in some]
+    rows = {row["key"]: row for row in rows_of(path, "key", everyone)}
+    arms = {_unit(arm, "arm"): _by_key(arm, "key", everyone) for arm in study.all("arms")}
+    thumbs = study.thumbnails(everyone)
+    source = study.source(table, ".parquet")
+    strata = [
+        (name, [_caption_card(rows[key], arms, thumbs.get(key, ""), source) for key in keys[name]])
+        for name in examples.STRATA
+        if keys[name]
+    ]
+    return {"strata": strata, "sampled": count(len(sample))}
+
+
+def _gain(row: Row) -> float:
+    if row["itm_original"] is None or not row["itm_generated"]:
+        return math.nan
+    return float(max(row["itm_generated"]) - row["itm_original"])
+
+
+def _by_key(artifact: Artifact, column: str, keys: Sequence[str]) -> dict[str, Row]:
+    return {row[column]: row for row in rows_of(artifact.path(".parquet"), column, keys)}
+
+
+def _caption_card(row: Row, arms: Mapping[str, Mapping[str, Row]], thumb: str, source: Source) -> Row:
+    chosen = {name: found[row["key"]] for name, found in arms.items() if row["key"] in found}
+    lines = [
+        {"line": line, "itm": _itm(line.itm, source, f"key {row['key']}, ITM of the {line.origin} caption")}
+        for line in examples.caption_lines(row, chosen)
+    ]
+    return {"key": row["key"], "subreddit": row["subreddit"], "thumb": thumb, "lines": lines}
+
+
+def _unit(artifact: Artifact, name: str) -> str:
+    return artifact.unit.get(name, artifact.name)
+
+
+def quality(study: Study, name: str, unit: str) -> Row:
+    """Summaries of captions (`caption_quality`, arm) or of pairs (`pair_quality`, pairs) side by side."""
+    artifacts = study.all(name)
+    columns = [(_unit(one, unit), study.json(one), study.source(one, ".json")) for one in artifacts]
+    figures = [study.figure(one, _unit(one, unit)) for one in artifacts]
+    return {
+        "columns": [(column, arm_class(column)) for column, _, _ in columns],
+        "lines": side_by_side(columns, study.settings.quality_lines),
+        "figures": [picture for picture in figures if picture],
+    }
+
+
+def pairs(study: Study) -> Row:
+    """Nearest neighbours of the same source images in every pair table."""
+    tables, index, settings = study.all("pairs"), study.one("images"), study.settings
+    if not tables or index is None:
+        return {"sources": []}
+    sample = sample_rows(index.path(".parquet"), ("key",), settings.sample, settings.seed, "pairs")["key"].to_pylist()
+    np.random.default_rng(examples.derive(settings.seed, "report", "pairs", "order")).shuffle(sample)
+    found = [_nearest(table, sample) for table in tables]
+    sources = examples.shared_sources(sample, found, settings.pair_sources)
+    shown = sources + [table[key]["target"] for key in sources for table in found if key in table]
+    thumbs = study.thumbnails(shown)
+    texts = _captions_by_arm(study, shown)
+    blocks = []
+    for key in sources:
+        cards = [
+            _pair_card(study, table, rows[key], texts, thumbs)
+            for table, rows in zip(tables, found, strict=True)
+            if key in rows
+        ]
+        blocks.append({"key": key, "thumb": thumbs.get(key, ""), "cards": cards})
+    return {"sources": blocks}
+
+
+def _nearest(table: Artifact, keys: Sequence[str]) -> dict[str, Row]:
+    return {row["source"]: row for row in rows_of(table.path(".parquet"), "source", keys) if row["rank"] == 1}
+
+
+def _captions_by_arm(study: Study, keys: Sequence[str]) -> dict[str, dict[str, str]]:
+    """arm -> key -> caption; `""` stands for the original captions, for pair tables that no arm made."""
+    texts = {
+        _unit(arm, "arm"): {row["key"]: row["caption"] for row in _by_key(arm, "key", keys).values()}
+        for arm in study.all("arms")
+    }
+    table = study.one("captions_table")
+    originals = {} if table is None else _by_key(table, "key", keys)
+    return {**texts, "": {key: row["original"] for key, row in originals.items()}}
+
+
+def _pair_card(study: Study, table: Artifact, row: Row, texts: Mapping[str, Row], thumbs: Mapping[str, str]) -> Row:
+    name = _unit(table, "pairs")
+    wanted = study.settings.captions_of.get(name, name)
+    arm = wanted if wanted in texts else ""
+    source = study.source(table, ".parquet")
+    return {
+        "pairs": name,
+        "css": arm_class(name),
+        "arm": arm or "original",
+        "thumb": thumbs.get(row["target"], ""),
+        "source_caption": caption_text(texts[arm].get(row["source"], "")),
+        "target_caption": caption_text(texts[arm].get(row["target"], "")),
+        "cosine": Number(f"{row['cosine']:.2f}", source=source, rows=f"source {row['source']}, rank 1"),
+    }

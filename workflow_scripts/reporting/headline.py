@@ -1,0 +1,223 @@
+"""Arms and named contrasts of a study, from the summary's two tables, for the page and the terminal.
+
+Rows are dicts with the columns of `summary.parquet` and `summary.contrasts.parquet`.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scipy import stats
+
+Row = dict[str, Any]
+FAMILIES = {"probe": "Linear probe", "few_shot": "Few-shot", "saliency": "Saliency"}
+POOLED = ("mean", "all", "average")  # names of rows over all datasets, where the summary has them
+MIN_SEEDS = 3  # fewer give no seed-level interval
+_SALIENCY = "saliency.probe.mass_in_mask"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over datasets (and seeds) with a 95 % interval over `kind` ("seeds" or "test items"; n of them)."""
+
+    value: float
+    low: float | None
+    high: float | None
+    kind: str
+    n: int
+
+
+@dataclass(frozen=True)
+class Arm:
+    """All seeds of one method × pairs × augmentation; family -> estimate or None where nothing was measured."""
+
+    method: str
+    pairs: str
+    augmentation: str
+    seeds: int
+    estimates: dict[str, Estimate | None]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One row of the contrasts; without interval where there is none or where seeds are too few."""
+
+    name: str
+    method: str
+    augmentation: str
+    dataset: str
+    family: str
+    metric: str
+    level: str
+    difference: float
+    low: float | None
+    high: float | None
+    n: int
+
+    @property
+    def verdict(self) -> str:
+        """What the interval says, whichever way it falls."""
+        if self.low is None or self.high is None:
+            return "no interval"
+        if self.low > 0:
+            return "higher"
+        return "lower" if self.high < 0 else "not told apart"
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def probe_objective(metrics: Iterable[str]) -> str:
+    """The probe objective of the headline: scikit-learn's where it was fitted, else the first by name."""
+    found = sorted({metric.split(".")[1] for metric in metrics if metric.startswith("linear_probe.")})
+    return "sklearn" if "sklearn" in found or not found else found[0]
+
+
+def family(metric: str, objective: str) -> str:
+    """The headline family of a metric name, or "" when it is not in the headline."""
+    if metric.startswith(f"linear_probe.{objective}."):
+        return "probe"
+    if metric.startswith("few_shot."):
+        return "few_shot"
+    return "saliency" if metric == _SALIENCY else ""
+
+
+def headline_step(rows: Sequence[Row], run: str, wanted: str) -> str | None:
+    """The step of a run that the headline shows: the wanted one, or the last in order where the run lacks it."""
+    steps = sorted({str(row["step"]) for row in rows if row["run"] == run})
+    return wanted if wanted in steps or not steps else steps[-1]
+
+
+def arms(rows: Sequence[Row], step: str = "last") -> list[Arm]:
+    """Arms in the order of their first run; means over the datasets that every run of a family shares."""
+    objective = probe_objective(row["metric"] for row in rows)
+    runs = {row["run"]: row for row in rows}
+    steps = {run: headline_step(rows, run, step) for run in runs}
+    kept: dict[str, dict[str, dict[str, Row]]] = {name: {} for name in FAMILIES}
+    for row in sorted(rows, key=lambda row: str(row["metric"])):
+        name = family(row["metric"], objective)
+        if name and str(row["step"]) == steps[row["run"]] and row["dataset"] not in POOLED:
+            if _number(row["value"]) is not None:
+                kept[name].setdefault(row["run"], {}).setdefault(row["dataset"], row)
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for run, row in runs.items():
+        groups.setdefault((row["method"], row["pairs"], row["augmentation"]), []).append(run)
+    return [
+        Arm(*group, len(members), {name: _estimate(kept[name], members) for name in FAMILIES})
+        for group, members in groups.items()
+    ]
+
+
+def _estimate(by_run: dict[str, dict[str, Row]], members: Sequence[str]) -> Estimate | None:
+    present = [run for run in members if run in by_run]
+    if not present:
+        return None
+    shared = sorted(set.intersection(*(set(datasets) for datasets in by_run.values())))
+    if not shared:
+        return None
+    means = [math.fsum(by_run[run][name]["value"] for name in shared) / len(shared) for run in present]
+    value = math.fsum(means) / len(means)
+    if len(means) >= MIN_SEEDS:
+        half = seed_half_width(means)
+        return Estimate(value, value - half, value + half, "seeds", len(means))
+    rows = [[by_run[run][name] for run in present] for name in shared]
+    half_or_none = _item_half_width(rows)
+    if half_or_none is None:
+        return Estimate(value, None, None, "", len(means))
+    return Estimate(value, value - half_or_none, value + half_or_none, "test items", len(means))
+
+
+def seed_half_width(values: Sequence[float]) -> float:
+    """Half of the 95 % t interval of the mean of `values` (at least two)."""
+    mean = math.fsum(values) / len(values)
+    spread = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1))
+    return float(stats.t.ppf(0.975, len(values) - 1)) * spread / math.sqrt(len(values))
+
+
+def _item_half_width(rows: Sequence[Sequence[Row]]) -> float | None:
+    """Half width of a mean over independent datasets: root of summed squares over their number.
+
+    Seeds of one dataset share its test items, so their half widths are averaged, not shrunk.
+    """
+    squares = []
+    for seeds in rows:
+        halves = []
+        for row in seeds:
+            low, high = _number(row["low"]), _number(row["high"])
+            if low is None or high is None:
+                return None
+            halves.append((high - low) / 2)
+        squares.append((math.fsum(halves) / len(halves)) ** 2)
+    return math.sqrt(math.fsum(squares)) / len(rows)
+
+
+def contrasts(rows: Sequence[Row]) -> list[Contrast]:
+    """All contrasts in table order; a seed-level interval from fewer than three seeds is not shown."""
+    objective = probe_objective(row["metric"] for row in rows)
+    found = []
+    for row in rows:
+        difference = _number(row["difference"])
+        if difference is None:
+            continue
+        low, high = _number(row["low"]), _number(row["high"])
+        if low is None or high is None or (row["level"] == "seed" and row["n"] < MIN_SEEDS):
+            low = high = None
+        found.append(
+            Contrast(
+                row["contrast"],
+                row["method"],
+                row["augmentation"],
+                row["dataset"],
+                family(row["metric"], objective),
+                row["metric"],
+                row["level"],
+                difference,
+                low,
+                high,
+                int(row["n"]),
+            )
+        )
+    return found
+
+
+def leading(found: Sequence[Contrast]) -> list[Contrast]:
+    """The contrasts of the headline: its families; over all datasets where the summary has that, else each dataset."""
+    chosen = []
+    for name in FAMILIES:
+        rows = [row for row in found if row.family == name]
+        pooled = [row for row in rows if row.dataset in POOLED]
+        chosen += pooled or rows
+    return chosen
+
+
+def claim(found: Sequence[Contrast], name: str = "revised - original") -> str:
+    """One sentence on the main contrast, as the intervals have it, at the level with the better right to speak."""
+    rows = [row for row in leading(found) if _same(row.name, name) and row.family == "probe"]
+    if not rows:
+        return "This study holds no contrast of revised with original captions; what was measured is below."
+    by_seed = [row for row in rows if row.level == "seed" and row.low is not None]
+    told = by_seed or [row for row in rows if row.level == "image" and row.low is not None]
+    if not told:
+        return "Revised against original captions was measured, but too seldom for any interval."
+    level = f"over {told[0].n} seeds" if by_seed else "over test images, for the seeds at hand"
+    tally = {word: sum(row.verdict == word for row in told) for word in ("higher", "lower", "not told apart")}
+    total = len(told)
+    if total == 1:
+        row = told[0]
+        says = {"higher": "help", "lower": "hurt", "not told apart": "make no difference that can be told"}[row.verdict]
+        value = f"{100 * row.difference:+.1f} points, 95 % interval {100 * row.low:+.1f} to {100 * row.high:+.1f}"
+        return f"Revised captions {says} the linear probe ({row.method}: {value.replace('-', '−')}, {level})."
+    return (
+        f"Revised against original captions, linear probe: of {total} comparisons {tally['higher']} higher, "
+        f"{tally['lower']} lower, {tally['not told apart']} not told apart (95 % intervals {level})."
+    )
+
+
+def _same(left: str, right: str) -> bool:
+    return _bare(left) == _bare(right)
+
+
+def _bare(name: str) -> str:
+    return "".join(name.replace("−", "-").replace("_", "-").replace("minus", "-").split()).lower()

@@ -1,0 +1,40 @@
+"""The page: templates filled and joined into one file that asks for nothing from outside."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from workflow_scripts.reporting.text import count, minus, words
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def environment() -> Environment:
+    """Autoescape is on for every template: captions and names are untrusted text."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(count=count, minus=minus, words=words)
+    return made
+
+
+def policy(style: str) -> str:
+    """Content-Security-Policy: nothing but this very style sheet and pictures inside the page; no script at all."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
+    return f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+def render(context: Mapping[str, Any]) -> bytes:
+    """The page as UTF-8; equal contexts give equal bytes. Text in `context` is escaped unless it is Markup."""
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    page = environment().get_template("page.html").render(**context, style=Markup(style), policy=policy(style))
+    return page.encode("utf-8")

@@ -1,0 +1,49 @@
+"""Reads from large tables only what the page shows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workflow_scripts.core.artifact import MANIFEST, Artifact
+from workflow_scripts.core.seeds import derive
+from workflow_scripts.core.shards import TarImages
+from workflow_scripts.reporting.examples import sample_positions
+
+Row = dict[str, Any]
+GROUPS = 8  # row groups that a sample is drawn from: 8 × 65,536 rows at most are read of any table
+
+
+def sample_rows(path: Path, columns: Sequence[str], most: int, seed: int, use: str) -> pa.Table:
+    """At most `most` rows in table order, a seeded choice inside a seeded choice of row groups."""
+    with pq.ParquetFile(path) as file:
+        groups = sample_positions(file.num_row_groups, GROUPS, derive(seed, "groups"), use)
+        table = file.read_row_groups(groups, columns=list(columns))
+    return table.take(np.asarray(sample_positions(len(table), most, seed, use), dtype=np.int64))
+
+
+def rows_of(path: Path, column: str, keys: Sequence[str], columns: Sequence[str] | None = None) -> list[Row]:
+    """The rows whose `column` is among `keys`, in table order; the table is scanned in batches, not held."""
+    if not keys:
+        return []
+    wanted = sorted(set(keys))
+    table = pq.read_table(path, columns=None if columns is None else list(columns), filters=[(column, "in", wanted)])
+    return list(table.to_pylist())
+
+
+def images_of(index: Artifact, keys: Sequence[str]) -> tuple[TarImages, dict[str, int]]:
+    """Images of `keys` and key -> row, from an `image_index` artifact; only the shards that hold them are opened."""
+    rows = rows_of(index.path(".parquet"), "key", keys, ("key", "shard", "offset", "size"))
+    shards = sorted({row["shard"] for row in rows})
+    folder = index.manifest_path.parent.parent / "download"
+    tars = [Artifact(folder / f"{shard:05d}{MANIFEST}").path(".tar") for shard in shards]
+    images = TarImages(
+        tars,
+        np.array([shards.index(row["shard"]) for row in rows], dtype=np.int64),
+        np.array([row["offset"] for row in rows], dtype=np.int64),
+        np.array([row["size"] for row in rows], dtype=np.int64),
+    )
+    return images, {row["key"]: at for at, row in enumerate(rows)}

@@ -1,0 +1,169 @@
+"""What the page says about trained models: headline, curves, accuracy, saliency. One function per template."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.reporting import headline as model
+from workflow_scripts.reporting.charts import axis, forest_limits, strip
+from workflow_scripts.reporting.colours import arm_class
+from workflow_scripts.reporting.provenance import Number, Source
+from workflow_scripts.reporting.study import Study
+from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels, probe_tables, saliency_tables
+from workflow_scripts.reporting.text import minus, percent, points, words
+from workflow_scripts.reporting.thumbnails import masked, overlay, thumbnail
+
+Row = dict[str, Any]
+LEVELS = {
+    "seed": "Over seeds: would another training run say the same?",
+    "image": "Over test images: would other images say the same of these very models?",
+}
+
+
+def headline(study: Study) -> Row:
+    """Arms with intervals, contrasts as forest plots, and the claim."""
+    summary = study.one("summary")
+    if summary is None:
+        return {"claim": "This study trained and evaluated no image encoder.", "arms": [], "forests": [], "rest": []}
+    source = study.source(summary, ".parquet")
+    arms = model.arms(study.table(summary), study.settings.headline_step)
+    found = model.contrasts(study.table(summary, ".contrasts.parquet"))
+    leading = model.leading(found)
+    cited = study.source(summary, ".contrasts.parquet")
+    forests = [_forest(level, title, leading, cited) for level, title in LEVELS.items()]
+    return {
+        "claim": model.claim(found),
+        "families": model.FAMILIES,
+        "arms": [_arm_line(arm, source) for arm in arms],
+        "forests": [forest for forest in forests if forest],
+        "rest": [_contrast_line(row, cited) for row in found if row not in leading],
+    }
+
+
+def _arm_line(arm: model.Arm, source: Source) -> Row:
+    cells = []
+    for name in model.FAMILIES:
+        estimate = arm.estimates[name]
+        if estimate is None:
+            cells.append((Number("—"), ""))
+            continue
+        known = estimate.low is not None and estimate.high is not None
+        interval = f"{percent(estimate.low)}–{percent(estimate.high)}" if known else ""  # type: ignore[arg-type]
+        rows = f"mean of {arm.method}, {arm.pairs}, {arm.augmentation} over shared datasets"
+        cells.append((Number(percent(estimate.value), interval, source, rows), estimate.kind))
+    return {"arm": arm, "css": arm_class(arm.pairs), "cells": cells}
+
+
+def _contrast_line(row: model.Contrast, source: Source) -> Row:
+    interval = "" if row.low is None or row.high is None else f"{points(row.low)} to {points(row.high)}"
+    where = f"{row.name}, {row.method}, {row.augmentation}, {row.dataset}, {row.metric}, {row.level}"
+    return {"row": row, "number": Number(points(row.difference), interval, source, where), "metric": words(row.metric)}
+
+
+def _forest(level: str, title: str, leading: Sequence[model.Contrast], source: Source) -> Row | None:
+    rows = [row for row in leading if row.level == level]
+    if not rows:
+        return None
+    limits = forest_limits([(row.difference, row.low, row.high) for row in rows])
+    groups = []
+    for family, name in dict.fromkeys((row.family, row.name) for row in rows):
+        css = arm_class(name.split()[0])
+        lines = []
+        for row in (row for row in rows if (row.family, row.name) == (family, name)):
+            line = _contrast_line(row, source)
+            picture = strip(row.difference, row.low, row.high, limits, css, f"{line['number'].text} points")
+            lines.append({**line, "strip": picture})
+        groups.append({"family": model.FAMILIES[family], "name": minus(name), "css": css, "lines": lines})
+    return {"level": level, "title": title, "groups": groups, "axis": axis(limits)}
+
+
+def _run_of(artifact: Artifact) -> str:
+    return artifact.unit.get("run", artifact.name)
+
+
+def curves(study: Study) -> Row:
+    """Loss and online kNN accuracy per method; which arm is which colour."""
+    runs = []
+    for artifact in study.all("runs"):
+        run = _run_of(artifact)
+        rows = study.table(artifact, "/curve.parquet") if artifact.has("/curve.parquet") else []
+        runs.append((run, *study.method_and_pairs(run), _with_knn(rows)))
+    panels = curve_panels(runs)
+    arms = dict.fromkeys(pairs for _, method, pairs, rows in runs if rows)
+    sources = [study.source(one, "/curve.parquet") for one in study.all("runs") if one.has("/curve.parquet")]
+    return {"panels": panels, "legend": [(name, arm_class(name)) for name in arms], "sources": sources}
+
+
+def _with_knn(rows: Sequence[Row]) -> list[Row]:
+    return [{"step": row["step"], "loss": row.get("loss"), "knn": row.get("knn_accuracy", row.get("knn"))} for row in rows]
+
+
+def _measured(study: Study, name: str, suffix: str) -> list[Measured]:
+    found = []
+    for artifact in study.all(name):
+        run = _run_of(artifact)
+        step = artifact.unit.get("step", artifact.name.rpartition(".")[2])
+        rows = study.table(artifact, suffix)
+        found.append(Measured(run, study.method_and_pairs(run)[1], step, rows, study.source(artifact, suffix)))
+    return found
+
+
+def accuracy(study: Study) -> Row:
+    """Linear probe and few-shot, per run, step and dataset."""
+    few = _measured(study, "few_shot", ".parquet")
+    tables = probe_tables(_measured(study, "probe", ".parquet"))
+    return {"tables": [*tables, *([by_dataset(few, "Few-shot")] if few else [])]}
+
+
+def saliency(study: Study) -> Row:
+    """Grad-CAM overlays of the same images for every run at the headline's step, and the scores with their floors."""
+    measured = _measured(study, "saliency", ".results.parquet")
+    return {"grid": _overlays(study), "tables": saliency_tables(measured)}
+
+
+def _headline_artifacts(study: Study, name: str) -> list[Artifact]:
+    by_run: dict[str, list[Artifact]] = {}
+    for artifact in study.all(name):
+        by_run.setdefault(_run_of(artifact), []).append(artifact)
+    wanted = study.settings.headline_step
+    return [
+        next((one for one in found if one.unit.get("step") == wanted), found[-1])
+        for found in by_run.values()
+    ]
+
+
+def _overlays(study: Study) -> Row | None:
+    shown = [one for one in _headline_artifacts(study, "saliency") if one.has(".examples.npz")]
+    if not shown:
+        return None
+    side, most = study.settings.overlay, study.settings.saliency_images
+    columns, reference = [], _examples(shown[0])
+    for artifact in shown:
+        stored = _examples(artifact)
+        run = _run_of(artifact)
+        maps = [
+            overlay(image, saliency, side)
+            for image, saliency in zip(stored["images"][:most], stored["maps"][:most], strict=True)
+        ]
+        css = arm_class(study.method_and_pairs(run)[1])
+        columns.append({"run": run, "css": css, "maps": maps, "source": study.source(artifact, ".examples.npz")})
+    images = reference["images"][:most]
+    return {
+        "keys": [str(key) for key in reference["keys"][:most]],
+        "images": [thumbnail(Image.fromarray(image), side) for image in images],
+        "masks": [masked(image, mask, side) for image, mask in zip(images, reference["masks"][:most], strict=True)],
+        "columns": columns,
+    }
+
+
+def _examples(artifact: Artifact) -> dict[str, np.ndarray]:
+    path = artifact.path(".examples.npz")
+    with np.load(path, allow_pickle=False) as stored:
+        missing = {"keys", "images", "masks", "maps"} - set(stored.files)
+        if missing:
+            raise PipelineError("missing array", path, sorted(missing), "run the saliency stage again")
+        return {name: stored[name] for name in ("keys", "images", "masks", "maps")}

@@ -1,0 +1,87 @@
+"""The artifacts that a report was given, by input name, and how the page cites them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.settings.report import Report
+from workflow_scripts.reporting.provenance import Ledger, Record, Source
+from workflow_scripts.reporting.reading import images_of
+from workflow_scripts.reporting.thumbnails import figure, thumbnail
+
+Row = dict[str, Any]
+
+
+def label(artifact: Artifact) -> str:
+    """`<stage>/<name>`: the artifact's path relative to the study's folder, without suffix."""
+    return f"{artifact.manifest['stage']}/{artifact.name}"
+
+
+def record(artifact: Artifact) -> Record:
+    """The artifact as provenance sees it."""
+    return Record(label(artifact), artifact.hash, artifact.manifest)
+
+
+class Study:
+    """Inputs by name, settings, and the ledger of all artifacts."""
+
+    def __init__(self, given: Mapping[str, Sequence[Artifact]], settings: Report) -> None:
+        self.given, self.settings = given, settings
+        self.ledger = Ledger([record(artifact) for artifacts in given.values() for artifact in artifacts])
+        self._runs: dict[str, Row] | None = None
+
+    def all(self, name: str) -> Sequence[Artifact]:
+        """The artifacts given under `name`, possibly none."""
+        return self.given.get(name, ())
+
+    def one(self, name: str) -> Artifact | None:
+        """The first artifact given under `name`, or None."""
+        artifacts = self.all(name)
+        return artifacts[0] if artifacts else None
+
+    def source(self, artifact: Artifact, suffix: str) -> Source:
+        """How the page cites a file of an artifact."""
+        return self.ledger.source(label(artifact), suffix)
+
+    def table(self, artifact: Artifact, suffix: str = ".parquet") -> list[Row]:
+        """All rows of a small table."""
+        return list(pq.read_table(artifact.path(suffix)).to_pylist())
+
+    def json(self, artifact: Artifact, suffix: str = ".json") -> Any:
+        """A JSON file of an artifact."""
+        return json.loads(artifact.path(suffix).read_bytes())
+
+    def figure(self, artifact: Artifact, title: str) -> Row | None:
+        """A stored PNG as the page's template takes it, or None when the artifact has none."""
+        if not artifact.has(".png"):
+            return None
+        address, width, height = figure(artifact.path(".png").read_bytes(), self.settings.figure_width)
+        shape = {"address": address, "width": width, "height": height}
+        return {"title": title, **shape, "source": self.source(artifact, ".png")}
+
+    def thumbnails(self, keys: Sequence[str]) -> dict[str, str]:
+        """key -> data: address, for the keys that the image index has."""
+        index = self.one("images")
+        if index is None or not keys:
+            return {}
+        images, at = images_of(index, keys)
+        return {key: thumbnail(images.image(row), self.settings.thumbnail) for key, row in at.items()}
+
+    @property
+    def runs(self) -> dict[str, Row]:
+        """run -> method, pairs, augmentation, seed, as the summary has them."""
+        if self._runs is None:
+            summary = self.one("summary")
+            rows = [] if summary is None else self.table(summary)
+            self._runs = {row["run"]: row for row in rows}
+        return self._runs
+
+    def method_and_pairs(self, run: str) -> tuple[str, str]:
+        """Of a run; from its name (`<method>-<pairs>-…`) when the summary has nothing on it."""
+        if run in self.runs:
+            return self.runs[run]["method"], self.runs[run]["pairs"]
+        method, _, rest = run.partition("-")
+        return method, rest.partition("-")[0]

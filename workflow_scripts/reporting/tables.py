@@ -1,0 +1,123 @@
+"""Accuracy and localisation tables with intervals, and training curves."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from workflow_scripts.reporting.charts import Line, lines
+from workflow_scripts.reporting.colours import arm_class
+from workflow_scripts.reporting.provenance import Number, Source
+from workflow_scripts.reporting.text import percent, plain, words
+
+Row = dict[str, Any]
+FLOORS = ("uniform", "centre_gaussian")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The rows of one run and step, and the file that they stand in."""
+
+    run: str
+    pairs: str
+    step: str
+    rows: Sequence[Row]
+    source: Source
+
+
+@dataclass(frozen=True)
+class TableLine:
+    """A line of a table: who (run, or floor), colour class, step, cells."""
+
+    name: str
+    css: str
+    step: str
+    cells: list[Number]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as the page shows it: caption, column heads, lines."""
+
+    title: str
+    columns: list[str]
+    lines: list[TableLine]
+
+
+def cell(row: Row | None, source: Source, rows: str) -> Number:
+    """Value and interval in per cent, or as they are where they leave 0..1 (a score that is no share)."""
+    if row is None or row["value"] is None or not math.isfinite(row["value"]):
+        return Number("—")
+    low, high = row.get("low"), row.get("high")
+    show = percent if -1.0 <= row["value"] <= 1.0 else plain
+    known = low is not None and high is not None and math.isfinite(low) and math.isfinite(high)
+    interval = f"{show(low)}–{show(high)}" if known else ""
+    return Number(show(row["value"]), interval, source, f"{rows}, n = {row['n']}" if row.get("n") else rows)
+
+
+def by_dataset(measured: Sequence[Measured], title: str) -> Table:
+    """One line per run and step, one column per dataset; rows need dataset, value, low, high, n, metric."""
+    datasets = list(dict.fromkeys(row["dataset"] for item in measured for row in item.rows))
+    metrics = {row["dataset"]: words(row["metric"]) for item in measured for row in item.rows}
+    out = []
+    for item in measured:
+        found = {row["dataset"]: row for row in item.rows}
+        cells = [cell(found.get(name), item.source, f"dataset {name}") for name in datasets]
+        out.append(TableLine(item.run, arm_class(item.pairs), item.step, cells))
+    return Table(title, [f"{name} ({metrics[name]})" for name in datasets], out)
+
+
+def probe_tables(measured: Sequence[Measured]) -> list[Table]:
+    """A table per probe objective."""
+    objectives = sorted({row["objective"] for item in measured for row in item.rows})
+    return [
+        by_dataset([_only(item, "objective", name) for item in measured], f"Linear probe, objective {words(name)}")
+        for name in objectives
+    ]
+
+
+def _only(item: Measured, column: str, value: str) -> Measured:
+    return Measured(item.run, item.pairs, item.step, [row for row in item.rows if row[column] == value], item.source)
+
+
+def saliency_tables(measured: Sequence[Measured]) -> list[Table]:
+    """A table per dataset and target: floors first (the same for every run, so once), then a line per run and step."""
+    keys = dict.fromkeys((row["dataset"], row["target"]) for item in measured for row in item.rows)
+    floors = [key for key in keys if key[1] in FLOORS]
+    out = []
+    for dataset, target in (key for key in keys if key[1] not in FLOORS):
+        metrics = list(dict.fromkeys(row["metric"] for item in measured for row in item.rows))
+        shown = [
+            _metric_line(measured[0], dataset, name, metrics, f"floor: {words(name)}", "arm-none")
+            for at, name in floors
+            if at == dataset
+        ]
+        for item in measured:
+            shown.append(_metric_line(item, dataset, target, metrics, item.run, arm_class(item.pairs)))
+        out.append(Table(f"{dataset}, target {words(target)}", [words(name) for name in metrics], shown))
+    return out
+
+
+def _metric_line(item: Measured, dataset: str, target: str, metrics: Sequence[str], name: str, css: str) -> TableLine:
+    found = {row["metric"]: row for row in item.rows if (row["dataset"], row["target"]) == (dataset, target)}
+    cells = [cell(found.get(metric), item.source, f"{dataset}, {target}, {metric}") for metric in metrics]
+    return TableLine(name, css, "" if name.startswith("floor") else item.step, cells)
+
+
+def curve_panels(runs: Sequence[tuple[str, str, str, Sequence[Row]]]) -> list[tuple[str, Markup, Markup]]:
+    """(method, loss chart, online kNN chart) per method; `runs` are (run, method, pairs, rows of its curve)."""
+    methods = dict.fromkeys(method for _, method, _, rows in runs if rows)
+    panels = []
+    for method in methods:
+        chosen = [item for item in runs if item[1] == method]
+        loss = [_curve(run, pairs, rows, "loss") for run, _, pairs, rows in chosen]
+        near = [_curve(run, pairs, rows, "knn") for run, _, pairs, rows in chosen]
+        panels.append((method, lines(loss, "loss", "step"), lines(near, "online kNN accuracy, %", "step", 100.0)))
+    return panels
+
+
+def _curve(run: str, pairs: str, rows: Sequence[Row], column: str) -> Line:
+    points = [(float(row["step"]), float(row[column])) for row in rows if row.get(column) is not None]
+    return Line(run, arm_class(pairs), [x for x, _ in points], [y for _, y in points])

@@ -1,0 +1,26 @@
+"""All annotation rows of the RedCaps zip in canonical order; what is not used is kept apart, by reason."""
+
+from workflow_scripts.core.settings.annotations import Annotations
+from workflow_scripts.core.stage import Job, run_stage
+
+
+def annotations(job: Job[Annotations]) -> None:
+    """Read the zip (the demo's own world where there is one) and write kept rows, unused rows and counts."""
+    from workflow_scripts.acquisition.annotations import Filter, gather
+    from workflow_scripts.core.jsonio import pretty
+
+    wanted = Filter(job.settings.years, job.settings.subreddits)
+    world = job.inputs("world")
+    path = job.input("world").path(".annotations.zip") if world else job.source("annotations")
+    counts = gather(path, wanted, job.settings.max_member_mb << 20, job.file(".parquet"), job.file(".apart.parquet"))
+    job.file(".json").write_bytes(pretty(counts))
+    job.rows(counts["rows"], counts["kept"], counts["apart"])
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of the stage."""
+    run_stage(annotations, Annotations, argv, packages=("pyarrow",))
+
+
+if __name__ == "__main__":
+    main()

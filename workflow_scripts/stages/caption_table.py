@@ -1,0 +1,34 @@
+"""Original and generated captions of all images in one table, in the order of the image index."""
+
+from workflow_scripts.core.settings.caption_table import CaptionTable
+from workflow_scripts.core.stage import Job, run_stage
+
+
+def caption_table(job: Job[CaptionTable]) -> None:
+    """Join the shards of recaption and download to the image index."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.captions.table import gather
+    from workflow_scripts.core.tables import write_table
+
+    images = job.input("images")
+    index = pq.read_table(images.path(".parquet"), columns=["key", "subreddit", "year"])
+    scored = pa.concat_tables(pq.read_table(shard.path(".parquet")) for shard in job.inputs("recaption"))
+    plans = [
+        pq.read_table(shard.path(".parquet"), columns=["key", "caption", "state"]) for shard in job.inputs("download")
+    ]
+    rows = pa.concat_tables(plans)
+    originals = rows.filter(pc.equal(rows["state"], "ok"))
+    write_table(job.file(".parquet"), gather(index, scored, originals, images.manifest_path))
+    job.rows(len(index), len(index))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the stage from the command line."""
+    run_stage(caption_table, CaptionTable, argv, packages=("pyarrow",))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Unit vectors of the images."""
+
+from workflow_scripts.core.settings.embed_images import EmbedImages
+from workflow_scripts.core.stage import Job, run_stage
+
+
+def embed_images(job: Job[EmbedImages]) -> None:
+    """Encode the images in index order, keys beside them."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.captions.image_vectors import blip2_encoder, embed, transformers_encoder
+    from workflow_scripts.core.shards import index_images
+    from workflow_scripts.core.tables import write_table
+
+    options = job.settings
+    index = job.input("images")
+    load = blip2_encoder if options.kind == "blip2" else transformers_encoder
+    encoder = load(job.source("encoder"), job.device)
+    images = index_images(index)
+    with ThreadPoolExecutor(max_workers=max(1, job.workers)) as pool:
+        vectors = embed(images, encoder, options.batch_size, options.chunk_batches, job.work, pool)
+    with open(job.file(".npy"), "wb") as stream:
+        np.save(stream, vectors)
+    write_table(job.file(".keys.parquet"), pq.read_table(index.path(".parquet"), columns=["key", "subreddit", "year"]))
+    job.rows(len(vectors), len(vectors))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the stage from the command line."""
+    run_stage(embed_images, EmbedImages, argv, packages=("torch", "transformers", "torchvision", "pillow"))
+
+
+if __name__ == "__main__":
+    main()

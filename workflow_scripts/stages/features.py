@@ -1,0 +1,33 @@
+"""Frozen features of one checkpoint on all downstream sets."""
+
+from workflow_scripts.core.settings.features import Features
+from workflow_scripts.core.stage import Job, run_stage
+
+
+def features(job: Job[Features]) -> None:
+    """Extract the features of every set with the checkpoint that the unit's ``step`` names."""
+    import numpy as np
+
+    from workflow_scripts.core.shards import dataset_images
+    from workflow_scripts.evaluation.feature_extraction import extract
+    from workflow_scripts.pretraining.backbones import load_backbone
+
+    run = job.input("run")
+    weights = run.path(f"/{job.unit['step']}.safetensors")
+    network, facts = load_backbone(weights, run.path("/run.json"))
+    size, rows = int(facts["preprocessing"]["size"]), 0
+    for dataset in job.inputs("datasets"):
+        images = dataset_images(dataset)
+        vectors = extract(network, images, size, job.settings.batch_size, job.device, job.workers, weights)
+        np.save(job.file(f".{dataset.name}.npy"), vectors)
+        rows += len(vectors)
+    job.rows(rows, rows)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command."""
+    run_stage(features, Features, argv, packages=("torch", "torchvision", "pillow"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Where every image of the study lies, over all shards."""
+
+from workflow_scripts.core.settings.image_index import ImageIndex
+from workflow_scripts.core.stage import Job, run_stage
+
+
+def image_index(job: Job[ImageIndex]) -> None:
+    """Gather the shards' tables; the tars stay where they are."""
+    from workflow_scripts.acquisition.index import index
+    from workflow_scripts.core.jsonio import pretty
+
+    # A shard's number is in its name: its manifest may come from the cache, made under another number.
+    shards = job.inputs("download")
+    rows, lost = index([(int(shard.name), shard.path(".parquet")) for shard in shards], job.file(".parquet"))
+    tars = {shard.name: shard.manifest["files"][".tar"] for shard in shards}
+    job.file(".json").write_bytes(pretty({"tars": tars}))
+    job.rows(rows + sum(lost.values()), rows, lost)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of the stage."""
+    run_stage(image_index, ImageIndex, argv, packages=("pyarrow",))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""What a pair table is like: hubs, reciprocity, agreement of images, subreddits and labels."""
+
+from workflow_scripts.core.settings.pair_quality import PairQuality
+from workflow_scripts.core.stage import Job, run_stage
+
+
+def pair_quality(job: Job[PairQuality]) -> None:
+    """Judge the pairs and draw them."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.core.jsonio import pretty
+    from workflow_scripts.core.tables import write_table
+    from workflow_scripts.pairs import known
+    from workflow_scripts.pairs.figure import draw
+    from workflow_scripts.pairs.report import Knowledge, judge
+
+    options = job.settings
+    table = pq.read_table(job.input("pairs").path(".parquet"))
+    keys = pq.read_table(job.input("vectors").path(".keys.parquet"))
+    pairs = known.pair_rows(table, keys["key"])
+    vectors = label = None
+    if job.inputs("images"):
+        embedded = job.input("images")
+        named = pq.read_table(embedded.path(".keys.parquet"), columns=["key"])["key"]
+        vectors = known.image_vectors(np.load(embedded.path(".npy"), mmap_mode="r", allow_pickle=False), named, keys)
+    if options.label is not None:
+        truth = pq.read_table(job.input("truth").path(".truth.parquet"), columns=["image_id", options.label])
+        label = known.label_codes(keys["key"], truth["image_id"], truth[options.label])
+    report = judge(pairs, Knowledge(known.codes(keys["subreddit"]), vectors, label), options.bootstrap, options.seed)
+    both = table.select(["source", "target"])
+    for name in report.pairs.column_names:
+        both = both.append_column(name, report.pairs[name])
+    write_table(job.file(".parquet"), both)
+    job.file(".json").write_bytes(pretty({**report.summary, "label": options.label}))
+    random = report.random_cosines
+    image = None if random is None else (report.pairs["image_cosine"].to_numpy(), random)
+    chosen = np.bincount(pairs.target, minlength=pairs.count)
+    draw(job.file(".png"), pairs.cosine, chosen, image, report.summary)
+    job.rows(len(table), len(both))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the stage from the command line."""
+    run_stage(pair_quality, PairQuality, argv, packages=("numpy", "scipy", "matplotlib", "pyarrow"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Nearest captions of every image, the image itself left out."""
+
+from workflow_scripts.core.settings.pair_table import PairTable
+from workflow_scripts.core.stage import Job, run_stage
+
+
+def pair_table(job: Job[PairTable]) -> None:
+    """Search the caption vectors for neighbours."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.core.jsonio import pretty
+    from workflow_scripts.core.tables import write_table
+    from workflow_scripts.pairs import table
+    from workflow_scripts.pairs.neighbours import Rule
+
+    options, embedded = job.settings, job.input("vectors")
+    vectors = np.load(embedded.path(".npy"), mmap_mode="r", allow_pickle=False)
+    keys = pq.read_table(embedded.path(".keys.parquet"))
+    lowest = -np.inf if options.min_cosine is None else options.min_cosine
+    highest = np.inf if options.max_cosine is None else options.max_cosine
+    pairs = table.pair_table(vectors, keys, Rule(options.k, lowest, highest), options.scope, job.device)
+    write_table(job.file(".parquet"), pairs.table)
+    without = sum(pairs.without.values())
+    counts = {"images": len(keys), "pairs": len(pairs.table), "without_pair": pairs.without}
+    job.file(".json").write_bytes(pretty(counts))
+    job.rows(len(keys), len(keys) - without, pairs.without)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the stage from the command line."""
+    run_stage(pair_table, PairTable, argv, packages=("numpy", "faiss-cpu", "pyarrow"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""One pretraining run: backbone weights of the evaluated steps, the training curve, and the run's facts.
+
+Inputs: ``images`` (image_index), ``pairs`` (pair_table; language and visual pairs), ``captions`` (select_captions;
+CLIP), ``probe`` (eval_dataset, optional; without it the online probe guesses subreddits). An untrained run needs none.
+"""
+
+import shutil
+from typing import TYPE_CHECKING
+
+from workflow_scripts.core.settings.pretrain import NOT_IN_KEY, Pretrain
+from workflow_scripts.core.stage import Job, run_stage
+
+if TYPE_CHECKING:
+    from workflow_scripts.pretraining.plan import Plan
+
+
+def pretrain(job: Job[Pretrain]) -> None:
+    """Train the run, or write its initial weights; count the images that have no partner."""
+    from workflow_scripts.core.jsonio import pretty, read_json
+    from workflow_scripts.core.tables import write_table
+    from workflow_scripts.pretraining.facts import curve_table, run_facts
+    from workflow_scripts.pretraining.plan import OUTCOME, weights_name
+
+    if job.settings.method == "untrained":
+        from workflow_scripts.pretraining.checkpoint import write_tensors
+        from workflow_scripts.pretraining.methods import seeded_backbone
+
+        backbone, _ = seeded_backbone(job.settings.backbone, job.settings.seed)
+        write_tensors(job.work / weights_name("last"), backbone.state_dict())
+        outcome: dict = {"step": 0, "best_step": 0, "best": None, "stopped": False, "curve": []}
+    else:
+        from workflow_scripts.pretraining.launch import launch
+
+        launch(_plan(job))
+        outcome = read_json(job.work / OUTCOME, "run the stage again")
+    for step in sorted({weights_name(step) for step in job.settings.evaluated}):
+        shutil.copyfile(job.work / step, job.file(f"/{step}"))
+    job.file("/run.json").write_bytes(pretty(run_facts(job.settings, outcome)))
+    write_table(job.file("/curve.parquet"), curve_table(outcome["curve"]))
+
+
+def _plan(job: Job[Pretrain]) -> "Plan":
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.core.shards import dataset_images, index_images
+    from workflow_scripts.pretraining.inputs import dataset_probe, read_pairing, subreddit_probe
+    from workflow_scripts.pretraining.plan import Plan, decoded_bytes
+
+    settings, index = job.settings, job.input("images")
+    table = pq.read_table(index.path(".parquet"), columns=["key", "subreddit", "width", "height"])
+    name = {"caption": "captions", "language": "pairs", "visual": "pairs"}.get(settings.pairs)
+    path = job.input(name).path(".parquet") if name else None
+    pairing, captions = read_pairing(settings.pairs, table["key"], path)
+    reason = "no_caption" if captions is not None else "no_pair"
+    job.rows(len(table), len(pairing), {reason: len(table) - len(pairing)})
+    images = index_images(index)
+    if job.inputs("probe"):
+        dataset = job.input("probe")
+        probe = dataset_probe(settings, dataset_images(dataset), dataset.path(".parquet"))
+    else:
+        probe = subreddit_probe(settings, images, table["subreddit"])
+    keep = decoded_bytes(table) <= settings.cache_mb * 2**20
+    return Plan(
+        settings, images, keep, pairing, captions, probe, job.work, job.device, job.threads, job.workers
+    )
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the stage from the command line."""
+    packages = ("torch", "torchvision", "accelerate", "numpy", "pillow", "tokenizers")
+    run_stage(pretrain, Pretrain, argv, packages=packages, not_in_key=NOT_IN_KEY)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Generated captions of a shard's images, and how well they and the original fit, by BLIP-2."""
+
+from workflow_scripts.core.settings.recaption import Recaption
+from workflow_scripts.core.stage import Job, run_stage
+
+
+def recaption(job: Job[Recaption]) -> None:
+    """Caption and score the good rows of one shard."""
+    import numpy as np
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.captions.generate import Decoding, load_captioner
+    from workflow_scripts.captions.match import load_matcher
+    from workflow_scripts.captions.recaption import Models, recaption_shard
+    from workflow_scripts.core.shards import TarImages
+    from workflow_scripts.core.tables import write_table
+
+    options = job.settings
+    shard = job.input("shard")
+    every = pq.read_table(shard.path(".parquet"), columns=["key", "caption", "state", "offset", "bytes"])
+    rows = every.filter(pc.equal(every["state"], "ok"))
+    which = np.zeros(len(rows), dtype=np.int64)
+    images = TarImages([shard.path(".tar")], which, rows["offset"].to_numpy(), rows["bytes"].to_numpy())
+
+    def load() -> Models:
+        return Models(
+            load_captioner(job.source("captioner"), job.device),
+            load_matcher(job.source("matcher"), job.device, options.max_text_tokens),
+            Decoding(**options.model_dump(exclude={"batch_size", "max_text_tokens"})),
+        )
+
+    table = recaption_shard(rows, images, options.batch_size, job.work, load, job.workers)
+    write_table(job.file(".parquet"), table)
+    job.rows(len(every), len(rows), {"no_image": len(every) - len(rows)})
+    job.note(captions=len(table), empty_captions=pc.sum(pc.equal(table["generated"], "")).as_py() or 0)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the stage from the command line."""
+    run_stage(recaption, Recaption, argv, packages=("torch", "transformers", "torchvision", "pillow"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Which annotation row goes to which shard."""
+
+from workflow_scripts.core.settings.shard_plan import ShardPlan
+from workflow_scripts.core.stage import Job, run_stage
+
+
+def shard_plan(job: Job[ShardPlan]) -> None:
+    """Cut the kept rows, in canonical order, into shards."""
+    from workflow_scripts.acquisition.plan import plan
+    from workflow_scripts.core.jsonio import pretty
+
+    rows = job.input("annotations").path(".parquet")
+    made = plan(rows, job.settings.shards, job.settings.rows_per_shard, job.file(".parquet"))
+    job.file(".json").write_bytes(pretty(made))
+    job.rows(sum(made["rows"]), sum(made["rows"]))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of the stage."""
+    run_stage(shard_plan, ShardPlan, argv, packages=("pyarrow",))
+
+
+if __name__ == "__main__":
+    main()
