@@ -10,13 +10,13 @@ rule annotations:
         **made("annotations", "rows"),
     log:
         log_of("annotations", "rows"),
-    params:
-        **recipe("annotations"),
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=8_000,
         runtime=120,
-    conda:
-        "../envs/core.yaml"
+    params:
+        **recipe("annotations"),
     shell:
         command("annotations", "world", "annotations")
 
@@ -29,13 +29,13 @@ rule shard_plan:
         **made("shard_plan", "plan"),
     log:
         log_of("shard_plan", "plan"),
-    params:
-        **recipe("shard_plan"),
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=8_000,
         runtime=60,
-    conda:
-        "../envs/core.yaml"
+    params:
+        **recipe("shard_plan"),
     shell:
         command("shard_plan", "annotations")
 
@@ -49,13 +49,13 @@ rule download:
         **made("download", "{shard}"),
     log:
         log_of("download", "{shard}"),
-    params:
-        **recipe("download"),
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=4_000,
         runtime=1_440,
-    conda:
-        "../envs/core.yaml"
+    params:
+        **recipe("download"),
     shell:
         command("download", "plan", "world", wildcards=["shard"])
 
@@ -68,13 +68,13 @@ rule image_index:
         **made("image_index", "images"),
     log:
         log_of("image_index", "images"),
-    params:
-        **recipe("image_index"),
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=8_000,
         runtime=60,
-    conda:
-        "../envs/core.yaml"
+    params:
+        **recipe("image_index"),
     shell:
         command("image_index", "download")
 
@@ -89,12 +89,12 @@ rule data_card:
         **made("data_card", "data_card"),
     log:
         log_of("data_card", "data_card"),
-    params:
-        **recipe("data_card"),
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=8_000,
         runtime=60,
-    conda:
-        "../envs/core.yaml"
+    params:
+        **recipe("data_card"),
     shell:
         command("data_card", "annotations", "plan", "download")

@@ -11,15 +11,15 @@ rule recaption:
         **made("recaption", "{shard}"),
     log:
         log_of("recaption", "{shard}"),
-    params:
-        **recipe("recaption"),
+    conda:
+        "../envs/train.yaml"
     threads: WORKERS
     resources:
         gpu=GPUS,
         mem_mb=32_000 if GPUS else 4_000,
         runtime=720,
-    conda:
-        "../envs/train.yaml"
+    params:
+        **recipe("recaption"),
     shell:
         command("recaption", "shard", "captioner", "matcher", wildcards=["shard"])
 
@@ -34,13 +34,13 @@ rule caption_table:
         **made("caption_table", "captions"),
     log:
         log_of("caption_table", "captions"),
-    params:
-        **recipe("caption_table"),
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=32_000,
         runtime=120,
-    conda:
-        "../envs/core.yaml"
+    params:
+        **recipe("caption_table"),
     shell:
         command("caption_table", "images", "download", "recaption")
 
@@ -54,13 +54,13 @@ rule select_captions:
         **made("select_captions", "{arm}"),
     log:
         log_of("select_captions", "{arm}"),
-    params:
-        **recipe("select_captions"),
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=16_000,
         runtime=60,
-    conda:
-        "../envs/core.yaml"
+    params:
+        **recipe("select_captions"),
     shell:
         command("select_captions", "captions", "external", wildcards=["arm"])
 
@@ -75,14 +75,14 @@ rule caption_quality:
         **made("caption_quality", "{arm}"),
     log:
         log_of("caption_quality", "{arm}"),
-    params:
-        **recipe("caption_quality"),
+    conda:
+        "../envs/train.yaml"
     threads: WORKERS
     resources:
         gpu=GPUS,
         mem_mb=32_000 if GPUS else 4_000,
         runtime=240,
-    conda:
-        "../envs/train.yaml"
+    params:
+        **recipe("caption_quality"),
     shell:
         command("caption_quality", "captions", "images", "matcher", wildcards=["arm"])

@@ -38,9 +38,7 @@ WORKERS = STUDY.compute.workers
 
 # `python` is the one that runs Snakemake, unless conda environments bring their own.
 own_python = "" if workflow.deployment_settings.deployment_method else f"{Path(sys.executable).parent}:"
-shell.prefix(
-    f"export PYTHONPATH={shlex.quote(str(ROOT))} PATH={shlex.quote(own_python)}\"$PATH\" PYTHONHASHSEED=0; "
-)
+shell.prefix(f'export PYTHONPATH={shlex.quote(str(ROOT))} PATH={shlex.quote(own_python)}"$PATH" PYTHONHASHSEED=0; ')
 
 
 def manifest(stage, *names):

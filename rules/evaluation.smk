@@ -12,13 +12,13 @@ rule eval_dataset:
         **made("eval_dataset", "{dataset}"),
     log:
         log_of("eval_dataset", "{dataset}"),
-    params:
-        **recipe("eval_dataset"),
+    conda:
+        "../envs/train.yaml"
     resources:
         mem_mb=4_000,
         runtime=240,
-    conda:
-        "../envs/train.yaml"
+    params:
+        **recipe("eval_dataset"),
     shell:
         command("eval_dataset", "world", "dataset", wildcards=["dataset"])
 
@@ -32,15 +32,15 @@ rule features:
         **made("features", "{run}.{step}"),
     log:
         log_of("features", "{run}.{step}"),
-    params:
-        **recipe("features"),
+    conda:
+        "../envs/train.yaml"
     threads: WORKERS
     resources:
         gpu=GPUS,
         mem_mb=32_000 if GPUS else 4_000,
         runtime=240,
-    conda:
-        "../envs/train.yaml"
+    params:
+        **recipe("features"),
     shell:
         command("features", "run", "datasets", wildcards=["run", "step"])
 
@@ -54,14 +54,14 @@ rule linear_probe:
         **made("linear_probe", "{run}.{step}"),
     log:
         log_of("linear_probe", "{run}.{step}"),
-    params:
-        **recipe("linear_probe"),
+    conda:
+        "../envs/train.yaml"
     threads: WORKERS
     resources:
         mem_mb=32_000 if GPUS else 4_000,
         runtime=720,
-    conda:
-        "../envs/train.yaml"
+    params:
+        **recipe("linear_probe"),
     shell:
         command("linear_probe", "features", "datasets", wildcards=["run", "step"])
 
@@ -75,14 +75,14 @@ rule few_shot:
         **made("few_shot", "{run}.{step}"),
     log:
         log_of("few_shot", "{run}.{step}"),
-    params:
-        **recipe("few_shot"),
+    conda:
+        "../envs/train.yaml"
     threads: WORKERS
     resources:
         mem_mb=16_000 if GPUS else 4_000,
         runtime=240,
-    conda:
-        "../envs/train.yaml"
+    params:
+        **recipe("few_shot"),
     shell:
         command("few_shot", "features", "datasets", wildcards=["run", "step"])
 
@@ -98,14 +98,14 @@ rule saliency:
         **made("saliency", "{run}.{step}"),
     log:
         log_of("saliency", "{run}.{step}"),
-    params:
-        **recipe("saliency"),
+    conda:
+        "../envs/train.yaml"
     threads: WORKERS
     resources:
         gpu=GPUS,
         mem_mb=32_000 if GPUS else 4_000,
         runtime=240,
-    conda:
-        "../envs/train.yaml"
+    params:
+        **recipe("saliency"),
     shell:
         command("saliency", "run", "features", "probe", "datasets", wildcards=["run", "step"])

@@ -10,15 +10,15 @@ rule embed_captions:
         **made("embed_captions", "{arm}.{encoder}"),
     log:
         log_of("embed_captions", "{arm}.{encoder}"),
-    params:
-        **recipe("embed_captions"),
+    conda:
+        "../envs/train.yaml"
     threads: WORKERS
     resources:
         gpu=GPUS,
         mem_mb=32_000 if GPUS else 4_000,
         runtime=480,
-    conda:
-        "../envs/train.yaml"
+    params:
+        **recipe("embed_captions"),
     shell:
         command("embed_captions", "captions", "encoder", wildcards=["arm", "encoder"])
 
@@ -32,15 +32,15 @@ rule embed_images:
         **made("embed_images", "{encoder}"),
     log:
         log_of("embed_images", "{encoder}"),
-    params:
-        **recipe("embed_images"),
+    conda:
+        "../envs/train.yaml"
     threads: WORKERS
     resources:
         gpu=GPUS,
         mem_mb=32_000 if GPUS else 4_000,
         runtime=720,
-    conda:
-        "../envs/train.yaml"
+    params:
+        **recipe("embed_images"),
     shell:
         command("embed_images", "images", "encoder", wildcards=["encoder"])
 
@@ -53,15 +53,15 @@ rule pair_table:
         **made("pair_table", "{pairs}"),
     log:
         log_of("pair_table", "{pairs}"),
-    params:
-        **recipe("pair_table"),
+    conda:
+        "../envs/knn-gpu.yaml" if GPUS else "../envs/knn-cpu.yaml"
     threads: WORKERS
     resources:
         gpu=GPUS,
         mem_mb=64_000 if GPUS else 4_000,
         runtime=480,
-    conda:
-        "../envs/knn-gpu.yaml" if GPUS else "../envs/knn-cpu.yaml"
+    params:
+        **recipe("pair_table"),
     shell:
         command("pair_table", "vectors", wildcards=["pairs"])
 
@@ -77,12 +77,12 @@ rule pair_quality:
         **made("pair_quality", "{pairs}"),
     log:
         log_of("pair_quality", "{pairs}"),
-    params:
-        **recipe("pair_quality"),
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=32_000,
         runtime=120,
-    conda:
-        "../envs/core.yaml"
+    params:
+        **recipe("pair_quality"),
     shell:
         command("pair_quality", "pairs", "images", "index", "truth", wildcards=["pairs"])

@@ -12,14 +12,14 @@ rule pretrain:
         **made("pretrain", "{run}"),
     log:
         log_of("pretrain", "{run}"),
-    params:
-        **recipe("pretrain"),
+    conda:
+        "../envs/train.yaml"
     threads: WORKERS
     resources:
         gpu=lambda w: UNITS.run_gpus(w.run),
         mem_mb=64_000 if GPUS else 4_000,
         runtime=2_880,
-    conda:
-        "../envs/train.yaml"
+    params:
+        **recipe("pretrain"),
     shell:
         command("pretrain", "images", "pairs", "captions", "probe", wildcards=["run"])

@@ -12,13 +12,13 @@ rule summary:
         **made("summary", "summary"),
     log:
         log_of("summary", "summary"),
-    params:
-        **recipe("summary"),
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=16_000,
         runtime=60,
-    conda:
-        "../envs/core.yaml"
+    params:
+        **recipe("summary"),
     shell:
         command("summary", "probe", "few_shot", "saliency")
 
@@ -45,13 +45,13 @@ rule report:
         **made("report", "index"),
     log:
         log_of("report", "index"),
-    params:
-        **recipe("report"),
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=8_000,
         runtime=60,
-    conda:
-        "../envs/core.yaml"
+    params:
+        **recipe("report"),
     shell:
         command(
             "report",

@@ -7,13 +7,13 @@ rule source:
         **made("source", "{source}"),
     log:
         log_of("source", "{source}"),
-    params:
-        **recipe("source"),
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=2_000,
         runtime=240,
-    conda:
-        "../envs/core.yaml"
+    params:
+        **recipe("source"),
     shell:
         command("source", wildcards=["source"])
 
@@ -26,12 +26,12 @@ if STUDY.demo_world is not None:
             **made("demo_world", "world"),
         log:
             log_of("demo_world", "world"),
-        params:
-            **recipe("demo_world"),
+        conda:
+            "../envs/core.yaml"
         resources:
             mem_mb=2_000,
             runtime=30,
-        conda:
-            "../envs/core.yaml"
+        params:
+            **recipe("demo_world"),
         shell:
             command("demo_world")

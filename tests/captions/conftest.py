@@ -16,13 +16,13 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-WORDS = "a the red blue cat dog on grass house tree with small big photo of my one sky".split()
+TEXT = "a the red blue cat dog on grass house tree with small big photo of my one sky"
 SPECIAL = ["[PAD]", "[CLS]", "[SEP]", "[UNK]"]
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
     """Word-level tokenizer: [CLS] words [SEP]."""
-    words = {word: i for i, word in enumerate(SPECIAL + WORDS)}
+    words = {word: i for i, word in enumerate(SPECIAL + TEXT.split())}
     core = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
     core.pre_tokenizer = pre_tokenizers.Whitespace()
     core.post_processor = processors.TemplateProcessing(
@@ -76,7 +76,7 @@ def pictures() -> list[Image.Image]:
     """Nine RGB images of several sizes: a coloured disc on noise."""
     rng = np.random.default_rng(0)
     found = []
-    for i in range(9):
+    for _ in range(9):
         height, width = int(rng.integers(20, 70)), int(rng.integers(20, 70))
         pixels = rng.integers(0, 90, (height, width, 3))
         rows, columns = np.ogrid[:height, :width]

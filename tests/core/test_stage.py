@@ -114,7 +114,7 @@ def test_missing_data_file_is_linked_again_and_a_short_one_refused(results: Path
     path = results / "study/doubling/x.txt"
     path.unlink()
     path.write_bytes(b"ab")
-    with pytest.raises(PipelineError, match="wrong size in .*x.txt: 2 bytes"):
+    with pytest.raises(PipelineError, match=r"wrong size in .*x\.txt: 2 bytes"):
         made.path(".txt")
 
 

@@ -44,8 +44,12 @@ def picture(number: int) -> Image.Image:
 
 
 def parquet(rows: list[dict[str, Any]]) -> bytes:
+    return parquet_table(pa.Table.from_pylist(rows))
+
+
+def parquet_table(table: pa.Table) -> bytes:
     sink = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows), sink)
+    pq.write_table(table, sink)
     return sink.getvalue()
 
 
@@ -99,7 +103,11 @@ def data_inputs(results: Path, replaced: dict[int, str]) -> Inputs:
         given["caption_quality"].append(make_artifact(results, "caption_quality", arm, files, {"arm": arm}))
     for number, name in enumerate(("original", "revised", "shuffled", "visual")):
         given["pairs"].append(pair_table(results, name, number))
-        summary = {"hubness": {"skew": 1.3 + number, "max": 7}, "reciprocity": 0.41, "purity": 0.2 + 0.1 * number}
+        summary = {
+            "hubness": {"skew": 1.3 + number, "max": 7},
+            "reciprocity": {"value": 0.41, "low": 0.3, "high": 0.5, "n": 40},
+            "purity": 0.2 + 0.1 * number,
+        }
         files = {".json": js(summary), ".png": png(640, 300)}
         given["pair_quality"].append(make_artifact(results, "pair_quality", name, files, {"pairs": name}))
     return given
@@ -123,7 +131,9 @@ def images(results: Path) -> Path:
         make_artifact(results, "download", f"{shard:05d}", {".tar": data}, {"shard": f"{shard:05d}"})
     tars = {f"{shard:05d}": {"bytes": len(data)} for shard, data in enumerate(shards)}
     files = {".parquet": parquet(table), ".json": js({"tars": tars})}
-    return make_artifact(results, "image_index", "images", files, rows=rows(50, {"gone": 7, "placeholder": 2, "timeout": 1}))
+    return make_artifact(
+        results, "image_index", "images", files, rows=rows(50, {"gone": 7, "placeholder": 2, "timeout": 1})
+    )
 
 
 def captions_table(results: Path, texts: list[str]) -> Path:
@@ -171,19 +181,41 @@ def run_inputs(results: Path) -> Inputs:
         given["runs"].append(pretrained(results, name, method, at, level))
         unit = {"run": name, "step": "last"}
         probe = [
-            {"dataset": d, "objective": o, "metric": "accuracy", "n": 400, "best_c": 1.0, **measure(level + 0.04 * i, at)}
+            {
+                "dataset": d,
+                "objective": o,
+                "metric": "accuracy",
+                "n": 400,
+                "best_c": 1.0,
+                **measure(level + 0.04 * i, at),
+            }
             for i, d in enumerate(DATASETS)
             for o in ("original", "sklearn")
         ]
         few = [
-            {"dataset": d, "metric": "accuracy", "standard_error": 0.004, "n": 600, **measure(level + 0.1, at + i, 0.008)}
+            {
+                "dataset": d,
+                "metric": "accuracy",
+                "standard_error": 0.004,
+                "n": 600,
+                **measure(level + 0.1, at + i, 0.008),
+            }
             for i, d in enumerate(DATASETS)
         ]
         scores = saliency_rows(level, at)
-        given["probe"].append(make_artifact(results, "linear_probe", f"{name}.last", {".parquet": parquet(probe)}, unit))
+        given["probe"].append(
+            make_artifact(results, "linear_probe", f"{name}.last", {".parquet": parquet(probe)}, unit)
+        )
         given["few_shot"].append(make_artifact(results, "few_shot", f"{name}.last", {".parquet": parquet(few)}, unit))
         given["saliency"].append(saliency(results, f"{name}.last", unit, scores, at))
-        head = {"run": name, "method": method, "pairs": pairs, "augmentation": augmentation, "seed": seed, "step": "last"}
+        head = {
+            "run": name,
+            "method": method,
+            "pairs": pairs,
+            "augmentation": augmentation,
+            "seed": seed,
+            "step": "last",
+        }
         for row in probe:
             summary.append(head | _picked(row, f"linear_probe.{row['objective']}.accuracy"))
         summary += [head | _picked(row, "few_shot.accuracy") for row in few]
@@ -206,18 +238,18 @@ def pretrained(results: Path, name: str, method: str, at: int, level: float) -> 
         loss = 3.0 + 2.0 * np.exp(-step / 80) + 0.1 * np.sin(step + at) - level
         knn = 0.3 + (level - 0.3) * (1 - np.exp(-step / 90)) if step % 50 == 0 else None
         table.append({"step": step, "loss": loss, "lr": 1e-3, "images": step * 128, "knn_accuracy": knn})
-    files = {"/run.json": js({"method": method})}
-    if table:
-        files["/curve.parquet"] = parquet(table)
+    empty = pa.schema([("step", pa.int64()), ("loss", pa.float64()), ("knn_accuracy", pa.float64())]).empty_table()
+    curve = parquet(table) if table else parquet_table(empty)
+    files = {"/run.json": js({"method": method}), "/curve.parquet": curve}
     return make_artifact(results, "pretrain", name, files, {"run": name})
 
 
 def saliency_rows(level: float, at: int) -> list[dict[str, Any]]:
-    targets = {"probe": level, "class_mean": level - 0.05, "uniform": 0.21, "centre_gaussian": 0.33}
+    targets = {"probe": level, "cosine": level - 0.05, "uniform": 0.21, "centre_gaussian": 0.33}
     return [
         {"dataset": "masks", "target": target, "metric": metric, "n": 120, **measure(value - 0.1, at if i < 2 else 0)}
         for i, (target, value) in enumerate(targets.items())
-        for metric in ("mass_in_mask", "pointing_game", "average_precision")
+        for metric in ("mass_in_mask", "pointing_game", "pixel_ap")
     ]
 
 
@@ -230,7 +262,8 @@ def saliency(results: Path, name: str, unit: dict[str, str], scores: list[dict[s
     masks = np.stack([((x - 32) ** 2 + (y - 32) ** 2 < 300).astype(np.uint8) for _ in range(8)])
     masks[:, :4] = 255
     out = io.BytesIO()
-    np.savez(out, keys=np.array([f"m{i}" for i in range(8)]), images=shown, masks=masks, maps=maps)
+    names = {"dataset": np.array(["masks"] * 8), "key": np.array([f"m{i}" for i in range(8)])}
+    np.savez(out, **names, image=shown, mask=masks, probe=maps, cosine=maps)
     files = {".results.parquet": parquet(scores), ".examples.npz": out.getvalue(), ".parquet": b"x"}
     return make_artifact(results, "saliency", name, files, unit)
 
@@ -242,7 +275,13 @@ def contrast_rows() -> list[dict[str, Any]]:
         for method in ("simclr", "simsiam") if name == "revised - original" else ("simclr",):
             for metric in metrics:
                 for dataset in ("masks",) if metric.startswith("saliency") else DATASETS:
-                    head = {"contrast": name, "method": method, "augmentation": "crop", "dataset": dataset, "metric": metric}
+                    head = {
+                        "contrast": name,
+                        "method": method,
+                        "augmentation": "crop",
+                        "dataset": dataset,
+                        "metric": metric,
+                    }
                     value = difference * (0.2 if metric.startswith("saliency") else 1)
                     image = {"level": "image", "difference": value, "low": value - 0.03, "high": value + 0.03, "n": 400}
                     seeds = 3 if method == "simclr" and name == "revised - original" else 1

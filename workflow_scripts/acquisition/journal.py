@@ -80,7 +80,7 @@ class Journal:
         except (ValueError, TypeError):
             return None
         data = os.pread(self._bytes.fileno(), record.size, record.offset)
-        return record if not record.size or hashlib.sha256(data).hexdigest() == record.sha256 else None
+        return record if _sha256(data) == record.sha256 else None
 
     def add(self, record: Record, data: bytes = b"") -> None:
         """Finish a url with the bytes stored of it; the record's ``offset``, ``size`` and ``sha256`` are set here.
@@ -88,8 +88,7 @@ class Journal:
         Raises:
             PipelineError: the disk does not take it; what was finished before stays.
         """
-        sha = hashlib.sha256(data).hexdigest() if data else ""
-        whole = Record(**{**asdict(record), "offset": self._end, "size": len(data), "sha256": sha})
+        whole = Record(**{**asdict(record), "offset": self._end, "size": len(data), "sha256": _sha256(data)})
         try:
             _append(self._bytes, data)
             _append(self._lines, json.dumps(asdict(whole), separators=(",", ":")).encode() + b"\n")
@@ -106,10 +105,15 @@ class Journal:
             PipelineError: they changed on disk since they were written.
         """
         data = os.pread(self._bytes.fileno(), record.size, record.offset)
-        if hashlib.sha256(data).hexdigest() != record.sha256:
+        if _sha256(data) != record.sha256:
             where = self._folder / "bytes.bin"
             raise PipelineError("changed bytes", where, record.url, "run again; the url is then fetched anew")
         return data
+
+
+def _sha256(data: bytes) -> str:
+    """In hex; empty for no bytes, which is how a row without an image is stored."""
+    return hashlib.sha256(data).hexdigest() if data else ""
 
 
 def _open(path: Path) -> BinaryIO:

@@ -24,7 +24,9 @@ def read_captions(path: Path) -> pa.Table:
             table = pq.read_table(path)
         else:
             # A caption "NA" or "null" is a caption; only an absent key counts as missing.
-            table = csv.read_csv(path, convert_options=csv.ConvertOptions(column_types=kinds, strings_can_be_null=False))
+            table = csv.read_csv(
+                path, convert_options=csv.ConvertOptions(column_types=kinds, strings_can_be_null=False)
+            )
         return table.select(["key", "caption"]).cast(pa.schema(list(kinds.items())))
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, KeyError) as error:
         raise PipelineError("unreadable caption table", path, error, advice) from None

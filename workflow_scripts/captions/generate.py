@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import Blip2ForConditionalGeneration, LogitsProcessor, LogitsProcessorList, TopPLogitsWarper
+from transformers import Blip2ForConditionalGeneration, LogitsProcessorList, TopPLogitsWarper
 
 from workflow_scripts.captions.blip2 import Checkpoint, load_checkpoint
 from workflow_scripts.core.errors import PipelineError
@@ -26,7 +26,7 @@ class Decoding:
     seed: int
 
 
-class SeededDraw(LogitsProcessor):
+class SeededDraw:
     """Nucleus sampling by one uniform number per row and step, from a stream of the row's own.
 
     ``torch.multinomial`` draws for the whole batch from one stream, so an image's caption would depend on its
@@ -39,7 +39,7 @@ class SeededDraw(LogitsProcessor):
         self.temperature = temperature
         self.nucleus = TopPLogitsWarper(top_p=top_p)
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """(rows, steps) int64, (rows, vocabulary) float -> the scores with one finite entry per row."""
         kept = self.nucleus(input_ids, scores.float() / self.temperature)
         cumulative = kept.double().softmax(dim=-1).cumsum(dim=-1)
@@ -69,7 +69,7 @@ def prompt_ids(captioner: Checkpoint, prompt: str) -> list[int]:
     image = [config.image_token_index] * config.num_query_tokens
     if prompt:
         return image + list(captioner.tokenizer(prompt)["input_ids"])
-    return image + [config.text_config.bos_token_id]
+    return [*image, config.text_config.bos_token_id]
 
 
 @torch.inference_mode()

@@ -60,9 +60,7 @@ def transformers_encoder(folder: Path, device: str) -> Encoder:
     return encode
 
 
-def embed(
-    images: TarImages, encoder: Encoder, batch: int, chunk: int, work: Path, pool: Executor
-) -> np.ndarray:
+def embed(images: TarImages, encoder: Encoder, batch: int, chunk: int, work: Path, pool: Executor) -> np.ndarray:
     """(n, d) float32 unit rows of n images; ``pool`` (an Executor) decodes, ``chunk`` batches make a resume file."""
 
     def compute(start: int, stop: int) -> np.ndarray:

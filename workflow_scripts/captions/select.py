@@ -5,7 +5,9 @@ takes the place of the original where BLIP-2's image-text matching prefers it. M
 was trained together with the captioner and favours its wording, and a margin asks for more than a tie.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -91,7 +93,7 @@ def mixed(base: pa.Table, share: float, seed: int) -> pa.Table:
     return _exchange(base, lambda texts: mix(texts, share, seed))
 
 
-def _exchange(base: pa.Table, rule) -> pa.Table:  # type: ignore[no-untyped-def]
+def _exchange(base: pa.Table, rule: Callable[[np.ndarray], np.ndarray]) -> pa.Table:
     texts = pc.dictionary_encode(base["caption"].combine_chunks()).indices.to_numpy().astype(np.int64)
     try:
         given = rule(texts)
@@ -128,7 +130,7 @@ def external(table: pa.Table, given: pa.Table, max_missing_share: float, where: 
     return _arm(table["key"], pc.fill_null(captions, ""), ["external"] * len(table), none, none)
 
 
-def counts(arm: pa.Table, table: pa.Table) -> dict:
+def counts(arm: pa.Table, table: pa.Table) -> dict[str, Any]:
     """What an arm is made of: rows, per origin, empty captions, and rows whose text equals the original's."""
     origins = {row["values"]: row["counts"] for row in pc.value_counts(arm["origin"]).to_pylist()}
     same = pc.sum(pc.equal(arm["caption"], table["original"])).as_py() or 0
@@ -148,5 +150,5 @@ def _empty(captions: pa.ChunkedArray | pa.Array) -> np.ndarray:
     return np.asarray(pc.equal(captions, "").to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def _arm(key, caption, origin, itm, itc) -> pa.Table:  # type: ignore[no-untyped-def]
+def _arm(key: Any, caption: Any, origin: Any, itm: Any, itc: Any) -> pa.Table:
     return pa.table({"key": key, "caption": caption, "origin": origin, "itm": itm, "itc": itc}, schema=SCHEMA)

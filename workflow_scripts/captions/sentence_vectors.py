@@ -27,7 +27,9 @@ def load_encoder(folder: Path, device: str) -> SentenceTransformer:
     return model.float().eval()
 
 
-def embed(captions: pa.ChunkedArray, encoder: SentenceTransformer, batch: int, chunk: int, work: Path, out: Path) -> int:
+def embed(
+    captions: pa.ChunkedArray, encoder: SentenceTransformer, batch: int, chunk: int, work: Path, out: Path
+) -> int:
     """Write the vectors of n captions to ``out``; gives how many captions are empty.
 
     Each different caption is encoded once, so equal captions get equal vectors to the last bit. They are encoded in

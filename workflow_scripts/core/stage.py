@@ -51,7 +51,7 @@ class Job(Generic[S]):
         self.device, self.threads, self.workers = resolve_device(args.device), args.threads, args.workers
         self.rank = args.rank
         self._inputs = {name: [Artifact(Path(p)) for p in paths] for name, paths in _groups(args.input)}
-        self._sources = {name: paths[0] for name, paths in _groups(args.source)}
+        self._sources = dict(pair.split("=", 1) for group in args.source for pair in group)
         self._source_paths: dict[str, Path] = {}
         self.staging: Staging
         self.work: Path
@@ -127,7 +127,7 @@ def arguments(stage: str, argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--settings", required=True, help="settings as JSON")
     parser.add_argument("--unit", nargs="*", default=[], metavar="K=V", help="wildcard values")
     parser.add_argument("--input", nargs="+", action="append", default=[], metavar="NAME=MANIFEST")
-    parser.add_argument("--source", nargs="+", action="append", default=[], metavar="NAME=PATH")
+    parser.add_argument("--source", nargs="*", action="append", default=[], metavar="NAME=PATH")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--threads", type=int, default=1, help="math threads; part of the key")
     parser.add_argument("--workers", type=int, default=1, help="for input and output; not part of the key")

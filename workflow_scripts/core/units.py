@@ -105,7 +105,7 @@ class Units:
         runs = [
             {
                 **{"run": name, "method": run.method, "pairs": run.pairs, "augmentation": run.augmentation},
-                **{"seed": settings.seed, "steps": self.steps(name)},
+                **{"seed": settings.seed, "steps": self.steps(name), "backbone": settings.backbone},
             }
             for name, (run, settings) in self._runs.items()
         ]

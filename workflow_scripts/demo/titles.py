@@ -6,7 +6,7 @@ from workflow_scripts.demo.vocabulary import COLOURS, CONCEPTS, Spec, caption, s
 
 LEVELS = ("faithful", "partial", "vague", "wrong")
 
-_OPENINGS = (
+OPENINGS = (
     "finally done with this one",
     "what do you think",
     "my first attempt",
@@ -38,7 +38,7 @@ _OPENINGS = (
     "is this any good",
     "worth the wait",
 )
-_ENDINGS = (
+ENDINGS = (
     "",
     "",
     "",
@@ -55,7 +55,7 @@ _ENDINGS = (
     "thanks for looking",
     "sorry for the bad light",
 )
-_ELSEWHERE = (
+ELSEWHERE = (
     "view from the train this morning",
     "an old clock at the flea market",
     "pancakes for breakfast",
@@ -69,7 +69,7 @@ _ELSEWHERE = (
     "the last train to the mountains",
     "a guitar with new strings",
 )
-_CONCEPT_ONLY = (
+CONCEPT_ONLY = (
     "my {concept}",
     "spotted this {concept} today",
     "just a {concept}",
@@ -77,8 +77,8 @@ _CONCEPT_ONLY = (
     "another {concept} for you",
     "the {concept} of the week",
 )
-_OTHER_COLOUR = ("a {colour} {concept}", "my {colour} {concept}", "the {colour} {concept} i told you about")
-_COLOUR_ONLY = ("something {colour} i found", "{colour} is my favourite", "a bit of {colour} for today")
+OTHER_COLOUR = ("a {colour} {concept}", "my {colour} {concept}", "the {colour} {concept} i told you about")
+COLOUR_ONLY = ("something {colour} i found", "{colour} is my favourite", "a bit of {colour} for today")
 
 
 def _pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
@@ -87,7 +87,7 @@ def _pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
 
 def vague(rng: np.random.Generator) -> str:
     """A title that would fit any picture."""
-    opening, ending = _pick(rng, _OPENINGS), _pick(rng, _ENDINGS)
+    opening, ending = _pick(rng, OPENINGS), _pick(rng, ENDINGS)
     return f"{opening} {ending}".strip() if ending.startswith("[") or not ending else f"{opening}, {ending}"
 
 
@@ -95,17 +95,17 @@ def partial(rng: np.random.Generator, spec: Spec) -> str:
     """A title that is half right: the concept alone, the concept in another colour, or the colour alone."""
     kind = rng.random()
     if kind < 0.6:
-        return _pick(rng, _CONCEPT_ONLY).format(concept=spec.concept)
+        return _pick(rng, CONCEPT_ONLY).format(concept=spec.concept)
     if kind < 0.8:
         other = _pick(rng, tuple(colour for colour in COLOURS if colour != spec.colour))
-        return _pick(rng, _OTHER_COLOUR).format(colour=other, concept=spec.concept)
-    return _pick(rng, _COLOUR_ONLY).format(colour=spec.colour)
+        return _pick(rng, OTHER_COLOUR).format(colour=other, concept=spec.concept)
+    return _pick(rng, COLOUR_ONLY).format(colour=spec.colour)
 
 
 def wrong(rng: np.random.Generator, spec: Spec) -> str:
     """A title about something else: another world picture (never of the same concept), or another thing."""
     if rng.random() < 0.5:
-        return _pick(rng, _ELSEWHERE)
+        return _pick(rng, ELSEWHERE)
     return caption(sample_spec(rng, _pick(rng, tuple(concept for concept in CONCEPTS if concept != spec.concept))))
 
 
@@ -116,3 +116,8 @@ def title(rng: np.random.Generator, spec: Spec, level: str) -> str:
     if level == "partial":
         return partial(rng, spec)
     return caption(spec) if level == "faithful" else wrong(rng, spec)
+
+
+def all_templates() -> tuple[str, ...]:
+    """Every text that titles are made of, with {concept} and {colour} where a word is put in."""
+    return (*OPENINGS, *ENDINGS, *ELSEWHERE, *CONCEPT_ONLY, *OTHER_COLOUR, *COLOUR_ONLY, ", again")

@@ -30,7 +30,7 @@ def _paints(rng: np.random.Generator, spec: Spec) -> tuple[Paint, Paint]:
     dark = blend(colour, (20, 20, 30), rng.uniform(0.45, 0.55))
     light = blend(colour, (255, 255, 255), rng.uniform(0.72, 0.85))
     second = light if spec.colour not in ("white", "yellow", "pink") and rng.random() < 0.6 else dark
-    main = Paint(colour, second, spec.texture, rng.uniform(0.4, 0.5), rng.uniform(0, np.pi))
+    main = Paint(colour, second, spec.texture, rng.uniform(0.52, 0.66), rng.uniform(0, np.pi))
     return main, Paint(blend(colour, (20, 20, 30), 0.3))
 
 

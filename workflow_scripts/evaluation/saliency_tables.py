@@ -61,19 +61,20 @@ def result_table(results: Sequence[SaliencyResult], resamples: int, level: float
 
 
 def write_examples(path: Path, results: Sequence[SaliencyResult]) -> None:
-    """Example maps as ``.npz``: dataset and key (n,) text; image (n, s, s, 3), mask (n, s, s), <target> (n, s, s) uint8.
+    """Example maps as ``.npz``, one row an image, sets in order and keys sorted within each.
 
-    The mask is 0 background, 1 object, 255 ignore; 255 in a map is that map's maximum.
+    ``datasets``, ``keys`` (n,) text; ``images`` (n, s, s, 3), ``masks`` (n, s, s; 0 background, 1 object, 255 ignore),
+    ``maps`` (probe target) and ``maps_cosine`` (n, s, s), all uint8; 255 in a map is that map's maximum.
     """
     found = [(result.name, key, *example) for result in results for key, example in sorted(result.examples.items())]
-    empty = np.empty((0, 0, 0), np.uint8)
-    arrays: dict[str, np.ndarray] = {
-        "dataset": np.array([one[0] for one in found], dtype=str),
-        "key": np.array([one[1] for one in found], dtype=str),
-        "image": np.stack([one[2] for one in found]) if found else np.empty((0, 0, 0, 3), np.uint8),
-        "mask": np.stack([one[3] for one in found]) if found else empty,
+    flat = np.empty((0, 0, 0), np.uint8)
+    arrays = {
+        "datasets": np.array([one[0] for one in found], dtype=str),
+        "keys": np.array([one[1] for one in found], dtype=str),
+        "images": np.stack([one[2] for one in found]) if found else flat[..., None],
+        "masks": np.stack([one[3] for one in found]) if found else flat,
+        "maps": np.stack([one[4][0] for one in found]) if found else flat,
+        "maps_cosine": np.stack([one[4][1] for one in found]) if found else flat,
     }
-    for i, target in enumerate(MAP_TARGETS):
-        arrays[target] = np.stack([one[4][i] for one in found]) if found else empty
     with path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)

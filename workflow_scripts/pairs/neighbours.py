@@ -4,6 +4,7 @@ FAISS proposes, double precision decides: proposals are scored again one by one,
 vectors alone, and the search is widened for every row whose proposals might have missed a better one.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +56,7 @@ def nearest(vectors: np.ndarray, rule: Rule, device: str = "cpu") -> Found:
     return _ranked(parts, rule.k)
 
 
-def _settled(distinct: np.ndarray, rule: Rule, device: str):  # type: ignore[no-untyped-def]
+def _settled(distinct: np.ndarray, rule: Rule, device: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Yield (asked (m,), scores (m, w), near (m, w)): distinct rows and proposals sure to hold their k best."""
     count = len(distinct)
     norms = _norms(distinct)
@@ -99,7 +100,7 @@ def _expand(
     Of a near group at most k + 1 members can be needed: k, and one that may be the source itself.
     """
     others = (near != asked[:, None]) & (scores >= rule.lowest) & (scores <= rule.highest)
-    owner, column = np.nonzero(others)
+    owner = np.nonzero(others)[0]
     own = _exact(distinct, asked, asked[:, None])[:, 0]
     with_twins = np.flatnonzero((np.diff(groups.start)[asked] > 1) & (own >= rule.lowest) & (own <= rule.highest))
     owner = np.concatenate([owner, with_twins])

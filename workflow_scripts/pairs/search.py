@@ -4,9 +4,12 @@ They come with rounding errors and arbitrary order among equals; ``neighbours`` 
 """
 
 import logging
+from collections.abc import Callable
 
 import faiss
 import numpy as np
+
+Search = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 log = logging.getLogger(__name__)
 DATABASE_ROWS = 1_048_576
@@ -50,7 +53,7 @@ def _merge(
     return np.take_along_axis(joined, order, axis=1), np.take_along_axis(both, order, axis=1)
 
 
-def _knn(device: str):  # type: ignore[no-untyped-def]
+def _knn(device: str) -> Search:
     """(queries, database, k) -> (products, rows)."""
     if device == "cuda" and hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus():
         resources = faiss.StandardGpuResources()

@@ -51,9 +51,7 @@ def draws(seed: int, step: int, rows: np.ndarray, view: int) -> np.ndarray:
     return made
 
 
-def crop_boxes(
-    uniform: np.ndarray, height: np.ndarray, width: np.ndarray, area: tuple[float, float]
-) -> np.ndarray:
+def crop_boxes(uniform: np.ndarray, height: np.ndarray, width: np.ndarray, area: tuple[float, float]) -> np.ndarray:
     """Random resized crops as torchvision draws them: area uniform, log of the ratio uniform, ten tries.
 
     Args:

@@ -121,14 +121,10 @@ def load_backbone(weights: Path, run: Path) -> tuple[nn.Module, dict[str, Any]]:
         facts: dict[str, Any] = json.loads(run.read_bytes())
         network, _ = build_backbone(facts["backbone"])
     except (ValueError, KeyError, TypeError) as error:
-        raise PipelineError(
-            "unreadable run facts", run, error, "delete the run's artifact and run again"
-        ) from None
+        raise PipelineError("unreadable run facts", run, error, "delete the run's artifact and run again") from None
     try:
         network.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError) as error:
         value = str(error).splitlines()[0]
-        raise PipelineError(
-            "weights do not fit", weights, value, "delete the run's artifact and run again"
-        ) from None
+        raise PipelineError("weights do not fit", weights, value, "delete the run's artifact and run again") from None
     return network.eval(), facts

@@ -43,9 +43,7 @@ class State:
     scaler: dict[str, Any] = field(default_factory=dict)
 
 
-def write_tensors(
-    path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None
-) -> None:
+def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
     """Write tensors (contiguous, on CPU) to ``path``, whole or not at all."""
     part = path.with_name(f".{path.name}.part")
     ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

@@ -39,9 +39,7 @@ def shift_hue(images: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
     value, brightest = images.max(1)
     chroma = value - images.amin(1)
     safe = torch.where(chroma == 0, 1.0, chroma)
-    difference = torch.where(
-        brightest == 0, green - blue, torch.where(brightest == 1, blue - red, red - green)
-    )
+    difference = torch.where(brightest == 0, green - blue, torch.where(brightest == 1, blue - red, red - green))
     sixths = difference / safe + 2 * brightest + 6 * turns.view(-1, 1, 1)
     channels = []
     for start in (5, 3, 1):

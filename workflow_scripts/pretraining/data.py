@@ -51,9 +51,7 @@ class Order:
     def __init__(self, rows: int, batch: int, seed: int) -> None:
         if rows < batch:
             value = f"batch_size is {batch}, but {rows} images have a partner"
-            raise PipelineError(
-                "too few images", "settings of pretrain", value, "lower batch_size or add images"
-            )
+            raise PipelineError("too few images", "settings of pretrain", value, "lower batch_size or add images")
         self.rows, self.batch, self.seed = rows, batch, seed
         self._lock = threading.Lock()
         self._epochs: dict[int, np.ndarray] = {}
@@ -123,9 +121,7 @@ class Batches:
         images = [self.images[row] for row in shown.tolist()]
         return View(cut(images, uniform, self.recipe, self.size), uniform, self.recipe)
 
-    def finish(
-        self, sides: tuple[View, View | torch.Tensor], device: torch.device
-    ) -> tuple[torch.Tensor, ...]:
+    def finish(self, sides: tuple[View, View | torch.Tensor], device: torch.device) -> tuple[torch.Tensor, ...]:
         """Both sides as the network takes them, on ``device``."""
         return tuple(side.finish(device) if isinstance(side, View) else side.to(device) for side in sides)
 

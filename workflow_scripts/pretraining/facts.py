@@ -33,9 +33,7 @@ def run_facts(settings: Pretrain, outcome: dict[str, Any]) -> dict[str, Any]:
     """
     numbers = {"last": outcome["step"], "best": outcome["best_step"]}
     evaluated = {
-        f"step-{step:06d}" if isinstance(step, int) else step: step
-        if isinstance(step, int)
-        else numbers[step]
+        f"step-{step:06d}" if isinstance(step, int) else step: step if isinstance(step, int) else numbers[step]
         for step in settings.evaluated
     }
     _, dimension = build_backbone(settings.backbone)

@@ -29,9 +29,7 @@ def launch(plan: Plan) -> None:
     processes = plan.settings.processes
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         value = f"WORLD_SIZE is {os.environ['WORLD_SIZE']}"
-        raise PipelineError(
-            "started by a launcher", "pretrain", value, "run the stage once; it starts its processes"
-        )
+        raise PipelineError("started by a launcher", "pretrain", value, "run the stage once; it starts its processes")
     if plan.device == "cuda" and torch.cuda.device_count() < processes:
         value = f"{torch.cuda.device_count()} for {processes} processes"
         raise PipelineError("too few GPUs", "pretrain", value, "lower processes or ask for more GPUs")

@@ -48,9 +48,7 @@ def negative_cosine(predicted: torch.Tensor, projected: torch.Tensor) -> torch.T
     return -cosine_similarity(predicted.float(), projected.detach().float(), dim=1).mean()
 
 
-def simsiam(
-    predicted: tuple[torch.Tensor, torch.Tensor], projected: tuple[torch.Tensor, torch.Tensor]
-) -> torch.Tensor:
+def simsiam(predicted: tuple[torch.Tensor, torch.Tensor], projected: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
     """Symmetric SimSiam loss D(p1, z2)/2 + D(p2, z1)/2 (Chen and He 2021, eq. 4); all (b, d) float -> scalar."""
     return (negative_cosine(predicted[0], projected[1]) + negative_cosine(predicted[1], projected[0])) / 2
 

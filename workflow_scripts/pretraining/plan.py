@@ -16,9 +16,7 @@ OUTCOME = "outcome.json"
 
 def decoded_bytes(index: pa.Table) -> int:
     """Bytes that the images of an index (columns width, height) take as uint8 RGB."""
-    return 3 * int(
-        pc.sum(pc.multiply(index["width"].cast("int64"), index["height"].cast("int64"))).as_py() or 0
-    )
+    return 3 * int(pc.sum(pc.multiply(index["width"].cast("int64"), index["height"].cast("int64"))).as_py() or 0)
 
 
 @dataclass(frozen=True)

@@ -63,9 +63,7 @@ def split_rows(images: TarImages, labels: np.ndarray, most: int, seed: int) -> P
     """
     chosen = _choose(np.arange(len(labels)), most, seed, "probe")
     if len(chosen) < 2:
-        raise PipelineError(
-            "too few images to probe", "pretrain", len(chosen), "add images or turn the probe off"
-        )
+        raise PipelineError("too few images to probe", "pretrain", len(chosen), "add images or turn the probe off")
     queries = max(1, len(chosen) // 5)
     return ProbeRows(images, labels, np.sort(chosen[queries:]), np.sort(chosen[:queries]))
 
@@ -100,9 +98,7 @@ class OnlineProbe:
             torch.stack([prepare(rows.images.image(row), size) for row in side.tolist()])
             for side in (rows.bank, rows.queries)
         ]
-        self._labels = [
-            torch.from_numpy(rows.labels[side].astype(np.int64)) for side in (rows.bank, rows.queries)
-        ]
+        self._labels = [torch.from_numpy(rows.labels[side].astype(np.int64)) for side in (rows.bank, rows.queries)]
         self._neighbours, self._temperature = neighbours, temperature
 
     def __call__(self, backbone: nn.Module, device: torch.device) -> float:
@@ -111,9 +107,7 @@ class OnlineProbe:
         backbone.eval()
         bank, queries = (self._features(backbone, images, device) for images in self._sides)
         backbone.train(training)
-        return knn_accuracy(
-            bank, self._labels[0], queries, self._labels[1], self._neighbours, self._temperature
-        )
+        return knn_accuracy(bank, self._labels[0], queries, self._labels[1], self._neighbours, self._temperature)
 
     @staticmethod
     @torch.no_grad()

@@ -26,7 +26,7 @@ class AllReduceBatchNorm(_BatchNorm):
         dims = [0, *range(2, input.dim())]
         shape = [1, -1] + [1] * (input.dim() - 2)
         count = all_sum(torch.tensor(float(input.numel() // input.shape[1]), device=input.device))
-        values = input.float()
+        values = input.to(torch.promote_types(input.dtype, torch.float32))
         mean = all_sum(values.sum(dims)) / count
         centred = values - mean.view(shape)
         variance = all_sum(centred.square().sum(dims)) / count

@@ -67,16 +67,12 @@ class TextTower(nn.Module):
     (b, context) int64 -> (b, embedding) float32.
     """
 
-    def __init__(
-        self, vocabulary: int, context: int, width: int, layers: int, heads: int, embedding: int
-    ) -> None:
+    def __init__(self, vocabulary: int, context: int, width: int, layers: int, heads: int, embedding: int) -> None:
         super().__init__()
         self.token = nn.Embedding(vocabulary, width)
         self.position = nn.Parameter(torch.empty(context, width))
         self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(
-                width, heads, 4 * width, 0.0, "gelu", batch_first=True, norm_first=True
-            )
+            nn.TransformerEncoderLayer(width, heads, 4 * width, 0.0, "gelu", batch_first=True, norm_first=True)
             for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)

@@ -62,9 +62,7 @@ def train(plan: Plan) -> None:
         )
         if accelerator.num_processes != plan.settings.processes:
             value = f"{accelerator.num_processes} instead of {plan.settings.processes}"
-            raise PipelineError(
-                "wrong number of processes", "pretrain", value, "start the stage without a launcher"
-            )
+            raise PipelineError("wrong number of processes", "pretrain", value, "start the stage without a launcher")
         Trainer(plan, accelerator).run()
 
 

@@ -49,7 +49,9 @@ def strip(
     parts = [f'<line class="zero" x1="{_f(x(0))}" x2="{_f(x(0))}" y1="0" y2="{STRIP_HEIGHT}"/>']
     known = low is not None and high is not None
     if low is not None and high is not None:
-        parts.append(f'<line class="whisker" x1="{_f(x(low))}" x2="{_f(x(high))}" y1="{_f(middle)}" y2="{_f(middle)}"/>')
+        parts.append(
+            f'<line class="whisker" x1="{_f(x(low))}" x2="{_f(x(high))}" y1="{_f(middle)}" y2="{_f(middle)}"/>'
+        )
         for end in (low, high):
             at = _f(x(end))
             parts.append(f'<line class="whisker" x1="{at}" x2="{at}" y1="{_f(middle - 4)}" y2="{_f(middle + 4)}"/>')
@@ -87,9 +89,7 @@ def stacked(parts: Sequence[tuple[str, int, str]], total: int) -> Markup:
         title = f"<title>{escape(label)}: {number}</title>"
         out.append(f'<rect class="{escape(css)}" x="{_f(at)}" y="0" width="{_f(width)}" height="14">{title}</rect>')
         at += width
-    return Markup(
-        f'<svg class="bar" viewBox="0 0 1000 14" preserveAspectRatio="none" role="img">{"".join(out)}</svg>'
-    )
+    return Markup(f'<svg class="bar" viewBox="0 0 1000 14" preserveAspectRatio="none" role="img">{"".join(out)}</svg>')
 
 
 def thin(x: Sequence[float], y: Sequence[float], most: int = 120) -> tuple[list[float], list[float]]:
@@ -130,7 +130,7 @@ def _finite(curve: Line, scale: float) -> Line:
 class _Box:
     """From data to drawing units."""
 
-    width, height, left, right, top, bottom = 360, 204, 40, 352, 22, 170
+    width, height, left, right, top, bottom = 360, 204, 40, 346, 22, 170
 
     def __init__(self, x0: float, x1: float, y0: float, y1: float) -> None:
         margin = (y1 - y0) * 0.06 or abs(y1) * 0.05 or 1.0

@@ -70,6 +70,13 @@ def shared_sources(sample: Sequence[str], tables: Sequence[Mapping[str, Row]], m
     return ranked[:most]
 
 
+def shared_examples(ids: Sequence[Mapping[tuple[str, str], int]], most: int) -> list[tuple[str, str]]:
+    """At most `most` (dataset, key) that every run stored, in the first run's order."""
+    if not ids:
+        return []
+    return [one for one in ids[0] if all(one in other for other in ids)][:most]
+
+
 def sample_positions(rows: int, most: int, seed: int, *use: str) -> list[int]:
     """At most `most` distinct row numbers below `rows`, sorted."""
     if rows <= most:

@@ -1,32 +1,58 @@
 """Summaries of captions or pairs side by side: one column per arm, one line per figure of its JSON summary."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from workflow_scripts.reporting.provenance import Number, Source
 from workflow_scripts.reporting.text import plain, words
 
 
-def flatten(summary: dict[str, Any], prefix: str = "") -> dict[str, float]:
-    """Numbers of a nested summary by dotted name, in its order; text, lists and missing values are not shown."""
-    found: dict[str, float] = {}
+class Figure(NamedTuple):
+    """A number of a summary with its interval, where it has one, and how many items it is from."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def flatten(summary: dict[str, Any], prefix: str = "") -> dict[str, Figure]:
+    """Numbers of a nested summary by dotted name, in its order; text, lists and missing values are not shown.
+
+    A value with `low` and `high` beside it (and maybe `n`) is one figure with its interval.
+    """
+    if all(_is_number(summary.get(name)) for name in ("value", "low", "high")):
+        rest = {name: value for name, value in summary.items() if name not in ("value", "low", "high", "n")}
+        own = Figure(summary["value"], summary["low"], summary["high"], summary.get("n"))
+        return {prefix.removesuffix("."): own, **flatten(rest, prefix)}
+    found: dict[str, Figure] = {}
     for name, value in summary.items():
         if isinstance(value, dict):
             found |= flatten(value, f"{prefix}{name}.")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            found[f"{prefix}{name}"] = float(value)
+        elif _is_number(value):
+            found[f"{prefix}{name}"] = Figure(float(value))
     return found
 
 
 def side_by_side(columns: Sequence[tuple[str, dict[str, Any], Source]], most: int) -> list[tuple[str, list[Number]]]:
     """(name of the figure, one Number per column) lines, at most `most`; an em dash where an arm lacks the figure."""
     flat = [flatten(summary) for _, summary, _ in columns]
-    names = list(dict.fromkeys(name for numbers in flat for name in numbers))[:most]
+    names = list(dict.fromkeys(name for figures in flat for name in figures))[:most]
     lines = []
     for name in names:
-        cells = [
-            Number(plain(numbers[name]), source=source, rows=name) if name in numbers else Number("—")
-            for numbers, (_, _, source) in zip(flat, columns, strict=True)
-        ]
+        cells = [_cell(figures.get(name), name, source) for figures, (_, _, source) in zip(flat, columns, strict=True)]
         lines.append((words(name.replace(".", " · ")), cells))
     return lines
+
+
+def _cell(figure: Figure | None, name: str, source: Source) -> Number:
+    if figure is None:
+        return Number("—")
+    known = figure.low is not None and figure.high is not None
+    interval = f"{plain(figure.low)}–{plain(figure.high)}" if known else ""  # type: ignore[arg-type]
+    rows = name if figure.n is None else f"{name}, n = {figure.n}"
+    return Number(plain(figure.value), interval, source, rows)

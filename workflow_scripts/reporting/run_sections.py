@@ -11,6 +11,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.reporting import headline as model
 from workflow_scripts.reporting.charts import axis, forest_limits, strip
 from workflow_scripts.reporting.colours import arm_class
+from workflow_scripts.reporting.examples import shared_examples
 from workflow_scripts.reporting.provenance import Number, Source
 from workflow_scripts.reporting.study import Study
 from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels, probe_tables, saliency_tables
@@ -18,6 +19,7 @@ from workflow_scripts.reporting.text import minus, percent, points, words
 from workflow_scripts.reporting.thumbnails import masked, overlay, thumbnail
 
 Row = dict[str, Any]
+EXAMPLES = ("dataset", "key", "image", "mask", "probe")  # the map shown is that of the probe's logit
 LEVELS = {
     "seed": "Over seeds: would another training run say the same?",
     "image": "Over test images: would other images say the same of these very models?",
@@ -90,16 +92,12 @@ def curves(study: Study) -> Row:
     runs = []
     for artifact in study.all("runs"):
         run = _run_of(artifact)
-        rows = study.table(artifact, "/curve.parquet") if artifact.has("/curve.parquet") else []
-        runs.append((run, *study.method_and_pairs(run), _with_knn(rows)))
+        rows = study.table(artifact, "/curve.parquet")
+        runs.append((run, *study.method_and_pairs(run), rows))
     panels = curve_panels(runs)
     arms = dict.fromkeys(pairs for _, method, pairs, rows in runs if rows)
-    sources = [study.source(one, "/curve.parquet") for one in study.all("runs") if one.has("/curve.parquet")]
+    sources = [study.source(one, "/curve.parquet") for one in study.all("runs")]
     return {"panels": panels, "legend": [(name, arm_class(name)) for name in arms], "sources": sources}
-
-
-def _with_knn(rows: Sequence[Row]) -> list[Row]:
-    return [{"step": row["step"], "loss": row.get("loss"), "knn": row.get("knn_accuracy", row.get("knn"))} for row in rows]
 
 
 def _measured(study: Study, name: str, suffix: str) -> list[Measured]:
@@ -130,40 +128,39 @@ def _headline_artifacts(study: Study, name: str) -> list[Artifact]:
     for artifact in study.all(name):
         by_run.setdefault(_run_of(artifact), []).append(artifact)
     wanted = study.settings.headline_step
-    return [
-        next((one for one in found if one.unit.get("step") == wanted), found[-1])
-        for found in by_run.values()
-    ]
+    return [next((one for one in found if one.unit.get("step") == wanted), found[-1]) for found in by_run.values()]
 
 
 def _overlays(study: Study) -> Row | None:
-    shown = [one for one in _headline_artifacts(study, "saliency") if one.has(".examples.npz")]
-    if not shown:
+    stored = {one: _examples(one) for one in _headline_artifacts(study, "saliency") if one.has(".examples.npz")}
+    shared = shared_examples([_ids(arrays) for arrays in stored.values()], study.settings.saliency_images)
+    if not shared:
         return None
-    side, most = study.settings.overlay, study.settings.saliency_images
-    columns, reference = [], _examples(shown[0])
-    for artifact in shown:
-        stored = _examples(artifact)
-        run = _run_of(artifact)
-        maps = [
-            overlay(image, saliency, side)
-            for image, saliency in zip(stored["images"][:most], stored["maps"][:most], strict=True)
-        ]
+    side, columns = study.settings.overlay, []
+    for artifact, arrays in stored.items():
+        run, at = _run_of(artifact), _ids(arrays)
+        maps = [overlay(arrays["image"][at[one]], arrays["probe"][at[one]], side) for one in shared]
         css = arm_class(study.method_and_pairs(run)[1])
         columns.append({"run": run, "css": css, "maps": maps, "source": study.source(artifact, ".examples.npz")})
-    images = reference["images"][:most]
+    first = next(iter(stored.values()))
+    rows = [_ids(first)[one] for one in shared]
     return {
-        "keys": [str(key) for key in reference["keys"][:most]],
-        "images": [thumbnail(Image.fromarray(image), side) for image in images],
-        "masks": [masked(image, mask, side) for image, mask in zip(images, reference["masks"][:most], strict=True)],
+        "names": [f"{dataset}: {key}" for dataset, key in shared],
+        "images": [thumbnail(Image.fromarray(first["image"][row]), side) for row in rows],
+        "masks": [masked(first["image"][row], first["mask"][row], side) for row in rows],
         "columns": columns,
     }
+
+
+def _ids(arrays: dict[str, np.ndarray]) -> dict[tuple[str, str], int]:
+    pairs = zip(arrays["dataset"].tolist(), arrays["key"].tolist(), strict=True)
+    return {(str(dataset), str(key)): row for row, (dataset, key) in enumerate(pairs)}
 
 
 def _examples(artifact: Artifact) -> dict[str, np.ndarray]:
     path = artifact.path(".examples.npz")
     with np.load(path, allow_pickle=False) as stored:
-        missing = {"keys", "images", "masks", "maps"} - set(stored.files)
+        missing = set(EXAMPLES) - set(stored.files)
         if missing:
-            raise PipelineError("missing array", path, sorted(missing), "run the saliency stage again")
-        return {name: stored[name] for name in ("keys", "images", "masks", "maps")}
+            raise PipelineError("missing arrays", path, sorted(missing), "run the saliency stage again")
+        return {name: stored[name] for name in EXAMPLES}

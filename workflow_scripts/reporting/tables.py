@@ -113,7 +113,7 @@ def curve_panels(runs: Sequence[tuple[str, str, str, Sequence[Row]]]) -> list[tu
     for method in methods:
         chosen = [item for item in runs if item[1] == method]
         loss = [_curve(run, pairs, rows, "loss") for run, _, pairs, rows in chosen]
-        near = [_curve(run, pairs, rows, "knn") for run, _, pairs, rows in chosen]
+        near = [_curve(run, pairs, rows, "knn_accuracy") for run, _, pairs, rows in chosen]
         panels.append((method, lines(loss, "loss", "step"), lines(near, "online kNN accuracy, %", "step", 100.0)))
     return panels
 

@@ -24,9 +24,7 @@ def caption_text(text: str, limit: int = 280) -> str:
     Not escaped: the templates do that (autoescape).
     """
     seen = "".join(
-        " " if char.isspace() else char
-        for char in text
-        if char.isspace() or unicodedata.category(char) not in _UNSEEN
+        " " if char.isspace() else char for char in text if char.isspace() or unicodedata.category(char) not in _UNSEEN
     )
     one_line = mask_people(" ".join(seen.split()))
     return one_line if len(one_line) <= limit else one_line[: limit - 1].rstrip() + "…"

@@ -60,9 +60,7 @@ def _plan(job: Job[Pretrain]) -> "Plan":
     else:
         probe = subreddit_probe(settings, images, table["subreddit"])
     keep = decoded_bytes(table) <= settings.cache_mb * 2**20
-    return Plan(
-        settings, images, keep, pairing, captions, probe, job.work, job.device, job.threads, job.workers
-    )
+    return Plan(settings, images, keep, pairing, captions, probe, job.work, job.device, job.threads, job.workers)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -16,7 +16,7 @@ def select_captions(job: Job[SelectCaptions]) -> None:
     options = job.settings
     table = pq.read_table(job.input("captions").path(".parquet"))
     if options.kind == "external":
-        source = job.source("captions")
+        source = job.source("external")
         arm = select.external(table, read_captions(source), options.max_missing_share, source)
     else:
         named = options.kind if options.kind in ("original", "generated", "revised") else options.base

@@ -24,18 +24,14 @@ NOT_IN_KEY = frozenset({"checkpoint_every", "cache_mb"})
 class SimclrHead(Settings):
     """SimCLR: projector and temperature of the NT-Xent loss."""
 
-    projector: tuple[PositiveInt, ...] = Field(
-        (2048, 2048, 128), min_length=1, description="widths of the MLP"
-    )
+    projector: tuple[PositiveInt, ...] = Field((2048, 2048, 128), min_length=1, description="widths of the MLP")
     temperature: PositiveFloat = Field(0.1, description="of the softmax over cosine similarities")
 
 
 class SimsiamHead(Settings):
     """SimSiam: projector, and hidden width of the predictor."""
 
-    projector: tuple[PositiveInt, ...] = Field(
-        (2048, 2048, 2048), min_length=1, description="widths of the MLP"
-    )
+    projector: tuple[PositiveInt, ...] = Field((2048, 2048, 2048), min_length=1, description="widths of the MLP")
     predictor: PositiveInt = Field(512, description="hidden width of the predictor")
 
 
@@ -47,17 +43,13 @@ class ClipHead(Settings):
     text_layers: PositiveInt = Field(12, description="layers of the text transformer")
     text_heads: PositiveInt = Field(8, description="attention heads; divides text_width")
     context: int = Field(77, ge=3, description="tokens per caption, start and end token among them")
-    vocabulary: int = Field(
-        49_408, ge=259, description="most tokens of the byte-level BPE trained on the captions"
-    )
+    vocabulary: int = Field(49_408, ge=259, description="most tokens of the byte-level BPE trained on the captions")
     temperature: PositiveFloat = Field(0.07, description="at the start; learned from there")
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Self:
         if self.text_width % self.text_heads:
-            raise ValueError(
-                f"text_width {self.text_width} is not a multiple of text_heads {self.text_heads}"
-            )
+            raise ValueError(f"text_width {self.text_width} is not a multiple of text_heads {self.text_heads}")
         return self
 
 
@@ -68,9 +60,7 @@ class Probe(Settings):
     """Online weighted nearest-neighbour probe (Wu et al. 2018, section 3.4; Caron et al. 2021)."""
 
     every: PositiveInt = Field(5_000, description="steps between two probes")
-    images: int = Field(
-        5_000, ge=2, description="most images used; without a labelled dataset 1 in 5 is a query"
-    )
+    images: int = Field(5_000, ge=2, description="most images used; without a labelled dataset 1 in 5 is a query")
     neighbours: PositiveInt = Field(20, description="k")
     temperature: PositiveFloat = Field(0.07, description="of the votes' weights exp(cosine / temperature)")
 
@@ -79,20 +69,14 @@ class Pretrain(Settings):
     """One run: method x pairs x augmentation x backbone x seed."""
 
     method: Literal["simclr", "simsiam", "clip", "untrained"] = Field(description="what is minimised")
-    pairs: Literal["self", "language", "visual", "caption", "none"] = Field(
-        description="what makes a positive pair"
-    )
+    pairs: Literal["self", "language", "visual", "caption", "none"] = Field(description="what makes a positive pair")
     augmentation: Literal["simclr", "crop", "none"] = Field(description="what is done to each view")
-    backbone: Literal["resnet18", "resnet34", "resnet50", "resnet_small"] = Field(
-        "resnet50", description="network"
-    )
+    backbone: Literal["resnet18", "resnet34", "resnet50", "resnet_small"] = Field("resnet50", description="network")
     image_size: int = Field(224, ge=16, description="side of a view, pixels")
     seed: int = Field(0, ge=0, description="of initialisation, order and augmentation")
     batch_size: int = Field(512, ge=2, description="pairs per step, all processes together")
     steps: int = Field(250_000, ge=0, description="optimizer steps; 0 for untrained alone")
-    evaluated: tuple[int | Literal["last", "best"], ...] = Field(
-        ("last",), min_length=1, description="kept steps"
-    )
+    evaluated: tuple[int | Literal["last", "best"], ...] = Field(("last",), min_length=1, description="kept steps")
     lr: PositiveFloat = Field(1e-3, description="peak learning rate per 512 images of a batch")
     final_lr: float = Field(1e-6, ge=0, description="learning rate at the last step")
     warmup_steps: int = Field(5_000, ge=0, description="steps of linear warm-up")
@@ -103,14 +87,10 @@ class Pretrain(Settings):
     simsiam: SimsiamHead | None = Field(None, description="for method simsiam alone")
     clip: ClipHead | None = Field(None, description="for method clip alone")
     probe: Probe | None = Field(None, description="online probe; null: none")
-    patience: PositiveInt | None = Field(
-        None, description="stop after so many probes without gain; null: never"
-    )
+    patience: PositiveInt | None = Field(None, description="stop after so many probes without gain; null: never")
     log_every: PositiveInt = Field(50, description="steps per row of the curve")
     checkpoint_every: PositiveInt = Field(5_000, description="steps between checkpoints; not in the key")
-    cache_mb: int = Field(
-        1_024, ge=0, description="keep decoded images in memory when all fit; not in the key"
-    )
+    cache_mb: int = Field(1_024, ge=0, description="keep decoded images in memory when all fit; not in the key")
 
     @model_validator(mode="before")
     @classmethod

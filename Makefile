@@ -1,0 +1,30 @@
+# Two commands do everything on a fresh machine with python3 >= 3.11, pip and make: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: demo test check clean
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: python too old in $(PYTHON): $$($(PYTHON) -V); give one >= 3.11: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cpu,demo,dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP) ## the whole chain on the embedded world; ends with the table of arms and the report's path
+	$(BIN)/snakemake --profile profiles/demo
+	$(BIN)/python -m workflow_scripts.tools.show results/demo
+
+test: $(STAMP) ## all tests, with coverage
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=85
+
+check: $(STAMP) ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+clean: ## results, caches and the environment
+	rm -rf .venv .snakemake results/* .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,163 @@
+"""Each fault of the web ends in its documented state, politely, and nothing finished is asked for again."""
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acquisition.fault_server import faults, serving
+from tests.acquisition.pictures import jpeg
+from workflow_scripts.acquisition.fetch import fetch
+from workflow_scripts.acquisition.journal import Journal
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.settings.download import Download
+
+FAST = {"rate": 5000, "connections": 16}
+
+
+def settings(**changed: Any) -> Download:
+    fast = {"hosts": {"default": FAST}, "backoff": 0.01, "attempts": 3, "deadline": 0.6, "max_redirects": 3}
+    return Download.model_validate({**fast, "max_bytes": 100_000, "max_pixels": 1_000_000, "max_side": 64, **changed})
+
+
+def fetched(
+    folder: Path, urls: list[str], address: str, hosts: tuple[str, ...] = ("a.test",), **changed: Any
+) -> Journal:
+    folder.mkdir(exist_ok=True)
+    with Journal(folder) as journal:
+        fetch(urls, journal, settings(**changed), dict.fromkeys(hosts, address), workers=2)
+    return Journal(folder)
+
+
+def test_each_fault_ends_in_its_state(tmp_path: Path) -> None:
+    table = faults()
+    with serving({path: route for path, (route, _, _) in table.items()}) as site:
+        journal = fetched(tmp_path / "work", [f"http://a.test{path}" for path in table], site.address)
+    ended = {path: str(journal.done[f"http://a.test{path}"].state) for path in table}
+    assert ended == {path: state for path, (_, state, _) in table.items()}
+    # Redirects lead to one path more than once: /good.jpg is its own target and that of /moved.jpg.
+    expected = {path: requests for path, (_, _, requests) in table.items()} | {"/good.jpg": 2}
+    assert dict(site.asked) == expected
+    assert journal.done["http://a.test/410.jpg"].http_status == 410
+    assert journal.done["http://a.test/turned.jpg"].width < journal.done["http://a.test/turned.jpg"].height
+    assert all(
+        len(record.attempts) == (table[path][2] if path != "/loop.jpg" else 1)
+        for path in table
+        for record in [journal.done[f"http://a.test{path}"]]
+    )
+
+
+def test_addresses_that_no_server_answers(tmp_path: Path) -> None:
+    urls = {
+        "http://127.0.0.1:9/a.jpg": "blocked_address",
+        "http://localhost:9/a.jpg": "blocked_address",
+        "http://2130706433:9/a.jpg": "bad_url",  # 127.0.0.1 as one number
+        "http://[::ffff:10.0.0.1]/a.jpg": "blocked_address",
+        "http://closed.test/a.jpg": "connect",
+        "http://a.test/removed.png": "placeholder",
+        "ftp://a.test/a.jpg": "bad_url",
+        "http://": "bad_url",
+    }  # fmt: skip
+    journal = fetched(tmp_path / "work", list(urls), "127.0.0.1:1", hosts=("closed.test",), attempts=2)
+    assert {url: str(journal.done[url].state) for url in urls} == urls
+    assert len(journal.done["http://closed.test/a.jpg"].attempts) == 2
+
+
+def test_known_placeholder_bytes_and_refused_animation(tmp_path: Path) -> None:
+    stand_in = jpeg(seed=5)
+    gif = faults()["/animated.gif"][0]
+    digest = hashlib.sha256(stand_in).hexdigest()
+    with serving({"/x.jpg": stand_in, "/y.gif": gif}) as site:
+        urls = ["http://a.test/x.jpg", "http://a.test/y.gif"]
+        changed = {"placeholder_sha256": [digest], "animated": "refuse", "contact": "lab@example.org"}
+        journal = fetched(tmp_path / "work", urls, site.address, **changed)
+    assert [str(journal.done[url].state) for url in urls] == ["placeholder", "animated"]
+    assert site.agent.endswith("(+lab@example.org)")
+
+
+def test_finished_urls_are_not_asked_again(tmp_path: Path) -> None:
+    routes = {f"/{n}.jpg": jpeg(seed=n) for n in range(20)}
+    urls = [f"http://a.test/{n}.jpg" for n in range(20)] + ["http://a.test/none.jpg"]
+    with serving(routes) as site:
+        fetched(tmp_path / "work", urls[:12] + urls[:3], site.address)
+        first = dict(site.asked)
+        journal = fetched(tmp_path / "work", urls, site.address)
+        fetched(tmp_path / "work", urls, site.address)
+    assert set(first.values()) == {1} and len(first) == 12
+    assert dict(site.asked) == {url.removeprefix("http://a.test"): 1 for url in urls}
+    assert Counter(record.state for record in journal.done.values()) == {"ok": 20, "http_4xx": 1}
+
+
+def test_retry_after_slows_the_whole_host_and_no_other(tmp_path: Path) -> None:
+    refusals: list[float] = []
+
+    def refuse_once(handler: Any, attempt: int) -> None:
+        if attempt == 1:
+            refusals.append(handler.site.log[-1][0])
+            handler.send(b"", 429, Retry_After="1")
+        else:
+            handler.send(jpeg())
+
+    routes = {"/0.jpg": refuse_once} | {f"/{n}.jpg": jpeg(seed=n) for n in range(1, 30)}
+    urls = [f"http://{host}/{n}.jpg" for host in ("a.test", "b.test") for n in range(0 if host == "a.test" else 10, 30)]
+    hosts = {"a.test": {"rate": 50, "connections": 1}, "default": {"rate": 50, "connections": 1}}
+    with serving(routes) as site:
+        journal = _with_hosts(tmp_path, urls, site.address, hosts)
+    assert all(record.state == "ok" for record in journal.done.values())
+    at = refusals[0]
+    a, b = ([t for t, host, _ in site.log if host == name] for name in ("a.test", "b.test"))
+    assert not [t for t in a if at < t < at + 0.95], "a refused host was asked during its pause"
+    assert [t for t in b if at < t < at + 0.95], "another host had to wait too"
+    assert max(a) > at + 0.95
+
+
+def _with_hosts(tmp_path: Path, urls: list[str], address: str, policies: dict[str, Any]) -> Journal:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    targets = {url.split("/")[2]: address for url in urls}
+    with Journal(folder) as journal:
+        fetch(urls, journal, settings(hosts=policies), targets, workers=2)
+    return Journal(folder)
+
+
+def test_rate_and_connections_of_a_pattern_hold_for_all_its_hosts_together(tmp_path: Path) -> None:
+    rate, connections = 60, 3
+    routes = {f"/{n}.jpg": jpeg(seed=n) for n in range(60)}
+    urls = [f"http://farm{n % 4}.photos.test/{n}.jpg" for n in range(60)]
+    policies = {"*.photos.test": {"rate": rate, "connections": connections}, "default": FAST}
+    with serving(routes, delay=lambda path: 0.01) as site:
+        _with_hosts(tmp_path, urls, site.address, policies)
+    times = sorted(t for t, _, _ in site.log)
+    window = 0.5
+    busiest = max(sum(start <= t < start + window for t in times) for start in times)
+    # The margin covers requests that a busy machine delays into a later window; unpaced, all 60 come within 0.3 s.
+    assert busiest <= rate * window + 8
+    assert times[-1] - times[0] >= 0.8 * 60 / rate
+    assert site.most <= connections
+
+
+def test_a_collapsing_share_of_successes_stops_the_job(tmp_path: Path) -> None:
+    urls = [f"http://a.test/{n}.jpg" for n in range(400)]
+    with (
+        serving({}) as site,
+        pytest.raises(PipelineError, match=r"too few images arrive.*0 ok of 200 urls.*http_4xx 200"),
+    ):
+        fetched(tmp_path / "work", urls, site.address, min_ok_share=0.1)
+    assert len(Journal(tmp_path / "work").done) in range(200, 300)
+    assert site.asked.total() < 300
+
+
+def test_pauses_grow_with_seeded_jitter_and_change_no_state(tmp_path: Path) -> None:
+    from types import SimpleNamespace
+
+    from workflow_scripts.acquisition.fetch import _Fetch
+
+    with Journal(tmp_path) as journal:
+        worker = _Fetch(journal, settings(backoff=1.0, max_wait=30.0, seed=3), {}, 1)
+        waits = [worker._pause("http://a.test/1", SimpleNamespace(attempt_number=n)) for n in range(1, 9)]  # type: ignore[arg-type]
+        again = [worker._pause("http://a.test/1", SimpleNamespace(attempt_number=n)) for n in range(1, 9)]  # type: ignore[arg-type]
+    assert waits == again
+    assert all(0.5 * 2**n <= wait < 1.5 * 2**n for n, wait in enumerate(waits[:4]))
+    assert waits[-1] == 30.0

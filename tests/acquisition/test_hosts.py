@@ -1,0 +1,62 @@
+"""One budget per host pattern, evenly spent, with pauses for all."""
+
+import asyncio
+
+import pytest
+
+from workflow_scripts.acquisition.hosts import Gate, Gates, Policy
+
+POLICIES = {"i.redd.it": Policy(20, 16), "*.staticflickr.com": Policy(10, 8), "default": Policy(2, 2)}
+
+
+def test_patterns_share_a_gate_and_other_hosts_have_their_own() -> None:
+    async def check() -> None:
+        gates = Gates(POLICIES)
+        assert gates.gate("farm1.staticflickr.com") is gates.gate("Farm2.StaticFlickr.com")
+        assert gates.gate("i.redd.it").policy == Policy(20, 16)
+        assert gates.gate("one.test") is not gates.gate("two.test")
+        assert gates.gate("one.test").policy == Policy(2, 2)
+        assert gates.gate("staticflickr.com").policy == Policy(2, 2)
+
+    asyncio.run(check())
+
+
+def test_rate_over_a_window() -> None:
+    async def spend(rate: float, requests: int) -> list[float]:
+        gate, times = Gate(Policy(rate, 8)), []
+
+        async def one() -> None:
+            async with gate.request():
+                times.append(asyncio.get_running_loop().time())
+
+        await asyncio.gather(*(one() for _ in range(requests)))
+        return times
+
+    times = asyncio.run(spend(200, 100))
+    # 100 requests at 200/s with a burst of 10: never faster than 0.45 s, and not much slower on an idle machine.
+    assert times[-1] - times[0] >= 0.44
+
+
+def test_connections_and_pauses() -> None:
+    async def check() -> tuple[int, float]:
+        gate, now, most = Gate(Policy(10_000, 3)), 0, 0
+
+        async def one() -> None:
+            nonlocal now, most
+            async with gate.request():
+                now += 1
+                most = max(most, now)
+                await asyncio.sleep(0.005)
+                now -= 1
+
+        await asyncio.gather(*(one() for _ in range(12)))
+        loop = asyncio.get_running_loop()
+        gate.pause(0.2)
+        gate.pause(0.01)  # does not shorten the longer one
+        start = loop.time()
+        async with gate.request():
+            return most, loop.time() - start
+
+    most, waited = asyncio.run(check())
+    assert most == 3
+    assert waited == pytest.approx(0.2, abs=0.01) or waited > 0.2

@@ -1,0 +1,93 @@
+"""A shard captioned in batches, stopped and resumed."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from workflow_scripts.captions.generate import Decoding, load_captioner
+from workflow_scripts.captions.match import load_matcher
+from workflow_scripts.captions.recaption import SCHEMA, Models, recaption_shard
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.shards import TarImages
+
+DECODING = Decoding(prompt="", max_new_tokens=6, num_captions=2, temperature=1.0, top_p=0.9, seed=5)
+
+
+@pytest.fixture(scope="module")
+def models(checkpoints: dict[str, Path]) -> Models:
+    return Models(
+        load_captioner(checkpoints["captioner"], "cpu"), load_matcher(checkpoints["matcher"], "cpu", 32), DECODING
+    )
+
+
+@pytest.fixture
+def shard(tmp_path: Path, pictures: list[Image.Image]) -> Callable[[], tuple[pa.Table, TarImages]]:
+    blobs = []
+    for picture in pictures:
+        stream = io.BytesIO()
+        picture.save(stream, "PNG")
+        blobs.append(stream.getvalue())
+    path = tmp_path / "shard.tar"
+    path.write_bytes(b"".join(blobs))
+    sizes = np.array([len(blob) for blob in blobs])
+    rows = pa.table({"key": [f"k{i}" for i in range(len(blobs))], "caption": ["a red cat", *["my dog"] * 8]})
+    return lambda: (rows, TarImages([path], np.zeros(9, np.int64), np.cumsum(sizes) - sizes, sizes))
+
+
+def test_stopped_after_a_batch_gives_the_same_rows(shard, models: Models, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    rows, images = shard()
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole.mkdir()
+    broken.mkdir()
+    expected = recaption_shard(rows, images, 4, whole, lambda: models, 2)
+    assert expected.schema == SCHEMA
+    assert expected["key"].to_pylist() == [f"k{i}" for i in range(9) for _ in range(2)]
+    assert expected["candidate"].to_pylist() == [0, 1] * 9
+    (broken / "batch-000001.parquet").write_bytes((whole / "batch-000001.parquet").read_bytes())
+    (broken / "batch.part").write_bytes(b"half")
+    assert recaption_shard(rows, images, 4, broken, lambda: models, 1).equals(expected)
+    assert sorted(p.read_bytes() for p in broken.glob("*.parquet")) == sorted(
+        p.read_bytes() for p in whole.glob("*.parquet")
+    )
+
+    def unwanted() -> Models:
+        raise AssertionError("all batches are there, no model is needed")
+
+    assert recaption_shard(rows, images, 4, broken, unwanted, 1).equals(expected)
+
+
+def test_batch_size_does_not_change_results(shard, models: Models, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    rows, images = shard()
+    tables = []
+    for size in (1, 9):
+        work = tmp_path / str(size)
+        work.mkdir()
+        tables.append(recaption_shard(rows, images, size, work, lambda: models, 1))
+    one, all_together = tables
+    assert one["generated"].equals(all_together["generated"])
+    for name in ("itm_generated", "itc_generated", "itm_original", "itc_original"):
+        assert np.abs(one[name].to_numpy() - all_together[name].to_numpy()).max() < 1e-4
+
+
+def test_corrupt_image_is_an_error(shard, models: Models, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    rows, images = shard()
+    data = bytearray(images.tars[0].read_bytes())
+    data[int(images.offset[3]) : int(images.offset[3]) + 40] = b"x" * 40
+    images.tars[0].write_bytes(data)
+    with pytest.raises(PipelineError, match="corrupt image in .*: row 3"):
+        recaption_shard(rows, images, 4, tmp_path, lambda: models, 1)
+
+
+def test_no_rows_need_no_model(tmp_path: Path) -> None:
+    none = np.zeros(0, np.int64)
+    rows = pa.table({"key": pa.array([], pa.string()), "caption": pa.array([], pa.string())})
+
+    def unwanted() -> Models:
+        raise AssertionError("an empty shard needs no model")
+
+    assert recaption_shard(rows, TarImages([], none, none, none), 4, tmp_path, unwanted, 1).equals(SCHEMA.empty_table())

@@ -1,0 +1,91 @@
+"""The code digest: what counts as a change of meaning, and what is in a stage's closure."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from workflow_scripts.core import digest
+
+STAGES = sorted(path.stem for path in (digest.ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py"))
+BASE = 'def f(x: int) -> str:\n    """Doc."""\n    return f"{x!r:>{4}} and {x + 1}"\n'
+
+
+def meaning(source: str) -> str:
+    return digest.canonical_code(ast.parse(source))
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        "# a comment\n" + BASE,
+        BASE.replace('"""Doc."""', '"""Other words."""'),
+        BASE.replace("(x: int)", "(\n    x: int,\n)"),
+        BASE.replace('    """Doc."""\n', ""),
+        '"""A module docstring."""\n' + BASE,
+    ],
+)
+def test_comments_docstrings_and_form_do_not_count(same: str) -> None:
+    assert meaning(same) == meaning(BASE)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        BASE.replace("x + 1", "x + 2"),
+        BASE.replace("x + 1", "x + 1.0"),
+        BASE.replace("x + 1", "x - 1"),
+        BASE.replace("!r", "!s"),
+        BASE.replace("def f", "async def f"),
+        BASE.replace("return", "yield"),
+        BASE.replace('return f"', 'return "" or f"'),
+        BASE + "\n\ng = f\n",
+    ],
+)
+def test_meaning_counts(other: str) -> None:
+    assert meaning(other) != meaning(BASE)
+
+
+def test_value_is_pinned() -> None:
+    """The same on every Python: a change of this value makes every artifact be computed again."""
+    assert meaning("x: int = 1\n").replace(" ", "") == (
+        "(Modulebody=[(AnnAssigntarget=(Nameid=str:'x')annotation=(Nameid=str:'int')"
+        "value=(Constantvalue=int:1)simple=int:1)])"
+    )
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_closure_holds_the_stage_and_leaves_out_what_never_changes_bytes(stage: str) -> None:
+    closure = digest.stage_closure(stage)
+    assert f"workflow_scripts.stages.{stage}" in closure
+    assert f"workflow_scripts.core.settings.{stage}" in closure
+    assert not set(closure) & digest.NEVER_CHANGES_BYTES
+    assert not [name for name in closure if name.startswith("workflow_scripts.tools")]
+
+
+def test_closure_follows_imports_inside_functions() -> None:
+    assert "workflow_scripts.captions.select" in digest.stage_closure("select_captions")
+    assert "workflow_scripts.captions.select" not in digest.stage_closure("pretrain")
+
+
+def test_list_of_left_out_modules_is_short_and_real() -> None:
+    for name in digest.NEVER_CHANGES_BYTES:
+        assert digest._module_path(name).is_file(), name
+    assert len(digest.NEVER_CHANGES_BYTES) <= 6
+
+
+def test_data_files_and_formats(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = tmp_path / "workflow_scripts" / "stages"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(digest, "ROOT", tmp_path)
+    (folder / "fetch.py").write_text("FORMAT = 3\n")
+    assert digest.code_digest("fetch") == "format-3"
+    (tmp_path / "page.html").write_text("one")
+    (folder / "page.py").write_text('DATA_FILES = ("page.html",)\n')
+    digest.code_digest.cache_clear()
+    first = digest.code_digest("page")
+    (tmp_path / "page.html").write_text("two")
+    digest.code_digest.cache_clear()
+    assert digest.code_digest("page") != first
+    digest.code_digest.cache_clear()
+    digest._module.cache_clear()

@@ -1,0 +1,101 @@
+"""Seeds, tables, errors, JSON, progress: small parts that everything rests on."""
+
+import copy
+import io
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workflow_scripts.core import progress as progress_module
+from workflow_scripts.core.environment import environment, resolve_device, version
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.jsonio import canonical, read_json, write_whole
+from workflow_scripts.core.seeds import derive
+from workflow_scripts.core.tables import write_table
+
+
+def test_seed_values_are_pinned() -> None:
+    assert derive(0) == 0x5FECEB66FFC86F38 >> 1
+    assert derive(0, "shard", 1) != derive(0, "shard", "1")
+
+
+@given(st.integers(0, 2**40), st.lists(st.one_of(st.integers(), st.text()), max_size=3))
+def test_seeds_are_63_bit_and_stable(seed: int, parts: list[int | str]) -> None:
+    value = derive(seed, *parts)
+    assert 0 <= value < 2**63
+    assert value == derive(seed, *parts)
+
+
+def test_error_is_one_line_and_survives_a_process_pool() -> None:
+    error = PipelineError("bad\nrow", Path("a.json"), {"x": 1}, "mend it")
+    assert str(error) == "bad row in a.json: {'x': 1}; mend it"
+    assert str(copy.copy(error)) == str(error)
+
+
+def test_equal_tables_give_equal_bytes(tmp_path: Path) -> None:
+    table = pa.table({"a": [1, None, 3], "b": ["x", "y", "z"]})
+    other = pa.concat_tables([table.slice(0, 1), table.slice(1)]).replace_schema_metadata({"made": "today"})
+    write_table(tmp_path / "one", table)
+    write_table(tmp_path / "two", other.combine_chunks())
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_canonical_json_refuses_what_json_has_not() -> None:
+    assert canonical({"b": 1, "a": "é"}) == '{"a":"é","b":1}'
+    with pytest.raises(ValueError, match="Out of range"):
+        canonical({"a": float("nan")})
+
+
+def test_whole_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.json"
+    write_whole(path, b"old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("workflow_scripts.core.jsonio.os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("content", "what"), [(None, "missing file"), (b"{", "unreadable JSON")])
+def test_bad_json_is_named(tmp_path: Path, content: bytes | None, what: str) -> None:
+    path = tmp_path / "a.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(PipelineError, match=f"{what} in .*a.json.*; do this"):
+        read_json(path, "do this")
+
+
+def test_progress_yields_everything_and_ends_with_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    assert list(progress_module.progress(iter("abc"), 3, "letters")) == list("abc")
+    assert caplog.messages[-1].startswith("letters: 3/3, ")
+    assert progress_module.line("x", 5, 10, 5.0) == "x: 5/10, 1.0/s, 5 s left"
+
+
+def test_progress_is_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    assert list(progress_module.progress([1, 2], 2, "numbers")) == [1, 2]
+    assert "numbers" in terminal.getvalue()
+
+
+def test_environment_names_device_threads_and_minor_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert resolve_device("auto") == "cpu"
+    assert resolve_device("cuda") == "cuda"
+    assert version("no-such-package") is None
+    found = environment("cpu", 2, ["numpy", "no-such-package"])
+    assert json.loads(canonical(found))["packages"]["no-such-package"] == "absent"
+    assert found["packages"]["numpy"].count(".") == 1

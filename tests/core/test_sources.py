@@ -1,0 +1,175 @@
+"""External things: hashed by content, hashed again only when a file changed, refused when gone or different."""
+
+import hashlib
+import http.server
+import json
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import run
+from workflow_scripts.acquisition.fetch_file import fetch_file
+from workflow_scripts.core import sources
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.jsonio import digest
+from workflow_scripts.core.settings.source import Source
+from workflow_scripts.stages.source import main
+
+DATA = bytes(range(256)) * 4096
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder source of two files."""
+    root = tmp_path / "model"
+    (root / "sub").mkdir(parents=True)
+    (root / "config.json").write_bytes(b"{}")
+    (root / "sub" / "weights").write_bytes(b"weights")
+    (root / ".cache").mkdir()
+    (root / ".cache" / "x").write_bytes(b"not part of it")
+    return root
+
+
+def test_listing_is_sorted_and_true(folder: Path, results: Path) -> None:
+    rows = sources.listing(folder, results)
+    assert [(row["path"], row["bytes"]) for row in rows] == [("config.json", 2), ("sub/weights", 7)]
+    assert rows[1]["sha256"] == hashlib.sha256(b"weights").hexdigest()
+
+
+def test_hash_is_taken_again_only_when_a_file_changed(
+    folder: Path, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+
+    def counted(path: Path) -> str:
+        hashed.append(path.name)
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    monkeypatch.setattr(sources, "file_hash", counted)
+    first = sources.content_hash(folder, results)
+    assert not sources.changed_since_hashed(folder, results)
+    assert sources.content_hash(folder, results) == first
+    assert hashed == ["config.json", "weights"]
+    os.utime(folder / "config.json", ns=(1, 1))
+    assert sources.changed_since_hashed(folder, results)
+    assert sources.content_hash(folder, results) == first
+    assert hashed[2:] == ["config.json"]
+    (folder / "config.json").write_bytes(b"[]")
+    assert sources.content_hash(folder, results) != first
+
+
+def test_stage_lists_a_folder_and_its_consumers_notice_a_change(folder: Path, results: Path) -> None:
+    made = run(main, results, "source/model", {"at": str(folder)}, unit={"source": "model"})
+    files = json.loads(made.path(".files.json").read_bytes())
+    assert digest(files) == sources.content_hash(folder, results)
+    assert sources.resolve_source("model", str(folder), made) == folder
+    (folder / "sub" / "weights").write_bytes(b"longer weights")
+    with pytest.raises(PipelineError, match=r"source model changed since it was hashed in .*weights: 14 bytes"):
+        sources.resolve_source("model", str(folder), made)
+    again = run(main, results, "source/model", {"at": str(folder)}, unit={"source": "model"})
+    assert again.hash != made.hash
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"at": "no/such/folder"}, "missing source in no/such/folder"),
+        ({"at": "package:no_such_package/model"}, "missing Python package"),
+        ({"at": "MODEL", "expect": {"config.json": "0" * 64}}, "unexpected content of source"),
+        ({"at": "https://example.invalid/a.zip"}, "state its sha256"),
+        ({"at": "hub:nobody/nothing@main"}, "hub model not to be had"),
+    ],
+)
+def test_faults_end_in_one_line(
+    folder: Path,
+    results: Path,
+    settings: dict[str, object],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    if settings["at"] == "MODEL":
+        settings = {**settings, "at": str(folder)}
+    with pytest.raises(SystemExit):
+        run(main, results, "source/x", settings, unit={"source": "x"})
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert message in last
+
+
+def test_hub_snapshot_of_this_disk(tmp_path: Path, results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model in the hub's own cache layout is found by name and revision, without a network."""
+    commit = "a" * 40
+    repository = tmp_path / "hub" / "models--someone--model"
+    snapshot = repository / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_bytes(b"{}")
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub._snapshot_download.constants.HF_HUB_OFFLINE", True)
+    assert sources.local_path("hub:someone/model@main", may_fetch=False) == snapshot
+    assert run(main, results, "source/m", {"at": f"hub:someone/model@{commit}"}).rows["out"] == 1
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Serves DATA with ranges; cuts the first answer short; knows a wrong file."""
+
+    ranges: list[str | None] = []
+
+    def do_GET(self) -> None:
+        wanted = self.headers["Range"]
+        self.ranges.append(wanted)
+        data = b"wrong" if self.path == "/wrong" else DATA
+        start = int(wanted.split("=")[1].rstrip("-")) if wanted else 0
+        self.send_response(206 if wanted else 200)
+        self.send_header("Content-Length", str(len(data) - start))
+        self.end_headers()
+        end = len(data) // 2 if self.path == "/short" and not wanted else len(data)
+        self.wfile.write(data[start:end])
+
+    def log_message(self, *_: object) -> None:
+        """Silence."""
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """A loopback server of DATA."""
+    Handler.ranges = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+def test_fetch_resumes_and_takes_only_the_right_bytes(tmp_path: Path, server: str) -> None:
+    right = hashlib.sha256(DATA).hexdigest()
+    part, target = tmp_path / "part", tmp_path / "target"
+    with pytest.raises(PipelineError, match="no url gave the file"):
+        fetch_file([f"{server}/short"], right, part, target)
+    assert not target.exists()
+    kept = part.stat().st_size if part.exists() else 0
+    fetch_file([f"{server}/wrong", f"{server}/good"] if not kept else [f"{server}/good"], right, part, target)
+    assert target.read_bytes() == DATA
+    with pytest.raises(PipelineError, match="sha256 is"):
+        fetch_file([f"{server}/wrong"], right, part, tmp_path / "other")
+
+
+def test_mirror_is_used_and_the_bytes_are_the_artifacts_own(results: Path, server: str) -> None:
+    settings = {
+        "at": "http://127.0.0.1:9/gone.zip",
+        "mirrors": [f"{server}/good"],
+        "sha256": hashlib.sha256(DATA).hexdigest(),
+    }
+    made = run(main, results, "source/zip", settings, unit={"source": "zip"})
+    assert made.path(".data").read_bytes() == DATA
+    assert sources.resolve_source("zip", settings["at"], made) == made.path(".data")
+
+
+def test_url_needs_a_hash() -> None:
+    with pytest.raises(ValueError, match="state its sha256"):
+        Source(at="https://example.invalid/x")

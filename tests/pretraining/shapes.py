@@ -1,0 +1,54 @@
+"""Small coloured images in one file, and runs over them, for tests of pretraining."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from workflow_scripts.core.settings.pretrain import Pretrain
+from workflow_scripts.core.shards import TarImages
+from workflow_scripts.pretraining.pairing import with_itself
+from workflow_scripts.pretraining.plan import Plan
+from workflow_scripts.pretraining.probing import split_rows
+
+COLOURS = np.array([(220, 40, 40), (40, 200, 60), (50, 70, 230), (230, 200, 40)])
+SMALL: dict[str, Any] = {
+    **{"method": "simclr", "pairs": "self", "augmentation": "simclr", "backbone": "resnet_small", "image_size": 24},
+    **{"batch_size": 8, "steps": 6, "warmup_steps": 2, "log_every": 2, "simclr": {"projector": [16, 8]}},
+}
+
+
+def encoded(number: int, seed: int = 0, side: int = 28) -> list[bytes]:
+    """PNG files: a disc of colour ``i % 4`` on noise."""
+    generator = np.random.default_rng(seed)
+    made = []
+    for i in range(number):
+        pixels = generator.integers(0, 80, (side, side + i % 3, 3))
+        y, x = np.mgrid[:side, : side + i % 3]
+        inside = (y - generator.integers(8, side - 8)) ** 2 + (x - generator.integers(8, side - 8)) ** 2 < 49
+        pixels[inside] = COLOURS[i % 4]
+        buffer = io.BytesIO()
+        Image.fromarray(pixels.astype(np.uint8)).save(buffer, "PNG")
+        made.append(buffer.getvalue())
+    return made
+
+
+def images(folder: Path, number: int = 24) -> TarImages:
+    """``number`` images as a shard would give them."""
+    files = encoded(number)
+    path = folder / "images.tar"
+    path.write_bytes(b"".join(files))
+    size = np.array([len(file) for file in files])
+    return TarImages([path], np.zeros(number, int), np.cumsum(size) - size, size)
+
+
+def plan(folder: Path, number: int = 24, workers: int = 1, keep: bool = True, **changed: Any) -> Plan:
+    """A run of self pairs over ``number`` images, labels their colours; ``changed`` are settings."""
+    work = folder / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    settings = Pretrain.model_validate({**SMALL, **changed})
+    shown = images(folder, number)
+    probe = split_rows(shown, np.arange(number) % 4, settings.probe.images, 0) if settings.probe else None
+    return Plan(settings, shown, keep, with_itself(number), None, probe, work, "cpu", 1, workers)

@@ -1,0 +1,72 @@
+"""The headline as plain text for a terminal: the same arms and contrasts as the page's."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from workflow_scripts.reporting import headline
+from workflow_scripts.reporting.text import minus, percent, points
+
+_RIGHT = ("seeds",)
+
+
+def arms_table(summary: pa.Table, contrasts: pa.Table, step: str = "last") -> str:
+    """Arms with probe, few-shot and saliency in per cent, each with its interval, then the named contrasts.
+
+    `summary` and `contrasts` have the columns of `summary.parquet` and `summary.contrasts.parquet`.
+    """
+    arms = headline.arms(summary.to_pylist(), step)
+    found = headline.leading(headline.contrasts(contrasts.to_pylist()))
+    parts = ["Arms: mean over test sets in %, with 95 % interval (s: over seeds, i: over test items)"]
+    parts += _arms(arms) if arms else ["no arm was evaluated"]
+    parts += ["", "Contrasts: difference in points, paired, with 95 % interval (none from fewer than 3 seeds)"]
+    parts += _contrasts(found) if found else ["no two arms make a named contrast"]
+    return "\n".join(parts) + "\n"
+
+
+def _arms(arms: Sequence[headline.Arm]) -> list[str]:
+    lines = [["method", "pairs", "augmentation", "seeds", *headline.FAMILIES.values()]]
+    for arm in arms:
+        cells = [_estimate(arm.estimates[name]) for name in headline.FAMILIES]
+        lines.append([arm.method, arm.pairs, arm.augmentation, str(arm.seeds), *cells])
+    return _aligned(lines)
+
+
+def _estimate(estimate: headline.Estimate | None) -> str:
+    if estimate is None:
+        return "-"
+    if estimate.low is None or estimate.high is None:
+        return percent(estimate.value)
+    over = "s" if estimate.kind == "seeds" else "i"
+    return f"{percent(estimate.value)} [{percent(estimate.low)}, {percent(estimate.high)}]{over}"
+
+
+def _contrasts(found: Sequence[headline.Contrast]) -> list[str]:
+    """Image level and seed level are two columns of one line: they answer different questions."""
+    lines = [["contrast", "method", "augmentation", "measure", "dataset", "over test images", "over seeds"]]
+    levels: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in found:
+        head = (minus(row.name), row.method, row.augmentation, headline.FAMILIES[row.family], row.dataset)
+        levels.setdefault(head, {})[row.level] = _difference(row)
+    for head, cells in levels.items():
+        lines.append([*head, cells.get("image", "-"), cells.get("seed", "-")])
+    return _aligned(lines)
+
+
+def _difference(row: headline.Contrast) -> str:
+    known = row.low is not None and row.high is not None
+    interval = f"[{points(row.low)}, {points(row.high)}] " if known else ""  # type: ignore[arg-type]
+    return f"{points(row.difference)} {interval}n={row.n}, {row.verdict}"
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
+    right = [name in _RIGHT for name in lines[0]]
+    rows = [
+        "  ".join(
+            text.rjust(width) if flush else text.ljust(width)
+            for text, width, flush in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in lines
+    ]
+    return [rows[0], "  ".join("-" * width for width in widths), *rows[1:]]

@@ -1,0 +1,53 @@
+"""What an arm's captions are like, one by one and in sum."""
+
+from workflow_scripts.core.settings.caption_quality import CaptionQuality
+from workflow_scripts.core.stage import Job, run_stage
+
+
+def caption_quality(job: Job[CaptionQuality]) -> None:
+    """Describe the captions, let a sample of them find their images, and draw the result."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.captions.figure import draw
+    from workflow_scripts.captions.match import load_matcher
+    from workflow_scripts.captions.retrieval import own_image_ranks, sample_rows
+    from workflow_scripts.captions.summary import summarise
+    from workflow_scripts.captions.wording import describe
+    from workflow_scripts.core.errors import PipelineError
+    from workflow_scripts.core.jsonio import pretty
+    from workflow_scripts.core.shards import index_images
+    from workflow_scripts.core.tables import write_table
+
+    options, index = job.settings, job.input("images")
+    path = job.input("captions").path(".parquet")
+    arm = pq.read_table(path)
+    keys = pq.read_table(index.path(".parquet"), columns=["key"])["key"]
+    if arm["key"] != keys:
+        value = f"{len(arm)} captions, {len(keys)} images"
+        raise PipelineError("captions not in index order", path, value, "run the workflow again from this arm on")
+    columns, words = describe(arm["caption"], options.short_words)
+    rows = sample_rows(len(arm), options.retrieval_sample, options.seed)
+    ranks = np.full(len(arm), np.nan, dtype=np.float32)
+    if len(rows) > 1:
+        matcher = load_matcher(job.source("matcher"), job.device, options.max_text_tokens)
+        sampled = arm["caption"].take(pa.array(rows)).to_pylist()
+        ranks[rows] = own_image_ranks(matcher, index_images(index).image, sampled, rows, options.batch_size)
+    for name in columns.column_names:
+        arm = arm.append_column(name, columns[name])
+    arm = arm.append_column("retrieval_rank", pa.array(ranks, mask=np.isnan(ranks)))
+    summary = summarise(arm, words, options.mattr_window)
+    write_table(job.file(".parquet"), arm.drop_columns(["caption"]))
+    job.file(".json").write_bytes(pretty(summary))
+    draw(job.file(".png"), arm, summary)
+    job.rows(len(arm), len(arm))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the stage from the command line."""
+    run_stage(caption_quality, CaptionQuality, argv, packages=("torch", "transformers", "py3langid", "matplotlib"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Every number of the study in one long table, and the named contrasts between its arms."""
+
+import json
+
+from workflow_scripts.core.settings.summary import STANDARD, Summary
+from workflow_scripts.core.stage import Job, run_stage
+
+
+def summary(job: Job[Summary]) -> None:
+    """Gather the scores of all checkpoints; each row's files are listed beside it in ``.sources.json``."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    from workflow_scripts.core.tables import write_table
+    from workflow_scripts.evaluation.contrasts import CONTRASTS, Options, contrast_rows
+    from workflow_scripts.evaluation.study_scores import READERS, ROWS, read_scores, summary_rows
+
+    settings = job.settings
+    scores = read_scores({kind: job.inputs(kind) for kind in READERS})
+    options = Options(settings.bootstrap, settings.level, settings.seed)
+    wanted = (*STANDARD, *settings.contrasts)
+    sources: dict[str, object] = {"files": scores.files}
+    for suffix, schema, found in (
+        ("", ROWS, list(summary_rows(scores, settings.runs, settings.level))),
+        (".contrasts", CONTRASTS, list(contrast_rows(scores, settings.runs, wanted, options))),
+    ):
+        table = pa.Table.from_pylist([row for row, _ in found], schema)
+        write_table(job.file(f"{suffix}.parquet"), table)
+        csv.write_csv(table, job.file(f"{suffix}.csv"))
+        sources[suffix.removeprefix(".") or "rows"] = [files for _, files in found]
+    job.file(".sources.json").write_text(json.dumps(sources, sort_keys=True) + "\n")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command."""
+    run_stage(summary, Summary, argv, packages=("numpy", "scipy", "pyarrow"))
+
+
+if __name__ == "__main__":
+    main()
