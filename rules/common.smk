@@ -81,6 +81,20 @@ def command(stage, *inputs, wildcards=(), python="python -m"):
     return " ".join(parts) + " > {log:q} 2>&1"
 
 
+def run_again(manifests):
+    """Have these artifacts made again, as --forcerun does.
+
+    Snakemake has no public way to say so from a Snakefile; its settings of the DAG are there only after parsing.
+    """
+    prepare = workflow._prepare_dag
+
+    def prepare_with_forced(*args, **kwargs):
+        workflow.dag_settings.forcerun = frozenset(workflow.dag_settings.forcerun) | frozenset(manifests)
+        return prepare(*args, **kwargs)
+
+    workflow._prepare_dag = prepare_with_forced
+
+
 # Snakemake's own memory may be gone or older than the results: what was made by other code or settings runs again.
 if workflow.is_main_process:
     try:
@@ -88,7 +102,7 @@ if workflow.is_main_process:
     except PipelineError as error:
         stop(error)
     if stale:
-        workflow.dag_settings.forcerun = frozenset(workflow.dag_settings.forcerun) | frozenset(stale)
+        run_again(stale)
 
 
 def last_errors(logs):
@@ -99,7 +113,7 @@ def last_errors(logs):
         lines = Path(name).read_text(errors="replace").splitlines() if Path(name).exists() else []
         errors = [line for line in lines if line.startswith("error: ")]
         found[name] = errors[-1] if errors else f"error: job died in {name}: no message; read that log"
-    return list(found.values())
+    return list(dict.fromkeys(found.values()))
 
 
 onerror:

@@ -18,16 +18,16 @@ FAST = {"rate": 5000, "connections": 16}
 
 
 def settings(**changed: Any) -> Download:
-    fast = {"hosts": {"default": FAST}, "backoff": 0.01, "attempts": 3, "deadline": 0.6, "max_redirects": 3}
+    fast = {"hosts": {"default": FAST}, "backoff": 0.01, "attempts": 3, "deadline": 1.2, "max_redirects": 3}
     return Download.model_validate({**fast, "max_bytes": 100_000, "max_pixels": 1_000_000, "max_side": 64, **changed})
 
 
 def fetched(
-    folder: Path, urls: list[str], address: str, hosts: tuple[str, ...] = ("a.test",), **changed: Any
+    folder: Path, urls: list[str], address: str, names: tuple[str, ...] = ("a.test",), **changed: Any
 ) -> Journal:
     folder.mkdir(exist_ok=True)
     with Journal(folder) as journal:
-        fetch(urls, journal, settings(**changed), dict.fromkeys(hosts, address), workers=2)
+        fetch(urls, journal, settings(**changed), dict.fromkeys(names, address), workers=2)
     return Journal(folder)
 
 
@@ -60,7 +60,7 @@ def test_addresses_that_no_server_answers(tmp_path: Path) -> None:
         "ftp://a.test/a.jpg": "bad_url",
         "http://": "bad_url",
     }  # fmt: skip
-    journal = fetched(tmp_path / "work", list(urls), "127.0.0.1:1", hosts=("closed.test",), attempts=2)
+    journal = fetched(tmp_path / "work", list(urls), "127.0.0.1:1", names=("closed.test",), attempts=2)
     assert {url: str(journal.done[url].state) for url in urls} == urls
     assert len(journal.done["http://closed.test/a.jpg"].attempts) == 2
 
@@ -161,3 +161,18 @@ def test_pauses_grow_with_seeded_jitter_and_change_no_state(tmp_path: Path) -> N
     assert waits == again
     assert all(0.5 * 2**n <= wait < 1.5 * 2**n for n, wait in enumerate(waits[:4]))
     assert waits[-1] == 30.0
+
+
+def test_hosts_that_redirect_to_each_other_do_not_wait_for_ever(tmp_path: Path) -> None:
+    good = jpeg()
+    routes: dict[str, Any] = {f"/end{n}.jpg": good for n in range(20)}
+    for n in range(20):
+        there = f"http://{'b' if n % 2 else 'a'}.test/end{n}.jpg"
+        routes[f"/{n}.jpg"] = lambda handler, _, there=there: handler.redirect(there)
+    urls = [f"http://{'a' if n % 2 else 'b'}.test/{n}.jpg" for n in range(20)]
+    with serving(routes) as site:
+        one_each = {"default": {"rate": 5000, "connections": 1}}
+        hosts = ("a.test", "b.test")
+        journal = fetched(tmp_path / "work", urls, site.address, hosts, hosts=one_each, max_connections=1, deadline=5.0)
+    assert {str(record.state) for record in journal.done.values()} == {"ok"}
+    assert site.most == 1

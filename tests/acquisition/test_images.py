@@ -43,7 +43,10 @@ def test_the_longer_side_is_limited_and_the_content_stays(size: tuple[int, int])
     assert max(stored.width, stored.height) == 64
     assert min(stored.width, stored.height) == pytest.approx(min(size) * scale, abs=0.51)
     full = Image.open(io.BytesIO(data)).resize((stored.width, stored.height), Image.Resampling.LANCZOS)
-    assert psnr(pixels(stored), np.asarray(full).astype(int)) > 32
+    reference, through_jpeg = np.asarray(full).astype(int), encoded(full, "JPEG", quality=90)
+    # JPEG alone costs most here; decoding at a smaller scale may cost half a decibel more at most.
+    best = psnr(np.asarray(Image.open(io.BytesIO(through_jpeg))).astype(int), reference)
+    assert psnr(pixels(stored), reference) > best - 0.5
 
 
 def test_scaled_decoding_is_used_for_large_jpegs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,6 +88,7 @@ def test_orientation_is_applied(orientation: int, size: tuple[int, int]) -> None
     assert psnr(found, expected) > 25
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_a_broken_exif_block_costs_no_image() -> None:
     data = jpeg(60, 40, exif=b"Exif\x00\x00MM\x00*\x00\x00\xff\xff garbage")
     assert process(data, LIMITS) == Stored(State.OK, data, 60, 40, "jpg")

@@ -23,7 +23,7 @@ def test_missing_weight_is_named(checkpoints: dict[str, Path], tmp_path: Path) -
     weights = load_file(folder / "model.safetensors")
     del weights["itm_head.weight"]
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(PipelineError, match="1 weights missing, the first is itm_head.weight"):
+    with pytest.raises(PipelineError, match=r"1 weights missing, the first is itm_head.weight"):
         load_checkpoint(Blip2ForImageTextRetrieval, folder, "cpu")
 
 

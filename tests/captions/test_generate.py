@@ -25,7 +25,10 @@ def test_alone_as_in_a_batch(captioner: Checkpoint, pictures: list[Image.Image],
     keys = [f"k{i}" for i in range(len(pictures))]
     pixels = captioner.pixels(pictures)
     together = generate_captions(captioner, pixels, keys, decoding)
-    alone = [generate_captions(captioner, captioner.pixels([p]), [k], decoding)[0] for p, k in zip(pictures, keys)]
+    alone = [
+        generate_captions(captioner, captioner.pixels([p]), [k], decoding)[0]
+        for p, k in zip(pictures, keys, strict=False)
+    ]
     assert together == alone
     assert all(len(captions) == decoding.num_captions for captions in together)
     assert len({caption for captions in together for caption in captions}) > 3

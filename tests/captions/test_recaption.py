@@ -79,7 +79,7 @@ def test_corrupt_image_is_an_error(shard, models: Models, tmp_path: Path) -> Non
     data = bytearray(images.tars[0].read_bytes())
     data[int(images.offset[3]) : int(images.offset[3]) + 40] = b"x" * 40
     images.tars[0].write_bytes(data)
-    with pytest.raises(PipelineError, match="corrupt image in .*: row 3"):
+    with pytest.raises(PipelineError, match=r"corrupt image in .*: row 3"):
         recaption_shard(rows, images, 4, tmp_path, lambda: models, 1)
 
 

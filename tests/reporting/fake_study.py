@@ -2,6 +2,7 @@
 
 import io
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -223,7 +224,10 @@ def run_inputs(results: Path) -> Inputs:
     for name in DATASETS:
         files = {".json": js({"classes": ["a", "b"], "metric": "accuracy", "has_masks": False})}
         given["datasets"].append(make_artifact(results, "eval_dataset", name, files, {"dataset": name}, rows(900, {})))
-    files = {".parquet": parquet(summary), ".contrasts.parquet": parquet(contrast_rows()), ".sources.json": js({})}
+    contrasts = contrast_rows()
+    read = [{"file": f"linear_probe/{run_name(*run[:4])}.last.parquet", "manifest_sha256": "0" * 64} for run in RUNS]
+    sources = {"files": read, "rows": [[0]] * len(summary), "contrasts": [[1, 4]] * len(contrasts)}
+    files = {".parquet": parquet(summary), ".contrasts.parquet": parquet(contrasts), ".sources.json": js(sources)}
     given["summary"] = [make_artifact(results, "summary", "summary", files)]
     return given
 
@@ -269,23 +273,18 @@ def saliency(results: Path, name: str, unit: dict[str, str], scores: list[dict[s
 
 
 def contrast_rows() -> list[dict[str, Any]]:
+    """As the summary makes them: each dataset and their mean, image level and seed level, two steps."""
     found = []
     metrics = ("linear_probe.sklearn.accuracy", "few_shot.accuracy", "saliency.probe.mass_in_mask")
-    for name, difference in (("language - self", -0.06), ("revised - original", 0.08), ("original - shuffled", 0.1)):
-        for method in ("simclr", "simsiam") if name == "revised - original" else ("simclr",):
-            for metric in metrics:
-                for dataset in ("masks",) if metric.startswith("saliency") else DATASETS:
-                    head = {
-                        "contrast": name,
-                        "method": method,
-                        "augmentation": "crop",
-                        "dataset": dataset,
-                        "metric": metric,
-                    }
-                    value = difference * (0.2 if metric.startswith("saliency") else 1)
-                    image = {"level": "image", "difference": value, "low": value - 0.03, "high": value + 0.03, "n": 400}
-                    seeds = 3 if method == "simclr" and name == "revised - original" else 1
-                    known = seeds == 3
-                    seed = {"level": "seed", "difference": value, "low": value - 0.06 if known else None}
-                    found += [head | image, head | seed | {"high": value + 0.06 if known else None, "n": seeds}]
+    differences = {("language - self", "simclr"): -0.06, ("original - shuffled", "simclr"): 0.1}
+    differences |= {("revised - original", "simclr"): 0.08, ("revised - original", "simsiam"): 0.02}
+    for ((name, method), value), metric, step in product(differences.items(), metrics, ("last", "best")):
+        datasets = ("masks",) if metric.startswith("saliency") else (*DATASETS, "mean")
+        for dataset in datasets:
+            head = {"contrast": name, "method": method, "augmentation": "crop", "dataset": dataset, "metric": metric}
+            head |= {"step": step, "backbone": "resnet_small", "difference": value}
+            known = (name, method) == ("revised - original", "simclr")
+            ends = {"low": value - 0.06, "high": value + 0.06} if known else {"low": None, "high": None}
+            found.append(head | {"level": "image", "low": value - 0.03, "high": value + 0.03, "n": 400})
+            found.append(head | {"level": "seed", **ends, "n": 3 if known else 1})
     return found

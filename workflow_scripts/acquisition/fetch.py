@@ -70,7 +70,7 @@ class _Fetch:
         for url in urls:
             queues.setdefault(self._client.group(url), deque()).append(url)
         return [
-            (queue, self._client.gates.gate(group).policy.connections + 2 * self._workers)
+            (queue, self._client.gates.named(group).policy.connections + 2 * self._workers)
             for group, queue in queues.items()
         ]
 

@@ -68,7 +68,10 @@ class Gates:
 
     def gate(self, host: str) -> Gate:
         """The gate of ``host``."""
-        group = self.group(host)
+        return self.named(self.group(host))
+
+    def named(self, group: str) -> Gate:
+        """The gate of a group, as :meth:`group` names it."""
         if group not in self._gates:
             self._gates[group] = Gate(self._patterns.get(group, self._default))
         return self._gates[group]

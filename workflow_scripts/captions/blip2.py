@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from transformers import AutoProcessor
 
+from workflow_scripts.captions.unreadable import UNREADABLE
 from workflow_scripts.core.errors import PipelineError
 
 
@@ -45,7 +46,7 @@ def load_checkpoint(model_class: Any, folder: Path, device: str, dtype: torch.dt
             folder, dtype=dtype or dtype_of(device), use_safetensors=True, output_loading_info=True
         )
         processor = AutoProcessor.from_pretrained(folder)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except UNREADABLE as error:
         raise PipelineError(f"no {model_class.__name__} checkpoint", folder, error, advice) from error
     absent = sorted(info["missing_keys"])
     if absent:

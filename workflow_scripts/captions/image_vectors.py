@@ -11,6 +11,7 @@ from transformers import AutoImageProcessor, AutoModel
 
 from workflow_scripts.captions.chunks import unit_rows, vector_chunks
 from workflow_scripts.captions.match import load_matcher
+from workflow_scripts.captions.unreadable import UNREADABLE
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
 
@@ -39,7 +40,7 @@ def transformers_encoder(folder: Path, device: str) -> Encoder:
         model, info = AutoModel.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except UNREADABLE as error:
         raise PipelineError("no image encoder", folder, error, advice) from error
     # A checkpoint saved with another head lacks the pooler: its output would be random.
     absent = sorted(info["missing_keys"])

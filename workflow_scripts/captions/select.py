@@ -19,6 +19,8 @@ from workflow_scripts.core.errors import PipelineError
 SCHEMA = pa.schema(
     [
         ("key", pa.string()),
+        ("subreddit", pa.string()),
+        ("year", pa.int16()),
         ("caption", pa.string()),
         ("origin", pa.string()),
         ("itm", pa.float32()),
@@ -30,14 +32,14 @@ SCHEMA = pa.schema(
 def original(table: pa.Table) -> pa.Table:
     """``SCHEMA`` rows of a caption table with the captions as they were found."""
     origin = ["original"] * len(table)
-    return _arm(table["key"], table["original"], origin, table["itm_original"], table["itc_original"])
+    return _arm(table, table["original"], origin, table["itm_original"], table["itc_original"])
 
 
 def generated(table: pa.Table) -> pa.Table:
     """``SCHEMA`` rows with each image's best generated caption by ITM."""
     best = best_candidates(table)
     columns = [_flat(table[name]).take(best) for name in ("generated", "itm_generated", "itc_generated")]
-    return _arm(table["key"], columns[0], ["generated"] * len(table), columns[1], columns[2])
+    return _arm(table, columns[0], ["generated"] * len(table), columns[1], columns[2])
 
 
 def revised(table: pa.Table, margin: float, threshold: float | None) -> pa.Table:
@@ -103,7 +105,7 @@ def _exchange(base: pa.Table, rule: Callable[[np.ndarray], np.ndarray]) -> pa.Ta
     kept = pa.array(~moved)
     none = pa.scalar(None, pa.float32())
     return _arm(
-        base["key"],
+        base,
         base["caption"].take(pa.array(given)),
         pc.if_else(kept, base["origin"].combine_chunks(), "shuffled"),
         pc.if_else(kept, base["itm"].combine_chunks(), none),
@@ -127,7 +129,7 @@ def external(table: pa.Table, given: pa.Table, max_missing_share: float, where: 
         value = f"{missing} of {len(table)} images have none, {max_missing_share:.2%} may"
         raise PipelineError("missing captions", where, value, "complete the table or raise max_missing_share")
     none = pa.nulls(len(table), pa.float32())
-    return _arm(table["key"], pc.fill_null(captions, ""), ["external"] * len(table), none, none)
+    return _arm(table, pc.fill_null(captions, ""), ["external"] * len(table), none, none)
 
 
 def counts(arm: pa.Table, table: pa.Table) -> dict[str, Any]:
@@ -150,5 +152,6 @@ def _empty(captions: pa.ChunkedArray | pa.Array) -> np.ndarray:
     return np.asarray(pc.equal(captions, "").to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def _arm(key: Any, caption: Any, origin: Any, itm: Any, itc: Any) -> pa.Table:
-    return pa.table({"key": key, "caption": caption, "origin": origin, "itm": itm, "itc": itc}, schema=SCHEMA)
+def _arm(images: pa.Table, caption: Any, origin: Any, itm: Any, itc: Any) -> pa.Table:
+    image = {name: images[name] for name in ("key", "subreddit", "year")}
+    return pa.table({**image, "caption": caption, "origin": origin, "itm": itm, "itc": itc}, schema=SCHEMA)

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from sentence_transformers import SentenceTransformer
 
 from workflow_scripts.captions.chunks import unit_rows, vector_chunks
+from workflow_scripts.captions.unreadable import UNREADABLE
 from workflow_scripts.core.errors import PipelineError
 
 
@@ -21,7 +22,7 @@ def load_encoder(folder: Path, device: str) -> SentenceTransformer:
         model = SentenceTransformer(
             str(folder), device=device, model_kwargs={"use_safetensors": True}, local_files_only=True
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except UNREADABLE as error:
         advice = "give the folder or the revision of a sentence-transformers model with safetensors weights"
         raise PipelineError("no sentence encoder", folder, error, advice) from error
     return model.float().eval()

@@ -16,7 +16,7 @@ _FUNCTION_WORDS = """
     a about above across after again against all almost along already also although always am among an and another any
     anyone anything are aren't around as at away back be because been before behind being below beside between both but
     by can can't cannot could couldn't did didn't do does doesn't doing don't done down during each either else enough
-    even ever every everyone everything few finally first for from further get gets getting got had hadn't has hasn't
+    even ever every everyone everything far few first finally for from further get gets getting got had hadn't has hasn't
     have haven't having he her here here's hers herself him himself his how how's however if in instead into is isn't it
     it'll it's its itself just last least less let let's like little lot lots made make makes making many may maybe
     might mine more most much must need needs never new next no nobody none nor not nothing now of off often oh ok okay

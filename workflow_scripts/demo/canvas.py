@@ -65,7 +65,8 @@ def stroke(line: Points | Sequence[tuple[float, float]], width: float) -> Points
 
 def blend(one: Colour, other: Colour, share: float) -> Colour:
     """`share` of the other colour mixed into the first."""
-    return tuple(int(round(a + (b - a) * share)) for a, b in zip(one, other, strict=True))  # type: ignore[return-value]
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
+    return red, green, blue
 
 
 def pattern_of(paint: Paint, u: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -97,7 +97,9 @@ def training_texts(rng: np.random.Generator, specs: Sequence[Spec]) -> tuple[lis
     (3, n) float32."""
     count = len(specs)
     shift = int(rng.integers(1, count))
-    others = [near_miss(rng, spec) if rng.random() < 0.6 else specs[(i + shift) % count] for i, spec in enumerate(specs)]
+    others = [
+        near_miss(rng, spec) if rng.random() < 0.6 else specs[(i + shift) % count] for i, spec in enumerate(specs)
+    ]
     loose = [loose_title(rng, spec) for spec in specs]
     fits = [[FULL] * count, [agreement(a, b) for a, b in zip(specs, others, strict=True)], [fit for _, fit in loose]]
     texts = [[caption(spec) for spec in specs], [caption(spec) for spec in others], [text for text, _ in loose]]

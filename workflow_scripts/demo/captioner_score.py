@@ -27,7 +27,9 @@ def greedy_captions(folder: Path, images: list, batch: int = 100) -> list[str]:
     processor = AutoProcessor.from_pretrained(folder)
     found: list[str] = []
     for start in range(0, len(images), batch):
-        inputs = processor(images=images[start : start + batch], text=[""] * len(images[start : start + batch]), return_tensors="pt")
+        inputs = processor(
+            images=images[start : start + batch], text=[""] * len(images[start : start + batch]), return_tensors="pt"
+        )
         tokens = model.generate(**inputs, max_new_tokens=16, do_sample=False)
         tokens = tokens[:, inputs["input_ids"].shape[1] :]
         found += [text.strip() for text in processor.batch_decode(tokens, skip_special_tokens=True)]

@@ -23,7 +23,9 @@ def good_posts(seed: int, count: int, oversized: int, size: int, shares: Shares)
         yield post(seed, "post", index, size * 2 if index in doubled else size, shares)
 
 
-def faulty_posts(seed: int, start: int, counts: Mapping[str, int], size: int, shares: Shares) -> Iterator[tuple[str, Post]]:
+def faulty_posts(
+    seed: int, start: int, counts: Mapping[str, int], size: int, shares: Shares
+) -> Iterator[tuple[str, Post]]:
     """Posts of each of FAULTS, as many as `counts` says; their ids go on from number `start`."""
     index = itertools.count(start)
     for fault in FAULTS:
@@ -67,7 +69,9 @@ def annotation_files(posts: Iterable[Post]) -> dict[str, bytes]:
     for one in posts:
         files[f"annotations/{one.subreddit}_{one.year}.json"].append(one)
     return {
-        name: pretty({"info": INFO, "annotations": [row(one) for one in sorted(files[name], key=lambda p: p.created_utc)]})
+        name: pretty(
+            {"info": INFO, "annotations": [row(one) for one in sorted(files[name], key=lambda p: p.created_utc)]}
+        )
         for name in sorted(files)
     }
 

@@ -5,6 +5,7 @@ parts from back to front. Shapes vary in style and proportion, as real things do
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,6 +27,7 @@ def _grain(colour: Colour, pattern: str, period: float, angle: float = 0.0, dept
 
 
 def house(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+    """Wall in the main paint under a tiled roof, with door and windows; a chimney or none."""
     tiles = _grain(_one(rng, [(128, 58, 44), (84, 88, 104), (150, 84, 48)]), "striped", 0.24, np.pi / 2)
     top, ridge = rng.uniform(-0.1, 0.1), rng.uniform(0.0, 0.4)
     parts = [Part(box(-0.72, top, 0.72, 0.95), main)]
@@ -42,6 +44,7 @@ def house(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
 
 
 def tree(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+    """Crown in the main paint, round or of three tiers, on a trunk of bark."""
     width = rng.uniform(0.1, 0.17)
     bark = _grain((112, 74, 40), "striped", 0.14, depth=0.35)
     trunk = polygon((-width, 0.1), (width, 0.1), (width * 1.6, 0.98), (-width * 1.6, 0.98))
@@ -56,6 +59,7 @@ def tree(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
 
 
 def flower(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+    """Petals in the main paint around a centre, on a green stem with two leaves."""
     stem = Paint((62, 128, 46))
     bend = rng.uniform(-0.25, 0.25)
     parts = [Part(stroke([(0, -0.3), (bend, 0.35), (bend / 2, 0.98)], 0.1), stem)]
@@ -71,6 +75,7 @@ def flower(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
 
 
 def car(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+    """Body in the main paint, cabin with glass, dark wheels, a lamp."""
     roof, nose = rng.uniform(-0.62, -0.5), rng.uniform(-0.05, 0.1)
     parts = [
         Part(polygon((-0.62, 0), (-0.42, roof), (0.3, roof), (0.6, 0)), shade),
@@ -86,6 +91,7 @@ def car(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
 
 
 def boat(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+    """One or two sails in the main paint over a hull of planks."""
     planks = _grain(_one(rng, [(120, 72, 36), (70, 60, 66), (150, 102, 58)]), "striped", 0.2, np.pi / 2)
     mast = rng.uniform(-0.12, 0.12)
     parts = [
@@ -101,11 +107,14 @@ def boat(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
 
 
 def cat(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+    """A face in the main paint: ears, eyes, nose, whiskers, a pale muzzle."""
     iris, wide = _one(rng, [(120, 200, 70), (240, 200, 60), (90, 200, 220)]), rng.uniform(0.78, 0.9)
     parts = []
     for side in (-1, 1):
         parts.append(Part(polygon((side * 0.82, -0.95), (side * 0.88, 0.0), (side * 0.2, -0.5)), main))
-        parts.append(Part(polygon((side * 0.75, -0.74), (side * 0.74, -0.3), (side * 0.4, -0.5)), Paint((238, 160, 170))))
+        parts.append(
+            Part(polygon((side * 0.75, -0.74), (side * 0.74, -0.3), (side * 0.4, -0.5)), Paint((238, 160, 170)))
+        )
     parts.append(Part(ellipse(0, 0.15, wide, 0.72), main))
     parts.append(Part(ellipse(0, 0.5, 0.34, 0.24), PALE))
     for side in (-1, 1):
@@ -118,6 +127,7 @@ def cat(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
 
 
 def fish(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+    """Body in the main paint, finned in a shade of it, with eye and gill."""
     high = rng.uniform(0.42, 0.58)
     rays = _grain(shade.colour, "striped", 0.16, np.pi / 2, 0.3)
     return [
@@ -133,6 +143,7 @@ def fish(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
 
 
 def mushroom(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+    """Cap in the main paint on a pale stem with a ring."""
     foot, high = rng.uniform(0.2, 0.3), rng.uniform(0.85, 1.1)
     flesh = Paint((236, 222, 192))
     cap = np.concatenate([arc(0, 0.1, 0.96, high, np.pi, 2 * np.pi), polygon((0.6, 0.22), (-0.6, 0.22))])
@@ -145,6 +156,7 @@ def mushroom(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
 
 
 def cup(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+    """Body in the main paint with handle, drink and saucer; steam or none."""
     narrow, drink = rng.uniform(0.4, 0.62), _one(rng, [(92, 52, 28), (156, 92, 40), (96, 110, 40)])
     parts = [
         Part(ellipse(-0.1, 0.84, 0.86, 0.14), GREY),
@@ -155,16 +167,19 @@ def cup(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
         Part(ellipse(-0.1, -0.38, 0.56, 0.14), Paint(drink)),
     ]
     for x in (-0.3, 0.1)[: int(rng.integers(0, 3))]:
-        parts.append(Part(stroke([(x, -0.55), (x + 0.1, -0.7), (x, -0.82), (x + 0.1, -0.96)], 0.07), Paint((226, 226, 230))))
+        parts.append(
+            Part(stroke([(x, -0.55), (x + 0.1, -0.7), (x, -0.82), (x + 0.1, -0.96)], 0.07), Paint((226, 226, 230)))
+        )
     return parts
 
 
 def umbrella(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+    """Canopy in the main paint with ribs, on a hooked stick."""
     wood = Paint(_one(rng, [(60, 44, 36), (30, 30, 36), (130, 84, 40)]))
     hook = rng.choice([-1, 1]) * 0.16
     grip = np.concatenate([polygon((0, -0.4), (0, 0.78)), arc(hook, 0.78, -hook, 0.16, 0.1, np.pi)])
     ends = np.linspace(-0.96, 0.96, 5)
-    hem = [arc((a + b) / 2, 0.08, (b - a) / 2, 0.16, 0, -np.pi, 6) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    hem = [arc((a + b) / 2, 0.08, (b - a) / 2, 0.16, 0, -np.pi, 6) for a, b in pairwise(ends)]
     canopy = np.concatenate([arc(0, 0.08, 0.96, rng.uniform(0.78, 0.95), np.pi, 2 * np.pi), *hem[::-1]])
     parts = [Part(stroke(grip, 0.1), wood), Part(stroke([(0, -0.98), (0, -0.7)], 0.08), wood), Part(canopy, main)]
     for x in (-0.48, 0.0, 0.48):
@@ -173,6 +188,7 @@ def umbrella(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
 
 
 def balloon(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+    """Hot-air balloon: envelope in the main paint, ropes, wicker basket."""
     wicker = _grain((170, 120, 60), "checked", 0.16, depth=0.4)
     wide = rng.uniform(0.66, 0.8)
     return [
@@ -187,6 +203,7 @@ def balloon(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
 
 
 def gift(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+    """Box in the main paint, tied with a ribbon and a bow of another colour."""
     ribbon = Paint(_one(rng, [(236, 186, 50), (206, 206, 214), (60, 50, 60)]))
     top, half, x = rng.uniform(-0.45, -0.25), rng.uniform(0.7, 0.9), rng.uniform(-0.15, 0.15)
     parts = [
@@ -197,7 +214,12 @@ def gift(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
     ]
     for side in (-1, 1):
         parts.append(Part(ellipse(x + side * 0.3, top - 0.2, 0.32, 0.17, side * -0.5), ribbon))
-        parts.append(Part(ellipse(x + side * 0.3, top - 0.2, 0.16, 0.07, side * -0.5), Paint(blend(ribbon.colour, (0, 0, 0), 0.45))))
+        parts.append(
+            Part(
+                ellipse(x + side * 0.3, top - 0.2, 0.16, 0.07, side * -0.5),
+                Paint(blend(ribbon.colour, (0, 0, 0), 0.45)),
+            )
+        )
     parts.append(Part(ellipse(x, top - 0.06, 0.12, 0.12), ribbon))
     return parts
 

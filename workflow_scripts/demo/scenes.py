@@ -66,7 +66,9 @@ def _details(rng: np.random.Generator, scene: str, draw: ImageDraw.ImageDraw, si
     elif scene == "street":
         for left in np.arange(0, side, 9 * unit):
             top = horizon - rng.uniform(2, 12) * unit
-            draw.rectangle((left, top, left + 8 * unit, horizon), fill=blend((132, 122, 118), (90, 96, 110), rng.random()))
+            draw.rectangle(
+                (left, top, left + 8 * unit, horizon), fill=blend((132, 122, 118), (90, 96, 110), rng.random())
+            )
         y, shift = horizon + 0.55 * (side - horizon), rng.uniform(0, 10)
         for left in np.arange(-10, 50, 10) + shift:
             draw.rectangle((left * unit, y, (left + 5) * unit, y + unit), fill=(226, 222, 204))
@@ -74,14 +76,18 @@ def _details(rng: np.random.Generator, scene: str, draw: ImageDraw.ImageDraw, si
         _spots(rng, draw, int(rng.integers(8, 18)), (horizon, side), 0.45 * unit, (150, 116, 72))
     elif scene == "grass":
         for x, y in zip(rng.uniform(0, side, 26), rng.uniform(horizon, side, 26), strict=True):
-            draw.line((x, y, x + rng.uniform(-1, 1) * unit, y - 2.5 * unit), fill=(54, 104, 34), width=max(1, int(unit / 2)))
+            draw.line(
+                (x, y, x + rng.uniform(-1, 1) * unit, y - 2.5 * unit), fill=(54, 104, 34), width=max(1, int(unit / 2))
+            )
     elif scene == "sea":
         for x, y in zip(rng.uniform(0, side, 12), rng.uniform(horizon, side, 12), strict=True):
             draw.line((x, y, x + rng.uniform(3, 7) * unit, y), fill=(206, 230, 236), width=max(1, int(unit / 2)))
     _litter(rng, draw, side, horizon)
 
 
-def _spots(rng: np.random.Generator, draw: ImageDraw.ImageDraw, count: int, rows: tuple[int, int], r: float, colour: Colour) -> None:
+def _spots(
+    rng: np.random.Generator, draw: ImageDraw.ImageDraw, count: int, rows: tuple[int, int], r: float, colour: Colour
+) -> None:
     width = draw.im.size[0]
     for x, y in zip(rng.uniform(0, width, count), rng.uniform(*rows, count), strict=True):
         draw.ellipse((x - r, y - r, x + r, y + r), fill=colour)

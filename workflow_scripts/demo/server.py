@@ -42,10 +42,12 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30
     pictures: Pictures
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server asks for
+    def do_GET(self) -> None:
+        """Answer with the member that the url names; http.server looks this method up by name."""
         self._answer(body=True)
 
-    def do_HEAD(self) -> None:  # noqa: N802
+    def do_HEAD(self) -> None:
+        """The head of the same answer."""
         self._answer(body=False)
 
     def _answer(self, body: bool) -> None:
@@ -69,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
         if body:
             self.wfile.write(data)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: object) -> None:
         """Requests are counted by the downloader, so the server keeps quiet."""
 
 

@@ -117,7 +117,13 @@ def train_joint(
         shown = [specs[row] for row in rows]
         texts, fits = training_texts(rng, shown)
         true = compare(texts[0], padding=True, return_tensors="pt", return_token_type_ids=False)
-        every = compare(sum(texts, []), padding=True, return_tensors="pt", truncation=True, max_length=32)
+        every = compare(
+            [text for group in texts for text in group],
+            padding=True,
+            return_tensors="pt",
+            truncation=True,
+            max_length=32,
+        )
         logits = match_logits(matcher, states.repeat(3, 1, 1), every["input_ids"], every["attention_mask"])
         losses = {
             "properties": 0.3 * heads.loss(states, torch.from_numpy(numbers[rows])),

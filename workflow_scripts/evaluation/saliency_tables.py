@@ -71,7 +71,7 @@ def write_examples(path: Path, results: Sequence[SaliencyResult]) -> None:
     arrays = {
         "datasets": np.array([one[0] for one in found], dtype=str),
         "keys": np.array([one[1] for one in found], dtype=str),
-        "images": np.stack([one[2] for one in found]) if found else flat[..., None],
+        "images": np.stack([one[2] for one in found]) if found else np.empty((0, 0, 0, 3), np.uint8),
         "masks": np.stack([one[3] for one in found]) if found else flat,
         "maps": np.stack([one[4][0] for one in found]) if found else flat,
         "maps_cosine": np.stack([one[4][1] for one in found]) if found else flat,

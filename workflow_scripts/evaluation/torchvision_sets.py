@@ -73,9 +73,12 @@ class TorchvisionSet:
 
     def listing(self) -> Listing:
         """Entries are named by path below the root, or ``<split>/<row>`` where the set is one array."""
-        reader = next(iter(self.readers.values()))
-        classes = list(getattr(reader, "classes", getattr(reader, "categories", PCAM_CLASSES)))
-        found = [Entry(split, classes[label], name) for split in self.readers for name, label in self._labelled(split)]
+        # A reader may know only the classes of its own split, so labels are turned into names split by split.
+        names = {split: _class_names(reader) for split, reader in self.readers.items()}
+        classes = list(dict.fromkeys(name for known in names.values() for name in known))
+        found = [
+            Entry(split, names[split][label], name) for split in self.readers for name, label in self._labelled(split)
+        ]
         # Some readers list a folder in the order of the file system.
         entries = sorted(found, key=lambda one: one.name) if self.official.counts else found
         listing = Listing(entries, classes=classes)
@@ -122,6 +125,10 @@ class TorchvisionSet:
                 image.close()
                 image = image.filename
             yield Path(image).relative_to(self.root).as_posix(), int(label)
+
+
+def _class_names(reader: Any) -> list[str]:
+    return list(getattr(reader, "classes", getattr(reader, "categories", PCAM_CLASSES)))
 
 
 def _row_name(split: str, row: int) -> str:

@@ -51,7 +51,10 @@ def convert(module: nn.Module) -> Any:
         made = AllReduceBatchNorm(
             module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats
         )
-        made.load_state_dict(module.state_dict())
+        # The tensors themselves move over, so type and device stay what they were.
+        made.weight, made.bias = module.weight, module.bias
+        for name, buffer in module.named_buffers():
+            setattr(made, name, buffer)
         return made.train(module.training)
     for name, child in module.named_children():
         setattr(module, name, convert(child))

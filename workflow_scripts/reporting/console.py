@@ -16,7 +16,7 @@ def arms_table(summary: pa.Table, contrasts: pa.Table, step: str = "last") -> st
     `summary` and `contrasts` have the columns of `summary.parquet` and `summary.contrasts.parquet`.
     """
     arms = headline.arms(summary.to_pylist(), step)
-    found = headline.leading(headline.contrasts(contrasts.to_pylist()))
+    found = headline.leading(headline.contrasts(contrasts.to_pylist()), step)
     parts = ["Arms: mean over test sets in %, with 95 % interval (s: over seeds, i: over test items)"]
     parts += _arms(arms) if arms else ["no arm was evaluated"]
     parts += ["", "Contrasts: difference in points, paired, with 95 % interval (none from fewer than 3 seeds)"]
@@ -44,7 +44,7 @@ def _estimate(estimate: headline.Estimate | None) -> str:
 def _contrasts(found: Sequence[headline.Contrast]) -> list[str]:
     """Image level and seed level are two columns of one line: they answer different questions."""
     lines = [["contrast", "method", "augmentation", "measure", "dataset", "over test images", "over seeds"]]
-    levels: dict[tuple[str, ...], dict[str, str]] = {}
+    levels: dict[tuple[str, str, str, str, str], dict[str, str]] = {}
     for row in found:
         head = (minus(row.name), row.method, row.augmentation, headline.FAMILIES[row.family], row.dataset)
         levels.setdefault(head, {})[row.level] = _difference(row)
@@ -54,8 +54,7 @@ def _contrasts(found: Sequence[headline.Contrast]) -> list[str]:
 
 
 def _difference(row: headline.Contrast) -> str:
-    known = row.low is not None and row.high is not None
-    interval = f"[{points(row.low)}, {points(row.high)}] " if known else ""  # type: ignore[arg-type]
+    interval = "" if row.low is None or row.high is None else f"[{points(row.low)}, {points(row.high)}] "
     return f"{points(row.difference)} {interval}n={row.n}, {row.verdict}"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.seeds import derive
 from workflow_scripts.reporting import examples
 from workflow_scripts.reporting.colours import arm_class
 from workflow_scripts.reporting.flow import final_states, steps
@@ -103,7 +104,7 @@ def pairs(study: Study) -> Row:
     if not tables or index is None:
         return {"sources": []}
     sample = sample_rows(index.path(".parquet"), ("key",), settings.sample, settings.seed, "pairs")["key"].to_pylist()
-    np.random.default_rng(examples.derive(settings.seed, "report", "pairs", "order")).shuffle(sample)
+    np.random.default_rng(derive(settings.seed, "report", "pairs", "order")).shuffle(sample)
     found = [_nearest(table, sample) for table in tables]
     sources = examples.shared_sources(sample, found, settings.pair_sources)
     shown = sources + [table[key]["target"] for key in sources for table in found if key in table]

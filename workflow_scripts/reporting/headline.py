@@ -4,11 +4,14 @@ Rows are dicts with the columns of `summary.parquet` and `summary.contrasts.parq
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scipy import stats
+
+from workflow_scripts.reporting.text import points
 
 Row = dict[str, Any]
 FAMILIES = {"probe": "Linear probe", "few_shot": "Few-shot", "saliency": "Saliency"}
@@ -41,7 +44,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Contrast:
-    """One row of the contrasts; without interval where there is none or where seeds are too few."""
+    """One row of the contrasts, the `at`-th; without interval where there is none or where seeds are too few."""
 
     name: str
     method: str
@@ -54,6 +57,8 @@ class Contrast:
     low: float | None
     high: float | None
     n: int
+    step: str
+    at: int
 
     @property
     def verdict(self) -> str:
@@ -91,16 +96,12 @@ def headline_step(rows: Sequence[Row], run: str, wanted: str) -> str | None:
 
 
 def arms(rows: Sequence[Row], step: str = "last") -> list[Arm]:
-    """Arms in the order of their first run; means over the datasets that every run of a family shares."""
-    objective = probe_objective(row["metric"] for row in rows)
+    """Arms in the order of their first run; means over the datasets that every run of a family shares.
+
+    Where the summary has a family's mean over datasets for every run, that row is taken, with its interval.
+    """
     runs = {row["run"]: row for row in rows}
-    steps = {run: headline_step(rows, run, step) for run in runs}
-    kept: dict[str, dict[str, dict[str, Row]]] = {name: {} for name in FAMILIES}
-    for row in sorted(rows, key=lambda row: str(row["metric"])):
-        name = family(row["metric"], objective)
-        if name and str(row["step"]) == steps[row["run"]] and row["dataset"] not in POOLED:
-            if _number(row["value"]) is not None:
-                kept[name].setdefault(row["run"], {}).setdefault(row["dataset"], row)
+    kept = _by_family(rows, {run: headline_step(rows, run, step) for run in runs})
     groups: dict[tuple[str, str, str], list[str]] = {}
     for run, row in runs.items():
         groups.setdefault((row["method"], row["pairs"], row["augmentation"]), []).append(run)
@@ -110,11 +111,23 @@ def arms(rows: Sequence[Row], step: str = "last") -> list[Arm]:
     ]
 
 
+def _by_family(rows: Sequence[Row], steps: dict[str, str | None]) -> dict[str, dict[str, dict[str, Row]]]:
+    """family -> run -> dataset -> row, at each run's step; the first metric by name where a dataset has several."""
+    objective = probe_objective(row["metric"] for row in rows)
+    kept: dict[str, dict[str, dict[str, Row]]] = {name: {} for name in FAMILIES}
+    for row in sorted(rows, key=lambda row: str(row["metric"])):
+        name = family(row["metric"], objective)
+        if name and str(row["step"]) == steps[row["run"]] and _number(row["value"]) is not None:
+            kept[name].setdefault(row["run"], {}).setdefault(row["dataset"], row)
+    return kept
+
+
 def _estimate(by_run: dict[str, dict[str, Row]], members: Sequence[str]) -> Estimate | None:
     present = [run for run in members if run in by_run]
     if not present:
         return None
-    shared = sorted(set.intersection(*(set(datasets) for datasets in by_run.values())))
+    common = set.intersection(*(set(datasets) for datasets in by_run.values()))
+    shared = sorted(common & set(POOLED)) or sorted(common)
     if not shared:
         return None
     means = [math.fsum(by_run[run][name]["value"] for name in shared) / len(shared) for run in present]
@@ -157,7 +170,7 @@ def contrasts(rows: Sequence[Row]) -> list[Contrast]:
     """All contrasts in table order; a seed-level interval from fewer than three seeds is not shown."""
     objective = probe_objective(row["metric"] for row in rows)
     found = []
-    for row in rows:
+    for at, row in enumerate(rows):
         difference = _number(row["difference"])
         if difference is None:
             continue
@@ -177,42 +190,51 @@ def contrasts(rows: Sequence[Row]) -> list[Contrast]:
                 low,
                 high,
                 int(row["n"]),
+                str(row["step"]),
+                at,
             )
         )
     return found
 
 
-def leading(found: Sequence[Contrast]) -> list[Contrast]:
-    """The contrasts of the headline: its families; over all datasets where the summary has that, else each dataset."""
+def leading(found: Sequence[Contrast], step: str = "last") -> list[Contrast]:
+    """The contrasts of the headline: its families at its step; over all datasets where the summary has that."""
+    steps = {row.step for row in found}
+    wanted = step if step in steps or not steps else max(steps)
     chosen = []
     for name in FAMILIES:
-        rows = [row for row in found if row.family == name]
+        rows = [row for row in found if row.family == name and row.step == wanted]
         pooled = [row for row in rows if row.dataset in POOLED]
         chosen += pooled or rows
     return chosen
 
 
-def claim(found: Sequence[Contrast], name: str = "revised - original") -> str:
+def claim(leaders: Sequence[Contrast], name: str = "revised - original") -> str:
     """One sentence on the main contrast, as the intervals have it, at the level with the better right to speak."""
-    rows = [row for row in leading(found) if _same(row.name, name) and row.family == "probe"]
+    rows = [row for row in leaders if _same(row.name, name) and row.family == "probe"]
     if not rows:
         return "This study holds no contrast of revised with original captions; what was measured is below."
-    by_seed = [row for row in rows if row.level == "seed" and row.low is not None]
-    told = by_seed or [row for row in rows if row.level == "image" and row.low is not None]
+    by_seed = [row for row in rows if row.level == "seed" and row.verdict != "no interval"]
+    told = by_seed or [row for row in rows if row.level == "image" and row.verdict != "no interval"]
     if not told:
         return "Revised against original captions was measured, but too seldom for any interval."
     level = f"over {told[0].n} seeds" if by_seed else "over test images, for the seeds at hand"
-    tally = {word: sum(row.verdict == word for row in told) for word in ("higher", "lower", "not told apart")}
-    total = len(told)
-    if total == 1:
-        row = told[0]
-        says = {"higher": "help", "lower": "hurt", "not told apart": "make no difference that can be told"}[row.verdict]
-        value = f"{100 * row.difference:+.1f} points, 95 % interval {100 * row.low:+.1f} to {100 * row.high:+.1f}"
-        return f"Revised captions {says} the linear probe ({row.method}: {value.replace('-', '−')}, {level})."
+    if len(told) == 1:
+        return _one(told[0], level)
+    if len({row.method for row in told}) == len(told):
+        return " ".join(_one(row, level) for row in told)
+    tally = Counter(row.verdict for row in told)
     return (
-        f"Revised against original captions, linear probe: of {total} comparisons {tally['higher']} higher, "
+        f"Revised against original captions, linear probe: of {len(told)} comparisons {tally['higher']} higher, "
         f"{tally['lower']} lower, {tally['not told apart']} not told apart (95 % intervals {level})."
     )
+
+
+def _one(row: Contrast, level: str) -> str:
+    says = {"higher": "help", "lower": "hurt", "not told apart": "make no difference that can be told to"}
+    low, high = (points(end) for end in (row.low, row.high) if end is not None)
+    value = f"{points(row.difference)} points, 95 % interval {low} to {high}, {level}"
+    return f"Revised captions {says[row.verdict]} the linear probe of {row.method} ({value})."
 
 
 def _same(left: str, right: str) -> bool:

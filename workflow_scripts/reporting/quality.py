@@ -52,7 +52,7 @@ def side_by_side(columns: Sequence[tuple[str, dict[str, Any], Source]], most: in
 def _cell(figure: Figure | None, name: str, source: Source) -> Number:
     if figure is None:
         return Number("—")
-    known = figure.low is not None and figure.high is not None
-    interval = f"{plain(figure.low)}–{plain(figure.high)}" if known else ""  # type: ignore[arg-type]
+    low, high = figure.low, figure.high
+    interval = "" if low is None or high is None else f"{plain(low)}–{plain(high)}"
     rows = name if figure.n is None else f"{name}, n = {figure.n}"
     return Number(plain(figure.value), interval, source, rows)

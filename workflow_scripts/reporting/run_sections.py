@@ -1,7 +1,7 @@
 """What the page says about trained models: headline, curves, accuracy, saliency. One function per template."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -31,19 +31,33 @@ def headline(study: Study) -> Row:
     summary = study.one("summary")
     if summary is None:
         return {"claim": "This study trained and evaluated no image encoder.", "arms": [], "forests": [], "rest": []}
-    source = study.source(summary, ".parquet")
-    arms = model.arms(study.table(summary), study.settings.headline_step)
+    step = study.settings.headline_step
+    arms = model.arms(study.table(summary), step)
     found = model.contrasts(study.table(summary, ".contrasts.parquet"))
-    leading = model.leading(found)
-    cited = study.source(summary, ".contrasts.parquet")
+    leading = model.leading(found, step)
+    cited = Cited(study.source(summary, ".contrasts.parquet"), study.json(summary, ".sources.json"))
     forests = [_forest(level, title, leading, cited) for level, title in LEVELS.items()]
     return {
-        "claim": model.claim(found),
+        "claim": model.claim(leading),
+        "step": step,
         "families": model.FAMILIES,
-        "arms": [_arm_line(arm, source) for arm in arms],
+        "arms": [_arm_line(arm, study.source(summary, ".parquet")) for arm in arms],
         "forests": [forest for forest in forests if forest],
         "rest": [_contrast_line(row, cited) for row in found if row not in leading],
     }
+
+
+class Cited(NamedTuple):
+    """The contrasts' file, and the summary's list of the files behind each of its rows."""
+
+    source: Source
+    origins: Row
+
+    def files(self, at: int) -> str:
+        """Behind row `at` of the contrasts: the first file by name and how many there are."""
+        files = self.origins["contrasts"][at]
+        first = self.origins["files"][files[0]]["file"] if files else "none"
+        return f"made from {len(files)} files: {first}{', …' if len(files) > 1 else ''}"
 
 
 def _arm_line(arm: model.Arm, source: Source) -> Row:
@@ -53,20 +67,21 @@ def _arm_line(arm: model.Arm, source: Source) -> Row:
         if estimate is None:
             cells.append((Number("—"), ""))
             continue
-        known = estimate.low is not None and estimate.high is not None
-        interval = f"{percent(estimate.low)}–{percent(estimate.high)}" if known else ""  # type: ignore[arg-type]
+        low, high = estimate.low, estimate.high
+        interval = "" if low is None or high is None else f"{percent(low)}–{percent(high)}"
         rows = f"mean of {arm.method}, {arm.pairs}, {arm.augmentation} over shared datasets"
         cells.append((Number(percent(estimate.value), interval, source, rows), estimate.kind))
     return {"arm": arm, "css": arm_class(arm.pairs), "cells": cells}
 
 
-def _contrast_line(row: model.Contrast, source: Source) -> Row:
+def _contrast_line(row: model.Contrast, cited: Cited) -> Row:
     interval = "" if row.low is None or row.high is None else f"{points(row.low)} to {points(row.high)}"
-    where = f"{row.name}, {row.method}, {row.augmentation}, {row.dataset}, {row.metric}, {row.level}"
-    return {"row": row, "number": Number(points(row.difference), interval, source, where), "metric": words(row.metric)}
+    where = f"row {row.at} ({row.metric}, {row.level}), {cited.files(row.at)}"
+    number = Number(points(row.difference), interval, cited.source, where)
+    return {"row": row, "number": number, "metric": words(row.metric)}
 
 
-def _forest(level: str, title: str, leading: Sequence[model.Contrast], source: Source) -> Row | None:
+def _forest(level: str, title: str, leading: Sequence[model.Contrast], cited: Cited) -> Row | None:
     rows = [row for row in leading if row.level == level]
     if not rows:
         return None
@@ -76,7 +91,7 @@ def _forest(level: str, title: str, leading: Sequence[model.Contrast], source: S
         css = arm_class(name.split()[0])
         lines = []
         for row in (row for row in rows if (row.family, row.name) == (family, name)):
-            line = _contrast_line(row, source)
+            line = _contrast_line(row, cited)
             picture = strip(row.difference, row.low, row.high, limits, css, f"{line['number'].text} points")
             lines.append({**line, "strip": picture})
         groups.append({"family": model.FAMILIES[family], "name": minus(name), "css": css, "lines": lines})

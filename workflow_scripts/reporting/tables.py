@@ -52,8 +52,7 @@ def cell(row: Row | None, source: Source, rows: str) -> Number:
         return Number("—")
     low, high = row.get("low"), row.get("high")
     show = percent if -1.0 <= row["value"] <= 1.0 else plain
-    known = low is not None and high is not None and math.isfinite(low) and math.isfinite(high)
-    interval = f"{show(low)}–{show(high)}" if known else ""
+    interval = "" if low is None or high is None else f"{show(low)}–{show(high)}"
     return Number(show(row["value"]), interval, source, f"{rows}, n = {row['n']}" if row.get("n") else rows)
 
 

@@ -6,7 +6,7 @@ import io
 import numpy as np
 from PIL import Image
 
-# Dark to light, evenly rising in lightness (anchor colours close to "inferno"), readable in grey and to the colour-blind.
+# Dark to light, evenly rising in lightness (close to "inferno"): readable in grey and to the colour-blind.
 _HEAT = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], dtype=np.float64)
 IGNORE = 255  # mask value of pixels that no score counts
 

@@ -38,7 +38,7 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
         arm = arm.append_column(name, columns[name])
     arm = arm.append_column("retrieval_rank", pa.array(ranks, mask=np.isnan(ranks)))
     summary = summarise(arm, words, options.mattr_window)
-    write_table(job.file(".parquet"), arm.drop_columns(["caption"]))
+    write_table(job.file(".parquet"), arm.drop_columns(["subreddit", "year", "caption"]))
     job.file(".json").write_bytes(pretty(summary))
     draw(job.file(".png"), arm, summary)
     job.rows(len(arm), len(arm))

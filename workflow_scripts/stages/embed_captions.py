@@ -5,23 +5,18 @@ from workflow_scripts.core.stage import Job, run_stage
 
 
 def embed_captions(job: Job[EmbedCaptions]) -> None:
-    """Encode the captions in index order, keys beside them."""
+    """Encode an arm's captions in its order, keys beside them."""
     import pyarrow.parquet as pq
 
     from workflow_scripts.captions.sentence_vectors import embed, load_encoder
-    from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.core.tables import write_table
 
-    options, arm_path = job.settings, job.input("captions").path(".parquet")
-    arm = pq.read_table(arm_path, columns=["key", "caption"])
-    index = pq.read_table(job.input("images").path(".parquet"), columns=["key", "subreddit", "year"])
-    if arm["key"] != index["key"]:
-        value = f"{len(arm)} captions, {len(index)} images"
-        raise PipelineError("captions not in index order", arm_path, value, "run the workflow again from this arm on")
+    options = job.settings
+    arm = pq.read_table(job.input("captions").path(".parquet"), columns=["key", "subreddit", "year", "caption"])
     encoder = load_encoder(job.source("encoder"), job.device)
     out = job.file(".npy")
     empty = embed(arm["caption"], encoder, options.batch_size, options.chunk_batches, job.work, out)
-    write_table(job.file(".keys.parquet"), index)
+    write_table(job.file(".keys.parquet"), arm.drop_columns(["caption"]))
     job.rows(len(arm), len(arm))
     job.note(empty_captions=empty)
 

@@ -17,7 +17,7 @@ def pair_quality(job: Job[PairQuality]) -> None:
 
     options = job.settings
     table = pq.read_table(job.input("pairs").path(".parquet"))
-    keys = pq.read_table(job.input("vectors").path(".keys.parquet"))
+    keys = pq.read_table(job.input("index").path(".parquet"), columns=["key", "subreddit"])
     pairs = known.pair_rows(table, keys["key"])
     vectors = label = None
     if job.inputs("images"):

@@ -19,8 +19,8 @@ def show(study: Path, step: str = "last") -> str:
     """
     summary = Artifact(study / "summary" / "summary.manifest.json")
     page = Artifact(study / "report" / "index.manifest.json").path(".html")
-    tables = [pq.read_table(summary.path(suffix)) for suffix in (".parquet", ".contrasts.parquet")]
-    return f"{arms_table(*tables, step)}\nReport: {page}\n"
+    scores, contrasts = (pq.read_table(summary.path(suffix)) for suffix in (".parquet", ".contrasts.parquet"))
+    return f"{arms_table(scores, contrasts, step)}\nReport: {page}\n"
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,0 +1,79 @@
+"""The data card accounts for every row."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from scipy.stats import binomtest
+
+from workflow_scripts.acquisition.card import card, wilson
+from workflow_scripts.acquisition.card_figure import draw
+from workflow_scripts.acquisition.packing import SHARD
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.tables import write_table
+
+
+@given(st.integers(0, 200), st.integers(0, 200), st.floats(0.5, 0.999))
+def test_wilson_as_scipy(kept: int, lost: int, confidence: float) -> None:
+    if kept + lost:
+        expected = binomtest(kept, kept + lost).proportion_ci(confidence, method="wilson")
+        np.testing.assert_allclose(wilson(kept, kept + lost, confidence), (expected.low, expected.high), atol=1e-9)
+    else:
+        assert wilson(0, 0, confidence) == (0.0, 1.0)
+
+
+def table(path: Path, states: list[tuple[str, str, str, int, int | None]]) -> Path:
+    rows = [
+        {
+            "key": f"k{n}",
+            "state": state,
+            "url": f"https://{host}/{n}",
+            "subreddit": sub,
+            "year": year,
+            "http_status": code,
+        }
+        for n, (state, host, sub, year, code) in enumerate(states)
+    ]
+    write_table(path, pa.Table.from_pylist(rows, schema=SHARD))
+    return path
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> list[Path]:
+    ok = ("ok", "i.redd.it", "pics", 2020, 200)
+    gone = ("http_4xx", "i.imgur.com", "pics", 2019, 404)
+    late = ("timeout", "i.imgur.com", "a$b$", 2019, None)
+    return [table(tmp_path / "0", [ok, ok, gone]), table(tmp_path / "1", [ok, late, gone]), table(tmp_path / "2", [])]
+
+
+COUNTS = {"rows": 9, "kept": 6, "apart": {"repeated_id": 2, "empty_caption": 1}}
+
+
+def test_numbers(tables: list[Path]) -> None:
+    made = card(COUNTS, tables, 0.95)
+    assert made["states"] == {"ok": 3, "http_4xx": 2, "timeout": 1, "repeated_id": 2, "empty_caption": 1}
+    assert sum(made["states"].values()) == made["rows"] == 9
+    assert made["http_status"] == {"http_4xx": {"404": 2}}
+    assert made["kept"]["share"] == 0.5 and made["kept"]["urls"] == 6
+    assert made["host"]["i.imgur.com"]["states"] == {"http_4xx": 2, "timeout": 1}
+    assert made["year"]["2020"]["share"] == 1.0 and made["subreddit"]["pics"]["images"] == 3
+    for name in ("host", "subreddit", "year"):
+        assert sum(one["urls"] for one in made[name].values()) == 6
+
+
+def test_a_missing_shard_is_noticed(tables: list[Path]) -> None:
+    with pytest.raises(PipelineError, match=r"rows unaccounted for.*3 rows in shards, 6 kept"):
+        card(COUNTS, tables[:1], 0.95)
+
+
+def test_the_picture_is_the_same_bytes_and_large_enough(tables: list[Path], tmp_path: Path) -> None:
+    made = card(COUNTS, tables, 0.95)
+    draw(made, tmp_path / "a.png", 1)
+    draw(made, tmp_path / "b.png", 1)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    image = np.asarray(Image.open(tmp_path / "a.png").convert("L"))
+    assert image.shape[1] >= 900 and image.std() > 10

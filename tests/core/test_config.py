@@ -1,0 +1,139 @@
+"""The config is checked as a whole before the DAG is built, and faults are named in one line."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from workflow_scripts.core.config import Study, load_study
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.units import Units
+
+ROOT = Path(__file__).resolve().parents[2]
+OVERLAYS = [
+    ["profiles/demo/study.yaml"],
+    ["profiles/demo/study.yaml", "profiles/demo/dose.yaml"],
+    *([str(path.relative_to(ROOT))] for path in sorted((ROOT / "tests" / "config").glob("*.yaml"))),
+]
+
+
+def merged(*overlays: str) -> dict[str, Any]:
+    """config.yaml with overlays, merged as Snakemake does: mappings by key, everything else replaced."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    for overlay in overlays:
+        _merge(config, yaml.safe_load((ROOT / overlay).read_text()))
+    return config
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> None:
+    for key, value in over.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
+        else:
+            base[key] = value
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    """The full study."""
+    return merged()
+
+
+def test_full_study_is_the_papers() -> None:
+    study = load_study(merged())
+    units = Units(study)
+    assert study.annotations.years == [2020]
+    assert len(units.shards) == 328
+    assert len(set(units.runs)) == len(units.runs) == 37
+    assert {settings.backbone for _, settings in units._runs.values()} == {"resnet34"}
+    for method in ("simclr", "simsiam"):
+        for pairs, augmentation in (("self", "simclr"), ("original", "crop"), ("revised", "crop")):
+            assert {f"{method}-{pairs}-{augmentation}-resnet34-s{seed}" for seed in range(3)} <= set(units.runs)
+    assert sum(run.startswith("clip-") for run in units.runs) == 6
+    assert len(units.datasets) == 11
+    assert units.mask_datasets == ["imagenet_s50"]
+    settings = units.settings("pretrain", {"run": "simclr-revised-crop-resnet34-s2"})
+    assert (settings["seed"], settings["batch_size"], settings["steps"]) == (2, 512, 250_000)
+    assert settings["simclr"] == {"projector": [2048, 2048, 128], "temperature": 0.1}
+
+
+@pytest.mark.parametrize("overlays", OVERLAYS, ids=lambda overlays: overlays[-1])
+def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list[str]) -> None:
+    study = load_study(merged(*overlays))
+    units = Units(study)
+    assert study.study != "redcaps2020"
+    assert not set(units.runs) & set(Units(load_study(merged())).runs)
+    assert study.compute.device == "cpu"
+    for run in units.runs:
+        assert units.settings("pretrain", {"run": run})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"shards": {"shard": 3}}, "unknown key in config.shards.shard: 'shard'"),
+        ({"shrads": {}}, "unknown key in config.shrads"),
+        ({"pretraining": {"leraning_rate": 1}}, "unknown key in config.pretraining"),
+        ({"shards": {"shards": "many"}}, "invalid value in config.shards.shards: 'many'"),
+        ({"compute": {"device": "tpu"}}, "invalid value in config.compute.device: 'tpu'"),
+        ({"pretraining": {"batch_size": 1}}, "batch_size: 1"),
+        ({"study": "../elsewhere"}, "config.study"),
+        ({"probe_dataset": "imagenet"}, "unknown name in config.probe_dataset: imagenet"),
+        ({"pair_quality": {"image_encoder": "dino"}}, "unknown name in config.pair_quality.image_encoder: dino"),
+        ({"runs": [{"method": "simclr", "pairs": "revisde"}]}, "unknown name in config.runs"),
+        ({"arms": [{"name": "a", "kind": "original"}] * 2}, "repeated name in config.arms: a"),
+        ({"arms": [{"name": "a", "kind": "external"}]}, "wrong table in config.arms.a"),
+        ({"pairs": [{"name": "self", "encoder": "clip"}]}, "reserved name in config.pairs: self"),
+        ({"probe_dataset": None, "datasets": [{"name": "d", "kind": "folders"}]}, "wrong source in config.datasets.d"),
+        ({"annotations": {"source": "world"}}, "source world in config: demo_world is null"),
+        ({"annotations": {"source": "https://example.invalid/a.zip"}}, "state its sha256"),
+        (
+            {"image_encoders": [{"name": "x", "kind": "transformers"}], "pair_quality": {"image_encoder": None}},
+            "missing source in config.image_encoders.x",
+        ),
+    ],
+)
+def test_faults_are_named(config: dict[str, Any], change: dict[str, Any], message: str) -> None:
+    config = copy.deepcopy(config)
+    _merge(config, change)
+    if "arms" in change:
+        config |= {"runs": [{"method": "untrained"}], "pairs": []}
+    with pytest.raises(PipelineError) as fault:
+        Units(load_study(config))
+    assert message in str(fault.value)
+
+
+def test_settings_of_a_unit_are_what_its_stage_takes() -> None:
+    """Every stage's settings class accepts what the study gives it, and nothing is lost on the way."""
+    from importlib import import_module
+
+    study = load_study(merged("tests/config/tiny.yaml"))
+    units = Units(study)
+    sample = {
+        "source": {"source": "matcher"},
+        "download": {"shard": "00000"},
+        "recaption": {"shard": "00000"},
+        "select_captions": {"arm": "mixed"},
+        "caption_quality": {"arm": "mixed"},
+        "embed_captions": {"arm": "revised", "encoder": "minilm"},
+        "embed_images": {"encoder": "blip2"},
+        "pair_table": {"pairs": "visual"},
+        "pair_quality": {"pairs": "visual"},
+        "pretrain": {"run": units.runs[0]},
+        "eval_dataset": {"dataset": "masks"},
+    }
+    for path in sorted((ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py")):
+        stage = path.stem
+        module = import_module(f"workflow_scripts.core.settings.{stage}")
+        settings_class = getattr(module, "".join(part.capitalize() for part in stage.split("_")))
+        given = units.settings(stage, sample.get(stage, {}))
+        assert settings_class.model_validate(given).model_dump(mode="json").items() >= given.items(), stage
+
+
+def test_study_is_frozen() -> None:
+    study = load_study(merged())
+    assert isinstance(study, Study)
+    with pytest.raises(ValueError, match="frozen"):
+        study.study = "other"  # type: ignore[misc]

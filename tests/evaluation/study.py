@@ -1,0 +1,89 @@
+"""A made-up study: score tables of several runs on the same items, for the tests of the summary."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tests.helpers import make_artifact
+
+LABELS = {"pets": np.array([0, 0, 0, 0, 1, 1, 2, 2, 2, 2], np.int32), "dtd": np.arange(14, dtype=np.int32) % 2}
+METRIC = {"pets": "mean_per_class", "dtd": "accuracy"}
+
+
+def run(method: str, pairs: str, augmentation: str, seed: int, steps: Sequence[str] = ("last",)) -> dict[str, Any]:
+    """A run as the settings of the summary have it."""
+    name = f"{method}-{pairs}-{augmentation}-resnet_small-s{seed}"
+    return {
+        "run": name,
+        "method": method,
+        "pairs": pairs,
+        "augmentation": augmentation,
+        "seed": seed,
+        "steps": [*steps],
+    }
+
+
+def parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Rows as parquet."""
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(list(rows)), buffer)
+    return buffer.getvalue()
+
+
+def average(correct: np.ndarray, name: str) -> float:
+    """The set's own metric, class by class where it is a mean of classes."""
+    if METRIC[name] == "accuracy":
+        return float(correct.mean())
+    labels = LABELS[name]
+    return float(np.mean([correct[labels == one].mean() for one in range(labels.max() + 1)]))
+
+
+def hits(run: Mapping[str, Any], step: str, name: str) -> np.ndarray:
+    """Which items a run gets right, made up from its name."""
+    seed = [*f"{run['run']}{step}{name}".encode()]
+    return np.random.default_rng(seed).random(len(LABELS[name])) < 0.6
+
+
+def probe(results: Path, run: Mapping[str, Any], step: str = "last", keys: str = "k") -> Path:
+    """Its linear probe artifact."""
+    rows, items = [], []
+    for name, labels in LABELS.items():
+        correct = hits(run, step, name)
+        value = average(correct, name)
+        head = {"dataset": name, "objective": "sklearn"}
+        rows.append({**head, "metric": METRIC[name], "value": value, "low": value - 0.1, "high": value + 0.1})
+        for i, (label, one) in enumerate(zip(labels.tolist(), correct.tolist(), strict=True)):
+            items.append(
+                {**head, "key": f"{keys}{i}", "label": label, "predicted": label if one else -1, "correct": one}
+            )
+    files = {".parquet": parquet(rows), ".predictions.parquet": parquet(items), ".heads.safetensors": b"x"}
+    return make_artifact(results, "linear_probe", f"{run['run']}.{step}", files, {"run": run["run"], "step": step})
+
+
+def episodes(run: Mapping[str, Any], step: str = "last") -> np.ndarray:
+    """Accuracies of eight episodes, made up from a run's name."""
+    return np.random.default_rng([*f"{run['run']}{step}".encode()]).integers(0, 31, 8) / 30
+
+
+def few_shot(results: Path, run: Mapping[str, Any], step: str = "last") -> Path:
+    """Its few-shot artifact, on one set."""
+    accuracy = episodes(run, step)
+    row = {"dataset": "pets", "metric": "accuracy", "value": float(accuracy.mean()), "low": 0.1, "high": 0.9}
+    items = [{"dataset": "pets", "episode": i, "accuracy": one} for i, one in enumerate(accuracy.tolist())]
+    files = {".parquet": parquet([row]), ".episodes.parquet": parquet(items)}
+    return make_artifact(results, "few_shot", f"{run['run']}.{step}", files, {"run": run["run"], "step": step})
+
+
+def saliency(results: Path, run: Mapping[str, Any], step: str = "last") -> Path:
+    """Its saliency artifact, one target and metric."""
+    head = {"dataset": "masks", "target": "probe", "metric": "mass_in_mask"}
+    values = episodes(run, step)
+    items = [{**head, "key": f"m{i}", "value": one} for i, one in enumerate(values.tolist())]
+    row = {**head, "value": float(values.mean()), "low": 0.1, "high": 0.9, "n": 8, "constant_maps": 0}
+    files = {".parquet": parquet(items), ".results.parquet": parquet([row]), ".examples.npz": b"x"}
+    return make_artifact(results, "saliency", f"{run['run']}.{step}", files, {"run": run["run"], "step": step})

@@ -1,0 +1,26 @@
+"""The figure: a PNG of the same bytes each time, also when there is little to show."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from workflow_scripts.pairs.figure import draw
+from workflow_scripts.pairs.quality import PairRows
+from workflow_scripts.pairs.report import Knowledge, judge
+
+
+@pytest.mark.parametrize("count", [0, 30])
+def test_same_bytes(count: int, tmp_path: Path) -> None:
+    source = np.arange(count)
+    pairs = PairRows(source, source ^ 1, np.linspace(0, 1, count, dtype=np.float32), 30)
+    vectors = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32) if count else None
+    report = judge(pairs, Knowledge(np.zeros(30, np.int64), vectors, None), 100, 0)
+    random = report.random_cosines
+    image = None if random is None else (report.pairs["image_cosine"].to_numpy(), random)
+    for name in ("a.png", "b.png"):
+        draw(tmp_path / name, pairs.cosine, np.bincount(pairs.target, minlength=30), image, report.summary)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (1000, 700)

@@ -1,0 +1,91 @@
+"""Pair figures against definitions written out."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workflow_scripts.pairs import quality
+from workflow_scripts.pairs.quality import PairRows
+
+PAIRS = st.lists(
+    st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda p: p[0] != p[1]), unique=True, min_size=1
+)
+
+
+def rows(pairs: list[tuple[int, int]], count: int = 10) -> PairRows:
+    table = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
+    return PairRows(table[:, 0], table[:, 1], np.ones(len(table), np.float32), count)
+
+
+@given(PAIRS)
+def test_hubness_and_reciprocity(pairs: list[tuple[int, int]]) -> None:
+    table = rows(pairs)
+    chosen = np.array([sum(t == i for _, t in pairs) for i in range(10)], dtype=float)
+    got = quality.hubness(table)
+    assert got["max"] == chosen.max()
+    assert got["never_share"] == (chosen == 0).mean()
+    differences = np.abs(chosen[:, None] - chosen[None, :]).mean()
+    assert got["gini"] == pytest.approx(differences / (2 * chosen.mean()))
+    spread = chosen.std()
+    expected = ((chosen - chosen.mean()) ** 3).mean() / spread**3 if spread else 0.0
+    assert got["skewness"] == pytest.approx(expected, abs=1e-9)
+    assert quality.reciprocal(table).tolist() == [(t, s) in pairs for s, t in sorted(pairs)]
+
+
+def test_chance_is_the_share_among_all_other_images() -> None:
+    codes = np.array([0, 0, 0, 1, 1, 2])
+    sources = np.array([0, 3, 5])
+    expected = np.mean([np.mean([codes[i] == codes[j] for j in range(6) if j != i]) for i in sources])
+    assert quality.chance(codes, sources) == pytest.approx(expected)
+    assert quality.chance(np.array([0]), np.array([0])) is None
+
+
+def test_share_counts_sources_not_pairs() -> None:
+    table = rows([(0, 1), (0, 2), (0, 3), (1, 0)])
+    got = quality.share(np.array([True, True, False, True]), table)
+    assert got["value"] == 0.75
+    assert got["n"] == 2
+
+
+def test_random_targets_are_never_the_source_and_reach_everyone() -> None:
+    source = np.repeat(np.arange(5), 400)
+    table = PairRows(source, source, np.ones(2000, np.float32), 5)
+    target = quality.random_targets(table, 0)
+    assert (target != source).all()
+    counts = np.array([np.bincount(target[source == i], minlength=5) for i in range(5)])
+    assert ((counts > 60) == ~np.eye(5, dtype=bool)).all()
+
+
+def test_cosines_in_blocks() -> None:
+    vectors = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
+    one, other = np.arange(20), np.arange(20)[::-1]
+    expected = (vectors[one] * vectors[other]).sum(axis=1)
+    assert np.allclose(quality.cosines(vectors, one, other, block=7), expected, atol=1e-6)
+
+
+def test_bootstrap_interval_has_the_width_of_the_standard_error() -> None:
+    values = np.random.default_rng(0).normal(size=2000)
+    got = quality.bootstrap_mean(values, 1000, 0)
+    half = 1.96 * values.std() / 2000**0.5
+    assert got["value"] == values.mean()
+    assert got["high"] - got["low"] == pytest.approx(2 * half, rel=0.1)
+    assert quality.bootstrap_mean(values, 1000, 0) == got
+
+
+def test_image_similarity_is_paired_by_source() -> None:
+    table = rows([(0, 1), (0, 2), (1, 0)])
+    got = quality.image_similarity(
+        table, np.array([1.0, 0.5, 0.2]), np.array([0.0, 0.0, 0.1]), lambda v: quality.bootstrap_mean(v, 100, 0)
+    )
+    assert got["pairs"]["value"] == pytest.approx((0.75 + 0.2) / 2)
+    assert got["difference"]["value"] == pytest.approx((0.75 + 0.1) / 2)
+    assert got["difference"]["n"] == 2
+
+
+def test_no_pairs() -> None:
+    none = rows([])
+    assert quality.hubness(none)["max"] is None
+    assert quality.share(np.zeros(0, bool), none)["value"] is None
+    assert quality.bootstrap_mean(np.zeros(0), 100, 0)["value"] is None
+    assert quality.chance(np.array([0, 1]), np.zeros(0, np.int64)) is None

@@ -1,0 +1,115 @@
+"""A tiny downstream study, made by the stages themselves: world, two sets, a run, features, probe."""
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from safetensors.torch import save_file
+
+from tests.evaluation.pictures import encoded, write_tar
+from tests.helpers import make_artifact, run
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.pretraining.backbones import build_backbone, preprocessing
+from workflow_scripts.stages import eval_dataset, features, linear_probe
+
+UNIT = {"run": "untrained-none-none-resnet_small-s0", "step": "last"}
+CLASSES = ("house", "tree", "boat")
+SIZE = 24
+
+
+@dataclass
+class Chain:
+    """Manifests of a tiny study in ``results``."""
+
+    results: Path
+    world: Path
+    datasets: list[Path]
+    run: Path
+    features: Path
+    probe: Path
+
+
+def thing(label: int, seed: int) -> tuple[bytes, bytes]:
+    """An image of a coloured square, and its mask with an ignored border line."""
+    rng = np.random.default_rng([label, seed])
+    pixels = rng.integers(90, 140, (SIZE, SIZE, 3)).astype(np.uint8)
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    y, x = rng.integers(2, 12, 2)
+    pixels[y : y + 10, x : x + 10, label] = 255
+    mask[y : y + 10, x : x + 10] = 1
+    mask[y, x : x + 10] = 255
+    return encoded(pixels), encoded(mask)
+
+
+def make_world(results: Path, each: int = 14) -> Path:
+    """A demo_world artifact with the task ``concept`` and masks."""
+    folder = results / "made"
+    folder.mkdir()
+    members = {
+        f"{split}/{name}/{i}.png": thing(label, i + 100 * (split == "test"))[0]
+        for split, n in (("train", each), ("test", 8))
+        for label, name in enumerate(CLASSES)
+        for i in range(n)
+    }
+    rows, masked = [], {}
+    for i in range(9):
+        image, mask = thing(i % 3, 500 + i)
+        masked |= {
+            f"images/m{i}.png": image,
+            f"masks/m{i}.png": encoded(np.zeros((SIZE, SIZE), np.uint8)) if i == 4 else mask,
+        }
+        rows.append(
+            {"image_id": f"m{i}", "file": f"images/m{i}.png", "mask": f"masks/m{i}.png", "label": CLASSES[i % 3]}
+        )
+    table = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), table)
+    files = {
+        ".probe_concept.tar": write_tar(folder / "c.tar", members),
+        ".masks.tar": write_tar(folder / "m.tar", {**masked, "labels.parquet": table.getvalue()}),
+    }
+    return make_artifact(results, "demo_world", "world", files)
+
+
+def make_run(results: Path, name: str = UNIT["run"], seed: int = 0) -> Path:
+    """A pretrain artifact with a randomly initialised network."""
+    torch.manual_seed(seed)
+    network = build_backbone("resnet_small")[0]
+    path = results / "made" / "last.safetensors"
+    save_file(network.state_dict(), path)
+    facts = {
+        "backbone": "resnet_small",
+        "feature_dim": 128,
+        "method": "untrained",
+        "preprocessing": preprocessing(SIZE),
+    }
+    files = {"/last.safetensors": path, "/run.json": json.dumps(facts).encode()}
+    return make_artifact(results, "pretrain", name, files, {"run": name})
+
+
+def make_chain(results: Path) -> Chain:
+    """Everything up to the linear probe."""
+    world, made = make_world(results), make_run(results)
+    settings = {"concept": {"task": "concept"}, "masks": {"task": "concept", "masks": True, "metric": "mean_per_class"}}
+    datasets = [
+        run(
+            eval_dataset.main, results, f"eval_dataset/{name}", {"kind": "world", **more}, {"world": world}
+        ).manifest_path
+        for name, more in settings.items()
+    ]
+    vectors = made_features(results, made, datasets).manifest_path
+    probe = run(
+        linear_probe.main, results, f"linear_probe/{UNIT['run']}.last", {"fine_points": 5, "resamples": 200},
+        {"features": vectors, "datasets": datasets}, UNIT,
+    )  # fmt: skip
+    return Chain(results, world, datasets, made, vectors, probe.manifest_path)
+
+
+def made_features(results: Path, made: Path, datasets: list[Path], options: tuple[str, ...] = ()) -> Artifact:
+    """The features stage."""
+    inputs = {"run": made, "datasets": datasets}
+    return run(features.main, results, f"features/{UNIT['run']}.last", {}, inputs, UNIT, options=options)

@@ -1,0 +1,157 @@
+"""The download stage: same bytes whatever happens on the way, and nothing asked for twice."""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from tests.acquisition.fault_server import Route, faults, serving
+from tests.acquisition.pictures import jpeg
+from tests.helpers import make_artifact, run
+from tests.stages.acquired import HOST, SETTINGS, download_settings, downloaded, planned
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.settings.download import Download
+from workflow_scripts.stages import download
+
+NAMES = [f"p{n:03d}.jpg" for n in range(40)]
+DEAD = {"p007.jpg", "p023.jpg"}
+
+
+def routes() -> dict[str, Route]:
+    return {f"/{name}": jpeg(40 + 2 * n, 50, seed=n) for n, name in enumerate(NAMES) if name not in DEAD}
+
+
+def content(artifact: Artifact) -> dict[str, str]:
+    return {one: hashlib.sha256(artifact.path(one).read_bytes()).hexdigest() for one in artifact.suffixes}
+
+
+def test_bytes_depend_neither_on_order_nor_on_workers(results: Path, tmp_path: Path) -> None:
+    made = planned(results, tmp_path, NAMES)
+    pause = random.Random(3)
+    with serving(routes(), delay=lambda path: pause.random() * 0.02) as site:
+        one = downloaded(results, made, 0, site.address, workers=1)
+        other_results = tmp_path / "elsewhere"
+        other_results.mkdir()
+        again = planned(other_results, tmp_path, NAMES)
+        hosts = {"default": {"rate": 900, "connections": 3}}
+        other = downloaded(other_results, again, 0, site.address, workers=4, hosts=hosts)
+    assert one.suffixes == [".parquet", ".tar"]
+    assert content(one) == content(other) and one.hash == other.hash
+    assert one.rows == {"in": 40, "out": 38, "dropped": {"http_4xx": 2}}
+    log = pq.read_table(one.manifest_path.with_name("00000.attempts.parquet"))
+    assert log["url"].to_pylist() == [f"http://{HOST}/{name}" for name in NAMES]
+
+
+def test_settings_that_change_no_byte_ask_for_nothing_again(results: Path, tmp_path: Path) -> None:
+    made = planned(results, tmp_path, NAMES, shards=2)
+    with serving(routes()) as site:
+        first = downloaded(results, made, 1, site.address)
+        asked = site.asked.total()
+        same = downloaded(results, made, 1, site.address, deadline=9.0, contact="lab@example.org", attempts=7)
+        assert (site.asked.total(), same.hash) == (asked, first.hash)
+        smaller = downloaded(results, made, 1, site.address, max_side=32)
+        assert site.asked.total() == 2 * asked and smaller.hash != first.hash
+    assert set(Download.model_fields) >= download.NOT_IN_KEY
+    in_key = {"max_side", "jpeg_quality", "min_side", "max_aspect", "max_pixels", "max_bytes", "animated"}
+    assert set(Download.model_fields) - download.NOT_IN_KEY == in_key | {"placeholder_names", "placeholder_sha256"}
+
+
+def test_an_unused_shard_is_empty_and_whole(results: Path, tmp_path: Path) -> None:
+    from tests.stages.acquired import SETTINGS as fast
+    from workflow_scripts.stages import shard_plan
+
+    made = planned(results, tmp_path, NAMES[:3])
+    rows = {"annotations": made["annotations"].manifest_path}
+    plan = run(shard_plan.main, results, "shard_plan/plan", {"shards": 2, "rows_per_shard": 3}, rows)
+    empty = run(download.main, results, "download/00001", fast, {"plan": plan.manifest_path}, {"shard": "00001"})
+    assert empty.rows == {"in": 0, "out": 0, "dropped": {}}
+    assert pq.read_table(empty.path(".parquet")).num_rows == 0
+
+
+def test_killed_anywhere_it_ends_with_the_same_bytes_and_asks_for_nothing_finished(
+    results: Path, tmp_path: Path
+) -> None:
+    made = planned(results, tmp_path, NAMES)
+    reference = tmp_path / "undisturbed"
+    reference.mkdir()
+    again = planned(reference, tmp_path, NAMES)
+    work = results / ".work" / "download"
+    kills = 0
+    with serving(routes(), delay=lambda path: 0.06) as site:
+        expected = downloaded(reference, again, 0, site.address)
+        argv = [sys.executable, "-m", "workflow_scripts.stages.download", "--device", "cpu", "--unit", "shard=00000"]
+        argv += [
+            "--artifact",
+            str(results / "study" / "download" / "00000"),
+            "--input",
+            f"plan={made['plan'].manifest_path}",
+        ]
+        hosts = {"default": {"rate": 5000, "connections": 1}}
+        argv += ["--settings", json.dumps(download_settings(site.address, hosts=hosts))]
+        for wanted in (4, 11, 19):
+            process = subprocess.Popen(argv, start_new_session=True, stderr=subprocess.DEVNULL)
+            finished = wait_for(work, wanted, process)
+            os.killpg(process.pid, signal.SIGKILL)
+            kills += process.wait() == -signal.SIGKILL
+            assert not (results / "study" / "download" / "00000.manifest.json").exists()
+            finished = lines(work)
+            before = len(site.log)
+            assert len(finished) >= wanted
+            asked_later = subprocess.Popen(argv, start_new_session=True, stderr=subprocess.DEVNULL)
+            wait_for(work, len(finished) + 2, asked_later)
+            os.killpg(asked_later.pid, signal.SIGKILL)
+            asked_later.wait()
+            assert not {f"http://{HOST}{path}" for _, _, path in site.log[before:]} & finished
+        ended = downloaded(results, made, 0, site.address)
+    assert kills == 3
+    assert content(ended) == content(expected) and ended.hash == expected.hash
+    assert not list(work.glob("*/urls.jsonl"))
+
+
+def lines(work: Path) -> set[str]:
+    """Urls that the journal below ``work`` has whole lines for."""
+    text = b"".join(path.read_bytes() for path in work.glob("*/urls.jsonl"))
+    return {json.loads(line)["url"] for line in text.splitlines(keepends=True) if line.endswith(b"\n")}
+
+
+def wait_for(work: Path, wanted: int, process: subprocess.Popen[bytes]) -> set[str]:
+    until = time.monotonic() + 20
+    while len(finished := lines(work)) < wanted and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.01)
+    assert process.poll() is None, "it ended before it could be killed"
+    return finished
+
+
+def test_every_fault_is_a_row(results: Path, tmp_path: Path) -> None:
+    table = faults()
+    names = [path.removeprefix("/") for path in table]
+    made = planned(results, tmp_path, names)
+    limits = {"max_bytes": 100_000, "max_pixels": 1_000_000, "attempts": 3, "deadline": 1.2, "max_redirects": 3}
+    with serving({path: route for path, (route, _, _) in table.items()}) as site:
+        shard = downloaded(results, made, 0, site.address, **limits)
+    rows = pq.read_table(shard.path(".parquet")).to_pylist()
+    assert {row["url"].removeprefix(f"http://{HOST}"): row["state"] for row in rows} == {
+        path: state for path, (_, state, _) in table.items()
+    }
+    assert shard.rows["in"] == len(table)
+
+
+def test_the_demo_world_serves_itself(results: Path, tmp_path: Path) -> None:
+    made = planned(results, tmp_path, NAMES)
+    pictures = tmp_path / "images.zip"
+    with zipfile.ZipFile(pictures, "w") as archive:
+        for path, data in routes().items():
+            archive.writestr(path.removeprefix("/"), data)  # type: ignore[arg-type]
+    world = make_artifact(results, "demo_world", "world", {".images.zip": pictures})
+    inputs = {"plan": made["plan"].manifest_path, "world": world}
+    settings = {**SETTINGS, "serve_host": HOST}
+    shard = run(download.main, results, "download/00000", settings, inputs, {"shard": "00000"})
+    assert shard.rows == {"in": 40, "out": 38, "dropped": {"http_4xx": 2}}

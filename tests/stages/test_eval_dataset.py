@@ -1,0 +1,112 @@
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from tests.evaluation.pictures import picture, write_tar
+from tests.helpers import run
+from tests.stages.evaluation_chain import CLASSES, make_world
+from workflow_scripts.core.shards import dataset_images
+from workflow_scripts.evaluation.masks import dataset_masks
+from workflow_scripts.stages.eval_dataset import main
+
+
+def test_world_task(results: Path) -> None:
+    world = make_world(results)
+    made = run(main, results, "eval_dataset/concept", {"kind": "world", "task": "concept"}, {"world": world})
+    rows = pq.read_table(made.path(".parquet")).to_pylist()
+    assert json.loads(made.path(".json").read_text()) == {
+        "classes": sorted(CLASSES), "metric": "accuracy", "has_masks": False
+    }  # fmt: skip
+    assert {row["split"] for row in rows} == {"train", "val", "test"}
+    assert made.rows == {"in": 66, "out": 66, "dropped": {}}
+    images, (first, last) = dataset_images(made), (rows[0], rows[-1])
+    with tarfile.open(world.parent / "world.probe_concept.tar") as tar:
+        for i, row in ((0, first), (len(rows) - 1, last)):
+            member = tar.extractfile(row["member"])
+            assert member is not None
+            pixels = np.asarray(Image.open(io.BytesIO(member.read())).convert("RGB"))
+            assert (np.asarray(images.image(i)) == pixels).all()
+            assert sorted(CLASSES)[row["label"]] == row["class_name"] == row["member"].split("/")[1]
+
+
+def test_world_masks_test_on_masked_images_alone(results: Path) -> None:
+    settings = {"kind": "world", "task": "concept", "masks": True}
+    made = run(main, results, "eval_dataset/masks", settings, {"world": make_world(results)})
+    rows = pq.read_table(made.path(".parquet")).to_pylist()
+    assert all((row["split"] == "test") == (row["mask_size"] is not None) for row in rows)
+    assert sum(row["split"] == "test" for row in rows) == 9
+    assert made.rows["dropped"] == {"test_image_of_training_task": 24}
+    row = next(i for i, row in enumerate(rows) if row["split"] == "test")
+    assert set(np.unique(np.asarray(Image.open(io.BytesIO(dataset_masks(made).bytes(row)))))) == {0, 1, 255}
+
+
+def folders(root: Path) -> Path:
+    root.mkdir()
+    for split, n in (("train", 30), ("test", 10)):
+        write_tar(
+            root / f"{split}.tar.gz",
+            {f"{name}/{i}.png": picture(i) for name in ("a", "b") for i in range(n)} | {"../../x.png": b"evil"},
+            "w:gz",
+        )
+    return root
+
+
+def test_folders_with_limit_are_stable_and_accounted_for(results: Path, tmp_path: Path) -> None:
+    sources = {"dataset": folders(tmp_path / "set")}
+    settings = {"kind": "folders", "limit": {"train": 5, "test": 3}, "metric": "mean_per_class"}
+    made = run(main, results, "eval_dataset/x", settings, sources=sources)
+    table = pq.read_table(made.path(".parquet"))
+    assert made.rows["dropped"]["unsafe_name"] == 2
+    assert made.rows["in"] == 82 and made.rows["out"] == len(table)
+    whole = run(main, results, "eval_dataset/y", {"kind": "folders"}, sources=sources)
+    everything = {row["member"]: row["split"] for row in pq.read_table(whole.path(".parquet")).to_pylist()}
+    assert all(everything[row["member"]] == row["split"] for row in table.to_pylist())
+    assert not list(tmp_path.rglob("x.png"))
+
+
+def test_corrupt_member_ends_in_one_line(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = folders(tmp_path / "set")
+    write_tar(root / "test.tar.gz", {"a/good.png": picture(1), "b/bad.png": picture(2)[:60]}, "w:gz")
+    with pytest.raises(SystemExit):
+        run(main, results, "eval_dataset/x", {"kind": "folders"}, sources={"dataset": root})
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("error: corrupt image in ") and "test/b/bad.png" in last
+    assert not (results / "study/eval_dataset/x.manifest.json").exists()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"kind": "world"},
+        {"kind": "folders", "task": "concept"},
+        {"kind": "torchvision"},
+        {"kind": "folders", "torchvision_name": "dtd"},
+        {"kind": "folders", "min_dominance": 0.5},
+        {"kind": "folders", "limit": {"train": 0}},
+        {"kind": "folders", "limit": {"trian": 4}},
+        {"kind": "foldres"},
+    ],
+)
+def test_settings_that_contradict_each_other(settings: dict[str, object], results: Path) -> None:
+    with pytest.raises(SystemExit):
+        run(main, results, "eval_dataset/x", settings)
+
+
+def test_real_photos_with_masks(results: Path, shared_data: Path) -> None:
+    settings = {"kind": "masks", "min_dominance": 0.5, "min_per_class": 8, "limit": {"train": 6, "val": 2, "test": 6}}
+    made = run(main, results, "eval_dataset/masks", settings, sources={"dataset": shared_data / "masks"})
+    table = pq.read_table(made.path(".parquet"))
+    assert made.rows["in"] == 747 and table["mask_offset"].null_count == 0
+    assert set(table["split"].to_pylist()) == {"train", "val", "test"}
+
+
+def test_real_flowers(results: Path, shared_data: Path) -> None:
+    settings = {"kind": "folders", "limit": {"train": 3, "val": 2, "test": 2}}
+    made = run(main, results, "eval_dataset/f", settings, sources={"dataset": shared_data / "probe_sets/flowers5"})
+    assert made.rows["in"] == 4311 and made.rows["out"] == 35

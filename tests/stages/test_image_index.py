@@ -1,0 +1,44 @@
+"""The image_index stage, run as the workflow runs it."""
+
+import io
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from tests.acquisition.fault_server import serving
+from tests.acquisition.pictures import jpeg
+from tests.helpers import run
+from tests.stages.acquired import downloaded, planned
+from workflow_scripts.core.shards import index_images
+from workflow_scripts.stages import image_index
+
+NAMES = [f"p{n}.jpg" for n in range(9)]
+
+
+def test_images_are_found_by_the_index(results: Path, tmp_path: Path) -> None:
+    made = planned(results, tmp_path, NAMES, shards=3)
+    pictures = {f"/{name}": jpeg(40 + n, 40, seed=n) for n, name in enumerate(NAMES) if n != 4}
+    with serving(pictures) as site:
+        shards = [downloaded(results, made, shard, site.address) for shard in range(3)]
+    inputs = {"download": [shard.manifest_path for shard in shards]}
+    index = run(image_index.main, results, "image_index/images", {}, inputs)
+    table = pq.read_table(index.path(".parquet"))
+    images = index_images(index)
+    assert table["key"].to_pylist() == [f"p{n}" for n in range(9) if n != 4]
+    assert [images.bytes(row) for row in range(8)] == list(pictures.values())
+    assert [images.image(row).size for row in range(8)] == [Image.open(io.BytesIO(d)).size for d in pictures.values()]
+    recorded = json.loads(index.path(".json").read_bytes())["tars"]
+    assert recorded["00001"] == shards[1].manifest["files"][".tar"]
+    assert index.rows == {"in": 9, "out": 8, "dropped": {"http_4xx": 1}}
+
+
+def test_no_image_at_all(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = planned(results, tmp_path, NAMES)
+    with serving({}) as site:
+        shard = downloaded(results, made, 0, site.address)
+    with pytest.raises(SystemExit):
+        run(image_index.main, results, "image_index/images", {}, {"download": shard.manifest_path})
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: no images in download: 0 of 9 rows")

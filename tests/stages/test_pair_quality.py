@@ -1,0 +1,44 @@
+"""The stage ``pair_quality``."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.helpers import make_artifact, run
+from tests.stages.captioned import Captioned, blip2_vectors, parquet
+from workflow_scripts.stages import pair_quality, pair_table
+
+
+def test_pairs_judged_with_all_knowledge(given: Captioned) -> None:
+    vectors = blip2_vectors(given).manifest_path
+    pairs = run(pair_table.main, given.results, "pair_table/visual", {"k": 2}, {"vectors": vectors}).manifest_path
+    truth = pa.table({"image_id": [f"k{i}" for i in range(9)], "concept": ["cat", "dog", "cat"] * 3})
+    world = make_artifact(given.results, "demo_world", "world", {".truth.parquet": parquet(truth)})
+    inputs = {"pairs": pairs, "index": given.index, "images": vectors, "truth": world}
+    settings = {"label": "concept", "bootstrap": 100}
+    made = run(pair_quality.main, given.results, "pair_quality/visual", settings, inputs)
+    table = pq.read_table(made.path(".parquet"))
+    summary = json.loads(made.path(".json").read_bytes())
+    both = pq.read_table(pairs.with_name("visual.parquet"))
+    # Pairs of images by the same vectors: the image cosine is the pair's own.
+    assert table["image_cosine"].to_pylist() == pytest.approx(both["cosine"].to_pylist(), abs=1e-6)
+    concept = dict(zip(truth["image_id"].to_pylist(), truth["concept"].to_pylist(), strict=True))
+    expected = [concept[row["source"]] == concept[row["target"]] for row in both.to_pylist()]
+    assert table["same_label"].to_pylist() == expected
+    assert summary["same_label"]["value"] == pytest.approx(sum(expected) / len(expected))
+    assert summary["image_cosine"]["difference"]["value"] >= 0
+    assert made.rows["out"] == len(table) == 18
+    assert made.path(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_nothing_known_but_the_pairs(given: Captioned) -> None:
+    vectors = blip2_vectors(given).manifest_path
+    pairs = run(pair_table.main, given.results, "pair_table/one", {}, {"vectors": vectors}).manifest_path
+    inputs = {"pairs": pairs, "index": given.index, "images": [], "truth": []}
+    made = run(pair_quality.main, given.results, "pair_quality/one", {}, inputs)
+    summary = json.loads(made.path(".json").read_bytes())
+    assert summary["image_cosine"] is None
+    assert summary["same_label"] is None
+    assert pq.read_table(made.path(".parquet"))["same_label"].null_count == 9

@@ -1,0 +1,50 @@
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from tests.helpers import run
+from tests.stages.evaluation_chain import UNIT, Chain, make_chain
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.evaluation.saliency import TARGETS
+from workflow_scripts.evaluation.saliency_scores import METRICS
+from workflow_scripts.stages.saliency import main
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    return make_chain(tmp_path_factory.mktemp("results"))
+
+
+def score(chain: Chain, name: str, **settings: object) -> Artifact:
+    inputs = {"run": chain.run, "features": chain.features, "probe": chain.probe, "datasets": chain.datasets}
+    return run(main, chain.results, f"saliency/{name}", {"examples": 3, **settings}, inputs, UNIT)
+
+
+def test_sets_with_masks_are_scored_and_accounted_for(chain: Chain) -> None:
+    made = score(chain, "a")
+    assert made.rows == {"in": 9, "out": 8, "dropped": {"empty_mask": 1}}
+    rows = pq.read_table(made.path(".results.parquet")).to_pylist()
+    assert [(row["dataset"], row["target"], row["metric"]) for row in rows] == [
+        ("masks", target, metric) for target in TARGETS for metric in METRICS
+    ]
+    images = pq.read_table(made.path(".parquet")).to_pylist()
+    for row in rows:
+        values = [one["value"] for one in images if (one["target"], one["metric"]) == (row["target"], row["metric"])]
+        assert row["value"] == pytest.approx(np.mean(values)) and row["n"] == len(values) == 8
+    with np.load(made.path(".examples.npz"), allow_pickle=False) as stored:
+        assert stored["images"].shape == (3, 24, 24, 3) and set(stored["datasets"].tolist()) == {"masks"}
+        assert stored["maps"].shape == stored["maps_cosine"].shape == (3, 24, 24)
+
+
+def test_batches_change_only_the_last_bits(chain: Chain) -> None:
+    first, second = (
+        pq.read_table(score(chain, f"b{batch}", batch_size=batch).path(".parquet"))["value"].to_numpy()
+        for batch in (1, 8)
+    )
+    assert first == pytest.approx(second, abs=1e-3)
+
+
+def test_a_layer_that_is_not_there(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        score(chain, "c", layer="layer5")
+    assert "error: no such layer" in capsys.readouterr().err.strip().splitlines()[-1]

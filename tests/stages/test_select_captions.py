@@ -1,0 +1,50 @@
+"""The stage ``select_captions``."""
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.helpers import run
+from tests.stages.captioned import CAPTIONS, Captioned
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.stages import select_captions
+
+
+def captions(artifact: Artifact) -> list[str]:
+    found: list[str] = pq.read_table(artifact.path(".parquet"))["caption"].to_pylist()
+    return found
+
+
+def test_arms(given: Captioned) -> None:
+    original, generated, revised = (given.arm(kind) for kind in ("original", "generated", "revised"))
+    assert captions(original) == CAPTIONS
+    rows = pq.read_table(Artifact(given.table).path(".parquet")).to_pylist()
+    best = [max(zip(r["generated"], r["itm_generated"], strict=True), key=lambda c: c[1])[0] for r in rows]
+    assert captions(generated) == best
+    assert set(captions(revised)) <= {*CAPTIONS, *best}
+    counted = json.loads(revised.path(".json").read_bytes())
+    assert sum(counted["origin"].values()) == counted["rows"] == 9
+    assert json.loads(original.path(".json").read_bytes())["empty"] == 1
+    assert pq.read_table(original.path(".parquet"))["year"].to_pylist() == [2019] * 5 + [2020] * 4
+
+
+def test_controls(given: Captioned) -> None:
+    shuffled = captions(given.arm("shuffled", seed=4))
+    assert sorted(shuffled) == sorted(CAPTIONS)
+    assert not any(a == b for a, b in zip(shuffled, CAPTIONS, strict=True))
+    mixed = captions(given.arm("mixed", share=1 / 3, base="original"))
+    assert sum(a == b for a, b in zip(mixed, CAPTIONS, strict=True)) == 3
+
+
+def test_external(given: Captioned, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "mine.csv"
+    source.write_text("key,caption\n" + "".join(f"k{i},rewritten {i}\n" for i in range(8)))
+    inputs, sources = {"captions": given.table}, {"external": source}
+    settings = {"kind": "external", "max_missing_share": 0.2}
+    made = run(select_captions.main, given.results, "select_captions/mine", settings, inputs, {}, sources)
+    assert captions(made) == [*(f"rewritten {i}" for i in range(8)), ""]
+    with pytest.raises(SystemExit):
+        run(select_captions.main, given.results, "select_captions/few", {"kind": "external"}, inputs, {}, sources)
+    assert "error: missing captions in" in capsys.readouterr().err.splitlines()[-1]

@@ -1,0 +1,57 @@
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from pyarrow import csv
+
+from tests.evaluation.study import few_shot, probe, run, saliency
+from tests.helpers import run as run_stage
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.stages.summary import main
+
+RUNS = [run("simclr", pairs, "crop", seed) for pairs in ("original", "revised") for seed in range(3)]
+
+
+def summarise(results: Path, name: str = "summary", **settings: object) -> Artifact:
+    inputs = {
+        "probe": [probe(results, one) for one in RUNS],
+        "few_shot": [few_shot(results, one) for one in RUNS],
+        "saliency": [saliency(results, one) for one in RUNS],
+    }
+    return run_stage(main, results, f"summary/{name}", {"runs": RUNS, "bootstrap": 200, **settings}, inputs)
+
+
+def test_tables_csv_and_sources(results: Path) -> None:
+    made = summarise(results)
+    table = pq.read_table(made.path(".parquet"))
+    assert table.column_names[:11] == [
+        *["run", "method", "pairs", "augmentation", "seed", "step", "dataset", "metric", "value", "low", "high"]
+    ]
+    assert len(table) == 6 * 5
+    for text, row in zip(csv.read_csv(made.path(".csv")).to_pylist(), table.to_pylist(), strict=True):
+        assert text == pytest.approx(row)
+    sources = json.loads(made.path(".sources.json").read_text())
+    contrasts = pq.read_table(made.path(".contrasts.parquet")).to_pylist()
+    assert len(sources["rows"]) == len(table) and len(sources["contrasts"]) == len(contrasts)
+    for row, files in zip(table.to_pylist(), sources["rows"], strict=True):
+        stage = {"linear_probe": "linear_probe", "few_shot": "few_shot", "saliency": "saliency"}[
+            row["metric"].split(".")[0]
+        ]
+        for i in files:
+            assert sources["files"][i]["file"].startswith(f"{stage}/{row['run']}.{row['step']}.")
+            assert (results / "study" / sources["files"][i]["file"]).exists()
+    assert {row["contrast"] for row in contrasts} == {"revised - original"}
+    assert all(len(files) == 6 for files in sources["contrasts"])
+
+
+def test_what_is_not_there_is_no_row(results: Path) -> None:
+    made = run_stage(main, results, "summary/empty", {"runs": RUNS}, {"probe": [probe(results, RUNS[0])]})
+    assert len(pq.read_table(made.path(".parquet"))) == 3
+    assert len(pq.read_table(made.path(".contrasts.parquet"))) == 0
+
+
+def test_same_bytes_again(results: Path, tmp_path: Path) -> None:
+    other = tmp_path / "again"
+    other.mkdir()
+    assert summarise(results).manifest_path.read_bytes() == summarise(other).manifest_path.read_bytes()

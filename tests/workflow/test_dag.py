@@ -1,0 +1,101 @@
+"""The DAG is known from the config alone; its size is bounded; no two of its jobs share a key."""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.dag import ROOT, commands, snakemake
+from workflow_scripts.core.digest import code_digest
+from workflow_scripts.core.jsonio import canonical
+from workflow_scripts.core.key import artifact_key
+from workflow_scripts.core.stage import _groups, arguments
+
+
+def job_counts(printed: str) -> dict[str, int]:
+    """Rule -> number of jobs, from the table that a dry run prints."""
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", printed, re.MULTILINE)}
+
+
+@pytest.fixture(scope="module")
+def full() -> list[list[str]]:
+    """Commands of the full study."""
+    return commands()
+
+
+def test_full_study_without_any_data(full: list[list[str]]) -> None:
+    counts = Counter(stage for stage, *_ in full)
+    assert counts["download"] == counts["recaption"] == 328
+    assert counts["pretrain"] == 37
+    assert counts["features"] == counts["linear_probe"] == counts["few_shot"] == counts["saliency"] == 36 * 2 + 1
+    stages = {path.stem for path in (ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py")}
+    assert set(counts) == stages - {"demo_world"}
+
+
+def test_no_two_jobs_share_a_key(full: list[list[str]]) -> None:
+    keys: dict[str, list[str]] = {}
+    for stage, *words in full:
+        args = arguments(stage, words)
+        unit = dict(pair.split("=", 1) for pair in args.unit)
+        inputs = dict(_groups(args.input))
+        key = artifact_key(stage, unit, code_digest(stage), {"json": args.settings}, inputs, {"device": args.device})
+        keys.setdefault(key, []).append(args.artifact)
+    assert [names for names in keys.values() if len(names) > 1] == []
+    assert len({args[2] for args in full}) == len(full)
+
+
+def test_demo_names_no_run_of_the_full_study(full: list[list[str]]) -> None:
+    def runs(all_commands: list[list[str]]) -> set[str]:
+        return {Path(words[2]).name.removesuffix(".manifest.json") for words in all_commands if words[0] == "pretrain"}
+
+    demo = runs(commands("--profile", "profiles/demo"))
+    assert len(demo) == 11
+    assert not demo & runs(full)
+
+
+def test_settings_stand_in_one_string_each(full: list[list[str]]) -> None:
+    """The params trigger compares sets of values: one canonical JSON text can't be mixed up with another."""
+    import json
+
+    for stage, *words in full:
+        settings = arguments(stage, words).settings
+        assert settings == canonical(json.loads(settings))
+
+
+def test_twelve_million_images(tmp_path: Path) -> None:
+    """1,202 shards: the dry run's memory and job counts (its time is a benchmark)."""
+    overlay = tmp_path / "big.yaml"
+    overlay.write_text("study: redcaps12m\nannotations: {years: null}\nshards: {shards: 1202}\n")
+    code = (
+        "import resource, subprocess, sys; "
+        "done = subprocess.run(sys.argv[1:], capture_output=True, text=True); "
+        "print(done.stdout + done.stderr); "
+        "print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(done.returncode)"
+    )
+    words = [str(Path(sys.executable).with_name("snakemake")), "-n", "--quiet", "rules", "--configfile", str(overlay)]
+    done = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    counts = job_counts(done.stdout)
+    assert counts["download"] == counts["recaption"] == 1202
+    assert counts["total"] == 1038 + 2 * (1202 - 328)
+    peak = int(re.findall(r"^peak (\d+)$", done.stdout, re.MULTILINE)[0]) * 1024
+    assert peak <= 600e6, f"{peak / 1e6:.0f} MB"
+
+
+@pytest.mark.parametrize(
+    ("overlay", "message"),
+    [
+        ("shards: {shrads: 3}", "error: unknown key in config.shards.shrads: 'shrads'; "),
+        ("shards: {shards: many}", "error: invalid value in config.shards.shards: 'many'; "),
+    ],
+)
+def test_config_faults_end_in_one_line(tmp_path: Path, overlay: str, message: str) -> None:
+    path = tmp_path / "over.yaml"
+    path.write_text(overlay + "\n")
+    done = snakemake("-n", "--configfile", str(path))
+    assert done.returncode != 0
+    assert done.stdout.splitlines()[-1].startswith(message)
+    assert "Traceback" not in done.stdout

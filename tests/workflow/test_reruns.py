@@ -1,0 +1,97 @@
+"""What runs again after an edit, and what does not. As an ordinary user, on the small study."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.checkout import ROOT, Checkout, now
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+STAGES = sorted(path.stem for path in (ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py"))
+NOTHING = "Nothing to be done"
+
+
+def computed(checkout: Checkout, since: str) -> set[str]:
+    """Stages of which an artifact was computed (not taken from the cache) after ``since``."""
+    return {record["stage"] for record in checkout.records(since).values() if not record["cached"]}
+
+
+def test_every_stage_ran_and_left_whole_artifacts(finished: Checkout) -> None:
+    records = finished.records()
+    assert {record["stage"] for record in records.values()} == set(STAGES)
+    assert (finished.folder / "results/tiny/report/index.html").stat().st_size > 10_000
+    assert not list((finished.folder / "results/.work").glob("*/*"))
+    assert not list((finished.folder / "results/.cache/.staging").glob("*"))
+    for record in records.values():
+        assert record["peak_bytes"] < 4e9
+
+
+def test_again_touched_or_comment_edited_nothing_runs(copy_of: Callable[[], Checkout]) -> None:
+    checkout = copy_of()
+    assert NOTHING in checkout.run()[1]
+    checkout.touch_all(seed=3)
+    assert NOTHING in checkout.run()[1]
+    for stage in STAGES:
+        file = checkout.folder / f"workflow_scripts/stages/{stage}.py"
+        file.write_text("# A comment.\n" + file.read_text().replace('"""The stage', '"""This stage'))
+    assert NOTHING in checkout.run()[1]
+
+
+def test_change_of_meaning_runs_the_stage_and_what_follows_and_undoing_it_comes_from_the_cache(
+    copy_of: Callable[[], Checkout],
+) -> None:
+    checkout = copy_of()
+    before = checkout.hashes()
+    start = now()
+    checkout.edit("workflow_scripts/stages/select_captions.py", "options.margin,", "options.margin - 1000.0,")
+    status, printed = checkout.run()
+    assert status == 0, printed[-3000:]
+    upstream = {"source", "demo_world", "annotations", "shard_plan", "download", "data_card", "image_index"}
+    upstream |= {"recaption", "caption_table", "embed_images", "eval_dataset"}
+    assert "select_captions" in computed(checkout, start)
+    assert not upstream & {record["stage"] for record in checkout.records(start).values()}
+    changed = {name for name, value in checkout.hashes().items() if before.get(name) != value}
+    assert "results/tiny/select_captions/revised.parquet" in changed
+    start = now()
+    checkout.edit("workflow_scripts/stages/select_captions.py", "options.margin - 1000.0,", "options.margin,")
+    status, printed = checkout.run()
+    assert status == 0, printed[-3000:]
+    assert computed(checkout, start) == set()
+    assert checkout.hashes() == before
+
+
+def test_code_edit_with_equal_output_computes_one_stage(copy_of: Callable[[], Checkout]) -> None:
+    checkout = copy_of()
+    before = checkout.hashes()
+    start = now()
+    checkout.edit("workflow_scripts/stages/shard_plan.py", "def main(", "EQUAL = 1\n\n\ndef main(")
+    status, printed = checkout.run()
+    assert status == 0, printed[-3000:]
+    assert computed(checkout, start) == {"shard_plan"}
+    assert checkout.hashes() == before
+
+
+def test_moved_results_compute_exactly_the_edited_stage(moved: Checkout, finished: Checkout) -> None:
+    start = now()
+    moved.edit("workflow_scripts/stages/data_card.py", "def main(", "EQUAL = 1\n\n\ndef main(")
+    status, printed = moved.run()
+    assert status == 0, printed[-3000:]
+    assert computed(moved, start) == {"data_card"}
+    assert moved.hashes() == finished.hashes()
+    assert NOTHING in moved.run()[1]
+
+
+@pytest.mark.parametrize("file", ["select_captions/revised.parquet"])
+def test_a_lost_data_file_is_linked_again(copy_of: Callable[[], Checkout], file: str) -> None:
+    checkout = copy_of()
+    lost = checkout.folder / "results/tiny" / file
+    content = lost.read_bytes()
+    lost.unlink()
+    Path(checkout.folder / "results/tiny/report/index.manifest.json").unlink()
+    Path(checkout.folder / "results/tiny/caption_quality/revised.manifest.json").unlink()
+    shutil.rmtree(checkout.folder / "results/.cache/caption_quality")
+    status, printed = checkout.run()
+    assert status == 0, printed[-3000:]
+    assert lost.read_bytes() == content
