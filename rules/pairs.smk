@@ -15,7 +15,7 @@ rule embed_captions:
     threads: WORKERS
     resources:
         gpu=GPUS,
-        mem_mb=32_000 if GPUS else 4_000,
+        mem_mb=96_000 if GPUS else 4_000,
         runtime=480,
     params:
         **recipe("embed_captions"),
@@ -37,7 +37,7 @@ rule embed_images:
     threads: WORKERS
     resources:
         gpu=GPUS,
-        mem_mb=32_000 if GPUS else 4_000,
+        mem_mb=96_000 if GPUS else 4_000,
         runtime=720,
     params:
         **recipe("embed_images"),
@@ -58,7 +58,7 @@ rule pair_table:
     threads: WORKERS
     resources:
         gpu=GPUS,
-        mem_mb=64_000 if GPUS else 4_000,
+        mem_mb=96_000 if GPUS else 4_000,
         runtime=480,
     params:
         **recipe("pair_table"),

@@ -60,7 +60,7 @@ def test_rescaled_they_are_the_librarys(network: nn.Module) -> None:
     with explaining(network, "layer4") as cam:
         ours = grad_cam(cam, images, labels, [target])[0]
     network.requires_grad_(True)
-    with GradCAM(model=network, target_layers=[network.layer4[-1]]) as cam:  # type: ignore[index, union-attr]
+    with GradCAM(model=network, target_layers=[network.layer4[-1]]) as cam:  # type: ignore[index]
         theirs = cam(images, [lambda f, y=y: target(f[None], y[None])[0] for y in labels])
     for mine, other in zip(ours, theirs, strict=True):
         if mine.max() > 0:
@@ -91,7 +91,7 @@ def test_an_image_does_not_depend_on_its_batch(network: nn.Module) -> None:
 
 def test_hooks_are_released_and_nothing_is_kept(network: nn.Module) -> None:
     images, labels = batch()
-    block = network.layer4[-1]  # type: ignore[index, union-attr]
+    block = network.layer4[-1]  # type: ignore[index]
     with pytest.raises(RuntimeError, match="stop"), explaining(network, "layer4") as cam:
         grad_cam(cam, images, labels, [probe_logit(*head(), "cpu")])
         assert not cam.activations_and_grads.activations and not cam.activations_and_grads.gradients

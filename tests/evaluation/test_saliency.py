@@ -10,7 +10,7 @@ from torch import nn
 from tests.evaluation.pictures import encoded, picture, write_tar
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.evaluation.downstream import Downstream
-from workflow_scripts.evaluation.linear_probe import FittedHead
+from workflow_scripts.evaluation.heads import FittedHead
 from workflow_scripts.evaluation.saliency import (
     TARGETS,
     SaliencyPlan,

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -32,7 +34,7 @@ def slow_scores(saliency: np.ndarray, mask: np.ndarray) -> dict[str, float]:
     return {
         "mass_in_mask": sum(s for s, m in pairs if m) / sum(s for s, _ in pairs),
         "pointing_game": sum(top) / len(top),
-        "iou_area": sum((a + b) / 2 for a, b in zip(curve, curve[1:], strict=False)) / (len(T) - 1),
+        "iou_area": sum((a + b) / 2 for a, b in pairwise(curve)) / (len(T) - 1),
         "iou_max": max(curve),
         "pixel_ap": average_precision_score(inside, [s for s, _ in pairs]),
     }

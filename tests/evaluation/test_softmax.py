@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from workflow_scripts.evaluation.softmax import CrossEntropy, NumpyCrossEntropy
+from workflow_scripts.evaluation.softmax import CrossEntropy, NumpyCrossEntropy, mean_squares, principal_basis
 from workflow_scripts.evaluation.softmax_torch import TorchCrossEntropy
 
 
@@ -31,3 +31,13 @@ def test_large_scores_do_not_overflow() -> None:
         np.array([[1.0], [0.0]]), np.zeros(2)
     )
     assert loss == pytest.approx(5e3) and np.isfinite(gradient).all()
+
+
+def test_principal_basis_is_orthogonal_and_uncorrelates() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(50, 4)) @ rng.normal(size=(4, 4)) + 3
+    basis = principal_basis(features)
+    assert basis.rotation.T @ basis.rotation == pytest.approx(np.eye(4), abs=1e-12)
+    turned = basis.turned(features)
+    assert turned.mean(axis=0) == pytest.approx(np.zeros(4), abs=1e-12)
+    assert np.cov(turned.T, bias=True) == pytest.approx(np.diag(mean_squares(turned)), abs=1e-10)

@@ -266,8 +266,8 @@ def saliency(results: Path, name: str, unit: dict[str, str], scores: list[dict[s
     masks = np.stack([((x - 32) ** 2 + (y - 32) ** 2 < 300).astype(np.uint8) for _ in range(8)])
     masks[:, :4] = 255
     out = io.BytesIO()
-    names = {"dataset": np.array(["masks"] * 8), "key": np.array([f"m{i}" for i in range(8)])}
-    np.savez(out, **names, image=shown, mask=masks, probe=maps, cosine=maps)
+    names = {"datasets": np.array(["masks"] * 8), "keys": np.array([f"m{i}" for i in range(8)])}
+    np.savez(out, **names, images=shown, masks=masks, maps=maps, maps_cosine=maps)
     files = {".results.parquet": parquet(scores), ".examples.npz": out.getvalue(), ".parquet": b"x"}
     return make_artifact(results, "saliency", name, files, unit)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.helpers import make_artifact
-from tests.stages.evaluation_chain import UNIT, Chain, make_chain, made_features
+from tests.stages.evaluation_chain import UNIT, Chain, made_features, make_chain
 from workflow_scripts.core.artifact import Artifact
 
 

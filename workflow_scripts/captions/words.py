@@ -11,33 +11,36 @@ URL = re.compile(
 _FIRST_PERSON = "i me my mine myself we us our ours ourselves i'm i've i'd i'll im ive we're we've we'd we'll"
 
 # Words that tell nothing of what is to be seen. A caption is vague when all of its words are among these, are numbers,
-# or are English fragments of one or two letters.
+# or are English fragments of one or two letters. A word that no list knows counts as naming something, so the share of
+# vague captions is a lower bound.
 _FUNCTION_WORDS = """
-    a about above across after again against all almost along already also although always am among an and another any
-    anyone anything are aren't around as at away back be because been before behind being below beside between both but
-    by can can't cannot could couldn't did didn't do does doesn't doing don't done down during each either else enough
-    even ever every everyone everything far few first finally for from further get gets getting got had hadn't has hasn't
-    have haven't having he her here here's hers herself him himself his how how's however if in instead into is isn't it
-    it'll it's its itself just last least less let let's like little lot lots made make makes making many may maybe
-    might mine more most much must need needs never new next no nobody none nor not nothing now of off often oh ok okay
-    old on once one ones only onto or other others ought out over own perhaps put quite rather really same second see
-    seen several shall she she's should shouldn't since so some somebody someone something sometimes somewhere soon
-    still such take taken takes taking than thank thanks that that's the their theirs them themselves then there there's
-    these they they're they've thing things third this those though through thru till to today together tomorrow tonight
-    too took toward towards try trying two under until up upon use used using very want wanted was wasn't way well went
-    were weren't what what's whatever when where where's whether which while who who's whole whom whose why will with
-    within without won't would wouldn't yeah yes yesterday yet you you'll you're you've your yours yourself
+    a about above across after again against all almost along already also although always am among an and another
+    any anyone anything are aren't around as at away back be because been before behind being below beside between
+    both but by can can't cannot could couldn't did didn't do does doesn't doing don't done down during each either
+    else enough even ever every everyone everything far few first finally for from further get gets getting got had
+    hadn't has hasn't have haven't having he her here here's hers herself him himself his how how's however if in
+    instead into is isn't it it'll it's its itself just last least less let let's like little lot lots made make
+    makes making many may maybe might mine more most much must need needs never new next no nobody none nor not
+    nothing now of off often oh ok okay old on once one ones only onto or other others ought out over own perhaps
+    put quite rather really same second see seen several shall she she's should shouldn't since so some somebody
+    someone something sometimes somewhere soon still such take taken takes taking than thank thanks that that's the
+    their theirs them themselves then there there's these they they're they've thing things third this those though
+    through thru till to today together tomorrow tonight too took toward towards try trying two under until up upon
+    use used using very want wanted was wasn't way well went were weren't what what's whatever when where where's
+    whether which while who who's whole whom whose why will with within without won't would wouldn't yeah yes
+    yesterday yet you you'll you're you've your yours yourself
 """
 _EMPTY_WORDS = """
     absolutely amazing anybody awesome awful bad beautiful beauty beauties best better big bit boy boys came caption
     check come comes coming cool crazy cute day days definitely enjoy everybody excited fav favorite favourite feel
-    feeling finished found fun funny gift girl girls give go goes going gonna good gorgeous great guess guy guys happy
-    hello help hey hi hope hoping image incredible interesting job keep kind know lady literally long look looked
-    looking looks love loved lovely loves lucky man me mom moment month months morning name nice night oc op opinion
-    opinions perfect photo photos pic pics picture pictures please post posted posting pretty proud question quick
-    reddit ready right said saw say says share sharing shot show showing simple small sorry special start started stuff
-    sub sure surprise sweet tell think thinking thought thoughts time times title turned ugly unexpected update view
-    weird welcome week weekend weeks woman wonderful work worked working worth wow wrong year years
+    feeling finished found fun funny gift girl girls give go goes going gonna good gorgeous great guess guy guys
+    happy hello help hey hi hope hoping image incredible interesting job keep kind know lady literally long look
+    looked looking looks love loved lovely loves lucky man me mom moment month months morning name nice night oc op
+    opinion opinions perfect photo photos pic pics picture pictures please post posted posting pretty proud question
+    quick reddit ready right said saw say says share sharing shot show showing simple small sorry special start
+    started stuff sub sure surprise sweet tell think thinking thought thoughts time times title turned ugly
+    unexpected update view weird welcome week weekend weeks woman wonderful work worked working worth wow wrong year
+    years
 """
 
 FIRST_PERSON = frozenset(_FIRST_PERSON.split())

@@ -80,47 +80,59 @@ def image_processor(size: int) -> BlipImageProcessor:
     )
 
 
+def _vision(size: int, patch: int, layers: int) -> Blip2VisionConfig:
+    return Blip2VisionConfig(
+        hidden_size=_WIDTH,
+        intermediate_size=2 * _WIDTH,
+        num_hidden_layers=layers,
+        num_attention_heads=_HEADS,
+        image_size=size,
+        patch_size=patch,
+        hidden_act="relu",
+        initializer_range=0.02,
+    )
+
+
+def _query_transformer(vocabulary: int, with_text: bool) -> Blip2QFormerConfig:
+    return Blip2QFormerConfig(
+        vocab_size=vocabulary,
+        hidden_size=_WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=_HEADS,
+        intermediate_size=2 * _WIDTH,
+        hidden_act="relu",
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        max_position_embeddings=64,
+        cross_attention_frequency=1,
+        use_qformer_text_input=with_text,
+    )
+
+
+def _language(vocabulary: int) -> OPTConfig:
+    return OPTConfig(
+        vocab_size=vocabulary,
+        hidden_size=_WIDTH,
+        word_embed_proj_dim=_WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=_HEADS,
+        ffn_dim=2 * _WIDTH,
+        max_position_embeddings=64,
+        dropout=0.0,
+        attention_dropout=0.0,
+        pad_token_id=SPECIAL.index(PAD),
+        bos_token_id=SPECIAL.index(START),
+        eos_token_id=SPECIAL.index(END),
+    )
+
+
 def config(size: int, patch: int, layers: int, image_token: bool) -> Blip2Config:
     """Configuration of both models; `image_token` for captioning, where image tokens stand in the text."""
     vocabulary = len(SPECIAL) + len(words())
     return Blip2Config(
-        vision_config=Blip2VisionConfig(
-            hidden_size=_WIDTH,
-            intermediate_size=2 * _WIDTH,
-            num_hidden_layers=layers,
-            num_attention_heads=_HEADS,
-            image_size=size,
-            patch_size=patch,
-            hidden_act="relu",
-            initializer_range=0.02,
-        ),
-        qformer_config=Blip2QFormerConfig(
-            vocab_size=vocabulary,
-            hidden_size=_WIDTH,
-            num_hidden_layers=2,
-            num_attention_heads=_HEADS,
-            intermediate_size=2 * _WIDTH,
-            hidden_act="relu",
-            hidden_dropout_prob=0.0,
-            attention_probs_dropout_prob=0.0,
-            max_position_embeddings=64,
-            cross_attention_frequency=1,
-            use_qformer_text_input=not image_token,
-        ),
-        text_config=OPTConfig(
-            vocab_size=vocabulary,
-            hidden_size=_WIDTH,
-            word_embed_proj_dim=_WIDTH,
-            num_hidden_layers=2,
-            num_attention_heads=_HEADS,
-            ffn_dim=2 * _WIDTH,
-            max_position_embeddings=64,
-            dropout=0.0,
-            attention_dropout=0.0,
-            pad_token_id=0,
-            bos_token_id=1,
-            eos_token_id=2,
-        ),
+        vision_config=_vision(size, patch, layers),
+        qformer_config=_query_transformer(vocabulary, with_text=not image_token),
+        text_config=_language(vocabulary),
         num_query_tokens=QUERIES,
         image_text_hidden_size=64,
         image_token_index=SPECIAL.index(IMAGE) if image_token else None,

@@ -53,28 +53,33 @@ def match_scores(folder: Path, images: list, texts: list[str], head: bool = True
 def score(folder: Path, count: int = 600, seed: int = SEED) -> dict[str, float]:
     """Shares of `count` unseen pictures: properties named in the greedy caption, true caption preferred.
 
-    `itm_...` compare the matching head's score of the true caption with that of another text; `itc_another` does so
-    with the contrastive cosine, against another picture's caption.
+    `itm_...` compare the matching head's score of the true (or generated) caption with that of another text;
+    `itc_another` does so with the contrastive cosine, against another picture's caption.
     """
     specs, images = unseen(count, 48, seed)
     captions = greedy_captions(folder / "caption", images)
+    return _named(specs, captions) | _preferred(folder / "match", specs, images, captions)
+
+
+def _named(specs: list[Spec], captions: list[str]) -> dict[str, float]:
     told = [set(text.split()) for text in captions]
     found = {
         name: float(np.mean([getattr(spec, name) in words for spec, words in zip(specs, told, strict=True)]))
         for name in ("concept", "colour", "size")
     }
+    return {**found, "whole_caption": float(np.mean([a == caption(b) for a, b in zip(captions, specs, strict=True)]))}
+
+
+def _preferred(folder: Path, specs: list[Spec], images: list, captions: list[str]) -> dict[str, float]:
     true = [caption(spec) for spec in specs]
-    found["whole_caption"] = float(np.mean([a == b for a, b in zip(captions, true, strict=True)]))
     # the nearest following picture with another caption: never a false negative
-    others = [next(text for text in true[i + 1 :] + true[:i] if text != true[i]) for i in range(count)]
-    own = match_scores(folder / "match", images, true)
-    found["itm_another"] = float(np.mean(own > match_scores(folder / "match", images, others)))
-    rng = np.random.default_rng(seed)
-    generated = match_scores(folder / "match", images, captions)
+    others = [next(text for text in true[i + 1 :] + true[:i] if text != true[i]) for i in range(len(true))]
+    own, generated = match_scores(folder, images, true), match_scores(folder, images, captions)
+    found = {"itm_another": float(np.mean(own > match_scores(folder, images, others)))}
+    rng = np.random.default_rng(SEED)
     for level in LEVELS[1:]:
-        loose = match_scores(folder / "match", images, [title(rng, spec, level) for spec in specs])
+        loose = match_scores(folder, images, [title(rng, spec, level) for spec in specs])
         found[f"itm_{level}"] = float(np.mean(own > loose))
         found[f"itm_generated_over_{level}"] = float(np.mean(generated > loose))
-    cosines = [match_scores(folder / "match", images, texts, head=False) for texts in (true, others)]
-    found["itc_another"] = float(np.mean(cosines[0] > cosines[1]))
-    return found
+    cosines = [match_scores(folder, images, texts, head=False) for texts in (true, others)]
+    return {**found, "itc_another": float(np.mean(cosines[0] > cosines[1]))}

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ from workflow_scripts.demo.captioner_losses import (
     match_loss,
 )
 from workflow_scripts.demo.captioner_score import score
-from workflow_scripts.demo.vocabulary import Spec, caption
+from workflow_scripts.demo.vocabulary import Spec
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +97,24 @@ def train_vision(plan: Plan, vision: nn.Module, heads: PropertyHeads, images: np
             log.info("vision step %d of %d: loss %.3f", step + 1, plan.vision_steps, loss.item())
 
 
+def matching_losses(
+    matcher: Blip2ForImageTextRetrieval,
+    tokenizer: Any,
+    states: torch.Tensor,
+    texts: list[list[str]],
+    fits: torch.Tensor,
+    temperature: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Matching loss over all groups of n texts, `fits` (groups, n), and contrast with the first, faithful one."""
+    options = {"padding": True, "truncation": True, "max_length": 32, "return_tensors": "pt"}
+    every = tokenizer([text for group in texts for text in group], **options)
+    logits = match_logits(matcher, states.repeat(len(texts), 1, 1), every["input_ids"], every["attention_mask"])
+    true = tokenizer(texts[0], **options)
+    limited = temperature.exp().clamp(0.02, 1)
+    contrast = contrast_loss(matcher, states, true["input_ids"], true["attention_mask"], texts[0], limited)
+    return match_loss(logits, fits.flatten()), contrast
+
+
 def train_joint(
     plan: Plan,
     models: tuple[Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval],
@@ -116,23 +135,12 @@ def train_joint(
         states = captioner.vision_model(to_input(rng, images[rows], plan.shift)).last_hidden_state
         shown = [specs[row] for row in rows]
         texts, fits = training_texts(rng, shown)
-        true = compare(texts[0], padding=True, return_tensors="pt", return_token_type_ids=False)
-        every = compare(
-            [text for group in texts for text in group],
-            padding=True,
-            return_tensors="pt",
-            truncation=True,
-            max_length=32,
-        )
-        logits = match_logits(matcher, states.repeat(3, 1, 1), every["input_ids"], every["attention_mask"])
+        match, contrast = matching_losses(matcher, compare, states, texts, torch.from_numpy(fits), temperature)
         losses = {
             "properties": 0.3 * heads.loss(states, torch.from_numpy(numbers[rows])),
-            "caption": caption_loss(captioner, states, speak, [caption(spec) for spec in shown]),
-            "match": match_loss(logits, torch.from_numpy(fits).flatten()),
-            "contrast": 0.3
-            * contrast_loss(
-                matcher, states, true["input_ids"], true["attention_mask"], texts[0], temperature.exp().clamp(0.02, 1)
-            ),
+            "caption": caption_loss(captioner, states, speak, texts[0]),
+            "match": match,
+            "contrast": 0.3 * contrast,
         }
         step_down(torch.stack(list(losses.values())).sum(), adam, schedule)
         if step % 100 == 99:

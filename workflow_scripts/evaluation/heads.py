@@ -1,14 +1,30 @@
-"""Linear heads as files."""
+"""Linear heads, and how they are kept in files."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.linear_probe import FittedHead
+
+
+class FittedHead(NamedTuple):
+    """A head over all classes of a set: scores are ``(x - mean) / std @ weight.T + bias``.
+
+    weight (k, d), bias (k,), mean (d,), std (d,), all float32. A class without a training image has bias -inf.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Class of the highest score of each row: (n,) int32."""
+        return np.asarray(np.argmax((features - self.mean) / self.std @ self.weight.T + self.bias, 1), np.int32)
 
 
 def save_heads(path: Path, heads: Mapping[str, FittedHead], objective: str) -> None:

@@ -13,6 +13,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.seeds import derive
 from workflow_scripts.evaluation.cost_sweep import sweep
 from workflow_scripts.evaluation.downstream import Downstream
+from workflow_scripts.evaluation.heads import FittedHead
 from workflow_scripts.evaluation.intervals import (
     Interval,
     bootstrap_class_means,
@@ -21,7 +22,7 @@ from workflow_scripts.evaluation.intervals import (
     wilson,
 )
 from workflow_scripts.evaluation.probe_objectives import OBJECTIVES
-from workflow_scripts.evaluation.softmax import CrossEntropy, NumpyCrossEntropy
+from workflow_scripts.evaluation.softmax import CrossEntropy, NumpyCrossEntropy, principal_basis
 
 
 class Plan(NamedTuple):
@@ -36,22 +37,6 @@ class Plan(NamedTuple):
     level: float
     seed: int
     device: str
-
-
-class FittedHead(NamedTuple):
-    """A head over all classes of a set: scores are ``(x - mean) / std @ weight.T + bias``.
-
-    weight (k, d), bias (k,), mean (d,), std (d,), all float32. A class without a training image has bias -inf.
-    """
-
-    weight: np.ndarray
-    bias: np.ndarray
-    mean: np.ndarray
-    std: np.ndarray
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """Class of the highest score of each row: (n,) int32."""
-        return np.asarray(np.argmax((features - self.mean) / self.std @ self.weight.T + self.bias, 1), np.int32)
 
 
 class ProbeResult(NamedTuple):
@@ -104,22 +89,25 @@ def tested_interval(correct: np.ndarray, labels: np.ndarray, data: Downstream, p
 
 
 def _fitter(data: Downstream, rows: np.ndarray, objective: str, plan: Plan) -> Callable[[float], FittedHead]:
-    features, labels = data.features[rows], data.labels[rows]
+    # In float32 rounding stalls the line search long before the gradient is small.
+    features, labels = data.features[rows].astype(np.float64), data.labels[rows]
     dimension = features.shape[1]
-    mean, std = np.zeros(dimension, np.float32), np.ones(dimension, np.float32)
+    mean, std = np.zeros(dimension), np.ones(dimension)
     if plan.standardise:
         mean, std = features.mean(axis=0), features.std(axis=0)
         std[std == 0] = 1
         features = (features - mean) / std
     present, compact = np.unique(labels, return_inverse=True)
-    problem = _cross_entropy(features, compact, len(present), plan.device)
+    basis = principal_basis(features)
+    problem = _cross_entropy(basis.turned(features), compact, len(present), plan.device)
 
     def fitted(cost: float) -> FittedHead:
         found = OBJECTIVES[objective](problem, cost, plan.max_iter, plan.tolerance)
         weight = np.zeros((len(data.classes), dimension), np.float32)
         bias = np.full(len(data.classes), -np.inf, np.float32)
-        weight[present], bias[present] = found.weight, found.bias
-        return FittedHead(weight, bias, mean, std)
+        weight[present] = found.weight @ basis.rotation.T
+        bias[present] = found.bias - weight[present] @ basis.mean
+        return FittedHead(weight, bias, mean.astype(np.float32), std.astype(np.float32))
 
     return fitted
 

@@ -16,6 +16,8 @@ from scipy.optimize import minimize
 from workflow_scripts.evaluation.softmax import CrossEntropy
 
 HISTORY = 10
+FLOOR = 1e-6
+"""Share of the largest mean square below which a feature counts as that large: rounding noise is not blown up."""
 
 
 class Head(NamedTuple):
@@ -39,7 +41,7 @@ def fit_sklearn(data: CrossEntropy, cost: float, max_iter: int, tolerance: float
         weight_gradient += strength * weight
         return loss + strength / 2 * float(np.vdot(weight, weight)), _pack(weight_gradient, bias_gradient)
 
-    return _minimise(objective, data, max_iter, tolerance)
+    return _minimise(objective, data, strength, max_iter, tolerance)
 
 
 def fit_lgssl(data: CrossEntropy, cost: float, max_iter: int, tolerance: float) -> Head:
@@ -64,7 +66,7 @@ def fit_lgssl(data: CrossEntropy, cost: float, max_iter: int, tolerance: float) 
             weight_gradient += strength / norm * weight
         return loss + strength * norm, _pack(weight_gradient, bias_gradient)
 
-    return _minimise(objective, data, max_iter, tolerance)
+    return _minimise(objective, data, strength, max_iter, tolerance)
 
 
 OBJECTIVES: dict[str, Callable[[CrossEntropy, float, int, float], Head]] = {
@@ -74,13 +76,32 @@ OBJECTIVES: dict[str, Callable[[CrossEntropy, float, int, float], Head]] = {
 
 
 def _minimise(
-    objective: Callable[[np.ndarray], tuple[float, np.ndarray]], data: CrossEntropy, max_iter: int, tolerance: float
+    objective: Callable[[np.ndarray], tuple[float, np.ndarray]],
+    data: CrossEntropy,
+    strength: float,
+    max_iter: int,
+    tolerance: float,
 ) -> Head:
-    start = np.zeros(data.classes * (data.dimension + 1))
+    """L-BFGS from zero, in coordinates scaled by the objective's curvature at zero.
+
+    There, a weight of feature j has the second derivative (1 - 1/k) / k mean(x_j^2) + strength. The scaling changes
+    no minimum, only how many steps lead to it: features of a network differ in scale by orders of magnitude.
+    """
+    curvature = (1 - 1 / data.classes) / data.classes
+    spread = data.spread + FLOOR * data.spread.max(initial=1e-12)
+    scale = _pack(
+        np.tile(1 / np.sqrt(curvature * spread + strength), (data.classes, 1)),
+        np.full(data.classes, 1 / np.sqrt(curvature)),
+    )
+
+    def scaled(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        loss, gradient = objective(flat * scale)
+        return loss, gradient * scale
+
     # The change of the loss must not end the search before the gradient does: it is tiny on flat objectives.
     options = {"maxiter": max_iter, "maxcor": HISTORY, "gtol": tolerance, "ftol": 64 * np.finfo(float).eps}
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
-    return Head(*_unpack(found.x, data))
+    found = minimize(scaled, np.zeros(len(scale)), jac=True, method="L-BFGS-B", options=options)
+    return Head(*_unpack(found.x * scale, data))
 
 
 def _unpack(flat: np.ndarray, data: CrossEntropy) -> tuple[np.ndarray, np.ndarray]:

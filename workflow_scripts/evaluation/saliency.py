@@ -17,7 +17,7 @@ from workflow_scripts.core.shards import TarImages
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.feature_extraction import batches
 from workflow_scripts.evaluation.grad_cam import Target, class_cosine, explaining, grad_cam, probe_logit
-from workflow_scripts.evaluation.linear_probe import FittedHead
+from workflow_scripts.evaluation.heads import FittedHead
 from workflow_scripts.evaluation.masks import NONE
 from workflow_scripts.evaluation.saliency_scores import (
     METRICS,

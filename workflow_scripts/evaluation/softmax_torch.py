@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from workflow_scripts.evaluation.softmax import mean_squares
+
 
 class TorchCrossEntropy:
     """As ``NumpyCrossEntropy``, with the features kept on ``device``; weights travel, features do not."""
@@ -13,6 +15,7 @@ class TorchCrossEntropy:
         self.targets = torch.from_numpy(labels.astype(np.int64)).to(device)
         self.labels, self.classes = labels, classes
         self.rows, self.dimension = features.shape
+        self.spread = mean_squares(features)
 
     @torch.inference_mode()
     def __call__(self, weight: np.ndarray, bias: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from scipy import stats
+from scipy.special import ndtri
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
@@ -97,7 +97,7 @@ def mean_row(members: Sequence[Series], level: float) -> dict[str, Any]:
     """Unweighted mean over sets with a normal interval; the sets' items are drawn apart, so their variances add."""
     value = float(np.mean([one.value for one in members]))
     spread = float(np.sqrt(sum(one.variance() for one in members))) / len(members)
-    half = float(stats.norm.ppf(0.5 + level / 2)) * spread
+    half = float(ndtri(0.5 + level / 2)) * spread
     items = sum(len(one.values) for one in members)
     row = {"dataset": MEAN, "metric": mean_metric(members), "value": value, "low": value - half, "high": value + half}
     return {**row, "n": items}

@@ -228,4 +228,4 @@ class Trainer:
             self._write(weights_name("best"), self.best)
         if self.accelerator.is_main_process:
             (self.plan.work / OUTCOME).write_text(json.dumps(asdict(self.state)))
-        self.accelerator.end_training()
+        self.accelerator.wait_for_everyone()

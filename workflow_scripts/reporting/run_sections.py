@@ -19,7 +19,7 @@ from workflow_scripts.reporting.text import minus, percent, points, words
 from workflow_scripts.reporting.thumbnails import masked, overlay, thumbnail
 
 Row = dict[str, Any]
-EXAMPLES = ("dataset", "key", "image", "mask", "probe")  # the map shown is that of the probe's logit
+EXAMPLES = ("datasets", "keys", "images", "masks", "maps")  # the map shown is that of the probe's logit
 LEVELS = {
     "seed": "Over seeds: would another training run say the same?",
     "image": "Over test images: would other images say the same of these very models?",
@@ -154,21 +154,21 @@ def _overlays(study: Study) -> Row | None:
     side, columns = study.settings.overlay, []
     for artifact, arrays in stored.items():
         run, at = _run_of(artifact), _ids(arrays)
-        maps = [overlay(arrays["image"][at[one]], arrays["probe"][at[one]], side) for one in shared]
+        maps = [overlay(arrays["images"][at[one]], arrays["maps"][at[one]], side) for one in shared]
         css = arm_class(study.method_and_pairs(run)[1])
         columns.append({"run": run, "css": css, "maps": maps, "source": study.source(artifact, ".examples.npz")})
     first = next(iter(stored.values()))
     rows = [_ids(first)[one] for one in shared]
     return {
         "names": [f"{dataset}: {key}" for dataset, key in shared],
-        "images": [thumbnail(Image.fromarray(first["image"][row]), side) for row in rows],
-        "masks": [masked(first["image"][row], first["mask"][row], side) for row in rows],
+        "images": [thumbnail(Image.fromarray(first["images"][row]), side) for row in rows],
+        "masks": [masked(first["images"][row], first["masks"][row], side) for row in rows],
         "columns": columns,
     }
 
 
 def _ids(arrays: dict[str, np.ndarray]) -> dict[tuple[str, str], int]:
-    pairs = zip(arrays["dataset"].tolist(), arrays["key"].tolist(), strict=True)
+    pairs = zip(arrays["datasets"].tolist(), arrays["keys"].tolist(), strict=True)
     return {(str(dataset), str(key)): row for row, (dataset, key) in enumerate(pairs)}
 
 

@@ -1,7 +1,5 @@
 """The demo's own small world: posts with pictures and titles, probe tasks, and object masks."""
 
-from typing import Any
-
 from workflow_scripts.core.settings.demo_world import DemoWorld
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -14,9 +12,11 @@ def demo_world(job: Job[DemoWorld]) -> None:
 
 
 def _write_feed(job: Job[DemoWorld]) -> None:
+    from workflow_scripts.core.tables import write_table
     from workflow_scripts.demo.archives import write_zip
     from workflow_scripts.demo.faults import PLACEHOLDER, annotation_files, faulty_posts, good_posts, repeats, routes
     from workflow_scripts.demo.placeholder import placeholder
+    from workflow_scripts.demo.truth import truth_table
 
     s = job.settings
     shares = (s.faithful, s.partial, s.vague, s.wrong)
@@ -32,20 +32,8 @@ def _write_feed(job: Job[DemoWorld]) -> None:
     pages = [one for fault, one in faulty if fault == "html_answer"]
     members |= {PLACEHOLDER: placeholder(), "routes.json": routes(lost, pages)}
     write_zip(job.file(".images.zip"), members)
-    _write_truth(job, good)
+    write_table(job.file(".truth.parquet"), truth_table(good))
     job.rows(len(posts) + len(again), len(good), {**counts, "repeated_id": len(again)})
-
-
-def _write_truth(job: Job[DemoWorld], good: list[Any]) -> None:
-    import pyarrow as pa
-
-    from workflow_scripts.core.tables import write_table
-
-    columns: dict[str, list[str]] = {"image_id": [one.image_id for one in good]}
-    for name in ("concept", "colour", "texture", "size", "scene"):
-        columns[name] = [getattr(one.spec, name) for one in good]
-    columns["faithful"] = [one.level for one in good]
-    write_table(job.file(".truth.parquet"), pa.table(columns))
 
 
 def _write_probes(job: Job[DemoWorld]) -> None:

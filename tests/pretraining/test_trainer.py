@@ -1,0 +1,194 @@
+import hashlib
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+from safetensors.torch import load_file
+
+from tests.pretraining.shapes import plan
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.pretraining import checkpoint, trainer
+from workflow_scripts.pretraining.methods import seeded_backbone
+from workflow_scripts.pretraining.plan import OUTCOME
+from workflow_scripts.pretraining.trainer import train
+
+PROBED = {"every": 2, "images": 20, "neighbours": 3}
+TEN = {"steps": 10, "evaluated": ["last", "best", 4, 7], "probe": PROBED, "log_every": 3}
+
+
+def made(folder: Path) -> dict[str, str]:
+    """sha256 of everything that a run leaves to be published."""
+    work = folder / "work"
+    names = [path.name for path in work.iterdir() if path.name not in (checkpoint.NAME, "order.txt")]
+    return {name: hashlib.sha256((work / name).read_bytes()).hexdigest() for name in sorted(names)}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    train(plan(folder, **TEN))
+    return made(folder)
+
+
+class Killed(Exception):
+    pass
+
+
+def kill_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = trainer.Trainer._after_step
+
+    def after(self: trainer.Trainer) -> None:
+        real(self)
+        if self.state.step == step:
+            raise Killed
+
+    monkeypatch.setattr(trainer.Trainer, "_after_step", after)
+
+
+def test_ten_steps_are_what_was_asked_for(undisturbed: dict[str, str], tmp_path: Path) -> None:
+    steps = ("best", "last", "step-000004", "step-000007")
+    assert set(undisturbed) == {OUTCOME, *(f"{step}.safetensors" for step in steps)}
+    train(plan(tmp_path, **TEN))
+    outcome = json.loads((tmp_path / "work" / OUTCOME).read_text())
+    assert [row["step"] for row in outcome["curve"]] == [0, 2, 3, 4, 6, 8, 9, 10]
+    assert [row["step"] for row in outcome["curve"] if row["knn_accuracy"] is not None] == [0, 2, 4, 6, 8, 10]
+    assert outcome["curve"][0]["loss"] is None
+    probed = [row for row in outcome["curve"][1:] if row["knn_accuracy"] is not None]
+    best = max(probed, key=lambda row: row["knn_accuracy"])
+    assert (outcome["best"], outcome["best_step"]) == (best["knn_accuracy"], best["step"])
+    assert made(tmp_path) == undisturbed
+
+
+@pytest.mark.parametrize(("step", "every"), [(5, 5), (7, 2), (3, 100), (10, 3)])
+def test_killed_and_resumed_gives_the_same_bytes(
+    step: int, every: int, undisturbed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = plan(tmp_path, checkpoint_every=every, **TEN)
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        kill_after(step, patched)
+        train(run)
+    train(run)
+    assert made(tmp_path) == undisturbed
+
+
+def test_workers_and_memory_change_no_byte(undisturbed: dict[str, str], tmp_path: Path) -> None:
+    train(plan(tmp_path, workers=4, keep=False, **TEN))
+    assert made(tmp_path) == undisturbed
+
+
+def test_killed_while_a_checkpoint_is_written(
+    undisturbed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = plan(tmp_path, checkpoint_every=2, **TEN)
+    real, calls = checkpoint.save_file, []
+
+    def half(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str] | None) -> None:
+        real(tensors, path, metadata)
+        calls.append(path)
+        if "checkpoint" in path.name and len(calls) > 3:
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+            raise Killed
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(checkpoint, "save_file", half)
+        train(run)
+    train(run)
+    assert made(tmp_path) == undisturbed | {name: value for name, value in made(tmp_path).items() if name[0] == "."}
+
+
+@pytest.mark.parametrize("method", ["simsiam", "clip"])
+def test_other_methods_resume_to_the_same_bytes(method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heads = {
+        "simsiam": {"projector": [16, 16], "predictor": 8},
+        "clip": {"embedding": 8, "text_width": 16, "text_layers": 1, "text_heads": 2, "context": 8, "vocabulary": 280},
+    }
+    changed = {"method": method, "simclr": None, method: heads[method], "steps": 6, "checkpoint_every": 3}
+    if method == "clip":
+        changed["pairs"] = "caption"
+    texts = [("a red disc", "green", "the blue one <end>", "yellow!")[i % 4] for i in range(24)]
+    outcomes = []
+    for name, killed in (("once", False), ("twice", True)):
+        run = plan(tmp_path / name, **changed)
+        object.__setattr__(run, "captions", texts if method == "clip" else None)
+        if killed:
+            with monkeypatch.context() as patched, pytest.raises(Killed):
+                kill_after(4, patched)
+                train(run)
+        train(run)
+        outcomes.append(made(tmp_path / name))
+    assert outcomes[0] == outcomes[1]
+
+
+def test_runs_of_one_seed_start_from_the_same_backbone(tmp_path: Path) -> None:
+    train(plan(tmp_path, steps=2, warmup_steps=1, lr=1e-12, final_lr=0, weight_decay=0))
+    start = seeded_backbone("resnet_small", 0)[0].state_dict()
+    end = load_file(tmp_path / "work" / "last.safetensors")
+    assert end.keys() == start.keys()
+    torch.testing.assert_close(end["layer4.0.conv1.weight"], start["layer4.0.conv1.weight"], rtol=0, atol=1e-6)
+    other = seeded_backbone("resnet_small", 1)[0].state_dict()
+    assert not torch.equal(other["conv1.weight"], start["conv1.weight"])
+
+
+def test_learning_happens(tmp_path: Path) -> None:
+    train(plan(tmp_path, steps=60, log_every=20, lr=0.2, augmentation="crop", probe={"every": 60, "neighbours": 3}))
+    curve = json.loads((tmp_path / "work" / OUTCOME).read_text())["curve"]
+    assert curve[-1]["loss"] < 0.7 * curve[1]["loss"]
+
+
+def test_a_loss_that_is_no_number_names_its_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = trainer.build_method, []
+
+    def broken(*given: object) -> torch.nn.Module:
+        model = real(*given)
+        forward = model.forward
+        model.forward = lambda *sides: calls.append(1) or forward(*sides) * (float("nan") if len(calls) == 3 else 1)
+        return model
+
+    monkeypatch.setattr(trainer, "build_method", broken)
+    with pytest.raises(PipelineError, match="loss is not finite in step 3 of pretrain: nan"):
+        train(plan(tmp_path, steps=6, log_every=5))
+    assert not (tmp_path / "work" / checkpoint.NAME).exists()
+
+
+def test_patience_ends_a_run_for_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    accuracies = iter([0.1, 0.5, 0.4, 0.5, 0.9])
+    monkeypatch.setattr(trainer.OnlineProbe, "__call__", lambda *_: next(accuracies))
+    run = plan(tmp_path, **{**TEN, "evaluated": ["last", "best"]}, patience=2)
+    for _ in range(2):
+        train(run)
+        outcome = json.loads((tmp_path / "work" / OUTCOME).read_text())
+        assert (outcome["step"], outcome["best_step"], outcome["stopped"]) == (6, 2, True)
+
+
+def test_sigterm_leaves_a_checkpoint_and_ends_with_143(undisturbed: dict[str, str], tmp_path: Path) -> None:
+    run = plan(tmp_path, checkpoint_every=100, **TEN)
+    real = trainer.Trainer._after_step
+
+    def after(self: trainer.Trainer) -> None:
+        real(self)
+        if self.state.step == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(SystemExit) as ended:
+        patched.setattr(trainer.Trainer, "_after_step", after)
+        train(run)
+    assert ended.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert (tmp_path / "work" / checkpoint.NAME).exists()
+    train(run)
+    assert made(tmp_path) == undisturbed
+
+
+def test_mixed_precision_runs(tmp_path: Path) -> None:
+    AcceleratorState._reset_state(True)
+    try:
+        train(plan(tmp_path, precision="bf16"))
+    finally:
+        AcceleratorState._reset_state(True)
+    weights = load_file(tmp_path / "work" / "last.safetensors")
+    assert all(w.dtype in (torch.float32, torch.int64) for w in weights.values())

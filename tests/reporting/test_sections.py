@@ -1,0 +1,103 @@
+"""Flow, quality, tables, provenance and colours: pure parts of the sections."""
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from workflow_scripts.reporting.colours import arm_class
+from workflow_scripts.reporting.flow import final_states, steps
+from workflow_scripts.reporting.provenance import Ledger, Number, Record, Source
+from workflow_scripts.reporting.quality import Figure, flatten, side_by_side
+from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels, probe_tables, saliency_tables
+
+SOURCE = Source("linear_probe/run.last.parquet", "abcdef0123", "a-1")
+
+
+def record(label: str, digest: str, rows: dict[str, Any] | None = None) -> Record:
+    files = {".parquet": {"sha256": "f" * 64, "bytes": 1}}
+    return Record(label, digest, {"files": files, "rows": rows or {}})
+
+
+def test_the_root_hash_is_that_of_the_sorted_manifest_lines() -> None:
+    ledger = Ledger([record("b/x", "2" * 64), record("a/x", "1" * 64)])
+    assert ledger.root == hashlib.sha256(f"{'1' * 64}  a/x\n{'2' * 64}  b/x\n".encode()).hexdigest()
+    assert ledger.root == Ledger([record("a/x", "1" * 64), record("b/x", "2" * 64)]).root
+    assert ledger.root != Ledger([record("a/x", "3" * 64), record("b/x", "2" * 64)]).root
+
+
+def test_a_number_says_which_file_and_hash_it_is_from() -> None:
+    source = Ledger([record("a/x", "1" * 64)]).source("a/x", ".parquet")
+    assert Number("61.2", source=source, rows="dataset d").title == "a/x.parquet · sha256 ffffffffff… · dataset d"
+    assert source.anchor == Ledger([record("a/x", "1" * 64)]).rows()[0].anchor
+
+
+def test_the_flow_shows_every_reason_largest_first_and_skips_what_counts_nothing() -> None:
+    rows = {"in": 10, "out": 6, "dropped": {"gone": 1, "empty_caption": 3}}
+    records = [record("annotations/rows", "1" * 64, rows), record("data_card/data_card", "2" * 64)]
+    (step,) = steps(records, Ledger(records))
+    assert (step.rows_in.text, step.rows_out.text) == ("10", "6")
+    assert [(reason, number.text) for reason, number in step.dropped] == [("empty caption", "3"), ("gone", "1")]
+    assert 'width="600.0"' in step.bar and 'width="300.0"' in step.bar
+
+
+def test_final_states_are_sorted_by_rows() -> None:
+    assert final_states({"states": {"gone": 3, "ok": 9, "aspect": 3}}) == [("ok", 9), ("aspect", 3), ("gone", 3)]
+
+
+def test_summaries_are_flattened_with_their_intervals() -> None:
+    summary = {"a": 1, "b": {"c": {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9, "chance": 0.1}}, "t": "x", "f": True}
+    assert flatten(summary) == {"a": Figure(1.0), "b.c": Figure(0.5, 0.4, 0.6, 9), "b.c.chance": Figure(0.1)}
+    assert flatten({"none": {"value": None, "low": None, "high": None, "n": 0}}) == {"none.n": Figure(0.0)}
+
+
+def test_arms_side_by_side_show_a_dash_for_what_one_lacks() -> None:
+    lines = side_by_side([("x", {"a": 1}, SOURCE), ("y", {"a": 2, "b": 0.5}, SOURCE)], 9)
+    assert [(name, [cell.text for cell in cells]) for name, cells in lines] == [
+        ("a", ["1", "2"]),
+        ("b", ["—", "0.500"]),
+    ]
+    assert len(side_by_side([("x", {"a": 1, "b": 2}, SOURCE)], 1)) == 1
+
+
+def measured(run: str, rows: list[dict[str, Any]]) -> Measured:
+    return Measured(run, "revised", "last", rows, SOURCE)
+
+
+def test_accuracy_tables_per_objective_and_dataset() -> None:
+    row = {"metric": "mean_per_class", "value": 0.5, "low": 0.4, "high": 0.6, "n": 100}
+    rows = [{**row, "dataset": d, "objective": o} for d in ("pets", "dtd") for o in ("sklearn", "original")]
+    original, sklearn = probe_tables([measured("r", rows)])
+    assert "original" in original.title and "sklearn" in sklearn.title
+    assert sklearn.columns == ["pets (mean per class)", "dtd (mean per class)"]
+    cell = sklearn.lines[0].cells[0]
+    assert (cell.text, cell.interval) == ("50.0", "40.0–60.0") and "n = 100" in cell.title and SOURCE.file in cell.title
+
+
+def test_a_dataset_that_a_run_lacks_is_a_dash() -> None:
+    row = {"metric": "accuracy", "value": 0.5, "low": None, "high": None, "n": 100}
+    table = by_dataset([measured("r", [{**row, "dataset": "a"}]), measured("s", [{**row, "dataset": "b"}])], "t")
+    assert [[cell.text for cell in line.cells] for line in table.lines] == [["50.0", "—"], ["—", "50.0"]]
+    assert table.lines[0].cells[0].interval == ""
+
+
+def test_floors_stand_once_above_the_runs() -> None:
+    row = {"dataset": "m", "metric": "mass_in_mask", "low": 0.1, "high": 0.3, "n": 9}
+    rows = [{**row, "target": t, "value": v} for t, v in (("probe", 0.6), ("uniform", 0.2), ("centre_gaussian", 0.3))]
+    (table,) = saliency_tables([measured("r", rows), measured("s", rows)])
+    assert [line.name for line in table.lines] == ["floor: uniform", "floor: centre gaussian", "r", "s"]
+    assert [line.cells[0].text for line in table.lines] == ["20.0", "30.0", "60.0", "60.0"]
+
+
+def test_curves_are_drawn_per_method_and_an_untrained_run_has_none() -> None:
+    rows = [{"step": 0, "loss": None, "knn_accuracy": 0.2}, {"step": 9, "loss": 1.0, "knn_accuracy": None}]
+    ((method, loss, near),) = curve_panels([("r", "simclr", "self", rows), ("u", "untrained", "none", [])])
+    assert method == "simclr" and "arm-self" in loss and "arm-self" in near
+
+
+@pytest.mark.parametrize(
+    ("name", "css"),
+    [("revised", "arm-revised"), ("revised-subreddit", "arm-revised"), ("mixed_25", "arm-mixed"), ("x", "arm-other")],
+)
+def test_an_arm_has_one_colour_everywhere(name: str, css: str) -> None:
+    assert arm_class(name) == css

@@ -1,0 +1,177 @@
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from pydantic import ValidationError
+from safetensors.torch import load_file
+
+from tests.helpers import make_artifact, run
+from tests.pretraining.shapes import SMALL, encoded
+from workflow_scripts.core.settings.pretrain import Pretrain
+from workflow_scripts.pretraining.backbones import load_backbone, normalise, prepare
+from workflow_scripts.stages.pretrain import main
+
+KEYS = [f"im{i:02d}" for i in range(20)]
+LANGUAGE = {**SMALL, "pairs": "language", "augmentation": "crop", "steps": 3, "warmup_steps": 1}
+
+
+def parquet(columns: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def index(results: Path) -> Path:
+    """20 images in one shard, two subreddits."""
+    files = encoded(20)
+    size = np.array([len(file) for file in files])
+    tar = b"".join(files)
+    make_artifact(results, "download", "00000", {".tar": tar})
+    table = {
+        **{"key": KEYS, "shard": np.zeros(20, np.int32), "offset": np.cumsum(size) - size, "size": size},
+        **{"width": np.array([28 + i % 3 for i in range(20)], np.int32), "height": np.full(20, 28, np.int32)},
+        "subreddit": [("red", "blue")[i % 2] for i in range(20)],
+    }
+    tars = json.dumps({"tars": {"00000": {"bytes": len(tar), "sha256": ""}}}).encode()
+    return make_artifact(results, "image_index", "images", {".parquet": parquet(table), ".json": tars})
+
+
+def pairs_of(results: Path, sources: list[str], targets: list[str]) -> Path:
+    table = {"source": sources, "target": targets, "rank": np.ones(len(sources), np.int16)}
+    return make_artifact(results, "pair_table", "original", {".parquet": parquet(table)})
+
+
+def test_a_language_guided_run(results: Path, index: Path) -> None:
+    pairs = pairs_of(results, KEYS[:17], KEYS[1:18])
+    settings = {**LANGUAGE, "evaluated": ["last", "best", 2], "probe": {"every": 1, "images": 20, "neighbours": 3}}
+    made = run(main, results, "pretrain/run", settings, {"images": index, "pairs": pairs})
+    assert made.rows == {"in": 20, "out": 17, "dropped": {"no_pair": 3}}
+    steps = ["best", "last", "step-000002"]
+    assert made.suffixes == sorted(["/curve.parquet", "/run.json", *(f"/{step}.safetensors" for step in steps)])
+    facts = json.loads(made.path("/run.json").read_bytes())
+    assert facts["evaluated"].keys() == set(steps)
+    assert (facts["evaluated"]["last"], facts["evaluated"]["step-000002"], facts["steps_done"]) == (3, 2, 3)
+    curve = pq.read_table(made.path("/curve.parquet"))
+    assert curve.column_names == ["step", "loss", "lr", "images", "knn_accuracy"]
+    assert curve["step"].to_pylist() == [0, 1, 2, 3]
+    assert facts["best_knn_accuracy"] == max(curve["knn_accuracy"].to_pylist()[1:])
+    network, facts = load_backbone(made.path("/last.safetensors"), made.path("/run.json"))
+    image = prepare(__import__("PIL.Image").Image.new("RGB", (40, 30), (9, 200, 30)), facts["preprocessing"]["size"])
+    assert network(normalise(image[None])).shape == (1, facts["feature_dim"])
+    assert not network.training
+
+
+def test_an_untrained_run_is_where_the_trained_ones_start(results: Path, index: Path) -> None:
+    settings = {"method": "untrained", "pairs": "none", "augmentation": "none", "backbone": "resnet_small", "steps": 0}
+    made = run(main, results, "pretrain/untrained", settings | {"seed": 3, "image_size": 24})
+    start = load_file(made.path("/last.safetensors"))
+    assert pq.read_table(made.path("/curve.parquet")).num_rows == 0
+    still = {**LANGUAGE, "pairs": "self", "seed": 3, "steps": 2, "lr": 1e-12, "final_lr": 0, "weight_decay": 0}
+    trained = run(main, results, "pretrain/still", still, {"images": index})
+    end = load_file(trained.path("/last.safetensors"))
+    assert end.keys() == start.keys()
+    for name in ("conv1.weight", "layer3.0.conv2.weight"):
+        torch.testing.assert_close(end[name], start[name], rtol=0, atol=1e-7)
+    assert trained.rows == {"in": 20, "out": 20, "dropped": {}}
+
+
+def test_a_clip_run_leaves_images_without_caption_out(results: Path, index: Path) -> None:
+    captions = parquet({"key": KEYS, "caption": ["a disc", "two", "", None, *(["more <img src=x>"] * 16)]})
+    table = make_artifact(results, "select_captions", "original", {".parquet": captions})
+    head = {"embedding": 8, "text_width": 16, "text_layers": 1, "text_heads": 2, "context": 8, "vocabulary": 280}
+    settings = {**LANGUAGE, "method": "clip", "pairs": "caption", "simclr": None, "clip": head}
+    made = run(main, results, "pretrain/clip", settings, {"images": index, "captions": table})
+    assert made.rows == {"in": 20, "out": 18, "dropped": {"no_caption": 2}}
+    assert all(np.isfinite(pq.read_table(made.path("/curve.parquet"))["loss"].to_pylist()))
+
+
+def test_a_labelled_probe_never_sees_its_test_split(results: Path, index: Path) -> None:
+    files = encoded(15, seed=9)
+    # The test split's bytes are no images: reading one would fail.
+    files[10:] = [b"not an image"] * 5
+    size = np.array([len(file) for file in files])
+    split = ["train"] * 6 + ["val"] * 4 + ["test"] * 5
+    rows = {"label": np.arange(15, dtype=np.int32) % 4, "split": split, "offset": np.cumsum(size) - size, "size": size}
+    probe = make_artifact(results, "eval_dataset", "shapes", {".parquet": parquet(rows), ".tar": b"".join(files)})
+    settings = {**LANGUAGE, "pairs": "self", "probe": {"every": 3, "images": 15, "neighbours": 2}}
+    made = run(main, results, "pretrain/run", settings, {"images": index, "probe": probe})
+    accuracies = pq.read_table(made.path("/curve.parquet"))["knn_accuracy"].to_pylist()
+    assert all(accuracy * 3 == pytest.approx(round(accuracy * 3)) for accuracy in accuracies if accuracy is not None)
+
+
+def test_how_often_it_is_saved_is_not_in_the_key(results: Path, index: Path) -> None:
+    inputs = {"images": index}
+    first = run(main, results, "pretrain/run", LANGUAGE | {"pairs": "self"}, inputs)
+    run(main, results, "pretrain/run", LANGUAGE | {"pairs": "self", "checkpoint_every": 1, "cache_mb": 0}, inputs)
+    assert json.loads(first.manifest_path.with_name("run.run.json").read_bytes())["cached"] is True
+    run(main, results, "pretrain/run", LANGUAGE | {"pairs": "self", "seed": 1}, inputs)
+    assert json.loads(first.manifest_path.with_name("run.run.json").read_bytes())["cached"] is False
+
+
+def test_an_unknown_key_ends_in_one_line(results: Path, index: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(main, results, "pretrain/run", LANGUAGE, {"images": index, "pairs": pairs_of(results, ["im00"], ["gone"])})
+    assert ended.value.code == 1
+    assert "error: key not among the images" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_damaged_checkpoint_ends_in_one_line(
+    results: Path, index: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workflow_scripts.pretraining import checkpoint, trainer
+
+    def broken(self: trainer.Trainer) -> None:
+        (self.plan.work / checkpoint.NAME).write_bytes(b"\0" * 100)
+        raise KeyError("killed")
+
+    with monkeypatch.context() as patched, pytest.raises(SystemExit):
+        patched.setattr(trainer.Trainer, "_finish", broken)
+        run(main, results, "pretrain/run", LANGUAGE | {"pairs": "self"}, {"images": index})
+    with pytest.raises(SystemExit):
+        run(main, results, "pretrain/run", LANGUAGE | {"pairs": "self"}, {"images": index})
+    assert "error: damaged checkpoint" in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"pairs": "caption"}, "pairs caption go with clip"),
+        ({"simsiam": {}}, "settings of simsiam given for method simclr"),
+        ({"evaluated": ["best"]}, "need the online probe"),
+        ({"evaluated": [99]}, "evaluated step 99"),
+        ({"warmup_steps": 3}, "warmup_steps is 3"),
+        ({"steps": 0}, "0 steps and untrained go together"),
+        ({"processes": 3}, "not a multiple of processes 3"),
+        ({"patience": 2, "probe": {"every": 1}, "evaluated": [1]}, "evaluate last and best only"),
+        ({"probe": {"every": 9}}, "probe.every is 9"),
+        ({"batchsize": 3}, "batchsize"),
+        ({"lr": "fast"}, "lr"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(changed: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        Pretrain.model_validate({**LANGUAGE, **changed})
+
+
+def test_heads_of_a_method_have_the_papers_widths() -> None:
+    base = {"pairs": "self", "augmentation": "simclr"}
+    simclr = Pretrain.model_validate({**base, "method": "simclr"})
+    assert simclr.simclr is not None and simclr.simclr.projector == (2048, 2048, 128) and simclr.simsiam is None
+    simsiam = Pretrain.model_validate({**base, "method": "simsiam"})
+    assert simsiam.simsiam is not None and simsiam.simsiam.projector == (2048,) * 3
+    assert Pretrain.model_validate_json(simclr.model_dump_json()) == simclr
+
+
+def test_the_stage_file_imports_nothing_heavy() -> None:
+    code = "import sys, workflow_scripts.stages.pretrain; print('torch' in sys.modules, 'numpy' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.split()[0] == "False"

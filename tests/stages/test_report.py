@@ -1,0 +1,163 @@
+"""The whole page from made-up artifacts: safe, self-contained, complete, the same bytes each time."""
+
+import base64
+import hashlib
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.helpers import make_artifact, run
+from tests.reporting.fake_study import ATTACK, Inputs, make_study
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.digest import ROOT
+from workflow_scripts.reporting.contents import CONTENTS
+from workflow_scripts.reporting.page import TEMPLATES
+from workflow_scripts.stages.report import DATA_FILES, INPUTS, main
+from workflow_scripts.tools import show
+
+SETTINGS = {"study": "made <up>", "captions_each": 40}
+
+
+class Page(HTMLParser):
+    """Tags, ids, links and text of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.ids = {attributes["id"] for _, attributes in self.tags if "id" in attributes}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def build(results: Path, inputs: Inputs) -> str:
+    return run(main, results, "report/index", SETTINGS, inputs).path(".html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Inputs, str]:
+    results = tmp_path_factory.mktemp("report") / "results"
+    inputs = make_study(results, {0: ATTACK, 5: "by @some.body and /u/xyz-1, mail me@mail.org"})
+    return results, inputs, build(results, inputs)
+
+
+def test_inputs_are_those_of_the_study(made: tuple[Path, Inputs, str]) -> None:
+    assert set(made[1]) == set(INPUTS)
+
+
+def test_a_caption_with_markup_is_text(made: tuple[Path, Inputs, str]) -> None:
+    page = Page(made[2])
+    assert ATTACK in "".join(page.words)
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+    assert not any(attributes.get("src") == "x" for _, attributes in page.tags)
+    assert "made <up>" in "".join(page.words)
+
+
+def test_user_names_are_masked(made: tuple[Path, Inputs, str]) -> None:
+    assert not re.search(r"some\.body|xyz-1|me@mail|somebody", made[2])
+    assert "by @… and /u/…, mail …@…" in made[2]
+
+
+def test_nothing_is_asked_for_from_outside(made: tuple[Path, Inputs, str]) -> None:
+    page = Page(made[2])
+    assert not {"script", "iframe", "object", "embed", "form", "base"} & {tag for tag, _ in page.tags}
+    for _, attributes in page.tags:
+        for name in ("src", "href", "srcset", "data"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:")), attributes
+        assert "style" not in attributes  # the policy would refuse it
+    assert "url(" not in made[2] and "@import" not in made[2]
+
+
+def test_the_policy_allows_this_very_style_sheet_only(made: tuple[Path, Inputs, str]) -> None:
+    policy = next(a["content"] for t, a in Page(made[2]).tags if a.get("http-equiv") == "Content-Security-Policy")
+    style = re.findall(r"<style>(.*?)</style>", made[2], re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style[0].encode()).digest()).decode()
+    assert len(style) == 1
+    assert policy is not None and f"style-src 'sha256-{digest}'" in policy and "default-src 'none'" in policy
+
+
+def test_every_section_is_there_and_every_link_leads_somewhere(made: tuple[Path, Inputs, str]) -> None:
+    page = Page(made[2])
+    assert {anchor for anchor, _ in CONTENTS} <= page.ids
+    links = {(a.get("href") or "").removeprefix("#") for t, a in page.tags if t == "a"}
+    assert links <= page.ids
+    assert 'class="empty"' not in made[2]
+
+
+def test_numbers_name_the_file_they_are_from(made: tuple[Path, Inputs, str]) -> None:
+    titles = [a.get("title") or "" for t, a in Page(made[2]).tags if a.get("class") == "num"]
+    assert len(titles) > 200 and all(re.match(r"[\w./-]+ · sha256 [0-9a-f]{10}…", title) for title in titles)
+    folder = made[0] / "study"
+    named = {title.partition(" ")[0] for title in titles}
+    assert all((folder / name).is_file() for name in named)
+
+
+def test_no_path_of_this_machine_is_in_the_page(made: tuple[Path, Inputs, str]) -> None:
+    assert str(made[0]) not in made[2] and not re.search(r"(/home|/tmp|/root|/work)/", made[2])
+
+
+def test_wide_tables_scroll_in_their_own_box(made: tuple[Path, Inputs, str]) -> None:
+    assert made[2].count("<table") == made[2].count('<div class="scroll"')
+
+
+def test_the_same_study_elsewhere_gives_the_same_bytes(made: tuple[Path, Inputs, str], tmp_path: Path) -> None:
+    replaced = {0: ATTACK, 5: "by @some.body and /u/xyz-1, mail me@mail.org"}
+    assert build(tmp_path / "results", make_study(tmp_path / "results", replaced)) == made[2]
+
+
+def test_a_study_with_nothing_says_so_in_every_section(tmp_path: Path) -> None:
+    text = build(tmp_path / "results", {})
+    assert {anchor for anchor, _ in CONTENTS} <= Page(text).ids
+    assert text.count('class="empty"') == 11
+    assert "trained and evaluated no image encoder" in text
+
+
+@pytest.mark.parametrize("left_out", ["captions_table", "images", "summary", "saliency", "pairs", "runs", "arms"])
+def test_any_input_may_be_missing(made: tuple[Path, Inputs, str], tmp_path: Path, left_out: str) -> None:
+    inputs = make_study(tmp_path / "results")
+    text = build(tmp_path / "results", {name: paths for name, paths in inputs.items() if name != left_out})
+    assert {anchor for anchor, _ in CONTENTS} <= Page(text).ids
+
+
+def test_all_templates_are_in_the_code_digest() -> None:
+    assert {ROOT / name for name in DATA_FILES} == set(TEMPLATES.iterdir())
+
+
+def test_examples_of_another_form_are_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results, out = tmp_path / "results", io.BytesIO()
+    inputs = make_study(results)
+    np.savez(out, keys=np.array(["a"]))
+    first = Artifact(inputs["saliency"][0])
+    files: dict[str, bytes | Path] = {suffix: first.path(suffix).read_bytes() for suffix in first.suffixes}
+    files[".examples.npz"] = out.getvalue()
+    make_artifact(results, "saliency", first.name, files, first.unit)
+    with pytest.raises(SystemExit):
+        build(results, inputs)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("error: missing arrays in ") and f"{first.name}.examples.npz" in last and "masks" in last
+
+
+def test_the_command_prints_arms_contrasts_and_the_page(
+    made: tuple[Path, Inputs, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    show.main([str(made[0] / "study")])
+    text = capsys.readouterr().out
+    assert "simclr     revised   crop" in text and "revised − original" in text
+    assert text.splitlines()[-1] == f"Report: {made[0] / 'study' / 'report' / 'index.html'}"
+
+
+def test_the_command_fails_in_one_line_where_there_is_no_study(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        show.main([str(tmp_path)])
+    assert stopped.value.code == 1 and capsys.readouterr().err.startswith("error: ")
