@@ -18,7 +18,7 @@ def test_areas_of_shapes():
     assert area(stroke([(0, 0), (3, 4)], 0.2)) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize(("pattern", "share"), [("striped", 0.5), ("checked", 0.5), ("dotted", np.pi * 0.1)])
+@pytest.mark.parametrize(("pattern", "share"), [("striped", 0.5), ("checked", 0.5), ("dotted", np.pi * 0.09)])
 @pytest.mark.parametrize("angle", [0.0, 0.6])
 def test_shares_of_the_second_colour(pattern, share, angle):
     u, v = np.meshgrid(np.linspace(0, 20, 800, endpoint=False), np.linspace(0, 20, 800, endpoint=False))

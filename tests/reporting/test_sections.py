@@ -8,7 +8,7 @@ import pytest
 from workflow_scripts.reporting.colours import arm_class
 from workflow_scripts.reporting.flow import final_states, steps
 from workflow_scripts.reporting.provenance import Ledger, Number, Record, Source
-from workflow_scripts.reporting.quality import Figure, flatten, side_by_side
+from workflow_scripts.reporting.quality import Figure, flatten, is_detail, side_by_side
 from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels, probe_tables, saliency_tables
 
 SOURCE = Source("linear_probe/run.last.parquet", "abcdef0123", "a-1")
@@ -52,12 +52,12 @@ def test_summaries_are_flattened_with_their_intervals() -> None:
 
 
 def test_arms_side_by_side_show_a_dash_for_what_one_lacks() -> None:
-    lines = side_by_side([("x", {"a": 1}, SOURCE), ("y", {"a": 2, "b": 0.5}, SOURCE)], 9)
+    lines = side_by_side([("x", {"a": 1}, SOURCE), ("y", {"a": 2, "b": 0.5}, SOURCE)])
     assert [(name, [cell.text for cell in cells]) for name, cells in lines] == [
         ("a", ["1", "2"]),
         ("b", ["—", "0.500"]),
     ]
-    assert len(side_by_side([("x", {"a": 1, "b": 2}, SOURCE)], 1)) == 1
+    assert [is_detail(name) for name in ("words.q05", "words.q50", "itm.all.n")] == [True, False, True]
 
 
 def measured(run: str, rows: list[dict[str, Any]]) -> Measured:

@@ -98,7 +98,15 @@ def captioned(folder: Path) -> Captioned:
     )  # fmt: skip
     index = image_index(results, [one, two], [one_rows, two_rows])
     made = [
-        run(recaption.main, results, f"recaption/0000{i}", RECAPTION, {"shard": path}, {"shard": f"0000{i}"}, checkpoints)
+        run(
+            recaption.main,
+            results,
+            f"recaption/0000{i}",
+            RECAPTION,
+            {"shard": path},
+            {"shard": f"0000{i}"},
+            checkpoints,
+        )
         for i, path in enumerate((one, two))
     ]
     scored = [artifact.manifest_path for artifact in made]

@@ -12,7 +12,7 @@ from workflow_scripts.reporting import examples
 from workflow_scripts.reporting.colours import arm_class
 from workflow_scripts.reporting.flow import final_states, steps
 from workflow_scripts.reporting.provenance import Number, Source
-from workflow_scripts.reporting.quality import side_by_side
+from workflow_scripts.reporting.quality import is_detail, side_by_side
 from workflow_scripts.reporting.reading import rows_of, sample_rows
 from workflow_scripts.reporting.study import Study, record
 from workflow_scripts.reporting.text import caption_text, count, words
@@ -91,9 +91,11 @@ def quality(study: Study, name: str, unit: str) -> Row:
     artifacts = study.all(name)
     columns = [(_unit(one, unit), study.json(one), study.source(one, ".json")) for one in artifacts]
     figures = [study.figure(one, _unit(one, unit)) for one in artifacts]
+    lines = [(words(figure.replace(".", " · ")), is_detail(figure), cells) for figure, cells in side_by_side(columns)]
     return {
         "columns": [(column, arm_class(column)) for column, _, _ in columns],
-        "lines": side_by_side(columns, study.settings.quality_lines),
+        "lines": [(figure, cells) for figure, detail, cells in lines if not detail],
+        "details": [(figure, cells) for figure, detail, cells in lines if detail],
         "figures": [picture for picture in figures if picture],
     }
 

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from workflow_scripts.reporting.provenance import Number, Source
-from workflow_scripts.reporting.text import plain, words
+from workflow_scripts.reporting.text import plain
+
+DETAILS = frozenset({"n", "unknown", "window", "q05", "q25", "q75", "q95"})
 
 
 class Figure(NamedTuple):
@@ -38,14 +40,19 @@ def flatten(summary: dict[str, Any], prefix: str = "") -> dict[str, Figure]:
     return found
 
 
-def side_by_side(columns: Sequence[tuple[str, dict[str, Any], Source]], most: int) -> list[tuple[str, list[Number]]]:
-    """(name of the figure, one Number per column) lines, at most `most`; an em dash where an arm lacks the figure."""
+def is_detail(name: str) -> bool:
+    """Whether a figure stands in the folded table only: counts behind others, and quantiles but the median."""
+    return name.rpartition(".")[2] in DETAILS
+
+
+def side_by_side(columns: Sequence[tuple[str, dict[str, Any], Source]]) -> list[tuple[str, list[Number]]]:
+    """(dotted name of the figure, one Number per column) lines; an em dash where an arm lacks the figure."""
     flat = [flatten(summary) for _, summary, _ in columns]
-    names = list(dict.fromkeys(name for figures in flat for name in figures))[:most]
+    names = list(dict.fromkeys(name for figures in flat for name in figures))
     lines = []
     for name in names:
         cells = [_cell(figures.get(name), name, source) for figures, (_, _, source) in zip(flat, columns, strict=True)]
-        lines.append((words(name.replace(".", " · ")), cells))
+        lines.append((name, cells))
     return lines
 
 

@@ -33,15 +33,15 @@ def _files(job: Job[Source]) -> list[dict[str, Any]]:
     settings = job.settings
     path = local_path(settings.at, may_fetch=True)
     if settings.torchvision and not path.exists():
-        from workflow_scripts.evaluation.torchvision_sets import download
+        from workflow_scripts.evaluation.torchvision_download import download
 
         download(settings.torchvision, path)
     files = listing(path, job.results)
     found = {entry["path"]: entry["sha256"] for entry in files}
     expected = dict(settings.expect) | ({"": settings.sha256} if settings.sha256 else {})
-    for path, sha256 in expected.items():
-        if found.get(path) != sha256:
-            value = f"{path or 'the file'} has {found.get(path, 'gone')}"
+    for name, sha256 in expected.items():
+        if found.get(name) != sha256:
+            value = f"{name or 'the file'} has {found.get(name, 'gone')}"
             raise PipelineError("unexpected content of source", settings.at, value, f"{sha256} is expected")
     return files
 

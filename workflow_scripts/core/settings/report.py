@@ -18,7 +18,6 @@ class Report(Settings):
         default={}, description="pair table -> caption arm that made it, where their names differ"
     )
     saliency_images: int = Field(default=6, gt=0, description="images with Grad-CAM overlays")
-    quality_lines: int = Field(default=60, gt=0, description="most lines of a table of caption or pair figures")
     thumbnail: int = Field(default=160, ge=16, le=160, description="longer side of a thumbnail, in pixels")
     overlay: int = Field(default=112, ge=16, le=160, description="longer side of an overlay, in pixels")
     figure_width: int = Field(default=1100, ge=200, description="largest width of a stored figure, in pixels")
