@@ -221,15 +221,22 @@ def run_inputs(results: Path) -> Inputs:
             summary.append(head | _picked(row, f"linear_probe.{row['objective']}.accuracy"))
         summary += [head | _picked(row, "few_shot.accuracy") for row in few]
         summary += [head | _picked(row, f"saliency.{row['target']}.{row['metric']}") for row in scores]
-    for name in DATASETS:
-        files = {".json": js({"classes": ["a", "b"], "metric": "accuracy", "has_masks": False})}
-        given["datasets"].append(make_artifact(results, "eval_dataset", name, files, {"dataset": name}, rows(900, {})))
+    given["datasets"] = [eval_dataset(results, name) for name in DATASETS]
+    given["summary"] = [summary_tables(results, summary)]
+    return given
+
+
+def eval_dataset(results: Path, name: str) -> Path:
+    files = {".json": js({"classes": ["a", "b"], "metric": "accuracy", "has_masks": False})}
+    return make_artifact(results, "eval_dataset", name, files, {"dataset": name}, rows(900, {}))
+
+
+def summary_tables(results: Path, summary: list[dict[str, Any]]) -> Path:
     contrasts = contrast_rows()
     read = [{"file": f"linear_probe/{run_name(*run[:4])}.last.parquet", "manifest_sha256": "0" * 64} for run in RUNS]
     sources = {"files": read, "rows": [[0]] * len(summary), "contrasts": [[1, 4]] * len(contrasts)}
     files = {".parquet": parquet(summary), ".contrasts.parquet": parquet(contrasts), ".sources.json": js(sources)}
-    given["summary"] = [make_artifact(results, "summary", "summary", files)]
-    return given
+    return make_artifact(results, "summary", "summary", files)
 
 
 def _picked(row: dict[str, Any], metric: str) -> dict[str, Any]:

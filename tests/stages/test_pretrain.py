@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
@@ -65,7 +66,7 @@ def test_a_language_guided_run(results: Path, index: Path) -> None:
     assert curve["step"].to_pylist() == [0, 1, 2, 3]
     assert facts["best_knn_accuracy"] == max(curve["knn_accuracy"].to_pylist()[1:])
     network, facts = load_backbone(made.path("/last.safetensors"), made.path("/run.json"))
-    image = prepare(__import__("PIL.Image").Image.new("RGB", (40, 30), (9, 200, 30)), facts["preprocessing"]["size"])
+    image = prepare(Image.new("RGB", (40, 30), (9, 200, 30)), facts["preprocessing"]["size"])
     assert network(normalise(image[None])).shape == (1, facts["feature_dim"])
     assert not network.training
 

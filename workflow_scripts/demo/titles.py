@@ -23,7 +23,7 @@ OPENINGS = (
     "first post here",
     "could not resist",
     "just sharing",
-    "a gift from my sister",
+    "made by my sister",
     "my pride and joy",
     "guess what came in the mail",
     "it turned out better than expected",

@@ -2,8 +2,10 @@
 
     python -m workflow_scripts.demo.train_captioner --out workflow_scripts/demo/captioner
 
-The shipped weights come from this command with its defaults: seed 20190101, on 24,000 pictures of the split
-"captioner", which no study draws from.
+The shipped weights come from this command with its defaults: seed 20190101, one math thread, 24,000 pictures of the
+split "captioner", which no study draws from. It takes about 20 minutes of one core (1,160 s measured), 1 GB of
+memory, and ends with the figures of `captioner_score.score` on 1,000 unseen pictures. The same machine gives the same
+weights again; another processor or version of torch may round otherwise and give slightly different ones.
 """
 
 import argparse

@@ -33,6 +33,7 @@ def report(job: Job[Report]) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
+    """The command."""
     run_stage(report, Report, argv, packages=("jinja2", "markupsafe", "numpy", "pillow", "pyarrow", "scipy"))
 
 
