@@ -180,50 +180,32 @@ def run_inputs(results: Path) -> Inputs:
     for at, (method, pairs, augmentation, seed, level) in enumerate(RUNS):
         name = run_name(method, pairs, augmentation, seed)
         given["runs"].append(pretrained(results, name, method, at, level))
-        unit = {"run": name, "step": "last"}
-        probe = [
-            {
-                "dataset": d,
-                "objective": o,
-                "metric": "accuracy",
-                "n": 400,
-                "best_c": 1.0,
-                **measure(level + 0.04 * i, at),
-            }
-            for i, d in enumerate(DATASETS)
-            for o in ("original", "sklearn")
-        ]
-        few = [
-            {
-                "dataset": d,
-                "metric": "accuracy",
-                "standard_error": 0.004,
-                "n": 600,
-                **measure(level + 0.1, at + i, 0.008),
-            }
-            for i, d in enumerate(DATASETS)
-        ]
-        scores = saliency_rows(level, at)
-        given["probe"].append(
-            make_artifact(results, "linear_probe", f"{name}.last", {".parquet": parquet(probe)}, unit)
-        )
-        given["few_shot"].append(make_artifact(results, "few_shot", f"{name}.last", {".parquet": parquet(few)}, unit))
-        given["saliency"].append(saliency(results, f"{name}.last", unit, scores, at))
-        head = {
-            "run": name,
-            "method": method,
-            "pairs": pairs,
-            "augmentation": augmentation,
-            "seed": seed,
-            "step": "last",
-        }
-        for row in probe:
-            summary.append(head | _picked(row, f"linear_probe.{row['objective']}.accuracy"))
+        unit, file = {"run": name, "step": "last"}, f"{name}.last"
+        probe, few, scores = probe_rows(level, at), few_shot_rows(level, at), saliency_rows(level, at)
+        given["probe"].append(make_artifact(results, "linear_probe", file, {".parquet": parquet(probe)}, unit))
+        given["few_shot"].append(make_artifact(results, "few_shot", file, {".parquet": parquet(few)}, unit))
+        given["saliency"].append(saliency(results, file, unit, scores, at))
+        head = {**unit, "method": method, "pairs": pairs, "augmentation": augmentation, "seed": seed}
+        summary += [head | _picked(row, f"linear_probe.{row['objective']}.accuracy") for row in probe]
         summary += [head | _picked(row, "few_shot.accuracy") for row in few]
         summary += [head | _picked(row, f"saliency.{row['target']}.{row['metric']}") for row in scores]
     given["datasets"] = [eval_dataset(results, name) for name in DATASETS]
     given["summary"] = [summary_tables(results, summary)]
     return given
+
+
+def probe_rows(level: float, at: int) -> list[dict[str, Any]]:
+    same = {"metric": "accuracy", "n": 400, "best_c": 1.0}
+    return [
+        {**same, "dataset": name, "objective": objective, **measure(level + 0.04 * i, at)}
+        for i, name in enumerate(DATASETS)
+        for objective in ("original", "sklearn")
+    ]
+
+
+def few_shot_rows(level: float, at: int) -> list[dict[str, Any]]:
+    same = {"metric": "accuracy", "standard_error": 0.004, "n": 600}
+    return [{**same, "dataset": name, **measure(level + 0.1, at + i, 0.008)} for i, name in enumerate(DATASETS)]
 
 
 def eval_dataset(results: Path, name: str) -> Path:

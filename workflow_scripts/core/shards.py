@@ -92,8 +92,7 @@ def index_images(index: Artifact) -> TarImages:
         if path.stat().st_size != recorded[name]["bytes"]:
             value = f"{path.stat().st_size} bytes, {recorded[name]['bytes']} were indexed"
             raise PipelineError("truncated shard", path, value, "delete it and run again")
-    position = {int(name): i for i, name in enumerate(names)}
-    which = np.array([position[shard] for shard in table["shard"].to_pylist()], dtype=np.int64)
+    which = np.searchsorted(np.array([int(name) for name in names]), table["shard"].to_numpy())
     return TarImages(tars, which, table["offset"].to_numpy(), table["size"].to_numpy())
 
 
