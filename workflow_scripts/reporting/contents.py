@@ -51,11 +51,11 @@ def page_context(given: Mapping[str, Sequence[Artifact]], settings: Report) -> d
 def facts(study: Study) -> list[tuple[str, Number]]:
     """What ran, in numbers."""
     found = []
-    for name, title in (("annotations", "annotation rows"), ("images", "images")):
+    for name, title, side in (("annotations", "annotation rows", "in"), ("images", "images", "out")):
         artifact = study.one(name)
         if artifact is not None and artifact.rows:
             source = study.ledger.manifest(label(artifact))
-            found.append((title, Number(count(int(artifact.rows["out"])), source=source, rows="rows out")))
+            found.append((title, Number(count(int(artifact.rows[side])), source=source, rows=f"rows {side}")))
     for name, title in COUNTED:
         if study.all(name):
             source = study.ledger.manifest(label(study.all(name)[0]))
