@@ -21,6 +21,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     site: "FaultServer"
+    counted = False
 
     def do_GET(self) -> None:
         host = (self.headers.get("Host") or "").partition(":")[0]
@@ -29,6 +30,7 @@ class Handler(BaseHTTPRequestHandler):
             self.site.asked[self.path] += 1
             attempt = self.site.asked[self.path]
             self.site.now += 1
+            self.counted = True
             self.site.most = max(self.site.most, self.site.now)
         try:
             self.site.agent = self.headers.get("User-Agent", "")
@@ -43,14 +45,20 @@ class Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
         finally:
-            with self.site.lock:
-                self.site.now -= 1
+            self.leave()
+
+    def leave(self) -> None:
+        """The client may ask for the next url once it has this answer, so a request ends before its last bytes."""
+        with self.site.lock:
+            self.site.now -= self.counted
+            self.counted = False
 
     def send(self, body: bytes, status: int = 200, length: int | None = None, **headers: str) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
         self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.leave()
         self.end_headers()
         self.wfile.write(body)
 
