@@ -34,5 +34,5 @@ def test_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_unknown_set(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match="unknown torchvision set in .*: cifar11"):
+    with pytest.raises(PipelineError, match=r"unknown torchvision set in .*: cifar11"):
         download("cifar11", tmp_path / "x")
