@@ -21,7 +21,7 @@ rule recaption:
     params:
         **recipe("recaption"),
     shell:
-        command("recaption", "shard", "captioner", "matcher", wildcards=["shard"])
+        command("recaption", "shard", "captioner", "matcher", wildcards=["shard"], gpu=True)
 
 
 rule caption_table:
@@ -85,4 +85,4 @@ rule caption_quality:
     params:
         **recipe("caption_quality"),
     shell:
-        command("caption_quality", "captions", "images", "matcher", wildcards=["arm"])
+        command("caption_quality", "captions", "images", "matcher", wildcards=["arm"], gpu=True)

@@ -71,12 +71,15 @@ def recipe(stage):
     }
 
 
-def command(stage, *inputs, wildcards=(), python="python -m"):
-    """The shell command of a rule: one stage, its unit, its inputs by name, its settings."""
-    parts = [f"{python} workflow_scripts.stages.{stage} --artifact {{output.manifest:q}}"]
+def command(stage, *inputs, wildcards=(), gpu=False):
+    """The shell command of a rule: one stage, its unit, its inputs by name, its settings.
+
+    Without ``gpu`` the stage stays on the CPU, since a node can have cards that belong to other jobs.
+    """
+    parts = [f"python -m workflow_scripts.stages.{stage} --artifact {{output.manifest:q}}"]
     parts += ["--unit " + " ".join(f"{name}={{wildcards.{name}}}" for name in wildcards)] if wildcards else []
     parts += [f"--input {name}={{input.{name}}}" for name in inputs]
-    parts += [f"--device {STUDY.compute.device} --threads {STUDY.compute.math_threads}"]
+    parts += [f"--device {STUDY.compute.device if gpu else 'cpu'} --threads {STUDY.compute.math_threads}"]
     parts += ["--workers {threads} --settings {params.settings:q} --source {params.sources:q}"]
     return " ".join(parts) + " > {log:q} 2>&1"
 

@@ -42,7 +42,7 @@ rule features:
     params:
         **recipe("features"),
     shell:
-        command("features", "run", "datasets", wildcards=["run", "step"])
+        command("features", "run", "datasets", wildcards=["run", "step"], gpu=True)
 
 
 rule linear_probe:
@@ -58,12 +58,13 @@ rule linear_probe:
         "../envs/train.yaml"
     threads: WORKERS
     resources:
+        gpu=GPUS,
         mem_mb=32_000 if GPUS else 4_000,
         runtime=720,
     params:
         **recipe("linear_probe"),
     shell:
-        command("linear_probe", "features", "datasets", wildcards=["run", "step"])
+        command("linear_probe", "features", "datasets", wildcards=["run", "step"], gpu=True)
 
 
 rule few_shot:
@@ -108,4 +109,4 @@ rule saliency:
     params:
         **recipe("saliency"),
     shell:
-        command("saliency", "run", "features", "probe", "datasets", wildcards=["run", "step"])
+        command("saliency", "run", "features", "probe", "datasets", wildcards=["run", "step"], gpu=True)

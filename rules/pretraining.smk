@@ -22,4 +22,4 @@ rule pretrain:
     params:
         **recipe("pretrain"),
     shell:
-        command("pretrain", "images", "pairs", "captions", "probe", wildcards=["run"])
+        command("pretrain", "images", "pairs", "captions", "probe", wildcards=["run"], gpu=True)

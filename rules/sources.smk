@@ -7,8 +7,9 @@ rule source:
         **made("source", "{source}"),
     log:
         log_of("source", "{source}"),
+    localrule: True  # compute nodes often have no network; models and sets are fetched where Snakemake runs
     conda:
-        "../envs/core.yaml"
+        "../envs/train.yaml"
     resources:
         mem_mb=2_000,
         runtime=240,

@@ -15,6 +15,7 @@ from workflow_scripts.core.errors import PipelineError
 def test_retry_after_in_seconds_and_as_a_date() -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
     assert _retry_after("7") == 7.0
+    assert _retry_after("Mon, 01 Jan 99999999999999999999 00:00:00 GMT") is None
     assert _retry_after(later) == pytest.approx(90, abs=3)
     assert _retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
     assert _retry_after("soon") is None and _retry_after(None) is None and _retry_after("-3") is None

@@ -67,3 +67,16 @@ def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path) -> None:
         assert urls[5] not in journal.done
     with Journal(tmp_path) as journal:
         assert list(journal.done) == urls[:4]
+
+
+def test_failures_that_may_pass_are_asked_for_again_and_keep_their_attempts(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        journal.add(Record("down", State.HTTP_5XX, 503, [{"attempt": 1}]))
+        journal.add(Record("gone", State.HTTP_4XX, 404, [{"attempt": 1}]))
+    with Journal(tmp_path) as journal:
+        journal.forget_failures()
+        assert list(journal.done) == ["gone"]
+        journal.add(Record("down", State.OK, 200, [{"attempt": 2}]), b"image")
+    with Journal(tmp_path) as journal:
+        assert journal.done["down"].attempts == [{"attempt": 1}, {"attempt": 2}]
+        assert journal.data(journal.done["down"]) == b"image"

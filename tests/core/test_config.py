@@ -85,6 +85,7 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
         ({"runs": [{"method": "simclr", "pairs": "revisde"}]}, "unknown name in config.runs"),
         ({"arms": [{"name": "a", "kind": "original"}] * 2}, "repeated name in config.arms: a"),
         ({"arms": [{"name": "a", "kind": "external"}]}, "wrong table in config.arms.a"),
+        ({"runs": [{"method": "untrained", "seeds": [1, 1]}]}, "repeated run in config.runs: untrained-none"),
         ({"pairs": [{"name": "self", "encoder": "clip"}]}, "reserved name in config.pairs: self"),
         ({"probe_dataset": None, "datasets": [{"name": "d", "kind": "folders"}]}, "wrong source in config.datasets.d"),
         ({"annotations": {"source": "world"}}, "source world in config: demo_world is null"),

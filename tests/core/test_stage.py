@@ -1,5 +1,6 @@
 """The contract: one key, one computation; whole or not at all; damage is found; work survives a fault."""
 
+import errno
 import json
 import os
 import stat
@@ -151,3 +152,34 @@ def test_stray_files_of_an_older_version_go(results: Path, text: Path) -> None:
     stray.write_text("old")
     run(main, results, "doubling/x", {}, {"text": text})
     assert not stray.exists()
+
+
+def test_a_failing_file_system_is_no_damage(results: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(main, results, "doubling/x", {}, {"text": text})
+
+    def stale(path: Path) -> str:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr("workflow_scripts.core.cache.file_hash", stale)
+    with pytest.raises(SystemExit):
+        run(main, results, "doubling/x", {}, {"text": text})
+    monkeypatch.undo()
+    assert len(list((results / ".cache/doubling").iterdir())) == 1
+
+
+def test_file_systems_without_locks_work(results: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("workflow_scripts.core.cache.fcntl.flock", no_locks)
+    assert run(main, results, "doubling/x", {}, {"text": text}).path(".txt").read_text() == "abab"
+
+
+def test_work_of_a_run_killed_after_its_artifact_was_whole_goes(results: Path, text: Path) -> None:
+    run(main, results, "doubling/x", {}, {"text": text})
+    key = next((results / ".cache/doubling").iterdir()).name
+    left = results / ".work/doubling" / key
+    left.mkdir(parents=True)
+    (left / "half").write_text("ab")
+    run(main, results, "doubling/x", {}, {"text": text})
+    assert not left.exists()

@@ -16,6 +16,11 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 AddrInfo = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Forms of private addresses that Python's own tables call public in some versions: IPv4-compatible, SIIT, local NAT64
+# (RFC 8215), site-local, IETF protocol assignments.
+NEVER = tuple(
+    ipaddress.ip_network(text) for text in ("::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "fec0::/10", "192.0.0.0/24")
+)
 
 
 class BlockedAddressError(OSError):
@@ -40,7 +45,7 @@ class Addresses:
         found = _embedded(ipaddress.ip_address(address.partition("%")[0]))
         if any(found in network for network in self._allowed if network.version == found.version):
             return True
-        return found.is_global and not found.is_multicast
+        return found.is_global and not found.is_multicast and not any(found in network for network in NEVER)
 
     def open_socket(self, info: AddrInfo) -> socket.socket:
         """A socket for ``info``, an entry as of ``socket.getaddrinfo``; for ``aiohttp.TCPConnector``.

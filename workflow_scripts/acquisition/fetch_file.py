@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 
 from workflow_scripts.core.cache import file_hash
@@ -25,7 +26,7 @@ def fetch_file(urls: Sequence[str], sha256: str, part: Path, target: Path) -> No
     for url in urls:
         try:
             _resume(url, part)
-        except (OSError, urllib.error.URLError, ValueError) as error:
+        except (OSError, HTTPException, ValueError) as error:
             faults.append(f"{url}: {error}")
             log.warning("%s", faults[-1])
             continue
@@ -45,8 +46,12 @@ def _resume(url: str, part: Path) -> None:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
             mode = "ab" if have and answer.status == HTTPStatus.PARTIAL_CONTENT else "wb"
             with open(part, mode) as stream:
+                got = 0
                 while block := answer.read(BLOCK):
-                    stream.write(block)
+                    got += stream.write(block)
+            announced = answer.headers.get("Content-Length")
+            if announced is not None and got != int(announced):
+                raise OSError(f"the answer ended after {got} of {announced} bytes")
     except urllib.error.HTTPError as error:
         # What is on disk is already all of it; its hash decides.
         if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from workflow_scripts.acquisition.states import State
+from workflow_scripts.acquisition.states import RETRYABLE, State
 from workflow_scripts.core.errors import PipelineError
 
 
@@ -43,6 +43,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.done: dict[str, Record] = {}
+        self._earlier: dict[str, list[dict[str, Any]]] = {}
         self._bytes = _open(folder / "bytes.bin")
         self._lines = _open(folder / "urls.jsonl")
         self._end = self._recover()
@@ -88,7 +89,10 @@ class Journal:
         Raises:
             PipelineError: the disk does not take it; what was finished before stays.
         """
-        whole = Record(**{**asdict(record), "offset": self._end, "size": len(data), "sha256": _sha256(data)})
+        tried = [*self._earlier.pop(record.url, []), *record.attempts]
+        whole = Record(
+            **{**asdict(record), "attempts": tried, "offset": self._end, "size": len(data), "sha256": _sha256(data)}
+        )
         try:
             _append(self._bytes, data)
             _append(self._lines, json.dumps(asdict(whole), separators=(",", ":")).encode() + b"\n")
@@ -97,6 +101,12 @@ class Journal:
             raise PipelineError("cannot write", self._folder, error.strerror or error, advice) from None
         self._end += len(data)
         self.done[whole.url] = whole
+
+    def forget_failures(self) -> None:
+        """Let urls that failed in a way that may pass (an outage) be asked for again; a later line replaces theirs."""
+        for url, record in list(self.done.items()):
+            if record.state in RETRYABLE:
+                self._earlier[url] = self.done.pop(url).attempts
 
     def data(self, record: Record) -> bytes:
         """The stored bytes of a finished url.

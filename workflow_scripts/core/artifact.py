@@ -16,6 +16,11 @@ from workflow_scripts.core.jsonio import read_json
 MANIFEST, RUN = ".manifest.json", ".run.json"
 
 
+def manifest_hash(path: Path) -> str:
+    """sha256 of a manifest's bytes, in hex: it stands for all of an artifact's bytes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 class Artifact:
     """An artifact on disk.
 
@@ -31,7 +36,7 @@ class Artifact:
         self.manifest_path = manifest_path
         self.name = manifest_path.name.removesuffix(MANIFEST)
         self.manifest: dict[str, Any] = read_json(manifest_path, advice)
-        self.hash = hashlib.sha256(manifest_path.read_bytes()).hexdigest()
+        self.hash = manifest_hash(manifest_path)
         if not isinstance(self.manifest, dict) or not {"stage", "unit", "files"} <= self.manifest.keys():
             raise PipelineError("not an artifact manifest", manifest_path, sorted(self.manifest), advice)
 

@@ -4,6 +4,7 @@ An entry is a folder ``{manifest.json, run.json, files/_<suffix>}`` that appears
 not at all. Data files are read-only; results are hard links to them, else reflinks, else copies.
 """
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -39,7 +40,8 @@ def stored(entry: Path, suffix: str) -> Path:
 def lookup(entry: Path) -> dict[str, Any] | None:
     """The manifest of a cache entry whose files are all there with the recorded hashes, else None.
 
-    A damaged entry is set aside, so that the stage computes it anew.
+    A damaged entry is taken out, so that the stage computes it anew. A file system that fails to read is no damage:
+    its OSError is the caller's.
     """
     try:
         manifest: dict[str, Any] = json.loads((entry / "manifest.json").read_bytes())
@@ -52,7 +54,7 @@ def lookup(entry: Path) -> dict[str, Any] | None:
         if not entry.exists():
             return None
         reason = "a file is gone"
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         reason = str(error)
     log.warning("cache entry %s is damaged (%s); computing it anew", entry, reason)
     discard(entry)
@@ -105,6 +107,13 @@ def _clone(source: Path, target: Path) -> None:
         os.fsync(write.fileno())
 
 
+def _same_file(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
 def key_lock(work: Path) -> Iterator[None]:
     """One writer per key: wait until nobody else holds ``<work>.lock``.
@@ -121,8 +130,14 @@ def key_lock(work: Path) -> Iterator[None]:
             except BlockingIOError:
                 log.info("another process is making this artifact; waiting for it")
                 fcntl.flock(stream, fcntl.LOCK_EX)
+            except OSError as error:
+                if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+                    raise
+                log.warning("this file system has no locks; do not run two Snakemakes on one results folder")
+                yield
+                return
             # The holder before us removed the file: the lock we hold is on a name that nobody else will open.
-            if path.exists() and os.path.samestat(os.fstat(stream.fileno()), path.stat()):
+            if _same_file(stream.fileno(), path):
                 try:
                     yield
                 finally:

@@ -1,6 +1,7 @@
 """What of the machine can change bytes, and so belongs to an artifact's key."""
 
 import os
+import resource
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +14,12 @@ def limit_threads(threads: int) -> None:
     """Set the math libraries' thread count; takes effect only before they are imported."""
     for name in THREAD_VARIABLES:
         os.environ[name] = str(threads)
+
+
+def allow_many_files() -> None:
+    """Raise the soft limit of open files to the hard one: a study may have more shards than the usual 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def resolve_device(wanted: str) -> str:

@@ -9,10 +9,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.digest import code_digest
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import digest
-from workflow_scripts.core.sources import changed_since_hashed, content_hash, local_path
+from workflow_scripts.core.sources import content_hash, local_path
 from workflow_scripts.core.units import Units
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ def stale_manifests(out: Path, units: Units) -> list[str]:
         manifest = record_path.with_name(record_path.name.removesuffix(RUN) + MANIFEST)
         if not manifest.exists():
             continue
-        reason = _reason(record_path, manifest, units)
+        reason = _reason(record_path, manifest, units) or _inputs_reason(record_path, out)
         if reason:
             log.warning("%s: %s; it is made again", manifest, reason)
             stale.append(str(manifest))
@@ -56,10 +57,23 @@ def _differ(recorded: dict[str, Any], today: dict[str, Any]) -> bool:
 
 def _source_reason(record: dict[str, Any], manifest: Path, units: Units) -> str | None:
     source = units.sources_by_name[record["unit"]["source"]]
-    if source.is_url:
-        return None
-    path, results = local_path(source.at, may_fetch=False), manifest.parents[2]
-    if not path.exists() or not changed_since_hashed(path, results):
-        return None  # a source that is gone stops nothing that is finished
     files = json.loads(manifest.with_name(manifest.name.removesuffix(MANIFEST) + ".files.json").read_bytes())
-    return "the source changed" if content_hash(path, results) != digest(files) else None
+    if source.is_url:
+        return "another sha256 is wanted" if files[0]["sha256"] != source.sha256 else None
+    try:
+        path = local_path(source.at, may_fetch=False)
+        now = content_hash(path, manifest.parents[2])
+    except PipelineError:
+        return None  # a source that is gone stops nothing that is finished
+    return "the source changed" if now != digest(files) else None
+
+
+def _inputs_reason(record_path: Path, out: Path) -> str | None:
+    """Whether an input's manifest of today is another than the one that was read."""
+    record: dict[str, Any] = json.loads(record_path.read_bytes())
+    for name, paths in record.get("input_files", {}).items():
+        for path, recorded in zip(paths, record["inputs"][name], strict=True):
+            today = out / Path(path).parent.name / Path(path).name
+            if today.exists() and manifest_hash(today) != recorded:
+                return f"made from another {name}"
+    return None

@@ -82,13 +82,8 @@ def _flush(path: Path) -> None:
         os.fsync(stream.fileno())
 
 
-def publish(entry: Path, artifact: Path, manifest: dict[str, Any], record: dict[str, Any], main: bool) -> None:
-    """Put an entry's files, run record and manifest (in this order) beside ``artifact``.
-
-    ``main`` is False in the further processes of one launch, which leave it to the first.
-    """
-    if not main:
-        return
+def publish(entry: Path, artifact: Path, manifest: dict[str, Any], record: dict[str, Any]) -> None:
+    """Put an entry's files, run record and manifest (in this order) beside ``artifact``."""
     artifact.parent.mkdir(parents=True, exist_ok=True)
     original = json.loads((entry / "run.json").read_bytes())
     if not place(entry, artifact, manifest):
@@ -108,5 +103,5 @@ def _remove_strays(artifact: Path, manifest: dict[str, Any], beside: list[str]) 
     """Files of an earlier version in the artifact's own folder (``<name>/...``) that nothing names any more."""
     named = {Path(f"{artifact}{suffix}") for suffix in [*manifest["files"], *beside]}
     for path in artifact.rglob("*") if artifact.is_dir() else ():
-        if path.is_file() and path not in named:
+        if path.is_file() and path not in named and path.suffix != ".part":
             path.unlink(missing_ok=True)

@@ -19,12 +19,13 @@ from workflow_scripts.core.jsonio import digest, write_whole
 HUB, PACKAGE, TORCHVISION = "hub:", "package:", "torchvision:"
 
 
-def resolve_source(name: str, wanted: str, made: Artifact | None) -> Path:
+def resolve_source(name: str, wanted: str, made: Artifact | None, results: Path) -> Path:
     """Local path of a source.
 
     Args:
         name: its name, for messages.
         wanted: a path, ``hub:<repository>@<revision>``, ``package:<module>/<folder>`` or ``torchvision:<root>``.
+        results: the results folder, which keeps the hashes of what was seen before.
         made: the ``source`` artifact behind it; when that holds the bytes itself (fetched by url), they are used.
 
     Raises:
@@ -36,7 +37,7 @@ def resolve_source(name: str, wanted: str, made: Artifact | None) -> Path:
     if not wanted or not path.exists():
         raise PipelineError(f"missing source {name}", path, "nothing there", "correct the path in the config")
     if made is not None:
-        _check_sizes(name, path, made)
+        _check_content(name, path, made, results)
     return path
 
 
@@ -73,13 +74,14 @@ def hub_snapshot(wanted: str, local: bool) -> Path:
         raise PipelineError("hub model not to be had", wanted, type(error).__name__, advice) from error
 
 
-def _check_sizes(name: str, path: Path, made: Artifact) -> None:
-    for entry in json.loads(made.path(".files.json").read_bytes()):
-        file = path / entry["path"] if entry["path"] else path
-        size = file.stat().st_size if file.is_file() else None
-        if size != entry["bytes"]:
+def _check_content(name: str, path: Path, made: Artifact, results: Path) -> None:
+    recorded = {entry["path"]: entry["sha256"] for entry in json.loads(made.path(".files.json").read_bytes())}
+    today = {entry["path"]: entry["sha256"] for entry in listing(path, results)}
+    for file in sorted(recorded.keys() | today.keys()):
+        if recorded.get(file) != today.get(file):
+            value = f"sha256 {today.get(file, 'gone')}"
             advice = f"hash it again with: snakemake --force {made.manifest_path}"
-            raise PipelineError(f"source {name} changed since it was hashed", file, f"{size} bytes", advice)
+            raise PipelineError(f"source {name} changed since it was hashed", path / file, value, advice)
 
 
 def listing(path: Path, results: Path) -> list[dict[str, Any]]:
@@ -110,15 +112,6 @@ def listing(path: Path, results: Path) -> list[dict[str, Any]]:
 def content_hash(path: Path, results: Path) -> str:
     """One sha256 for all of a source's content: file names and bytes, not times."""
     return digest(listing(path, results))
-
-
-def changed_since_hashed(path: Path, results: Path) -> bool:
-    """Whether a source's files differ in size, mtime or inode from when they were last hashed."""
-    memory = _memory(path, results)
-    if not memory.exists() or not path.exists():
-        return True
-    known = json.loads(memory.read_bytes())
-    return {name: list(stamp_of(file)) for name, file in _files(path)} != {n: v[0] for n, v in known.items()}
 
 
 def stamp_of(file: Path) -> tuple[int, int, int]:

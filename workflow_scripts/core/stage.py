@@ -6,7 +6,6 @@ locks, manifests and run records is here and in the modules beside it.
 
 import argparse
 import logging
-import os
 import shutil
 import sys
 import traceback
@@ -19,7 +18,7 @@ from pydantic import ValidationError
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.cache import key_lock, lookup, results_root
 from workflow_scripts.core.digest import code_digest
-from workflow_scripts.core.environment import environment, limit_threads, resolve_device
+from workflow_scripts.core.environment import allow_many_files, environment, limit_threads, resolve_device
 from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.core.key import artifact_key
 from workflow_scripts.core.publish import Staging, publish
@@ -42,14 +41,12 @@ class Job(Generic[S]):
         threads: math threads (part of the key).
         workers: processes or threads for input and output; never changes bytes.
         work: folder for resuming; survives a kill, is given again to the same key, and goes once the artifact is whole.
-        rank: number of this process among several of one launch; only rank 0 publishes.
     """
 
     def __init__(self, stage: str, settings: S, args: argparse.Namespace) -> None:
         self.stage, self.settings = stage, settings
         self.unit: dict[str, str] = dict(pair.split("=", 1) for pair in args.unit)
         self.device, self.threads, self.workers = resolve_device(args.device), args.threads, args.workers
-        self.rank = args.rank
         self._inputs = {name: [Artifact(Path(p)) for p in paths] for name, paths in _groups(args.input)}
         self._sources = dict(pair.split("=", 1) for group in args.source for pair in group)
         self._source_paths: dict[str, Path] = {}
@@ -79,7 +76,7 @@ class Job(Generic[S]):
         if name not in self._source_paths:
             made = self.inputs(name)
             wanted = self._sources.get(name, "")
-            self._source_paths[name] = resolve_source(name, wanted, made[0] if made else None)
+            self._source_paths[name] = resolve_source(name, wanted, made[0] if made else None, self.results)
         return self._source_paths[name]
 
     def file(self, suffix: str) -> Path:
@@ -131,9 +128,7 @@ def arguments(stage: str, argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--threads", type=int, default=1, help="math threads; part of the key")
     parser.add_argument("--workers", type=int, default=1, help="for input and output; not part of the key")
-    args = parser.parse_args(argv)
-    args.rank = int(os.environ.get("RANK", "0"))
-    return args
+    return parser.parse_args(argv)
 
 
 def run_stage(
@@ -161,6 +156,7 @@ def run_stage(
     args = arguments(stage, argv)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
     limit_threads(args.threads)
+    allow_many_files()
     try:
         settings = settings_class.model_validate_json(args.settings)
         job = Job(stage, settings, args)
@@ -184,6 +180,28 @@ def _fail(message: str) -> None:
     raise SystemExit(1)
 
 
+def _recipe(
+    job: Job[S],
+    packages: tuple[str, ...],
+    identity: Callable[[Job[S]], dict[str, Any]] | None,
+    not_in_key: frozenset[str],
+) -> dict[str, Any]:
+    """The key, and all that it was made from: the first part of the run record."""
+    code, inputs = code_digest(job.stage), job.source_hashes()
+    settings = job.settings.model_dump(mode="json")
+    where = environment(job.device, job.threads, packages)
+    kept = {name: value for name, value in settings.items() if name not in not_in_key}
+    if identity is None:
+        key = artifact_key(job.stage, job.unit, code, kept, inputs, where)
+    else:
+        key = artifact_key(job.stage, identity(job), code, kept, {}, {})
+    files = {name: [str(one.manifest_path) for one in job.inputs(name)] for name in inputs}
+    return {
+        **{"stage": job.stage, "unit": job.unit, "key": key, "code": code, "settings": settings},
+        **{"inputs": inputs, "input_files": files, "environment": where},
+    }
+
+
 def _make(
     function: Callable[[Job[S]], None],
     job: Job[S],
@@ -194,37 +212,23 @@ def _make(
 ) -> None:
     clock = Clock()
     job.staging = Staging(artifact)
-    results = job.results
-    code = code_digest(job.stage)
-    settings = job.settings.model_dump(mode="json")
-    where = environment(job.device, job.threads, packages)
-    inputs = job.source_hashes()
-    kept = {name: value for name, value in settings.items() if name not in not_in_key}
-    if identity is None:
-        key = artifact_key(job.stage, job.unit, code, kept, inputs, where)
-    else:
-        key = artifact_key(job.stage, identity(job), code, kept, {}, {})
-    entry = results / ".cache" / job.stage / key
-    job.work = results / ".work" / job.stage / key
-    record = {
-        **{"stage": job.stage, "unit": job.unit, "key": key, "code": code, "settings": settings, "inputs": inputs},
-        **{"environment": where, "input_files": {n: [str(a.manifest_path) for a in job.inputs(n)] for n in inputs}},
-    }
+    recipe = _recipe(job, packages, identity, not_in_key)
+    entry = job.results / ".cache" / job.stage / recipe["key"]
+    job.work = job.results / ".work" / job.stage / recipe["key"]
     manifest = lookup(entry)
     if manifest is not None:
-        publish(entry, artifact, manifest, {**record, **clock.read()}, main=job.rank == 0)
-        return
-    if job.rank > 0:
-        job.work.mkdir(parents=True, exist_ok=True)
-        function(job)
+        publish(entry, artifact, manifest, {**recipe, **clock.read()})
+        if job.work.exists():  # of a run that was killed after its artifact was whole
+            with key_lock(job.work):
+                shutil.rmtree(job.work, ignore_errors=True)
         return
     with key_lock(job.work):
         manifest = lookup(entry)
         if manifest is None:
             job.work.mkdir(parents=True, exist_ok=True)
-            job.staging.open(results, job.stage, key)
+            job.staging.open(job.results, job.stage, recipe["key"])
             function(job)
-            fresh = {**record, **machine(packages), "facts": job.facts, **clock.read()}
+            fresh = {**recipe, **machine(packages), "facts": job.facts, **clock.read()}
             manifest = job.staging.seal(entry, job.unit, job.row_counts, fresh)
-        publish(entry, artifact, manifest, {**record, **clock.read()}, main=True)
+        publish(entry, artifact, manifest, {**recipe, **clock.read()})
         shutil.rmtree(job.work, ignore_errors=True)

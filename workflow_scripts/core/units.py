@@ -8,6 +8,7 @@ from typing import Any
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.checks import WORLD
 from workflow_scripts.core.config import Dataset, Run, Study, pretrain_settings
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.settings.pretrain import Pretrain
 from workflow_scripts.core.settings.source import Source
 
@@ -24,6 +25,8 @@ class Units:
             for seed in run.seeds:
                 settings = pretrain_settings(study, run, seed)
                 name = f"{run.method}-{run.pairs}-{run.augmentation}-{settings.backbone}-s{seed}"
+                if name in self._runs:
+                    raise PipelineError("repeated run", "config.runs", name, "two entries or seeds have this one name")
                 self._runs[name] = (run, settings)
         self.shards = [f"{number:05d}" for number in range(study.shards.shards)]
         self.arms = [arm.name for arm in study.arms]

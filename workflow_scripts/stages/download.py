@@ -33,6 +33,7 @@ def download(job: Job[Download]) -> None:
             address, port = held.enter_context(serve_zip(job.input("world").path(".images.zip")))
             connect_to[job.settings.serve_host] = f"{address}:{port}"
         journal = held.enter_context(Journal(job.work))
+        journal.forget_failures()
         fetch(urls, journal, job.settings, connect_to, job.workers)
         table = pack(rows, journal, job.file(".tar"))
         tried = attempts(urls, journal)
