@@ -35,7 +35,7 @@ class Staging:
     def file(self, suffix: str, hashed: bool = True) -> Path:
         """Path to write the file with ``suffix`` to; its parent is there."""
         if self._folder is None:
-            raise PipelineError("no place to write", self.artifact, suffix, "only the first process writes files")
+            raise PipelineError("no place to write", self.artifact, suffix, "this is a fault of the stage; report it")
         inner = suffix.removeprefix("/")
         if not suffix.startswith((".", "/")) or ".." in Path(inner).parts or Path(inner).is_absolute():
             raise PipelineError("unsafe file suffix", self.artifact, suffix, "start it with . or /")
