@@ -5,25 +5,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
-from scipy.stats import binomtest
 
-from workflow_scripts.acquisition.card import card, wilson
+from workflow_scripts.acquisition.card import card
 from workflow_scripts.acquisition.card_figure import draw
 from workflow_scripts.acquisition.packing import SHARD
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.tables import write_table
-
-
-@given(st.integers(0, 200), st.integers(0, 200), st.floats(0.5, 0.999))
-def test_wilson_as_scipy(kept: int, lost: int, confidence: float) -> None:
-    if kept + lost:
-        expected = binomtest(kept, kept + lost).proportion_ci(confidence, method="wilson")
-        np.testing.assert_allclose(wilson(kept, kept + lost, confidence), (expected.low, expected.high), atol=1e-9)
-    else:
-        assert wilson(0, 0, confidence) == (0.0, 1.0)
 
 
 def table(path: Path, states: list[tuple[str, str, str, int, int | None]]) -> Path:

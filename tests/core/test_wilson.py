@@ -8,10 +8,10 @@ from scipy.stats import binomtest
 from workflow_scripts.core.wilson import wilson
 
 
-@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_equals_scipy(case: tuple[int, int]) -> None:
+@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0.5, 0.999))
+def test_equals_scipy(case: tuple[int, int], level: float) -> None:
     hits, count = case
-    expected = binomtest(hits, count).proportion_ci(0.95, method="wilson")
-    low, high = wilson(hits / count, count)
+    expected = binomtest(hits, count).proportion_ci(level, method="wilson")
+    low, high = wilson(hits / count, count, level)
     assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-12)
     assert 0 <= low <= hits / count <= high <= 1

@@ -3,29 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
 
 from workflow_scripts.acquisition.annotation_rows import host_of
 from workflow_scripts.acquisition.states import State
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.wilson import wilson
 
 GROUPS = ("host", "subreddit", "year")
 Counts = dict[str, Counter[str]]
-
-
-def wilson(kept: int, total: int, confidence: float) -> tuple[float, float]:
-    """Interval of a share, kept out of total (Wilson 1927; Brown, Cai & DasGupta 2001, eq. 4); (0, 1) for none."""
-    if total == 0:
-        return 0.0, 1.0
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    share, scale = kept / total, 1 + z * z / total
-    middle = share + z * z / (2 * total)
-    reach = z * float(np.sqrt(share * (1 - share) / total + z * z / (4 * total * total)))
-    return max(0.0, (middle - reach) / scale), min(1.0, (middle + reach) / scale)
 
 
 def count_shards(tables: Iterable[Path]) -> tuple[Counter[str], dict[str, Counter[str]], dict[str, Counts]]:
@@ -79,6 +67,6 @@ def card(annotations: Mapping[str, Any], tables: Sequence[Path], confidence: flo
 
 def _share(states: Counter[str], confidence: float) -> dict[str, Any]:
     kept, total = states[State.OK], states.total()
-    low, high = wilson(kept, total, confidence)
+    low, high = wilson(kept / total, total, confidence) if total else (0.0, 1.0)
     share = kept / total if total else None
     return {"images": kept, "urls": total, "share": share, "low": low, "high": high, "confidence": confidence}

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtri, stdtrit  # scipy.stats takes half a second to import
+from scipy.special import stdtrit  # scipy.stats takes half a second to import
+
+from workflow_scripts.core.wilson import wilson as wilson_bounds
 
 CELLS = 4_000_000
 """Resampling weights held at once (float32, so 16 MB)."""
@@ -26,12 +28,7 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
     """
     if not 0 <= successes <= n or n == 0:
         raise ValueError(f"successes is {successes}, n is {n}: 0 <= successes <= n and n > 0 are needed")
-    z = float(ndtri(0.5 + level / 2))
-    share = successes / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
-    # At 0 and n one end is the share itself; rounding must not push it past the share.
-    return Interval(share, max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share)))
+    return Interval(successes / n, *wilson_bounds(successes / n, n, level))
 
 
 def student_t(values: np.ndarray, level: float = 0.95, fewest: int = 2) -> Interval:
