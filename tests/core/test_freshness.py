@@ -78,3 +78,11 @@ def test_a_model_that_is_nowhere_stops_nothing_that_is_finished(results: Path, m
     values = {"stage": "source", "unit": {"source": "matcher"}, "code": "format-1", "settings": {}}
     path.with_name("matcher.run.json").write_text(json.dumps(values))
     assert stale_manifests(results / "study", full) == []
+
+
+def test_results_of_an_earlier_config_are_left_alone(results: Path, units: Units) -> None:
+    """A run that the config no longer names can't be made again; forcing it would stop every command."""
+    path = make_artifact(results, "features", "dropped-run.last", {".x": b""}, {"run": "dropped-run", "step": "last"})
+    values = {"stage": "features", "unit": {"run": "dropped-run", "step": "last"}, "code": "other", "settings": {}}
+    path.with_name("dropped-run.last.run.json").write_text(json.dumps(values))
+    assert stale_manifests(results / "study", units) == []

@@ -6,6 +6,8 @@ fresh clone) it compares times alone and calls stale results done. The run recor
 
 import json
 import logging
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,34 +22,33 @@ log = logging.getLogger(__name__)
 
 
 def stale_manifests(out: Path, units: Units) -> list[str]:
-    """Manifests below ``out`` to make again: recorded code, settings or source content differ from today's."""
+    """Manifests below ``out`` to make again: recorded code, settings, inputs or source content differ from today's."""
     stale = []
+    today = cache(manifest_hash)
     for record_path in sorted(out.glob(f"*/*{RUN}")):
-        manifest = record_path.with_name(record_path.name.removesuffix(RUN) + MANIFEST)
-        if not manifest.exists():
+        name = record_path.name.removesuffix(RUN)
+        manifest = record_path.with_name(name + MANIFEST)
+        if not manifest.exists() or not units.holds(record_path.parent.name, name):
             continue
-        reason = _reason(record_path, manifest, units) or _inputs_reason(record_path, out)
+        try:
+            record = json.loads(record_path.read_bytes())
+            reason = _reason(record, manifest, units) or _inputs_reason(record, out, today)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            reason = "its run record is unreadable"
         if reason:
             log.warning("%s: %s; it is made again", manifest, reason)
             stale.append(str(manifest))
     return stale
 
 
-def _reason(record_path: Path, manifest: Path, units: Units) -> str | None:
-    try:
-        record: dict[str, Any] = json.loads(record_path.read_bytes())
-        stage, unit, code, settings = (record[name] for name in ("stage", "unit", "code", "settings"))
-    except (ValueError, KeyError):
-        return "its run record is unreadable"
-    try:
-        today = units.settings(stage, unit)
-    except KeyError:
-        return None  # not part of today's study; nobody asks for it
+def _reason(record: dict[str, Any], manifest: Path, units: Units) -> str | None:
+    stage = record["stage"]
     if stage == "source":
         return _source_reason(record, manifest, units)
-    if code != code_digest(stage):
+    if record["code"] != code_digest(stage):
         return "made by other code"
-    return "made with other settings" if _differ(settings, today) else None
+    differ = _differ(record["settings"], units.settings(stage, record["unit"]))
+    return "made with other settings" if differ else None
 
 
 def _differ(recorded: dict[str, Any], today: dict[str, Any]) -> bool:
@@ -68,12 +69,11 @@ def _source_reason(record: dict[str, Any], manifest: Path, units: Units) -> str 
     return "the source changed" if now != digest(files) else None
 
 
-def _inputs_reason(record_path: Path, out: Path) -> str | None:
+def _inputs_reason(record: dict[str, Any], out: Path, today: Callable[[Path], str]) -> str | None:
     """Whether an input's manifest of today is another than the one that was read."""
-    record: dict[str, Any] = json.loads(record_path.read_bytes())
     for name, paths in record.get("input_files", {}).items():
         for path, recorded in zip(paths, record["inputs"][name], strict=True):
-            today = out / Path(path).parent.name / Path(path).name
-            if today.exists() and manifest_hash(today) != recorded:
+            manifest = out / Path(path).parent.name / Path(path).name
+            if manifest.exists() and today(manifest) != recorded:
                 return f"made from another {name}"
     return None

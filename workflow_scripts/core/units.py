@@ -49,6 +49,24 @@ class Units:
         """Whether the demo's world provides it."""
         return source is None or source.at == WORLD
 
+    def holds(self, stage: str, name: str) -> bool:
+        """Whether today's study has the artifact ``<stage>/<name>``; results of an earlier config may lie beside it."""
+        encoders = [encoder.name for encoder in self.study.text_encoders]
+        members: dict[str, list[str]] = {
+            "source": list(self.sources_by_name),
+            **dict.fromkeys(("download", "recaption"), self.shards),
+            **dict.fromkeys(("select_captions", "caption_quality"), self.arms),
+            "embed_captions": [f"{arm}.{encoder}" for arm in self.arms for encoder in encoders],
+            "embed_images": [encoder.name for encoder in self.study.image_encoders],
+            **dict.fromkeys(("pair_table", "pair_quality"), self.pairs),
+            "pretrain": self.runs,
+            "eval_dataset": self.datasets,
+            **dict.fromkeys(("features", "linear_probe", "few_shot"), self.checkpoints),
+            "saliency": self.saliency_checkpoints,
+            "demo_world": self.world,
+        }
+        return stage not in members or name in members[stage]
+
     # Settings ------------------------------------------------------------------------------------------------------
 
     def settings(self, stage: str, unit: Unit) -> dict[str, Any]:
