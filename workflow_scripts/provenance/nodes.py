@@ -1,0 +1,183 @@
+"""The finished artifacts below a results folder as a graph: one node per manifest, edges by the run records' inputs.
+
+Reading never fails on what it finds: a manifest or record that can't be read makes a node that says so, since the
+tools that read this are the ones that have to name the fault.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.core.artifact import MANIFEST, RUN
+
+
+@dataclass(frozen=True)
+class Node:
+    """One artifact.
+
+    Attributes:
+        path: its manifest's path, as found.
+        name: the manifest's file name without ``.manifest.json``.
+        stage: the folder that it lies in, which is its stage's name.
+        manifest: the manifest's content; empty when it can't be read.
+        hash: sha256 of the manifest's bytes, in hex.
+        record: the run record's content; None when there is none or it can't be read.
+        manifest_fault: why the manifest can't be read, or None.
+        record_fault: why there is no readable run record, or None.
+    """
+
+    path: Path
+    name: str
+    stage: str
+    manifest: dict[str, Any]
+    hash: str
+    record: dict[str, Any] | None
+    manifest_fault: str | None = None
+    record_fault: str | None = None
+
+    @property
+    def study(self) -> Path:
+        """The study's folder, ``results/<study>``."""
+        return self.path.parent.parent
+
+    @property
+    def label(self) -> str:
+        """``<stage>/<name>``: unique within a study."""
+        return f"{self.stage}/{self.name}"
+
+    @property
+    def record_path(self) -> Path:
+        """Where its run record is, or ought to be."""
+        return self.path.with_name(self.name + RUN)
+
+    @property
+    def files(self) -> dict[str, dict[str, Any]]:
+        """Suffix -> ``sha256`` and ``bytes`` of each data file that the manifest names."""
+        return dict(self.manifest.get("files", {}))
+
+    @property
+    def computation(self) -> dict[str, Any] | None:
+        """The record of the computation itself: of an artifact from the cache, the original's."""
+        if self.record is None:
+            return None
+        original = self.record.get("original")
+        return original if isinstance(original, dict) else self.record
+
+    def file(self, suffix: str) -> Path:
+        """Path of the data file with ``suffix``."""
+        return self.path.parent / f"{self.name}{suffix}"
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of an artifact, as its run record names it.
+
+    Attributes:
+        name: name within the stage; several inputs can share one.
+        recorded_hash: manifest hash at that time; of a source without a manifest, the hash of its content.
+        path: the manifest's path of today; None for a source that was read where it lay.
+        node: the artifact of today at ``path``; None when there is none.
+    """
+
+    name: str
+    recorded_hash: str
+    path: Path | None
+    node: Node | None
+
+
+def read(manifest: Path) -> Node:
+    """The node of one manifest. Raises FileNotFoundError when there is no such file."""
+    data = manifest.read_bytes()
+    name = manifest.name.removesuffix(MANIFEST)
+    content, fault = _json_object(data)
+    if fault is None and not _is_manifest(content):
+        content, fault = {}, "it lacks stage, unit or files"
+    record_path = manifest.with_name(name + RUN)
+    try:
+        record, record_fault = _json_object(record_path.read_bytes())
+    except OSError as error:
+        record, record_fault = {}, f"there is none ({error.strerror})"
+    return Node(
+        path=manifest,
+        name=name,
+        stage=manifest.parent.name,
+        manifest=content,
+        hash=hashlib.sha256(data).hexdigest(),
+        record=None if record_fault else record,
+        manifest_fault=fault,
+        record_fault=record_fault,
+    )
+
+
+def _json_object(data: bytes) -> tuple[dict[str, Any], str | None]:
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        return {}, f"no JSON ({error})"
+    return (content, None) if isinstance(content, dict) else ({}, "no JSON object")
+
+
+def _is_manifest(content: dict[str, Any]) -> bool:
+    files = content.get("files")
+    return (
+        isinstance(content.get("stage"), str)
+        and isinstance(content.get("unit"), dict)
+        and isinstance(files, dict)
+        and all(isinstance(one, dict) and {"sha256", "bytes"} <= one.keys() for one in files.values())
+    )
+
+
+def walk(root: Path) -> Iterator[Path]:
+    """Every file below ``root`` in sorted order; folders and files whose names start with a dot are passed over."""
+    if root.is_file():
+        yield root
+        return
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+
+
+def load(root: Path) -> list[Node]:
+    """All artifacts below a results, study or stage folder, or of one manifest, sorted by path."""
+    return [read(path) for path in walk(root) if path.name.endswith(MANIFEST)]
+
+
+def studies(root: Path) -> list[Path]:
+    """The study folders below ``root`` (a results folder, or a study's own), sorted."""
+    return sorted({path.parent.parent for path in walk(root) if path.name.endswith(MANIFEST)})
+
+
+def input_path(node: Node, recorded: str) -> Path:
+    """Where an input's manifest is today, from its recorded path: same stage and name, in the study of ``node``."""
+    return node.study / Path(recorded).parent.name / Path(recorded).name
+
+
+def inputs_of(node: Node, known: Mapping[Path, Node] | None = None) -> list[Input]:
+    """The inputs that a node's run record names, in order; empty without a readable record.
+
+    Args:
+        known: nodes by path that were read already; others are read from disk.
+    """
+    record = node.record or {}
+    hashes, files = record.get("inputs"), record.get("input_files")
+    if not isinstance(hashes, dict):
+        return []
+    found = []
+    for name, recorded in hashes.items():
+        paths = files.get(name, []) if isinstance(files, dict) else []
+        for number, value in enumerate(recorded):
+            path = input_path(node, paths[number]) if number < len(paths) else None
+            found.append(Input(str(name), str(value), path, _node_at(path, known)))
+    return found
+
+
+def _node_at(path: Path | None, known: Mapping[Path, Node] | None) -> Node | None:
+    if path is None:
+        return None
+    if known is not None and path in known:
+        return known[path]
+    return read(path) if path.is_file() else None
