@@ -1,0 +1,67 @@
+"""What a run record says about one artifact, in the form that the tools print. What it does not say is None."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from workflow_scripts.provenance.nodes import Node
+
+
+def facts(node: Node) -> dict[str, Any]:
+    """All that is known of how an artifact came to be; of one from the cache, of the original computation."""
+    record, made = node.record or {}, node.computation or {}
+    cached = record.get("cached")
+    return {
+        "artifact": node.label,
+        "manifest_sha256": node.hash,
+        "unit": node.manifest.get("unit"),
+        "files": node.files,
+        "rows": node.manifest.get("rows") or None,
+        "settings": mattering(record) if node.record else None,
+        **{name: made.get(name) for name in ("code", "git", "environment", "packages", "python", "facts")},
+        **{name: made.get(name) for name in ("host", "slurm_job", "start", "end", "seconds", "cpu_seconds")},
+        **{name: made.get(name) for name in ("peak_bytes", "gpu_peak_bytes", "cpu_model", "gpu_model", "driver")},
+        "cached": cached,
+        "placed": record.get("start") if cached else None,
+        "accepted": record.get("accepted"),
+    }
+
+
+def mattering(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that can change bytes; those that the record names as outside the key are left out."""
+    outside = record.get("not_in_key") or ()
+    return {name: value for name, value in sorted(record.get("settings", {}).items()) if name not in outside}
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one level: ``{"simclr": {"temperature": 0.1}}`` -> ``{"simclr.temperature": 0.1}``."""
+    found: dict[str, Any] = {}
+    for name, value in sorted(settings.items()):
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
+
+
+def shared(settings: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[str]]:
+    """Settings that all have with one value, and the names of those that differ."""
+    names = sorted({name for one in settings for name in one})
+    same = {name: settings[0][name] for name in names if all(name in one for one in settings)}
+    same = {name: value for name, value in same.items() if all(one[name] == value for one in settings)}
+    return same, [name for name in names if name not in same]
+
+
+def total_rows(nodes: Iterable[Node]) -> dict[str, Any] | None:
+    """Rows in, out and dropped by reason, summed over artifacts of one stage; None when none of them counts rows."""
+    counted = [rows for node in nodes if (rows := node.manifest.get("rows"))]
+    if not counted:
+        return None
+    dropped: dict[str, int] = {}
+    for rows in counted:
+        for reason, count in rows.get("dropped", {}).items():
+            dropped[reason] = dropped.get(reason, 0) + count
+    return {
+        "in": sum(rows.get("in", 0) for rows in counted),
+        "out": sum(rows.get("out", 0) for rows in counted),
+        "dropped": dict(sorted(dropped.items())),
+    }

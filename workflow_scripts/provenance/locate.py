@@ -1,0 +1,83 @@
+"""Which artifact a file of a results folder belongs to."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.provenance.nodes import Node, read
+
+DEEPEST = 8  # folders between a data file and its manifest
+ADVICE = "name a file of results/<study>/<stage>/, its manifest, its log, or a file of results/.cache"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file's artifact, and its suffix there (``.parquet``, ``/last.safetensors``; empty for the artifact itself)."""
+
+    node: Node
+    suffix: str
+
+
+def locate(path: Path) -> Place:
+    """The artifact behind a data file, a manifest, a run record, a log, a folder of checkpoints or a cached file.
+
+    Raises:
+        PipelineError: there is no such file, or no manifest names it.
+    """
+    path = path.absolute()
+    manifest = path.name.endswith(MANIFEST) and path.is_file()
+    if manifest:
+        return Place(read(path), "")
+    for name in (path.name.removesuffix(RUN), path.name):
+        beside = path.with_name(name + MANIFEST)
+        if beside.is_file():
+            return Place(read(beside), "")
+    found = _cached(path) or _log(path) or _data_file(path)
+    if found is None:
+        what = "no artifact" if path.exists() else "no such file"
+        raise PipelineError(what, path, "no manifest names it" if path.exists() else "not there", ADVICE)
+    return found
+
+
+def _data_file(path: Path) -> Place | None:
+    """The artifact that names it: of the manifests in the folders above, the longest name that begins the file's."""
+    for folder in list(path.parents)[:DEEPEST]:
+        inner = path.relative_to(folder).as_posix()
+        for manifest in sorted(folder.glob(f"*{MANIFEST}"), key=lambda one: -len(one.name)):
+            name = manifest.name.removesuffix(MANIFEST)
+            suffix = inner.removeprefix(name)
+            if not inner.startswith(name) or not suffix.startswith((".", "/")):
+                continue
+            node = read(manifest)
+            if suffix in node.files or suffix in (node.record or {}).get("beside", []):
+                return Place(node, suffix)
+    return None
+
+
+def _log(path: Path) -> Place | None:
+    """The artifact whose job wrote ``<study>/logs/<stage>/<name>.log``."""
+    if path.suffix != ".log" or path.parent.parent.name != "logs":
+        return None
+    manifest = path.parents[2] / path.parent.name / f"{path.name.removesuffix('.log')}{MANIFEST}"
+    return Place(read(manifest), "") if manifest.is_file() else None
+
+
+def _cached(path: Path) -> Place | None:
+    """The artifact of some study that stands for ``.cache/<stage>/<key>/...``."""
+    parts = path.parts
+    if ".cache" not in parts or len(parts) < parts.index(".cache") + 3:
+        return None
+    at = parts.index(".cache")
+    root, stage, key = Path(*parts[:at]), parts[at + 1], parts[at + 2]
+    inner = "/".join(parts[at + 3 :])
+    for record in sorted(root.glob(f"*/{stage}/*{RUN}")):
+        manifest = record.with_name(record.name.removesuffix(RUN) + MANIFEST)
+        try:
+            same = json.loads(record.read_bytes()).get("key") == key
+        except (ValueError, AttributeError):
+            continue
+        if same and manifest.is_file():
+            return Place(read(manifest), inner.removeprefix("files/_") if inner.startswith("files/_") else "")
+    return None

@@ -1,0 +1,177 @@
+"""Where a file or a number comes from, as a tree for people and as JSON."""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workflow_scripts.provenance import wording
+from workflow_scripts.provenance.cells import Cell
+from workflow_scripts.provenance.chain import Branch, Chain, annotation_zips
+from workflow_scripts.provenance.facts import facts, flat, shared, total_rows
+from workflow_scripts.provenance.locate import Place
+from workflow_scripts.provenance.nodes import Node, inputs_of
+
+WIDTH, NAMES_SHOWN = 118, 2
+UNSET = (None, "", [], {})  # settings that say nothing
+
+
+@dataclass(frozen=True)
+class Why:
+    """The answer: what was asked for, the rows that were asked for, the tree, and all artifacts in it."""
+
+    place: Place
+    cells: tuple[Cell, ...]
+    branches: tuple[Branch, ...]
+    nodes: tuple[Node, ...]
+
+
+def why(place: Place, cells: Sequence[Cell] = (), together: bool = True) -> Why:
+    """The chain behind a file; for rows of the summary, the chain behind what they were computed from."""
+    chain = Chain(together)
+    if cells:
+        sources = {one.path: one for cell in cells for one in cell.sources}
+        branches = chain.branches(sources.values())
+    else:
+        branches = (chain.root(place.node),)
+    return Why(place, tuple(cells), branches, tuple(chain.nodes()))
+
+
+# As JSON -------------------------------------------------------------------------------------------------------------
+
+
+def as_json(found: Why) -> dict[str, Any]:
+    """Every artifact of the chain with all that is known of it; inputs by name, recorded and today's hash."""
+    artifacts = {node.label: {**facts(node), "inputs": _inputs(node)} for node in found.nodes}
+    return {
+        "file": f"{found.place.node.label}{found.place.suffix}",
+        "file_sha256": found.place.node.files.get(found.place.suffix, {}).get("sha256"),
+        "artifact": found.place.node.label,
+        "cells": [{"row": cell.row, "sources": [_source(one) for one in cell.sources]} for cell in found.cells],
+        "artifacts": artifacts,
+        "annotations": annotation_zips(found.nodes),
+    }
+
+
+def _inputs(node: Node) -> list[dict[str, Any]]:
+    return [{"name": one.name, **_source(one)} for one in inputs_of(node)]
+
+
+def _source(one: Any) -> dict[str, Any]:
+    today = one.node.hash if one.node else None
+    return {"artifact": one.node.label if one.node else None, "recorded": one.recorded_hash, "today": today}
+
+
+# As text -------------------------------------------------------------------------------------------------------------
+
+
+def as_text(found: Why) -> str:
+    """The tree; its last line is the hash of the annotations' zip."""
+    lines = _head(found)
+    for branch in found.branches:
+        lines += _branch_lines(branch, "", "", len(found.branches) > 1 or bool(found.cells))
+    zips = annotation_zips(found.nodes)
+    for one in zips:
+        name = f"{one['artifact']}, {one['file']}" if one["file"] else one["artifact"]
+        lines.append(f"annotations ({name}): sha256 {one['sha256'] or wording.UNKNOWN}")
+    return "\n".join(lines if zips else [*lines, "annotations: not among what it was made from"]) + "\n"
+
+
+def _head(found: Why) -> list[str]:
+    node, suffix = found.place.node, found.place.suffix
+    entry = node.files.get(suffix)
+    lines = [f"{node.label}{suffix}" + (f"  sha256 {entry['sha256']}" if entry else "")]
+    if suffix and entry is None:
+        lines[0] += "  (beside the manifest: times and attempts, not hashed)"
+    for cell in found.cells:
+        lines.append("  " + " ".join(f"{column}={wording.value(one)}" for column, one in cell.row.items()))
+    return lines
+
+
+def _branch_lines(branch: Branch, first: str, rest: str, named: bool = True) -> list[str]:
+    role = f"{branch.role}: " if named and branch.role else ""
+    lines = [f"{first}[{branch.number}] {role}{_title(branch)}"]
+    lines += [f"{rest}│  ! {fault}" for fault in branch.faults]
+    if branch.again:
+        return lines
+    bar = f"{rest}│  " if branch.inputs else f"{rest}   "
+    for label, text in _details(branch.nodes):
+        head = f"{bar}{label:<9}"
+        lines += textwrap.wrap(
+            text, WIDTH, initial_indent=head, subsequent_indent=f"{bar}{'':<9}", break_on_hyphens=False
+        )
+    for place, one in enumerate(branch.inputs, 1):
+        last = place == len(branch.inputs)
+        lines += _branch_lines(one, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "))
+    return lines
+
+
+def _title(branch: Branch) -> str:
+    nodes = branch.nodes
+    if not nodes:
+        return "no artifact of today"
+    if len(nodes) == 1:
+        title = f"{nodes[0].label}  {wording.short(nodes[0].hash)}"
+    else:
+        title = f"{nodes[0].stage}, {len(nodes):,} artifacts"
+        names = ", ".join(node.name for node in nodes[:NAMES_SHOWN])
+        title += "" if branch.again else f": {names}{', ...' if len(nodes) > NAMES_SHOWN else ''}"
+    return f"{title}, as above" if branch.again else title
+
+
+def _details(nodes: Sequence[Node]) -> list[tuple[str, str]]:
+    known = [facts(node) for node in nodes if node.record]
+    lines = [("record", f"{node.label}: {node.record_fault}") for node in nodes if node.record_fault]
+    counts = total_rows(nodes)
+    if counts:
+        lines.append(("rows", wording.rows(counts)))
+    if not known:
+        return lines
+    same, differ = shared([flat(one["settings"]) for one in known])
+    shown = ", ".join(f"{name}={wording.value(one)}" for name, one in same.items() if one not in UNSET)
+    each = f"each its own: {', '.join(differ)}" if differ else ""
+    if shown or each:
+        lines.append(("settings", "; ".join(text for text in (shown, each) if text)))
+    codes = sorted({wording.code(one["code"], one["git"]) for one in known})
+    lines.append(("code", "; ".join(codes)))
+    lines += [("accepted", _accepted(one)) for one in known if one["accepted"]]
+    lines.append(("computed", _computed(known)))
+    lines += [("cached", text) for text in [_cached(known)] if text]
+    return lines
+
+
+def _computed(known: Sequence[dict[str, Any]]) -> str:
+    starts, ends = [one["start"] for one in known if one["start"]], [one["end"] for one in known if one["end"]]
+    seconds = [one["seconds"] for one in known if one["seconds"] is not None]
+    peaks = [one["peak_bytes"] for one in known if one["peak_bytes"] is not None]
+    span = wording.when(min(starts, default=None))
+    span += f" to {wording.when(max(ends, default=None))}" if len(known) > 1 else ""
+    text = f"{span}, {wording.duration(sum(seconds) if seconds else None)} on {_where(known)}"
+    return text + (f", peak {wording.size(max(peaks))}" if peaks else "")
+
+
+def _cached(known: Sequence[dict[str, Any]]) -> str:
+    """When artifacts were taken from the cache; empty when all of them were computed for this study."""
+    placed = sorted(one["placed"] for one in known if one["placed"])
+    if not placed:
+        return ""
+    many = f", {len(placed):,} of {len(known):,}" if len(known) > 1 else ""
+    return f"taken from the cache {wording.when(placed[-1])}{many}"
+
+
+def _where(known: Sequence[dict[str, Any]]) -> str:
+    places = set()
+    for one in known:
+        environment = one["environment"] or {}
+        job = f", SLURM job {one['slurm_job']}" if one["slurm_job"] else ""
+        threads = environment.get("threads", wording.UNKNOWN)
+        device = one["gpu_model"] or environment.get("device") or "unknown device"
+        places.add(f"{one['host'] or 'an unknown host'} ({device}, math threads {threads}{job})")
+    shown = sorted(places)
+    return ", ".join(shown[:NAMES_SHOWN]) + (
+        f" and {len(shown) - NAMES_SHOWN} more" if len(shown) > NAMES_SHOWN else ""
+    )
+
+
+def _accepted(one: dict[str, Any]) -> str:
+    return f"{one['artifact']}: {wording.value(one['accepted'])}"

@@ -1,0 +1,65 @@
+"""Numbers and records as the provenance tools print them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SHORT = 10  # hex digits shown of a sha256
+UNKNOWN = "unknown"
+
+
+def short(sha256: object) -> str:
+    """The first digits of a hash; words such as ``format-1`` whole."""
+    text = UNKNOWN if sha256 is None else str(sha256)
+    return text[:SHORT] if len(text) in (40, 64) else text
+
+
+def value(one: object) -> str:
+    """A setting's value: lists and mappings compact, None as ``null``, text bare."""
+    if isinstance(one, Mapping):
+        return "{" + ", ".join(f"{name}: {value(inner)}" for name, inner in sorted(one.items())) + "}"
+    if isinstance(one, Sequence) and not isinstance(one, str):
+        return "[" + ", ".join(value(inner) for inner in one) + "]"
+    if one is None:
+        return "null"
+    return str(one).lower() if isinstance(one, bool) else str(one)
+
+
+def duration(seconds: float | None) -> str:
+    """``2.1 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size(count: float | None) -> str:
+    """Bytes with a binary unit: ``478 MiB``."""
+    if count is None:
+        return UNKNOWN
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if count >= 10 or unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def when(time: str | None) -> str:
+    """An ISO time to the second: ``2026-11-24 19:15:35 UTC``."""
+    if time is None:
+        return UNKNOWN
+    return f"{time[:19].replace('T', ' ')} UTC" if time.endswith(("+00:00", "Z")) else time
+
+
+def rows(counts: Mapping[str, Any]) -> str:
+    """``131 -> 127 (empty_caption 2, repeated_id 2)``."""
+    lost = ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts["dropped"].items()))
+    return f"{counts['in']:,} -> {counts['out']:,}" + (f" ({lost})" if lost else "")
+
+
+def code(digest: str | None, git: Mapping[str, Any] | None) -> str:
+    """``69cd62393f, commit f5f846bf92 with changes``."""
+    commit = (git or {}).get("commit")
+    dirty = {True: " with changes", False: "", None: ", unknown whether changed"}[(git or {}).get("dirty")]
+    return f"{short(digest)}, " + (f"commit {short(commit)}{dirty}" if commit else "commit unknown")
