@@ -22,7 +22,6 @@ def facts(node: Node) -> dict[str, Any]:
         **{name: made.get(name) for name in ("peak_bytes", "gpu_peak_bytes", "cpu_model", "gpu_model", "driver")},
         "cached": cached,
         "placed": record.get("start") if cached else None,
-        "accepted": record.get("accepted"),
     }
 
 

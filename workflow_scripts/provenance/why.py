@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workflow_scripts.core.accepted import accepted
 from workflow_scripts.provenance import wording
 from workflow_scripts.provenance.cells import Cell
 from workflow_scripts.provenance.chain import Branch, Chain, annotation_zips
@@ -13,7 +14,7 @@ from workflow_scripts.provenance.locate import Place
 from workflow_scripts.provenance.nodes import Node, inputs_of
 
 WIDTH, NAMES_SHOWN = 118, 2
-UNSET = (None, "", [], {})  # settings that say nothing
+UNSET: tuple[object, ...] = (None, "", [], {})  # settings that say nothing
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Why:
     cells: tuple[Cell, ...]
     branches: tuple[Branch, ...]
     nodes: tuple[Node, ...]
+    accepted: tuple[dict[str, str], ...]
 
 
 def why(place: Place, cells: Sequence[Cell] = (), together: bool = True) -> Why:
@@ -34,7 +36,7 @@ def why(place: Place, cells: Sequence[Cell] = (), together: bool = True) -> Why:
         branches = chain.branches(sources.values())
     else:
         branches = (chain.root(place.node),)
-    return Why(place, tuple(cells), branches, tuple(chain.nodes()))
+    return Why(place, tuple(cells), branches, tuple(chain.nodes()), tuple(accepted(place.node.study.parent)))
 
 
 # As JSON -------------------------------------------------------------------------------------------------------------
@@ -42,7 +44,10 @@ def why(place: Place, cells: Sequence[Cell] = (), together: bool = True) -> Why:
 
 def as_json(found: Why) -> dict[str, Any]:
     """Every artifact of the chain with all that is known of it; inputs by name, recorded and today's hash."""
-    artifacts = {node.label: {**facts(node), "inputs": _inputs(node)} for node in found.nodes}
+    artifacts = {
+        node.label: {**facts(node), "inputs": _inputs(node), "accepted": _acceptances([node], found.accepted)}
+        for node in found.nodes
+    }
     return {
         "file": f"{found.place.node.label}{found.place.suffix}",
         "file_sha256": found.place.node.files.get(found.place.suffix, {}).get("sha256"),
@@ -51,6 +56,12 @@ def as_json(found: Why) -> dict[str, Any]:
         "artifacts": artifacts,
         "annotations": annotation_zips(found.nodes),
     }
+
+
+def _acceptances(nodes: Sequence[Node], entries: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """Which edits of the code count as the code that made these artifacts of one stage."""
+    codes = {(node.record or {}).get("code") for node in nodes}
+    return [one for one in entries if nodes and one["stage"] == nodes[0].stage and one["counts_as"] in codes]
 
 
 def _inputs(node: Node) -> list[dict[str, Any]]:
@@ -69,7 +80,7 @@ def as_text(found: Why) -> str:
     """The tree; its last line is the hash of the annotations' zip."""
     lines = _head(found)
     for branch in found.branches:
-        lines += _branch_lines(branch, "", "", len(found.branches) > 1 or bool(found.cells))
+        lines += _branch_lines(found, branch, "", "")
     zips = annotation_zips(found.nodes)
     for one in zips:
         name = f"{one['artifact']}, {one['file']}" if one["file"] else one["artifact"]
@@ -88,21 +99,21 @@ def _head(found: Why) -> list[str]:
     return lines
 
 
-def _branch_lines(branch: Branch, first: str, rest: str, named: bool = True) -> list[str]:
-    role = f"{branch.role}: " if named and branch.role else ""
+def _branch_lines(found: Why, branch: Branch, first: str, rest: str) -> list[str]:
+    role = f"{branch.role}: " if branch.role else ""
     lines = [f"{first}[{branch.number}] {role}{_title(branch)}"]
     lines += [f"{rest}│  ! {fault}" for fault in branch.faults]
     if branch.again:
         return lines
     bar = f"{rest}│  " if branch.inputs else f"{rest}   "
-    for label, text in _details(branch.nodes):
+    for label, text in _details(branch.nodes, found.accepted):
         head = f"{bar}{label:<9}"
         lines += textwrap.wrap(
             text, WIDTH, initial_indent=head, subsequent_indent=f"{bar}{'':<9}", break_on_hyphens=False
         )
     for place, one in enumerate(branch.inputs, 1):
         last = place == len(branch.inputs)
-        lines += _branch_lines(one, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "))
+        lines += _branch_lines(found, one, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "))
     return lines
 
 
@@ -119,7 +130,7 @@ def _title(branch: Branch) -> str:
     return f"{title}, as above" if branch.again else title
 
 
-def _details(nodes: Sequence[Node]) -> list[tuple[str, str]]:
+def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[tuple[str, str]]:
     known = [facts(node) for node in nodes if node.record]
     lines = [("record", f"{node.label}: {node.record_fault}") for node in nodes if node.record_fault]
     counts = total_rows(nodes)
@@ -134,7 +145,9 @@ def _details(nodes: Sequence[Node]) -> list[tuple[str, str]]:
         lines.append(("settings", "; ".join(text for text in (shown, each) if text)))
     codes = sorted({wording.code(one["code"], one["git"]) for one in known})
     lines.append(("code", "; ".join(codes)))
-    lines += [("accepted", _accepted(one)) for one in known if one["accepted"]]
+    for one in _acceptances(nodes, accepted):
+        text = f"{wording.when(one['when'])}: {wording.short(one['code'])} counts as this code; {one['reason']}"
+        lines.append(("accepted", text))
     lines.append(("computed", _computed(known)))
     lines += [("cached", text) for text in [_cached(known)] if text]
     return lines
@@ -165,13 +178,9 @@ def _where(known: Sequence[dict[str, Any]]) -> str:
         environment = one["environment"] or {}
         job = f", SLURM job {one['slurm_job']}" if one["slurm_job"] else ""
         threads = environment.get("threads", wording.UNKNOWN)
-        device = one["gpu_model"] or environment.get("device") or "unknown device"
+        device = ", ".join(one["gpu_model"] or ()) or environment.get("device") or "unknown device"
         places.add(f"{one['host'] or 'an unknown host'} ({device}, math threads {threads}{job})")
     shown = sorted(places)
     return ", ".join(shown[:NAMES_SHOWN]) + (
         f" and {len(shown) - NAMES_SHOWN} more" if len(shown) > NAMES_SHOWN else ""
     )
-
-
-def _accepted(one: dict[str, Any]) -> str:
-    return f"{one['artifact']}: {wording.value(one['accepted'])}"

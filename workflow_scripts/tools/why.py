@@ -1,4 +1,4 @@
-"""Where a file or a number of a study comes from: `python -m workflow_scripts.tools.why results/demo/report/index.html`.
+"""Where a file or number of a study comes from: `python -m workflow_scripts.tools.why results/demo/report/index.html`.
 
 A row of the summary's tables is named by its columns:
 `... why results/demo/summary/summary.parquet run=simclr-revised-crop-resnet_small-s0 dataset=concept`.
