@@ -9,8 +9,8 @@ from pathlib import Path
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
+from workflow_scripts.core.accepted import accepted, counted_code
 from workflow_scripts.core.config import load_study
-from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.freshness import stale_manifests
 from workflow_scripts.core.jsonio import canonical
@@ -27,10 +27,10 @@ def stop(error):
 
 try:
     STUDY = load_study(config)
+    UNITS = Units(STUDY, accepted(Path(RESULTS)))
 except PipelineError as error:
     stop(error)
 
-UNITS = Units(STUDY)
 OUT = f"{RESULTS}/{STUDY.study}"
 SHARDS = UNITS.shards
 GPUS = 0 if STUDY.compute.device == "cpu" else 1
@@ -67,7 +67,7 @@ def recipe(stage):
     return {
         "settings": lambda wildcards: canonical(UNITS.settings(stage, dict(wildcards))),
         "sources": lambda wildcards: [f"{k}={v}" for k, v in UNITS.sources(stage, dict(wildcards)).items()],
-        "code": code_digest(stage),
+        "code": counted_code(stage, Path(RESULTS)),
     }
 
 

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import stat
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,8 @@ def main(argv: list[str] | None = None) -> None:
 @pytest.fixture(autouse=True)
 def digest_of_a_test_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stage of this test is no file of the package."""
-    monkeypatch.setattr("workflow_scripts.core.stage.code_digest", lambda stage: "today")
+    monkeypatch.setattr("workflow_scripts.core.accepted.code_digest", lambda stage: "today")
+    monkeypatch.setattr("workflow_scripts.core.stage.code_parts", lambda stage: {"module": "parsed"})
     CALLS.clear()
 
 
@@ -69,6 +71,10 @@ def test_files_manifest_and_record(results: Path, text: Path) -> None:
     assert record["inputs"] == {"text": [Artifact(text).hash]}
     assert record["cached"] is False
     assert record["manifest"] == digest(made.manifest)
+    assert record["artifact"] == "doubling/x"
+    assert record["closure"] == {"module": "parsed"}
+    assert record["not_in_key"] == ["note"]
+    assert record["beside"] == {".times.txt": {"sha256": sha256(b"outside").hexdigest(), "bytes": 7}}
     assert record.pop("self") == digest(record)
     assert (results / "study/doubling/x.times.txt").read_text() == "outside"
     assert not stat.S_IMODE(made.path(".txt").stat().st_mode) & 0o222

@@ -41,10 +41,14 @@ def code_digest(stage: str) -> str:
     constants = _constants(_module_path(f"{PACKAGE}.stages.{stage}"))
     if "FORMAT" in constants:
         return f"format-{constants['FORMAT']}"
-    parts = [f"{name} {value}" for name, value in stage_closure(stage).items()]
-    for name in constants.get("DATA_FILES", ()):
-        parts.append(f"{name} {hashlib.sha256((ROOT / name).read_bytes()).hexdigest()}")
+    parts = [f"{name} {value}" for name, value in code_parts(stage).items()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def code_parts(stage: str) -> dict[str, str]:
+    """What the code digest is over: module name -> digest of its code, then data file -> sha256 of its bytes."""
+    names = _constants(_module_path(f"{PACKAGE}.stages.{stage}")).get("DATA_FILES", ())
+    return stage_closure(stage) | {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in names}
 
 
 def _module_path(name: str) -> Path:

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.core.accepted import counted_code
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
-from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import digest
 from workflow_scripts.core.sources import content_hash, local_path
@@ -45,7 +45,7 @@ def _reason(record: dict[str, Any], manifest: Path, units: Units) -> str | None:
     stage = record["stage"]
     if stage == "source":
         return _source_reason(record, manifest, units)
-    if record["code"] != code_digest(stage):
+    if record["code"] != counted_code(stage, manifest.parents[2]):
         return "made by other code"
     differ = _differ(record["settings"], units.settings(stage, record["unit"]))
     return "made with other settings" if differ else None

@@ -4,15 +4,18 @@ import json
 import os
 import shutil
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
-from workflow_scripts.core.cache import file_hash, link, place, stored
+from workflow_scripts.core.cache import discard, file_hash, link, lookup, place, stored
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import digest, pretty, write_whole
 from workflow_scripts.core.key import SCHEMA
 from workflow_scripts.core.record import sealed
+
+RENAMES = 5  # tries to put an entry into place where damaged ones stand
 
 
 class Staging:
@@ -51,30 +54,35 @@ class Staging:
             PipelineError: a file that the stage asked for was not written.
         """
         assert self._folder is not None
-        files = {}
+        files: dict[str, Any] = {}
+        beside: dict[str, Any] = {}
         for suffix, hashed in sorted(self._hashed.items()):
             path = stored(self._folder, suffix)
             if not path.is_file():
                 raise PipelineError("stage wrote no", self.artifact, suffix, "this is a fault of the stage; report it")
             _flush(path)
             path.chmod(0o444)
-            if hashed:
-                files[suffix] = {"sha256": file_hash(path), "bytes": path.stat().st_size}
-        beside = sorted(suffix for suffix, hashed in self._hashed.items() if not hashed)
+            where = files if hashed else beside  # these are in the run record: known, but not what the artifact is
+            where[suffix] = {"sha256": file_hash(path), "bytes": path.stat().st_size}
         manifest = {"schema": SCHEMA, "stage": record["stage"], "unit": unit, "files": files, "rows": rows}
         original = sealed({**record, "beside": beside, "manifest": digest(manifest)})
         write_whole(self._folder / "run.json", pretty(original))
         write_whole(self._folder / "manifest.json", pretty(manifest))
         entry.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.rename(self._folder, entry)
-        except OSError:
-            if not (entry / "manifest.json").exists():
-                raise
-            # Another process made the same entry first; its bytes are the ones that stand.
-            shutil.rmtree(self._folder, ignore_errors=True)
-            return dict(json.loads((entry / "manifest.json").read_bytes()))
-        return manifest
+        for _ in range(RENAMES):
+            try:
+                os.rename(self._folder, entry)
+                return manifest
+            except OSError:
+                # Another process made the same entry first; its bytes are the ones that stand, if they are whole.
+                standing = lookup(entry)
+                if standing is not None:
+                    shutil.rmtree(self._folder, ignore_errors=True)
+                    return standing
+                if not entry.exists():
+                    raise
+                discard(entry)
+        raise PipelineError("cache entry taken again and again", entry, f"{RENAMES} tries", "run again")
 
 
 def _flush(path: Path) -> None:
@@ -82,12 +90,18 @@ def _flush(path: Path) -> None:
         os.fsync(stream.fileno())
 
 
-def publish(entry: Path, artifact: Path, manifest: dict[str, Any], record: dict[str, Any]) -> None:
-    """Put an entry's files, run record and manifest (in this order) beside ``artifact``."""
+def publish(entry: Path, artifact: Path, manifest: dict[str, Any], record: dict[str, Any]) -> bool:
+    """Put an entry's files, run record and manifest (in this order) beside ``artifact``.
+
+    False when the entry went while it was read (the cache was cleared meanwhile).
+    """
     artifact.parent.mkdir(parents=True, exist_ok=True)
-    original = json.loads((entry / "run.json").read_bytes())
+    try:
+        original = json.loads((entry / "run.json").read_bytes())
+    except FileNotFoundError:
+        return False
     if not place(entry, artifact, manifest):
-        raise PipelineError("incomplete cache entry", entry, "a file is gone", "run again; it is computed anew")
+        return False
     for suffix in original["beside"]:
         if stored(entry, suffix).exists():
             link(stored(entry, suffix), Path(f"{artifact}{suffix}"))
@@ -97,9 +111,10 @@ def publish(entry: Path, artifact: Path, manifest: dict[str, Any], record: dict[
     own.pop("self", None)
     write_whole(Path(f"{artifact}{RUN}"), pretty(sealed(own)))
     write_whole(Path(f"{artifact}{MANIFEST}"), pretty(manifest))
+    return True
 
 
-def _remove_strays(artifact: Path, manifest: dict[str, Any], beside: list[str]) -> None:
+def _remove_strays(artifact: Path, manifest: dict[str, Any], beside: Iterable[str]) -> None:
     """Files of an earlier version in the artifact's own folder (``<name>/...``) that nothing names any more."""
     named = {Path(f"{artifact}{suffix}") for suffix in [*manifest["files"], *beside]}
     for path in artifact.rglob("*") if artifact.is_dir() else ():

@@ -1,52 +1,18 @@
 """The run record: how an artifact came to be. What is not known is null, never a guess."""
 
-import os
-import platform
 import resource
-import socket
-import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from workflow_scripts.core.digest import ROOT
-from workflow_scripts.core.environment import version
 from workflow_scripts.core.jsonio import digest
 
 
 def now() -> str:
     """The time in UTC, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def machine(packages: Sequence[str]) -> dict[str, Any]:
-    """Host, Python, package versions, git commit and SLURM job of this process."""
-    return {
-        "host": socket.gethostname(),
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in sorted(packages)},
-        "git": git_state(ROOT),
-        "slurm_job": os.environ.get("SLURM_JOB_ID"),
-    }
-
-
-def git_state(root: Path) -> dict[str, Any]:
-    """``commit`` and ``dirty`` (tracked files differ from it) of a checkout; null where git does not tell."""
-
-    def ask(*words: str) -> str | None:
-        command = ["git", "-c", f"safe.directory={root}", "-C", str(root), *words]
-        try:
-            answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return answer.stdout.strip() if answer.returncode == 0 else None
-
-    commit = ask("rev-parse", "HEAD")
-    changes = ask("status", "--porcelain", "--untracked-files=no") if commit else None
-    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
 
 
 def peak_memory() -> int:

@@ -15,19 +15,23 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
+from workflow_scripts.core.accepted import accepted_part, counted_code
 from workflow_scripts.core.artifact import MANIFEST, Artifact
-from workflow_scripts.core.cache import key_lock, lookup, results_root
-from workflow_scripts.core.digest import code_digest
+from workflow_scripts.core.cache import discard, key_lock, lookup, results_root
+from workflow_scripts.core.digest import code_parts
 from workflow_scripts.core.environment import allow_many_files, environment, limit_threads, resolve_device
 from workflow_scripts.core.errors import PipelineError, one_line
+from workflow_scripts.core.jsonio import pretty, write_whole
 from workflow_scripts.core.key import artifact_key
+from workflow_scripts.core.machine import machine
 from workflow_scripts.core.publish import Staging, publish
-from workflow_scripts.core.record import Clock, machine
+from workflow_scripts.core.record import Clock
 from workflow_scripts.core.settings.base import Settings
 from workflow_scripts.core.sources import content_hash, resolve_source
 
 S = TypeVar("S", bound=Settings)
 log = logging.getLogger(__name__)
+RECIPE = ".recipe.json"  # in a work folder: what its key was made from
 
 
 class Job(Generic[S]):
@@ -187,7 +191,7 @@ def _recipe(
     not_in_key: frozenset[str],
 ) -> dict[str, Any]:
     """The key, and all that it was made from: the first part of the run record."""
-    code, inputs = code_digest(job.stage), job.source_hashes()
+    code, inputs = counted_code(job.stage, job.results), job.source_hashes()
     settings = job.settings.model_dump(mode="json")
     where = environment(job.device, job.threads, packages)
     kept = {name: value for name, value in settings.items() if name not in not_in_key}
@@ -197,8 +201,10 @@ def _recipe(
         key = artifact_key(job.stage, identity(job), code, kept, {}, {})
     files = {name: [str(one.manifest_path) for one in job.inputs(name)] for name in inputs}
     return {
-        **{"stage": job.stage, "unit": job.unit, "key": key, "code": code, "settings": settings},
-        **{"inputs": inputs, "input_files": files, "environment": where},
+        **{"artifact": f"{job.stage}/{job.staging.artifact.name}", "stage": job.stage, "unit": job.unit},
+        **{"key": key, "code": code, **accepted_part(job.stage, job.results)},
+        **{"settings": settings, "not_in_key": sorted(not_in_key & settings.keys())},
+        **{"inputs": inputs, "input_files": files, "environment": where, "workers": job.workers},
     }
 
 
@@ -216,8 +222,7 @@ def _make(
     entry = job.results / ".cache" / job.stage / recipe["key"]
     job.work = job.results / ".work" / job.stage / recipe["key"]
     manifest = lookup(entry)
-    if manifest is not None:
-        publish(entry, artifact, manifest, {**recipe, **clock.read()})
+    if manifest is not None and publish(entry, artifact, manifest, {**recipe, **clock.read()}):
         if job.work.exists():  # of a run that was killed after its artifact was whole
             with key_lock(job.work):
                 shutil.rmtree(job.work, ignore_errors=True)
@@ -225,10 +230,14 @@ def _make(
     with key_lock(job.work):
         manifest = lookup(entry)
         if manifest is None:
+            discard(entry)
             job.work.mkdir(parents=True, exist_ok=True)
+            write_whole(job.work / RECIPE, pretty(recipe))
             job.staging.open(job.results, job.stage, recipe["key"])
             function(job)
-            fresh = {**recipe, **machine(packages), "facts": job.facts, **clock.read()}
+            made = {"closure": code_parts(job.stage), "facts": job.facts, **machine(packages, job.device)}
+            fresh = {**recipe, **made, **clock.read()}
             manifest = job.staging.seal(entry, job.unit, job.row_counts, fresh)
-        publish(entry, artifact, manifest, {**recipe, **clock.read()})
+        if not publish(entry, artifact, manifest, {**recipe, **clock.read()}):
+            raise PipelineError("cache entry went while it was used", entry, "a file is gone", "run again")
         shutil.rmtree(job.work, ignore_errors=True)

@@ -3,6 +3,7 @@
 Rules ask this module, and so do the tools: there is one place that knows which settings a job has.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST
@@ -16,10 +17,14 @@ Unit = dict[str, str]
 
 
 class Units:
-    """Everything that follows from a study without looking at any data."""
+    """Everything that follows from a study without looking at any data.
 
-    def __init__(self, study: Study) -> None:
-        self.study = study
+    Args:
+        accepted: code that counts as older code (:func:`workflow_scripts.core.accepted.accepted`); the report shows it.
+    """
+
+    def __init__(self, study: Study, accepted: Sequence[Mapping[str, str]] = ()) -> None:
+        self.study, self.accepted = study, accepted
         self._runs: dict[str, tuple[Run, Pretrain]] = {}
         for run in study.runs:
             for seed in run.seeds:
@@ -139,7 +144,8 @@ class Units:
         step = study.evaluation.steps[0]
         headline = f"step-{step:06d}" if isinstance(step, int) else step
         own = study.report.model_dump(mode="json")
-        return {**own, "study": study.study, "captions_of": captions_of, "headline_step": headline}
+        named = {"study": study.study, "captions_of": captions_of, "headline_step": headline}
+        return {**own, **named, "accepted": [dict(one) for one in self.accepted]}
 
     # Inputs --------------------------------------------------------------------------------------------------------
 

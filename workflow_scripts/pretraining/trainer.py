@@ -31,12 +31,17 @@ Sides = tuple[Any, ...]
 TERMINATED = 143
 
 
+def deterministic(device: str) -> bool:
+    """Whether training uses deterministic algorithms alone: on CPU."""
+    return device == "cpu"
+
+
 @contextmanager
 def reproducible(device: str, threads: int) -> Iterator[None]:
-    """Fixed math threads and, on CPU, deterministic algorithms alone."""
+    """Fixed math threads and, where :func:`deterministic` says so, deterministic algorithms alone."""
     before = torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(device == "cpu")
+    torch.use_deterministic_algorithms(deterministic(device))
     try:
         yield
     finally:

@@ -36,6 +36,7 @@ def page_context(given: Mapping[str, Sequence[Artifact]], settings: Report) -> d
         "facts": facts(study),
         "root": study.ledger.root,
         "artifacts": study.ledger.rows(),
+        "accepted": settings.accepted,
         "headline": run_sections.headline(study),
         "losses": data_sections.losses(study),
         "captions": data_sections.captions(study),

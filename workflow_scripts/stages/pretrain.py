@@ -30,8 +30,10 @@ def pretrain(job: Job[Pretrain]) -> None:
         outcome: dict = {"step": 0, "best_step": 0, "best": None, "stopped": False, "curve": []}
     else:
         from workflow_scripts.pretraining.launch import launch
+        from workflow_scripts.pretraining.trainer import deterministic
 
         launch(_plan(job))
+        job.note(deterministic_algorithms=deterministic(job.device))
         outcome = read_json(job.work / OUTCOME, "run the stage again")
     for step in sorted({weights_name(step) for step in job.settings.evaluated}):
         shutil.copyfile(job.work / step, job.file(f"/{step}"))

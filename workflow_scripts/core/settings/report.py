@@ -5,6 +5,16 @@ from pydantic import Field
 from workflow_scripts.core.settings.base import Settings
 
 
+class Acceptance(Settings):
+    """A code edit that a person vouched for, so that nothing was computed again for it."""
+
+    stage: str
+    code: str = Field(description="digest of the edited code")
+    counts_as: str = Field(description="digest of the code that the artifacts were made by")
+    reason: str
+    when: str = Field(description="time, in UTC")
+
+
 class Report(Settings):
     """What the page shows, and how much of it."""
 
@@ -20,4 +30,5 @@ class Report(Settings):
     saliency_images: int = Field(default=6, gt=0, description="images with Grad-CAM overlays")
     thumbnail: int = Field(default=160, ge=16, le=160, description="longer side of a thumbnail, in pixels")
     overlay: int = Field(default=112, ge=16, le=160, description="longer side of an overlay, in pixels")
+    accepted: tuple[Acceptance, ...] = Field(default=(), description="code edits that were accepted as they are")
     figure_width: int = Field(default=1100, ge=200, description="largest width of a stored figure, in pixels")
