@@ -13,9 +13,11 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from workflow_scripts.core.jsonio import digest
 
 log = logging.getLogger(__name__)
 _FICLONE = 0x40049409
@@ -38,27 +40,42 @@ def stored(entry: Path, suffix: str) -> Path:
 
 
 def lookup(entry: Path) -> dict[str, Any] | None:
-    """The manifest of a cache entry whose files are all there with the recorded hashes, else None.
+    """The manifest of a cache entry that is whole and untouched, else None; a hit is marked as used now.
 
-    A damaged entry is taken out, so that the stage computes it anew. A file system that fails to read is no damage:
-    its OSError is the caller's.
+    Whole means: every file has the recorded hash, the manifest is the one that the entry's run record was written for,
+    and that record belongs to this key. A damaged entry stays where it is: who holds the key's lock discards it. A file
+    system that fails to read is no damage: its OSError is the caller's.
     """
     try:
         manifest: dict[str, Any] = json.loads((entry / "manifest.json").read_bytes())
+        record: dict[str, Any] = json.loads((entry / "run.json").read_bytes())
+        _check_record(entry, manifest, record)
         for suffix, recorded in manifest["files"].items():
             path = stored(entry, suffix)
             if path.stat().st_size != recorded["bytes"] or file_hash(path) != recorded["sha256"]:
                 raise ValueError(f"{path.name} differs from what the manifest records")
-        return manifest
     except FileNotFoundError:
         if not entry.exists():
             return None
         reason = "a file is gone"
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = str(error)
+    else:
+        with suppress(OSError):  # a cache that belongs to somebody else is as good to read
+            os.utime(entry / "manifest.json")
+        return manifest
     log.warning("cache entry %s is damaged (%s); computing it anew", entry, reason)
-    discard(entry)
     return None
+
+
+def _check_record(entry: Path, manifest: dict[str, Any], record: dict[str, Any]) -> None:
+    own = {name: value for name, value in record.items() if name != "self"}
+    if record["self"] != digest(own):
+        raise ValueError("its run record was edited")
+    if record["manifest"] != digest(manifest):
+        raise ValueError("its manifest is not the one that was written")
+    if record["key"] != entry.name:
+        raise ValueError("it is another key's entry")
 
 
 def discard(entry: Path) -> None:
@@ -75,10 +92,13 @@ def place(entry: Path, artifact: Path, manifest: dict[str, Any]) -> bool:
     """Put an entry's data files beside ``artifact`` (path without suffix); False when the entry lacks one."""
     for suffix in manifest["files"]:
         source, target = stored(entry, suffix), Path(f"{artifact}{suffix}")
-        if not source.exists():
+        try:
+            if not target.exists() or not os.path.samefile(source, target):
+                link(source, target)
+        except FileNotFoundError:
+            if source.exists():
+                raise
             return False
-        if not target.exists() or not os.path.samefile(source, target):
-            link(source, target)
     return True
 
 
@@ -110,7 +130,9 @@ def _clone(source: Path, target: Path) -> None:
 def _same_file(descriptor: int, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ESTALE):  # stale: removed by another node
+            raise
         return False
 
 
