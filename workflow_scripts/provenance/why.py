@@ -138,6 +138,7 @@ def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[
         lines.append(("rows", wording.rows(counts)))
     if not known:
         return lines
+    lines += [("from", str(place)) for node in nodes if (place := _place_outside(node)) is not None]
     same, differ = shared([flat(one["settings"]) for one in known])
     shown = ", ".join(f"{name}={wording.value(one)}" for name, one in same.items() if one not in UNSET)
     each = f"each its own: {', '.join(differ)}" if differ else ""
@@ -151,6 +152,13 @@ def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[
     lines.append(("computed", _computed(known)))
     lines += [("cached", text) for text in [_cached(known)] if text]
     return lines
+
+
+def _place_outside(node: Node) -> str | None:
+    """Where an external thing lay; its content alone is in the key."""
+    record = node.record or {}
+    at = record.get("settings", {}).get("at")
+    return at if node.stage == "source" and "at" in record.get("not_in_key", ()) else None
 
 
 def _computed(known: Sequence[dict[str, Any]]) -> str:

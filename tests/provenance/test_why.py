@@ -1,0 +1,138 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.provenance.golden import check_golden
+from tests.provenance.hand_made import fake_hash, whole_study
+from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.core.jsonio import pretty
+from workflow_scripts.tools.why import main
+
+ZIP = fake_hash("the zip")
+FILES = {
+    "annotations": "annotations/rows.parquet",
+    "shard": "download/00001.tar",
+    "attempts": "download/00000.attempts.parquet",
+    "captions": "recaption/00000.parquet",
+    "arm": f"select_captions/revised{MANIFEST}",
+    "vectors": "embed_captions/revised.minilm.npy",
+    "pairs": f"pair_table/original{RUN}",
+    "checkpoint": "pretrain/simclr-revised-crop-s0/last.safetensors",
+    "probe": "linear_probe/simclr-revised-crop-s0.last.predictions.parquet",
+    "report": "report/index.html",
+    "log": "logs/image_index/images.log",
+}
+CELLS = {
+    "cell-row": ["summary.parquet", "run=simclr-revised-crop-s0", "dataset=pets", "metric=linear_probe.top5"],
+    "cell-two-metrics": ["summary.csv", "run=simclr-original-crop-s1", "dataset=pets"],
+    "cell-contrast": ["summary.contrasts.parquet", "contrast=revised - original"],
+}
+
+
+def ask(capsys: pytest.CaptureFixture[str], *argv: object) -> str:
+    main([str(one) for one in argv])
+    return capsys.readouterr().out
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    return whole_study(tmp_path / "results")
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_the_chain_behind_each_kind_of_file_ends_at_the_zip(
+    kind: str, study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = ask(capsys, study / FILES[kind])
+    check_golden(f"why-{kind}", text)
+    assert text.splitlines()[-1] == f"annotations (source/annotations): sha256 {ZIP}"
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_the_chain_behind_a_row_of_the_summary(kind: str, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, *columns = CELLS[kind]
+    text = ask(capsys, study / "summary" / file, *columns)
+    check_golden(f"why-{kind}", text)
+    assert text.splitlines()[-1] == f"annotations (source/annotations): sha256 {ZIP}"
+    for stage in ("pretrain", "pair_table", "select_captions", "caption_table", "source/annotations"):
+        assert f" {stage}" in text
+
+
+def test_json_holds_every_artifact_and_edge(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(ask(capsys, study / "pair_table" / "revised.parquet", "--json"))
+    assert found["artifact"] == "pair_table/revised"
+    assert found["annotations"] == [{"artifact": "source/annotations", "file": None, "sha256": ZIP}]
+    shard = found["artifacts"]["download/00000"]
+    assert shard["rows"] == {"in": 200, "out": 188, "dropped": {"http_404": 9, "placeholder": 3}}
+    assert shard["settings"] == {"max_side": 512}, "settings outside the key do not matter"
+    edge = found["artifacts"]["pair_table/revised"]["inputs"]
+    vectors = found["artifacts"]["embed_captions/revised.minilm"]["manifest_sha256"]
+    assert edge == [
+        {"name": "vectors", "artifact": "embed_captions/revised.minilm", "recorded": vectors, "today": vectors}
+    ]
+    assert len(found["artifacts"]) == 15
+
+
+def test_a_branch_for_each_artifact(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = ask(capsys, study / "image_index" / "images.json", "--each")
+    assert "download: download/00000" in text
+    assert "download: download/00001" in text
+
+
+def test_an_input_that_is_another_one_today_is_told(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = study / "shard_plan" / f"plan{MANIFEST}"
+    path.write_bytes(pretty({**json.loads(path.read_bytes()), "rows": {}}))
+    text = ask(capsys, study / "download" / "00000.tar")
+    assert f"! shard_plan/plan{MANIFEST} is another one today; sha256 " in text
+
+
+def test_an_input_that_is_gone_ends_the_chain_and_is_told(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (study / "annotations" / f"rows{MANIFEST}").unlink()
+    text = ask(capsys, study / "download" / "00000.tar")
+    assert "annotations: no artifact of today" in text
+    assert f"! annotations/rows{MANIFEST} is gone; sha256 " in text
+    assert text.splitlines()[-1] == "annotations: not among what it was made from"
+
+
+def test_a_file_in_the_cache_is_found_by_its_key(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key = json.loads((study / "pair_table" / f"revised{RUN}").read_bytes())["key"]
+    stored = study.parent / ".cache" / "pair_table" / key / "files" / "_.parquet"
+    stored.parent.mkdir(parents=True)
+    stored.write_bytes(b"")
+    assert ask(capsys, stored).startswith("pair_table/revised.parquet  sha256 ")
+
+
+def test_an_accepted_edit_is_shown(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entry = {"stage": "pretrain", "code": fake_hash("new"), "counts_as": fake_hash("code of pretrain")}
+    entry |= {"reason": "a log line", "when": "2026-03-05T10:00:00.000+00:00"}
+    (study.parent / ".accepted.json").write_bytes(pretty([entry]))
+    text = ask(capsys, study / "pretrain" / "simclr-revised-crop-s0" / "last.safetensors")
+    wanted = f"accepted 2026-03-05 10:00:00 UTC: {fake_hash('new')[:10]} counts as this code; a log line"
+    assert text.count(wanted) == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["pair_table/none.parquet"], "no such file in "),
+        (["pair_table/revised.parquet", "run=x"], "no table of cells in "),
+        (["summary/summary.parquet", "run=x"], "no such row in "),
+        (["summary/summary.parquet", "seed=1"], "no such column in "),
+    ],
+)
+def test_questions_without_an_answer(
+    argv: list[str], message: str, study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([str(study / argv[0]), *argv[1:]])
+    assert end.value.code == 1
+    assert capsys.readouterr().err.startswith(f"error: {message}")
+
+
+def test_a_file_that_no_manifest_names(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stray = study / "pair_table" / "revised.old.parquet"
+    stray.write_bytes(b"x")
+    with pytest.raises(SystemExit):
+        main([str(stray)])
+    assert "no artifact in " in capsys.readouterr().err
