@@ -13,7 +13,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from workflow_scripts.core.jsonio import digest
 
 log = logging.getLogger(__name__)
 _FICLONE = 0x40049409
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # a file system says that it has none
 
 
 def results_root(path: Path) -> Path:
@@ -153,7 +154,7 @@ def key_lock(work: Path) -> Iterator[None]:
                 log.info("another process is making this artifact; waiting for it")
                 fcntl.flock(stream, fcntl.LOCK_EX)
             except OSError as error:
-                if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+                if error.errno not in NO_LOCKS:
                     raise
                 log.warning("this file system has no locks; do not run two Snakemakes on one results folder")
                 yield
@@ -165,3 +166,25 @@ def key_lock(work: Path) -> Iterator[None]:
                 finally:
                     path.unlink(missing_ok=True)
                 return
+
+
+@contextmanager
+def try_key_lock(work: Path) -> Iterator[bool]:
+    """Whether nobody holds ``<work>.lock``; if so, it is held for the length of the block.
+
+    False too where the lock cannot be had: on a file system without locks, or in another user's folder.
+    """
+    path = work.with_name(work.name + ".lock")
+    with ExitStack() as held:
+        try:
+            work.parent.mkdir(parents=True, exist_ok=True)
+            stream = held.enter_context(open(path, "ab"))
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours = _same_file(stream.fileno(), path)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EPERM, errno.EROFS, *NO_LOCKS):
+                raise
+            ours = False
+        if ours:
+            held.callback(path.unlink, missing_ok=True)
+        yield ours

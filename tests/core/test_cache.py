@@ -1,0 +1,125 @@
+"""A cache entry is handed out only when it is whole and the one that was written for its key."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from workflow_scripts.core.cache import discard, key_lock, lookup, place, try_key_lock
+from workflow_scripts.core.jsonio import digest, pretty
+from workflow_scripts.core.publish import Staging, publish
+from workflow_scripts.core.record import sealed
+
+KEY = "0123"
+
+
+def make(results: Path, key: str = KEY, text: str = "abab") -> tuple[Path, dict]:
+    """An entry as a stage writes it, and its manifest."""
+    staging = Staging(results / "study/stage/x")
+    staging.open(results, "stage", key)
+    staging.file(".txt").write_text(text)
+    entry = results / ".cache/stage" / key
+    return entry, staging.seal(entry, {}, {}, {"stage": "stage", "key": key, "start": "then"})
+
+
+def edit(path: Path, change: Callable[[dict], None]) -> None:
+    """Edit a JSON file."""
+    content = json.loads(path.read_bytes())
+    change(content)
+    path.write_bytes(pretty(content))
+
+
+def flip(entry: Path) -> None:
+    """Change a byte and put the old time back."""
+    path = entry / "files/_.txt"
+    status = path.stat()
+    path.chmod(0o644)
+    path.write_text("abaB")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def lie_about_bytes(entry: Path) -> None:
+    """Manifest and file changed together, so that they agree."""
+    other, manifest = make(entry.parents[2], "other", "abAB")
+    shutil.rmtree(entry / "files")
+    shutil.copytree(other / "files", entry / "files")
+    (entry / "manifest.json").write_bytes(pretty(manifest))
+
+
+def reseal_for(entry: Path) -> None:
+    """A whole entry of another key in this one's place."""
+    other, _ = make(entry.parents[2], "other", "other text")
+    shutil.rmtree(entry)
+    other.rename(entry)
+
+
+@pytest.mark.parametrize(
+    ("poison", "reason"),
+    [
+        (flip, "_.txt differs"),
+        (lambda entry: (entry / "files/_.txt").unlink(), "a file is gone"),
+        (lambda entry: (entry / "run.json").unlink(), "a file is gone"),
+        (lambda entry: (entry / "manifest.json").write_text("{"), "Expecting"),
+        (lambda entry: edit(entry / "manifest.json", lambda one: one["rows"].update(out=7)), "its manifest"),
+        (lambda entry: edit(entry / "run.json", lambda one: one.update(start="now")), "its run record was edited"),
+        (lie_about_bytes, "its manifest"),
+        (reseal_for, "it is another key's entry"),
+    ],
+)
+def test_a_poisoned_entry_is_not_handed_out(
+    results: Path, caplog: pytest.LogCaptureFixture, poison: Callable[[Path], None], reason: str
+) -> None:
+    entry, _ = make(results)
+    poison(entry)
+    assert lookup(entry) is None
+    assert reason in caplog.text
+    assert entry.exists()
+
+
+def test_a_whole_entry_is_handed_out_and_marked_as_used(results: Path) -> None:
+    entry, manifest = make(results)
+    os.utime(entry / "manifest.json", (1, 1))
+    assert lookup(entry) == manifest
+    assert (entry / "manifest.json").stat().st_mtime > 1
+    assert lookup(entry.with_name("none")) is None
+
+
+def test_a_second_writer_takes_the_whole_entry_and_replaces_a_damaged_one(results: Path) -> None:
+    entry, first = make(results)
+    inode = (entry / "files/_.txt").stat().st_ino
+    assert make(results)[1] == first
+    assert (entry / "files/_.txt").stat().st_ino == inode
+    flip(entry)
+    assert make(results)[1] == first
+    assert lookup(entry) == first
+    assert not list((results / ".cache/.staging").iterdir())
+
+
+def test_an_entry_that_goes_while_it_is_used_is_said(results: Path) -> None:
+    entry, manifest = make(results)
+    record = {"start": "now"}
+    artifact = results / "study/stage/x"
+    assert publish(entry, artifact, manifest, record)
+    discard(entry)
+    discard(entry)
+    assert not publish(entry, artifact, manifest, record)
+    assert not place(entry, results / "study/stage/y", manifest)
+    assert sorted(path.name for path in artifact.parent.iterdir()) == ["x.manifest.json", "x.run.json", "x.txt"]
+
+
+def test_the_try_lock_does_not_wait(results: Path) -> None:
+    work = results / ".work/stage/key"
+    with key_lock(work), try_key_lock(work) as ours:
+        assert not ours
+    with try_key_lock(work) as ours, try_key_lock(work) as second:
+        assert ours
+        assert not second
+    assert not list(work.parent.iterdir())
+
+
+def test_records_are_sealed_over_all_but_the_seal() -> None:
+    record = sealed({"a": 1})
+    assert record["self"] == digest({"a": 1})

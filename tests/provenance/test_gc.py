@@ -1,0 +1,160 @@
+"""What goes from the cache, what stays, and that the bytes said are the bytes freed."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from workflow_scripts.core.cache import key_lock
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.provenance.gc import DAY, collect, plan
+from workflow_scripts.provenance.sizes import human, parse_size
+from workflow_scripts.tools import cache_gc
+
+
+def entry(results: Path, stage: str, key: str, size: int, used: float, study: str | None = None) -> Path:
+    """A cache entry of ``size`` bytes of data, last used at ``used``; linked and recorded by ``study`` if given."""
+    folder = results / ".cache" / stage / key
+    (folder / "files").mkdir(parents=True)
+    data = folder / "files" / "_.bin"
+    data.write_bytes(b"x" * size)
+    for name in ("manifest.json", "run.json"):
+        (folder / name).write_text("{}")
+    os.utime(folder / "manifest.json", (used, used))
+    if study is not None:
+        place = results / study / stage
+        place.mkdir(parents=True, exist_ok=True)
+        os.link(data, place / f"{key}.bin")
+        (place / f"{key}.run.json").write_text(json.dumps({"key": key}))
+    return folder
+
+
+def names(results: Path) -> set[str]:
+    """``<stage>/<key>`` of all entries."""
+    return {f"{path.parent.name}/{path.name}" for path in (results / ".cache").glob("*/*")}
+
+
+@pytest.fixture
+def filled(results: Path) -> Path:
+    """Two used entries (of two studies), three unused ones."""
+    entry(results, "a", "used", 1000, 1.0, study="one")
+    entry(results, "b", "other", 500, 2.0, study="two")
+    for age, size in enumerate((100, 200, 400)):
+        entry(results, "a", f"free{size}", size, 10.0 + age)
+    return results
+
+
+def test_without_a_limit_all_unused_entries_go_and_no_used_one(filled: Path) -> None:
+    made = plan(filled, None, DAY)
+    assert [one.path.name for one in made.remove] == ["free100", "free200", "free400"]
+    assert made.cache == 2200 + 5 * 4  # two JSON files of two bytes each
+    assert made.in_use == 1500 + 2 * 4
+    went, stayed = collect(filled, made.remove)
+    assert (len(went), stayed) == (3, [])
+    assert sum(one.freed for one in went) == 700 + 3 * 4
+    assert names(filled) == {"a/used", "b/other"}
+    assert (filled / "one/a/used.bin").stat().st_size == 1000
+    assert not list((filled / ".work").glob("*/*"))
+
+
+def test_a_limit_deletes_the_longest_unused_until_it_fits(filled: Path) -> None:
+    assert [one.path.name for one in plan(filled, 2000, DAY).remove] == ["free100", "free200"]
+    assert plan(filled, 10_000, DAY).remove == []
+    assert len(plan(filled, 0, DAY).remove) == 3
+
+
+def test_a_dry_run_says_the_bytes_and_touches_nothing(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = names(filled)
+    cache_gc.main([str(filled), "--dry-run"])
+    assert names(filled) == before
+    printed = capsys.readouterr().out
+    assert "would delete 3 cache entries that no study uses: 712 B (712 bytes)" in printed
+    assert printed.splitlines()[-1] == "would free 712 B (712 bytes); cache then 1.5 kB"
+    free = sum(path.stat().st_blocks for path in filled.rglob("*"))
+    cache_gc.main([str(filled)])
+    assert "freed 712 B (712 bytes)" in capsys.readouterr().out
+    assert sum(path.stat().st_blocks for path in filled.rglob("*")) < free
+
+
+def test_what_is_in_use_is_spared_even_when_it_does_not_fit(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cache_gc.main([str(filled), "--max-size", "1k"])
+    assert stop.value.code == 1
+    assert "1.5 kB > 1.0 kB; studies use the rest" in capsys.readouterr().err
+    assert names(filled) == {"a/used", "b/other"}
+
+
+def test_bytes_that_results_still_link_to_are_not_said_to_be_freed(filled: Path) -> None:
+    (filled / "one/a/used.run.json").write_text(json.dumps({"key": "free100"}))
+    gone = {one.path.name: one for one in plan(filled, None, DAY).remove}
+    assert "free100" not in gone
+    assert (gone["used"].held, gone["used"].freed) == (1004, 4)
+
+
+def test_an_unreadable_record_spares_its_stage(filled: Path) -> None:
+    (filled / "one/a/used.run.json").write_text("{")
+    made = plan(filled, None, DAY)
+    assert made.remove == []
+    assert made.spared == {"a": str(filled / "one/a/used.run.json")}
+
+
+def test_locked_keys_and_entries_used_meanwhile_stay(filled: Path) -> None:
+    made = plan(filled, None, DAY)
+    os.utime(filled / ".cache/a/free200/manifest.json")
+    with key_lock(filled / ".work/a/free100"):
+        went, stayed = collect(filled, made.remove)
+    assert [one.path.name for one in went] == ["free400"]
+    assert {one.path.name for one in stayed} == {"free100", "free200"}
+
+
+def test_leavings_of_dead_jobs_go_and_living_or_young_work_stays(filled: Path) -> None:
+    for stage, key, age in [("a", "used", 0), ("a", "young", 1), ("a", "old", 30), ("download", "old", 30)]:
+        work = filled / ".work" / stage / key
+        work.mkdir(parents=True)
+        for path in (work / "half", work):
+            path.touch()
+            os.utime(path, (100 * DAY - age * DAY,) * 2)
+    staged = filled / ".cache/.staging/a-live-0123"
+    for folder in (staged, filled / ".cache/.staging/shard_plan-dead-4567", filled / ".cache/a/.discarded-89"):
+        folder.mkdir(parents=True)
+        (folder / "file").write_text("12345")
+    part = filled / "one/a/.x.bin.77.part"
+    part.write_text("123")
+    os.utime(part, (97 * DAY,) * 2)
+    made = plan(filled, 10_000, 14 * DAY, now=100 * DAY)
+    with key_lock(filled / ".work/a/live"):
+        went, stayed = collect(filled, made.remove)
+    assert sorted((one.kind, one.path.name, one.freed) for one in went) == [
+        ("discarded", ".discarded-89", 5),
+        ("part", ".x.bin.77.part", 3),
+        ("staging", "shard_plan-dead-4567", 5),
+        ("work", "old", 0),
+        ("work", "used", 0),
+    ]
+    assert [one.path for one in stayed] == [staged]
+    assert {path.name for path in (filled / ".work").glob("*/*")} == {"young", "old"}
+    assert (filled / ".work/download/old/half").exists()
+
+
+def test_a_folder_without_cache_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match="no cache"):
+        plan(tmp_path, None, DAY)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("7", 7), ("500G", 500 * 10**9), ("1.5tb", 15 * 10**11), ("2 MiB", 2 * 2**20), ("3k", 3000)],
+)
+def test_sizes_as_people_write_them(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "G", "-1", "5 parsecs", "1e9"])
+def test_other_text_is_no_size(text: str) -> None:
+    with pytest.raises(PipelineError, match="not a size"):
+        parse_size(text)
+
+
+def test_sizes_for_people() -> None:
+    assert [human(size) for size in (0, 999, 1000, 1.5e12, 2e18)] == ["0 B", "999 B", "1.0 kB", "1.5 TB", "2000.0 PB"]

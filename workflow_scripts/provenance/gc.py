@@ -1,0 +1,196 @@
+"""What of a results folder's cache, work folders and staging nobody needs any more, and how to take it away.
+
+Safe beside running jobs: a key's lock is taken before anything of that key goes, and what is locked is spared. A job
+that had looked an entry up before it went computes it again (:mod:`workflow_scripts.core.stage`).
+"""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workflow_scripts.core.artifact import RUN
+from workflow_scripts.core.cache import discard, try_key_lock
+from workflow_scripts.core.errors import PipelineError
+
+KINDS = {
+    "entry": "cache entries that no study uses",
+    "staging": "half-made cache entries of dead jobs",
+    "discarded": "cache entries that were being deleted",
+    "work": "old work folders",
+    "part": "temporary files of dead jobs",
+}
+DAY = 86_400.0
+PART_AGE = 1 * DAY  # a temporary name lives for one write; a day old, nobody writes it
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Something that can go.
+
+    Attributes:
+        kind: one of :data:`KINDS`.
+        path: folder or file.
+        key: ``<stage>/<key>`` whose lock guards it, or None.
+        freed: bytes on the disk that go with it; a file that results link to frees nothing.
+        held: bytes that the cache counts less without it, linked elsewhere or not.
+        used: seconds since the epoch of its last use.
+    """
+
+    kind: str
+    path: Path
+    key: str | None
+    freed: int
+    held: int
+    used: float
+
+
+@dataclass
+class Plan:
+    """What :func:`collect` will do.
+
+    Attributes:
+        cache: bytes of all cache entries.
+        in_use: bytes of those that a study uses.
+        remove: what goes, oldest first.
+        spared: stages that stay whole because a run record could not be read, with that record's path.
+    """
+
+    cache: int = 0
+    in_use: int = 0
+    remove: list[Piece] = field(default_factory=list)
+    spared: dict[str, str] = field(default_factory=dict)
+
+
+def plan(results: Path, max_size: int | None, work_age: float, now: float | None = None) -> Plan:
+    """What goes from ``results``.
+
+    Args:
+        max_size: bytes that the cache may have: unused entries go, longest unused first, until it fits. None: all
+            unused entries go.
+        work_age: seconds without a change after which an unfinished work folder counts as given up.
+        now: seconds since the epoch; for tests.
+
+    Raises:
+        PipelineError: ``results`` is no results folder.
+    """
+    now = time.time() if now is None else now
+    if not (results / ".cache").is_dir():
+        raise PipelineError("no cache", results, "no folder .cache in it", "give the results folder")
+    made = Plan()
+    used = _keys_in_use(results, made.spared)
+    entries = [_piece("entry", path, f"{path.parent.name}/{path.name}") for path in _entries(results)]
+    made.cache = sum(one.held for one in entries)
+    unused = [one for one in entries if one.key not in used and one.path.parent.name not in made.spared]
+    made.in_use = made.cache - sum(one.held for one in unused)
+    left = made.cache
+    for one in sorted(unused, key=lambda one: (one.used, one.key)):
+        if max_size is not None and left <= max_size:
+            break
+        left -= one.held
+        made.remove.append(one)
+    gone = {one.key for one in made.remove}
+    made.remove += _leavings(results, gone, work_age, now)
+    return made
+
+
+def collect(results: Path, pieces: Iterable[Piece]) -> tuple[list[Piece], list[Piece]]:
+    """Take the pieces away; gives those that went and those that stayed (locked, used meanwhile, or not ours)."""
+    went: list[Piece] = []
+    stayed: list[Piece] = []
+    for piece in pieces:
+        (went if _take(results, piece) else stayed).append(piece)
+    return went, stayed
+
+
+def _take(results: Path, piece: Piece) -> bool:
+    if piece.key is None:
+        _delete(piece.path)
+        return not piece.path.exists()
+    with try_key_lock(results / ".work" / piece.key) as ours:
+        if not ours or not piece.path.exists() or _last_use(piece.kind, piece.path) != piece.used:
+            return False
+        if piece.kind == "entry":
+            try:
+                discard(piece.path)
+            except PermissionError:  # somebody else's
+                return False
+        else:
+            _delete(piece.path)
+        return not piece.path.exists()
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _entries(results: Path) -> list[Path]:
+    folders = [path for path in sorted((results / ".cache").iterdir()) if not path.name.startswith(".")]
+    return [entry for stage in folders for entry in sorted(stage.iterdir()) if not entry.name.startswith(".")]
+
+
+def _keys_in_use(results: Path, spared: dict[str, str]) -> set[str]:
+    """``<stage>/<key>`` of all run records of all studies; a record that can't be read spares its whole stage."""
+    used = set()
+    for study in sorted(results.iterdir()):
+        if study.name.startswith(".") or not study.is_dir():
+            continue
+        for path in study.glob(f"*/*{RUN}"):
+            stage = path.parent.name
+            try:
+                used.add(f"{stage}/{json.loads(path.read_bytes())['key']}")
+            except (OSError, ValueError, KeyError, TypeError):
+                spared[stage] = str(path)
+    return used
+
+
+def _leavings(results: Path, gone: set[str | None], work_age: float, now: float) -> list[Piece]:
+    """Work folders given up or of finished keys, and what dead jobs left half made."""
+    cache, found = results / ".cache", []
+    for path in sorted((results / ".work").glob("*/*")):
+        if not path.is_dir():
+            continue
+        key = f"{path.parent.name}/{path.name}"
+        piece = _piece("work", path, key)
+        finished = (cache / key / "manifest.json").exists() and key not in gone
+        if finished or (now - piece.used > work_age and not _holds_fetched_bytes(path)):
+            found.append(piece)
+    for path in sorted((cache / ".staging").glob("*-*-*")):
+        stage, key, _ = path.name.rsplit("-", 2)
+        found.append(_piece("staging", path, f"{stage}/{key}"))
+    found += [_piece("discarded", path, None) for path in sorted(cache.glob("*/.discarded-*"))]
+    parts = [path for path in sorted(results.glob("*/*/**/.*.part")) if now - path.stat().st_mtime > PART_AGE]
+    return found + [_piece("part", path, None) for path in parts]
+
+
+def _holds_fetched_bytes(work: Path) -> bool:
+    """Fetched bytes are a source: a second fetch would find less, so age alone is no reason to drop them."""
+    return work.parent.name == "download" and any(not path.name.startswith(".") for path in work.iterdir())
+
+
+def _piece(kind: str, path: Path, key: str | None) -> Piece:
+    held = freed = 0
+    for file in _files(path):
+        status = file.lstat()
+        held += status.st_size
+        freed += status.st_size if status.st_nlink == 1 else 0
+    return Piece(kind, path, key, freed, held, _last_use(kind, path))
+
+
+def _last_use(kind: str, path: Path) -> float:
+    if kind == "entry":  # a hit sets the time of the entry's manifest
+        manifest = path / "manifest.json"
+        return (manifest if manifest.exists() else path).stat().st_mtime
+    return max([path.stat().st_mtime, *(file.lstat().st_mtime for file in _files(path))])
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
