@@ -1,0 +1,18 @@
+"""Settings of the crate."""
+
+from pydantic import Field
+
+from workflow_scripts.core.settings.base import Settings
+
+
+class Crate(Settings):
+    """What a crate of the study says and holds."""
+
+    license: str = Field(
+        "Not stated: ask those who made the study.",
+        min_length=1,
+        description="under what the study is given away: a licence's URL, or a sentence",
+    )
+    max_file_mb: float = Field(
+        1.0, ge=0, description="files up to this size go along; larger ones are named by hash [MB]"
+    )

@@ -1,0 +1,58 @@
+"""What may stand in a crate that is given away: which files go along, and settings without people or places."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+# Whose they are or where they ran; none of them changes bytes.
+PRIVATE_SETTINGS = frozenset({"contact", "user_agent", "connect_to", "allow_addresses"})
+SMALL_SUFFIXES = (".json", ".csv", ".png")
+# Tables of scores. All others have a row for each post, picture or test item.
+TABLES = {
+    ".parquet": ("linear_probe", "few_shot", "summary"),
+    ".contrasts.parquet": ("summary",),
+    ".results.parquet": ("saliency",),
+    "/curve.parquet": ("pretrain",),
+}
+_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
+_ROOTED = re.compile(r"^(?:file://|[a-z]+:(?=/(?!/)))?[/~]\S*?([^/\s]*)/?$")
+
+
+def goes_along(stage: str, suffix: str, size: int, limit: int) -> bool:
+    """Whether a crate holds a copy of the file: the page, and small files without posts or pictures in them."""
+    if stage == "report":
+        return True
+    return size <= limit and (suffix.endswith(SMALL_SUFFIXES) or stage in TABLES.get(suffix, ()))
+
+
+def public_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as one level, without private ones, absolute paths, logins and mail addresses; null ones left out."""
+    found: dict[str, Any] = {}
+    for name, value in sorted(settings.items()):
+        if name in PRIVATE_SETTINGS or value is None:
+            continue
+        if isinstance(value, Mapping):
+            found |= {f"{name}.{inner}": one for inner, one in public_settings(value).items()}
+        else:
+            found[name] = public_value(value)
+    return found
+
+
+def public_value(value: Any) -> Any:
+    """A value with every text in it made public."""
+    if isinstance(value, str):
+        return public_text(value)
+    if isinstance(value, Mapping):
+        return public_settings(value)
+    if isinstance(value, list | tuple):
+        return [public_value(one) for one in value]
+    return value
+
+
+def public_text(text: str) -> str:
+    """``/home/somebody/data/redcaps.zip`` -> ``.../redcaps.zip``; logins in addresses and mail addresses go."""
+    rooted = _ROOTED.match(text)
+    if rooted:
+        return f".../{rooted.group(1)}"
+    return _MAIL.sub("...", _LOGIN.sub("", text))

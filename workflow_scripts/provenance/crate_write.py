@@ -1,0 +1,70 @@
+"""Writes a study's crate, whole or not at all."""
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.jsonio import pretty
+from workflow_scripts.core.settings.crate import Crate as Settings
+from workflow_scripts.provenance.crate import MEGABYTE, describe
+from workflow_scripts.provenance.crate_base import METADATA
+from workflow_scripts.provenance.nodes import Node, load
+
+FOLDER = "crate"  # in the study's folder
+
+
+def write_crate(study: Path, settings: Settings) -> Path:
+    """Write ``<study>/crate``; gives the path of its metadata.
+
+    The files in it are copies: what happens to the crate does not touch the study.
+
+    Raises:
+        PipelineError: the study has no artifacts, one has no readable manifest or run record, or a file that goes
+            along is gone.
+    """
+    nodes = load(study)
+    if not nodes:
+        raise PipelineError(
+            "no artifacts", study, "no manifest below it", "name a study's folder, such as results/demo"
+        )
+    for node in nodes:
+        _check(node)
+    crate = describe(nodes, study.resolve().name, settings.license, round(settings.max_file_mb * MEGABYTE))
+    target = study / FOLDER
+    part = study / f".{FOLDER}.{uuid.uuid4().hex}.part"
+    try:
+        for name, source in crate.files.items():
+            _copy(source, part / name)
+        (part / METADATA).write_bytes(pretty(crate.metadata))
+        _replace(part, target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return target / METADATA
+
+
+def _check(node: Node) -> None:
+    fault = node.manifest_fault or node.record_fault
+    times = node.computation or {}
+    if fault is None and not (times.get("start") and times.get("end")):
+        fault = "its run record has no times"
+    if fault is not None:
+        raise PipelineError("artifact without provenance", node.path, fault, f"make it anew: snakemake -f {node.path}")
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.copyfile(source, target)
+    except FileNotFoundError:
+        raise PipelineError("missing data file", source, "gone", "make the study whole first: snakemake") from None
+
+
+def _replace(new: Path, target: Path) -> None:
+    """Put ``new`` in the place of ``target``; between the two renames there is no crate, but never half of one."""
+    aside = new.with_name(f"{new.name}.old")
+    if target.exists():
+        os.rename(target, aside)
+    os.rename(new, target)
+    shutil.rmtree(aside, ignore_errors=True)
