@@ -1,0 +1,76 @@
+"""A stage for the stress test: works in pieces, resumes, and writes down when two processes do the same work at once.
+
+python -m tests.core.stressed_stage --artifact results/one/stressed/3 --unit number=3 --settings '{}'
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import time
+
+from workflow_scripts.core import accepted, cache, stage
+from workflow_scripts.core.settings.base import Settings
+from workflow_scripts.core.stage import Job, run_stage
+
+PIECES, PIECE_BYTES = 6, 20_000
+
+
+class Stressed(Settings):
+    """No settings."""
+
+
+def piece(number: int, which: int) -> bytes:
+    """Bytes that follow from unit and place alone."""
+    seed = hashlib.sha256(f"{number}.{which}".encode()).digest()
+    return (seed * (PIECE_BYTES // len(seed) + 1))[:PIECE_BYTES]
+
+
+def content(number: int) -> bytes:
+    """What the data file of a unit must hold."""
+    return b"".join(piece(number, which) for which in range(PIECES))
+
+
+def note(text: str) -> None:
+    """Append a line to the test's log in one write."""
+    with open(os.environ["STRESS_LOG"], "ab", buffering=0) as stream:
+        stream.write(f"{text}\n".encode())
+
+
+def stressed(job: Job[Stressed]) -> None:
+    """Make the pieces that a killed run has not made, slowly, and join them."""
+    number = int(job.unit["number"])
+    with open(job.work / "busy", "ab") as busy:
+        if "STRESS_NO_LOCKS" not in os.environ:
+            try:
+                fcntl.flock(busy, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                note(f"collision {number}")
+        for which in range(PIECES):
+            path = job.work / f"piece{which}"
+            if not path.exists():
+                temporary = path.with_name(f"{path.name}.{os.getpid()}")
+                temporary.write_bytes(piece(number, which))
+                temporary.rename(path)
+            time.sleep(0.01)
+        data = b"".join((job.work / f"piece{which}").read_bytes() for which in range(PIECES))
+        for start in range(0, len(data), 40_000):
+            with open(job.file(".bin"), "ab") as stream:
+                stream.write(data[start : start + 40_000])
+            time.sleep(0.01)
+        job.file("/deep/hash.txt").write_text(hashlib.sha256(data).hexdigest())
+        job.beside(".times.txt").write_text(str(time.time()))
+    note(f"computed {number}")
+
+
+def no_locks(*_: object) -> None:
+    """What flock does on a file system without locks."""
+    raise OSError(errno.ENOLCK, "No locks available")
+
+
+if __name__ == "__main__":
+    accepted.code_digest = lambda *_: "today"  # type: ignore[assignment]
+    stage.code_parts = lambda *_: {}  # type: ignore[assignment]
+    if "STRESS_NO_LOCKS" in os.environ:
+        cache.fcntl.flock = no_locks  # type: ignore[assignment]
+    run_stage(stressed, Stressed)
