@@ -14,6 +14,7 @@ from workflow_scripts.core.config import load_study
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.freshness import stale_manifests
 from workflow_scripts.core.jsonio import canonical
+from workflow_scripts.core.today import BASE, remember
 from workflow_scripts.core.units import Units
 
 RESULTS = "results"
@@ -71,14 +72,19 @@ def recipe(stage):
     }
 
 
-def command(stage, *inputs, wildcards=(), gpu=False):
+def command(stage, *inputs, wildcards=(), gpu=False, shards=()):
     """The shell command of a rule: one stage, its unit, its inputs by name, its settings.
+
+    Inputs named in ``shards`` are all shards of the stage of that name; the shell writes their list out, since one
+    argument of a command can't hold two lists of a thousand paths.
 
     Without ``gpu`` the stage stays on the CPU, since a node can have cards that belong to other jobs.
     """
     parts = [f"python -m workflow_scripts.stages.{stage} --artifact {{output.manifest:q}}"]
     parts += ["--unit " + " ".join(f"{name}={{wildcards.{name}}}" for name in wildcards)] if wildcards else []
     parts += [f"--input {name}={{input.{name}}}" for name in inputs]
+    for name in shards:
+        parts += [f"--input {name}= {OUT}/{name}/{{{{{SHARDS[0]}..{SHARDS[-1]}}}}}.manifest.json"]
     parts += [f"--device {STUDY.compute.device if gpu else 'cpu'} --threads {STUDY.compute.math_threads}"]
     parts += ["--workers {threads} --settings {params.settings:q} --source {params.sources:q}"]
     return " ".join(parts) + " > {log:q} 2>&1"
@@ -100,6 +106,8 @@ def run_again(manifests):
 
 # Snakemake's own memory may be gone or older than the results: what was made by other code or settings runs again.
 if workflow.is_main_process:
+    given = [str(path) for path in workflow.overwrite_configfiles]
+    remember(Path(RESULTS), STUDY.study, [BASE, *given], workflow.config_settings.config)
     try:
         stale = stale_manifests(Path(OUT), UNITS)
     except PipelineError as error:

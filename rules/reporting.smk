@@ -41,6 +41,13 @@ rule report:
         few_shot=manifests("few_shot", CHECKPOINTS),
         saliency=manifests("saliency", UNITS.saliency_checkpoints),
         summary=manifest("summary", "summary"),
+        # What follows is read for the root hash over the whole study alone.
+        source=manifests("source", UNITS.used_sources),
+        world=manifests("demo_world", UNITS.world),
+        download=manifests("download", SHARDS),
+        recaption=manifests("recaption", SHARDS),
+        vectors=UNITS.used_vectors(OUT),
+        features=manifests("features", CHECKPOINTS),
     output:
         **made("report", "index"),
     log:
@@ -70,4 +77,9 @@ rule report:
             "few_shot",
             "saliency",
             "summary",
+            "source",
+            "world",
+            "vectors",
+            "features",
+            shards=["download", "recaption"],
         )

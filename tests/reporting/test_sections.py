@@ -1,6 +1,5 @@
 """Flow, quality, tables, provenance and colours: pure parts of the sections."""
 
-import hashlib
 from typing import Any
 
 import pytest
@@ -17,13 +16,6 @@ SOURCE = Source("linear_probe/run.last.parquet", "abcdef0123", "a-1")
 def record(label: str, digest: str, rows: dict[str, Any] | None = None) -> Record:
     files = {".parquet": {"sha256": "f" * 64, "bytes": 1}}
     return Record(label, digest, {"files": files, "rows": rows or {}})
-
-
-def test_the_root_hash_is_that_of_the_sorted_manifest_lines() -> None:
-    ledger = Ledger([record("b/x", "2" * 64), record("a/x", "1" * 64)])
-    assert ledger.root == hashlib.sha256(f"{'1' * 64}  a/x\n{'2' * 64}  b/x\n".encode()).hexdigest()
-    assert ledger.root == Ledger([record("a/x", "1" * 64), record("b/x", "2" * 64)]).root
-    assert ledger.root != Ledger([record("a/x", "3" * 64), record("b/x", "2" * 64)]).root
 
 
 def test_a_number_says_which_file_and_hash_it_is_from() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from workflow_scripts.core.accepted import counted_code
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.jsonio import digest
+from workflow_scripts.core.jsonio import canonical, digest
 from workflow_scripts.core.sources import content_hash, local_path
 from workflow_scripts.core.units import Units
 
@@ -47,13 +47,15 @@ def _reason(record: dict[str, Any], manifest: Path, units: Units) -> str | None:
         return _source_reason(record, manifest, units)
     if record["code"] != counted_code(stage, manifest.parents[2]):
         return "made by other code"
-    differ = _differ(record["settings"], units.settings(stage, record["unit"]))
-    return "made with other settings" if differ else None
+    differ = other_settings(record, units)
+    return f"made with other settings ({'; '.join(differ)})" if differ else None
 
 
-def _differ(recorded: dict[str, Any], today: dict[str, Any]) -> bool:
-    """Whether a setting of today has another value than recorded; settings left to their default are not in both."""
-    return any(name in recorded and recorded[name] != value for name, value in today.items())
+def other_settings(record: dict[str, Any], units: Units) -> list[str]:
+    """Settings of today that have another value than the run record; those left to their default are not in both."""
+    recorded, today = record["settings"], units.settings(record["stage"], record["unit"])
+    differ = [name for name, value in today.items() if name in recorded and recorded[name] != value]
+    return [f"{name} {canonical(recorded[name])[:60]} then, {canonical(today[name])[:60]} today" for name in differ]
 
 
 def _source_reason(record: dict[str, Any], manifest: Path, units: Units) -> str | None:

@@ -95,7 +95,7 @@ def listing(path: Path, results: Path) -> list[dict[str, Any]]:
     memory = _memory(path, results)
     known = json.loads(memory.read_bytes()) if memory.exists() else {}
     seen, rows = {}, []
-    for relative, file in _files(path):
+    for relative, file in files_of(path):
         stamp = list(stamp_of(file))
         old = known.get(relative)
         value = old[1] if old and old[0] == stamp else file_hash(file)
@@ -125,7 +125,8 @@ def _memory(path: Path, results: Path) -> Path:
     return results / ".cache" / ".stat" / f"{name}.json"
 
 
-def _files(path: Path) -> list[tuple[str, Path]]:
+def files_of(path: Path) -> list[tuple[str, Path]]:
+    """Relative name (empty for a single file) and path of every file of a source; hidden ones do not count."""
     if path.is_file():
         return [("", path)]
     found = []

@@ -44,6 +44,8 @@ class Units:
         self.world = ["world"] if study.demo_world is not None else []
         self.quality_encoder = [name for name in [study.pair_quality.image_encoder] if name]
         self.sources_by_name = self._sources()
+        unused = {f"encoder-{e.name}" for e in (*study.text_encoders, *study.image_encoders)} - self._encoders()
+        self.used_sources = [name for name in self.sources_by_name if name not in unused]
 
     def steps(self, run: str) -> list[str]:
         """Names of a run's evaluated checkpoints: ``last``, ``best``, ``step-000200``."""
@@ -189,6 +191,16 @@ class Units:
         table = _named(self.study.pairs, pairs)
         made = f"embed_captions/{table.arm}.{table.encoder}" if table.arm else f"embed_images/{table.encoder}"
         return f"{out}/{made}{MANIFEST}"
+
+    def used_vectors(self, out: str) -> list[str]:
+        """Manifests of all vectors that the study makes: of its pair tables, and of the diagnostics of pairs."""
+        images = [f"{out}/embed_images/{name}{MANIFEST}" for name in self.quality_encoder if self.pairs]
+        return sorted({*(self.pair_vectors(out, pairs) for pairs in self.pairs), *images})
+
+    def _encoders(self) -> set[str]:
+        """Sources of the encoders behind them."""
+        used = [pairs.encoder for pairs in self.study.pairs] + [e for e in self.quality_encoder if self.pairs]
+        return {f"encoder-{name}" for name in used}
 
     def run_pairs(self, out: str, run: str) -> list[str]:
         """Manifest of a run's pair table, if it has one."""

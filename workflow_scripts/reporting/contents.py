@@ -5,6 +5,7 @@ from typing import Any
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.settings.report import Report
+from workflow_scripts.provenance.root import root_hash
 from workflow_scripts.reporting import data_sections, run_sections
 from workflow_scripts.reporting.provenance import Number
 from workflow_scripts.reporting.study import Study, label
@@ -27,14 +28,22 @@ CONTENTS = (
 COUNTED = (("arms", "caption arms"), ("pairs", "pair tables"), ("runs", "models"), ("datasets", "test sets"))
 
 
-def page_context(given: Mapping[str, Sequence[Artifact]], settings: Report) -> dict[str, Any]:
-    """What the template takes, from artifacts by input name; a section without input says so in a sentence."""
+def page_context(
+    given: Mapping[str, Sequence[Artifact]], settings: Report, behind: Sequence[Artifact] = ()
+) -> dict[str, Any]:
+    """What the template takes, from artifacts by input name; a section without input says so in a sentence.
+
+    Args:
+        behind: the study's other artifacts; the page cites none of them, but its root hash covers them.
+    """
     study = Study(given, settings)
+    whole = {label(artifact): artifact.hash for artifact in [*behind, *(a for found in given.values() for a in found)]}
     return {
         "study": settings.study,
         "contents": CONTENTS,
         "facts": facts(study),
-        "root": study.ledger.root,
+        "root": root_hash(whole.items()),
+        "behind": len(whole),
         "artifacts": study.ledger.rows(),
         "accepted": settings.accepted,
         "headline": run_sections.headline(study),

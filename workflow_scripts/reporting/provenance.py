@@ -1,6 +1,5 @@
 """Where the page's numbers come from: files of artifacts, cited by relative path and hash."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,12 +72,6 @@ class Ledger:
         """The manifest itself, for row counts."""
         record = self._records[label]
         return Source(f"{label}.manifest.json", record.digest[:SHORT], self._anchors[label])
-
-    @property
-    def root(self) -> str:
-        """sha256 over "<manifest hash>  <label>" lines sorted by label: one name for everything the page shows."""
-        lines = (f"{self._records[label].digest}  {label}\n" for label in sorted(self._records))
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     def rows(self) -> list[ArtifactRow]:
         """The table of artifacts."""

@@ -21,15 +21,17 @@ INPUTS = (
     *("annotations", "plan", "data_card", "images", "captions_table", "arms", "caption_quality"),
     *("pairs", "pair_quality", "runs", "datasets", "probe", "few_shot", "saliency", "summary"),
 )
+ROOT_ONLY = ("source", "world", "download", "recaption", "vectors", "features")
 
 
 def report(job: Job[Report]) -> None:
-    """Gather what the inputs hold and write the page."""
+    """Gather what the inputs hold and write the page; some inputs count for the study's root hash alone."""
     from workflow_scripts.reporting.contents import page_context
     from workflow_scripts.reporting.page import render
 
     given = {name: job.inputs(name) for name in INPUTS}
-    job.file(".html").write_bytes(render(page_context(given, job.settings)))
+    behind = [artifact for name in ROOT_ONLY for artifact in job.inputs(name)]
+    job.file(".html").write_bytes(render(page_context(given, job.settings, behind)))
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,0 +1,92 @@
+"""The config that a study has today, for commands that are given results alone.
+
+Each start of the workflow notes in ``results/.configs/<study>.json`` which config files and overrides it was given; the
+files are read anew when somebody asks.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workflow_scripts.core.accepted import accepted
+from workflow_scripts.core.config import load_study
+from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.jsonio import pretty, read_json, write_whole
+from workflow_scripts.core.units import Units
+
+BASE = "config.yaml"
+
+
+def remember(results: Path, study: str, files: Sequence[str], overrides: Mapping[str, Any]) -> None:
+    """Note what the study's config is made of; a results folder that can't be written is left as it is.
+
+    Args:
+        files: config files, later ones win; paths below the working directory are kept relative to it.
+        overrides: what ``--config`` said.
+    """
+    here = os.getcwd()
+    kept = [os.path.relpath(file, here) if Path(file).is_relative_to(here) else file for file in files]
+    path, data = _note(results, study), pretty({"configfiles": kept, "config": dict(overrides)})
+    try:
+        if not path.exists() or path.read_bytes() != data:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, data)
+    except OSError:
+        return
+
+
+def units_of(results: Path, study: str, files: Sequence[str] = ()) -> Units | None:
+    """The study's units by today's config; None when no config is known for it.
+
+    Args:
+        files: config files to use instead of those that the last start of the workflow was given.
+
+    Raises:
+        PipelineError: a config file given is missing or faulty.
+    """
+    overrides: dict[str, Any] = {}
+    if files:
+        names = [BASE, *files]
+    else:
+        noted = read_json(_note(results, study), "delete it") if _note(results, study).exists() else {}
+        names, overrides = noted.get("configfiles", [BASE]), noted.get("config", {})
+        if any(_find(name) is None for name in names):
+            return None
+    config: dict[str, Any] = {}
+    for name in names:
+        merge(config, _read(name))
+    merge(config, overrides)
+    found = load_study(config)
+    return Units(found, accepted(results)) if found.study == study else None
+
+
+def merge(config: dict[str, Any], overlay: Mapping[str, Any]) -> None:
+    """Put an overlay on a config as Snakemake does: mappings are merged, all else is replaced."""
+    for key, value in overlay.items():
+        if isinstance(value, Mapping) and isinstance(config.get(key), dict):
+            merge(config[key], value)
+        else:
+            config[key] = value
+
+
+def _note(results: Path, study: str) -> Path:
+    return results / ".configs" / f"{study}.json"
+
+
+def _find(name: str) -> Path | None:
+    return next((path for path in (Path(name), ROOT / name) if path.is_file()), None)
+
+
+def _read(name: str) -> dict[str, Any]:
+    path = _find(name)
+    if path is None:
+        raise PipelineError("missing config file", name, "not there", "correct the path")
+    try:
+        content = yaml.safe_load(path.read_bytes())
+    except yaml.YAMLError as error:
+        raise PipelineError("unreadable config", path, error, "correct it") from None
+    return dict(content or {})

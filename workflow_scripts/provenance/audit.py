@@ -1,0 +1,212 @@
+"""Whether a study is what its manifests and run records say: every file, every input, all the way to the sources.
+
+This finds accidents and careless edits. Someone who rewrites files, manifests, run records and cache together goes
+unnoticed, unless the root hash was written down elsewhere.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.core.accepted import counted_code
+from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.freshness import other_settings
+from workflow_scripts.core.units import Units
+from workflow_scripts.provenance.audit_files import (
+    Claim,
+    claims_of,
+    content_findings,
+    lonely_records,
+    owners_of,
+    size_findings,
+    unnamed_files,
+)
+from workflow_scripts.provenance.audit_kinds import Finding, Kind, finding
+from workflow_scripts.provenance.audit_records import input_findings, record_findings
+from workflow_scripts.provenance.audit_sources import source_claims
+from workflow_scripts.provenance.nodes import Node, input_path, load
+from workflow_scripts.provenance.root import AROUND, root_hash
+
+REPORT = "report/index"
+# After these, what a manifest says can't be trusted.
+MANIFEST_KINDS = (Kind.BROKEN_MANIFEST, Kind.EDITED_MANIFEST)
+RECORD_KINDS = (Kind.BROKEN_RECORD, Kind.EDITED_RECORD, Kind.MISSING_RECORD)
+
+
+@dataclass(frozen=True)
+class Audited:
+    """The outcome for one study.
+
+    Attributes:
+        study: its folder.
+        artifacts: how many were checked.
+        files: how many data files were checked.
+        bytes: their recorded size.
+        root: root hash over the manifests behind the report (over all, without a report); None when one is gone.
+        findings: faults and notes, sorted.
+    """
+
+    study: Path
+    artifacts: int
+    files: int
+    bytes: int
+    root: str | None
+    findings: list[Finding]
+
+    @property
+    def faults(self) -> list[Finding]:
+        """Findings that are no mere notes."""
+        return [one for one in self.findings if not one.kind.note]
+
+
+class Audit:
+    """One study's audit.
+
+    Args:
+        study: the study's folder.
+        scope: only artifacts and files below this path (or the one that it belongs to) are checked.
+        units: the study by today's config; None when none is known.
+        quick: sizes instead of contents.
+        jobs: files hashed at a time.
+    """
+
+    def __init__(self, study: Path, scope: Path, units: Units | None, quick: bool, jobs: int) -> None:
+        self.study, self.scope, self.units, self.quick, self.jobs = study, scope, units, quick, jobs
+        self.nodes = load(study)
+        self.known = {node.path: node for node in self.nodes}
+        self.findings: list[Finding] = []
+        self._code = cache(self._counted_code)
+
+    def run(self) -> Audited:
+        """Check all that is in scope."""
+        self._records()
+        trusted = [node for node in self.nodes if node.path not in self.at_fault]
+        mine = {node.path: claims_of(node, node.record_path not in self.doubted) for node in trusted}
+        scoped = [node for node in self.nodes if self._holds(node, mine.get(node.path, []))]
+        claims = [claim for node in scoped for claim in mine.get(node.path, [])]
+        outside = [claim for node in scoped if node.stage == "source" for claim in self._source(node)]
+        self._files([*claims, *outside], [claim for found in mine.values() for claim in found])
+        for node in scoped:
+            if node.record is not None and node.record_path not in self.doubted:
+                self.findings += input_findings(node, self.known, self.at_fault)
+                self.findings += self._today(node, node.record)
+        self._unnamed({claim.path for found in mine.values() for claim in found})
+        root, behind = study_root(self.nodes)
+        self._notes(behind)
+        kept = {one for one in self.findings if self._in_scope(one.path) or one.path in self._outside(outside)}
+        size = sum(claim.bytes for claim in claims)
+        return Audited(self.study, len(scoped), len(claims), size, root, sorted(kept))
+
+    def _records(self) -> None:
+        """Manifests and run records; which of them are not to be trusted."""
+        made = [(node.computation or {}).get("manifest") for node in self.nodes]
+        written_for = {str(value): node.label for value, node in zip(made, self.nodes, strict=True) if value}
+        for node in self.nodes:
+            self.findings += record_findings(node, written_for, to_the_byte=not self.quick)
+        lonely = lonely_records(self.study)
+        self.findings += [finding(Kind.MISSING_MANIFEST, p, "its run record stands there alone", p) for p in lonely]
+        of_manifests = {one.path for one in self.findings if one.path.name.endswith(MANIFEST)}
+        self.at_fault = of_manifests | set(lonely)
+        self.doubted = {one.path for one in self.findings} - of_manifests
+
+    def _source(self, node: Node) -> list[Claim]:
+        if node.path in self.at_fault or node.record_path in self.doubted:
+            return []
+        claims, findings = source_claims(node)
+        self.findings += findings
+        return claims
+
+    def _files(self, claims: list[Claim], others: list[Claim]) -> None:
+        wrong = list(size_findings(claims))
+        if self.quick:
+            self.findings += [found for _, found in wrong]
+            return
+        # A file of another size is read too when it is there: it may be another artifact's.
+        gone = {claim.path for claim, found in wrong if found.kind is not Kind.WRONG_SIZE and not claim.path.exists()}
+        self.findings += [found for claim, found in wrong if claim.path in gone]
+        there = [claim for claim in claims if claim.path not in gone]
+        self.findings += [found for _, found in content_findings(there, owners_of(others), self.jobs)]
+
+    def _unnamed(self, claimed: Collection[Path]) -> None:
+        doubtful = [Path(str(path).removesuffix(MANIFEST)) for path in self.at_fault]
+        doubtful += [node.path.with_name(node.name) for node in self.nodes if node.record_path in self.doubted]
+        self.findings += unnamed_files(self.study, claimed, doubtful)
+
+    def _today(self, node: Node, record: dict[str, Any]) -> Iterator[Finding]:
+        """Code and settings of today against the recorded ones; what was accepted."""
+        today = self._code(node.stage)
+        if record.get("code") != today:
+            detail = f"made by {str(record.get('code'))[:12]}, today's is {today[:12]}"
+            yield finding(Kind.OTHER_CODE, node.path, detail)
+        elif record.get("accepted"):
+            one = record["accepted"]
+            yield finding(Kind.ACCEPTED, node.path, f"{one.get('reason')} ({one.get('when')})")
+        if self.units is not None and self.units.holds(node.stage, node.name):
+            differ = other_settings(record, self.units)
+            if differ:
+                yield finding(Kind.OTHER_SETTINGS, node.path, "; ".join(differ))
+
+    def _counted_code(self, stage: str) -> str:
+        try:
+            return counted_code(stage, self.study.parent)
+        except FileNotFoundError:
+            return "no such stage"
+
+    def _notes(self, behind: Collection[str]) -> None:
+        if self.units is None:
+            self.findings.append(finding(Kind.NO_CONFIG, self.study, "made with today's settings or not, nobody knows"))
+        for node in self.nodes:
+            if node.stage not in AROUND and node.label not in behind:
+                self.findings.append(finding(Kind.OUTSIDE, node.path, "the report was not made from it"))
+
+    def _holds(self, node: Node, claims: Iterable[Claim]) -> bool:
+        return self._in_scope(node.path) or self.scope in {node.record_path, *(claim.path for claim in claims)}
+
+    def _in_scope(self, path: Path) -> bool:
+        return path.is_relative_to(self.scope) or (self.scope.parent == path.parent and self._same_artifact(path))
+
+    def _same_artifact(self, path: Path) -> bool:
+        """Whether ``path`` is the manifest or record of the artifact that the scope, a single file, belongs to."""
+        name = path.name.partition(".manifest.json")[0].partition(".run.json")[0]
+        return self.scope.is_file() and self.scope.name.startswith(f"{name}.")
+
+    @staticmethod
+    def _outside(claims: Iterable[Claim]) -> set[Path]:
+        return {claim.path for claim in claims}
+
+
+def study_root(nodes: Iterable[Node]) -> tuple[str | None, set[str]]:
+    """The root hash that the report shows, by the manifests of today, and the labels behind it.
+
+    Without a report it is over all artifacts. None when an artifact behind the report is gone.
+    """
+    by_label = {node.label: node for node in nodes}
+    report = by_label.get(REPORT)
+    labels = {label for label in by_label if label.split("/")[0] not in AROUND}
+    if report is not None and report.record is not None:
+        files = report.record.get("input_files", {})
+        paths = [input_path(report, path) for found in files.values() for path in found]
+        labels = {f"{path.parent.name}/{path.name.removesuffix(MANIFEST)}" for path in paths}
+    if not labels <= by_label.keys():
+        return None, labels
+    return root_hash((label, by_label[label].hash) for label in labels), labels
+
+
+def studies_below(path: Path) -> list[Path]:
+    """The studies that a path names: those of a results folder, or the one that it is or lies in.
+
+    Raises:
+        PipelineError: there is no artifact at, below or above it.
+    """
+    if path.exists():
+        for study in (path, *list(path.parents)[:4]):
+            if next(study.glob(f"*/*{MANIFEST}"), None) is not None:
+                return [study]
+        found = sorted({manifest.parent.parent for manifest in path.glob(f"*/*/*{MANIFEST}")})
+        if found:
+            return found
+    advice = "name a results folder, a study, or something in it"
+    raise PipelineError("no artifacts", path, "nothing to audit" if path.exists() else "not there", advice)

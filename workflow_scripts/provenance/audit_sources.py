@@ -1,0 +1,52 @@
+"""Things from outside (the annotation zip, models, downstream sets) against what was hashed of them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.sources import files_of, local_path
+from workflow_scripts.provenance.audit_files import Claim
+from workflow_scripts.provenance.audit_kinds import Finding, Kind, finding
+from workflow_scripts.provenance.nodes import Node
+
+DATA, LISTING = ".data", ".files.json"
+
+
+def source_claims(node: Node) -> tuple[list[Claim], list[Finding]]:
+    """What is recorded of the files behind a ``source`` artifact, and files that were not there when it was made.
+
+    Nothing remembered is believed, unlike in the stages: an edit that restores size and time shows. A source that holds
+    its bytes itself (fetched by url) has none outside.
+    """
+    listing = node.file(LISTING)
+    if DATA in node.files or not listing.is_file():
+        return [], []
+    wanted = str((node.record or {}).get("settings", {}).get("at"))
+    path = _here(wanted)
+    if path is None:
+        return [], [finding(Kind.NOT_HERE, node.path, f"{wanted} is not on this machine")]
+    recorded = _recorded(listing)
+    claims = [Claim(node, "", path / name if name else path, sha, size, outside=True) for name, sha, size in recorded]
+    more = sorted({name for name, _ in files_of(path)} - {name for name, _, _ in recorded})
+    return claims, [
+        finding(Kind.CHANGED_SOURCE, path / name, "not there when it was hashed", node.path) for name in more
+    ]
+
+
+def _recorded(listing: Path) -> list[tuple[str, str, int]]:
+    try:
+        rows: list[dict[str, Any]] = json.loads(listing.read_bytes())
+        return [(str(row["path"]), str(row["sha256"]), int(row["bytes"])) for row in rows]
+    except (ValueError, KeyError, TypeError):
+        return []  # the listing itself is found to be damaged
+
+
+def _here(wanted: str) -> Path | None:
+    """Where it lies, from the working directory or from the code's folder; None when it is not on this machine."""
+    try:
+        path = local_path(wanted, may_fetch=False)
+    except PipelineError:
+        return None
+    return next((place for place in (path, ROOT / path) if place.exists()), None)
