@@ -52,17 +52,21 @@ def describe(nodes: Sequence[Node], study: str, license_text: str, limit: int = 
     recipes = {
         path.relative_to(root).as_posix(): path for path in (root / "Snakefile", *sorted(root.glob("rules/*.smk")))
     }
+    commits = {(node.computation or {}).get("git", {}).get("commit") for node in ordered}
+    commit = {"version": commits.pop()} if len(commits) == 1 and None not in commits else {}
     entities = [
         base.descriptor(),
-        _root(study, license_text, ordered, [*recipes, *jobs.files], jobs.jobs),
+        _root(study, license_text, ordered, [base.README, *recipes, *jobs.files], jobs.jobs),
         *base.profiles(),
         *base.language(),
-        _workflow(recipes[base.WORKFLOW], jobs),
-        *(_recipe(name, path) for name, path in recipes.items() if name != base.WORKFLOW),
+        *base.readme(),
+        *base.licenses(license_text),
+        _workflow(recipes[base.WORKFLOW], jobs) | commit,
+        *(_recipe(name, path) | commit for name, path in recipes.items() if name != base.WORKFLOW),
         *_runs(ordered, jobs),
         *jobs.entities.values(),
     ]
-    return Crate({"@context": base.CONTEXT, "@graph": entities}, files | recipes)
+    return Crate({"@context": base.CONTEXT, "@graph": [base.compact(one) for one in entities]}, files | recipes)
 
 
 def in_order(nodes: Sequence[Node]) -> list[Node]:
@@ -86,7 +90,8 @@ def in_order(nodes: Sequence[Node]) -> list[Node]:
 def _root(study: str, license_text: str, nodes: Sequence[Node], parts: Sequence[str], jobs: Sequence[str]) -> Entity:
     value = root_hash((node.label, node.hash) for node in nodes)
     return {
-        **{"@id": base.ROOT_ID, "@type": "Dataset", "name": f"Faithful Pairs study {study}", "license": license_text},
+        **{"@id": base.ROOT_ID, "@type": "Dataset", "name": f"Faithful Pairs study {study}"},
+        "license": ref(license_text) if base.licenses(license_text) else license_text,
         "description": (
             "Every job of the study with its parameters, times, inputs and outputs. Large files, and files with a row "
             "for each post, picture or test item, are named by sha256 and not in the crate."
@@ -147,7 +152,9 @@ def _ends(nodes: Sequence[Node]) -> tuple[str, str]:
 
 def _describe_stages(jobs: Jobs, root: Path) -> None:
     """What each stage does, from its file's first line; its place in the order."""
-    for position, stage in enumerate(jobs.stages):
+    for position, (stage, codes) in enumerate(jobs.stages.items()):
+        if len(codes) == 1 and None not in codes:
+            jobs.entities[base.local("stage", stage)]["softwareVersion"] = next(iter(codes))
         jobs.entities[base.local("step", stage)]["position"] = str(position)
         path = root / "workflow_scripts" / "stages" / f"{stage}.py"
         if path.is_file():

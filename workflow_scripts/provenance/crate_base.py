@@ -1,5 +1,6 @@
 """The parts of a crate that every study has: descriptor, profiles, the workflow's file and language, its engine."""
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
@@ -13,11 +14,18 @@ PROFILES = {
     "https://w3id.org/ro/wfrun/provenance/0.5": ("Provenance Run Crate", "0.5"),
     WORKFLOW_CRATE: ("Workflow RO-Crate", "1.0"),
 }
-METADATA, ROOT_ID, WORKFLOW = "ro-crate-metadata.json", "./", "Snakefile"
+METADATA, ROOT_ID, WORKFLOW, README = "ro-crate-metadata.json", "./", "Snakefile", "README.md"
 LANGUAGE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
 BIOSCHEMAS = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
 ENGINE, ENGINE_RUN, RUN = "#snakemake", "#engine-run", "#run"
 COMPLETED = "http://schema.org/CompletedActionStatus"
+README_TEXT = b"""# A study as a Workflow Run RO-Crate
+`ro-crate-metadata.json` tells every job of the study: what it read and made, by sha256, with which settings, code and
+versions, when, and at what cost. `manifests/` holds the manifest of every artifact, `files/` the small results, and
+`Snakefile` and `rules/` the workflow. What is not here is named by its sha256.
+
+`python -m workflow_scripts.tools.crate --check FOLDER` checks all of it against itself.
+"""
 FORMATS = {
     ".json": "application/json",
     ".csv": "text/csv",
@@ -81,3 +89,24 @@ def language() -> list[Entity]:
         {"@id": LANGUAGE, "@type": "ComputerLanguage", "name": "Snakemake", "identifier": identifier, "url": url},
         {"@id": ENGINE, "@type": "SoftwareApplication", "name": "Snakemake", "url": url},
     ]
+
+
+def readme() -> list[Entity]:
+    """The crate's own README."""
+    sha256 = hashlib.sha256(README_TEXT).hexdigest()
+    entity: Entity = {"@id": README, "@type": "File", "name": "About this crate", "about": ref(ROOT_ID)}
+    return [entity | {"encodingFormat": "text/markdown", "contentSize": str(len(README_TEXT)), "sha256": sha256}]
+
+
+def licenses(text: str) -> list[Entity]:
+    """The licence as an entity where it is named by its URL; none where it is a sentence."""
+    return [{"@id": text, "@type": "CreativeWork", "name": "Licence"}] if text.startswith("https://") else []
+
+
+def compact(entity: Entity) -> Entity:
+    """Lists of one reference as that reference, as RO-Crate wants them; properties without a value left out."""
+    return {
+        name: value[0] if isinstance(value, list) and len(value) == 1 else value
+        for name, value in entity.items()
+        if value not in (None, [])
+    }

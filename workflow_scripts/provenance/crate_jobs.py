@@ -44,12 +44,12 @@ class Jobs:
         self.files: list[str] = []
         self.jobs: list[str] = []
         self.controls: list[str] = []
-        self.stages: dict[str, None] = {}
+        self.stages: dict[str, set[str | None]] = {}  # stage -> digests of its code
 
     def add(self, node: Node) -> None:
         """One artifact: its files, its job, and what the job was told."""
         made = node.computation or {}
-        self.stages[node.stage] = None
+        self.stages.setdefault(node.stage, set()).add(made.get("code"))
         tool = self._tool(node.stage)
         results = [self._manifest(node), *(self._file(node, suffix) for suffix in sorted(node.files))]
         objects = [*self._inputs(node), *self._parameters(node, made)]

@@ -9,7 +9,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import pretty
 from workflow_scripts.core.settings.crate import Crate as Settings
 from workflow_scripts.provenance.crate import MEGABYTE, describe
-from workflow_scripts.provenance.crate_base import METADATA
+from workflow_scripts.provenance.crate_base import METADATA, README, README_TEXT
 from workflow_scripts.provenance.nodes import Node, load
 
 FOLDER = "crate"  # in the study's folder
@@ -37,6 +37,7 @@ def write_crate(study: Path, settings: Settings) -> Path:
     try:
         for name, source in crate.files.items():
             _copy(source, part / name)
+        (part / README).write_bytes(README_TEXT)
         (part / METADATA).write_bytes(pretty(crate.metadata))
         _replace(part, target)
     finally:

@@ -1,0 +1,46 @@
+"""Write a study's Workflow Run RO-Crate: `python -m workflow_scripts.tools.crate results/demo`.
+
+It stands in `results/demo/crate/`. With `--check` an existing crate is checked, also away from any study.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from workflow_scripts.core.config import complaint
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.settings.crate import Crate
+from workflow_scripts.provenance.crate_check import check
+from workflow_scripts.provenance.crate_write import write_crate
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command; exit status 1 when the crate can't be written or does not hold."""
+    parser = argparse.ArgumentParser(prog="python -m workflow_scripts.tools.crate", description=__doc__)
+    parser.add_argument("folder", type=Path, help="the study's folder; with --check the crate's")
+    parser.add_argument("--check", action="store_true", help="check a crate instead of writing one")
+    for name, field in Crate.model_fields.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", default=field.default, help=field.description)
+    args = parser.parse_args(argv)
+    try:
+        folder = args.folder if args.check else write_crate(args.folder, _settings(args)).parent
+        faults = check(folder)
+    except PipelineError as error:
+        faults = [str(error)]
+    sys.stderr.write("".join(f"error: {fault}\n" for fault in faults))
+    if faults:
+        raise SystemExit(1)
+    sys.stdout.write(f"{folder}: whole, by our own checks of the Provenance Run Crate profile\n")
+
+
+def _settings(args: argparse.Namespace) -> Crate:
+    try:
+        return Crate.model_validate({name: getattr(args, name) for name in Crate.model_fields})
+    except ValidationError as error:
+        raise complaint(error, "the command line") from None
+
+
+if __name__ == "__main__":
+    main()
