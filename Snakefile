@@ -14,6 +14,7 @@ rule all:
     """The report, and with it everything that the study asks for."""
     input:
         manifest("report", "index"),
+        CRATE if STUDY.crate.in_all else [],
 
 
 include: "rules/sources.smk"

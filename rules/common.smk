@@ -33,6 +33,7 @@ except PipelineError as error:
     stop(error)
 
 OUT = f"{RESULTS}/{STUDY.study}"
+CRATE = f"{OUT}/crate/ro-crate-metadata.json"
 SHARDS = UNITS.shards
 GPUS = 0 if STUDY.compute.device == "cpu" else 1
 WORKERS = STUDY.compute.workers

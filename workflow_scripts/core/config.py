@@ -14,6 +14,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.settings.annotations import Annotations
 from workflow_scripts.core.settings.base import Settings
 from workflow_scripts.core.settings.caption_quality import CaptionQuality
+from workflow_scripts.core.settings.crate import Crate
 from workflow_scripts.core.settings.data_card import DataCard
 from workflow_scripts.core.settings.demo_world import DemoWorld
 from workflow_scripts.core.settings.download import Download
@@ -129,6 +130,12 @@ class ReportSection(Settings):
     saliency_images: int = Field(6, gt=0)
 
 
+class CrateSection(Crate):
+    """Settings of the crate, and whether it is made with all else."""
+
+    in_all: bool = Field(False, description="true: a run without a target writes the crate too")
+
+
 class Study(Settings):
     """A whole study."""
 
@@ -154,6 +161,7 @@ class Study(Settings):
     contrasts: tuple[Contrast, ...] = Field((), description="further contrasts beside the standard ones")
     bootstrap: int = Field(2000, ge=100, description="resamples behind the intervals of contrasts")
     report: ReportSection = ReportSection()
+    crate: CrateSection = CrateSection()
 
 
 def load_study(config: Mapping[str, Any]) -> Study:

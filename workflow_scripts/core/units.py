@@ -44,7 +44,8 @@ class Units:
         self.world = ["world"] if study.demo_world is not None else []
         self.quality_encoder = [name for name in [study.pair_quality.image_encoder] if name]
         self.sources_by_name = self._sources()
-        unused = {f"encoder-{e.name}" for e in (*study.text_encoders, *study.image_encoders)} - self._encoders()
+        encoders = [e.name for e in study.text_encoders] + [e.name for e in study.image_encoders]
+        unused = {f"encoder-{name}" for name in encoders} - self._encoders()
         self.used_sources = [name for name in self.sources_by_name if name not in unused]
 
     def steps(self, run: str) -> list[str]:
@@ -148,6 +149,9 @@ class Units:
         own = study.report.model_dump(mode="json")
         named = {"study": study.study, "captions_of": captions_of, "headline_step": headline}
         return {**own, **named, "accepted": [dict(one) for one in self.accepted]}
+
+    def _crate(self, unit: Unit) -> dict[str, Any]:
+        return self.study.crate.model_dump(mode="json", exclude={"in_all"})
 
     # Inputs --------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,31 @@
+"""The crate as a target of the workflow, as an ordinary user."""
+
+import json
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from tests.workflow.checkout import CONFIG, Checkout
+from workflow_scripts.provenance.crate_check import check
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+
+
+def test_crate_of_the_small_study(copy_of: Callable[[], Checkout]) -> None:
+    checkout = copy_of()
+    folder = checkout.folder / "results" / "tiny" / "crate"
+    assert not folder.exists(), "it is no part of a run without a target"
+    status, printed = checkout.run(*CONFIG, "crate")
+    assert status == 0, printed[-3000:]
+    assert check(folder) == []
+    graph = json.loads((folder / "ro-crate-metadata.json").read_bytes())["@graph"]
+    jobs = [one for one in graph if one["@type"] == "CreateAction" and one["@id"] != "#run"]
+    assert {one["name"] for one in jobs} == set(checkout.records())
+    host = socket.gethostname()
+    for path in folder.rglob("*.json"):
+        text = path.read_text()
+        assert str(checkout.folder) not in text, path
+        assert f'"{host}"' not in text, path
+    assert "Nothing to be done" in checkout.run(*CONFIG, "crate")[1]
+    assert "Nothing to be done" in checkout.run()[1], "a crate beside the artifacts disturbs no run"
