@@ -27,13 +27,11 @@ from workflow_scripts.provenance.audit_files import (
 from workflow_scripts.provenance.audit_kinds import Finding, Kind, finding
 from workflow_scripts.provenance.audit_records import input_findings, record_findings
 from workflow_scripts.provenance.audit_sources import source_claims
+from workflow_scripts.provenance.locate import locate
 from workflow_scripts.provenance.nodes import Node, input_path, load
 from workflow_scripts.provenance.root import AROUND, root_hash
 
 REPORT = "report/index"
-# After these, what a manifest says can't be trusted.
-MANIFEST_KINDS = (Kind.BROKEN_MANIFEST, Kind.EDITED_MANIFEST)
-RECORD_KINDS = (Kind.BROKEN_RECORD, Kind.EDITED_RECORD, Kind.MISSING_RECORD)
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class Audit:
 
     Args:
         study: the study's folder.
-        scope: only artifacts and files below this path (or the one that it belongs to) are checked.
+        scope: only artifacts and files below this folder, or the artifact of this file, are checked.
         units: the study by today's config; None when none is known.
         quick: sizes instead of contents.
         jobs: files hashed at a time.
@@ -77,63 +75,68 @@ class Audit:
         self.study, self.scope, self.units, self.quick, self.jobs = study, scope, units, quick, jobs
         self.nodes = load(study)
         self.known = {node.path: node for node in self.nodes}
-        self.findings: list[Finding] = []
+        # Each with the manifest of the artifact at fault, or with its own path where it belongs to none.
+        self.found: list[tuple[Path, Finding]] = []
         self._code = cache(self._counted_code)
 
     def run(self) -> Audited:
         """Check all that is in scope."""
         self._records()
-        trusted = [node for node in self.nodes if node.path not in self.at_fault]
-        mine = {node.path: claims_of(node, node.record_path not in self.doubted) for node in trusted}
-        scoped = [node for node in self.nodes if self._holds(node, mine.get(node.path, []))]
-        claims = [claim for node in scoped for claim in mine.get(node.path, [])]
-        outside = [claim for node in scoped if node.stage == "source" for claim in self._source(node)]
-        self._files([*claims, *outside], [claim for found in mine.values() for claim in found])
+        claims = {
+            node.path: claims_of(node, with_record=node.path in self.trusted)
+            for node in self.nodes
+            if node.path not in self.at_fault
+        }
+        one = self.scope.is_file() and locate(self.scope).node.path
+        scoped = [node for node in self.nodes if node.path == one or node.path.is_relative_to(self.scope)]
+        mine = [claim for node in scoped for claim in claims.get(node.path, [])]
+        every = [claim for found in claims.values() for claim in found]
+        self._files([*mine, *(claim for node in scoped for claim in self._source(node))], every)
         for node in scoped:
-            if node.record is not None and node.record_path not in self.doubted:
-                self.findings += input_findings(node, self.known, self.at_fault)
-                self.findings += self._today(node, node.record)
-        self._unnamed({claim.path for found in mine.values() for claim in found})
-        root, behind = study_root(self.nodes)
+            if node.record is not None and node.path in self.trusted:
+                checks = (input_findings(node, self.known, self.at_fault), self._today(node, node.record))
+                self.found += [(node.path, found) for check in checks for found in check]
+        self._unnamed({claim.path for claim in every})
+        root, behind = study_root(node for node in self.nodes if node.path in self.trusted)
         self._notes(behind)
-        kept = {one for one in self.findings if self._in_scope(one.path) or one.path in self._outside(outside)}
-        size = sum(claim.bytes for claim in claims)
-        return Audited(self.study, len(scoped), len(claims), size, root, sorted(kept))
+        paths = {node.path for node in scoped}
+        kept = {found for path, found in self.found if path in paths or path.is_relative_to(self.scope)}
+        return Audited(self.study, len(scoped), len(mine), sum(claim.bytes for claim in mine), root, sorted(kept))
 
     def _records(self) -> None:
-        """Manifests and run records; which of them are not to be trusted."""
+        """Manifests and run records; which of them are to be trusted."""
         made = [(node.computation or {}).get("manifest") for node in self.nodes]
         written_for = {str(value): node.label for value, node in zip(made, self.nodes, strict=True) if value}
         for node in self.nodes:
-            self.findings += record_findings(node, written_for, to_the_byte=not self.quick)
+            findings = record_findings(node, written_for, to_the_byte=not self.quick)
+            self.found += [(node.path, found) for found in findings]
         lonely = lonely_records(self.study)
-        self.findings += [finding(Kind.MISSING_MANIFEST, p, "its run record stands there alone", p) for p in lonely]
-        of_manifests = {one.path for one in self.findings if one.path.name.endswith(MANIFEST)}
-        self.at_fault = of_manifests | set(lonely)
-        self.doubted = {one.path for one in self.findings} - of_manifests
+        self.found += [(p, finding(Kind.MISSING_MANIFEST, p, "its run record stands there alone", p)) for p in lonely]
+        self.at_fault = {path for path, found in self.found if found.path == path}
+        doubted = {path for path, _ in self.found}
+        self.trusted = {node.path for node in self.nodes if node.path not in doubted}
 
     def _source(self, node: Node) -> list[Claim]:
-        if node.path in self.at_fault or node.record_path in self.doubted:
+        if node.stage != "source" or node.path not in self.trusted:
             return []
         claims, findings = source_claims(node)
-        self.findings += findings
+        self.found += [(node.path, found) for found in findings]
         return claims
 
     def _files(self, claims: list[Claim], others: list[Claim]) -> None:
         wrong = list(size_findings(claims))
-        if self.quick:
-            self.findings += [found for _, found in wrong]
-            return
-        # A file of another size is read too when it is there: it may be another artifact's.
-        gone = {claim.path for claim, found in wrong if found.kind is not Kind.WRONG_SIZE and not claim.path.exists()}
-        self.findings += [found for claim, found in wrong if claim.path in gone]
-        there = [claim for claim in claims if claim.path not in gone]
-        self.findings += [found for _, found in content_findings(there, owners_of(others), self.jobs)]
+        if not self.quick:
+            # A file of another size is read too: it may be another artifact's.
+            wrong = [(claim, found) for claim, found in wrong if not claim.path.exists()]
+            gone = {claim.path for claim, _ in wrong}
+            there = [claim for claim in claims if claim.path not in gone]
+            wrong += content_findings(there, owners_of(others), self.jobs)
+        self.found += [(claim.node.path, found) for claim, found in wrong]
 
     def _unnamed(self, claimed: Collection[Path]) -> None:
-        doubtful = [Path(str(path).removesuffix(MANIFEST)) for path in self.at_fault]
-        doubtful += [node.path.with_name(node.name) for node in self.nodes if node.record_path in self.doubted]
-        self.findings += unnamed_files(self.study, claimed, doubtful)
+        doubtful = {path for path in (*self.at_fault, *self.known) if path not in self.trusted}
+        stems = [Path(str(path).removesuffix(MANIFEST)) for path in doubtful]
+        self.found += [(found.path, found) for found in unnamed_files(self.study, claimed, stems)]
 
     def _today(self, node: Node, record: dict[str, Any]) -> Iterator[Finding]:
         """Code and settings of today against the recorded ones; what was accepted."""
@@ -156,26 +159,11 @@ class Audit:
             return "no such stage"
 
     def _notes(self, behind: Collection[str]) -> None:
-        if self.units is None:
-            self.findings.append(finding(Kind.NO_CONFIG, self.study, "made with today's settings or not, nobody knows"))
+        notes = [] if self.units else [finding(Kind.NO_CONFIG, self.study, "the last start of the workflow noted none")]
         for node in self.nodes:
-            if node.stage not in AROUND and node.label not in behind:
-                self.findings.append(finding(Kind.OUTSIDE, node.path, "the report was not made from it"))
-
-    def _holds(self, node: Node, claims: Iterable[Claim]) -> bool:
-        return self._in_scope(node.path) or self.scope in {node.record_path, *(claim.path for claim in claims)}
-
-    def _in_scope(self, path: Path) -> bool:
-        return path.is_relative_to(self.scope) or (self.scope.parent == path.parent and self._same_artifact(path))
-
-    def _same_artifact(self, path: Path) -> bool:
-        """Whether ``path`` is the manifest or record of the artifact that the scope, a single file, belongs to."""
-        name = path.name.partition(".manifest.json")[0].partition(".run.json")[0]
-        return self.scope.is_file() and self.scope.name.startswith(f"{name}.")
-
-    @staticmethod
-    def _outside(claims: Iterable[Claim]) -> set[Path]:
-        return {claim.path for claim in claims}
+            if node.stage not in AROUND and node.label not in behind and node.path in self.trusted:
+                notes.append(finding(Kind.OUTSIDE, node.path, "the report was not made from it"))
+        self.found += [(one.path, one) for one in notes]
 
 
 def study_root(nodes: Iterable[Node]) -> tuple[str | None, set[str]]:

@@ -33,11 +33,20 @@ def record_findings(node: Node, written_for: Mapping[str, str], to_the_byte: boo
 
 def _edit(record: Mapping[str, Any]) -> str | None:
     """What shows that a run record, or the original's in it, was edited; None when nothing does."""
-    for name, one in (("it", record), ("the original's record in it", record.get("original", {}))):
-        own = {key: value for key, value in one.items() if key != "self"}
-        if (one or name == "it") and one.get("self") != digest(own):
-            return f"{name} states {str(one.get('self'))[:12]} of itself and has {digest(own)[:12]}"
+    original = record.get("original")
+    for name, one in (("it", record), ("the original's record in it", original if original is not None else record)):
+        own = {key: value for key, value in one.items() if key != "self"} if isinstance(one, dict) else {}
+        if not own or one.get("self") != _digest(own):
+            return f"{name} does not have the digest that it states of itself"
     return None
+
+
+def _digest(content: Mapping[str, Any]) -> str | None:
+    """Digest of a JSON object; None when it holds numbers that JSON has not, which we never write."""
+    try:
+        return digest(content)
+    except ValueError:
+        return None
 
 
 def _same_bytes(path: Path, content: Mapping[str, Any]) -> bool:
@@ -53,13 +62,13 @@ def _pair_findings(
         return
     if node.manifest_fault:
         return
-    now, then = digest(node.manifest), (node.computation or {}).get("manifest")
-    owner = written_for.get(now)
-    if now != then:
+    now, then = _digest(node.manifest), (node.computation or {}).get("manifest")
+    owner = written_for.get(str(now))
+    if now is None or now != then:
         if owner is not None and owner != node.label:
             yield finding(Kind.MISPLACED, node.path, f"it is the manifest of {owner}", node.path)
         else:
-            detail = f"digest {now[:12]}, the run record was written for {str(then)[:12]}"
+            detail = f"digest {str(now)[:12]}, the run record was written for {str(then)[:12]}"
             yield finding(Kind.EDITED_MANIFEST, node.path, detail, node.path)
     elif to_the_byte and not _same_bytes(node.path, node.manifest):
         yield finding(Kind.EDITED_MANIFEST, node.path, "its form is not the one that we write", node.path)

@@ -1,5 +1,6 @@
 """Things from outside (the annotation zip, models, downstream sets) against what was hashed of them."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -20,27 +21,25 @@ def source_claims(node: Node) -> tuple[list[Claim], list[Finding]]:
     Nothing remembered is believed, unlike in the stages: an edit that restores size and time shows. A source that holds
     its bytes itself (fetched by url) has none outside.
     """
-    listing = node.file(LISTING)
-    if DATA in node.files or not listing.is_file():
-        return [], []
+    recorded = node.files.get(LISTING, {}).get("sha256")
+    listing = node.file(LISTING).read_bytes() if node.file(LISTING).is_file() else b""
+    if DATA in node.files or hashlib.sha256(listing).hexdigest() != recorded:
+        return [], []  # a listing that is gone or damaged is named itself
     wanted = str((node.record or {}).get("settings", {}).get("at"))
     path = _here(wanted)
     if path is None:
         return [], [finding(Kind.NOT_HERE, node.path, f"{wanted} is not on this machine")]
-    recorded = _recorded(listing)
-    claims = [Claim(node, "", path / name if name else path, sha, size, outside=True) for name, sha, size in recorded]
-    more = sorted({name for name, _ in files_of(path)} - {name for name, _, _ in recorded})
+    then = _recorded(listing)
+    claims = [Claim(node, "", path / name if name else path, sha, size, outside=True) for name, sha, size in then]
+    more = sorted({name for name, _ in files_of(path)} - {name for name, _, _ in then})
     return claims, [
         finding(Kind.CHANGED_SOURCE, path / name, "not there when it was hashed", node.path) for name in more
     ]
 
 
-def _recorded(listing: Path) -> list[tuple[str, str, int]]:
-    try:
-        rows: list[dict[str, Any]] = json.loads(listing.read_bytes())
-        return [(str(row["path"]), str(row["sha256"]), int(row["bytes"])) for row in rows]
-    except (ValueError, KeyError, TypeError):
-        return []  # the listing itself is found to be damaged
+def _recorded(listing: bytes) -> list[tuple[str, str, int]]:
+    rows: list[dict[str, Any]] = json.loads(listing)
+    return [(str(row["path"]), str(row["sha256"]), int(row["bytes"])) for row in rows]
 
 
 def _here(wanted: str) -> Path | None:

@@ -127,7 +127,8 @@ def _is_manifest(content: dict[str, Any]) -> bool:
         isinstance(content.get("stage"), str)
         and isinstance(content.get("unit"), dict)
         and isinstance(files, dict)
-        and all(isinstance(one, dict) and {"sha256", "bytes"} <= one.keys() for one in files.values())
+        and all(isinstance(one, dict) and isinstance(one.get("sha256"), str) for one in files.values())
+        and all(isinstance(one.get("bytes"), int) for one in files.values())
     )
 
 
