@@ -109,7 +109,7 @@ def test_every_job_is_told_with_times_inputs_outputs_and_parameters(made: Path) 
 
 def test_root_hash_and_steps_in_order(made: Path) -> None:
     graph = graph_of(made / "crate")
-    nodes = [node for node in load(made)]
+    nodes = load(made)
     assert graph["./"]["identifier"] == f"root-sha256:{root_hash((node.label, node.hash) for node in nodes)}"
     place = {one["name"]: int(one["position"]) for one in graph.values() if one["@type"] == "HowToStep"}
     order = [
