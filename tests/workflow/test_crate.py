@@ -16,7 +16,7 @@ def test_crate_of_the_small_study(copy_of: Callable[[], Checkout]) -> None:
     checkout = copy_of()
     folder = checkout.folder / "results" / "tiny" / "crate"
     assert not folder.exists(), "it is no part of a run without a target"
-    status, printed = checkout.run(*CONFIG, "crate")
+    status, printed = checkout.run("crate", *CONFIG)
     assert status == 0, printed[-3000:]
     assert check(folder) == []
     graph = json.loads((folder / "ro-crate-metadata.json").read_bytes())["@graph"]
@@ -27,5 +27,5 @@ def test_crate_of_the_small_study(copy_of: Callable[[], Checkout]) -> None:
         text = path.read_text()
         assert str(checkout.folder) not in text, path
         assert f'"{host}"' not in text, path
-    assert "Nothing to be done" in checkout.run(*CONFIG, "crate")[1]
+    assert "Nothing to be done" in checkout.run("crate", *CONFIG)[1]
     assert "Nothing to be done" in checkout.run()[1], "a crate beside the artifacts disturbs no run"
