@@ -14,6 +14,7 @@ from workflow_scripts.core.settings.crate import Crate
 from workflow_scripts.provenance.crate_check import check, ids
 from workflow_scripts.provenance.crate_public import goes_along, public_settings
 from workflow_scripts.provenance.crate_write import write_crate
+from workflow_scripts.provenance.locate import locate
 from workflow_scripts.provenance.nodes import load
 from workflow_scripts.provenance.root import root_hash
 from workflow_scripts.stages.crate import main as stage
@@ -162,11 +163,13 @@ def test_settings_lose_people_and_places() -> None:
         **{"contact": "me@example.org", "user_agent": "x", "connect_to": {"a": "b"}, "allow_addresses": ["10.0.0.0/8"]},
         **{"at": "/home/somebody/data/redcaps.zip", "mirrors": ["https://me:secret@host.org/z.zip", "~/z.zip"]},
         **{"hub": "hub:owner/model@0123abc", "note": "ask me@example.org", "unset": None, "nested": {"at": "/root/x/"}},
-        **{"at2": "torchvision:/scratch/somebody/pets"},
+        **{"at2": "torchvision:/scratch/somebody/pets", "spaces": "/home/some body/my data.zip"},
+        **{"tagged": "hub:owner/model@v1.0", "prompt": "a photo of"},
     }
     assert public_settings(settings) == {
         **{"at": ".../redcaps.zip", "mirrors": ["https://host.org/z.zip", ".../z.zip"], "at2": ".../pets"},
         **{"hub": "hub:owner/model@0123abc", "note": "ask ...", "nested.at": ".../x"},
+        **{"spaces": ".../my data.zip", "tagged": "hub:owner/model@v1.0", "prompt": "a photo of"},
     }
 
 
@@ -174,6 +177,14 @@ def test_no_host_and_no_job_number(made: Path) -> None:
     text = "".join(path.read_text() for path in (made / "crate").rglob("*.json"))
     for private in ("node7", "gpu3", "4711"):
         assert f'"{private}"' not in text
+
+
+def test_a_file_of_the_crate_leads_to_its_artifact(made: Path) -> None:
+    copy = locate(made / "crate" / "files" / "pretrain" / "simclr-revised-crop-s0" / "run.json")
+    assert (copy.node.label, copy.suffix) == ("pretrain/simclr-revised-crop-s0", "/run.json")
+    assert locate(made / "crate" / "manifests" / "summary" / "summary.json").node.label == "summary/summary"
+    with pytest.raises(PipelineError):
+        locate(made / "crate" / METADATA)
 
 
 # What is caught ------------------------------------------------------------------------------------------------------

@@ -186,3 +186,14 @@ def test_code_in_the_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "pairs.same" not in text
     edit_record(paths[0].with_name(f"x{RUN}"), closure=None)
     assert "which modules differ is not recorded" in ask(capsys, *paths)[1]
+
+
+def test_code_that_counts_as_the_same_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = []
+    for name in "ab":
+        one = HandMade(tmp_path / name, made_by=name)
+        closure = {"workflow_scripts.stages.download": fake_hash(name)}
+        paths.append(one.make("download/00000", [".tar"], code="format-1", closure=closure))
+    text = ask(capsys, *paths)[1]
+    assert "counted as the same code" in text
+    assert "not reproducible" not in text

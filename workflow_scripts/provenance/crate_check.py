@@ -13,11 +13,12 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import read_json
 from workflow_scripts.provenance import crate_base as base
 from workflow_scripts.provenance.crate_base import Entity
+from workflow_scripts.provenance.crate_public import MAIL
 from workflow_scripts.provenance.root import root_hash
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?\+\d\d:\d\d")
-_PERSONAL = re.compile(r"(?:^|[\s\"'=:])(?:/(?:home|root|Users|mnt|media)/|~/)|[\w.+-]+@[\w-]+\.[\w.-]+")
+_PERSONAL = re.compile(r"(?:^|[\s\"'=:])(?:/(?:home|root|Users|mnt|media)/|~/)|" + MAIL)
 
 
 def check(folder: Path) -> list[str]:

@@ -14,9 +14,10 @@ TABLES = {
     ".results.parquet": ("saliency",),
     "/curve.parquet": ("pretrain",),
 }
-_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+MAIL = r"[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}"
+_MAIL = re.compile(MAIL)
 _LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
-_ROOTED = re.compile(r"^(?:file://|[a-z]+:(?=/(?!/)))?[/~]\S*?([^/\s]*)/?$")
+_ROOTED = re.compile(r"(?:file://|[a-z]+:(?=/(?!/)))?[/~].*?([^/]*)/?", re.DOTALL)
 
 
 def goes_along(stage: str, suffix: str, size: int, limit: int) -> bool:
@@ -52,7 +53,7 @@ def public_value(value: Any) -> Any:
 
 def public_text(text: str) -> str:
     """``/home/somebody/data/redcaps.zip`` -> ``.../redcaps.zip``; logins in addresses and mail addresses go."""
-    rooted = _ROOTED.match(text)
+    rooted = _ROOTED.fullmatch(text)
     if rooted:
         return f".../{rooted.group(1)}"
     return _MAIL.sub("...", _LOGIN.sub("", text))

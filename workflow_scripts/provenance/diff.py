@@ -61,7 +61,7 @@ class Findings:
     @property
     def unexplained(self) -> bool:
         """Other content by the same recipe from the same inputs: edited since, or not reproducible."""
-        recipe = (self.unit, self.settings, self.code, self.versions, self.inputs)
+        recipe = (self.unit, self.settings, self.code, self.modules, self.versions, self.inputs)
         return not self.same_content and not any(recipe)
 
 

@@ -62,19 +62,20 @@ def _sides(one: Findings) -> list[str]:
     table += [(f"input {pair.name}", _input_text(pair.a), _input_text(pair.b)) for pair in one.inputs]
     widths = [min(WIDEST, max((len(row[column]) for row in table), default=0)) for column in (0, 1)]
     lines = [f"  {title:<{widths[0]}}  {a:<{widths[1]}} | {b}" for title, a, b in table]
-    if one.code is not None:
-        lines += _modules(one)
+    lines += _modules(one)
     if one.unexplained:
         lines.append("  the same recipe and inputs, other bytes: edited since (ask tools.audit), or not reproducible")
     return lines or ["  nothing differs in settings, code, inputs or versions"]
 
 
 def _modules(one: Findings) -> list[str]:
-    if one.modules is None:
+    """The modules that differ, also where they count as the same code: by a format number, or by tools.accept."""
+    if one.code is not None and one.modules is None:
         return ["  which modules differ is not recorded"]
-    if not one.modules:
+    if one.code is not None and not one.modules:
         return ["  no module differs: the format number of the stage does"]
-    return [f"  code in {module.module}: {_names(module)}" for module in one.modules]
+    counted = ", counted as the same code" if one.code is None else ""
+    return [f"  code in {module.module}: {_names(module)}{counted}" for module in one.modules or ()]
 
 
 def _names(module: ModuleDifference) -> str:

@@ -21,7 +21,9 @@ class Place:
 
 
 def locate(path: Path) -> Place:
-    """The artifact behind a data file, a manifest, a run record, a log, a folder of checkpoints or a cached file.
+    """The artifact behind a data file, a manifest, a run record, a log, a folder of checkpoints, or a copy of one.
+
+    Copies are those in the cache, and those in the study's crate.
 
     Raises:
         PipelineError: there is no such file, or no manifest names it.
@@ -34,7 +36,7 @@ def locate(path: Path) -> Place:
         beside = path.with_name(name + MANIFEST)
         if beside.is_file():
             return Place(read(beside), "")
-    found = _cached(path) or _log(path) or _data_file(path)
+    found = _cached(path) or _log(path) or _in_crate(path) or _data_file(path)
     if found is None:
         what = "no artifact" if path.exists() else "no such file"
         raise PipelineError(what, path, "no manifest names it" if path.exists() else "not there", ADVICE)
@@ -62,6 +64,20 @@ def _log(path: Path) -> Place | None:
         return None
     manifest = path.parents[2] / path.parent.name / f"{path.name.removesuffix('.log')}{MANIFEST}"
     return Place(read(manifest), "") if manifest.is_file() else None
+
+
+def _in_crate(path: Path) -> Place | None:
+    """The artifact behind ``<study>/crate/files/<stage>/...`` or ``<study>/crate/manifests/<stage>/<name>.json``."""
+    for folder in path.parents:
+        inner = path.relative_to(folder)
+        if folder.name != "crate" or len(inner.parts) < 3:
+            continue
+        if inner.parts[0] == "files":
+            return _data_file(folder.parent.joinpath(*inner.parts[1:]))
+        manifest = folder.parent / inner.parts[1] / f"{inner.name.removesuffix('.json')}{MANIFEST}"
+        if inner.parts[0] == "manifests" and manifest.is_file():
+            return Place(read(manifest), "")
+    return None
 
 
 def _cached(path: Path) -> Place | None:

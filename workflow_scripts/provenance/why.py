@@ -132,7 +132,8 @@ def _title(branch: Branch) -> str:
 
 def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[tuple[str, str]]:
     known = [facts(node) for node in nodes if node.record]
-    lines = [("record", f"{node.label}: {node.record_fault}") for node in nodes if node.record_fault]
+    lines = [("manifest", f"{node.label}: {node.manifest_fault}") for node in nodes if node.manifest_fault]
+    lines += [("record", f"{node.label}: {node.record_fault}") for node in nodes if node.record_fault]
     counts = total_rows(nodes)
     if counts:
         lines.append(("rows", wording.rows(counts)))
