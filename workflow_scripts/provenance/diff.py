@@ -165,8 +165,8 @@ def _counts(node: Node) -> dict[str, Any]:
 
 
 def _versions(made: Mapping[str, Any]) -> dict[str, Any]:
-    """Packages, Python, device and math threads: what of the machine can change bytes."""
+    """Packages, Python, device, math threads and determinism flags: what of the machine can change bytes."""
     environment = made.get("environment") or {}
     named = {name: environment[name] for name in ("device", "threads") if name in environment}
     named |= {name: made[name] for name in ("python", "cpu_model", "gpu_model", "driver") if made.get(name)}
-    return named | dict(made.get("packages") or {})
+    return named | dict(made.get("determinism") or {}) | dict(made.get("packages") or {})

@@ -19,6 +19,7 @@ def facts(node: Node) -> dict[str, Any]:
         "settings": mattering(record) if node.record else None,
         **{name: made.get(name) for name in ("code", "git", "environment", "packages", "python", "facts")},
         **{name: made.get(name) for name in ("host", "slurm_job", "start", "end", "seconds", "cpu_seconds")},
+        **{name: made.get(name) for name in ("system", "cpus", "workers", "determinism")},
         **{name: made.get(name) for name in ("peak_bytes", "gpu_peak_bytes", "cpu_model", "gpu_model", "driver")},
         "cached": cached,
         "placed": record.get("start") if cached else None,
