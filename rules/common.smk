@@ -14,8 +14,10 @@ from workflow_scripts.core.config import load_study
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.freshness import stale_manifests
 from workflow_scripts.core.jsonio import canonical
+from workflow_scripts.core.memory import MEMORY
 from workflow_scripts.core.today import BASE, remember
 from workflow_scripts.core.units import Units
+from workflow_scripts.provenance.disk import shortage
 
 RESULTS = "results"
 
@@ -110,11 +112,15 @@ if workflow.is_main_process:
     given = [str(path) for path in workflow.overwrite_configfiles]
     remember(Path(RESULTS), STUDY.study, [BASE, *given], workflow.config_settings.config)
     try:
-        stale = stale_manifests(Path(OUT), UNITS)
+        in_files = workflow.workflow_settings.persistence_backend.name == "FILE"
+        stale = stale_manifests(Path(OUT), UNITS, MEMORY if in_files else None)
     except PipelineError as error:
         stop(error)
     if stale:
         run_again(stale)
+    lacking = shortage(UNITS, Path(OUT))
+    if lacking:
+        sys.stderr.write(f"warning: {lacking}\n")
 
 
 def last_errors(logs):
