@@ -1,6 +1,8 @@
 """What the run records know when Snakemake's own memory does not."""
 
 import json
+import os
+from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from workflow_scripts.core.artifact import manifest_hash
 from workflow_scripts.core.config import load_study
 from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.freshness import stale_manifests
+from workflow_scripts.core.memory import unremembered
 from workflow_scripts.core.units import Units
 from workflow_scripts.stages import source
 
@@ -35,6 +38,48 @@ def record(results: Path, stage: str, units: Units, **changes: object) -> Path:
 def test_todays_code_and_settings_are_fresh(results: Path, units: Units) -> None:
     record(results, "data_card", units)
     assert stale_manifests(results / "study", units) == []
+
+
+def remembered(memory: Path, manifest: Path, seconds: float) -> Path:
+    """Snakemake's file on an output, written at that time."""
+    path = memory / urlsafe_b64encode(str(manifest).encode()).decode()
+    if len(path.name) > 255:
+        path = memory / f"@{path.name[:254]}" / path.name[254:]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{}")
+    os.utime(path, (seconds, seconds))
+    return path
+
+
+def test_a_memory_that_is_missing_or_older_is_told_once(
+    results: Path, units: Units, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = record(results, "data_card", units, start="2026-01-01T12:00:00.000+00:00")
+    noon = 1767268800.0
+    memory = tmp_path / "memory"
+
+    def told() -> list[str]:
+        caplog.clear()
+        stale_manifests(results / "study", units, memory)
+        return [line for line in caplog.messages if "Snakemake's memory" in line]
+
+    assert len(told()) == 1
+    assert "missing or older for 1 of 1 artifacts" in told()[0]
+    assert "0 of all are made again" in told()[0]
+    entry = remembered(memory, made, noon + 5)
+    assert told() == []
+    os.utime(entry, (noon - 3600, noon - 3600))
+    assert len(told()) == 1
+    record(results, "data_card", units, code="other")
+    entry.unlink()
+    assert "1 of all are made again" in told()[0]
+
+
+def test_a_long_path_is_remembered_in_folders(tmp_path: Path) -> None:
+    long = Path("results") / ("s" * 64) / "linear_probe" / f"{'r' * 150}.manifest.json"
+    assert unremembered([(long, "")], tmp_path) == 1
+    remembered(tmp_path, long, 1.0)
+    assert unremembered([(long, "")], tmp_path) == 0
 
 
 @pytest.mark.parametrize(

@@ -15,15 +15,21 @@ from workflow_scripts.core.accepted import counted_code
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import canonical, digest
+from workflow_scripts.core.memory import unremembered
 from workflow_scripts.core.sources import content_hash, local_path
 from workflow_scripts.core.units import Units
 
 log = logging.getLogger(__name__)
 
 
-def stale_manifests(out: Path, units: Units) -> list[str]:
-    """Manifests below ``out`` to make again: recorded code, settings, inputs or source content differ from today's."""
-    stale = []
+def stale_manifests(out: Path, units: Units, memory: Path | None = None) -> list[str]:
+    """Manifests below ``out`` to make again: recorded code, settings, inputs or source content differ from today's.
+
+    Args:
+        memory: where Snakemake keeps its memory; a line says when it is gone or older than the results. None asks for
+            no such line.
+    """
+    stale, made = [], []
     today = cache(manifest_hash)
     for record_path in sorted(out.glob(f"*/*{RUN}")):
         name = record_path.name.removesuffix(RUN)
@@ -32,12 +38,20 @@ def stale_manifests(out: Path, units: Units) -> list[str]:
             continue
         try:
             record = json.loads(record_path.read_bytes())
+            made.append((manifest, str(record.get("start", ""))))
             reason = _reason(record, manifest, units) or _inputs_reason(record, out, today)
         except (ValueError, KeyError, TypeError, AttributeError):
             reason = "its run record is unreadable"
         if reason:
             log.warning("%s: %s; it is made again", manifest, reason)
             stale.append(str(manifest))
+    unknown = unremembered(made, memory) if memory is not None else 0
+    if unknown:
+        log.warning(
+            "%s: Snakemake's memory (%s) is missing or older for %d of %d artifacts; their run records were compared "
+            "instead, %d of all are made again",
+            *(out, memory, unknown, len(made), len(stale)),
+        )
     return stale
 
 

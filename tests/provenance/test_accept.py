@@ -1,0 +1,119 @@
+"""Vouching for an edit: nothing is made again, and everybody is told."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.provenance.chain import RUNS, Chain, finished
+from workflow_scripts.core import accepted
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.jsonio import digest
+from workflow_scripts.tools import accept
+
+EDITED = "e" * 64
+
+
+@pytest.fixture
+def chain(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chain:
+    """A finished study, after whose making the code of pretrain was edited."""
+    made = finished(results, tmp_path / "outside")
+    before = accepted.code_digest
+    edited = {"pretrain": EDITED}
+    for module in (accepted, accept):
+        monkeypatch.setattr(module, "code_digest", lambda stage: edited.get(stage) or before(stage))
+    return made
+
+
+def record(chain: Chain, run: str) -> dict[str, object]:
+    content: dict[str, object] = json.loads((chain.study / "pretrain" / f"{run}.run.json").read_bytes())
+    return content
+
+
+def test_todays_code_counts_as_the_code_of_the_artifacts(chain: Chain) -> None:
+    code = record(chain, RUNS[0])["code"]
+    manifests = {path: path.read_bytes() for path in chain.study.glob("*/*.manifest.json")}
+    assert accepted.counted_code("pretrain", chain.results) == EDITED
+    printed = accept.accept_code(chain.results, "pretrain", "a comment became a log line", "")
+    assert "2 artifacts and 0 unfinished ones" in printed[1]
+    assert accepted.counted_code("pretrain", chain.results) == code
+    assert accepted.counted_code("summary", chain.results) == accepted.code_digest("summary")
+    for run in RUNS:
+        noted = record(chain, run)
+        entry = noted["accepted"]
+        assert isinstance(entry, dict)
+        assert (entry["code"], entry["counts_as"]) == (EDITED, code)
+        assert entry["reason"] == "a comment became a log line"
+        assert noted["code"] == code
+        assert noted.pop("self") == digest(noted)
+    assert manifests == {path: path.read_bytes() for path in chain.study.glob("*/*.manifest.json")}
+
+
+def test_a_new_artifact_has_the_same_key_and_says_both_digests(chain: Chain) -> None:
+    inputs = {"images": ["image_index/images"], "captions": ["select_captions/revised"]}
+    accept.accept_code(chain.results, "pretrain", "why", "")
+    key = record(chain, RUNS[0])["key"]
+    settings = {"steps": 9, "run": RUNS[0]}
+    folder = chain.results / ".cache" / "pretrain"
+    entries = sorted(folder.iterdir())
+    chain.make(f"pretrain/{RUNS[0]}", ["/last.safetensors", "/run.json"], inputs, settings)
+    made = record(chain, RUNS[0])
+    assert isinstance(made["accepted"], dict)
+    assert made["accepted"]["code"] == EDITED
+    assert made["code"] != EDITED
+    assert key in {entry.name for entry in entries}
+
+
+def test_unfinished_work_alone_can_be_accepted(chain: Chain) -> None:
+    work = chain.results / ".work" / "shard_plan" / "some-key"
+    work.mkdir(parents=True)
+    (work / ".recipe.json").write_text(json.dumps({"code": "f" * 64}))
+    for path in chain.study.glob("shard_plan/*"):
+        path.unlink()
+    accept.accept_code(chain.results, "shard_plan", "why", "")
+    assert accepted.counted_code("shard_plan", chain.results) == "f" * 64
+
+
+def test_of_several_codes_one_is_named(chain: Chain) -> None:
+    work = chain.results / ".work" / "pretrain" / "some-key"
+    work.mkdir(parents=True)
+    (work / ".recipe.json").write_text(json.dumps({"code": "f" * 64}))
+    with pytest.raises(PipelineError, match=r"several codes to choose from in pretrain: .*ffffffffffff"):
+        accept.accept_code(chain.results, "pretrain", "why", "")
+    with pytest.raises(PipelineError, match="no artifacts of that code"):
+        accept.accept_code(chain.results, "pretrain", "why", "12345")
+    accept.accept_code(chain.results, "pretrain", "why", "ffff")
+    assert accepted.counted_code("pretrain", chain.results) == "f" * 64
+
+
+@pytest.mark.parametrize(
+    ("stage", "reason", "message"),
+    [
+        ("summary", "why", "error: nothing to accept in summary: 1 artifacts, all of today's code"),
+        ("no_such", "why", "error: no such stage in accept: no_such"),
+        ("download", "why", "error: nothing to accept in download: format-"),
+        ("pretrain", "  ", "error: empty reason"),
+    ],
+)
+def test_faults_are_one_line_and_change_nothing(
+    chain: Chain, capsys: pytest.CaptureFixture[str], stage: str, reason: str, message: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        accept.main([stage, "--reason", reason, "--results", str(chain.results)])
+    assert stop.value.code == 1
+    assert capsys.readouterr().err.startswith(message)
+    assert not (chain.results / ".accepted.json").exists()
+
+
+def test_an_edited_run_record_is_not_sealed_anew(chain: Chain) -> None:
+    path = chain.study / "pretrain" / f"{RUNS[0]}.run.json"
+    path.write_text(path.read_text().replace('"steps": 9', '"steps": 8'))
+    with pytest.raises(PipelineError, match="edited run record"):
+        accept.accept_code(chain.results, "pretrain", "why", "")
+    assert not (chain.results / ".accepted.json").exists()
+
+
+def test_a_damaged_list_is_named(chain: Chain) -> None:
+    (chain.results / ".accepted.json").write_text('[{"stage": "pretrain"}]')
+    with pytest.raises(PipelineError, match="not a list of acceptances"):
+        accepted.accepted(chain.results)

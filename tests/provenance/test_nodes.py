@@ -1,0 +1,67 @@
+"""Artifacts and their inputs as a graph, also where files are damaged."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.provenance.chain import RUNS, Chain, finished
+from workflow_scripts.provenance.nodes import inputs_of, load, read, studies
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """A finished study; only one test damages it, in a corner of its own."""
+    folder = tmp_path_factory.mktemp("nodes")
+    return finished(folder / "results", folder / "outside")
+
+
+def test_every_manifest_is_a_node_and_hidden_folders_are_not_read(chain: Chain) -> None:
+    nodes = load(chain.results)
+    assert len(nodes) == 22
+    assert len({node.label for node in nodes}) == 22
+    assert studies(chain.results) == [chain.study]
+    assert load(chain.study / "pretrain") == [node for node in nodes if node.stage == "pretrain"]
+
+
+def test_inputs_are_those_of_today_wherever_the_results_lie(chain: Chain) -> None:
+    node = read(chain.study / "caption_table" / "captions.manifest.json")
+    found = inputs_of(node)
+    assert [(one.name, one.node.label) for one in found if one.node] == [
+        *(("download", f"download/{number:05d}") for number in range(4)),
+        ("images", "image_index/images"),
+        *(("recaption", f"recaption/{number:05d}") for number in range(4)),
+    ]
+    assert all(one.node is not None and one.node.hash == one.recorded_hash for one in found)
+
+
+def test_files_in_a_folder_and_the_record_of_the_computation(chain: Chain) -> None:
+    node = read(chain.study / "pretrain" / f"{RUNS[0]}.manifest.json")
+    assert node.file("/last.safetensors") == chain.study / "pretrain" / RUNS[0] / "last.safetensors"
+    assert node.computation == node.record
+    inputs = {"images": ["image_index/images"], "captions": ["select_captions/revised"]}
+    settings = {"steps": 9, "run": RUNS[0]}
+    again = read(chain.make(f"pretrain/{RUNS[0]}", ["/last.safetensors", "/run.json"], inputs, settings))
+    assert again.record is not None and again.record["cached"] is True
+    assert again.computation is not None and again.computation["closure"]
+    assert again.hash == node.hash
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        (b"{", "no JSON"),
+        (b"\xff\xfe", "no JSON"),
+        (b"[]", "no JSON object"),
+        (b'{"stage": "x", "unit": {}}', "lacks"),
+        (b'{"stage": "x", "unit": {}, "files": {".a": {"sha256": "0", "bytes": "many"}}}', "lacks"),
+    ],
+)
+def test_a_damaged_manifest_is_a_node_that_says_so(tmp_path: Path, data: bytes, fault: str) -> None:
+    path = tmp_path / "study" / "x" / "a.manifest.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(data)
+    node = read(path)
+    assert node.manifest == {} and node.record is None
+    assert fault in str(node.manifest_fault)
+    assert "there is none" in str(node.record_fault)
+    assert inputs_of(node) == []

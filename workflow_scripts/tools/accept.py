@@ -1,0 +1,123 @@
+"""Vouch for an edit of a stage's code, so that what its artifacts cost need not be paid again.
+
+Today's code then counts as the code that they were made by: finished artifacts, cache entries and unfinished work stay
+as they are. Run records, audit, why and the report say so, with your reason.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.core.accepted import accept, counted_code
+from workflow_scripts.core.digest import code_digest
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.jsonio import pretty, write_whole
+from workflow_scripts.core.record import now, sealed
+from workflow_scripts.core.stage import RECIPE
+from workflow_scripts.provenance.nodes import Node, load
+
+FETCHED = "format-"  # stages keyed by a format number: an edit of their code remakes nothing
+
+
+def accept_code(results: Path, stage: str, reason: str, code: str) -> list[str]:
+    """Let today's code of ``stage`` count as the code behind its artifacts; gives lines for people.
+
+    Args:
+        code: the beginning of that code's digest; may be empty where all were made by the same.
+
+    Raises:
+        PipelineError: there is no such stage, nothing to accept, or several codes to choose from.
+    """
+    today = _today(stage)
+    nodes = [node for node in load(results) if node.stage == stage and node.record is not None]
+    work = _work(results, stage)
+    made = Counter(str((node.record or {}).get("code")) for node in nodes)
+    started = Counter(str(recipe.get("code")) for recipe in work)
+    chosen = _choose(stage, made + started, today, counted_code(stage, results), code)
+    mine = [node for node in nodes if (node.record or {}).get("code") == chosen]
+    for node in mine:
+        _check(node)
+    entry = {"stage": stage, "code": today, "counts_as": chosen, "reason": reason, "when": now()}
+    accept(results, entry)
+    for node in mine:
+        _note(node, entry)
+    return [
+        f"{stage}: code {today[:12]} now counts as {chosen[:12]}",
+        f"{len(mine)} artifacts and {started[chosen]} unfinished ones stay as they are",
+        "the report is made again at the next run, to show it",
+    ]
+
+
+def _today(stage: str) -> str:
+    try:
+        today = code_digest(stage)
+    except FileNotFoundError:
+        raise PipelineError("no such stage", "accept", stage, "name one of workflow_scripts/stages") from None
+    if today.startswith(FETCHED):
+        raise PipelineError("nothing to accept", stage, today, "its artifacts are keyed by a number, not by code")
+    return today
+
+
+def _work(results: Path, stage: str) -> list[dict[str, Any]]:
+    """What unfinished artifacts of the stage are made from."""
+    found = []
+    for path in sorted((results / ".work" / stage).glob(f"*/{RECIPE}")):
+        try:
+            found.append(dict(json.loads(path.read_bytes())))
+        except (ValueError, TypeError):
+            continue
+    return found
+
+
+def _choose(stage: str, made: Counter[str], today: str, counted: str, wanted: str) -> str:
+    others = {code: count for code, count in made.items() if code not in (today, counted)}
+    found = [code for code in others if code.startswith(wanted)]
+    if len(found) == 1:
+        return found[0]
+    shown = ", ".join(f"{code[:12]} ({others[code]} artifacts)" for code in sorted(others))
+    if not others:
+        value = f"{made.total()} artifacts, all of today's code"
+        raise PipelineError("nothing to accept", stage, value, "nothing has to be made again")
+    if not found:
+        raise PipelineError("no artifacts of that code", stage, wanted, f"there are {shown}")
+    raise PipelineError("several codes to choose from", stage, shown, "name one with --code; the others are made again")
+
+
+def _check(node: Node) -> None:
+    """Nothing that was edited is sealed anew."""
+    if node.record != sealed(_unsealed(node)):
+        raise PipelineError("edited run record", node.record_path, "other digest than stated", "see tools.audit")
+
+
+def _note(node: Node, entry: dict[str, str]) -> None:
+    write_whole(node.record_path, pretty(sealed({**_unsealed(node), "accepted": entry})))
+
+
+def _unsealed(node: Node) -> dict[str, Any]:
+    return {name: value for name, value in (node.record or {}).items() if name != "self"}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m workflow_scripts.tools.accept", description=__doc__)
+    parser.add_argument("stage", help="stage whose code was edited, such as pretrain")
+    parser.add_argument("--reason", required=True, help="why the edit can't change the artifacts")
+    parser.add_argument("--code", default="", help="beginning of the digest to count as, where there are several")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="results folder")
+    args = parser.parse_args(argv)
+    try:
+        if not args.reason.strip():
+            raise PipelineError("empty reason", "accept", repr(args.reason), "say why the edit can't change anything")
+        lines = accept_code(Path(os.path.abspath(args.results)), args.stage, args.reason.strip(), args.code)
+    except PipelineError as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(1) from None
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+if __name__ == "__main__":
+    main()
