@@ -5,6 +5,7 @@ unnoticed, unless the root hash was written down elsewhere.
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,10 +29,11 @@ from workflow_scripts.provenance.audit_kinds import Finding, Kind, finding
 from workflow_scripts.provenance.audit_records import input_findings, record_findings
 from workflow_scripts.provenance.audit_sources import source_claims
 from workflow_scripts.provenance.locate import locate
-from workflow_scripts.provenance.nodes import Node, input_path, load
+from workflow_scripts.provenance.nodes import Node, input_path, read, walk
 from workflow_scripts.provenance.root import AROUND, root_hash
 
 REPORT = "report/index"
+READERS = 8  # manifests read at a time
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,10 @@ class Audit:
 
     def __init__(self, study: Path, scope: Path, units: Units | None, quick: bool, jobs: int) -> None:
         self.study, self.scope, self.units, self.quick, self.jobs = study, scope, units, quick, jobs
-        self.nodes = load(study)
+        self.all_files = list(walk(study))
+        with ThreadPoolExecutor(max_workers=READERS) as pool:  # so that a slow file system's answers overlap
+            manifests = [path for path in self.all_files if path.name.endswith(MANIFEST)]
+            self.nodes = list(pool.map(read, manifests))
         self.known = {node.path: node for node in self.nodes}
         # Each with the manifest of the artifact at fault, or with its own path where it belongs to none.
         self.found: list[tuple[Path, Finding]] = []
@@ -110,7 +115,7 @@ class Audit:
         for node in self.nodes:
             findings = record_findings(node, written_for, to_the_byte=not self.quick)
             self.found += [(node.path, found) for found in findings]
-        lonely = lonely_records(self.study)
+        lonely = lonely_records(self.all_files, self.known)
         self.found += [(p, finding(Kind.MISSING_MANIFEST, p, "its run record stands there alone", p)) for p in lonely]
         self.at_fault = {path for path, found in self.found if found.path == path}
         doubted = {path for path, _ in self.found}
@@ -136,7 +141,7 @@ class Audit:
     def _unnamed(self, claimed: Collection[Path]) -> None:
         doubtful = {path for path in (*self.at_fault, *self.known) if path not in self.trusted}
         stems = [Path(str(path).removesuffix(MANIFEST)) for path in doubtful]
-        self.found += [(found.path, found) for found in unnamed_files(self.study, claimed, stems)]
+        self.found += [(found.path, found) for found in unnamed_files(self.study, self.all_files, claimed, stems)]
 
     def _today(self, node: Node, record: dict[str, Any]) -> Iterator[Finding]:
         """Code and settings of today against the recorded ones; what was accepted."""

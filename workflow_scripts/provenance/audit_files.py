@@ -1,7 +1,7 @@
 """Checks of data files, and of things from outside, against what is recorded of them."""
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import results_root, stored
 from workflow_scripts.provenance.audit_kinds import Finding, Kind, finding
 from workflow_scripts.provenance.hashing import hashes
-from workflow_scripts.provenance.nodes import Node, walk
+from workflow_scripts.provenance.nodes import Node
 
 LOGS = "logs"
 Owners = dict[str, list[Path]]
@@ -98,31 +98,37 @@ def _shared(claim: Claim) -> str:
     return "; the cache holds this very file, so its entry will be computed again too" if same else ""
 
 
-def lonely_records(study: Path) -> list[Path]:
-    """Where manifests ought to be: run records that stand there without one."""
-    records = [path for path in walk(study) if path.name.endswith(RUN) and path.parent.parent == study]
-    manifests = [path.with_name(path.name.removesuffix(RUN) + MANIFEST) for path in records]
-    return [path for path in manifests if not path.exists()]
+def lonely_records(files: Iterable[Path], manifests: Container[Path]) -> list[Path]:
+    """Where manifests ought to be: run records among ``files`` that stand there without one."""
+    records = [path for path in files if path.name.endswith(RUN)]
+    places = [path.with_name(path.name.removesuffix(RUN) + MANIFEST) for path in records]
+    return [path for path in places if path not in manifests]
 
 
-def unnamed_files(study: Path, claimed: Collection[Path], doubtful: Collection[Path]) -> Iterator[Finding]:
+def unnamed_files(
+    study: Path, files: Iterable[Path], claimed: Collection[Path], doubtful: Collection[Path]
+) -> Iterator[Finding]:
     """Files of a study that no manifest names; logs do not count.
 
     Args:
+        files: all that there are.
+        claimed: those that a manifest or run record names.
         doubtful: artifacts (paths without suffix) whose manifest or record is gone or at fault, which is named as such:
             what files they have is not known.
     """
     prefixes: dict[Path, tuple[str, ...]] = {}
     for path in doubtful:
         prefixes[path.parent] = (*prefixes.get(path.parent, ()), f"{path.name}.", f"{path.name}/")
-    for path in walk(study):
-        if path in claimed or path.relative_to(study).parts[0] == LOGS or _is_own(path, study):
+    for path in files:
+        if path in claimed or _is_own(path, study):
             continue
         stage = study / path.relative_to(study).parts[0]
+        if stage.name == LOGS:
+            continue
         if not str(path.relative_to(stage)).startswith(prefixes.get(stage, ())):
             yield finding(Kind.UNNAMED_FILE, path, f"{path.stat().st_size} bytes")
 
 
 def _is_own(path: Path, study: Path) -> bool:
     """Whether it is a manifest or run record in its place."""
-    return path.parent.parent == study and path.name.endswith((MANIFEST, RUN))
+    return path.name.endswith((MANIFEST, RUN)) and path.parent.parent == study
