@@ -131,6 +131,28 @@ def test_other_settings_are_named_where_a_config_is_known(chain: Chain) -> None:
     assert faults[0].detail == "confidence 0.5 then, 0.95 today"
 
 
+def test_an_acceptance_is_told_while_it_is_in_force(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    from workflow_scripts.core import accepted
+    from workflow_scripts.tools import accept
+
+    for module in (accepted, accept):
+        monkeypatch.setattr(module, "code_digest", lambda stage: "other" if stage == "summary" else before_of(stage))
+    accept.accept_code(chain.results, "summary", "a log line", "")
+    done = audited(chain.study)
+    assert done.faults == []
+    assert [one.path.name for one in done.findings if one.kind is Kind.ACCEPTED] == ["summary.manifest.json"]
+    monkeypatch.undo()
+    assert Kind.ACCEPTED.label not in kinds(audited(chain.study).findings)
+
+
+def test_a_crate_is_left_alone(chain: Chain) -> None:
+    copies = chain.study / "crate" / "manifests" / "summary"
+    copies.mkdir(parents=True)
+    shutil.copy(chain.study / "summary" / "summary.manifest.json", copies)
+    done = audited(chain.study)
+    assert (done.faults, done.artifacts) == ([], 22)
+
+
 def test_a_source_that_is_not_here_is_a_note(chain: Chain, tmp_path: Path) -> None:
     (tmp_path / "outside" / "redcaps.zip").unlink()
     done = audited(chain.study)

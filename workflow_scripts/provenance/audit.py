@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.core.accepted import counted_code
+from workflow_scripts.core.accepted import counted_code, in_force
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.freshness import other_settings
@@ -149,9 +149,8 @@ class Audit:
         if record.get("code") != today:
             detail = f"made by {str(record.get('code'))[:12]}, today's is {today[:12]}"
             yield finding(Kind.OTHER_CODE, node.path, detail)
-        elif record.get("accepted"):
-            one = record["accepted"]
-            yield finding(Kind.ACCEPTED, node.path, f"{one.get('reason')} ({one.get('when')})")
+        elif (one := record.get("accepted")) and (self._in_force(node.stage) or self._made_after(one, node)):
+            yield finding(Kind.ACCEPTED, node.path, f"{one['reason']} ({one['when']})")
         if self.units is not None and self.units.holds(node.stage, node.name):
             differ = other_settings(record, self.units)
             if differ:
@@ -162,6 +161,14 @@ class Audit:
             return counted_code(stage, self.study.parent)
         except FileNotFoundError:
             return "no such stage"
+
+    def _in_force(self, stage: str) -> bool:
+        return in_force(stage, self.study.parent) is not None
+
+    @staticmethod
+    def _made_after(acceptance: dict[str, str], node: Node) -> bool:
+        """Whether it was the accepted code that made the artifact, and not the code that it counts as."""
+        return acceptance["when"] <= str((node.computation or {}).get("start"))
 
     def _notes(self, behind: Collection[str]) -> None:
         notes = [] if self.units else [finding(Kind.NO_CONFIG, self.study, "the last start of the workflow noted none")]

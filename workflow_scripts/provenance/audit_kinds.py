@@ -26,7 +26,7 @@ class Kind(Enum):
     CHANGED_SOURCE = ("changed-source", "a thing from outside is not what was hashed", "force")
     OTHER_CODE = ("other-code", "made by code other than today's", "run snakemake, or see tools.accept")
     OTHER_SETTINGS = ("other-settings", "made with settings other than today's config has", "run snakemake")
-    ACCEPTED = ("accepted", "made by older code that someone vouched for with tools.accept", "")
+    ACCEPTED = ("accepted", "code counts as other code, since someone vouched for the edit with tools.accept", "")
     NOT_HERE = ("source-not-here", "a thing from outside is not on this machine, so it was not compared", "")
     NO_CONFIG = ("settings-not-compared", "no config is known for the study", "give --configfile")
     OUTSIDE = ("not-behind-the-report", "artifacts that the report was not made from, so outside the root hash", "")

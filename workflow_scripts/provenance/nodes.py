@@ -14,6 +14,8 @@ from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
 
+CRATE = "crate"  # a folder of copies for others, manifests too: no artifact
+
 
 @dataclass(frozen=True)
 class Node:
@@ -133,12 +135,12 @@ def _is_manifest(content: dict[str, Any]) -> bool:
 
 
 def walk(root: Path) -> Iterator[Path]:
-    """Every file below ``root`` in sorted order; folders and files whose names start with a dot are passed over."""
+    """Every file below ``root`` in sorted order; crates, and what starts with a dot, are passed over."""
     if root.is_file():
         yield root
         return
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != CRATE)
         yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 
