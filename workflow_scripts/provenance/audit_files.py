@@ -11,7 +11,7 @@ from workflow_scripts.provenance.audit_kinds import Finding, Kind, finding
 from workflow_scripts.provenance.hashing import hashes
 from workflow_scripts.provenance.nodes import Node
 
-LOGS = "logs"
+BESIDE = ("logs", "crate")  # folders of a study that hold no artifacts; a crate is checked by tools.crate --check
 Owners = dict[str, list[Path]]
 
 
@@ -108,7 +108,7 @@ def lonely_records(files: Iterable[Path], manifests: Container[Path]) -> list[Pa
 def unnamed_files(
     study: Path, files: Iterable[Path], claimed: Collection[Path], doubtful: Collection[Path]
 ) -> Iterator[Finding]:
-    """Files of a study that no manifest names; logs do not count.
+    """Files of a study that no manifest names; logs and the crate do not count.
 
     Args:
         files: all that there are.
@@ -123,7 +123,7 @@ def unnamed_files(
         if path in claimed or _is_own(path, study):
             continue
         stage = study / path.relative_to(study).parts[0]
-        if stage.name == LOGS:
+        if stage.name in BESIDE:
             continue
         if not str(path.relative_to(stage)).startswith(prefixes.get(stage, ())):
             yield finding(Kind.UNNAMED_FILE, path, f"{path.stat().st_size} bytes")
