@@ -146,6 +146,15 @@ def test_the_same_records_give_the_same_crate(made: Path, tmp_path: Path) -> Non
     assert not list(again.glob(".crate*"))
 
 
+def test_results_of_an_earlier_config_are_left_out(made: Path, tmp_path: Path) -> None:
+    again = shutil.copytree(made, tmp_path / "results" / made.name)
+    for path in (again / "pair_table").glob("original.*"):
+        shutil.copyfile(path, path.with_name(path.name.replace("original", "earlier")))
+    (again / "pair_table" / f"earlier{RUN}").unlink()
+    write_crate(again, Crate(max_file_mb=1.0))
+    assert (again / "crate" / METADATA).read_bytes() == (made / "crate" / METADATA).read_bytes()
+
+
 def test_a_file_that_is_too_large_is_named_by_hash(made: Path, tmp_path: Path) -> None:
     again = shutil.copytree(made, tmp_path / "results" / made.name)
     write_crate(again, Crate(max_file_mb=0.0, license="https://spdx.org/licenses/CC-BY-4.0"))
@@ -276,13 +285,18 @@ def test_commands(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "error: Snakefile: is not in the crate" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("damage", ["no record", "no file", "nothing"])
+@pytest.mark.parametrize("damage", ["no record", "no file", "another input", "no input", "nothing"])
 def test_a_study_that_is_not_whole_gets_no_crate(made: Path, tmp_path: Path, damage: str) -> None:
     study = shutil.copytree(made, tmp_path / "results" / made.name, ignore=shutil.ignore_patterns("crate"))
     if damage == "no record":
         (study / "pretrain" / f"simclr-revised-crop-s0{RUN}").unlink()
     elif damage == "no file":
         (study / "summary" / "summary.csv").unlink()
+    elif damage == "another input":
+        path = study / "shard_plan" / f"plan{MANIFEST}"
+        path.write_bytes(pretty({**json.loads(path.read_bytes()), "rows": {}}))
+    elif damage == "no input":
+        (study / "shard_plan" / f"plan{MANIFEST}").unlink()
     else:
         shutil.rmtree(study)
         study.mkdir()

@@ -3,11 +3,13 @@
 import json
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.workflow.checkout import CONFIG, Checkout
 from workflow_scripts.provenance.crate_check import check
+from workflow_scripts.tools.audit import audit
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 
@@ -27,5 +29,8 @@ def test_crate_of_the_small_study(copy_of: Callable[[], Checkout]) -> None:
         text = path.read_text()
         assert str(checkout.folder) not in text, path
         assert f'"{host}"' not in text, path
+    study = audit([folder.parent], [], quick=False, jobs=1)[0]
+    assert not [one for one in study.findings if "crate" in Path(one.path).parts], "a crate is no fault of a study"
+    assert next(one for one in graph if one["@id"] == "./")["identifier"] == f"root-sha256:{study.root}"
     assert "Nothing to be done" in checkout.run("crate", *CONFIG)[1]
     assert "Nothing to be done" in checkout.run()[1], "a crate beside the artifacts disturbs no run"

@@ -112,15 +112,14 @@ class Jobs:
         found = []
         for one in inputs_of(node):
             role = self._parameter("input", node.stage, one.name, "File")
-            if one.node is not None and one.node.hash == one.recorded_hash:
+            if one.node is not None:
                 found.append(inside(manifest_path(one.node)))
                 self._put({"@id": found[-1], "exampleOfWork": [ref(role)]})
                 continue
-            # Replaced since, or read where it lay: its hash is all that is known.
             found.append(local("read", one.recorded_hash))
-            name = f"{one.name}, read by {node.label}"
+            name = f"{one.name}, read by {node.label} where it lay"
             entity = {"@id": found[-1], "@type": "CreativeWork", "name": name, "sha256": one.recorded_hash}
-            self._put(entity | {"description": "Not in the study as it is today.", "exampleOfWork": [ref(role)]})
+            self._put(entity | {"exampleOfWork": [ref(role)]})
         return found
 
     def _parameters(self, node: Node, made: Mapping[str, Any]) -> list[str]:

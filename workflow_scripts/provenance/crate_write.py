@@ -3,6 +3,7 @@
 import os
 import shutil
 import uuid
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from workflow_scripts.core.errors import PipelineError
@@ -10,9 +11,9 @@ from workflow_scripts.core.jsonio import pretty
 from workflow_scripts.core.settings.crate import Crate as Settings
 from workflow_scripts.provenance.crate import MEGABYTE, describe
 from workflow_scripts.provenance.crate_base import METADATA, README, README_TEXT
-from workflow_scripts.provenance.nodes import Node, load
+from workflow_scripts.provenance.nodes import Node, inputs_of, load
 
-FOLDER = "crate"  # in the study's folder
+FOLDER, REPORT = "crate", "report/index"  # in the study's folder
 
 
 def write_crate(study: Path, settings: Settings) -> Path:
@@ -21,16 +22,17 @@ def write_crate(study: Path, settings: Settings) -> Path:
     The files in it are copies: what happens to the crate does not touch the study.
 
     Raises:
-        PipelineError: the study has no artifacts, one has no readable manifest or run record, or a file that goes
-            along is gone.
+        PipelineError: the study has no artifacts, one has no readable manifest or run record, what one was made from is
+            gone or another one today, or a file that goes along is gone.
     """
-    nodes = load(study)
+    nodes = behind_report(load(study))
     if not nodes:
         raise PipelineError(
             "no artifacts", study, "no manifest below it", "name a study's folder, such as results/demo"
         )
+    known = {node.path: node for node in nodes}
     for node in nodes:
-        _check(node)
+        _check(node, known)
     crate = describe(nodes, study.resolve().name, settings.license, round(settings.max_file_mb * MEGABYTE))
     target = study / FOLDER
     part = study / f".{FOLDER}.{uuid.uuid4().hex}.part"
@@ -45,13 +47,32 @@ def write_crate(study: Path, settings: Settings) -> Path:
     return target / METADATA
 
 
-def _check(node: Node) -> None:
+def behind_report(nodes: Sequence[Node]) -> list[Node]:
+    """The report and all that it was made from, since results of an earlier config may lie beside them; else all."""
+    by_path = {node.path: node for node in nodes}
+    waiting = [node for node in nodes if node.label == REPORT]
+    if not waiting:
+        return list(nodes)
+    found: dict[Path, Node] = {}
+    while waiting:
+        node = waiting.pop()
+        if node.path not in found:
+            found[node.path] = node
+            waiting += [by_path[one.path] for one in inputs_of(node, by_path) if one.path in by_path]
+    return list(found.values())
+
+
+def _check(node: Node, known: Mapping[Path, Node]) -> None:
     fault = node.manifest_fault or node.record_fault
     times = node.computation or {}
     if fault is None and not (times.get("start") and times.get("end")):
         fault = "its run record has no times"
     if fault is not None:
         raise PipelineError("artifact without provenance", node.path, fault, f"make it anew: snakemake -f {node.path}")
+    for one in inputs_of(node, known):
+        if one.path is not None and (one.node is None or one.node.hash != one.recorded_hash):
+            value = f"{one.name} is {'gone' if one.node is None else 'another one today'}: {one.path}"
+            raise PipelineError("study not whole", node.path, value, "make it whole first: snakemake")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -22,7 +22,8 @@ def as_text(found: Sequence[Findings]) -> str:
     for one in found:
         if not one.first and one is not top:
             lines += ["", f"then: {_pair_title(one)}", *_sides(one)]
-    return "\n".join([*lines, "", "A and B themselves", *_sides(top)]) + "\n"
+    where = "A and B themselves" + ("; nothing above them differs" if top.first and not top.same_content else "")
+    return "\n".join([*lines, "", where, *_sides(top)]) + "\n"
 
 
 def as_json(found: Sequence[Findings]) -> list[dict[str, Any]]:
