@@ -37,6 +37,8 @@ def give_to_user(folder: Path) -> None:
 class Checkout:
     """A clone-like copy of the project in an empty folder."""
 
+    study = "tiny"  # whose results are looked at
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         shutil.copytree(ROOT, folder, ignore=NOT_COPIED, symlinks=True)
@@ -66,7 +68,7 @@ class Checkout:
 
     def records(self, since: str = "") -> dict[str, dict[str, Any]]:
         """Run records of the study by ``<stage>/<name>``, those that started after ``since``."""
-        base = self.folder / "results" / "tiny"
+        base = self.folder / "results" / self.study
         found = {}
         for path in sorted(base.glob("*/*.run.json")):
             record = json.loads(path.read_bytes())
@@ -77,7 +79,7 @@ class Checkout:
     def hashes(self) -> dict[str, str]:
         """sha256 of every artifact file: manifests and all data files that they name."""
         found = {}
-        for manifest in sorted((self.folder / "results" / "tiny").glob("*/*.manifest.json")):
+        for manifest in sorted((self.folder / "results" / self.study).glob("*/*.manifest.json")):
             stem = str(manifest).removesuffix(".manifest.json")
             for path in [str(manifest), *(f"{stem}{suffix}" for suffix in json.loads(manifest.read_bytes())["files"])]:
                 found[str(Path(path).relative_to(self.folder))] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
