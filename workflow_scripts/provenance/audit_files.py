@@ -32,7 +32,10 @@ class Claim:
 
 
 def claims_of(node: Node, with_record: bool) -> list[Claim]:
-    """Every file that a manifest names and, ``with_record``, those outside of it whose hashes the run record has."""
+    """Every file that a manifest names and, ``with_record``, those outside of it whose hashes the run record has.
+
+    Old records list such files without hashes.
+    """
     beside = (node.computation or {}).get("beside", {}) if with_record else {}
     recorded = {**node.files, **(beside if isinstance(beside, dict) else {})}
     return [Claim(node, suffix, node.file(suffix), str(r["sha256"]), int(r["bytes"])) for suffix, r in recorded.items()]
