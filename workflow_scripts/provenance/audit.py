@@ -101,7 +101,8 @@ class Audit:
             if node.record is not None and node.path in self.trusted:
                 checks = (input_findings(node, self.known, self.at_fault), self._today(node, node.record))
                 self.found += [(node.path, found) for check in checks for found in check]
-        named = {node.file(suffix) for node in self.nodes for suffix in (node.computation or {}).get("beside", ())}
+        sound = [node for node in self.nodes if node.path in self.trusted]
+        named = {node.file(suffix) for node in sound for suffix in (node.computation or {}).get("beside", ())}
         self._unnamed(named | {claim.path for claim in every})
         root, behind = study_root(node for node in self.nodes if node.path in self.trusted)
         self._notes(behind)
