@@ -39,8 +39,15 @@ def test_other_cells_count_by_share_and_lists_by_length_and_content(both: tuple[
 
 def test_tensors_arrays_json_and_pictures(both: tuple[Path, Path]) -> None:
     for path, shift in zip(both, (0.5, 0.0), strict=True):
-        save_file({"w": np.array([1.0 + shift, 2.0], np.float32), "n": np.array([3])}, path)
-    assert deviation(*both, "/last.safetensors") == Deviation(0.25, 0.0, "w")
+        weights = np.array([3.0 + shift, 4.0], np.float32)
+        save_file({"w": weights, "b": np.zeros(2, np.float32), "n": np.array([3])}, path)
+    assert deviation(*both, "/last.safetensors") == Deviation(0.5 / 5.0, 0.0, "weights")
+    for path, shift in zip(both, (0.5, 0.0), strict=True):
+        np.savez(path.with_suffix(".npz"), maps=np.array([[1.0, 2.0 + shift]]), image=np.array([1, 2]))
+    assert deviation(*(path.with_suffix(".npz") for path in both), ".npz") == Deviation(0.25, 0.0, "maps")
+    for path, value in zip(both, ("4.5,b", "4.0,a"), strict=True):
+        path.write_text(f"x,name\n{value}\n,c\n")
+    assert deviation(*both, ".csv") == Deviation(0.125, 0.5, "name")
     for path, shift in zip(both, (1, 0), strict=True):
         with open(path, "wb") as stream:
             np.save(stream, np.array([7, 8 + shift]))
@@ -53,6 +60,14 @@ def test_tensors_arrays_json_and_pictures(both: tuple[Path, Path]) -> None:
         image.putpixel((0, 0), colour)
         image.save(path, "PNG")
     assert deviation(*both, ".png") == Deviation(0.0, 0.25, "pixels")
+
+
+def test_weights_of_another_form_or_that_are_none_never_pass(both: tuple[Path, Path]) -> None:
+    save_file({"w": np.zeros((2, 3), np.float32)}, both[0])
+    save_file({"w": np.zeros((3, 2), np.float32)}, both[1])
+    assert deviation(*both, ".safetensors") == Deviation(0.0, 1.0, "shapes")
+    save_file({"w": np.full((3, 2), np.nan, np.float32)}, both[0])
+    assert deviation(*both, ".safetensors") == Deviation(float("inf"), 0.0, "weights")
 
 
 def test_numbers_that_are_none_must_be_none_in_both(both: tuple[Path, Path]) -> None:

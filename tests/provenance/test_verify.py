@@ -10,7 +10,7 @@ from tests.acquisition.zips import row, write_zip
 from tests.helpers import make_artifact, run
 from workflow_scripts.core.jsonio import pretty
 from workflow_scripts.provenance.nodes import Node, load, read
-from workflow_scripts.provenance.tolerances import TOLERANCES, Tolerance
+from workflow_scripts.provenance.tolerances import TOLERANCES, Tolerance, tolerance
 from workflow_scripts.provenance.verify import Kind, Options, Verdict, command, sample, verify
 from workflow_scripts.stages import annotations, shard_plan, source
 from workflow_scripts.tools import verify as tool
@@ -80,7 +80,7 @@ def test_a_result_that_does_not_come_out_differs_and_is_kept(
     printed = capsys.readouterr()
     found = {one["suffix"]: one for one in json.loads(printed.out)}
     assert found[".json"]["kind"] == found[".parquet"]["kind"] == "differs"
-    assert "no tolerance for this stage; though code, threads" in found[".parquet"]["detail"]
+    assert "no tolerance for this file; though code, threads" in found[".parquet"]["detail"]
     kept = Path(printed.err.splitlines()[-1].rpartition(" ")[2])
     assert (kept / "results/study/shard_plan/plan.parquet").exists()
 
@@ -93,7 +93,7 @@ def test_a_tolerance_counts_only_where_the_machine_differs(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: float, threads: int, kind: Kind
 ) -> None:
     edit_record(study, "shard_plan/plan", lambda record: record["settings"].update(rows_per_shard=3))
-    monkeypatch.setitem(TOLERANCES, "shard_plan", Tolerance(0.0, allowed, "measured here"))
+    monkeypatch.setitem(TOLERANCES, ("shard_plan", ".parquet"), Tolerance(0.0, allowed, "measured here"))
     verdicts = verify(node_of(study, "shard_plan/plan"), Options(tmp_path / "s", threads=threads))
     table = next(one for one in verdicts if one.suffix == ".parquet")
     assert table.kind == kind
@@ -184,11 +184,21 @@ def test_a_sample_takes_every_stage_once_before_one_comes_twice(results: Path) -
 
 def test_every_tolerance_is_of_a_stage_and_has_a_source() -> None:
     stages = {path.stem for path in (ROOT / "workflow_scripts/stages").glob("*.py")}
-    assert TOLERANCES.keys() <= stages
-    for tolerance in TOLERANCES.values():
-        assert tolerance.source
-        assert 0 <= tolerance.number < 1
-        assert 0 <= tolerance.unequal < 1
+    assert {stage for stage, _ in TOLERANCES} <= stages
+    for bound in TOLERANCES.values():
+        assert bound.source
+        assert 0 <= bound.number < 1
+        assert 0 <= bound.unequal < 1
+
+
+def test_the_longest_ending_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Tolerance(0.1, 0, "a"), Tolerance(0.2, 0, "b")
+    monkeypatch.setitem(TOLERANCES, ("x", ".parquet"), table[0])
+    monkeypatch.setitem(TOLERANCES, ("x", ".keys.parquet"), table[1])
+    assert tolerance("x", ".parquet") is table[0]
+    assert tolerance("x", ".minilm.keys.parquet") is table[1]
+    assert tolerance("x", ".npy") is None
+    assert tolerance("y", ".parquet") is None
 
 
 def test_an_empty_folder_is_refused(results: Path, capsys: pytest.CaptureFixture[str]) -> None:

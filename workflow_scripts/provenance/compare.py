@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-Leaves = dict[str, np.ndarray]  # name of a column, tensor or place -> its values
+Leaves = dict[str, np.ndarray]  # name of a column, array or place -> its values
+WEIGHTS = "weights"  # all floating-point tensors of a file in one
 
 
 @dataclass(frozen=True)
@@ -17,9 +18,10 @@ class Deviation:
 
     Attributes:
         number: largest deviation of a floating-point number, as a share of the largest absolute value of its column,
-            tensor or place (of 1 where that is less).
+            array or place (of 1 where that is less); of weights, the norm of the difference of all of them together, as
+            a share of their norm.
         unequal: largest share of cells of a column that are no floating-point numbers and differ.
-        where: the column, tensor or place of the larger of both, for people.
+        where: the column, array or place that deviates most, for people.
     """
 
     number: float
@@ -43,7 +45,7 @@ def deviation(file: Path, reference: Path, suffix: str) -> Deviation | str:
         other = theirs[name]
         if values.shape != other.shape or values.dtype.kind != other.dtype.kind:
             return f"{name} has another form: {values.dtype}{values.shape}, {other.dtype}{other.shape} before"
-        number, unequal = _apart(values, other)
+        number, unequal = _apart(values, other) if name != WEIGHTS else (_norm_apart(values, other), 0.0)
         if number > found.number or unequal > found.unequal:
             found = Deviation(max(number, found.number), max(unequal, found.unequal), name)
     return found
@@ -62,6 +64,13 @@ def _apart(values: np.ndarray, other: np.ndarray) -> tuple[float, float]:
         return 0.0, 0.0
     scale = max(1.0, float(np.abs(theirs[known]).max()))
     return float(np.abs(ours[known] - theirs[known]).max()) / scale, 0.0
+
+
+def _norm_apart(values: np.ndarray, other: np.ndarray) -> float:
+    if not np.isfinite(values).all() or not np.isfinite(other).all():
+        return 0.0 if np.array_equal(values, other, equal_nan=True) else float("inf")
+    norm = float(np.linalg.norm(other))
+    return float(np.linalg.norm(values - other)) / norm if norm else float(np.abs(values).max(initial=0.0))
 
 
 def _parquet(path: Path) -> Leaves:
@@ -87,10 +96,37 @@ def _npy(path: Path) -> Leaves:
     return {"array": np.load(path, allow_pickle=False)}
 
 
+def _npz(path: Path) -> Leaves:
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
 def _safetensors(path: Path) -> Leaves:
     from safetensors.numpy import load_file
 
-    return dict(load_file(path))
+    tensors = dict(sorted(load_file(path).items()))
+    floats = {name: tensor for name, tensor in tensors.items() if tensor.dtype.kind == "f"}
+    rest = {name: tensor for name, tensor in tensors.items() if name not in floats}
+    shapes = np.array([f"{name} {tensor.shape}" for name, tensor in floats.items()])
+    flat = [tensor.ravel().astype(np.float64) for tensor in floats.values()]
+    return {**rest, "shapes": shapes, WEIGHTS: np.concatenate([np.zeros(0), *flat])}
+
+
+def _csv(path: Path) -> Leaves:
+    import csv
+
+    with open(path, newline="", encoding="utf-8") as stream:
+        rows = list(csv.reader(stream))
+    head, body = rows[0], rows[1:]
+    return {name: _cells([row[place] for row in body]) for place, name in enumerate(head)}
+
+
+def _cells(texts: list[str]) -> np.ndarray:
+    """A column of numbers as numbers, an empty cell as none; any other column as text."""
+    try:
+        return np.array([float(text or "nan") for text in texts])
+    except ValueError:
+        return np.array(texts)
 
 
 def _json(path: Path) -> Leaves:
@@ -118,7 +154,9 @@ def _png(path: Path) -> Leaves:
 
 READERS: dict[str, Callable[[Path], Leaves]] = {
     ".parquet": _parquet,
+    ".csv": _csv,
     ".npy": _npy,
+    ".npz": _npz,
     ".safetensors": _safetensors,
     ".json": _json,
     ".png": _png,

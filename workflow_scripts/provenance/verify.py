@@ -22,7 +22,7 @@ from workflow_scripts.core.machine import cpu_model
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
 from workflow_scripts.provenance.compare import deviation
 from workflow_scripts.provenance.nodes import Node, inputs_of, read
-from workflow_scripts.provenance.tolerances import TOLERANCES
+from workflow_scripts.provenance.tolerances import tolerance
 
 
 class Kind(StrEnum):
@@ -234,12 +234,12 @@ def _compare(node: Node, made: Node, suffix: str, changes: list[str]) -> Verdict
     original = node.file(suffix)
     if not original.exists() or file_hash(original) != recorded["sha256"]:
         return Verdict(node.label, suffix, Kind.DIFFERS, "and the original is not what its manifest says: run audit")
-    found, allowed = deviation(made.file(suffix), original, suffix), TOLERANCES.get(node.stage)
+    found, allowed = deviation(made.file(suffix), original, suffix), tolerance(node.stage, suffix)
     if isinstance(found, str):
         return Verdict(node.label, suffix, Kind.DIFFERS, f"{found}; {_told(changes)}")
     apart = f"numbers by {found.number:.1e}, other cells {found.unequal:.2%} ({found.where})"
     if allowed is None:
-        return Verdict(node.label, suffix, Kind.DIFFERS, f"{apart}; no tolerance for this stage; {_told(changes)}")
+        return Verdict(node.label, suffix, Kind.DIFFERS, f"{apart}; no tolerance for this file; {_told(changes)}")
     bound = f"allowed {allowed.number:.0e} and {allowed.unequal:.1%}: {allowed.source}"
     inside = found.number <= allowed.number and found.unequal <= allowed.unequal
     kind = Kind.WITHIN if inside and changes else Kind.DIFFERS
