@@ -102,4 +102,4 @@ rule crate:
     params:
         **recipe("crate"),
     shell:
-        "python -m workflow_scripts.stages.crate --study " + OUT + " --settings {params.settings:q} > {log:q} 2>&1"
+        "python -m workflow_scripts.stages.crate --out {output:q} --settings {params.settings:q} > {log:q} 2>&1"

@@ -276,7 +276,7 @@ def test_commands(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     study = shutil.copytree(made, tmp_path / "results" / made.name, ignore=shutil.ignore_patterns("crate"))
     main([str(study), "--max-file-mb", "1"])
     assert "whole" in capsys.readouterr().out
-    stage(["--study", str(study), "--settings", '{"max_file_mb": 1.0}'])
+    stage(["--out", str(study / "crate" / METADATA), "--settings", '{"max_file_mb": 1.0}'])
     main(["--check", str(study / "crate")])
     (study / "crate" / "Snakefile").unlink()
     with pytest.raises(SystemExit) as end:

@@ -13,11 +13,11 @@ from workflow_scripts.provenance.crate_write import write_crate
 def main(argv: list[str] | None = None) -> None:
     """The stage's command; the last line says ``error: ...`` when the crate can't be written or does not hold."""
     parser = argparse.ArgumentParser(prog="python -m workflow_scripts.stages.crate", allow_abbrev=False)
-    parser.add_argument("--study", type=Path, required=True, help="the study's folder")
+    parser.add_argument("--out", type=Path, required=True, help="results/<study>/crate/ro-crate-metadata.json")
     parser.add_argument("--settings", required=True, help="settings as JSON")
     args = parser.parse_args(argv)
     try:
-        faults = check(write_crate(args.study, Crate.model_validate_json(args.settings)).parent)
+        faults = check(write_crate(args.out.parents[1], Crate.model_validate_json(args.settings)).parent)
     except PipelineError as error:
         faults = [str(error)]
     if faults:
