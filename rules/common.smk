@@ -78,8 +78,8 @@ def recipe(stage):
 def command(stage, *inputs, wildcards=(), gpu=False, shards=()):
     """The shell command of a rule: one stage, its unit, its inputs by name, its settings.
 
-    Inputs named in ``shards`` are all shards of the stage of that name; the shell writes their list out, since one
-    argument of a command can't hold two lists of a thousand paths.
+    Inputs named in ``shards`` are all shards of the stage of that name; the stage writes their list out, since a
+    command can't hold two lists of a thousand paths.
 
     Without ``gpu`` the stage stays on the CPU, since a node can have cards that belong to other jobs.
     """
@@ -87,7 +87,7 @@ def command(stage, *inputs, wildcards=(), gpu=False, shards=()):
     parts += ["--unit " + " ".join(f"{name}={{wildcards.{name}}}" for name in wildcards)] if wildcards else []
     parts += [f"--input {name}={{input.{name}}}" for name in inputs]
     for name in shards:
-        parts += [f"--input {name}= {OUT}/{name}/{{{{{SHARDS[0]}..{SHARDS[-1]}}}}}.manifest.json"]
+        parts += [f"--input '{name}={OUT}/{name}/{{{{{SHARDS[0]}..{SHARDS[-1]}}}}}.manifest.json'"]
     parts += [f"--device {STUDY.compute.device if gpu else 'cpu'} --threads {STUDY.compute.math_threads}"]
     parts += ["--workers {threads} --settings {params.settings:q} --source {params.sources:q}"]
     return " ".join(parts) + " > {log:q} 2>&1"

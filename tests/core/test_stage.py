@@ -14,7 +14,7 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import digest
 from workflow_scripts.core.settings.base import Settings
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.stage import Job, arguments, run_stage
 
 CALLS: list[str] = []
 
@@ -80,6 +80,18 @@ def test_files_manifest_and_record(results: Path, text: Path) -> None:
     assert not stat.S_IMODE(made.path(".txt").stat().st_mode) & 0o222
     assert os.access(results / "study/doubling/x.manifest.json", os.W_OK)
     assert not any((results / ".work/doubling").iterdir())
+
+
+def test_many_inputs_may_be_given_by_their_range(results: Path) -> None:
+    for name in ("008", "009", "010"):
+        make_artifact(results, "text", name, {".txt": b"ab"})
+    stem = results / "study/text"
+    job = Job(
+        "x",
+        Doubling(),
+        arguments("x", ["--artifact", "a", "--settings", "", "--input", f"t={stem}/{{008..010}}.manifest.json"]),
+    )
+    assert [one.name for one in job.inputs("t")] == ["008", "009", "010"]
 
 
 def test_same_key_is_computed_once_and_other_settings_again(results: Path, text: Path) -> None:

@@ -6,6 +6,7 @@ locks, manifests and run records is here and in the modules beside it.
 
 import argparse
 import logging
+import re
 import shutil
 import sys
 import traceback
@@ -117,8 +118,17 @@ def _groups(options: list[list[str]]) -> list[tuple[str, list[str]]]:
     groups = []
     for first, *rest in options:
         name, _, value = first.partition("=")
-        groups.append((name, [one for one in (value, *rest) if one]))
+        groups.append((name, [path for one in (value, *rest) if one for path in _written_out(one)]))
     return groups
+
+
+def _written_out(value: str) -> list[str]:
+    """``a/{00000..00002}.x`` as the three paths that it stands for: a command can't hold thousands of them."""
+    parts = re.fullmatch(r"(.*)\{(\d+)\.\.(\d+)\}(.*)", value)
+    if parts is None:
+        return [value]
+    before, first, last, after = parts.groups()
+    return [f"{before}{number:0{len(first)}d}{after}" for number in range(int(first), int(last) + 1)]
 
 
 def arguments(stage: str, argv: list[str] | None) -> argparse.Namespace:

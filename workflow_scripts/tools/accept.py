@@ -42,9 +42,9 @@ def accept_code(results: Path, stage: str, reason: str, code: str) -> list[str]:
     for node in mine:
         _check(node)
     entry = {"stage": stage, "code": today, "counts_as": chosen, "reason": reason, "when": now()}
-    accept(results, entry)
     for node in mine:
         _note(node, entry)
+    accept(results, entry)  # last: killed before, the edit is not accepted, and can be
     return [
         f"{stage}: code {today[:12]} now counts as {chosen[:12]}",
         f"{len(mine)} artifacts and {started[chosen]} unfinished ones stay as they are",
