@@ -1,4 +1,4 @@
-"""From the bytes of an answer to the bytes that are stored: checked, decoded once, made smaller when needed."""
+"""From the bytes of an answer to the bytes that are stored: checked, freed of metadata, made smaller when needed."""
 
 import io
 import math
@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from workflow_scripts.acquisition.metadata import without_metadata
 from workflow_scripts.acquisition.states import State
 
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM")
 MAGIC_BYTES = 12
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")  # Pillow opens MPO through JPEG
+SCAN = b"\xff\xda"
+MAX_SCANS = 200  # an encoder makes about ten; each costs a pass over all pixels, so that thousands would last for hours
 EXTENSION = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 ORIENTATION = 0x0112
 UPRIGHT = {
@@ -55,9 +58,9 @@ def looks_like_image(head: bytes | bytearray) -> bool:
 def process(data: bytes, limits: Limits) -> Stored:
     """Decide what becomes of an answer's bytes; never raises for bytes of whatever kind.
 
-    The bytes are kept as they are when they are an upright RGB or grey JPEG, PNG or WebP of one frame within
-    ``max_side``. All else is stored as an RGB JPEG: first frame, EXIF orientation applied, on white where transparent,
-    the longer side at most ``max_side``.
+    An upright RGB or grey JPEG, PNG or WebP of one frame within ``max_side`` is stored with its pixels' bytes as they
+    are and its metadata left out. All else is stored as an RGB JPEG: first frame, EXIF orientation applied, on white
+    where transparent, the longer side at most ``max_side``. Colour profiles go too; the pixels' numbers stay.
     """
     if not looks_like_image(data[:MAGIC_BYTES]):
         return Stored(State.NOT_AN_IMAGE)
@@ -80,16 +83,33 @@ def _cut_riff(data: bytes) -> bool:
 def _process(data: bytes, limits: Limits) -> Stored:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         refused = _refused(image, limits)
+        if image.format in ("JPEG", "MPO") and data.count(SCAN) > MAX_SCANS:
+            refused = State.DECOMPRESSION_BOMB
         if refused is not None:
             return Stored(refused)
         if image.format not in ("JPEG", "MPO"):
             image.load()  # finds a truncated file; a JPEG's orientation is to be had without, and its size may shrink
         orientation = _orientation(image)
         plain = image.mode in ("RGB", "L") and orientation == 1 and not _animated(image)
-        if plain and max(image.size) <= limits.max_side and image.format in EXTENSION:
-            image.load()
-            return Stored(State.OK, data, *image.size, EXTENSION[image.format])
+        if plain and max(image.size) <= limits.max_side:
+            kept = _kept(data, "JPEG" if image.format == "MPO" else str(image.format), image.size)
+            if kept is not None:
+                return kept
         return _encode(_smaller(image, limits.max_side, orientation), limits.jpeg_quality)
+
+
+def _kept(data: bytes, format: str, size: tuple[int, int]) -> Stored | None:
+    """The same picture without metadata, or None where only encoding it anew can give that."""
+    bare = without_metadata(data, format) if format in EXTENSION else None
+    if bare is None:
+        return None
+    with Image.open(io.BytesIO(bare), formats=(format,)) as image:
+        # What is stored must decode. An eighth of the size is enough to read all of a JPEG's data, at a third of the
+        # cost; other formats were loaded before.
+        if format == "JPEG":
+            image.draft(None, (1, 1))
+        image.load()
+    return Stored(State.OK, bare, *size, EXTENSION[format])
 
 
 def _orientation(image: Image.Image) -> int:
@@ -142,6 +162,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _encode(image: Image.Image, quality: int) -> Stored:
+    image.info = {}  # Pillow would write some of it, such as comments
     target = io.BytesIO()
     image.save(target, "JPEG", quality=quality)
     return Stored(State.OK, target.getvalue(), *image.size, EXTENSION["JPEG"])
