@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from workflow_scripts.acquisition.hosts import Gate, Gates, Policy
+from workflow_scripts.acquisition.budget import OwnBudget, Policy
+from workflow_scripts.acquisition.hosts import Gate, Gates
 
 POLICIES = {"i.redd.it": Policy(20, 16), "*.staticflickr.com": Policy(10, 8), "default": Policy(2, 2)}
 
@@ -23,7 +24,7 @@ def test_patterns_share_a_gate_and_other_hosts_have_their_own() -> None:
 
 def test_rate_over_a_window() -> None:
     async def spend(rate: float, requests: int) -> list[float]:
-        gate, times = Gate(Policy(rate, 8)), []
+        gate, times = Gate(Policy(rate, 8), OwnBudget(8)), []
 
         async def one() -> None:
             async with gate.request():
@@ -39,7 +40,7 @@ def test_rate_over_a_window() -> None:
 
 def test_connections_and_pauses() -> None:
     async def check() -> tuple[int, float]:
-        gate, now, most = Gate(Policy(10_000, 3)), 0, 0
+        gate, now, most = Gate(Policy(10_000, 3), OwnBudget(3)), 0, 0
 
         async def one() -> None:
             nonlocal now, most
@@ -51,8 +52,8 @@ def test_connections_and_pauses() -> None:
 
         await asyncio.gather(*(one() for _ in range(12)))
         loop = asyncio.get_running_loop()
-        gate.pause(0.2)
-        gate.pause(0.01)  # does not shorten the longer one
+        await gate.refused(0.2)
+        await gate.refused(0.01)  # does not shorten the longer one
         start = loop.time()
         async with gate.request():
             return most, loop.time() - start

@@ -2,9 +2,11 @@
 
 import asyncio
 import math
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
@@ -12,15 +14,23 @@ from workflow_scripts.acquisition.client import Answer, Client
 from workflow_scripts.acquisition.images import Limits, Stored, process
 from workflow_scripts.acquisition.journal import Journal, Record
 from workflow_scripts.acquisition.states import RETRYABLE, State
+from workflow_scripts.acquisition.watch import Watch
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.progress import progress
+from workflow_scripts.core.progress import Ticker
 from workflow_scripts.core.seeds import derive
 from workflow_scripts.core.settings.download import Download
 
-ENOUGH = 200  # rows from which a share of successes means something
+SECONDS_BETWEEN_LOOKS = 2.0  # how often progress is shown although nothing ends
 
 
-def fetch(urls: Iterable[str], journal: Journal, settings: Download, connect_to: dict[str, str], workers: int) -> None:
+def fetch(
+    urls: Iterable[str],
+    journal: Journal,
+    settings: Download,
+    connect_to: dict[str, str],
+    workers: int,
+    budgets: Path | None = None,
+) -> None:
     """Bring every url that ``journal`` does not know yet to its final state, and record it there.
 
     Args:
@@ -29,18 +39,27 @@ def fetch(urls: Iterable[str], journal: Journal, settings: Download, connect_to:
         settings: limits and politeness.
         connect_to: host name -> ``address:port`` to connect to in its place.
         workers: threads that decode; changes no byte.
+        budgets: folder of the hosts' budgets that all jobs share; None: this call keeps its own.
 
     Raises:
         PipelineError: the share of successes fell below ``min_ok_share``, or this machine ran out of something.
     """
     waiting = [url for url in dict.fromkeys(urls) if url not in journal.done]
     if waiting:
-        asyncio.run(_Fetch(journal, settings, connect_to, workers).run(waiting))
+        asyncio.run(_Fetch(journal, settings, connect_to, workers, budgets).run(waiting))
 
 
 class _Fetch:
-    def __init__(self, journal: Journal, settings: Download, connect_to: dict[str, str], workers: int) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        settings: Download,
+        connect_to: dict[str, str],
+        workers: int,
+        budgets: Path | None = None,
+    ) -> None:
         self._journal, self._settings, self._connect_to, self._workers = journal, settings, connect_to, workers
+        self._budgets = budgets
         self._limits = Limits(
             max_side=settings.max_side,
             jpeg_quality=settings.jpeg_quality,
@@ -48,21 +67,36 @@ class _Fetch:
             max_aspect=settings.max_aspect,
             max_pixels=settings.max_pixels,
             animated=settings.animated,
+            placeholders=frozenset(settings.placeholder_sha256),
         )
-        self._states = Counter(record.state for record in journal.done.values())
 
     async def run(self, urls: list[str]) -> None:
         with ThreadPoolExecutor(self._workers, "decode") as self._pool:
-            async with Client(self._settings, self._connect_to) as self._client:
-                self._ticks = progress(range(len(urls)), len(urls), "download")
-                try:
-                    async with asyncio.TaskGroup() as tasks:
-                        for queue, width in self._queues(urls):
-                            for _ in range(min(width, len(queue))):
-                                tasks.create_task(self._drain(queue))
-                except* PipelineError as group:
-                    raise _first(group) from None
-                next(self._ticks, None)
+            async with Client(self._settings, self._connect_to, self._budgets) as self._client:
+                share, window = self._settings.min_ok_share, self._settings.ok_window
+                self._watch = Watch(share, window, self._client.gates.passed)
+                with Ticker("download", len(urls), self._watch.note) as self._ticker:
+                    try:
+                        await self._all(urls)
+                    except* PipelineError as group:
+                        raise _first(group) from None
+
+    async def _all(self, urls: list[str]) -> None:
+        pulse = asyncio.create_task(self._pulse())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for queue, width in self._queues(urls):
+                    for _ in range(min(width, len(queue))):
+                        tasks.create_task(self._drain(queue))
+        finally:
+            pulse.cancel()
+            with suppress(asyncio.CancelledError):
+                await pulse
+
+    async def _pulse(self) -> None:
+        while True:
+            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+            self._ticker.pulse()
 
     def _queues(self, urls: list[str]) -> list[tuple[deque[str], int]]:
         """Urls by the gate that they go through, and how many are under way at once: connections, and decoding."""
@@ -113,22 +147,14 @@ class _Fetch:
             format=stored.format,
         )
         self._journal.add(record, stored.data)
-        next(self._ticks, None)
-        self._states[stored.state] += 1
-        self._check_share()
+        self._ticker.tick()
+        self._watch.ended(self._client.group(url), stored.state, again=len(self._journal.done[url].attempts) > len(log))
 
     def _pause(self, url: str, state: RetryCallState) -> float:
         """Seconds before the next attempt: doubling, with jitter in [0.5, 1.5) that depends on url and attempt."""
         number = state.attempt_number
         jitter = 0.5 + derive(self._settings.seed, url, number) / 2**63
         return min(self._settings.max_wait, self._settings.backoff * math.ldexp(jitter, min(number, 60) - 1))
-
-    def _check_share(self) -> None:
-        total, ok = self._states.total(), self._states[State.OK]
-        if total >= ENOUGH and ok < self._settings.min_ok_share * total:
-            worst = ", ".join(f"{state} {count}" for state, count in self._states.most_common(4))
-            advice = "check the network and the hosts, or lower download.min_ok_share; finished rows are kept"
-            raise PipelineError("too few images arrive", "download", f"{ok} ok of {total} urls ({worst})", advice)
 
 
 def _logged(number: int, answer: Answer) -> dict[str, object]:

@@ -3,6 +3,7 @@
 import io
 import math
 from dataclasses import dataclass
+from hashlib import sha256
 
 from PIL import Image
 
@@ -37,6 +38,7 @@ class Limits:
     max_aspect: float
     max_pixels: int
     animated: str
+    placeholders: frozenset[str] = frozenset()  # sha256, in hex, of hosts' stand-ins for a removed image
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ def process(data: bytes, limits: Limits) -> Stored:
     """
     if not looks_like_image(data[:MAGIC_BYTES]):
         return Stored(State.NOT_AN_IMAGE)
+    if limits.placeholders and sha256(data).hexdigest() in limits.placeholders:
+        return Stored(State.PLACEHOLDER)
     try:
         return _process(data, limits)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):

@@ -7,8 +7,18 @@ from workflow_scripts.core.stage import Job, run_stage
 
 FORMAT = 1  # raise it when the same answers would give other bytes
 NOT_IN_KEY = frozenset(
-    {"hosts", "max_connections", "attempts", "backoff", "max_wait", "deadline", "max_redirects", "seed"}
-    | {"user_agent", "contact", "allow_addresses", "connect_to", "serve_host", "min_ok_share"}
+    {
+        "hosts",
+        "share_of_rate",
+        "max_connections",
+        "attempts",
+        "backoff",
+        "max_wait",
+        "deadline",
+        "max_redirects",
+        "seed",
+    }
+    | {"user_agent", "contact", "allow_addresses", "connect_to", "serve_host", "min_ok_share", "ok_window"}
 )
 
 
@@ -34,7 +44,7 @@ def download(job: Job[Download]) -> None:
             connect_to[job.settings.serve_host] = f"{address}:{port}"
         journal = held.enter_context(Journal(job.work))
         journal.forget_failures()
-        fetch(urls, journal, job.settings, connect_to, job.workers)
+        fetch(urls, journal, job.settings, connect_to, job.workers, job.results / ".hosts")
         table = pack(rows, journal, job.file(".tar"))
         tried = attempts(urls, journal)
     write_table(job.file(".parquet"), table)

@@ -50,6 +50,12 @@ class Download(Settings):
         default_factory=_default_hosts,
         description="policy by host name pattern; one budget per pattern, and one per host under 'default'",
     )
+    share_of_rate: int | None = Field(
+        default=None,
+        ge=1,
+        description="null: all jobs below one results folder share each host's budget through locks in results/.hosts; "
+        "N: no locks, and each job asks at an N-th of the rates, for N jobs at once at most",
+    )
     max_connections: int = Field(default=64, gt=0, description="urls under way at once, all hosts together")
     attempts: int = Field(default=4, gt=0, description="requests per url at most, redirects not counted")
     backoff: float = Field(default=1.0, gt=0, description="seconds before the second attempt; doubles from there")
@@ -61,6 +67,9 @@ class Download(Settings):
         default="faithful-pairs/0.1 (image downloader for research)", min_length=1, description="User-Agent, truthful"
     )
     contact: str = Field(default="", description="address or page for site owners, added to the User-Agent")
+    respect_robots_tag: bool = Field(
+        default=True, description="end rows as noai whose answer says so in X-Robots-Tag (noai, noimageai)"
+    )
     allow_addresses: list[str] = Field(
         default=[], description="networks that may be asked although they are private, such as 127.0.0.0/8"
     )
@@ -71,8 +80,9 @@ class Download(Settings):
         default="world.invalid", description="host name that the demo's own image server answers for"
     )
     min_ok_share: float = Field(
-        default=0.0, ge=0, le=1, description="share of ok rows below which the job stops, from 200 rows on"
+        default=0.0, ge=0, le=1, description="share of ok rows among the last ok_window below which the job stops"
     )
+    ok_window: int = Field(default=200, ge=10, description="rows that min_ok_share looks back on")
 
     @field_validator("hosts")
     @classmethod
