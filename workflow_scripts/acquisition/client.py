@@ -102,12 +102,12 @@ class Client:
                 await self._bodies.acquire()
                 try:
                     found = await self._ask(current)
+                    if found.retry_after is not None:  # said before the connection goes to the next request
+                        await gate.refused(min(found.retry_after, self._settings.max_wait))
                 except BaseException:
                     self._bodies.release()
                     raise
             try:
-                if found.retry_after is not None:
-                    await gate.refused(min(found.retry_after, self._settings.max_wait))
                 if found.location is None:
                     yield replace(found, started=started, seconds=time.monotonic() - clock)
                     return

@@ -53,7 +53,9 @@ class Gate:
                 start = await self._budget.change(lambda pace, now: pace.reserve(now, self.policy.rate))
                 waited = await self._sleep_until(start)
                 if slot is None:
-                    slot = await self._slot()
+                    slot = self._budget.take()
+                if slot is None:
+                    slot, waited = await self._slot(), True
                 late = self._budget.now() - start > patience
                 if not late and not (waited and await self._budget.change(lambda pace, now: now < pace.not_before)):
                     return slot
@@ -72,6 +74,7 @@ class Gate:
         return waited
 
     async def _slot(self) -> int:
+        """Wait for a connection."""
         pause = 0.005
         while (slot := self._budget.take()) is None:
             self._given.clear()
