@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.acquisition.fault_server import faults, serving
+from tests.acquisition.fault_server import serving
+from tests.acquisition.faults import faults
 from tests.acquisition.pictures import jpeg
 from workflow_scripts.acquisition.fetch import fetch
 from workflow_scripts.acquisition.journal import Journal

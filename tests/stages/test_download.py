@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from tests.acquisition.fault_server import Route, faults, serving
+from tests.acquisition.fault_server import Route, serving
+from tests.acquisition.faults import faults
 from tests.acquisition.pictures import jpeg
 from tests.helpers import make_artifact, run
 from tests.stages.acquired import HOST, SETTINGS, download_settings, downloaded, planned

@@ -74,6 +74,8 @@ class Client:
             headers={"User-Agent": agent, "Accept": "image/*", "Accept-Encoding": "identity"},
             auto_decompress=False,  # a small answer must not unpack to a large one
         )
+        # aiohttp would ask once more, past our pace, where a kept connection has ended; there is no public switch.
+        self._session._retry_connection = False
         return self
 
     async def __aexit__(self, *_: object) -> None:
