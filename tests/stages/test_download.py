@@ -62,7 +62,8 @@ def test_settings_that_change_no_byte_ask_for_nothing_again(results: Path, tmp_p
         assert site.asked.total() == 2 * asked and smaller.hash != first.hash
     assert set(Download.model_fields) >= download.NOT_IN_KEY
     in_key = {"max_side", "jpeg_quality", "min_side", "max_aspect", "max_pixels", "max_bytes", "animated"}
-    assert set(Download.model_fields) - download.NOT_IN_KEY == in_key | {"placeholder_names", "placeholder_sha256"}
+    in_key |= {"placeholder_names", "placeholder_sha256", "respect_robots_tag"}
+    assert set(Download.model_fields) - download.NOT_IN_KEY == in_key
 
 
 def test_an_unused_shard_is_empty_and_whole(results: Path, tmp_path: Path) -> None:
