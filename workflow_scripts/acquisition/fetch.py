@@ -3,16 +3,15 @@
 import asyncio
 import math
 from collections import deque
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
 from workflow_scripts.acquisition.client import Answer, Client
-from workflow_scripts.acquisition.images import Limits, Stored, process
-from workflow_scripts.acquisition.journal import Journal, Record
+from workflow_scripts.acquisition.ledger import Ledger
 from workflow_scripts.acquisition.states import RETRYABLE, State
 from workflow_scripts.acquisition.watch import Watch
 from workflow_scripts.core.errors import PipelineError
@@ -24,18 +23,16 @@ SECONDS_BETWEEN_LOOKS = 2.0  # how often progress is shown although nothing ends
 
 
 def fetch(
-    urls: Iterable[str],
-    journal: Journal,
+    ledger: Ledger,
     settings: Download,
     connect_to: dict[str, str],
     workers: int,
     budgets: Path | None = None,
 ) -> None:
-    """Bring every url that ``journal`` does not know yet to its final state, and record it there.
+    """Bring every url that waits in ``ledger`` to its final state, and record it there.
 
     Args:
-        urls: what to fetch; a url that occurs twice is asked for once.
-        journal: takes each url's end as soon as it is known.
+        ledger: the urls; takes each one's end as soon as it is known.
         settings: limits and politeness.
         connect_to: host name -> ``address:port`` to connect to in its place.
         workers: threads that decode; changes no byte.
@@ -44,31 +41,22 @@ def fetch(
     Raises:
         PipelineError: the share of successes fell below ``min_ok_share``, or this machine ran out of something.
     """
-    waiting = [url for url in dict.fromkeys(urls) if url not in journal.done]
+    waiting = ledger.waiting
     if waiting:
-        asyncio.run(_Fetch(journal, settings, connect_to, workers, budgets).run(waiting))
+        asyncio.run(_Fetch(ledger, settings, connect_to, workers, budgets).run(waiting))
 
 
 class _Fetch:
     def __init__(
         self,
-        journal: Journal,
+        ledger: Ledger,
         settings: Download,
         connect_to: dict[str, str],
         workers: int,
         budgets: Path | None = None,
     ) -> None:
-        self._journal, self._settings, self._connect_to, self._workers = journal, settings, connect_to, workers
+        self._ledger, self._settings, self._connect_to, self._workers = ledger, settings, connect_to, workers
         self._budgets = budgets
-        self._limits = Limits(
-            max_side=settings.max_side,
-            jpeg_quality=settings.jpeg_quality,
-            min_side=settings.min_side,
-            max_aspect=settings.max_aspect,
-            max_pixels=settings.max_pixels,
-            animated=settings.animated,
-            placeholders=frozenset(settings.placeholder_sha256),
-        )
 
     async def run(self, urls: list[str]) -> None:
         with ThreadPoolExecutor(self._workers, "decode") as self._pool:
@@ -113,42 +101,37 @@ class _Fetch:
             await self._finish(queue.popleft())
 
     async def _finish(self, url: str) -> None:
-        attempts: list[Answer] = []
+        attempts: list[dict[str, Any]] = []
 
-        async def attempt() -> tuple[Answer, Stored]:
+        async def attempt() -> tuple[State, int | None]:
             async with self._client.answer(url) as answer:
-                attempts.append(answer)
+                attempts.append(_logged(len(attempts) + 1, answer))
                 if answer.state is not State.OK:
-                    return answer, Stored(answer.state)
-                loop = asyncio.get_running_loop()
-                stored = await loop.run_in_executor(self._pool, process, answer.body, self._limits)
-                return answer, stored
+                    return answer.state, answer.status
+                # What came is decoded and written in a thread; its room among the bodies is free when that is done.
+                return await self._end(url, State.OK, answer.status, answer.body, attempts), answer.status
 
-        def give_up(state: RetryCallState) -> tuple[Answer, Stored]:
+        def give_up(state: RetryCallState) -> tuple[State, int | None]:
             assert state.outcome is not None
             return state.outcome.result()
 
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._settings.attempts),
             wait=lambda state: self._pause(url, state),
-            retry=retry_if_result(lambda ended: ended[1].state in RETRYABLE),
+            retry=retry_if_result(lambda ended: ended[0] in RETRYABLE),
             retry_error_callback=give_up,
         )
-        ended: tuple[Answer, Stored] = await retrying(attempt)
-        answer, stored = ended
-        log = [_logged(number, one) for number, one in enumerate(attempts, 1)]
-        record = Record(
-            url=url,
-            state=stored.state,
-            http_status=answer.status,
-            attempts=log,
-            width=stored.width,
-            height=stored.height,
-            format=stored.format,
-        )
-        self._journal.add(record, stored.data)
+        ended: tuple[State, int | None] = await retrying(attempt)
+        state, status = ended
+        if url not in self._ledger.done:
+            await self._end(url, state, status, b"", attempts)
         self._ticker.tick()
-        self._watch.ended(self._client.group(url), stored.state, again=len(self._journal.done[url].attempts) > len(log))
+        again = self._ledger.asked_before(url, len(attempts))
+        self._watch.ended(self._client.group(url), state, again=again)
+
+    async def _end(self, url: str, state: State, status: int | None, body: bytes, attempts: list[Any]) -> State:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._ledger.finish, url, state, status, body, attempts)
 
     def _pause(self, url: str, state: RetryCallState) -> float:
         """Seconds before the next attempt: doubling, with jitter in [0.5, 1.5) that depends on url and attempt."""
@@ -157,7 +140,7 @@ class _Fetch:
         return min(self._settings.max_wait, self._settings.backoff * math.ldexp(jitter, min(number, 60) - 1))
 
 
-def _logged(number: int, answer: Answer) -> dict[str, object]:
+def _logged(number: int, answer: Answer) -> dict[str, Any]:
     return {
         "attempt": number,
         "started": round(answer.started, 3),

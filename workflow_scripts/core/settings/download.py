@@ -15,6 +15,16 @@ class HostPolicy(Settings):
     connections: int = Field(gt=0, le=256, description="requests under way at once")
 
 
+class Import(Settings):
+    """Images that somebody downloaded before: they are used as if they had been fetched."""
+
+    kind: Literal["redcaps_folder", "img2dataset"] = Field(
+        description="redcaps_folder: <subreddit>/<image_id>.jpg, as RedCaps' own tool makes it; "
+        "img2dataset: its tar shards (webdataset) or parquet shards, found by url"
+    )
+    source: str = Field(min_length=1, description="path of the folder")
+
+
 def _default_hosts() -> dict[str, HostPolicy]:
     return {
         "i.redd.it": HostPolicy(rate=20, connections=16),
@@ -27,6 +37,15 @@ def _default_hosts() -> dict[str, HostPolicy]:
 class Download(Settings):
     """What is fetched, how politely, and what becomes of the bytes."""
 
+    keep: Literal["fetched", "prepared"] = Field(
+        default="fetched",
+        description="what results/.fetched keeps of an image: its bytes as they came, so that other sizes and code ask "
+        "for nothing; or what goes into the tar, about a tenth of that, which serves these image settings alone",
+    )
+    rounds: int = Field(
+        default=1, ge=1, le=1000, description="times that failures which may pass are asked for, over all runs"
+    )
+    imports: list[Import] = Field(default=[], description="where images lie already; missing ones are then fetched")
     max_side: int = Field(default=512, gt=0, description="longer side of a stored image, in pixels")
     jpeg_quality: int = Field(default=90, ge=1, le=95, description="quality of re-encoded images")
     min_side: int = Field(default=16, gt=0, description="shorter side below which an image is too_small, in pixels")
