@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tests.acquisition.ledgers import opened
 from workflow_scripts.acquisition.fetch import fetch
-from workflow_scripts.acquisition.journal import Journal
 from workflow_scripts.core.settings.download import Download
 
 SIDE, MAX_SIDE, QUALITY, REPEATS, HOST = 1600, 512, 90, 3, "photos.test"
@@ -84,16 +84,16 @@ def bare(pictures: list[bytes], threads: int) -> float:
 
 
 def downloader(pictures: list[bytes], threads: int, port: int) -> float:
-    """Images per second of the downloader, journal and all."""
+    """Images per second of the downloader, store and all."""
     hosts = {"default": {"rate": 100_000, "connections": 16}}
     settings = Download.model_validate({"hosts": hosts, "max_side": MAX_SIDE, "jpeg_quality": QUALITY})
     urls = [f"http://{HOST}/{number}.jpg" for number in range(len(pictures))]
-    with tempfile.TemporaryDirectory() as folder, Journal(Path(folder)) as journal:
+    with tempfile.TemporaryDirectory() as folder, opened(Path(folder), settings, urls) as ledger:
         start = time.perf_counter()
-        fetch(urls, journal, settings, {HOST: f"127.0.0.1:{port}"}, threads)
+        fetch(ledger, settings, {HOST: f"127.0.0.1:{port}"}, threads)
         seconds = time.perf_counter() - start
-        assert [record.state for record in journal.done.values()] == ["ok"] * len(urls)
-        assert {max(record.width, record.height) for record in journal.done.values()} == {MAX_SIDE}
+        assert [record.state for record in ledger.done.values()] == ["ok"] * len(urls)
+        assert {max(record.width, record.height) for record in ledger.done.values()} == {MAX_SIDE}
     return len(urls) / seconds
 
 
