@@ -80,7 +80,7 @@ def is_sealed(stem: Path) -> bool:
 
 def stems(folder: Path) -> list[Path]:
     """Paths, without suffix, of all segments in a folder, by name."""
-    return sorted(path.with_suffix("") for path in folder.glob(f"*{LINES}"))
+    return sorted(path.with_suffix("") for path in folder.glob(f"[!.]*{LINES}"))
 
 
 def seal(stem: Path, ended: bool) -> None:
