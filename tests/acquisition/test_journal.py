@@ -123,4 +123,6 @@ def test_without_locks_nothing_of_others_is_touched(tmp_path: Path) -> None:
     before = (tmp_path / "s.jsonl").read_bytes()
     with mock.patch.object(fcntl, "flock", side_effect=OSError(37, "No locks available")):
         assert list(settle([tmp_path / "s"])) == [tmp_path / "s"]
-    assert (tmp_path / "s.jsonl").read_bytes() == before and not is_sealed(tmp_path / "s")
+        assert (tmp_path / "s.jsonl").read_bytes() == before and not is_sealed(tmp_path / "s")
+        with Journal(tmp_path / "s") as mine:
+            assert whole(mine) == DATA, "a journal of one's own is taken up again"

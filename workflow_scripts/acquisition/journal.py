@@ -20,20 +20,23 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 class Journal(Segment):
     """The segment ``stem`` to write to; one process at a time has it, and the lock goes with the process.
 
+    Args:
+        stem: its path without suffix; its files are made when they are not there.
+        left: whether somebody else may be writing to it; without locks nobody can tell.
+
     Raises:
-        BlockingIOError: another process has it.
+        BlockingIOError: another process has it, or may have it.
     """
 
-    def __init__(self, stem: Path) -> None:
+    def __init__(self, stem: Path, left: bool = False) -> None:
         for suffix in (BYTES, LINES):
             os.close(os.open(with_suffix(stem, suffix), os.O_RDWR | os.O_CREAT, 0o644))
         super().__init__(stem)
         os.close(self._lines)
         self._lines = os.open(with_suffix(stem, LINES), os.O_RDWR)
         self._bytes = os.open(with_suffix(stem, BYTES), os.O_RDWR)
-        self.locked = self._lock()
-        # Without locks another process may be writing here; a segment of one's own is new and has nothing to cut off.
-        self._whole, self._end = self._recover() if self.locked else (0, 0)
+        self._lock(left)
+        self._whole, self._end = self._recover()
 
     def __enter__(self) -> "Journal":
         return self
@@ -41,16 +44,14 @@ class Journal(Segment):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _lock(self) -> bool:
-        """Take the lock; False where the file system has none."""
+    def _lock(self, left: bool) -> None:
         try:
             fcntl.flock(self._lines, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            if error.errno in NO_LOCKS:
-                return False
+            if error.errno in NO_LOCKS and not left:
+                return
             self.close()
-            raise
-        return True
+            raise BlockingIOError(error.errno, "somebody else may be writing", str(self.stem)) from None
 
     def _recover(self) -> tuple[int, int]:
         """Cut off what a kill left half done; gives where the next line and the next bytes go."""
@@ -103,10 +104,7 @@ def settle(stems: list[Path]) -> Iterator[Path]:
     """Seal the segments that killed jobs left; gives those that cannot be: other processes write to them."""
     for stem in stems:
         try:
-            with Journal(stem) as left:
-                if not left.locked:
-                    yield stem
-                    continue
-                left.seal(ended=False)
+            with Journal(stem, left=True) as journal:
+                journal.seal(ended=False)
         except BlockingIOError:
             yield stem
