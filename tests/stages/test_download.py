@@ -1,7 +1,10 @@
 """The download stage: same bytes whatever happens on the way, and nothing asked for twice."""
 
 import hashlib
+import json
 import random
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -12,10 +15,10 @@ from tests.acquisition.fault_server import Route, serving
 from tests.acquisition.faults import faults
 from tests.acquisition.pictures import jpeg
 from tests.helpers import make_artifact, run
-from tests.stages.acquired import HOST, SETTINGS, downloaded, planned
+from tests.stages.acquired import HOST, SETTINGS, download_settings, downloaded, planned
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.settings.download import Download
-from workflow_scripts.stages import download
+from workflow_scripts.stages import download, shard_plan
 
 NAMES = [f"p{n:03d}.jpg" for n in range(40)]
 DEAD = {"p007.jpg", "p023.jpg"}
@@ -64,7 +67,6 @@ def test_settings_that_change_no_byte_ask_for_nothing_again(results: Path, tmp_p
 
 def test_an_unused_shard_is_empty_and_whole(results: Path, tmp_path: Path) -> None:
     from tests.stages.acquired import SETTINGS as fast
-    from workflow_scripts.stages import shard_plan
 
     made = planned(results, tmp_path, NAMES[:3])
     rows = {"annotations": made["annotations"].manifest_path}
@@ -99,3 +101,46 @@ def test_the_demo_world_serves_itself(results: Path, tmp_path: Path) -> None:
     settings = {**SETTINGS, "serve_host": HOST}
     shard = run(download.main, results, "download/00000", settings, inputs, {"shard": "00000"})
     assert shard.rows == {"in": 40, "out": 38, "dropped": {"http_4xx": 2}}
+
+
+def test_a_full_disk_is_a_clear_error_and_loses_nothing(results: Path, tmp_path: Path) -> None:
+    """A limit of the size of files stands for the disk; the same happens where there is no room left."""
+    made = planned(results, tmp_path, NAMES)
+    pictures: dict[str, Route] = {path: jpeg(300, 200, seed=n) for n, path in enumerate(routes())}
+    with serving(pictures) as site:
+        settings = json.dumps(download_settings(site.address, hosts={"default": {"rate": 5000, "connections": 1}}))
+        argv = [
+            "--device",
+            "cpu",
+            "--unit",
+            "shard=00000",
+            "--artifact",
+            str(results / "study" / "download" / "00000"),
+            "--settings",
+            settings,
+        ]
+        argv += ["--input", f"plan={made['plan'].manifest_path}"]
+        limit = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
+        limit += "sys.argv = sys.argv[1:]; runpy.run_module('workflow_scripts.stages.download', run_name='__main__')"
+        full = subprocess.run(
+            [sys.executable, "-c", limit, "download", *argv], capture_output=True, text=True, check=False
+        )
+        assert full.returncode == 1
+        last = full.stderr.splitlines()[-1]
+        assert last.startswith("error: cannot write in ") and "File too large; make room and run again" in last
+        first = set(site.asked)
+        assert 1 < len(first) < len(NAMES) and not list(results.rglob("download/*.manifest.json"))
+        ended = downloaded(results, made, 0, site.address)
+    assert ended.rows["out"] == 38
+    assert sum(count > 1 for count in site.asked.values()) <= 4, "more than what was under way at that moment"
+
+
+def test_shards_with_the_same_rows_are_one_artifact_under_any_number(results: Path, tmp_path: Path) -> None:
+    made = planned(results, tmp_path, NAMES[:3])
+    rows = {"annotations": made["annotations"].manifest_path}
+    plan = run(shard_plan.main, results, "shard_plan/plan", {"shards": 3, "rows_per_shard": 3}, rows)
+    empty = [run(download.main, results, f"download/{n}", SETTINGS, {"plan": plan.manifest_path}, {"shard": n})
+             for n in ("00001", "00002")]  # fmt: skip
+    assert empty[0].hash == empty[1].hash and empty[0].unit == {}
+    record = json.loads(empty[1].manifest_path.with_name("00002.run.json").read_bytes())
+    assert record["cached"] and record["unit"] == {"shard": "00002"}

@@ -190,7 +190,7 @@ def check_nothing_is_asked(study: Study, monkeypatch: pytest.MonkeyPatch, rows: 
     assert all(
         not json.loads(one.manifest_path.with_name(f"{one.name}.run.json").read_bytes())["cached"] for one in packed
     )
-    study.plan(12, 200)
+    study.plan(6, 1500)
     images = {one["key"]: one["sha256"] for one in rows}
     again = {one["key"]: one["sha256"] for one in table_of(study.all())}
     assert {key: again[key] for key in images} == images
