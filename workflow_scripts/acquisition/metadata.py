@@ -28,7 +28,15 @@ def without_metadata(data: bytes, format: str) -> bytes | None:
         return None
 
 
-def _jpeg(data: bytes) -> bytes:
+def skeleton(jpeg: bytes) -> bytes:
+    """A whole JPEG file with the data of its scans left out: a decoder of it meets all that can make it give up.
+
+    Tables, sizes and the order of scans can; bits of scans can't, they only give wrong pixels.
+    """
+    return _jpeg(jpeg, scans=False)
+
+
+def _jpeg(data: bytes, scans: bool = True) -> bytes:
     parts, at = [data[:2]], 2
     while True:
         start = data.index(b"\xff", at)  # decoders skip bytes between segments
@@ -47,7 +55,10 @@ def _jpeg(data: bytes) -> bytes:
             found = MARKER.search(data, end)
             if found is None:
                 raise ValueError("scan without end")
-            end = found.start()
+            at, end = end, found.start()
+            parts += [data[start:at], data[at:end] if scans else b""]
+            at = end
+            continue
         parts.append(_segment(marker, data[start:end]))
         at = end
 
@@ -58,7 +69,7 @@ def _segment(marker: int, segment: bytes) -> bytes:
         return JFIF  # says that colours are YCbCr; the thumbnail that may follow goes
     if marker == APP14 and segment[4:9] == b"Adobe" and len(segment) >= 16:
         return b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00" + segment[15:16]  # says how colours are coded
-    return segment if marker == SOS or marker in SOF or marker in TABLES else b""
+    return segment if marker in SOF or marker in TABLES else b""
 
 
 def _png(data: bytes) -> bytes:
