@@ -74,7 +74,7 @@ def read_row(raw: Any, subreddit: str, file_year: int) -> tuple[dict[str, Any], 
         value = raw.get(name)
         if isinstance(value, str):
             # JSON may hold lone surrogates, which no UTF-8 file can: they become the replacement character.
-            row[name] = _SURROGATE.sub("\ufffd", value)
+            row[name] = value if value.isascii() else _SURROGATE.sub("\ufffd", value)
         else:
             row[name] = None
             malformed |= value is not None

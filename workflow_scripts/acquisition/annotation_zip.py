@@ -52,21 +52,20 @@ def members(path: Path) -> list[Member]:
     return sorted(found)
 
 
-def read_member(path: Path, member: Member, max_bytes: int) -> Iterator[Any]:
-    """Yield the raw rows of one annotation file, piece by piece; a fault may show only at its end.
+def read_member(archive: zipfile.ZipFile, member: Member, max_bytes: int) -> Iterator[Any]:
+    """Yield the raw rows of one annotation file of an open zip, piece by piece; a fault may show only at its end.
 
     Raises:
         PipelineError: larger than ``max_bytes`` unpacked, damaged, encrypted, no JSON, or not the layout.
     """
-    where = f"{path}!{member.name}"
+    where = f"{archive.filename}!{member.name}"
     try:
-        with zipfile.ZipFile(path) as archive:
-            size = archive.getinfo(member.name).file_size
-            if size > max_bytes:
-                raise PipelineError("too large a file", where, f"{size} bytes", "raise annotations.max_member_mb")
-            # zipfile stops at the size that the directory states, and checks the checksum there.
-            with archive.open(member.name) as stream:
-                yield from rows_of(stream)
+        size = archive.getinfo(member.name).file_size
+        if size > max_bytes:
+            raise PipelineError("too large a file", where, f"{size} bytes", "raise annotations.max_member_mb")
+        # zipfile stops at the size that the directory states, and checks the checksum there.
+        with archive.open(member.name) as stream:
+            yield from rows_of(stream)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         if isinstance(error, RecursionError):
             raise PipelineError("not JSON", where, error, LAYOUT) from None

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, TypeVar
+from zipfile import ZipFile
 
 import pyarrow as pa
 
@@ -49,7 +50,7 @@ class Filter:
 def gather(zip_path: Path, wanted: Filter, max_bytes: int, kept: Path, apart: Path) -> dict[str, Any]:
     """Write the kept rows to ``kept`` (sorted by subreddit, year, image_id) and the others to ``apart``.
 
-    Memory holds the kept rows of one subreddit at a time, besides 8 bytes for each image id. The order of the files in
+    Memory holds the rows of one subreddit at a time, besides 8 bytes for each image id. The order of the files in
     the zip changes nothing: of a repeated id the row stays that comes first by subreddit, file name and place.
 
     Returns:
@@ -63,25 +64,29 @@ def gather(zip_path: Path, wanted: Filter, max_bytes: int, kept: Path, apart: Pa
     _check_subreddits(zip_path, wanted, found)
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("apart", "hosts", "years", "subreddits", "endings")}
     seen, total = SeenIds(), 0
-    with TableWriter(kept, ROWS) as keep, TableWriter(apart, APART) as other:
+    with ZipFile(zip_path) as archive, TableWriter(kept, ROWS) as keep, TableWriter(apart, APART) as other:
         for _, files in groupby(found, lambda member: member.subreddit):
-            tables = [ROWS.empty_table()]
+            good, bad = [ROWS.empty_table()], [APART.empty_table()]
             for member in files:
-                for raw_rows in batches(read_member(zip_path, member, max_bytes), ROWS_AT_ONCE):
+                for raw_rows in batches(read_member(archive, member, max_bytes), ROWS_AT_ONCE):
                     rows, reasons = _judge(raw_rows, member, wanted, seen)
                     total += len(rows)
-                    good = [row for row, why in zip(rows, reasons, strict=True) if why is None]
-                    tables.append(pa.Table.from_pylist(good, schema=ROWS))
-                    _count(good, counts)
-                    other.write(_apart(rows, reasons))
+                    used = [row for row, why in zip(rows, reasons, strict=True) if why is None]
+                    good.append(pa.Table.from_pylist(used, schema=ROWS))
+                    bad.append(_apart(rows, reasons))
+                    _count(used, counts)
                     counts["apart"].update(str(reason) for reason in reasons if reason)
-            table = pa.concat_tables(tables).sort_by([("year", "ascending"), ("image_id", "ascending")])
-            for start in range(0, len(table), ROW_GROUP):
-                keep.write(table.slice(start, ROW_GROUP))
+            _write(keep, pa.concat_tables(good).sort_by([("year", "ascending"), ("image_id", "ascending")]))
+            _write(other, pa.concat_tables(bad))
         if keep.rows == 0:
             value = f"0 of {total} rows ({dict(counts['apart'])})"
             raise PipelineError("no rows left", zip_path, value, "widen annotations.years or annotations.subreddits")
     return {"rows": total, "kept": keep.rows, **{name: dict(sorted(count.items())) for name, count in counts.items()}}
+
+
+def _write(writer: TableWriter, table: pa.Table) -> None:
+    for start in range(0, len(table), ROW_GROUP):
+        writer.write(table.slice(start, ROW_GROUP))
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
