@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -144,3 +145,22 @@ def test_shards_with_the_same_rows_are_one_artifact_under_any_number(results: Pa
     assert empty[0].hash == empty[1].hash and empty[0].unit == {}
     record = json.loads(empty[1].manifest_path.with_name("00002.run.json").read_bytes())
     assert record["cached"] and record["unit"] == {"shard": "00002"}
+
+
+def test_images_of_others_are_used_and_the_missing_ones_fetched(results: Path, tmp_path: Path) -> None:
+    made = planned(results, tmp_path, NAMES)
+    folder = tmp_path / "images" / "pics"
+    folder.mkdir(parents=True)
+    for path, data in list(routes().items())[:30]:
+        (folder / path.removeprefix("/")).write_bytes(data)  # type: ignore[arg-type]
+    imports = [{"kind": "redcaps_folder", "source": str(folder.parent)}]
+    with serving(routes()) as site:
+        shard = downloaded(results, made, 0, site.address, imports=imports)
+        assert site.asked.total() == 10 and shard.rows == {"in": 40, "out": 38, "dropped": {"http_4xx": 2}}
+        shutil.rmtree(folder)
+        again = downloaded(results, made, 0, site.address, max_side=32)
+        assert site.asked.total() == 10 and again.rows == shard.rows
+    log = pq.read_table(shard.manifest_path.with_name("00000.attempts.parquet"))
+    assert log["state"].to_pylist().count("imported") == 30
+    facts = json.loads(shard.manifest_path.with_name("00000.run.json").read_bytes())["facts"]
+    assert (facts["requests"], facts["imported"]) == (10, 30)
