@@ -1,6 +1,7 @@
 """One budget per host pattern, evenly spent, with pauses for all."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -61,3 +62,30 @@ def test_connections_and_pauses() -> None:
     most, waited = asyncio.run(check())
     assert most == 3
     assert waited == pytest.approx(0.2, abs=0.01) or waited > 0.2
+
+
+def test_a_share_of_the_rate_is_a_job_s_own() -> None:
+    gates = Gates({"default": Policy(20, 16), "a.test": Policy(2, 2)}, share=8)
+    assert gates.gate("b.test").policy == Policy(2.5, 2)
+    assert gates.gate("a.test").policy == Policy(0.25, 1)
+
+
+def test_a_time_that_is_over_is_not_used() -> None:
+    """Requests that a stopped process had lined up must not come all at once when it goes on."""
+
+    async def check() -> list[float]:
+        budget = OwnBudget(8)
+        gate, times = Gate(Policy(50, 8), budget), []
+
+        async def one() -> None:
+            async with gate.request():
+                times.append(budget.now())
+
+        tasks = [asyncio.create_task(one()) for _ in range(30)]
+        await asyncio.sleep(0.1)
+        time.sleep(0.5)  # the whole process stands still
+        await asyncio.gather(*tasks)
+        return times
+
+    times = asyncio.run(check())
+    assert max(sum(start <= at < start + 0.2 for at in times) for start in times) <= 50 * 0.2 + 3
