@@ -122,3 +122,9 @@ def last_errors(logs):
 onerror:
     # Snakemake still has its own lines to say; the ones that people need come last.
     atexit.register(lambda lines=last_errors(log): sys.stderr.write("".join(f"{line}\n" for line in lines)))
+
+
+onsuccess:
+    # Rows on the removal list are out of the study now; what was made with them before goes too.
+    if STUDY.annotations.exclude or STUDY.annotations.exclude_from:
+        shell("python -m workflow_scripts.tools.remove {OUT:q} >&2")

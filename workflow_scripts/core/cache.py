@@ -143,3 +143,23 @@ def key_lock(work: Path) -> Iterator[None]:
                 finally:
                     path.unlink(missing_ok=True)
                 return
+
+
+@contextmanager
+def idle(work: Path) -> Iterator[bool]:
+    """Whether no process makes the key of a work folder; while the caller looks, none can start to."""
+    path = work.with_name(work.name + ".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "ab") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise
+        try:
+            yield True
+        finally:
+            path.unlink(missing_ok=True)

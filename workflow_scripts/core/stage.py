@@ -20,6 +20,7 @@ from workflow_scripts.core.cache import key_lock, lookup, results_root
 from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.environment import allow_many_files, environment, limit_threads, resolve_device
 from workflow_scripts.core.errors import PipelineError, one_line
+from workflow_scripts.core.jsonio import pretty, write_whole
 from workflow_scripts.core.key import artifact_key
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.record import Clock, machine
@@ -230,15 +231,25 @@ def _make(
         publish(entry, artifact, manifest, {**recipe, **clock.read()})
         if job.work.exists():  # of a run that was killed after its artifact was whole
             with key_lock(job.work):
-                shutil.rmtree(job.work, ignore_errors=True)
+                _clear(job.work)
         return
     with key_lock(job.work):
         manifest = lookup(entry)
         if manifest is None:
             job.work.mkdir(parents=True, exist_ok=True)
+            write_whole(_recipe_file(job.work), pretty(recipe))  # says what unfinished work was made from
             job.staging.open(job.results, job.stage, recipe["key"])
             function(job)
             fresh = {**recipe, **machine(packages), "facts": job.facts, **clock.read()}
             manifest = job.staging.seal(entry, job.manifest_unit, job.row_counts, fresh)
         publish(entry, artifact, manifest, {**recipe, **clock.read()})
-        shutil.rmtree(job.work, ignore_errors=True)
+        _clear(job.work)
+
+
+def _recipe_file(work: Path) -> Path:
+    return work.with_name(work.name + ".json")
+
+
+def _clear(work: Path) -> None:
+    shutil.rmtree(work, ignore_errors=True)
+    _recipe_file(work).unlink(missing_ok=True)
