@@ -114,6 +114,9 @@ def test_one_process_writes_and_left_segments_are_settled(tmp_path: Path) -> Non
         with pytest.raises(BlockingIOError):
             Journal(tmp_path / "live")
         assert list(settle([tmp_path / "left", tmp_path / "live"])) == [tmp_path / "live"]
+        refused = mock.patch("workflow_scripts.acquisition.journal.os.open", side_effect=PermissionError(13, "no"))
+        with refused:
+            assert list(settle([tmp_path / "live"])) == [tmp_path / "live"], "another user's"
     assert is_sealed(tmp_path / "left") and not is_sealed(tmp_path / "live")
 
 

@@ -106,5 +106,5 @@ def settle(stems: list[Path]) -> Iterator[Path]:
         try:
             with Journal(stem, left=True) as journal:
                 journal.seal(ended=False)
-        except BlockingIOError:
+        except (BlockingIOError, PermissionError):  # of a job that runs now, or of another user
             yield stem

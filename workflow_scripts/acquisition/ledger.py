@@ -14,6 +14,7 @@ from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store import Store
 from workflow_scripts.acquisition.threads import in_threads
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.progress import progress
 from workflow_scripts.core.settings.download import Download
 
 
@@ -78,7 +79,9 @@ class Ledger:
 
     def prepare(self, workers: int) -> None:
         """Prepare what the store holds as it came, in ``workers`` threads; images in memory: twice as many."""
-        in_threads(self._prepare, [url for url in self.waiting if url in self._raw], workers)
+        urls = [url for url in self.waiting if url in self._raw]
+        if urls:
+            in_threads(self._prepare, progress(urls, len(urls), "prepare"), workers)
 
     def _prepare(self, url: str) -> None:
         record = self._raw[url]
