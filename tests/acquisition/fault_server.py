@@ -82,6 +82,7 @@ class Handler(BaseHTTPRequestHandler):
         head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         self.drip(head, lambda _: b"%x\r\n%s\r\n" % (len(piece), piece), pause, pieces)
         self.wfile.write(b"0\r\n\r\n")
+        self.close_connection = False  # else the next request on this connection would fail, which is another fault
 
     def redirect(self, to: str) -> None:
         self.send(b"", 302, Location=to)

@@ -58,6 +58,17 @@ def test_robots_tags_count_by_the_setting_and_by_our_name(tmp_path: Path) -> Non
         assert states(tmp_path / "off", *one, user_agent="OurBot/2", respect_robots_tag=False) == [("ok", 1)]
 
 
+def test_urls_that_wait_for_another_attempt_keep_no_others_waiting(tmp_path: Path) -> None:
+    bad, good = [f"/bad{n}.jpg" for n in range(30)], [f"/good{n}.jpg" for n in range(5)]
+    failing = dict.fromkeys(bad, lambda handler, _: handler.send(b"", 500))
+    with serving({**failing, **dict.fromkeys(good, jpeg())}) as site:
+        urls = [f"http://a.test{path}" for path in (*bad, *good)]
+        ended = states(tmp_path, urls, {"a.test": site.address}, backoff=2.0)
+    assert ended == [("http_5xx", 2)] * 30 + [("ok", 1)] * 5
+    paths = [path for _, _, path in site.log]
+    assert set(paths[:35]) == {*bad, *good}, "a second attempt came before the first of another"
+
+
 def test_requests_go_on_while_pictures_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"/{n}.jpg" for n in range(12)]
     with serving(dict.fromkeys(names, jpeg())) as site:

@@ -20,6 +20,7 @@ from workflow_scripts.core.seeds import derive
 from workflow_scripts.core.settings.download import Download
 
 SECONDS_BETWEEN_LOOKS = 2.0  # how often progress is shown although nothing ends
+BACKING_OFF = 32  # urls of a host that may wait for their next attempt without keeping others from their first
 
 
 def fetch(
@@ -87,12 +88,12 @@ class _Fetch:
             self._ticker.pulse()
 
     def _queues(self, urls: list[str]) -> list[tuple[deque[str], int]]:
-        """Urls by the gate that they go through, and how many are under way at once: connections, and decoding."""
+        """Urls by the gate that they go through, and how many are under way at once: asked for, decoded, waiting."""
         queues: dict[str, deque[str]] = {}
         for url in urls:
             queues.setdefault(self._client.group(url), deque()).append(url)
         return [
-            (queue, self._client.gates.named(group).policy.connections + 2 * self._workers)
+            (queue, self._client.gates.named(group).policy.connections + 2 * self._workers + BACKING_OFF)
             for group, queue in queues.items()
         ]
 
