@@ -37,14 +37,10 @@ def test_other_image_settings_ask_for_nothing(tmp_path: Path) -> None:
         assert (ledger.done[URLS[0]].width, ledger.done[URLS[0]].height) == (64, 32)
     with opened(tmp_path / "other", settings(max_side=50), URLS) as elsewhere:
         assert elsewhere.waiting == URLS
-    (tmp_path / "work" / "prepared.bin").unlink()
-    (tmp_path / "work" / "prepared.jsonl").unlink()
     with opened(tmp_path, settings(max_side=50), URLS) as ledger:
         ledger.prepare(2)
         assert ledger.waiting == URLS[1:] and ledger.done[URLS[0]].width == 50
         assert [one["round"] for one in ledger.done[URLS[0]].attempts] == [1]
-    with opened(tmp_path, settings(min_side=101), URLS[:1], "b") as ledger:
-        (tmp_path / "work" / "prepared.jsonl").write_bytes(b"")
     with opened(tmp_path, settings(min_side=101), URLS[:1], "c") as ledger:
         ledger.prepare(1)
         assert ledger.done[URLS[0]].state is State.TOO_SMALL and not ledger.waiting

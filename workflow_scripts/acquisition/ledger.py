@@ -51,7 +51,8 @@ class Ledger:
         self._prepared.close()
 
     def _read(self) -> None:
-        prepared = {record.url: record for record, _, _ in self._prepared.records()}
+        known = (record for record, _, _ in self._prepared.records())
+        prepared = {record.url: record for record in known if record.preparation == self._preparation}
         for url, record in self._store.find(self._urls, self._preparation).items():
             self._tried[url] = record.attempts
             if record.size and not record.preparation:
