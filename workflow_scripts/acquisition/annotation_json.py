@@ -8,6 +8,7 @@ from typing import IO, Any
 
 PIECE = 1 << 20  # bytes
 _SPACE = re.compile(r"[ \t\n\r]*")
+_FOLLOW = frozenset(" \t\n\r,:]}")
 _decode = json.JSONDecoder().raw_decode
 
 
@@ -82,8 +83,8 @@ class _Text:
                 if self._whole:
                     raise
             else:
-                # A number may go on in the next piece.
-                if end < len(self._text) or self._whole:
+                # A number may go on in the next piece: 1 could be 1.5 or 1e5.
+                if self._text[end : end + 1] in _FOLLOW or self._whole:
                     self._at = end
                     return value
             self._more()
