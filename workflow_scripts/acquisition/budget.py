@@ -169,7 +169,8 @@ class SharedBudget:
 
     def take(self) -> int | None:
         """See :class:`Budget`."""
-        for slot in random.sample(range(self._connections), self._connections):
+        start = random.randrange(self._connections)  # jobs that look at the same time look in different places
+        for slot in (*range(start, self._connections), *range(start)):
             if slot not in self._held and self._locked(FIRST_SLOT + slot, fcntl.F_WRLCK):
                 self._held.add(slot)
                 return slot
