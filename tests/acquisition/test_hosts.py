@@ -28,7 +28,7 @@ def test_rate_over_a_window() -> None:
         gate, times = Gate(Policy(rate, 8), OwnBudget(8)), []
 
         async def one() -> None:
-            async with gate.request():
+            async with gate.request(asyncio.Semaphore(99)):
                 times.append(asyncio.get_running_loop().time())
 
         await asyncio.gather(*(one() for _ in range(requests)))
@@ -45,7 +45,7 @@ def test_connections_and_pauses() -> None:
 
         async def one() -> None:
             nonlocal now, most
-            async with gate.request():
+            async with gate.request(asyncio.Semaphore(99)):
                 now += 1
                 most = max(most, now)
                 await asyncio.sleep(0.005)
@@ -56,7 +56,7 @@ def test_connections_and_pauses() -> None:
         await gate.refused(0.2)
         await gate.refused(0.01)  # does not shorten the longer one
         start = loop.time()
-        async with gate.request():
+        async with gate.request(asyncio.Semaphore(99)):
             return most, loop.time() - start
 
     most, waited = asyncio.run(check())
@@ -78,7 +78,7 @@ def test_a_time_that_is_over_is_not_used() -> None:
         gate, times = Gate(Policy(50, 8), budget), []
 
         async def one() -> None:
-            async with gate.request():
+            async with gate.request(asyncio.Semaphore(99)):
                 times.append(budget.now())
 
         tasks = [asyncio.create_task(one()) for _ in range(30)]
@@ -89,3 +89,19 @@ def test_a_time_that_is_over_is_not_used() -> None:
 
     times = asyncio.run(check())
     assert max(sum(start <= at < start + 0.2 for at in times) for start in times) <= 50 * 0.2 + 3
+
+
+def test_a_request_without_room_for_its_answer_waits_for_a_new_time() -> None:
+    async def check() -> tuple[bool, float, int]:
+        budget, room = OwnBudget(1), asyncio.Semaphore(1)
+        gate = Gate(Policy(50, 1), budget)
+        await room.acquire()
+        asyncio.get_running_loop().call_later(0.4, room.release)
+        async with gate.request(room):
+            held = room.locked()
+            due = await budget.change(lambda pace, now: pace.due - now)
+        return held, due, len(budget._free)
+
+    held, due, free = asyncio.run(check())
+    assert held and free == 1
+    assert due > -0.1, "the time of 0.4 s ago was used"

@@ -98,10 +98,7 @@ class Client:
                 yield Answer(early or State.BAD_URL, started=started, seconds=time.monotonic() - clock)
                 return
             gate = self.gates.gate(current.host or "")
-            async with gate.request():
-                # Waiting for a body's room while holding a connection is safe; the other way round two redirecting
-                # hosts could wait for each other for ever.
-                await self._bodies.acquire()
+            async with gate.request(self._bodies):
                 try:
                     found = await self._ask(current)
                     if found.retry_after is not None:  # said before the connection goes to the next request

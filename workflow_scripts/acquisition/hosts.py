@@ -31,10 +31,13 @@ class Gate:
         await self._budget.change(lambda pace, now: pace.refuse(now, seconds))
 
     @asynccontextmanager
-    async def request(self) -> AsyncIterator[None]:
-        """Wait until one more request may be made, and hold a connection for as long as the block lasts."""
+    async def request(self, room: asyncio.Semaphore) -> AsyncIterator[None]:
+        """Wait until one more request may be made, and hold a connection for as long as the block lasts.
+
+        ``room`` is what the answer needs besides; it is taken too, and the block lets it go when it likes.
+        """
         async with self._turn:  # one waits at a time, so that jobs which share a budget take turns
-            slot = await self._admitted()
+            slot = await self._admitted(room)
         self.passed += 1
         try:
             yield
@@ -45,9 +48,9 @@ class Gate:
         self._budget.give(slot)
         self._given.set()
 
-    async def _admitted(self) -> int:
-        """Wait for a time and a connection; gives the connection."""
-        slot, patience = None, LATE
+    async def _admitted(self, room: asyncio.Semaphore) -> int:
+        """Wait for a time, a connection and room for the answer, until all three are there; gives the connection."""
+        slot, patience, roomy = None, LATE, False
         try:
             while True:
                 start = await self._budget.change(lambda pace, now: pace.reserve(now, self.policy.rate))
@@ -56,13 +59,19 @@ class Gate:
                     slot = self._budget.take()
                 if slot is None:
                     slot, waited = await self._slot(), True
+                waited |= room.locked()
+                roomy = await room.acquire()
                 late = self._budget.now() - start > patience
                 if not late and not (waited and await self._budget.change(lambda pace, now: now < pace.not_before)):
                     return slot
+                room.release()
+                roomy = False  # nobody sleeps on what other hosts need
                 patience *= 2
         except BaseException:
             if slot is not None:
                 self._give(slot)
+            if roomy:
+                room.release()
             raise
 
     async def _sleep_until(self, start: float) -> bool:
