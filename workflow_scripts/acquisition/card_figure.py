@@ -48,7 +48,7 @@ def _rot(axis: Axes, hosts: list[str], years: list[int], rot: Sequence[Mapping[s
             text = f"{100 * row['share']:.0f} %\n{_short(row['urls'])}"
             axis.text(at[1], at[0], text, ha="center", va="center", fontsize=6, color="white" if dark else "black")
     axis.imshow(np.ma.masked_invalid(shares), cmap="cividis", vmin=0, vmax=1, aspect="auto")
-    axis.set_xticks(range(len(years)), [str(year) for year in years])
+    axis.set_xticks(range(len(years)), [str(year) for year in years], fontsize=8)
     axis.set_yticks(range(len(hosts)), [_plain(host) for host in hosts])
     axis.set_title("link rot: images in % of urls, and urls, by host and year of the post", loc="left", fontsize=10)
     axis.spines[:].set_visible(False)

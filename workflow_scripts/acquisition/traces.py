@@ -45,7 +45,8 @@ def remove_traces(results: Path, study: str) -> Gone:
     Annotations go last, since they say what else to look for: killed anywhere and called again, it ends the same.
 
     Raises:
-        PipelineError: the study is not there, or still holds such rows; or a download that runs now does.
+        PipelineError: the study is not there, nothing says what its annotations were made from, or a download that
+            runs now has such rows.
     """
     everything = load(results)
     tokens = removal_of(results, study)
@@ -60,7 +61,8 @@ def remove_traces(results: Path, study: str) -> Gone:
     good = sound(everything, lambda one: id(one) not in dirty)
     own = next(one for one in everything if one.study == study and one.stage == ROWS)
     if own.hash not in good:
-        raise PipelineError("rows to remove are still in", own.path, f"{len(listed.ids)} ids", "run snakemake first")
+        advice = f"make it again with: snakemake --force {own.path}{MANIFEST}"
+        raise PipelineError("unknown origin", own.path, "run records of it or of its inputs are gone", advice)
     bad = [one for one in everything if one.hash not in good]
     elsewhere = [one for one in bad if one.study not in (None, study)]
     spared = {(one.stage, one.key) for one in elsewhere}

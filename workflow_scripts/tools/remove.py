@@ -3,7 +3,7 @@
 Put image ids or urls into `annotations.exclude` (or a file of them into `annotations.exclude_from`) and run Snakemake:
 the study is made again without these rows, and this command runs at the end by itself. It removes cache entries, work
 folders, fetched bytes, logs and results of earlier configs that may hold them. The annotation zip, and the source
-artifacts that hold it, are inputs: they stay as they are.
+artifacts that hold it, are inputs: they stay as they are. Exit status 2: results of other studies hold the rows still.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
         raise SystemExit(1) from None
     sys.stdout.write(text)
     if not all_gone:
-        raise SystemExit(1)
+        raise SystemExit(2)
 
 
 if __name__ == "__main__":
