@@ -1,6 +1,7 @@
 """What rows on a removal list leave behind goes, and nothing else. On real stages and a server of the test's own."""
 
 import fcntl
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,10 @@ def test_rows_go_and_others_stay(results: Path) -> None:
         work = results / ".work" / "recaption" / key
         work.mkdir(parents=True)
         (work / "part").write_text(text)
+    spared = results / ".work/download" / ("3" * 64)
+    spared.mkdir(parents=True)
+    recipe = {"input_files": {"plan": ["plan"]}, "inputs": {"plan": [after["plan"].hash]}}
+    spared.with_name(f"{spared.name}.json").write_text(json.dumps(recipe))
     with open(results / ".work/recaption" / f"{'2' * 64}.lock", "wb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         gone = remove_traces(results, "study")
@@ -86,7 +91,8 @@ def test_rows_go_and_others_stay(results: Path) -> None:
     for needle in (url("p2").encode(), IMAGES["p2"], b"a picture of p2"):
         assert holders(results, needle) == set()
     assert holders(results, b"a picture of p1") == set() and holders(results, url("p1").encode()) >= {".fetched"}
-    assert (results / ".work/recaption" / ("2" * 64)).exists() and (logs / "b.log").exists()
+    assert spared.exists() and (results / ".work/recaption" / ("2" * 64)).exists()
+    assert (logs / "b.log").exists()
     for made in after.values():
         for suffix in made.suffixes:
             assert made.path(suffix).exists()

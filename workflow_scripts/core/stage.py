@@ -229,7 +229,7 @@ def _make(
     manifest = lookup(entry)
     if manifest is not None:
         publish(entry, artifact, manifest, {**recipe, **clock.read()})
-        if job.work.exists():  # of a run that was killed after its artifact was whole
+        if job.work.exists() or _recipe_file(job.work).exists():  # killed after its artifact was whole
             with key_lock(job.work):
                 _clear(job.work)
         return
