@@ -6,6 +6,7 @@ rule annotations:
     input:
         world=manifests("demo_world", UNITS.world if UNITS.from_world(STUDY.annotations.source) else []),
         annotations=UNITS.manifest_if_source(OUT, "annotations"),
+        exclude=UNITS.manifest_if_source(OUT, "exclude"),
     output:
         **made("annotations", "rows"),
     log:
@@ -18,7 +19,7 @@ rule annotations:
     params:
         **recipe("annotations"),
     shell:
-        command("annotations", "world", "annotations")
+        command("annotations", "world", "annotations", "exclude")
 
 
 rule shard_plan:

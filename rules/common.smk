@@ -9,15 +9,12 @@ from pathlib import Path
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
-from workflow_scripts.core.accepted import accepted, counted_code
 from workflow_scripts.core.config import load_study
+from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.freshness import stale_manifests
 from workflow_scripts.core.jsonio import canonical
-from workflow_scripts.core.memory import MEMORY
-from workflow_scripts.core.today import BASE, remember
 from workflow_scripts.core.units import Units
-from workflow_scripts.provenance.disk import shortage
 
 RESULTS = "results"
 
@@ -30,12 +27,11 @@ def stop(error):
 
 try:
     STUDY = load_study(config)
-    UNITS = Units(STUDY, accepted(Path(RESULTS)))
 except PipelineError as error:
     stop(error)
 
+UNITS = Units(STUDY)
 OUT = f"{RESULTS}/{STUDY.study}"
-CRATE = f"{OUT}/crate/ro-crate-metadata.json"
 SHARDS = UNITS.shards
 GPUS = 0 if STUDY.compute.device == "cpu" else 1
 WORKERS = STUDY.compute.workers
@@ -71,23 +67,18 @@ def recipe(stage):
     return {
         "settings": lambda wildcards: canonical(UNITS.settings(stage, dict(wildcards))),
         "sources": lambda wildcards: [f"{k}={v}" for k, v in UNITS.sources(stage, dict(wildcards)).items()],
-        "code": counted_code(stage, Path(RESULTS)),
+        "code": code_digest(stage),
     }
 
 
-def command(stage, *inputs, wildcards=(), gpu=False, shards=()):
+def command(stage, *inputs, wildcards=(), gpu=False):
     """The shell command of a rule: one stage, its unit, its inputs by name, its settings.
-
-    Inputs named in ``shards`` are all shards of the stage of that name; the stage writes their list out, since a
-    command can't hold two lists of a thousand paths.
 
     Without ``gpu`` the stage stays on the CPU, since a node can have cards that belong to other jobs.
     """
     parts = [f"python -m workflow_scripts.stages.{stage} --artifact {{output.manifest:q}}"]
     parts += ["--unit " + " ".join(f"{name}={{wildcards.{name}}}" for name in wildcards)] if wildcards else []
     parts += [f"--input {name}={{input.{name}}}" for name in inputs]
-    for name in shards:
-        parts += [f"--input '{name}={OUT}/{name}/{{{{{SHARDS[0]}..{SHARDS[-1]}}}}}.manifest.json'"]
     parts += [f"--device {STUDY.compute.device if gpu else 'cpu'} --threads {STUDY.compute.math_threads}"]
     parts += ["--workers {threads} --settings {params.settings:q} --source {params.sources:q}"]
     return " ".join(parts) + " > {log:q} 2>&1"
@@ -109,18 +100,12 @@ def run_again(manifests):
 
 # Snakemake's own memory may be gone or older than the results: what was made by other code or settings runs again.
 if workflow.is_main_process:
-    given = [str(path) for path in workflow.overwrite_configfiles]
-    remember(Path(RESULTS), STUDY.study, [BASE, *given], workflow.config_settings.config)
     try:
-        in_files = workflow.workflow_settings.persistence_backend.name == "FILE"
-        stale = stale_manifests(Path(OUT), UNITS, MEMORY if in_files else None)
+        stale = stale_manifests(Path(OUT), UNITS)
     except PipelineError as error:
         stop(error)
     if stale:
         run_again(stale)
-    lacking = shortage(UNITS, Path(OUT))
-    if lacking:
-        sys.stderr.write(f"warning: {lacking}\n")
 
 
 def last_errors(logs):
@@ -137,3 +122,10 @@ def last_errors(logs):
 onerror:
     # Snakemake still has its own lines to say; the ones that people need come last.
     atexit.register(lambda lines=last_errors(log): sys.stderr.write("".join(f"{line}\n" for line in lines)))
+
+
+onsuccess:
+    # Rows on the removal list are out of the study now; what was made with them before goes too.
+    if STUDY.annotations.exclude or STUDY.annotations.exclude_from:
+        # Status 2: another study holds them still, which is no failure of this one.
+        shell("{sys.executable:q} -m workflow_scripts.tools.remove {OUT:q} >&2 || [ $? -eq 2 ]")

@@ -57,7 +57,7 @@ def test_malformed_files(tmp_path: Path, content: bytes, message: str) -> None:
     path = write_zip(tmp_path / "a.zip", {"pics_2020": content})
     limit = 1000 if message.startswith("too large") else 1 << 20
     with pytest.raises(PipelineError, match=f"{message} in .*annotations/pics_2020.json"):
-        list(read_member(path, members(path)[0], limit))
+        list(read_member(zipfile.ZipFile(path), members(path)[0], limit))
 
 
 def test_damaged_member(tmp_path: Path) -> None:
@@ -67,4 +67,4 @@ def test_damaged_member(tmp_path: Path) -> None:
     data[place : place + 20] = bytes(20)
     path.write_bytes(data)
     with pytest.raises(PipelineError, match=r"(damaged file|not JSON) in .*pics_2020\.json"):
-        list(read_member(path, members(path)[0], 1 << 20))
+        list(read_member(zipfile.ZipFile(path), members(path)[0], 1 << 20))

@@ -11,7 +11,9 @@ import pytest
 
 from tests.acquisition.zips import row, write_zip
 from workflow_scripts.acquisition.annotations import Filter, gather
+from workflow_scripts.acquisition.plan import plan
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.removal import token
 
 FILES = {
     "pics_2020": [
@@ -79,13 +81,55 @@ def test_the_small_real_zip(shared_data: Path, tmp_path: Path, name: str) -> Non
 def test_all_real_rows(shared_data: Path, tmp_path: Path) -> None:
     path = shared_data / "redcaps_annotations" / "redcaps_explore_dev_annotations.zip"
     counts, kept, apart = gathered(tmp_path, path)
-    empty = repeated = total = 0
+    empty = repeated = total = gifs = 0
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             rows = json.loads(archive.read(name))["annotations"] if name.endswith(".json") else []
-            ids = Counter(one["image_id"] for one in rows if (one["caption"] or "").strip())
-            total, empty = total + len(rows), empty + sum(not (one["caption"] or "").strip() for one in rows)
-            repeated += ids.total() - len(ids)
+            first = {one["image_id"]: one for one in reversed(rows) if (one["caption"] or "").strip()}
+            empty += sum(not (one["caption"] or "").strip() for one in rows)
+            total, repeated = total + len(rows), repeated + len(rows) - len(first)
+            gifs += sum(one["url"].lower().endswith(".gif") for one in first.values())
     assert total == counts["rows"] == 230_415
-    assert counts["apart"] == {"empty_caption": empty, "repeated_id": repeated}
+    assert counts["apart"] == {"empty_caption": empty, "repeated_id": repeated - empty}
+    assert counts["endings"]["gif"] == gifs > 0 and sum(counts["endings"].values()) == counts["kept"] == len(kept)
     assert len(kept) + len(apart) == total and len(set(kept["image_id"].to_pylist())) == len(kept)
+    made = plan(tmp_path / "kept.parquet", 500, 10_000, "subreddit_year", tmp_path / "plan.parquet")
+    assert sum(made["rows"]) == len(kept) and sum(size > 0 for size in made["rows"]) == len(
+        set(kept["subreddit"].to_pylist())
+    )
+
+
+def test_a_removal_list_leaves_hashes_alone(tmp_path: Path) -> None:
+    files = {
+        "pics_2020": [
+            row("a1"),
+            row("b2"),
+            row("c3", caption=" "),
+            row("d4", caption=7),
+            row("b2", url="https://i.redd.it/other.jpg", created_utc=1262304000),
+            row("e5"),
+        ]
+    }
+    removal = [token(one) for one in ("b2", "http://I.redd.it/c3.jpg", "d4", "never_seen")]
+    counts, kept, apart = gathered(tmp_path, write_zip(tmp_path / "a.zip", files), Filter(None, None, removal))
+    assert kept["image_id"].to_pylist() == ["a1", "e5"] and counts["apart"] == {"excluded": 4}
+    assert (counts["rows"], counts["kept"]) == (6, 2)
+    one = apart.to_pylist()[0]
+    assert one["image_id"] == token("b2") and one["url"] == token("https://i.redd.it/b2.jpg")
+    assert {name: value for name, value in one.items() if value is not None}.keys() == {
+        *("image_id", "url", "subreddit", "year", "reason")
+    }
+    held = (tmp_path / "apart.parquet").read_bytes() + (tmp_path / "kept.parquet").read_bytes()
+    assert not any(text in held for text in (b"b2.jpg", b"picture of b2", b"c3.jpg", b"d4.jpg", b"other.jpg"))
+    for table in (kept, apart):
+        cells = {value for name in ("caption", "raw_caption", "permalink") for value in table[name].to_pylist()}
+        assert not any("b2" in cell or "d4" in cell for cell in cells if cell)
+
+
+def test_names_of_people_are_masked_in_all_texts(tmp_path: Path) -> None:
+    one = row("a1", caption="by u/joe_b", raw_caption="By @Joe.B", permalink="/r/pics/comments/a1/by_u_joe_b/")
+    bad = row("b2", caption="by u/joe_b", url=None)
+    _, kept, apart = gathered(tmp_path, write_zip(tmp_path / "a.zip", {"pics_2020": [one, bad]}))
+    texts = [kept[name].to_pylist()[0] for name in ("caption", "raw_caption", "permalink")]
+    assert texts == ["by <usr>", "By <usr>", "/r/pics/comments/a1/"]
+    assert apart["caption"].to_pylist() == ["by <usr>"]

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.acquisition.fault_server import faults, serving
+from tests.acquisition import ledgers
+from tests.acquisition.fault_server import serving
+from tests.acquisition.faults import faults
 from tests.acquisition.pictures import jpeg
-from workflow_scripts.acquisition.fetch import fetch
-from workflow_scripts.acquisition.journal import Journal
+from workflow_scripts.acquisition.ledger import Ledger
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.settings.download import Download
 
@@ -24,11 +25,8 @@ def settings(**changed: Any) -> Download:
 
 def fetched(
     folder: Path, urls: list[str], address: str, names: tuple[str, ...] = ("a.test",), **changed: Any
-) -> Journal:
-    folder.mkdir(exist_ok=True)
-    with Journal(folder) as journal:
-        fetch(urls, journal, settings(**changed), dict.fromkeys(names, address), workers=2)
-    return Journal(folder)
+) -> Ledger:
+    return ledgers.fetched(folder, urls, settings(**changed), dict.fromkeys(names, address))
 
 
 def test_each_fault_ends_in_its_state(tmp_path: Path) -> None:
@@ -113,13 +111,9 @@ def test_retry_after_slows_the_whole_host_and_no_other(tmp_path: Path) -> None:
     assert max(a) > at + 0.95
 
 
-def _with_hosts(tmp_path: Path, urls: list[str], address: str, policies: dict[str, Any]) -> Journal:
-    folder = tmp_path / "work"
-    folder.mkdir()
+def _with_hosts(tmp_path: Path, urls: list[str], address: str, policies: dict[str, Any]) -> Ledger:
     targets = {url.split("/")[2]: address for url in urls}
-    with Journal(folder) as journal:
-        fetch(urls, journal, settings(hosts=policies), targets, workers=2)
-    return Journal(folder)
+    return ledgers.fetched(tmp_path / "work", urls, settings(hosts=policies), targets)
 
 
 def test_rate_and_connections_of_a_pattern_hold_for_all_its_hosts_together(tmp_path: Path) -> None:
@@ -142,10 +136,13 @@ def test_a_collapsing_share_of_successes_stops_the_job(tmp_path: Path) -> None:
     urls = [f"http://a.test/{n}.jpg" for n in range(400)]
     with (
         serving({}) as site,
-        pytest.raises(PipelineError, match=r"too few images arrive.*0 ok of 200 urls.*http_4xx 200"),
+        pytest.raises(
+            PipelineError,
+            match=r"too few images arrive.*0 ok of the last 200 urls \(http_4xx 200; most from a.test 200\)",
+        ),
     ):
         fetched(tmp_path / "work", urls, site.address, min_ok_share=0.1)
-    assert len(Journal(tmp_path / "work").done) in range(200, 300)
+    assert len(ledgers.kept(tmp_path / "work")) in range(200, 300)
     assert site.asked.total() < 300
 
 
@@ -154,7 +151,7 @@ def test_pauses_grow_with_seeded_jitter_and_change_no_state(tmp_path: Path) -> N
 
     from workflow_scripts.acquisition.fetch import _Fetch
 
-    with Journal(tmp_path) as journal:
+    with ledgers.opened(tmp_path, settings(), []) as journal:
         worker = _Fetch(journal, settings(backoff=1.0, max_wait=30.0, seed=3), {}, 1)
         waits = [worker._pause("http://a.test/1", SimpleNamespace(attempt_number=n)) for n in range(1, 9)]  # type: ignore[arg-type]
         again = [worker._pause("http://a.test/1", SimpleNamespace(attempt_number=n)) for n in range(1, 9)]  # type: ignore[arg-type]

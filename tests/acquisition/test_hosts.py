@@ -1,10 +1,12 @@
 """One budget per host pattern, evenly spent, with pauses for all."""
 
 import asyncio
+import time
 
 import pytest
 
-from workflow_scripts.acquisition.hosts import Gate, Gates, Policy
+from workflow_scripts.acquisition.budget import OwnBudget, Policy
+from workflow_scripts.acquisition.hosts import Gate, Gates
 
 POLICIES = {"i.redd.it": Policy(20, 16), "*.staticflickr.com": Policy(10, 8), "default": Policy(2, 2)}
 
@@ -23,10 +25,10 @@ def test_patterns_share_a_gate_and_other_hosts_have_their_own() -> None:
 
 def test_rate_over_a_window() -> None:
     async def spend(rate: float, requests: int) -> list[float]:
-        gate, times = Gate(Policy(rate, 8)), []
+        gate, times = Gate(Policy(rate, 8), OwnBudget(8)), []
 
         async def one() -> None:
-            async with gate.request():
+            async with gate.request(asyncio.Semaphore(99)):
                 times.append(asyncio.get_running_loop().time())
 
         await asyncio.gather(*(one() for _ in range(requests)))
@@ -39,11 +41,11 @@ def test_rate_over_a_window() -> None:
 
 def test_connections_and_pauses() -> None:
     async def check() -> tuple[int, float]:
-        gate, now, most = Gate(Policy(10_000, 3)), 0, 0
+        gate, now, most = Gate(Policy(10_000, 3), OwnBudget(3)), 0, 0
 
         async def one() -> None:
             nonlocal now, most
-            async with gate.request():
+            async with gate.request(asyncio.Semaphore(99)):
                 now += 1
                 most = max(most, now)
                 await asyncio.sleep(0.005)
@@ -51,12 +53,55 @@ def test_connections_and_pauses() -> None:
 
         await asyncio.gather(*(one() for _ in range(12)))
         loop = asyncio.get_running_loop()
-        gate.pause(0.2)
-        gate.pause(0.01)  # does not shorten the longer one
+        await gate.refused(0.2)
+        await gate.refused(0.01)  # does not shorten the longer one
         start = loop.time()
-        async with gate.request():
+        async with gate.request(asyncio.Semaphore(99)):
             return most, loop.time() - start
 
     most, waited = asyncio.run(check())
     assert most == 3
     assert waited == pytest.approx(0.2, abs=0.01) or waited > 0.2
+
+
+def test_a_share_of_the_rate_is_a_job_s_own() -> None:
+    gates = Gates({"default": Policy(20, 16), "a.test": Policy(2, 2)}, share=8)
+    assert gates.gate("b.test").policy == Policy(2.5, 2)
+    assert gates.gate("a.test").policy == Policy(0.25, 1)
+
+
+def test_a_time_that_is_over_is_not_used() -> None:
+    """Requests that a stopped process had lined up must not come all at once when it goes on."""
+
+    async def check() -> list[float]:
+        budget = OwnBudget(8)
+        gate, times = Gate(Policy(50, 8), budget), []
+
+        async def one() -> None:
+            async with gate.request(asyncio.Semaphore(99)):
+                times.append(budget.now())
+
+        tasks = [asyncio.create_task(one()) for _ in range(30)]
+        await asyncio.sleep(0.1)
+        time.sleep(0.5)  # the whole process stands still
+        await asyncio.gather(*tasks)
+        return times
+
+    times = asyncio.run(check())
+    assert max(sum(start <= at < start + 0.2 for at in times) for start in times) <= 50 * 0.2 + 3
+
+
+def test_a_request_without_room_for_its_answer_waits_for_a_new_time() -> None:
+    async def check() -> tuple[bool, float, int]:
+        budget, room = OwnBudget(1), asyncio.Semaphore(1)
+        gate = Gate(Policy(50, 1), budget)
+        await room.acquire()
+        asyncio.get_running_loop().call_later(0.4, room.release)
+        async with gate.request(room):
+            held = room.locked()
+            due = await budget.change(lambda pace, now: pace.due - now)
+        return held, due, len(budget._free)
+
+    held, due, free = asyncio.run(check())
+    assert held and free == 1
+    assert due > -0.1, "the time of 0.4 s ago was used"

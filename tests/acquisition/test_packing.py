@@ -5,13 +5,15 @@ import tarfile
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from tests.acquisition.ledgers import opened
 from tests.acquisition.pictures import jpeg
-from workflow_scripts.acquisition.journal import Journal, Record
 from workflow_scripts.acquisition.packing import SHARD, attempts, pack
 from workflow_scripts.acquisition.plan import PLAN
 from workflow_scripts.acquisition.states import State
+from workflow_scripts.core.settings.download import Download
 
 URLS = [f"http://a.test/{n}" for n in range(6)]
 IMAGES = {url: jpeg(seed=n) for n, url in enumerate(URLS) if n != 2}
@@ -26,22 +28,32 @@ def rows() -> pa.Table:
 
 
 def packed(folder: Path, order: list[str]) -> tuple[bytes, pa.Table]:
-    folder.mkdir()
-    with Journal(folder) as journal:
+    """The tar and the table of the rows, whose answers came in ``order``."""
+    with opened(folder, Download(), URLS) as ledger:
         for url in order:
+            tries = [{"attempt": 1, "state": "ok", "started": 0.0, "seconds": 1.0, "http_status": None, "read": 5}]
             data = IMAGES.get(url, b"")
-            state = State.OK if data else State.HTTP_4XX
-            tries = [{"attempt": 1, "state": "ok", "started": 0.0, "seconds": 1.0, "http_status": None, "read": 0}]
-            shape = {"width": 80, "height": 60, "format": "jpg"} if data else {}
-            journal.add(Record(url, state, 200 if data else 410, tries, **shape), data)  # type: ignore[arg-type]
-        table = pack(rows(), journal, folder / "out.tar")
-        assert attempts(URLS, journal).num_rows == 6
-    return (folder / "out.tar").read_bytes(), table
+            ledger.finish(url, State.OK if data else State.HTTP_4XX, 200 if data else 410, data, tries)
+        assert pack(rows(), ledger, folder / "out.tar", folder / "out.parquet") == {"ok": 6, "http_4xx": 1}
+        asked = attempts([*URLS, URLS[0]], ledger, folder / "attempts.parquet")
+    assert asked == {"requests": 6, "imported": 0, "bytes_read": 30}
+    assert pq.read_table(folder / "attempts.parquet")["url"].to_pylist() == URLS
+    return (folder / "out.tar").read_bytes(), pq.read_table(folder / "out.parquet")
 
 
 def test_order_of_answers_changes_nothing(tmp_path: Path) -> None:
     first, second = packed(tmp_path / "a", URLS), packed(tmp_path / "b", URLS[::-1])
     assert first[0] == second[0] and first[1].equals(second[1])
+    assert (tmp_path / "a" / "out.parquet").read_bytes() == (tmp_path / "b" / "out.parquet").read_bytes()
+
+
+def test_tables_are_written_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = packed(tmp_path / "a", URLS)
+    monkeypatch.setattr("workflow_scripts.acquisition.packing.ROWS_AT_ONCE", 2)
+    parts = packed(tmp_path / "b", URLS)
+    assert parts[0] == whole[0] and parts[1].equals(whole[1])
+    assert pq.ParquetFile(tmp_path / "b" / "out.parquet").num_row_groups == 4
+    assert pq.ParquetFile(tmp_path / "b" / "attempts.parquet").num_row_groups == 3
 
 
 def test_every_row_is_there_and_offsets_hold(tmp_path: Path) -> None:

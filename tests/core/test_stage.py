@@ -201,3 +201,16 @@ def test_work_of_a_run_killed_after_its_artifact_was_whole_goes(results: Path, t
     (left / "half").write_text("ab")
     run(main, results, "doubling/x", {}, {"text": text})
     assert not left.exists()
+
+
+def test_a_unit_that_is_a_mere_number_makes_no_other_artifact(results: Path, text: Path) -> None:
+    def numbered(argv: list[str] | None) -> None:
+        run_stage(doubling, Doubling, argv, unit_in_key=False)
+
+    one, two = (run(numbered, results, f"doubling/{n}", {}, {"text": text}, {"shard": n}) for n in ("1", "2"))
+    assert CALLS == ["doubling"] and one.hash == two.hash and one.unit == {}
+    record = json.loads(two.manifest_path.with_name("2.run.json").read_bytes())
+    assert record["cached"] and record["unit"] == {"shard": "2"} and record["original"]["unit"] == {"shard": "1"}
+    for n in ("3", "4"):
+        run(main, results, f"doubling/{n}", {}, {"text": text}, {"shard": n})
+    assert len(CALLS) == 3

@@ -8,6 +8,7 @@ import pytest
 
 from tests.acquisition.zips import row, write_zip
 from tests.helpers import make_artifact, run
+from workflow_scripts.core.removal import token
 from workflow_scripts.stages.annotations import main
 
 
@@ -33,3 +34,31 @@ def test_a_file_that_is_no_zip_ends_in_one_line(
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert ended.value.code == 1
     assert last.startswith("error: not a zip in ") and "; give the RedCaps annotation zip" in last
+
+
+def test_removal_lists_inline_and_from_files(results: Path, tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "a.zip", {"pics_2020": [row(name) for name in "abcdefg"]})
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    (lists / "one.txt").write_text("# by mail\nb\n")
+    (lists / "two.txt").write_text("https://i.redd.it/c.jpg\nnever\n")
+    sources = {"annotations": path, "exclude": lists}
+    made = run(main, results, "annotations/rows", {"exclude": [token("a")]}, sources=sources)
+    assert pq.read_table(made.path(".parquet"))["image_id"].to_pylist() == ["d", "e", "f", "g"]
+    assert made.rows == {"in": 7, "out": 4, "dropped": {"excluded": 3}}
+    listed = json.loads(made.path(".exclude.json").read_bytes())
+    assert listed == sorted(token(one) for one in ("a", "b", "http://i.redd.it/c.jpg", "never"))
+    (lists / "two.txt").write_text("d\n")
+    changed = run(main, results, "annotations/rows", {"exclude": [token("a")]}, sources=sources)
+    assert pq.read_table(changed.path(".parquet"))["image_id"].to_pylist() == ["c", "e", "f", "g"]
+
+
+def test_a_list_with_another_line_ends_in_one_line(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_zip(tmp_path / "a.zip", {"pics_2020": [row("a"), row("b")]})
+    (tmp_path / "list.txt").write_text("a\nplease remove b\n")
+    with pytest.raises(SystemExit):
+        run(main, results, "annotations/rows", {}, sources={"annotations": path, "exclude": tmp_path / "list.txt"})
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("error: no removal list in ") and "line 2: 'please remove b'" in last

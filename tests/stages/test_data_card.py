@@ -1,7 +1,10 @@
 """The data_card stage, run as the workflow runs it."""
 
+import gzip
 import json
 from pathlib import Path
+
+import pyarrow.parquet as pq
 
 from tests.acquisition.fault_server import serving
 from tests.acquisition.pictures import jpeg
@@ -22,3 +25,7 @@ def test_all_rows_are_accounted_for(results: Path, tmp_path: Path) -> None:
     assert content["states"] == {"http_4xx": 2, "ok": 7, "repeated_id": 1}
     assert card.rows == {"in": 10, "out": 7, "dropped": {"http_4xx": 2, "repeated_id": 1}}
     assert card.path(".png").read_bytes().startswith(b"\x89PNG")
+    ids = gzip.decompress(card.path(".kept_ids.txt.gz").read_bytes()).decode().split()
+    assert ids == [f"p{n}" for n in range(9) if n not in (3, 8)]
+    rot = pq.read_table(card.path(".link_rot.parquet")).to_pylist()
+    assert [(row["host"], row["year"], row["urls"], row["images"]) for row in rot] == [("photos.test", 2020, 9, 7)]

@@ -2,24 +2,24 @@
 
 import hashlib
 import json
-import os
 import random
-import signal
+import shutil
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tests.acquisition.fault_server import Route, faults, serving
+from tests.acquisition.fault_server import Route, serving
+from tests.acquisition.faults import faults
 from tests.acquisition.pictures import jpeg
 from tests.helpers import make_artifact, run
 from tests.stages.acquired import HOST, SETTINGS, download_settings, downloaded, planned
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.settings.download import Download
-from workflow_scripts.stages import download
+from workflow_scripts.stages import download, shard_plan
 
 NAMES = [f"p{n:03d}.jpg" for n in range(40)]
 DEAD = {"p007.jpg", "p023.jpg"}
@@ -58,15 +58,16 @@ def test_settings_that_change_no_byte_ask_for_nothing_again(results: Path, tmp_p
         same = downloaded(results, made, 1, site.address, deadline=9.0, contact="lab@example.org", attempts=7)
         assert (site.asked.total(), same.hash) == (asked, first.hash)
         smaller = downloaded(results, made, 1, site.address, max_side=32)
-        assert site.asked.total() == 2 * asked and smaller.hash != first.hash
+        assert site.asked.total() == asked and smaller.hash != first.hash
+        assert pc.max(pq.read_table(smaller.path(".parquet"))["width"]).as_py() <= 32
     assert set(Download.model_fields) >= download.NOT_IN_KEY
-    in_key = {"max_side", "jpeg_quality", "min_side", "max_aspect", "max_pixels", "max_bytes", "animated"}
-    assert set(Download.model_fields) - download.NOT_IN_KEY == in_key | {"placeholder_names", "placeholder_sha256"}
+    in_key = {"max_side", "jpeg_quality", "min_side", "max_aspect", "max_pixels", "max_bytes", "animated", "rounds"}
+    in_key |= {"placeholder_names", "placeholder_sha256", "respect_robots_tag", "imports"}
+    assert set(Download.model_fields) - download.NOT_IN_KEY == in_key
 
 
 def test_an_unused_shard_is_empty_and_whole(results: Path, tmp_path: Path) -> None:
     from tests.stages.acquired import SETTINGS as fast
-    from workflow_scripts.stages import shard_plan
 
     made = planned(results, tmp_path, NAMES[:3])
     rows = {"annotations": made["annotations"].manifest_path}
@@ -74,60 +75,6 @@ def test_an_unused_shard_is_empty_and_whole(results: Path, tmp_path: Path) -> No
     empty = run(download.main, results, "download/00001", fast, {"plan": plan.manifest_path}, {"shard": "00001"})
     assert empty.rows == {"in": 0, "out": 0, "dropped": {}}
     assert pq.read_table(empty.path(".parquet")).num_rows == 0
-
-
-def test_killed_anywhere_it_ends_with_the_same_bytes_and_asks_for_nothing_finished(
-    results: Path, tmp_path: Path
-) -> None:
-    made = planned(results, tmp_path, NAMES)
-    reference = tmp_path / "undisturbed"
-    reference.mkdir()
-    again = planned(reference, tmp_path, NAMES)
-    work = results / ".work" / "download"
-    kills = 0
-    with serving(routes(), delay=lambda path: 0.06) as site:
-        expected = downloaded(reference, again, 0, site.address)
-        argv = [sys.executable, "-m", "workflow_scripts.stages.download", "--device", "cpu", "--unit", "shard=00000"]
-        argv += [
-            "--artifact",
-            str(results / "study" / "download" / "00000"),
-            "--input",
-            f"plan={made['plan'].manifest_path}",
-        ]
-        hosts = {"default": {"rate": 5000, "connections": 1}}
-        argv += ["--settings", json.dumps(download_settings(site.address, hosts=hosts))]
-        for wanted in (4, 11, 19):
-            process = subprocess.Popen(argv, start_new_session=True, stderr=subprocess.DEVNULL)
-            finished = wait_for(work, wanted, process)
-            os.killpg(process.pid, signal.SIGKILL)
-            kills += process.wait() == -signal.SIGKILL
-            assert not (results / "study" / "download" / "00000.manifest.json").exists()
-            finished = lines(work)
-            before = len(site.log)
-            assert len(finished) >= wanted
-            asked_later = subprocess.Popen(argv, start_new_session=True, stderr=subprocess.DEVNULL)
-            wait_for(work, len(finished) + 2, asked_later)
-            os.killpg(asked_later.pid, signal.SIGKILL)
-            asked_later.wait()
-            assert not {f"http://{HOST}{path}" for _, _, path in site.log[before:]} & finished
-        ended = downloaded(results, made, 0, site.address)
-    assert kills == 3
-    assert content(ended) == content(expected) and ended.hash == expected.hash
-    assert not list(work.glob("*/urls.jsonl"))
-
-
-def lines(work: Path) -> set[str]:
-    """Urls that the journal below ``work`` has whole lines for."""
-    text = b"".join(path.read_bytes() for path in work.glob("*/urls.jsonl"))
-    return {json.loads(line)["url"] for line in text.splitlines(keepends=True) if line.endswith(b"\n")}
-
-
-def wait_for(work: Path, wanted: int, process: subprocess.Popen[bytes]) -> set[str]:
-    until = time.monotonic() + 20
-    while len(finished := lines(work)) < wanted and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.01)
-    assert process.poll() is None, "it ended before it could be killed"
-    return finished
 
 
 def test_every_fault_is_a_row(results: Path, tmp_path: Path) -> None:
@@ -155,3 +102,65 @@ def test_the_demo_world_serves_itself(results: Path, tmp_path: Path) -> None:
     settings = {**SETTINGS, "serve_host": HOST}
     shard = run(download.main, results, "download/00000", settings, inputs, {"shard": "00000"})
     assert shard.rows == {"in": 40, "out": 38, "dropped": {"http_4xx": 2}}
+
+
+def test_a_full_disk_is_a_clear_error_and_loses_nothing(results: Path, tmp_path: Path) -> None:
+    """A limit of the size of files stands for the disk; the same happens where there is no room left."""
+    made = planned(results, tmp_path, NAMES)
+    pictures: dict[str, Route] = {path: jpeg(300, 200, seed=n) for n, path in enumerate(routes())}
+    with serving(pictures) as site:
+        settings = json.dumps(download_settings(site.address, hosts={"default": {"rate": 5000, "connections": 1}}))
+        argv = [
+            "--device",
+            "cpu",
+            "--unit",
+            "shard=00000",
+            "--artifact",
+            str(results / "study" / "download" / "00000"),
+            "--settings",
+            settings,
+        ]
+        argv += ["--input", f"plan={made['plan'].manifest_path}"]
+        limit = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
+        limit += "sys.argv = sys.argv[1:]; runpy.run_module('workflow_scripts.stages.download', run_name='__main__')"
+        full = subprocess.run(
+            [sys.executable, "-c", limit, "download", *argv], capture_output=True, text=True, check=False
+        )
+        assert full.returncode == 1
+        last = full.stderr.splitlines()[-1]
+        assert last.startswith("error: cannot write in ") and "File too large; make room and run again" in last
+        first = set(site.asked)
+        assert 1 < len(first) < len(NAMES) and not list(results.rglob("download/*.manifest.json"))
+        ended = downloaded(results, made, 0, site.address)
+    assert ended.rows["out"] == 38
+    assert sum(count > 1 for count in site.asked.values()) <= 4, "more than what was under way at that moment"
+
+
+def test_shards_with_the_same_rows_are_one_artifact_under_any_number(results: Path, tmp_path: Path) -> None:
+    made = planned(results, tmp_path, NAMES[:3])
+    rows = {"annotations": made["annotations"].manifest_path}
+    plan = run(shard_plan.main, results, "shard_plan/plan", {"shards": 3, "rows_per_shard": 3}, rows)
+    empty = [run(download.main, results, f"download/{n}", SETTINGS, {"plan": plan.manifest_path}, {"shard": n})
+             for n in ("00001", "00002")]  # fmt: skip
+    assert empty[0].hash == empty[1].hash and empty[0].unit == {}
+    record = json.loads(empty[1].manifest_path.with_name("00002.run.json").read_bytes())
+    assert record["cached"] and record["unit"] == {"shard": "00002"}
+
+
+def test_images_of_others_are_used_and_the_missing_ones_fetched(results: Path, tmp_path: Path) -> None:
+    made = planned(results, tmp_path, NAMES)
+    folder = tmp_path / "images" / "pics"
+    folder.mkdir(parents=True)
+    for path, data in list(routes().items())[:30]:
+        (folder / path.removeprefix("/")).write_bytes(data)  # type: ignore[arg-type]
+    imports = [{"kind": "redcaps_folder", "source": str(folder.parent)}]
+    with serving(routes()) as site:
+        shard = downloaded(results, made, 0, site.address, imports=imports)
+        assert site.asked.total() == 10 and shard.rows == {"in": 40, "out": 38, "dropped": {"http_4xx": 2}}
+        shutil.rmtree(folder)
+        again = downloaded(results, made, 0, site.address, max_side=32)
+        assert site.asked.total() == 10 and again.rows == shard.rows
+    log = pq.read_table(shard.manifest_path.with_name("00000.attempts.parquet"))
+    assert log["state"].to_pylist().count("imported") == 30
+    facts = json.loads(shard.manifest_path.with_name("00000.run.json").read_bytes())["facts"]
+    assert (facts["requests"], facts["imported"]) == (10, 30)

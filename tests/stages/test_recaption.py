@@ -1,5 +1,6 @@
 """The stage ``recaption``."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -35,6 +36,16 @@ def test_workers_do_not_change_bytes(given: Captioned, tmp_path: Path) -> None:
     made = run(recaption.main, folder, "recaption/00000", RECAPTION, inputs, {"shard": "00000"}, given.checkpoints,
                ["--workers", "4"])  # fmt: skip
     assert made.hash == Artifact(given.recaption[0]).hash
+
+
+def test_a_shard_s_number_says_nothing(given: Captioned, tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    shutil.copytree(given.results / "study" / "download", folder / "study" / "download")
+    shutil.copytree(given.results / ".cache", folder / ".cache")
+    inputs = {"shard": folder / "study" / "download" / given.shards[0].name}
+    made = run(recaption.main, folder, "recaption/00009", RECAPTION, inputs, {"shard": "00009"}, given.checkpoints)
+    assert made.hash == Artifact(given.recaption[0]).hash
+    assert json.loads(made.manifest_path.with_name("00009.run.json").read_bytes())["cached"]
 
 
 def test_empty_shard(given: Captioned, results: Path) -> None:

@@ -1,6 +1,5 @@
 """The official RedCaps v1.0 zip: ``annotations/<subreddit>_<year>.json`` and nothing else that counts."""
 
-import json
 import re
 import zipfile
 import zlib
@@ -10,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.acquisition.annotation_json import NoListError, rows_of
 from workflow_scripts.core.errors import PipelineError
 
 MEMBER = re.compile(r"annotations/(?P<subreddit>[A-Za-z0-9_]{1,64})_(?P<year>\d{4})\.json")
@@ -52,27 +52,25 @@ def members(path: Path) -> list[Member]:
     return sorted(found)
 
 
-def read_member(path: Path, member: Member, max_bytes: int) -> Iterator[Any]:
-    """Yield the raw rows of one annotation file.
+def read_member(archive: zipfile.ZipFile, member: Member, max_bytes: int) -> Iterator[Any]:
+    """Yield the raw rows of one annotation file of an open zip, piece by piece; a fault may show only at its end.
 
     Raises:
         PipelineError: larger than ``max_bytes`` unpacked, damaged, encrypted, no JSON, or not the layout.
     """
-    where = f"{path}!{member.name}"
+    where = f"{archive.filename}!{member.name}"
     try:
-        with zipfile.ZipFile(path) as archive:
-            size = archive.getinfo(member.name).file_size
-            if size > max_bytes:
-                raise PipelineError("too large a file", where, f"{size} bytes", "raise annotations.max_member_mb")
-            # zipfile stops at the size that the directory states, so that is a bound on memory too.
-            data = archive.read(member.name)
+        size = archive.getinfo(member.name).file_size
+        if size > max_bytes:
+            raise PipelineError("too large a file", where, f"{size} bytes", "raise annotations.max_member_mb")
+        # zipfile stops at the size that the directory states, and checks the checksum there.
+        with archive.open(member.name) as stream:
+            yield from rows_of(stream)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        if isinstance(error, RecursionError):
+            raise PipelineError("not JSON", where, error, LAYOUT) from None
         raise PipelineError("damaged file", where, error, "fetch the zip again") from None
-    try:
-        content = json.loads(data)
-    except (ValueError, RecursionError) as error:
+    except NoListError as error:
+        raise PipelineError("no list of annotations", where, error, LAYOUT) from None
+    except ValueError as error:
         raise PipelineError("not JSON", where, error, LAYOUT) from None
-    rows = content.get("annotations") if isinstance(content, dict) else None
-    if not isinstance(rows, list):
-        raise PipelineError("no list of annotations", where, f"a JSON {type(content).__name__}", LAYOUT)
-    yield from rows

@@ -1,28 +1,40 @@
 """All annotation rows of a RedCaps zip in one canonical order, and apart from them what is not used."""
 
+import re
 from collections import Counter
-from collections.abc import Collection, Iterator
-from itertools import groupby
+from collections.abc import Collection, Iterable, Iterator
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from zipfile import ZipFile
 
 import pyarrow as pa
 
-from workflow_scripts.acquisition.annotation_rows import ROWS, Apart, host_of, read_row
+from workflow_scripts.acquisition.annotation_rows import ROWS, Apart, host_of, is_listed, read_row, removed
 from workflow_scripts.acquisition.annotation_zip import Member, members, read_member
 from workflow_scripts.acquisition.parquet import TableWriter
 from workflow_scripts.acquisition.seen import SeenIds
 from workflow_scripts.core.errors import PipelineError
 
 APART = ROWS.append(pa.field("reason", pa.string()))
+ROWS_AT_ONCE = 16_384  # read and judged together
+ROW_GROUP = 65_536
+_ENDING = re.compile(r"\.([A-Za-z0-9]{1,5})$")
+T = TypeVar("T")
 
 
 class Filter:
-    """The years and subreddits that a study is about; None keeps all."""
+    """The years and subreddits that a study is about (None keeps all), and the tokens of its removal list."""
 
-    def __init__(self, years: Collection[int] | None, subreddits: Collection[str] | None) -> None:
+    def __init__(
+        self,
+        years: Collection[int] | None,
+        subreddits: Collection[str] | None,
+        removal: Collection[str] = (),
+    ) -> None:
         self.years = None if years is None else frozenset(years)
         self.subreddits = None if subreddits is None else frozenset(name.lower() for name in subreddits)
+        self.removal = frozenset(removal)
 
     def reason(self, row: dict[str, Any]) -> Apart | None:
         """Why a well-formed row is not used, as far as the row alone can tell."""
@@ -38,35 +50,50 @@ class Filter:
 def gather(zip_path: Path, wanted: Filter, max_bytes: int, kept: Path, apart: Path) -> dict[str, Any]:
     """Write the kept rows to ``kept`` (sorted by subreddit, year, image_id) and the others to ``apart``.
 
-    Memory holds one subreddit at a time, besides 8 bytes for each image id. The order of the files in the zip
-    changes nothing: of a repeated id the row stays that comes first by subreddit, file name and place.
+    Memory holds the rows of one subreddit at a time, besides 8 bytes for each image id. The order of the files in
+    the zip changes nothing: of a repeated id the row stays that comes first by subreddit, file name and place.
 
     Returns:
-        Counts: ``rows``, ``kept``, ``apart`` by reason, and of the kept rows ``hosts``, ``years``, ``subreddits``.
+        Counts: ``rows``, ``kept``, ``apart`` by reason, and of the kept rows ``hosts``, ``years``, ``subreddits`` and
+        ``endings`` (of the urls' paths, empty for none).
 
     Raises:
         PipelineError: a zip or file that is not RedCaps', an unknown subreddit, or nothing left to use.
     """
     found = members(zip_path)
     _check_subreddits(zip_path, wanted, found)
-    counts: dict[str, Counter[str]] = {name: Counter() for name in ("apart", "hosts", "years", "subreddits")}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("apart", "hosts", "years", "subreddits", "endings")}
     seen, total = SeenIds(), 0
-    with TableWriter(kept, ROWS) as keep, TableWriter(apart, APART) as other:
-        for subreddit, files in groupby(found, lambda member: member.subreddit):
-            tables = []
+    with ZipFile(zip_path) as archive, TableWriter(kept, ROWS) as keep, TableWriter(apart, APART) as other:
+        for _, files in groupby(found, lambda member: member.subreddit):
+            good, bad = [ROWS.empty_table()], [APART.empty_table()]
             for member in files:
-                rows, reasons = _judge(read_member(zip_path, member, max_bytes), member, wanted, seen)
-                total += len(rows)
-                tables.append(_kept(rows, reasons))
-                other.write(_apart(rows, reasons))
-                counts["apart"].update(str(reason) for reason in reasons if reason)
-            table = pa.concat_tables(tables).sort_by([("year", "ascending"), ("image_id", "ascending")])
-            keep.write(table)
-            _count(table, subreddit, counts)
+                for raw_rows in batches(read_member(archive, member, max_bytes), ROWS_AT_ONCE):
+                    rows, reasons = _judge(raw_rows, member, wanted, seen)
+                    total += len(rows)
+                    used = [row for row, why in zip(rows, reasons, strict=True) if why is None]
+                    good.append(pa.Table.from_pylist(used, schema=ROWS))
+                    bad.append(_apart(rows, reasons))
+                    _count(used, counts)
+                    counts["apart"].update(str(reason) for reason in reasons if reason)
+            _write(keep, pa.concat_tables(good).sort_by([("year", "ascending"), ("image_id", "ascending")]))
+            _write(other, pa.concat_tables(bad))
         if keep.rows == 0:
             value = f"0 of {total} rows ({dict(counts['apart'])})"
             raise PipelineError("no rows left", zip_path, value, "widen annotations.years or annotations.subreddits")
     return {"rows": total, "kept": keep.rows, **{name: dict(sorted(count.items())) for name, count in counts.items()}}
+
+
+def _write(writer: TableWriter, table: pa.Table) -> None:
+    for start in range(0, len(table), ROW_GROUP):
+        writer.write(table.slice(start, ROW_GROUP))
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of ``size`` items, the last one shorter."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
 
 
 def _check_subreddits(zip_path: Path, wanted: Filter, found: list[Member]) -> None:
@@ -77,11 +104,13 @@ def _check_subreddits(zip_path: Path, wanted: Filter, found: list[Member]) -> No
 
 
 def _judge(
-    raw_rows: Iterator[Any], member: Member, wanted: Filter, seen: SeenIds
+    raw_rows: list[Any], member: Member, wanted: Filter, seen: SeenIds
 ) -> tuple[list[dict[str, Any]], list[Apart | None]]:
     rows, reasons = [], []
     for raw in raw_rows:
         row, reason = read_row(raw, member.subreddit, member.year)
+        if wanted.removal and is_listed(row, wanted.removal):
+            row, reason = removed(row), Apart.EXCLUDED
         rows.append(row)
         reasons.append(reason or wanted.reason(row))
     fit = [place for place, reason in enumerate(reasons) if reason is None]
@@ -91,17 +120,18 @@ def _judge(
     return rows, reasons
 
 
-def _kept(rows: list[dict[str, Any]], reasons: list[Apart | None]) -> pa.Table:
-    return pa.Table.from_pylist([row for row, why in zip(rows, reasons, strict=True) if why is None], schema=ROWS)
-
-
 def _apart(rows: list[dict[str, Any]], reasons: list[Apart | None]) -> pa.Table:
     unused = [{**row, "reason": str(why)} for row, why in zip(rows, reasons, strict=True) if why is not None]
     return pa.Table.from_pylist(unused, schema=APART)
 
 
-def _count(table: pa.Table, subreddit: str, counts: dict[str, Counter[str]]) -> None:
-    counts["hosts"].update(host_of(url) or "" for url in table["url"].to_pylist())
-    counts["years"].update(str(year) for year in table["year"].to_pylist())
-    if len(table):
-        counts["subreddits"][subreddit] = len(table)
+def _count(rows: list[dict[str, Any]], counts: dict[str, Counter[str]]) -> None:
+    counts["hosts"].update(host_of(row["url"]) or "" for row in rows)
+    counts["years"].update(str(row["year"]) for row in rows)
+    counts["subreddits"].update(row["subreddit"] for row in rows)
+    counts["endings"].update(_ending(row["url"]) for row in rows)
+
+
+def _ending(url: str) -> str:
+    found = _ENDING.search(url.partition("?")[0].partition("#")[0].rpartition("/")[2])
+    return found[1].lower() if found else ""

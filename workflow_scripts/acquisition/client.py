@@ -9,14 +9,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from hashlib import sha256
+from pathlib import Path
 
 import aiohttp
 from yarl import URL
 
 from workflow_scripts.acquisition.addresses import Addresses, BlockedAddressError, SafeResolver
-from workflow_scripts.acquisition.hosts import Gates, Policy
+from workflow_scripts.acquisition.budget import Policy
+from workflow_scripts.acquisition.hosts import Gates
 from workflow_scripts.acquisition.images import MAGIC_BYTES, looks_like_image
+from workflow_scripts.acquisition.robots import forbids_ai
 from workflow_scripts.acquisition.states import State
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.settings.download import Download
@@ -40,13 +42,21 @@ class Answer:
 
 
 class Client:
-    """Asks for urls within the policies of ``settings``; use it as an async context manager, in one event loop."""
+    """Asks for urls within the policies of ``settings``; use it as an async context manager, in one event loop.
 
-    def __init__(self, settings: Download, connect_to: dict[str, str]) -> None:
+    Args:
+        settings: limits and politeness.
+        connect_to: host name -> ``address:port`` to connect to in its place.
+        budgets: folder of the hosts' budgets that all jobs share; None: they are this process's own.
+    """
+
+    def __init__(self, settings: Download, connect_to: dict[str, str], budgets: Path | None = None) -> None:
         self._settings = settings
         self._addresses = Addresses(settings.allow_addresses, connect_to)
         policies = {name: Policy(one.rate, one.connections) for name, one in settings.hosts.items()}
-        self.gates = Gates(policies)
+        divided = settings.share_of_rate
+        self.gates = Gates(policies, None if divided else budgets, divided or 1)
+        self._agent = settings.user_agent.partition("/")[0].strip().lower()
         self._bodies = asyncio.Semaphore(settings.max_connections)
 
     async def __aenter__(self) -> "Client":
@@ -64,10 +74,13 @@ class Client:
             headers={"User-Agent": agent, "Accept": "image/*", "Accept-Encoding": "identity"},
             auto_decompress=False,  # a small answer must not unpack to a large one
         )
+        # aiohttp would ask once more, past our pace, where a kept connection has ended; there is no public switch.
+        self._session._retry_connection = False
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._session.close()
+        self.gates.close()
 
     def group(self, url: str) -> str:
         """The name of the gate that ``url`` goes through; urls without a host share one."""
@@ -85,18 +98,15 @@ class Client:
                 yield Answer(early or State.BAD_URL, started=started, seconds=time.monotonic() - clock)
                 return
             gate = self.gates.gate(current.host or "")
-            async with gate.request():
-                # Waiting for a body's room while holding a connection is safe; the other way round two redirecting
-                # hosts could wait for each other for ever.
-                await self._bodies.acquire()
+            async with gate.request(self._bodies):
                 try:
                     found = await self._ask(current)
+                    if found.retry_after is not None:  # said before the connection goes to the next request
+                        await gate.refused(min(found.retry_after, self._settings.max_wait))
                 except BaseException:
                     self._bodies.release()
                     raise
             try:
-                if found.retry_after is not None:
-                    gate.pause(min(found.retry_after, self._settings.max_wait))
                 if found.location is None:
                     yield replace(found, started=started, seconds=time.monotonic() - clock)
                     return
@@ -126,6 +136,10 @@ class Client:
     async def _read(self, response: aiohttp.ClientResponse) -> Answer:
         status = response.status
         if status == 200:
+            rules = response.headers.getall("X-Robots-Tag", [])
+            if self._settings.respect_robots_tag and forbids_ai(rules, self._agent):
+                response.close()
+                return Answer(State.NOAI, 200)
             return await self._body(response)
         await _drain(response)
         location = response.headers.get("Location")
@@ -155,8 +169,6 @@ class Client:
             checked = len(body) >= MAGIC_BYTES
         if not body:
             return Answer(State.EMPTY, 200)
-        if sha256(body).hexdigest() in self._settings.placeholder_sha256:
-            return Answer(State.PLACEHOLDER, 200, read=len(body))
         return Answer(State.OK, 200, bytes(body), read=len(body))
 
 

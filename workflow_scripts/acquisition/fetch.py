@@ -2,75 +2,98 @@
 
 import asyncio
 import math
-from collections import Counter, deque
-from collections.abc import Iterable
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
 from workflow_scripts.acquisition.client import Answer, Client
-from workflow_scripts.acquisition.images import Limits, Stored, process
-from workflow_scripts.acquisition.journal import Journal, Record
+from workflow_scripts.acquisition.ledger import Ledger
 from workflow_scripts.acquisition.states import RETRYABLE, State
+from workflow_scripts.acquisition.watch import Watch
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.progress import progress
+from workflow_scripts.core.progress import Ticker
 from workflow_scripts.core.seeds import derive
 from workflow_scripts.core.settings.download import Download
 
-ENOUGH = 200  # rows from which a share of successes means something
+SECONDS_BETWEEN_LOOKS = 2.0  # how often progress is shown although nothing ends
+BACKING_OFF = 32  # urls of a host that may wait for their next attempt without keeping others from their first
 
 
-def fetch(urls: Iterable[str], journal: Journal, settings: Download, connect_to: dict[str, str], workers: int) -> None:
-    """Bring every url that ``journal`` does not know yet to its final state, and record it there.
+def fetch(
+    ledger: Ledger,
+    settings: Download,
+    connect_to: dict[str, str],
+    workers: int,
+    budgets: Path | None = None,
+) -> None:
+    """Bring every url that waits in ``ledger`` to its final state, and record it there.
 
     Args:
-        urls: what to fetch; a url that occurs twice is asked for once.
-        journal: takes each url's end as soon as it is known.
+        ledger: the urls; takes each one's end as soon as it is known.
         settings: limits and politeness.
         connect_to: host name -> ``address:port`` to connect to in its place.
         workers: threads that decode; changes no byte.
+        budgets: folder of the hosts' budgets that all jobs share; None: this call keeps its own.
 
     Raises:
         PipelineError: the share of successes fell below ``min_ok_share``, or this machine ran out of something.
     """
-    waiting = [url for url in dict.fromkeys(urls) if url not in journal.done]
+    waiting = ledger.waiting
     if waiting:
-        asyncio.run(_Fetch(journal, settings, connect_to, workers).run(waiting))
+        asyncio.run(_Fetch(ledger, settings, connect_to, workers, budgets).run(waiting))
 
 
 class _Fetch:
-    def __init__(self, journal: Journal, settings: Download, connect_to: dict[str, str], workers: int) -> None:
-        self._journal, self._settings, self._connect_to, self._workers = journal, settings, connect_to, workers
-        self._limits = Limits(
-            max_side=settings.max_side,
-            jpeg_quality=settings.jpeg_quality,
-            min_side=settings.min_side,
-            max_aspect=settings.max_aspect,
-            max_pixels=settings.max_pixels,
-            animated=settings.animated,
-        )
-        self._states = Counter(record.state for record in journal.done.values())
+    def __init__(
+        self,
+        ledger: Ledger,
+        settings: Download,
+        connect_to: dict[str, str],
+        workers: int,
+        budgets: Path | None = None,
+    ) -> None:
+        self._ledger, self._settings, self._connect_to, self._workers = ledger, settings, connect_to, workers
+        self._budgets = budgets
 
     async def run(self, urls: list[str]) -> None:
         with ThreadPoolExecutor(self._workers, "decode") as self._pool:
-            async with Client(self._settings, self._connect_to) as self._client:
-                self._ticks = progress(range(len(urls)), len(urls), "download")
-                try:
-                    async with asyncio.TaskGroup() as tasks:
-                        for queue, width in self._queues(urls):
-                            for _ in range(min(width, len(queue))):
-                                tasks.create_task(self._drain(queue))
-                except* PipelineError as group:
-                    raise _first(group) from None
-                next(self._ticks, None)
+            async with Client(self._settings, self._connect_to, self._budgets) as self._client:
+                share, window = self._settings.min_ok_share, self._settings.ok_window
+                self._watch = Watch(share, window, self._client.gates.passed)
+                with Ticker("download", len(urls), self._watch.note) as self._ticker:
+                    try:
+                        await self._all(urls)
+                    except* PipelineError as group:
+                        raise _first(group) from None
+
+    async def _all(self, urls: list[str]) -> None:
+        pulse = asyncio.create_task(self._pulse())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for queue, width in self._queues(urls):
+                    for _ in range(min(width, len(queue))):
+                        tasks.create_task(self._drain(queue))
+        finally:
+            pulse.cancel()
+            with suppress(asyncio.CancelledError):
+                await pulse
+
+    async def _pulse(self) -> None:
+        while True:
+            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+            self._ticker.pulse()
 
     def _queues(self, urls: list[str]) -> list[tuple[deque[str], int]]:
-        """Urls by the gate that they go through, and how many are under way at once: connections, and decoding."""
+        """Urls by the gate that they go through, and how many are under way at once: asked for, decoded, waiting."""
         queues: dict[str, deque[str]] = {}
         for url in urls:
             queues.setdefault(self._client.group(url), deque()).append(url)
         return [
-            (queue, self._client.gates.named(group).policy.connections + 2 * self._workers)
+            (queue, self._client.gates.named(group).policy.connections + 2 * self._workers + BACKING_OFF)
             for group, queue in queues.items()
         ]
 
@@ -79,43 +102,37 @@ class _Fetch:
             await self._finish(queue.popleft())
 
     async def _finish(self, url: str) -> None:
-        attempts: list[Answer] = []
+        attempts: list[dict[str, Any]] = []
 
-        async def attempt() -> tuple[Answer, Stored]:
+        async def attempt() -> tuple[State, int | None]:
             async with self._client.answer(url) as answer:
-                attempts.append(answer)
+                attempts.append(_logged(len(attempts) + 1, answer))
                 if answer.state is not State.OK:
-                    return answer, Stored(answer.state)
-                loop = asyncio.get_running_loop()
-                stored = await loop.run_in_executor(self._pool, process, answer.body, self._limits)
-                return answer, stored
+                    return answer.state, answer.status
+                # What came is decoded and written in a thread; its room among the bodies is free when that is done.
+                return await self._end(url, State.OK, answer.status, answer.body, attempts), answer.status
 
-        def give_up(state: RetryCallState) -> tuple[Answer, Stored]:
+        def give_up(state: RetryCallState) -> tuple[State, int | None]:
             assert state.outcome is not None
             return state.outcome.result()
 
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._settings.attempts),
             wait=lambda state: self._pause(url, state),
-            retry=retry_if_result(lambda ended: ended[1].state in RETRYABLE),
+            retry=retry_if_result(lambda ended: ended[0] in RETRYABLE),
             retry_error_callback=give_up,
         )
-        ended: tuple[Answer, Stored] = await retrying(attempt)
-        answer, stored = ended
-        log = [_logged(number, one) for number, one in enumerate(attempts, 1)]
-        record = Record(
-            url=url,
-            state=stored.state,
-            http_status=answer.status,
-            attempts=log,
-            width=stored.width,
-            height=stored.height,
-            format=stored.format,
-        )
-        self._journal.add(record, stored.data)
-        next(self._ticks, None)
-        self._states[stored.state] += 1
-        self._check_share()
+        ended: tuple[State, int | None] = await retrying(attempt)
+        state, status = ended
+        if url not in self._ledger.done:
+            await self._end(url, state, status, b"", attempts)
+        self._ticker.tick()
+        again = self._ledger.asked_before(url, len(attempts))
+        self._watch.ended(self._client.group(url), state, again=again)
+
+    async def _end(self, url: str, state: State, status: int | None, body: bytes, attempts: list[Any]) -> State:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._ledger.finish, url, state, status, body, attempts)
 
     def _pause(self, url: str, state: RetryCallState) -> float:
         """Seconds before the next attempt: doubling, with jitter in [0.5, 1.5) that depends on url and attempt."""
@@ -123,15 +140,8 @@ class _Fetch:
         jitter = 0.5 + derive(self._settings.seed, url, number) / 2**63
         return min(self._settings.max_wait, self._settings.backoff * math.ldexp(jitter, min(number, 60) - 1))
 
-    def _check_share(self) -> None:
-        total, ok = self._states.total(), self._states[State.OK]
-        if total >= ENOUGH and ok < self._settings.min_ok_share * total:
-            worst = ", ".join(f"{state} {count}" for state, count in self._states.most_common(4))
-            advice = "check the network and the hosts, or lower download.min_ok_share; finished rows are kept"
-            raise PipelineError("too few images arrive", "download", f"{ok} ok of {total} urls ({worst})", advice)
 
-
-def _logged(number: int, answer: Answer) -> dict[str, object]:
+def _logged(number: int, answer: Answer) -> dict[str, Any]:
     return {
         "attempt": number,
         "started": round(answer.started, 3),

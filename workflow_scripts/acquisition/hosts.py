@@ -1,51 +1,102 @@
 """Politeness: how often and how widely each host is asked, whatever the number of rows that want it."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 
-from aiolimiter import AsyncLimiter
+from workflow_scripts.acquisition.budget import Budget, OwnBudget, Policy, SharedBudget
 
-BURST_SECONDS = 0.05  # a burst of this share of a second's requests keeps any longer window near the rate
-
-
-@dataclass(frozen=True)
-class Policy:
-    """Requests per second, and requests under way at once."""
-
-    rate: float
-    connections: int
+YIELD_EVERY, YIELD_SECONDS = 10, 0.005
+LATE = 0.25  # seconds after which a request's time is over: sent late, it would crowd the seconds that follow
 
 
 class Gate:
-    """The way to one host, or to the hosts of one pattern: a rate, a number of connections, and pauses."""
+    """The way to one host, or to the hosts of one pattern: a rate, a number of connections, and pauses.
 
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
-        burst = max(1.0, policy.rate * BURST_SECONDS)
-        self._limiter = AsyncLimiter(burst, burst / policy.rate)
-        self._free = asyncio.Semaphore(policy.connections)
-        self._not_before = 0.0
+    Attributes:
+        policy: what this process may do at most.
+        passed: requests that went through.
+    """
 
-    def pause(self, seconds: float) -> None:
-        """Ask this host nothing for ``seconds`` from now on; a longer pause under way stays."""
-        self._not_before = max(self._not_before, asyncio.get_running_loop().time() + seconds)
+    def __init__(self, policy: Policy, budget: Budget) -> None:
+        self.policy, self.passed = policy, 0
+        self._budget = budget
+        self._turn, self._given, self._taken_again = asyncio.Lock(), asyncio.Event(), 0
+
+    async def refused(self, seconds: float) -> None:
+        """Ask this host nothing for ``seconds``, and then more slowly for a while."""
+        await self._budget.change(lambda pace, now: pace.refuse(now, seconds))
 
     @asynccontextmanager
-    async def request(self) -> AsyncIterator[None]:
-        """Wait until one more request may be made, and hold a connection for as long as the block lasts."""
-        async with self._free:
-            await self._pause_over()
-            await self._limiter.acquire()
-            await self._pause_over()  # another answer may have asked for a pause while this one waited
-            yield
+    async def request(self, room: asyncio.Semaphore) -> AsyncIterator[None]:
+        """Wait until one more request may be made, and hold a connection for as long as the block lasts.
 
-    async def _pause_over(self) -> None:
-        loop = asyncio.get_running_loop()
-        while (wait := self._not_before - loop.time()) > 0:
+        ``room`` is what the answer needs besides; it is taken too, and the block lets it go when it likes.
+        """
+        async with self._turn:  # one waits at a time, so that jobs which share a budget take turns
+            slot = await self._admitted(room)
+        self.passed += 1
+        try:
+            yield
+        finally:
+            self._give(slot)
+
+    def _give(self, slot: int) -> None:
+        self._budget.give(slot)
+        self._given.set()
+
+    async def _admitted(self, room: asyncio.Semaphore) -> int:
+        """Wait for a time, a connection and room for the answer, until all three are there; gives the connection."""
+        slot, patience, roomy = None, LATE, False
+        try:
+            while True:
+                start = await self._budget.change(lambda pace, now: pace.reserve(now, self.policy.rate))
+                waited = await self._sleep_until(start)
+                if slot is None:
+                    slot = self._budget.take()
+                if slot is None:
+                    slot, waited = await self._slot(), True
+                waited |= room.locked()
+                roomy = await room.acquire()
+                late = self._budget.now() - start > patience
+                if not late and not (waited and await self._budget.change(lambda pace, now: now < pace.not_before)):
+                    return slot
+                room.release()
+                roomy = False  # nobody sleeps on what other hosts need
+                patience *= 2
+        except BaseException:
+            if slot is not None:
+                self._give(slot)
+            if roomy:
+                room.release()
+            raise
+
+    async def _sleep_until(self, start: float) -> bool:
+        """Whether there was anything to wait for."""
+        waited = False
+        while (wait := start - self._budget.now()) > 0:
+            waited = True
             await asyncio.sleep(wait)
+        return waited
+
+    async def _slot(self) -> int:
+        """Wait for a connection."""
+        pause = 0.005
+        while (slot := self._budget.take()) is None:
+            self._given.clear()
+            try:
+                async with asyncio.timeout(pause * (0.5 + random.random())):
+                    await self._given.wait()  # or look again: other jobs' connections end unseen
+            except TimeoutError:
+                pause = min(2 * pause, 0.05)
+                continue
+            self._taken_again += 1
+            if self._taken_again % YIELD_EVERY == 0:  # else a busy job would never leave one to the others
+                await asyncio.sleep(YIELD_SECONDS * random.random())
+        return slot
 
 
 class Gates:
@@ -54,12 +105,19 @@ class Gates:
     Args:
         policies: policy by host name pattern (``fnmatch``); the first pattern that fits counts, and its hosts share one
             gate. Hosts that fit none get a gate of their own each, with the policy ``default``.
+        folder: where the budgets lie that all jobs share; None: this process has its own.
+        share: the part of rate and connections that is this process's own is one in so many; 1 for shared budgets.
     """
 
-    def __init__(self, policies: Mapping[str, Policy]) -> None:
-        self._default = policies["default"]
-        self._patterns = {pattern.lower(): policy for pattern, policy in policies.items() if pattern != "default"}
+    def __init__(self, policies: Mapping[str, Policy], folder: Path | None = None, share: int = 1) -> None:
+        divided = {
+            pattern.lower(): Policy(policy.rate / share, max(1, policy.connections // share))
+            for pattern, policy in policies.items()
+        }
+        self._default = divided.pop("default")
+        self._patterns, self._folder = divided, folder
         self._gates: dict[str, Gate] = {}
+        self._budgets: list[Budget] = []
 
     def group(self, host: str) -> str:
         """The pattern whose budget ``host`` shares, or the host itself."""
@@ -73,5 +131,18 @@ class Gates:
     def named(self, group: str) -> Gate:
         """The gate of a group, as :meth:`group` names it."""
         if group not in self._gates:
-            self._gates[group] = Gate(self._patterns.get(group, self._default))
+            policy = self._patterns.get(group, self._default)
+            width = policy.connections
+            budget = SharedBudget(self._folder, group, width) if self._folder else OwnBudget(width)
+            self._budgets.append(budget)
+            self._gates[group] = Gate(policy, budget)
         return self._gates[group]
+
+    def passed(self) -> dict[str, int]:
+        """Requests that went through each gate."""
+        return {group: gate.passed for group, gate in self._gates.items()}
+
+    def close(self) -> None:
+        """Let all shared budgets go."""
+        for budget in self._budgets:
+            budget.close()

@@ -1,16 +1,20 @@
-"""From the bytes of an answer to the bytes that are stored: checked, decoded once, made smaller when needed."""
+"""From the bytes of an answer to the bytes that are stored: checked, freed of metadata, made smaller when needed."""
 
 import io
 import math
 from dataclasses import dataclass
+from hashlib import sha256
 
 from PIL import Image
 
+from workflow_scripts.acquisition.metadata import skeleton, without_metadata
 from workflow_scripts.acquisition.states import State
 
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM")
 MAGIC_BYTES = 12
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")  # Pillow opens MPO through JPEG
+SCAN = b"\xff\xda"
+MAX_SCANS = 200  # an encoder makes about ten; each costs a pass over all pixels, so that thousands would last for hours
 EXTENSION = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 ORIENTATION = 0x0112
 UPRIGHT = {
@@ -34,6 +38,7 @@ class Limits:
     max_aspect: float
     max_pixels: int
     animated: str
+    placeholders: frozenset[str] = frozenset()  # sha256, in hex, of hosts' stand-ins for a removed image
 
 
 @dataclass(frozen=True)
@@ -55,12 +60,14 @@ def looks_like_image(head: bytes | bytearray) -> bool:
 def process(data: bytes, limits: Limits) -> Stored:
     """Decide what becomes of an answer's bytes; never raises for bytes of whatever kind.
 
-    The bytes are kept as they are when they are an upright RGB or grey JPEG, PNG or WebP of one frame within
-    ``max_side``. All else is stored as an RGB JPEG: first frame, EXIF orientation applied, on white where transparent,
-    the longer side at most ``max_side``.
+    An upright RGB or grey JPEG, PNG or WebP of one frame within ``max_side`` is stored with its pixels' bytes as they
+    are and its metadata left out. All else is stored as an RGB JPEG: first frame, EXIF orientation applied, on white
+    where transparent, the longer side at most ``max_side``. Colour profiles go too; the pixels' numbers stay.
     """
     if not looks_like_image(data[:MAGIC_BYTES]):
         return Stored(State.NOT_AN_IMAGE)
+    if limits.placeholders and sha256(data).hexdigest() in limits.placeholders:
+        return Stored(State.PLACEHOLDER)
     try:
         return _process(data, limits)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -80,16 +87,33 @@ def _cut_riff(data: bytes) -> bool:
 def _process(data: bytes, limits: Limits) -> Stored:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         refused = _refused(image, limits)
+        if image.format in ("JPEG", "MPO") and data.count(SCAN) > MAX_SCANS:
+            refused = State.DECOMPRESSION_BOMB
         if refused is not None:
             return Stored(refused)
         if image.format not in ("JPEG", "MPO"):
             image.load()  # finds a truncated file; a JPEG's orientation is to be had without, and its size may shrink
         orientation = _orientation(image)
         plain = image.mode in ("RGB", "L") and orientation == 1 and not _animated(image)
-        if plain and max(image.size) <= limits.max_side and image.format in EXTENSION:
-            image.load()
-            return Stored(State.OK, data, *image.size, EXTENSION[image.format])
+        if plain and max(image.size) <= limits.max_side:
+            kept = _kept(data, "JPEG" if image.format == "MPO" else str(image.format), image.size)
+            if kept is not None:
+                return kept
         return _encode(_smaller(image, limits.max_side, orientation), limits.jpeg_quality)
+
+
+def _kept(data: bytes, format: str, size: tuple[int, int]) -> Stored | None:
+    """The same picture without metadata, or None where only encoding it anew can give that."""
+    bare = without_metadata(data, format) if format in EXTENSION else None
+    if bare is None:
+        return None
+    if format == "JPEG":
+        # What is stored must decode. That it ends where it should is known by now, and what else a decoder refuses is
+        # found without the data of the scans, at an eighth of the size: a tenth of decoding. Others were loaded before.
+        with Image.open(io.BytesIO(skeleton(bare)), formats=(format,)) as image:
+            image.draft(None, (1, 1))
+            image.load()
+    return Stored(State.OK, bare, *size, EXTENSION[format])
 
 
 def _orientation(image: Image.Image) -> int:
@@ -126,8 +150,10 @@ def _smaller(image: Image.Image, max_side: int, orientation: int) -> Image.Image
     drafted = image.draft("RGB", size)
     rgb = _rgb(image)
     if rgb.size != size:
-        # The scaled size of a draft is rounded up; the box is the part of it that the photo covers.
-        rgb = rgb.resize(size, Image.Resampling.LANCZOS, box=drafted[1] if drafted else None)
+        # The scaled size of a draft is rounded up; the box is the part of it that the photo covers. Such a draft is an
+        # average already, after which the shorter filter costs 0.15 dB of PSNR and saves a seventh of all the work.
+        filtered = Image.Resampling.BICUBIC if rgb.size != (width, height) else Image.Resampling.LANCZOS
+        rgb = rgb.resize(size, filtered, box=drafted[1] if drafted else None)
     return rgb.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else rgb
 
 
@@ -142,6 +168,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _encode(image: Image.Image, quality: int) -> Stored:
+    image.info = {}  # Pillow would write some of it, such as comments
     target = io.BytesIO()
     image.save(target, "JPEG", quality=quality)
     return Stored(State.OK, target.getvalue(), *image.size, EXTENSION["JPEG"])

@@ -1,136 +1,110 @@
-"""What a download has finished so far, on disk, so that nothing finished is ever asked for again.
+"""A segment that is being written: append-only, so that nothing finished is ever lost or asked for again.
 
-Two append-only files: ``bytes.bin`` with the stored images one after the other, and ``urls.jsonl`` with a line per
-finished url that says where its bytes lie. Bytes are written before their line. A process killed anywhere leaves at
-most bytes without a line or half a line; both are cut off when the journal is opened again, and so are lines whose
-bytes do not have the recorded hash.
+Bytes are written before their line. A process killed anywhere leaves at most bytes without a line or half a line; both
+are cut off when the segment is opened again. A disk may lose more than that: whoever reads bytes checks their hash.
 """
 
-import hashlib
-import json
+import errno
+import fcntl
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
 
-from workflow_scripts.acquisition.states import RETRYABLE, State
+from workflow_scripts.acquisition.record import Record, to_line
+from workflow_scripts.acquisition.segment import BYTES, LINES, Segment, seal, with_suffix
 from workflow_scripts.core.errors import PipelineError
 
-
-@dataclass(frozen=True)
-class Record:
-    """The end of one url. What follows ``attempts`` is about the stored bytes."""
-
-    url: str
-    state: State
-    http_status: int | None
-    attempts: list[dict[str, Any]]
-    offset: int = 0
-    size: int = 0
-    sha256: str = ""
-    width: int = 0
-    height: int = 0
-    format: str = ""
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
-class Journal:
-    """Finished urls of one shard in ``folder``; only one process at a time may hold it open.
+class Journal(Segment):
+    """The segment ``stem`` to write to; one process at a time has it, and the lock goes with the process.
 
-    Attributes:
-        done: record by url.
+    Args:
+        stem: its path without suffix; its files are made when they are not there.
+        left: whether somebody else may be writing to it; without locks nobody can tell.
+
+    Raises:
+        BlockingIOError: another process has it, or may have it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.done: dict[str, Record] = {}
-        self._earlier: dict[str, list[dict[str, Any]]] = {}
-        self._bytes = _open(folder / "bytes.bin")
-        self._lines = _open(folder / "urls.jsonl")
-        self._end = self._recover()
+    def __init__(self, stem: Path, left: bool = False) -> None:
+        for suffix in (BYTES, LINES):
+            os.close(os.open(with_suffix(stem, suffix), os.O_RDWR | os.O_CREAT, 0o644))
+        super().__init__(stem)
+        os.close(self._lines)
+        self._lines = os.open(with_suffix(stem, LINES), os.O_RDWR)
+        self._bytes = os.open(with_suffix(stem, BYTES), os.O_RDWR)
+        self._lock(left)
+        self._whole, self._end = self._recover()
 
     def __enter__(self) -> "Journal":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bytes.close()
-        self._lines.close()
+        self.close()
 
-    def _recover(self) -> int:
-        """Read the whole lines, cut off what a kill left half done, and give where the next bytes go."""
-        whole = end = 0
-        for line in self._lines:
-            record = self._checked(line)
-            if record is None:
-                break
-            self.done[record.url] = record
-            whole += len(line)
-            end = max(end, record.offset + record.size)
-        self._lines.truncate(whole)
-        self._bytes.truncate(end)
-        self._lines.seek(whole)
-        self._bytes.seek(end)
-        return end
-
-    def _checked(self, line: bytes) -> Record | None:
-        """The record of a line, or None when the line or its bytes are not whole."""
-        if not line.endswith(b"\n"):
-            return None
+    def _lock(self, left: bool) -> None:
         try:
-            record = Record(**json.loads(line))
-            record = Record(**{**asdict(record), "state": State(record.state)})
-        except (ValueError, TypeError):
-            return None
-        data = os.pread(self._bytes.fileno(), record.size, record.offset)
-        return record if _sha256(data) == record.sha256 else None
+            fcntl.flock(self._lines, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in NO_LOCKS and not left:
+                return
+            self.close()
+            raise BlockingIOError(error.errno, "somebody else may be writing", str(self.stem)) from None
 
-    def add(self, record: Record, data: bytes = b"") -> None:
-        """Finish a url with the bytes stored of it; the record's ``offset``, ``size`` and ``sha256`` are set here.
+    def _recover(self) -> tuple[int, int]:
+        """Cut off what a kill left half done; gives where the next line and the next bytes go."""
+        assert self._bytes is not None
+        there = os.fstat(self._bytes).st_size
+        whole = end = 0
+        for record, offset, length in self.records():
+            if record.offset + record.size > there:
+                break
+            whole, end = offset + length, max(end, record.offset + record.size)
+        os.ftruncate(self._lines, whole)
+        os.ftruncate(self._bytes, end)
+        return whole, end
+
+    def add(self, record: Record, data: bytes = b"") -> Record:
+        """Finish a url with the bytes kept of it; gives the record with ``offset``, ``size`` and ``sha256`` set.
 
         Raises:
             PipelineError: the disk does not take it; what was finished before stays.
         """
-        tried = [*self._earlier.pop(record.url, []), *record.attempts]
-        whole = Record(
-            **{**asdict(record), "attempts": tried, "offset": self._end, "size": len(data), "sha256": _sha256(data)}
-        )
+        assert self._bytes is not None
+        placed = record.at(self._end if data else 0, data)
+        line = to_line(placed)
         try:
-            _append(self._bytes, data)
-            _append(self._lines, json.dumps(asdict(whole), separators=(",", ":")).encode() + b"\n")
+            _write(self._bytes, data, self._end)
+            _write(self._lines, line, self._whole)
         except OSError as error:
             advice = "make room and run again; finished urls are kept"
-            raise PipelineError("cannot write", self._folder, error.strerror or error, advice) from None
+            raise PipelineError("cannot write", self.stem, error.strerror or error, advice) from None
         self._end += len(data)
-        self.done[whole.url] = whole
+        self._whole += len(line)
+        return placed
 
-    def forget_failures(self) -> None:
-        """Let urls that failed in a way that may pass (an outage) be asked for again; a later line replaces theirs."""
-        for url, record in list(self.done.items()):
-            if record.state in RETRYABLE:
-                self._earlier[url] = self.done.pop(url).attempts
-
-    def data(self, record: Record) -> bytes:
-        """The stored bytes of a finished url.
-
-        Raises:
-            PipelineError: they changed on disk since they were written.
-        """
-        data = os.pread(self._bytes.fileno(), record.size, record.offset)
-        if _sha256(data) != record.sha256:
-            where = self._folder / "bytes.bin"
-            raise PipelineError("changed bytes", where, record.url, "run again; the url is then fetched anew")
-        return data
+    def seal(self, ended: bool) -> None:
+        """Flush all to the disk and write the index; nothing may be added afterwards."""
+        assert self._bytes is not None
+        os.fsync(self._bytes)
+        os.fsync(self._lines)
+        seal(self.stem, ended)
 
 
-def _sha256(data: bytes) -> str:
-    """In hex; empty for no bytes, which is how a row without an image is stored."""
-    return hashlib.sha256(data).hexdigest() if data else ""
+def _write(descriptor: int, data: bytes, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        view, offset = view[written:], offset + written
 
 
-def _open(path: Path) -> BinaryIO:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    return os.fdopen(descriptor, "r+b")
-
-
-def _append(stream: BinaryIO, data: bytes) -> None:
-    stream.write(data)
-    stream.flush()
+def settle(stems: list[Path]) -> Iterator[Path]:
+    """Seal the segments that killed jobs left; gives those that cannot be: other processes write to them."""
+    for stem in stems:
+        try:
+            with Journal(stem, left=True) as journal:
+                journal.seal(ended=False)
+        except (BlockingIOError, PermissionError):  # of a job that runs now, or of another user
+            yield stem

@@ -2,15 +2,22 @@
 
 import json
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from workflow_scripts.acquisition.journal import Journal, Record
+from workflow_scripts.acquisition.imports import IMPORTED
+from workflow_scripts.acquisition.ledger import Ledger
+from workflow_scripts.acquisition.parquet import TableWriter
+from workflow_scripts.acquisition.record import Record
 from workflow_scripts.acquisition.states import State
+
+ROWS_AT_ONCE = 4096  # of a table in memory, and in one row group
 
 SHARD = pa.schema(
     [
@@ -32,6 +39,7 @@ SHARD = pa.schema(
 ATTEMPTS = pa.schema(
     [
         ("url", pa.string()),
+        ("round", pa.int16()),
         ("attempt", pa.int32()),
         ("started", pa.float64()),
         ("seconds", pa.float64()),
@@ -42,29 +50,32 @@ ATTEMPTS = pa.schema(
 )
 
 
-def pack(rows: pa.Table, journal: Journal, tar_path: Path) -> pa.Table:
+def pack(rows: pa.Table, ledger: Ledger, tar_path: Path, table_path: Path) -> Counter[str]:
     """Write the images of ``rows`` (plan columns key, url, subreddit, year, caption) to a WebDataset tar.
 
     Members are ``<key>.<format>`` and ``<key>.json``, in row order, plain USTAR with owner and times 0, so that the
-    bytes depend on the rows and the images alone.
+    bytes depend on the rows and the images alone. Every row goes to the table at ``table_path``, in the columns of
+    :data:`SHARD`; ``offset`` is where the image's bytes begin in the tar. One image is in memory at a time.
 
     Returns:
-        Every row in the columns of :data:`SHARD`; ``offset`` is where the image's bytes begin in the tar.
+        Rows by final state.
     """
-    table = []
-    with tarfile.open(tar_path, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for row in _plan_rows(rows):
-            record = journal.done[row["url"]]
-            row |= {"state": str(record.state), "http_status": record.http_status}
-            if record.state is State.OK:
-                row |= _add_sample(tar, row, record, journal.data(record))
-            table.append(row)
-    return pa.Table.from_pylist(table, schema=SHARD)
+    states: Counter[str] = Counter()
+    with (
+        tarfile.open(tar_path, "w", format=tarfile.USTAR_FORMAT) as tar,
+        TableWriter(table_path, SHARD) as table,
+    ):
+        for batch in rows.select(["key", "url", "subreddit", "year", "caption"]).to_batches(max_chunksize=ROWS_AT_ONCE):
+            packed = [_packed(tar, row, ledger) for row in batch.to_pylist()]
+            states.update(row["state"] for row in packed)
+            table.write(pa.Table.from_pylist(packed, schema=SHARD))
+    return states
 
 
-def _plan_rows(rows: pa.Table) -> Iterator[dict[str, Any]]:
-    for batch in rows.select(["key", "url", "subreddit", "year", "caption"]).to_batches(max_chunksize=1024):
-        yield from batch.to_pylist()
+def _packed(tar: tarfile.TarFile, row: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
+    record = ledger.done[row["url"]]
+    row |= {"state": str(record.state), "http_status": record.http_status}
+    return row | (_add_sample(tar, row, record, ledger.data(record)) if record.state is State.OK else {})
 
 
 def _add_sample(tar: tarfile.TarFile, row: dict[str, Any], record: Record, data: bytes) -> dict[str, Any]:
@@ -82,7 +93,22 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     tar.addfile(member, BytesIO(data))
 
 
-def attempts(urls: Iterable[str], journal: Journal) -> pa.Table:
-    """Every request that was made for ``urls``, in order of urls and attempts, in the columns of :data:`ATTEMPTS`."""
-    rows = [{"url": url, **one} for url in dict.fromkeys(urls) for one in journal.done[url].attempts]
-    return pa.Table.from_pylist(rows, schema=ATTEMPTS)
+def attempts(urls: Iterable[str], ledger: Ledger, path: Path) -> Mapping[str, int]:
+    """Write every request that was ever made for ``urls`` to a table in the columns of :data:`ATTEMPTS`, in order.
+
+    Returns:
+        ``requests``, ``imported`` (images that were taken from elsewhere instead) and ``bytes_read``.
+    """
+    counts: Counter[str] = Counter(requests=0, imported=0, bytes_read=0)
+    with TableWriter(path, ATTEMPTS) as table:
+        for tried in _groups({"url": url, **one} for url in dict.fromkeys(urls) for one in ledger.done[url].attempts):
+            table.write(pa.Table.from_pylist(tried, schema=ATTEMPTS))
+            imported = sum(one["state"] == IMPORTED for one in tried)
+            counts.update(requests=len(tried) - imported, imported=imported, bytes_read=sum(t["read"] for t in tried))
+    return counts
+
+
+def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    rows = iter(rows)
+    while group := list(islice(rows, ROWS_AT_ONCE)):
+        yield group

@@ -8,10 +8,14 @@ SHORT = 8  # bytes: Reddit's ids have 4 to 7 characters and fit an unsigned 64-b
 
 
 class SeenIds:
-    """The ids seen so far: 8 bytes each as long as they are short; ids are ASCII without NUL."""
+    """The ids seen so far: 8 bytes each as long as they are short; ids are ASCII without NUL.
+
+    Short ids stand as numbers in sorted runs. A run that is not longer than the next is merged into it, so there are
+    few of them, and each number is moved few times.
+    """
 
     def __init__(self) -> None:
-        self._codes = np.zeros(0, dtype=np.uint64)
+        self._runs: list[np.ndarray] = []  # each sorted, the longest first
         self._long: set[str] = set()
 
     def first_seen(self, ids: Sequence[str]) -> np.ndarray:
@@ -20,14 +24,25 @@ class SeenIds:
         rows = np.array([row for row, one in enumerate(ids) if len(one) <= SHORT], dtype=np.int64)
         codes = np.array([int.from_bytes(ids[row].encode("ascii")) for row in rows], dtype=np.uint64)
         unique, first = np.unique(codes, return_index=True)
-        place = np.searchsorted(self._codes, unique)
-        known = np.zeros(len(unique), dtype=bool)
-        inside = place < len(self._codes)
-        known[inside] = self._codes[place[inside]] == unique[inside]
+        known = self._known(unique)
         fresh[rows[first[~known]]] = True
-        self._codes = np.insert(self._codes, place[~known], unique[~known])
+        self._add(unique[~known])
         for row, one in enumerate(ids):
             if len(one) > SHORT and one not in self._long:
                 self._long.add(one)
                 fresh[row] = True
         return fresh
+
+    def _known(self, codes: np.ndarray) -> np.ndarray:
+        known = np.zeros(len(codes), dtype=bool)
+        for run in self._runs:
+            place = np.minimum(np.searchsorted(run, codes), len(run) - 1)
+            known |= run[place] == codes
+        return known
+
+    def _add(self, codes: np.ndarray) -> None:
+        if not len(codes):
+            return
+        while self._runs and len(self._runs[-1]) <= len(codes):
+            codes = np.sort(np.concatenate([self._runs.pop(), codes]), kind="stable")
+        self._runs.append(codes)

@@ -19,13 +19,14 @@ class State(StrEnum):
     BLOCKED_ADDRESS = "blocked_address"  # a loopback, link-local, private or otherwise not public address
     BAD_URL = "bad_url"  # the url, or one redirected to, is not http(s) with a host
     REDIRECT_LOOP = "redirect_loop"  # more redirects than allowed
+    NOAI = "noai"  # the answer's X-Robots-Tag says noai or noimageai
     PLACEHOLDER = "placeholder"  # the host's stand-in for a removed image
     EMPTY = "empty"  # an answer without bytes
     TOO_LARGE = "too_large"  # more bytes than allowed; reading stopped there
     NOT_AN_IMAGE = "not_an_image"  # bytes that are no JPEG, PNG, WebP, GIF or BMP, such as a web page
     TRUNCATED = "truncated"  # an image that ends early
     CORRUPT = "corrupt"  # an image that cannot be decoded
-    DECOMPRESSION_BOMB = "decompression_bomb"  # more pixels than allowed; not decoded
+    DECOMPRESSION_BOMB = "decompression_bomb"  # more pixels or passes over them than allowed; not decoded
     TOO_SMALL = "too_small"  # shorter side below the limit
     ASPECT = "aspect"  # longer over shorter side above the limit
     ANIMATED = "animated"  # several frames, and the settings refuse them

@@ -169,10 +169,10 @@ def key_lock(work: Path) -> Iterator[None]:
 
 
 @contextmanager
-def try_key_lock(work: Path) -> Iterator[bool]:
+def try_key_lock(work: Path, without_locks: bool = False) -> Iterator[bool]:
     """Whether nobody holds ``<work>.lock``; if so, it is held for the length of the block.
 
-    False too where the lock cannot be had: on a file system without locks, or in another user's folder.
+    False too in another user's folder. A file system without locks cannot tell: ``without_locks`` is the answer there.
     """
     path = work.with_name(work.name + ".lock")
     with ExitStack() as held:
@@ -184,7 +184,7 @@ def try_key_lock(work: Path) -> Iterator[bool]:
         except OSError as error:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EPERM, errno.EROFS, *NO_LOCKS):
                 raise
-            ours = False
+            ours = without_locks and error.errno in NO_LOCKS
         if ours:
             held.callback(path.unlink, missing_ok=True)
         yield ours

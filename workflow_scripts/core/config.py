@@ -7,10 +7,11 @@ study's axes: an overlay replaces a list and merges everything else.
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from workflow_scripts.core.checks import check_references
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.removal import token
 from workflow_scripts.core.settings.annotations import Annotations
 from workflow_scripts.core.settings.base import Settings
 from workflow_scripts.core.settings.caption_quality import CaptionQuality
@@ -50,6 +51,17 @@ class AnnotationsSection(Annotations):
     """Filters, and where the RedCaps zip is."""
 
     source: SourceField
+    exclude: list[str] = Field(default=[], description='removal list: image ids and urls, such as ["abc123"]')
+    exclude_from: SourceField | None = Field(
+        None, description="further removal lists: a text file, or a folder of them; one id or url a line, # comments"
+    )
+
+    @field_validator("exclude")
+    @classmethod
+    def _entries(cls, entries: list[str]) -> list[str]:
+        for entry in entries:
+            token(entry)
+        return entries
 
 
 class RecaptionSection(Recaption):

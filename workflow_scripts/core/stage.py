@@ -59,6 +59,12 @@ class Job(Generic[S]):
         self.work: Path
         self.row_counts: dict[str, Any] = {}
         self.facts: dict[str, Any] = {}
+        self.unit_in_key = True
+
+    @property
+    def manifest_unit(self) -> dict[str, str]:
+        """The unit as key and manifest hold it: empty where it is a number that says nothing about the content."""
+        return self.unit if self.unit_in_key else {}
 
     @property
     def results(self) -> Path:
@@ -153,6 +159,7 @@ def run_stage(
     packages: tuple[str, ...] = (),
     identity: Callable[[Job[S]], dict[str, Any]] | None = None,
     not_in_key: frozenset[str] = frozenset(),
+    unit_in_key: bool = True,
 ) -> None:
     """Make one artifact: from the cache when its key is there, else by ``function``.
 
@@ -162,6 +169,8 @@ def run_stage(
         packages: PyPI packages whose major.minor can change the bytes.
         identity: for fetched bytes: what stands in the key in place of code, inputs and unit.
         not_in_key: names of settings that never change bytes.
+        unit_in_key: False where the unit is a mere number: content that moves to another number is the same artifact,
+            its manifest too, which then holds no unit.
 
     Raises:
         SystemExit: 1 after a :class:`PipelineError` or any other fault; the last line says ``error: ...``.
@@ -174,6 +183,7 @@ def run_stage(
     try:
         settings = settings_class.model_validate_json(args.settings)
         job = Job(stage, settings, args)
+        job.unit_in_key = unit_in_key
         _make(function, job, Path(args.artifact.removesuffix(MANIFEST)), packages, identity, not_in_key)
     except PipelineError as error:
         _fail(str(error))
@@ -206,7 +216,7 @@ def _recipe(
     where = environment(job.device, job.threads, packages)
     kept = {name: value for name, value in settings.items() if name not in not_in_key}
     if identity is None:
-        key = artifact_key(job.stage, job.unit, code, kept, inputs, where)
+        key = artifact_key(job.stage, job.manifest_unit, code, kept, inputs, where)
     else:
         key = artifact_key(job.stage, identity(job), code, kept, {}, {})
     files = {name: [str(one.manifest_path) for one in job.inputs(name)] for name in inputs}
@@ -247,7 +257,7 @@ def _make(
             function(job)
             made = {"closure": code_parts(job.stage), "facts": job.facts, **machine(packages, job.device)}
             fresh = {**recipe, **made, **clock.read()}
-            manifest = job.staging.seal(entry, job.unit, job.row_counts, fresh)
+            manifest = job.staging.seal(entry, job.manifest_unit, job.row_counts, fresh)
         if not publish(entry, artifact, manifest, {**recipe, **clock.read()}):
             raise PipelineError("cache entry went while it was used", entry, "a file is gone", "run again")
         shutil.rmtree(job.work, ignore_errors=True)

@@ -10,6 +10,7 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.checks import WORLD
 from workflow_scripts.core.config import Dataset, Run, Study, pretrain_settings
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.removal import token
 from workflow_scripts.core.settings.pretrain import Pretrain
 from workflow_scripts.core.settings.source import Source
 
@@ -94,7 +95,10 @@ class Units:
         return self.sources_by_name[unit["source"]].model_dump(mode="json")
 
     def _annotations(self, unit: Unit) -> dict[str, Any]:
-        return self.study.annotations.model_dump(mode="json", exclude={"source"})
+        # Records, logs and Snakemake's memory hold settings: what is to be removed must not stand in them.
+        section = self.study.annotations
+        tokens = sorted({token(entry) for entry in section.exclude})
+        return section.model_dump(mode="json", exclude={"source", "exclude_from"}) | {"exclude": tokens}
 
     def _shard_plan(self, unit: Unit) -> dict[str, Any]:
         return self.study.shards.model_dump(mode="json")
@@ -159,6 +163,7 @@ class Units:
         study = self.study
         named: dict[str, Source | None] = {
             "annotations": study.annotations.source,
+            "exclude": study.annotations.exclude_from,
             "captioner": study.recaption.captioner,
             "matcher": study.recaption.matcher,
         }
@@ -175,7 +180,7 @@ class Units:
     def sources(self, stage: str, unit: Unit) -> dict[str, str]:
         """Source name within the stage -> where the thing lies, for the sources that are read where they lie."""
         wanted = {
-            "annotations": {"annotations": "annotations"},
+            "annotations": {"annotations": "annotations", "exclude": "exclude"},
             "recaption": {"captioner": "captioner", "matcher": "matcher"},
             "caption_quality": {"matcher": "matcher"},
             "select_captions": {"external": f"captions-{unit.get('arm')}"},

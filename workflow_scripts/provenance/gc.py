@@ -159,7 +159,7 @@ def _leavings(results: Path, gone: set[str | None], work_age: float, now: float)
         key = f"{path.parent.name}/{path.name}"
         piece = _piece("work", path, key)
         finished = (cache / key / "manifest.json").exists() and key not in gone
-        if finished or (now - piece.used > work_age and not _holds_fetched_bytes(path)):
+        if finished or now - piece.used > work_age:
             found.append(piece)
     for path in sorted((cache / ".staging").glob("*-*-*")):
         stage, key, _ = path.name.rsplit("-", 2)
@@ -167,11 +167,6 @@ def _leavings(results: Path, gone: set[str | None], work_age: float, now: float)
     found += [_piece("discarded", path, None) for path in sorted(cache.glob("*/.discarded-*"))]
     parts = [path for path in sorted(results.glob("*/*/**/.*.part")) if now - path.stat().st_mtime > PART_AGE]
     return found + [_piece("part", path, None) for path in parts]
-
-
-def _holds_fetched_bytes(work: Path) -> bool:
-    """Fetched bytes are a source: a second fetch would find less, so age alone is no reason to drop them."""
-    return work.parent.name == "download" and any(not path.name.startswith(".") for path in work.iterdir())
 
 
 def _piece(kind: str, path: Path, key: str | None) -> Piece:

@@ -7,13 +7,18 @@ from workflow_scripts.core.stage import Job, run_stage
 def annotations(job: Job[Annotations]) -> None:
     """Read the zip (the demo's own world where there is one) and write kept rows, unused rows and counts."""
     from workflow_scripts.acquisition.annotations import Filter, gather
+    from workflow_scripts.acquisition.removal_list import read_tokens
     from workflow_scripts.core.jsonio import pretty
 
-    wanted = Filter(job.settings.years, job.settings.subreddits)
+    removal = set(job.settings.exclude)
+    if "exclude" in job.source_hashes():
+        removal.update(read_tokens(job.source("exclude")))
+    wanted = Filter(job.settings.years, job.settings.subreddits, removal)
     world = job.inputs("world")
     path = job.input("world").path(".annotations.zip") if world else job.source("annotations")
     counts = gather(path, wanted, job.settings.max_member_mb << 20, job.file(".parquet"), job.file(".apart.parquet"))
     job.file(".json").write_bytes(pretty(counts))
+    job.file(".exclude.json").write_bytes(pretty(sorted(removal)))
     job.rows(counts["rows"], counts["kept"], counts["apart"])
 
 

@@ -1,22 +1,27 @@
-"""What became of every annotation row: kept and lost per reason, host, subreddit and year."""
+"""What became of every annotation row: kept and lost per reason, host, subreddit and year; and which ids were kept."""
 
 from workflow_scripts.core.settings.data_card import DataCard
 from workflow_scripts.core.stage import Job, run_stage
 
 
 def data_card(job: Job[DataCard]) -> None:
-    """Count all rows of the study and draw the counts."""
+    """Count all rows of the study, draw the counts, and list the ids that two groups can compare on."""
     import json
 
-    from workflow_scripts.acquisition.card import card
+    from workflow_scripts.acquisition.card import card, count_shards, link_rot
     from workflow_scripts.acquisition.card_figure import draw
+    from workflow_scripts.acquisition.kept_ids import write_ids
     from workflow_scripts.core.jsonio import pretty
+    from workflow_scripts.core.tables import write_table
 
     annotations = json.loads(job.input("annotations").path(".json").read_bytes())
-    tables = [shard.path(".parquet") for shard in job.inputs("download")]
-    made = card(annotations, tables, job.settings.confidence)
+    tally = count_shards(shard.path(".parquet") for shard in job.inputs("download"))
+    made = card(annotations, tally, job.settings.confidence)
+    rot = link_rot(tally, job.settings.confidence)
     job.file(".json").write_bytes(pretty(made))
-    draw(made, job.file(".png"), job.settings.hosts_shown)
+    write_table(job.file(".link_rot.parquet"), rot)
+    draw(made, rot.to_pylist(), job.file(".png"), job.settings.hosts_shown)
+    write_ids(job.file(".kept_ids.txt.gz"), tally.kept_ids())
     states = dict(made["states"])
     job.rows(made["rows"], states.pop("ok", 0), states)
 

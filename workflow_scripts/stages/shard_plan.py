@@ -5,12 +5,12 @@ from workflow_scripts.core.stage import Job, run_stage
 
 
 def shard_plan(job: Job[ShardPlan]) -> None:
-    """Cut the kept rows, in canonical order, into shards."""
+    """Deal the kept rows out to shards."""
     from workflow_scripts.acquisition.plan import plan
     from workflow_scripts.core.jsonio import pretty
 
     rows = job.input("annotations").path(".parquet")
-    made = plan(rows, job.settings.shards, job.settings.rows_per_shard, job.file(".parquet"))
+    made = plan(rows, **job.settings.model_dump(), out=job.file(".parquet"))
     job.file(".json").write_bytes(pretty(made))
     job.rows(sum(made["rows"]), sum(made["rows"]))
 

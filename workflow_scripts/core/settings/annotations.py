@@ -1,5 +1,7 @@
 """Settings of the annotations stage."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from workflow_scripts.core.settings.base import Settings
@@ -10,6 +12,9 @@ class Annotations(Settings):
 
     years: list[int] | None = Field(default=None, description="years of the posts to keep; null keeps all")
     subreddits: list[str] | None = Field(default=None, description="subreddits to keep; null keeps all")
+    exclude: list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(
+        default=[], description="removal list, as tokens of image ids and urls: the study holds no trace of these rows"
+    )
     max_member_mb: int = Field(
         default=2048, gt=0, description="largest annotation file inside the zip, unpacked, in MiB (zip-bomb guard)"
     )

@@ -15,6 +15,16 @@ class HostPolicy(Settings):
     connections: int = Field(gt=0, le=256, description="requests under way at once")
 
 
+class Import(Settings):
+    """Images that somebody downloaded before: they are used as if they had been fetched."""
+
+    kind: Literal["redcaps_folder", "img2dataset"] = Field(
+        description="redcaps_folder: <subreddit>/<image_id>.jpg, as RedCaps' own tool makes it; "
+        "img2dataset: its tar shards (webdataset) or parquet shards, found by url"
+    )
+    source: str = Field(min_length=1, description="path of the folder")
+
+
 def _default_hosts() -> dict[str, HostPolicy]:
     return {
         "i.redd.it": HostPolicy(rate=20, connections=16),
@@ -27,6 +37,15 @@ def _default_hosts() -> dict[str, HostPolicy]:
 class Download(Settings):
     """What is fetched, how politely, and what becomes of the bytes."""
 
+    keep: Literal["fetched", "prepared"] = Field(
+        default="fetched",
+        description="what results/.fetched keeps of an image: its bytes as they came, so that other sizes and code ask "
+        "for nothing; or what goes into the tar, about a tenth of that, which serves these image settings alone",
+    )
+    rounds: int = Field(
+        default=1, ge=1, le=1000, description="times that failures which may pass are asked for, over all runs"
+    )
+    imports: list[Import] = Field(default=[], description="where images lie already; missing ones are then fetched")
     max_side: int = Field(default=512, gt=0, description="longer side of a stored image, in pixels")
     jpeg_quality: int = Field(default=90, ge=1, le=95, description="quality of re-encoded images")
     min_side: int = Field(default=16, gt=0, description="shorter side below which an image is too_small, in pixels")
@@ -50,6 +69,12 @@ class Download(Settings):
         default_factory=_default_hosts,
         description="policy by host name pattern; one budget per pattern, and one per host under 'default'",
     )
+    share_of_rate: int | None = Field(
+        default=None,
+        ge=1,
+        description="null: all jobs below one results folder share each host's budget through locks in results/.hosts; "
+        "N: no locks, and each job asks at an N-th of the rates, for N jobs at once at most",
+    )
     max_connections: int = Field(default=64, gt=0, description="urls under way at once, all hosts together")
     attempts: int = Field(default=4, gt=0, description="requests per url at most, redirects not counted")
     backoff: float = Field(default=1.0, gt=0, description="seconds before the second attempt; doubles from there")
@@ -61,6 +86,9 @@ class Download(Settings):
         default="faithful-pairs/0.1 (image downloader for research)", min_length=1, description="User-Agent, truthful"
     )
     contact: str = Field(default="", description="address or page for site owners, added to the User-Agent")
+    respect_robots_tag: bool = Field(
+        default=True, description="end rows as noai whose answer says so in X-Robots-Tag (noai, noimageai)"
+    )
     allow_addresses: list[str] = Field(
         default=[], description="networks that may be asked although they are private, such as 127.0.0.0/8"
     )
@@ -71,8 +99,9 @@ class Download(Settings):
         default="world.invalid", description="host name that the demo's own image server answers for"
     )
     min_ok_share: float = Field(
-        default=0.0, ge=0, le=1, description="share of ok rows below which the job stops, from 200 rows on"
+        default=0.0, ge=0, le=1, description="share of ok rows among the last ok_window below which the job stops"
     )
+    ok_window: int = Field(default=200, ge=10, description="rows that min_ok_share looks back on")
 
     @field_validator("hosts")
     @classmethod

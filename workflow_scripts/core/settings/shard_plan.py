@@ -1,5 +1,7 @@
 """Settings of the shard_plan stage."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from workflow_scripts.core.settings.base import Settings
@@ -9,4 +11,9 @@ class ShardPlan(Settings):
     """How the rows are cut into shards."""
 
     shards: int = Field(gt=0, le=100_000, description="number of shards; known beforehand so that the DAG is")
-    rows_per_shard: int = Field(default=10_000, gt=0, description="annotation rows in a full shard")
+    rows_per_shard: int = Field(default=10_000, gt=0, description="annotation rows in a shard, about")
+    group: Literal["subreddit_year", "all"] = Field(
+        default="subreddit_year",
+        description="rows that shards are shared by: each subreddit and year has its own, so that another one moves no "
+        "row; or all have the same, which makes fewer shards of a small study",
+    )

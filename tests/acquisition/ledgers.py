@@ -1,0 +1,39 @@
+"""A job's ledger over a store of its own, for tests."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from workflow_scripts.acquisition.fetch import fetch
+from workflow_scripts.acquisition.ledger import Ledger
+from workflow_scripts.acquisition.record import Record
+from workflow_scripts.acquisition.segment import Segment, stems
+from workflow_scripts.acquisition.store import Store
+from workflow_scripts.core.settings.download import Download
+
+
+@contextmanager
+def opened(folder: Path, settings: Download, urls: Iterable[str], job: str = "job") -> Iterator[Ledger]:
+    """The ledger of a job; its store and work folders lie in ``folder``. Its segment is sealed at the end."""
+    (folder / "work").mkdir(parents=True, exist_ok=True)
+    with Store(folder / "store", job) as store, Ledger(store, folder / "work", settings, urls) as ledger:
+        yield ledger
+        store.seal()
+
+
+def fetched(folder: Path, urls: Iterable[str], settings: Download, connect_to: dict[str, str]) -> Ledger:
+    """Prepare and fetch all urls; gives the closed ledger, whose ends can still be read."""
+    with opened(folder, settings, urls) as ledger:
+        ledger.prepare(2)
+        fetch(ledger, settings, connect_to, workers=2)
+    return ledger
+
+
+def kept(folder: Path) -> list[Record]:
+    """Every record in the store below ``folder``."""
+    found = []
+    for stem in stems(folder / "store"):
+        segment = Segment(stem)
+        found += [record for record, _, _ in segment.records()]
+        segment.close()
+    return found

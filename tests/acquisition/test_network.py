@@ -1,0 +1,86 @@
+"""Names, certificates, and that nothing holds up the network."""
+
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acquisition import ledgers
+from tests.acquisition.fault_server import Handler, serving
+from tests.acquisition.pictures import jpeg
+from workflow_scripts.acquisition import ledger as ledger_module
+from workflow_scripts.acquisition.images import Limits, Stored, process
+from workflow_scripts.core.settings.download import Download
+
+SELF_SIGNED = Path(__file__).with_name("self_signed.pem")
+FAST = {"rate": 5000, "connections": 4}
+
+
+def states(folder: Path, urls: list[str], connect_to: dict[str, str], **changed: Any) -> list[tuple[str, int]]:
+    """Final state and number of attempts of each url."""
+    given = {"hosts": {"default": FAST}, "backoff": 0.01, "attempts": 2, "deadline": 5.0, **changed}
+    ended = ledgers.fetched(folder, urls, Download.model_validate(given), connect_to).done
+    return [(str(ended[url].state), len(ended[url].attempts)) for url in urls]
+
+
+def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
+    with serving({"/a.jpg": jpeg()}, certificate=SELF_SIGNED) as site:
+        assert states(tmp_path, ["https://a.test/a.jpg"], {"a.test": site.address}) == [("tls", 1)]
+        assert not site.log
+
+
+def test_a_server_that_speaks_no_tls(tmp_path: Path) -> None:
+    with serving({"/a.jpg": jpeg()}) as site:
+        assert states(tmp_path, ["https://a.test/a.jpg"], {"a.test": site.address}) == [("tls", 1)]
+
+
+def test_names_without_an_address_and_with_a_private_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_up(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
+        if host == "nowhere.test":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    urls = ["http://nowhere.test/a.jpg", "http://inside.test/a.jpg"]
+    assert states(tmp_path, urls, {}) == [("dns", 2), ("blocked_address", 1)]
+
+
+def test_robots_tags_count_by_the_setting_and_by_our_name(tmp_path: Path) -> None:
+    def tagged(handler: Handler, _: int) -> None:
+        handler.send(jpeg(), X_Robots_Tag="ourbot: noimageai")
+
+    with serving({"/a.jpg": tagged}) as site:
+        one = (["http://a.test/a.jpg"], {"a.test": site.address})
+        assert states(tmp_path / "other", *one) == [("ok", 1)]
+        assert states(tmp_path / "ours", *one, user_agent="OurBot/2") == [("noai", 1)]
+        assert states(tmp_path / "off", *one, user_agent="OurBot/2", respect_robots_tag=False) == [("ok", 1)]
+
+
+def test_urls_that_wait_for_another_attempt_keep_no_others_waiting(tmp_path: Path) -> None:
+    bad, good = [f"/bad{n}.jpg" for n in range(30)], [f"/good{n}.jpg" for n in range(5)]
+    failing = dict.fromkeys(bad, lambda handler, _: handler.send(b"", 500))
+    with serving({**failing, **dict.fromkeys(good, jpeg())}) as site:
+        urls = [f"http://a.test{path}" for path in (*bad, *good)]
+        ended = states(tmp_path, urls, {"a.test": site.address}, backoff=2.0)
+    assert ended == [("http_5xx", 2)] * 30 + [("ok", 1)] * 5
+    paths = [path for _, _, path in site.log]
+    assert set(paths[:35]) == {*bad, *good}, "a second attempt came before the first of another"
+
+
+def test_requests_go_on_while_pictures_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"/{n}.jpg" for n in range(12)]
+    with serving(dict.fromkeys(names, jpeg())) as site:
+
+        def slow(data: bytes, limits: Limits) -> Stored:
+            # The first picture takes until the server was asked for as many more as may wait for the two threads.
+            until = time.monotonic() + 10
+            while site.asked.total() < 6 and time.monotonic() < until:
+                time.sleep(0.005)
+            assert site.asked.total() >= 6, "nothing was asked for while a picture was decoded"
+            return process(data, limits)
+
+        monkeypatch.setattr(ledger_module, "process", slow)
+        urls = [f"http://a.test{name}" for name in names]
+        assert states(tmp_path, urls, {"a.test": site.address}) == [("ok", 1)] * 12

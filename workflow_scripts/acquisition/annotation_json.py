@@ -1,0 +1,121 @@
+"""The rows of one RedCaps annotation file, read piece by piece: its text never stands in memory as a whole."""
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from typing import IO, Any
+
+PIECE = 1 << 20  # bytes
+_SPACE = re.compile(r"[ \t\n\r]*")
+_FOLLOW = frozenset(" \t\n\r,:]}")
+_decode = json.JSONDecoder().raw_decode
+
+
+class NoListError(ValueError):
+    """The file is JSON, but has no list ``annotations`` at its top."""
+
+
+def rows_of(stream: IO[bytes]) -> Iterator[Any]:
+    """Yield the members of the list ``annotations`` of a JSON object.
+
+    Raises:
+        NoListError: JSON of another form.
+        ValueError: no JSON; also UnicodeDecodeError.
+        RecursionError: nested too deeply.
+    """
+    text = _Text(stream)
+    if text.peek() != "{":
+        raise NoListError(f"a JSON {type(text.value()).__name__}")
+    found = False
+    for name in text.fields():
+        if name == "annotations":
+            if found or text.peek() != "[":
+                raise NoListError("two lists" if found else f"a JSON {type(text.value()).__name__} as annotations")
+            found = True
+            yield from text.members()
+        else:
+            text.value()
+    text.end()
+    if not found:
+        raise NoListError("a JSON dict without annotations")
+
+
+class _Text:
+    """A place in JSON text, and what follows as far as it was read."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._decoder = stream, codecs.getincrementaldecoder("utf-8-sig")()
+        self._text, self._at, self._whole = "", 0, False
+
+    def _more(self) -> None:
+        """Read on; twice as much as waits, so that a long value costs linear time."""
+        piece = self._stream.read(max(PIECE, len(self._text) - self._at))
+        self._whole = not piece
+        self._text = self._text[self._at :] + self._decoder.decode(piece, final=self._whole)
+        self._at = 0
+
+    def peek(self) -> str:
+        """The next character that is no space; empty at the end."""
+        while True:
+            match = _SPACE.match(self._text, self._at)
+            assert match is not None
+            self._at = match.end()
+            if self._at < len(self._text) or self._whole:
+                return self._text[self._at : self._at + 1]
+            self._more()
+
+    def take(self, wanted: str) -> str:
+        """Step over the next character, which must be one of ``wanted``."""
+        found = self.peek()
+        if not found or found not in wanted:
+            raise ValueError(f"{found or 'the end'} where one of {wanted} is expected")
+        self._at += 1
+        return found
+
+    def value(self) -> Any:
+        """The value that comes next."""
+        self.peek()
+        while True:
+            try:
+                value, end = _decode(self._text, self._at)
+            except (json.JSONDecodeError, StopIteration):
+                if self._whole:
+                    raise
+            else:
+                # A number may go on in the next piece: 1 could be 1.5 or 1e5.
+                if self._text[end : end + 1] in _FOLLOW or self._whole:
+                    self._at = end
+                    return value
+            self._more()
+
+    def fields(self) -> Iterator[str]:
+        """Keys of the object that comes next; the caller steps over each value."""
+        self.take("{")
+        if self.peek() == "}":
+            self.take("}")
+            return
+        while True:
+            if self.peek() != '"':
+                raise ValueError(f"{self.peek() or 'the end'} where a key is expected")
+            name = self.value()
+            self.take(":")
+            yield name
+            if self.take(",}") == "}":
+                return
+
+    def members(self) -> Iterator[Any]:
+        """Members of the list that comes next."""
+        self.take("[")
+        if self.peek() == "]":
+            self.take("]")
+            return
+        while True:
+            yield self.value()
+            if self.take(",]") == "]":
+                return
+
+    def end(self) -> None:
+        """Nothing may follow."""
+        if self.peek():
+            raise ValueError(f"{self.peek()} behind the end")

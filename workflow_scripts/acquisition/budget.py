@@ -1,0 +1,200 @@
+"""What one host still allows: when the next request may go, and how many connections are free.
+
+All jobs that share a results folder share one budget per host, through a small file each below ``results/.hosts``: the
+pace is written there under a lock, and each connection is a lock on one byte of it, which the kernel lets go of when a
+job dies. So N jobs together stay under the host's rate, on one machine or on many that share the file system. Where
+locks do not work, each job gets its own N-th of the rate instead (``download.share_of_rate``).
+"""
+
+import asyncio
+import errno
+import fcntl
+import hashlib
+import os
+import random
+import re
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from workflow_scripts.core.errors import PipelineError
+
+T = TypeVar("T")
+BURST_SECONDS = 0.05  # requests of so many seconds may come at once; keeps any window of seconds near the rate
+SLOWEST = 64.0  # a host that refuses is asked up to so many times more slowly
+EASE = 0.99  # each request that goes takes back a little of that
+DAY = 86_400.0  # times further ahead come from a clock that was wrong
+FORM = struct.Struct("<8sdddd")
+MAGIC = b"budget 1"
+FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux
+PACE_BYTE, FIRST_SLOT = 0, 1000
+TAKEN = (errno.EAGAIN, errno.EACCES)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Requests per second, and requests under way at once."""
+
+    rate: float
+    connections: int
+
+
+@dataclass
+class Pace:
+    """A host's pace; all times are seconds of the clock that the budget uses.
+
+    Attributes:
+        due: when the next request comes at even spacing (the theoretical arrival time of the generic cell rate
+            algorithm, ITU-T I.371).
+        not_before: end of the pause that the host asked for.
+        slow: how many times more slowly than the policy says; doubles with a refusal.
+        refused: when it last doubled.
+    """
+
+    due: float = 0.0
+    not_before: float = 0.0
+    slow: float = 1.0
+    refused: float = 0.0
+
+    def reserve(self, now: float, rate: float) -> float:
+        """Take the next free time, at or after ``now``, and give it."""
+        step = self.slow / rate
+        if self.due > now + DAY or self.not_before > now + DAY:
+            self.due = self.not_before = now
+        start = max(now, self.due - BURST_SECONDS, self.not_before)
+        self.due = max(self.due, start) + step
+        self.slow = max(1.0, self.slow * EASE)
+        return start
+
+    def refuse(self, now: float, seconds: float) -> None:
+        """Ask nothing for ``seconds`` from ``now`` on, and then more slowly; answers under way count as one refusal."""
+        if now >= max(self.not_before, self.refused + 1.0):
+            self.slow, self.refused = min(SLOWEST, self.slow * 2), now
+        self.not_before = max(self.not_before, now + seconds)
+
+
+class Budget(Protocol):
+    """What a gate needs of a budget."""
+
+    def now(self) -> float:
+        """Seconds of the clock that the pace is in."""
+
+    async def change(self, step: Callable[[Pace, float], T]) -> T:
+        """Let ``step`` read and change the pace at the present time, alone among all who share it."""
+
+    def take(self) -> int | None:
+        """A free connection's number, or None."""
+
+    def give(self, slot: int) -> None:
+        """Let a connection go."""
+
+    def close(self) -> None:
+        """Let everything go."""
+
+
+class OwnBudget:
+    """A budget of this process alone."""
+
+    def __init__(self, connections: int) -> None:
+        self._pace, self._free = Pace(), set(range(connections))
+
+    def now(self) -> float:
+        """Seconds of the monotonic clock."""
+        return time.monotonic()
+
+    async def change(self, step: Callable[[Pace, float], T]) -> T:
+        """See :class:`Budget`."""
+        return step(self._pace, self.now())
+
+    def take(self) -> int | None:
+        """See :class:`Budget`."""
+        return self._free.pop() if self._free else None
+
+    def give(self, slot: int) -> None:
+        """See :class:`Budget`."""
+        self._free.add(slot)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class SharedBudget:
+    """A budget in a file, shared by all processes that open it.
+
+    Args:
+        folder: holds a file per host; made if it is not there.
+        name: of the host, or of the pattern of hosts that share one budget.
+        connections: requests under way at once, of all processes.
+
+    Raises:
+        PipelineError: the file cannot be opened.
+    """
+
+    def __init__(self, folder: Path, name: str, connections: int) -> None:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        self._path = folder / f"{re.sub(r'[^a-z0-9.-]', '_', name)[:60]}-{digest}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise self._unusable(error) from None
+        self._connections, self._held = connections, set[int]()
+
+    def now(self) -> float:
+        """Seconds since 1970, which machines agree on."""
+        return time.time()
+
+    async def change(self, step: Callable[[Pace, float], T]) -> T:
+        """See :class:`Budget`."""
+        while not self._locked(PACE_BYTE, fcntl.F_WRLCK):
+            await asyncio.sleep(0.001 + 0.004 * random.random())  # others hold it for microseconds
+        try:
+            pace = self._read()
+            value = step(pace, self.now())
+            os.pwrite(self._file, FORM.pack(MAGIC, *astuple(pace)), 0)
+        except OSError as error:
+            raise self._unusable(error) from None
+        finally:
+            self._locked(PACE_BYTE, fcntl.F_UNLCK)
+        return value
+
+    def _read(self) -> Pace:
+        data = os.pread(self._file, FORM.size, 0)
+        if len(data) != FORM.size or not data.startswith(MAGIC):
+            return Pace()
+        return Pace(*FORM.unpack(data)[1:])
+
+    def take(self) -> int | None:
+        """See :class:`Budget`."""
+        start = random.randrange(self._connections)  # jobs that look at the same time look in different places
+        for slot in (*range(start, self._connections), *range(start)):
+            if slot not in self._held and self._locked(FIRST_SLOT + slot, fcntl.F_WRLCK):
+                self._held.add(slot)
+                return slot
+        return None
+
+    def give(self, slot: int) -> None:
+        """See :class:`Budget`."""
+        self._held.discard(slot)
+        self._locked(FIRST_SLOT + slot, fcntl.F_UNLCK)
+
+    def close(self) -> None:
+        """Let all locks go."""
+        os.close(self._file)
+
+    def _locked(self, byte: int, kind: int) -> bool:
+        """Whether the lock on ``byte`` could be had at once (an open file description lock, so the file's own)."""
+        try:
+            fcntl.fcntl(self._file, fcntl.F_OFD_SETLK, FLOCK.pack(kind, os.SEEK_SET, byte, 1, 0))
+        except OSError as error:
+            if error.errno in TAKEN:
+                return False
+            raise self._unusable(error) from None
+        return True
+
+    def _unusable(self, error: OSError) -> PipelineError:
+        advice = "if the file system has no locks, set download.share_of_rate to the number of jobs that run at once"
+        return PipelineError("hosts' budget not usable", self._path, error.strerror or error, advice)

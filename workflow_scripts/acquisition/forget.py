@@ -1,0 +1,96 @@
+"""Takes urls out of the store of fetched bytes, so that no byte of them stays."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from workflow_scripts.acquisition.journal import Journal, settle
+from workflow_scripts.acquisition.segment import (
+    BYTES,
+    ENTRY,
+    INDEX,
+    LINES,
+    Segment,
+    is_sealed,
+    search,
+    stems,
+    url_hash,
+    with_suffix,
+)
+from workflow_scripts.acquisition.store import FOLDER
+from workflow_scripts.core.errors import PipelineError
+
+
+def forget(results: Path, urls: Iterable[str]) -> int:
+    """Rewrite every segment below ``results/.fetched`` that knows one of ``urls``, without them.
+
+    Killed anywhere and called again, it ends the same: a segment's new files are whole before its old ones go.
+
+    Returns:
+        Number of records taken out.
+
+    Raises:
+        PipelineError: a download that runs now has one of them in its segment.
+    """
+    wanted = set(urls)
+    if not wanted:
+        return 0
+    hashes = np.array(sorted({url_hash(url) for url in wanted}), dtype=np.uint64)
+    root = results / FOLDER
+    folders = [root, *(path for path in root.glob("*") if path.is_dir() and not path.name.startswith("."))]
+    return sum(_forget_in(folder, wanted, hashes) for folder in folders)
+
+
+def _forget_in(folder: Path, wanted: set[str], hashes: np.ndarray) -> int:
+    for left in [*folder.glob(f".*{LINES}"), *folder.glob(f".*{BYTES}"), *folder.glob(f".*{INDEX}")]:
+        left.unlink(missing_ok=True)  # of a call that was killed
+    live = set(settle([stem for stem in stems(folder) if not is_sealed(stem)]))
+    gone = 0
+    for stem in stems(folder):
+        if stem not in live and not search(stem, hashes):
+            continue
+        found = _count(stem, wanted)
+        if found and stem in live:
+            advice = "wait until the download has ended, then run again"
+            raise PipelineError("cannot forget", stem, f"{found} urls of a download that runs now", advice)
+        if found:
+            _rewrite(stem, wanted)
+            gone += found
+    return gone
+
+
+def _count(stem: Path, wanted: set[str]) -> int:
+    segment = Segment(stem)
+    try:
+        return sum(record.url in wanted for record, _, _ in segment.records())
+    finally:
+        segment.close()
+
+
+def _rewrite(stem: Path, wanted: set[str]) -> None:
+    """Copy what stays to a segment of another name, one record at a time, and remove the old files."""
+    hidden = stem.with_name(f".{uuid.uuid4().hex}")  # no segment to others before it is whole
+    old = Segment(stem)
+    try:
+        with Journal(hidden) as new:
+            for record, _, _ in old.records():
+                data = old.data(record) if record.size else b""
+                if record.url not in wanted and data is not None:
+                    new.add(replace(record, offset=0), data)
+            new.seal(ended=_ended(stem))
+    finally:
+        old.close()
+    final = stem.with_name(f"{stem.name.partition('+')[0]}+{hidden.name[1:9]}")
+    for suffix in (INDEX, BYTES, LINES):  # the lines come last: they make it a segment
+        with_suffix(hidden, suffix).rename(with_suffix(final, suffix))
+    for suffix in (LINES, INDEX, BYTES):
+        with_suffix(stem, suffix).unlink(missing_ok=True)
+
+
+def _ended(stem: Path) -> bool:
+    """Whether the segment's failures are final: none of its lines is open."""
+    index = with_suffix(stem, INDEX).read_bytes()
+    return not any(index[len(index) - len(index) // ENTRY :])

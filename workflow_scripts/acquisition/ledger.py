@@ -1,0 +1,155 @@
+"""How every url of one job stands: from what came for it, in the store, to what goes into the tar."""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.acquisition.images import Stored, process
+from workflow_scripts.acquisition.journal import Journal
+from workflow_scripts.acquisition.preparation import BY_SETTINGS, limits_of, policy_of, preparation_of
+from workflow_scripts.acquisition.record import Record
+from workflow_scripts.acquisition.states import State
+from workflow_scripts.acquisition.store import Store
+from workflow_scripts.acquisition.threads import in_threads
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.progress import progress
+from workflow_scripts.core.settings.download import Download
+
+
+class Ledger:
+    """The urls of one job; use it as a context manager.
+
+    Args:
+        store: the store of fetched bytes.
+        work: the job's work folder, which holds prepared images until the shard is whole.
+        settings: what is kept, how it is prepared, and which failures are asked for again.
+        urls: the job's urls; one that occurs twice counts once.
+
+    Attributes:
+        done: final record by url; of an image it describes the prepared bytes, which :meth:`data` gives. ``attempts``
+            are those of all times.
+    """
+
+    def __init__(self, store: Store, work: Path, settings: Download, urls: Iterable[str]) -> None:
+        self._store, self._rounds, self._keep = store, settings.rounds, settings.keep
+        self._limits, self._policy = limits_of(settings), policy_of(settings)
+        self._preparation = preparation_of(self._limits)
+        self._urls = list(dict.fromkeys(urls))
+        self._prepared = Journal(work / "prepared")
+        self._lock = threading.Lock()
+        self.done: dict[str, Record] = {}
+        self._raw: dict[str, Record] = {}
+        self._tried: dict[str, list[dict[str, Any]]] = {}
+        self._read()
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._prepared.close()
+
+    def _read(self) -> None:
+        known = (record for record, _, _ in self._prepared.records())
+        prepared = {record.url: record for record in known if record.preparation == self._preparation}
+        for url, record in self._store.find(self._urls, self._preparation).items():
+            self._tried[url] = record.attempts
+            if record.size and not record.preparation:
+                self._raw[url] = record
+                if url in prepared:
+                    self._end(prepared[url])
+            elif self._stands(record) and not (record.size and self._store.data(record) is None):
+                self._end(record)
+
+    def _stands(self, record: Record) -> bool:
+        """Whether an end without fetched bytes is final under today's settings."""
+        if record.preparation or record.size:
+            return record.preparation == self._preparation
+        if record.state in BY_SETTINGS and record.policy != self._policy:
+            return False
+        return record.round >= self._rounds or (record.round > 0 and not record.may_pass)
+
+    def _end(self, record: Record) -> None:
+        self.done[record.url] = replace(record, attempts=self._tried.get(record.url, []))
+
+    @property
+    def waiting(self) -> list[str]:
+        """The urls without a final record, in order."""
+        return [url for url in self._urls if url not in self.done]
+
+    def prepare(self, workers: int) -> None:
+        """Prepare what the store holds as it came, in ``workers`` threads; images in memory: twice as many."""
+        urls = [url for url in self.waiting if url in self._raw]
+        if urls:
+            in_threads(self._prepare, progress(urls, len(urls), "prepare"), workers)
+
+    def _prepare(self, url: str) -> None:
+        record = self._raw[url]
+        data = self._store.data(record)
+        if data is not None:  # else the disk lost it, and the url is asked for again
+            self._add_prepared(url, record.http_status, process(data, self._limits))
+
+    def finish(self, url: str, state: State, status: int | None, body: bytes, attempts: list[dict[str, Any]]) -> State:
+        """Record how asking for ``url`` ended, with what came; may be called from several threads.
+
+        Args:
+            url: one of the job's.
+            state: ok when ``body`` may be an image.
+            status: the HTTP status.
+            body: the bytes as they came.
+            attempts: the requests that were made.
+
+        Returns:
+            The final state: an answer may turn out to hold no image.
+
+        Raises:
+            PipelineError: the disk does not take it; what was finished before stays.
+        """
+        attempts = [{**one, "round": self._rounds} for one in attempts]
+        policy = self._policy if state in BY_SETTINGS else ""
+        record = Record(url, state, status, attempts, self._rounds, policy=policy)
+        stored = process(body, self._limits) if state is State.OK else Stored(state)
+        with self._lock:
+            self._tried[url] = [*self._tried.get(url, []), *attempts]
+            if state is State.OK and self._keep == "prepared":
+                self._end(
+                    self._store.add(_described(replace(record, preparation=self._preparation), stored), stored.data)
+                )
+                return stored.state
+            record = self._store.add(record, body if state is State.OK else b"")
+            if state is not State.OK:
+                self._end(record)
+        if state is State.OK:
+            self._add_prepared(url, status, stored)
+        return stored.state
+
+    def _add_prepared(self, url: str, status: int | None, stored: Stored) -> None:
+        record = _described(Record(url, stored.state, status, preparation=self._preparation), stored)
+        with self._lock:
+            self._end(self._prepared.add(record, stored.data))
+            self._raw.setdefault(url, record)
+
+    def asked_before(self, url: str, now: int) -> bool:
+        """Whether more requests than the ``now`` latest have been made for ``url``."""
+        return len(self._tried.get(url, [])) > now
+
+    def data(self, record: Record) -> bytes:
+        """The prepared bytes of a record of :attr:`done`.
+
+        Raises:
+            PipelineError: they changed on disk since they were written.
+        """
+        home = self._prepared if record.url in self._raw else self._store
+        data = home.data(record)
+        if data is None:
+            where = self._prepared.stem.parent if home is self._prepared else self._store.folder
+            advice = (
+                f"check the disk; then delete {self._prepared.stem.parent} and run again (nothing is fetched twice)"
+            )
+            raise PipelineError("changed bytes", where, record.url, advice)
+        return data
+
+
+def _described(record: Record, stored: Stored) -> Record:
+    return replace(record, state=stored.state, width=stored.width, height=stored.height, format=stored.format)

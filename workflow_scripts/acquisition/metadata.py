@@ -1,0 +1,99 @@
+"""Image files without what is not picture: EXIF (places, serial numbers, thumbnails), XMP, IPTC, comments, profiles.
+
+Nothing is decoded: the parts that hold pixels are copied, the others left out, and so is everything behind the end of
+the picture (further views, embedded videos). The pixels stay as they are.
+"""
+
+import re
+
+MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # within a scan, FF00 is data and FFD0 to FFD7 count intervals
+JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
+SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+TABLES = frozenset({0xC4, 0xCC, 0xDB, 0xDC, 0xDD})  # Huffman, arithmetic, quantization, number of lines, interval
+APP0, APP14, SOS, EOI = 0xE0, 0xEE, 0xDA, 0xD9
+PNG_HEAD = 8
+PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"IDAT", b"tRNS", b"IEND"})
+
+
+def without_metadata(data: bytes, format: str) -> bytes | None:
+    """``data``, a JPEG, PNG or WebP file, with its pixels alone; None where its parts are not what they should be.
+
+    Args:
+        data: the file.
+        format: ``JPEG``, ``PNG`` or ``WEBP``.
+    """
+    try:
+        return {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp}[format](data)
+    except (IndexError, ValueError):
+        return None
+
+
+def skeleton(jpeg: bytes) -> bytes:
+    """A whole JPEG file with the data of its scans left out: a decoder of it meets all that can make it give up.
+
+    Tables, sizes and the order of scans can; bits of scans can't, they only give wrong pixels.
+    """
+    return _jpeg(jpeg, scans=False)
+
+
+def _jpeg(data: bytes, scans: bool = True) -> bytes:
+    parts, at = [data[:2]], 2
+    while True:
+        start = data.index(b"\xff", at)  # decoders skip bytes between segments
+        while data[start + 1] == 0xFF:
+            start += 1
+        marker = data[start + 1]
+        if marker == EOI:
+            return b"".join([*parts, b"\xff\xd9"])
+        at = start + 2
+        if marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD7:
+            continue
+        end = at + int.from_bytes(data[at : at + 2], "big")
+        if end > len(data) or end < at + 2:
+            raise ValueError("segment without end")
+        if marker == SOS:
+            found = MARKER.search(data, end)
+            if found is None:
+                raise ValueError("scan without end")
+            at, end = end, found.start()
+            parts += [data[start:at], data[at:end] if scans else b""]
+            at = end
+            continue
+        parts.append(_segment(marker, data[start:end]))
+        at = end
+
+
+def _segment(marker: int, segment: bytes) -> bytes:
+    """What is kept of a segment, its marker and length included."""
+    if marker == APP0 and segment[4:9] == b"JFIF\x00":
+        return JFIF  # says that colours are YCbCr; the thumbnail that may follow goes
+    if marker == APP14 and segment[4:9] == b"Adobe" and len(segment) >= 16:
+        return b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00" + segment[15:16]  # says how colours are coded
+    return segment if marker in SOF or marker in TABLES else b""
+
+
+def _png(data: bytes) -> bytes:
+    parts, at, kind = [data[:PNG_HEAD]], PNG_HEAD, b""
+    while kind != b"IEND":
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        kind = data[at + 4 : at + 8]
+        if end > len(data):
+            raise ValueError("chunk without end")
+        if kind in PNG_KEPT:
+            parts.append(data[at:end])
+        at = end
+    return b"".join(parts)
+
+
+def _webp(data: bytes) -> bytes:
+    """The picture's own chunk in a simple file (RFC 9649, section 2.5); for pictures without transparency."""
+    at = 12
+    while at < len(data):
+        kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        end = at + 8 + size + size % 2
+        if kind in (b"VP8 ", b"VP8L"):
+            if end > len(data):
+                raise ValueError("chunk without end")
+            return b"RIFF" + (4 + end - at).to_bytes(4, "little") + b"WEBP" + data[at:end]
+        at = end
+    raise ValueError("no picture")

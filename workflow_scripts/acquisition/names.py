@@ -1,0 +1,27 @@
+"""Names of people in titles: masked as RedCaps does it, so that nothing that is published holds them."""
+
+import re
+
+USER = "<usr>"  # the token that RedCaps' own files have in their place
+_MAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+_HANDLE = r"[@＠]\w+(?:[.-]\w+)*"
+# A Reddit name has 3 to 20 letters, digits, - and _; Markdown writes the last as \_.
+_REDDIT = r"(?<![^\W_])/?(?:u|user)/(?:[A-Za-z0-9_-]|\\_){3,}"
+_PROFILE = r"(?<![^\W_])/?r/u_[A-Za-z0-9_-]+"
+_NAMES = re.compile("|".join((_MAIL, _HANDLE, _PROFILE, _REDDIT)), re.IGNORECASE)
+_POST = re.compile(r"(?:https?://(?:[a-z]+\.)?reddit\.com)?/r/[A-Za-z0-9_]+/comments/[A-Za-z0-9]+(?:/|$)")
+
+
+def mask(text: str) -> str:
+    """``text`` with :data:`USER` for Reddit's ``u/name``, for ``@handle`` and for mail addresses."""
+    if "/" in text or "@" in text or "＠" in text:  # few texts do, and the pattern is slow
+        return _NAMES.sub(USER, text)
+    return text
+
+
+def bare_permalink(permalink: str) -> str:
+    """A post's link without what follows its id, which is made of the title, and without names of people."""
+    found = _POST.match(permalink)
+    if found and "/u_" not in found[0].lower():
+        return found[0]
+    return mask(found[0] if found else permalink)

@@ -1,0 +1,24 @@
+"""Work on many items in a few threads, with few of them in memory."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def in_threads(function: Callable[[T], object], items: Iterable[T], workers: int) -> None:
+    """Call ``function`` on every item in ``workers`` threads; at most twice as many items are under way.
+
+    Raises:
+        Exception: the first one that a call raised, by order of the items.
+    """
+    running: deque[Future[object]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for item in items:
+            running.append(pool.submit(function, item))
+            if len(running) >= 2 * workers:
+                running.popleft().result()
+        for one in running:
+            one.result()

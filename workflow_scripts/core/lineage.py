@@ -1,0 +1,104 @@
+"""What every artifact below a results folder was made from: finished results and cache entries alike."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
+from workflow_scripts.core.cache import stored
+
+CACHE = ".cache"
+
+
+@dataclass(frozen=True)
+class Made:
+    """An artifact of a study, or an entry of the cache.
+
+    Attributes:
+        path: the artifact's path without suffix, or the entry's folder.
+        study: name of the study; None for a cache entry.
+        hash: of its manifest.
+        manifest: its content.
+        record: its run record; empty where that is gone or unreadable.
+    """
+
+    path: Path
+    study: str | None
+    hash: str
+    manifest: dict[str, Any]
+    record: dict[str, Any]
+
+    @property
+    def stage(self) -> str:
+        """The stage that made it."""
+        return str(self.manifest["stage"])
+
+    @property
+    def key(self) -> str:
+        """Its key; empty when its record is gone."""
+        return self.path.name if self.study is None else str(self.record.get("key", ""))
+
+    def file(self, suffix: str) -> Path:
+        """Path of the data file with ``suffix``."""
+        return stored(self.path, suffix) if self.study is None else Path(f"{self.path}{suffix}")
+
+
+def inputs_of(record: Mapping[str, Any]) -> set[str] | None:
+    """Manifest hashes of the artifacts that a run record names as inputs; None when it does not say what they were."""
+    files, hashes = record.get("input_files"), record.get("inputs")
+    if not isinstance(files, dict) or not isinstance(hashes, dict):
+        return None
+    # An input without a manifest is a thing from outside.
+    return {one for name, some in hashes.items() if files.get(name) for one in some}
+
+
+def load(results: Path) -> list[Made]:
+    """Every artifact of every study, and every cache entry, in order of their paths; unreadable ones are left out."""
+    found = []
+    for path in sorted(results.glob(f"*/*/*{MANIFEST}")):
+        stem = path.with_name(path.name.removesuffix(MANIFEST))
+        if not path.parts[-3].startswith("."):
+            found.append(_made(stem, path, Path(f"{stem}{RUN}"), path.parts[-3]))
+    for path in sorted((results / CACHE).glob("[!.]*/*/manifest.json")):
+        found.append(_made(path.parent, path, path.with_name("run.json"), None))
+    return [one for one in found if one is not None]
+
+
+def _made(path: Path, manifest: Path, record: Path, study: str | None) -> Made | None:
+    content = _json(manifest)
+    if "stage" not in content or "files" not in content:
+        return None
+    return Made(path, study, manifest_hash(manifest), content, _json(record))
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def sound(everything: list[Made], is_clean: Callable[[Made], bool]) -> set[str]:
+    """Manifest hashes of what is clean, and was made from clean things alone.
+
+    Equal hashes are equal bytes, so one clean way to make something is enough. What was made from something that is
+    neither here nor known counts as not clean.
+    """
+    clean = {id(one) for one in everything if is_clean(one)}
+    good: set[str] = set()
+    waiting = [one for one in everything if id(one) in clean]
+    while waiting:
+        later = []
+        for one in waiting:
+            inputs = inputs_of(one.record)
+            if inputs is not None and inputs <= good:
+                good.add(one.hash)
+            else:
+                later.append(one)
+        if len(later) == len(waiting):
+            break
+        waiting = later
+    return good
