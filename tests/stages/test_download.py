@@ -81,7 +81,7 @@ def test_every_fault_is_a_row(results: Path, tmp_path: Path) -> None:
     table = faults()
     names = [path.removeprefix("/") for path in table]
     made = planned(results, tmp_path, names)
-    limits = {"max_bytes": 100_000, "max_pixels": 1_000_000, "attempts": 3, "deadline": 1.2, "max_redirects": 3}
+    limits = {"max_bytes": 100_000, "max_pixels": 1_000_000, "attempts": 3, "deadline": 2.0, "max_redirects": 3}
     with serving({path: route for path, (route, _, _) in table.items()}) as site:
         shard = downloaded(results, made, 0, site.address, **limits)
     rows = pq.read_table(shard.path(".parquet")).to_pylist()
