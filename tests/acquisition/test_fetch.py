@@ -19,7 +19,7 @@ FAST = {"rate": 5000, "connections": 16}
 
 
 def settings(**changed: Any) -> Download:
-    fast = {"hosts": {"default": FAST}, "backoff": 0.01, "attempts": 3, "deadline": 1.2, "max_redirects": 3}
+    fast = {"hosts": {"default": FAST}, "backoff": 0.01, "attempts": 3, "deadline": 2.0, "max_redirects": 3}
     return Download.model_validate({**fast, "max_bytes": 100_000, "max_pixels": 1_000_000, "max_side": 64, **changed})
 
 

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -138,11 +138,13 @@ def test_refusals(data: bytes, state: State) -> None:
     assert process(data, LIMITS) == Stored(state)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b""]))
 def test_no_bytes_raise(data: bytes, head: bytes) -> None:
     assert process(head + data, LIMITS).state in set(State)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_damage_anywhere_never_raises(data: st.DataObject) -> None:
     good = bytearray(encoded(photo(24, 24), data.draw(st.sampled_from(["JPEG", "PNG", "GIF", "WEBP"]))))

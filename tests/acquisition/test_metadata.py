@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
@@ -108,6 +108,7 @@ def test_damaged_photos_that_are_kept_can_be_decoded(options: dict[str, Any]) ->
     assert 100 < kept < 400
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80), st.sampled_from(["JPEG", "PNG", "WEBP"]))
 def test_any_bytes_are_answered(data: bytes, format: str) -> None:
     without_metadata({"JPEG": b"\xff\xd8", "PNG": b"", "WEBP": b"RIFF"}[format] + data, format)

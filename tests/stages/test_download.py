@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tests.acquisition.fault_server import Route, serving
-from tests.acquisition.faults import faults
 from tests.acquisition.pictures import jpeg
 from tests.helpers import make_artifact, run
 from tests.stages.acquired import HOST, SETTINGS, download_settings, downloaded, planned
@@ -75,20 +74,6 @@ def test_an_unused_shard_is_empty_and_whole(results: Path, tmp_path: Path) -> No
     empty = run(download.main, results, "download/00001", fast, {"plan": plan.manifest_path}, {"shard": "00001"})
     assert empty.rows == {"in": 0, "out": 0, "dropped": {}}
     assert pq.read_table(empty.path(".parquet")).num_rows == 0
-
-
-def test_every_fault_is_a_row(results: Path, tmp_path: Path) -> None:
-    table = faults()
-    names = [path.removeprefix("/") for path in table]
-    made = planned(results, tmp_path, names)
-    limits = {"max_bytes": 100_000, "max_pixels": 1_000_000, "attempts": 3, "deadline": 1.2, "max_redirects": 3}
-    with serving({path: route for path, (route, _, _) in table.items()}) as site:
-        shard = downloaded(results, made, 0, site.address, **limits)
-    rows = pq.read_table(shard.path(".parquet")).to_pylist()
-    assert {row["url"].removeprefix(f"http://{HOST}"): row["state"] for row in rows} == {
-        path: state for path, (_, state, _) in table.items()
-    }
-    assert shard.rows["in"] == len(table)
 
 
 def test_the_demo_world_serves_itself(results: Path, tmp_path: Path) -> None:

