@@ -64,8 +64,8 @@ def test_every_stage_comes_out_again_and_the_originals_stay_as_they_are(
         tool.main([str(study), "--sample", "3", "--scratch", str(scratch)])
     printed = capsys.readouterr().out.splitlines()
     assert stop.value.code == 0, printed
-    assert [line.split("  ")[0] for line in printed[:-1]] == ["bit-exact"] * 6
-    assert printed[-1] == "3 artifacts, 6 files: 6 bit-exact"
+    assert [line.split("  ")[0] for line in printed[:-1]] == ["bit-exact"] * 7
+    assert printed[-1] == "3 artifacts, 7 files: 7 bit-exact"
     assert state(study.parent) == before
     assert list(scratch.iterdir()) == []
 
@@ -87,7 +87,7 @@ def test_a_result_that_does_not_come_out_differs_and_is_kept(
 
 @pytest.mark.parametrize(
     ("allowed", "threads", "kind"),
-    [(0.7, 2, Kind.WITHIN), (0.7, 1, Kind.DIFFERS), (0.5, 2, Kind.DIFFERS)],
+    [(1.0, 2, Kind.WITHIN), (1.0, 1, Kind.DIFFERS), (0.9, 2, Kind.DIFFERS)],
 )
 def test_a_tolerance_counts_only_where_the_machine_differs(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: float, threads: int, kind: Kind
@@ -97,7 +97,7 @@ def test_a_tolerance_counts_only_where_the_machine_differs(
     verdicts = verify(node_of(study, "shard_plan/plan"), Options(tmp_path / "s", threads=threads))
     table = next(one for one in verdicts if one.suffix == ".parquet")
     assert table.kind == kind
-    assert "other cells 60.00% (position)" in table.detail
+    assert "other cells 100.00% (key)" in table.detail
     assert "measured here" in table.detail
 
 
