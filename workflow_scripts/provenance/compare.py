@@ -1,4 +1,4 @@
-"""How far two files of one kind lie apart: numbers by size, everything else by share of unequal cells."""
+"""How far two files of one kind lie apart: the largest deviation of a number, and the share of cells that differ."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ class Deviation:
         number: largest deviation of a floating-point number, as a share of the largest absolute value of its column,
             array or place (of 1 where that is less); of weights, the norm of the difference of all of them together, as
             a share of their norm.
-        unequal: largest share of cells of a column that are no floating-point numbers and differ.
+        unequal: largest share of a column's cells that differ: numbers by more than a bound, anything else at all.
         where: the column, array or place that deviates most, for people.
     """
 
@@ -29,8 +29,13 @@ class Deviation:
     where: str
 
 
-def deviation(file: Path, reference: Path, suffix: str) -> Deviation | str:
-    """Deviation of ``file`` from ``reference``, or why the two can't be compared number by number."""
+def deviation(file: Path, reference: Path, suffix: str, bound: float = 0.0) -> Deviation | str:
+    """Deviation of ``file`` from ``reference``, or why the two can't be compared number by number.
+
+    Args:
+        suffix: the files' suffix, which tells their kind.
+        bound: numbers that deviate by more, measured as in :class:`Deviation`, count as unequal cells.
+    """
     reader = next((read for ending, read in READERS.items() if suffix.endswith(ending)), None)
     if reader is None:
         return "its kind is compared by bytes only"
@@ -45,25 +50,31 @@ def deviation(file: Path, reference: Path, suffix: str) -> Deviation | str:
         other = theirs[name]
         if values.shape != other.shape or values.dtype.kind != other.dtype.kind:
             return f"{name} has another form: {values.dtype}{values.shape}, {other.dtype}{other.shape} before"
-        number, unequal = _apart(values, other) if name != WEIGHTS else (_norm_apart(values, other), 0.0)
+        if name == WEIGHTS:
+            number = _norm_apart(values, other)
+            unequal = float(number > bound)
+        else:
+            number, unequal = _apart(values, other, bound)
         if number > found.number or unequal > found.unequal:
             found = Deviation(max(number, found.number), max(unequal, found.unequal), name)
     return found
 
 
-def _apart(values: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+def _apart(values: np.ndarray, other: np.ndarray, bound: float) -> tuple[float, float]:
+    """Largest deviation and share of unequal cells of one column."""
     if values.size == 0:
         return 0.0, 0.0
     if values.dtype.kind != "f":
         return 0.0, float(np.mean(values != other))
     ours, theirs = values.astype(np.float64), other.astype(np.float64)
     known = np.isfinite(theirs)
-    if not np.array_equal(ours[~known], theirs[~known], equal_nan=True):
-        return float("inf"), 0.0
+    if not np.array_equal(ours[~known], theirs[~known], equal_nan=True) or not np.isfinite(ours[known]).all():
+        return float("inf"), 1.0
     if not known.any():
         return 0.0, 0.0
     scale = max(1.0, float(np.abs(theirs[known]).max()))
-    return float(np.abs(ours[known] - theirs[known]).max()) / scale, 0.0
+    apart = np.abs(ours[known] - theirs[known]) / scale
+    return float(apart.max()), float(np.mean(apart > bound))
 
 
 def _norm_apart(values: np.ndarray, other: np.ndarray) -> float:
@@ -130,10 +141,13 @@ def _cells(texts: list[str]) -> np.ndarray:
 
 
 def _json(path: Path) -> Leaves:
-    return dict(_places("", json.loads(path.read_bytes())))
+    places = dict(_places("", json.loads(path.read_bytes())))
+    floats = {place: np.array(value) for place, value in places.items() if isinstance(value, float)}
+    rest = [f"{place}={value!r}" for place, value in places.items() if place not in floats]
+    return {**floats, "values": np.array(rest)}
 
 
-def _places(place: str, value: Any) -> Iterator[tuple[str, np.ndarray]]:
+def _places(place: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from _places(f"{place}.{name}", inner)
@@ -141,7 +155,7 @@ def _places(place: str, value: Any) -> Iterator[tuple[str, np.ndarray]]:
         for number, inner in enumerate(value):
             yield from _places(f"{place}[{number}]", inner)
     else:
-        yield place, np.array(value if isinstance(value, float) else repr(value))
+        yield place, value
 
 
 def _png(path: Path) -> Leaves:

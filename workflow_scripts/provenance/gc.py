@@ -165,24 +165,29 @@ def _leavings(results: Path, gone: set[str | None], work_age: float, now: float)
         stage, key, _ = path.name.rsplit("-", 2)
         found.append(_piece("staging", path, f"{stage}/{key}"))
     found += [_piece("discarded", path, None) for path in sorted(cache.glob("*/.discarded-*"))]
-    parts = [path for path in sorted(results.glob("*/*/**/.*.part")) if now - path.stat().st_mtime > PART_AGE]
-    return found + [_piece("part", path, None) for path in parts]
+    parts = [_piece("part", path, None) for path in sorted(results.glob("*/*/**/.*.part"))]
+    return found + [piece for piece in parts if now - piece.used > PART_AGE]
 
 
 def _piece(kind: str, path: Path, key: str | None) -> Piece:
-    held = freed = 0
-    for file in _files(path):
-        status = file.lstat()
-        held += status.st_size
-        freed += status.st_size if status.st_nlink == 1 else 0
-    return Piece(kind, path, key, freed, held, _last_use(kind, path))
+    found = [status for file in _files(path) if (status := _status(file))]
+    freed = sum(status.st_size for status in found if status.st_nlink == 1)
+    return Piece(kind, path, key, freed, sum(status.st_size for status in found), _last_use(kind, path))
 
 
 def _last_use(kind: str, path: Path) -> float:
-    if kind == "entry":  # a hit sets the time of the entry's manifest
-        manifest = path / "manifest.json"
-        return (manifest if manifest.exists() else path).stat().st_mtime
-    return max([path.stat().st_mtime, *(file.lstat().st_mtime for file in _files(path))])
+    """Time of the last change; 0 for what has gone meanwhile."""
+    # A hit sets the time of the entry's manifest.
+    marks = [path / "manifest.json"] if kind == "entry" else [path, *_files(path)]
+    return max((status.st_mtime for mark in marks if (status := _status(mark) or _status(path))), default=0.0)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """None when it went while we looked: other processes publish and discard meanwhile."""
+    try:
+        return path.lstat()
+    except FileNotFoundError:
+        return None
 
 
 def _files(path: Path) -> list[Path]:

@@ -234,16 +234,17 @@ def _compare(node: Node, made: Node, suffix: str, changes: list[str]) -> Verdict
     original = node.file(suffix)
     if not original.exists() or file_hash(original) != recorded["sha256"]:
         return Verdict(node.label, suffix, Kind.DIFFERS, "and the original is not what its manifest says: run audit")
-    found, allowed = deviation(made.file(suffix), original, suffix), tolerance(node.stage, suffix)
+    allowed = tolerance(node.stage, suffix)
+    bound = allowed.number if allowed is not None else 0.0
+    found = deviation(made.file(suffix), original, suffix, bound)
     if isinstance(found, str):
         return Verdict(node.label, suffix, Kind.DIFFERS, f"{found}; {_told(changes)}")
-    apart = f"numbers by {found.number:.1e}, other cells {found.unequal:.2%} ({found.where})"
+    apart = f"by {found.number:.1e} at most, {found.unequal:.2%} of cells by more than {bound:.0e} ({found.where})"
     if allowed is None:
         return Verdict(node.label, suffix, Kind.DIFFERS, f"{apart}; no tolerance for this file; {_told(changes)}")
-    bound = f"allowed {allowed.number:.0e} and {allowed.unequal:.1%}: {allowed.source}"
-    inside = found.number <= allowed.number and found.unequal <= allowed.unequal
-    kind = Kind.WITHIN if inside and changes else Kind.DIFFERS
-    return Verdict(node.label, suffix, kind, f"{apart}; {bound}; {_told(changes)}")
+    kind = Kind.WITHIN if found.unequal <= allowed.unequal and changes else Kind.DIFFERS
+    told = f"{apart}; allowed {allowed.unequal:.1%}, {allowed.source}; {_told(changes)}"
+    return Verdict(node.label, suffix, kind, told)
 
 
 def _told(changes: list[str]) -> str:
