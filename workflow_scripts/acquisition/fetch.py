@@ -75,8 +75,9 @@ class _Fetch:
         try:
             async with asyncio.TaskGroup() as tasks:
                 for queue, width in self._queues(urls):
-                    for _ in range(min(width, len(queue))):
-                        tasks.create_task(self._drain(queue))
+                    under_way = asyncio.Semaphore(width)
+                    for _ in range(min(width + BACKING_OFF, len(queue))):
+                        tasks.create_task(self._drain(queue, under_way))
         finally:
             pulse.cancel()
             with suppress(asyncio.CancelledError):
@@ -88,24 +89,24 @@ class _Fetch:
             self._ticker.pulse()
 
     def _queues(self, urls: list[str]) -> list[tuple[deque[str], int]]:
-        """Urls by the gate that they go through, and how many are under way at once: asked for, decoded, waiting."""
+        """Urls by the gate that they go through, and how many are under way at once: connections, and decoding."""
         queues: dict[str, deque[str]] = {}
         for url in urls:
             queues.setdefault(self._client.group(url), deque()).append(url)
         return [
-            (queue, self._client.gates.named(group).policy.connections + 2 * self._workers + BACKING_OFF)
+            (queue, self._client.gates.named(group).policy.connections + 2 * self._workers)
             for group, queue in queues.items()
         ]
 
-    async def _drain(self, queue: deque[str]) -> None:
+    async def _drain(self, queue: deque[str], under_way: asyncio.Semaphore) -> None:
         while queue:
-            await self._finish(queue.popleft())
+            await self._finish(queue.popleft(), under_way)
 
-    async def _finish(self, url: str) -> None:
+    async def _finish(self, url: str, under_way: asyncio.Semaphore) -> None:
         attempts: list[dict[str, Any]] = []
 
         async def attempt() -> tuple[State, int | None]:
-            async with self._client.answer(url) as answer:
+            async with under_way, self._client.answer(url) as answer:
                 attempts.append(_logged(len(attempts) + 1, answer))
                 if answer.state is not State.OK:
                     return answer.state, answer.status
