@@ -3,6 +3,7 @@ import atexit
 import os
 import re
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from workflow_scripts.core.jsonio import canonical
 from workflow_scripts.core.units import Units
 
 RESULTS = "results"
+
+# Near its time limit SLURM sends SIGUSR1 to all processes of a job: it is for the stage, not for the Snakemake around it.
+if not workflow.is_main_process:
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 def stop(error):
@@ -74,14 +79,20 @@ def recipe(stage):
 def command(stage, *inputs, wildcards=(), gpu=False):
     """The shell command of a rule: one stage, its unit, its inputs by name, its settings.
 
+    The stage takes the shell's place, so that a signal that is to end the job reaches it and nothing dies before it.
     Without ``gpu`` the stage stays on the CPU, since a node can have cards that belong to other jobs.
     """
-    parts = [f"python -m workflow_scripts.stages.{stage} --artifact {{output.manifest:q}}"]
+    parts = [f"exec python -m workflow_scripts.stages.{stage} --artifact {{output.manifest:q}}"]
     parts += ["--unit " + " ".join(f"{name}={{wildcards.{name}}}" for name in wildcards)] if wildcards else []
     parts += [f"--input {name}={{input.{name}}}" for name in inputs]
     parts += [f"--device {STUDY.compute.device if gpu else 'cpu'} --threads {STUDY.compute.math_threads}"]
     parts += ["--workers {threads} --settings {params.settings:q} --source {params.sources:q}"]
     return " ".join(parts) + " > {log:q} 2>&1"
+
+
+def more(amount):
+    """A resource that grows with each attempt: a job that died of too little gets that much again."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def run_again(manifests):
