@@ -1,7 +1,6 @@
 # What all rules share: the checked config, names of artifacts, and the parts that every rule has. No rules here.
 import atexit
 import os
-import re
 import shlex
 import signal
 import sys
@@ -13,6 +12,7 @@ sys.path.insert(0, str(ROOT))
 from workflow_scripts.core.config import load_study
 from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.failures import failure_lines
 from workflow_scripts.core.freshness import stale_manifests
 from workflow_scripts.core.jsonio import canonical
 from workflow_scripts.core.units import Units
@@ -119,17 +119,7 @@ if workflow.is_main_process:
         run_again(stale)
 
 
-def last_errors(logs):
-    """The `error: ...` lines that end the logs of failed jobs, in the order in which they failed."""
-    text = "\n".join(Path(path).read_text(errors="replace") for path in logs)
-    found = {}
-    for name in re.findall(r"^ +log: (.+?) \(check log file", text, re.MULTILINE):
-        lines = Path(name).read_text(errors="replace").splitlines() if Path(name).exists() else []
-        errors = [line for line in lines if line.startswith("error: ")]
-        found[name] = errors[-1] if errors else f"error: job died in {name}: no message; read that log"
-    return list(dict.fromkeys(found.values()))
-
-
 onerror:
     # Snakemake still has its own lines to say; the ones that people need come last.
-    atexit.register(lambda lines=last_errors(log): sys.stderr.write("".join(f"{line}\n" for line in lines)))
+    lines = failure_lines("\n".join(Path(path).read_text(errors="replace") for path in log))
+    atexit.register(sys.stderr.write, "".join(f"{line}\n" for line in lines))

@@ -5,14 +5,14 @@
 # folders above the Python interpreter (jobs run as an ordinary user). cluster-down.sh takes all but the packages back.
 #
 #   SLURM_LAB=/var/tmp/faithful-pairs-slurm   its files (must be readable for all)
-#   SLURM_CPUS=8                              slots to advertise; may exceed the real cores
+#   SLURM_CPUS=8, SLURM_MEMORY=256000         what the node advertises; may exceed what it has (nothing enforces it)
 #
 # Partitions: main (default), gpu (same node, 2 fake GPUs), urgent (preempts both), big (two nodes of 8 GPUs that are
 # never up: jobs for it stay pending, which is enough to see what they ask for).
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 CPUS=${SLURM_CPUS:-8}
-MEMORY=$(($(awk '/^MemTotal:/{print $2}' /proc/meminfo) / 1024 * 9 / 10))
+MEMORY=${SLURM_MEMORY:-256000}
 
 [ "$(id -u)" = 0 ] || { say "must be root" >&2 && exit 1; }
 
