@@ -14,6 +14,7 @@ from workflow_scripts.pretraining.checkpoint import step_reached
 
 HERE = Path(__file__).resolve().parent
 LAB = Path(os.environ.get("SLURM_LAB", "/var/tmp/faithful-pairs-slurm"))
+FASTER = "--slurm-init-seconds-before-status-checks=3"
 STUDY = ("--profile", "slurm", "--configfile", "tests/config/tiny.yaml")
 
 
@@ -86,7 +87,7 @@ class Clone(Checkout):
             )
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
-        """Snakemake on the small study."""
+        """Snakemake on the small study; overlays may come first."""
         return self.call("snakemake", *STUDY, *words)
 
     def printed(self) -> str:
@@ -116,6 +117,18 @@ class Clone(Checkout):
         """Remove a stage's artifacts and their cache entries."""
         for folder in (self.folder / "results/tiny" / stage, self.folder / "results/.cache" / stage):
             shutil.rmtree(folder, ignore_errors=True)
+
+    def again(self, *stages: str) -> list[str]:
+        """Forget all artifacts of some stages; gives the words that have Snakemake make them, and nothing else."""
+        found = [path for stage in stages for path in (self.folder / "results/tiny" / stage).glob("*.manifest.json")]
+        for stage in stages:
+            self.forget(stage)
+        return [*self.only(*stages), *sorted(str(path.relative_to(self.folder)) for path in found)]
+
+    @staticmethod
+    def only(*stages: str) -> list[str]:
+        """Words that keep Snakemake to some rules; targets follow."""
+        return [FASTER, "--rerun-triggers", "mtime", "--allowed-rules", *stages, "--"]
 
     def reached(self) -> int:
         """The highest step that a training run in progress has kept; 0 when none has."""

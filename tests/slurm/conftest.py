@@ -12,9 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm.cluster import HERE, Clone, up
-
-FASTER = "--slurm-init-seconds-before-status-checks=3"
+from tests.slurm.cluster import HERE, Clone, jobs, shell, until, up
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -68,8 +66,10 @@ def finished(cluster: None, place: Path) -> Clone:
 
 
 @pytest.fixture
-def copy(finished: Clone, place: Path) -> Iterator[Clone]:
-    """A copy of the finished study, in another path with a space."""
-    copy = finished.copy_to(place / "a copy")
+def copy(local: Clone, place: Path) -> Iterator[Clone]:
+    """A copy of the finished study; what a test leaves in the queue ends with it."""
+    copy = local.copy_to(place / "a copy")
     yield copy
+    shell("bash", "-c", "scancel --user=nobody; scancel --partition=urgent")
+    until(lambda: not jobs())
     shutil.rmtree(copy.folder)

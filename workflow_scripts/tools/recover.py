@@ -10,8 +10,8 @@ import argparse
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
+from time import monotonic, sleep
 from typing import NamedTuple
 
 from workflow_scripts.core.errors import PipelineError
@@ -81,11 +81,11 @@ def wait_for_end(folder: Path) -> None:
     """Return when no job of ``folder`` is left; a line a minute says how many there are."""
     said = -SECONDS_BETWEEN_LINES
     while left := orphans(folder):
-        if time.monotonic() - said >= SECONDS_BETWEEN_LINES:
-            said = time.monotonic()
+        if monotonic() - said >= SECONDS_BETWEEN_LINES:
+            said = monotonic()
             sys.stdout.write(f"waiting for {len(left)} jobs: {' '.join(job.number for job in left[:10])}\n")
             sys.stdout.flush()
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        sleep(SECONDS_BETWEEN_LOOKS)
 
 
 def unlock(folder: Path) -> int:
