@@ -16,8 +16,9 @@ rule recaption:
     threads: WORKERS
     resources:
         gpu=GPUS,
+        recaptions=1,  # how many a SLURM job works on at a time is the profile's choice
         mem_mb=more(32_000 if GPUS else 4_000),
-        runtime=more(720),
+        runtime=more(90),
     params:
         **recipe("recaption"),
     shell:
