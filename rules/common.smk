@@ -95,6 +95,11 @@ def more(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
+def across_nodes(value):
+    """A resource that only runs on several nodes have."""
+    return lambda wildcards: value(UNITS.run_nodes(wildcards.run)) if UNITS.run_nodes(wildcards.run) > 1 else None
+
+
 def run_again(manifests):
     """Have these artifacts made again, as --forcerun does.
 

@@ -1,11 +1,6 @@
 # Networks from pairs.
 
 
-def across_nodes(value):
-    """A resource that only runs on several nodes have."""
-    return lambda wildcards: value(UNITS.run_nodes(wildcards.run)) if UNITS.run_nodes(wildcards.run) > 1 else None
-
-
 rule pretrain:
     """One run: method x pairs x augmentation x backbone x seed."""
     input:
