@@ -121,9 +121,12 @@ def test_gpus_given_must_be_those_asked_for(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: wanted)
     if message is None:
         slurm.check_gpus(wanted)
-        return
+        # What the environment says is not enough: torch could quietly train on the CPU instead.
+        monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+        message = f"too few GPUs in pretrain: 0 for {wanted}"
     with pytest.raises(PipelineError) as refused:
         slurm.check_gpus(wanted)
     assert message in str(refused.value)

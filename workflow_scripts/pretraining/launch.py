@@ -69,31 +69,31 @@ def _train_together(plan: Plan, interrupt: Interrupt) -> None:
     ranks, several = range(plan.settings.processes), plan.settings.nodes > 1
     for rank in ranks:
         error_file(plan.work, rank).unlink(missing_ok=True)
-    file = plan.work / "plan.npz"
+    file = plan.work.absolute() / "plan.npz"
     write_plan(plan, file)
     store = TCPStore("localhost", 0, is_master=True, wait_for_workers=False, timeout=timedelta(minutes=10))
     if several:
         rank, status = _run_nodes(plan, file, (socket.gethostname(), store.port), interrupt)
     else:
-        rank, status = run_node(plan, file, 0, ("localhost", store.port), interrupt)
+        rank, status = run_node(file, 0, (plan.settings.processes, plan.local), ("localhost", store.port), interrupt)
     if status == 0:
         return
     if status == TERMINATED:
         raise SystemExit(status)
     raise_error(plan.work, ranks)
-    value = f"{'node' if several else 'process'} {rank} " + (f"by signal {-status}" if status < 0 else f"({status})")
+    value = ("srun " if several else f"process {rank} ") + (f"by signal {-status}" if status < 0 else f"({status})")
     advice = "the traceback above says why; without one, memory ran out: raise mem_mb of the job"
     raise PipelineError("a training process died", "pretrain", value, advice)
 
 
 def _run_nodes(plan: Plan, file: Path, store: tuple[str, int], interrupt: Interrupt) -> tuple[int, int]:
-    nodes = plan.settings.nodes
+    nodes, shape = plan.settings.nodes, (plan.settings.processes, plan.local)
     command = [
         *("srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", f"--cpus-per-task={plan.workers}"),
         # All of each node's share of the job, beside whatever step this stage runs in.
         *("--mem=0", "--overlap", "--kill-on-bad-exit=1", "--cpu-bind=none", "--input=none"),
         *([f"--gres=gpu:{plan.local}"] if plan.device == "cuda" else []),
-        *python("workflow_scripts.pretraining.node", file, store[0], str(store[1])),
+        *python("workflow_scripts.pretraining.node", file, plan.device, *map(str, (*shape, *store))),
     ]
     log.info("%d processes on each of %d nodes", plan.local, nodes)
     environment = with_our_code(environment_for_step() | {"SLURM_EXPORT_ENV": "ALL"})

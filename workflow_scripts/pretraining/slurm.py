@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import subprocess
 import time
 
@@ -26,15 +27,21 @@ def job_id() -> str | None:
 def job_facts() -> dict[str, str]:
     """What ``scontrol show job`` tells of this process's job (JobState, NumNodes, Requeue, ...); empty if nothing."""
     job = job_id()
-    if job is None:
-        return {}
-    command = ["scontrol", "--oneliner", "show", "job", job]
+    said = None if job is None else _scontrol("--oneliner", "show", "job", job)
+    return dict(word.split("=", 1) for word in (said or "").split() if "=" in word)
+
+
+def _scontrol(*words: str) -> str | None:
+    """What scontrol prints; None when there is none, or when it fails."""
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return {}
-    words = answer.stdout.split() if answer.returncode == 0 else []
-    return dict(word.split("=", 1) for word in words if "=" in word)
+        answer = subprocess.run(["scontrol", *words], capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        log.warning("scontrol: %s", error)
+        return None
+    if answer.returncode:
+        log.warning("scontrol %s: %s", " ".join(words), answer.stderr.strip())
+        return None
+    return answer.stdout
 
 
 def check_start(settings: Pretrain) -> None:
@@ -74,25 +81,29 @@ def gpus_given() -> int | None:
     return int(on_node) if on_node else None
 
 
+def gpus_usable() -> int:
+    """GPUs that torch can use here."""
+    import torch
+
+    return torch.cuda.device_count()
+
+
 def check_gpus(wanted: int) -> None:
-    """Refuse a node that has other than ``wanted`` GPUs for this run.
+    """Refuse a node that has other than ``wanted`` GPUs for this run, or whose GPUs torch can't use.
 
     Outside SLURM more are fine. Inside, more would lie idle on someone's account, so they are a mistake too.
 
     Raises:
         PipelineError: as said.
     """
-    given = gpus_given()
-    if given is None or (given == wanted and job_id() is None):
-        import torch
-
-        given = torch.cuda.device_count()
-    if given < wanted:
-        value = f"{given} for {wanted} processes"
-        raise PipelineError("too few GPUs", "pretrain", value, "lower `processes`, or ask for as many GPUs")
-    if given > wanted and job_id() is not None:
-        advice = "raise `processes`, or ask for as many GPUs; inside an allocation hide others by CUDA_VISIBLE_DEVICES"
-        raise PipelineError("more GPUs than processes", "pretrain", f"{given} for {wanted} processes", advice)
+    for count in (gpus_given, gpus_usable):
+        given = count()
+        if given is not None and given < wanted:
+            value = f"{given} for {wanted} processes"
+            raise PipelineError("too few GPUs", "pretrain", value, "lower `processes`, or ask for as many GPUs")
+        if given is not None and given > wanted and job_id() is not None:
+            advice = "raise `processes`, or ask for as many; inside an allocation hide some by CUDA_VISIBLE_DEVICES"
+            raise PipelineError("more GPUs than processes", "pretrain", f"{given} for {wanted} processes", advice)
 
 
 def environment_for_step() -> dict[str, str]:
@@ -111,12 +122,10 @@ def back_to_queue() -> None:
     if not mine or facts.get("JobState") != "RUNNING" or facts.get("Requeue") != "1":
         log.info("not requeued from here: %s", {name: facts.get(name) for name in ("JobState", "Requeue", "Comment")})
         return
-    answer = subprocess.run(
-        ["scontrol", "requeue", facts["JobId"]], capture_output=True, text=True, timeout=60, check=False
-    )
-    if answer.returncode:
-        log.warning("SLURM did not requeue job %s: %s", facts["JobId"], answer.stderr.strip())
+    if _scontrol("requeue", facts["JobId"]) is None:
         return
     log.info("job %s is back in the queue", facts["JobId"])
-    # An exit now could be taken for the job's failure, so SLURM ends this process.
+    # An exit now could be taken for the job's failure, so SLURM ends this process: its SIGTERM is no wish any more.
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     time.sleep(SECONDS_TO_BE_KILLED)
+    signal.signal(signal.SIGTERM, before)
