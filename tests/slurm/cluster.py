@@ -23,7 +23,7 @@ def shell(*words: str, check: bool = True) -> str:
     return subprocess.run(words, check=check, capture_output=True, text=True, timeout=120).stdout
 
 
-def until(condition: Callable[[], Any], seconds: float = 120) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 300) -> Any:
     """The first true value of ``condition``."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -44,8 +44,8 @@ def stop_node() -> None:
 
 
 def jobs(rule: str = "", state: str = "") -> list[str]:
-    """Numbers of jobs in the queue, by the start of what they run and by state."""
-    lines = shell("squeue", "--noheader", "--format=%i|%T|%k").splitlines()
+    """Numbers of the user's jobs in the queue, by the start of what they run and by state."""
+    lines = shell("squeue", "--noheader", f"--user={NOBODY}", "--format=%i|%T|%k").splitlines()
     rows = [line.split("|") for line in lines]
     return [job for job, now, what in rows if what.startswith(f"rule_{rule}") and now.startswith(state)]
 
@@ -94,7 +94,7 @@ class Clone(Checkout):
         """What the last command printed so far."""
         return (self.folder / "terminal.txt").read_text(errors="replace")
 
-    def ends_well(self, process: subprocess.Popen[bytes], seconds: float = 400) -> str:
+    def ends_well(self, process: subprocess.Popen[bytes], seconds: float = 900) -> str:
         """What a command printed that must end with status 0."""
         status = process.wait(timeout=seconds)
         assert status == 0, self.printed()[-4000:]
