@@ -63,6 +63,13 @@ def finished_jobs() -> dict[str, dict[str, str]]:
     return {record["JobId"]: record for record in records}
 
 
+def give_up(process: subprocess.Popen[bytes]) -> None:
+    """End a Snakemake and all jobs of its user."""
+    process.kill()
+    process.wait()
+    shell("scancel", f"--user={NOBODY}")
+
+
 class Clone(Checkout):
     """A clone in a path with a space; its user has no rights and a home without any configuration of Snakemake."""
 
@@ -113,16 +120,16 @@ class Clone(Checkout):
         give_to_user(self.folder / name)
         return name
 
-    def forget(self, stage: str) -> None:
-        """Remove a stage's artifacts and their cache entries."""
-        for folder in (self.folder / "results/tiny" / stage, self.folder / "results/.cache" / stage):
-            shutil.rmtree(folder, ignore_errors=True)
+    def forget(self, *stages: str) -> None:
+        """Remove artifacts of stages and their cache entries."""
+        for stage in stages:
+            for folder in (self.folder / "results/tiny" / stage, self.folder / "results/.cache" / stage):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def again(self, *stages: str) -> list[str]:
         """Forget all artifacts of some stages; gives the words that have Snakemake make them, and nothing else."""
         found = [path for stage in stages for path in (self.folder / "results/tiny" / stage).glob("*.manifest.json")]
-        for stage in stages:
-            self.forget(stage)
+        self.forget(*stages)
         return [*self.only(*stages), *sorted(str(path.relative_to(self.folder)) for path in found)]
 
     @staticmethod

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.slurm.cluster import HERE, Clone, jobs, shell, until, up
+from tests.workflow.checkout import NOBODY
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -70,6 +71,6 @@ def copy(local: Clone, place: Path) -> Iterator[Clone]:
     """A copy of the finished study; what a test leaves in the queue ends with it."""
     copy = local.copy_to(place / "a copy")
     yield copy
-    shell("bash", "-c", "scancel --user=nobody; scancel --partition=urgent")
+    shell("scancel", f"--user={NOBODY}")
     until(lambda: not jobs())
     shutil.rmtree(copy.folder)

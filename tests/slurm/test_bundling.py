@@ -1,13 +1,12 @@
 """All of RedCaps: 1,202 shards in few jobs, a dry run that fits a login node, and jobs that start quickly."""
 
 import resource
-import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.slurm.cluster import Clone, asked_for, jobs, until
+from tests.slurm.cluster import Clone, asked_for, give_up, jobs, until
 from tests.workflow.checkout import give_to_user
 from tests.workflow.dag import snakemake
 
@@ -57,8 +56,7 @@ def test_downloads_share_jobs(cluster: None, place: Path, capsys: pytest.Capture
         submitted = jobs("download")
         asked = asked_for(submitted[0])
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=120)
+        give_up(process)
     with capsys.disabled():
         print(f"\nsbatch calls for 1,202 download shards: {len(submitted)}")
     assert len(submitted) == 49

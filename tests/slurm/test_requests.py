@@ -1,8 +1,6 @@
 """What jobs ask SLURM for. The partition `big` has two nodes of 8 GPUs that are never up, so its jobs stay pending."""
 
-import signal
-
-from tests.slurm.cluster import Clone, asked_for, jobs, until
+from tests.slurm.cluster import Clone, asked_for, give_up, jobs, until
 
 OVERLAY = """
 compute: {device: cuda, workers: 4}
@@ -21,7 +19,7 @@ RUNS = {
 
 
 def test_gpus_nodes_and_tasks(copy: Clone) -> None:
-    copy.forget("pretrain")
+    copy.forget("pretrain", "summary", "report")  # the last two know all runs
     overlay = copy.write("big.yaml", OVERLAY)
     resources = ("--default-resources", "mem_mb=4000", "runtime=60", "slurm_partition=big")
     targets = [f"results/tiny/pretrain/{run}.manifest.json" for run in RUNS]
@@ -31,12 +29,11 @@ def test_gpus_nodes_and_tasks(copy: Clone) -> None:
         assert process.poll() is None, copy.printed()[-3000:]
         asked = [asked_for(job) for job in jobs("pretrain")]
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=120)
+        give_up(process)
     for job in asked:
         wanted = RUNS[job["Comment"].removeprefix("rule_pretrain_wildcards_")]
         total = dict(item.split("=") for item in job["ReqTRES"].split(","))
-        assert int(total["gres/gpu"]) == wanted["gpus"]
+        assert job["TresPerJob"] == f"gres/gpu:{wanted['gpus']}"
         assert int(total["cpu"]) == wanted["cpus"]
         assert int(job["NumTasks"]) == wanted["tasks"]
         assert int(job["NumNodes"].split("-")[0]) == wanted["nodes"]
