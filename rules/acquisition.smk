@@ -14,8 +14,8 @@ rule annotations:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=8_000,
-        runtime=120,
+        mem_mb=more(8_000),
+        runtime=more(120),
     params:
         **recipe("annotations"),
     shell:
@@ -33,8 +33,8 @@ rule shard_plan:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=8_000,
-        runtime=60,
+        mem_mb=more(8_000),
+        runtime=more(60),
     params:
         **recipe("shard_plan"),
     shell:
@@ -53,8 +53,9 @@ rule download:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=4_000,
-        runtime=1_440,
+        downloads=1,  # how many a SLURM job works on at a time is the profile's choice
+        mem_mb=more(4_000),
+        runtime=120,  # the next attempt goes on where this one ends
     params:
         **recipe("download"),
     shell:
@@ -72,8 +73,8 @@ rule image_index:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=8_000,
-        runtime=60,
+        mem_mb=more(8_000),
+        runtime=more(60),
     params:
         **recipe("image_index"),
     shell:
@@ -93,8 +94,8 @@ rule data_card:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=8_000,
-        runtime=60,
+        mem_mb=more(8_000),
+        runtime=more(60),
     params:
         **recipe("data_card"),
     shell:

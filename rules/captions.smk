@@ -16,8 +16,9 @@ rule recaption:
     threads: WORKERS
     resources:
         gpu=GPUS,
-        mem_mb=32_000 if GPUS else 4_000,
-        runtime=720,
+        recaptions=1,  # how many a SLURM job works on at a time is the profile's choice
+        mem_mb=more(32_000 if GPUS else 4_000),
+        runtime=more(90),
     params:
         **recipe("recaption"),
     shell:
@@ -37,8 +38,8 @@ rule caption_table:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=32_000,
-        runtime=120,
+        mem_mb=more(32_000),
+        runtime=more(120),
     params:
         **recipe("caption_table"),
     shell:
@@ -57,8 +58,8 @@ rule select_captions:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=16_000,
-        runtime=60,
+        mem_mb=more(16_000),
+        runtime=more(60),
     params:
         **recipe("select_captions"),
     shell:
@@ -80,8 +81,8 @@ rule caption_quality:
     threads: WORKERS
     resources:
         gpu=GPUS,
-        mem_mb=32_000 if GPUS else 4_000,
-        runtime=240,
+        mem_mb=more(32_000 if GPUS else 4_000),
+        runtime=more(240),
     params:
         **recipe("caption_quality"),
     shell:

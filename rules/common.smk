@@ -1,22 +1,30 @@
 # What all rules share: the checked config, names of artifacts, and the parts that every rule has. No rules here.
 import atexit
 import os
-import re
 import shlex
+import signal
 import sys
 from pathlib import Path
 
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
+from workflow_scripts.core.accepted import accepted, counted_code
 from workflow_scripts.core.config import load_study
-from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.failures import failure_lines
 from workflow_scripts.core.freshness import stale_manifests
 from workflow_scripts.core.jsonio import canonical
+from workflow_scripts.core.memory import MEMORY
+from workflow_scripts.core.today import BASE, remember
 from workflow_scripts.core.units import Units
+from workflow_scripts.provenance.disk import shortage
 
 RESULTS = "results"
+
+# Near its time limit SLURM sends SIGUSR1 to all processes of a job: it is for the stage, not for the Snakemake around it.
+if not workflow.is_main_process:
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 def stop(error):
@@ -27,11 +35,12 @@ def stop(error):
 
 try:
     STUDY = load_study(config)
+    UNITS = Units(STUDY, accepted(Path(RESULTS)))
 except PipelineError as error:
     stop(error)
 
-UNITS = Units(STUDY)
 OUT = f"{RESULTS}/{STUDY.study}"
+CRATE = f"{OUT}/crate/ro-crate-metadata.json"
 SHARDS = UNITS.shards
 GPUS = 0 if STUDY.compute.device == "cpu" else 1
 WORKERS = STUDY.compute.workers
@@ -67,21 +76,36 @@ def recipe(stage):
     return {
         "settings": lambda wildcards: canonical(UNITS.settings(stage, dict(wildcards))),
         "sources": lambda wildcards: [f"{k}={v}" for k, v in UNITS.sources(stage, dict(wildcards)).items()],
-        "code": code_digest(stage),
+        "code": counted_code(stage, Path(RESULTS)),
     }
 
 
-def command(stage, *inputs, wildcards=(), gpu=False):
+def command(stage, *inputs, wildcards=(), gpu=False, shards=()):
     """The shell command of a rule: one stage, its unit, its inputs by name, its settings.
 
+    Inputs named in ``shards`` are all shards of the stage of that name; the stage writes their list out, since a
+    command can't hold two lists of a thousand paths.
+    The stage takes the shell's place, so that a signal that is to end the job reaches it and nothing dies before it.
     Without ``gpu`` the stage stays on the CPU, since a node can have cards that belong to other jobs.
     """
-    parts = [f"python -m workflow_scripts.stages.{stage} --artifact {{output.manifest:q}}"]
+    parts = [f"exec python -m workflow_scripts.stages.{stage} --artifact {{output.manifest:q}}"]
     parts += ["--unit " + " ".join(f"{name}={{wildcards.{name}}}" for name in wildcards)] if wildcards else []
     parts += [f"--input {name}={{input.{name}}}" for name in inputs]
+    for name in shards:
+        parts += [f"--input '{name}={OUT}/{name}/{{{{{SHARDS[0]}..{SHARDS[-1]}}}}}.manifest.json'"]
     parts += [f"--device {STUDY.compute.device if gpu else 'cpu'} --threads {STUDY.compute.math_threads}"]
     parts += ["--workers {threads} --settings {params.settings:q} --source {params.sources:q}"]
     return " ".join(parts) + " > {log:q} 2>&1"
+
+
+def more(amount):
+    """A resource that grows with each attempt: a job that died of too little gets that much again."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def across_nodes(value):
+    """A resource that only runs on several nodes have."""
+    return lambda wildcards: value(UNITS.run_nodes(wildcards.run)) if UNITS.run_nodes(wildcards.run) > 1 else None
 
 
 def run_again(manifests):
@@ -100,28 +124,24 @@ def run_again(manifests):
 
 # Snakemake's own memory may be gone or older than the results: what was made by other code or settings runs again.
 if workflow.is_main_process:
+    given = [str(path) for path in workflow.overwrite_configfiles]
+    remember(Path(RESULTS), STUDY.study, [BASE, *given], workflow.config_settings.config)
     try:
-        stale = stale_manifests(Path(OUT), UNITS)
+        in_files = workflow.workflow_settings.persistence_backend.name == "FILE"
+        stale = stale_manifests(Path(OUT), UNITS, MEMORY if in_files else None)
     except PipelineError as error:
         stop(error)
     if stale:
         run_again(stale)
-
-
-def last_errors(logs):
-    """The `error: ...` lines that end the logs of failed jobs, in the order in which they failed."""
-    text = "\n".join(Path(path).read_text(errors="replace") for path in logs)
-    found = {}
-    for name in re.findall(r"^ +log: (.+?) \(check log file", text, re.MULTILINE):
-        lines = Path(name).read_text(errors="replace").splitlines() if Path(name).exists() else []
-        errors = [line for line in lines if line.startswith("error: ")]
-        found[name] = errors[-1] if errors else f"error: job died in {name}: no message; read that log"
-    return list(dict.fromkeys(found.values()))
+    lacking = shortage(UNITS, Path(OUT))
+    if lacking:
+        sys.stderr.write(f"warning: {lacking}\n")
 
 
 onerror:
     # Snakemake still has its own lines to say; the ones that people need come last.
-    atexit.register(lambda lines=last_errors(log): sys.stderr.write("".join(f"{line}\n" for line in lines)))
+    lines = failure_lines("\n".join(Path(path).read_text(errors="replace") for path in log))
+    atexit.register(sys.stderr.write, "".join(f"{line}\n" for line in lines))
 
 
 onsuccess:

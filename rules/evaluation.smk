@@ -15,8 +15,8 @@ rule eval_dataset:
     conda:
         "../envs/train.yaml"
     resources:
-        mem_mb=4_000,
-        runtime=240,
+        mem_mb=more(4_000),
+        runtime=more(240),
     params:
         **recipe("eval_dataset"),
     shell:
@@ -37,8 +37,8 @@ rule features:
     threads: WORKERS
     resources:
         gpu=GPUS,
-        mem_mb=32_000 if GPUS else 4_000,
-        runtime=240,
+        mem_mb=more(32_000 if GPUS else 4_000),
+        runtime=more(240),
     params:
         **recipe("features"),
     shell:
@@ -59,8 +59,8 @@ rule linear_probe:
     threads: WORKERS
     resources:
         gpu=GPUS,
-        mem_mb=32_000 if GPUS else 4_000,
-        runtime=720,
+        mem_mb=more(32_000 if GPUS else 4_000),
+        runtime=more(720),
     params:
         **recipe("linear_probe"),
     shell:
@@ -80,8 +80,8 @@ rule few_shot:
         "../envs/train.yaml"
     threads: WORKERS
     resources:
-        mem_mb=16_000 if GPUS else 4_000,
-        runtime=240,
+        mem_mb=more(16_000 if GPUS else 4_000),
+        runtime=more(240),
     params:
         **recipe("few_shot"),
     shell:
@@ -104,8 +104,8 @@ rule saliency:
     threads: WORKERS
     resources:
         gpu=GPUS,
-        mem_mb=32_000 if GPUS else 4_000,
-        runtime=240,
+        mem_mb=more(32_000 if GPUS else 4_000),
+        runtime=more(240),
     params:
         **recipe("saliency"),
     shell:

@@ -15,8 +15,8 @@ rule embed_captions:
     threads: WORKERS
     resources:
         gpu=GPUS,
-        mem_mb=96_000 if GPUS else 4_000,
-        runtime=480,
+        mem_mb=more(96_000 if GPUS else 4_000),
+        runtime=more(480),
     params:
         **recipe("embed_captions"),
     shell:
@@ -37,8 +37,8 @@ rule embed_images:
     threads: WORKERS
     resources:
         gpu=GPUS,
-        mem_mb=96_000 if GPUS else 4_000,
-        runtime=720,
+        mem_mb=more(96_000 if GPUS else 4_000),
+        runtime=more(720),
     params:
         **recipe("embed_images"),
     shell:
@@ -58,8 +58,8 @@ rule pair_table:
     threads: WORKERS
     resources:
         gpu=GPUS,
-        mem_mb=96_000 if GPUS else 4_000,
-        runtime=480,
+        mem_mb=more(96_000 if GPUS else 4_000),
+        runtime=more(480),
     params:
         **recipe("pair_table"),
     shell:
@@ -80,8 +80,8 @@ rule pair_quality:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=32_000,
-        runtime=120,
+        mem_mb=more(32_000),
+        runtime=more(120),
     params:
         **recipe("pair_quality"),
     shell:

@@ -15,8 +15,8 @@ rule summary:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=16_000,
-        runtime=60,
+        mem_mb=more(16_000),
+        runtime=more(60),
     params:
         **recipe("summary"),
     shell:
@@ -55,8 +55,8 @@ rule report:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=8_000,
-        runtime=60,
+        mem_mb=more(8_000),
+        runtime=more(60),
     params:
         **recipe("report"),
     shell:

@@ -11,8 +11,8 @@ rule source:
     conda:
         "../envs/train.yaml"
     resources:
-        mem_mb=2_000,
-        runtime=240,
+        mem_mb=more(2_000),
+        runtime=more(240),
     params:
         **recipe("source"),
     shell:
@@ -30,8 +30,8 @@ if STUDY.demo_world is not None:
         conda:
             "../envs/core.yaml"
         resources:
-            mem_mb=2_000,
-            runtime=30,
+            mem_mb=more(2_000),
+            runtime=more(30),
         params:
             **recipe("demo_world"),
         shell:

@@ -44,11 +44,18 @@ def images(folder: Path, number: int = 24) -> TarImages:
     return TarImages([path], np.zeros(number, int), np.cumsum(size) - size, size)
 
 
-def plan(folder: Path, number: int = 24, workers: int = 1, keep: bool = True, **changed: Any) -> Plan:
+def plan(
+    folder: Path,
+    number: int = 24,
+    workers: int = 1,
+    keep: bool = True,
+    captions: list[str] | None = None,
+    **changed: Any,
+) -> Plan:
     """A run of self pairs over ``number`` images, labels their colours; ``changed`` are settings."""
     work = folder / "work"
     work.mkdir(parents=True, exist_ok=True)
     settings = Pretrain.model_validate({**SMALL, **changed})
     shown = images(folder, number)
     probe = split_rows(shown, np.arange(number) % 4, settings.probe.images, 0) if settings.probe else None
-    return Plan(settings, shown, keep, with_itself(number), None, probe, work, "cpu", 1, workers)
+    return Plan(settings, shown, keep, with_itself(number), captions, probe, work, "cpu", 1, workers)

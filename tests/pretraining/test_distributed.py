@@ -1,27 +1,41 @@
 """Two processes must train as one process with the joined batch would."""
 
+import contextlib
+import json
 import os
+import signal
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import torch.distributed as dist
 from torch import nn
-from torch.multiprocessing.spawn import ProcessExitedException, start_processes
+from torch.multiprocessing.spawn import start_processes
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from tests.pretraining.shapes import plan
-from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.pretraining import checkpoint, trainer
 from workflow_scripts.pretraining import launch as launching
-from workflow_scripts.pretraining.checkpoint import State, load
 from workflow_scripts.pretraining.gather import all_rows
-from workflow_scripts.pretraining.launch import launch
+from workflow_scripts.pretraining.interrupt import Interrupt
 from workflow_scripts.pretraining.losses import clip_loss, nt_xent, simsiam
-from workflow_scripts.pretraining.methods import build_method
+from workflow_scripts.pretraining.plan import OUTCOME
 from workflow_scripts.pretraining.sync_norm import convert
 
 ROWS, WIDTH, CLOSE = 6, 5, {"rtol": 1e-4, "atol": 1e-6}
 LOSSES = ("nt_xent", "clip", "simsiam")
+HEADS: dict[str, dict[str, Any]] = {
+    "simclr": {"projector": [16, 8]},
+    "simsiam": {"projector": [16, 16], "predictor": 8},
+    "clip": {"embedding": 8, "text_width": 16, "text_layers": 1, "text_heads": 2, "context": 8, "vocabulary": 280},
+}
+TEXTS = [("a red disc", "green", "the blue one <end>", "yellow!")[i % 4] for i in range(24)]
+LONG: dict[str, Any] = {"processes": 2, "steps": 30, "checkpoint_every": 2}
 
 
 def network() -> nn.Module:
@@ -92,59 +106,130 @@ def test_losses_gradients_and_batch_norm_equal_one_process(tmp_path: Path) -> No
         torch.testing.assert_close(two[name], value, **CLOSE, msg=lambda text, name=name: f"{name}: {text}")
 
 
-def test_a_run_in_two_processes_follows_the_run_in_one(tmp_path: Path) -> None:
-    curves = {}
-    for processes in (1, 2):
-        run = plan(tmp_path / str(processes), steps=3, log_every=1, processes=processes, probe={"every": 3})
-        launch(run)
-        model = build_method(run.settings)
-        state, _ = load(run.work, model, torch.optim.AdamW(model.parameters()))
-        assert state.step == 3
-        curves[processes] = state
-    losses = {p: [row["loss"] for row in state.curve[1:]] for p, state in curves.items()}
-    # AdamW's first steps have the size of the learning rate whatever the gradient's, so errors grow a little.
-    assert losses[2] == pytest.approx(losses[1], rel=2e-3)
-    assert losses[2][0] == pytest.approx(losses[1][0], rel=1e-4)
-    assert isinstance(curves[2], State)
+def smooth(module: nn.Module) -> nn.Module:
+    """``module`` with Softplus for ReLU: an input within rounding of 0 can't switch a unit's gradient on or off."""
+    for name, child in module.named_children():
+        setattr(module, name, nn.Softplus() if isinstance(child, nn.ReLU) else smooth(child))
+    return module
 
 
-class Ended:
-    """What is left of processes of which one ended with ``status``."""
+def records(rank: int, processes: int, folder: Path) -> dict[str, dict[str, list[Any]]]:
+    """Losses and gradients of every step of one run of each method, as trained."""
+    made, build = {}, trainer.build_method
+    trainer.build_method = lambda *given: smooth(build(*given))
+    for method, head in HEADS.items():
+        gradients: list[list[torch.Tensor]] = []
 
-    processes: list[object] = []
+        def keep(optimizer: torch.optim.Optimizer, *_: object, to: list[list[torch.Tensor]] = gradients) -> None:
+            to.append([p.grad.clone() for group in optimizer.param_groups for p in group["params"]])
 
-    def __init__(self, status: int) -> None:
-        self.status = status
-
-    def join(self, grace_period: float) -> bool:
-        raise ProcessExitedException("ended", 1, 0, self.status)
-
-
-def test_an_error_in_a_process_comes_back_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.environ", dict(os.environ))
-    wrong = PipelineError("wrong number of processes", tmp_path, "3 instead of 2", "start it again")
-
-    def fail(_: object) -> None:
-        raise wrong
-
-    monkeypatch.setattr(launching, "train", fail)
-    with pytest.raises(SystemExit) as ended:
-        launching._child(1, plan(tmp_path, processes=2), 0)
-    assert ended.value.code == 1
-    with pytest.raises(PipelineError, match="3 instead of 2; start it again") as raised:
-        launching._wait(plan(tmp_path, processes=2), Ended(1))
-    assert str(raised.value) == str(wrong)
+        changed = {"method": method, "simclr": None, method: head, "steps": 5, "warmup_steps": 1, "lr": 1e-3}
+        captions = TEXTS if method == "clip" else None
+        changed["pairs"] = "caption" if method == "clip" else "self"
+        run = plan(folder / f"{method}-{rank}", processes=processes, log_every=1, captions=captions, **changed)
+        hook = register_optimizer_step_pre_hook(keep)
+        trainer.train(run, Interrupt())
+        hook.remove()
+        losses = []
+        if rank == 0:
+            losses = [row["loss"] for row in json.loads((run.work / OUTCOME).read_text())["curve"]]
+        made[method] = {"losses": losses, "gradients": gradients}
+    trainer.build_method = build
+    return made
 
 
-def test_a_terminated_process_ends_the_run_as_sigterm_does(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit) as ended:
-        launching._wait(plan(tmp_path, processes=2), Ended(143))
-    assert ended.value.code == 143
-    with pytest.raises(ProcessExitedException):
-        launching._wait(plan(tmp_path, processes=2), Ended(-9))
+def trained(rank: int, port: int, folder: str) -> None:
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    made = records(rank, 2, Path(folder))
+    torch.save(made, Path(folder) / f"{rank}.pt")
+    dist.barrier()
+    os._exit(0)
 
 
-def test_another_launcher_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(PipelineError, match="WORLD_SIZE is 2"):
-        launch(plan(tmp_path))
+def test_training_in_two_processes_has_the_losses_and_gradients_of_one(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start_processes(trained, (port, str(tmp_path)), 2, start_method="spawn")
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
+    one = records(0, 1, tmp_path / "one")
+    for method in HEADS:
+        assert first[method]["losses"] == pytest.approx(one[method]["losses"], rel=1e-4)
+        assert len(one[method]["gradients"]) == 5
+        for step, expected in enumerate(one[method]["gradients"]):
+            for mine, other, right in zip(
+                first[method]["gradients"][step], second[method]["gradients"][step], expected, strict=True
+            ):
+                assert torch.equal(mine, other)
+                assert (mine - right).norm() <= 1e-4 * right.norm(), (method, step, tuple(right.shape))
+
+
+class Running:
+    """A run launched in a process of its own."""
+
+    def __init__(self, folder: Path, **changed: Any) -> None:
+        self.work = folder / "work"
+        command = [sys.executable, "-m", "tests.pretraining.launched", str(folder), json.dumps(LONG | changed)]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+    def wait_for(self, name: str) -> None:
+        end = time.monotonic() + 120
+        while not (self.work / name).exists():
+            assert self.process.poll() is None, self.process.stderr.read()
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+    def ended(self) -> tuple[int, str]:
+        _, said = self.process.communicate(timeout=120)
+        return self.process.returncode, said
+
+
+def weights(work: Path) -> bytes:
+    return (work / "last.safetensors").read_bytes()
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Running processes with ``folder`` in their command."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if str(folder).encode() in entry.read_bytes():
+                found.append(int(entry.parent.name))
+    return found
+
+
+def test_two_processes_stop_when_asked_die_with_their_parent_and_resume(tmp_path: Path) -> None:
+    whole = Running(tmp_path / "whole")
+    assert whole.ended()[0] == 0
+    torn = Running(tmp_path / "torn")
+    torn.wait_for(checkpoint.NAME)
+    torn.process.send_signal(signal.SIGTERM)
+    status, said = torn.ended()
+    reached = checkpoint.step_reached(torn.work)
+    assert (status, reached > 0) == (143, True), said
+    assert f"error: stopped by a signal in pretrain: step {reached} of 30 is kept" in said
+    killed = Running(tmp_path / "torn")
+    while len(processes_of(tmp_path / "torn")) < 3:
+        time.sleep(0.02)
+    killed.process.kill()
+    killed.ended()
+    end = time.monotonic() + 30
+    while processes_of(tmp_path / "torn"):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert Running(tmp_path / "torn").ended()[0] == 0
+    assert json.loads((torn.work / launching.STARTS).read_text())[:2] == [0, reached]
+    assert weights(torn.work) == weights(whole.work)
+
+
+def test_a_process_that_dies_ends_the_run_with_its_number(tmp_path: Path) -> None:
+    run = Running(tmp_path)
+    run.wait_for(checkpoint.NAME)
+    ranks = [
+        pid for pid in processes_of(tmp_path) if b"RANK=1" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    ]
+    os.kill(ranks[0], signal.SIGKILL)
+    status, said = run.ended()
+    assert status == 1
+    assert "a training process died in pretrain: process 1 by signal 9" in said

@@ -12,12 +12,17 @@ from safetensors.torch import load_file
 from tests.pretraining.shapes import plan
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining import checkpoint, trainer
+from workflow_scripts.pretraining.interrupt import Interrupt
 from workflow_scripts.pretraining.methods import seeded_backbone
-from workflow_scripts.pretraining.plan import OUTCOME
-from workflow_scripts.pretraining.trainer import train
+from workflow_scripts.pretraining.plan import OUTCOME, Plan
 
 PROBED = {"every": 2, "images": 20, "neighbours": 3}
 TEN = {"steps": 10, "evaluated": ["last", "best", 4, 7], "probe": PROBED, "log_every": 3}
+
+
+def train(run: Plan) -> None:
+    """A run that nobody interrupts."""
+    trainer.train(run, Interrupt())
 
 
 def made(folder: Path) -> dict[str, str]:
@@ -112,8 +117,7 @@ def test_other_methods_resume_to_the_same_bytes(method: str, tmp_path: Path, mon
     texts = [("a red disc", "green", "the blue one <end>", "yellow!")[i % 4] for i in range(24)]
     outcomes = []
     for name, killed in (("once", False), ("twice", True)):
-        run = plan(tmp_path / name, **changed)
-        object.__setattr__(run, "captions", texts if method == "clip" else None)
+        run = plan(tmp_path / name, captions=texts if method == "clip" else None, **changed)
         if killed:
             with monkeypatch.context() as patched, pytest.raises(Killed):
                 kill_after(4, patched)
@@ -164,22 +168,26 @@ def test_patience_ends_a_run_for_good(tmp_path: Path, monkeypatch: pytest.Monkey
         assert (outcome["step"], outcome["best_step"], outcome["stopped"]) == (6, 2, True)
 
 
-def test_sigterm_leaves_a_checkpoint_and_ends_with_143(undisturbed: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_leaves_a_checkpoint_and_ends_with_143(
+    number: signal.Signals, undisturbed: dict[str, str], tmp_path: Path
+) -> None:
     run = plan(tmp_path, checkpoint_every=100, **TEN)
     real = trainer.Trainer._after_step
 
     def after(self: trainer.Trainer) -> None:
         real(self)
         if self.state.step == 4:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
 
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
     with pytest.MonkeyPatch.context() as patched, pytest.raises(SystemExit) as ended:
         patched.setattr(trainer.Trainer, "_after_step", after)
-        train(run)
+        with Interrupt() as interrupt:
+            trainer.train(run, interrupt)
     assert ended.value.code == 143
-    assert signal.getsignal(signal.SIGTERM) is before
-    assert (tmp_path / "work" / checkpoint.NAME).exists()
+    assert signal.getsignal(number) is before
+    assert checkpoint.step_reached(run.work) == 4
     train(run)
     assert made(tmp_path) == undisturbed
 

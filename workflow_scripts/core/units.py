@@ -231,6 +231,15 @@ class Units:
         settings = self._runs[run][1]
         return 0 if self.study.compute.device == "cpu" or settings.method == "untrained" else settings.processes
 
+    def run_nodes(self, run: str) -> int:
+        """Nodes that a run asks for."""
+        return self._runs[run][1].nodes
+
+    def run_local(self, run: str) -> int:
+        """Processes of a run on each of its nodes."""
+        settings = self._runs[run][1]
+        return settings.processes // settings.nodes
+
     def dataset_world(self, out: str, dataset: str) -> list[str]:
         """Manifest of the demo's world for a set that it provides."""
         return [f"{out}/demo_world/world{MANIFEST}"] if _named(self.study.datasets, dataset).kind == WORLD else []

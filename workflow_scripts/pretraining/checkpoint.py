@@ -100,5 +100,14 @@ def load(
     return state, _below("best.", tensors) or None
 
 
+def step_reached(folder: Path) -> int:
+    """Step of the checkpoint of ``folder``; 0 without one, or when it can't be read."""
+    try:
+        with safe_open(folder / NAME, "pt") as file:
+            return int(json.loads(file.metadata()["state"])["step"])
+    except (FileNotFoundError, SafetensorError, KeyError, ValueError, TypeError):
+        return 0
+
+
 def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -1,42 +1,54 @@
-"""SIGTERM as a wish to stop after the step in hand, agreed among all processes."""
+"""SIGTERM and SIGUSR1 as a wish to stop after the step in hand, agreed among all processes."""
 
 import signal
 import threading
 from types import FrameType, TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import torch
-import torch.distributed as dist
+if TYPE_CHECKING:
+    import torch
 
-from workflow_scripts.pretraining.gather import world
+# What SLURM sends before it takes a job down, and what a site can have sent before the time limit.
+SIGNALS = frozenset({signal.SIGTERM, signal.SIGUSR1})
+TERMINATED = 143
 
 
 class Interrupt:
-    """While entered, SIGTERM is remembered instead of ending the process; the handler before comes back on leaving."""
+    """While entered, the signals are remembered instead of ending the process; leaving brings the handlers back.
+
+    This module imports nothing heavy, so that a stage can enter one before its long imports.
+    """
 
     def __init__(self) -> None:
-        self._asked = False
-        self._main = threading.current_thread() is threading.main_thread()
+        self.here = False
+        self._before: dict[signal.Signals, signal._HANDLER] = {}
 
     def __enter__(self) -> Self:
-        # Only the main thread may set handlers; elsewhere SIGTERM keeps its meaning.
-        if self._main:
-            self._before = signal.signal(signal.SIGTERM, self._remember)
+        # Only the main thread may set handlers; elsewhere the signals keep their meaning.
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._remember) for number in SIGNALS}
+            # Whoever started this process may have held them back until now.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._main:
-            signal.signal(signal.SIGTERM, self._before)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
-        self._asked = True
+        self.here = True
 
-    def asked(self, device: torch.device) -> bool:
+    def asked(self, device: "torch.device") -> bool:
         """Whether any process has been asked to stop; every process must ask at the same step."""
+        import torch
+        import torch.distributed as dist
+
+        from workflow_scripts.pretraining.gather import world
+
         if world()[1] == 1:
-            return self._asked
-        flag = torch.tensor(float(self._asked), device=device)
+            return self.here
+        flag = torch.tensor(float(self.here), device=device)
         dist.all_reduce(flag, dist.ReduceOp.MAX)
         return bool(flag.item())

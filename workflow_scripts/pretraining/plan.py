@@ -1,8 +1,11 @@
-"""Everything a training process needs, in a form that can be sent to it."""
+"""Everything a training process needs, in a form that can be handed to one by file."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,6 +15,8 @@ from workflow_scripts.pretraining.pairing import Pairing
 from workflow_scripts.pretraining.probing import ProbeRows
 
 OUTCOME = "outcome.json"
+# Fields that are arrays, in the order in which their classes take them.
+IMAGES, PAIRING, PROBE = ("tar", "offset", "size"), ("sources", "starts", "targets"), ("labels", "bank", "queries")
 
 
 def decoded_bytes(index: pa.Table) -> int:
@@ -33,7 +38,7 @@ class Plan:
         work: folder for checkpoints and for what is made.
         device: ``cpu`` or ``cuda``.
         threads: math threads of each process.
-        workers: threads of each process that prepare batches.
+        workers: threads that prepare batches, of all processes of a node together.
     """
 
     settings: Pretrain
@@ -47,7 +52,57 @@ class Plan:
     threads: int
     workers: int
 
+    @property
+    def local(self) -> int:
+        """Processes on each node."""
+        return self.settings.processes // self.settings.nodes
+
 
 def weights_name(step: int | str) -> str:
     """File name of an evaluated step's backbone: ``last.safetensors``, ``step-000200.safetensors``."""
     return f"step-{step:06d}.safetensors" if isinstance(step, int) else f"{step}.safetensors"
+
+
+def write_plan(plan: Plan, path: Path) -> None:
+    """Write ``plan`` to ``path`` (npz of plain arrays, all else as JSON in one of them)."""
+    words: dict[str, Any] = {
+        **{"settings": plan.settings.model_dump(mode="json"), "keep_decoded": plan.keep_decoded},
+        **{"captions": plan.captions, "work": str(plan.work.absolute()), "device": plan.device},
+        **{"threads": plan.threads, "workers": plan.workers},
+    }
+    arrays = {name: getattr(plan.pairing, name) for name in PAIRING}
+    shown = {"images": plan.images}
+    if plan.probe is not None:
+        shown["probe"] = plan.probe.images
+        arrays |= {name: getattr(plan.probe, name) for name in PROBE}
+    for name, images in shown.items():
+        words[name] = [str(tar.absolute()) for tar in images.tars]
+        arrays |= {f"{name}.{part}": getattr(images, part) for part in IMAGES}
+    text = np.frombuffer(json.dumps(words).encode(), np.uint8)
+    with path.open("wb") as file:
+        np.savez(file, words=text, **arrays)
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan that :func:`write_plan` wrote."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays = dict(file)
+    words = json.loads(arrays["words"].tobytes())
+    shown = {
+        name: TarImages([Path(tar) for tar in words[name]], *(arrays[f"{name}.{part}"] for part in IMAGES))
+        for name in ("images", "probe")
+        if name in words
+    }
+    probe = ProbeRows(shown["probe"], *(arrays[name] for name in PROBE)) if "probe" in shown else None
+    return Plan(
+        settings=Pretrain.model_validate(words["settings"]),
+        images=shown["images"],
+        keep_decoded=words["keep_decoded"],
+        pairing=Pairing(*(arrays[name] for name in PAIRING)),
+        captions=words["captions"],
+        probe=probe,
+        work=Path(words["work"]),
+        device=words["device"],
+        threads=words["threads"],
+        workers=words["workers"],
+    )

@@ -18,7 +18,7 @@ from workflow_scripts.core.progress import progress
 from workflow_scripts.pretraining import checkpoint
 from workflow_scripts.pretraining.augment import RECIPES
 from workflow_scripts.pretraining.data import Batches, Decoded, Order, prefetch
-from workflow_scripts.pretraining.interrupt import Interrupt
+from workflow_scripts.pretraining.interrupt import TERMINATED, Interrupt
 from workflow_scripts.pretraining.methods import build_method
 from workflow_scripts.pretraining.optimizing import learning_rate, parameter_groups
 from workflow_scripts.pretraining.plan import OUTCOME, Plan, weights_name
@@ -28,7 +28,6 @@ from workflow_scripts.pretraining.text import Tokens, train_tokenizer
 
 log = logging.getLogger(__name__)
 Sides = tuple[Any, ...]
-TERMINATED = 143
 
 
 def deterministic(device: str) -> bool:
@@ -48,16 +47,16 @@ def reproducible(device: str, threads: int) -> Iterator[None]:
         torch.use_deterministic_algorithms(before)
 
 
-def train(plan: Plan) -> None:
+def train(plan: Plan, interrupt: Interrupt) -> None:
     """Train, from the last checkpoint in ``plan.work`` if there is one, and leave the evaluated weights
     (``plan.weights_name``) and the final :class:`~checkpoint.State` (``outcome.json``) there.
 
-    With several processes each calls this; the first one writes.
+    With several processes each calls this; the first one writes. Asked to stop by ``interrupt``, all finish the step.
 
     Raises:
         PipelineError: the loss is not finite, there are fewer images than a batch takes, or the number of processes
             is not that of the settings.
-        SystemExit: 143 after SIGTERM, once a checkpoint was written.
+        SystemExit: 143 after an interrupt, once a checkpoint was written.
     """
     with reproducible(plan.device, plan.threads):
         accelerator = Accelerator(
@@ -68,7 +67,7 @@ def train(plan: Plan) -> None:
         if accelerator.num_processes != plan.settings.processes:
             value = f"{accelerator.num_processes} instead of {plan.settings.processes}"
             raise PipelineError("wrong number of processes", "pretrain", value, "start the stage without a launcher")
-        Trainer(plan, accelerator).run()
+        Trainer(plan, accelerator).run(interrupt)
 
 
 class Trainer:
@@ -121,19 +120,22 @@ class Trainer:
             return None
         return OnlineProbe(self.plan.probe, self.settings.image_size, probe.neighbours, probe.temperature)
 
-    def run(self) -> None:
-        """Train to the end."""
+    def run(self, interrupt: Interrupt) -> None:
+        """Train to the end, or to the step after which ``interrupt`` was asked."""
         state = self.state
         if state.step == 0 and self.settings.probe is not None and not state.curve:
             state.curve.append(self._row(None, self._accuracy()))
         last = state.step if state.stopped else self.settings.steps
         steps = range(state.step + 1, last + 1)
-        with Interrupt() as interrupt, closing(prefetch(self._prepare, steps, self.plan.workers)) as batches:
+        workers = max(1, self.plan.workers // self.plan.local)
+        with closing(prefetch(self._prepare, steps, workers)) as batches:
             for sides in progress(batches, len(steps), f"{self.settings.method} from step {state.step}"):
                 self._step(sides)
                 self._after_step()
                 if interrupt.asked(self.accelerator.device):
                     self._save()
+                    # None may end before the checkpoint is whole: the end of one can end the others.
+                    self.accelerator.wait_for_everyone()
                     raise SystemExit(TERMINATED)
                 if state.stopped:
                     batches.close()

@@ -29,11 +29,15 @@ def pretrain(job: Job[Pretrain]) -> None:
         write_tensors(job.work / weights_name("last"), backbone.state_dict())
         outcome: dict = {"step": 0, "best_step": 0, "best": None, "stopped": False, "curve": []}
     else:
-        from workflow_scripts.pretraining.launch import launch
-        from workflow_scripts.pretraining.trainer import deterministic
+        from workflow_scripts.pretraining.interrupt import Interrupt
 
-        launch(_plan(job))
-        job.note(deterministic_algorithms=deterministic(job.device))
+        # From here on SLURM may ask for the node back; imports and tables take a while, so this comes first.
+        with Interrupt() as interrupt:
+            from workflow_scripts.pretraining.launch import launch
+            from workflow_scripts.pretraining.trainer import deterministic
+
+            starts = launch(_plan(job), interrupt)
+            job.note(starts=starts, deterministic_algorithms=deterministic(job.device))
         outcome = read_json(job.work / OUTCOME, "run the stage again")
     for step in sorted({weights_name(step) for step in job.settings.evaluated}):
         shutil.copyfile(job.work / step, job.file(f"/{step}"))

@@ -83,6 +83,7 @@ class Pretrain(Settings):
     weight_decay: float = Field(0.01, ge=0, description="AdamW's; none on gains, biases and the logit scale")
     precision: Literal["no", "fp16", "bf16"] = Field("no", description="mixed precision of accelerate")
     processes: PositiveInt = Field(1, description="processes, one GPU each; started by the stage itself")
+    nodes: PositiveInt = Field(1, description="nodes that share the processes evenly; above 1 under SLURM alone")
     simclr: SimclrHead | None = Field(None, description="for method simclr alone")
     simsiam: SimsiamHead | None = Field(None, description="for method simsiam alone")
     clip: ClipHead | None = Field(None, description="for method clip alone")
@@ -114,6 +115,8 @@ class Pretrain(Settings):
                 return f"settings of {name} given for method {self.method}"
         if self.batch_size % self.processes:
             return f"batch_size {self.batch_size} is not a multiple of processes {self.processes}"
+        if self.processes % self.nodes:
+            return f"processes {self.processes} are not a multiple of nodes {self.nodes}"
         return None
 
     def _wrong_steps(self) -> str | None:

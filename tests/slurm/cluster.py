@@ -1,0 +1,143 @@
+"""The live cluster as the tests use it, and an ordinary user's clone on it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.workflow.checkout import NOBODY, Checkout, give_to_user
+from workflow_scripts.pretraining.checkpoint import step_reached
+
+HERE = Path(__file__).resolve().parent
+LAB = Path(os.environ.get("SLURM_LAB", "/var/tmp/faithful-pairs-slurm"))
+FASTER = "--slurm-init-seconds-before-status-checks=3"
+STUDY = ("--profile", "slurm", "--configfile", "tests/config/tiny.yaml")
+
+
+def shell(*words: str, check: bool = True) -> str:
+    """Output of a command."""
+    return subprocess.run(words, check=check, capture_output=True, text=True, timeout=120).stdout
+
+
+def until(condition: Callable[[], Any], seconds: float = 300) -> Any:
+    """The first true value of ``condition``."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.2)
+    raise AssertionError("waited too long")
+
+
+def up() -> None:
+    """Bring the cluster up, or its node back."""
+    subprocess.run([HERE / "cluster-up.sh"], check=True)
+
+
+def stop_node() -> None:
+    """Stop slurmd; jobs go on without it."""
+    subprocess.run(["bash", "-c", f". '{HERE}/common.sh'; stop_daemon slurmd"], check=True)
+
+
+def jobs(rule: str = "", state: str = "") -> list[str]:
+    """Numbers of the user's jobs in the queue, by the start of what they run and by state."""
+    lines = shell("squeue", "--noheader", f"--user={NOBODY}", "--format=%i|%T|%k").splitlines()
+    rows = [line.split("|") for line in lines]
+    return [job for job, now, what in rows if what.startswith(f"rule_{rule}") and now.startswith(state)]
+
+
+def asked_for(job: str) -> dict[str, str]:
+    """What `scontrol show job` says of a job."""
+    words = shell("scontrol", "--oneliner", "show", "job", job).split()
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def finished_jobs() -> dict[str, dict[str, str]]:
+    """SLURM's own records of jobs that ended, by number."""
+    lines = (LAB / "log" / "jobcomp.txt").read_text().splitlines()
+    records = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
+    return {record["JobId"]: record for record in records}
+
+
+def give_up(process: subprocess.Popen[bytes]) -> None:
+    """End a Snakemake and all jobs of its user."""
+    process.kill()
+    process.wait()
+    shell("scancel", f"--user={NOBODY}")
+
+
+class Clone(Checkout):
+    """A clone in a path with a space; its user has no rights and a home without any configuration of Snakemake."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        (folder / "home").mkdir()
+        os.chown(folder / "home", NOBODY, NOBODY)
+
+    def environment(self) -> dict[str, str]:
+        """Next to nothing: what a login shell has, and the project's environment first in PATH."""
+        path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+        return {"HOME": str(self.folder / "home"), "PATH": path, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def call(self, *words: str) -> subprocess.Popen[bytes]:
+        """A command of the user, in a session of its own; what it prints goes to terminal.txt."""
+        drop = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"]
+        with open(self.folder / "terminal.txt", "wb") as log:
+            return subprocess.Popen(
+                [*drop, *words],
+                **{"cwd": self.folder, "env": self.environment(), "stdout": log, "stderr": log},
+                start_new_session=True,
+            )
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        """Snakemake on the small study; overlays may come first."""
+        return self.call("snakemake", *STUDY, *words)
+
+    def printed(self) -> str:
+        """What the last command printed so far."""
+        return (self.folder / "terminal.txt").read_text(errors="replace")
+
+    def ends_well(self, process: subprocess.Popen[bytes], seconds: float = 900) -> str:
+        """What a command printed that must end with status 0."""
+        status = process.wait(timeout=seconds)
+        assert status == 0, self.printed()[-4000:]
+        return self.printed()
+
+    def copy_to(self, folder: Path) -> "Clone":
+        """A copy of this clone with its results, hard links and Snakemake's memory included."""
+        subprocess.run(["cp", "-a", str(self.folder), str(folder)], check=True)
+        copy = object.__new__(Clone)
+        copy.folder = folder
+        return copy
+
+    def write(self, name: str, text: str) -> str:
+        """Write a file of the user's, such as an overlay; gives its name."""
+        (self.folder / name).write_text(text)
+        give_to_user(self.folder / name)
+        return name
+
+    def forget(self, *stages: str) -> None:
+        """Remove artifacts of stages and their cache entries."""
+        for stage in stages:
+            for folder in (self.folder / "results/tiny" / stage, self.folder / "results/.cache" / stage):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def again(self, *stages: str) -> list[str]:
+        """Forget all artifacts of some stages; gives the words that have Snakemake make them, and nothing else."""
+        found = [path for stage in stages for path in (self.folder / "results/tiny" / stage).glob("*.manifest.json")]
+        self.forget(*stages)
+        return [*self.only(*stages), *sorted(str(path.relative_to(self.folder)) for path in found)]
+
+    @staticmethod
+    def only(*stages: str) -> list[str]:
+        """Words that keep Snakemake to some rules; targets follow."""
+        return [FASTER, "--rerun-triggers", "mtime", "--allowed-rules", *stages, "--"]
+
+    def reached(self) -> int:
+        """The highest step that a training run in progress has kept; 0 when none has."""
+        works = (self.folder / "results/.work/pretrain").glob("*/")
+        return max((step_reached(work) for work in works), default=0)

@@ -1,0 +1,76 @@
+"""The cluster, and the small study run on it. These tests run only when asked for: `pytest tests/slurm`.
+
+They need root and Debian's packages (installed when missing), and change this machine while they run.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.slurm.cluster import HERE, Clone, jobs, shell, until, up
+from tests.workflow.checkout import NOBODY
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave these tests out of runs over all tests, and where there can be no cluster."""
+    asked = any("slurm" in Path(word.split("::")[0]).parts for word in config.args)
+    reason = "" if asked else "only when asked for: pytest tests/slurm"
+    if os.getuid() != 0 or not (shutil.which("slurmctld", path="/usr/sbin:/usr/bin") or shutil.which("apt-get")):
+        reason = reason or "no SLURM here, or no right to start one"
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("slurm"))
+            if reason:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[None]:
+    """A running cluster; one that was up before stays up."""
+    there = subprocess.run(["timeout", "5", "squeue"], capture_output=True, check=False).returncode == 0
+    up()
+    yield
+    if not there:
+        subprocess.run([HERE / "cluster-down.sh"], check=True)
+
+
+@pytest.fixture(scope="session")
+def place() -> Iterator[Path]:
+    """A folder that the ordinary user reaches (pytest's own are closed to others)."""
+    folder = Path(tempfile.mkdtemp(prefix="faithful-pairs-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def local(cluster: None, place: Path) -> Clone:
+    """The small study, run without SLURM (the cluster's start lets the user get at Python)."""
+    clone = Clone(place / "without slurm")
+    words = ("--profile", "profiles/demo", "--configfile", "tests/config/tiny.yaml")
+    clone.ends_well(clone.call("snakemake", *words))
+    return clone
+
+
+@pytest.fixture(scope="session")
+def finished(cluster: None, place: Path) -> Clone:
+    """The small study, run by the literal command. Never change it."""
+    clone = Clone(place / "a clone")
+    clone.ends_well(clone.start(), seconds=900)
+    shutil.copy(clone.folder / "terminal.txt", clone.folder / "finished.txt")
+    return clone
+
+
+@pytest.fixture
+def copy(local: Clone, place: Path) -> Iterator[Clone]:
+    """A copy of the finished study; what a test leaves in the queue ends with it."""
+    copy = local.copy_to(place / "a copy")
+    yield copy
+    shell("scancel", f"--user={NOBODY}")
+    until(lambda: not jobs())
+    shutil.rmtree(copy.folder)

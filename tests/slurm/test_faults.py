@@ -1,0 +1,165 @@
+"""What goes wrong on clusters, each on the live one: the same command, or the repair, ends with the same artifacts."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.slurm.cluster import STUDY, Clone, asked_for, jobs, shell, stop_node, until, up
+
+RUN = "results/tiny/pretrain/simclr-revised-crop-resnet_small-s0"
+LONG = """
+runs:
+  - {method: simclr, pairs: revised, augmentation: crop, seeds: [0]}
+pretraining: {steps: 1500, checkpoint_every: 20, log_every: 500, probe: {every: 1500, images: 64, neighbours: 5}}
+"""
+
+
+def running(rule: str) -> str:
+    """Number of a job that runs, as soon as there is one."""
+    return str(until(lambda: jobs(rule, "RUNNING"))[0])
+
+
+def train_long(clone: Clone) -> subprocess.Popen[bytes]:
+    """Start one training run that lasts a while, as a SLURM job."""
+    clone.forget("pretrain", "summary", "report")  # the last two know all runs
+    return clone.start(clone.write("long.yaml", LONG), *clone.only("pretrain"), f"{RUN}.manifest.json")
+
+
+def starts(clone: Clone) -> list[int]:
+    """Steps at which the training run was started and resumed."""
+    return list(json.loads((clone.folder / f"{RUN}.run.json").read_bytes())["facts"]["starts"])
+
+
+def trained(clone: Clone) -> dict[str, str]:
+    """Hashes of the training run's files."""
+    return {name: value for name, value in clone.hashes().items() if name.startswith(RUN)}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(local: Clone, place: Path) -> dict[str, str]:
+    """Hashes of the long training run, made without SLURM."""
+    clone = local.copy_to(place / "undisturbed")
+    clone.forget("pretrain", "summary", "report")  # the last two know all runs
+    overlays = ("--configfile", STUDY[-1], clone.write("long.yaml", LONG))
+    words = ("--rerun-triggers", "mtime", "--allowed-rules", "pretrain", "--", f"{RUN}.manifest.json")
+    clone.ends_well(clone.call("snakemake", "--cores", "1", *overlays, *words))
+    return trained(clone)
+
+
+@pytest.mark.parametrize("rules", [("download", "recaption"), ("pretrain",)])
+def test_cancelled_jobs(copy: Clone, rules: tuple[str, ...]) -> None:
+    before = copy.hashes()
+    process = copy.start(*copy.again(*rules))
+    cancelled = []
+    for rule in rules:
+        cancelled.append(running(rule))
+        shell("scancel", cancelled[-1])
+    printed = copy.ends_well(process)
+    for job in cancelled:
+        assert f"/{job}.log (check log file(s) for error details)" in printed
+    assert copy.hashes() == before
+
+
+def test_job_that_dies_of_memory_gets_more(copy: Clone) -> None:
+    """No cgroups here, so the job takes its own limit; it dies once, and the second has twice the memory."""
+    before = copy.hashes()
+    limit = "[ -e died ] || {{ touch died; ulimit -v 60000; }}; "
+    copy.edit("rules/common.smk", "shell.prefix(f'", f"shell.prefix(f'{limit}")
+    process = copy.start(*copy.again("data_card"))
+    first = until(lambda: jobs("data_card"))[0]
+    second = until(lambda: [job for job in jobs("data_card") if job != first])[0]
+    assert "mem=8000M" in asked_for(first)["ReqTRES"]
+    assert "mem=16000M" in asked_for(second)["ReqTRES"]
+    assert f"/{first}.log (check log file(s) for error details)" in copy.ends_well(process)
+    assert (copy.folder / "died").exists()
+    assert copy.hashes() == before
+
+
+def test_node_daemon_gone_for_a_minute(copy: Clone) -> None:
+    before = copy.hashes()
+    process = copy.start(*copy.again("pretrain"))
+    running("pretrain")
+    stop_node()
+    time.sleep(60)
+    up()
+    assert "Error in" not in copy.ends_well(process)
+    assert copy.hashes() == before
+
+
+def test_killed_snakemake_is_repaired_by_one_command(copy: Clone) -> None:
+    before = copy.hashes()
+    words = copy.again("pretrain")
+    process = copy.start(*words)
+    job = running("pretrain")
+    look = copy.call("python", "-m", "workflow_scripts.tools.recover")
+    assert look.wait(timeout=60) == 1
+    assert copy.printed().startswith("error: a Snakemake runs in ")
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    look = copy.call("python", "-m", "workflow_scripts.tools.recover")
+    assert look.wait(timeout=60) == 1
+    assert f"job {job} (pretrain" in copy.printed()
+    repair = ("python", "-m", "workflow_scripts.tools.recover", "--wait", "--", "snakemake", *STUDY, *words)
+    assert "waiting for " in copy.ends_well(copy.call(*repair))
+    assert asked_for(job)["JobState"] == "COMPLETED"
+    assert copy.hashes() == before
+
+
+def test_time_limit_goes_on_where_it_ended(copy: Clone, undisturbed: dict[str, str]) -> None:
+    """Without the signal before the limit, so that SLURM ends the job: that costs a retry, but no finished step."""
+    copy.forget("pretrain", "summary", "report")  # the last two know all runs
+    signal_off = ("--set-resources", "pretrain:slurm_extra='--open-mode=append'")
+    overlay = copy.write("long.yaml", LONG)
+    process = copy.start(overlay, *signal_off, *copy.only("pretrain"), f"{RUN}.manifest.json")
+    job = running("pretrain")
+    until(copy.reached)
+    shell("scontrol", "suspend", job)  # it stands still until its minute is over
+    shell("scontrol", "update", f"JobId={job}", "TimeLimit=1")
+    time.sleep(50)
+    shell("scontrol", "resume", job)
+    printed = copy.ends_well(process)
+    assert asked_for(job)["JobState"] == "TIMEOUT"
+    assert f"SLURM-job '{job}' failed, SLURM status is: 'TIMEOUT'" in printed
+    assert f"/{job}.log (check log file(s) for error details)" in printed
+    first, second = starts(copy)
+    assert (first, second > 0) == (0, True)
+    assert trained(copy) == undisturbed
+
+
+def test_signal_before_the_time_limit_costs_no_retry(copy: Clone, undisturbed: dict[str, str]) -> None:
+    process = train_long(copy)
+    job = running("pretrain")
+    until(copy.reached)
+    shell("scontrol", "update", f"JobId={job}", "TimeLimit=2")  # less than the five minutes before which it is told
+    until(lambda: asked_for(job)["Restarts"] == "1")
+    shell("scontrol", "update", f"JobId={job}", "TimeLimit=60")
+    assert "Error in" not in copy.ends_well(process)
+    assert starts(copy)[1] > 0
+    assert trained(copy) == undisturbed
+
+
+def test_five_preemptions_cost_no_retry(copy: Clone, undisturbed: dict[str, str]) -> None:
+    process = train_long(copy)
+    job = running("pretrain")
+    for number in range(5):
+        preempt(copy, job, number)
+    printed = copy.ends_well(process)
+    assert "Error in" not in printed
+    assert printed.count("has been submitted with SLURM jobid") == 1
+    steps = starts(copy)
+    assert len(steps) == 6
+    assert steps == sorted(steps)
+    assert trained(copy) == undisturbed
+
+
+def preempt(clone: Clone, job: str, times: int) -> None:
+    """Once a job that was preempted so many times has got further, preempt it by a job that wants the whole node."""
+    before = clone.reached()
+    until(lambda: clone.reached() > before)
+    shell("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=true")
+    until(lambda: asked_for(job)["Restarts"] == str(times + 1))

@@ -1,0 +1,49 @@
+"""`snakemake --profile slurm`, literally: by a user without rights or configuration, in a path with a space."""
+
+import re
+from datetime import datetime
+from statistics import median
+
+import pytest
+
+from tests.slurm.cluster import Clone, finished_jobs
+from tests.workflow.checkout import ROOT
+
+STAGES = {path.stem for path in (ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py")}
+LOCAL = {"source"}  # compute nodes often have no network
+
+
+def test_every_byte_is_that_of_a_local_run(finished: Clone, local: Clone) -> None:
+    hashes = local.hashes()
+    assert len(hashes) > 80
+    assert finished.hashes() == hashes
+
+
+def test_every_stage_but_the_local_ones_ran_in_a_job_that_slurm_knows(finished: Clone) -> None:
+    records = finished.records()
+    in_jobs = {record["stage"] for record in records.values() if record["slurm_job"]}
+    assert in_jobs == STAGES - LOCAL
+    assert {record["stage"] for record in records.values() if not record["slurm_job"]} == LOCAL
+    submitted = re.findall(r"submitted with SLURM jobid (\d+)", (finished.folder / "finished.txt").read_text())
+    known = finished_jobs()
+    assert {known[job]["JobState"] for job in submitted} == {"COMPLETED"}
+    assert {record["slurm_job"] for record in records.values() if record["slurm_job"]} == set(submitted)
+
+
+def test_overhead_of_a_job(finished: Clone, capsys: pytest.CaptureFixture[str]) -> None:
+    """Printed, not judged: seconds that SLURM counts for a job and its stages do not."""
+    inside: dict[str, float] = {}
+    for record in finished.records().values():
+        if record["slurm_job"]:
+            inside[record["slurm_job"]] = inside.get(record["slurm_job"], 0.0) + record["seconds"]
+    known = finished_jobs()
+    outside = [seconds_of(known[job]) - seconds for job, seconds in inside.items()]
+    with capsys.disabled():
+        print(f"\n{len(inside)} jobs; overhead of a job: median {median(outside):.1f} s, most {max(outside):.1f} s")
+    assert len(inside) < len(finished.records())
+
+
+def seconds_of(job: dict[str, str]) -> float:
+    """How long a job ran, by SLURM's record."""
+    start, end = (datetime.fromisoformat(job[name]) for name in ("StartTime", "EndTime"))
+    return (end - start).total_seconds()

