@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.accepted import counted_code
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
@@ -17,12 +17,14 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import canonical, digest
 from workflow_scripts.core.memory import unremembered
 from workflow_scripts.core.sources import content_hash, local_path
-from workflow_scripts.core.units import Units
+
+if TYPE_CHECKING:
+    from workflow_scripts.core.units import Units
 
 log = logging.getLogger(__name__)
 
 
-def stale_manifests(out: Path, units: Units, memory: Path | None = None) -> list[str]:
+def stale_manifests(out: Path, units: "Units", memory: Path | None = None) -> list[str]:
     """Manifests below ``out`` to make again: recorded code, settings, inputs or source content differ from today's.
 
     Args:
@@ -55,7 +57,7 @@ def stale_manifests(out: Path, units: Units, memory: Path | None = None) -> list
     return stale
 
 
-def _reason(record: dict[str, Any], manifest: Path, units: Units) -> str | None:
+def _reason(record: dict[str, Any], manifest: Path, units: "Units") -> str | None:
     stage = record["stage"]
     if stage == "source":
         return _source_reason(record, manifest, units)
@@ -65,14 +67,14 @@ def _reason(record: dict[str, Any], manifest: Path, units: Units) -> str | None:
     return f"made with other settings ({'; '.join(differ)})" if differ else None
 
 
-def other_settings(record: dict[str, Any], units: Units) -> list[str]:
+def other_settings(record: dict[str, Any], units: "Units") -> list[str]:
     """Settings of today that have another value than the run record; those left to their default are not in both."""
     recorded, today = record["settings"], units.settings(record["stage"], record["unit"])
     differ = [name for name, value in today.items() if name in recorded and recorded[name] != value]
     return [f"{name} {canonical(recorded[name])[:60]} then, {canonical(today[name])[:60]} today" for name in differ]
 
 
-def _source_reason(record: dict[str, Any], manifest: Path, units: Units) -> str | None:
+def _source_reason(record: dict[str, Any], manifest: Path, units: "Units") -> str | None:
     source = units.sources_by_name[record["unit"]["source"]]
     files = json.loads(manifest.with_name(manifest.name.removesuffix(MANIFEST) + ".files.json").read_bytes())
     if source.is_url:

@@ -7,16 +7,17 @@ files are read anew when somebody asks.
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from workflow_scripts.core.accepted import accepted
-from workflow_scripts.core.config import load_study
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import pretty, read_json, write_whole
-from workflow_scripts.core.units import Units
+
+if TYPE_CHECKING:
+    from workflow_scripts.core.units import Units
 
 BASE = "config.yaml"
 
@@ -39,7 +40,7 @@ def remember(results: Path, study: str, files: Sequence[str], overrides: Mapping
         return
 
 
-def units_of(results: Path, study: str, files: Sequence[str] = ()) -> Units | None:
+def units_of(results: Path, study: str, files: Sequence[str] = ()) -> "Units | None":
     """The study's units by today's config; None when no config is known for it.
 
     Args:
@@ -60,8 +61,13 @@ def units_of(results: Path, study: str, files: Sequence[str] = ()) -> Units | No
     for name in names:
         merge(config, _read(name))
     merge(config, overrides)
-    found = load_study(config)
-    return Units(found, accepted(results)) if found.study == study else None
+    if config.get("study") != study:
+        return None
+    # Not before: checking a config takes longer than reading a small study.
+    from workflow_scripts.core.config import load_study
+    from workflow_scripts.core.units import Units
+
+    return Units(load_study(config), accepted(results))
 
 
 def merge(config: dict[str, Any], overlay: Mapping[str, Any]) -> None:

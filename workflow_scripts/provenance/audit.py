@@ -9,13 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.accepted import counted_code, in_force
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.freshness import other_settings
-from workflow_scripts.core.units import Units
 from workflow_scripts.provenance.audit_files import (
     Claim,
     claims_of,
@@ -31,6 +30,9 @@ from workflow_scripts.provenance.audit_sources import source_claims
 from workflow_scripts.provenance.locate import locate
 from workflow_scripts.provenance.nodes import Node, input_path, read, walk
 from workflow_scripts.provenance.root import AROUND, root_hash
+
+if TYPE_CHECKING:
+    from workflow_scripts.core.units import Units
 
 REPORT = "report/index"
 READERS = 8  # manifests read at a time
@@ -73,7 +75,7 @@ class Audit:
         jobs: files hashed at a time.
     """
 
-    def __init__(self, study: Path, scope: Path, units: Units | None, quick: bool, jobs: int) -> None:
+    def __init__(self, study: Path, scope: Path, units: "Units | None", quick: bool, jobs: int) -> None:
         self.study, self.scope, self.units, self.quick, self.jobs = study, scope, units, quick, jobs
         self.all_files = list(walk(study))
         with ThreadPoolExecutor(max_workers=READERS) as pool:  # so that a slow file system's answers overlap

@@ -40,7 +40,7 @@ TOLERANCES: dict[tuple[str, str], Tolerance] = {
     ("pair_quality", ".png"): Tolerance(0, 0.02, f"{_SEEN}none; drawn from the table"),
     ("pretrain", ".safetensors"): Tolerance(0.5, 0, f"{_SEEN}0.33 of the weights' norm; another seed: 0.92"),
     ("pretrain", "/curve.parquet"): Tolerance(0.2, 0, f"{_SEEN}0.08, of the loss: rounding grows with every step"),
-    ("pretrain", "/run.json"): Tolerance(0.1, 0.2, f"{_SEEN}0.01, of the probe's accuracy"),
+    ("pretrain", "/run.json"): Tolerance(0.15, 0.2, f"{_SEEN}0.06, of the probe's accuracy"),
     ("features", ".npy"): Tolerance(1e-4, 0, f"{_SEEN}6e-7"),
     ("linear_probe", ".parquet"): Tolerance(0.01, 0.01, f"{_SEEN}none; items at the border of two classes"),
     ("linear_probe", ".safetensors"): Tolerance(0.01, 0, f"{_SEEN}none; the fit ends at a gradient of 1e-5"),
