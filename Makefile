@@ -9,7 +9,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: python too old in $(PYTHON): $$($(PYTHON) -V); give one >= 3.11: make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cpu,demo,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cpu,demo,dev,slurm]'
 	@touch $(STAMP)
 
 demo: $(STAMP) ## the whole chain on the embedded world; ends with the table of arms and the report's path

@@ -46,7 +46,7 @@ def test_full_study_is_the_papers() -> None:
     study = load_study(merged())
     units = Units(study)
     assert study.annotations.years == [2020]
-    assert len(units.shards) == 328
+    assert len(units.shards) == 540
     assert len(set(units.runs)) == len(units.runs) == 37
     assert {settings.backbone for _, settings in units._runs.values()} == {"resnet34"}
     for method in ("simclr", "simsiam"):

@@ -70,7 +70,7 @@ def test_the_command_prints_both_sizes_and_says_they_are_estimates(capsys: pytes
     assert cost.main([]) == 0
     said = capsys.readouterr().out
     assert re.findall(r"\*\*(.+) \(.+ rows\)\*\*", said) == ["RedCaps-2020", "RedCaps"]
-    assert "| download | 1,202 | " in said
+    assert "| download | 3,477 | " in said
     assert said.count("| all | ") == 2
     assert said.rstrip().split("\n")[-1].startswith("Estimates: 40 TFLOP/s")
 

@@ -28,7 +28,7 @@ def full() -> list[list[str]]:
 
 def test_full_study_without_any_data(full: list[list[str]]) -> None:
     counts = Counter(stage for stage, *_ in full)
-    assert counts["download"] == counts["recaption"] == 328
+    assert counts["download"] == counts["recaption"] == 540
     assert counts["pretrain"] == 37
     assert counts["features"] == counts["linear_probe"] == counts["few_shot"] == counts["saliency"] == 36 * 2 + 1
     stages = {path.stem for path in (ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py")}
@@ -80,7 +80,7 @@ def test_twelve_million_images(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-2000:]
     counts = job_counts(done.stdout)
     assert counts["download"] == counts["recaption"] == 1202
-    assert counts["total"] == 1038 + 2 * (1202 - 328)
+    assert counts["total"] == 1462 + 2 * (1202 - 540)
     peak = int(re.findall(r"^peak (\d+)$", done.stdout, re.MULTILINE)[0]) * 1024
     assert peak <= 600e6, f"{peak / 1e6:.0f} MB"
 

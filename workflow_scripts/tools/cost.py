@@ -24,6 +24,7 @@ from workflow_scripts.core.units import Units
 from workflow_scripts.tools.rates import (
     DATASET_IMAGES,
     FORWARD,
+    GROUPS,
     KEPT,
     MASKS,
     OTHER_DATASET,
@@ -76,7 +77,7 @@ def _are_maps(base: Mapping[str, Any], over: Mapping[str, Any], name: str) -> bo
 
 def work(study: Study, units: Units, rows: int) -> dict[str, Work]:
     """Work of every stage of a study over ``rows`` annotation rows."""
-    images, shards = rows * KEPT, math.ceil(rows / study.shards.rows_per_shard)
+    images, shards = rows * KEPT, shards_of(study, rows)
     runs = [units.settings("pretrain", {"run": run}) for run in units.runs]
     vectors = {units.pair_vectors("", pairs) for pairs in units.pairs}
     encoders = {name for name in vectors if "embed_images" in name} | {f"/{name}" for name in units.quality_encoder}
@@ -110,6 +111,16 @@ def work(study: Study, units: Units, rows: int) -> dict[str, Work]:
         "summary": Work(1, labelled * checkpoints),
         "report": Work(1, 1),
     }
+
+
+def shards_of(study: Study, rows: int) -> int:
+    """Shards for so many rows: those of the config where they can hold them, else as many as all of RedCaps needs.
+
+    Each subreddit and year has shards of its own, the last of them half full on average.
+    """
+    shards = study.shards
+    full = math.ceil(rows / shards.rows_per_shard)
+    return shards.shards if full <= shards.shards else full + (0 if shards.group == "all" else GROUPS // 2)
 
 
 def training(runs: Sequence[Mapping[str, Any]]) -> Work:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 TFLOPS = 40.0  # sustained, mixed precision: about an eighth of an A100's peak; training of a ResNet reaches 30 to 60
 SECONDS_PER_JOB = 15.0  # start of a job under SLURM, two starts of Snakemake, imports, checkpoint loading
+GROUPS = 350 * 13  # subreddits and years of RedCaps, at most
 KEPT = 0.6  # of RedCaps' images, still to be had: about 7 of 12 million in 2024
 
 # Rows of the annotations, that of 2020 about.
