@@ -84,6 +84,7 @@ def test_kills_poison_and_clearing_change_no_byte(results: Path) -> None:
     stress, chance = Stress(results), random.Random(5)
     running: list[tuple[subprocess.Popen[bytes], bool]] = []
     left, killed, poisoned = 100, 0, 0
+    (results / ".cache").mkdir()
     while left or running:
         while left and len(running) < PROCESSES:
             running.append((stress.start(chance.choice(STUDIES), chance.randrange(UNITS)), chance.random() < 0.5))

@@ -138,8 +138,8 @@ def _same_file(descriptor: int, path: Path) -> bool:
 
 
 @contextmanager
-def key_lock(work: Path) -> Iterator[None]:
-    """One writer per key: wait until nobody else holds ``<work>.lock``.
+def key_lock(work: Path) -> Iterator[bool]:
+    """One writer per key: wait until nobody else holds ``<work>.lock``; False where the file system has no locks.
 
     Correctness does not rest on it (publishing is by rename); it saves doing the same work twice and keeps two
     processes out of one work folder.
@@ -157,12 +157,12 @@ def key_lock(work: Path) -> Iterator[None]:
                 if error.errno not in NO_LOCKS:
                     raise
                 log.warning("this file system has no locks; do not run two Snakemakes on one results folder")
-                yield
+                yield False
                 return
             # The holder before us removed the file: the lock we hold is on a name that nobody else will open.
             if _same_file(stream.fileno(), path):
                 try:
-                    yield
+                    yield True
                 finally:
                     path.unlink(missing_ok=True)
                 return

@@ -26,11 +26,11 @@ class Staging:
         self._hashed: dict[str, bool] = {}
         self._folder: Path | None = None
 
-    def open(self, results: Path, stage: str, key: str) -> None:
-        """Make the folder, and clear what killed runs of the same key left (the caller holds the key's lock)."""
+    def open(self, results: Path, stage: str, key: str, alone: bool = True) -> None:
+        """Make the folder; ``alone`` (the caller holds the key's lock): clear what killed runs of the key left."""
         parent = results / ".cache" / ".staging"
         parent.mkdir(parents=True, exist_ok=True)
-        for old in parent.glob(f"{stage}-{key}-*"):
+        for old in parent.glob(f"{stage}-{key}-*") if alone else ():
             shutil.rmtree(old, ignore_errors=True)
         self._folder = parent / f"{stage}-{key}-{uuid.uuid4().hex}"
         (self._folder / "files").mkdir(parents=True)

@@ -247,13 +247,13 @@ def _make(
             with key_lock(job.work):
                 shutil.rmtree(job.work, ignore_errors=True)
         return
-    with key_lock(job.work):
+    with key_lock(job.work) as alone:
         manifest = lookup(entry)
         if manifest is None:
             discard(entry)
             job.work.mkdir(parents=True, exist_ok=True)
             write_whole(job.work / RECIPE, pretty(recipe))
-            job.staging.open(job.results, job.stage, recipe["key"])
+            job.staging.open(job.results, job.stage, recipe["key"], alone)
             function(job)
             made = {"closure": code_parts(job.stage), "facts": job.facts, **machine(packages, job.device)}
             fresh = {**recipe, **made, **clock.read()}
