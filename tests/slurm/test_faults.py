@@ -68,7 +68,7 @@ def test_cancelled_jobs(copy: Clone, rules: tuple[str, ...]) -> None:
 def test_job_that_dies_of_memory_gets_more(copy: Clone) -> None:
     """No cgroups here, so the job takes its own limit; it dies once, and the second has twice the memory."""
     before = copy.hashes()
-    limit = "[ -e died ] || {{ touch died; ulimit -v 60000; }}; "
+    limit = "if [ ! -e died ]; then touch died; ulimit -v 60000; fi; "
     copy.edit("rules/common.smk", "shell.prefix(f'", f"shell.prefix(f'{limit}")
     process = copy.start(*copy.again("data_card"))
     first = until(lambda: jobs("data_card"))[0]
