@@ -8,7 +8,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def plan(results: Path, max_size: int | None, work_age: float, now: float | None
         raise PipelineError("no cache", results, "no folder .cache in it", "give the results folder")
     made = Plan()
     used = _keys_in_use(results, made.spared)
-    entries = [_piece("entry", path, f"{path.parent.name}/{path.name}") for path in _entries(results)]
+    entries = _pieces("entry", _entries(results), lambda path: f"{path.parent.name}/{path.name}")
     made.cache = sum(one.held for one in entries)
     unused = [one for one in entries if one.key not in used and one.path.parent.name not in made.spared]
     made.in_use = made.cache - sum(one.held for one in unused)
@@ -111,7 +112,7 @@ def _take(results: Path, piece: Piece) -> bool:
         _delete(piece.path)
         return not piece.path.exists()
     with try_key_lock(results / ".work" / piece.key) as ours:
-        if not ours or not piece.path.exists() or _last_use(piece.kind, piece.path) != piece.used:
+        if not ours or not _as_planned(piece):
             return False
         if piece.kind == "entry":
             try:
@@ -121,6 +122,13 @@ def _take(results: Path, piece: Piece) -> bool:
         else:
             _delete(piece.path)
         return not piece.path.exists()
+
+
+def _as_planned(piece: Piece) -> bool:
+    try:
+        return _last_use(piece.kind, piece.path) == piece.used
+    except FileNotFoundError:
+        return False
 
 
 def _delete(path: Path) -> None:
@@ -152,42 +160,47 @@ def _keys_in_use(results: Path, spared: dict[str, str]) -> set[str]:
 
 def _leavings(results: Path, gone: set[str | None], work_age: float, now: float) -> list[Piece]:
     """Work folders given up or of finished keys, and what dead jobs left half made."""
-    cache, found = results / ".cache", []
-    for path in sorted((results / ".work").glob("*/*")):
-        if not path.is_dir():
-            continue
-        key = f"{path.parent.name}/{path.name}"
-        piece = _piece("work", path, key)
-        finished = (cache / key / "manifest.json").exists() and key not in gone
+    cache = results / ".cache"
+    folders = [path for path in sorted((results / ".work").glob("*/*")) if path.is_dir()]
+    found = []
+    for piece in _pieces("work", folders, lambda path: f"{path.parent.name}/{path.name}"):
+        finished = (cache / str(piece.key) / "manifest.json").exists() and piece.key not in gone
         if finished or now - piece.used > work_age:
             found.append(piece)
-    for path in sorted((cache / ".staging").glob("*-*-*")):
-        stage, key, _ = path.name.rsplit("-", 2)
-        found.append(_piece("staging", path, f"{stage}/{key}"))
-    found += [_piece("discarded", path, None) for path in sorted(cache.glob("*/.discarded-*"))]
-    parts = [_piece("part", path, None) for path in sorted(results.glob("*/*/**/.*.part"))]
+    found += _pieces("staging", sorted((cache / ".staging").glob("*-*-*")), _staged_key)
+    found += _pieces("discarded", sorted(cache.glob("*/.discarded-*")), lambda _: None)
+    parts = _pieces("part", sorted(results.glob("*/*/**/.*.part")), lambda _: None)
     return found + [piece for piece in parts if now - piece.used > PART_AGE]
 
 
+def _staged_key(path: Path) -> str:
+    stage, key, _ = path.name.rsplit("-", 2)
+    return f"{stage}/{key}"
+
+
+def _pieces(kind: str, paths: Iterable[Path], key: Callable[[Path], str | None]) -> list[Piece]:
+    """The pieces at ``paths``; what goes while it is looked at is nobody's to take away."""
+    found = []
+    for path in paths:
+        with suppress(FileNotFoundError):
+            found.append(_piece(kind, path, key(path)))
+    return found
+
+
 def _piece(kind: str, path: Path, key: str | None) -> Piece:
-    found = [status for file in _files(path) if (status := _status(file))]
-    freed = sum(status.st_size for status in found if status.st_nlink == 1)
-    return Piece(kind, path, key, freed, sum(status.st_size for status in found), _last_use(kind, path))
+    held = freed = 0
+    for file in _files(path):
+        status = file.lstat()
+        held += status.st_size
+        freed += status.st_size if status.st_nlink == 1 else 0
+    return Piece(kind, path, key, freed, held, _last_use(kind, path))
 
 
 def _last_use(kind: str, path: Path) -> float:
-    """Time of the last change; 0 for what has gone meanwhile."""
-    # A hit sets the time of the entry's manifest.
-    marks = [path / "manifest.json"] if kind == "entry" else [path, *_files(path)]
-    return max((status.st_mtime for mark in marks if (status := _status(mark) or _status(path))), default=0.0)
-
-
-def _status(path: Path) -> os.stat_result | None:
-    """None when it went while we looked: other processes publish and discard meanwhile."""
-    try:
-        return path.lstat()
-    except FileNotFoundError:
-        return None
+    if kind == "entry":  # a hit sets the time of the entry's manifest
+        manifest = path / "manifest.json"
+        return (manifest if manifest.exists() else path).stat().st_mtime
+    return max([path.stat().st_mtime, *(file.lstat().st_mtime for file in _files(path))])
 
 
 def _files(path: Path) -> list[Path]:
