@@ -15,6 +15,9 @@ from workflow_scripts.provenance.sizes import human
 
 # JPEG of quality 90: bytes per squared longer side (60 Flickr photos scaled to 256 px: 0.23, to 512 px: 0.14).
 JPEG_BYTES = 0.2
+# The store of fetched bytes keeps images as they came, taken to have ten times the bytes (not measured on RedCaps), or
+# once more as they stand in the tar.
+STORED_TIMES = {"fetched": 10, "prepared": 1}
 TAR_MEMBER = 3_000  # headers, padding and the JSON beside an image
 ROW = 400  # captions, scores, ids and states of one image in all tables
 VECTOR = 768 * 4  # the widest of the encoders named in the configs
@@ -33,7 +36,8 @@ def remaining(units: Units, out: Path) -> dict[str, int]:
     """Stage -> bytes that its artifacts missing below ``out`` will take; stages that need none are left out."""
     study = units.study
     rows = study.shards.shards * study.shards.rows_per_shard
-    image = int(JPEG_BYTES * study.download.max_side**2) + TAR_MEMBER
+    pixels = int(JPEG_BYTES * study.download.max_side**2)
+    image = pixels * (1 + STORED_TIMES[study.download.keep]) + TAR_MEMBER
     datasets = {one.name: _images(one, units) for one in study.datasets}
     vectors = [*(f"{arm}.{one.name}" for arm in units.arms for one in study.text_encoders)]
     neighbours = {one.name: one.k for one in study.pairs}
