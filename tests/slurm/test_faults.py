@@ -32,7 +32,9 @@ def train_long(clone: Clone) -> subprocess.Popen[bytes]:
 
 def starts(clone: Clone) -> list[int]:
     """Steps at which the training run was started and resumed."""
-    return list(json.loads((clone.folder / f"{RUN}.run.json").read_bytes())["facts"]["starts"])
+    record = json.loads((clone.folder / f"{RUN}.run.json").read_bytes())
+    # A job that SLURM starts once more after it is done finds its artifact in the cache.
+    return list(record.get("original", record)["facts"]["starts"])
 
 
 def trained(clone: Clone) -> dict[str, str]:
