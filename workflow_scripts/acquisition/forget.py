@@ -21,6 +21,7 @@ from workflow_scripts.acquisition.segment import (
     with_suffix,
 )
 from workflow_scripts.acquisition.store import FOLDER
+from workflow_scripts.core.cache import key_lock
 from workflow_scripts.core.errors import PipelineError
 
 
@@ -39,14 +40,30 @@ def forget(results: Path, urls: Iterable[str]) -> int:
     if not wanted:
         return 0
     hashes = np.array(sorted({url_hash(url) for url in wanted}), dtype=np.uint64)
+    folders = _folders(results)
+    if not folders:
+        return 0
+    with key_lock(results / FOLDER / ".forget"):  # what another call is writing looks like what a killed one left
+        return sum(_forget_in(folder, wanted, hashes) for folder in folders)
+
+
+def _folders(results: Path) -> list[Path]:
     root = results / FOLDER
-    folders = [root, *(path for path in root.glob("*") if path.is_dir() and not path.name.startswith("."))]
-    return sum(_forget_in(folder, wanted, hashes) for folder in folders)
+    return [path for path in (root, *root.glob("[!.]*")) if path.is_dir()]
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a call that was killed left: segments half written, and half renamed or removed."""
+    for left in [*folder.glob(f".*{LINES}"), *folder.glob(f".*{BYTES}"), *folder.glob(f".*{INDEX}")]:
+        left.unlink(missing_ok=True)
+    for suffix in (INDEX, BYTES):
+        for path in folder.glob(f"[!.]*{suffix}"):
+            if not with_suffix(path.with_suffix(""), LINES).exists():
+                path.unlink(missing_ok=True)
 
 
 def _forget_in(folder: Path, wanted: set[str], hashes: np.ndarray) -> int:
-    for left in [*folder.glob(f".*{LINES}"), *folder.glob(f".*{BYTES}"), *folder.glob(f".*{INDEX}")]:
-        left.unlink(missing_ok=True)  # of a call that was killed
+    _clear(folder)
     live = set(settle([stem for stem in stems(folder) if not is_sealed(stem)]))
     gone = 0
     for stem in stems(folder):
