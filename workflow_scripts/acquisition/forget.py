@@ -1,7 +1,8 @@
 """Takes urls out of the store of fetched bytes, so that no byte of them stays."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from workflow_scripts.acquisition.segment import (
 from workflow_scripts.acquisition.store import FOLDER
 from workflow_scripts.core.cache import key_lock
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.removal import url_token
 
 
 def forget(results: Path, urls: Iterable[str]) -> int:
@@ -45,6 +47,22 @@ def forget(results: Path, urls: Iterable[str]) -> int:
         return 0
     with key_lock(results / FOLDER / ".forget"):  # what another call is writing looks like what a killed one left
         return sum(_forget_in(folder, wanted, hashes) for folder in folders)
+
+
+def urls_kept(results: Path, tokens: Collection[str]) -> set[str]:
+    """Urls in the store whose :func:`~workflow_scripts.core.removal.url_token` is one of ``tokens``.
+
+    Every line is read, since annotations that knew these urls may be gone: some seconds for a million.
+    """
+    found: set[str] = set()
+    for stem in (stem for folder in _folders(results) for stem in stems(folder)) if tokens else ():
+        with suppress(FileNotFoundError):  # another call removed it
+            segment = Segment(stem)
+            try:
+                found.update(url for url in segment.urls() if url_token(url) in tokens)
+            finally:
+                segment.close()
+    return found
 
 
 def _folders(results: Path) -> list[Path]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from workflow_scripts.acquisition.annotation_rows import Apart
 from workflow_scripts.core.removal import id_token, url_token
 
 COLUMNS = ["image_id", "url", "caption", "raw_caption"]
@@ -40,6 +41,16 @@ def listed_rows(tables: Iterable[Path], tokens: Collection[str]) -> Listed:
                     found.ids.update([image_id] if image_id else [])
                     found.urls.update([url] if url else [])
                     found.captions.update(text for text in captions if text and len(text) >= SHORTEST)
+    return found
+
+
+def excluded_urls(tables: Iterable[Path]) -> set[str]:
+    """Tokens of the urls of the rows that a removal list took out of ``tables`` (of rows that are apart)."""
+    found: set[str] = set()
+    for path in tables:
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=65_536, columns=["url", "reason"]):
+            pairs = zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
+            found.update(url for url, reason in pairs if reason == Apart.EXCLUDED)
     return found
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from workflow_scripts.acquisition.record import Record, from_line, sha256
+from workflow_scripts.acquisition.record import Record, from_line, sha256, url_of
 from workflow_scripts.core.errors import PipelineError
 
 LINES, BYTES, INDEX = ".jsonl", ".bin", ".idx"
@@ -59,6 +59,15 @@ class Segment:
                     return
                 yield record, offset, len(line)
                 offset += len(line)
+
+    def urls(self) -> Iterator[str]:
+        """Every line's url, without reading the rest of the line; several times as fast as :meth:`records`."""
+        with open(self._lines, "rb", closefd=False) as stream:
+            stream.seek(0)
+            for line in stream:
+                url = url_of(line)
+                if url is not None:
+                    yield url
 
     def data(self, record: Record) -> bytes | None:
         """The bytes of a url, or None when they are not what the record says (a disk lost them)."""

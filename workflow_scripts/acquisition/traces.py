@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from workflow_scripts.acquisition.forget import forget
-from workflow_scripts.acquisition.removal_rows import Listed, listed_rows, urls_among
+from workflow_scripts.acquisition.forget import forget, urls_kept
+from workflow_scripts.acquisition.removal_rows import Listed, excluded_urls, listed_rows, urls_among
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import discard, try_key_lock
 from workflow_scripts.core.errors import PipelineError
@@ -69,10 +69,12 @@ def remove_traces(results: Path, study: str) -> Gone:
     spared = {(one.stage, one.key) for one in elsewhere}
     entries = [one for one in bad if one.study is None and (one.stage, one.key) not in spared]
     mine = [one for one in bad if one.study == study]
+    # Bytes outlive annotations: those that knew a row's url may have gone with the cache.
+    listed.urls |= urls_kept(results, tokens | excluded_urls([own.file(TABLES[1])]))
     clean_rows = [one.file(".parquet") for one in everything if one.stage == ROWS and one.hash in good]
     return Gone(
         urls=forget(results, _unused(listed.urls, clean_rows)),
-        logs=_remove_logs([results / study / "logs", results.parent / ".snakemake" / "log"], listed),
+        logs=_remove_logs([results / study / "logs", results / ".slurm", results.parent / ".snakemake/log"], listed),
         folders=_remove_folders(results, good),
         artifacts=_remove_artifacts(mine) + _remove_strays(results / study, [o for o in everything if o.hash in good]),
         entries=_discard(sorted(entries, key=lambda one: one.stage == ROWS)),
