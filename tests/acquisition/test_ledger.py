@@ -103,9 +103,9 @@ def test_failures_that_follow_from_settings_are_asked_for_when_these_change(
         assert ledger.waiting == URLS[:1]
 
 
-@pytest.mark.parametrize("keep", ["fetched", "prepared"])
-def test_bytes_that_the_disk_lost_are_asked_for_again(tmp_path: Path, keep: str) -> None:
-    with opened(tmp_path, settings(keep=keep), URLS[:2]) as ledger:
+@pytest.mark.parametrize(("first", "keep"), [("fetched", "fetched"), ("prepared", "prepared"), ("fetched", "prepared")])
+def test_bytes_that_the_disk_lost_are_asked_for_again(tmp_path: Path, first: str, keep: str) -> None:
+    with opened(tmp_path, settings(keep=first), URLS[:2]) as ledger:
         finish(ledger, URLS[0])
         finish(ledger, URLS[1], seed=1)
     (path,) = (tmp_path / "store").glob("*.bin")
@@ -118,6 +118,7 @@ def test_bytes_that_the_disk_lost_are_asked_for_again(tmp_path: Path, keep: str)
         assert ledger.waiting == URLS[:1]
         finish(ledger, URLS[0])
         assert not ledger.waiting
+        assert all(ledger.data(ledger.done[url]) for url in URLS[:2])
 
 
 def test_changed_prepared_bytes_are_named(tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ class Ledger:
         with self._lock:
             self._tried[url] = [*self._tried.get(url, []), *attempts]
             if state is State.OK and self._keep == "prepared":
+                self._raw.pop(url, None)  # bytes as they came that the disk lost
                 self._end(
                     self._store.add(_described(replace(record, preparation=self._preparation), stored), stored.data)
                 )
