@@ -102,6 +102,22 @@ def test_rows_go_and_others_stay(results: Path) -> None:
     assert remove_traces(results, "study") == Gone(urls=0, artifacts=0, entries=0, folders=1, logs=0, elsewhere=[])
 
 
+@pytest.mark.parametrize("of_before", [True, False])
+def test_a_crate_that_tells_of_the_rows_goes(results: Path, of_before: bool) -> None:
+    with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
+        made = make(results, [], site.address)
+        if not of_before:
+            made = make(results, ["p2"], site.address)
+        for folder in ("crate", ".crate.0123.part"):  # the other one of a process that was killed
+            manifests = results / "study" / folder / "manifests"
+            manifests.mkdir(parents=True)
+            shutil.copyfile(made["0"].manifest_path, manifests / "0.json")
+            shutil.copyfile(made["1"].manifest_path, manifests / "1.json")
+        make(results, ["p2"], site.address)
+    assert remove_traces(results, "study").artifacts == 2 * of_before
+    assert (results / "study" / "crate").exists() is not of_before
+
+
 def test_bytes_whose_annotations_are_gone_go_too(results: Path) -> None:
     with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
         make(results, [], site.address)
