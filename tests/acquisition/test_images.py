@@ -1,6 +1,7 @@
 """What is stored of an answer's bytes."""
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +33,13 @@ def psnr(one: np.ndarray, other: np.ndarray) -> float:
 def test_bytes_that_need_nothing_are_kept(format: str, extension: str, mode: str) -> None:
     data = encoded(photo(64, 40).convert(mode), format)
     assert process(data, LIMITS) == Stored(State.OK, data, 64, 40, extension)
+
+
+@pytest.mark.parametrize("size", [(64, 40), (128, 80)])
+@pytest.mark.parametrize(("mode", "none"), [("RGB", (7, 8, 9)), ("L", 7)])
+def test_a_colour_that_means_transparent_becomes_white(size: tuple[int, int], mode: str, none: Any) -> None:
+    data = encoded(Image.new(mode, size, none), "PNG", transparency=none)
+    assert (pixels(process(data, LIMITS)) == 255).all()
 
 
 @pytest.mark.parametrize("size", [(65, 40), (333, 201), (160, 640), (129, 128)])

@@ -60,9 +60,9 @@ def looks_like_image(head: bytes | bytearray) -> bool:
 def process(data: bytes, limits: Limits) -> Stored:
     """Decide what becomes of an answer's bytes; never raises for bytes of whatever kind.
 
-    An upright RGB or grey JPEG, PNG or WebP of one frame within ``max_side`` is stored with its pixels' bytes as they
-    are and its metadata left out. All else is stored as an RGB JPEG: first frame, EXIF orientation applied, on white
-    where transparent, the longer side at most ``max_side``. Colour profiles go too; the pixels' numbers stay.
+    An upright, opaque RGB or grey JPEG, PNG or WebP of one frame within ``max_side`` is stored with its pixels' bytes
+    as they are and its metadata left out. All else is stored as an RGB JPEG: first frame, EXIF orientation applied, on
+    white where transparent, the longer side at most ``max_side``. Colour profiles go too; the pixels' numbers stay.
     """
     if not looks_like_image(data[:MAGIC_BYTES]):
         return Stored(State.NOT_AN_IMAGE)
@@ -94,8 +94,8 @@ def _process(data: bytes, limits: Limits) -> Stored:
         if image.format not in ("JPEG", "MPO"):
             image.load()  # finds a truncated file; a JPEG's orientation is to be had without, and its size may shrink
         orientation = _orientation(image)
-        plain = image.mode in ("RGB", "L") and orientation == 1 and not _animated(image)
-        if plain and max(image.size) <= limits.max_side:
+        plain = image.mode in ("RGB", "L") and not image.has_transparency_data  # PNG can say that a colour is none
+        if plain and orientation == 1 and not _animated(image) and max(image.size) <= limits.max_side:
             kept = _kept(data, "JPEG" if image.format == "MPO" else str(image.format), image.size)
             if kept is not None:
                 return kept
