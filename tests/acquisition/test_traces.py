@@ -90,7 +90,7 @@ def test_rows_go_and_others_stay(results: Path) -> None:
         fcntl.flock(held, fcntl.LOCK_EX)
         gone = remove_traces(results, "study")
     # annotations, plan and the shard of pics, as they were before; url p1 stays, since p4 has it too
-    assert gone == Gone(urls=1, artifacts=0, entries=3, folders=1, logs=2, elsewhere=[])
+    assert gone == Gone(urls=1, artifacts=0, entries=3, folders=1, logs=2, elsewhere=[], unknown=0)
     for needle in (url("p2").encode(), IMAGES["p2"], b"a picture of p2"):
         assert holders(results, needle) == set()
     assert holders(results, b"a picture of p1") == set() and holders(results, url("p1").encode()) >= {".fetched"}
@@ -99,7 +99,9 @@ def test_rows_go_and_others_stay(results: Path) -> None:
     for made in after.values():
         for suffix in made.suffixes:
             assert made.path(suffix).exists()
-    assert remove_traces(results, "study") == Gone(urls=0, artifacts=0, entries=0, folders=1, logs=0, elsewhere=[])
+    assert remove_traces(results, "study") == Gone(
+        urls=0, artifacts=0, entries=0, folders=1, logs=0, elsewhere=[], unknown=0
+    )
 
 
 @pytest.mark.parametrize("of_before", [True, False])
@@ -159,11 +161,12 @@ def test_the_command(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
         remove.main([str(results / "study")])
         assert "no removal list" in capsys.readouterr().out
         shutil.copytree(results / "study", results / "other")
-        make(results, ["p2"], site.address)
+        make(results, ["p2", "http://" + HOST + "/p3.jpeg"], site.address)
     with pytest.raises(SystemExit) as ended:
         remove.main([str(results / "study")])
     out = capsys.readouterr().out
-    assert ended.value.code == 2 and "1 entries on the removal list" in out and "other/download/00001" in out
+    assert ended.value.code == 2 and "2 entries on the removal list" in out and "1 of the entries name no row" in out
+    assert "other/download/00001" in out
     for record in [*results.glob("study/annotations/*.run.json"), *results.glob(".cache/annotations/*/run.json")]:
         record.unlink()
     with pytest.raises(PipelineError, match="unknown origin"):

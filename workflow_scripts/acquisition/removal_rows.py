@@ -44,13 +44,12 @@ def listed_rows(tables: Iterable[Path], tokens: Collection[str]) -> Listed:
     return found
 
 
-def excluded_urls(tables: Iterable[Path]) -> set[str]:
-    """Tokens of the urls of the rows that a removal list took out of ``tables`` (of rows that are apart)."""
+def excluded_tokens(table: Path) -> set[str]:
+    """Tokens of the ids and urls of all rows that a removal list took out, from the table of rows that are apart."""
     found: set[str] = set()
-    for path in tables:
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=65_536, columns=["url", "reason"]):
-            pairs = zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
-            found.update(url for url, reason in pairs if reason == Apart.EXCLUDED)
+    for batch in pq.ParquetFile(table).iter_batches(batch_size=65_536, columns=["reason", "image_id", "url"]):
+        for reason, image_id, url in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            found.update((image_id, url) if reason == Apart.EXCLUDED else ())
     return found
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workflow_scripts.acquisition.forget import forget, urls_kept
-from workflow_scripts.acquisition.removal_rows import Listed, excluded_urls, listed_rows, urls_among
+from workflow_scripts.acquisition.removal_rows import Listed, excluded_tokens, listed_rows, urls_among
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.cache import discard, try_key_lock
 from workflow_scripts.core.errors import PipelineError
@@ -38,6 +38,7 @@ class Gone:
     folders: int
     logs: int
     elsewhere: list[str]  # artifacts of other studies that hold the rows
+    unknown: int  # entries of the list that name no row of the annotations
 
 
 def remove_traces(results: Path, study: str) -> Gone:
@@ -70,7 +71,8 @@ def remove_traces(results: Path, study: str) -> Gone:
     entries = [one for one in bad if one.study is None and (one.stage, one.key) not in spared]
     mine = [one for one in bad if one.study == study]
     # Bytes outlive annotations: those that knew a row's url may have gone with the cache.
-    listed.urls |= urls_kept(results, tokens | excluded_urls([own.file(TABLES[1])]))
+    taken_out = excluded_tokens(own.file(TABLES[1]))
+    listed.urls |= urls_kept(results, tokens | taken_out)
     clean_rows = [one.file(".parquet") for one in everything if one.stage == ROWS and one.hash in good]
     present = [one for one in everything if one.hash in good]
     return Gone(
@@ -82,6 +84,7 @@ def remove_traces(results: Path, study: str) -> Gone:
         + _remove_crate(results / study, good),
         entries=_discard(sorted(entries, key=lambda one: one.stage == ROWS)),
         elsewhere=sorted(str(one.path) for one in elsewhere),
+        unknown=len(tokens - taken_out),
     )
 
 
