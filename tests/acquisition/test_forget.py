@@ -93,3 +93,20 @@ def test_killed_on_the_way_it_ends_the_same(tmp_path: Path, monkeypatch: pytest.
     assert forget(tmp_path, URLS[:1]) >= 1
     assert image(URLS[0]) not in everything(tmp_path), "nor does a copy lie where no segment is"
     assert not list(tmp_path.rglob("*.lock"))
+
+
+def test_lines_that_the_disk_spoilt_cost_no_others_and_hide_nothing(tmp_path: Path) -> None:
+    fill(tmp_path / ".fetched", "a", URLS[:10])
+    path = tmp_path / ".fetched" / "a-0.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    for number in (2, 5):
+        lines[number] = b"?" * (len(lines[number]) - 1) + b"\n"
+    path.write_bytes(b"".join(lines))
+    assert forget(tmp_path, [URLS[8]]) == 1
+    with Store(tmp_path / ".fetched", "b") as store:
+        assert set(store.find(URLS[:10], "p")) == {URLS[n] for n in (0, 1, 3, 4, 6, 7, 9)}
+    fill(tmp_path / ".fetched", "c", URLS[:3])
+    path = tmp_path / ".fetched" / "c-0.jsonl"
+    path.write_bytes(b"?" * 10 + path.read_bytes()[10:])
+    assert forget(tmp_path, URLS[:1]) == 1, "the one of a"
+    assert image(URLS[0]) not in everything(tmp_path)

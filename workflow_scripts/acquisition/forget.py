@@ -85,28 +85,34 @@ def _forget_in(folder: Path, wanted: set[str], hashes: np.ndarray) -> int:
     live = set(settle([stem for stem in stems(folder) if not is_sealed(stem)]))
     gone = 0
     for stem in stems(folder):
-        if stem not in live and not search(stem, hashes):
+        hits = [] if stem in live else search(stem, hashes)
+        if stem not in live and not hits:
             continue
-        found = _count(stem, wanted)
+        found, unreadable = _count(stem, wanted, hits)
         if found and stem in live:
             advice = "wait until the download has ended, then run again"
             raise PipelineError("cannot forget", stem, f"{found} urls of a download that runs now", advice)
-        if found:
+        if found or unreadable:
             _rewrite(stem, wanted)
             gone += found
     return gone
 
 
-def _count(stem: Path, wanted: set[str]) -> int:
+def _count(stem: Path, wanted: set[str], hits: list[tuple[int, int, bool]]) -> tuple[int, bool]:
+    """Lines with a wanted url, and whether one that the index knows by such a url's hash can't be read any more."""
     segment = Segment(stem)
     try:
-        return sum(record.url in wanted for record, _, _ in segment.records())
+        found = sum(record.url in wanted for record, _, _ in segment.records())
+        return found, any(segment.record(at, size) is None for at, size, _ in hits)
     finally:
         segment.close()
 
 
 def _rewrite(stem: Path, wanted: set[str]) -> None:
-    """Copy what stays to a segment of another name, one record at a time, and remove the old files."""
+    """Copy what stays to a segment of another name, one record at a time, and remove the old files.
+
+    What can't be read any more does not stay.
+    """
     hidden = stem.with_name(f".{uuid.uuid4().hex}")  # no segment to others before it is whole
     old = Segment(stem)
     try:

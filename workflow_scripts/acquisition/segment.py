@@ -49,15 +49,14 @@ class Segment:
         return from_line(os.pread(self._lines, length, offset))
 
     def records(self) -> Iterator[tuple[Record, int, int]]:
-        """Every whole line's record, with the line's offset and length."""
+        """Every whole line's record, with the line's offset and length; a line that the disk spoilt is stepped over."""
         offset = 0
         with open(self._lines, "rb", closefd=False) as stream:
             stream.seek(0)
             for line in stream:
                 record = from_line(line)
-                if record is None:
-                    return
-                yield record, offset, len(line)
+                if record is not None:
+                    yield record, offset, len(line)
                 offset += len(line)
 
     def urls(self) -> Iterator[str]:
