@@ -17,6 +17,7 @@ SCAN = b"\xff\xda"
 MAX_SCANS = 200  # an encoder makes about ten; each costs a pass over all pixels, so that thousands would last for hours
 EXTENSION = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 ORIENTATION = 0x0112
+STRIP = 256  # rows
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -162,9 +163,18 @@ def _rgb(image: Image.Image) -> Image.Image:
         # 16-bit grey: the upper byte; Pillow's own conversion clips at 255 instead.
         return image.point(lambda value: value / 256).convert("L").convert("RGB")
     if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+        return _on_white(image)
     return image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """A transparent image on white, strip by strip: as a whole it would take twice as much memory."""
+    opaque = Image.new("RGB", image.size)
+    for top in range(0, image.height, STRIP):
+        strip = image.crop((0, top, image.width, min(top + STRIP, image.height))).convert("RGBA")
+        white = Image.new("RGBA", strip.size, (255, 255, 255, 255))
+        opaque.paste(Image.alpha_composite(white, strip).convert("RGB"), (0, top))
+    return opaque
 
 
 def _encode(image: Image.Image, quality: int) -> Stored:
