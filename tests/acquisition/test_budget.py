@@ -113,3 +113,12 @@ def test_a_file_system_without_locks_names_the_other_way(tmp_path: Path, monkeyp
     (tmp_path / "file").write_text("")
     with pytest.raises(PipelineError, match="hosts' budget not usable"):
         SharedBudget(tmp_path / "file", "a.test", 2)
+
+
+def test_too_many_hosts_for_the_open_files_allowed_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> int:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(budget_module.os, "open", refuse)
+    with pytest.raises(PipelineError, match=r"Too many open files; a file is open for each host"):
+        SharedBudget(tmp_path, "a.test", 2)

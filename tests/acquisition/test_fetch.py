@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.acquisition import ledgers
-from tests.acquisition.fault_server import serving
+from tests.acquisition.fault_server import Route, serving
 from tests.acquisition.faults import faults
 from tests.acquisition.pictures import jpeg
 from workflow_scripts.acquisition.ledger import Ledger
@@ -45,6 +45,19 @@ def test_each_fault_ends_in_its_state(tmp_path: Path) -> None:
         for path in table
         for record in [journal.done[f"http://a.test{path}"]]
     )
+
+
+def test_failures_that_may_pass_are_asked_for_in_as_many_rounds_as_wanted(tmp_path: Path) -> None:
+    routes: dict[str, Route] = {
+        "/a.jpg": lambda handler, attempt: handler.send(jpeg(), 200 if attempt == 5 else 500),
+        "/down.jpg": lambda handler, attempt: handler.send(b"", 500),
+    }
+    with serving(routes) as site:
+        urls = [f"http://a.test/{name}.jpg" for name in ("a", "down", "gone")]
+        ledger = fetched(tmp_path, urls, site.address, attempts=2, rounds=3)
+        assert dict(site.asked) == {"/a.jpg": 5, "/down.jpg": 6, "/gone.jpg": 1}
+        assert [str(ledger.done[url].state) for url in urls] == ["ok", "http_5xx", "http_4xx"]
+        assert [one["round"] for one in ledger.done[urls[0]].attempts] == [1, 1, 2, 2, 3]
 
 
 def test_addresses_that_no_server_answers(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """What is to be forgotten leaves no byte in the store, and all else stays."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,15 +63,50 @@ def test_a_download_that_runs_now_is_not_touched(tmp_path: Path) -> None:
     assert forget(tmp_path, URLS[:1]) == 1
 
 
-def test_killed_on_the_way_it_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("moment", range(6))
+def test_killed_on_the_way_it_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int) -> None:
     fill(tmp_path / ".fetched", "a", URLS[:30])
+    steps = 0
+
+    def until_killed(function: Callable[..., Any]) -> Callable[..., Any]:
+        def step(path: Path, *args: Any, **options: Any) -> Any:
+            nonlocal steps
+            if path.suffix != ".lock":
+                steps += 1
+                if steps > moment:
+                    raise KeyboardInterrupt
+            return function(path, *args, **options)
+
+        return step
+
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "unlink", lambda path, missing_ok=False: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
+        for name in ("rename", "unlink"):
+            patched.setattr(Path, name, until_killed(getattr(Path, name)))
+        with pytest.raises(KeyboardInterrupt):  # at one of three names given and three files removed
             forget(tmp_path, GONE)
     (tmp_path / ".fetched" / ".0123.jsonl").write_bytes(URLS[3].encode())  # killed earlier on
     (tmp_path / ".fetched" / ".0123.bin").write_bytes(image(URLS[3]))
-    assert forget(tmp_path, GONE) > 0
+    forget(tmp_path, GONE)
     assert not [url for url in GONE if image(url) in everything(tmp_path)]
     with Store(tmp_path / ".fetched", "b") as store:
         assert set(store.find(URLS[:30], "p")) == set(URLS[:30]) - GONE
+    assert forget(tmp_path, URLS[:1]) >= 1
+    assert image(URLS[0]) not in everything(tmp_path), "nor does a copy lie where no segment is"
+    assert not list(tmp_path.rglob("*.lock"))
+
+
+def test_lines_that_the_disk_spoilt_cost_no_others_and_hide_nothing(tmp_path: Path) -> None:
+    fill(tmp_path / ".fetched", "a", URLS[:10])
+    path = tmp_path / ".fetched" / "a-0.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    for number in (2, 5):
+        lines[number] = b"?" * (len(lines[number]) - 1) + b"\n"
+    path.write_bytes(b"".join(lines))
+    assert forget(tmp_path, [URLS[8]]) == 1
+    with Store(tmp_path / ".fetched", "b") as store:
+        assert set(store.find(URLS[:10], "p")) == {URLS[n] for n in (0, 1, 3, 4, 6, 7, 9)}
+    fill(tmp_path / ".fetched", "c", URLS[:3])
+    path = tmp_path / ".fetched" / "c-0.jsonl"
+    path.write_bytes(b"?" * 10 + path.read_bytes()[10:])
+    assert forget(tmp_path, URLS[:1]) == 1, "the one of a"
+    assert image(URLS[0]) not in everything(tmp_path)

@@ -1,6 +1,9 @@
 """What is stored of an answer's bytes."""
 
 import io
+import subprocess
+import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +35,13 @@ def psnr(one: np.ndarray, other: np.ndarray) -> float:
 def test_bytes_that_need_nothing_are_kept(format: str, extension: str, mode: str) -> None:
     data = encoded(photo(64, 40).convert(mode), format)
     assert process(data, LIMITS) == Stored(State.OK, data, 64, 40, extension)
+
+
+@pytest.mark.parametrize("size", [(64, 40), (128, 80)])
+@pytest.mark.parametrize(("mode", "none"), [("RGB", (7, 8, 9)), ("L", 7)])
+def test_a_colour_that_means_transparent_becomes_white(size: tuple[int, int], mode: str, none: Any) -> None:
+    data = encoded(Image.new(mode, size, none), "PNG", transparency=none)
+    assert (pixels(process(data, LIMITS)) == 255).all()
 
 
 @pytest.mark.parametrize("size", [(65, 40), (333, 201), (160, 640), (129, 128)])
@@ -157,3 +167,27 @@ def test_damage_anywhere_never_raises(data: st.DataObject) -> None:
 
 def test_magic() -> None:
     assert looks_like_image(b"RIFF\x00\x00\x00\x00WEBP") and not looks_like_image(b"RIFF\x00\x00\x00\x00WAVE")
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "RGB"])
+def test_memory_for_a_large_png_is_as_documented(mode: str) -> None:
+    """In a process of its own, whose highest use counts."""
+    side = 3000
+    script = f"""
+import re, sys
+from pathlib import Path
+from workflow_scripts.acquisition.images import Limits, process
+
+def kilobytes(of):
+    return int(re.search(of + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+data = sys.stdin.buffer.read()
+process(data[:100], Limits(64, 90, 8, 20, {side * side}, "first_frame"))
+Path("/proc/self/clear_refs").write_text("5")  # the highest use is counted anew
+before = kilobytes("VmRSS")
+assert process(data, Limits(64, 90, 8, 20, {side * side}, "first_frame")).state == "ok"
+print(1024 * (kilobytes("VmHWM") - before))
+"""
+    data = encoded(Image.new(mode, (side, side)), "PNG", compress_level=1)
+    ended = subprocess.run([sys.executable, "-c", script], input=data, capture_output=True, check=True)
+    assert int(ended.stdout) < 10 * side * side

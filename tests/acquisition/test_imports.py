@@ -99,6 +99,19 @@ def test_tar_shards_of_img2dataset(tmp_path: Path) -> None:
     assert brought(tmp_path / "w", settings("img2dataset", source)).waiting == [URLS[key] for key in KEYS[10:]]
 
 
+def test_a_sample_without_a_description_is_no_import(tmp_path: Path) -> None:
+    source = tmp_path / "shards"
+    source.mkdir()
+    tar_shard(source / "00000.tar", KEYS[:2])
+    with tarfile.open(source / "00000.tar", "a") as tar:
+        for name, data in (("9.jpg", PICTURES[KEYS[2]]), ("9.json", b"[]"), ("10.json", b'{"url": 5}')):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    ledger = brought(tmp_path / "w", settings("img2dataset", source))
+    assert ledger.waiting == [URLS[key] for key in KEYS[2:]]
+
+
 def test_parquet_shards_of_img2dataset(tmp_path: Path) -> None:
     source = tmp_path / "shards"
     source.mkdir()

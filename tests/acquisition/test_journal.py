@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflow_scripts.acquisition.journal import Journal, settle
-from workflow_scripts.acquisition.record import Record, from_line, to_line
+from workflow_scripts.acquisition.record import Record, from_line, to_line, url_of
 from workflow_scripts.acquisition.segment import is_sealed
 from workflow_scripts.acquisition.states import State
 from workflow_scripts.core.errors import PipelineError
@@ -44,6 +44,8 @@ def test_a_line_is_a_record_or_nothing() -> None:
     record = Record("http://a.test/ü\n", State.OK, None, [{"attempt": 1}], round=3, size=4, sha256="ab")
     line = to_line(record)
     assert from_line(line) == record and line.count(b"\n") == 1
+    assert url_of(line) == url_of(line[:60]) == record.url
+    assert url_of(line[:12]) is None and url_of(b"{}") is None and url_of(b'{"url":"\xff"') is None
     broken = [line[:-1], b"\n", b"[]\n", b"{}\n", line.replace(b'"ok"', b'"okay"'), b'{"url":"a"}\n']
     assert [from_line(one) for one in broken] == [None] * len(broken)
 

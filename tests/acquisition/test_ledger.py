@@ -82,6 +82,22 @@ def test_rounds(tmp_path: Path) -> None:
         assert ledger.waiting == URLS[:1]
 
 
+def test_rounds_that_are_wanted_from_the_start(tmp_path: Path) -> None:
+    with opened(tmp_path, settings(rounds=3), URLS[:3]) as ledger:
+        finish(ledger, URLS[0])
+        finish(ledger, URLS[1], State.HTTP_4XX, 404)
+        for number in (1, 2, 3):
+            assert ledger.waiting == [URLS[2]]
+            finish(ledger, URLS[2], State.TIMEOUT, None)
+            assert ledger.done[URLS[2]].round == number and ledger.next_round() is (number < 3)
+        assert not ledger.waiting
+        assert [one["round"] for one in ledger.done[URLS[2]].attempts] == [1, 2, 3]
+    with opened(tmp_path, settings(rounds=3), URLS[:3], "again") as ledger:
+        assert not [url for url in ledger.waiting if url != URLS[0]], "what came is prepared, not asked for"
+    with opened(tmp_path, settings(rounds=4), URLS[:3], "more") as ledger:
+        assert URLS[2] in ledger.waiting and URLS[1] not in ledger.waiting
+
+
 @pytest.mark.parametrize(
     ("state", "changed"),
     [
@@ -103,9 +119,9 @@ def test_failures_that_follow_from_settings_are_asked_for_when_these_change(
         assert ledger.waiting == URLS[:1]
 
 
-@pytest.mark.parametrize("keep", ["fetched", "prepared"])
-def test_bytes_that_the_disk_lost_are_asked_for_again(tmp_path: Path, keep: str) -> None:
-    with opened(tmp_path, settings(keep=keep), URLS[:2]) as ledger:
+@pytest.mark.parametrize(("first", "keep"), [("fetched", "fetched"), ("prepared", "prepared"), ("fetched", "prepared")])
+def test_bytes_that_the_disk_lost_are_asked_for_again(tmp_path: Path, first: str, keep: str) -> None:
+    with opened(tmp_path, settings(keep=first), URLS[:2]) as ledger:
         finish(ledger, URLS[0])
         finish(ledger, URLS[1], seed=1)
     (path,) = (tmp_path / "store").glob("*.bin")
@@ -118,6 +134,7 @@ def test_bytes_that_the_disk_lost_are_asked_for_again(tmp_path: Path, keep: str)
         assert ledger.waiting == URLS[:1]
         finish(ledger, URLS[0])
         assert not ledger.waiting
+        assert all(ledger.data(ledger.done[url]) for url in URLS[:2])
 
 
 def test_changed_prepared_bytes_are_named(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from workflow_scripts.acquisition.journal import settle
 from workflow_scripts.acquisition.record import Record
 from workflow_scripts.acquisition.segment import seal, search, stems, url_hash
 from workflow_scripts.acquisition.states import State
@@ -68,6 +69,16 @@ def test_failures_of_a_killed_job_are_not_final_and_keep_their_attempts(tmp_path
         found = store.find(URLS, "p")[URLS[0]]
     assert found.round == 1 and [one["started"] for one in found.attempts] == [1.0, 2.0]
     assert [stem.name for stem in stems(tmp_path)] == ["a-0", "a-1"]
+
+
+def test_a_job_that_ends_while_others_look_for_killed_ones_keeps_its_final_failures(tmp_path: Path) -> None:
+    with Store(tmp_path, "a") as store:
+        fail(store, URLS[0], at=1.0)
+        looked_at = stems(tmp_path)
+        store.seal()
+    assert list(settle(looked_at)) == []
+    with Store(tmp_path, "b") as store:
+        assert store.find(URLS, "p")[URLS[0]].round == 1
 
 
 def test_the_best_end_counts(tmp_path: Path) -> None:

@@ -76,6 +76,8 @@ def test_rows_go_and_others_stay(results: Path) -> None:
     logs.mkdir(parents=True)
     (logs / "a.log").write_text(f"asking for {url('p2')} again")
     (logs / "b.log").write_text("asking for a1 again")
+    (results / ".slurm").mkdir()
+    (results / ".slurm" / "1.log").write_text(f"{url('p2')} and more")
     for key, text in (("1" * 64, "x"), ("2" * 64, "x")):
         work = results / ".work" / "recaption" / key
         work.mkdir(parents=True)
@@ -88,7 +90,7 @@ def test_rows_go_and_others_stay(results: Path) -> None:
         fcntl.flock(held, fcntl.LOCK_EX)
         gone = remove_traces(results, "study")
     # annotations, plan and the shard of pics, as they were before; url p1 stays, since p4 has it too
-    assert gone == Gone(urls=1, artifacts=0, entries=3, folders=1, logs=1, elsewhere=[])
+    assert gone == Gone(urls=1, artifacts=0, entries=3, folders=1, logs=2, elsewhere=[], unknown=0)
     for needle in (url("p2").encode(), IMAGES["p2"], b"a picture of p2"):
         assert holders(results, needle) == set()
     assert holders(results, b"a picture of p1") == set() and holders(results, url("p1").encode()) >= {".fetched"}
@@ -97,7 +99,36 @@ def test_rows_go_and_others_stay(results: Path) -> None:
     for made in after.values():
         for suffix in made.suffixes:
             assert made.path(suffix).exists()
-    assert remove_traces(results, "study") == Gone(urls=0, artifacts=0, entries=0, folders=1, logs=0, elsewhere=[])
+    assert remove_traces(results, "study") == Gone(
+        urls=0, artifacts=0, entries=0, folders=1, logs=0, elsewhere=[], unknown=0
+    )
+
+
+@pytest.mark.parametrize("of_before", [True, False])
+def test_a_crate_that_tells_of_the_rows_goes(results: Path, of_before: bool) -> None:
+    with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
+        made = make(results, [], site.address)
+        if not of_before:
+            made = make(results, ["p2"], site.address)
+        for folder in ("crate", ".crate.0123.part"):  # the other one of a process that was killed
+            manifests = results / "study" / folder / "manifests"
+            manifests.mkdir(parents=True)
+            shutil.copyfile(made["0"].manifest_path, manifests / "0.json")
+            shutil.copyfile(made["1"].manifest_path, manifests / "1.json")
+        make(results, ["p2"], site.address)
+    assert remove_traces(results, "study").artifacts == 2 * of_before
+    assert (results / "study" / "crate").exists() is not of_before
+
+
+def test_bytes_whose_annotations_are_gone_go_too(results: Path) -> None:
+    with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
+        make(results, [], site.address)
+        shutil.rmtree(results / "study")
+        shutil.rmtree(results / ".cache")
+        make(results, ["p1", "p3", "https://" + HOST + "/p2.jpg"], site.address)
+    assert remove_traces(results, "study").urls == 2
+    assert [holders(results, IMAGES[name]) for name in ("p2", "p3")] == [set(), set()]
+    assert holders(results, IMAGES["p1"]) >= {".fetched"}, "p4 has it, too"
 
 
 def test_results_not_made_again_and_strays_go_too(results: Path) -> None:
@@ -130,11 +161,12 @@ def test_the_command(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
         remove.main([str(results / "study")])
         assert "no removal list" in capsys.readouterr().out
         shutil.copytree(results / "study", results / "other")
-        make(results, ["p2"], site.address)
+        make(results, ["p2", "http://" + HOST + "/p3.jpeg"], site.address)
     with pytest.raises(SystemExit) as ended:
         remove.main([str(results / "study")])
     out = capsys.readouterr().out
-    assert ended.value.code == 2 and "1 entries on the removal list" in out and "other/download/00001" in out
+    assert ended.value.code == 2 and "2 entries on the removal list" in out and "1 of the entries name no row" in out
+    assert "other/download/00001" in out
     for record in [*results.glob("study/annotations/*.run.json"), *results.glob(".cache/annotations/*/run.json")]:
         record.unlink()
     with pytest.raises(PipelineError, match="unknown origin"):

@@ -17,13 +17,16 @@ def units(*overlays: str, **changes: object) -> Units:
     return Units(load_study({**merged(*overlays), **changes}))
 
 
-def test_the_full_study_needs_terabytes(tmp_path: Path) -> None:
+def test_the_full_study_needs_terabytes_and_a_tenth_where_fetched_bytes_are_not_kept(tmp_path: Path) -> None:
     full = units()
     need = disk.remaining(full, tmp_path / "results/x")
     rows = full.study.shards.shards * full.study.shards.rows_per_shard
-    assert need["download"] == rows * (int(0.2 * 512**2) * 11 + 3_000)
+    assert need["download"] == rows * (int(0.2 * 512**2) + 3_000)
     assert need["embed_captions"] == rows * 768 * 4 * len(full.arms)
-    assert 1e12 < sum(need.values()) < 1e13
+    assert need["fetched bytes"] == int(rows * 0.2 * 512**2 * 10)
+    assert 2e12 < sum(need.values()) < 10e12
+    prepared = units(download={**merged()["download"], "keep": "prepared"})
+    assert disk.remaining(prepared, tmp_path / "results/x")["fetched bytes"] == need["fetched bytes"] // 10
 
 
 def test_what_exists_already_is_not_needed(tmp_path: Path) -> None:
@@ -33,11 +36,24 @@ def test_what_exists_already_is_not_needed(tmp_path: Path) -> None:
         make_artifact(tmp_path, "download", shard, {})
     after = disk.remaining(small, tmp_path / "study")
     assert after["download"] * len(small.shards) == before["download"]
-    assert {**after, "download": 0} == {**before, "download": 0}
+    assert after["fetched bytes"] * len(small.shards) == before["fetched bytes"]
+    others = {"download": 0, "fetched bytes": 0}
+    assert {**after, **others} == {**before, **others}
     for stage, names in [("pretrain", small.runs), ("features", small.checkpoints)]:
         for name in names:
             make_artifact(tmp_path, stage, name, {})
     assert not {"pretrain", "features"} & disk.remaining(small, tmp_path / "study").keys()
+
+
+def test_what_was_fetched_is_not_needed_again(tmp_path: Path) -> None:
+    small = units("tests/config/tiny.yaml")
+    need = disk.remaining(small, tmp_path / "study")["fetched bytes"]
+    for path, size in (("a-0.bin", 1000), ("0f3a/b-0.bin", 500), ("a-0.jsonl", 7)):
+        (tmp_path / ".fetched" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / ".fetched" / path).write_bytes(bytes(size))
+    assert disk.remaining(small, tmp_path / "study")["fetched bytes"] == need - 1500
+    (tmp_path / ".fetched/a-0.bin").write_bytes(bytes(need))
+    assert "fetched bytes" not in disk.remaining(small, tmp_path / "study")
 
 
 @pytest.mark.parametrize(("free", "said"), [(10**15, False), (10**9, True)])

@@ -197,4 +197,6 @@ class SharedBudget:
 
     def _unusable(self, error: OSError) -> PipelineError:
         advice = "if the file system has no locks, set download.share_of_rate to the number of jobs that run at once"
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            advice = "a file is open for each host that was asked: allow more (ulimit -n), or make shards smaller"
         return PipelineError("hosts' budget not usable", self._path, error.strerror or error, advice)

@@ -42,9 +42,10 @@ def fetch(
     Raises:
         PipelineError: the share of successes fell below ``min_ok_share``, or this machine ran out of something.
     """
-    waiting = ledger.waiting
-    if waiting:
+    more = True
+    while more and (waiting := ledger.waiting):
         asyncio.run(_Fetch(ledger, settings, connect_to, workers, budgets).run(waiting))
+        more = ledger.next_round()
 
 
 class _Fetch:

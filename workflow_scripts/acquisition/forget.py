@@ -1,7 +1,8 @@
 """Takes urls out of the store of fetched bytes, so that no byte of them stays."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from workflow_scripts.acquisition.segment import (
     with_suffix,
 )
 from workflow_scripts.acquisition.store import FOLDER
+from workflow_scripts.core.cache import key_lock
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.removal import url_token
 
 
 def forget(results: Path, urls: Iterable[str]) -> int:
@@ -39,39 +42,77 @@ def forget(results: Path, urls: Iterable[str]) -> int:
     if not wanted:
         return 0
     hashes = np.array(sorted({url_hash(url) for url in wanted}), dtype=np.uint64)
+    folders = _folders(results)
+    if not folders:
+        return 0
+    with key_lock(results / FOLDER / ".forget"):  # what another call is writing looks like what a killed one left
+        return sum(_forget_in(folder, wanted, hashes) for folder in folders)
+
+
+def urls_kept(results: Path, tokens: Collection[str]) -> set[str]:
+    """Urls in the store whose :func:`~workflow_scripts.core.removal.url_token` is one of ``tokens``.
+
+    Every line is read, since annotations that knew these urls may be gone: some seconds for a million.
+    """
+    found: set[str] = set()
+    for stem in (stem for folder in _folders(results) for stem in stems(folder)) if tokens else ():
+        with suppress(FileNotFoundError):  # another call removed it
+            segment = Segment(stem)
+            try:
+                found.update(url for url in segment.urls() if url_token(url) in tokens)
+            finally:
+                segment.close()
+    return found
+
+
+def _folders(results: Path) -> list[Path]:
     root = results / FOLDER
-    folders = [root, *(path for path in root.glob("*") if path.is_dir() and not path.name.startswith("."))]
-    return sum(_forget_in(folder, wanted, hashes) for folder in folders)
+    return [path for path in (root, *root.glob("[!.]*")) if path.is_dir()]
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a call that was killed left: segments half written, and half renamed or removed."""
+    for left in [*folder.glob(f".*{LINES}"), *folder.glob(f".*{BYTES}"), *folder.glob(f".*{INDEX}")]:
+        left.unlink(missing_ok=True)
+    for suffix in (INDEX, BYTES):
+        for path in folder.glob(f"[!.]*{suffix}"):
+            if not with_suffix(path.with_suffix(""), LINES).exists():
+                path.unlink(missing_ok=True)
 
 
 def _forget_in(folder: Path, wanted: set[str], hashes: np.ndarray) -> int:
-    for left in [*folder.glob(f".*{LINES}"), *folder.glob(f".*{BYTES}"), *folder.glob(f".*{INDEX}")]:
-        left.unlink(missing_ok=True)  # of a call that was killed
+    _clear(folder)
     live = set(settle([stem for stem in stems(folder) if not is_sealed(stem)]))
     gone = 0
     for stem in stems(folder):
-        if stem not in live and not search(stem, hashes):
+        hits = [] if stem in live else search(stem, hashes)
+        if stem not in live and not hits:
             continue
-        found = _count(stem, wanted)
+        found, unreadable = _count(stem, wanted, hits)
         if found and stem in live:
             advice = "wait until the download has ended, then run again"
             raise PipelineError("cannot forget", stem, f"{found} urls of a download that runs now", advice)
-        if found:
+        if found or unreadable:
             _rewrite(stem, wanted)
             gone += found
     return gone
 
 
-def _count(stem: Path, wanted: set[str]) -> int:
+def _count(stem: Path, wanted: set[str], hits: list[tuple[int, int, bool]]) -> tuple[int, bool]:
+    """Lines with a wanted url, and whether one that the index knows by such a url's hash can't be read any more."""
     segment = Segment(stem)
     try:
-        return sum(record.url in wanted for record, _, _ in segment.records())
+        found = sum(record.url in wanted for record, _, _ in segment.records())
+        return found, any(segment.record(at, size) is None for at, size, _ in hits)
     finally:
         segment.close()
 
 
 def _rewrite(stem: Path, wanted: set[str]) -> None:
-    """Copy what stays to a segment of another name, one record at a time, and remove the old files."""
+    """Copy what stays to a segment of another name, one record at a time, and remove the old files.
+
+    What can't be read any more does not stay.
+    """
     hidden = stem.with_name(f".{uuid.uuid4().hex}")  # no segment to others before it is whole
     old = Segment(stem)
     try:

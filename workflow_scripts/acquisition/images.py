@@ -17,6 +17,7 @@ SCAN = b"\xff\xda"
 MAX_SCANS = 200  # an encoder makes about ten; each costs a pass over all pixels, so that thousands would last for hours
 EXTENSION = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 ORIENTATION = 0x0112
+STRIP = 256  # rows
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -60,9 +61,9 @@ def looks_like_image(head: bytes | bytearray) -> bool:
 def process(data: bytes, limits: Limits) -> Stored:
     """Decide what becomes of an answer's bytes; never raises for bytes of whatever kind.
 
-    An upright RGB or grey JPEG, PNG or WebP of one frame within ``max_side`` is stored with its pixels' bytes as they
-    are and its metadata left out. All else is stored as an RGB JPEG: first frame, EXIF orientation applied, on white
-    where transparent, the longer side at most ``max_side``. Colour profiles go too; the pixels' numbers stay.
+    An upright, opaque RGB or grey JPEG, PNG or WebP of one frame within ``max_side`` is stored with its pixels' bytes
+    as they are and its metadata left out. All else is stored as an RGB JPEG: first frame, EXIF orientation applied, on
+    white where transparent, the longer side at most ``max_side``. Colour profiles go too; the pixels' numbers stay.
     """
     if not looks_like_image(data[:MAGIC_BYTES]):
         return Stored(State.NOT_AN_IMAGE)
@@ -94,8 +95,8 @@ def _process(data: bytes, limits: Limits) -> Stored:
         if image.format not in ("JPEG", "MPO"):
             image.load()  # finds a truncated file; a JPEG's orientation is to be had without, and its size may shrink
         orientation = _orientation(image)
-        plain = image.mode in ("RGB", "L") and orientation == 1 and not _animated(image)
-        if plain and max(image.size) <= limits.max_side:
+        plain = image.mode in ("RGB", "L") and not image.has_transparency_data  # PNG can say that a colour is none
+        if plain and orientation == 1 and not _animated(image) and max(image.size) <= limits.max_side:
             kept = _kept(data, "JPEG" if image.format == "MPO" else str(image.format), image.size)
             if kept is not None:
                 return kept
@@ -162,9 +163,18 @@ def _rgb(image: Image.Image) -> Image.Image:
         # 16-bit grey: the upper byte; Pillow's own conversion clips at 255 instead.
         return image.point(lambda value: value / 256).convert("L").convert("RGB")
     if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+        return _on_white(image)
     return image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """A transparent image on white, strip by strip: as a whole it would take twice as much memory."""
+    opaque = Image.new("RGB", image.size)
+    for top in range(0, image.height, STRIP):
+        strip = image.crop((0, top, image.width, min(top + STRIP, image.height))).convert("RGBA")
+        white = Image.new("RGBA", strip.size, (255, 255, 255, 255))
+        opaque.paste(Image.alpha_composite(white, strip).convert("RGB"), (0, top))
+    return opaque
 
 
 def _encode(image: Image.Image, quality: int) -> Stored:

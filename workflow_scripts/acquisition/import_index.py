@@ -54,16 +54,15 @@ class ImportIndex:
 
     def _make(self, folder: Path, path: Path) -> None:
         log.info("indexing %d files of %s", len(self._files), folder)
-        rows = [
-            (*_hash(url), number, at, size)
+        parts = [
+            np.array([(*_hash(url), number, at, size) for url, at, size in self._urls(number)], dtype=ENTRY)
             for number in range(len(self._files))
-            for url, at, size in self._urls(number)
         ]
-        if not rows:
+        entries = np.concatenate(parts) if parts else np.empty(0, ENTRY)
+        if not len(entries):
             raise PipelineError(
                 "no images to import", folder, f"{len(self._files)} shards", "give img2dataset's folder"
             )
-        entries = np.array(rows, dtype=ENTRY)
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         with open(part, "wb") as stream:
             np.save(stream, entries[np.lexsort((entries["low"], entries["high"]))], allow_pickle=False)
@@ -122,7 +121,8 @@ def _in_tar(path: Path) -> Iterator[tuple[str, int, int]]:
             if kind.lower() in IMAGES:
                 images[key] = member.offset_data, member.size
             elif kind == "json" and member.size <= MAX_JSON:
-                url = json.loads(os.pread(stream.fileno(), member.size, member.offset_data)).get("url")
+                sample = json.loads(os.pread(stream.fileno(), member.size, member.offset_data))
+                url = sample.get("url") if isinstance(sample, dict) else None
                 if isinstance(url, str):
                     urls[key] = url
     yield from ((urls[key], *place) for key, place in images.items() if key in urls)

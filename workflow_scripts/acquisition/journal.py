@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from workflow_scripts.acquisition.record import Record, to_line
-from workflow_scripts.acquisition.segment import BYTES, LINES, Segment, seal, with_suffix
+from workflow_scripts.acquisition.segment import BYTES, LINES, Segment, is_sealed, seal, with_suffix
 from workflow_scripts.core.errors import PipelineError
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -29,7 +29,7 @@ class Journal(Segment):
     """
 
     def __init__(self, stem: Path, left: bool = False) -> None:
-        for suffix in (BYTES, LINES):
+        for suffix in (LINES, BYTES):  # in this order: bytes without lines are what a killed removal left
             os.close(os.open(with_suffix(stem, suffix), os.O_RDWR | os.O_CREAT, 0o644))
         super().__init__(stem)
         os.close(self._lines)
@@ -105,6 +105,7 @@ def settle(stems: list[Path]) -> Iterator[Path]:
     for stem in stems:
         try:
             with Journal(stem, left=True) as journal:
-                journal.seal(ended=False)
+                if not is_sealed(stem):  # else its job ended just now, and what it found is final
+                    journal.seal(ended=False)
         except (BlockingIOError, PermissionError):  # of a job that runs now, or of another user
             yield stem

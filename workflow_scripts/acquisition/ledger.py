@@ -42,6 +42,7 @@ class Ledger:
         self.done: dict[str, Record] = {}
         self._raw: dict[str, Record] = {}
         self._tried: dict[str, list[dict[str, Any]]] = {}
+        self._asked: dict[str, int] = {}  # the last round in which a url was asked for
         self._read()
 
     def __enter__(self) -> "Ledger":
@@ -54,7 +55,7 @@ class Ledger:
         known = (record for record, _, _ in self._prepared.records())
         prepared = {record.url: record for record in known if record.preparation == self._preparation}
         for url, record in self._store.find(self._urls, self._preparation).items():
-            self._tried[url] = record.attempts
+            self._tried[url], self._asked[url] = record.attempts, record.round
             if record.size and not record.preparation:
                 self._raw[url] = record
                 if url in prepared:
@@ -77,6 +78,13 @@ class Ledger:
     def waiting(self) -> list[str]:
         """The urls without a final record, in order."""
         return [url for url in self._urls if url not in self.done]
+
+    def next_round(self) -> bool:
+        """Let failures that may pass wait again, where rounds are left for them; False when there are none."""
+        ended = [record for record in self.done.values() if record.may_pass and record.round < self._rounds]
+        for record in ended:
+            del self.done[record.url]
+        return bool(ended)
 
     def prepare(self, workers: int) -> None:
         """Prepare what the store holds as it came, in ``workers`` threads; images in memory: twice as many."""
@@ -106,13 +114,15 @@ class Ledger:
         Raises:
             PipelineError: the disk does not take it; what was finished before stays.
         """
-        attempts = [{**one, "round": self._rounds} for one in attempts]
+        number = min(self._rounds, self._asked.get(url, 0) + 1)
+        attempts = [{**one, "round": number} for one in attempts]
         policy = self._policy if state in BY_SETTINGS else ""
-        record = Record(url, state, status, attempts, self._rounds, policy=policy)
+        record = Record(url, state, status, attempts, number, policy=policy)
         stored = process(body, self._limits) if state is State.OK else Stored(state)
         with self._lock:
-            self._tried[url] = [*self._tried.get(url, []), *attempts]
+            self._tried[url], self._asked[url] = [*self._tried.get(url, []), *attempts], number
             if state is State.OK and self._keep == "prepared":
+                self._raw.pop(url, None)  # bytes as they came that the disk lost
                 self._end(
                     self._store.add(_described(replace(record, preparation=self._preparation), stored), stored.data)
                 )

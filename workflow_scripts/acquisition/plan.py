@@ -1,7 +1,8 @@
 """Which row goes to which shard: fixed by the rows of its own subreddit and year alone.
 
 A group of n rows has as many shards as it takes at the wanted size, and a hash of the row's id says which is its own.
-So another subreddit or year adds shards and moves no row, and a row that goes leaves all other shards as they are.
+So another subreddit or year adds shards and moves no row, and a row that goes leaves all other shards as they are,
+unless its group then needs a shard less.
 """
 
 import hashlib

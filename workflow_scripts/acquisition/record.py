@@ -9,6 +9,9 @@ from workflow_scripts.acquisition.states import RETRYABLE, State
 
 FINAL_CODES = frozenset({404, 410, 451})  # codes by which a host says that an image is gone for good
 
+_HEAD = b'{"url":"'
+_string = json.JSONDecoder().raw_decode
+
 
 @dataclass(frozen=True)
 class Record:
@@ -58,6 +61,16 @@ def sha256(data: bytes) -> str:
 def to_line(record: Record) -> bytes:
     """A line of JSON, with its end."""
     return json.dumps(asdict(record), separators=(",", ":")).encode() + b"\n"
+
+
+def url_of(line: bytes) -> str | None:
+    """The url of a line that :func:`to_line` gave, also where its end is missing; None when it has none."""
+    if not line.startswith(_HEAD):
+        return None
+    try:
+        return str(_string(line.decode(), len(_HEAD) - 1)[0])
+    except ValueError:
+        return None
 
 
 def from_line(line: bytes) -> Record | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from workflow_scripts.acquisition.annotation_rows import Apart
 from workflow_scripts.core.removal import id_token, url_token
 
 COLUMNS = ["image_id", "url", "caption", "raw_caption"]
@@ -40,6 +41,15 @@ def listed_rows(tables: Iterable[Path], tokens: Collection[str]) -> Listed:
                     found.ids.update([image_id] if image_id else [])
                     found.urls.update([url] if url else [])
                     found.captions.update(text for text in captions if text and len(text) >= SHORTEST)
+    return found
+
+
+def excluded_tokens(table: Path) -> set[str]:
+    """Tokens of the ids and urls of all rows that a removal list took out, from the table of rows that are apart."""
+    found: set[str] = set()
+    for batch in pq.ParquetFile(table).iter_batches(batch_size=65_536, columns=["reason", "image_id", "url"]):
+        for reason, image_id, url in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            found.update((image_id, url) if reason == Apart.EXCLUDED else ())
     return found
 
 

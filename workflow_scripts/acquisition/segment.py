@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from workflow_scripts.acquisition.record import Record, from_line, sha256
+from workflow_scripts.acquisition.record import Record, from_line, sha256, url_of
 from workflow_scripts.core.errors import PipelineError
 
 LINES, BYTES, INDEX = ".jsonl", ".bin", ".idx"
@@ -49,16 +49,24 @@ class Segment:
         return from_line(os.pread(self._lines, length, offset))
 
     def records(self) -> Iterator[tuple[Record, int, int]]:
-        """Every whole line's record, with the line's offset and length."""
+        """Every whole line's record, with the line's offset and length; a line that the disk spoilt is stepped over."""
         offset = 0
         with open(self._lines, "rb", closefd=False) as stream:
             stream.seek(0)
             for line in stream:
                 record = from_line(line)
-                if record is None:
-                    return
-                yield record, offset, len(line)
+                if record is not None:
+                    yield record, offset, len(line)
                 offset += len(line)
+
+    def urls(self) -> Iterator[str]:
+        """Every line's url, without reading the rest of the line; several times as fast as :meth:`records`."""
+        with open(self._lines, "rb", closefd=False) as stream:
+            stream.seek(0)
+            for line in stream:
+                url = url_of(line)
+                if url is not None:
+                    yield url
 
     def data(self, record: Record) -> bytes | None:
         """The bytes of a url, or None when they are not what the record says (a disk lost them)."""

@@ -122,11 +122,11 @@ class Store:
             self._own.seal(ended=True)
 
 
-def _rank(record: Record, preparation: str) -> tuple[int, float]:
-    """Sorts ends of one url: bytes as they came, bytes prepared as wanted, failures; then by time.
+def _rank(record: Record, preparation: str) -> tuple[int, float, int]:
+    """Sorts ends of one url: bytes as they came, bytes prepared as wanted, failures; then by time and round.
 
     The later bytes win, since a second fetch happens when a disk has lost the first.
     """
     if not record.size or record.preparation not in ("", preparation):
-        return 0, record.finished
-    return (1 if record.preparation else 2), record.finished
+        return 0, record.finished, record.round
+    return (1 if record.preparation else 2), record.finished, record.round

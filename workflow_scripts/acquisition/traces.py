@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from workflow_scripts.acquisition.forget import forget
-from workflow_scripts.acquisition.removal_rows import Listed, listed_rows, urls_among
-from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.acquisition.forget import forget, urls_kept
+from workflow_scripts.acquisition.removal_rows import Listed, excluded_tokens, listed_rows, urls_among
+from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.cache import discard, try_key_lock
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.lineage import CACHE, Made, inputs_of, load, sound
@@ -38,6 +38,7 @@ class Gone:
     folders: int
     logs: int
     elsewhere: list[str]  # artifacts of other studies that hold the rows
+    unknown: int  # entries of the list that name no row of the annotations
 
 
 def remove_traces(results: Path, study: str) -> Gone:
@@ -69,14 +70,21 @@ def remove_traces(results: Path, study: str) -> Gone:
     spared = {(one.stage, one.key) for one in elsewhere}
     entries = [one for one in bad if one.study is None and (one.stage, one.key) not in spared]
     mine = [one for one in bad if one.study == study]
+    # Bytes outlive annotations: those that knew a row's url may have gone with the cache.
+    taken_out = excluded_tokens(own.file(TABLES[1]))
+    listed.urls |= urls_kept(results, tokens | taken_out)
     clean_rows = [one.file(".parquet") for one in everything if one.stage == ROWS and one.hash in good]
+    present = [one for one in everything if one.hash in good]
     return Gone(
         urls=forget(results, _unused(listed.urls, clean_rows)),
-        logs=_remove_logs([results / study / "logs", results.parent / ".snakemake" / "log"], listed),
+        logs=_remove_logs([results / study / "logs", results / ".slurm", results.parent / ".snakemake/log"], listed),
         folders=_remove_folders(results, good),
-        artifacts=_remove_artifacts(mine) + _remove_strays(results / study, [o for o in everything if o.hash in good]),
+        artifacts=_remove_artifacts(mine)
+        + _remove_strays(results / study, present)
+        + _remove_crate(results / study, good),
         entries=_discard(sorted(entries, key=lambda one: one.stage == ROWS)),
         elsewhere=sorted(str(one.path) for one in elsewhere),
+        unknown=len(tokens - taken_out),
     )
 
 
@@ -176,6 +184,17 @@ def _remove_strays(study: Path, good: list[Made]) -> int:
         is_data = path.stat().st_mode & 0o222 == 0 or path.name.endswith(".part")
         if is_data and path not in named:
             path.unlink(missing_ok=True)
+            gone += 1
+    return gone
+
+
+def _remove_crate(study: Path, good: set[str]) -> int:
+    """The study's crate, which is a copy of pages and pictures, when it tells of anything else than what stays."""
+    gone = 0
+    for crate in [study / "crate", *study.glob(".crate.*")]:
+        told = {manifest_hash(path) for path in crate.glob("manifests/**/*.json")}
+        if crate.is_dir() and not (told and told <= good):
+            shutil.rmtree(crate, ignore_errors=True)
             gone += 1
     return gone
 

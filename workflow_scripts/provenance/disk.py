@@ -1,7 +1,7 @@
 """How much disk a study will still need, by order of magnitude, before anything is computed.
 
 An upper estimate from the config alone: every planned row is counted as a good image, and only artifacts that exist
-already are left out. The cache adds nothing, since results are hard links to it.
+already are left out. The cache adds nothing, since results are hard links to it; the store of fetched bytes does.
 """
 
 import shutil
@@ -15,9 +15,8 @@ from workflow_scripts.provenance.sizes import human
 
 # JPEG of quality 90: bytes per squared longer side (60 Flickr photos scaled to 256 px: 0.23, to 512 px: 0.14).
 JPEG_BYTES = 0.2
-# The store of fetched bytes keeps images as they came, taken to have ten times the bytes (not measured on RedCaps), or
-# once more as they stand in the tar.
-STORED_TIMES = {"fetched": 10, "prepared": 1}
+FETCHED = ".fetched"
+AS_FETCHED = 10  # times as many bytes has an image as it comes
 TAR_MEMBER = 3_000  # headers, padding and the JSON beside an image
 ROW = 400  # captions, scores, ids and states of one image in all tables
 VECTOR = 768 * 4  # the widest of the encoders named in the configs
@@ -33,11 +32,13 @@ SMALL = 2_000_000  # tables, pictures and pages of any other artifact
 
 
 def remaining(units: Units, out: Path) -> dict[str, int]:
-    """Stage -> bytes that its artifacts missing below ``out`` will take; stages that need none are left out."""
+    """Stage -> bytes that its artifacts missing below ``out`` will take; stages that need none are left out.
+
+    ``fetched bytes`` stands for the store that all studies below one results folder share.
+    """
     study = units.study
     rows = study.shards.shards * study.shards.rows_per_shard
-    pixels = int(JPEG_BYTES * study.download.max_side**2)
-    image = pixels * (1 + STORED_TIMES[study.download.keep]) + TAR_MEMBER
+    image = int(JPEG_BYTES * study.download.max_side**2) + TAR_MEMBER
     datasets = {one.name: _images(one, units) for one in study.datasets}
     vectors = [*(f"{arm}.{one.name}" for arm in units.arms for one in study.text_encoders)]
     neighbours = {one.name: one.k for one in study.pairs}
@@ -61,7 +62,18 @@ def remaining(units: Units, out: Path) -> dict[str, int]:
     for stage, (names, size) in wanted.items():
         missing = [name for name in names if not (out / stage / f"{name}{MANIFEST}").exists()]
         need[stage] = int(sum(size(name) for name in missing))
+    need["fetched bytes"] = _fetched(units, out)
     return {stage: size for stage, size in need.items() if size}
+
+
+def _fetched(units: Units, out: Path) -> int:
+    """What images will take in the store, besides what lies there: studies share it, and it serves later plans."""
+    study = units.study
+    image = JPEG_BYTES * study.download.max_side**2 * (AS_FETCHED if study.download.keep == "fetched" else 1)
+    shard = study.shards.rows_per_shard * image
+    missing = [one for one in units.shards if not (out / "download" / f"{one}{MANIFEST}").exists()]
+    there = sum(path.stat().st_size for path in (out.parent / FETCHED).glob("**/*.bin"))
+    return int(max(0, min(len(missing) * shard, len(units.shards) * shard - there)))
 
 
 def shortage(units: Units, out: Path) -> str | None:

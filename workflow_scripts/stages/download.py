@@ -5,7 +5,7 @@ from typing import Any
 from workflow_scripts.core.settings.download import Download
 from workflow_scripts.core.stage import Job, run_stage
 
-FORMAT = 2  # raise it when the same answers would give other bytes
+FORMAT = 3  # raise it when the same answers would give other bytes
 NOT_IN_KEY = frozenset(
     {"keep", "hosts", "share_of_rate", "max_connections", "attempts", "backoff", "max_wait", "deadline"}
     | {"max_redirects", "seed", "user_agent", "contact", "allow_addresses", "connect_to", "serve_host"}

@@ -30,6 +30,8 @@ def remove(study: Path) -> tuple[str, bool]:
         f"{listed} entries on the removal list of {study}: removed {gone.urls} records of fetched bytes, "
         f"{gone.artifacts} old results, {gone.entries} cache entries, {gone.folders} work folders, {gone.logs} logs"
     ]
+    if gone.unknown:
+        lines.append(f"{gone.unknown} of the entries name no row of the annotations: check how they are written")
     if gone.elsewhere:
         lines.append("these results of other studies may hold the rows too; give these studies the list and run them:")
         lines += [f"  {path}" for path in gone.elsewhere]
