@@ -141,6 +141,15 @@ def test_a_folder_without_cache_is_refused(tmp_path: Path) -> None:
         plan(tmp_path, None, DAY)
 
 
+def test_a_cache_of_other_things_is_refused(filled: Path) -> None:
+    other = filled / ".cache" / "pip" / "wheels"
+    other.mkdir(parents=True)
+    (other / "some.whl").write_bytes(b"x")
+    with pytest.raises(PipelineError, match="no cache of a results folder"):
+        plan(filled, None, DAY)
+    assert (other / "some.whl").exists() and len(names(filled)) == 6
+
+
 @pytest.mark.parametrize(
     ("text", "size"),
     [("0", 0), ("7", 7), ("500G", 500 * 10**9), ("1.5tb", 15 * 10**11), ("2 MiB", 2 * 2**20), ("3k", 3000)],
