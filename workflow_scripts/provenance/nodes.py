@@ -135,12 +135,22 @@ def _is_manifest(content: dict[str, Any]) -> bool:
 
 
 def walk(root: Path) -> Iterator[Path]:
-    """Every file below ``root`` in sorted order; crates, and what starts with a dot, are passed over."""
+    """Every file below ``root`` in sorted order; crates, and what starts with a dot, are passed over.
+
+    Links to folders are followed, since people move stages to other disks; each folder once, so that no link loops.
+    """
     if root.is_file():
         yield root
         return
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != CRATE)
+    seen = {os.path.realpath(root)}
+    for folder, folders, names in os.walk(root, followlinks=True):
+        wanted = sorted(name for name in folders if not name.startswith(".") and name != CRATE)
+        folders[:] = []
+        for name in wanted:
+            place = os.path.realpath(os.path.join(folder, name))
+            if place not in seen:
+                seen.add(place)
+                folders.append(name)
         yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 

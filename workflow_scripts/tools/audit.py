@@ -33,7 +33,10 @@ def audit(paths: Sequence[Path], configfiles: Sequence[str], quick: bool, jobs: 
         path = Path(os.path.abspath(path))
         for study in studies_below(path):
             units = units_of(study.parent, study.name, configfiles)
-            done.append(Audit(study, max(path, study, key=lambda p: len(p.parts)), units, quick, jobs).run())
+            one = Audit(study, max(path, study, key=lambda p: len(p.parts)), units, quick, jobs).run()
+            if not one.artifacts and not one.faults:
+                raise PipelineError("no artifacts", path, "nothing to audit", "name a study, or something in it")
+            done.append(one)
     return done
 
 
