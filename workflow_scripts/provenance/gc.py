@@ -183,7 +183,9 @@ def _leavings(results: Path, gone: set[str | None], work_age: float, now: float)
             found.append(piece)
     found += _pieces("staging", sorted((cache / ".staging").glob("*-*-*")), _staged_key)
     found += _pieces("discarded", sorted(cache.glob("*/.discarded-*")), lambda _: None)
-    parts = _pieces("part", sorted(results.glob("*/*/**/.*.part")), lambda _: None)
+    places = (".*.part", "*/.*.part", "*/*/**/.*.part")  # of notes, of crates, of data
+    halves = [path for place in places for path in sorted(results.glob(place))]
+    parts = _pieces("part", halves, lambda _: None)
     return found + [piece for piece in parts if now - piece.used > PART_AGE]
 
 
