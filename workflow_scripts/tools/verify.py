@@ -38,9 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m workflow_scripts.tools.verify", description=__doc__)
     parser.add_argument("path", type=Path, help="a study, a stage's folder, or one manifest")
-    parser.add_argument(
-        "--sample", type=at_least_one, default=12, help="artifacts to recompute, of all stages"
-    )
+    parser.add_argument("--sample", type=at_least_one, default=12, help="artifacts to recompute, of all stages")
     parser.add_argument("--seed", type=int, default=0, help="seed of the choice")
     parser.add_argument("--threads", type=at_least_one, help="math threads, in place of the recorded number")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="in place of the recorded device")
