@@ -105,6 +105,13 @@ def test_faults_are_one_line_and_change_nothing(
     assert not (chain.results / ".accepted.json").exists()
 
 
+def test_a_results_folder_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        accept.main(["summary", "--reason", "why", "--results", str(tmp_path / "none")])
+    assert stop.value.code == 1
+    assert capsys.readouterr().err.startswith(f"error: no results folder in {tmp_path / 'none'}")
+
+
 def test_an_edited_run_record_is_not_sealed_anew(chain: Chain) -> None:
     path = chain.study / "pretrain" / f"{RUNS[0]}.run.json"
     path.write_text(path.read_text().replace('"steps": 9', '"steps": 8'))

@@ -15,6 +15,7 @@ from tests.provenance.tampering import Tampering
 from workflow_scripts.core import today
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.config import load_study
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.units import Units
 from workflow_scripts.provenance.audit import Audit, Audited
 from workflow_scripts.provenance.audit_kinds import Finding, Kind
@@ -172,6 +173,31 @@ def test_a_part_of_a_study_is_checked_alone(chain: Chain) -> None:
     assert audited(chain.study, chain.study / "recaption" / "00002.parquet").artifacts == 1
 
 
+def test_the_folder_of_an_artifacts_files_is_its_artifact(chain: Chain) -> None:
+    folder = chain.study / "pretrain" / RUNS[0]
+    damaged = next(path for path in folder.iterdir() if path.is_file())
+    damaged.unlink()
+    done = audited(chain.study, folder)
+    assert (done.artifacts, [one.path for one in done.faults]) == (1, [damaged])
+
+
+def test_a_stage_that_is_a_link_to_another_disk_is_audited(chain: Chain, tmp_path: Path) -> None:
+    before = audited(chain.study)
+    shutil.move(chain.study / "recaption", tmp_path / "disk")
+    (chain.study / "recaption").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "loop").symlink_to(chain.study)
+    after = audited(chain.study)
+    assert (after.artifacts, after.root, after.faults) == (before.artifacts, before.root, [])
+    damaged = chain.study / "recaption" / "00001.parquet"
+    damaged.unlink()
+    damaged.symlink_to("nowhere")
+    (chain.study / "recaption" / "more").symlink_to("nowhere")
+    assert {(one.path.name, one.kind) for one in audited(chain.study).faults} == {
+        ("00001.parquet", Kind.MISSING_FILE),
+        ("more", Kind.UNNAMED_FILE),
+    }
+
+
 def test_an_artifact_the_report_does_not_know_is_a_note_and_outside_the_root(chain: Chain) -> None:
     root = audited(chain.study).root
     chain.make("select_captions/old", [".parquet"], {"captions": ["caption_table/captions"]}, {"old": True})
@@ -199,6 +225,11 @@ def test_the_command(chain: Chain, capsys: pytest.CaptureFixture[str], tmp_path:
         tool.main([str(tmp_path / "outside")])
     assert stop.value.code == 2
     assert capsys.readouterr().err.startswith("error: no artifacts in ")
+    (chain.study / "logs").mkdir()
+    with pytest.raises(SystemExit) as stop:
+        tool.main([str(chain.study / "logs")])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.startswith("error: no artifacts in ")
 
 
 def test_the_config_that_a_study_was_given_is_remembered(results: Path) -> None:
@@ -210,3 +241,7 @@ def test_the_config_that_a_study_was_given_is_remembered(results: Path) -> None:
     assert changed is None  # that is another study
     today.remember(results, "tiny", ["config.yaml", "gone.yaml"], {})
     assert today.units_of(results, "tiny") is None
+    for note in ("[]", '{"configfiles": 5}'):
+        (results / ".configs" / "tiny.json").write_text(note)
+        with pytest.raises(PipelineError, match="no note of config files"):
+            today.units_of(results, "tiny")

@@ -173,13 +173,18 @@ def test_settings_lose_people_and_places() -> None:
         **{"at": "/home/somebody/data/redcaps.zip", "mirrors": ["https://me:secret@host.org/z.zip", "~/z.zip"]},
         **{"hub": "hub:owner/model@0123abc", "note": "ask me@example.org", "unset": None, "nested": {"at": "/root/x/"}},
         **{"at2": "torchvision:/scratch/somebody/pets", "spaces": "/home/some body/my data.zip"},
-        **{"tagged": "hub:owner/model@v1.0", "prompt": "a photo of"},
+        **{"tagged": "hub:owner/model@v1.0", "prompt": "a photo of", "exclude": [fake_hash("id:abc123")]},
     }
     assert public_settings(settings) == {
         **{"at": ".../redcaps.zip", "mirrors": ["https://host.org/z.zip", ".../z.zip"], "at2": ".../pets"},
         **{"hub": "hub:owner/model@0123abc", "note": "ask ...", "nested.at": ".../x"},
         **{"spaces": ".../my data.zip", "tagged": "hub:owner/model@v1.0", "prompt": "a photo of"},
     }
+
+
+def test_a_removal_list_does_not_go_along() -> None:
+    assert goes_along("annotations", ".json", 10, 100)
+    assert not goes_along("annotations", ".exclude.json", 10, 100)
 
 
 def test_no_host_and_no_job_number(made: Path) -> None:
@@ -253,10 +258,12 @@ def test_damage_to_the_files_is_caught(crate: Path) -> None:
     (crate / "files" / "summary" / "summary.csv").write_bytes(b"0.99")
     (crate / "rules" / "pairs.smk").unlink()
     (crate / "manifests" / "report" / "index.json").unlink()
+    (crate / "manifests" / "shard_plan" / "plan.json").write_bytes(b"[]")
     faults = check(crate)
     assert "files/summary/summary.csv: has other bytes than described" in faults
     assert "rules/pairs.smk: is not in the crate" in faults
     assert "manifests/report/index.json: is not in the crate" in faults
+    assert "manifests/shard_plan/plan.json: is no manifest" in faults
 
 
 def test_paths_out_of_the_crate_are_not_followed(crate: Path) -> None:
@@ -283,6 +290,14 @@ def test_commands(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
         main(["--check", str(study / "crate")])
     assert end.value.code == 1
     assert "error: Snakefile: is not in the crate" in capsys.readouterr().err
+
+
+def test_only_a_study_gets_a_crate(made: Path, tmp_path: Path) -> None:
+    study = shutil.copytree(made, tmp_path / "results" / made.name, ignore=shutil.ignore_patterns("crate"))
+    for folder in (study.parent, study / "summary"):
+        with pytest.raises(PipelineError, match="not a study"):
+            write_crate(folder, Crate())
+        assert not (folder / "crate").exists()
 
 
 @pytest.mark.parametrize("damage", ["no record", "no file", "another input", "no input", "nothing"])

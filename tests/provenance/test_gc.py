@@ -121,12 +121,17 @@ def test_leavings_of_dead_jobs_go_and_living_or_young_work_stays(filled: Path) -
         (folder / "file").write_text("12345")
     part = filled / "one/a/.x.bin.77.part"
     part.write_text("123")
-    os.utime(part, (97 * DAY,) * 2)
+    crate = filled / "one/.crate.88.part"
+    crate.mkdir()
+    (crate / "file").write_text("1234")
+    for path in (part, crate / "file", crate):
+        os.utime(path, (97 * DAY,) * 2)
     made = plan(filled, 10_000, 14 * DAY, now=100 * DAY)
     with key_lock(filled / ".work/a/live"):
         went, stayed = collect(filled, made.remove)
     assert sorted((one.kind, one.path.name, one.freed) for one in went) == [
         ("discarded", ".discarded-89", 5),
+        ("part", ".crate.88.part", 4),
         ("part", ".x.bin.77.part", 3),
         ("staging", "shard_plan-dead-4567", 5),
         ("work", "old", 0),
@@ -139,6 +144,26 @@ def test_leavings_of_dead_jobs_go_and_living_or_young_work_stays(filled: Path) -
 def test_a_folder_without_cache_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="no cache"):
         plan(tmp_path, None, DAY)
+
+
+@pytest.mark.parametrize("argument", ["--work-days=-1", "--work-days=nan"])
+def test_a_number_of_days_is_none_below_nothing(
+    filled: Path, argument: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cache_gc.main([str(filled), argument])
+    assert stop.value.code == 2
+    assert "is no number of days" in capsys.readouterr().err
+    assert len(names(filled)) == 5
+
+
+def test_a_cache_of_other_things_is_refused(filled: Path) -> None:
+    other = filled / ".cache" / "pip" / "wheels"
+    other.mkdir(parents=True)
+    (other / "some.whl").write_bytes(b"x")
+    with pytest.raises(PipelineError, match="no cache of a results folder"):
+        plan(filled, None, DAY)
+    assert (other / "some.whl").exists() and len(names(filled)) == 6
 
 
 @pytest.mark.parametrize(

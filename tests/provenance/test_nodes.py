@@ -1,10 +1,15 @@
 """Artifacts and their inputs as a graph, also where files are damaged."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.provenance.chain import RUNS, Chain, finished
+from workflow_scripts.core.jsonio import pretty
+from workflow_scripts.core.record import sealed
+from workflow_scripts.provenance.audit import Audit
 from workflow_scripts.provenance.nodes import inputs_of, load, read, studies
 
 
@@ -65,3 +70,28 @@ def test_a_damaged_manifest_is_a_node_that_says_so(tmp_path: Path, data: bytes, 
     assert fault in str(node.manifest_fault)
     assert "there is none" in str(node.record_fault)
     assert inputs_of(node) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": None},
+        {"inputs": [1]},
+        {"inputs": {"a": None}},
+        {"input_files": {"a": "b"}},
+        {"beside": {".x": 1}},
+        {"beside": 1},
+        {"accepted": "x"},
+        {"original": []},
+        {"original": {"unit": []}},
+    ],
+)
+def test_a_misshapen_record_is_none(chain: Chain, tmp_path: Path, change: dict[str, object]) -> None:
+    study = shutil.copytree(chain.study, tmp_path / "results" / "study")
+    record = study / "summary" / "summary.run.json"
+    record.chmod(0o644)
+    content = {**json.loads(record.read_bytes()), **change}
+    record.write_bytes(pretty(sealed({name: value for name, value in content.items() if name != "self"})))
+    node = read(study / "summary" / "summary.manifest.json")
+    assert node.record is None and node.record_fault is not None
+    assert {one.label for one in Audit(study, study, None, quick=True, jobs=1).run().faults} == {"broken-record"}

@@ -206,3 +206,11 @@ def test_an_empty_folder_is_refused(results: Path, capsys: pytest.CaptureFixture
         tool.main([str(results)])
     assert stop.value.code == 1
     assert "nothing to verify" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argument", ["--sample=-3", "--sample=0", "--threads=0", "--workers=x"])
+def test_counts_are_of_one_or_more(study: Path, argument: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        tool.main([str(study), argument])
+    assert stop.value.code == 2
+    assert "is no whole number of 1 or more" in capsys.readouterr().err

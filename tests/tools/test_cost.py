@@ -36,8 +36,11 @@ def test_hours_follow_from_the_rates() -> None:
 
 def test_a_size_changes_what_depends_on_rows_alone() -> None:
     small, large = costs_of({}, 1_000_000), costs_of({}, 2_000_000)
-    assert (small["download"].jobs, large["download"].jobs) == (100, 200)
-    assert large["recaption"].gpu_hours == pytest.approx(2 * small["recaption"].gpu_hours)
+    assert small["download"].jobs == large["download"].jobs == 540  # the config's shards hold either
+    assert costs_of({}, 12_000_000)["download"].jobs > 1_200
+    assert large["download"].core_hours == pytest.approx(2 * small["download"].core_hours)
+    starts = 540 * 15 / 3600
+    assert large["recaption"].gpu_hours - starts == pytest.approx(2 * (small["recaption"].gpu_hours - starts))
     assert large["pretrain"] == small["pretrain"]
     assert large["linear_probe"] == small["linear_probe"]
 

@@ -47,14 +47,18 @@ def units_of(results: Path, study: str, files: Sequence[str] = ()) -> "Units | N
         files: config files to use instead of those that the last start of the workflow was given.
 
     Raises:
-        PipelineError: a config file given is missing or faulty.
+        PipelineError: a config file given is missing or faulty, or the note of the last start is.
     """
     overrides: dict[str, Any] = {}
     if files:
         names = [BASE, *files]
     else:
         noted = read_json(_note(results, study), "delete it") if _note(results, study).exists() else {}
-        names, overrides = noted.get("configfiles", [BASE]), noted.get("config", {})
+        try:
+            names, overrides = [str(name) for name in noted.get("configfiles", [BASE])], dict(noted.get("config", {}))
+        except (AttributeError, TypeError, ValueError):
+            advice = "delete it; the next start of the workflow writes it anew"
+            raise PipelineError("no note of config files", _note(results, study), str(noted)[:80], advice) from None
         if any(_find(name) is None for name in names):
             return None
     config: dict[str, Any] = {}

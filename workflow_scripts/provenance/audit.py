@@ -94,8 +94,10 @@ class Audit:
             for node in self.nodes
             if node.path not in self.at_fault
         }
-        one = self.scope.is_file() and locate(self.scope).node.path
-        scoped = [node for node in self.nodes if node.path == one or node.path.is_relative_to(self.scope)]
+        scoped = [node for node in self.nodes if node.path.is_relative_to(self.scope)]
+        if not scoped and self.scope != self.study:  # one artifact's file, or the folder of its files
+            one = self._artifact_of_scope()
+            scoped = [node for node in self.nodes if node.path == one]
         mine = [claim for node in scoped for claim in claims.get(node.path, [])]
         every = [claim for found in claims.values() for claim in found]
         self._files([*mine, *(claim for node in scoped for claim in self._source(node))], every)
@@ -111,6 +113,14 @@ class Audit:
         paths = {node.path for node in scoped}
         kept = {found for path, found in self.found if path in paths or path.is_relative_to(self.scope)}
         return Audited(self.study, len(scoped), len(mine), sum(claim.bytes for claim in mine), root, sorted(kept))
+
+    def _artifact_of_scope(self) -> Path | None:
+        try:
+            return locate(self.scope).node.path
+        except PipelineError:
+            if self.scope.is_file():
+                raise
+            return None
 
     def _records(self) -> None:
         """Manifests and run records; which of them are to be trusted."""

@@ -129,7 +129,7 @@ def unnamed_files(
         if stage.name in BESIDE:
             continue
         if not str(path.relative_to(stage)).startswith(prefixes.get(stage, ())):
-            yield finding(Kind.UNNAMED_FILE, path, f"{path.stat().st_size} bytes")
+            yield finding(Kind.UNNAMED_FILE, path, f"{path.lstat().st_size} bytes")
 
 
 def _is_own(path: Path, study: Path) -> bool:

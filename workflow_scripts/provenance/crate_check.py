@@ -153,7 +153,11 @@ class _Crate:
             if job is None:
                 yield f"{name}: no job made it"
                 continue
-            recorded = read_json(path, "write the crate again").get("files", {})
+            content = read_json(path, "write the crate again")
+            recorded = content.get("files") if isinstance(content, dict) else None
+            if not isinstance(recorded, dict):
+                yield f"{name}: is no manifest"
+                continue
             described = {
                 (one.get("sha256"), one.get("contentSize"))
                 for one in (self.entities.get(result, {}) for result in ids(job.get("result")))

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# Whose they are or where they ran; none of them changes bytes.
-PRIVATE_SETTINGS = frozenset({"contact", "user_agent", "connect_to", "allow_addresses"})
+# Whose they are or where they ran; and who asked to be taken out, by hashes that anyone with the annotations can match.
+PRIVATE_SETTINGS = frozenset({"contact", "user_agent", "connect_to", "allow_addresses", "exclude"})
+REMOVAL_LIST = ".exclude.json"
 SMALL_SUFFIXES = (".json", ".csv", ".png")
 # Tables of scores. All others have a row for each post, picture or test item.
 TABLES = {
@@ -24,6 +25,8 @@ def goes_along(stage: str, suffix: str, size: int, limit: int) -> bool:
     """Whether a crate holds a copy of the file: the page, and small files without posts or pictures in them."""
     if stage == "report":
         return True
+    if suffix == REMOVAL_LIST:
+        return False
     return size <= limit and (suffix.endswith(SMALL_SUFFIXES) or stage in TABLES.get(suffix, ()))
 
 

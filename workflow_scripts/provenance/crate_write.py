@@ -22,14 +22,17 @@ def write_crate(study: Path, settings: Settings) -> Path:
     The files in it are copies: what happens to the crate does not touch the study.
 
     Raises:
-        PipelineError: the study has no artifacts, one has no readable manifest or run record, what one was made from is
-            gone or another one today, or a file that goes along is gone.
+        PipelineError: the folder is no study or has no artifacts, one has no readable manifest or run record, what one
+            was made from is gone or another one today, or a file that goes along is gone.
     """
     nodes = behind_report(load(study))
     if not nodes:
         raise PipelineError(
             "no artifacts", study, "no manifest below it", "name a study's folder, such as results/demo"
         )
+    if any(node.study != study for node in nodes):
+        advice = "name a study's folder, such as results/demo"
+        raise PipelineError("not a study", study, f"{nodes[0].path} is not <stage>/<name> in it", advice)
     known = {node.path: node for node in nodes}
     for node in nodes:
         _check(node, known)

@@ -40,14 +40,18 @@ def remaining(units: Units, out: Path) -> dict[str, int]:
     rows = study.shards.shards * study.shards.rows_per_shard
     image = int(JPEG_BYTES * study.download.max_side**2) + TAR_MEMBER
     datasets = {one.name: _images(one, units) for one in study.datasets}
-    vectors = [*(f"{arm}.{one.name}" for arm in units.arms for one in study.text_encoders)]
+    vectors = [Path(path) for path in units.used_vectors("")]
+    captions, images = (
+        [path.name.removesuffix(MANIFEST) for path in vectors if path.parent.name == stage]
+        for stage in ("embed_captions", "embed_images")
+    )
     neighbours = {one.name: one.k for one in study.pairs}
     wanted: dict[str, tuple[list[str], Callable[[str], float]]] = {
         "download": (units.shards, lambda _: study.shards.rows_per_shard * image),
         "recaption": (units.shards, lambda _: study.shards.rows_per_shard * ROW),
         "select_captions": (units.arms, lambda _: rows * ROW / 2),
-        "embed_captions": (vectors, lambda _: rows * VECTOR),
-        "embed_images": ([one.name for one in study.image_encoders], lambda _: rows * VECTOR),
+        "embed_captions": (captions, lambda _: rows * VECTOR),
+        "embed_images": (images, lambda _: rows * VECTOR),
         "pair_table": (units.pairs, lambda name: rows * ROW / 4 * neighbours[name]),
         "eval_dataset": (units.datasets, lambda name: datasets[name] * SET_IMAGE),
         "pretrain": (units.runs, lambda run: _run_bytes(units, run)),

@@ -76,7 +76,7 @@ def plan(results: Path, max_size: int | None, work_age: float, now: float | None
         now: seconds since the epoch; for tests.
 
     Raises:
-        PipelineError: ``results`` is no results folder.
+        PipelineError: ``results`` is no results folder, or its cache holds things that are no entries.
     """
     now = time.time() if now is None else now
     if not (results / ".cache").is_dir():
@@ -139,8 +139,22 @@ def _delete(path: Path) -> None:
 
 
 def _entries(results: Path) -> list[Path]:
-    folders = [path for path in sorted((results / ".cache").iterdir()) if not path.name.startswith(".")]
-    return [entry for stage in folders for entry in sorted(stage.iterdir()) if not entry.name.startswith(".")]
+    """All cache entries; a ``.cache`` that holds anything else is somebody's own, such as the one of a home folder."""
+    found = []
+    for stage in sorted((results / ".cache").glob("[!.]*")):
+        inside = sorted(stage.glob("[!.]*")) if stage.is_dir() else [stage]
+        for path in inside:
+            if _is_entry(path):
+                found.append(path)
+            elif path.exists():  # else it went while we looked
+                advice = "give the results folder, or take this out of it by hand"
+                raise PipelineError("no cache of a results folder", results, f"{path} is no cache entry", advice)
+    return found
+
+
+def _is_entry(path: Path) -> bool:
+    """Whether it is shaped like an entry; a damaged one may lack parts."""
+    return path.is_dir() and any((path / name).exists() for name in ("manifest.json", "run.json", "files"))
 
 
 def _keys_in_use(results: Path, spared: dict[str, str]) -> set[str]:
@@ -169,7 +183,9 @@ def _leavings(results: Path, gone: set[str | None], work_age: float, now: float)
             found.append(piece)
     found += _pieces("staging", sorted((cache / ".staging").glob("*-*-*")), _staged_key)
     found += _pieces("discarded", sorted(cache.glob("*/.discarded-*")), lambda _: None)
-    parts = _pieces("part", sorted(results.glob("*/*/**/.*.part")), lambda _: None)
+    places = (".*.part", "*/.*.part", "*/*/**/.*.part")  # of notes, of crates, of data
+    halves = [path for place in places for path in sorted(results.glob(place))]
+    parts = _pieces("part", halves, lambda _: None)
     return found + [piece for piece in parts if now - piece.used > PART_AGE]
 
 

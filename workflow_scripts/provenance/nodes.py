@@ -14,6 +14,7 @@ from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
 
+BESIDE = {"sha256", "bytes"}  # what is recorded of a file outside the manifest
 CRATE = "crate"  # a folder of copies for others, manifests too: no artifact
 
 
@@ -103,6 +104,8 @@ def read(manifest: Path) -> Node:
         record, record_fault = _json_object(record_path.read_bytes())
     except OSError as error:
         record, record_fault = {}, f"there is none ({error.strerror})"
+    if record_fault is None:
+        record_fault = _misshapen(record)
     return Node(
         path=manifest,
         name=name,
@@ -134,13 +137,43 @@ def _is_manifest(content: dict[str, Any]) -> bool:
     )
 
 
+def _misshapen(record: dict[str, Any]) -> str | None:
+    """Which part of a run record is none that a stage writes; what is not there is not known."""
+    made = record.get("original", record)
+    for part in (record, made):
+        if not isinstance(part, dict):
+            return "its original is no record"
+        for name in ("settings", "unit", "environment", "accepted"):
+            if not isinstance(part.get(name, {}), dict):
+                return f"its {name} is no JSON object"
+        for name in ("inputs", "input_files"):
+            lists = part.get(name, {})
+            if not isinstance(lists, dict) or not all(isinstance(one, list) for one in lists.values()):
+                return f"its {name} is no JSON object of lists"
+    beside = made.get("beside", {})
+    entries = beside.values() if isinstance(beside, dict) else ()
+    if not isinstance(beside, dict | list) or not all(isinstance(one, dict) and set(one) >= BESIDE for one in entries):
+        return "its files beside the manifest are not named with hash and size"
+    return None
+
+
 def walk(root: Path) -> Iterator[Path]:
-    """Every file below ``root`` in sorted order; crates, and what starts with a dot, are passed over."""
+    """Every file below ``root`` in sorted order; crates, and what starts with a dot, are passed over.
+
+    Links to folders are followed, since people move stages to other disks; each folder once, so that no link loops.
+    """
     if root.is_file():
         yield root
         return
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != CRATE)
+    seen = {os.path.realpath(root)}
+    for folder, folders, names in os.walk(root, followlinks=True):
+        wanted = sorted(name for name in folders if not name.startswith(".") and name != CRATE)
+        folders[:] = []
+        for name in wanted:
+            place = os.path.realpath(os.path.join(folder, name))
+            if place not in seen:
+                seen.add(place)
+                folders.append(name)
         yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 

@@ -1,5 +1,6 @@
-"""Numbers of bytes as people write and read them."""
+"""Numbers of bytes as people write and read them, and counts on a command line."""
 
+import argparse
 import re
 
 from workflow_scripts.core.errors import PipelineError
@@ -27,3 +28,17 @@ def human(size: float) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} PB"
+
+
+def at_least_one(text: str) -> int:
+    """A whole number of one or more, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
+    return int(text)
+
+
+def days(text: str) -> float:
+    """A number of days, not negative, for argparse."""
+    if re.fullmatch(r"\d+(\.\d+)?", text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
+    return float(text)

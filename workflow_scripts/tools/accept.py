@@ -30,8 +30,10 @@ def accept_code(results: Path, stage: str, reason: str, code: str) -> list[str]:
         code: the beginning of that code's digest; may be empty where all were made by the same.
 
     Raises:
-        PipelineError: there is no such stage, nothing to accept, or several codes to choose from.
+        PipelineError: there is no such folder or stage, nothing to accept, or several codes to choose from.
     """
+    if not results.is_dir():
+        raise PipelineError("no results folder", results, "not there", "name it with --results")
     today = _today(stage)
     nodes = [node for node in load(results) if node.stage == stage and node.record is not None]
     work = _work(results, stage)

@@ -18,6 +18,7 @@ from workflow_scripts.core.today import units_of
 from workflow_scripts.provenance.audit import Audit, Audited, studies_below
 from workflow_scripts.provenance.audit_kinds import Finding, Kind
 from workflow_scripts.provenance.hashing import cores
+from workflow_scripts.provenance.sizes import at_least_one
 
 SHOWN = 20  # findings of one kind shown to people; --json has all
 
@@ -33,7 +34,10 @@ def audit(paths: Sequence[Path], configfiles: Sequence[str], quick: bool, jobs: 
         path = Path(os.path.abspath(path))
         for study in studies_below(path):
             units = units_of(study.parent, study.name, configfiles)
-            done.append(Audit(study, max(path, study, key=lambda p: len(p.parts)), units, quick, jobs).run())
+            one = Audit(study, max(path, study, key=lambda p: len(p.parts)), units, quick, jobs).run()
+            if not one.artifacts and not one.faults:
+                raise PipelineError("no artifacts", path, "nothing to audit", "name a study, or something in it")
+            done.append(one)
     return done
 
 
@@ -87,7 +91,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("path", nargs="*", type=Path, default=[Path("results")], help="results, a study, or a part")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--quick", action="store_true", help="check sizes, not contents")
-    parser.add_argument("--jobs", type=int, default=cores(), help="files read at a time")
+    parser.add_argument("--jobs", type=at_least_one, default=cores(), help="files read at a time")
     parser.add_argument("--configfile", nargs="+", default=[], help="overlays of config.yaml, as given to snakemake")
     args = parser.parse_args(argv)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")

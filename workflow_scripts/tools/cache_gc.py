@@ -12,7 +12,7 @@ from pathlib import Path
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.provenance.gc import DAY, KINDS, Piece, Plan, collect, plan
-from workflow_scripts.provenance.sizes import human, parse_size
+from workflow_scripts.provenance.sizes import days, human, parse_size
 
 
 def lines(made: Plan, went: Sequence[Piece], stayed: Sequence[Piece], dry: bool) -> list[str]:
@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m workflow_scripts.tools.cache_gc", description=__doc__)
     parser.add_argument("results", nargs="?", type=Path, default=Path("results"), help="the results folder")
     parser.add_argument("--max-size", help="what the cache may have, like 500G; default: delete all unused entries")
-    parser.add_argument("--work-days", type=float, default=14.0, help="idle days after which unfinished work goes")
+    parser.add_argument("--work-days", type=days, default=14.0, help="idle days after which unfinished work goes")
     parser.add_argument("--dry-run", action="store_true", help="say what would go, and touch nothing")
     args = parser.parse_args(argv)
     try:

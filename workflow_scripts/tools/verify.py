@@ -17,6 +17,7 @@ from pathlib import Path
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.progress import progress
 from workflow_scripts.provenance.nodes import Node, load
+from workflow_scripts.provenance.sizes import at_least_one
 from workflow_scripts.provenance.verify import Kind, Options, Verdict, sample, verify
 
 GOOD = (Kind.EXACT, Kind.WITHIN, Kind.BY_DESIGN)
@@ -37,11 +38,11 @@ def main(argv: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m workflow_scripts.tools.verify", description=__doc__)
     parser.add_argument("path", type=Path, help="a study, a stage's folder, or one manifest")
-    parser.add_argument("--sample", type=int, default=12, help="artifacts to recompute, spread over the stages")
+    parser.add_argument("--sample", type=at_least_one, default=12, help="artifacts to recompute, of all stages")
     parser.add_argument("--seed", type=int, default=0, help="seed of the choice")
-    parser.add_argument("--threads", type=int, help="math threads, in place of the recorded number")
+    parser.add_argument("--threads", type=at_least_one, help="math threads, in place of the recorded number")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="in place of the recorded device")
-    parser.add_argument("--workers", type=int, default=1, help="for input and output; never changes bytes")
+    parser.add_argument("--workers", type=at_least_one, default=1, help="for input and output; never changes bytes")
     parser.add_argument("--timeout", type=float, help="seconds for one stage")
     parser.add_argument("--scratch", type=Path, help="where the clean folder is made; default: the system's own place")
     parser.add_argument("--json", action="store_true", help="verdicts as JSON")
