@@ -70,7 +70,8 @@ SlurmdPort=16818
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 AuthType=auth/munge
 CredType=cred/munge
-AuthInfo=socket=$LAB/run/munge.socket
+# a requeued job waits until its old credential is worthless: 120 s unless told otherwise
+AuthInfo=socket=$LAB/run/munge.socket,cred_expire=15
 SlurmctldPidFile=$LAB/run/slurmctld.pid
 SlurmdPidFile=$LAB/run/slurmd.pid
 StateSaveLocation=$LAB/state
@@ -91,7 +92,7 @@ MinJobAge=900
 KillWait=15
 SlurmdTimeout=300
 UnkillableStepTimeout=60
-SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=5,requeue_delay=1
+SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=5
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 SlurmdParameters=config_overrides
