@@ -70,8 +70,7 @@ SlurmdPort=16818
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 AuthType=auth/munge
 CredType=cred/munge
-# a requeued job waits until its old credential is worthless: 120 s unless told otherwise
-AuthInfo=socket=$LAB/run/munge.socket,cred_expire=15
+AuthInfo=socket=$LAB/run/munge.socket
 SlurmctldPidFile=$LAB/run/slurmctld.pid
 SlurmdPidFile=$LAB/run/slurmd.pid
 StateSaveLocation=$LAB/state
