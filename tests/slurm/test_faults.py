@@ -75,8 +75,8 @@ def test_job_that_dies_of_memory_gets_more(copy: Clone) -> None:
     process = copy.start(*copy.again("data_card"))
     first = until(lambda: jobs("data_card"))[0]
     second = until(lambda: [job for job in jobs("data_card") if job != first])[0]
-    assert "mem=8000M" in asked_for(first)["ReqTRES"]
-    assert "mem=16000M" in asked_for(second)["ReqTRES"]
+    assert "mem=4000M" in asked_for(first)["ReqTRES"]
+    assert "mem=8000M" in asked_for(second)["ReqTRES"]
     assert f"/{first}.log (check log file(s) for error details)" in copy.ends_well(process)
     assert (copy.folder / "died").exists()
     assert copy.hashes() == before
