@@ -14,7 +14,7 @@ rule annotations:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=more(8_000),
+        mem_mb=by_rows(8_000),
         runtime=more(120),
     params:
         **recipe("annotations"),
@@ -33,7 +33,7 @@ rule shard_plan:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=more(8_000),
+        mem_mb=by_rows(8_000),
         runtime=more(60),
     params:
         **recipe("shard_plan"),
@@ -73,7 +73,7 @@ rule image_index:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=more(8_000),
+        mem_mb=by_rows(8_000),
         runtime=more(60),
     params:
         **recipe("image_index"),
@@ -94,7 +94,7 @@ rule data_card:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=more(8_000),
+        mem_mb=by_rows(8_000),
         runtime=more(60),
     params:
         **recipe("data_card"),

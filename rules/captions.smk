@@ -38,7 +38,7 @@ rule caption_table:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=more(32_000),
+        mem_mb=by_rows(32_000),
         runtime=more(120),
     params:
         **recipe("caption_table"),
@@ -58,7 +58,7 @@ rule select_captions:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=more(16_000),
+        mem_mb=by_rows(16_000),
         runtime=more(60),
     params:
         **recipe("select_captions"),

@@ -103,6 +103,15 @@ def more(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
+def by_rows(amount):
+    """Memory, growing as :func:`more`, of a stage that sees the whole study: ``amount`` MB from a million rows on.
+
+    Smaller studies ask for their share, at least 4,000 MB, so that a small node does not refuse them.
+    """
+    rows = STUDY.shards.shards * STUDY.shards.rows_per_shard
+    return more(max(4_000, min(amount, amount * rows // 1_000_000)))
+
+
 def across_nodes(value):
     """A resource that only runs on several nodes have."""
     return lambda wildcards: value(UNITS.run_nodes(wildcards.run)) if UNITS.run_nodes(wildcards.run) > 1 else None

@@ -80,7 +80,7 @@ rule pair_quality:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=more(32_000),
+        mem_mb=by_rows(32_000),
         runtime=more(120),
     params:
         **recipe("pair_quality"),

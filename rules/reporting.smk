@@ -15,7 +15,7 @@ rule summary:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=more(16_000),
+        mem_mb=by_rows(16_000),
         runtime=more(60),
     params:
         **recipe("summary"),
@@ -55,7 +55,7 @@ rule report:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=more(8_000),
+        mem_mb=by_rows(8_000),
         runtime=more(60),
     params:
         **recipe("report"),

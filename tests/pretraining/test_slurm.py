@@ -147,6 +147,24 @@ def test_only_a_training_job_of_its_own_that_still_runs_goes_back(
     assert Path(f"{script}.requeued").read_text() == "7\n"
 
 
+@pytest.mark.parametrize(
+    ("told", "mode", "asks"),
+    [
+        ("None", "REQUEUE", True),
+        ("2026-01-01T00:00:00", "CANCEL", True),
+        ("2026-01-01T00:00:00", "GANG,REQUEUE", False),
+    ],
+)
+def test_a_preempted_job_that_slurm_requeues_does_not_ask_for_it(
+    told: str, mode: str, asks: bool, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setattr(slurm, "SECONDS_TO_BE_KILLED", 0)
+    script = command("scontrol", scontrol(JOB | {"PreemptTime": told, "Partition": "main", "PreemptMode": mode}))
+    slurm.back_to_queue()
+    assert Path(f"{script}.requeued").exists() == asks
+
+
 def test_a_step_gets_the_job_but_nothing_of_the_step_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SLURM_JOB_ID", "SLURM_NTASKS", "SRUN_CPUS_PER_TASK", "SBATCH_GRES", "NCCL_SOCKET_IFNAME"):
         monkeypatch.setenv(name, "1")

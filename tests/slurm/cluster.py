@@ -2,10 +2,12 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +143,11 @@ class Clone(Checkout):
         """The highest step that a training run in progress has kept; 0 when none has."""
         works = (self.folder / "results/.work/pretrain").glob("*/")
         return max((step_reached(work) for work in works), default=0)
+
+    def tell_stages(self, number: signal.Signals) -> None:
+        """Send a signal to the stages that run in this clone."""
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it ended meanwhile
+                words = (process / "cmdline").read_bytes()
+                if b"workflow_scripts.stages." in words and (process / "cwd").samefile(self.folder):
+                    os.kill(int(process.name), number)

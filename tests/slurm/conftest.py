@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm.cluster import HERE, Clone, jobs, shell, until, up
+from tests.slurm.cluster import HERE, STUDY, Clone, jobs, shell, until, up
 from tests.workflow.checkout import NOBODY
 
 
@@ -49,21 +49,28 @@ def place() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def local(cluster: None, place: Path) -> Clone:
-    """The small study, run without SLURM (the cluster's start lets the user get at Python)."""
-    clone = Clone(place / "without slurm")
-    words = ("--profile", "profiles/demo", "--configfile", "tests/config/tiny.yaml")
-    clone.ends_well(clone.call("snakemake", *words))
-    return clone
+def studies(cluster: None, place: Path) -> tuple[Clone, Clone]:
+    """The small study, run at a time without SLURM and by the literal command on it. Never change them."""
+    # The cluster comes first: its start lets the user get at Python.
+    local, finished = Clone(place / "without slurm"), Clone(place / "a clone")
+    runs = local.call("snakemake", "--profile", "profiles/demo", *STUDY[2:]), finished.start()
+    for run in runs:
+        run.wait(timeout=900)
+    for clone, run in zip((local, finished), runs, strict=True):
+        clone.ends_well(run)
+    return local, finished
 
 
 @pytest.fixture(scope="session")
-def finished(cluster: None, place: Path) -> Clone:
-    """The small study, run by the literal command. Never change it."""
-    clone = Clone(place / "a clone")
-    clone.ends_well(clone.start(), seconds=900)
-    shutil.copy(clone.folder / "terminal.txt", clone.folder / "finished.txt")
-    return clone
+def local(studies: tuple[Clone, Clone]) -> Clone:
+    """The small study, run without SLURM."""
+    return studies[0]
+
+
+@pytest.fixture(scope="session")
+def finished(studies: tuple[Clone, Clone]) -> Clone:
+    """The small study, run by the literal command."""
+    return studies[1]
 
 
 @pytest.fixture

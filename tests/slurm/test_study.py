@@ -24,7 +24,7 @@ def test_every_stage_but_the_local_ones_ran_in_a_job_that_slurm_knows(finished: 
     in_jobs = {record["stage"] for record in records.values() if record["slurm_job"]}
     assert in_jobs == STAGES - LOCAL
     assert {record["stage"] for record in records.values() if not record["slurm_job"]} == LOCAL
-    submitted = re.findall(r"submitted with SLURM jobid (\d+)", (finished.folder / "finished.txt").read_text())
+    submitted = re.findall(r"submitted with SLURM jobid (\d+)", finished.printed())
     known = finished_jobs()
     assert {known[job]["JobState"] for job in submitted} == {"COMPLETED"}
     assert {record["slurm_job"] for record in records.values() if record["slurm_job"]} == set(submitted)

@@ -27,8 +27,12 @@ def job_id() -> str | None:
 def job_facts() -> dict[str, str]:
     """What ``scontrol show job`` tells of this process's job (JobState, NumNodes, Requeue, ...); empty if nothing."""
     job = job_id()
-    said = None if job is None else _scontrol("--oneliner", "show", "job", job)
-    return dict(word.split("=", 1) for word in (said or "").split() if "=" in word)
+    return {} if job is None else _show("job", job)
+
+
+def _show(kind: str, name: str) -> dict[str, str]:
+    said = _scontrol("--oneliner", "show", kind, name) or ""
+    return dict(word.split("=", 1) for word in said.split() if "=" in word)
 
 
 def _scontrol(*words: str) -> str | None:
@@ -115,12 +119,16 @@ def back_to_queue() -> None:
     """Put this process's job back into SLURM's queue, if it is a training job that nobody has cancelled.
 
     Snakemake counts its retries, but not SLURM's requeues. A cancelled job is no longer RUNNING here, and stays so.
-    Returns when there is nothing to requeue, or when SLURM has not taken the job down after a while.
+    Returns when there is nothing to requeue, when SLURM does it once this process has ended, or when SLURM has not
+    taken the job down after a while.
     """
     facts = job_facts()
     mine = facts.get("Comment", "").startswith(OWN_JOB) and facts.get("BatchFlag") == "1"
     if not mine or facts.get("JobState") != "RUNNING" or facts.get("Requeue") != "1":
         log.info("not requeued from here: %s", {name: facts.get(name) for name in ("JobState", "Requeue", "Comment")})
+        return
+    if _is_requeued_when_it_ends(facts):
+        log.info("job %s goes back to the queue when it ends", facts["JobId"])
         return
     if _scontrol("requeue", facts["JobId"]) is None:
         return
@@ -129,3 +137,14 @@ def back_to_queue() -> None:
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     time.sleep(SECONDS_TO_BE_KILLED)
     signal.signal(signal.SIGTERM, before)
+
+
+def _is_requeued_when_it_ends(facts: dict[str, str]) -> bool:
+    """Whether the job has been told of its preemption, and its partition has preempted jobs requeued, not cancelled.
+
+    Asking for it as well would have SLURM (before 26.05) requeue the job once more after it is done: only the end of
+    the job takes back the mark that the preemption has set.
+    """
+    if facts.get("PreemptTime", "None") == "None":
+        return False
+    return "REQUEUE" in _show("partition", facts.get("Partition", "")).get("PreemptMode", "")
