@@ -160,14 +160,12 @@ def test_a_collapsing_share_of_successes_stops_the_job(tmp_path: Path) -> None:
 
 
 def test_pauses_grow_with_seeded_jitter_and_change_no_state(tmp_path: Path) -> None:
-    from types import SimpleNamespace
-
     from workflow_scripts.acquisition.fetch import _Fetch
 
     with ledgers.opened(tmp_path, settings(), []) as journal:
         worker = _Fetch(journal, settings(backoff=1.0, max_wait=30.0, seed=3), {}, 1)
-        waits = [worker._pause("http://a.test/1", SimpleNamespace(attempt_number=n)) for n in range(1, 9)]  # type: ignore[arg-type]
-        again = [worker._pause("http://a.test/1", SimpleNamespace(attempt_number=n)) for n in range(1, 9)]  # type: ignore[arg-type]
+        waits = [worker._pause("http://a.test/1", n) for n in range(1, 9)]
+        again = [worker._pause("http://a.test/1", n) for n in range(1, 9)]
     assert waits == again
     assert all(0.5 * 2**n <= wait < 1.5 * 2**n for n, wait in enumerate(waits[:4]))
     assert waits[-1] == 30.0

@@ -16,7 +16,7 @@ import re
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -154,7 +154,7 @@ class SharedBudget:
         try:
             pace = self._read()
             value = step(pace, self.now())
-            os.pwrite(self._file, FORM.pack(MAGIC, *astuple(pace)), 0)
+            os.pwrite(self._file, FORM.pack(MAGIC, pace.due, pace.not_before, pace.slow, pace.refused), 0)
         except OSError as error:
             raise self._unusable(error) from None
         finally:

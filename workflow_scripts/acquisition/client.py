@@ -23,6 +23,7 @@ from workflow_scripts.acquisition.states import State
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.settings.download import Download
 
+BUFFER = 1 << 18  # bytes of a body that wait to be read, of each connection, before the sender is held up
 DRAIN = 65_536  # bytes of an error page that are read so that the connection can be used again
 LOCAL_FAULTS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -72,6 +73,7 @@ class Client:
             timeout=aiohttp.ClientTimeout(total=None),  # the deadline is ours, per request
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": agent, "Accept": "image/*", "Accept-Encoding": "identity"},
+            read_bufsize=BUFFER,
             auto_decompress=False,  # a small answer must not unpack to a large one
         )
         # aiohttp would ask once more, past our pace, where a kept connection has ended; there is no public switch.
@@ -156,20 +158,22 @@ class Client:
 
     async def _body(self, response: aiohttp.ClientResponse) -> Answer:
         """Read the body as long as it can be a picture of allowed size; what is not wanted is not read."""
-        limit, body = self._settings.max_bytes, bytearray()
+        limit, chunks, read = self._settings.max_bytes, list[bytes](), 0
         if (response.content_length or 0) > limit:
             response.close()
             return Answer(State.TOO_LARGE, 200)
         checked = False
         async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > limit or (not checked and len(body) >= MAGIC_BYTES and not looks_like_image(body)):
+            chunks.append(chunk)
+            read += len(chunk)
+            strange = not checked and read >= MAGIC_BYTES and not looks_like_image(b"".join(chunks))
+            if read > limit or strange:
                 response.close()
-                return Answer(State.TOO_LARGE if len(body) > limit else State.NOT_AN_IMAGE, 200, read=len(body))
-            checked = len(body) >= MAGIC_BYTES
-        if not body:
+                return Answer(State.TOO_LARGE if read > limit else State.NOT_AN_IMAGE, 200, read=read)
+            checked = read >= MAGIC_BYTES
+        if not read:
             return Answer(State.EMPTY, 200)
-        return Answer(State.OK, 200, bytes(body), read=len(body))
+        return Answer(State.OK, 200, b"".join(chunks), read=read)
 
 
 def _parse(text: str, base: URL | None = None) -> URL | None:

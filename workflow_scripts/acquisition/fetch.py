@@ -1,14 +1,13 @@
 """All urls of a shard to their final states: hosts side by side, each at its own pace, decoding in threads."""
 
 import asyncio
+import gc
 import math
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
 from workflow_scripts.acquisition.client import Answer, Client
 from workflow_scripts.acquisition.ledger import Ledger
@@ -42,10 +41,14 @@ def fetch(
     Raises:
         PipelineError: the share of successes fell below ``min_ok_share``, or this machine ran out of something.
     """
-    more = True
-    while more and (waiting := ledger.waiting):
-        asyncio.run(_Fetch(ledger, settings, connect_to, workers, budgets).run(waiting))
-        more = ledger.next_round()
+    gc.freeze()  # what is loaded stays; looking through it again and again costs a tenth of the time
+    try:
+        more = True
+        while more and (waiting := ledger.waiting):
+            asyncio.run(_Fetch(ledger, settings, connect_to, workers, budgets).run(waiting))
+            more = ledger.next_round()
+    finally:
+        gc.unfreeze()
 
 
 class _Fetch:
@@ -75,10 +78,12 @@ class _Fetch:
         pulse = asyncio.create_task(self._pulse())
         try:
             async with asyncio.TaskGroup() as tasks:
-                for queue, width in self._queues(urls):
+                for group, queue in self._queues(urls).items():
+                    # connections, and decoding
+                    width = self._client.gates.named(group).policy.connections + 2 * self._workers
                     under_way = asyncio.Semaphore(width)
                     for _ in range(min(width + BACKING_OFF, len(queue))):
-                        tasks.create_task(self._drain(queue, under_way))
+                        tasks.create_task(self._drain(group, queue, under_way))
         finally:
             pulse.cancel()
             with suppress(asyncio.CancelledError):
@@ -89,56 +94,38 @@ class _Fetch:
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
             self._ticker.pulse()
 
-    def _queues(self, urls: list[str]) -> list[tuple[deque[str], int]]:
-        """Urls by the gate that they go through, and how many are under way at once: connections, and decoding."""
+    def _queues(self, urls: list[str]) -> dict[str, deque[str]]:
+        """Urls by the gate that they go through."""
         queues: dict[str, deque[str]] = {}
         for url in urls:
             queues.setdefault(self._client.group(url), deque()).append(url)
-        return [
-            (queue, self._client.gates.named(group).policy.connections + 2 * self._workers)
-            for group, queue in queues.items()
-        ]
+        return queues
 
-    async def _drain(self, queue: deque[str], under_way: asyncio.Semaphore) -> None:
+    async def _drain(self, group: str, queue: deque[str], under_way: asyncio.Semaphore) -> None:
         while queue:
-            await self._finish(queue.popleft(), under_way)
+            url = queue.popleft()
+            attempts: list[dict[str, Any]] = []
+            state = await self._finish(url, under_way, attempts)
+            self._ticker.tick()
+            self._watch.ended(group, state, again=self._ledger.asked_before(url, len(attempts)))
 
-    async def _finish(self, url: str, under_way: asyncio.Semaphore) -> None:
-        attempts: list[dict[str, Any]] = []
-
-        async def attempt() -> tuple[State, int | None]:
+    async def _finish(self, url: str, under_way: asyncio.Semaphore, attempts: list[dict[str, Any]]) -> State:
+        while True:
             async with under_way, self._client.answer(url) as answer:
                 attempts.append(_logged(len(attempts) + 1, answer))
-                if answer.state is not State.OK:
-                    return answer.state, answer.status
-                # What came is decoded and written in a thread; its room among the bodies is free when that is done.
-                return await self._end(url, State.OK, answer.status, answer.body, attempts), answer.status
-
-        def give_up(state: RetryCallState) -> tuple[State, int | None]:
-            assert state.outcome is not None
-            return state.outcome.result()
-
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(self._settings.attempts),
-            wait=lambda state: self._pause(url, state),
-            retry=retry_if_result(lambda ended: ended[0] in RETRYABLE),
-            retry_error_callback=give_up,
-        )
-        ended: tuple[State, int | None] = await retrying(attempt)
-        state, status = ended
-        if url not in self._ledger.done:
-            await self._end(url, state, status, b"", attempts)
-        self._ticker.tick()
-        again = self._ledger.asked_before(url, len(attempts))
-        self._watch.ended(self._client.group(url), state, again=again)
+                if answer.state is State.OK:
+                    # What came is decoded and written in a thread; its room among the bodies is free when that is done.
+                    return await self._end(url, State.OK, answer.status, answer.body, attempts)
+            if answer.state not in RETRYABLE or len(attempts) == self._settings.attempts:
+                return await self._end(url, answer.state, answer.status, b"", attempts)
+            await asyncio.sleep(self._pause(url, len(attempts)))
 
     async def _end(self, url: str, state: State, status: int | None, body: bytes, attempts: list[Any]) -> State:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, self._ledger.finish, url, state, status, body, attempts)
 
-    def _pause(self, url: str, state: RetryCallState) -> float:
-        """Seconds before the next attempt: doubling, with jitter in [0.5, 1.5) that depends on url and attempt."""
-        number = state.attempt_number
+    def _pause(self, url: str, number: int) -> float:
+        """Seconds behind attempt ``number``: doubling, with jitter in [0.5, 1.5) that depends on url and attempt."""
         jitter = 0.5 + derive(self._settings.seed, url, number) / 2**63
         return min(self._settings.max_wait, self._settings.backoff * math.ldexp(jitter, min(number, 60) - 1))
 

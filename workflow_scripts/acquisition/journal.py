@@ -66,14 +66,16 @@ class Journal(Segment):
         os.ftruncate(self._bytes, end)
         return whole, end
 
-    def add(self, record: Record, data: bytes = b"") -> Record:
+    def add(self, record: Record, data: bytes = b"", digest: str | None = None) -> Record:
         """Finish a url with the bytes kept of it; gives the record with ``offset``, ``size`` and ``sha256`` set.
+
+        ``digest`` is the sha256 of ``data`` where it is known.
 
         Raises:
             PipelineError: the disk does not take it; what was finished before stays.
         """
         assert self._bytes is not None
-        placed = record.at(self._end if data else 0, data)
+        placed = record.at(self._end if data else 0, data, digest)
         line = to_line(placed)
         try:
             _write(self._bytes, data, self._end)

@@ -9,7 +9,7 @@ from typing import Any
 from workflow_scripts.acquisition.images import Stored, process
 from workflow_scripts.acquisition.journal import Journal
 from workflow_scripts.acquisition.preparation import BY_SETTINGS, limits_of, policy_of, preparation_of
-from workflow_scripts.acquisition.record import Record
+from workflow_scripts.acquisition.record import Record, sha256
 from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store import Store
 from workflow_scripts.acquisition.threads import in_threads
@@ -96,7 +96,7 @@ class Ledger:
         record = self._raw[url]
         data = self._store.data(record)
         if data is not None:  # else the disk lost it, and the url is asked for again
-            self._add_prepared(url, record.http_status, process(data, self._limits))
+            self._add_prepared(url, record.http_status, process(data, self._limits, record.sha256))
 
     def finish(self, url: str, state: State, status: int | None, body: bytes, attempts: list[dict[str, Any]]) -> State:
         """Record how asking for ``url`` ended, with what came; may be called from several threads.
@@ -105,7 +105,7 @@ class Ledger:
             url: one of the job's.
             state: ok when ``body`` may be an image.
             status: the HTTP status.
-            body: the bytes as they came.
+            body: the bytes as they came; none unless ``state`` is ok.
             attempts: the requests that were made.
 
         Returns:
@@ -118,7 +118,8 @@ class Ledger:
         attempts = [{**one, "round": number} for one in attempts]
         policy = self._policy if state in BY_SETTINGS else ""
         record = Record(url, state, status, attempts, number, policy=policy)
-        stored = process(body, self._limits) if state is State.OK else Stored(state)
+        digest = sha256(body)
+        stored = process(body, self._limits, digest) if state is State.OK else Stored(state)
         with self._lock:
             self._tried[url], self._asked[url] = [*self._tried.get(url, []), *attempts], number
             if state is State.OK and self._keep == "prepared":
@@ -127,7 +128,7 @@ class Ledger:
                     self._store.add(_described(replace(record, preparation=self._preparation), stored), stored.data)
                 )
                 return stored.state
-            record = self._store.add(record, body if state is State.OK else b"")
+            record = self._store.add(record, body, digest)
             if state is not State.OK:
                 self._end(record)
         if state is State.OK:

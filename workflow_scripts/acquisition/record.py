@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workflow_scripts.acquisition.states import RETRYABLE, State
@@ -48,9 +48,9 @@ class Record:
         refused = self.state is State.HTTP_4XX and self.http_status not in FINAL_CODES
         return not self.size and (self.state in RETRYABLE or refused)
 
-    def at(self, offset: int, data: bytes) -> "Record":
-        """The same, with ``data`` lying at ``offset``."""
-        return replace(self, offset=offset, size=len(data), sha256=sha256(data))
+    def at(self, offset: int, data: bytes, digest: str | None = None) -> "Record":
+        """The same, with ``data`` lying at ``offset``; ``digest`` is its :func:`sha256` where that is known."""
+        return replace(self, offset=offset, size=len(data), sha256=sha256(data) if digest is None else digest)
 
 
 def sha256(data: bytes) -> str:
@@ -60,7 +60,7 @@ def sha256(data: bytes) -> str:
 
 def to_line(record: Record) -> bytes:
     """A line of JSON, with its end."""
-    return json.dumps(asdict(record), separators=(",", ":")).encode() + b"\n"
+    return json.dumps(vars(record), separators=(",", ":")).encode() + b"\n"
 
 
 def url_of(line: bytes) -> str | None:

@@ -89,15 +89,16 @@ class Store:
         """The bytes of a record that :meth:`find` or :meth:`add` gave, or None when the disk lost them."""
         return self._homes[record.url].data(record)
 
-    def add(self, record: Record, data: bytes = b"") -> Record:
-        """Keep how a url ended, and the bytes that came.
+    def add(self, record: Record, data: bytes = b"", digest: str | None = None) -> Record:
+        """Keep how a url ended, and the bytes that came; ``digest`` is their sha256 where it is known.
 
         Raises:
             PipelineError: the disk does not take it; what was finished before stays.
         """
         if self._own is None:
             self._own = self._new_segment()
-        placed = self._own.add(replace(record, finished=record.finished or round(time.time(), 3)), data)
+        timed = replace(record, finished=record.finished or round(time.time(), 3))
+        placed = self._own.add(timed, data, digest)
         self._homes[record.url] = self._own
         return placed
 
