@@ -1,5 +1,6 @@
 """Images that somebody else's tool downloaded before, taken into the store as if they had been fetched."""
 
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,16 +9,17 @@ import pyarrow as pa
 
 from workflow_scripts.acquisition.import_index import ImportIndex
 from workflow_scripts.acquisition.ledger import Ledger
-from workflow_scripts.acquisition.states import State
+from workflow_scripts.acquisition.states import DAMAGED, State
 from workflow_scripts.acquisition.threads import in_threads
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.settings.download import Download, Import
 
+log = logging.getLogger(__name__)
 IMPORTED = "imported"  # stands in an attempt's state: the bytes came from a folder, and no request was made
 
 
 def bring_in(rows: pa.Table, ledger: Ledger, settings: Download, results: Path, workers: int) -> None:
-    """Take the images of waiting urls from ``settings.imports``, the first that has one.
+    """Take the images of waiting urls from ``settings.imports``, the first that has a whole one.
 
     Args:
         rows: of the plan, with key, url and subreddit.
@@ -33,10 +35,15 @@ def bring_in(rows: pa.Table, ledger: Ledger, settings: Download, results: Path, 
     def take(image: tuple[str, bytes]) -> None:
         url, data = image
         attempt = {"attempt": 1, "started": round(time.time(), 3), "seconds": 0.0, "state": IMPORTED}
-        ledger.finish(url, State.OK, None, data, [{**attempt, "http_status": None, "read": len(data)}])
+        tried = [{**attempt, "http_status": None, "read": len(data)}]
+        if ledger.finish(url, State.OK, None, data, tried, imported=True) in DAMAGED:
+            damaged.append(url)
 
     for wanted in settings.imports:
+        damaged: list[str] = []
         in_threads(take, _images(wanted, rows, ledger.waiting, settings.max_bytes, results), workers)
+        if damaged:
+            log.warning("%s: %d files are damaged; their urls are asked for", wanted.source, len(damaged))
 
 
 def _images(

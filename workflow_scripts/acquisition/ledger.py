@@ -10,7 +10,7 @@ from workflow_scripts.acquisition.images import Stored, process
 from workflow_scripts.acquisition.journal import Journal
 from workflow_scripts.acquisition.preparation import BY_SETTINGS, limits_of, policy_of, preparation_of
 from workflow_scripts.acquisition.record import Record, sha256
-from workflow_scripts.acquisition.states import State
+from workflow_scripts.acquisition.states import DAMAGED, State
 from workflow_scripts.acquisition.store import Store
 from workflow_scripts.acquisition.threads import in_threads
 from workflow_scripts.core.errors import PipelineError
@@ -98,7 +98,15 @@ class Ledger:
         if data is not None:  # else the disk lost it, and the url is asked for again
             self._add_prepared(url, record.http_status, process(data, self._limits, record.sha256))
 
-    def finish(self, url: str, state: State, status: int | None, body: bytes, attempts: list[dict[str, Any]]) -> State:
+    def finish(
+        self,
+        url: str,
+        state: State,
+        status: int | None,
+        body: bytes,
+        attempts: list[dict[str, Any]],
+        imported: bool = False,
+    ) -> State:
         """Record how asking for ``url`` ended, with what came; may be called from several threads.
 
         Args:
@@ -107,6 +115,7 @@ class Ledger:
             status: the HTTP status.
             body: the bytes as they came; none unless ``state`` is ok.
             attempts: the requests that were made.
+            imported: the bytes are another tool's; damaged ones are not taken, and the url goes on waiting.
 
         Returns:
             The final state: an answer may turn out to hold no image.
@@ -120,6 +129,8 @@ class Ledger:
         record = Record(url, state, status, attempts, number, policy=policy)
         digest = sha256(body)
         stored = process(body, self._limits, digest) if state is State.OK else Stored(state)
+        if imported and stored.state in DAMAGED:
+            return stored.state
         with self._lock:
             self._tried[url], self._asked[url] = [*self._tried.get(url, []), *attempts], number
             if state is State.OK and self._keep == "prepared":
