@@ -4,9 +4,10 @@ Run: python tests/bench/bench_download.py --photos FOLDER --img2dataset PYTHON [
 
 FOLDER holds photos; a seeded draw of them is enlarged to a longer side of 1,600 pixels at JPEG quality 88. PYTHON is
 the interpreter of an environment that has img2dataset 1.47 (it can't share ours). Both downloaders bring all images to
-a longer side of 512 pixels at quality 90 and write WebDataset tars, on two cores, from one server in a process of its
-own whose CPU seconds are printed. A run's time is from the server's first request to the end of the process, so that
-starting Python counts for neither. ``--small`` serves photos of 512 pixels, which need no resizing.
+a longer side of 512 pixels at quality 90 and write WebDataset tars, in two processes on two cores (ours as two shard
+jobs, as Snakemake runs them), from one server in a process of its own whose CPU seconds are printed. A run's time is
+from the server's first request to the end of the process, so that starting Python counts for neither.
+``--small`` serves photos of 512 pixels, which need no resizing.
 
 Prints one JSON line: medians of images/s over interleaved runs, ratios of each round's pairs (their median), and PSNR
 in dB against full decoding and Lanczos. Wanted: ours / img2dataset >= 1.5 (>= 3 with --small), ours / bare >= 0.8, PSNR
@@ -87,14 +88,15 @@ def bare(pictures: list[bytes], resampling: Image.Resampling) -> float:
     return len(pictures) / (time.monotonic() - start)
 
 
-def timed(command: list[str], server: PhotoServer, images: int) -> float:
-    """Images per second of a process that asks for each once; prints the server's CPU seconds."""
+def timed(commands: list[list[str]], server: PhotoServer, images: int) -> float:
+    """Images per second of processes that together ask for each once; keeps the server's CPU seconds."""
     server.read()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    running = [subprocess.Popen(one, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for one in commands]
+    errors = [process.communicate()[1] for process in running]
     ended = time.monotonic()
     served = server.read()
-    if done.returncode or served.requests != images:
-        raise SystemExit(f"{served.requests} requests; {done.stderr[-3000:]}")
+    if any(process.returncode for process in running) or served.requests != images:
+        raise SystemExit(f"{served.requests} requests; {errors[0][-3000:]}")
     CPU.append(served.cpu_seconds)
     return images / (ended - served.first)
 
@@ -102,16 +104,19 @@ def timed(command: list[str], server: PhotoServer, images: int) -> float:
 CPU: list[float] = []
 
 
-def ours(folder: Path, images: int, server: PhotoServer) -> float:
-    """The stage as Snakemake runs it, on a results folder of its own."""
+def ours(folder: Path, images: int, server: PhotoServer, jobs: int) -> float:
+    """The stage as Snakemake runs it on so many cores, a shard to each, on a results folder of its own."""
     names = [f"{number}.jpg" for number in range(images)]
-    made = planned(folder / "results", folder, names)
+    made = planned(folder / "results", folder, names, jobs)
     hosts = {"default": {"rate": 100_000, "connections": 32}}
     settings = {"hosts": hosts, "connect_to": {HOST: f"127.0.0.1:{server.port}"}, "jpeg_quality": QUALITY}
-    command = [sys.executable, "-m", "workflow_scripts.stages.download", "--unit", "shard=00000", "--device", "cpu"]
-    command += ["--artifact", str(folder / "results" / "study" / "download" / "00000"), "--workers", "2"]
-    command += ["--input", f"plan={made['plan'].manifest_path}", "--settings", json.dumps(settings)]
-    return timed(command, server, images)
+    fixed = ["--device", "cpu", "--workers", str(max(1, 2 // jobs)), "--settings", json.dumps(settings)]
+    commands = []
+    for shard in (f"{number:05d}" for number in range(jobs)):
+        artifact = str(folder / "results" / "study" / "download" / shard)
+        words = ["--unit", f"shard={shard}", "--artifact", artifact, "--input", f"plan={made['plan'].manifest_path}"]
+        commands.append([sys.executable, "-m", "workflow_scripts.stages.download", *words, *fixed])
+    return timed(commands, server, images)
 
 
 def theirs(folder: Path, images: int, server: PhotoServer, python: str, processes: int, skip: bool) -> float:
@@ -130,7 +135,7 @@ def theirs(folder: Path, images: int, server: PhotoServer, python: str, processe
         str(per_shard),
         "skip" if skip else "",
     ]
-    return timed(command, server, images)
+    return timed([command], server, images)
 
 
 def stored(folder: Path) -> dict[int, bytes]:
@@ -191,7 +196,7 @@ def measured(
             rounds.append(
                 Round(
                     theirs=theirs(other, args.images, server, args.img2dataset, args.processes, args.skip_reencode),
-                    ours=ours(one, args.images, server),
+                    ours=ours(one, args.images, server, args.processes),
                     bare=bare(pictures, Image.Resampling.LANCZOS),
                     bare_same_filter=bare(pictures, Image.Resampling.BICUBIC),
                 )
@@ -209,7 +214,7 @@ def main() -> None:
     parser.add_argument("--img2dataset", required=True, metavar="PYTHON")
     parser.add_argument("--images", type=int, default=1500)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--processes", type=int, default=2, help="of img2dataset")
+    parser.add_argument("--processes", type=int, default=2, help="of each downloader; ours takes a shard in each")
     parser.add_argument("--skip-reencode", action="store_true", help="img2dataset's option of that name")
     parser.add_argument("--small", action="store_true")
     args = parser.parse_args()
