@@ -148,19 +148,21 @@ def test_only_a_training_job_of_its_own_that_still_runs_goes_back(
 
 
 @pytest.mark.parametrize(
-    ("told", "mode", "asks"),
+    ("told", "mode", "ends", "asks"),
     [
-        ("None", "REQUEUE", True),
-        ("2026-01-01T00:00:00", "CANCEL", True),
-        ("2026-01-01T00:00:00", "GANG,REQUEUE", False),
+        ("None", "REQUEUE", 1, True),
+        ("2026-01-01T00:00:00", "CANCEL", 1, True),
+        ("2026-01-01T00:00:00", "GANG,REQUEUE", 3, False),
+        ("2026-01-01T00:00:00", "REQUEUE", 4, True),
     ],
 )
 def test_a_preempted_job_that_slurm_requeues_does_not_ask_for_it(
-    told: str, mode: str, asks: bool, command: Command, monkeypatch: pytest.MonkeyPatch
+    told: str, mode: str, ends: int, asks: bool, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setattr(slurm, "SECONDS_TO_BE_KILLED", 0)
-    script = command("scontrol", scontrol(JOB | {"PreemptTime": told, "Partition": "main", "PreemptMode": mode}))
+    facts = {"PreemptTime": told, "Partition": "main", "PreemptMode": mode, "BatchFlag": str(ends)}
+    script = command("scontrol", scontrol(JOB | facts))
     slurm.back_to_queue()
     assert Path(f"{script}.requeued").exists() == asks
 

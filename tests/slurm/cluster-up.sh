@@ -70,7 +70,8 @@ SlurmdPort=16818
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 AuthType=auth/munge
 CredType=cred/munge
-AuthInfo=socket=$LAB/run/munge.socket
+# a requeued job waits until its old credential has expired: 120 s unless told otherwise
+AuthInfo=socket=$LAB/run/munge.socket,cred_expire=10
 SlurmctldPidFile=$LAB/run/slurmctld.pid
 SlurmdPidFile=$LAB/run/slurmd.pid
 StateSaveLocation=$LAB/state

@@ -5,6 +5,7 @@ They need root and Debian's packages (installed when missing), and change this m
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from tests.slurm.cluster import HERE, STUDY, Clone, jobs, shell, until, up
 from tests.workflow.checkout import NOBODY
+from workflow_scripts.tools.recover import living
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -75,9 +77,11 @@ def finished(studies: tuple[Clone, Clone]) -> Clone:
 
 @pytest.fixture
 def copy(local: Clone, place: Path) -> Iterator[Clone]:
-    """A copy of the finished study; what a test leaves in the queue ends with it."""
+    """A copy of the finished study; what a test leaves running ends with it."""
     copy = local.copy_to(place / "a copy")
     yield copy
+    for pid in living(copy.folder):
+        os.kill(pid, signal.SIGKILL)
     shell("scancel", f"--user={NOBODY}")
     until(lambda: not jobs())
     shutil.rmtree(copy.folder)

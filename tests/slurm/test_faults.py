@@ -144,7 +144,6 @@ def test_signal_before_the_time_limit_costs_no_retry(copy: Clone, undisturbed: d
     shell("scontrol", "update", f"JobId={job}", "TimeLimit=2")  # less than the five minutes before which it is told
     until(lambda: asked_for(job)["Restarts"] == "1")
     shell("scontrol", "update", f"JobId={job}", "TimeLimit=60")
-    start_now(job)
     assert "Error in" not in copy.ends_well(process)
     assert starts(copy)[1] > 0
     assert trained(copy) == undisturbed
@@ -164,16 +163,9 @@ def test_five_preemptions_cost_no_retry(copy: Clone, undisturbed: dict[str, str]
     assert trained(copy) == undisturbed
 
 
-def start_now(job: str) -> None:
-    """Let a requeued job start; SLURM would make it wait for two minutes."""
-    until(lambda: asked_for(job)["JobState"] == "PENDING")
-    shell("scontrol", "update", f"JobId={job}", "StartTime=now")
-
-
 def preempt(clone: Clone, job: str, times: int) -> None:
     """Once a job that was preempted so many times has got further, preempt it by a job that wants the whole node."""
     before = clone.reached()
     until(lambda: clone.reached() > before)
     shell("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=true")
     until(lambda: asked_for(job)["Restarts"] == str(times + 1))
-    start_now(job)

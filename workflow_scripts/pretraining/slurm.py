@@ -11,6 +11,9 @@ from workflow_scripts.core.settings.pretrain import Pretrain
 
 log = logging.getLogger(__name__)
 SECONDS_TO_BE_KILLED = 300
+# How often a preempted job may end by itself. SLURM counts that in BatchFlag, and holds a job after max_batch_requeue,
+# which is 5 unless a site says otherwise.
+ENDS = 3
 # How the executor plugin marks a job that was submitted for a training run alone.
 OWN_JOB = "rule_pretrain"
 # All that a nested srun needs to find its job. Everything else describes the step that the stage itself may run in,
@@ -123,7 +126,7 @@ def back_to_queue() -> None:
     taken the job down after a while.
     """
     facts = job_facts()
-    mine = facts.get("Comment", "").startswith(OWN_JOB) and facts.get("BatchFlag") == "1"
+    mine = facts.get("Comment", "").startswith(OWN_JOB) and facts.get("BatchFlag", "0") != "0"
     if not mine or facts.get("JobState") != "RUNNING" or facts.get("Requeue") != "1":
         log.info("not requeued from here: %s", {name: facts.get(name) for name in ("JobState", "Requeue", "Comment")})
         return
@@ -140,11 +143,12 @@ def back_to_queue() -> None:
 
 
 def _is_requeued_when_it_ends(facts: dict[str, str]) -> bool:
-    """Whether the job has been told of its preemption, and its partition has preempted jobs requeued, not cancelled.
+    """Whether the job has been told of its preemption, and SLURM puts it back into the queue when it ends.
 
-    Asking for it as well would have SLURM (before 26.05) requeue the job once more after it is done: only the end of
-    the job takes back the mark that the preemption has set.
+    Asking for it as well would have SLURM (before 26.05) requeue the job once more after it is done, since only the
+    end of the job takes back the mark that the preemption has set. That costs a short job, so it is asked for where
+    preempted jobs are cancelled, and where SLURM would soon hold the job for ending too often.
     """
-    if facts.get("PreemptTime", "None") == "None":
+    if facts.get("PreemptTime", "None") == "None" or int(facts["BatchFlag"]) > ENDS:
         return False
     return "REQUEUE" in _show("partition", facts.get("Partition", "")).get("PreemptMode", "")
