@@ -10,6 +10,7 @@ import yaml
 from workflow_scripts.core.config import Study, load_study
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.removal import token
+from workflow_scripts.core.today import merge
 from workflow_scripts.core.units import Units
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,16 +25,8 @@ def merged(*overlays: str) -> dict[str, Any]:
     """config.yaml with overlays, merged as Snakemake does: mappings by key, everything else replaced."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     for overlay in overlays:
-        _merge(config, yaml.safe_load((ROOT / overlay).read_text()))
+        merge(config, yaml.safe_load((ROOT / overlay).read_text()))
     return config
-
-
-def _merge(base: dict[str, Any], over: dict[str, Any]) -> None:
-    for key, value in over.items():
-        if isinstance(value, dict) and isinstance(base.get(key), dict):
-            _merge(base[key], value)
-        else:
-            base[key] = value
 
 
 @pytest.fixture
@@ -99,7 +92,7 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
 )
 def test_faults_are_named(config: dict[str, Any], change: dict[str, Any], message: str) -> None:
     config = copy.deepcopy(config)
-    _merge(config, change)
+    merge(config, change)
     if "arms" in change:
         config |= {"runs": [{"method": "untrained"}], "pairs": []}
     with pytest.raises(PipelineError) as fault:

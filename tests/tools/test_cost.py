@@ -1,4 +1,5 @@
 import re
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import yaml
 from tests.workflow.dag import snakemake
 from workflow_scripts.core.config import load_study
 from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.today import merge
 from workflow_scripts.core.units import Units
 from workflow_scripts.tools import cost
 from workflow_scripts.tools.rates import RATES
@@ -15,7 +17,9 @@ CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
 
 
 def costs_of(changed: dict, rows: int = 3_275_000, tflops: float = 40) -> dict[str, cost.Cost]:
-    study = load_study(cost.merged(CONFIG, changed))
+    config = deepcopy(CONFIG)
+    merge(config, changed)
+    study = load_study(config)
     return {one.stage: one for one in cost.costs(study, Units(study), rows, tflops)}
 
 
@@ -62,11 +66,6 @@ def test_local_rules_are_no_slurm_jobs() -> None:
     }
     assert local & RATES.keys() == cost.LOCAL
     assert costs_of({})["source"].slurm_jobs == 0
-
-
-def test_an_overlay_is_laid_over_as_snakemake_does() -> None:
-    base = {"a": {"x": 1, "y": [1, 2]}, "b": None}
-    assert cost.merged(base, {"a": {"y": [3]}, "b": {"z": 1}}) == {"a": {"x": 1, "y": [3]}, "b": {"z": 1}}
 
 
 def test_the_command_prints_both_sizes_and_says_they_are_estimates(capsys: pytest.CaptureFixture[str]) -> None:

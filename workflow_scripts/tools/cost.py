@@ -20,6 +20,7 @@ import yaml
 from workflow_scripts.core.config import Study, load_study
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.today import merge
 from workflow_scripts.core.units import Units
 from workflow_scripts.tools.rates import (
     DATASET_IMAGES,
@@ -63,16 +64,6 @@ class Cost:
     slurm_jobs: int
     core_hours: float
     gpu_hours: float
-
-
-def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``over`` laid over it as Snakemake does: mappings key by key, everything else replaced."""
-    both = {name: merged(base[name], over[name]) for name in base if _are_maps(base, over, name)}
-    return {**base, **over, **both}
-
-
-def _are_maps(base: Mapping[str, Any], over: Mapping[str, Any], name: str) -> bool:
-    return isinstance(base[name], Mapping) and isinstance(over.get(name), Mapping)
 
 
 def work(study: Study, units: Units, rows: int) -> dict[str, Work]:
@@ -193,7 +184,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         config = yaml.safe_load((ROOT / "config.yaml").read_text())
         for path in args.configfile:
-            config = merged(config, yaml.safe_load(path.read_text()))
+            merge(config, yaml.safe_load(path.read_text()) or {})
         study = load_study(config)
         units = Units(study)
     except (PipelineError, OSError, yaml.YAMLError) as error:
