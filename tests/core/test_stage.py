@@ -73,6 +73,7 @@ def test_files_manifest_and_record(results: Path, text: Path) -> None:
     assert record["manifest"] == digest(made.manifest)
     assert record["artifact"] == "doubling/x"
     assert record["closure"] == {"module": "parsed"}
+    assert record["git"].keys() == {"commit", "dirty", "diff"}
     assert record["not_in_key"] == ["note"]
     assert record["beside"] == {".times.txt": {"sha256": sha256(b"outside").hexdigest(), "bytes": 7}}
     assert record.pop("self") == digest(record)

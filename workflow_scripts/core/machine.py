@@ -22,7 +22,7 @@ _DIFF = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "--
 
 
 def machine(packages: Sequence[str], device: str) -> dict[str, Any]:
-    """Host, system, processor, cards, Python, packages, determinism, git state and SLURM job of this process.
+    """Host, system, processor, cards, Python, packages, determinism and SLURM job of this process.
 
     Called when the work is done, since it looks at what was loaded.
 
@@ -39,14 +39,13 @@ def machine(packages: Sequence[str], device: str) -> dict[str, Any]:
         "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         **cards(device),
         "determinism": determinism(),
-        "git": git_state(ROOT),
         "slurm_job": os.environ.get("SLURM_JOB_ID"),
     }
 
 
 def _loaded() -> set[str]:
     """Installed distributions whose module of the same name is loaded: no list of all, but nothing untrue."""
-    top = {name.lower() for name in sys.modules if "." not in name}
+    top = {name.lower() for name in sys.modules.keys() - sys.stdlib_module_names if "." not in name}
     return {str(one.metadata["Name"]) for one in _distributions(top)}
 
 
@@ -121,7 +120,7 @@ def ask(*command: str) -> str | None:
     return answer.stdout.decode(errors="surrogateescape") if answer.returncode == 0 else None
 
 
-def git_state(root: Path) -> dict[str, Any]:
+def git_state(root: Path = ROOT) -> dict[str, Any]:
     """``commit``, ``dirty`` (tracked files differ from it) and ``diff`` (sha256 of that difference, null when clean).
 
     All null where git does not tell.

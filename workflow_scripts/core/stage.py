@@ -5,6 +5,8 @@ locks, manifests and run records is here and in the modules beside it.
 """
 
 import argparse
+import atexit
+import gc
 import logging
 import re
 import shutil
@@ -24,7 +26,7 @@ from workflow_scripts.core.environment import allow_many_files, environment, lim
 from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.core.jsonio import pretty, write_whole
 from workflow_scripts.core.key import artifact_key
-from workflow_scripts.core.machine import machine
+from workflow_scripts.core.machine import git_state, machine
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.record import Clock
 from workflow_scripts.core.settings.base import Settings
@@ -178,6 +180,8 @@ def run_stage(
     stage = function.__name__
     args = arguments(stage, argv)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
+    # At its end Python looks through all that is loaded for garbage, a tenth of a second of every job.
+    atexit.register(gc.freeze)
     limit_threads(args.threads)
     allow_many_files()
     try:
@@ -254,9 +258,10 @@ def _make(
             job.work.mkdir(parents=True, exist_ok=True)
             write_whole(job.work / RECIPE, pretty(recipe))
             job.staging.open(job.results, job.stage, recipe["key"], alone)
+            # Looked at before the work, since modules are loaded when it begins.
+            code = {"closure": code_parts(job.stage), "git": git_state()}
             function(job)
-            made = {"closure": code_parts(job.stage), "facts": job.facts, **machine(packages, job.device)}
-            fresh = {**recipe, **made, **clock.read()}
+            fresh = {**recipe, **code, "facts": job.facts, **machine(packages, job.device), **clock.read()}
             manifest = job.staging.seal(entry, job.manifest_unit, job.row_counts, fresh)
         if not publish(entry, artifact, manifest, {**recipe, **clock.read()}):
             raise PipelineError("cache entry went while it was used", entry, "a file is gone", "run again")
