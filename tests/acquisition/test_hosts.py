@@ -2,10 +2,11 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
-from workflow_scripts.acquisition.budget import OwnBudget, Policy
+from workflow_scripts.acquisition.budget import BURST_SECONDS, OwnBudget, Policy, SharedBudget
 from workflow_scripts.acquisition.hosts import Gate, Gates
 
 POLICIES = {"i.redd.it": Policy(20, 16), "*.staticflickr.com": Policy(10, 8), "default": Policy(2, 2)}
@@ -70,25 +71,55 @@ def test_a_share_of_the_rate_is_a_job_s_own() -> None:
     assert gates.gate("a.test").policy == Policy(0.25, 1)
 
 
-def test_a_time_that_is_over_is_not_used() -> None:
-    """Requests that a stopped process had lined up must not come all at once when it goes on."""
+@pytest.mark.parametrize(("rate", "burst"), [(50, 3), (1000, 80)])
+def test_a_time_that_is_over_is_not_used(rate: float, burst: int) -> None:
+    """Requests that a stopped process had lined up must not come all at once when it goes on.
+
+    Of a quick host a burst of them may, and half a burst whose times were taken together.
+    """
 
     async def check() -> list[float]:
         budget = OwnBudget(8)
-        gate, times = Gate(Policy(50, 8), budget), []
+        gate, times = Gate(Policy(rate, 8), budget), []
 
         async def one() -> None:
             async with gate.request(asyncio.Semaphore(99)):
                 times.append(budget.now())
 
-        tasks = [asyncio.create_task(one()) for _ in range(30)]
+        tasks = [asyncio.create_task(one()) for _ in range(int(0.6 * rate))]
         await asyncio.sleep(0.1)
         time.sleep(0.5)  # the whole process stands still
         await asyncio.gather(*tasks)
         return times
 
     times = asyncio.run(check())
-    assert max(sum(start <= at < start + 0.2 for at in times) for start in times) <= 50 * 0.2 + 3
+    assert max(sum(start <= at < start + 0.2 for at in times) for start in times) <= rate * 0.2 + burst
+
+
+def test_jobs_take_times_of_a_quick_host_together_and_still_keep_its_rate_and_pauses(tmp_path: Path) -> None:
+    async def check() -> tuple[list[float], float, float]:
+        budgets = [SharedBudget(tmp_path, "quick.test", 32) for _ in range(2)]
+        gates, times = [Gate(Policy(1000, 32), budget) for budget in budgets], []
+
+        async def one(gate: Gate) -> None:
+            async with gate.request(asyncio.Semaphore(999)):
+                times.append(time.time())
+
+        begun = time.time()
+        tasks = [asyncio.create_task(one(gate)) for gate in gates for _ in range(150)]
+        await asyncio.sleep(0.1)
+        await gates[0].refused(0.5)
+        refused = time.time()
+        await asyncio.gather(*tasks)
+        for budget in budgets:
+            budget.close()
+        return times, begun, refused
+
+    times, begun, refused = asyncio.run(check())
+    before = sum(at <= refused for at in times)
+    assert 50 < before <= 1000 * (refused - begun + BURST_SECONDS) + 1
+    assert not [at for at in times if refused + BURST_SECONDS < at < refused + 0.45], "asked during the pause"
+    assert times == sorted(times) and len(times) == 300
 
 
 def test_a_request_without_room_for_its_answer_waits_for_a_new_time() -> None:

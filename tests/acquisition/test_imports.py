@@ -29,6 +29,7 @@ def settings(kind: str, source: Path, **changed: Any) -> Download:
 
 def brought(folder: Path, wanted: Download) -> Ledger:
     with opened(folder, wanted, list(URLS.values())) as ledger:
+        ledger.prepare(2)
         bring_in(ROWS, ledger, wanted, folder, workers=2)
     return ledger
 

@@ -1,6 +1,7 @@
 """What a job asks for, and what it takes from what is there."""
 
 import gc
+import hashlib
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from PIL import Image
 
 from tests.acquisition.ledgers import kept, opened
 from tests.acquisition.pictures import encoded, jpeg
+from workflow_scripts.acquisition.journal import Journal
 from workflow_scripts.acquisition.ledger import Ledger
 from workflow_scripts.acquisition.packing import pack
 from workflow_scripts.acquisition.states import State
@@ -142,9 +144,34 @@ def test_changed_prepared_bytes_are_named(tmp_path: Path) -> None:
         finish(ledger, URLS[0])
         (tmp_path / "work" / "prepared.bin").write_bytes(bytes(100))
         with pytest.raises(
-            PipelineError, match=r"changed bytes in .*work: http://a\.test/0\.jpg; .*nothing is fetched"
+            PipelineError, match=r"changed bytes in .*work: http://a\.test/0\.jpg; .*only what the disk lost"
         ):
             ledger.data(ledger.done[URLS[0]])
+
+
+def test_what_is_stored_as_it_came_is_kept_once(tmp_path: Path) -> None:
+    body = jpeg(60, 30)
+    with opened(tmp_path, settings(), URLS[:2]) as ledger:
+        assert ledger.finish(URLS[0], State.OK, 200, body, [dict(ASKED)]) is State.OK
+        finish(ledger, URLS[1])
+    with Journal(tmp_path / "work" / "prepared") as prepared:
+        assert [record.url for record, _, _ in prepared.records()] == URLS[1:2]
+    with opened(tmp_path, settings(), URLS[:2], "b") as ledger:
+        assert ledger.waiting == URLS[:1], "it is prepared again, which is soon done"
+        ledger.prepare(1)
+        record = ledger.done[URLS[0]]
+        assert not ledger.waiting and ledger.data(record) == body
+        assert (record.sha256, record.size, record.width, record.height, record.format) == (
+            *(hashlib.sha256(body).hexdigest(), len(body), 60, 30, "jpg"),
+        )
+        assert [one["round"] for one in record.attempts] == [1]
+        (store,) = (tmp_path / "store").glob("*.bin")
+        store.write_bytes(bytes(store.stat().st_size))
+        with pytest.raises(PipelineError, match=r"changed bytes in .*store: http://a\.test/0\.jpg; check the disk"):
+            ledger.data(record)
+    with opened(tmp_path, settings(), URLS[:2], "c") as ledger:
+        ledger.prepare(1)
+        assert ledger.waiting == URLS[:1], "what the disk lost is asked for again"
 
 
 def test_few_images_are_in_memory(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp.abc import ResolveResult
+from aiohttp.resolver import ThreadedResolver
 
 from tests.acquisition import ledgers
 from tests.acquisition.fault_server import Handler, serving
@@ -37,12 +39,12 @@ def test_a_server_that_speaks_no_tls(tmp_path: Path) -> None:
 
 
 def test_names_without_an_address_and_with_a_private_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def look_up(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
+    async def look_up(_: ThreadedResolver, host: str, port: int, family: int) -> list[ResolveResult]:
         if host == "nowhere.test":
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", port))]
+        return [ResolveResult(hostname=host, host="10.0.0.1", port=port, family=socket.AF_INET, proto=0, flags=0)]
 
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(ThreadedResolver, "resolve", look_up)
     urls = ["http://nowhere.test/a.jpg", "http://inside.test/a.jpg"]
     assert states(tmp_path, urls, {}) == [("dns", 2), ("blocked_address", 1)]
 

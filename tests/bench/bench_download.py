@@ -198,7 +198,7 @@ def measured(
                     theirs=theirs(other, args.images, server, args.img2dataset, args.processes, args.skip_reencode),
                     ours=ours(one, args.images, server, args.processes),
                     bare=bare(pictures, Image.Resampling.LANCZOS),
-                    bare_same_filter=bare(pictures, Image.Resampling.BICUBIC),
+                    bare_same_filter=bare(pictures, Image.Resampling.HAMMING),
                 )
             )
             sys.stderr.write(f"{rounds[-1]}\n")

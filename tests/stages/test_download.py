@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import pytest
 
 from tests.acquisition.fault_server import Route, serving
 from tests.acquisition.pictures import jpeg
 from tests.helpers import make_artifact, run
 from tests.stages.acquired import HOST, SETTINGS, download_settings, downloaded, planned
+from workflow_scripts.acquisition.journal import Journal
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.settings.download import Download
 from workflow_scripts.stages import download, shard_plan
@@ -119,6 +121,28 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(results: Path, tmp_path:
         ended = downloaded(results, made, 0, site.address)
     assert ended.rows["out"] == 38
     assert sum(count > 1 for count in site.asked.values()) <= 4, "more than what was under way at that moment"
+
+
+def test_a_store_that_could_not_be_flushed_leaves_no_artifact(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The flush goes on beside the packing, which ends well here."""
+    made = planned(results, tmp_path, NAMES)
+
+    def lost(self: Journal, ended: bool) -> None:
+        raise OSError(5, "Input/output error", "store")
+
+    with serving(routes()) as site:
+        with monkeypatch.context() as faulty, pytest.raises(SystemExit) as ended:
+            faulty.setattr(Journal, "seal", lost)
+            downloaded(results, made, 0, site.address)
+        assert ended.value.code == 1
+        assert "error: Input/output error in download: store" in capsys.readouterr().err
+        assert not list(results.glob("study/download/*.manifest.json"))
+        asked = len(site.log)
+        whole = downloaded(results, made, 0, site.address)
+        assert {path for _, path, _ in site.log[asked:]} <= {f"/{name}" for name in DEAD}
+    assert whole.rows["out"] == len(NAMES) - len(DEAD)
 
 
 def test_shards_with_the_same_rows_are_one_artifact_under_any_number(results: Path, tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 import asyncio
 import gc
 import math
+import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from workflow_scripts.acquisition.client import Answer, Client
 from workflow_scripts.acquisition.ledger import Ledger
@@ -19,6 +22,8 @@ from workflow_scripts.core.seeds import derive
 from workflow_scripts.core.settings.download import Download
 
 SECONDS_BETWEEN_LOOKS = 2.0  # how often progress is shown although nothing ends
+# uvloop looks names up in half of so many threads; its four would let a few dead names hold up all others.
+LOOK_UP_THREADS = "64"
 BACKING_OFF = 32  # urls of a host that may wait for their next attempt without keeping others from their first
 
 
@@ -41,11 +46,12 @@ def fetch(
     Raises:
         PipelineError: the share of successes fell below ``min_ok_share``, or this machine ran out of something.
     """
+    os.environ.setdefault("UV_THREADPOOL_SIZE", LOOK_UP_THREADS)
     gc.freeze()  # what is loaded stays; looking through it again and again costs a tenth of the time
     try:
         more = True
         while more and (waiting := ledger.waiting):
-            asyncio.run(_Fetch(ledger, settings, connect_to, workers, budgets).run(waiting))
+            uvloop.run(_Fetch(ledger, settings, connect_to, workers, budgets).run(waiting))
             more = ledger.next_round()
     finally:
         gc.unfreeze()

@@ -18,6 +18,7 @@ MAX_SCANS = 200  # an encoder makes about ten; each costs a pass over all pixels
 EXTENSION = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 ORIENTATION = 0x0112
 STRIP = 256  # rows
+HAMMING_FROM = 1.5  # ratio; below, some pixels would hardly count
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -158,11 +159,22 @@ def _smaller(image: Image.Image, max_side: int, orientation: int) -> Image.Image
     drafted = image.draft("RGB", size)
     rgb = _rgb(image)
     if rgb.size != size:
-        # The scaled size of a draft is rounded up; the box is the part of it that the photo covers. Such a draft is an
-        # average already, after which the shorter filter costs 0.15 dB of PSNR and saves a seventh of all the work.
-        filtered = Image.Resampling.BICUBIC if rgb.size != (width, height) else Image.Resampling.LANCZOS
+        # The scaled size of a draft is rounded up; the box is the part of it that the photo covers.
+        filtered = _filter(drafted=rgb.size != (width, height), ratio=max(rgb.size) / max(size))
         rgb = rgb.resize(size, filtered, box=drafted[1] if drafted else None)
     return rgb.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else rgb
+
+
+def _filter(drafted: bool, ratio: float) -> Image.Resampling:
+    """The filter that makes an image ``ratio`` times smaller.
+
+    A draft is an average already, after which shorter filters do: against Lanczos, bicubic costs 0.2 dB of PSNR and
+    saves a seventh of all the work of an image, Hamming 0.7 dB and a third. Close to a ratio of one, Hamming would all
+    but pick the nearest pixel, at 2 to 4 dB.
+    """
+    if not drafted:
+        return Image.Resampling.LANCZOS
+    return Image.Resampling.HAMMING if ratio >= HAMMING_FROM else Image.Resampling.BICUBIC
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -23,7 +23,8 @@ class Ledger:
 
     Args:
         store: the store of fetched bytes.
-        work: the job's work folder, which holds prepared images until the shard is whole.
+        work: the job's work folder, which holds prepared images until the shard is whole; not those that are stored
+            as they came.
         settings: what is kept, how it is prepared, and which failures are asked for again.
         urls: the job's urls; one that occurs twice counts once.
 
@@ -96,7 +97,7 @@ class Ledger:
         record = self._raw[url]
         data = self._store.data(record)
         if data is not None:  # else the disk lost it, and the url is asked for again
-            self._add_prepared(url, record.http_status, process(data, self._limits, record.sha256))
+            self._add_prepared(record, data, process(data, self._limits, record.sha256))
 
     def finish(
         self,
@@ -140,17 +141,23 @@ class Ledger:
                 )
                 return stored.state
             record = self._store.add(record, body, digest)
-            if state is not State.OK:
+            if state is State.OK:
+                self._raw[url] = record
+            else:
                 self._end(record)
         if state is State.OK:
-            self._add_prepared(url, status, stored)
+            self._add_prepared(record, body, stored)
         return stored.state
 
-    def _add_prepared(self, url: str, status: int | None, stored: Stored) -> None:
-        record = _described(Record(url, stored.state, status, preparation=self._preparation), stored)
+    def _add_prepared(self, raw: Record, body: bytes, stored: Stored) -> None:
+        """End a url whose bytes ``raw`` has; what is stored as it came lies in the store alone."""
+        if stored.data == body:
+            with self._lock:
+                self._end(_described(raw, stored))
+            return
+        record = _described(Record(raw.url, stored.state, raw.http_status, preparation=self._preparation), stored)
         with self._lock:
             self._end(self._prepared.add(record, stored.data))
-            self._raw.setdefault(url, record)
 
     def asked_before(self, url: str, now: int) -> bool:
         """Whether more requests than the ``now`` latest have been made for ``url``."""
@@ -162,14 +169,12 @@ class Ledger:
         Raises:
             PipelineError: they changed on disk since they were written.
         """
-        home = self._prepared if record.url in self._raw else self._store
-        data = home.data(record)
+        in_work = record.preparation and record.url in self._raw
+        data = (self._prepared if in_work else self._store).data(record)
         if data is None:
-            where = self._prepared.stem.parent if home is self._prepared else self._store.folder
-            advice = (
-                f"check the disk; then delete {self._prepared.stem.parent} and run again (nothing is fetched twice)"
-            )
-            raise PipelineError("changed bytes", where, record.url, advice)
+            work = self._prepared.stem.parent
+            advice = f"check the disk; then delete {work} and run again (only what the disk lost is fetched again)"
+            raise PipelineError("changed bytes", work if in_work else self._store.folder, record.url, advice)
         return data
 
 

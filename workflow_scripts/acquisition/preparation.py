@@ -8,7 +8,7 @@ from workflow_scripts.core.jsonio import digest
 from workflow_scripts.core.settings.download import Download
 
 # Raise it when the same fetched bytes would give other stored bytes, and the download stage's FORMAT with it.
-PREPARATION = 2
+PREPARATION = 3
 BY_SETTINGS = frozenset({State.PLACEHOLDER, State.TOO_LARGE, State.NOAI, State.BLOCKED_ADDRESS})
 """Failures that other settings may turn: they are asked for again when the settings below differ."""
 

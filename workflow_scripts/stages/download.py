@@ -5,7 +5,7 @@ from typing import Any
 from workflow_scripts.core.settings.download import Download
 from workflow_scripts.core.stage import Job, run_stage
 
-FORMAT = 3  # raise it when the same answers would give other bytes
+FORMAT = 4  # raise it when the same answers would give other bytes
 NOT_IN_KEY = frozenset(
     {"keep", "hosts", "share_of_rate", "max_connections", "attempts", "backoff", "max_wait", "deadline"}
     | {"max_redirects", "seed", "user_agent", "contact", "allow_addresses", "connect_to", "serve_host"}
@@ -15,6 +15,7 @@ NOT_IN_KEY = frozenset(
 
 def download(job: Job[Download]) -> None:
     """Fetch what the store does not hold yet, then pack the shard in plan order."""
+    from concurrent.futures import ThreadPoolExecutor
     from contextlib import ExitStack
 
     from workflow_scripts.acquisition.fetch import fetch
@@ -40,8 +41,9 @@ def download(job: Job[Download]) -> None:
         ledger.prepare(job.workers)
         bring_in(rows, ledger, job.settings, job.results, job.workers)
         fetch(ledger, job.settings, connect_to, job.workers, job.results / ".hosts")
-        store.seal()
+        sealed = held.enter_context(ThreadPoolExecutor(1)).submit(store.seal)  # waits for the disk
         states = pack(rows, ledger, job.file(".tar"), job.file(".parquet"))
+        sealed.result()
         job.note(**attempts(urls, ledger, job.beside(".attempts.parquet")))
     job.rows(states.total(), states.pop("ok", 0), dict(states))
 
