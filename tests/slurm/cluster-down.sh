@@ -10,7 +10,8 @@ if alive slurmctld; then # steps outlive slurmd, so jobs end first
         sleep 0.5
     done
 fi
-for daemon in slurmd slurmctld munged; do stop_daemon $daemon; done
+for node in $NODES; do stop_daemon "slurmd.$node"; done
+for daemon in slurmctld munged; do stop_daemon $daemon; done
 rm -rf "$LAB"/run/munge.socket* "$LAB/state" "$LAB/spool"
 if grep -q "$MARK\$" /etc/hosts; then
     hosts=$(grep -v "$MARK\$" /etc/hosts)

@@ -7,8 +7,9 @@
 #   SLURM_LAB=/var/tmp/faithful-pairs-slurm   its files (must be readable for all)
 #   SLURM_CPUS=8, SLURM_MEMORY=256000         what the node advertises; may exceed what it has (nothing enforces it)
 #
-# Partitions: main (default), gpu (same node, 2 fake GPUs), urgent (preempts both), big (two nodes of 8 GPUs that are
-# never up: jobs for it stay pending, which is enough to see what they ask for).
+# Partitions: main (default), gpu (same node, 2 fake GPUs), urgent (preempts both), twins (two more nodes, each a slurmd
+# of its own on this machine), big (two nodes of 8 GPUs that are never up: jobs for it stay pending, which is enough to
+# see what they ask for).
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 CPUS=${SLURM_CPUS:-8}
@@ -57,8 +58,8 @@ open_way_to_python() {
 write_config() {
     printf 'CgroupPlugin=disabled\n' >"$LAB/etc/cgroup.conf"
     cat >"$LAB/etc/gres.conf" <<CONF
-Name=gpu Type=fake Count=1 File=/dev/null
-Name=gpu Type=fake Count=1 File=/dev/zero
+NodeName=node1 Name=gpu Type=fake Count=1 File=/dev/null
+NodeName=node1 Name=gpu Type=fake Count=1 File=/dev/zero
 CONF
     cat >"$LAB/etc/slurm.conf" <<CONF
 ClusterName=lab
@@ -66,18 +67,17 @@ SlurmctldHost=localhost
 SlurmUser=root
 SlurmdUser=root
 SlurmctldPort=16817
-SlurmdPort=16818
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 AuthType=auth/munge
 CredType=cred/munge
 # a requeued job waits until its old credential has expired: 120 s unless told otherwise
 AuthInfo=socket=$LAB/run/munge.socket,cred_expire=10
 SlurmctldPidFile=$LAB/run/slurmctld.pid
-SlurmdPidFile=$LAB/run/slurmd.pid
+SlurmdPidFile=$LAB/run/slurmd.%n.pid
 StateSaveLocation=$LAB/state
-SlurmdSpoolDir=$LAB/spool
+SlurmdSpoolDir=$LAB/spool/%n
 SlurmctldLogFile=$LAB/log/slurmctld.log
-SlurmdLogFile=$LAB/log/slurmd.log
+SlurmdLogFile=$LAB/log/slurmd.%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
@@ -100,12 +100,14 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 DefMemPerCPU=500
 GresTypes=gpu
-NodeName=node1 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 CPUs=$CPUS RealMemory=$MEMORY Gres=gpu:fake:2 State=UNKNOWN
+NodeName=node1 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=16818 CPUs=$CPUS RealMemory=$MEMORY Gres=gpu:fake:2 State=UNKNOWN
+NodeName=twin[1-2] NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=[16819-16820] CPUs=2 RealMemory=$MEMORY State=UNKNOWN
 NodeName=far1 NodeAddr=127.0.0.11 CPUs=128 RealMemory=2000000 Gres=gpu:fake:8 State=DOWN
 NodeName=far2 NodeAddr=127.0.0.12 CPUs=128 RealMemory=2000000 Gres=gpu:fake:8 State=DOWN
 PartitionName=main Nodes=node1 Default=YES MaxTime=INFINITE DefaultTime=01:00:00 PriorityTier=1 GraceTime=20 State=UP
 PartitionName=gpu Nodes=node1 MaxTime=INFINITE PriorityTier=1 GraceTime=20 State=UP
 PartitionName=urgent Nodes=node1 MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF State=UP
+PartitionName=twins Nodes=twin[1-2] MaxTime=INFINITE PriorityTier=1 State=UP
 PartitionName=big Nodes=far[1-2] MaxTime=INFINITE PriorityTier=1 State=UP
 CONF
     # SLURM_CONF is not enough: the plugin takes most SLURM_* variables from its inner srun.
@@ -129,7 +131,7 @@ start_munge() {
 
 fail() {
     say "not up: $1; logs in $LAB/log" >&2
-    tail -n 15 "$LAB"/log/slurmctld.log "$LAB"/log/slurmd.log >&2
+    tail -n 15 "$LAB"/log/slurmctld.log "$LAB"/log/slurmd.*.log >&2
     exit 1
 }
 
@@ -144,10 +146,10 @@ wait_for() { # wait_for SECONDS COMMAND...
 
 answers() { timeout 5 scontrol ping 2>/dev/null | grep -q 'is UP'; }
 
-node_ready() {
-    case "$(timeout 5 sinfo -h -p main -o %T 2>/dev/null)" in
+node_ready() { # node_ready NODE
+    case "$(timeout 5 sinfo -h -n "$1" -o %T 2>/dev/null | head -n 1)" in
     idle | mixed | allocated | completing) return 0 ;;
-    *down* | *drain*) timeout 5 scontrol update NodeName=node1 State=RESUME 2>/dev/null || true ;;
+    *down* | *drain*) timeout 5 scontrol update NodeName="$1" State=RESUME 2>/dev/null || true ;;
     esac
     return 1
 }
@@ -161,8 +163,11 @@ if ! alive slurmctld; then write_config; fi
 start_munge
 alive slurmctld || slurmctld </dev/null >>"$LAB/log/slurmctld.out" 2>&1
 wait_for 20 answers || fail "slurmctld does not answer"
-alive slurmd || slurmd </dev/null >>"$LAB/log/slurmd.out" 2>&1
-wait_for 30 node_ready || fail "the node does not come up"
+for node in $NODES; do
+    mkdir -p "$LAB/spool/$node"
+    alive "slurmd.$node" || slurmd -N "$node" </dev/null >>"$LAB/log/slurmd.out" 2>&1
+done
+for node in $NODES; do wait_for 30 node_ready "$node" || fail "node $node does not come up"; done
 # jobs that ended while slurmd was away hold the node for up to a minute and a half after it is back
 timeout 150 srun -n1 -t1 --mem=50 true || fail "a test job does not run"
 say "up: $(sinfo -h -N -p main -o '%N %T cpus=%c mem=%m gres=%G'); files in $LAB"

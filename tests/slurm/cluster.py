@@ -41,8 +41,8 @@ def up() -> None:
 
 
 def stop_node() -> None:
-    """Stop slurmd; jobs go on without it."""
-    subprocess.run(["bash", "-c", f". '{HERE}/common.sh'; stop_daemon slurmd"], check=True)
+    """Stop the slurmd of the node that jobs run on; they go on without it."""
+    subprocess.run(["bash", "-c", f". '{HERE}/common.sh'; stop_daemon slurmd.node1"], check=True)
 
 
 def jobs(rule: str = "", state: str = "") -> list[str]:
@@ -127,6 +127,10 @@ class Clone(Checkout):
         for stage in stages:
             for folder in (self.folder / "results/tiny" / stage, self.folder / "results/.cache" / stage):
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def forget_runs(self) -> None:
+        """Remove all training runs, and what is made of all runs together."""
+        self.forget("pretrain", "summary", "report")
 
     def again(self, *stages: str) -> list[str]:
         """Forget all artifacts of some stages; gives the words that have Snakemake make them, and nothing else."""

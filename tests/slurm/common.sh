@@ -2,18 +2,21 @@
 LAB=${SLURM_LAB:-/var/tmp/faithful-pairs-slurm}
 PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 MARK="# faithful-pairs slurm"
+NODES="node1 twin1 twin2" # each a slurmd of its own
 unset SLURM_CONF
 
 say() { echo "${0##*/}: $*"; }
 
-# pid_of munged|slurmctld|slurmd: pid of our live daemon. First by its pid file; else a process of that name that
+# pid_of munged|slurmctld|slurmd.NODE: pid of our live daemon. First by its pid file; else a process of that name that
 # works in or was started with $LAB. After "scontrol reconfigure" slurmctld is called slurmctld-wlm.
 pid_of() {
-    local pid name
+    local pid name daemon=${1%%.*} node=
+    [ "$1" = "$daemon" ] || node=${1#*.}
     pid=$({ tr -dc 0-9 <"$LAB/run/$1.pid"; } 2>/dev/null || true)
     for pid in $pid $(cd /proc && ls -d [0-9]* 2>/dev/null); do
         name=$(cat "/proc/$pid/comm" 2>/dev/null) || continue
-        case "$name" in "$1" | "$1-wlm") ;; *) continue ;; esac
+        case "$name" in "$daemon" | "$daemon-wlm") ;; *) continue ;; esac
+        [ -z "$node" ] || { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -q -- "-N $node " || continue
         case "$(readlink "/proc/$pid/cwd")" in "$LAB" | "$LAB"/*) echo "$pid" && return 0 ;; esac
         grep -qzF -- "$LAB/" "/proc/$pid/cmdline" 2>/dev/null && echo "$pid" && return 0
     done

@@ -15,7 +15,7 @@ RUN = "results/tiny/pretrain/simclr-revised-crop-resnet_small-s0"
 LONG = """
 runs:
   - {method: simclr, pairs: revised, augmentation: crop, seeds: [0]}
-pretraining: {steps: 1500, checkpoint_every: 20, log_every: 500, probe: {every: 1500, images: 64, neighbours: 5}}
+pretraining: {steps: 600, checkpoint_every: 20, log_every: 200, probe: {every: 600, images: 64, neighbours: 5}}
 """
 
 
@@ -26,7 +26,7 @@ def running(rule: str) -> str:
 
 def train_long(clone: Clone) -> subprocess.Popen[bytes]:
     """Start one training run that lasts a while, as a SLURM job."""
-    clone.forget("pretrain", "summary", "report")  # the last two know all runs
+    clone.forget_runs()
     return clone.start(clone.write("long.yaml", LONG), *clone.only("pretrain"), f"{RUN}.manifest.json")
 
 
@@ -46,7 +46,7 @@ def trained(clone: Clone) -> dict[str, str]:
 def undisturbed(local: Clone, place: Path) -> dict[str, str]:
     """Hashes of the long training run, made without SLURM."""
     clone = local.copy_to(place / "undisturbed")
-    clone.forget("pretrain", "summary", "report")  # the last two know all runs
+    clone.forget_runs()
     overlays = ("--configfile", STUDY[-1], clone.write("long.yaml", LONG))
     words = ("--rerun-triggers", "mtime", "--allowed-rules", "pretrain", "--", f"{RUN}.manifest.json")
     clone.ends_well(clone.call("snakemake", "--cores", "1", *overlays, *words))
@@ -121,12 +121,13 @@ def test_killed_snakemake_is_repaired_by_one_command(copy: Clone) -> None:
 
 def test_time_limit_goes_on_where_it_ended(copy: Clone, undisturbed: dict[str, str]) -> None:
     """Without the signal before the limit, so that SLURM ends the job: that costs a retry, but no finished step."""
-    copy.forget("pretrain", "summary", "report")  # the last two know all runs
+    copy.forget_runs()
     signal_off = ("--set-resources", "pretrain:slurm_extra='--open-mode=append'")
     overlay = copy.write("long.yaml", LONG)
     process = copy.start(overlay, *signal_off, *copy.only("pretrain"), f"{RUN}.manifest.json")
     job = running("pretrain")
     until(copy.reached)
+    copy.tell_stages(signal.SIGSTOP)  # SLURM looks at times twice a minute, and wakes what it is going to end
     shell("scontrol", "update", f"JobId={job}", "EndTime=now+1")
     printed = copy.ends_well(process)
     assert asked_for(job)["JobState"] == "TIMEOUT"
@@ -141,6 +142,7 @@ def test_signal_before_the_time_limit_costs_no_retry(copy: Clone, undisturbed: d
     process = train_long(copy)
     job = running("pretrain")
     until(copy.reached)
+    copy.tell_stages(signal.SIGSTOP)  # SLURM looks at times twice a minute, and wakes what it signals
     shell("scontrol", "update", f"JobId={job}", "TimeLimit=2")  # less than the five minutes before which it is told
     until(lambda: asked_for(job)["Restarts"] == "1")
     shell("scontrol", "update", f"JobId={job}", "TimeLimit=60")
@@ -167,5 +169,6 @@ def preempt(clone: Clone, job: str, times: int) -> None:
     """Once a job that was preempted so many times has got further, preempt it by a job that wants the whole node."""
     before = clone.reached()
     until(lambda: clone.reached() > before)
+    clone.tell_stages(signal.SIGSTOP)  # SLURM looks every few seconds, and wakes what it preempts
     shell("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=true")
     until(lambda: asked_for(job)["Restarts"] == str(times + 1))

@@ -19,7 +19,7 @@ RUNS = {
 
 
 def test_gpus_nodes_and_tasks(copy: Clone) -> None:
-    copy.forget("pretrain", "summary", "report")  # the last two know all runs
+    copy.forget_runs()
     overlay = copy.write("big.yaml", OVERLAY)
     resources = ("--default-resources", "mem_mb=4000", "runtime=60", "slurm_partition=big")
     targets = [f"results/tiny/pretrain/{run}.manifest.json" for run in RUNS]
