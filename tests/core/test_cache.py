@@ -16,13 +16,18 @@ from workflow_scripts.core.record import sealed
 KEY = "0123"
 
 
-def make(results: Path, key: str = KEY, text: str = "abab") -> tuple[Path, dict]:
-    """An entry as a stage writes it, and its manifest."""
+def write(results: Path, key: str = KEY, text: str = "abab") -> tuple[Path, dict, bool]:
+    """An entry as a stage writes it, its manifest, and whether it is the one that stands."""
     staging = Staging(results / "study/stage/x")
     staging.open(results, "stage", key)
     staging.file(".txt").write_text(text)
     entry = results / ".cache/stage" / key
-    return entry, staging.seal(entry, {}, {}, {"stage": "stage", "key": key, "start": "then"})
+    return entry, *staging.seal(entry, {}, {}, {"stage": "stage", "key": key, "start": "then"})
+
+
+def make(results: Path, key: str = KEY, text: str = "abab") -> tuple[Path, dict]:
+    """An entry as a stage writes it, and its manifest."""
+    return write(results, key, text)[:2]
 
 
 def edit(path: Path, change: Callable[[dict], None]) -> None:
@@ -88,12 +93,13 @@ def test_a_whole_entry_is_handed_out_and_marked_as_used(results: Path) -> None:
 
 
 def test_a_second_writer_takes_the_whole_entry_and_replaces_a_damaged_one(results: Path) -> None:
-    entry, first = make(results)
+    entry, first, ours = write(results)
     inode = (entry / "files/_.txt").stat().st_ino
-    assert make(results)[1] == first
+    assert ours
+    assert write(results) == (entry, first, False)
     assert (entry / "files/_.txt").stat().st_ino == inode
     flip(entry)
-    assert make(results)[1] == first
+    assert write(results) == (entry, first, True)
     assert lookup(entry) == first
     assert not list((results / ".cache/.staging").iterdir())
 

@@ -110,6 +110,19 @@ def test_same_key_is_computed_once_and_other_settings_again(results: Path, text:
     assert len(CALLS) == 3
 
 
+def test_a_reuse_that_starts_in_the_same_millisecond_is_recorded_as_one(
+    results: Path, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflow_scripts.core.record.now", lambda: "2026-01-01T00:00:00.000+00:00")
+    recorded = []
+    for name in ("x", "y"):
+        run(main, results, f"doubling/{name}", {}, {"text": text})
+        recorded.append(json.loads((results / f"study/doubling/{name}.run.json").read_bytes()))
+    assert CALLS == ["doubling"]
+    assert [record["cached"] for record in recorded] == [False, True]
+    assert {**recorded[1]["original"], "cached": False}.keys() == recorded[0].keys()
+
+
 def test_changed_input_is_another_key(results: Path, text: Path) -> None:
     run(main, results, "doubling/x", {}, {"text": text})
     other = make_artifact(results, "text", "a", {".txt": b"cd"})

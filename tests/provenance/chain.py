@@ -47,7 +47,7 @@ class Chain:
         entry = self.results / ".cache" / stage / recipe["key"]
         staging = Staging(self.study / stage / name)
         clock = Clock()
-        manifest = lookup(entry)
+        manifest, ours = lookup(entry), False
         if manifest is None:
             staging.open(self.results, stage, recipe["key"])
             for suffix in suffixes:
@@ -56,8 +56,8 @@ class Chain:
                 staging.file(suffix, hashed=False).write_bytes(self._random.randbytes(300))
             rows = {"in": 5, "out": 4, "dropped": {"empty": 1}}
             fresh = {**recipe, "closure": code_parts(stage), "facts": {}, **clock.read()}
-            manifest = staging.seal(entry, {"name": name}, rows, fresh)
-        publish(entry, staging.artifact, manifest, {**recipe, **clock.read()})
+            manifest, ours = staging.seal(entry, {"name": name}, rows, fresh)
+        publish(entry, staging.artifact, manifest, {**recipe, **clock.read()}, ours=ours)
         return Path(f"{staging.artifact}{MANIFEST}")
 
     def source(self, name: str, path: Path) -> Path:

@@ -47,8 +47,12 @@ class Staging:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def seal(self, entry: Path, unit: dict[str, str], rows: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
-        """Hash the files, write manifest and run record, and rename the whole into the cache; gives the manifest.
+    def seal(
+        self, entry: Path, unit: dict[str, str], rows: dict[str, Any], record: dict[str, Any]
+    ) -> tuple[dict[str, Any], bool]:
+        """Hash the files, write manifest and run record, and rename the whole into the cache.
+
+        Gives the manifest of the entry that stands, and whether it is ours: False where another process was first.
 
         Raises:
             PipelineError: a file that the stage asked for was not written.
@@ -72,13 +76,13 @@ class Staging:
         for _ in range(RENAMES):
             try:
                 os.rename(self._folder, entry)
-                return manifest
+                return manifest, True
             except OSError:
                 # Another process made the same entry first; its bytes are the ones that stand, if they are whole.
                 standing = lookup(entry)
                 if standing is not None:
                     shutil.rmtree(self._folder, ignore_errors=True)
-                    return standing
+                    return standing, False
                 if not entry.exists():
                     raise
                 discard(entry)
@@ -90,8 +94,13 @@ def _flush(path: Path) -> None:
         os.fsync(stream.fileno())
 
 
-def publish(entry: Path, artifact: Path, manifest: dict[str, Any], record: dict[str, Any]) -> bool:
+def publish(
+    entry: Path, artifact: Path, manifest: dict[str, Any], record: dict[str, Any], *, ours: bool = False
+) -> bool:
     """Put an entry's files, run record and manifest (in this order) beside ``artifact``.
+
+    Where the entry is not ours (this process did not make it), ``record`` tells of the reuse and holds the entry's own
+    record as ``original``. No two times can tell the two apart: two processes may start in the same millisecond.
 
     False when the entry went while it was read (the cache was cleared meanwhile).
     """
@@ -106,8 +115,7 @@ def publish(entry: Path, artifact: Path, manifest: dict[str, Any], record: dict[
         if stored(entry, suffix).exists():
             link(stored(entry, suffix), Path(f"{artifact}{suffix}"))
     _remove_strays(artifact, manifest, original["beside"])
-    cached = original["start"] != record["start"]
-    own = {**record, "cached": True, "original": original} if cached else original | {"cached": False}
+    own = original | {"cached": False} if ours else {**record, "cached": True, "original": original}
     own.pop("self", None)
     write_whole(Path(f"{artifact}{RUN}"), pretty(sealed(own)))
     write_whole(Path(f"{artifact}{MANIFEST}"), pretty(manifest))

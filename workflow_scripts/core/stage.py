@@ -252,7 +252,7 @@ def _make(
                 shutil.rmtree(job.work, ignore_errors=True)
         return
     with key_lock(job.work) as alone:
-        manifest = lookup(entry)
+        manifest, ours = lookup(entry), False
         if manifest is None:
             discard(entry)
             job.work.mkdir(parents=True, exist_ok=True)
@@ -262,7 +262,7 @@ def _make(
             code = {"closure": code_parts(job.stage), "git": git_state()}
             function(job)
             fresh = {**recipe, **code, "facts": job.facts, **machine(packages, job.device), **clock.read()}
-            manifest = job.staging.seal(entry, job.manifest_unit, job.row_counts, fresh)
-        if not publish(entry, artifact, manifest, {**recipe, **clock.read()}):
+            manifest, ours = job.staging.seal(entry, job.manifest_unit, job.row_counts, fresh)
+        if not publish(entry, artifact, manifest, {**recipe, **clock.read()}, ours=ours):
             raise PipelineError("cache entry went while it was used", entry, "a file is gone", "run again")
         shutil.rmtree(job.work, ignore_errors=True)
