@@ -38,6 +38,20 @@ def test_one_that_fails_ends_the_others_and_is_named() -> None:
     assert time.monotonic() - before < 30
 
 
+@pytest.mark.parametrize(
+    ("others", "cause"),
+    [
+        # Its peers raise since it is gone, and may well be seen to end before it.
+        (["exit 1", "sleep 0.5; kill -9 $$"], (1, -signal.SIGKILL)),
+        (["kill -6 $$", "sleep 0.5; kill -9 $$"], (1, -signal.SIGKILL)),
+        # NCCL's watchdog aborts where a peer has raised.
+        (["exit 3", "sleep 0.5; kill -6 $$"], (0, 3)),
+    ],
+)
+def test_of_several_that_fail_the_one_that_made_the_others_fail_is_named(others: list[str], cause: object) -> None:
+    assert wait(shell(*others, "sleep 60"), Interrupt()) == cause
+
+
 def test_one_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "SECONDS_TO_END", 0.2)
     children = shell("trap '' TERM; while :; do sleep 0.1; done", "sleep 0.5; kill -9 $$")

@@ -11,6 +11,8 @@ from pathlib import Path
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.pretraining.interrupt import SIGNALS, TERMINATED, Interrupt
 
+# A process that dies takes the connections of the others down; who of them ends first is chance.
+SECONDS_TO_SHOW = 2
 SECONDS_TO_END = 30
 Process = subprocess.Popen[bytes]
 
@@ -41,36 +43,52 @@ def with_our_code(environment: Mapping[str, str]) -> dict[str, str]:
 def wait(children: Sequence[Process], interrupt: Interrupt, stop: signal.Signals = signal.SIGTERM) -> tuple[int, int]:
     """Wait until all have ended; pass an interrupt on as ``stop``.
 
-    Once one has failed the others can't go on: they are ended, by force after ``SECONDS_TO_END``. One that stopped
-    because it was asked to is no failure, and the others are left to finish what they write.
+    Once one has failed the others can't go on: those that don't fail within ``SECONDS_TO_SHOW`` are told to stop, and
+    ended by force ``SECONDS_TO_END`` later. One that stopped because it was asked to is no failure, and the others are
+    left to finish what they write.
 
     Returns:
-        Number and status of the first that failed, else of the first with status 143, else 0 and 0. A status below 0
-        is a signal.
+        Number and status of the one that failed, by :func:`_cause` where several did, else of the first with status
+        143, else 0 and 0. A status below 0 is a signal.
     """
     ended: dict[int, int] = {}
-    told, end = False, math.inf
-    while len(ended) < len(children):
-        for i, child in enumerate(children):
-            if i not in ended and child.poll() is not None:
-                ended[i] = child.returncode
-        if _failed(ended) is not None and end == math.inf:
-            told, end = True, time.monotonic() + SECONDS_TO_END
-            _tell(children, signal.SIGTERM)
-        elif interrupt.here and not told:
+    told = False
+    while len(ended) < len(children) and not _failed(ended):
+        _look(children, ended)
+        if interrupt.here and not told:
             told = True
             _tell(children, stop)
-        if time.monotonic() > end:
-            _tell(children, signal.SIGKILL)
         time.sleep(0.05)
-    first = _failed(ended)
-    if first is None:
-        first = next((i for i, status in ended.items() if status), 0)
-    return first, ended[first]
+    _look_until(children, ended, SECONDS_TO_SHOW)
+    failed = _failed(ended)
+    _tell(children, signal.SIGTERM)
+    _look_until(children, ended, SECONDS_TO_END)
+    _tell(children, signal.SIGKILL)
+    _look_until(children, ended, math.inf)
+    return _cause(failed) if failed else next(((i, status) for i, status in ended.items() if status), (0, 0))
 
 
-def _failed(ended: Mapping[int, int]) -> int | None:
-    return next((i for i, status in ended.items() if status not in (0, TERMINATED)), None)
+def _look(children: Sequence[Process], ended: dict[int, int]) -> None:
+    for i, child in enumerate(children):
+        if i not in ended and child.poll() is not None:
+            ended[i] = child.returncode
+
+
+def _look_until(children: Sequence[Process], ended: dict[int, int], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while len(ended) < len(children) and time.monotonic() < end:
+        time.sleep(0.05)
+        _look(children, ended)
+
+
+def _failed(ended: Mapping[int, int]) -> dict[int, int]:
+    return {i: status for i, status in ended.items() if status not in (0, TERMINATED)}
+
+
+def _cause(failed: Mapping[int, int]) -> tuple[int, int]:
+    """One killed from outside, rather than one that raised or aborted (NCCL's watchdog) because its peer was gone."""
+    outside = (each for each in failed.items() if each[1] < 0 and each[1] != -signal.SIGABRT)
+    return next(outside, next(iter(failed.items())))
 
 
 def _tell(children: Sequence[Process], number: signal.Signals) -> None:
