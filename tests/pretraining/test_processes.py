@@ -46,10 +46,14 @@ def test_one_that_fails_ends_the_others_and_is_named() -> None:
         (["kill -6 $$", "sleep 0.5; kill -9 $$"], (1, -signal.SIGKILL)),
         # NCCL's watchdog aborts where a peer has raised.
         (["exit 3", "sleep 0.5; kill -6 $$"], (0, 3)),
+        (["kill -6 $$", "sleep 0.5; exit 3"], (1, 3)),
     ],
 )
-def test_of_several_that_fail_the_one_that_made_the_others_fail_is_named(others: list[str], cause: object) -> None:
-    assert wait(shell(*others, "sleep 60"), Interrupt()) == cause
+def test_of_several_that_fail_the_one_that_made_the_others_fail_is_named(
+    others: list[str], cause: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "SECONDS_TO_SHOW", 60)
+    assert wait(shell(*others), Interrupt()) == cause
 
 
 def test_one_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:

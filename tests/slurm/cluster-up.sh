@@ -3,6 +3,7 @@
 # Does nothing where it is up already. Everything lies below $SLURM_LAB; outside it: Debian's packages, links in
 # /etc/slurm, a marked line in /etc/hosts where the host name is not loopback, and the right to pass through the
 # folders above the Python interpreter (jobs run as an ordinary user). cluster-down.sh takes all but the packages back.
+# Exits with 77 where there can be no such cluster: no packages to be had, or a real cluster's files in /etc/slurm.
 #
 #   SLURM_LAB=/var/tmp/faithful-pairs-slurm   its files (must be readable for all)
 #   SLURM_CPUS=8, SLURM_MEMORY=256000         what the node advertises; may exceed what it has (nothing enforces it)
@@ -17,19 +18,21 @@ MEMORY=${SLURM_MEMORY:-256000}
 
 [ "$(id -u)" = 0 ] || { say "must be root" >&2 && exit 1; }
 
+cannot() { say "$1" >&2 && exit 77; }
+
 install_packages() {
     local package missing=() policy=/usr/sbin/policy-rc.d
     for package in slurmctld slurmd slurm-client munge; do
         dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
-    local made=0
     if [ ! -e $policy ]; then # keeps the packages from starting daemons of their own
-        printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy && made=1
+        trap "rm -f $policy" EXIT
+        printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy
     fi
-    apt-cache show slurmctld >/dev/null 2>&1 || apt-get update -q
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
-    [ $made = 0 ] || rm -f $policy
+    apt-cache show slurmctld >/dev/null 2>&1 || apt-get update -q || true
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" ||
+        cannot "Debian's packages can't be installed: ${missing[*]}"
 }
 
 # The daemons and srun bind to what the host name resolves to: that must be loopback.
@@ -115,7 +118,7 @@ CONF
     local file
     for file in slurm gres cgroup; do
         if [ -e /etc/slurm/$file.conf ] && [ ! -L /etc/slurm/$file.conf ]; then
-            say "/etc/slurm/$file.conf is a file of a real cluster; leaving it" >&2 && exit 1
+            cannot "/etc/slurm/$file.conf is a file of a real cluster; leaving it"
         fi
         ln -sfn "$LAB/etc/$file.conf" /etc/slurm/$file.conf
     done

@@ -11,11 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.workflow.checkout import NOBODY, Checkout, give_to_user
 from workflow_scripts.pretraining.checkpoint import step_reached
 
 HERE = Path(__file__).resolve().parent
 LAB = Path(os.environ.get("SLURM_LAB", "/var/tmp/faithful-pairs-slurm"))
+CANNOT = 77  # status of cluster-up.sh
 FASTER = "--slurm-init-seconds-before-status-checks=3"
 STUDY = ("--profile", "slurm", "--configfile", "tests/config/tiny.yaml")
 
@@ -36,8 +39,11 @@ def until(condition: Callable[[], Any], seconds: float = 300) -> Any:
 
 
 def up() -> None:
-    """Bring the cluster up, or its node back."""
-    subprocess.run([HERE / "cluster-up.sh"], check=True)
+    """Bring the cluster up, or its node back; skips the test where there can be none."""
+    done = subprocess.run([HERE / "cluster-up.sh"], check=False)
+    if done.returncode == CANNOT:
+        pytest.skip("no SLURM can be installed here; see above")
+    done.check_returncode()
 
 
 def stop_node() -> None:

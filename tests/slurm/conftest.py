@@ -35,10 +35,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def cluster() -> Iterator[None]:
     """A running cluster; one that was up before stays up."""
     there = subprocess.run(["timeout", "5", "squeue"], capture_output=True, check=False).returncode == 0
-    up()
-    yield
-    if not there:
-        subprocess.run([HERE / "cluster-down.sh"], check=True)
+    try:
+        up()
+        yield
+    finally:
+        if not there:
+            subprocess.run([HERE / "cluster-down.sh"], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,7 @@ from workflow_scripts.core.seeds import derive
 from workflow_scripts.core.settings.download import Download
 
 SECONDS_BETWEEN_LOOKS = 2.0  # how often progress is shown although nothing ends
-# uvloop looks names up in half of so many threads; its four would let a few dead names hold up all others.
-LOOK_UP_THREADS = "64"
+MOST_THREADS = 1024  # of libuv
 BACKING_OFF = 32  # urls of a host that may wait for their next attempt without keeping others from their first
 
 
@@ -46,7 +45,8 @@ def fetch(
     Raises:
         PipelineError: the share of successes fell below ``min_ok_share``, or this machine ran out of something.
     """
-    os.environ.setdefault("UV_THREADPOOL_SIZE", LOOK_UP_THREADS)
+    # uvloop looks names up in half of so many threads; of its four, a few dead names would hold up all others.
+    os.environ.setdefault("UV_THREADPOOL_SIZE", str(min(MOST_THREADS, 2 * settings.max_connections)))
     gc.freeze()  # what is loaded stays; looking through it again and again costs a tenth of the time
     try:
         more = True

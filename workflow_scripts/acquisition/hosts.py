@@ -28,6 +28,7 @@ class Gate:
         self._budget = budget
         self._turn, self._given, self._taken_again = asyncio.Lock(), asyncio.Event(), 0
         self._times: deque[float] = deque()  # taken from the budget and not used yet, first to last
+        self._taken, self._used = 0.0, 0  # when the latest were taken, and how many were used since
 
     async def refused(self, seconds: float) -> None:
         """Ask this host nothing for ``seconds``, and then more slowly for a while."""
@@ -37,18 +38,22 @@ class Gate:
     async def _time(self) -> float:
         """The time for one more request.
 
-        Of a quick host, half a burst of times is taken at once, since each look into a shared budget is six calls to
-        the system; they are good for as long as a burst.
+        Of a quick host some are taken at once, since each look into a shared budget is six calls to the system. They
+        are over a burst later: what was taken before a refusal is then no longer sent.
         """
-        while self._times and self._times[0] < self._budget.now() - BURST_SECONDS:
-            self._times.popleft()
+        if self._budget.now() - self._taken > BURST_SECONDS:
+            self._times.clear()
         if not self._times:
             self._times.extend(await self._budget.change(self._some_times))
+        self._used += 1
         return self._times.popleft()
 
     def _some_times(self, pace: Pace, now: float) -> list[float]:
-        number = int(min(MOST_AT_ONCE, self.policy.rate / pace.slow * BURST_SECONDS / 2))
-        return [pace.reserve(now, self.policy.rate) for _ in range(max(1, number))]
+        """As many as this job uses in half a burst, by the latest ones: what it can't use is lost to other jobs."""
+        own = self._used / max(now - self._taken, 1e-6)  # requests per second
+        self._taken, self._used = now, 0
+        number = min(MOST_AT_ONCE, min(own, self.policy.rate / pace.slow) * BURST_SECONDS / 2)
+        return [pace.reserve(now, self.policy.rate) for _ in range(max(1, int(number)))]
 
     @asynccontextmanager
     async def request(self, room: asyncio.Semaphore) -> AsyncIterator[None]:

@@ -86,9 +86,14 @@ def _failed(ended: Mapping[int, int]) -> dict[int, int]:
 
 
 def _cause(failed: Mapping[int, int]) -> tuple[int, int]:
-    """One killed from outside, rather than one that raised or aborted (NCCL's watchdog) because its peer was gone."""
-    outside = (each for each in failed.items() if each[1] < 0 and each[1] != -signal.SIGABRT)
-    return next(outside, next(iter(failed.items())))
+    """One killed from outside, rather than one that raised, which may be since its peer was gone, rather than one that
+    aborted, as NCCL's watchdog does where a peer has raised; of the same kind the one seen first.
+    """
+
+    def rank(one: tuple[int, int]) -> int:
+        return 2 if one[1] == -signal.SIGABRT else 1 if one[1] > 0 else 0
+
+    return min(failed.items(), key=rank)
 
 
 def _tell(children: Sequence[Process], number: signal.Signals) -> None:
