@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,6 +141,27 @@ def test_leavings_of_dead_jobs_go_and_living_or_young_work_stays(filled: Path) -
     ]
     assert [one.path for one in stayed] == [staged]
     assert {path.name for path in (filled / ".work").glob("*/*")} == {"young"}
+
+
+def test_a_folder_that_goes_while_it_is_looked_through_is_no_fault(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = [filled / ".work/a/key", filled / ".cache/a/free100", filled / "one/a/x", filled / "one/a/y"]
+    for folder in going:
+        (folder / "inside").mkdir(parents=True)
+        (folder / "inside" / ".x.bin.77.part").touch()
+    listed = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if not isinstance(path, int) and Path(path) in going:
+            going.remove(Path(path))
+            shutil.rmtree(path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    made = plan(filled, None, DAY)
+    assert not going, "nothing went meanwhile"
+    assert {one.path.name for one in made.remove} >= {"free200", "free400"}
 
 
 def test_a_folder_without_cache_is_refused(tmp_path: Path) -> None:

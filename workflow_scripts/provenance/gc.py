@@ -8,9 +8,10 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from workflow_scripts.core.artifact import RUN
@@ -183,10 +184,18 @@ def _leavings(results: Path, gone: set[str | None], work_age: float, now: float)
             found.append(piece)
     found += _pieces("staging", sorted((cache / ".staging").glob("*-*-*")), _staged_key)
     found += _pieces("discarded", sorted(cache.glob("*/.discarded-*")), lambda _: None)
-    places = (".*.part", "*/.*.part", "*/*/**/.*.part")  # of notes, of crates, of data
-    halves = [path for place in places for path in sorted(results.glob(place))]
-    parts = _pieces("part", halves, lambda _: None)
+    parts = _pieces("part", _halves(results), lambda _: None)
     return found + [piece for piece in parts if now - piece.used > PART_AGE]
+
+
+def _halves(results: Path) -> Iterator[Path]:
+    """Temporary names of notes, of crates, of data."""
+    yield from sorted(results.glob(".*.part"))
+    yield from sorted(results.glob("*/.*.part"))
+    # Folders of keys go while they are looked through, which os.walk allows for and glob does not.
+    for top in sorted(results.glob("*/*")):
+        inside = (Path(folder, name) for folder, *both in os.walk(top) for names in both for name in names)
+        yield from sorted(path for path in inside if fnmatchcase(path.name, ".*.part"))
 
 
 def _staged_key(path: Path) -> str:
