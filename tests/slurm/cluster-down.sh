@@ -17,7 +17,7 @@ if grep -q "$MARK\$" /etc/hosts; then
     hosts=$(grep -v "$MARK\$" /etc/hosts)
     printf '%s\n' "$hosts" >/etc/hosts
 fi
-for file in slurm gres cgroup; do
+for file in $CONFIGS; do
     [ "$(readlink /etc/slurm/$file.conf)" != "$LAB/etc/$file.conf" ] || rm -f /etc/slurm/$file.conf
 done
 if [ -f "$LAB/opened" ]; then

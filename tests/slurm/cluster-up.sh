@@ -20,6 +20,15 @@ MEMORY=${SLURM_MEMORY:-256000}
 
 cannot() { say "$1" >&2 && exit 77; }
 
+leave_real_clusters_alone() {
+    local file
+    for file in $CONFIGS; do
+        if [ -e /etc/slurm/$file.conf ] && [ ! -L /etc/slurm/$file.conf ]; then
+            cannot "/etc/slurm/$file.conf is a file of a real cluster; leaving it"
+        fi
+    done
+}
+
 install_packages() {
     local package missing=() policy=/usr/sbin/policy-rc.d
     for package in slurmctld slurmd slurm-client munge; do
@@ -116,12 +125,7 @@ CONF
     # SLURM_CONF is not enough: the plugin takes most SLURM_* variables from its inner srun.
     mkdir -p /etc/slurm
     local file
-    for file in slurm gres cgroup; do
-        if [ -e /etc/slurm/$file.conf ] && [ ! -L /etc/slurm/$file.conf ]; then
-            cannot "/etc/slurm/$file.conf is a file of a real cluster; leaving it"
-        fi
-        ln -sfn "$LAB/etc/$file.conf" /etc/slurm/$file.conf
-    done
+    for file in $CONFIGS; do ln -sfn "$LAB/etc/$file.conf" /etc/slurm/$file.conf; done
 }
 
 start_munge() {
@@ -157,6 +161,7 @@ node_ready() { # node_ready NODE
     return 1
 }
 
+leave_real_clusters_alone
 install_packages
 umask 022
 mkdir -p "$LAB"/{etc,run,log,state,spool}

@@ -3,6 +3,7 @@ LAB=${SLURM_LAB:-/var/tmp/faithful-pairs-slurm}
 PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 MARK="# faithful-pairs slurm"
 NODES="node1 twin1 twin2" # each a slurmd of its own
+CONFIGS="slurm gres cgroup"   # files of /etc/slurm, which are links to ours
 unset SLURM_CONF
 
 say() { echo "${0##*/}: $*"; }
