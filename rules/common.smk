@@ -16,6 +16,7 @@ from workflow_scripts.core.failures import failure_lines
 from workflow_scripts.core.freshness import stale_manifests
 from workflow_scripts.core.jsonio import canonical
 from workflow_scripts.core.memory import MEMORY
+from workflow_scripts.core.planning import before_planning
 from workflow_scripts.core.today import BASE, remember
 from workflow_scripts.core.units import Units
 from workflow_scripts.provenance.disk import shortage
@@ -117,31 +118,18 @@ def across_nodes(value):
     return lambda wildcards: value(UNITS.run_nodes(wildcards.run)) if UNITS.run_nodes(wildcards.run) > 1 else None
 
 
-def run_again(manifests):
-    """Have these artifacts made again, as --forcerun does.
-
-    Snakemake has no public way to say so from a Snakefile; its settings of the DAG are there only after parsing.
-    """
-    prepare = workflow._prepare_dag
-
-    def prepare_with_forced(*args, **kwargs):
-        workflow.dag_settings.forcerun = frozenset(workflow.dag_settings.forcerun) | frozenset(manifests)
-        return prepare(*args, **kwargs)
-
-    workflow._prepare_dag = prepare_with_forced
+def stale(jobs, triggers):
+    """The jobs to run because their run records say so."""
+    in_files = workflow.workflow_settings.persistence_backend.name == "FILE"
+    found = set(stale_manifests(Path(OUT), UNITS, MEMORY if in_files else None))
+    return {job: True for job in jobs if not found.isdisjoint(job.outputs)}
 
 
 # Snakemake's own memory may be gone or older than the results: what was made by other code or settings runs again.
 if workflow.is_main_process:
     given = [str(path) for path in workflow.overwrite_configfiles]
     remember(Path(RESULTS), STUDY.study, [BASE, *given], workflow.config_settings.config)
-    try:
-        in_files = workflow.workflow_settings.persistence_backend.name == "FILE"
-        stale = stale_manifests(Path(OUT), UNITS, MEMORY if in_files else None)
-    except PipelineError as error:
-        stop(error)
-    if stale:
-        run_again(stale)
+    before_planning(workflow, stale)
     lacking = shortage(UNITS, Path(OUT))
     if lacking:
         sys.stderr.write(f"warning: {lacking}\n")

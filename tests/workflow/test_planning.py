@@ -1,0 +1,130 @@
+"""Snakemake's internals work as the planning module expects; when a new Snakemake changes them, this fails."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.dag import ROOT, SNAKEMAKE
+from workflow_scripts.core.planning import _require
+
+WORKFLOW = """
+import sys
+sys.path.insert(0, {root!r})
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.planning import after_planning, before_planning
+
+def decide(jobs, triggers):
+    print("known", *(f"{{job.stage}}{{'' if job.requested else '-'}}" for job in jobs))
+    print("triggers", *sorted(triggers))
+    print("inputs", *(f"{{job.stage}}:{{job.inputs}}" for job in jobs if job.inputs))
+    forced, settled = {forced!r}, {settled!r}
+    return {{job: job.stage in forced for job in jobs if job.stage in forced + settled}}
+
+def check(jobs, dry_run):
+    print("planned", *(job.stage for job in jobs), "dry" if dry_run else "wet")
+    if {stop!r}:
+        raise PipelineError("what", "where", "value", "advice")
+
+before_planning(workflow, decide)
+after_planning(workflow, check)
+
+rule all:
+    input: "d.txt"
+
+rule a:
+    output: "a.txt"
+    params: "{param}"
+    shell: "echo a > {{output}}"
+
+rule b:
+    input: one="a.txt"
+    output: "b-{{x}}.txt"
+    shell: "cp {{input}} {{output}}"
+
+rule c:
+    input: "a.txt"
+    output: "c.txt"
+    shell: "cp {{input}} {{output}}"
+
+rule d:
+    input: many=["b-1.txt"], other="c.txt", none=[]
+    output: "d.txt"
+    shell: "cat {{input}} > {{output}}"
+"""
+Plan = Callable[..., tuple[int, list[str]]]
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    """Writes the workflow above, runs Snakemake on it in a folder of its own; status and lines printed."""
+
+    def run(
+        *words: str, forced: tuple[str, ...] = (), settled: tuple[str, ...] = (), param: str = "1", stop: bool = False
+    ) -> tuple[int, list[str]]:
+        text = WORKFLOW.format(root=str(ROOT), forced=forced, settled=settled, param=param, stop=stop)
+        (tmp_path / "Snakefile").write_text(text)
+        command = [str(SNAKEMAKE), "--cores", "1", "--quiet", "rules", *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return done.returncode, (done.stdout + done.stderr).splitlines()
+
+    status, printed = run()
+    assert status == 0, printed
+    return run
+
+
+def line(printed: list[str], start: str) -> list[str]:
+    """Words of the one line that starts so, without the first."""
+    (found,) = [words for words in printed if words.split()[:1] == [start]]
+    return found.split()[1:]
+
+
+def test_callbacks_get_the_jobs_in_order_and_what_will_run(plan: Plan) -> None:
+    status, printed = plan("-n", forced=("c",))
+    assert status == 0
+    assert line(printed, "known") == ["a", "b", "c", "d", "all"]
+    assert line(printed, "triggers") == ["code", "input", "mtime", "params", "software-env"]
+    inputs = " ".join(line(printed, "inputs"))
+    assert "b:{'one': ['a.txt']}" in inputs
+    assert "d:{'many': ['b-1.txt'], 'other': ['c.txt']}" in inputs
+    assert line(printed, "planned") == ["c", "d", "all", "dry"]
+    assert line(plan("-n")[1], "planned") == ["dry"]
+    assert line(plan(forced=("a",))[1], "planned") == ["a", "b", "c", "d", "all", "wet"]
+
+
+def test_what_until_and_omit_from_cut_off_is_not_requested_and_never_forced(plan: Plan) -> None:
+    printed = plan("-n", "--until", "b", forced=("a", "c"))[1]
+    assert line(printed, "known") == ["a", "b", "c-", "d-", "all-"]
+    assert line(printed, "planned") == ["a", "b", "dry"]
+    printed = plan("-n", "--omit-from", "c", forced=("b", "c"))[1]
+    assert line(printed, "known") == ["a", "b", "c-", "d-", "all-"]
+    assert line(printed, "planned") == ["b", "dry"]
+    assert line(plan("-n", "c.txt", forced=("b", "c"))[1], "planned") == ["c", "dry"]
+
+
+def test_a_settled_job_is_not_compared_with_snakemakes_memory_or_times(plan: Plan, tmp_path: Path) -> None:
+    everything = ("a", "b", "c", "d")
+    assert line(plan("-n", param="2")[1], "planned") == ["a", "b", "c", "d", "all", "dry"]
+    assert line(plan("-n", param="2", settled=everything)[1], "planned") == ["dry"]
+    (tmp_path / "a.txt").write_text("changed")
+    assert line(plan("-n")[1], "planned") == ["b", "c", "d", "all", "dry"]
+    assert line(plan("-n", settled=everything)[1], "planned") == ["dry"]
+    assert line(plan("-n", "-R", "c", settled=everything)[1], "planned") == ["c", "d", "all", "dry"]
+    (tmp_path / "d.txt").unlink()
+    assert line(plan("-n", settled=everything)[1], "planned") == ["d", "all", "dry"]
+
+
+@pytest.mark.parametrize("words", [["-n"], []])
+def test_an_error_ends_the_command_before_anything_starts(plan: Plan, tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "d.txt").unlink()
+    status, printed = plan(*words, stop=True)
+    assert status == 1
+    assert "error: what in where: value; advice" in " ".join(printed)
+    assert not (tmp_path / "d.txt").exists()
+    assert "Traceback" not in " ".join(printed)
+
+
+def test_a_snakemake_that_lacks_something_is_named() -> None:
+    with pytest.raises(SystemExit, match=r"error: unknown Snakemake in workflow: .*_build_dag"):
+        _require("workflow", object())
