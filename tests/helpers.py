@@ -7,10 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
 from workflow_scripts.core.jsonio import pretty
 from workflow_scripts.core.key import SCHEMA
 
+HASH = 16  # bytes of a sha256 that TarImages takes
 StageMain = Callable[[list[str] | None], None]
 
 
@@ -40,6 +43,17 @@ def make_artifact(
     path.write_bytes(pretty(manifest))
     path.with_name(f"{name}{RUN}").write_bytes(pretty({"stage": stage, "key": "made-by-hand"}))
     return path
+
+
+def hashes(blobs: Sequence[bytes | bytearray]) -> np.ndarray:
+    """What :class:`TarImages` takes as the hashes of images: (n, 16) uint8."""
+    halves = b"".join(hashlib.sha256(blob).digest()[:HASH] for blob in blobs)
+    return np.frombuffer(halves, np.uint8).reshape(-1, HASH)
+
+
+def hex_hashes(blobs: Sequence[bytes]) -> list[str]:
+    """sha256 of each, in hex, as tables hold it."""
+    return [hashlib.sha256(blob).hexdigest() for blob in blobs]
 
 
 def run(

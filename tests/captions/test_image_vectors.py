@@ -18,6 +18,7 @@ from transformers import (
     ViTModel,
 )
 
+from tests.helpers import hashes
 from workflow_scripts.captions.image_vectors import blip2_encoder, embed, transformers_encoder
 from workflow_scripts.captions.match import load_matcher
 from workflow_scripts.core.errors import PipelineError
@@ -35,7 +36,9 @@ def images(tmp_path: Path, pictures: list[Image.Image]) -> TarImages:
         blobs.append(stream.getvalue())
     (tmp_path / "s.tar").write_bytes(b"".join(blobs))
     sizes = np.array([len(blob) for blob in blobs])
-    return TarImages([tmp_path / "s.tar"], np.zeros(len(sizes), np.int64), np.cumsum(sizes) - sizes, sizes)
+    return TarImages(
+        [tmp_path / "s.tar"], np.zeros(len(sizes), np.int64), np.cumsum(sizes) - sizes, sizes, hashes(blobs)
+    )
 
 
 def clip(folder: Path) -> CLIPModel:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from tests.helpers import hashes
 from workflow_scripts.captions.generate import Decoding, load_captioner
 from workflow_scripts.captions.match import load_matcher
 from workflow_scripts.captions.recaption import SCHEMA, Models, recaption_shard
@@ -36,7 +37,7 @@ def shard(tmp_path: Path, pictures: list[Image.Image]) -> Callable[[], tuple[pa.
     path.write_bytes(b"".join(blobs))
     sizes = np.array([len(blob) for blob in blobs])
     rows = pa.table({"key": [f"k{i}" for i in range(len(blobs))], "caption": ["a red cat", *["my dog"] * 8]})
-    return lambda: (rows, TarImages([path], np.zeros(9, np.int64), np.cumsum(sizes) - sizes, sizes))
+    return lambda: (rows, TarImages([path], np.zeros(9, np.int64), np.cumsum(sizes) - sizes, sizes, hashes(blobs)))
 
 
 def test_stopped_after_a_batch_gives_the_same_rows(shard, models: Models, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -77,8 +78,12 @@ def test_batch_size_does_not_change_results(shard, models: Models, tmp_path: Pat
 def test_corrupt_image_is_an_error(shard, models: Models, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     rows, images = shard()
     data = bytearray(images.tars[0].read_bytes())
-    data[int(images.offset[3]) : int(images.offset[3]) + 40] = b"x" * 40
+    first, end = int(images.offset[3]), int(images.offset[3] + images.size[3])
+    data[first : first + 40] = b"x" * 40
     images.tars[0].write_bytes(data)
+    with pytest.raises(PipelineError, match=r"damaged image in .*: row 3"):
+        recaption_shard(rows, images, 2, tmp_path, lambda: models, 1)
+    images.sha256 = np.concatenate([images.sha256[:3], hashes([data[first:end]]), images.sha256[4:]])
     with pytest.raises(PipelineError, match=r"corrupt image in .*: row 3"):
         recaption_shard(rows, images, 4, tmp_path, lambda: models, 1)
 
@@ -90,4 +95,6 @@ def test_no_rows_need_no_model(tmp_path: Path) -> None:
     def unwanted() -> Models:
         raise AssertionError("an empty shard needs no model")
 
-    assert recaption_shard(rows, TarImages([], none, none, none), 4, tmp_path, unwanted, 1).equals(SCHEMA.empty_table())
+    assert recaption_shard(rows, TarImages([], none, none, none, hashes([])), 4, tmp_path, unwanted, 1).equals(
+        SCHEMA.empty_table()
+    )

@@ -12,7 +12,7 @@ import pytest
 
 from tests.helpers import run
 from workflow_scripts.acquisition.fetch_file import fetch_file
-from workflow_scripts.core import sources
+from workflow_scripts.core import inputs, sources
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import digest
 from workflow_scripts.core.settings.source import Source
@@ -43,6 +43,7 @@ def test_hash_is_taken_again_only_when_a_file_changed(
     folder: Path, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed: list[str] = []
+    monkeypatch.setattr(inputs, "MARGIN", 0)
 
     def counted(path: Path) -> str:
         hashed.append(path.name)
@@ -56,7 +57,21 @@ def test_hash_is_taken_again_only_when_a_file_changed(
     assert sources.content_hash(folder, results) == first
     assert hashed[2:] == ["config.json"]
     (folder / "config.json").write_bytes(b"[]")
-    assert sources.content_hash(folder, results) != first
+    os.utime(folder / "config.json", ns=(1, 1))  # of the same size and time
+    second = sources.content_hash(folder, results)
+    assert second != first
+    memory = next((results / ".cache" / ".stat").iterdir())
+    memory.write_bytes(b"damaged")
+    assert sources.content_hash(folder, results) == second
+
+
+def test_a_file_written_just_now_is_not_remembered(folder: Path, results: Path) -> None:
+    sources.content_hash(folder, results)
+    assert not (results / ".cache" / ".stat").exists()
+    for path in folder.rglob("*"):  # only the time of the last change can't be set back
+        os.utime(path, ns=(1, 1))
+    sources.content_hash(folder, results)
+    assert not (results / ".cache" / ".stat").exists()
 
 
 def test_stage_lists_a_folder_and_its_consumers_notice_a_change(folder: Path, results: Path) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from tests.evaluation.pictures import picture, write_tar
+from tests.helpers import hashes
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.evaluation.feature_extraction import batches, extract
@@ -18,7 +19,7 @@ def images(tmp_path: Path) -> TarImages:
     path = write_tar(tmp_path / "x.tar", {f"{i}.img": one for i, one in enumerate(data)})
     content = path.read_bytes()
     offsets = np.array([content.index(one) for one in data])
-    return TarImages([path], np.zeros(7, dtype=int), offsets, np.array([len(one) for one in data]))
+    return TarImages([path], np.zeros(7, dtype=int), offsets, np.array([len(one) for one in data]), hashes(data))
 
 
 def test_features_are_the_networks_own_whatever_the_workers(images: TarImages, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from tests.evaluation.pictures import encoded, picture, write_tar
+from tests.helpers import hashes
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.heads import FittedHead
@@ -30,7 +31,9 @@ PLAN = SaliencyPlan("layer4", 11, 0.25, 3, 4, 0, SIZE, "cpu", 1)
 def tar_images(path: Path, data: list[bytes]) -> TarImages:
     write_tar(path, {str(i): one for i, one in enumerate(data)})
     offsets = np.cumsum([512] + [512 + -(-len(one) // 512) * 512 for one in data[:-1]])
-    return TarImages([path], np.zeros(len(data), dtype=int), offsets, np.array([len(one) for one in data]))
+    return TarImages(
+        [path], np.zeros(len(data), dtype=int), offsets, np.array([len(one) for one in data]), hashes(data)
+    )
 
 
 @pytest.fixture

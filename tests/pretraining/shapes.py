@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tests.helpers import hashes
 from workflow_scripts.core.settings.pretrain import Pretrain
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.pairing import with_itself
@@ -41,7 +42,7 @@ def images(folder: Path, number: int = 24) -> TarImages:
     path = folder / "images.tar"
     path.write_bytes(b"".join(files))
     size = np.array([len(file) for file in files])
-    return TarImages([path], np.zeros(number, int), np.cumsum(size) - size, size)
+    return TarImages([path], np.zeros(number, int), np.cumsum(size) - size, size, hashes(files))
 
 
 def plan(

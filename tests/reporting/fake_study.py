@@ -1,5 +1,6 @@
 """A small made-up study: artifacts of every stage that the report reads, with plausible numbers."""
 
+import hashlib
 import io
 import json
 from itertools import product
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
 from tests.helpers import make_artifact
+from workflow_scripts.core.artifact import Artifact
 
 Inputs = dict[str, list[Path]]
 ATTACK = "<img src=x onerror=alert(1)>"
@@ -126,11 +128,14 @@ def images(results: Path) -> Path:
         picture(at).save(out, "PNG")
         shard = at % 2
         entry = {"key": key(at), "shard": shard, "offset": len(shards[shard]), "size": len(out.getvalue())}
+        entry["sha256"] = hashlib.sha256(out.getvalue()).hexdigest()
         table.append({**entry, "subreddit": "houses" if at % 3 else "flowers", "year": 2020})
         shards[shard] += out.getvalue()
+    tars = {}
     for shard, data in enumerate(shards):
-        make_artifact(results, "download", f"{shard:05d}", {".tar": data}, {"shard": f"{shard:05d}"})
-    tars = {f"{shard:05d}": {"bytes": len(data)} for shard, data in enumerate(shards)}
+        name = f"{shard:05d}"
+        made = make_artifact(results, "download", name, {".tar": data}, {"shard": name})
+        tars[name] = Artifact(made).manifest["files"][".tar"]
     files = {".parquet": parquet(table), ".json": js({"tars": tars})}
     return make_artifact(
         results, "image_index", "images", files, rows=rows(50, {"gone": 7, "placeholder": 2, "timeout": 1})

@@ -25,7 +25,8 @@ CAPTIONS = ["wow", "a red cat", "", "my dog on grass", "wow", "a small house wit
 RECAPTION = {"batch_size": 4, "num_captions": 2, "max_new_tokens": 6, "seed": 1}
 SHARD = pa.schema(
     [("key", pa.string()), ("subreddit", pa.string()), ("year", pa.int16()), ("caption", pa.string()),
-     ("state", pa.string()), ("offset", pa.int64()), ("bytes", pa.int64())]
+     ("state", pa.string()), ("offset", pa.int64()), ("bytes", pa.int64()),
+     ("sha256", pa.string())]
 )  # fmt: skip
 
 

@@ -14,8 +14,9 @@ from PIL import Image
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
-from tests.helpers import make_artifact, run
+from tests.helpers import hex_hashes, make_artifact, run
 from tests.pretraining.shapes import SMALL, encoded
+from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.settings.pretrain import Pretrain
 from workflow_scripts.pretraining.backbones import load_backbone, normalise, prepare
 from workflow_scripts.stages.pretrain import main
@@ -36,13 +37,14 @@ def index(results: Path) -> Path:
     files = encoded(20)
     size = np.array([len(file) for file in files])
     tar = b"".join(files)
-    make_artifact(results, "download", "00000", {".tar": tar})
+    shard = Artifact(make_artifact(results, "download", "00000", {".tar": tar}))
     table = {
         **{"key": KEYS, "shard": np.zeros(20, np.int32), "offset": np.cumsum(size) - size, "size": size},
         **{"width": np.array([28 + i % 3 for i in range(20)], np.int32), "height": np.full(20, 28, np.int32)},
+        "sha256": hex_hashes(files),
         "subreddit": [("red", "blue")[i % 2] for i in range(20)],
     }
-    tars = json.dumps({"tars": {"00000": {"bytes": len(tar), "sha256": ""}}}).encode()
+    tars = json.dumps({"tars": {"00000": shard.manifest["files"][".tar"]}}).encode()
     return make_artifact(results, "image_index", "images", {".parquet": parquet(table), ".json": tars})
 
 
@@ -102,6 +104,7 @@ def test_a_labelled_probe_never_sees_its_test_split(results: Path, index: Path) 
     size = np.array([len(file) for file in files])
     split = ["train"] * 6 + ["val"] * 4 + ["test"] * 5
     rows = {"label": np.arange(15, dtype=np.int32) % 4, "split": split, "offset": np.cumsum(size) - size, "size": size}
+    rows["sha256"] = hex_hashes(files)
     probe = make_artifact(results, "eval_dataset", "shapes", {".parquet": parquet(rows), ".tar": b"".join(files)})
     settings = {**LANGUAGE, "pairs": "self", "probe": {"every": 3, "images": 15, "neighbours": 2}}
     made = run(main, results, "pretrain/run", settings, {"images": index, "probe": probe})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from workflow_scripts.core.inputs import check_unchanged
 from workflow_scripts.core.progress import progress
 
 
@@ -30,6 +31,7 @@ def vector_chunks(
         if not path.exists():
             with open(work / "vectors.part", "wb") as stream:
                 np.save(stream, np.ascontiguousarray(compute(start, stop), dtype=np.float32))
+            check_unchanged()
             os.replace(work / "vectors.part", path)
         yield slice(start, stop), np.load(path, allow_pickle=False)
 

@@ -13,6 +13,7 @@ from PIL import Image
 from workflow_scripts.captions.blip2 import Checkpoint
 from workflow_scripts.captions.generate import Decoding, generate_captions
 from workflow_scripts.captions.match import Matcher, itc
+from workflow_scripts.core.inputs import check_unchanged
 from workflow_scripts.core.progress import progress
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.core.tables import write_table
@@ -71,6 +72,7 @@ def recaption_shard(
             chunk = rows.slice(i * batch_size, batch_size)
             table = recaption_batch(models, pictures, chunk["key"].to_pylist(), chunk["caption"].to_pylist())
             write_table(work / "batch.part", table)
+            check_unchanged()
             os.replace(work / "batch.part", parts[i])
     return pa.concat_tables([SCHEMA.empty_table(), *(pq.read_table(part, schema=SCHEMA) for part in parts)])
 

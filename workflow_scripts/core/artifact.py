@@ -6,11 +6,13 @@ compute.
 """
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.core.cache import place, results_root
+from workflow_scripts.core.cache import file_hash, place, results_root, stored
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.inputs import verify
 from workflow_scripts.core.jsonio import read_json
 
 MANIFEST, RUN = ".manifest.json", ".run.json"
@@ -19,6 +21,13 @@ MANIFEST, RUN = ".manifest.json", ".run.json"
 def manifest_hash(path: Path) -> str:
     """sha256 of a manifest's bytes, in hex: it stands for all of an artifact's bytes."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def repair_advice(manifest_path: Path) -> str:
+    """How to repair an artifact with damaged files; a job checks its cache entry, which is often the same file."""
+    here = Path.cwd()  # Snakemake knows files by their path from here
+    shown = manifest_path.relative_to(here) if manifest_path.is_relative_to(here) else manifest_path
+    return f"restore the file, or recompute it with: snakemake --force {shown}"
 
 
 class Artifact:
@@ -35,10 +44,17 @@ class Artifact:
         advice = f"make it with: snakemake {manifest_path}"
         self.manifest_path = manifest_path
         self.name = manifest_path.name.removesuffix(MANIFEST)
-        self.manifest: dict[str, Any] = read_json(manifest_path, advice)
-        self.hash = manifest_hash(manifest_path)
-        if not isinstance(self.manifest, dict) or not {"stage", "unit", "files"} <= self.manifest.keys():
-            raise PipelineError("not an artifact manifest", manifest_path, sorted(self.manifest), advice)
+        try:
+            content = manifest_path.read_bytes()
+            self.manifest: dict[str, Any] = json.loads(content)
+        except FileNotFoundError:
+            raise PipelineError("missing file", manifest_path, "not there", advice) from None
+        except ValueError as error:
+            raise PipelineError("unreadable JSON", manifest_path, error, repair_advice(manifest_path)) from None
+        self.hash = hashlib.sha256(content).hexdigest()
+        fault = _fault_of(self.manifest)
+        if fault:
+            raise PipelineError("not an artifact manifest", manifest_path, fault, repair_advice(manifest_path))
 
     @property
     def unit(self) -> dict[str, str]:
@@ -60,28 +76,60 @@ class Artifact:
         return suffix in self.manifest["files"]
 
     def path(self, suffix: str) -> Path:
-        """The data file with ``suffix``, there and of the recorded size.
+        """The data file with ``suffix``, verified: its bytes have the recorded sha256.
 
-        A file that is gone is linked again from the cache.
+        Each file is hashed once per process, and :func:`workflow_scripts.core.inputs.check_unchanged` finds a later
+        change. A missing file is linked from the cache.
 
         Raises:
-            PipelineError: the manifest names no such file, it is gone and not in the cache, or its size differs.
+            PipelineError: the manifest names no such file, it is missing and not in the cache, or its bytes differ.
+        """
+        path = self.location(suffix)
+        verify(path, self.manifest["files"][suffix]["sha256"], repair_advice(self.manifest_path))
+        return path
+
+    def location(self, suffix: str) -> Path:
+        """Like :meth:`path`, but only the size is checked: for readers that verify each part that they read.
+
+        Raises:
+            PipelineError: the manifest names no such file, it is missing and not in the cache, or its size differs.
         """
         if not self.has(suffix):
             raise PipelineError("no such file", self.manifest_path, suffix, f"it names {self.suffixes}")
         path = self.manifest_path.parent / f"{self.name}{suffix}"
         if not path.exists():
-            self._link_again(path)
+            self._link_again(path, suffix)
         size, recorded = path.stat().st_size, self.manifest["files"][suffix]["bytes"]
         if size != recorded:
-            advice = f"delete it and run again; it is truncated or was edited ({recorded} bytes are recorded)"
-            raise PipelineError("wrong size", path, f"{size} bytes", advice)
+            value = f"{size} bytes, {recorded} are recorded"
+            raise PipelineError("wrong size", path, value, repair_advice(self.manifest_path))
         return path
 
-    def _link_again(self, path: Path) -> None:
+    def _link_again(self, path: Path, suffix: str) -> None:
         record = self.manifest_path.with_name(self.name + RUN)
-        advice = f"make it anew with: snakemake --force {self.manifest_path}"
+        advice = f"recompute it with: snakemake --force {self.manifest_path}"
         key = read_json(record, advice).get("key") if record.exists() else None
         entry = results_root(self.manifest_path) / ".cache" / str(self.manifest["stage"]) / str(key)
-        if key is None or not place(entry, self.manifest_path.with_name(self.name), self.manifest):
-            raise PipelineError("missing data file", path, "gone, and not in the cache", advice)
+        kept, recorded = stored(entry, suffix), self.manifest["files"][suffix]
+        if key is not None and kept.is_file() and file_hash(kept) != recorded["sha256"]:
+            raise PipelineError("missing data file", path, f"its copy {kept} is damaged", advice)
+        if key is None or not place(entry, self.manifest_path.with_name(self.name), {"files": {suffix: recorded}}):
+            raise PipelineError("missing data file", path, "not there, and not in the cache", advice)
+
+
+def _fault_of(manifest: object) -> str:
+    """What makes a manifest unusable, or an empty text."""
+    if not isinstance(manifest, dict):
+        return f"a JSON {type(manifest).__name__}"
+    missing = {"stage", "unit", "files", "rows"} - manifest.keys()
+    if missing:
+        return f"without {', '.join(sorted(missing))}"
+    if not all(isinstance(manifest[name], dict) for name in ("unit", "files", "rows")):
+        return "unit, files and rows must be objects"
+    for suffix, recorded in manifest["files"].items():
+        if not suffix.startswith((".", "/")) or ".." in suffix.split("/"):
+            return f"unsafe file suffix {suffix}"
+        fields = recorded if isinstance(recorded, dict) else {}
+        if not isinstance(fields.get("sha256"), str) or not isinstance(fields.get("bytes"), int):
+            return f"no sha256 and bytes of {suffix}"
+    return ""

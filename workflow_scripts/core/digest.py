@@ -13,8 +13,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "workflow_scripts"
-# How an artifact is stored, found, logged and shown. A change of the manifest's form has its own number in the key.
-NEVER_CHANGES_BYTES = frozenset(f"{PACKAGE}.core.{name}" for name in ("artifact", "errors", "progress", "stage"))
+# How an artifact is stored, found, verified, logged and shown. A change of the manifest's form has its own number in
+# the key.
+NEVER_CHANGES_BYTES = frozenset(
+    f"{PACKAGE}.core.{name}" for name in ("artifact", "errors", "inputs", "progress", "stage")
+)
 
 
 def stage_closure(stage: str) -> dict[str, str]:

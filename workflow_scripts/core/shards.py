@@ -1,43 +1,65 @@
-"""Images read straight from tars by offset; nothing is ever unpacked to files."""
+"""Images read straight from tars by offset and verified; nothing is ever unpacked to files."""
 
+import hashlib
 import io
 import json
 import os
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image, UnidentifiedImageError
 
-from workflow_scripts.core.artifact import MANIFEST, Artifact
+from workflow_scripts.core.artifact import MANIFEST, Artifact, repair_advice
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.inputs import Stamp, stamp_of
+
+HALF = 16  # bytes of a sha256 that are held for each image: millions of them are in memory
 
 
 class TarImages:
-    """Encoded images in tars, by row.
+    """Encoded images in tars, by row, each one verified when this process first reads it.
 
     Args:
-        tars: paths of the tars.
+        tars: paths of the tars, which are files of artifacts.
         tar: (n,) int, which of ``tars`` a row's image is in.
         offset: (n,) int64, first byte of the image in its tar.
         size: (n,) int64, bytes of the image.
+        sha256: (n, 16) uint8, first half of the sha256 of the image's bytes: see :func:`hash_column`.
 
-    Reads are positional, so one object serves many threads; file descriptors are opened lazily and per process, so it
-    can be sent to workers.
+    An image is verified again after its tar changed. Reads are positional, so one object serves many threads; file
+    descriptors are opened lazily and per process, so it can be sent to workers.
     """
 
-    def __init__(self, tars: Sequence[Path], tar: np.ndarray, offset: np.ndarray, size: np.ndarray) -> None:
+    def __init__(
+        self, tars: Sequence[Path], tar: np.ndarray, offset: np.ndarray, size: np.ndarray, sha256: np.ndarray
+    ) -> None:
         self.tars = list(tars)
-        self.tar, self.offset, self.size = tar, offset, size
+        self.tar, self.offset, self.size, self.sha256 = tar, offset, size, sha256
+        self._start()
+
+    def _start(self) -> None:
         self._open: dict[tuple[int, int], int] = {}
+        self._lock = threading.Lock()
+        # A tar's stamp, and how often it was new. A row holds that number once its image was verified; 0: not yet.
+        self._versions: dict[int, tuple[Stamp, int]] = {}
+        self._verified = np.zeros(len(self.offset), np.uint32)
 
     def __len__(self) -> int:
         return len(self.offset)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_open": {}}
+        return {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start()
 
     def __del__(self) -> None:
         for (process, _), descriptor in self._open.items():
@@ -48,7 +70,7 @@ class TarImages:
         """The encoded image of ``row``.
 
         Raises:
-            PipelineError: the tar ends before the image does.
+            PipelineError: the tar ends before the image does, or its bytes are not those that were recorded.
         """
         which = int(self.tar[row])
         key = (os.getpid(), which)
@@ -60,8 +82,38 @@ class TarImages:
         data = os.pread(self._open[key], size, offset)
         if len(data) != size:
             value = f"{len(data)} of {size} bytes at offset {offset} (row {row})"
-            raise PipelineError("truncated shard", self.tars[which], value, "delete it and run again")
+            raise PipelineError("truncated shard", self.tars[which], value, self._advice(which))
+        # After the read: bytes that were written before it have given the tar a new stamp by now.
+        stamp = stamp_of(os.fstat(self._open[key]))
+        if self._verified[row] != self._version(which, stamp):
+            self._verify(row, hashlib.sha256(data).hexdigest()[: 2 * HALF], stamp)
         return data
+
+    def _version(self, which: int, stamp: Stamp) -> int:
+        last, version = self._versions.get(which, (None, 0))
+        if last == stamp:
+            return version
+        with self._lock:
+            last, version = self._versions.get(which, (None, 0))
+            if last != stamp:
+                version += 1
+                self._versions[which] = stamp, version
+            return version
+
+    def _verify(self, row: int, found: str, stamp: Stamp) -> None:
+        which, recorded = int(self.tar[row]), self.sha256[row].tobytes().hex()
+        if found != recorded:
+            value = f"row {row}, offset {int(self.offset[row])}: sha256 begins with {found}, {recorded} is recorded"
+            raise PipelineError("damaged image", self.tars[which], value, self._advice(which))
+        if stamp.settled(time.time_ns()):
+            with self._lock:
+                last, version = self._versions[which]
+                if last == stamp:
+                    self._verified[row] = version
+
+    def _advice(self, which: int) -> str:
+        tar = self.tars[which]
+        return repair_advice(tar.with_name(tar.name.removesuffix(".tar") + MANIFEST))
 
     def image(self, row: int) -> Image.Image:
         """The image of ``row`` decoded to RGB.
@@ -74,30 +126,47 @@ class TarImages:
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
             where = self.tars[int(self.tar[row])]
             value = f"row {row}, offset {int(self.offset[row])} ({error})"
-            raise PipelineError("corrupt image", where, value, "delete the shard and run again") from None
+            raise PipelineError("corrupt image", where, value, self._advice(int(self.tar[row]))) from None
+
+
+def hash_column(column: pa.ChunkedArray) -> np.ndarray:
+    """(n, 16) uint8: the first half of each sha256 in hex, zeros for a null; 128 bits can't be forged either."""
+    rows, at = np.zeros((len(column), HALF), np.uint8), 0
+    for chunk in column.chunks:
+        hexadecimal = pc.fill_null(pc.utf8_slice_codeunits(chunk, 0, 2 * HALF), "0" * 2 * HALF)
+        text = "".join(hexadecimal.to_pylist())
+        rows[at : at + len(chunk)] = np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, HALF)
+        at += len(chunk)
+    return rows
 
 
 def index_images(index: Artifact) -> TarImages:
-    """The images of an ``image_index`` artifact, in its row order; the tars' sizes are checked.
+    """The images of an ``image_index`` artifact, in its row order; the tars are those that were indexed.
 
     Raises:
-        PipelineError: a shard is gone or was truncated since it was indexed.
+        PipelineError: a shard is missing, or it is another than the one that was indexed.
     """
-    table = pq.read_table(index.path(".parquet"), columns=["shard", "offset", "size"])
+    path = index.path(".parquet")
+    table = pq.read_table(path, columns=["shard", "offset", "size"])
+    with pq.ParquetFile(path) as file:  # in parts: as text the hashes of all images would fill a gigabyte
+        hashes = [hash_column(pa.chunked_array([part["sha256"]])) for part in file.iter_batches(columns=["sha256"])]
     recorded = json.loads(index.path(".json").read_bytes())["tars"]
     names = sorted(recorded)
     folder = index.manifest_path.parent.parent / "download"
-    tars = [Artifact(folder / f"{name}{MANIFEST}").path(".tar") for name in names]
-    for name, path in zip(names, tars, strict=True):
-        if path.stat().st_size != recorded[name]["bytes"]:
-            value = f"{path.stat().st_size} bytes, {recorded[name]['bytes']} were indexed"
-            raise PipelineError("truncated shard", path, value, "delete it and run again")
+    shards = [Artifact(folder / f"{name}{MANIFEST}") for name in names]
+    tars = [shard.location(".tar") for shard in shards]
+    for name, shard, tar in zip(names, shards, tars, strict=True):
+        if shard.manifest["files"][".tar"] != recorded[name]:
+            value = f"sha256 is {shard.manifest['files']['.tar']['sha256']}, {recorded[name]['sha256']} was indexed"
+            raise PipelineError("another shard than was indexed", tar, value, f"run snakemake {index.manifest_path}")
     which = np.searchsorted(np.array([int(name) for name in names]), table["shard"].to_numpy())
-    return TarImages(tars, which, table["offset"].to_numpy(), table["size"].to_numpy())
+    place = table["offset"].to_numpy(), table["size"].to_numpy()
+    return TarImages(tars, which, *place, np.concatenate(hashes))
 
 
 def dataset_images(dataset: Artifact) -> TarImages:
     """The images of an ``eval_dataset`` artifact, in the row order of its table."""
-    table = pq.read_table(dataset.path(".parquet"), columns=["offset", "size"])
+    table = pq.read_table(dataset.path(".parquet"), columns=["offset", "size", "sha256"])
     which = np.zeros(len(table), dtype=np.int64)
-    return TarImages([dataset.path(".tar")], which, table["offset"].to_numpy(), table["size"].to_numpy())
+    place = table["offset"].to_numpy(), table["size"].to_numpy()
+    return TarImages([dataset.location(".tar")], which, *place, hash_column(table["sha256"]))

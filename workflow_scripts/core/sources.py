@@ -1,12 +1,14 @@
 """External things: files, folders and hub snapshots that the workflow reads but did not make.
 
-Their content is hashed once; a hash is taken again only when size, mtime or inode of a file changed. What was hashed is
-kept in ``results/.cache/.stat``, which is safe to delete.
+Their content is hashed once, and again only when a file's stamp (size, inode, or a time, also that of the last change
+of any kind) is new. Hashes and stamps are kept in ``results/.cache/.stat``, which is safe to delete.
 """
 
 import hashlib
 import json
 import os
+import time
+from array import array
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.inputs import stamp_of, watch
 from workflow_scripts.core.jsonio import digest, write_whole
 
 HUB, PACKAGE, TORCHVISION = "hub:", "package:", "torchvision:"
@@ -28,6 +31,8 @@ def resolve_source(name: str, wanted: str, made: Artifact | None, results: Path)
         results: the results folder, which keeps the hashes of what was seen before.
         made: the ``source`` artifact behind it; when that holds the bytes itself (fetched by url), they are used.
 
+    :func:`workflow_scripts.core.inputs.check_unchanged` finds a change while it is used.
+
     Raises:
         PipelineError: there is nothing at the path, or it changed since it was hashed.
     """
@@ -36,8 +41,13 @@ def resolve_source(name: str, wanted: str, made: Artifact | None, results: Path)
     path = local_path(wanted, made is None)
     if not wanted or not path.exists():
         raise PipelineError(f"missing source {name}", path, "nothing there", "correct the path in the config")
-    if made is not None:
-        _check_content(name, path, made, results)
+    seen = _check_content(name, path, made, results)
+
+    def check() -> None:
+        if _check_content(name, path, made, results) != seen:
+            raise PipelineError(f"source {name} changed while it was used", path, "a file was written", "run again")
+
+    watch(check)
     return path
 
 
@@ -74,14 +84,21 @@ def hub_snapshot(wanted: str, local: bool) -> Path:
         raise PipelineError("hub model not to be had", wanted, type(error).__name__, advice) from error
 
 
-def _check_content(name: str, path: Path, made: Artifact, results: Path) -> None:
-    recorded = {entry["path"]: entry["sha256"] for entry in json.loads(made.path(".files.json").read_bytes())}
-    today = {entry["path"]: entry["sha256"] for entry in listing(path, results)}
-    for file in sorted(recorded.keys() | today.keys()):
-        if recorded.get(file) != today.get(file):
-            value = f"sha256 {today.get(file, 'gone')}"
-            advice = f"hash it again with: snakemake --force {made.manifest_path}"
+def _check_content(name: str, path: Path, made: Artifact | None, results: Path) -> tuple[array, str]:
+    """What tells whether a source was written to, after a look whether its content is as recorded, if it was recorded.
+
+    Gives when each file was last written, in order of names, and one hash of all content.
+    """
+    found = _scan(path, results)
+    if made is not None:
+        recorded = {entry["path"]: entry["sha256"] for entry in json.loads(made.path(".files.json").read_bytes())}
+        today = {relative: sha256 for relative, (_, sha256) in found.items()}
+        if today != recorded:
+            file = next(one for one in sorted(recorded.keys() | today.keys()) if recorded.get(one) != today.get(one))
+            value = f"sha256 is {today.get(file, 'missing')}, {recorded.get(file, 'none')} is recorded"
+            advice = f"restore it, or hash it again with: snakemake --force {made.manifest_path}"
             raise PipelineError(f"source {name} changed since it was hashed", path / file, value, advice)
+    return array("q", [stamp[1] for stamp, _ in found.values()]), digest([sha256 for _, sha256 in found.values()])
 
 
 def listing(path: Path, results: Path) -> list[dict[str, Any]]:
@@ -90,34 +107,44 @@ def listing(path: Path, results: Path) -> list[dict[str, Any]]:
     Raises:
         PipelineError: there is nothing at ``path``, or a folder without files.
     """
+    found = _scan(path, results)
+    return [{"path": relative, "bytes": stamp[0], "sha256": sha256} for relative, (stamp, sha256) in found.items()]
+
+
+def _scan(path: Path, results: Path) -> dict[str, tuple[list[int], str]]:
+    """Relative name of every file -> its stamp and sha256, sorted by name; see :func:`listing`."""
     if not path.exists():
         raise PipelineError("missing source", path, "nothing there", "correct the path in the config")
-    memory = _memory(path, results)
-    known = json.loads(memory.read_bytes()) if memory.exists() else {}
-    seen, rows = {}, []
+    memory, now = _memory(path, results), time.time_ns()
+    known = _remembered(memory)
+    found: dict[str, tuple[list[int], str]] = {}
+    kept = {}
     for relative, file in files_of(path):
-        stamp = list(stamp_of(file))
+        stamp = stamp_of(file.stat())
         old = known.get(relative)
-        value = old[1] if old and old[0] == stamp else file_hash(file)
-        seen[relative] = [stamp, value]
-        rows.append({"path": relative, "bytes": stamp[0], "sha256": value})
-    if not rows:
+        value = old[1] if old and old[0] == list(stamp) else file_hash(file)
+        found[relative] = list(stamp), value
+        if stamp.settled(now):
+            kept[relative] = [list(stamp), value]
+    if not found:
         raise PipelineError("empty source", path, "no files", "correct the path in the config")
-    if seen != known:
+    if kept != known:
         memory.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(memory, json.dumps(seen).encode())
-    return rows
+        write_whole(memory, json.dumps(kept).encode())
+    return found
+
+
+def _remembered(memory: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(memory.read_bytes())
+    except (FileNotFoundError, ValueError):  # none yet, or damaged: everything is hashed
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def content_hash(path: Path, results: Path) -> str:
     """One sha256 for all of a source's content: file names and bytes, not times."""
     return digest(listing(path, results))
-
-
-def stamp_of(file: Path) -> tuple[int, int, int]:
-    """Size in bytes, mtime in nanoseconds, inode."""
-    status = file.stat()
-    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def _memory(path: Path, results: Path) -> Path:

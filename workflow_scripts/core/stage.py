@@ -24,6 +24,7 @@ from workflow_scripts.core.cache import discard, key_lock, lookup, results_root
 from workflow_scripts.core.digest import code_parts
 from workflow_scripts.core.environment import allow_many_files, environment, limit_threads, resolve_device
 from workflow_scripts.core.errors import PipelineError, one_line
+from workflow_scripts.core.inputs import check_unchanged, forget
 from workflow_scripts.core.jsonio import pretty, write_whole
 from workflow_scripts.core.key import artifact_key
 from workflow_scripts.core.machine import git_state, machine
@@ -184,6 +185,7 @@ def run_stage(
     atexit.register(gc.freeze)
     limit_threads(args.threads)
     allow_many_files()
+    forget()
     try:
         settings = settings_class.model_validate_json(args.settings)
         job = Job(stage, settings, args)
@@ -261,6 +263,7 @@ def _make(
             # Looked at before the work, since modules are loaded when it begins.
             code = {"closure": code_parts(job.stage), "git": git_state()}
             function(job)
+            check_unchanged()
             fresh = {**recipe, **code, "facts": job.facts, **machine(packages, job.device), **clock.read()}
             manifest, ours = job.staging.seal(entry, job.manifest_unit, job.row_counts, fresh)
         if not publish(entry, artifact, manifest, {**recipe, **clock.read()}, ours=ours):

@@ -22,7 +22,8 @@ CHECKED_AT_ONCE = 256
 SCHEMA = pa.schema(
     [
         *[("key", pa.string()), ("label", pa.int32()), ("class_name", pa.string()), ("split", pa.string())],
-        *[("offset", pa.int64()), ("size", pa.int64()), ("mask_offset", pa.int64()), ("mask_size", pa.int64())],
+        *[("offset", pa.int64()), ("size", pa.int64()), ("sha256", pa.string())],
+        *[("mask_offset", pa.int64()), ("mask_size", pa.int64()), ("mask_sha256", pa.string())],
         ("member", pa.string()),
     ]
 )
@@ -90,10 +91,10 @@ def write_dataset(
         for picture in checked(source.read(frozenset(chosen)), source.where, workers):
             entry = chosen.pop(picture.name)
             key = key_of(entry.name)
-            offset, size = _add(tar, f"{key}.img", picture.image)
-            mask = (None, None) if picture.mask is None else _add(tar, f"{key}.mask.png", picture.mask)
+            image = _add(tar, f"{key}.img", picture.image)
+            mask = (None, None, None) if picture.mask is None else _add(tar, f"{key}.mask.png", picture.mask)
             member = entry.name.encode("utf-8", "replace").decode()
-            rows.append((key, labels[entry.class_name], entry.class_name, entry.split, offset, size, *mask, member))
+            rows.append((key, labels[entry.class_name], entry.class_name, entry.split, *image, *mask, member))
     if chosen:
         raise PipelineError("image gone while reading", source.where, sorted(chosen)[0], "run again")
     columns = zip(*rows, strict=True)
@@ -125,9 +126,10 @@ def fault_of(picture: Picture) -> str:
     return ""
 
 
-def _add(tar: tarfile.TarFile, name: str, data: bytes) -> tuple[int, int]:
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> tuple[int, int, str]:
+    """Add a member; gives where its bytes begin, how many they are, and their sha256."""
     header = tarfile.TarInfo(name)
     header.size = len(data)
     offset = tar.offset + tarfile.BLOCKSIZE
     tar.addfile(header, io.BytesIO(data))
-    return offset, len(data)
+    return offset, len(data), hashlib.sha256(data).hexdigest()

@@ -16,7 +16,11 @@ from workflow_scripts.pretraining.probing import ProbeRows
 
 OUTCOME = "outcome.json"
 # Fields that are arrays, in the order in which their classes take them.
-IMAGES, PAIRING, PROBE = ("tar", "offset", "size"), ("sources", "starts", "targets"), ("labels", "bank", "queries")
+IMAGES, PAIRING, PROBE = (
+    ("tar", "offset", "size", "sha256"),
+    ("sources", "starts", "targets"),
+    ("labels", "bank", "queries"),
+)
 
 
 def decoded_bytes(index: pa.Table) -> int:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.seeds import derive
-from workflow_scripts.core.shards import TarImages
+from workflow_scripts.core.shards import TarImages, hash_column
 from workflow_scripts.reporting.examples import sample_positions
 
 Row = dict[str, Any]
@@ -36,14 +36,15 @@ def rows_of(path: Path, column: str, keys: Sequence[str], columns: Sequence[str]
 
 def images_of(index: Artifact, keys: Sequence[str]) -> tuple[TarImages, dict[str, int]]:
     """Images of `keys` and key -> row, from an `image_index` artifact; only the shards that hold them are opened."""
-    rows = rows_of(index.path(".parquet"), "key", keys, ("key", "shard", "offset", "size"))
+    rows = rows_of(index.path(".parquet"), "key", keys, ("key", "shard", "offset", "size", "sha256"))
     shards = sorted({row["shard"] for row in rows})
     folder = index.manifest_path.parent.parent / "download"
-    tars = [Artifact(folder / f"{shard:05d}{MANIFEST}").path(".tar") for shard in shards]
+    tars = [Artifact(folder / f"{shard:05d}{MANIFEST}").location(".tar") for shard in shards]
     images = TarImages(
         tars,
         np.array([shards.index(row["shard"]) for row in rows], dtype=np.int64),
         np.array([row["offset"] for row in rows], dtype=np.int64),
         np.array([row["size"] for row in rows], dtype=np.int64),
+        hash_column(pa.chunked_array([[row["sha256"] for row in rows]], pa.string())),
     )
     return images, {row["key"]: at for at, row in enumerate(rows)}

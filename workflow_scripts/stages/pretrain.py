@@ -48,6 +48,7 @@ def pretrain(job: Job[Pretrain]) -> None:
 def _plan(job: Job[Pretrain]) -> "Plan":
     import pyarrow.parquet as pq
 
+    from workflow_scripts.core.inputs import settle
     from workflow_scripts.core.shards import dataset_images, index_images
     from workflow_scripts.pretraining.inputs import dataset_probe, read_pairing, subreddit_probe
     from workflow_scripts.pretraining.plan import Plan, decoded_bytes
@@ -65,6 +66,7 @@ def _plan(job: Job[Pretrain]) -> "Plan":
         probe = dataset_probe(settings, dataset_images(dataset), dataset.path(".parquet"))
     else:
         probe = subreddit_probe(settings, images, table["subreddit"])
+    settle()  # all tables are in memory, and each image is verified as it is read: an edit must not end days of work
     keep = decoded_bytes(table) <= settings.cache_mb * 2**20
     return Plan(settings, images, keep, pairing, captions, probe, job.work, job.device, job.threads, job.workers)
 

@@ -13,15 +13,16 @@ def recaption(job: Job[Recaption]) -> None:
     from workflow_scripts.captions.generate import Decoding, load_captioner
     from workflow_scripts.captions.match import load_matcher
     from workflow_scripts.captions.recaption import Models, recaption_shard
-    from workflow_scripts.core.shards import TarImages
+    from workflow_scripts.core.shards import TarImages, hash_column
     from workflow_scripts.core.tables import write_table
 
     options = job.settings
     shard = job.input("shard")
-    every = pq.read_table(shard.path(".parquet"), columns=["key", "caption", "state", "offset", "bytes"])
+    every = pq.read_table(shard.path(".parquet"), columns=["key", "caption", "state", "offset", "bytes", "sha256"])
     rows = every.filter(pc.equal(every["state"], "ok"))
     which = np.zeros(len(rows), dtype=np.int64)
-    images = TarImages([shard.path(".tar")], which, rows["offset"].to_numpy(), rows["bytes"].to_numpy())
+    place = rows["offset"].to_numpy(), rows["bytes"].to_numpy()
+    images = TarImages([shard.location(".tar")], which, *place, hash_column(rows["sha256"]))
 
     def load() -> Models:
         return Models(

@@ -1,0 +1,130 @@
+"""Input files of this process: verified before they are used, and checked once more before their result is kept.
+
+A file's sha256 is computed once per process. Its stamp (inode, size and times) then tells whether it changed. A write
+can't hide from the stamp: the system sets the change time (ctime), and restoring the other times moves it on. A new
+hard link moves it too, so a file of which only the change time is new is hashed again.
+"""
+
+import os
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from workflow_scripts.core.cache import file_hash
+from workflow_scripts.core.errors import PipelineError
+
+# File systems keep times in steps of up to two seconds: a file that changed so shortly before it was hashed could
+# change once more without a new time. Its stamp is not relied on.
+MARGIN = 2_000_000_000  # ns
+
+
+class Stamp(NamedTuple):
+    """Size in bytes, time of the last write in ns, inode, and time of the last change of any kind in ns."""
+
+    size: int
+    mtime: int
+    inode: int
+    ctime: int
+
+    def settled(self, now: int) -> bool:
+        """Whether the file last changed long enough before ``now`` (ns since 1970) that another write would show."""
+        return max(self.mtime, self.ctime) < now - MARGIN
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    """The stamp in what ``stat`` gave."""
+    return Stamp(status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
+
+
+@dataclass(frozen=True)
+class _Verified:
+    sha256: str
+    advice: str
+    stamp: Stamp
+    reliable: bool  # the same stamp means the same bytes
+
+
+_verified: dict[Path, _Verified] = {}
+_checks: list[Callable[[], None]] = []
+
+
+def forget() -> None:
+    """Start with no inputs, as every stage does."""
+    _verified.clear()
+    _checks.clear()
+
+
+def verify(path: Path, sha256: str, advice: str) -> None:
+    """Make sure that a file has the recorded ``sha256`` (hex), and watch it until :func:`settle`.
+
+    Raises:
+        PipelineError: it has another, is no regular file, or changed since this process verified it; ``advice`` says
+            what to do.
+    """
+    known = _verified.get(path)
+    if known is None or known.sha256 != sha256:
+        _verified[path] = _hashed(path, sha256, advice)
+    else:
+        _check(path, known)
+
+
+def watch(check: Callable[[], None]) -> None:
+    """Have :func:`check_unchanged` call ``check``, which raises when what it stands for changed."""
+    _checks.append(check)
+
+
+def check_unchanged() -> None:
+    """Make sure that no input changed since it was verified; to be called before anything made from them is kept.
+
+    Raises:
+        PipelineError: one changed, or is missing.
+    """
+    for path, known in list(_verified.items()):
+        _check(path, known)
+    for check in _checks:
+        check()
+
+
+def settle() -> None:
+    """:func:`check_unchanged`, after which the inputs may change: all that is needed of them is in memory.
+
+    Raises:
+        PipelineError: one changed, or is missing.
+    """
+    check_unchanged()
+    forget()
+
+
+def _hashed(path: Path, sha256: str, advice: str) -> _Verified:
+    started, before = time.time_ns(), _stamp(path, advice)
+    found = file_hash(path)
+    if found != sha256:
+        raise PipelineError("damaged input", path, f"sha256 is {found}, {sha256} is recorded", advice)
+    return _Verified(sha256, advice, before, before.settled(started) and _stamp(path, advice) == before)
+
+
+def _check(path: Path, known: _Verified) -> None:
+    stamp = _stamp(path, known.advice)
+    if stamp == known.stamp and known.reliable:
+        return
+    if (stamp.size, stamp.mtime) != (known.stamp.size, known.stamp.mtime):
+        value = f"{stamp.size} bytes written at {_time(stamp.mtime)}, {known.stamp.size} at {_time(known.stamp.mtime)}"
+        raise PipelineError("input changed while it was used", path, f"{value} when it was verified", "run again")
+    _verified[path] = _hashed(path, known.sha256, known.advice)
+
+
+def _stamp(path: Path, advice: str) -> Stamp:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise PipelineError("missing input", path, "it was removed while it was used", advice) from None
+    if not stat.S_ISREG(status.st_mode):
+        raise PipelineError("input is no regular file", path, stat.filemode(status.st_mode), advice)
+    return stamp_of(status)
+
+
+def _time(ns: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(ns // 10**9)) + f".{ns % 10**9:09d}"
