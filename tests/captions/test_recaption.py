@@ -82,7 +82,7 @@ def test_corrupt_image_is_an_error(shard, models: Models, tmp_path: Path) -> Non
     data[first : first + 40] = b"x" * 40
     images.tars[0].write_bytes(data)
     with pytest.raises(PipelineError, match=r"damaged image in .*: row 3"):
-        recaption_shard(rows, images, 2, tmp_path, lambda: models, 1)
+        recaption_shard(rows, images, 4, tmp_path, lambda: models, 1)
     images.sha256 = np.concatenate([images.sha256[:3], hashes([data[first:end]]), images.sha256[4:]])
     with pytest.raises(PipelineError, match=r"corrupt image in .*: row 3"):
         recaption_shard(rows, images, 4, tmp_path, lambda: models, 1)
