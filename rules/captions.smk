@@ -22,7 +22,7 @@ rule recaption:
     params:
         **recipe("recaption"),
     shell:
-        command("recaption", "shard", "captioner", "matcher", wildcards=["shard"], gpu=True)
+        command("recaption", "shard", "captioner", "matcher", wildcards=["shard"])
 
 
 rule caption_table:
@@ -86,4 +86,4 @@ rule caption_quality:
     params:
         **recipe("caption_quality"),
     shell:
-        command("caption_quality", "captions", "images", "matcher", wildcards=["arm"], gpu=True)
+        command("caption_quality", "captions", "images", "matcher", wildcards=["arm"])

@@ -13,10 +13,10 @@ from workflow_scripts.core.accepted import accepted, counted_code
 from workflow_scripts.core.config import load_study
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.failures import failure_lines
-from workflow_scripts.core.freshness import stale_manifests
+from workflow_scripts.core.freshness import Freshness
 from workflow_scripts.core.jsonio import canonical
-from workflow_scripts.core.memory import MEMORY
-from workflow_scripts.core.planning import before_planning
+from workflow_scripts.core.key import wanted_device
+from workflow_scripts.core.planning import after_planning, before_planning
 from workflow_scripts.core.today import BASE, remember
 from workflow_scripts.core.units import Units
 from workflow_scripts.provenance.disk import shortage
@@ -73,28 +73,27 @@ def log_of(stage, name):
 
 
 def recipe(stage):
-    """What decides a job's bytes besides its inputs: settings (JSON), code digest, and its conda file's content."""
+    """Settings of a job (JSON), and where the things from outside lie that it reads."""
     return {
         "settings": lambda wildcards: canonical(UNITS.settings(stage, dict(wildcards))),
         "sources": lambda wildcards: [f"{k}={v}" for k, v in UNITS.sources(stage, dict(wildcards)).items()],
-        "code": counted_code(stage, Path(RESULTS)),
     }
 
 
-def command(stage, *inputs, wildcards=(), gpu=False, shards=()):
+def command(stage, *inputs, wildcards=(), shards=()):
     """The shell command of a rule: one stage, its unit, its inputs by name, its settings.
 
     Inputs named in ``shards`` are all shards of the stage of that name; the stage writes their list out, since a
     command can't hold two lists of a thousand paths.
     The stage takes the shell's place, so that a signal that is to end the job reaches it and nothing dies before it.
-    Without ``gpu`` the stage stays on the CPU, since a node can have cards that belong to other jobs.
+    A stage that computes nothing on a GPU stays on the CPU, since a node can have cards that belong to other jobs.
     """
     parts = [f"exec python -m workflow_scripts.stages.{stage} --artifact {{output.manifest:q}}"]
     parts += ["--unit " + " ".join(f"{name}={{wildcards.{name}}}" for name in wildcards)] if wildcards else []
     parts += [f"--input {name}={{input.{name}}}" for name in inputs]
     for name in shards:
         parts += [f"--input '{name}={OUT}/{name}/{{{{{SHARDS[0]}..{SHARDS[-1]}}}}}.manifest.json'"]
-    parts += [f"--device {STUDY.compute.device if gpu else 'cpu'} --threads {STUDY.compute.math_threads}"]
+    parts += [f"--device {wanted_device(stage, STUDY.compute.device)} --threads {STUDY.compute.math_threads}"]
     parts += ["--workers {threads} --settings {params.settings:q} --source {params.sources:q}"]
     return " ".join(parts) + " > {log:q} 2>&1"
 
@@ -118,18 +117,13 @@ def across_nodes(value):
     return lambda wildcards: value(UNITS.run_nodes(wildcards.run)) if UNITS.run_nodes(wildcards.run) > 1 else None
 
 
-def stale(jobs, triggers):
-    """The jobs to run because their run records say so."""
-    in_files = workflow.workflow_settings.persistence_backend.name == "FILE"
-    found = set(stale_manifests(Path(OUT), UNITS, MEMORY if in_files else None))
-    return {job: True for job in jobs if not found.isdisjoint(job.outputs)}
-
-
-# Snakemake's own memory may be gone or older than the results: what was made by other code or settings runs again.
+# Run records decide what is stale, in the main process; the jobs that it starts are told what to do.
 if workflow.is_main_process:
     given = [str(path) for path in workflow.overwrite_configfiles]
     remember(Path(RESULTS), STUDY.study, [BASE, *given], workflow.config_settings.config)
-    before_planning(workflow, stale)
+    freshness = Freshness(Path(RESULTS), UNITS)
+    before_planning(workflow, freshness.decide)
+    after_planning(workflow, freshness.tell)
     lacking = shortage(UNITS, Path(OUT))
     if lacking:
         sys.stderr.write(f"warning: {lacking}\n")

@@ -42,7 +42,7 @@ rule features:
     params:
         **recipe("features"),
     shell:
-        command("features", "run", "datasets", wildcards=["run", "step"], gpu=True)
+        command("features", "run", "datasets", wildcards=["run", "step"])
 
 
 rule linear_probe:
@@ -64,7 +64,7 @@ rule linear_probe:
     params:
         **recipe("linear_probe"),
     shell:
-        command("linear_probe", "features", "datasets", wildcards=["run", "step"], gpu=True)
+        command("linear_probe", "features", "datasets", wildcards=["run", "step"])
 
 
 rule few_shot:
@@ -109,4 +109,4 @@ rule saliency:
     params:
         **recipe("saliency"),
     shell:
-        command("saliency", "run", "features", "probe", "datasets", wildcards=["run", "step"], gpu=True)
+        command("saliency", "run", "features", "probe", "datasets", wildcards=["run", "step"])

@@ -20,7 +20,7 @@ rule embed_captions:
     params:
         **recipe("embed_captions"),
     shell:
-        command("embed_captions", "captions", "encoder", wildcards=["arm", "encoder"], gpu=True)
+        command("embed_captions", "captions", "encoder", wildcards=["arm", "encoder"])
 
 
 rule embed_images:
@@ -42,7 +42,7 @@ rule embed_images:
     params:
         **recipe("embed_images"),
     shell:
-        command("embed_images", "images", "encoder", wildcards=["encoder"], gpu=True)
+        command("embed_images", "images", "encoder", wildcards=["encoder"])
 
 
 rule pair_table:
@@ -63,7 +63,7 @@ rule pair_table:
     params:
         **recipe("pair_table"),
     shell:
-        command("pair_table", "vectors", wildcards=["pairs"], gpu=True)
+        command("pair_table", "vectors", wildcards=["pairs"])
 
 
 rule pair_quality:

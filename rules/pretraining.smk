@@ -30,4 +30,4 @@ rule pretrain:
     params:
         **recipe("pretrain"),
     shell:
-        command("pretrain", "images", "pairs", "captions", "probe", wildcards=["run"], gpu=True)
+        command("pretrain", "images", "pairs", "captions", "probe", wildcards=["run"])

@@ -1,9 +1,9 @@
-"""What the run records know when Snakemake's own memory does not."""
+"""What the run records say of an artifact, compared with the study of today."""
 
 import json
-import os
-from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,122 +12,257 @@ from tests.helpers import make_artifact, run
 from workflow_scripts.core.artifact import manifest_hash
 from workflow_scripts.core.config import load_study
 from workflow_scripts.core.digest import code_digest
-from workflow_scripts.core.freshness import stale_manifests
-from workflow_scripts.core.memory import unremembered
+from workflow_scripts.core.freshness import Freshness, other_settings
+from workflow_scripts.core.key import BY_CONTENT, NUMBERED, ON_DEVICE, OUTSIDE, in_key
+from workflow_scripts.core.planning import PlannedJob
 from workflow_scripts.core.units import Units
 from workflow_scripts.stages import source
 
+ALL = frozenset({"code", "input", "mtime", "params", "software-env"})
+CPU = {"device": "cpu", "threads": 1, "packages": {}}
+STAGES = Path(source.__file__).parent
 
-@pytest.fixture
-def units(tmp_path: Path) -> Units:
+
+def study(tmp_path: Path, **compute: object) -> Units:
     """A study whose annotation zip is a file of this test."""
     (tmp_path / "a.zip").write_bytes(b"first")
     config = merged("tests/config/tiny.yaml")
     config["annotations"]["source"] = str(tmp_path / "a.zip")
+    config["compute"] |= compute
     return Units(load_study(config))
 
 
-def record(results: Path, stage: str, units: Units, **changes: object) -> Path:
-    """An artifact whose record says that it was made by today's code and settings, but for ``changes``."""
-    path = make_artifact(results, stage, "x", {".txt": b"x"})
-    values = {"stage": stage, "unit": {}, "code": code_digest(stage), "settings": units.settings(stage, {})}
-    path.with_name("x.run.json").write_text(json.dumps({**values, **changes}))
-    return path
+@pytest.fixture
+def units(tmp_path: Path) -> Units:
+    return study(tmp_path)
 
 
-def test_todays_code_and_settings_are_fresh(results: Path, units: Units) -> None:
-    record(results, "data_card", units)
-    assert stale_manifests(results / "study", units) == []
+def job(manifest: Path, unit: Mapping[str, str] | None = None, **inputs: Sequence[Path]) -> PlannedJob:
+    """The job of an artifact, as it is planned today."""
+    named = {name: [str(path) for path in paths] for name, paths in inputs.items()}
+    run = str(manifest).replace(".manifest.json", ".run.json")
+    return PlannedJob(manifest.parent.name, dict(unit or {}), named, [str(manifest), run], requested=True)
 
 
-def remembered(memory: Path, manifest: Path, seconds: float) -> Path:
-    """Snakemake's file on an output, written at that time."""
-    path = memory / urlsafe_b64encode(str(manifest).encode()).decode()
-    if len(path.name) > 255:
-        path = memory / f"@{path.name[:254]}" / path.name[254:]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("{}")
-    os.utime(path, (seconds, seconds))
-    return path
-
-
-def test_a_memory_that_is_missing_or_older_is_told_once(
-    results: Path, units: Units, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def record(
+    manifest: Path, units: Units, unit: dict[str, str], read: Mapping[str, Sequence[Path]], **changes: Any
 ) -> None:
-    made = record(results, "data_card", units, start="2026-01-01T12:00:00.000+00:00")
-    noon = 1767268800.0
-    memory = tmp_path / "memory"
-
-    def told() -> list[str]:
-        caplog.clear()
-        stale_manifests(results / "study", units, memory)
-        return [line for line in caplog.messages if "Snakemake's memory" in line]
-
-    assert len(told()) == 1
-    assert "missing or older for 1 of 1 artifacts" in told()[0]
-    assert "0 of all are made again" in told()[0]
-    entry = remembered(memory, made, noon + 5)
-    assert told() == []
-    os.utime(entry, (noon - 3600, noon - 3600))
-    assert len(told()) == 1
-    record(results, "data_card", units, code="other")
-    entry.unlink()
-    assert "1 of all are made again" in told()[0]
+    """Write an artifact's run record: made by today's code and settings, but for ``changes``."""
+    stage = manifest.parent.name
+    values: dict[str, Any] = {"stage": stage, "unit": unit, "code": code_digest(stage), "environment": CPU}
+    values["settings"] = units.settings(stage, unit)
+    values["input_files"] = {name: [str(path) for path in paths] for name, paths in read.items()}
+    values["inputs"] = {name: [manifest_hash(path) for path in paths] for name, paths in read.items()}
+    path = Path(str(manifest).replace(".manifest.json", ".run.json"))
+    path.write_text(json.dumps({**values, **changes}))
 
 
-def test_a_long_path_is_remembered_in_folders(tmp_path: Path) -> None:
-    long = Path("results") / ("s" * 64) / "linear_probe" / f"{'r' * 150}.manifest.json"
-    assert unremembered([(long, "")], tmp_path) == 1
-    remembered(tmp_path, long, 1.0)
-    assert unremembered([(long, "")], tmp_path) == 0
+Reason = Callable[..., str | None]
+
+
+@pytest.fixture
+def reason(results: Path, units: Units) -> Reason:
+    """Why the artifact of the last job is stale, or None."""
+
+    def ask(*jobs: PlannedJob, of: Units = units, triggers: frozenset[str] = ALL) -> str | None:
+        check = Freshness(results, of)
+        stale = check.decide(jobs, triggers)[jobs[-1]]
+        why = check.reasons.get(jobs[-1].outputs[0])
+        assert stale == (why is not None)
+        return why
+
+    return ask
+
+
+@pytest.fixture
+def card(results: Path, units: Units) -> PlannedJob:
+    """A data card that is as today's code, settings and inputs make it."""
+    shards = [make_artifact(results, "download", name, {".tar": name.encode()}) for name in ("00000", "00001")]
+    made = make_artifact(results, "data_card", "data_card", {".txt": b"x"})
+    record(made, units, {}, {"download": shards})
+    return job(made, download=shards)
+
+
+def test_what_would_be_made_as_it_was_is_fresh(card: PlannedJob, reason: Reason) -> None:
+    assert reason(card) is None
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"code": "other"}, {"settings": {"confidence": 0.5, "hosts_shown": 12}}, {"unit": None}],
+    ("changes", "trigger", "said"),
+    [
+        ({"code": "other"}, "code", "made by other code"),
+        (
+            {"settings": {"confidence": 0.5, "hosts_shown": 12}},
+            "params",
+            "made with other settings (confidence 0.5 then, 0.95 today)",
+        ),
+        ({"environment": {**CPU, "threads": 8}}, "params", "computed with 8 math threads, 1 are wanted"),
+        ({"environment": {**CPU, "device": "cuda"}}, "params", "computed on cuda, cpu is wanted"),
+        ({"environment": None}, "params", "its run record is damaged"),
+        ({"input_files": {}, "inputs": {}}, "input", "made from other inputs (download: 0 then, 2 today)"),
+    ],
 )
-def test_other_code_settings_or_an_unreadable_record_are_stale(
-    results: Path, units: Units, changes: dict[str, object]
+def test_each_part_of_the_key_is_compared_and_its_trigger_switches_that_off(
+    card: PlannedJob, units: Units, reason: Reason, changes: dict[str, Any], trigger: str, said: str
 ) -> None:
-    path = record(results, "data_card", units, **changes)
-    if changes == {"unit": None}:
-        path.with_name("x.run.json").write_text("{")
-    assert stale_manifests(results / "study", units) == [str(path)]
+    inputs = {name: [Path(path) for path in paths] for name, paths in card.inputs.items()}
+    record(Path(card.outputs[0]), units, {}, inputs, **changes)
+    assert reason(card) == said
+    assert reason(card, triggers=ALL - {trigger}) is None
 
 
-def test_another_input_is_stale(results: Path, units: Units) -> None:
-    upstream = make_artifact(results, "shard_plan", "plan", {".json": b"{}"})
-    made_from = {"input_files": {"plan": [str(upstream)]}, "inputs": {"plan": [manifest_hash(upstream)]}}
-    path = record(results, "data_card", units, **made_from)
-    assert str(path) not in stale_manifests(results / "study", units)
-    make_artifact(results, "shard_plan", "plan", {".json": b"[]"})
-    assert str(path) in stale_manifests(results / "study", units)
+def test_changed_content_and_a_changed_order_of_inputs_always_count(
+    results: Path, card: PlannedJob, reason: Reason
+) -> None:
+    shards = [Path(path) for path in card.inputs["download"]]
+    swapped = job(Path(card.outputs[0]), download=shards[::-1])
+    assert reason(swapped) == reason(swapped, triggers=frozenset({"mtime"})) == "made from another download"
+    make_artifact(results, "download", "00001", {".tar": b"other"})
+    assert reason(card, triggers=frozenset({"mtime"})) == "made from another download"
 
 
-def test_a_changed_source_is_told_every_time_and_a_missing_one_stops_nothing(results: Path, units: Units) -> None:
+def test_a_new_input_counts_by_name_before_it_is_there(results: Path, card: PlannedJob, reason: Reason) -> None:
+    first, second = (Path(path) for path in card.inputs["download"])
+    more = job(Path(card.outputs[0]), download=[first, second, second.with_name("00002.manifest.json")])
+    assert reason(more) == "made from other inputs (download: 2 then, 3 today)"
+    other = job(Path(card.outputs[0]), download=[first, second.with_name("00002.manifest.json")])
+    label = "download/0000{}.manifest.json"
+    assert reason(other) == f"made from other inputs (download: {label.format(1)} then, {label.format(2)} today)"
+
+
+@pytest.mark.parametrize(("wanted", "stale"), [("auto", False), ("cuda", True)])
+def test_the_device_of_the_config(
+    results: Path, tmp_path: Path, units: Units, reason: Reason, wanted: str, stale: bool
+) -> None:
+    made = make_artifact(results, "embed_images", "blip2", {".npy": b"x"})
+    record(made, units, {"encoder": "blip2"}, {})
+    today = study(tmp_path, device=wanted, math_threads=1)
+    assert reason(job(made, {"encoder": "blip2"}), of=today) == ("computed on cpu, cuda is wanted" if stale else None)
+    card = make_artifact(results, "data_card", "data_card", {".txt": b"x"})
+    record(card, units, {}, {})
+    assert reason(job(card), of=today) is None, "computes on the CPU whatever the config says"
+
+
+def test_fetched_bytes_depend_on_no_device_or_threads_or_settings_outside_the_key(
+    results: Path, tmp_path: Path, units: Units, reason: Reason
+) -> None:
+    made = make_artifact(results, "download", "00000", {".tar": b"x"})
+    settings = units.settings("download", {"shard": "00000"}) | {"attempts": 77}
+    record(made, units, {"shard": "00000"}, {}, settings=settings, environment={**CPU, "threads": 64})
+    one = job(made, {"shard": "00000"})
+    assert reason(one, of=study(tmp_path, device="cuda", math_threads=3)) is None
+    record(made, units, {"shard": "00000"}, {}, settings=settings | {"jpeg_quality": 3})
+    assert reason(one) == "made with other settings (jpeg_quality 3 then, 90 today)"
+
+
+def test_neither_the_way_a_value_is_written_nor_a_default_that_is_new_counts(units: Units) -> None:
+    today = units.settings("pretrain", {"run": units.runs[0]})
+    older = {name: value for name, value in today.items() if name != "patience"} | {"lr": 0.008, "log_every": 2}
+    del older["probe"]["temperature"]
+    today = {**units.settings("pretrain", {"run": units.runs[0]}), "lr": 8e-3}
+    assert other_settings({"settings": older}, "pretrain", today) == []
+    assert other_settings({"settings": older}, "pretrain", {**today, "patience": 3}) == ["patience null then, 3 today"]
+    unknown = {**older, "gone": 1}
+    assert "gone 1 then, null today" in other_settings({"settings": unknown}, "pretrain", today)
+
+
+def test_a_missing_artifact_is_compared_by_the_cache(results: Path, units: Units, reason: Reason) -> None:
+    """What was made from it recorded its hash; the cache holds the run record of that hash."""
+    plan = make_artifact(results, "shard_plan", "plan", {".json": b"{}"})
+    record(plan, units, {}, {})
+    card = make_artifact(results, "data_card", "data_card", {".txt": b"x"})
+    record(card, units, {}, {"plan": [plan]})
+    entry = results / ".cache" / "shard_plan" / "somekey"
+    entry.mkdir(parents=True)
+    plan.rename(entry / "manifest.json")
+    recorded = json.loads(plan.with_name("plan.run.json").read_bytes())
+    plan.with_name("plan.run.json").rename(entry / "run.json")
+    jobs = [job(card, plan=[plan]), job(plan)]
+    assert reason(*jobs[::-1]) is None
+    check = Freshness(results, units)
+    assert check.decide(jobs[::-1], ALL) == dict.fromkeys(jobs, False)
+    (entry / "run.json").write_text(json.dumps({**recorded, "code": "other"}))
+    check = Freshness(results, units)
+    assert list(check.decide(jobs[::-1], ALL).values()) == [False, True]
+    assert check.reasons == {str(plan): "made by other code"}
+    (entry / "manifest.json").unlink()
+    check = Freshness(results, units)
+    check.decide(jobs[::-1], ALL)
+    assert check.reasons == {str(plan): "it is missing, and not in the cache"}
+
+
+def test_what_nothing_was_made_from_is_not_missed(results: Path, reason: Reason) -> None:
+    assert reason(job(results / "study" / "shard_plan" / "plan.manifest.json")) is None
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"[]", b"\xff"])
+def test_an_artifact_without_a_readable_record_is_stale_unless_the_cache_knows_it(
+    results: Path, units: Units, card: PlannedJob, reason: Reason, content: bytes | None
+) -> None:
+    path = Path(card.outputs[1])
+    known = path.read_bytes()
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    assert reason(card) == "its run record is missing or unreadable"
+    entry = results / ".cache" / "data_card" / "somekey"
+    entry.mkdir(parents=True)
+    (entry / "manifest.json").write_bytes(Path(card.outputs[0]).read_bytes())
+    (entry / "run.json").write_bytes(known)
+    assert reason(card) is None
+
+
+def test_a_changed_source_is_told_every_time_and_a_missing_one_stops_nothing(
+    results: Path, units: Units, reason: Reason
+) -> None:
     wanted = units.settings("source", {"source": "annotations"})
     made = run(source.main, results, "source/annotations", wanted, unit={"source": "annotations"})
-    assert stale_manifests(results / "study", units) == []
+    one = job(made.manifest_path, {"source": "annotations"})
+    assert reason(one) is None
     path = Path(wanted["at"])
     path.write_bytes(b"other")
     for _ in range(2):
-        assert stale_manifests(results / "study", units) == [str(made.manifest_path)]
+        assert reason(one) == "the source changed"
     path.unlink()
-    assert stale_manifests(results / "study", units) == []
+    assert reason(one) is None
 
 
-def test_a_model_that_is_nowhere_stops_nothing_that_is_finished(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_is_nowhere_stops_nothing_that_is_finished(
+    results: Path, reason: Reason, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     full = Units(load_study(merged()))
     path = make_artifact(results, "source", "matcher", {".files.json": b"[]"}, {"source": "matcher"})
-    values = {"stage": "source", "unit": {"source": "matcher"}, "code": "format-1", "settings": {}}
-    path.with_name("matcher.run.json").write_text(json.dumps(values))
-    assert stale_manifests(results / "study", full) == []
+    record(path, full, {"source": "matcher"}, {})
+    assert reason(job(path, {"source": "matcher"}), of=full) is None
 
 
-def test_results_of_an_earlier_config_are_left_alone(results: Path, units: Units) -> None:
-    """A run that the config no longer names can't be made again; forcing it would stop every command."""
-    path = make_artifact(results, "features", "dropped-run.last", {".x": b""}, {"run": "dropped-run", "step": "last"})
-    values = {"stage": "features", "unit": {"run": "dropped-run", "step": "last"}, "code": "other", "settings": {}}
-    path.with_name("dropped-run.last.run.json").write_text(json.dumps(values))
-    assert stale_manifests(results / "study", units) == []
+def test_stale_jobs_that_run_are_told_with_their_reason_once_for_each_stage(
+    results: Path, units: Units, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs = []
+    for name in ("00000", "00001", "00002"):
+        made = make_artifact(results, "recaption", name, {".parquet": b"x"})
+        record(made, units, {"shard": name}, {}, code="other")
+        jobs.append(job(made, {"shard": name}))
+    check = Freshness(results, units)
+    check.decide(jobs, ALL)
+    check.tell(jobs[1:], dry_run=True)
+    (line,) = caplog.messages
+    assert line == f"2 artifacts of recaption ({jobs[1].outputs[0]}, ...): made by other code; recomputed"
+    caplog.clear()
+    check.tell(jobs[:1], dry_run=True)
+    assert caplog.messages == [f"{jobs[0].outputs[0]}: made by other code; recomputed"]
+    caplog.clear()
+    check.tell([], dry_run=True)
+    assert caplog.messages == []
+
+
+def test_the_declarations_of_the_key_fit_the_stages(units: Units) -> None:
+    stages = {path.stem for path in STAGES.glob("[a-z]*.py")}
+    assert stages > OUTSIDE.keys() | NUMBERED | ON_DEVICE
+    assert {stage for stage in stages if code_digest(stage).startswith("format-")} == BY_CONTENT
+    some = {"pretrain": {"run": units.runs[0]}, "download": {"shard": "00000"}, "source": {"source": "annotations"}}
+    for stage, outside in OUTSIDE.items():
+        settings = units.settings(stage, some[stage])
+        assert settings.keys() - in_key(stage, settings) == outside

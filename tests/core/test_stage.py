@@ -13,6 +13,7 @@ from tests.helpers import make_artifact, run
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import digest
+from workflow_scripts.core.key import OUTSIDE
 from workflow_scripts.core.settings.base import Settings
 from workflow_scripts.core.stage import Job, arguments, run_stage
 
@@ -44,7 +45,7 @@ def doubling(job: Job[Doubling]) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """The stage's command."""
-    run_stage(doubling, Doubling, argv, not_in_key=frozenset({"note"}))
+    run_stage(doubling, Doubling, argv)
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +53,7 @@ def digest_of_a_test_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stage of this test is no file of the package."""
     monkeypatch.setattr("workflow_scripts.core.accepted.code_digest", lambda stage: "today")
     monkeypatch.setattr("workflow_scripts.core.stage.code_parts", lambda stage: {"module": "parsed"})
+    monkeypatch.setitem(OUTSIDE, "doubling", frozenset({"note"}))
     CALLS.clear()
 
 
@@ -217,14 +219,15 @@ def test_work_of_a_run_killed_after_its_artifact_was_whole_goes(results: Path, t
     assert not left.exists()
 
 
-def test_a_unit_that_is_a_mere_number_makes_no_other_artifact(results: Path, text: Path) -> None:
-    def numbered(argv: list[str] | None) -> None:
-        run_stage(doubling, Doubling, argv, unit_in_key=False)
-
-    one, two = (run(numbered, results, f"doubling/{n}", {}, {"text": text}, {"shard": n}) for n in ("1", "2"))
+def test_a_unit_that_is_a_mere_number_makes_no_other_artifact(
+    results: Path, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in ("3", "4"):
+        run(main, results, f"doubling/{n}", {}, {"text": text}, {"shard": n})
+    assert CALLS == ["doubling", "doubling"]
+    CALLS.clear()
+    monkeypatch.setattr("workflow_scripts.core.stage.NUMBERED", {"doubling"})
+    one, two = (run(main, results, f"doubling/{n}", {}, {"text": text}, {"shard": n}) for n in ("1", "2"))
     assert CALLS == ["doubling"] and one.hash == two.hash and one.unit == {}
     record = json.loads(two.manifest_path.with_name("2.run.json").read_bytes())
     assert record["cached"] and record["unit"] == {"shard": "2"} and record["original"]["unit"] == {"shard": "1"}
-    for n in ("3", "4"):
-        run(main, results, f"doubling/{n}", {}, {"text": text}, {"shard": n})
-    assert len(CALLS) == 3

@@ -19,6 +19,7 @@ from tests.helpers import make_artifact, run
 from tests.stages.acquired import HOST, SETTINGS, download_settings, downloaded, planned
 from workflow_scripts.acquisition.journal import Journal
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.key import OUTSIDE
 from workflow_scripts.core.settings.download import Download
 from workflow_scripts.stages import download, shard_plan
 
@@ -61,10 +62,10 @@ def test_settings_that_change_no_byte_ask_for_nothing_again(results: Path, tmp_p
         smaller = downloaded(results, made, 1, site.address, max_side=32)
         assert site.asked.total() == asked and smaller.hash != first.hash
         assert pc.max(pq.read_table(smaller.path(".parquet"))["width"]).as_py() <= 32
-    assert set(Download.model_fields) >= download.NOT_IN_KEY
+    assert set(Download.model_fields) >= OUTSIDE["download"]
     in_key = {"max_side", "jpeg_quality", "min_side", "max_aspect", "max_pixels", "max_bytes", "animated", "rounds"}
     in_key |= {"placeholder_names", "placeholder_sha256", "respect_robots_tag", "imports"}
-    assert set(Download.model_fields) - download.NOT_IN_KEY == in_key
+    assert set(Download.model_fields) - OUTSIDE["download"] == in_key
 
 
 def test_an_unused_shard_is_empty_and_whole(results: Path, tmp_path: Path) -> None:

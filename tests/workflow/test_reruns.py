@@ -79,8 +79,7 @@ def test_moved_results_compute_exactly_the_edited_stage(moved: Checkout, finishe
     status, printed = moved.run()
     assert status == 0, printed[-3000:]
     assert computed(moved, start) == {"data_card"}
-    everything = len(finished.records())
-    assert f"Snakemake's memory (.snakemake/metadata) is missing or older for {everything} of {everything}" in printed
+    assert "results/tiny/data_card/data_card.manifest.json: made by other code; recomputed" in printed
     assert moved.hashes() == finished.hashes()
     assert NOTHING in moved.run()[1]
 

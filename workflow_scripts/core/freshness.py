@@ -1,97 +1,210 @@
-"""Finished artifacts that were made by other code or settings than today's, or from sources that changed since.
+"""Which artifacts must be computed again: their run records against the study of today.
 
-Snakemake keeps its memory in ``.snakemake``; where that is gone or older than the results (a moved results folder, a
-fresh clone) it compares times alone and calls stale results done. The run records know better.
+The run records decide, not Snakemake's memory (``.snakemake``) and not the times of files: what a job was made from is
+compared with what it would be made from now, part by part of its key (:mod:`workflow_scripts.core.key`). So results
+that were moved, copied or cloned without that memory are planned as at home.
+
+Versions of packages are in the key but not compared here: an upgrade alone recomputes nothing; ``diff`` names them.
 """
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from workflow_scripts.core.accepted import counted_code
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import canonical, digest
-from workflow_scripts.core.memory import unremembered
+from workflow_scripts.core.key import BY_CONTENT, in_key, wanted_device
+from workflow_scripts.core.planning import PlannedJob
 from workflow_scripts.core.sources import content_hash, local_path
 
 if TYPE_CHECKING:
     from workflow_scripts.core.units import Units
 
 log = logging.getLogger(__name__)
+Record = dict[str, Any]
 
 
-def stale_manifests(out: Path, units: "Units", memory: Path | None = None) -> list[str]:
-    """Manifests below ``out`` to make again: recorded code, settings, inputs or source content differ from today's.
+class Freshness:
+    """The check of one study.
 
     Args:
-        memory: where Snakemake keeps its memory; a line says when it is gone or older than the results. None asks for
-            no such line.
+        results: the results folder.
+        units: the study of today.
     """
-    stale, made = [], []
-    today = cache(manifest_hash)
-    for record_path in sorted(out.glob(f"*/*{RUN}")):
-        name = record_path.name.removesuffix(RUN)
-        manifest = record_path.with_name(name + MANIFEST)
-        if not manifest.exists() or not units.holds(record_path.parent.name, name):
-            continue
+
+    def __init__(self, results: Path, units: "Units") -> None:
+        self.results, self.units = results, units
+        self.reasons: dict[str, str] = {}  # manifest -> why it is stale
+        self._wanted: dict[str, str] = {}  # manifest -> its hash, as recorded by what was made from it
+        self._hash = cache(_hash_of)
+        self._code = cache(lambda stage: counted_code(stage, results))
+        self._cached = cache(lambda stage: _cache_records(results, stage))
+
+    def decide(self, jobs: Sequence[PlannedJob], triggers: frozenset[str]) -> dict[PlannedJob, bool]:
+        """For each job with an artifact: whether it must run, whatever else does.
+
+        Args:
+            jobs: inputs before what is made from them.
+            triggers: names of ``--rerun-triggers``. Without ``params``, ``code`` or ``input`` a change of settings,
+                device and threads, of code, or of which inputs there are counts for nothing; changed content of an
+                input always counts.
+        """
+        verdicts = {}
+        for job in reversed(jobs):  # what was made from an artifact says which one that was
+            manifest = next((path for path in job.outputs if path.endswith(MANIFEST)), None)
+            if manifest is not None:
+                reason = self._reason(job, manifest, triggers)
+                if reason is not None:
+                    self.reasons[manifest] = reason
+                verdicts[job] = reason is not None
+        return verdicts
+
+    def tell(self, jobs: Sequence[PlannedJob], dry_run: bool) -> None:
+        """Say which of the jobs that will run do so since their artifact is stale, and why."""
+        told: dict[tuple[str, str], list[str]] = {}
+        for job in jobs:
+            for path in job.outputs:
+                if path in self.reasons:
+                    told.setdefault((job.stage, self.reasons[path]), []).append(path)
+        for (stage, reason), paths in told.items():
+            what = paths[0] if len(paths) == 1 else f"{len(paths)} artifacts of {stage} ({paths[0]}, ...)"
+            log.warning("%s: %s; recomputed", what, reason)
+
+    def _reason(self, job: PlannedJob, manifest: str, triggers: frozenset[str]) -> str | None:
+        path = Path(manifest)
+        present = path.exists()
+        record = _record(path.with_name(path.name.removesuffix(MANIFEST) + RUN)) if present else None
+        if record is None:
+            known = self._hash(manifest) if present else self._wanted.get(manifest)
+            if known is None:
+                return None  # never made, as far as anything says; it runs when something needs it
+            record = self._cached(job.stage).get(known)
+            if record is None:
+                return "its run record is missing or unreadable" if present else "it is missing, and not in the cache"
         try:
-            record = json.loads(record_path.read_bytes())
-            made.append((manifest, str(record.get("start", ""))))
-            reason = _reason(record, manifest, units) or _inputs_reason(record, out, today)
+            return self._difference(record, job, path, triggers)
         except (ValueError, KeyError, TypeError, AttributeError):
-            reason = "its run record is unreadable"
-        if reason:
-            log.warning("%s: %s; it is made again", manifest, reason)
-            stale.append(str(manifest))
-    unknown = unremembered(made, memory) if memory is not None else 0
-    if unknown:
-        log.warning(
-            "%s: Snakemake's memory (%s) is missing or older for %d of %d artifacts; their run records were compared "
-            "instead, %d of all are made again",
-            *(out, memory, unknown, len(made), len(stale)),
-        )
-    return stale
+            return "its run record is damaged"
+
+    def _difference(self, record: Record, job: PlannedJob, path: Path, triggers: frozenset[str]) -> str | None:
+        """The first part of the key that differs; also notes which inputs the record names."""
+        others, content = self._inputs(record, job)
+        if "code" in triggers and record["code"] != self._code(job.stage):
+            return "made by other code"
+        if "params" in triggers:
+            differ = other_settings(record, job.stage, self.units.settings(job.stage, job.unit))
+            if differ:
+                return f"made with other settings ({'; '.join(differ)})"
+            if job.stage not in BY_CONTENT and (where := self._other_environment(record, job.stage)):
+                return where
+        if "input" in triggers and others:
+            return others
+        if job.stage == "source" and path.exists():
+            return self._other_source(job, path)
+        return content
+
+    def _other_environment(self, record: Record, stage: str) -> str | None:
+        compute, recorded = self.units.study.compute, record["environment"]
+        device = wanted_device(stage, compute.device)
+        if device not in ("auto", recorded["device"]):
+            return f"computed on {recorded['device']}, {device} is wanted"
+        if recorded["threads"] != compute.math_threads:
+            return f"computed with {recorded['threads']} math threads, {compute.math_threads} are wanted"
+        return None
+
+    def _inputs(self, record: Record, job: PlannedJob) -> tuple[str | None, str | None]:
+        """How the inputs differ: in what they are, and in content. An input that is missing is compared by name."""
+        others = content = None
+        recorded = {name: hashes for name, hashes in record["inputs"].items() if record["input_files"].get(name)}
+        for name in sorted(recorded.keys() | job.inputs.keys()):
+            paths, hashes = job.inputs.get(name, []), recorded.get(name, [])
+            labels = [_label(path) for path in record["input_files"].get(name, [])]
+            if len(paths) != len(hashes):
+                others = others or f"made from other inputs ({name}: {len(hashes)} then, {len(paths)} today)"
+            for path, label, then in zip(paths, labels, hashes, strict=False):
+                now = self._hash(path)
+                if now is None and label == _label(path):
+                    self._wanted.setdefault(path, then)
+                elif now is None:
+                    others = others or f"made from other inputs ({name}: {label} then, {_label(path)} today)"
+                elif now != then:
+                    content = content or f"made from another {name}"
+        return others, content
+
+    def _other_source(self, job: PlannedJob, path: Path) -> str | None:
+        source = self.units.sources_by_name[job.unit["source"]]
+        stem = path.name.removesuffix(MANIFEST)
+        files = json.loads(path.with_name(f"{stem}.files.json").read_bytes())
+        if source.is_url:
+            fetched = files[0]["sha256"] == source.sha256 and path.with_name(f"{stem}.data").exists()
+            return None if fetched else "another sha256 is wanted"
+        try:
+            now = content_hash(local_path(source.at, may_fetch=False), self.results)
+        except PipelineError:
+            return None  # a source that is gone stops nothing that is finished
+        return "the source changed" if now != digest(files) else None
 
 
-def _reason(record: dict[str, Any], manifest: Path, units: "Units") -> str | None:
-    stage = record["stage"]
-    if stage == "source":
-        return _source_reason(record, manifest, units)
-    if record["code"] != counted_code(stage, manifest.parents[2]):
-        return "made by other code"
-    differ = other_settings(record, units)
-    return f"made with other settings ({'; '.join(differ)})" if differ else None
+def other_settings(record: Mapping[str, Any], stage: str, today: Mapping[str, Any]) -> list[str]:
+    """Settings in the key that have another value today than in a run record, in words.
+
+    Both are read by today's settings class, so neither another way to write a value nor a new setting that is left to
+    its default makes a difference.
+    """
+    then, now = (in_key(stage, one) for one in (record["settings"], today))
+    if then == now:
+        return []
+    then, now = (in_key(stage, _complete(stage, one)) for one in (record["settings"], today))
+    names = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
+    return [f"{name} {_short(then.get(name))} then, {_short(now.get(name))} today" for name in names]
 
 
-def other_settings(record: dict[str, Any], units: "Units") -> list[str]:
-    """Settings of today that have another value than the run record; those left to their default are not in both."""
-    recorded, today = record["settings"], units.settings(record["stage"], record["unit"])
-    differ = [name for name, value in today.items() if name in recorded and recorded[name] != value]
-    return [f"{name} {canonical(recorded[name])[:60]} then, {canonical(today[name])[:60]} today" for name in differ]
-
-
-def _source_reason(record: dict[str, Any], manifest: Path, units: "Units") -> str | None:
-    source = units.sources_by_name[record["unit"]["source"]]
-    files = json.loads(manifest.with_name(manifest.name.removesuffix(MANIFEST) + ".files.json").read_bytes())
-    if source.is_url:
-        return "another sha256 is wanted" if files[0]["sha256"] != source.sha256 else None
+def _complete(stage: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as the stage reads them; as they are where today's class refuses them."""
+    module = import_module(f"workflow_scripts.core.settings.{stage}")
+    known = getattr(module, "".join(part.capitalize() for part in stage.split("_")))
     try:
-        path = local_path(source.at, may_fetch=False)
-        now = content_hash(path, manifest.parents[2])
-    except PipelineError:
-        return None  # a source that is gone stops nothing that is finished
-    return "the source changed" if now != digest(files) else None
+        return dict(known.model_validate_json(canonical(settings)).model_dump(mode="json"))
+    except ValidationError:
+        return dict(settings)
 
 
-def _inputs_reason(record: dict[str, Any], out: Path, today: Callable[[Path], str]) -> str | None:
-    """Whether an input's manifest of today is another than the one that was read."""
-    for name, paths in record.get("input_files", {}).items():
-        for path, recorded in zip(paths, record["inputs"][name], strict=True):
-            manifest = out / Path(path).parent.name / Path(path).name
-            if manifest.exists() and today(manifest) != recorded:
-                return f"made from another {name}"
-    return None
+def _short(value: Any) -> str:
+    return canonical(value)[:60]
+
+
+def _label(path: str) -> str:
+    return f"{Path(path).parent.name}/{Path(path).name}"
+
+
+def _hash_of(manifest: str) -> str | None:
+    try:
+        return manifest_hash(Path(manifest))
+    except OSError:
+        return None
+
+
+def _record(path: Path) -> Record | None:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _cache_records(results: Path, stage: str) -> dict[str, Record]:
+    """Manifest hash -> run record of every cache entry of a stage."""
+    found = {}
+    for path in sorted((results / ".cache" / stage).glob("[!.]*/manifest.json")):
+        record, known = _record(path.with_name("run.json")), _hash_of(str(path))
+        if record is not None and known is not None:
+            found[known] = record
+    return found

@@ -26,7 +26,7 @@ from workflow_scripts.core.environment import allow_many_files, environment, lim
 from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.core.inputs import check_unchanged, forget
 from workflow_scripts.core.jsonio import pretty, write_whole
-from workflow_scripts.core.key import artifact_key
+from workflow_scripts.core.key import BY_CONTENT, NUMBERED, artifact_key, in_key
 from workflow_scripts.core.machine import git_state, machine
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.record import Clock
@@ -62,12 +62,11 @@ class Job(Generic[S]):
         self.work: Path
         self.row_counts: dict[str, Any] = {}
         self.facts: dict[str, Any] = {}
-        self.unit_in_key = True
 
     @property
     def manifest_unit(self) -> dict[str, str]:
         """The unit as key and manifest hold it: empty where it is a number that says nothing about the content."""
-        return self.unit if self.unit_in_key else {}
+        return {} if self.stage in NUMBERED else self.unit
 
     @property
     def results(self) -> Path:
@@ -161,19 +160,17 @@ def run_stage(
     *,
     packages: tuple[str, ...] = (),
     identity: Callable[[Job[S]], dict[str, Any]] | None = None,
-    not_in_key: frozenset[str] = frozenset(),
-    unit_in_key: bool = True,
 ) -> None:
     """Make one artifact: from the cache when its key is there, else by ``function``.
+
+    What of settings and unit is in the key is declared in :mod:`workflow_scripts.core.key`.
 
     Args:
         function: computes and writes through ``job.file``; its name is the stage's name.
         settings_class: checks ``--settings``.
         packages: PyPI packages whose major.minor can change the bytes.
-        identity: for fetched bytes: what stands in the key in place of code, inputs and unit.
-        not_in_key: names of settings that never change bytes.
-        unit_in_key: False where the unit is a mere number: content that moves to another number is the same artifact,
-            its manifest too, which then holds no unit.
+        identity: for a stage keyed by content (:data:`~workflow_scripts.core.key.BY_CONTENT`) alone: what was fetched
+            or found.
 
     Raises:
         SystemExit: 1 after a :class:`PipelineError` or any other fault; the last line says ``error: ...``.
@@ -189,8 +186,7 @@ def run_stage(
     try:
         settings = settings_class.model_validate_json(args.settings)
         job = Job(stage, settings, args)
-        job.unit_in_key = unit_in_key
-        _make(function, job, Path(args.artifact.removesuffix(MANIFEST)), packages, identity, not_in_key)
+        _make(function, job, Path(args.artifact.removesuffix(MANIFEST)), packages, identity)
     except PipelineError as error:
         _fail(str(error))
     except ValidationError as error:
@@ -214,22 +210,21 @@ def _recipe(
     job: Job[S],
     packages: tuple[str, ...],
     identity: Callable[[Job[S]], dict[str, Any]] | None,
-    not_in_key: frozenset[str],
 ) -> dict[str, Any]:
     """The key, and all that it was made from: the first part of the run record."""
     code, inputs = counted_code(job.stage, job.results), job.source_hashes()
     settings = job.settings.model_dump(mode="json")
     where = environment(job.device, job.threads, packages)
-    kept = {name: value for name, value in settings.items() if name not in not_in_key}
+    assert (identity is not None) == (job.stage in BY_CONTENT)
     if identity is None:
-        key = artifact_key(job.stage, job.manifest_unit, code, kept, inputs, where)
+        key = artifact_key(job.stage, job.manifest_unit, code, settings, inputs, where)
     else:
-        key = artifact_key(job.stage, identity(job), code, kept, {}, {})
+        key = artifact_key(job.stage, identity(job), code, settings, {}, {})
     files = {name: [str(one.manifest_path) for one in job.inputs(name)] for name in inputs}
     return {
         **{"artifact": f"{job.stage}/{job.staging.artifact.name}", "stage": job.stage, "unit": job.unit},
         **{"key": key, "code": code, **accepted_part(job.stage, job.results)},
-        **{"settings": settings, "not_in_key": sorted(not_in_key & settings.keys())},
+        **{"settings": settings, "not_in_key": sorted(settings.keys() - in_key(job.stage, settings))},
         **{"inputs": inputs, "input_files": files, "environment": where, "workers": job.workers},
     }
 
@@ -240,11 +235,10 @@ def _make(
     artifact: Path,
     packages: tuple[str, ...],
     identity: Callable[[Job[S]], dict[str, Any]] | None,
-    not_in_key: frozenset[str],
 ) -> None:
     clock = Clock()
     job.staging = Staging(artifact)
-    recipe = _recipe(job, packages, identity, not_in_key)
+    recipe = _recipe(job, packages, identity)
     entry = job.results / ".cache" / job.stage / recipe["key"]
     job.work = job.results / ".work" / job.stage / recipe["key"]
     manifest = lookup(entry)

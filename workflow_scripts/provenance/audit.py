@@ -166,7 +166,7 @@ class Audit:
         elif (one := record.get("accepted")) and (self._in_force(node.stage) or self._made_after(one, node)):
             yield finding(Kind.ACCEPTED, node.path, f"{one['reason']} ({one['when']})")
         if self.units is not None and self.units.holds(node.stage, node.name):
-            differ = other_settings(record, self.units)
+            differ = other_settings(record, node.stage, self.units.settings(node.stage, record["unit"]))
             if differ:
                 yield finding(Kind.OTHER_SETTINGS, node.path, "; ".join(differ))
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from workflow_scripts.core.key import in_key
 from workflow_scripts.provenance.nodes import Node
 
 
@@ -27,9 +28,8 @@ def facts(node: Node) -> dict[str, Any]:
 
 
 def mattering(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that can change bytes; those that the record names as outside the key are left out."""
-    outside = record.get("not_in_key") or ()
-    return {name: value for name, value in sorted(record.get("settings", {}).items()) if name not in outside}
+    """The settings that can change bytes."""
+    return dict(sorted(in_key(str(record.get("stage")), record.get("settings", {})).items()))
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

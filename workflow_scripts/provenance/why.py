@@ -157,9 +157,7 @@ def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[
 
 def _place_outside(node: Node) -> str | None:
     """Where an external thing lay; its content alone is in the key."""
-    record = node.record or {}
-    at = record.get("settings", {}).get("at")
-    return at if node.stage == "source" and "at" in record.get("not_in_key", ()) else None
+    return (node.record or {}).get("settings", {}).get("at") if node.stage == "source" else None
 
 
 def _computed(known: Sequence[dict[str, Any]]) -> str:

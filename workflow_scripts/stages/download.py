@@ -6,11 +6,6 @@ from workflow_scripts.core.settings.download import Download
 from workflow_scripts.core.stage import Job, run_stage
 
 FORMAT = 4  # raise it when the same answers would give other bytes
-NOT_IN_KEY = frozenset(
-    {"keep", "hosts", "share_of_rate", "max_connections", "attempts", "backoff", "max_wait", "deadline"}
-    | {"max_redirects", "seed", "user_agent", "contact", "allow_addresses", "connect_to", "serve_host"}
-    | {"min_ok_share", "ok_window"}
-)
 
 
 def download(job: Job[Download]) -> None:
@@ -66,15 +61,7 @@ def identity(job: Job[Download]) -> dict[str, Any]:
 
 def main(argv: list[str] | None = None) -> None:
     """Entry point of the stage."""
-    run_stage(
-        download,
-        Download,
-        argv,
-        packages=("pillow",),
-        identity=identity,
-        not_in_key=NOT_IN_KEY,
-        unit_in_key=False,
-    )
+    run_stage(download, Download, argv, packages=("pillow",), identity=identity)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ CLIP), ``probe`` (eval_dataset, optional; without it the online probe guesses su
 import shutil
 from typing import TYPE_CHECKING
 
-from workflow_scripts.core.settings.pretrain import NOT_IN_KEY, Pretrain
+from workflow_scripts.core.settings.pretrain import Pretrain
 from workflow_scripts.core.stage import Job, run_stage
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _plan(job: Job[Pretrain]) -> "Plan":
 def main(argv: list[str] | None = None) -> None:
     """Run the stage from the command line."""
     packages = ("torch", "torchvision", "accelerate", "numpy", "pillow", "tokenizers")
-    run_stage(pretrain, Pretrain, argv, packages=packages, not_in_key=NOT_IN_KEY)
+    run_stage(pretrain, Pretrain, argv, packages=packages)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def recaption(job: Job[Recaption]) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Run the stage from the command line."""
     packages = ("torch", "transformers", "torchvision", "pillow")
-    run_stage(recaption, Recaption, argv, packages=packages, unit_in_key=False)  # a shard's number is no content
+    run_stage(recaption, Recaption, argv, packages=packages)
 
 
 if __name__ == "__main__":

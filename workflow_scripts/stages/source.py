@@ -55,7 +55,7 @@ def content(job: Job[Source]) -> dict[str, Any]:
 
 def main(argv: list[str] | None = None) -> None:
     """The stage's command."""
-    run_stage(source, Source, argv, identity=content, not_in_key=frozenset({"at", "mirrors", "sha256"}))
+    run_stage(source, Source, argv, identity=content)
 
 
 if __name__ == "__main__":

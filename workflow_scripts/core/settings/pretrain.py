@@ -17,8 +17,6 @@ METHODS_OF_PAIRS = {
     "caption": ("clip",),
     "none": ("untrained",),
 }
-# What never changes the bytes of a run on CPU: how often it can be resumed, and what is kept in memory.
-NOT_IN_KEY = frozenset({"checkpoint_every", "cache_mb"})
 
 
 class SimclrHead(Settings):
