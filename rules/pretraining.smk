@@ -4,7 +4,7 @@
 rule pretrain:
     """One run: method x pairs x augmentation x backbone x seed."""
     input:
-        images=manifest("image_index", "images"),
+        images=lambda w: UNITS.run_images(OUT, w.run),
         pairs=lambda w: UNITS.run_pairs(OUT, w.run),
         captions=lambda w: UNITS.run_captions(OUT, w.run),
         probe=lambda w: UNITS.run_probe(OUT, w.run),

@@ -17,7 +17,7 @@ from workflow_scripts.pretraining.methods import seeded_backbone
 from workflow_scripts.pretraining.plan import OUTCOME, Plan
 
 PROBED = {"every": 2, "images": 20, "neighbours": 3}
-TEN = {"steps": 10, "evaluated": ["last", "best", 4, 7], "probe": PROBED, "log_every": 3}
+TEN = {"steps": 10, "checkpoints": [4, 7], "probe": PROBED, "log_every": 3}
 
 
 def train(run: Plan) -> None:
@@ -161,7 +161,7 @@ def test_a_loss_that_is_no_number_names_its_step(tmp_path: Path, monkeypatch: py
 def test_patience_ends_a_run_for_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     accuracies = iter([0.1, 0.5, 0.4, 0.5, 0.9])
     monkeypatch.setattr(trainer.OnlineProbe, "__call__", lambda *_: next(accuracies))
-    run = plan(tmp_path, **{**TEN, "evaluated": ["last", "best"]}, patience=2)
+    run = plan(tmp_path, **TEN, patience=2)
     for _ in range(2):
         train(run)
         outcome = json.loads((tmp_path / "work" / OUTCOME).read_text())

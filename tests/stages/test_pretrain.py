@@ -55,14 +55,14 @@ def pairs_of(results: Path, sources: list[str], targets: list[str]) -> Path:
 
 def test_a_language_guided_run(results: Path, index: Path) -> None:
     pairs = pairs_of(results, KEYS[:17], KEYS[1:18])
-    settings = {**LANGUAGE, "evaluated": ["last", "best", 2], "probe": {"every": 1, "images": 20, "neighbours": 3}}
+    settings = {**LANGUAGE, "checkpoints": [2], "probe": {"every": 1, "images": 20, "neighbours": 3}}
     made = run(main, results, "pretrain/run", settings, {"images": index, "pairs": pairs})
     assert made.rows == {"in": 20, "out": 17, "dropped": {"no_pair": 3}}
     steps = ["best", "last", "step-000002"]
     assert made.suffixes == sorted(["/curve.parquet", "/run.json", *(f"/{step}.safetensors" for step in steps)])
     facts = json.loads(made.path("/run.json").read_bytes())
-    assert facts["evaluated"].keys() == set(steps)
-    assert (facts["evaluated"]["last"], facts["evaluated"]["step-000002"], facts["steps_done"]) == (3, 2, 3)
+    assert facts["checkpoints"].keys() == set(steps)
+    assert (facts["checkpoints"]["last"], facts["checkpoints"]["step-000002"], facts["steps_done"]) == (3, 2, 3)
     curve = pq.read_table(made.path("/curve.parquet"))
     assert curve.column_names == ["step", "loss", "lr", "images", "knn_accuracy"]
     assert curve["step"].to_pylist() == [0, 1, 2, 3]
@@ -150,12 +150,15 @@ def test_a_damaged_checkpoint_ends_in_one_line(
     [
         ({"pairs": "caption"}, "pairs caption go with clip"),
         ({"simsiam": {}}, "settings of simsiam given for method simclr"),
-        ({"evaluated": ["best"]}, "need the online probe"),
-        ({"evaluated": [99]}, "evaluated step 99"),
+        ({"patience": 2}, "patience needs the online probe"),
+        ({"checkpoints": [99]}, "checkpoint 99 is not among the run's steps, 1 to 3"),
+        ({"checkpoints": [0]}, "greater than 0"),
+        ({"checkpoints": "last"}, "checkpoints"),
+        ({"checkpoints": {"log_spaced": 1}}, "log_spaced: Input should be greater than or equal to 2"),
+        ({"checkpoints": {"spacing": 1}}, "spacing: Extra inputs are not permitted"),
         ({"warmup_steps": 3}, "warmup_steps is 3"),
         ({"steps": 0}, "0 steps and untrained go together"),
         ({"processes": 3}, "not a multiple of processes 3"),
-        ({"patience": 2, "probe": {"every": 1}, "evaluated": [1]}, "evaluate last and best only"),
         ({"probe": {"every": 9}}, "probe.every is 9"),
         ({"batchsize": 3}, "batchsize"),
         ({"lr": "fast"}, "lr"),

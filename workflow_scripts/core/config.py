@@ -7,7 +7,7 @@ study's axes: an overlay replaces a list and merges everything else.
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, PositiveInt, ValidationError, field_validator
 
 from workflow_scripts.core.checks import check_references
 from workflow_scripts.core.errors import PipelineError
@@ -36,7 +36,8 @@ from workflow_scripts.core.settings.source import SourceField
 from workflow_scripts.core.settings.summary import Contrast
 
 Name = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64, description="part of file names")
-Step = int | Literal["last", "best"]
+Step = PositiveInt | Literal["last", "best"]
+UNTRAINED = frozenset({"backbone", "image_size"})  # settings that an untrained network depends on, beside its seed
 
 
 class Compute(Settings):
@@ -126,7 +127,9 @@ class Dataset(EvalDataset):
 class Evaluation(Settings):
     """What is evaluated, and how."""
 
-    steps: tuple[Step, ...] = Field(("last",), min_length=1, description="checkpoints: numbers, last, best")
+    steps: tuple[Step, ...] = Field(
+        ("last",), min_length=1, description="checkpoints among those that runs keep: numbers of steps, last, best"
+    )
     features: Features = Features()
     linear_probe: LinearProbe = LinearProbe()
     few_shot: FewShot = FewShot()
@@ -207,14 +210,19 @@ def pretrain_settings(study: Study, run: Run, seed: int) -> Pretrain:
     Raises:
         PipelineError: they contradict each other.
     """
-    kind, evaluated = run.pairs, study.evaluation.steps
+    kind = run.pairs
     if run.method == "clip":
         kind = "caption"
     elif run.pairs not in ("self", "none"):
         kind = next("language" if pairs.arm else "visual" for pairs in study.pairs if pairs.name == run.pairs)
-    values: dict[str, Any] = {**study.pretraining, "evaluated": evaluated, **run.set}
+    values: dict[str, Any] = {**study.pretraining, **run.set}
     if run.method == "untrained":
-        values |= {"steps": 0, "warmup_steps": 0, "evaluated": ("last",), "probe": None, "patience": None}
+        # Nothing else decides what an untrained network is, so an edit of anything else must not make it again.
+        idle = Pretrain.model_fields.keys() - UNTRAINED  # a mistyped name stays, and is refused below
+        values = {name: value for name, value in values.items() if name not in idle}
+        values |= {"steps": 0, "warmup_steps": 0, "probe": None}
+    elif "checkpoints" not in run.set:
+        values |= _reached(values)
     heads = {"simclr", "simsiam", "clip"} - {run.method}
     values = {name: value for name, value in values.items() if name not in heads}
     fixed = {"method": run.method, "pairs": kind, "augmentation": run.augmentation, "seed": seed}
@@ -222,3 +230,11 @@ def pretrain_settings(study: Study, run: Run, seed: int) -> Pretrain:
         return Pretrain.model_validate({**values, **fixed})
     except ValidationError as error:
         raise complaint(error, f"config.pretraining (run {run.method}, pairs {run.pairs})") from None
+
+
+def _reached(values: Mapping[str, Any]) -> dict[str, Any]:
+    """``checkpoints`` of the section that all runs share, without the steps that a shorter run does not have."""
+    listed, end = values.get("checkpoints"), values.get("steps", Pretrain.model_fields["steps"].default)
+    if not isinstance(listed, list | tuple) or not isinstance(end, int):
+        return {}
+    return {"checkpoints": [step for step in listed if not isinstance(step, int) or step <= end]}

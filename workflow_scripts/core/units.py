@@ -10,8 +10,9 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.checks import WORLD
 from workflow_scripts.core.config import Dataset, Run, Study, pretrain_settings
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.kept import check_listed, evaluated
 from workflow_scripts.core.removal import token
-from workflow_scripts.core.settings.pretrain import Pretrain
+from workflow_scripts.core.settings.pretrain import Pretrain, step_name
 from workflow_scripts.core.settings.source import Source
 
 Unit = dict[str, str]
@@ -34,6 +35,8 @@ class Units:
                 if name in self._runs:
                     raise PipelineError("repeated run", "config.runs", name, "two entries or seeds have this one name")
                 self._runs[name] = (run, settings)
+        check_listed(study.pretraining.get("checkpoints"), [own for _, own in self._runs.values()])
+        self._steps = evaluated(study.evaluation.steps, {name: own for name, (_, own) in self._runs.items()})
         self.shards = [f"{number:05d}" for number in range(study.shards.shards)]
         self.arms = [arm.name for arm in study.arms]
         self.pairs = [pairs.name for pairs in study.pairs]
@@ -51,8 +54,7 @@ class Units:
 
     def steps(self, run: str) -> list[str]:
         """Names of a run's evaluated checkpoints: ``last``, ``best``, ``step-000200``."""
-        evaluated = self._runs[run][1].evaluated
-        return [f"step-{step:06d}" if isinstance(step, int) else step for step in evaluated]
+        return self._steps[run]
 
     def from_world(self, source: Source | None) -> bool:
         """Whether the demo's world provides it."""
@@ -148,8 +150,7 @@ class Units:
     def _report(self, unit: Unit) -> dict[str, Any]:
         study = self.study
         captions_of = {pairs.name: pairs.arm for pairs in study.pairs if pairs.arm and pairs.arm != pairs.name}
-        step = study.evaluation.steps[0]
-        headline = f"step-{step:06d}" if isinstance(step, int) else step
+        headline = step_name(study.evaluation.steps[0])
         own = study.report.model_dump(mode="json")
         named = {"study": study.study, "captions_of": captions_of, "headline_step": headline}
         return {**own, **named, "accepted": [dict(one) for one in self.accepted]}
@@ -221,6 +222,10 @@ class Units:
         is_clip = self._runs[run][1].pairs == "caption"
         return [f"{out}/select_captions/{self._runs[run][0].pairs}{MANIFEST}"] if is_clip else []
 
+    def run_images(self, out: str, run: str) -> list[str]:
+        """Manifest of the images that a run learns from."""
+        return [] if self._runs[run][1].method == "untrained" else [f"{out}/image_index/images{MANIFEST}"]
+
     def run_probe(self, out: str, run: str) -> list[str]:
         """Manifest of the labelled set of the online probe, if the run has a probe."""
         wanted = self.study.probe_dataset if self._runs[run][1].probe is not None else None
@@ -230,6 +235,10 @@ class Units:
         """GPUs that a run asks for."""
         settings = self._runs[run][1]
         return 0 if self.study.compute.device == "cpu" or settings.method == "untrained" else settings.processes
+
+    def run_kept(self, run: str) -> int:
+        """How many checkpoints a run keeps."""
+        return len(self._runs[run][1].kept)
 
     def run_nodes(self, run: str) -> int:
         """Nodes that a run asks for."""

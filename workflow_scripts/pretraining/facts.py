@@ -4,7 +4,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from workflow_scripts.core.settings.pretrain import Pretrain
+from workflow_scripts.core.settings.pretrain import Pretrain, step_name
 from workflow_scripts.pretraining.backbones import build_backbone, preprocessing
 
 CURVE = pa.schema(
@@ -24,18 +24,20 @@ def curve_table(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, CURVE)
 
 
+def kept_checkpoints(settings: Pretrain, outcome: dict[str, Any]) -> list[int | str]:
+    """The checkpoints that a run has kept: one that the stopping rule ended early lacks the later steps."""
+    return [step for step in settings.kept if isinstance(step, str) or step <= outcome["step"]]
+
+
 def run_facts(settings: Pretrain, outcome: dict[str, Any]) -> dict[str, Any]:
     """``run.json``: what is needed to use the weights, and how the run ended.
 
     Keys: backbone, feature_dim, layer (the last convolutional stage), preprocessing (size, resize, crop, mean, std),
-    method, pairs, augmentation, seed, batch_size, steps (planned), steps_done, stopped_early, evaluated (step name ->
+    method, pairs, augmentation, seed, batch_size, steps (planned), steps_done, stopped_early, checkpoints (name ->
     step number), best_knn_accuracy (null without probe).
     """
-    numbers = {"last": outcome["step"], "best": outcome["best_step"]}
-    evaluated = {
-        f"step-{step:06d}" if isinstance(step, int) else step: step if isinstance(step, int) else numbers[step]
-        for step in settings.evaluated
-    }
+    numbers: dict[int | str, int] = {"last": outcome["step"], "best": outcome["best_step"]}
+    kept = {step_name(step): numbers.get(step, step) for step in kept_checkpoints(settings, outcome)}
     _, dimension = build_backbone(settings.backbone)
     return {
         "backbone": settings.backbone,
@@ -50,6 +52,6 @@ def run_facts(settings: Pretrain, outcome: dict[str, Any]) -> dict[str, Any]:
         "steps": settings.steps,
         "steps_done": outcome["step"],
         "stopped_early": outcome["stopped"],
-        "evaluated": evaluated,
+        "checkpoints": kept,
         "best_knn_accuracy": outcome["best"],
     }

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workflow_scripts.core.settings.pretrain import Pretrain
+from workflow_scripts.core.settings.pretrain import Pretrain, step_name
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.pairing import Pairing
 from workflow_scripts.pretraining.probing import ProbeRows
@@ -63,8 +63,8 @@ class Plan:
 
 
 def weights_name(step: int | str) -> str:
-    """File name of an evaluated step's backbone: ``last.safetensors``, ``step-000200.safetensors``."""
-    return f"step-{step:06d}.safetensors" if isinstance(step, int) else f"{step}.safetensors"
+    """File name of a kept checkpoint's backbone: ``last.safetensors``, ``step-000200.safetensors``."""
+    return f"{step_name(step)}.safetensors"
 
 
 def write_plan(plan: Plan, path: Path) -> None:

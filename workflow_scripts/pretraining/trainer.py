@@ -1,4 +1,4 @@
-"""Training of one run: steps, curve, online probe, checkpoints, evaluated weights."""
+"""Training of one run: steps, curve, online probe, checkpoints, kept weights."""
 
 import json
 import logging
@@ -48,7 +48,7 @@ def reproducible(device: str, threads: int) -> Iterator[None]:
 
 
 def train(plan: Plan, interrupt: Interrupt) -> None:
-    """Train, from the last checkpoint in ``plan.work`` if there is one, and leave the evaluated weights
+    """Train, from the last checkpoint in ``plan.work`` if there is one, and leave the kept weights
     (``plan.weights_name``) and the final :class:`~checkpoint.State` (``outcome.json``) there.
 
     With several processes each calls this; the first one writes. Asked to stop by ``interrupt``, all finish the step.
@@ -175,7 +175,7 @@ class Trainer:
             loss = math.fsum(self.state.window) / len(self.state.window)
             self.state.window.clear()
             self.state.curve.append(self._row(loss, self._judge() if probing else None))
-        if step in settings.evaluated:
+        if step in settings.checkpoints:
             self._collect()
             self._write(weights_name(step), self.backbone.state_dict())
         if last or self.state.stopped or step % settings.checkpoint_every == 0:
@@ -210,7 +210,7 @@ class Trainer:
         state, accuracy = self.state, self._accuracy()
         if state.best is None or accuracy > state.best:
             state.best, state.best_step, state.stale = accuracy, state.step, 0
-            if "best" in self.settings.evaluated:
+            if self.settings.keeps_best:
                 self.best = {n: t.detach().cpu().clone() for n, t in self.backbone.state_dict().items()}
         else:
             state.stale += 1
@@ -229,9 +229,8 @@ class Trainer:
             checkpoint.write_tensors(self.plan.work / name, weights)
 
     def _finish(self) -> None:
-        if "last" in self.settings.evaluated:
-            self._write(weights_name("last"), self.backbone.state_dict())
-        if "best" in self.settings.evaluated and self.best is not None:
+        self._write(weights_name("last"), self.backbone.state_dict())
+        if self.settings.keeps_best and self.best is not None:
             self._write(weights_name("best"), self.best)
         if self.accelerator.is_main_process:
             (self.plan.work / OUTCOME).write_text(json.dumps(asdict(self.state)))

@@ -103,7 +103,7 @@ def _backbone(units: Units, run: str) -> str:
 def _run_bytes(units: Units, run: str) -> float:
     """Kept weights, and the last two checkpoints with optimizer state (three times the weights) while it trains."""
     weights = BACKBONES[_backbone(units, run)][0]
-    return weights * (len(units.steps(run)) + 2 * 3)
+    return weights * (units.run_kept(run) + 2 * 3)
 
 
 def _images(dataset: Dataset, units: Units) -> int:

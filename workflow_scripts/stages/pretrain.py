@@ -1,4 +1,4 @@
-"""One pretraining run: backbone weights of the evaluated steps, the training curve, and the run's facts.
+"""One pretraining run: backbone weights of the kept checkpoints, the training curve, and the run's facts.
 
 Inputs: ``images`` (image_index), ``pairs`` (pair_table; language and visual pairs), ``captions`` (select_captions;
 CLIP), ``probe`` (eval_dataset, optional; without it the online probe guesses subreddits). An untrained run needs none.
@@ -18,7 +18,7 @@ def pretrain(job: Job[Pretrain]) -> None:
     """Train the run, or write its initial weights; count the images that have no partner."""
     from workflow_scripts.core.jsonio import pretty, read_json
     from workflow_scripts.core.tables import write_table
-    from workflow_scripts.pretraining.facts import curve_table, run_facts
+    from workflow_scripts.pretraining.facts import curve_table, kept_checkpoints, run_facts
     from workflow_scripts.pretraining.plan import OUTCOME, weights_name
 
     if job.settings.method == "untrained":
@@ -39,8 +39,8 @@ def pretrain(job: Job[Pretrain]) -> None:
             starts = launch(_plan(job), interrupt)
             job.note(starts=starts, deterministic_algorithms=deterministic(job.device))
         outcome = read_json(job.work / OUTCOME, "run the stage again")
-    for step in sorted({weights_name(step) for step in job.settings.evaluated}):
-        shutil.copyfile(job.work / step, job.file(f"/{step}"))
+    for name in map(weights_name, kept_checkpoints(job.settings, outcome)):
+        shutil.copyfile(job.work / name, job.file(f"/{name}"))
     job.file("/run.json").write_bytes(pretty(run_facts(job.settings, outcome)))
     write_table(job.file("/curve.parquet"), curve_table(outcome["curve"]))
 

@@ -4,9 +4,18 @@ Defaults are those of language-guided SSL (El Banani et al., CVPR 2023, and its 
 own parts those of SimCLR (Chen et al. 2020), SimSiam (Chen and He 2021) and CLIP (Radford et al. 2021).
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from workflow_scripts.core.settings.base import Settings
 
@@ -17,6 +26,28 @@ METHODS_OF_PAIRS = {
     "caption": ("clip",),
     "none": ("untrained",),
 }
+
+
+def step_name(step: int | str) -> str:
+    """A checkpoint's name in files and tables: ``step-000200``, ``last``, ``best``."""
+    return f"step-{step:06d}" if isinstance(step, int) else step
+
+
+class LogSpaced(Settings):
+    """Checkpoints whose steps grow by a constant factor, since networks change fastest at the start."""
+
+    log_spaced: int = Field(8, ge=2, description="checkpoints from the first step to the end, which is ``last``")
+    first: PositiveInt = Field(1_000, description="step of the first one; a shorter run keeps none but the last")
+
+    def steps(self, end: int) -> list[int]:
+        """Steps before ``end``, ascending; all but the first have two digits, so that people can name them."""
+        if self.first >= end:
+            return []
+        found = {self.first}
+        for at in range(1, self.log_spaced - 1):
+            step = self.first * (end / self.first) ** (at / (self.log_spaced - 1))
+            found.add(round(float(f"{step:.1e}")))
+        return sorted(step for step in found if self.first <= step < end)
 
 
 class SimclrHead(Settings):
@@ -61,6 +92,7 @@ class Probe(Settings):
     images: int = Field(5_000, ge=2, description="most images used; without a labelled dataset 1 in 5 is a query")
     neighbours: PositiveInt = Field(20, description="k")
     temperature: PositiveFloat = Field(0.07, description="of the votes' weights exp(cosine / temperature)")
+    keep_best: bool = Field(True, description="keep the weights of the best probe as checkpoint ``best``")
 
 
 class Pretrain(Settings):
@@ -74,7 +106,11 @@ class Pretrain(Settings):
     seed: int = Field(0, ge=0, description="of initialisation, order and augmentation")
     batch_size: int = Field(512, ge=2, description="pairs per step, all processes together")
     steps: int = Field(250_000, ge=0, description="optimizer steps; 0 for untrained alone")
-    evaluated: tuple[int | Literal["last", "best"], ...] = Field(("last",), min_length=1, description="kept steps")
+    checkpoints: tuple[PositiveInt, ...] = Field(
+        LogSpaced().model_dump(),
+        validate_default=True,
+        description="steps whose weights are kept, beside last and best: a list, or {log_spaced: n, first: step}",
+    )
     lr: PositiveFloat = Field(1e-3, description="peak learning rate per 512 images of a batch")
     final_lr: float = Field(1e-6, ge=0, description="learning rate at the last step")
     warmup_steps: int = Field(5_000, ge=0, description="steps of linear warm-up")
@@ -98,6 +134,39 @@ class Pretrain(Settings):
             return {**given, given["method"]: {}}
         return given
 
+    @field_validator("checkpoints", mode="before")
+    @classmethod
+    def _spacing(cls, given: Any, info: ValidationInfo) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        try:
+            return LogSpaced.model_validate(dict(given)).steps(info.data.get("steps", 0))
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+    @field_validator("checkpoints")
+    @classmethod
+    def _ascending(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sorted(set(steps)))
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the weights of the best probe are kept."""
+        return self.probe is not None and self.probe.keep_best
+
+    @property
+    def kept(self) -> list[int | str]:
+        """All checkpoints that the run keeps if it is not stopped early: steps, ``best``, ``last``."""
+        return [*self.checkpoints, *(["best"] if self.keeps_best else []), "last"]
+
+    @property
+    def sure_steps(self) -> int:
+        """Steps that the run does whatever its probes say: the stopping rule can't end it before."""
+        if self.patience is None or self.probe is None:
+            return self.steps
+        return min(self.steps, self.probe.every * (self.patience + 1))
+
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
         for complaint in (self._wrong_method(), self._wrong_steps(), self._wrong_probe()):
@@ -120,20 +189,15 @@ class Pretrain(Settings):
     def _wrong_steps(self) -> str | None:
         if (self.method == "untrained") != (self.steps == 0):
             return f"steps is {self.steps} for method {self.method}; 0 steps and untrained go together"
-        if self.method == "untrained" and set(self.evaluated) != {"last"}:
-            return f"evaluated is {list(self.evaluated)}, but an untrained run has only its last step"
         if self.steps and self.warmup_steps >= self.steps:
             return f"warmup_steps is {self.warmup_steps}, but the run has {self.steps} steps"
-        for step in self.evaluated:
-            if isinstance(step, int) and not 0 < step <= self.steps:
-                return f"evaluated step {step} is not among the run's 1 to {self.steps}"
+        if self.checkpoints and self.checkpoints[-1] > self.steps:
+            return f"checkpoint {self.checkpoints[-1]} is not among the run's steps, 1 to {self.steps}"
         return None
 
     def _wrong_probe(self) -> str | None:
-        if self.probe is None and ("best" in self.evaluated or self.patience is not None):
-            return "step best and patience need the online probe"
+        if self.probe is None and self.patience is not None:
+            return "patience needs the online probe"
         if self.probe is not None and self.probe.every > self.steps:
             return f"probe.every is {self.probe.every}, but the run has {self.steps} steps"
-        if self.patience is not None and any(isinstance(step, int) for step in self.evaluated):
-            return "with patience a run may end early: evaluate last and best only, no numbered steps"
         return None
