@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from workflow_scripts.core import progress as progress_module
 from workflow_scripts.core.environment import environment, resolve_device, version
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.jsonio import canonical, read_json, write_whole
+from workflow_scripts.core.jsonio import canonical, read_json
 from workflow_scripts.core.seeds import derive
 from workflow_scripts.core.tables import write_table
 
@@ -48,20 +48,6 @@ def test_canonical_json_refuses_what_json_has_not() -> None:
     assert canonical({"b": 1, "a": "é"}) == '{"a":"é","b":1}'
     with pytest.raises(ValueError, match="Out of range"):
         canonical({"a": float("nan")})
-
-
-def test_whole_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "a.json"
-    write_whole(path, b"old")
-
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("workflow_scripts.core.jsonio.os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        write_whole(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(("content", "what"), [(None, "missing file"), (b"{", "unreadable JSON")])

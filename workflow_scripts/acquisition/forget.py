@@ -23,6 +23,7 @@ from workflow_scripts.acquisition.segment import (
 )
 from workflow_scripts.acquisition.store import FOLDER
 from workflow_scripts.core.cache import key_lock
+from workflow_scripts.core.durable import remove_files, sync_folder
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.removal import url_token
 
@@ -125,10 +126,13 @@ def _rewrite(stem: Path, wanted: set[str]) -> None:
     finally:
         old.close()
     final = stem.with_name(f"{stem.name.partition('+')[0]}+{hidden.name[1:9]}")
-    for suffix in (INDEX, BYTES, LINES):  # the lines come last: they make it a segment
-        with_suffix(hidden, suffix).rename(with_suffix(final, suffix))
-    for suffix in (LINES, INDEX, BYTES):
-        with_suffix(stem, suffix).unlink(missing_ok=True)
+    # Lines make it a segment: they come last, and with the new segment on disk the old one can be removed.
+    for suffixes in ((INDEX, BYTES), (LINES,)):
+        for suffix in suffixes:
+            with_suffix(hidden, suffix).rename(with_suffix(final, suffix))
+        sync_folder(stem.parent)
+    for suffixes in ((LINES,), (INDEX, BYTES)):
+        remove_files(with_suffix(stem, suffix) for suffix in suffixes)
 
 
 def _ended(stem: Path) -> bool:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.acquisition.store import FOLDER
 from workflow_scripts.core.cache import key_lock
+from workflow_scripts.core.durable import move_atomic
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import digest
 
@@ -66,7 +67,7 @@ class ImportIndex:
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         with open(part, "wb") as stream:
             np.save(stream, entries[np.lexsort((entries["low"], entries["high"]))], allow_pickle=False)
-        os.replace(part, path)
+        move_atomic(part, path)
 
     def _urls(self, number: int) -> Iterator[tuple[str, int, int]]:
         path = self._files[number]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from workflow_scripts.acquisition.record import Record, from_line, sha256, url_of
+from workflow_scripts.core.durable import write_durable
 from workflow_scripts.core.errors import PipelineError
 
 LINES, BYTES, INDEX = ".jsonl", ".bin", ".idx"
@@ -71,7 +72,10 @@ class Segment:
     def data(self, record: Record) -> bytes | None:
         """The bytes of a url, or None when they are not what the record says (a disk lost them)."""
         if self._bytes is None:
-            self._bytes = os.open(with_suffix(self.stem, BYTES), os.O_RDONLY)
+            try:
+                self._bytes = os.open(with_suffix(self.stem, BYTES), os.O_RDONLY)
+            except FileNotFoundError:
+                return None
         data = os.pread(self._bytes, record.size, record.offset)
         return data if len(data) == record.size and sha256(data) == record.sha256 else None
 
@@ -94,6 +98,8 @@ def stems(folder: Path) -> list[Path]:
 def seal(stem: Path, ended: bool) -> None:
     """Write a segment's index; from then on it is whole. The caller holds the segment's lock.
 
+    The segment's lines and bytes have been synced; their names, and the index, are on disk when this returns.
+
     Args:
         stem: its path without suffix.
         ended: whether the job came to its end, so that failures which may pass are final for its round.
@@ -107,13 +113,7 @@ def seal(stem: Path, ended: bool) -> None:
     columns: list[tuple[int, ...]] = list(zip(*entries, strict=True)) or [()] * 4
     kinds: tuple[np.dtype[Any], ...] = (HASH, OFFSET, LENGTH, OPEN)
     whole = b"".join(np.array(column, kind).tobytes() for column, kind in zip(columns, kinds, strict=True))
-    target = with_suffix(stem, INDEX)
-    part = target.with_name(f".{target.name}.part")
-    with open(part, "wb") as stream:
-        stream.write(whole)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(part, target)
+    write_durable(with_suffix(stem, INDEX), whole)
 
 
 def search(stem: Path, wanted: np.ndarray) -> list[tuple[int, int, bool]]:

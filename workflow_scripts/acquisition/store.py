@@ -15,6 +15,7 @@ import numpy as np
 from workflow_scripts.acquisition.journal import Journal, settle
 from workflow_scripts.acquisition.record import Record
 from workflow_scripts.acquisition.segment import LINES, Segment, is_sealed, search, stems, url_hash, with_suffix
+from workflow_scripts.core.durable import make_folders
 
 FOLDER = ".fetched"
 
@@ -28,7 +29,7 @@ class Store:
     """
 
     def __init__(self, folder: Path, job: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folders(folder)
         self.folder, self._job = folder, job
         self._own: Journal | None = None
         self._segments: dict[Path, Segment] = {}

@@ -8,7 +8,6 @@ recorded inputs lead to clean annotations or to no annotations at all.
 import json
 import logging
 import re
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from workflow_scripts.acquisition.forget import forget, urls_kept
 from workflow_scripts.acquisition.removal_rows import Listed, excluded_tokens, listed_rows, urls_among
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.cache import discard, try_key_lock
+from workflow_scripts.core.durable import remove_files, remove_folder, sync_folder
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.lineage import CACHE, Made, inputs_of, load, sound
 from workflow_scripts.core.stage import RECIPE
@@ -113,13 +113,13 @@ def _unused(urls: set[str], tables: Iterable[Path]) -> set[str]:
 def _remove_logs(folders: Iterable[Path], listed: Listed) -> int:
     texts = [text.encode() for text in listed.urls | listed.captions]
     ids = {one.encode() for one in listed.ids}
-    gone = 0
+    found = []
     for path in (path for folder in folders if folder.is_dir() for path in folder.rglob("*") if path.is_file()):
         content = path.read_bytes()
         if any(text in content for text in texts) or not ids.isdisjoint(_WORD.findall(content)):
-            path.unlink(missing_ok=True)
-            gone += 1
-    return gone
+            found.append(path)
+    remove_files(found)
+    return len(found)
 
 
 def _remove_folders(results: Path, good: set[str]) -> int:
@@ -137,7 +137,7 @@ def _remove_folders(results: Path, good: set[str]) -> int:
         if named:
             gone += _remove_idle(results, named["stage"], named["key"], half)
     for aside in sorted((results / CACHE).glob("*/.discarded-*")):
-        shutil.rmtree(aside, ignore_errors=True)
+        remove_folder(aside)
         gone += 1
     return gone
 
@@ -154,15 +154,15 @@ def _remove_idle(results: Path, stage: str, key: str, folder: Path) -> int:
         if not ours:
             log.warning("%s is being worked on; run this again when that has ended", folder)
             return 0
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
         return 1
 
 
 def _remove_artifacts(artifacts: list[Made]) -> int:
-    for one in artifacts:
-        Path(f"{one.path}{MANIFEST}").unlink(missing_ok=True)  # first: without it nobody takes the rest for whole
-        for suffix in [*one.manifest["files"], *_beside(one), RUN]:
-            Path(f"{one.path}{suffix}").unlink(missing_ok=True)
+    remove_files(Path(f"{one.path}{MANIFEST}") for one in artifacts)  # without it nobody takes the rest for complete
+    remove_files(
+        Path(f"{one.path}{suffix}") for one in artifacts for suffix in [*one.manifest["files"], *_beside(one), RUN]
+    )
     return len(artifacts)
 
 
@@ -179,13 +179,13 @@ def _remove_strays(study: Path, good: list[Made]) -> int:
         if one.study == study.name
         for suffix in [MANIFEST, RUN, *one.manifest["files"], *_beside(one)]
     }
-    gone = 0
+    strays = []
     for path in _stage_files(study):
         is_data = path.stat().st_mode & 0o222 == 0 or path.name.endswith(".part")
         if is_data and path not in named:
-            path.unlink(missing_ok=True)
-            gone += 1
-    return gone
+            strays.append(path)
+    remove_files(strays)
+    return len(strays)
 
 
 def _remove_crate(study: Path, good: set[str]) -> int:
@@ -194,7 +194,7 @@ def _remove_crate(study: Path, good: set[str]) -> int:
     for crate in [study / "crate", *study.glob(".crate.*")]:
         told = {manifest_hash(path) for path in crate.glob("manifests/**/*.json")}
         if crate.is_dir() and not (told and told <= good):
-            shutil.rmtree(crate, ignore_errors=True)
+            remove_folder(crate)
             gone += 1
     return gone
 
@@ -207,4 +207,6 @@ def _stage_files(study: Path) -> Iterator[Path]:
 def _discard(entries: list[Made]) -> int:
     for one in entries:
         discard(one.path)
+    for folder in sorted({one.path.parent for one in entries}):
+        sync_folder(folder)  # what was discarded can't come back either
     return len(entries)

@@ -1,11 +1,11 @@
 """Vectors computed chunk by chunk into files, so that a killed job goes on where it was."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
+from workflow_scripts.core.durable import move_durable
 from workflow_scripts.core.inputs import check_unchanged
 from workflow_scripts.core.progress import progress
 
@@ -32,7 +32,7 @@ def vector_chunks(
             with open(work / "vectors.part", "wb") as stream:
                 np.save(stream, np.ascontiguousarray(compute(start, stop), dtype=np.float32))
             check_unchanged()
-            os.replace(work / "vectors.part", path)
+            move_durable(work / "vectors.part", path)
         yield slice(start, stop), np.load(path, allow_pickle=False)
 
 

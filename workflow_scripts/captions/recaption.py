@@ -1,6 +1,5 @@
 """One shard captioned and scored, batch by batch, so that a killed job goes on where it was."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from PIL import Image
 from workflow_scripts.captions.blip2 import Checkpoint
 from workflow_scripts.captions.generate import Decoding, generate_captions
 from workflow_scripts.captions.match import Matcher, itc
+from workflow_scripts.core.durable import move_durable
 from workflow_scripts.core.inputs import check_unchanged
 from workflow_scripts.core.progress import progress
 from workflow_scripts.core.shards import TarImages
@@ -73,7 +73,7 @@ def recaption_shard(
             table = recaption_batch(models, pictures, chunk["key"].to_pylist(), chunk["caption"].to_pylist())
             write_table(work / "batch.part", table)
             check_unchanged()
-            os.replace(work / "batch.part", parts[i])
+            move_durable(work / "batch.part", parts[i])
     return pa.concat_tables([SCHEMA.empty_table(), *(pq.read_table(part, schema=SCHEMA) for part in parts)])
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.digest import code_digest
+from workflow_scripts.core.durable import write_durable
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.jsonio import pretty, read_json, write_whole
+from workflow_scripts.core.jsonio import pretty, read_json
 
 FIELDS = ("stage", "code", "counts_as", "reason", "when")
 _ADVICE = "correct it, or delete it and run tools.accept again"
@@ -34,7 +35,7 @@ def accepted(results: Path) -> list[dict[str, str]]:
 def accept(results: Path, entry: dict[str, str]) -> None:
     """Add an acceptance; an older one of the same stage and code goes."""
     kept = [one for one in accepted(results) if (one["stage"], one["code"]) != (entry["stage"], entry["code"])]
-    write_whole(results / ".accepted.json", pretty([*kept, entry]))
+    write_durable(results / ".accepted.json", pretty([*kept, entry]))
 
 
 def in_force(stage: str, results: Path) -> dict[str, str] | None:

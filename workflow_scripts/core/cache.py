@@ -15,8 +15,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from workflow_scripts.core.durable import naming, sync_folder
 from workflow_scripts.core.jsonio import digest
 
 log = logging.getLogger(__name__)
@@ -80,12 +81,13 @@ def _check_record(entry: Path, manifest: dict[str, Any], record: dict[str, Any])
 
 
 def discard(entry: Path) -> None:
-    """Take an entry out of the cache: first out of sight by one rename, then off the disk."""
+    """Take an entry out of the cache: rename it, sync that, and delete it; a crash leaves no part of an entry."""
     aside = entry.with_name(f".discarded-{uuid.uuid4().hex}")
     try:
         os.rename(entry, aside)
     except FileNotFoundError:
         return
+    sync_folder(entry.parent)
     shutil.rmtree(aside, ignore_errors=True)
 
 
@@ -104,7 +106,10 @@ def place(entry: Path, artifact: Path, manifest: dict[str, Any]) -> bool:
 
 
 def link(source: Path, target: Path) -> None:
-    """Make ``target`` the same bytes as ``source``: hard link, else reflink, else copy; replaced by rename."""
+    """Make ``target`` the same bytes as ``source``: hard link, else reflink, else copy; replaced by rename.
+
+    The bytes are on disk then; the target's name is once its folder has been synced.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     try:
@@ -119,13 +124,19 @@ def link(source: Path, target: Path) -> None:
 
 
 def _clone(source: Path, target: Path) -> None:
-    with open(source, "rb") as read, open(target, "wb") as write:
+    with open(source, "rb") as read, naming(target), open(target, "wb") as write:
         try:
             fcntl.ioctl(write.fileno(), _FICLONE, read.fileno())
         except OSError:
-            shutil.copyfileobj(read, write, 1 << 20)
+            while block := _read(read, source):
+                write.write(block)
         write.flush()
         os.fsync(write.fileno())
+
+
+def _read(stream: BinaryIO, path: Path) -> bytes:
+    with naming(path):
+        return stream.read(1 << 20)
 
 
 def _same_file(descriptor: int, path: Path) -> bool:

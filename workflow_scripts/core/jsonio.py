@@ -1,9 +1,7 @@
-"""JSON files written whole or not at all."""
+"""JSON with one spelling per value, and its digest."""
 
 import hashlib
 import json
-import os
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +21,6 @@ def digest(value: Any) -> str:
 def pretty(value: Any) -> bytes:
     """``value`` as JSON for people, sorted keys, newline at the end."""
     return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write ``data`` to a temporary name beside ``path``, flush it to disk and rename it into place."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        with open(temporary, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_json(path: Path, advice: str) -> Any:

@@ -10,8 +10,16 @@ from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import discard, file_hash, link, lookup, place, stored
+from workflow_scripts.core.durable import (
+    make_folders,
+    sync_file,
+    sync_folder,
+    sync_parents,
+    write_atomic,
+    write_durable,
+)
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.jsonio import digest, pretty, write_whole
+from workflow_scripts.core.jsonio import digest, pretty
 from workflow_scripts.core.key import SCHEMA
 from workflow_scripts.core.record import sealed
 
@@ -52,6 +60,8 @@ class Staging:
     ) -> tuple[dict[str, Any], bool]:
         """Hash the files, write manifest and run record, and rename the whole into the cache.
 
+        All of it is on disk before the rename, and the rename itself once :func:`publish` has synced it.
+
         Gives the manifest of the entry that stands, and whether it is ours: False where another process was first.
 
         Raises:
@@ -64,14 +74,16 @@ class Staging:
             path = stored(self._folder, suffix)
             if not path.is_file():
                 raise PipelineError("stage wrote no", self.artifact, suffix, "this is a fault of the stage; report it")
-            _flush(path)
+            sync_file(path)
             path.chmod(0o444)
             where = files if hashed else beside  # these are in the run record: known, but not what the artifact is
             where[suffix] = {"sha256": file_hash(path), "bytes": path.stat().st_size}
         manifest = {"schema": SCHEMA, "stage": record["stage"], "unit": unit, "files": files, "rows": rows}
         original = sealed({**record, "beside": beside, "manifest": digest(manifest)})
-        write_whole(self._folder / "run.json", pretty(original))
-        write_whole(self._folder / "manifest.json", pretty(manifest))
+        write_atomic(self._folder / "run.json", pretty(original))
+        write_atomic(self._folder / "manifest.json", pretty(manifest))
+        for folder, _, _ in os.walk(self._folder):
+            sync_folder(Path(folder))
         entry.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(RENAMES):
             try:
@@ -89,26 +101,26 @@ class Staging:
         raise PipelineError("cache entry taken again and again", entry, f"{RENAMES} tries", "run again")
 
 
-def _flush(path: Path) -> None:
-    with open(path, "rb") as stream:
-        os.fsync(stream.fileno())
-
-
 def publish(
     entry: Path, artifact: Path, manifest: dict[str, Any], record: dict[str, Any], *, ours: bool = False
 ) -> bool:
-    """Put an entry's files, run record and manifest (in this order) beside ``artifact``.
+    """Put an entry's files, run record and manifest (in this order) beside ``artifact``; all is on disk at the end.
+
+    Whoever sees a manifest takes the files for those that it names. So the manifest of an earlier version is removed
+    before the first file is replaced, each step is on disk before the next begins, and the new manifest comes last.
 
     Where the entry is not ours (this process did not make it), ``record`` tells of the reuse and holds the entry's own
     record as ``original``. No two times can tell the two apart: two processes may start in the same millisecond.
 
     False when the entry went while it was read (the cache was cleared meanwhile).
     """
-    artifact.parent.mkdir(parents=True, exist_ok=True)
     try:
         original = json.loads((entry / "run.json").read_bytes())
+        sync_parents([entry])  # whoever made it may have been killed before this
     except FileNotFoundError:
         return False
+    make_folders(artifact.parent)
+    withdraw(artifact)
     if not place(entry, artifact, manifest):
         return False
     for suffix in original["beside"]:
@@ -117,9 +129,21 @@ def publish(
     _remove_strays(artifact, manifest, original["beside"])
     own = original | {"cached": False} if ours else {**record, "cached": True, "original": original}
     own.pop("self", None)
-    write_whole(Path(f"{artifact}{RUN}"), pretty(sealed(own)))
-    write_whole(Path(f"{artifact}{MANIFEST}"), pretty(manifest))
+    write_atomic(Path(f"{artifact}{RUN}"), pretty(sealed(own)))
+    for folder, _, _ in os.walk(artifact):
+        sync_folder(Path(folder))
+    sync_folder(artifact.parent)
+    write_durable(Path(f"{artifact}{MANIFEST}"), pretty(manifest))
     return True
+
+
+def withdraw(artifact: Path) -> None:
+    """Remove the manifest, so that nobody takes what is there for complete; on disk when this returns.
+
+    That holds for a manifest which is missing already, too: Snakemake removes it before a job starts, without a sync.
+    """
+    Path(f"{artifact}{MANIFEST}").unlink(missing_ok=True)
+    sync_folder(artifact.parent)
 
 
 def _remove_strays(artifact: Path, manifest: dict[str, Any], beside: Iterable[str]) -> None:

@@ -15,9 +15,10 @@ from typing import Any
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.cache import file_hash
+from workflow_scripts.core.durable import write_atomic
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.inputs import stamp_of, watch
-from workflow_scripts.core.jsonio import digest, write_whole
+from workflow_scripts.core.jsonio import digest
 
 HUB, PACKAGE, TORCHVISION = "hub:", "package:", "torchvision:"
 
@@ -130,7 +131,7 @@ def _scan(path: Path, results: Path) -> dict[str, tuple[list[int], str]]:
         raise PipelineError("empty source", path, "no files", "correct the path in the config")
     if kept != known:
         memory.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(memory, json.dumps(kept).encode())
+        write_atomic(memory, json.dumps(kept).encode())
     return found
 
 

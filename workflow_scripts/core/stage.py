@@ -22,10 +22,11 @@ from workflow_scripts.core.accepted import accepted_part, counted_code
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.cache import discard, key_lock, lookup, results_root
 from workflow_scripts.core.digest import code_parts
+from workflow_scripts.core.durable import make_folders, write_atomic
 from workflow_scripts.core.environment import allow_many_files, environment, limit_threads, resolve_device
 from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.core.inputs import check_unchanged, forget
-from workflow_scripts.core.jsonio import pretty, write_whole
+from workflow_scripts.core.jsonio import pretty
 from workflow_scripts.core.key import BY_CONTENT, NUMBERED, artifact_key, in_key
 from workflow_scripts.core.machine import git_state, machine
 from workflow_scripts.core.publish import Staging, publish
@@ -251,8 +252,8 @@ def _make(
         manifest, ours = lookup(entry), False
         if manifest is None:
             discard(entry)
-            job.work.mkdir(parents=True, exist_ok=True)
-            write_whole(job.work / RECIPE, pretty(recipe))
+            make_folders(job.work)
+            write_atomic(job.work / RECIPE, pretty(recipe))
             job.staging.open(job.results, job.stage, recipe["key"], alone)
             # Looked at before the work, since modules are loaded when it begins.
             code = {"closure": code_parts(job.stage), "git": git_state()}

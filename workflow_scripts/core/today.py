@@ -13,8 +13,9 @@ import yaml
 
 from workflow_scripts.core.accepted import accepted
 from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.durable import make_folders, write_durable
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.jsonio import pretty, read_json, write_whole
+from workflow_scripts.core.jsonio import pretty, read_json
 
 if TYPE_CHECKING:
     from workflow_scripts.core.units import Units
@@ -34,8 +35,8 @@ def remember(results: Path, study: str, files: Sequence[str], overrides: Mapping
     path, data = _note(results, study), pretty({"configfiles": kept, "config": dict(overrides)})
     try:
         if not path.exists() or path.read_bytes() != data:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, data)
+            make_folders(path.parent)
+            write_durable(path, data)
     except OSError:
         return
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torchvision.datasets
 
+from workflow_scripts.core.durable import move_folder_durable
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.torchvision_sets import OFFICIAL
 
@@ -28,4 +29,4 @@ def download(name: str, root: Path) -> None:
     except (OSError, RuntimeError, ValueError, ImportError) as error:
         advice = f"put its files into {root} by hand, in the layout of torchvision.datasets.{official.reader}"
         raise PipelineError("download failed", root, f"{name}: {error}", advice) from None
-    part.rename(root)
+    move_folder_durable(part, root)

@@ -1,10 +1,9 @@
 """State of a run for resuming: one safetensors file, tensors and, in its header, the rest as JSON.
 
-One file and one rename: a run killed while it writes leaves the checkpoint before, never half of one.
+One file and one rename: a run that crashes while it writes leaves the previous checkpoint, never part of one.
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from workflow_scripts.core.durable import move_durable
 from workflow_scripts.core.errors import PipelineError
 
 NAME = "checkpoint.safetensors"
@@ -44,13 +44,14 @@ class State:
 
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Write tensors (contiguous, on CPU) to ``path``, whole or not at all."""
+    """Write tensors (contiguous, on CPU) to ``path``, atomically; they are on disk when this returns.
+
+    A run that goes on from a checkpoint does not write the weights of earlier steps again, so none may be lost.
+    """
     part = path.with_name(f".{path.name}.part")
     ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     save_file(ready, part, metadata)
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(path)
+    move_durable(part, path)
 
 
 def save(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from torch.distributed import TCPStore  # type: ignore[attr-defined] # public, though not in its __all__
 
+from workflow_scripts.core.durable import write_atomic
 from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.pretraining.checkpoint import step_reached
 from workflow_scripts.pretraining.interrupt import TERMINATED, Interrupt
@@ -61,7 +62,7 @@ def launch(plan: Plan, interrupt: Interrupt) -> list[int]:
 def _remember_start(work: Path) -> list[int]:
     path, step = work / STARTS, step_reached(work)
     starts: list[int] = [*(json.loads(path.read_text()) if step and path.exists() else []), step]
-    path.write_text(json.dumps(starts))
+    write_atomic(path, json.dumps(starts).encode())
     return starts
 
 

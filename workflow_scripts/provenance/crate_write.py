@@ -1,11 +1,11 @@
-"""Writes a study's crate, whole or not at all."""
+"""Writes a study's crate, atomically."""
 
-import os
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from workflow_scripts.core.durable import move_folder_durable
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import pretty
 from workflow_scripts.core.settings.crate import Crate as Settings
@@ -44,7 +44,7 @@ def write_crate(study: Path, settings: Settings) -> Path:
             _copy(source, part / name)
         (part / README).write_bytes(README_TEXT)
         (part / METADATA).write_bytes(pretty(crate.metadata))
-        _replace(part, target)
+        move_folder_durable(part, target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return target / METADATA
@@ -84,12 +84,3 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
     except FileNotFoundError:
         raise PipelineError("missing data file", source, "gone", "make the study whole first: snakemake") from None
-
-
-def _replace(new: Path, target: Path) -> None:
-    """Put ``new`` in the place of ``target``; between the two renames there is no crate, but never half of one."""
-    aside = new.with_name(f"{new.name}.old")
-    if target.exists():
-        os.rename(target, aside)
-    os.rename(new, target)
-    shutil.rmtree(aside, ignore_errors=True)

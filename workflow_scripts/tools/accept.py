@@ -14,8 +14,9 @@ from typing import Any
 
 from workflow_scripts.core.accepted import accept, counted_code
 from workflow_scripts.core.digest import code_digest
+from workflow_scripts.core.durable import sync_folder, write_atomic
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.jsonio import pretty, write_whole
+from workflow_scripts.core.jsonio import pretty
 from workflow_scripts.core.record import now, sealed
 from workflow_scripts.core.stage import RECIPE
 from workflow_scripts.provenance.nodes import Node, load
@@ -46,6 +47,8 @@ def accept_code(results: Path, stage: str, reason: str, code: str) -> list[str]:
     entry = {"stage": stage, "code": today, "counts_as": chosen, "reason": reason, "when": now()}
     for node in mine:
         _note(node, entry)
+    for folder in sorted({node.record_path.parent for node in mine}):
+        sync_folder(folder)
     accept(results, entry)  # last: killed before, the edit is not accepted, and can be
     return [
         f"{stage}: code {today[:12]} now counts as {chosen[:12]}",
@@ -96,7 +99,7 @@ def _check(node: Node) -> None:
 
 
 def _note(node: Node, entry: dict[str, str]) -> None:
-    write_whole(node.record_path, pretty(sealed({**_unsealed(node), "accepted": entry})))
+    write_atomic(node.record_path, pretty(sealed({**_unsealed(node), "accepted": entry})))
 
 
 def _unsealed(node: Node) -> dict[str, Any]:
