@@ -11,7 +11,8 @@ sys.path.insert(0, str(ROOT))
 
 from workflow_scripts.core.accepted import accepted, counted_code
 from workflow_scripts.core.config import load_study
-from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.config_files import read_config
+from workflow_scripts.core.errors import PipelineError, error_lines
 from workflow_scripts.core.failures import failure_lines
 from workflow_scripts.core.freshness import Freshness
 from workflow_scripts.core.jsonio import canonical
@@ -29,13 +30,17 @@ if not workflow.is_main_process:
 
 
 def stop(error):
-    """End before the DAG is built, with one line."""
-    sys.stderr.write(f"error: {error}\n")
+    """End before the DAG is built, with one line for each error."""
+    sys.stderr.write("".join(f"{line}\n" for line in error_lines(error)))
     raise SystemExit(1)
 
 
+# The files that Snakemake made `config` of, read once more with the line of each key.
+overlays = [str(path) for path in workflow.overwrite_configfiles]
+base = [] if workflow.config_settings.replace_workflow_config else [BASE]
+overrides = dict(workflow.config_settings.config)
 try:
-    STUDY = load_study(config)
+    STUDY = load_study(read_config([*base, *overlays], overrides))
     UNITS = Units(STUDY, accepted(Path(RESULTS)))
 except PipelineError as error:
     stop(error)
@@ -119,8 +124,7 @@ def across_nodes(value):
 
 # Run records decide what is stale, in the main process; the jobs that it starts are told what to do.
 if workflow.is_main_process:
-    given = [str(path) for path in workflow.overwrite_configfiles]
-    remember(Path(RESULTS), STUDY.study, [BASE, *given], workflow.config_settings.config)
+    remember(Path(RESULTS), STUDY.study, [*base, *overlays], overrides)
     freshness = Freshness(Path(RESULTS), UNITS)
     before_planning(workflow, freshness.decide)
     after_planning(workflow, freshness.tell)

@@ -1,6 +1,7 @@
 import io
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ from PIL import Image
 
 from tests.evaluation.pictures import picture
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.settings.eval_dataset import TorchvisionName
 from workflow_scripts.evaluation.torchvision_sets import OFFICIAL, TorchvisionSet
+from workflow_scripts.provenance.disk import SETS
 
 
 def put(path: Path, seed: int) -> None:
@@ -19,6 +22,11 @@ def put(path: Path, seed: int) -> None:
 
 def names(source: TorchvisionSet) -> frozenset[str]:
     return frozenset(one.name for one in source.listing().entries)
+
+
+def test_the_config_knows_every_set() -> None:
+    assert set(get_args(TorchvisionName)) == OFFICIAL.keys()
+    assert SETS.keys() == OFFICIAL.keys()
 
 
 def test_a_set_with_official_splits_and_files(tmp_path: Path) -> None:

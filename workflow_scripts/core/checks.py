@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.config_errors import Path, SettingError, one_of
 
 if TYPE_CHECKING:
     from workflow_scripts.core.config import Study
@@ -14,59 +14,100 @@ WORLD = "world"
 RESERVED_PAIRS = ("self", "none")
 
 
-def check_references(study: Study) -> None:
-    """Raise PipelineError at the first name that is repeated, unknown or reserved."""
-    arms = _unique("arms", (arm.name for arm in study.arms))
-    text = _unique("text_encoders", (encoder.name for encoder in study.text_encoders))
-    image = _unique("image_encoders", (encoder.name for encoder in study.image_encoders))
-    _unique("encoders", [*text, *image])
-    pairs = _unique("pairs", (pairs.name for pairs in study.pairs))
-    datasets = _unique("datasets", (dataset.name for dataset in study.datasets))
-    for name in RESERVED_PAIRS:
-        if name in pairs:
-            raise PipelineError("reserved name", "config.pairs", name, "give the pair table another name")
-    for table in study.pairs:
+def reference_errors(study: Study) -> Iterator[SettingError]:
+    """One for each name that is repeated, unknown or reserved; its place is a path like ``("pairs", 2, "arm")``."""
+    yield from _names(study)
+    yield from _pairs_and_runs(study)
+    yield from _contrasts(study)
+    yield from _sources(study)
+
+
+def _names(study: Study) -> Iterator[SettingError]:
+    seen: dict[tuple[str, str], str] = {}
+    sections: dict[str, Sequence[Any]] = {
+        "arms": study.arms,
+        "text_encoders": study.text_encoders,
+        "image_encoders": study.image_encoders,
+        "pairs": study.pairs,
+        "datasets": study.datasets,
+        "contrasts": study.contrasts,
+    }
+    for section, members in sections.items():
+        # Both kinds of encoders share the names of their sources.
+        space = "encoders" if section.endswith("encoders") else section
+        for number, member in enumerate(members):
+            where = (section, number, "name")
+            first = seen.setdefault((space, member.name), f"{section}.{number}")
+            if first != f"{section}.{number}":
+                value = f"{member.name}, the name of {first}"
+                yield SettingError("repeated name", where, value, "names become file names; give each its own")
+            if section == "pairs" and member.name in RESERVED_PAIRS:
+                yield SettingError("reserved name", where, member.name, "give the pair table another name")
+
+
+def _pairs_and_runs(study: Study) -> Iterator[SettingError]:
+    arms = [arm.name for arm in study.arms]
+    text = [encoder.name for encoder in study.text_encoders]
+    image = [encoder.name for encoder in study.image_encoders]
+    for number, table in enumerate(study.pairs):
         if table.arm is not None:
-            _known(f"config.pairs.{table.name}.arm", table.arm, arms)
-        _known(f"config.pairs.{table.name}.encoder", table.encoder, text if table.arm else image)
-    for run in study.runs:
-        allowed = arms if run.method == "clip" else [*pairs, *RESERVED_PAIRS]
-        _known(f"config.runs (method {run.method}).pairs", run.pairs, allowed)
+            yield from _known(("pairs", number, "arm"), "arm", table.arm, arms)
+        kind, encoders = ("text encoder", text) if table.arm else ("image encoder", image)
+        yield from _known(("pairs", number, "encoder"), kind, table.encoder, encoders)
+    for number, run in enumerate(study.runs):
+        tables = [*(pairs.name for pairs in study.pairs), *RESERVED_PAIRS]
+        kind, allowed = ("arm", arms) if run.method == "clip" else ("pair table", tables)
+        yield from _known(("runs", number, "pairs"), kind, run.pairs, allowed)
     if study.pair_quality.image_encoder is not None:
-        _known("config.pair_quality.image_encoder", study.pair_quality.image_encoder, image)
+        yield from _known(("pair_quality", "image_encoder"), "image encoder", study.pair_quality.image_encoder, image)
     if study.probe_dataset is not None:
-        _known("config.probe_dataset", study.probe_dataset, datasets)
-    _check_sources(study)
+        datasets = [dataset.name for dataset in study.datasets]
+        yield from _known(("probe_dataset",), "dataset", study.probe_dataset, datasets)
 
 
-def _check_sources(study: Study) -> None:
-    for arm in study.arms:
-        if (arm.kind == "external") != (arm.table is not None):
-            raise PipelineError("wrong table", f"config.arms.{arm.name}", arm.table, "kind external needs one, alone")
-    for encoder in study.image_encoders:
+def _contrasts(study: Study) -> Iterator[SettingError]:
+    methods: dict[str, set[str]] = {}
+    for run in study.runs:
+        methods.setdefault(run.pairs, set()).add(run.method)
+    for number, contrast in enumerate(study.contrasts):
+        unknown = [
+            error
+            for side in ("minuend", "subtrahend")
+            for error in _known(("contrasts", number, side), "run's pairs", getattr(contrast, side), methods)
+        ]
+        yield from unknown
+        if not unknown and not methods[contrast.minuend] & methods[contrast.subtrahend]:
+            value = f"{contrast.minuend} and {contrast.subtrahend} have no method in common"
+            advice = "add runs of one method with both"
+            yield SettingError("contrast without runs", ("contrasts", number), value, advice)
+
+
+def _sources(study: Study) -> Iterator[SettingError]:
+    for number, arm in enumerate(study.arms):
+        where = ("arms", number, "table")
+        if arm.kind == "external" and arm.table is None:
+            yield SettingError("missing table", where, f"none for arm {arm.name}", "arms of kind external need one")
+        elif arm.kind != "external" and arm.table is not None:
+            yield SettingError("table without use", where, arm.table.at, f"remove it; arm {arm.name} is {arm.kind}")
+    for number, encoder in enumerate(study.image_encoders):
         if encoder.kind == "transformers" and encoder.source is None:
-            raise PipelineError("missing source", f"config.image_encoders.{encoder.name}", "none", "state source")
-    for dataset in study.datasets:
-        if (dataset.kind == WORLD) == (dataset.source is not None):
-            value = dataset.source and dataset.source.at
-            advice = "all kinds but world need one; world has none"
-            raise PipelineError("wrong source", f"config.datasets.{dataset.name}", value, advice)
-    of_world = study.annotations.source.at == WORLD or any(dataset.kind == WORLD for dataset in study.datasets)
-    if of_world and study.demo_world is None:
-        raise PipelineError("source world", "config", "demo_world is null", "state the section demo_world")
+            where, value = ("image_encoders", number, "source"), f"none for {encoder.name}"
+            yield SettingError("missing source", where, value, "kind transformers needs one")
+    for number, dataset in enumerate(study.datasets):
+        where = ("datasets", number, "source")
+        if dataset.kind != WORLD and dataset.source is None:
+            value, advice = f"none for dataset {dataset.name}", f"kind {dataset.kind} needs one"
+            yield SettingError("missing source", where, value, advice)
+        elif dataset.kind == WORLD and dataset.source is not None:
+            yield SettingError("source without use", where, dataset.source.at, "remove it; kind world has none")
+    if study.demo_world is None:
+        places: list[Path] = [("annotations", "source")] if study.annotations.source.at == WORLD else []
+        places += [("datasets", n, "kind") for n, dataset in enumerate(study.datasets) if dataset.kind == WORLD]
+        for place in places:
+            advice = "add the section demo_world, or name a source"
+            yield SettingError("source world without a world", place, "demo_world is null", advice)
 
 
-def _unique(where: str, names: Iterable[str]) -> list[str]:
-    seen: list[str] = []
-    for name in names:
-        if name in seen:
-            raise PipelineError(
-                "repeated name", f"config.{where}", name, "names are part of file names; make it unique"
-            )
-        seen.append(name)
-    return seen
-
-
-def _known(where: str, name: str, names: Iterable[str]) -> None:
+def _known(where: Path, kind: str, name: str, names: Iterable[str]) -> Iterator[SettingError]:
     if name not in names:
-        raise PipelineError("unknown name", where, name, f"one of {', '.join(sorted(names)) or 'none'} is there")
+        yield SettingError(f"unknown {kind}", where, name, one_of(name, names))

@@ -9,9 +9,12 @@ from typing import Any, Literal
 
 from pydantic import Field, PositiveInt, ValidationError, field_validator
 
-from workflow_scripts.core.checks import check_references
-from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.checks import reference_errors
+from workflow_scripts.core.config_errors import SettingError, misread_booleans, placed, validation_errors
+from workflow_scripts.core.config_files import Config, Node, node_of
+from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.core.removal import token
+from workflow_scripts.core.run_settings import run_errors
 from workflow_scripts.core.settings.annotations import Annotations
 from workflow_scripts.core.settings.base import Settings
 from workflow_scripts.core.settings.caption_quality import CaptionQuality
@@ -37,7 +40,6 @@ from workflow_scripts.core.settings.summary import Contrast
 
 Name = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64, description="part of file names")
 Step = PositiveInt | Literal["last", "best"]
-UNTRAINED = frozenset({"backbone", "image_size"})  # settings that an untrained network depends on, beside its seed
 
 
 class Compute(Settings):
@@ -179,62 +181,49 @@ class Study(Settings):
     crate: CrateSection = CrateSection()
 
 
-def load_study(config: Mapping[str, Any]) -> Study:
+def load_study(config: Mapping[str, Any] | Config) -> Study:
     """The checked study.
 
+    Args:
+        config: what :func:`workflow_scripts.core.config_files.read_config` gives, so that errors name file and line; or
+            plain values, whose errors name the key alone.
+
     Raises:
-        PipelineError: a key is mistyped or missing, a value has a wrong type, a name refers to nothing, or a run's
-            settings contradict each other. The first such place is named.
+        PipelineErrors: keys are mistyped, missing or given twice, values have a wrong type, names refer to nothing, or
+            settings of a run contradict each other. All that was found is named.
     """
-    try:
-        study = Study.model_validate(dict(config))
-    except ValidationError as error:
-        raise complaint(error, "config") from None
-    check_references(study)
+    given = config if isinstance(config, Config) else Config(node_of(config))
+    root = given.root
+    study, refused = _validated(root)
+    refused += misread_booleans(root, Study)
+    refused += misread_booleans(root.at(["pretraining"])[0], Pretrain, ("pretraining",))
+    errors: list[PipelineError] = [*given.errors, *refused]
+    if study is not None:
+        found = list(reference_errors(study)) or run_errors(study, root)
+        # What is wrong in an item of which a value was refused may follow from that.
+        known = {error.path[:2] for error in refused}
+        errors += [error for error in found if error.path[:2] not in known]
+    if errors or study is None:
+        raise placed(PipelineErrors(errors), root)
     return study
 
 
-def complaint(error: ValidationError, where: str) -> PipelineError:
-    """The first fault of a pydantic error in our one line."""
-    first = error.errors()[0]
-    place = ".".join([where, *(str(part) for part in first["loc"])])
-    if first["type"] == "extra_forbidden":
-        return PipelineError("unknown key", place, repr(first["loc"][-1]), "check its spelling against config.yaml")
-    value = first["input"] if first["type"] != "missing" else "missing"
-    return PipelineError("invalid value", place, repr(value)[:200], first["msg"].removeprefix("Value error, "))
-
-
-def pretrain_settings(study: Study, run: Run, seed: int) -> Pretrain:
-    """The full settings of one run.
-
-    Raises:
-        PipelineError: they contradict each other.
-    """
-    kind = run.pairs
-    if run.method == "clip":
-        kind = "caption"
-    elif run.pairs not in ("self", "none"):
-        kind = next("language" if pairs.arm else "visual" for pairs in study.pairs if pairs.name == run.pairs)
-    values: dict[str, Any] = {**study.pretraining, **run.set}
-    if run.method == "untrained":
-        # Nothing else decides what an untrained network is, so an edit of anything else must not make it again.
-        idle = Pretrain.model_fields.keys() - UNTRAINED  # a mistyped name stays, and is refused below
-        values = {name: value for name, value in values.items() if name not in idle}
-        values |= {"steps": 0, "warmup_steps": 0, "probe": None}
-    elif "checkpoints" not in run.set:
-        values |= _reached(values)
-    heads = {"simclr", "simsiam", "clip"} - {run.method}
-    values = {name: value for name, value in values.items() if name not in heads}
-    fixed = {"method": run.method, "pairs": kind, "augmentation": run.augmentation, "seed": seed}
+def _validated(root: Node) -> tuple[Study | None, list[SettingError]]:
+    """The study, and what pydantic refuses; it is then the study without that, or None where it needs it."""
+    data = root.data()
     try:
-        return Pretrain.model_validate({**values, **fixed})
+        return Study.model_validate(data), []
     except ValidationError as error:
-        raise complaint(error, f"config.pretraining (run {run.method}, pairs {run.pairs})") from None
-
-
-def _reached(values: Mapping[str, Any]) -> dict[str, Any]:
-    """``checkpoints`` of the section that all runs share, without the steps that a shorter run does not have."""
-    listed, end = values.get("checkpoints"), values.get("steps", Pretrain.model_fields["steps"].default)
-    if not isinstance(listed, list | tuple) or not isinstance(end, int):
-        return {}
-    return {"checkpoints": [step for step in listed if not isinstance(step, int) or step <= end]}
+        refused = validation_errors(error, Study, root)
+    for path in [error.path for error in refused]:
+        # Of a list of values nothing is kept; of an axis, which is a list of mappings, all members are.
+        *above, key = next((path[:n] for n in range(len(path), 0, -1) if isinstance(path[n - 1], str)), ("",))
+        part = data
+        for step in above:
+            part = part[step]
+        if above or path == (key,):
+            part.pop(key, None)
+    try:
+        return Study.model_validate(data), refused
+    except ValidationError:
+        return None, refused

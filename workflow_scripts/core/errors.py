@@ -1,5 +1,6 @@
 """The one error that people are meant to read."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -17,6 +18,35 @@ class PipelineError(Exception):
     def __reduce__(self) -> tuple[type["PipelineError"], tuple[str, str, str, str]]:
         # Exceptions cross process pools by pickle of our own making; the default would lose the fields.
         return PipelineError, (self.what, str(self.where), str(self.value), self.advice)
+
+    @property
+    def errors(self) -> "list[PipelineError]":
+        """Itself, or all that were found together."""
+        return [self]
+
+
+class PipelineErrors(PipelineError):
+    """Several errors that were found together; its fields are those of the first."""
+
+    def __init__(self, errors: Sequence[PipelineError]) -> None:
+        self._errors = [one for error in errors for one in error.errors]
+        first, more = self._errors[0], len(self._errors) - 1
+        advice = f"{first.advice} (and {more} more error{'s' if more > 1 else ''})" if more else first.advice
+        super().__init__(first.what, first.where, first.value, advice)
+
+    def __reduce__(self) -> tuple[type["PipelineErrors"], tuple[list[PipelineError]]]:  # type: ignore[override]
+        return PipelineErrors, (self._errors,)
+
+    @property
+    def errors(self) -> list[PipelineError]:
+        """All of them, in the order in which they were found."""
+        return self._errors
+
+
+def error_lines(error: PipelineError, most: int = 20) -> list[str]:
+    """``error: ...`` lines for the terminal; where there are more than ``most``, a first line says how many."""
+    lines = [f"error: {one}" for one in error.errors]
+    return lines if len(lines) <= most else [f"{len(lines)} errors; the first {most} are:", *lines[:most]]
 
 
 def one_line(text: str) -> str:

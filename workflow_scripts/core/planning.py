@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.cache import file_hash
-from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.errors import PipelineError, error_lines
 
 # What is used of Snakemake's objects, by the name of the object.
 USED = {
@@ -138,7 +138,7 @@ def _or_stop(function: Callable[..., Any], *args: Any) -> Any:
     try:
         return function(*args)
     except PipelineError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write("".join(f"{line}\n" for line in error_lines(error)))
         raise SystemExit(1) from None
 
 

@@ -1,7 +1,7 @@
 """The config that a study has today, for commands that are given results alone.
 
 Each start of the workflow notes in ``results/.configs/<study>.json`` which config files and overrides it was given; the
-files are read anew when somebody asks.
+files are read again when somebody asks.
 """
 
 import os
@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from workflow_scripts.core.accepted import accepted
+from workflow_scripts.core.config_files import read_config
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.durable import make_folders, write_durable
 from workflow_scripts.core.errors import PipelineError
@@ -62,11 +61,8 @@ def units_of(results: Path, study: str, files: Sequence[str] = ()) -> "Units | N
             raise PipelineError("no note of config files", _note(results, study), str(noted)[:80], advice) from None
         if any(_find(name) is None for name in names):
             return None
-    config: dict[str, Any] = {}
-    for name in names:
-        merge(config, _read(name))
-    merge(config, overrides)
-    if config.get("study") != study:
+    config = read_config([_find(name) or name for name in names], overrides)
+    if config.data().get("study") != study:
         return None
     # Not before: checking a config takes longer than reading a small study.
     from workflow_scripts.core.config import load_study
@@ -75,29 +71,9 @@ def units_of(results: Path, study: str, files: Sequence[str] = ()) -> "Units | N
     return Units(load_study(config), accepted(results))
 
 
-def merge(config: dict[str, Any], overlay: Mapping[str, Any]) -> None:
-    """Put an overlay on a config as Snakemake does: mappings are merged, all else is replaced."""
-    for key, value in overlay.items():
-        if isinstance(value, Mapping) and isinstance(config.get(key), dict):
-            merge(config[key], value)
-        else:
-            config[key] = value
-
-
 def _note(results: Path, study: str) -> Path:
     return results / ".configs" / f"{study}.json"
 
 
 def _find(name: str) -> Path | None:
     return next((path for path in (Path(name), ROOT / name) if path.is_file()), None)
-
-
-def _read(name: str) -> dict[str, Any]:
-    path = _find(name)
-    if path is None:
-        raise PipelineError("missing config file", name, "not there", "correct the path")
-    try:
-        content = yaml.safe_load(path.read_bytes())
-    except yaml.YAMLError as error:
-        raise PipelineError("unreadable config", path, error, "correct it") from None
-    return dict(content or {})

@@ -8,10 +8,10 @@ from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.checks import WORLD
-from workflow_scripts.core.config import Dataset, Run, Study, pretrain_settings
-from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.kept import check_listed, evaluated
+from workflow_scripts.core.config import Dataset, Run, Study
+from workflow_scripts.core.kept import evaluated
 from workflow_scripts.core.removal import token
+from workflow_scripts.core.run_settings import pretrain_settings, run_name
 from workflow_scripts.core.settings.pretrain import Pretrain, step_name
 from workflow_scripts.core.settings.source import Source
 
@@ -31,11 +31,7 @@ class Units:
         for run in study.runs:
             for seed in run.seeds:
                 settings = pretrain_settings(study, run, seed)
-                name = f"{run.method}-{run.pairs}-{run.augmentation}-{settings.backbone}-s{seed}"
-                if name in self._runs:
-                    raise PipelineError("repeated run", "config.runs", name, "two entries or seeds have this one name")
-                self._runs[name] = (run, settings)
-        check_listed(study.pretraining.get("checkpoints"), [own for _, own in self._runs.values()])
+                self._runs[run_name(run, settings)] = (run, settings)
         self._steps = evaluated(study.evaluation.steps, {name: own for name, (_, own) in self._runs.items()})
         self.shards = [f"{number:05d}" for number in range(study.shards.shards)]
         self.arms = [arm.name for arm in study.arms]

@@ -25,7 +25,15 @@ BACKBONES = {"resnet18": (45e6, 512), "resnet34": (85e6, 512), "resnet50": (94e6
 # Images of the sets that torchvision fetches; their bytes, as published, by image.
 SETS = {
     **{"food101": 101_000, "cifar10": 60_000, "cifar100": 60_000, "aircraft": 10_000, "dtd": 5_640, "pets": 7_349},
-    **{"caltech101": 9_144, "flowers": 8_189, "stl10": 13_000, "eurosat": 27_000, "sun397": 108_754, "cars": 16_185},
+    **{
+        "caltech101": 9_144,
+        "flowers": 8_189,
+        "stl10": 13_000,
+        "eurosat": 27_000,
+        "sun397": 108_754,
+        "cars196": 16_185,
+        "pcam": 327_680,
+    },
 }
 OTHER_SET, SET_IMAGE = 20_000, 40_000  # images of a set that is not listed; bytes per image
 SMALL = 2_000_000  # tables, pictures and pages of any other artifact

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.errors import PipelineError, error_lines
 from workflow_scripts.core.today import units_of
 from workflow_scripts.provenance.audit import Audit, Audited, studies_below
 from workflow_scripts.provenance.audit_kinds import Finding, Kind
@@ -99,7 +99,7 @@ def main(argv: list[str] | None = None) -> None:
     try:
         done = audit(args.path, args.configfile, args.quick, args.jobs)
     except PipelineError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write("".join(f"{line}\n" for line in error_lines(error)))
         raise SystemExit(2) from None
     text = table(done, args.quick, time.monotonic() - start)
     sys.stdout.write(json.dumps(as_json(done, args.quick), indent=1) + "\n" if args.json else text)

@@ -18,9 +18,10 @@ from typing import Any
 import yaml
 
 from workflow_scripts.core.config import Study, load_study
+from workflow_scripts.core.config_files import read_config
 from workflow_scripts.core.digest import ROOT
-from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.today import merge
+from workflow_scripts.core.errors import PipelineError, error_lines
+from workflow_scripts.core.today import BASE
 from workflow_scripts.core.units import Units
 from workflow_scripts.tools.rates import (
     DATASET_IMAGES,
@@ -182,14 +183,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--tflops", type=float, default=TFLOPS, help=f"what your GPU sustains; assumed: {TFLOPS:g}")
     args = parser.parse_args(argv)
     try:
-        config = yaml.safe_load((ROOT / "config.yaml").read_text())
-        for path in args.configfile:
-            merge(config, yaml.safe_load(path.read_text()) or {})
-        study = load_study(config)
-        units = Units(study)
-    except (PipelineError, OSError, yaml.YAMLError) as error:
-        sys.stderr.write(f"error: {error}\n")
+        study = load_study(read_config([ROOT / BASE, *args.configfile]))
+    except PipelineError as error:
+        sys.stderr.write("".join(f"{line}\n" for line in error_lines(error)))
         return 1
+    units = Units(study)
     sizes = {f"{args.rows:,} rows": args.rows} if args.rows else SIZES
     tables = [table(f"{name} ({rows:,} rows)", costs(study, units, rows, args.tflops)) for name, rows in sizes.items()]
     note = f"Estimates: {args.tflops:g} TFLOP/s sustained per GPU and {KEPT:.0%} of the images still there are assumed;"

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from workflow_scripts.core.config import complaint
-from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.config_errors import placed, validation_errors
+from workflow_scripts.core.config_files import Node
+from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.core.settings.crate import Crate
 from workflow_scripts.provenance.crate_check import check
 from workflow_scripts.provenance.crate_write import write_crate
@@ -28,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
         folder = args.folder if args.check else write_crate(args.folder, _settings(args)).parent
         faults = check(folder)
     except PipelineError as error:
-        faults = [str(error)]
+        faults = [str(one) for one in error.errors]
     sys.stderr.write("".join(f"error: {fault}\n" for fault in faults))
     if faults:
         raise SystemExit(1)
@@ -39,7 +40,7 @@ def _settings(args: argparse.Namespace) -> Crate:
     try:
         return Crate.model_validate({name: getattr(args, name) for name in Crate.model_fields})
     except ValidationError as error:
-        raise complaint(error, "the command line") from None
+        raise placed(PipelineErrors(validation_errors(error, Crate, Node())), Node("the command line")) from None
 
 
 if __name__ == "__main__":

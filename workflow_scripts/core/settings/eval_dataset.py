@@ -6,6 +6,24 @@ from pydantic import Field, model_validator
 
 from workflow_scripts.core.settings.base import Settings
 
+# What evaluation/torchvision_sets.py can read; listed here so that a mistyped name is found before anything runs.
+TorchvisionName = Literal[
+    "aircraft",
+    "caltech101",
+    "cars196",
+    "cifar10",
+    "cifar100",
+    "dtd",
+    "eurosat",
+    "flowers",
+    "food101",
+    "pcam",
+    "pets",
+    "stl10",
+    "sun397",
+]
+Task = Literal["concept", "colour", "texture", "scene", "size"]  # of the demo's world
+
 
 class EvalDataset(Settings):
     """One downstream set."""
@@ -15,8 +33,10 @@ class EvalDataset(Settings):
         "torchvision: the layout of a torchvision.datasets reader; masks: photos with object masks and labels.parquet; "
         "imagenet_s: ImageNet-S layout"
     )
-    torchvision_name: str = Field("", description="kind torchvision: which set, e.g. food101")
-    task: str = Field("", description="kind world: probe task; with masks, the task whose training images train")
+    torchvision_name: TorchvisionName | Literal[""] = Field("", description="kind torchvision: which set, e.g. food101")
+    task: Task | Literal[""] = Field(
+        "", description="kind world: probe task; with masks, the task whose training images train"
+    )
     masks: bool = Field(False, description="kind world: test on the images that have object masks")
     metric: Literal["accuracy", "mean_per_class"] = Field("accuracy", description="how test accuracy is averaged")
     seed: int = Field(0, ge=0, description="seed of all splits and limits")

@@ -1,5 +1,7 @@
 """Settings of saliency evaluation."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from workflow_scripts.core.settings.base import Settings
@@ -8,7 +10,9 @@ from workflow_scripts.core.settings.base import Settings
 class Saliency(Settings):
     """Grad-CAM against object masks."""
 
-    layer: str = Field("layer4", description="stage of the network whose last block is explained")
+    layer: Literal["layer1", "layer2", "layer3", "layer4"] = Field(
+        "layer4", description="stage of the network whose last block is explained"
+    )
     thresholds: int = Field(101, ge=2, description="thresholds of the IoU curve, evenly from 0 to the map's maximum")
     gaussian_sigma: float = Field(0.25, gt=0, description="deviation of the centre Gaussian floor, in image sides")
     batch_size: int = Field(64, ge=1, description="images at once")
