@@ -122,9 +122,15 @@ def across_nodes(value):
     return lambda wildcards: value(UNITS.run_nodes(wildcards.run)) if UNITS.run_nodes(wildcards.run) > 1 else None
 
 
+def note_state():
+    """Note the study's config and its finished artifacts, for commands that are given results alone."""
+    if workflow.is_main_process:
+        remember(Path(RESULTS), STUDY.study, [*base, *overlays], overrides, UNITS.holds)
+
+
+note_state()
 # Run records decide what is stale, in the main process; the jobs that it starts are told what to do.
 if workflow.is_main_process:
-    remember(Path(RESULTS), STUDY.study, [*base, *overlays], overrides)
     freshness = Freshness(Path(RESULTS), UNITS)
     before_planning(workflow, freshness.decide)
     after_planning(workflow, freshness.tell)
@@ -134,12 +140,14 @@ if workflow.is_main_process:
 
 
 onerror:
+    note_state()
     # Snakemake still has its own lines to say; the ones that people need come last.
     lines = failure_lines("\n".join(Path(path).read_text(errors="replace") for path in log))
     atexit.register(sys.stderr.write, "".join(f"{line}\n" for line in lines))
 
 
 onsuccess:
+    note_state()
     # Rows on the removal list are out of the study now; what was made with them before goes too.
     if STUDY.annotations.exclude or STUDY.annotations.exclude_from:
         # Status 2: another study holds them still, which is no failure of this one.

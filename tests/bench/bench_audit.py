@@ -15,17 +15,27 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.digest import code_digest, code_parts
 from workflow_scripts.core.jsonio import digest, pretty
-from workflow_scripts.core.key import SCHEMA
-from workflow_scripts.core.record import sealed
+from workflow_scripts.core.key import SCHEMA, artifact_key
+from workflow_scripts.core.machine import machine
+from workflow_scripts.core.record import Clock, sealed
+from workflow_scripts.core.today import remember
 from workflow_scripts.provenance.hashing import cores
 
 AIM, QUICK_AIM, SHARDS = 0.8, 20.0, 40
+
+
+@cache
+def machine_once() -> dict[str, Any]:
+    """What a run record says of the machine."""
+    return machine((), "cpu")
 
 
 def make(results: Path, stage: str, name: str, data: bytes) -> Path:
@@ -34,11 +44,16 @@ def make(results: Path, stage: str, name: str, data: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     files = {".parquet": {"sha256": file_hash(path), "bytes": len(data)}}
-    manifest = {"schema": SCHEMA, "stage": stage, "unit": {"shard": name}, "files": files, "rows": {}}
+    manifest = {"schema": SCHEMA, "stage": stage, "unit": {}, "files": files, "rows": {}}
+    recipe = ({"size": len(data)}, {}, {"device": "cpu", "threads": 1, "packages": {}})
     record = {
-        **{"artifact": f"{stage}/{name}", "stage": stage, "unit": {"shard": name}, "key": name, "cached": False},
-        **{"code": code_digest(stage), "closure": code_parts(stage), "settings": {}, "inputs": {}, "input_files": {}},
-        **{"manifest": digest(manifest), "beside": {}},
+        **{"artifact": f"{stage}/{name}", "stage": stage, "unit": {"shard": name}, "cached": False, "workers": 1},
+        **{"key": artifact_key(stage, {}, code_digest(stage), *recipe), "code": code_digest(stage)},
+        **dict(zip(("settings", "inputs", "environment"), recipe, strict=True)),
+        **{"closure": code_parts(stage), "not_in_key": [], "input_files": {}, "facts": {}, "beside": {}},
+        **{"git": {"commit": None, "dirty": None, "diff": None}, "manifest": digest(manifest)},
+        **machine_once(),
+        **Clock().read(),
     }
     path.with_name(f"{name}{RUN}").write_bytes(pretty(sealed(record)))
     path.with_name(f"{name}{MANIFEST}").write_bytes(pretty(manifest))
@@ -56,6 +71,7 @@ def contents(folder: Path, megabytes: int, repeats: int) -> None:
     """Audit against sha256sum."""
     data = random.Random(0).randbytes(megabytes * 1_000_000 // SHARDS)
     files = [make(folder, "recaption", f"{n:05d}", data[n:] + data[:n]) for n in range(SHARDS)]
+    remember(folder, "study", [], {})
     audit = [sys.executable, "-m", "workflow_scripts.tools.audit", str(folder)]
     each = ["xargs", "-0", "-n", "1", "-P", str(cores()), "sha256sum"]
     names = b"\0".join(os.fsencode(path) for path in files)
@@ -72,6 +88,7 @@ def sizes(folder: Path, artifacts: int, repeats: int) -> None:
     """Audit --quick of many artifacts."""
     for number in range(artifacts):
         make(folder, "recaption", f"{number:05d}", f"{number}".encode())
+    remember(folder, "study", [], {})
     audit = [sys.executable, "-m", "workflow_scripts.tools.audit", "--quick", "--json", str(folder)]
     told = json.loads(subprocess.run(audit, check=True, capture_output=True).stdout)
     assert told["studies"][0]["artifacts"] == artifacts

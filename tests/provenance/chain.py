@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.cache import lookup
 from workflow_scripts.core.digest import code_parts
 from workflow_scripts.core.jsonio import digest, pretty
+from workflow_scripts.core.key import BY_CONTENT, NUMBERED, artifact_key
+from workflow_scripts.core.machine import machine
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.record import Clock
 from workflow_scripts.core.sources import listing
+from workflow_scripts.core.today import remember
 
 RUNS = ("simclr-self-crop-s0", "simclr-revised-crop-s0")
 
@@ -39,11 +43,16 @@ class Chain:
         recipe: dict[str, Any] = {
             **{"artifact": artifact, "stage": stage, "unit": {"name": name}},
             **{"code": counted_code(stage, self.results), **accepted_part(stage, self.results)},
-            **{"settings": dict(settings or {}), "not_in_key": [], "environment": {"device": "cpu", "threads": 1}},
+            **{"settings": dict(settings or {}), "not_in_key": [], "workers": 1},
+            "environment": {"device": "cpu", "threads": 1, "packages": {}},
             "inputs": {role: [Artifact(path).hash for path in paths] for role, paths in given.items()},
             "input_files": {role: [str(path) for path in paths] for role, paths in given.items()},
         }
-        recipe["key"] = digest(recipe)
+        in_key = {} if stage in NUMBERED else recipe["unit"]
+        parts = (recipe["settings"], recipe["inputs"], recipe["environment"])
+        recipe["key"] = digest(recipe)  # in place of what was fetched or found
+        if stage not in BY_CONTENT:
+            recipe["key"] = artifact_key(stage, in_key, recipe["code"], *parts)
         entry = self.results / ".cache" / stage / recipe["key"]
         staging = Staging(self.study / stage / name)
         clock = Clock()
@@ -55,8 +64,9 @@ class Chain:
             for suffix in beside:
                 staging.file(suffix, hashed=False).write_bytes(self._random.randbytes(300))
             rows = {"in": 5, "out": 4, "dropped": {"empty": 1}}
-            fresh = {**recipe, "closure": code_parts(stage), "facts": {}, **clock.read()}
-            manifest, ours = staging.seal(entry, {"name": name}, rows, fresh)
+            code = {"closure": code_parts(stage), "git": {"commit": None, "dirty": None, "diff": None}}
+            fresh = {**recipe, **code, "facts": {}, **_machine(), **clock.read()}
+            manifest, ours = staging.seal(entry, in_key, rows, fresh)
         publish(entry, staging.artifact, manifest, {**recipe, **clock.read()}, ours=ours)
         return Path(f"{staging.artifact}{MANIFEST}")
 
@@ -64,6 +74,11 @@ class Chain:
         """The ``source`` artifact of a file or folder outside."""
         listed = pretty(listing(path, self.results))
         return self.make(f"source/{name}", [".files.json"], settings={"at": str(path)}, content=listed)
+
+
+@cache
+def _machine() -> dict[str, Any]:
+    return machine((), "cpu")
 
 
 def finished(results: Path, outside: Path, seed: int = 0) -> Chain:
@@ -96,4 +111,5 @@ def finished(results: Path, outside: Path, seed: int = 0) -> Chain:
     chain.make("summary/summary", [".parquet", ".csv"], {"probe": probes})
     everything = [f"{p.parent.name}/{p.name.removesuffix(MANIFEST)}" for p in chain.study.glob(f"*/*{MANIFEST}")]
     chain.make("report/index", [".html"], {"behind": sorted(everything)})
+    remember(results, chain.study.name, [], {})
     return chain

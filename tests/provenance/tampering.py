@@ -86,7 +86,7 @@ class Tampering:
     def edited_manifest(self) -> Expected:
         path = self.random.choice(self.manifests)
         self._set(path, self._edited(path.read_bytes()))
-        return {path: {"edited-manifest"}}
+        return {path: {"edited-manifest", "broken-manifest"}}
 
     def flipped_manifest(self) -> Expected:
         path = self.random.choice(self.manifests)
@@ -104,7 +104,7 @@ class Tampering:
     def edited_record(self) -> Expected:
         path = self.random.choice(self.records)
         self._set(path, self._edited(path.read_bytes()))
-        return {path: {"edited-record"}}
+        return {path: {"edited-record", "broken-record"}}
 
     def flipped_record(self) -> Expected:
         path = self.random.choice(self.records)

@@ -9,6 +9,7 @@ from tests.provenance.chain import RUNS, Chain, finished
 from workflow_scripts.core import accepted
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import digest
+from workflow_scripts.core.notes import write_note
 from workflow_scripts.tools import accept
 
 EDITED = "e" * 64
@@ -121,6 +122,9 @@ def test_an_edited_run_record_is_not_sealed_anew(chain: Chain) -> None:
 
 
 def test_a_damaged_list_is_named(chain: Chain) -> None:
-    (chain.results / ".accepted.json").write_text('[{"stage": "pretrain"}]')
+    write_note(chain.results / ".accepted.json", {"accepted": [{"stage": "pretrain"}]})
     with pytest.raises(PipelineError, match="not a list of acceptances"):
+        accepted.accepted(chain.results)
+    (chain.results / ".accepted.json").write_text("[]")
+    with pytest.raises(PipelineError, match="damaged note"):
         accepted.accepted(chain.results)

@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,12 @@ from workflow_scripts.core import today
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.config import load_study
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.jsonio import pretty
+from workflow_scripts.core.record import sealed
 from workflow_scripts.core.units import Units
 from workflow_scripts.provenance.audit import Audit, Audited
 from workflow_scripts.provenance.audit_kinds import Finding, Kind
+from workflow_scripts.provenance.audit_notes import noted
 from workflow_scripts.tools import audit as tool
 
 TAMPERINGS = 200
@@ -31,7 +35,8 @@ def chain(results: Path, tmp_path: Path) -> Chain:
 
 
 def audited(study: Path, scope: Path | None = None, quick: bool = False, units: Units | None = None) -> Audited:
-    return Audit(study, scope or study, units, quick, jobs=2).run()
+    known = noted(study)
+    return Audit(study, scope or study, replace(known, units=units) if units else known, quick, jobs=2).run()
 
 
 def kinds(findings: Iterable[Finding]) -> set[str]:
@@ -181,21 +186,31 @@ def test_the_folder_of_an_artifacts_files_is_its_artifact(chain: Chain) -> None:
     assert (done.artifacts, [one.path for one in done.faults]) == (1, [damaged])
 
 
-def test_a_stage_that_is_a_link_to_another_disk_is_audited(chain: Chain, tmp_path: Path) -> None:
+def test_links_are_named_and_hide_nothing(chain: Chain, tmp_path: Path) -> None:
     before = audited(chain.study)
     shutil.move(chain.study / "recaption", tmp_path / "disk")
     (chain.study / "recaption").symlink_to(tmp_path / "disk")
     (tmp_path / "disk" / "loop").symlink_to(chain.study)
     after = audited(chain.study)
-    assert (after.artifacts, after.root, after.faults) == (before.artifacts, before.root, [])
+    assert (after.artifacts, after.root) == (before.artifacts, before.root)
+    assert {(one.path.name, one.kind) for one in after.faults} == {("recaption", Kind.LINK), ("loop", Kind.LINK)}
     damaged = chain.study / "recaption" / "00001.parquet"
     damaged.unlink()
     damaged.symlink_to("nowhere")
-    (chain.study / "recaption" / "more").symlink_to("nowhere")
+    (chain.study / "recaption" / "00002.parquet").unlink()
     assert {(one.path.name, one.kind) for one in audited(chain.study).faults} == {
-        ("00001.parquet", Kind.MISSING_FILE),
-        ("more", Kind.UNNAMED_FILE),
+        ("recaption", Kind.LINK),
+        ("loop", Kind.LINK),
+        ("00001.parquet", Kind.LINK),
+        ("00002.parquet", Kind.MISSING_FILE),
     }
+
+
+def test_links_at_and_above_the_results_folder_are_no_faults(chain: Chain, tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "results").symlink_to(chain.results)
+    (tmp_path / "link").symlink_to(tmp_path / "project")
+    assert audited(tmp_path / "link" / "results" / "study").faults == []
 
 
 def test_an_artifact_the_report_does_not_know_is_a_note_and_outside_the_root(chain: Chain) -> None:
@@ -220,7 +235,7 @@ def test_the_command(chain: Chain, capsys: pytest.CaptureFixture[str], tmp_path:
     told = json.loads(capsys.readouterr().out)
     assert told["holds"] is False
     assert [one["kind"] for one in told["studies"][0]["faults"]] == ["missing-file"]
-    assert told["studies"][0]["faults"][0]["advice"].startswith("make it again: snakemake --force ")
+    assert told["studies"][0]["faults"][0]["advice"].startswith("recompute it: snakemake --force ")
     with pytest.raises(SystemExit) as stop:
         tool.main([str(tmp_path / "outside")])
     assert stop.value.code == 2
@@ -241,7 +256,29 @@ def test_the_config_that_a_study_was_given_is_remembered(results: Path) -> None:
     assert changed is None  # that is another study
     today.remember(results, "tiny", ["config.yaml", "gone.yaml"], {})
     assert today.units_of(results, "tiny") is None
-    for note in ("[]", '{"configfiles": 5}'):
-        (results / ".configs" / "tiny.json").write_text(note)
-        with pytest.raises(PipelineError, match="no note of config files"):
+    for note in (b"[]", pretty({"configfiles": []}), pretty(sealed({"configfiles": 5})), b"\xff", b""):
+        (results / ".configs" / "tiny.json").write_bytes(note)
+        with pytest.raises(PipelineError, match="note"):
             today.units_of(results, "tiny")
+
+
+def test_finished_artifacts_stay_noted_while_the_study_has_them(chain: Chain) -> None:
+    def noted_after(holds: Callable[[str, str], bool]) -> frozenset[str]:
+        today.remember(chain.results, "study", [], {}, holds)
+        return today.noted_artifacts(chain.results, "study") or frozenset()
+
+    assert "report/index" in noted_after(lambda stage, name: False)
+    for name in ("index.manifest.json", "index.run.json", "index.html"):
+        (chain.study / "report" / name).unlink()
+    assert "report/index" in noted_after(lambda stage, name: True)
+    assert [(one.kind, one.path.parent.name) for one in audited(chain.study).faults] == [
+        (Kind.MISSING_ARTIFACT, "report")
+    ]
+    assert "report/index" not in noted_after(lambda stage, name: stage != "report")
+    assert audited(chain.study).faults == []
+
+
+def test_a_study_that_is_missing_as_a_whole_is_told(chain: Chain) -> None:
+    shutil.rmtree(chain.study)
+    faults = [fault for one in tool.audit([chain.results], [], quick=False, jobs=1) for fault in one.faults]
+    assert [(one.kind, one.path) for one in faults] == [(Kind.MISSING_ARTIFACT, chain.study)]

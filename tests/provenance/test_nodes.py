@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.provenance.chain import RUNS, Chain, finished
+from workflow_scripts.core.bounded_json import LARGEST
 from workflow_scripts.core.jsonio import pretty
 from workflow_scripts.core.record import sealed
 from workflow_scripts.provenance.audit import Audit
+from workflow_scripts.provenance.audit_notes import Noted
 from workflow_scripts.provenance.nodes import inputs_of, load, read, studies
 
 
@@ -57,8 +59,17 @@ def test_files_in_a_folder_and_the_record_of_the_computation(chain: Chain) -> No
         (b"{", "no JSON"),
         (b"\xff\xfe", "no JSON"),
         (b"[]", "no JSON object"),
-        (b'{"stage": "x", "unit": {}}', "lacks"),
-        (b'{"stage": "x", "unit": {}, "files": {".a": {"sha256": "0", "bytes": "many"}}}', "lacks"),
+        (b'{"stage": "x", "unit": {}}', "its files: Field required"),
+        (b'{"stage": "x", "unit": {}, "files": {".a": {"sha256": "0", "bytes": 1}}}', "its files..a.sha256"),
+        (b'{"stage": "x", "unit": {}, "files": {"/../../b": {"sha256": "%s", "bytes": 1}}}' % (b"0" * 64), "leads out"),
+        (b'{"stage": "x", "stage": "y", "unit": {}, "files": {}}', "a key twice"),
+        (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": NaN}}', "NaN"),
+        (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": 1e999}}', "not finite"),
+        (b'{"stage": "x", "unit": {"a": "\\ud800"}, "files": {}}', "not Unicode"),
+        (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": 5, "out": 4, "dropped": {}}}', "add up"),
+        (b'{"a": ' * 50 + b"1" + b"}" * 50, "levels deep"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b" " * (LARGEST + 1), "no such file is larger"),
     ],
 )
 def test_a_damaged_manifest_is_a_node_that_says_so(tmp_path: Path, data: bytes, fault: str) -> None:
@@ -94,4 +105,4 @@ def test_a_misshapen_record_is_none(chain: Chain, tmp_path: Path, change: dict[s
     record.write_bytes(pretty(sealed({name: value for name, value in content.items() if name != "self"})))
     node = read(study / "summary" / "summary.manifest.json")
     assert node.record is None and node.record_fault is not None
-    assert {one.label for one in Audit(study, study, None, quick=True, jobs=1).run().faults} == {"broken-record"}
+    assert {one.label for one in Audit(study, study, Noted(), quick=True, jobs=1).run().faults} == {"broken-record"}

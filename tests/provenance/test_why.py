@@ -6,6 +6,7 @@ import pytest
 
 from tests.provenance.golden import FOLDER, check_text
 from tests.provenance.hand_made import fake_hash, whole_study
+from workflow_scripts.core.accepted import accept
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.jsonio import pretty
 from workflow_scripts.tools.why import main
@@ -119,7 +120,7 @@ def test_a_file_in_the_cache_is_found_by_its_key(study: Path, capsys: pytest.Cap
 def test_an_accepted_edit_is_shown(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     entry = {"stage": "pretrain", "code": fake_hash("new"), "counts_as": fake_hash("code of pretrain")}
     entry |= {"reason": "a log line", "when": "2026-03-05T10:00:00.000+00:00"}
-    (study.parent / ".accepted.json").write_bytes(pretty([entry]))
+    accept(study.parent, entry)
     text = ask(capsys, study / "pretrain" / "simclr-revised-crop-s0" / "last.safetensors")
     wanted = f"accepted 2026-03-05 10:00:00 UTC: {fake_hash('new')[:10]} counts as this code; a log line"
     assert text.count(wanted) == 1

@@ -5,16 +5,16 @@ digest that the artifacts were made by. Their keys, cache entries and work folde
 sees the parameter that it knows. Undoing the edit needs nothing; another edit needs another acceptance.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.digest import code_digest
-from workflow_scripts.core.durable import write_durable
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.jsonio import pretty, read_json
+from workflow_scripts.core.notes import read_note, write_note
 
 FIELDS = ("stage", "code", "counts_as", "reason", "when")
-_ADVICE = "correct it, or delete it and run tools.accept again"
+_ADVICE = "delete it, then accept again with tools.accept; run records hold what was accepted"
 
 
 def accepted(results: Path) -> list[dict[str, str]]:
@@ -23,30 +23,43 @@ def accepted(results: Path) -> list[dict[str, str]]:
     Raises:
         PipelineError: the file is damaged.
     """
-    path = results / ".accepted.json"
-    if not path.exists():
-        return []
-    entries = read_json(path, _ADVICE)
+    entries = read_note(acceptances_file(results), _ADVICE).get("accepted", [])
     if not isinstance(entries, list) or not all(isinstance(one, dict) and set(one) == set(FIELDS) for one in entries):
-        raise PipelineError("not a list of acceptances", path, f"fields must be {', '.join(FIELDS)}", _ADVICE)
+        value = f"fields must be {', '.join(FIELDS)}"
+        raise PipelineError("not a list of acceptances", acceptances_file(results), value, _ADVICE)
     return entries
 
 
 def accept(results: Path, entry: dict[str, str]) -> None:
-    """Add an acceptance; an older one of the same stage and code goes."""
+    """Add an acceptance; it replaces an older one of the same stage and code."""
     kept = [one for one in accepted(results) if (one["stage"], one["code"]) != (entry["stage"], entry["code"])]
-    write_durable(results / ".accepted.json", pretty([*kept, entry]))
+    write_note(acceptances_file(results), {"accepted": [*kept, entry]})
+
+
+def acceptances_file(results: Path) -> Path:
+    """Where they are kept."""
+    return results / ".accepted.json"
 
 
 def in_force(stage: str, results: Path) -> dict[str, str] | None:
     """The acceptance by which today's code of a stage counts as other code, or None."""
+    return among(accepted(results), stage)
+
+
+def among(entries: Iterable[dict[str, str]], stage: str) -> dict[str, str] | None:
+    """The one of these acceptances that is in force for a stage, or None."""
     today = code_digest(stage)
-    return next((one for one in accepted(results) if (one["stage"], one["code"]) == (stage, today)), None)
+    return next((one for one in entries if (one["stage"], one["code"]) == (stage, today)), None)
 
 
 def counted_code(stage: str, results: Path) -> str:
     """The digest that stands in keys, params and run records: today's, or the one that it counts as."""
-    entry = in_force(stage, results)
+    return counted(accepted(results), stage)
+
+
+def counted(entries: Iterable[dict[str, str]], stage: str) -> str:
+    """The same by these acceptances."""
+    entry = among(entries, stage)
     return code_digest(stage) if entry is None else entry["counts_as"]
 
 

@@ -1,43 +1,83 @@
-"""The config that a study has today, for commands that are given results alone.
+"""The config and artifacts that a study has today, for commands that are given results alone.
 
-Each start of the workflow notes in ``results/.configs/<study>.json`` which config files and overrides it was given; the
-files are read again when somebody asks.
+Each start and end of the workflow notes in ``results/.configs/<study>.json`` which config files and overrides it was
+given and which artifacts are finished; the config files are read when somebody asks.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.accepted import accepted
+from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.config_files import read_config
 from workflow_scripts.core.digest import ROOT
-from workflow_scripts.core.durable import make_folders, write_durable
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.jsonio import pretty, read_json
+from workflow_scripts.core.notes import read_note, write_note
 
 if TYPE_CHECKING:
     from workflow_scripts.core.units import Units
 
 BASE = "config.yaml"
+NOTES = ".configs"  # folder of the notes, in a results folder
+_ARTIFACTS = f"*/*{MANIFEST}"
+_ADVICE = "start the workflow again, with -n if nothing is to run; it writes the note"
 
 
-def remember(results: Path, study: str, files: Sequence[str], overrides: Mapping[str, Any]) -> None:
-    """Note what the study's config is made of; a results folder that can't be written is left as it is.
+def remember(
+    results: Path,
+    study: str,
+    files: Sequence[str],
+    overrides: Mapping[str, Any],
+    holds: Callable[[str, str], bool] = lambda stage, name: True,
+) -> None:
+    """Note what the study's config is made of and which artifacts are finished, at each start and end of a run.
+
+    An artifact stays noted until the study no longer has it, so that an audit misses one that was deleted. A results
+    folder that can't be written is left as it is.
 
     Args:
         files: config files, later ones win; paths below the working directory are kept relative to it.
         overrides: what ``--config`` said.
+        holds: whether the study has the artifact of a stage and name.
     """
     here = os.getcwd()
     kept = [os.path.relpath(file, here) if Path(file).is_relative_to(here) else file for file in files]
-    path, data = _note(results, study), pretty({"configfiles": kept, "config": dict(overrides)})
     try:
-        if not path.exists() or path.read_bytes() != data:
-            make_folders(path.parent)
-            write_durable(path, data)
-    except OSError:
-        return
+        before = noted_artifacts(results, study) or frozenset()
+    except PipelineError:
+        before = frozenset()  # the note is damaged; it is replaced
+    finished = {f"{path.parent.name}/{path.name.removesuffix(MANIFEST)}" for path in (results / study).glob(_ARTIFACTS)}
+    finished |= {label for label in before if holds(*label.split("/", 1))}
+    note = {"configfiles": kept, "config": dict(overrides), "artifacts": sorted(finished)}
+    with suppress(OSError):
+        write_note(note_of(results, study), note)
+
+
+def noted_artifacts(results: Path, study: str) -> frozenset[str] | None:
+    """``<stage>/<name>`` of every artifact that was noted as finished; None when nothing is noted.
+
+    Raises:
+        PipelineError: the note is damaged.
+    """
+    noted = _noted(results, study)
+    return frozenset(noted["artifacts"]) if noted else None
+
+
+def _noted(results: Path, study: str) -> dict[str, Any]:
+    path = note_of(results, study)
+    noted = read_note(path, _ADVICE)
+    lists = [noted.get(name, []) for name in ("configfiles", "artifacts")]
+    if noted and (
+        noted.keys() != {"configfiles", "config", "artifacts"}
+        or not isinstance(noted["config"], dict)
+        or not all(isinstance(one, list) and all(isinstance(word, str) for word in one) for one in lists)
+        or not all(label.count("/") == 1 for label in noted["artifacts"])
+    ):
+        raise PipelineError("no note of config and artifacts", path, ", ".join(noted)[:80], _ADVICE)
+    return noted
 
 
 def units_of(results: Path, study: str, files: Sequence[str] = ()) -> "Units | None":
@@ -49,16 +89,10 @@ def units_of(results: Path, study: str, files: Sequence[str] = ()) -> "Units | N
     Raises:
         PipelineError: a config file given is missing or faulty, or the note of the last start is.
     """
-    overrides: dict[str, Any] = {}
-    if files:
-        names = [BASE, *files]
-    else:
-        noted = read_json(_note(results, study), "delete it") if _note(results, study).exists() else {}
-        try:
-            names, overrides = [str(name) for name in noted.get("configfiles", [BASE])], dict(noted.get("config", {}))
-        except (AttributeError, TypeError, ValueError):
-            advice = "delete it; the next start of the workflow writes it anew"
-            raise PipelineError("no note of config files", _note(results, study), str(noted)[:80], advice) from None
+    names, overrides = [BASE, *files], {}
+    if not files:
+        noted = _noted(results, study)
+        names, overrides = noted.get("configfiles", [BASE]), noted.get("config", {})
         if any(_find(name) is None for name in names):
             return None
     config = read_config([_find(name) or name for name in names], overrides)
@@ -71,8 +105,9 @@ def units_of(results: Path, study: str, files: Sequence[str] = ()) -> "Units | N
     return Units(load_study(config), accepted(results))
 
 
-def _note(results: Path, study: str) -> Path:
-    return results / ".configs" / f"{study}.json"
+def note_of(results: Path, study: str) -> Path:
+    """Where the note of a study lies."""
+    return results / NOTES / f"{study}.json"
 
 
 def _find(name: str) -> Path | None:

@@ -9,30 +9,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from workflow_scripts.core.accepted import counted_code, in_force
+from workflow_scripts.core.accepted import among, counted
 from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.bounded_json import Unfit
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.freshness import other_settings
-from workflow_scripts.provenance.audit_files import (
-    Claim,
-    claims_of,
-    content_findings,
-    lonely_records,
-    owners_of,
-    size_findings,
-    unnamed_files,
-)
+from workflow_scripts.provenance.audit_cache import entry_claims, entry_findings, entry_folder, read_entry, restored
+from workflow_scripts.provenance.audit_files import Claim, claims_of, file_findings, lonely_records, owners_of, unnamed
 from workflow_scripts.provenance.audit_kinds import Finding, Kind, finding
-from workflow_scripts.provenance.audit_records import input_findings, record_findings
+from workflow_scripts.provenance.audit_notes import Noted
+from workflow_scripts.provenance.audit_records import cycle_findings, input_findings, record_findings
 from workflow_scripts.provenance.audit_sources import source_claims
 from workflow_scripts.provenance.locate import locate
-from workflow_scripts.provenance.nodes import Node, input_path, read, walk
+from workflow_scripts.provenance.nodes import Node, input_path, read
 from workflow_scripts.provenance.root import AROUND, root_hash
-
-if TYPE_CHECKING:
-    from workflow_scripts.core.units import Units
+from workflow_scripts.provenance.scan import scan
 
 REPORT = "report/index"
 READERS = 8  # manifests read at a time
@@ -47,7 +40,7 @@ class Audited:
         artifacts: how many were checked.
         files: how many data files were checked.
         bytes: their recorded size.
-        root: root hash over the manifests behind the report (over all, without a report); None when one is gone.
+        root: root hash over the manifests behind the report (over all, without a report); None when one is missing.
         findings: faults and notes, sorted.
     """
 
@@ -70,48 +63,49 @@ class Audit:
     Args:
         study: the study's folder.
         scope: only artifacts and files below this folder, or the artifact of this file, are checked.
-        units: the study by today's config; None when none is known.
-        quick: sizes instead of contents.
+        noted: what is known from beside the study.
+        quick: sizes instead of contents, and no look at the cache.
         jobs: files hashed at a time.
     """
 
-    def __init__(self, study: Path, scope: Path, units: "Units | None", quick: bool, jobs: int) -> None:
-        self.study, self.scope, self.units, self.quick, self.jobs = study, scope, units, quick, jobs
-        self.all_files = list(walk(study))
+    def __init__(self, study: Path, scope: Path, noted: Noted, quick: bool, jobs: int) -> None:
+        self.study, self.scope, self.noted, self.quick, self.jobs = study, scope, noted, quick, jobs
+        self.scan = scan(study)
+        manifests = sorted(
+            path
+            for path in self.scan.files.keys() | self.scan.odd
+            if path.name.endswith(MANIFEST) and path.parent.parent == study
+        )
         with ThreadPoolExecutor(max_workers=READERS) as pool:  # so that a slow file system's answers overlap
-            manifests = [path for path in self.all_files if path.name.endswith(MANIFEST)]
             self.nodes = list(pool.map(read, manifests))
         self.known = {node.path: node for node in self.nodes}
         # Each with the manifest of the artifact at fault, or with its own path where it belongs to none.
-        self.found: list[tuple[Path, Finding]] = []
-        self._code = cache(self._counted_code)
+        self.found: list[tuple[Path, Finding]] = [(one.path, one) for one in self.scan.found]
+        self._code = cache(self._code_today)
 
     def run(self) -> Audited:
         """Check all that is in scope."""
         self._records()
-        claims = {
-            node.path: claims_of(node, with_record=node.path in self.trusted)
-            for node in self.nodes
-            if node.path not in self.at_fault
-        }
         scoped = [node for node in self.nodes if node.path.is_relative_to(self.scope)]
         if not scoped and self.scope != self.study:  # one artifact's file, or the folder of its files
             one = self._artifact_of_scope()
             scoped = [node for node in self.nodes if node.path == one]
-        mine = [claim for node in scoped for claim in claims.get(node.path, [])]
+        more = [] if self.quick else self._cache(scoped)
+        claims = {node.path: claims_of(*self._claimed(node)) for node in self.nodes}
+        mine = [claim for node in scoped for claim in claims[node.path]]
         every = [claim for found in claims.values() for claim in found]
-        self._files([*mine, *(claim for node in scoped for claim in self._source(node))], every)
-        for node in scoped:
-            if node.record is not None and node.path in self.trusted:
-                checks = (input_findings(node, self.known, self.at_fault), self._today(node, node.record))
-                self.found += [(node.path, found) for check in checks for found in check]
-        sound = [node for node in self.nodes if node.path in self.trusted]
-        named = {node.file(suffix) for node in sound for suffix in (node.computation or {}).get("beside", ())}
-        self._unnamed(named | {claim.path for claim in every})
+        self._files([*mine, *more, *(claim for node in scoped for claim in self._source(node))], every)
+        trusted = [node for node in scoped if node.path in self.trusted]
+        told = self.at_fault | self.scan.odd
+        checks = (input_findings(trusted, self.known, told), cycle_findings(trusted, self.known))
+        self.found += [(found.path, found) for check in checks for found in check]
+        self.found += [(node.path, found) for node in trusted for found in self._today(node, node.record or {})]
+        self._others({claim.path for claim in every})
         root, behind = study_root(node for node in self.nodes if node.path in self.trusted)
         self._notes(behind)
         paths = {node.path for node in scoped}
         kept = {found for path, found in self.found if path in paths or path.is_relative_to(self.scope)}
+        kept |= set(self.noted.findings)
         return Audited(self.study, len(scoped), len(mine), sum(claim.bytes for claim in mine), root, sorted(kept))
 
     def _artifact_of_scope(self) -> Path | None:
@@ -126,14 +120,56 @@ class Audit:
         """Manifests and run records; which of them are to be trusted."""
         made = [(node.computation or {}).get("manifest") for node in self.nodes]
         written_for = {str(value): node.label for value, node in zip(made, self.nodes, strict=True) if value}
+        doubted: set[Path] = set()
+        self.at_fault: set[Path] = set()
         for node in self.nodes:
-            findings = record_findings(node, written_for, to_the_byte=not self.quick)
-            self.found += [(node.path, found) for found in findings]
-        lonely = lonely_records(self.all_files, self.known)
-        self.found += [(p, finding(Kind.MISSING_MANIFEST, p, "its run record stands there alone", p)) for p in lonely]
-        self.at_fault = {path for path, found in self.found if found.path == path}
-        doubted = {path for path, _ in self.found}
-        self.trusted = {node.path for node in self.nodes if node.path not in doubted}
+            for found in record_findings(node, written_for, to_the_byte=not self.quick):
+                self._doubt(node, found, doubted)
+        lonely = lonely_records(self.scan.files, self.known, self.study)
+        self.found += [(p, finding(Kind.MISSING_MANIFEST, p, "its run record is there alone", p)) for p in lonely]
+        self.at_fault |= set(lonely)
+        self.trusted = {node.path for node in self.nodes} - doubted
+
+    def _doubt(self, node: Node, found: Finding, doubted: set[Path]) -> None:
+        if found.kind is not Kind.IMPOSSIBLE_TIME:
+            doubted.add(node.path)
+        if found.path == node.path:
+            self.at_fault.add(node.path)
+        if found.path not in self.scan.odd:  # a FIFO, say, which is named as such
+            self.found.append((node.path, found))
+
+    def _claimed(self, node: Node) -> tuple[Node, bool]:
+        """The node by which an artifact's files are checked, and whether its record is to be believed."""
+        if node.path in self.trusted:
+            return node, True
+        other = restored(node)
+        return (other, True) if other else (node, False)
+
+    def _cache(self, nodes: Collection[Node]) -> list[Claim]:
+        """Compare with the cache; gives the files in it that have to be read."""
+        claims, missing = [], 0
+        for node in nodes:
+            folder = entry_folder(node) if node.path in self.trusted else None
+            if folder is None:
+                continue
+            if not folder.is_symlink() and not folder.exists():
+                missing += 1
+                continue
+            try:
+                entry = read_entry(folder)
+            except (Unfit, OSError) as error:
+                self.found.append((node.path, finding(Kind.DAMAGED_CACHE, folder, str(error))))
+                continue
+            differing = list(entry_findings(node, entry))
+            for found in differing:
+                self.trusted.discard(node.path)
+                self._doubt(node, found, set())
+            there, damaged = entry_claims(node, entry, self.scan)
+            claims += there
+            self.found += [(node.path, found) for found in damaged]
+        if missing:
+            self.found.append((self.study, finding(Kind.NO_CACHE, self.study, f"{missing} of {len(nodes)}")))
+        return claims
 
     def _source(self, node: Node) -> list[Claim]:
         if node.stage != "source" or node.path not in self.trusted:
@@ -143,41 +179,47 @@ class Audit:
         return claims
 
     def _files(self, claims: list[Claim], others: list[Claim]) -> None:
-        wrong = list(size_findings(claims))
-        if not self.quick:
-            # A file of another size is read too: it may be another artifact's.
-            wrong = [(claim, found) for claim, found in wrong if not claim.path.exists()]
-            gone = {claim.path for claim, _ in wrong}
-            there = [claim for claim in claims if claim.path not in gone]
-            wrong += content_findings(there, owners_of(others), self.jobs)
-        self.found += [(claim.node.path, found) for claim, found in wrong]
+        jobs = None if self.quick else self.jobs
+        for claim, found in file_findings(claims, self.scan, owners_of(others), jobs):
+            self.found.append((claim.node.path, found))
 
-    def _unnamed(self, claimed: Collection[Path]) -> None:
+    def _others(self, claimed: Collection[Path]) -> None:
+        """Files that nothing names, and artifacts that were finished and left nothing."""
         doubtful = {path for path in (*self.at_fault, *self.known) if path not in self.trusted}
         stems = [Path(str(path).removesuffix(MANIFEST)) for path in doubtful]
-        self.found += [(found.path, found) for found in unnamed_files(self.study, self.all_files, claimed, stems)]
+        self.found += [(found.path, found) for found in unnamed(self.study, self.scan, claimed, stems)]
+        if self.noted.artifacts and not self.study.exists():
+            self.found.append((self.study, finding(Kind.MISSING_ARTIFACT, self.study, "the whole study is missing")))
+            return
+        told = {found.path for _, found in self.found} | self.known.keys()
+        for label in sorted(self.noted.artifacts):
+            path = self.study / f"{label}{MANIFEST}"
+            wanted = self.noted.units is None or self.noted.units.holds(*label.split("/", 1))
+            if wanted and path not in told and not self.scan.hides(path):
+                self.found.append((path, finding(Kind.MISSING_ARTIFACT, path, "it was finished at the last run")))
 
     def _today(self, node: Node, record: dict[str, Any]) -> Iterator[Finding]:
         """Code and settings of today against the recorded ones; what was accepted."""
-        today = self._code(node.stage)
-        if record.get("code") != today:
-            detail = f"made by {str(record.get('code'))[:12]}, today's is {today[:12]}"
-            yield finding(Kind.OTHER_CODE, node.path, detail)
-        elif (one := record.get("accepted")) and (self._in_force(node.stage) or self._made_after(one, node)):
+        today, by_acceptance = self._code(node.stage)
+        if record["code"] != today:
+            yield finding(Kind.OTHER_CODE, node.path, f"made by {record['code'][:12]}, today's is {today[:12]}")
+        elif (one := record.get("accepted")) and (by_acceptance or self._made_after(one, node)):
             yield finding(Kind.ACCEPTED, node.path, f"{one['reason']} ({one['when']})")
-        if self.units is not None and self.units.holds(node.stage, node.name):
-            differ = other_settings(record, node.stage, self.units.settings(node.stage, record["unit"]))
+        units = self.noted.units
+        if units is not None and units.holds(node.stage, node.name):
+            try:
+                differ = other_settings(record, node.stage, units.settings(node.stage, record["unit"]))
+            except KeyError as error:
+                differ = [f"today's study has no such unit ({error})"]
             if differ:
                 yield finding(Kind.OTHER_SETTINGS, node.path, "; ".join(differ))
 
-    def _counted_code(self, stage: str) -> str:
+    def _code_today(self, stage: str) -> tuple[str, bool]:
+        """What today's code of a stage counts as, and whether by an acceptance."""
         try:
-            return counted_code(stage, self.study.parent)
-        except FileNotFoundError:
-            return "no such stage"
-
-    def _in_force(self, stage: str) -> bool:
-        return in_force(stage, self.study.parent) is not None
+            return counted(self.noted.accepted, stage), among(self.noted.accepted, stage) is not None
+        except OSError:
+            return "no such stage", False
 
     @staticmethod
     def _made_after(acceptance: dict[str, str], node: Node) -> bool:
@@ -185,17 +227,15 @@ class Audit:
         return acceptance["when"] <= str((node.computation or {}).get("start"))
 
     def _notes(self, behind: Collection[str]) -> None:
-        notes = [] if self.units else [finding(Kind.NO_CONFIG, self.study, "the last start of the workflow noted none")]
         for node in self.nodes:
             if node.stage not in AROUND and node.label not in behind and node.path in self.trusted:
-                notes.append(finding(Kind.OUTSIDE, node.path, "the report was not made from it"))
-        self.found += [(one.path, one) for one in notes]
+                self.found.append((node.path, finding(Kind.OUTSIDE, node.path, "the report was not made from it")))
 
 
 def study_root(nodes: Iterable[Node]) -> tuple[str | None, set[str]]:
     """The root hash that the report shows, by the manifests of today, and the labels behind it.
 
-    Without a report it is over all artifacts. None when an artifact behind the report is gone.
+    Without a report it is over all artifacts. None when an artifact behind the report is missing.
     """
     by_label = {node.label: node for node in nodes}
     report = by_label.get(REPORT)
@@ -207,20 +247,3 @@ def study_root(nodes: Iterable[Node]) -> tuple[str | None, set[str]]:
     if not labels <= by_label.keys():
         return None, labels
     return root_hash((label, by_label[label].hash) for label in labels), labels
-
-
-def studies_below(path: Path) -> list[Path]:
-    """The studies that a path names: those of a results folder, or the one that it is or lies in.
-
-    Raises:
-        PipelineError: there is no artifact at, below or above it.
-    """
-    if path.exists():
-        for study in (path, *list(path.parents)[:4]):
-            if next(study.glob(f"*/*{MANIFEST}"), None) is not None:
-                return [study]
-        found = sorted({manifest.parent.parent for manifest in path.glob(f"*/*/*{MANIFEST}")})
-        if found:
-            return found
-    advice = "name a results folder, a study, or something in it"
-    raise PipelineError("no artifacts", path, "nothing to audit" if path.exists() else "not there", advice)

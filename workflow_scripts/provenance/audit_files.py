@@ -1,34 +1,41 @@
 """Checks of data files, and of things from outside, against what is recorded of them."""
 
+import errno
 import os
+import stat
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.core.bounded_json import kind_of
 from workflow_scripts.core.cache import results_root, stored
+from workflow_scripts.core.digest import ROOT
 from workflow_scripts.provenance.audit_kinds import Finding, Kind, finding
 from workflow_scripts.provenance.hashing import hashes
 from workflow_scripts.provenance.nodes import Node
+from workflow_scripts.provenance.scan import Scan
 
-BESIDE = ("logs", "crate")  # folders of a study that hold no artifacts; a crate is checked by tools.crate --check
 Owners = dict[str, list[Path]]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What is recorded of one file: by ``node``, under ``suffix``; ``outside`` the study for a source's own files."""
+    """What is recorded of one file by ``node``, under ``suffix``.
+
+    ``kind`` is what another content is called where the file is none of the study's own: a source's, or the cache's.
+    """
 
     node: Node
     suffix: str
     path: Path
     sha256: str
     bytes: int
-    outside: bool = False
+    kind: Kind | None = None
 
     def finding(self, kind: Kind, detail: str) -> Finding:
         """A finding about the file."""
-        return finding(Kind.CHANGED_SOURCE if self.outside else kind, self.path, detail, self.node.path)
+        return finding(self.kind or kind, self.path, detail, self.node.path)
 
 
 def claims_of(node: Node, with_record: bool) -> list[Claim]:
@@ -41,29 +48,53 @@ def claims_of(node: Node, with_record: bool) -> list[Claim]:
     return [Claim(node, suffix, node.file(suffix), str(r["sha256"]), int(r["bytes"])) for suffix, r in recorded.items()]
 
 
-def size_findings(claims: Iterable[Claim]) -> Iterator[tuple[Claim, Finding]]:
-    """Files that are gone or have another size."""
+def file_findings(
+    claims: Sequence[Claim], scanned: Scan, owners: Owners, jobs: int | None
+) -> Iterator[tuple[Claim, Finding]]:
+    """What is wrong with the files behind ``claims``; those with a fault of their own in ``scanned`` were told.
+
+    Args:
+        owners: tells one file's bytes under another's name.
+        jobs: files hashed at a time; None compares sizes only.
+    """
+    there = []
     for claim in claims:
-        try:
-            size = claim.path.stat().st_size
-        except FileNotFoundError:
-            yield claim, claim.finding(Kind.MISSING_FILE, f"gone; {claim.bytes} bytes are recorded")
-        except OSError as error:
-            yield claim, finding(Kind.UNREADABLE, claim.path, str(error.strerror))
-        else:
-            if size != claim.bytes:
-                yield claim, claim.finding(Kind.WRONG_SIZE, _sizes(claim, size))
+        if claim.path in scanned.odd or scanned.hides(claim.path):
+            continue
+        status = _status(claim, scanned)
+        if isinstance(status, Finding):
+            yield claim, status
+        elif jobs is not None:
+            there.append(claim)
+        elif status.st_size != claim.bytes:
+            yield claim, claim.finding(Kind.WRONG_SIZE, _sizes(claim, status.st_size))
+    if jobs is not None:
+        yield from _content_findings(there, owners, jobs)
 
 
-def content_findings(claims: Sequence[Claim], owners: Owners, jobs: int) -> Iterator[tuple[Claim, Finding]]:
-    """Files whose bytes are not the recorded ones; ``owners`` tells one file's bytes under another's name."""
+def _status(claim: Claim, scanned: Scan) -> os.stat_result | Finding:
+    """Status of a regular file, or what is wrong; a source may be reached by links."""
+    if claim.path in scanned.files:
+        return scanned.files[claim.path]
+    try:
+        status = claim.path.stat()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return claim.finding(Kind.MISSING_FILE, f"missing; {claim.bytes} bytes are recorded")
+        return finding(Kind.UNREADABLE, claim.path, str(error.strerror))
+    if not stat.S_ISREG(status.st_mode):
+        return claim.finding(Kind.NOT_A_FILE, f"it is {kind_of(status.st_mode)}")
+    return status
+
+
+def _content_findings(claims: Sequence[Claim], owners: Owners, jobs: int) -> Iterator[tuple[Claim, Finding]]:
     by_path: dict[Path, list[Claim]] = {}
     for claim in claims:
         by_path.setdefault(claim.path, []).append(claim)
     for path, value in hashes([(path, found[0].bytes) for path, found in by_path.items()], jobs):
         for claim in by_path[path]:
             if isinstance(value, OSError):
-                yield claim, finding(Kind.UNREADABLE, path, str(value.strerror))
+                yield claim, claim.finding(Kind.UNREADABLE, str(value.strerror))
             elif value != claim.sha256:
                 yield claim, _other_bytes(claim, value, owners.get(value, []))
 
@@ -79,7 +110,10 @@ def owners_of(claims: Iterable[Claim]) -> Owners:
 def _other_bytes(claim: Claim, value: str, owners: Sequence[Path]) -> Finding:
     if owners:
         return claim.finding(Kind.SWAPPED_FILE, f"these are the bytes of {owners[0]}")
-    size = claim.path.stat().st_size
+    try:
+        size = claim.path.stat().st_size
+    except OSError:  # removed since it was read
+        size = claim.bytes
     if size != claim.bytes:
         return claim.finding(Kind.WRONG_SIZE, _sizes(claim, size))
     detail = f"sha256 {value[:12]}, {claim.sha256[:12]} is recorded{_shared(claim)}"
@@ -95,43 +129,47 @@ def _shared(claim: Claim) -> str:
     key = str((claim.node.record or {}).get("key"))
     entry = results_root(claim.node.path) / ".cache" / claim.node.stage / key
     try:
-        same = os.path.samefile(stored(entry, claim.suffix), claim.path)
+        same = claim.kind is None and os.path.samefile(stored(entry, claim.suffix), claim.path)
     except OSError:
         return ""
-    return "; the cache holds this very file, so its entry will be computed again too" if same else ""
+    return "; the cache holds this very file, so its entry will be recomputed too" if same else ""
 
 
-def lonely_records(files: Iterable[Path], manifests: Container[Path]) -> list[Path]:
-    """Where manifests ought to be: run records among ``files`` that stand there without one."""
-    records = [path for path in files if path.name.endswith(RUN)]
+def lonely_records(files: Iterable[Path], manifests: Container[Path], study: Path) -> list[Path]:
+    """Where manifests should be: run records among ``files``, in their place, that have none."""
+    records = [path for path in files if path.name.endswith(RUN) and path.parent.parent == study]
     places = [path.with_name(path.name.removesuffix(RUN) + MANIFEST) for path in records]
     return [path for path in places if path not in manifests]
 
 
-def unnamed_files(
-    study: Path, files: Iterable[Path], claimed: Collection[Path], doubtful: Collection[Path]
-) -> Iterator[Finding]:
-    """Files of a study that no manifest names; logs and the crate do not count.
+def unnamed(study: Path, scanned: Scan, claimed: Collection[Path], doubtful: Collection[Path]) -> Iterator[Finding]:
+    """Files and empty folders of a study that no manifest accounts for.
 
     Args:
-        files: all that there are.
-        claimed: those that a manifest or run record names.
-        doubtful: artifacts (paths without suffix) whose manifest or record is gone or at fault, which is named as such:
-            what files they have is not known.
+        claimed: files that a manifest or run record names.
+        doubtful: artifacts (paths without suffix) whose manifest or record is missing or at fault, which is named as
+            such: what files they have is not known.
     """
     prefixes: dict[Path, tuple[str, ...]] = {}
     for path in doubtful:
         prefixes[path.parent] = (*prefixes.get(path.parent, ()), f"{path.name}.", f"{path.name}/")
-    for path in files:
-        if path in claimed or _is_own(path, study):
-            continue
-        stage = study / path.relative_to(study).parts[0]
-        if stage.name in BESIDE:
-            continue
-        if not str(path.relative_to(stage)).startswith(prefixes.get(stage, ())):
-            yield finding(Kind.UNNAMED_FILE, path, f"{path.lstat().st_size} bytes")
+    known = set(claimed) | {parent for path in claimed for parent in path.parents}
+    for path, status in scanned.files.items():
+        own = path.name.endswith((MANIFEST, RUN)) and path.parent.parent == study
+        if not own and path not in known and path not in scanned.odd and not _within(path, study, prefixes):
+            yield finding(Kind.UNNAMED_FILE, path, f"{status.st_size} bytes")
+    for path in scanned.empty:
+        # Snakemake makes the folders of stages before their first job.
+        stage = path.parent == study and _is_stage(path.name)
+        if not stage and path not in known and path not in scanned.odd and not _within(path / "x", study, prefixes):
+            yield finding(Kind.UNNAMED_FILE, path, "an empty folder")
 
 
-def _is_own(path: Path, study: Path) -> bool:
-    """Whether it is a manifest or run record in its place."""
-    return path.name.endswith((MANIFEST, RUN)) and path.parent.parent == study
+def _within(path: Path, study: Path, prefixes: dict[Path, tuple[str, ...]]) -> bool:
+    """Whether it is a file of one of these artifacts."""
+    parts = path.relative_to(study).parts
+    return len(parts) > 1 and "/".join(parts[1:]).startswith(prefixes.get(study / parts[0], ()))
+
+
+def _is_stage(name: str) -> bool:
+    return (ROOT / "workflow_scripts" / "stages" / f"{name}.py").is_file()

@@ -8,28 +8,60 @@ from pathlib import Path
 class Kind(Enum):
     """A kind of fault, or (:attr:`note`) something to know that is no fault: name, meaning, what to do."""
 
-    MISSING_FILE = ("missing-file", "a data file that the manifest names is gone", "force")
+    MISSING_FILE = ("missing-file", "a data file that the manifest names is missing", "force")
     WRONG_SIZE = ("wrong-size", "a data file is shorter or longer than recorded", "force")
     WRONG_CONTENT = ("wrong-content", "a data file has the recorded size but other bytes", "force")
     SWAPPED_FILE = ("swapped-file", "a data file has the bytes that are recorded for another one", "force")
     UNREADABLE = ("unreadable", "the disk or a permission keeps a file from being read", "check disk and permissions")
-    UNNAMED_FILE = ("unnamed-file", "no manifest names the file", "move it out of the study, or delete it")
-    MISSING_MANIFEST = ("missing-manifest", "a run record stands there without its manifest", "force")
-    BROKEN_MANIFEST = ("broken-manifest", "a manifest is no manifest any more", "force")
-    EDITED_MANIFEST = ("edited-manifest", "a manifest is not the one that the run record was written for", "force")
-    MISSING_RECORD = ("missing-record", "a manifest stands there without its run record", "force")
-    BROKEN_RECORD = ("broken-record", "a run record is no JSON any more", "force")
-    EDITED_RECORD = ("edited-record", "a run record does not have the digest that it states of itself", "force")
+    NOT_A_FILE = (
+        "not-a-file",
+        "a folder, FIFO, socket or device where only files can be",
+        "remove it, then run snakemake",
+    )
+    LINK = ("link", "a symbolic link inside a study", "put the file itself there; link the results folder instead")
+    UNNAMED_FILE = ("unnamed-file", "no manifest names the file or folder", "move it out of the study, or delete it")
+    MISSING_MANIFEST = ("missing-manifest", "a run record without its manifest", "force")
+    BROKEN_MANIFEST = ("broken-manifest", "a manifest does not have a manifest's form", "force")
+    EDITED_MANIFEST = ("edited-manifest", "a manifest is not the one that was written", "force")
+    MISSING_RECORD = ("missing-record", "a manifest without its run record", "force")
+    BROKEN_RECORD = ("broken-record", "a run record does not have a run record's form", "force")
+    EDITED_RECORD = ("edited-record", "a run record is not the one that was written", "force")
     MISPLACED = ("misplaced", "a manifest or run record belongs to another artifact", "force")
-    MISSING_INPUT = ("missing-input", "an input that the run record names is gone", "run snakemake")
-    CHANGED_INPUT = ("changed-input", "an input is not the one that was read: it was made again since", "run snakemake")
-    CHANGED_SOURCE = ("changed-source", "a thing from outside is not what was hashed", "force")
+    IMPOSSIBLE_TIME = ("impossible-time", "a time lies in the future, or an end before its start", "check the clock")
+    CYCLE = ("cycle", "run records say that artifacts were made from each other", "force")
+    MISSING_ARTIFACT = ("missing-artifact", "an artifact that was finished is missing", "run snakemake")
+    MISSING_INPUT = ("missing-input", "an input that the run record names is missing", "run snakemake")
+    CHANGED_INPUT = ("changed-input", "an input is not the one that was read: it was recomputed since", "run snakemake")
+    CHANGED_SOURCE = ("changed-source", "something from outside is not what was hashed", "force")
     OTHER_CODE = ("other-code", "made by code other than today's", "run snakemake, or see tools.accept")
     OTHER_SETTINGS = ("other-settings", "made with settings other than today's config has", "run snakemake")
+    BROKEN_NOTE = ("broken-note", "what is noted beside the studies is damaged", "see docs/provenance.md")
+    MISSING_NOTE = (
+        "missing-note",
+        "the study has no note of its config and artifacts",
+        "start snakemake -n, or give --configfile",
+    )
+    DAMAGED_CACHE = (
+        "damaged-cache",
+        "a cache entry is damaged; it is never used, but recomputed",
+        "delete the entry's folder",
+    )
+    DAMAGED_STORE = (
+        "damaged-store",
+        "fetched bytes are damaged; they are never used, but fetched again",
+        "check the disk",
+    )
     ACCEPTED = ("accepted", "code counts as other code, since someone vouched for the edit with tools.accept", "")
-    NOT_HERE = ("source-not-here", "a thing from outside is not on this machine, so it was not compared", "")
-    NO_CONFIG = ("settings-not-compared", "no config is known for the study", "give --configfile")
+    NOT_HERE = ("source-not-here", "something from outside is not on this machine, so it was not compared", "")
+    NO_CONFIG = (
+        "settings-not-compared",
+        "today's config is not known, so settings were not compared",
+        "give --configfile",
+    )
+    NO_CACHE = ("cache-not-compared", "artifacts have no cache entry to compare them with", "")
     OUTSIDE = ("not-behind-the-report", "artifacts that the report was not made from, so outside the root hash", "")
+    NFS = ("nfs-file", "a deleted file that a process still has open", "")
+    LEFTOVER = ("leftover", "half a file of a process that was killed", "delete it when nothing runs")
 
     def __init__(self, label: str, meaning: str, repair: str) -> None:
         self.label, self.meaning, self.repair = label, meaning, repair
@@ -37,7 +69,10 @@ class Kind(Enum):
     @property
     def note(self) -> bool:
         """Whether it is to be known, but no fault."""
-        return self in (Kind.ACCEPTED, Kind.NOT_HERE, Kind.NO_CONFIG, Kind.OUTSIDE)
+        return self in _NOTES
+
+
+_NOTES = frozenset((Kind.ACCEPTED, Kind.NOT_HERE, Kind.NO_CONFIG, Kind.NO_CACHE, Kind.OUTSIDE, Kind.NFS, Kind.LEFTOVER))
 
 
 @dataclass(frozen=True, order=True)
@@ -69,5 +104,5 @@ def finding(kind: Kind, path: Path, detail: str, manifest: Path | None = None) -
     """A finding; ``manifest`` is what Snakemake has to make again where that is the remedy."""
     advice = kind.repair
     if advice == "force":
-        advice = f"make it again: snakemake --force {manifest}" if manifest else "make the artifact again"
+        advice = f"recompute it: snakemake --force {manifest}" if manifest else "recompute the artifact"
     return Finding(path, kind.label, detail, advice)

@@ -4,8 +4,8 @@ Reading never fails on what it finds: a manifest or record that can't be read ma
 tools that read this are the ones that have to name the fault.
 """
 
+import errno
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.core.bounded_json import Unfit, parse_object, read_bytes
+from workflow_scripts.provenance import shapes
 
-BESIDE = {"sha256", "bytes"}  # what is recorded of a file outside the manifest
 CRATE = "crate"  # a folder of copies for others, manifests too: no artifact
 
 
@@ -31,6 +32,7 @@ class Node:
         record: the run record's content; None when there is none or it can't be read.
         manifest_fault: why the manifest can't be read, or None.
         record_fault: why there is no readable run record, or None.
+        closed: of manifest and run record, those that the disk or a permission keeps from being read.
     """
 
     path: Path
@@ -41,6 +43,7 @@ class Node:
     record: dict[str, Any] | None
     manifest_fault: str | None = None
     record_fault: str | None = None
+    closed: frozenset[Path] = frozenset()
 
     @property
     def study(self) -> Path:
@@ -93,68 +96,39 @@ class Input:
 
 
 def read(manifest: Path) -> Node:
-    """The node of one manifest. Raises FileNotFoundError when there is no such file."""
-    data = manifest.read_bytes()
+    """The node of one manifest, whatever is there."""
     name = manifest.name.removesuffix(MANIFEST)
-    content, fault = _json_object(data)
-    if fault is None and not _is_manifest(content):
-        content, fault = {}, "it lacks stage, unit or files"
+    data, content, fault, manifest_closed = _read(manifest)
+    fault = fault or shapes.manifest_fault(content)
     record_path = manifest.with_name(name + RUN)
-    try:
-        record, record_fault = _json_object(record_path.read_bytes())
-    except OSError as error:
-        record, record_fault = {}, f"there is none ({error.strerror})"
-    if record_fault is None:
-        record_fault = _misshapen(record)
+    _, record, record_fault, record_closed = _read(record_path)
+    record_fault = record_fault or shapes.record_fault(record)
     return Node(
         path=manifest,
         name=name,
         stage=manifest.parent.name,
-        manifest=content,
+        manifest={} if fault else content,
         hash=hashlib.sha256(data).hexdigest(),
         record=None if record_fault else record,
         manifest_fault=fault,
         record_fault=record_fault,
+        closed=frozenset(
+            path for path, closed in ((manifest, manifest_closed), (record_path, record_closed)) if closed
+        ),
     )
 
 
-def _json_object(data: bytes) -> tuple[dict[str, Any], str | None]:
+def _read(path: Path) -> tuple[bytes, dict[str, Any], str | None, bool]:
+    """Bytes and content of a file, what is wrong with it, and whether it is there but can't be read."""
+    data = b""
     try:
-        content = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        return {}, f"no JSON ({error})"
-    return (content, None) if isinstance(content, dict) else ({}, "no JSON object")
-
-
-def _is_manifest(content: dict[str, Any]) -> bool:
-    files = content.get("files")
-    return (
-        isinstance(content.get("stage"), str)
-        and isinstance(content.get("unit"), dict)
-        and isinstance(files, dict)
-        and all(isinstance(one, dict) and isinstance(one.get("sha256"), str) for one in files.values())
-        and all(isinstance(one.get("bytes"), int) for one in files.values())
-    )
-
-
-def _misshapen(record: dict[str, Any]) -> str | None:
-    """Which part of a run record is none that a stage writes; what is not there is not known."""
-    made = record.get("original", record)
-    for part in (record, made):
-        if not isinstance(part, dict):
-            return "its original is no record"
-        for name in ("settings", "unit", "environment", "accepted"):
-            if not isinstance(part.get(name, {}), dict):
-                return f"its {name} is no JSON object"
-        for name in ("inputs", "input_files"):
-            lists = part.get(name, {})
-            if not isinstance(lists, dict) or not all(isinstance(one, list) for one in lists.values()):
-                return f"its {name} is no JSON object of lists"
-    beside = made.get("beside", {})
-    entries = beside.values() if isinstance(beside, dict) else ()
-    if not isinstance(beside, dict | list) or not all(isinstance(one, dict) and set(one) >= BESIDE for one in entries):
-        return "its files beside the manifest are not named with hash and size"
-    return None
+        data = read_bytes(path)
+        return data, parse_object(data), None, False
+    except Unfit as error:
+        return data, {}, str(error), False
+    except OSError as error:
+        missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
+        return data, {}, f"there is none ({error.strerror})" if missing else str(error.strerror), not missing
 
 
 def walk(root: Path) -> Iterator[Path]:

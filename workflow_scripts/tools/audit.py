@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.errors import PipelineError, error_lines
-from workflow_scripts.core.today import units_of
-from workflow_scripts.provenance.audit import Audit, Audited, studies_below
+from workflow_scripts.provenance.audit import Audit, Audited
 from workflow_scripts.provenance.audit_kinds import Finding, Kind
+from workflow_scripts.provenance.audit_notes import noted
+from workflow_scripts.provenance.audit_studies import studies_below
 from workflow_scripts.provenance.hashing import cores
 from workflow_scripts.provenance.sizes import at_least_one
 
@@ -33,8 +34,8 @@ def audit(paths: Sequence[Path], configfiles: Sequence[str], quick: bool, jobs: 
     for path in paths:
         path = Path(os.path.abspath(path))
         for study in studies_below(path):
-            units = units_of(study.parent, study.name, configfiles)
-            one = Audit(study, max(path, study, key=lambda p: len(p.parts)), units, quick, jobs).run()
+            scope = max(path, study, key=lambda one: len(one.parts))
+            one = Audit(study, scope, noted(study, configfiles), quick, jobs).run()
             if not one.artifacts and not one.faults:
                 raise PipelineError("no artifacts", path, "nothing to audit", "name a study, or something in it")
             done.append(one)
@@ -46,7 +47,7 @@ def table(done: Sequence[Audited], quick: bool, seconds: float) -> str:
     lines = []
     for one in done:
         lines += [f"{_shown(one.study)}: {one.artifacts} artifacts, {one.files} files, {one.bytes / 1e6:.1f} MB"]
-        lines += [f"  root {one.root or 'none: an artifact behind the report is gone'}"]
+        lines += [f"  root {one.root or 'none: an artifact behind the report is missing'}"]
         for kind in Kind:
             lines += _of_kind(kind, [found for found in one.findings if found.kind is kind])
     faults = sum(len(one.faults) for one in done)
@@ -64,8 +65,10 @@ def _of_kind(kind: Kind, findings: Sequence[Finding]) -> list[str]:
     return lines + ([f"    … and {len(findings) - SHOWN} more; --json lists all"] if len(findings) > SHOWN else [])
 
 
-def _shown(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+def _shown(path: Path) -> str:
+    """Relative to the working directory where it lies below, on one line and printable whatever the name."""
+    text = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    return text if text.isprintable() else ascii(text)
 
 
 def as_json(done: Sequence[Audited], quick: bool) -> dict[str, Any]:
@@ -102,7 +105,8 @@ def main(argv: list[str] | None = None) -> None:
         sys.stderr.write("".join(f"{line}\n" for line in error_lines(error)))
         raise SystemExit(2) from None
     text = table(done, args.quick, time.monotonic() - start)
-    sys.stdout.write(json.dumps(as_json(done, args.quick), indent=1) + "\n" if args.json else text)
+    printed = json.dumps(as_json(done, args.quick), indent=1) + "\n" if args.json else text
+    sys.stdout.write(printed.encode(errors="backslashreplace").decode())
     raise SystemExit(int(any(one.faults for one in done)))
 
 

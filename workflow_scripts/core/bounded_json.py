@@ -1,0 +1,110 @@
+"""JSON of manifests, run records and notes, read within bounds whatever has happened to the file.
+
+What comes out can be printed, hashed and written again: one object, text in UTF-8, finite numbers, each key once.
+"""
+
+import json
+import math
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+LARGEST = 32 << 20  # bytes; the record of a report on 20,000 artifacts has 3 MB
+DEEPEST = 32  # levels; records have 8
+KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFBLK: "a device",
+    stat.S_IFCHR: "a device",
+    stat.S_IFLNK: "a symbolic link",
+}
+
+
+class Unfit(ValueError):
+    """The file holds no JSON object that the workflow could have written; ``str()`` says why."""
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        Unfit: it holds none, or the file is no regular file or larger than any of ours.
+        OSError: it can't be read.
+    """
+    return parse_object(read_bytes(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a small regular file; a FIFO, socket or device is never waited for. Raises as read_object."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        raise Unfit(f"it is {kind_of(mode)}")
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > LARGEST:
+            raise Unfit(f"it has {size} bytes, and no such file is larger than {LARGEST}")
+        return stream.read(LARGEST + 1)
+
+
+def kind_of(mode: int) -> str:
+    """What a file of this mode is, where it is no regular one."""
+    return KINDS.get(stat.S_IFMT(mode), "no file")
+
+
+def parse_object(data: bytes) -> dict[str, Any]:
+    """The JSON object that ``data`` is. Raises Unfit."""
+    try:
+        content = json.loads(data.decode(), object_pairs_hook=_each_once, parse_constant=_no_number)
+    except RecursionError:
+        raise Unfit("no JSON (nested too deeply)") from None
+    except Unfit:
+        raise
+    except ValueError as error:
+        raise Unfit(f"no JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise Unfit("no JSON object")
+    _check_values(content)
+    return content
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise Unfit(f"it has a key twice ({next(name for name in names if names.count(name) > 1)[:40]!r})")
+    return found
+
+
+def _no_number(text: str) -> None:
+    raise Unfit(f"no JSON ({text})")
+
+
+def _check_values(content: dict[str, Any]) -> None:
+    """Refuse what no record holds and what would fail later: deep nesting, infinite numbers, halves of characters."""
+    level: list[Any] = [content]
+    for _ in range(DEEPEST):
+        below: list[Any] = []
+        for one in level:
+            values: Iterable[Any] = one
+            if isinstance(one, dict):
+                values = one.values()
+                _check_text("".join(one))
+            for value in values:
+                if isinstance(value, dict | list):
+                    below.append(value)
+                elif isinstance(value, str):
+                    _check_text(value)
+                elif isinstance(value, float) and not math.isfinite(value):
+                    raise Unfit("it holds a number that is not finite")
+        if not below:
+            return
+        level = below
+    raise Unfit(f"nested more than {DEEPEST} levels deep")
+
+
+def _check_text(text: str) -> None:
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+        raise Unfit("it holds text that is not Unicode")
