@@ -30,6 +30,7 @@ DAY = 86_400.0  # times further ahead come from a clock that was wrong
 FORM = struct.Struct("<8sdddd")
 MAGIC = b"budget 1"
 FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9.-]")
 PACE_BYTE, FIRST_SLOT = 0, 1000
 TAKEN = (errno.EAGAIN, errno.EACCES)
 
@@ -135,7 +136,7 @@ class SharedBudget:
 
     def __init__(self, folder: Path, name: str, connections: int) -> None:
         digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-        self._path = folder / f"{re.sub(r'[^a-z0-9.-]', '_', name)[:60]}-{digest}"
+        self._path = folder / f"{_NOT_IN_NAMES.sub('_', name)[:60]}-{digest}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)

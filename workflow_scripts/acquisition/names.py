@@ -3,20 +3,27 @@
 import re
 
 USER = "<usr>"  # the token that RedCaps' own files have in their place
-_MAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-_HANDLE = r"[@＠]\w+(?:[.-]\w+)*"
+_MAIL = r"[\w.+-]++@[\w-]++(?:\.[\w-]++)++"
+_HANDLE = r"[@＠]\w++(?:[.-]\w++)*+"
 # A Reddit name has 3 to 20 letters, digits, - and _; Markdown writes the last as \_.
 _REDDIT = r"(?<![^\W_])/?(?:u|user)/(?:[A-Za-z0-9_-]|\\_){3,}"
 _PROFILE = r"(?<![^\W_])/?r/u_[A-Za-z0-9_-]+"
-_NAMES = re.compile("|".join((_MAIL, _HANDLE, _PROFILE, _REDDIT)), re.IGNORECASE)
+# A search that tried an address at every letter of a long word would take quadratic time: it looks at whole words, and
+# what is left of one behind the name before is looked at by itself.
+_NAMES = re.compile("|".join((rf"(?<![\w.+-]){_MAIL}", _HANDLE, _PROFILE, _REDDIT)), re.IGNORECASE)
+_REST = re.compile(_MAIL)
 _POST = re.compile(r"(?:https?://(?:[a-z]+\.)?reddit\.com)?/r/[A-Za-z0-9_]+/comments/[A-Za-z0-9]+(?:/|$)")
 
 
 def mask(text: str) -> str:
     """``text`` with :data:`USER` for Reddit's ``u/name``, for ``@handle`` and for mail addresses."""
-    if "/" in text or "@" in text or "＠" in text:  # few texts do, and the pattern is slow
-        return _NAMES.sub(USER, text)
-    return text
+    if not ("/" in text or "@" in text or "＠" in text):  # as most texts; the pattern is slow
+        return text
+    parts, end = [], 0
+    while found := _REST.match(text, end) or _NAMES.search(text, end):
+        parts += [text[end : found.start()], USER]
+        end = found.end()
+    return "".join([*parts, text[end:]])
 
 
 def bare_permalink(permalink: str) -> str:

@@ -4,8 +4,8 @@ import re
 
 WORD = re.compile(r"\w+(?:['’]\w+)*")
 HASHTAG = re.compile(r"(?<![\w&/])#\w*[^\W\d_]\w*")
-URL = re.compile(
-    r"https?://|www\.|\b[\w-]+\.(?:com|org|net|edu|gov|io|co|uk|de|ca|be|it|gg|tv|ly)\b(?!\.)", re.IGNORECASE
+URL = re.compile(  # of a bare host its last letter, so that no word is searched twice
+    r"https?://|www\.|\w-*+\.(?:com|org|net|edu|gov|io|co|uk|de|ca|be|it|gg|tv|ly)\b(?!\.)", re.IGNORECASE
 )
 
 _FIRST_PERSON = "i me my mine myself we us our ours ourselves i'm i've i'd i'll im ive we're we've we'd we'll"

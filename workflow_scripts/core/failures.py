@@ -10,6 +10,8 @@ from workflow_scripts.core.artifact import MANIFEST
 
 _LOG = re.compile(r" +log: (.+?) \(check log file")
 _MESSAGE = re.compile(r" +message: (?!None$)(.+)")
+_RULE = re.compile(r" *Error in rule \w+:$")
+_GROUP = re.compile(r" +message: Error in group ")
 _SLURM_LOG = re.compile(r"/(\d+)\.log$")
 
 
@@ -58,9 +60,9 @@ def failure_lines(text: str, state_of: Callable[[str], str] = slurm_state) -> li
 def _failures(text: str) -> list[_Failure]:
     failures: list[_Failure] = []
     for line in text.splitlines():
-        if re.match(r" *Error in rule \w+:$", line):
+        if _RULE.match(line):
             failures.append(_Failure(False))
-        elif re.match(r" +message: Error in group ", line):
+        elif _GROUP.match(line):
             failures.append(_Failure(True))
         elif not line.startswith(" "):
             failures.append(_Failure(True))  # the end of what belongs to a failure

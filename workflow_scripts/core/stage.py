@@ -36,6 +36,7 @@ from workflow_scripts.core.sources import content_hash, resolve_source
 
 S = TypeVar("S", bound=Settings)
 log = logging.getLogger(__name__)
+_SPAN = re.compile(r"(.*)\{(\d+)\.\.(\d+)\}(.*)", re.DOTALL)
 RECIPE = ".recipe.json"  # in a work folder: what its key was made from
 
 
@@ -133,7 +134,7 @@ def _groups(options: list[list[str]]) -> list[tuple[str, list[str]]]:
 
 def _written_out(value: str) -> list[str]:
     """``a/{00000..00002}.x`` as the three paths that it stands for: a command can't hold thousands of them."""
-    parts = re.fullmatch(r"(.*)\{(\d+)\.\.(\d+)\}(.*)", value)
+    parts = _SPAN.fullmatch(value)
     if parts is None:
         return [value]
     before, first, last, after = parts.groups()

@@ -15,10 +15,10 @@ TABLES = {
     ".results.parquet": ("saliency",),
     "/curve.parquet": ("pretrain",),
 }
-MAIL = r"[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}"
+MAIL = r"(?<![\w.+-])(?:[\w.+-]++@(?:[\w-]++\.)+[A-Za-z]{2,})+"  # one, or several that touch
 _MAIL = re.compile(MAIL)
 _LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
-_ROOTED = re.compile(r"(?:file://|[a-z]+:(?=/(?!/)))?[/~].*?([^/]*)/?", re.DOTALL)
+_ROOT = re.compile(r"(?:file://|[a-z]+:(?=/(?!/)))?[/~]")
 
 
 def goes_along(stage: str, suffix: str, size: int, limit: int) -> bool:
@@ -56,7 +56,7 @@ def public_value(value: Any) -> Any:
 
 def public_text(text: str) -> str:
     """``/home/somebody/data/redcaps.zip`` -> ``.../redcaps.zip``; logins in addresses and mail addresses go."""
-    rooted = _ROOTED.fullmatch(text)
-    if rooted:
-        return f".../{rooted.group(1)}"
+    root = _ROOT.match(text)
+    if root:
+        return f".../{text[root.end() :].removesuffix('/').rpartition('/')[2]}"
     return _MAIL.sub("...", _LOGIN.sub("", text))

@@ -5,6 +5,8 @@ import re
 
 from workflow_scripts.core.errors import PipelineError
 
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGTP]I?)?B?")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _UNITS = {"": 1, **{letter: 1000**power for power, letter in enumerate("KMGTP", start=1)}}
 _UNITS |= {f"{letter}I": 1024**power for power, letter in enumerate("KMGTP", start=1)}
 
@@ -15,7 +17,7 @@ def parse_size(text: str) -> int:
     Raises:
         PipelineError: it is no such number.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGTP]I?)?B?", text.strip().upper())
+    match = _SIZE.fullmatch(text.strip().upper())
     if match is None:
         raise PipelineError("not a size", "the command line", repr(text), "write it like 500G, 1.5T or 200MiB")
     return int(float(match[1]) * _UNITS[match[2] or ""])
@@ -39,6 +41,6 @@ def at_least_one(text: str) -> int:
 
 def days(text: str) -> float:
     """A number of days, not negative, for argparse."""
-    if re.fullmatch(r"\d+(\.\d+)?", text) is None:
+    if _NUMBER.fullmatch(text) is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
     return float(text)

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++")
 _REDDIT_USER = re.compile(r"(?<!\w)(/?u(?:ser)?/)[A-Za-z0-9_-]+", re.IGNORECASE)
 _AT_USER = re.compile(r"(?<!\w)@[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 # Cc control, Cf format (bidi overrides, zero width), Cs lone surrogates, Co private use, Cn unassigned.
