@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.acquisition.zips import row
-from workflow_scripts.acquisition.annotation_rows import ROWS, Apart, host_of, read_row
+from workflow_scripts.acquisition.annotation_rows import ROWS, Apart, cut, host_of, is_cut, read_row
 
 UNFIT = [
     *((thing, Apart.MALFORMED_ROW) for thing in (None, 3, "text", ["list"])),
@@ -47,6 +48,39 @@ def test_lone_surrogates_can_be_stored() -> None:
     assert fields["caption"] == "a \ufffd cat"
 
 
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("", ""),
+        ("a small cat", "a small cat"),
+        ("a smallish cat", "a smallish "),
+        ("a small cat and", "a small cat"),
+        ("by somebody@mail.example", "by"),
+        ("unspeakable", "unspeakable"),
+        ("unspeakably long", "unspeakably"),
+        ("Donaudampfschifffahrt", "Donaudampfs"),
+        ("family 👨‍👩‍👧‍👦", "family"),
+        (" " * 20, " " * 11),
+    ],
+)
+def test_where_a_caption_is_cut(text: str, start: str) -> None:
+    assert cut(text, 11) == start
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), st.integers(1, 20))
+def test_a_cut_caption_is_a_start_that_can_be_stored(text: str, most: int) -> None:
+    start = cut(text, most)
+    assert len(start) <= most and text.startswith(start)
+    start.encode()
+    assert is_cut({"caption": text}, most) == (len(text) > most)
+    assert cut(text, None) == text
+
+
+def test_a_name_across_the_limit_is_not_left_in() -> None:
+    fields, _ = read_row(row("a1", caption="thanks to somebody@mail.example for this"), "pics", 2020, 18)
+    assert fields["caption"] == "thanks to"
+
+
 def test_hosts() -> None:
     assert host_of("HTTPS://I.Redd.it/a.jpg") == "i.redd.it"
     assert host_of("http://127.0.0.1:8731/a.jpg") == "127.0.0.1:8731"
@@ -61,7 +95,5 @@ names = st.sampled_from(["image_id", "url", "caption", "raw_caption", "permalink
 
 @given(json_values | st.dictionaries(names, json_values))
 def test_any_json_gives_a_row_of_the_schema(raw: Any) -> None:
-    import pyarrow as pa
-
     fields, _ = read_row(raw, "pics", 2020)
     assert pa.Table.from_pylist([fields], schema=ROWS).num_rows == 1

@@ -30,7 +30,7 @@ FILES = {
 
 
 def gathered(tmp_path: Path, path: Path, wanted: Filter = Filter(None, None)) -> tuple[dict[str, Any], Any, Any]:  # noqa: B008
-    counts = gather(path, wanted, 1 << 30, tmp_path / "kept.parquet", tmp_path / "apart.parquet")
+    counts = gather(path, wanted, 1 << 30, 1000, tmp_path / "kept.parquet", tmp_path / "apart.parquet")
     return counts, pq.read_table(tmp_path / "kept.parquet"), pq.read_table(tmp_path / "apart.parquet")
 
 
@@ -48,6 +48,15 @@ def test_kept_and_apart(tmp_path: Path) -> None:
     assert (counts["rows"], counts["kept"]) == (13, 6)
     assert counts["hosts"] == {"i.redd.it": 6} and counts["years"] == {"2019": 2, "2020": 4}
     assert counts["subreddits"] == {"aww": 2, "pics": 4}
+
+
+def test_long_captions_are_cut_and_counted(tmp_path: Path) -> None:
+    long = "a cat " * 200
+    rows = [row("a1", caption=long), row("b2", raw_caption="x" * 5000), row("c3"), row("a1", caption=long)]
+    counts, kept, _ = gathered(tmp_path, write_zip(tmp_path / "a.zip", {"pics_2020": rows}))
+    assert counts["truncated"] == 2, "of the kept rows"
+    assert kept["caption"].to_pylist()[0] == long[:997] and kept["raw_caption"].to_pylist()[1] == "x" * 1000
+    assert "truncated" not in gathered(tmp_path, write_zip(tmp_path / "a.zip", FILES))[0], "the bytes stay as they were"
 
 
 def test_same_bytes_for_any_order_of_files(tmp_path: Path) -> None:

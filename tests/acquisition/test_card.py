@@ -55,6 +55,12 @@ def test_numbers(tables: list[Path]) -> None:
         assert sum(one["urls"] for one in made[name].values()) == 6
 
 
+def test_cut_captions_are_counted_where_there_are_any(tables: list[Path]) -> None:
+    assert "truncated" not in card(COUNTS, count_shards(tables), 0.95)
+    made = card({**COUNTS, "truncated": 2}, count_shards(tables), 0.95)
+    assert made["truncated"] == 2 and sum(made["states"].values()) == 9, "they are counted, not dropped"
+
+
 def test_link_rot_and_kept_ids(tables: list[Path], tmp_path: Path) -> None:
     tally = count_shards(tables)
     rot = link_rot(tally, 0.95).to_pylist()

@@ -1,8 +1,10 @@
 """Every regular expression of the package takes linear time on any text."""
 
 import ast
+import json
 import math
 import re
+import zipfile
 from collections.abc import Iterator
 from importlib import import_module
 from itertools import zip_longest
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 import workflow_scripts
 from tests.core.regex_steps import MOST_STEPS, SCANS, Counted, Text, hard_texts
 from workflow_scripts.acquisition import names
+from workflow_scripts.captions.words import URL
 
 PACKAGE = Path(workflow_scripts.__file__).parent
 SIZE, TIMES = 60, 4
@@ -177,19 +180,12 @@ def test_masks_as_before(parts: list[str]) -> None:
 
 @given(st.lists(st.sampled_from([*"ab_-. :é", "com", ".com", "www.", "co", ".UK", "http://"]), max_size=12))
 def test_finds_urls_as_before(parts: list[str]) -> None:
-    from workflow_scripts.captions.words import URL
-
     text = "".join(parts)
     assert bool(URL.search(text)) == bool(OLD_URL.search(text))
 
 
 @pytest.mark.shared
 def test_nothing_changes_on_real_titles(shared_data: Path) -> None:
-    import json
-    import zipfile
-
-    from workflow_scripts.captions.words import URL
-
     rows = 0
     with zipfile.ZipFile(shared_data / "redcaps_annotations" / "redcaps_explore_dev_annotations.zip") as archive:
         for name in archive.namelist():

@@ -26,7 +26,8 @@ ROWS = pa.schema(
 )
 FIRST_YEAR, LAST_YEAR = 2005, 2100  # Reddit began in 2005; a time stamp outside is no time stamp
 FIRST_SECOND, END = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (FIRST_YEAR, LAST_YEAR + 1))
-TEXTS = ("image_id", "url", "caption", "raw_caption", "permalink")
+CAPTIONS = ("caption", "raw_caption")
+TEXTS = ("image_id", "url", *CAPTIONS, "permalink")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _COMMON_HOST = re.compile(r"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)+)/")
 
@@ -60,11 +61,13 @@ def host_of(url: str) -> str | None:
     return parts.hostname if port is None else f"{parts.hostname}:{port}"
 
 
-def read_row(raw: Any, subreddit: str, file_year: int) -> tuple[dict[str, Any], Apart | None]:
+def read_row(
+    raw: Any, subreddit: str, file_year: int, max_chars: int | None = None
+) -> tuple[dict[str, Any], Apart | None]:
     """Fields of one annotation in the columns of :data:`ROWS`, and why it is unfit (None: fit so far).
 
     ``subreddit`` and ``file_year`` come from the file's name; the year is that of ``created_utc`` where there is one.
-    Names of people are masked in all texts.
+    Captions of more than ``max_chars`` characters are cut (None: none is). Names of people are masked in all texts.
     """
     row: dict[str, Any] = {"subreddit": subreddit, "year": file_year, "created_utc": None}
     if not isinstance(raw, dict):
@@ -78,8 +81,8 @@ def read_row(raw: Any, subreddit: str, file_year: int) -> tuple[dict[str, Any], 
         else:
             row[name] = None
             malformed |= value is not None
-    for name in ("caption", "raw_caption"):
-        row[name] = row[name] and mask(row[name])
+    for name in CAPTIONS:
+        row[name] = row[name] and mask(cut(row[name], max_chars))
     row["permalink"] = row["permalink"] and bare_permalink(row["permalink"])
     try:
         row["created_utc"] = _seconds(raw.get("created_utc"))
@@ -88,6 +91,23 @@ def read_row(raw: Any, subreddit: str, file_year: int) -> tuple[dict[str, Any], 
     if row["created_utc"] is not None:
         row["year"] = datetime.fromtimestamp(row["created_utc"], UTC).year
     return row, Apart.MALFORMED_ROW if malformed else _unfit(row)
+
+
+def cut(text: str, max_chars: int | None) -> str:
+    """The start of ``text``, at most ``max_chars`` characters, which ends before a space where there is one.
+
+    So no name of a person is cut in two, which would hide it from the mask, and no emoji of several characters.
+    """
+    if max_chars is None or len(text) <= max_chars:
+        return text
+    start, following = text[:max_chars], text[max_chars]
+    words = [start] if start[-1].isspace() or following.isspace() else start.rsplit(maxsplit=1)
+    return words[0] if len(words) > 1 else start
+
+
+def is_cut(raw: Any, max_chars: int) -> bool:
+    """Whether :func:`read_row` cuts a caption of ``raw``, an annotation that is an object."""
+    return any(isinstance(raw.get(name), str) and len(raw[name]) > max_chars for name in CAPTIONS)
 
 
 def is_listed(row: dict[str, Any], tokens: Collection[str]) -> bool:

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pyarrow as pa
 
-from workflow_scripts.acquisition.annotation_rows import ROWS, Apart, host_of, is_listed, read_row, removed
+from workflow_scripts.acquisition.annotation_rows import ROWS, Apart, host_of, is_cut, is_listed, read_row, removed
 from workflow_scripts.acquisition.annotation_zip import Member, members, read_member
 from workflow_scripts.acquisition.parquet import TableWriter
 from workflow_scripts.acquisition.seen import SeenIds
@@ -47,15 +47,20 @@ class Filter:
         return None
 
 
-def gather(zip_path: Path, wanted: Filter, max_bytes: int, kept: Path, apart: Path) -> dict[str, Any]:
+def gather(zip_path: Path, wanted: Filter, max_bytes: int, max_chars: int, kept: Path, apart: Path) -> dict[str, Any]:
     """Write the kept rows to ``kept`` (sorted by subreddit, year, image_id) and the others to ``apart``.
 
     Memory holds the rows of one subreddit at a time, besides 8 bytes for each image id. The order of the files in
     the zip changes nothing: of a repeated id the row stays that comes first by subreddit, file name and place.
 
+    Args:
+        max_bytes: of a file in the zip, unpacked.
+        max_chars: of a caption; longer ones are cut.
+
     Returns:
         Counts: ``rows``, ``kept``, ``apart`` by reason, and of the kept rows ``hosts``, ``years``, ``subreddits`` and
-        ``endings`` (of the urls' paths, empty for none).
+        ``endings`` (of the urls' paths, empty for none); ``truncated``, the kept rows whose caption was cut, where
+        there are any.
 
     Raises:
         PipelineError: a zip or file that is not RedCaps', an unknown subreddit, or nothing left to use.
@@ -63,15 +68,17 @@ def gather(zip_path: Path, wanted: Filter, max_bytes: int, kept: Path, apart: Pa
     found = members(zip_path)
     _check_subreddits(zip_path, wanted, found)
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("apart", "hosts", "years", "subreddits", "endings")}
-    seen, total = SeenIds(), 0
+    seen, total, truncated = SeenIds(), 0, 0
     with ZipFile(zip_path) as archive, TableWriter(kept, ROWS) as keep, TableWriter(apart, APART) as other:
         for _, files in groupby(found, lambda member: member.subreddit):
             good, bad = [ROWS.empty_table()], [APART.empty_table()]
             for member in files:
                 for raw_rows in batches(read_member(archive, member, max_bytes), ROWS_AT_ONCE):
-                    rows, reasons = _judge(raw_rows, member, wanted, seen)
+                    rows, reasons = _judge(raw_rows, member, wanted, seen, max_chars)
                     total += len(rows)
                     used = [row for row, why in zip(rows, reasons, strict=True) if why is None]
+                    kept_raw = (raw for raw, why in zip(raw_rows, reasons, strict=True) if why is None)
+                    truncated += sum(is_cut(raw, max_chars) for raw in kept_raw)
                     good.append(pa.Table.from_pylist(used, schema=ROWS))
                     bad.append(_apart(rows, reasons))
                     _count(used, counts)
@@ -81,7 +88,8 @@ def gather(zip_path: Path, wanted: Filter, max_bytes: int, kept: Path, apart: Pa
         if keep.rows == 0:
             value = f"0 of {total} rows ({dict(counts['apart'])})"
             raise PipelineError("no rows left", zip_path, value, "widen annotations.years or annotations.subreddits")
-    return {"rows": total, "kept": keep.rows, **{name: dict(sorted(count.items())) for name, count in counts.items()}}
+    named = {name: dict(sorted(count.items())) for name, count in counts.items()}
+    return {"rows": total, "kept": keep.rows, **named, **({"truncated": truncated} if truncated else {})}
 
 
 def _write(writer: TableWriter, table: pa.Table) -> None:
@@ -104,11 +112,11 @@ def _check_subreddits(zip_path: Path, wanted: Filter, found: list[Member]) -> No
 
 
 def _judge(
-    raw_rows: list[Any], member: Member, wanted: Filter, seen: SeenIds
+    raw_rows: list[Any], member: Member, wanted: Filter, seen: SeenIds, max_chars: int
 ) -> tuple[list[dict[str, Any]], list[Apart | None]]:
     rows, reasons = [], []
     for raw in raw_rows:
-        row, reason = read_row(raw, member.subreddit, member.year)
+        row, reason = read_row(raw, member.subreddit, member.year, max_chars)
         if wanted.removal and is_listed(row, wanted.removal):
             row, reason = removed(row), Apart.EXCLUDED
         rows.append(row)

@@ -78,8 +78,9 @@ def card(annotations: Mapping[str, Any], tally: Tally, confidence: float) -> dic
 
     Returns:
         ``rows`` of the zip; ``states`` (one number per final state, the annotations' reasons among them; they sum to
-        ``rows``); ``http_status`` by state; ``kept``: the share of asked-for urls that gave an image, with its
-        interval; ``host``, ``subreddit``, ``year``: the same share, and states, of each.
+        ``rows``); ``truncated``, the kept rows whose caption was cut, where there are any; ``http_status`` by state;
+        ``kept``: the share of asked-for urls that gave an image, with its interval; ``host``, ``subreddit``, ``year``:
+        the same share, and states, of each.
 
     Raises:
         PipelineError: the shards do not hold exactly the kept annotation rows.
@@ -92,6 +93,7 @@ def card(annotations: Mapping[str, Any], tally: Tally, confidence: float) -> dic
     return {
         "rows": annotations["rows"],
         "states": dict(sorted(everything.items())),
+        **({"truncated": annotations["truncated"]} if "truncated" in annotations else {}),
         "http_status": {state: dict(sorted(count.items())) for state, count in sorted(tally.codes.items())},
         "kept": _share(states, confidence) | {"confidence": confidence},
         **{name: _shares(tally.groups[name], confidence) for name in GROUPS},
