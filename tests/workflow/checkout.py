@@ -85,6 +85,13 @@ class Checkout:
                 found[str(Path(path).relative_to(self.folder))] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
         return found
 
+    def clear(self) -> None:
+        """Back to a checkout without results."""
+        shutil.rmtree(self.folder / "results")
+        shutil.rmtree(self.folder / ".snakemake", ignore_errors=True)
+        (self.folder / "results").mkdir()
+        give_to_user(self.folder / "results")
+
     def edit(self, file: str, old: str, new: str) -> None:
         """Replace text in a source file; it must be there."""
         path = self.folder / file
