@@ -64,7 +64,7 @@ def test_truncated_shard(copy_of: Callable[[], Checkout]) -> None:
     ends_in_one_line(checkout, words, "recaption/00000.log", "wrong size in results/tiny/download/00000.tar")
 
 
-def test_corrupt_image(copy_of: Callable[[], Checkout]) -> None:
+def test_damaged_image(copy_of: Callable[[], Checkout]) -> None:
     checkout = copy_of()
     tar = checkout.folder / "results/tiny/download/00000.tar"
     rows = pq.read_table(Path(str(tar).replace(".tar", ".parquet"))).to_pylist()
@@ -74,4 +74,4 @@ def test_corrupt_image(copy_of: Callable[[], Checkout]) -> None:
     tar.unlink()
     tar.write_bytes(data)
     words = overlay(checkout, "recaption: {batch_size: 16}")
-    ends_in_one_line(checkout, words, "recaption/00000.log", "corrupt image in results/tiny/download/00000.tar")
+    ends_in_one_line(checkout, words, "recaption/00000.log", "damaged image in results/tiny/download/00000.tar")
