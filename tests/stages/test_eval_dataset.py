@@ -4,13 +4,16 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from tests.evaluation.pictures import picture, write_tar
-from tests.helpers import run
+from tests.helpers import make_artifact, run
 from tests.stages.evaluation_chain import CLASSES, make_world
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import dataset_images
 from workflow_scripts.evaluation.masks import dataset_masks
 from workflow_scripts.stages.eval_dataset import main
@@ -44,6 +47,14 @@ def test_world_masks_test_on_masked_images_alone(results: Path) -> None:
     assert made.rows["dropped"] == {"test_image_of_training_task": 24}
     row = next(i for i, row in enumerate(rows) if row["split"] == "test")
     assert set(np.unique(np.asarray(Image.open(io.BytesIO(dataset_masks(made).bytes(row)))))) == {0, 1, 255}
+
+
+def test_a_table_of_an_earlier_release(results: Path) -> None:
+    table = io.BytesIO()
+    pq.write_table(pa.table({"offset": [0], "size": [1]}), table)
+    made = Artifact(make_artifact(results, "eval_dataset", "old", {".parquet": table.getvalue(), ".tar": b"x"}))
+    with pytest.raises(PipelineError, match=r"table of an earlier release in .*: without a column sha256; recompute"):
+        dataset_images(made)
 
 
 def folders(root: Path) -> Path:

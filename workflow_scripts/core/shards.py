@@ -164,9 +164,19 @@ def index_images(index: Artifact) -> TarImages:
     return TarImages(tars, which, *place, np.concatenate(hashes))
 
 
-def dataset_images(dataset: Artifact) -> TarImages:
-    """The images of an ``eval_dataset`` artifact, in the row order of its table."""
-    table = pq.read_table(dataset.path(".parquet"), columns=["offset", "size", "sha256"])
+def dataset_images(dataset: Artifact, kind: str = "") -> TarImages:
+    """The images of an ``eval_dataset`` artifact in the row order of its table, or of ``kind`` ``mask_`` its masks.
+
+    ``size`` is -1 where a row has none.
+
+    Raises:
+        PipelineError: the table is of an earlier release, which kept no hashes.
+    """
+    path, names = dataset.path(".parquet"), [f"{kind}offset", f"{kind}size", f"{kind}sha256"]
+    if not set(names) <= set(pq.read_schema(path).names):
+        advice = f"recompute it with: snakemake --force {dataset.manifest_path}"
+        raise PipelineError("table of an earlier release", path, f"without a column {names[-1]}", advice)
+    table = pq.read_table(path, columns=names)
+    offset, size = (table[name].fill_null(-1).to_numpy() for name in names[:2])
     which = np.zeros(len(table), dtype=np.int64)
-    place = table["offset"].to_numpy(), table["size"].to_numpy()
-    return TarImages([dataset.location(".tar")], which, *place, hash_column(table["sha256"]))
+    return TarImages([dataset.location(".tar")], which, offset, size, hash_column(table[names[-1]]))
