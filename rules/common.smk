@@ -12,12 +12,13 @@ sys.path.insert(0, str(ROOT))
 from workflow_scripts.core.accepted import accepted, counted_code
 from workflow_scripts.core.config import load_study
 from workflow_scripts.core.config_files import read_config
-from workflow_scripts.core.errors import PipelineError, error_lines
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.failures import failure_lines
 from workflow_scripts.core.freshness import Freshness
 from workflow_scripts.core.jsonio import canonical
 from workflow_scripts.core.key import wanted_device
 from workflow_scripts.core.planning import after_planning, before_planning
+from workflow_scripts.core.startup import check_folders, stop
 from workflow_scripts.core.today import BASE, remember
 from workflow_scripts.core.units import Units
 from workflow_scripts.provenance.disk import shortage
@@ -29,17 +30,12 @@ if not workflow.is_main_process:
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
-def stop(error):
-    """End before the DAG is built, with one line for each error."""
-    sys.stderr.write("".join(f"{line}\n" for line in error_lines(error)))
-    raise SystemExit(1)
-
-
 # The files that Snakemake made `config` of, read once more with the line of each key.
 overlays = [str(path) for path in workflow.overwrite_configfiles]
 base = [] if workflow.config_settings.replace_workflow_config else [BASE]
 overrides = dict(workflow.config_settings.config)
 try:
+    check_folders(Path(RESULTS))
     STUDY = load_study(read_config([*base, *overlays], overrides))
     UNITS = Units(STUDY, accepted(Path(RESULTS)))
 except PipelineError as error:

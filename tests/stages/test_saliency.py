@@ -47,4 +47,7 @@ def test_batches_change_only_the_last_bits(chain: Chain) -> None:
 def test_a_layer_that_is_not_there(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         score(chain, "c", layer="layer5")
-    assert "error: no such layer" in capsys.readouterr().err.strip().splitlines()[-1]
+    assert (
+        "error: Input should be 'layer1', 'layer2', 'layer3' or 'layer4' in settings of saliency: layer"
+        in capsys.readouterr().err.strip().splitlines()[-1]
+    )

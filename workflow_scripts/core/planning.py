@@ -1,4 +1,4 @@
-"""The only place that reaches into Snakemake's internals: which jobs a command has, and which of them run.
+"""Reaches into Snakemake's internals, as only ``startup.py`` does too: which jobs a command has, and which of them run.
 
 Snakemake has no public way for a Snakefile to look at the jobs of a command before they start. Two functions register
 callbacks, from ``rules/common.smk`` and in the main process alone:

@@ -1,0 +1,86 @@
+"""Whatever is wrong at the start ends in the project's error on the last line, without a traceback, within 1 GB."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.checkout import CONFIG, Checkout, as_user
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+DRY = ("-n", "--quiet", "all", *CONFIG)
+MEMORY = 1 << 30
+
+
+def last_line(checkout: Checkout, *words: str) -> str:
+    """The last line of a dry run that fails."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    status, printed = checkout.run(*DRY, *words)
+    assert status == 1, printed[-2000:]
+    assert "Traceback" not in printed and 'File "' not in printed
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # of all children so far, in KiB
+    assert largest == before or largest << 10 < MEMORY
+    return printed.splitlines()[-1]
+
+
+def test_config_files_that_can_not_be_read(fresh: Checkout) -> None:
+    aliases = ["a0: &a0 {x: 1, y: 2}"]
+    for n in range(1, 12):
+        aliases.append(f"a{n}: &a{n} {{{', '.join(f'k{m}: *a{n - 1}' for m in range(9))}}}")
+    (fresh.folder / "nested.yaml").write_text("\n".join(aliases))
+    assert last_line(fresh, "none.yaml") == "error: missing config file in none.yaml: no such file; correct the path"
+    assert last_line(fresh, "nested.yaml").startswith("error: too many values in nested.yaml:6 (a5)")
+
+
+def test_mistakes_of_all_config_files_are_named_in_a_dry_run_too(fresh: Checkout) -> None:
+    (fresh.folder / "over.yaml").write_text(
+        "pairs:\n- {name: p, arm: revisde, encoder: minilm}\nbootstrap: 100\nbootstrap: 200\n"
+    )
+    status, printed = fresh.run(*DRY, "over.yaml", "--config", "probe_dataset=concpet")
+    assert status == 1
+    assert [line.split(";")[0] for line in printed.splitlines() if line.startswith("error: ")] == [
+        "error: key given twice in over.yaml:4 (bootstrap): 'bootstrap', first on line 3",
+        "error: unknown arm in over.yaml:2 (pairs.0.arm): revisde",
+        "error: unknown pair table in tests/config/tiny.yaml:62 (runs.0.pairs): revised",
+        "error: unknown pair table in tests/config/tiny.yaml:63 (runs.1.pairs): visual",
+        "error: unknown dataset in --config (probe_dataset): concpet",
+    ]
+
+
+def test_folders_that_can_not_be_used(fresh: Checkout) -> None:
+    (fresh.folder / "results").rmdir()
+    (fresh.folder / "results").write_text("no folder")
+    assert last_line(fresh).startswith("error: no results folder in results: a file; ")
+    (fresh.folder / "results").unlink()
+    (fresh.folder / "results").symlink_to("unmounted")
+    assert last_line(fresh).startswith("error: no results folder in results: a link to unmounted, where no folder is; ")
+    (fresh.folder / "results").unlink()
+    if (fresh.folder / ".snakemake").exists():
+        (fresh.folder / ".snakemake").rename(fresh.folder / "state")
+    fresh.folder.chmod(0o555)
+    if os.getuid() == 0:
+        os.chown(fresh.folder, 0, 0)
+    assert last_line(fresh).startswith(f"error: no write permission in {fresh.folder}: user ")
+
+
+def test_control_c(fresh: Checkout) -> None:
+    """After the line by which Snakemake says that the config was read; what comes long before is its own import."""
+    process = subprocess.Popen(
+        [*as_user(), str(Path(sys.executable).with_name("snakemake")), *DRY],
+        cwd=fresh.folder,
+        env=fresh.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert any(line.startswith("Config file config.yaml is extended") for line in process.stdout)
+    process.send_signal(signal.SIGINT)
+    printed, _ = process.communicate(timeout=60)
+    last = printed.splitlines()[-1]
+    assert last == "error: interrupted in Snakemake: Ctrl-C; start the same command again to go on", printed
+    assert "Traceback" not in printed and process.returncode == -signal.SIGINT

@@ -1,0 +1,68 @@
+"""What happens before Snakemake reads the rules: config files are read by our loader, and Ctrl-C ends in one line.
+
+``profiles/default`` calls :func:`prepare` while Snakemake reads its options, since no Snakefile runs before the config
+files are read. Without it (``--workflow-profile none``) mistakes end in Snakemake's own messages.
+"""
+
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn
+
+from workflow_scripts.core.config_files import read_file
+from workflow_scripts.core.errors import PipelineError, error_lines
+
+SNAKEMAKE = Path(".snakemake")
+
+
+def prepare() -> None:
+    """Have Snakemake take our loader for config files, and end without a traceback when it is interrupted."""
+    import snakemake.common.configfile
+    import snakemake.settings.types
+
+    for module in (snakemake.settings.types, snakemake.common.configfile):
+        if hasattr(module, "load_configfile"):
+            setattr(module, "load_configfile", _load)  # noqa: B010 - mypy knows the function's type
+    sys.excepthook = _excepthook
+
+
+def _load(path: Any) -> dict[str, Any]:
+    try:
+        return read_file(path).data()
+    except PipelineError as error:
+        stop(error)
+
+
+def stop(error: PipelineError) -> NoReturn:
+    """End with a line for each error.
+
+    Raises:
+        SystemExit: with status 1.
+    """
+    sys.stderr.write("".join(f"{line}\n" for line in error_lines(error)))
+    raise SystemExit(1)
+
+
+def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        line = PipelineError("interrupted", "Snakemake", "Ctrl-C", "start the same command again to go on")
+        sys.stderr.write(f"error: {line}\n")
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+def check_folders(results: Path) -> None:
+    """Find what stops Snakemake itself, also in a dry run.
+
+    Raises:
+        PipelineError: ``results`` is no folder, or Snakemake's own folder can't be written.
+    """
+    if not results.is_dir() and (results.exists() or results.is_symlink()):
+        value = f"a link to {os.readlink(results)}, where no folder is" if results.is_symlink() else "a file"
+        advice = "results must be a folder or a link to one; create the folder, or move this away"
+        raise PipelineError("no results folder", results, value, advice)
+    folder = SNAKEMAKE if SNAKEMAKE.is_dir() else Path.cwd()
+    if not os.access(folder, os.W_OK | os.X_OK):
+        advice = "Snakemake keeps its state there; change the permissions, or work in a copy of your own"
+        raise PipelineError("no write permission", folder, f"user {os.geteuid()} may not write", advice)
