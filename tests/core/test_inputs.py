@@ -126,7 +126,7 @@ def test_what_is_settled_may_change(made: Artifact) -> None:
         ({"files": {".txt": {"bytes": 1}}}, "no sha256 and bytes of .txt"),
         ({"files": []}, "must be objects"),
         ({"rows": None}, "must be objects"),
-        ([], "a JSON list"),
+        ([], "no JSON object"),
     ],
 )
 def test_an_unusable_manifest(made: Artifact, change: object, message: str) -> None:

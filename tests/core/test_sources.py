@@ -5,7 +5,7 @@ import http.server
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -84,6 +84,29 @@ def test_stage_lists_a_folder_and_its_consumers_notice_a_change(folder: Path, re
         sources.resolve_source("model", str(folder), made, results)
     again = run(main, results, "source/model", {"at": str(folder)}, unit={"source": "model"})
     assert again.hash != made.hash
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda folder: (folder / "config.json").write_bytes(b"[]"), "source model changed .* in .*config.json: "),
+        (lambda folder: os.utime(folder / "sub" / "weights", ns=(1, 1)), "while it was used in .*sub/weights: "),
+        (lambda folder: (folder / "more").write_bytes(b"x"), "source model changed"),
+        (lambda folder: (folder / "config.json").unlink(), "source model changed"),
+    ],
+)
+def test_a_change_while_a_source_is_used(
+    folder: Path, results: Path, edit: Callable[[Path], object], message: str, recorded: bool
+) -> None:
+    made = run(main, results, "source/model", {"at": str(folder)}, unit={"source": "model"}) if recorded else None
+    inputs.forget()
+    sources.resolve_source("model", str(folder), made, results)
+    inputs.check_unchanged()
+    edit(folder)
+    with pytest.raises(PipelineError, match=message):
+        inputs.check_unchanged()
+    inputs.forget()
 
 
 @pytest.mark.parametrize(

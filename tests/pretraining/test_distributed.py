@@ -19,6 +19,7 @@ from torch.multiprocessing.spawn import start_processes
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from tests.pretraining.shapes import plan
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining import checkpoint, trainer
 from workflow_scripts.pretraining import launch as launching
 from workflow_scripts.pretraining.gather import all_rows
@@ -233,3 +234,14 @@ def test_a_process_that_dies_ends_the_run_with_its_number(tmp_path: Path) -> Non
     status, said = run.ended()
     assert status == 1
     assert "a training process died in pretrain: process 1 by signal 9" in said
+
+
+def test_a_damaged_image_ends_all_processes(tmp_path: Path) -> None:
+    """Each process verifies the images that it reads, and the one that finds the fault says so for all."""
+    given = plan(tmp_path, processes=2, keep=False)
+    tar, first = given.images.tars[0], int(given.images.offset[20])
+    data = bytearray(tar.read_bytes())
+    data[first + 60] ^= 1
+    tar.write_bytes(data)
+    with pytest.raises(PipelineError, match=rf"damaged image in {tar}: row 20, offset {first}: sha256 begins with"):
+        launching.launch(given, Interrupt())

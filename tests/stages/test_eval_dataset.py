@@ -47,6 +47,14 @@ def test_world_masks_test_on_masked_images_alone(results: Path) -> None:
     assert made.rows["dropped"] == {"test_image_of_training_task": 24}
     row = next(i for i, row in enumerate(rows) if row["split"] == "test")
     assert set(np.unique(np.asarray(Image.open(io.BytesIO(dataset_masks(made).bytes(row)))))) == {0, 1, 255}
+    tar = made.location(".tar")
+    tar.chmod(0o644)
+    data = bytearray(tar.read_bytes())
+    data[rows[row]["mask_offset"] + 50] ^= 1
+    tar.write_bytes(data)
+    assert dataset_images(made).bytes(row)
+    with pytest.raises(PipelineError, match=rf"damaged image in .*masks.tar: row {row}, "):
+        dataset_masks(made).bytes(row)
 
 
 def test_a_table_of_an_earlier_release(results: Path) -> None:

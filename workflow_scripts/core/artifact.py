@@ -6,10 +6,10 @@ compute.
 """
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.core.bounded_json import Unfit, parse_object, read_bytes
 from workflow_scripts.core.cache import file_hash, place, results_root, stored
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.inputs import verify
@@ -45,12 +45,12 @@ class Artifact:
         self.manifest_path = manifest_path
         self.name = manifest_path.name.removesuffix(MANIFEST)
         try:
-            content = manifest_path.read_bytes()
-            self.manifest: dict[str, Any] = json.loads(content)
+            content = read_bytes(manifest_path)
+            self.manifest = parse_object(content)
         except FileNotFoundError:
             raise PipelineError("missing file", manifest_path, "not there", advice) from None
-        except ValueError as error:
-            raise PipelineError("unreadable JSON", manifest_path, error, repair_advice(manifest_path)) from None
+        except Unfit as error:
+            raise PipelineError("unreadable manifest", manifest_path, error, repair_advice(manifest_path)) from None
         self.hash = hashlib.sha256(content).hexdigest()
         fault = _fault_of(self.manifest)
         if fault:
@@ -117,10 +117,8 @@ class Artifact:
             raise PipelineError("missing data file", path, "not there, and not in the cache", advice)
 
 
-def _fault_of(manifest: object) -> str:
+def _fault_of(manifest: dict[str, Any]) -> str:
     """What makes a manifest unusable, or an empty text."""
-    if not isinstance(manifest, dict):
-        return f"a JSON {type(manifest).__name__}"
     missing = {"stage", "unit", "files", "rows"} - manifest.keys()
     if missing:
         return f"without {', '.join(sorted(missing))}"

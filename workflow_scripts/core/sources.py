@@ -42,11 +42,15 @@ def resolve_source(name: str, wanted: str, made: Artifact | None, results: Path)
     path = local_path(wanted, made is None)
     if not wanted or not path.exists():
         raise PipelineError(f"missing source {name}", path, "nothing there", "correct the path in the config")
-    seen = _check_content(name, path, made, results)
+    before = _recorded_content(name, path, made, results)
+    written, content = _written(before), _hash_of(before)
 
     def check() -> None:
-        if _check_content(name, path, made, results) != seen:
-            raise PipelineError(f"source {name} changed while it was used", path, "a file was written", "run again")
+        now = _recorded_content(name, path, made, results)
+        if _written(now) != written or _hash_of(now) != content:
+            others = (one for one, then, today in zip(now, written, _written(now), strict=False) if then != today)
+            value = "it was written to since it was verified"
+            raise PipelineError(f"source {name} changed while it was used", path / next(others, ""), value, "run again")
 
     watch(check)
     return path
@@ -85,11 +89,11 @@ def hub_snapshot(wanted: str, local: bool) -> Path:
         raise PipelineError("hub model not to be had", wanted, type(error).__name__, advice) from error
 
 
-def _check_content(name: str, path: Path, made: Artifact | None, results: Path) -> tuple[array, str]:
-    """What tells whether a source was written to, after a look whether its content is as recorded, if it was recorded.
+Content = dict[str, tuple[list[int], str]]  # relative name of each file -> its stamp and sha256, sorted by name
 
-    Gives when each file was last written, in order of names, and one hash of all content.
-    """
+
+def _recorded_content(name: str, path: Path, made: Artifact | None, results: Path) -> Content:
+    """A source's files after a look whether they are those that were recorded, if any were."""
     found = _scan(path, results)
     if made is not None:
         recorded = {entry["path"]: entry["sha256"] for entry in json.loads(made.path(".files.json").read_bytes())}
@@ -99,7 +103,16 @@ def _check_content(name: str, path: Path, made: Artifact | None, results: Path) 
             value = f"sha256 is {today.get(file, 'missing')}, {recorded.get(file, 'none')} is recorded"
             advice = f"restore it, or hash it again with: snakemake --force {made.manifest_path}"
             raise PipelineError(f"source {name} changed since it was hashed", path / file, value, advice)
-    return array("q", [stamp[1] for stamp, _ in found.values()]), digest([sha256 for _, sha256 in found.values()])
+    return found
+
+
+def _written(content: Content) -> array:
+    """When each file was last written, in ns: a million files take 8 MB."""
+    return array("q", [stamp[1] for stamp, _ in content.values()])
+
+
+def _hash_of(content: Content) -> str:
+    return digest([(relative, sha256) for relative, (_, sha256) in content.items()])
 
 
 def listing(path: Path, results: Path) -> list[dict[str, Any]]:
@@ -112,13 +125,13 @@ def listing(path: Path, results: Path) -> list[dict[str, Any]]:
     return [{"path": relative, "bytes": stamp[0], "sha256": sha256} for relative, (stamp, sha256) in found.items()]
 
 
-def _scan(path: Path, results: Path) -> dict[str, tuple[list[int], str]]:
-    """Relative name of every file -> its stamp and sha256, sorted by name; see :func:`listing`."""
+def _scan(path: Path, results: Path) -> Content:
+    """Every file of a source; see :func:`listing`."""
     if not path.exists():
         raise PipelineError("missing source", path, "nothing there", "correct the path in the config")
     memory, now = _memory(path, results), time.time_ns()
     known = _remembered(memory)
-    found: dict[str, tuple[list[int], str]] = {}
+    found: Content = {}
     kept = {}
     for relative, file in files_of(path):
         stamp = stamp_of(file.stat())
