@@ -119,7 +119,7 @@ def test_a_removal_list_leaves_hashes_alone(tmp_path: Path) -> None:
             row("e5"),
         ]
     }
-    removal = [token(one) for one in ("b2", "http://I.redd.it/c3.jpg", "d4", "never_seen")]
+    removal = [token(one) for one in ("b2", "http://I.redd.it.:80/x/../c3%2ejpg?#top", "d4", "never_seen")]
     counts, kept, apart = gathered(tmp_path, write_zip(tmp_path / "a.zip", files), Filter(None, None, removal))
     assert kept["image_id"].to_pylist() == ["a1", "e5"] and counts["apart"] == {"excluded": 4}
     assert (counts["rows"], counts["kept"]) == (6, 2)

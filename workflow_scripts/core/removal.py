@@ -4,14 +4,19 @@ import hashlib
 import re
 from collections.abc import Iterable
 
+from yarl import URL
+
 IMAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
+# Already as `normal_url` would leave it: nearly all urls are, and taking one apart costs ten times as much.
+_NORMAL = re.compile(r"https?://((?:[a-z0-9]+\.)+[a-z]+/(?:[\w~-]++[./]?+)*+)", re.ASCII)
+_USUAL_PORT = {"http": 80, "https": 443}
 
 
 def token(entry: str) -> str:
     """sha256 in hex of an image id or of a url, which stands for it in settings, tables and run records.
 
-    A url counts without its scheme, its fragment and the case of its host.
+    All spellings of a url have one token: see :func:`normal_url`.
 
     Raises:
         ValueError: neither an image id nor an http(s) url.
@@ -32,9 +37,32 @@ def id_token(image_id: str) -> str:
 
 def url_token(url: str) -> str:
     """:func:`token` of a url, or of anything that stands in its place."""
-    rest = _SCHEME.sub("", url.strip(), count=1).partition("#")[0]
-    host, slash, path = rest.partition("/")
-    return _sha256("url:" + host.lower() + slash + path)
+    return _sha256("url:" + normal_url(url))
+
+
+def normal_url(url: str) -> str:
+    """The part of a url that says what is asked for, in one spelling.
+
+    Scheme (http or https), login, fragment, the usual port, an empty query and dots behind the host do not count. The
+    host is in lower case and punycode, dot segments are resolved, and characters are percent-encoded where they must
+    be and nowhere else, as in the request. Of text that is no url, scheme, fragment and the host's case do not count.
+    """
+    url = url.strip()
+    common = _NORMAL.fullmatch(url)
+    if common:
+        return common[1]
+    bare = url.partition("#")[0]
+    try:
+        parsed = URL(bare)
+        host = (parsed.raw_host or "").rstrip(".")
+        port = parsed.port
+    except ValueError:
+        host = port = None
+    if not host or parsed.scheme not in _USUAL_PORT:
+        name, slash, path = _SCHEME.sub("", bare, count=1).partition("/")
+        return name.lower() + slash + path
+    host = f"[{host}]" if ":" in host else host
+    return host + ("" if port == _USUAL_PORT[parsed.scheme] else f":{port}") + parsed.raw_path_qs
 
 
 def tokens_of(lines: Iterable[str]) -> list[str]:
