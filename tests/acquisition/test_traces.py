@@ -14,7 +14,8 @@ from tests.acquisition.pictures import jpeg
 from tests.acquisition.zips import row, write_zip
 from tests.helpers import run
 from tests.stages.acquired import HOST, downloaded
-from workflow_scripts.acquisition.traces import Gone, remove_traces
+from workflow_scripts.acquisition.removal_rows import Listed
+from workflow_scripts.acquisition.traces import Gone, _remove_logs, remove_traces
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.removal import token
@@ -65,12 +66,19 @@ def holders(results: Path, needle: bytes) -> set[str]:
     return found
 
 
+def test_a_log_that_shows_a_url_without_its_query_goes(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("asking for https://h.test/a?... again")
+    (tmp_path / "b.log").write_text("asking for https://h.test/b?... again")
+    assert _remove_logs([tmp_path], Listed(urls={"https://me:word@h.test/a?token=1"})) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["b.log"]
+
+
 def test_rows_go_and_others_stay(results: Path) -> None:
     pages = {f"/{name}.jpg": IMAGES[name] for name in IMAGES}
     with serving(pages) as site:
         before = make(results, [], site.address)
         assert holders(results, url("p2").encode()) >= {"study", ".cache", ".fetched"}
-        after = make(results, ["p1", "http://" + HOST + "/p2.jpg"], site.address)
+        after = make(results, ["p1", f"HTTPS://{HOST.upper()}./x/../p2%2ejpg#top"], site.address)
     assert before["0"].hash == after["0"].hash
     logs = results / "study" / "logs" / "download"
     logs.mkdir(parents=True)

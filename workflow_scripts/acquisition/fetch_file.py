@@ -1,6 +1,7 @@
 """Fetches one large file by url, resuming where an earlier try stopped, and takes it only with the right sha256."""
 
 import logging
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.redact import HIDDEN, redacted
+from workflow_scripts.core.settings.source import VARIABLE
 
 log = logging.getLogger(__name__)
 BLOCK = 1 << 20
@@ -19,15 +22,18 @@ TIMEOUT = 60.0  # seconds without a byte
 def fetch_file(urls: Sequence[str], sha256: str, part: Path, target: Path) -> None:
     """Write the file to ``target``; ``part`` keeps what has come so far and may be there from before.
 
+    Args:
+        urls: of the same bytes, tried in order; ``${NAME}`` in one stands for an environment variable.
+
     Raises:
-        PipelineError: no url gave the bytes with that hash; each url's fault is named.
+        PipelineError: no url gave the bytes with that hash; each url's fault is named. Or a variable is not set.
     """
     faults = []
     for url in urls:
         try:
-            _resume(url, part)
+            _resume(_with_variables(url), part)
         except (OSError, HTTPException, ValueError) as error:
-            faults.append(f"{url}: {error}")
+            faults.append(f"{redacted(url)}: {_without_variables(str(error), url)}")
             log.warning("%s", faults[-1])
             continue
         found = file_hash(part)
@@ -35,8 +41,22 @@ def fetch_file(urls: Sequence[str], sha256: str, part: Path, target: Path) -> No
             part.replace(target)
             return
         part.unlink()
-        faults.append(f"{url}: sha256 is {found}")
+        faults.append(f"{redacted(url)}: sha256 is {found}")
     raise PipelineError("no url gave the file", target.name, " | ".join(faults), f"expected sha256 {sha256}")
+
+
+def _with_variables(url: str) -> str:
+    missing = [name for name in VARIABLE.findall(url) if not os.environ.get(name)]
+    if missing:
+        advice = "set the environment variable where Snakemake runs"
+        raise PipelineError("no value for a variable", redacted(url), missing[0], advice)
+    return VARIABLE.sub(lambda found: os.environ[found[1]], url)
+
+
+def _without_variables(text: str, url: str) -> str:
+    for name in VARIABLE.findall(url):
+        text = text.replace(os.environ[name], HIDDEN)
+    return text
 
 
 def _resume(url: str, part: Path) -> None:

@@ -16,6 +16,7 @@ from workflow_scripts.acquisition.ledger import Ledger
 from workflow_scripts.acquisition.parquet import TableWriter
 from workflow_scripts.acquisition.record import Record
 from workflow_scripts.acquisition.states import State
+from workflow_scripts.core.redact import redacted
 
 ROWS_AT_ONCE = 4096  # of a table in memory, and in one row group
 
@@ -96,12 +97,16 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 def attempts(urls: Iterable[str], ledger: Ledger, path: Path) -> Mapping[str, int]:
     """Write every request that was ever made for ``urls`` to a table in the columns of :data:`ATTEMPTS`, in order.
 
+    It is a log, so its urls are redacted; those of :data:`SHARD` are whole.
+
     Returns:
         ``requests``, ``imported`` (images that were taken from elsewhere instead) and ``bytes_read``.
     """
     counts: Counter[str] = Counter(requests=0, imported=0, bytes_read=0)
     with TableWriter(path, ATTEMPTS) as table:
-        for tried in _groups({"url": url, **one} for url in dict.fromkeys(urls) for one in ledger.done[url].attempts):
+        for tried in _groups(
+            {"url": redacted(url), **one} for url in dict.fromkeys(urls) for one in ledger.done[url].attempts
+        ):
             table.write(pa.Table.from_pylist(tried, schema=ATTEMPTS))
             imported = sum(one["state"] == IMPORTED for one in tried)
             counts.update(requests=len(tried) - imported, imported=imported, bytes_read=sum(t["read"] for t in tried))

@@ -19,6 +19,7 @@ from workflow_scripts.core.cache import discard, try_key_lock
 from workflow_scripts.core.durable import remove_files, remove_folder, sync_folder
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.lineage import CACHE, Made, inputs_of, load, sound
+from workflow_scripts.core.redact import redacted
 from workflow_scripts.core.stage import RECIPE
 
 ROWS = "annotations"
@@ -111,7 +112,7 @@ def _unused(urls: set[str], tables: Iterable[Path]) -> set[str]:
 
 
 def _remove_logs(folders: Iterable[Path], listed: Listed) -> int:
-    texts = [text.encode() for text in listed.urls | listed.captions]
+    texts = [text.encode() for text in listed.urls | {redacted(url) for url in listed.urls} | listed.captions]
     ids = {one.encode() for one in listed.ids}
     found = []
     for path in (path for folder in folders if folder.is_dir() for path in folder.rglob("*") if path.is_file()):

@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from workflow_scripts.core.redact import redacted
+
 
 class PipelineError(Exception):
     """A fault in the input, the config or the machine that a user can act on.
 
     ``str()`` of it is a single line: ``<what> in <where>: <value>; <advice>``. A stage prints it behind
-    ``error:`` as the last line of its log and ends with exit status 1, without a traceback.
+    ``error:`` as the last line of its log and ends with exit status 1, without a traceback. URLs in it are
+    :func:`~workflow_scripts.core.redact.redacted`.
     """
 
     def __init__(self, what: str, where: str | Path, value: object, advice: str) -> None:
         self.what, self.where, self.value, self.advice = what, where, value, advice
-        super().__init__(one_line(f"{what} in {where}: {value}; {advice}"))
+        super().__init__(redacted(one_line(f"{what} in {where}: {value}; {advice}")))
 
     def __reduce__(self) -> tuple[type["PipelineError"], tuple[str, str, str, str]]:
         # Exceptions cross process pools by pickle of our own making; the default would lose the fields.

@@ -54,10 +54,9 @@ def normal_url(url: str) -> str:
     bare = url.partition("#")[0]
     try:
         parsed = URL(bare)
-        host = (parsed.raw_host or "").rstrip(".")
-        port = parsed.port
+        host, port = (parsed.raw_host or "").rstrip("."), parsed.port
     except ValueError:
-        host = port = None
+        host, port = "", None
     if not host or parsed.scheme not in _USUAL_PORT:
         name, slash, path = _SCHEME.sub("", bare, count=1).partition("/")
         return name.lower() + slash + path

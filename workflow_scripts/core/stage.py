@@ -31,6 +31,7 @@ from workflow_scripts.core.key import BY_CONTENT, NUMBERED, artifact_key, in_key
 from workflow_scripts.core.machine import git_state, machine
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.record import Clock
+from workflow_scripts.core.redact import redacted
 from workflow_scripts.core.settings.base import Settings
 from workflow_scripts.core.sources import content_hash, resolve_source
 
@@ -179,7 +180,7 @@ def run_stage(
     """
     stage = function.__name__
     args = arguments(stage, argv)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
+    _start_log()
     # At its end Python looks through all that is loaded for garbage, a tenth of a second of every job.
     atexit.register(gc.freeze)
     limit_threads(args.threads)
@@ -198,13 +199,26 @@ def run_stage(
         log.debug("%s", traceback.format_exc())
         _fail(f"{error.strerror or error} in {stage}: {error.filename or args.artifact}; check disk and permissions")
     except Exception as error:  # noqa: BLE001 - the last line of a log must say what happened, whatever it was
-        traceback.print_exc()
+        sys.stderr.write(redacted(traceback.format_exc()))
         _fail(f"unexpected {type(error).__name__} in stage {stage}: {error}; this is a fault of ours, please report it")
+
+
+class _Redacting(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))
+
+
+def _start_log() -> None:
+    """Log to standard error, warnings of libraries too."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Redacting("%(asctime)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.captureWarnings(True)
 
 
 def _fail(message: str) -> None:
     sys.stderr.flush()
-    sys.stderr.write(f"error: {one_line(message)}\n")
+    sys.stderr.write(f"error: {redacted(one_line(message))}\n")
     raise SystemExit(1)
 
 

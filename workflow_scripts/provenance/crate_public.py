@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from workflow_scripts.core.redact import redacted
+
 # Whose they are or where they ran; and who asked to be taken out, by hashes that anyone with the annotations can match.
 PRIVATE_SETTINGS = frozenset({"contact", "user_agent", "connect_to", "allow_addresses", "exclude"})
 REMOVAL_LIST = ".exclude.json"
@@ -17,7 +19,6 @@ TABLES = {
 }
 MAIL = r"(?<![\w.+-])(?:[\w.+-]++@(?:[\w-]++\.)+[A-Za-z]{2,})+"  # one, or several that touch
 _MAIL = re.compile(MAIL)
-_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 _ROOT = re.compile(r"(?:file://|[a-z]+:(?=/(?!/)))?[/~]")
 
 
@@ -55,8 +56,8 @@ def public_value(value: Any) -> Any:
 
 
 def public_text(text: str) -> str:
-    """``/home/somebody/data/redcaps.zip`` -> ``.../redcaps.zip``; logins in addresses and mail addresses go."""
+    """``/home/somebody/data/redcaps.zip`` -> ``.../redcaps.zip``; secrets in URLs and mail addresses go."""
     root = _ROOT.match(text)
     if root:
         return f".../{text[root.end() :].removesuffix('/').rpartition('/')[2]}"
-    return _MAIL.sub("...", _LOGIN.sub("", text))
+    return _MAIL.sub("...", redacted(text))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workflow_scripts.core.accepted import accepted
+from workflow_scripts.core.redact import redacted
 from workflow_scripts.provenance import wording
 from workflow_scripts.provenance.cells import Cell
 from workflow_scripts.provenance.chain import Branch, Chain, annotation_zips
@@ -157,7 +158,8 @@ def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[
 
 def _place_outside(node: Node) -> str | None:
     """Where an external thing lay; its content alone is in the key."""
-    return (node.record or {}).get("settings", {}).get("at") if node.stage == "source" else None
+    at = (node.record or {}).get("settings", {}).get("at") if node.stage == "source" else None
+    return None if at is None else redacted(str(at))
 
 
 def _computed(known: Sequence[dict[str, Any]]) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from workflow_scripts.core.redact import redacted
+
 SHORT = 10  # hex digits shown of a sha256
 UNKNOWN = "unknown"
 
@@ -14,14 +16,14 @@ def short(sha256: object) -> str:
 
 
 def value(one: object) -> str:
-    """A setting's value: lists and mappings compact, None as ``null``, text bare."""
+    """A setting's value: lists and mappings compact, None as ``null``, text bare, URLs in it redacted."""
     if isinstance(one, Mapping):
         return "{" + ", ".join(f"{name}: {value(inner)}" for name, inner in sorted(one.items())) + "}"
     if isinstance(one, Sequence) and not isinstance(one, str):
         return "[" + ", ".join(value(inner) for inner in one) + "]"
     if one is None:
         return "null"
-    return str(one).lower() if isinstance(one, bool) else str(one)
+    return str(one).lower() if isinstance(one, bool) else redacted(str(one))
 
 
 def duration(seconds: float | None) -> str:
