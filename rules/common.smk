@@ -81,19 +81,25 @@ def recipe(stage):
     }
 
 
-def command(stage, *inputs, wildcards=(), shards=()):
+def braces(names):
+    """`{a,b}`: stands for all of these names in one argument of a stage."""
+    return "{" + ",".join(names) + "}"
+
+
+def command(stage, *inputs, wildcards=(), lists=None):
     """The shell command of a rule: one stage, its unit, its inputs by name, its settings.
 
-    Inputs named in ``shards`` are all shards of the stage of that name; the stage writes their list out, since a
-    command can't hold two lists of a thousand paths.
+    ``lists``: further inputs by name, as `<stage>/<pattern>`; the stage writes their lists out (:func:`braces`), since a
+    command can't hold lists of a thousand paths.
     The stage takes the shell's place, so that a signal that is to end the job reaches it and nothing dies before it.
     A stage that computes nothing on a GPU stays on the CPU, since a node can have cards that belong to other jobs.
     """
     parts = [f"exec python -m workflow_scripts.stages.{stage} --artifact {{output.manifest:q}}"]
     parts += ["--unit " + " ".join(f"{name}={{wildcards.{name}}}" for name in wildcards)] if wildcards else []
     parts += [f"--input {name}={{input.{name}}}" for name in inputs]
-    for name in shards:
-        parts += [f"--input '{name}={OUT}/{name}/{{{{{SHARDS[0]}..{SHARDS[-1]}}}}}.manifest.json'"]
+    for name, pattern in (lists or {}).items():
+        escaped = pattern.replace("{", "{{").replace("}", "}}")
+        parts += [f"--input '{name}={OUT}/{escaped}.manifest.json'"]
     parts += [f"--device {wanted_device(stage, STUDY.compute.device)} --threads {STUDY.compute.math_threads}"]
     parts += ["--workers {threads} --settings {params.settings:q} --source {params.sources:q}"]
     return " ".join(parts) + " > {log:q} 2>&1"

@@ -1,6 +1,7 @@
 # Frozen networks on downstream sets: probe, few-shot, Grad-CAM.
-# `{run}.{step}` names a checkpoint; all datasets of one checkpoint are evaluated in one job.
-DATASETS = manifests("eval_dataset", UNITS.datasets)
+# `{run}.{step}` names a checkpoint, `{run}.{step}.{dataset}` its evaluation on one set; no part has a dot in it.
+EVALUATION = "{run}.{step}.{dataset}"
+WILDCARDS = ["run", "step", "dataset"]
 
 
 rule eval_dataset:
@@ -24,89 +25,93 @@ rule eval_dataset:
 
 
 rule features:
-    """Frozen features of a checkpoint on every downstream set."""
+    """Frozen features of a checkpoint on a downstream set."""
     input:
         run=manifest("pretrain", "{run}"),
-        datasets=DATASETS,
+        dataset=manifest("eval_dataset", "{dataset}"),
     output:
-        **made("features", "{run}.{step}"),
+        **made("features", EVALUATION),
     log:
-        log_of("features", "{run}.{step}"),
+        log_of("features", EVALUATION),
     conda:
         "../envs/train.yaml"
     threads: WORKERS
     resources:
+        evaluations=1,  # how many a SLURM job works on at a time is the profile's choice
         gpu=GPUS,
         mem_mb=more(32_000 if GPUS else 4_000),
-        runtime=more(240),
+        runtime=more(30),
     params:
         **recipe("features"),
     shell:
-        command("features", "run", "datasets", wildcards=["run", "step"])
+        command("features", "run", "dataset", wildcards=WILDCARDS)
 
 
 rule linear_probe:
     """Logistic regression on frozen features; its strength chosen on validation data alone."""
     input:
-        features=manifest("features", "{run}.{step}"),
-        datasets=DATASETS,
+        features=manifest("features", EVALUATION),
+        dataset=manifest("eval_dataset", "{dataset}"),
     output:
-        **made("linear_probe", "{run}.{step}"),
+        **made("linear_probe", EVALUATION),
     log:
-        log_of("linear_probe", "{run}.{step}"),
+        log_of("linear_probe", EVALUATION),
     conda:
         "../envs/train.yaml"
     threads: WORKERS
     resources:
+        evaluations=1,
         gpu=GPUS,
         mem_mb=more(32_000 if GPUS else 4_000),
-        runtime=more(720),
+        runtime=more(60),
     params:
         **recipe("linear_probe"),
     shell:
-        command("linear_probe", "features", "datasets", wildcards=["run", "step"])
+        command("linear_probe", "features", "dataset", wildcards=WILDCARDS)
 
 
 rule few_shot:
     """Nearest-prototype accuracy over many small episodes."""
     input:
-        features=manifest("features", "{run}.{step}"),
-        datasets=DATASETS,
+        features=manifest("features", EVALUATION),
+        dataset=manifest("eval_dataset", "{dataset}"),
     output:
-        **made("few_shot", "{run}.{step}"),
+        **made("few_shot", EVALUATION),
     log:
-        log_of("few_shot", "{run}.{step}"),
+        log_of("few_shot", EVALUATION),
     conda:
         "../envs/train.yaml"
     threads: WORKERS
     resources:
+        evaluations=1,
         mem_mb=more(16_000 if GPUS else 4_000),
-        runtime=more(240),
+        runtime=more(20),
     params:
         **recipe("few_shot"),
     shell:
-        command("few_shot", "features", "datasets", wildcards=["run", "step"])
+        command("few_shot", "features", "dataset", wildcards=WILDCARDS)
 
 
 rule saliency:
     """Grad-CAM maps against object masks, with the uniform map and a centre Gaussian beside them."""
     input:
         run=manifest("pretrain", "{run}"),
-        features=manifest("features", "{run}.{step}"),
-        probe=manifest("linear_probe", "{run}.{step}"),
-        datasets=manifests("eval_dataset", UNITS.mask_datasets),
+        features=manifest("features", EVALUATION),
+        probe=manifest("linear_probe", EVALUATION),
+        dataset=manifest("eval_dataset", "{dataset}"),
     output:
-        **made("saliency", "{run}.{step}"),
+        **made("saliency", EVALUATION),
     log:
-        log_of("saliency", "{run}.{step}"),
+        log_of("saliency", EVALUATION),
     conda:
         "../envs/train.yaml"
     threads: WORKERS
     resources:
+        evaluations=1,
         gpu=GPUS,
         mem_mb=more(32_000 if GPUS else 4_000),
-        runtime=more(240),
+        runtime=more(60),
     params:
         **recipe("saliency"),
     shell:
-        command("saliency", "run", "features", "probe", "datasets", wildcards=["run", "step"])
+        command("saliency", "run", "features", "probe", "dataset", wildcards=WILDCARDS)

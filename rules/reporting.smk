@@ -1,13 +1,19 @@
 # Named contrasts with intervals, and the page.
-CHECKPOINTS = UNITS.checkpoints
+EVALUATED = f"{braces(UNITS.checkpoints)}.{braces(UNITS.datasets)}"
+ALL_SHARDS = f"{{{SHARDS[0]}..{SHARDS[-1]}}}"
+SCORES = {
+    "probe": f"linear_probe/{EVALUATED}",
+    "few_shot": f"few_shot/{EVALUATED}",
+    "saliency": f"saliency/{braces(UNITS.checkpoints)}.{braces(UNITS.mask_datasets)}",
+}
 
 
 rule summary:
     """Every number of the study in one long table, and the named contrasts."""
     input:
-        probe=manifests("linear_probe", CHECKPOINTS),
-        few_shot=manifests("few_shot", CHECKPOINTS),
-        saliency=manifests("saliency", UNITS.saliency_checkpoints),
+        probe=manifests("linear_probe", UNITS.evaluations),
+        few_shot=manifests("few_shot", UNITS.evaluations),
+        saliency=manifests("saliency", UNITS.mask_evaluations),
     output:
         **made("summary", "summary"),
     log:
@@ -20,7 +26,7 @@ rule summary:
     params:
         **recipe("summary"),
     shell:
-        command("summary", "probe", "few_shot", "saliency")
+        command("summary", lists=SCORES)
 
 
 rule report:
@@ -37,9 +43,9 @@ rule report:
         pair_quality=manifests("pair_quality", UNITS.pairs),
         runs=manifests("pretrain", UNITS.runs),
         datasets=manifests("eval_dataset", UNITS.datasets),
-        probe=manifests("linear_probe", CHECKPOINTS),
-        few_shot=manifests("few_shot", CHECKPOINTS),
-        saliency=manifests("saliency", UNITS.saliency_checkpoints),
+        probe=manifests("linear_probe", UNITS.evaluations),
+        few_shot=manifests("few_shot", UNITS.evaluations),
+        saliency=manifests("saliency", UNITS.mask_evaluations),
         summary=manifest("summary", "summary"),
         # What follows is read for the root hash over the whole study alone.
         source=manifests("source", UNITS.used_sources),
@@ -47,7 +53,7 @@ rule report:
         download=manifests("download", SHARDS),
         recaption=manifests("recaption", SHARDS),
         vectors=UNITS.used_vectors(OUT),
-        features=manifests("features", CHECKPOINTS),
+        features=manifests("features", UNITS.evaluations),
     output:
         **made("report", "index"),
     log:
@@ -73,15 +79,16 @@ rule report:
             "pair_quality",
             "runs",
             "datasets",
-            "probe",
-            "few_shot",
-            "saliency",
             "summary",
             "source",
             "world",
             "vectors",
-            "features",
-            shards=["download", "recaption"],
+            lists={
+                **SCORES,
+                "download": f"download/{ALL_SHARDS}",
+                "recaption": f"recaption/{ALL_SHARDS}",
+                "features": f"features/{EVALUATED}",
+            },
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
+from workflow_scripts.core.inputs import forget
 from workflow_scripts.core.jsonio import pretty
 from workflow_scripts.core.key import SCHEMA
 
@@ -26,6 +27,7 @@ def make_artifact(
     rows: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write an artifact below ``results/study/<stage>/`` as a stage would; gives its manifest's path."""
+    forget()  # another process would write it, before this one reads
     folder = results / "study" / stage
     recorded = {}
     for suffix, content in files.items():

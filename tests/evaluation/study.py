@@ -49,20 +49,29 @@ def hits(run: Mapping[str, Any], step: str, name: str) -> np.ndarray:
     return np.random.default_rng(seed).random(len(LABELS[name])) < 0.6
 
 
-def probe(results: Path, run: Mapping[str, Any], step: str = "last", keys: str = "k") -> Path:
-    """Its linear probe artifact."""
-    rows, items = [], []
+def probe(results: Path, run: Mapping[str, Any], step: str = "last", keys: str = "k") -> list[Path]:
+    """Its linear probe artifacts, one per set."""
+    found = []
     for name, labels in LABELS.items():
         correct = hits(run, step, name)
         value = average(correct, name)
         head = {"dataset": name, "objective": "sklearn"}
-        rows.append({**head, "metric": METRIC[name], "value": value, "low": value - 0.1, "high": value + 0.1})
-        for i, (label, one) in enumerate(zip(labels.tolist(), correct.tolist(), strict=True)):
-            items.append(
-                {**head, "key": f"{keys}{i}", "label": label, "predicted": label if one else -1, "correct": one}
-            )
-    files = {".parquet": parquet(rows), ".predictions.parquet": parquet(items), ".heads.safetensors": b"x"}
-    return make_artifact(results, "linear_probe", f"{run['run']}.{step}", files, {"run": run["run"], "step": step})
+        row = {**head, "metric": METRIC[name], "value": value, "low": value - 0.1, "high": value + 0.1}
+        items = [
+            {**head, "key": f"{keys}{i}", "label": label, "predicted": label if one else -1, "correct": one}
+            for i, (label, one) in enumerate(zip(labels.tolist(), correct.tolist(), strict=True))
+        ]
+        files = {".parquet": parquet([row]), ".predictions.parquet": parquet(items), ".head.safetensors": b"x"}
+        found.append(artifact(results, "linear_probe", run, step, name, files))
+    return found
+
+
+def artifact(
+    results: Path, stage: str, run: Mapping[str, Any], step: str, dataset: str, files: Mapping[str, bytes]
+) -> Path:
+    """An artifact of one checkpoint and set."""
+    unit = {"run": run["run"], "step": step, "dataset": dataset}
+    return make_artifact(results, stage, ".".join(unit.values()), dict(files), unit)
 
 
 def episodes(run: Mapping[str, Any], step: str = "last") -> np.ndarray:
@@ -76,7 +85,7 @@ def few_shot(results: Path, run: Mapping[str, Any], step: str = "last") -> Path:
     row = {"dataset": "pets", "metric": "accuracy", "value": float(accuracy.mean()), "low": 0.1, "high": 0.9}
     items = [{"dataset": "pets", "episode": i, "accuracy": one} for i, one in enumerate(accuracy.tolist())]
     files = {".parquet": parquet([row]), ".episodes.parquet": parquet(items)}
-    return make_artifact(results, "few_shot", f"{run['run']}.{step}", files, {"run": run["run"], "step": step})
+    return artifact(results, "few_shot", run, step, "pets", files)
 
 
 def saliency(results: Path, run: Mapping[str, Any], step: str = "last") -> Path:
@@ -86,4 +95,4 @@ def saliency(results: Path, run: Mapping[str, Any], step: str = "last") -> Path:
     items = [{**head, "key": f"m{i}", "value": one} for i, one in enumerate(values.tolist())]
     row = {**head, "value": float(values.mean()), "low": 0.1, "high": 0.9, "n": 8, "constant_maps": 0}
     files = {".parquet": parquet(items), ".results.parquet": parquet([row]), ".examples.npz": b"x"}
-    return make_artifact(results, "saliency", f"{run['run']}.{step}", files, {"run": run["run"], "step": step})
+    return artifact(results, "saliency", run, step, "masks", files)

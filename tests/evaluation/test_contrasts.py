@@ -27,7 +27,7 @@ def rows_of(
     results: Path, runs: list[dict[str, Any]], contrasts: tuple[Contrast, ...] = STANDARD
 ) -> list[dict[str, Any]]:
     given = {
-        "probe": [Artifact(probe(results, one, step)) for one in runs for step in one["steps"]],
+        "probe": [Artifact(path) for one in runs for step in one["steps"] for path in probe(results, one, step)],
         "few_shot": [Artifact(few_shot(results, one, step)) for one in runs for step in one["steps"]],
     }
     settings = [SummaryRun.model_validate(one) for one in runs]

@@ -94,7 +94,7 @@ def test_hooks_are_released_and_nothing_is_kept(network: nn.Module) -> None:
     block = network.layer4[-1]  # type: ignore[index]
     with pytest.raises(RuntimeError, match="stop"), explaining(network, "layer4") as cam:
         grad_cam(cam, images, labels, [probe_logit(*head(), "cpu")])
-        assert not cam.activations_and_grads.activations and not cam.activations_and_grads.gradients
+        assert not cam.maps
         raise RuntimeError("stop")
     assert not block._forward_hooks
 

@@ -15,6 +15,7 @@ from workflow_scripts.evaluation.heads import FittedHead
 from workflow_scripts.evaluation.saliency import (
     TARGETS,
     SaliencyPlan,
+    SaliencyResult,
     crop_mask,
     evaluate_saliency,
     map_targets,
@@ -90,7 +91,7 @@ def test_zero_maps_are_uniform_and_counted(study) -> None:  # type: ignore[no-un
     found = evaluate_saliency(network, data, head, images, masks, PLAN)
     assert found.constant == {"probe": 6, "cosine": 6}
     assert found.scores[:, 0] == pytest.approx(found.scores[:, TARGETS.index("uniform")])
-    rows = result_table([found], 200, 0.95, 0).to_pylist()
+    rows = result_table(found, 200, 0.95, 0).to_pylist()
     assert {row["target"]: row["constant_maps"] for row in rows} == {
         "probe": 6, "cosine": 6, "uniform": 6, "centre_gaussian": 0
     }  # fmt: skip
@@ -115,17 +116,17 @@ def test_cosine_target_is_the_mean_of_train_and_val(study) -> None:  # type: ign
 def test_tables_and_examples(study, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     network, data, head, images, masks = study
     found = evaluate_saliency(network, data, head, images, masks, PLAN)
-    rows = image_table([found]).to_pylist()
+    rows = image_table(found).to_pylist()
     assert len(rows) == 6 * len(TARGETS) * len(METRICS)
     assert rows[len(METRICS)] | {"value": 0} == {
         "dataset": "m", "key": "k3", "target": "cosine", "metric": METRICS[0], "value": 0
     }  # fmt: skip
-    for row in result_table([found], 500, 0.95, 0).to_pylist():
+    for row in result_table(found, 500, 0.95, 0).to_pylist():
         values = [one["value"] for one in rows if (one["target"], one["metric"]) == (row["target"], row["metric"])]
         assert row["value"] == pytest.approx(np.mean(values)) and row["n"] == 6
         assert row["low"] <= row["value"] <= row["high"]
     for name in ("a", "b"):
-        write_examples(tmp_path / name, [found])
+        write_examples(tmp_path / name, found)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     stored = np.load(io.BytesIO((tmp_path / "a").read_bytes()), allow_pickle=False)
     other = evaluate_saliency(network, replace(data, features=-data.features), head, images, masks, PLAN)
@@ -140,8 +141,9 @@ def test_tables_and_examples(study, tmp_path: Path) -> None:  # type: ignore[no-
 
 
 def test_no_masks_give_empty_tables(tmp_path: Path) -> None:
-    assert len(image_table([])) == len(result_table([], 100, 0.95, 0)) == 0
-    write_examples(tmp_path / "x", [])
+    empty = SaliencyResult("m")
+    assert len(image_table(empty)) == len(result_table(empty, 100, 0.95, 0)) == 0
+    write_examples(tmp_path / "x", empty)
     assert np.load(tmp_path / "x")["images"].shape == (0, 0, 0, 3)
 
 

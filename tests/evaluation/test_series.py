@@ -13,7 +13,7 @@ FIRST, SECOND = run("simclr", "original", "crop", 0), run("simclr", "revised", "
 
 
 def test_items_are_read_by_set_and_objective(results: Path) -> None:
-    found = {one.dataset: one for one in probe_series(Artifact(probe(results, FIRST)), 3, ItemOrder())}
+    found = {one.dataset: one for path in probe(results, FIRST) for one in probe_series(Artifact(path), 3, ItemOrder())}
     assert (found["pets"].values == hits(FIRST, "last", "pets")).all()
     assert (found["dtd"].values == hits(FIRST, "last", "dtd")).all()
     assert found["pets"].metric == "linear_probe.sklearn.mean_per_class" and found["pets"].labels is not None
@@ -24,11 +24,11 @@ def test_items_are_read_by_set_and_objective(results: Path) -> None:
 
 def test_other_items_or_another_order_cannot_be_paired(results: Path) -> None:
     order = ItemOrder()
-    list(probe_series(Artifact(probe(results, FIRST)), 0, order))
+    for path in (*probe(results, FIRST), *probe(results, SECOND)):
+        list(probe_series(Artifact(path), 0, order))
     list(few_shot_series(Artifact(few_shot(results, FIRST)), 0, order))
-    list(probe_series(Artifact(probe(results, SECOND)), 0, order))
     with pytest.raises(PipelineError, match=r"cannot be paired in .*dataset pets"):
-        list(probe_series(Artifact(probe(results, SECOND, "best", keys="other")), 0, order))
+        list(probe_series(Artifact(probe(results, SECOND, "best", keys="other")[0]), 0, order))
 
 
 @pytest.mark.parametrize("per_class", [False, True])

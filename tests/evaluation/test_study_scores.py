@@ -15,8 +15,12 @@ ONE = run("simclr", "original", "crop", 0)
 
 
 def test_rows_sources_and_mean(results: Path) -> None:
-    made = {"probe": probe, "few_shot": few_shot, "saliency": saliency}
-    scores = read_scores({name: [Artifact(make(results, ONE))] for name, make in made.items()})
+    made = {
+        "probe": probe(results, ONE),
+        "few_shot": [few_shot(results, ONE)],
+        "saliency": [saliency(results, ONE)],
+    }
+    scores = read_scores({name: map(Artifact, paths) for name, paths in made.items()})
     rows = list(summary_rows(scores, [SummaryRun.model_validate(ONE)], 0.95))
     assert [(row["dataset"], row["metric"]) for row, _ in rows] == [
         ("pets", "linear_probe.sklearn.mean_per_class"),
@@ -28,8 +32,15 @@ def test_rows_sources_and_mean(results: Path) -> None:
     files = [[scores.files[i]["file"] for i in sources] for _, sources in rows]
     name = "simclr-original-crop-resnet_small-s0.last"
     assert files == [
-        *[[f"linear_probe/{name}.parquet"], [f"linear_probe/{name}.parquet"], [f"few_shot/{name}.parquet"]],
-        *[[f"saliency/{name}.results.parquet"], [f"linear_probe/{name}.parquet"]],
+        *[
+            [f"linear_probe/{name}.pets.parquet"],
+            [f"linear_probe/{name}.dtd.parquet"],
+            [f"few_shot/{name}.pets.parquet"],
+        ],
+        *[
+            [f"saliency/{name}.masks.results.parquet"],
+            [f"linear_probe/{name}.{one}.parquet" for one in ("pets", "dtd")],
+        ],
     ]
     assert rows[4][0]["value"] == pytest.approx((rows[0][0]["value"] + rows[1][0]["value"]) / 2)
     assert [row["n"] for row, _ in rows] == [10, 14, 8, 8, 24]
@@ -45,7 +56,7 @@ def test_mean_interval_adds_variances() -> None:
     assert (row["low"], row["high"]) == pytest.approx((row["value"] - half, row["value"] + half))
 
 
-def test_a_checkpoint_given_twice_is_refused(results: Path) -> None:
-    one = Artifact(probe(results, ONE))
-    with pytest.raises(PipelineError, match="checkpoint given twice"):
+def test_scores_given_twice_are_refused(results: Path) -> None:
+    one = Artifact(probe(results, ONE)[0])
+    with pytest.raises(PipelineError, match="scores given twice"):
         read_scores({"probe": [one, one]})

@@ -180,21 +180,23 @@ def _models(one: HandMade) -> None:
             inputs = {"images": ["image_index/images"], "pairs": [f"pair_table/{arm}"]}
             dirty = {"commit": COMMIT, "dirty": True, "diff": fake_hash("diff")}
             one.make(f"pretrain/{run}", ["/last.safetensors", "/run.json"], inputs, {**SIMCLR, "seed": seed}, git=dirty)
-            inputs = {"datasets": ["eval_dataset/pets"], "run": [f"pretrain/{run}"]}
-            one.make(f"features/{run}.last", [".pets.npy"], inputs, {"batch_size": 256}, (3680, 3680, {}))
-            inputs = {"datasets": ["eval_dataset/pets"], "features": [f"features/{run}.last"]}
-            one.make(f"linear_probe/{run}.last", [".parquet", ".predictions.parquet"], inputs, {"costs": [0.1, 1.0]})
-    record = one.study / "linear_probe" / f"simclr-revised-crop-s0.last{RUN}"
+            inputs = {"dataset": ["eval_dataset/pets"], "run": [f"pretrain/{run}"]}
+            one.make(f"features/{run}.last.pets", [".npy"], inputs, {"batch_size": 256}, (3680, 3680, {}))
+            inputs = {"dataset": ["eval_dataset/pets"], "features": [f"features/{run}.last.pets"]}
+            one.make(
+                f"linear_probe/{run}.last.pets", [".parquet", ".predictions.parquet"], inputs, {"costs": [0.1, 1.0]}
+            )
+    record = one.study / "linear_probe" / f"simclr-revised-crop-s0.last.pets{RUN}"
     record.write_bytes(pretty(cached(json.loads(record.read_bytes()))))
 
 
 def _summary(one: HandMade) -> None:
-    probes = [f"linear_probe/simclr-{arm}-crop-s{seed}.last" for arm in ("original", "revised") for seed in (0, 1)]
+    probes = [f"linear_probe/simclr-{arm}-crop-s{seed}.last.pets" for arm in ("original", "revised") for seed in (0, 1)]
     suffixes = [".parquet", ".csv", ".contrasts.parquet", ".contrasts.csv", ".sources.json"]
     one.make("summary/summary", suffixes, {"probe": probes}, {"bootstrap": 200})
     rows = [
         {
-            "run": name.split("/")[1].removesuffix(".last"),
+            "run": name.split("/")[1].removesuffix(".last.pets"),
             "dataset": "pets",
             "metric": metric,
             "value": value,

@@ -87,7 +87,7 @@ def test_every_job_is_told_with_times_inputs_outputs_and_parameters(made: Path) 
     nodes = {node.label: node for node in load(made)}
     jobs = {one["name"]: one for one in graph.values() if one["@id"].startswith("#job/")}
     assert set(jobs) == set(nodes)
-    job = jobs["linear_probe/simclr-revised-crop-s0.last"]
+    job = jobs["linear_probe/simclr-revised-crop-s0.last.pets"]
     record = nodes[job["name"]].record
     assert record is not None
     assert record["cached"]
@@ -96,7 +96,7 @@ def test_every_job_is_told_with_times_inputs_outputs_and_parameters(made: Path) 
     files = nodes[job["name"]].files
     assert {one["sha256"] for one in results} == {nodes[job["name"]].hash, *(one["sha256"] for one in files.values())}
     read = [graph[one] for one in ids(job["object"]) if graph[one]["@type"] == "File"]
-    wanted = ("eval_dataset/pets", "features/simclr-revised-crop-s0.last")
+    wanted = ("eval_dataset/pets", "features/simclr-revised-crop-s0.last.pets")
     assert {one["sha256"] for one in read} == {nodes[label].hash for label in wanted}
     told = {
         graph[one]["name"]: graph[one]["value"] for one in ids(job["object"]) if graph[one]["@type"] == "PropertyValue"

@@ -51,8 +51,8 @@ def test_a_setting_far_up_is_named_first(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_two_artifacts_of_one_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = whole_study(tmp_path / "a")
-    other = study / "linear_probe" / "simclr-original-crop-s1.last.parquet"
-    status, text = ask(capsys, study / "linear_probe" / "simclr-revised-crop-s0.last.parquet", other)
+    other = study / "linear_probe" / "simclr-original-crop-s1.last.pets.parquet"
+    status, text = ask(capsys, study / "linear_probe" / "simclr-revised-crop-s0.last.pets.parquet", other)
     assert status == 1
     check_golden("diff-two-runs", text)
 

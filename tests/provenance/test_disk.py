@@ -40,7 +40,7 @@ def test_what_exists_already_is_not_needed(tmp_path: Path) -> None:
     assert after["fetched bytes"] * len(small.shards) == before["fetched bytes"]
     others = {"download": 0, "fetched bytes": 0}
     assert {**after, **others} == {**before, **others}
-    for stage, names in [("pretrain", small.runs), ("features", small.checkpoints)]:
+    for stage, names in [("pretrain", small.runs), ("features", small.evaluations)]:
         for name in names:
             make_artifact(tmp_path, stage, name, {})
     assert not {"pretrain", "features"} & disk.remaining(small, tmp_path / "study").keys()

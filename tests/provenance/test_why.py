@@ -22,7 +22,7 @@ FILES = {
     "vectors": "embed_captions/revised.minilm.npy",
     "pairs": f"pair_table/original{RUN}",
     "checkpoint": "pretrain/simclr-revised-crop-s0/last.safetensors",
-    "probe": "linear_probe/simclr-revised-crop-s0.last.predictions.parquet",
+    "probe": "linear_probe/simclr-revised-crop-s0.last.pets.predictions.parquet",
     "report": "report/index.html",
     "log": "logs/image_index/images.log",
 }

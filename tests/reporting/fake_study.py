@@ -187,9 +187,12 @@ def run_inputs(results: Path) -> Inputs:
         given["runs"].append(pretrained(results, name, method, at, level))
         unit, file = {"run": name, "step": "last"}, f"{name}.last"
         probe, few, scores = probe_rows(level, at), few_shot_rows(level, at), saliency_rows(level, at)
-        given["probe"].append(make_artifact(results, "linear_probe", file, {".parquet": parquet(probe)}, unit))
-        given["few_shot"].append(make_artifact(results, "few_shot", file, {".parquet": parquet(few)}, unit))
-        given["saliency"].append(saliency(results, file, unit, scores, at))
+        for dataset in DATASETS:
+            of_set = unit | {"dataset": dataset}
+            for given_as, stage, rows in (("probe", "linear_probe", probe), ("few_shot", "few_shot", few)):
+                table = parquet([row for row in rows if row["dataset"] == dataset])
+                given[given_as].append(make_artifact(results, stage, f"{file}.{dataset}", {".parquet": table}, of_set))
+        given["saliency"].append(saliency(results, f"{file}.masks", unit | {"dataset": "masks"}, scores, at))
         head = {**unit, "method": method, "pairs": pairs, "augmentation": augmentation, "seed": seed}
         summary += [head | _picked(row, f"linear_probe.{row['objective']}.accuracy") for row in probe]
         summary += [head | _picked(row, "few_shot.accuracy") for row in few]
@@ -220,7 +223,9 @@ def eval_dataset(results: Path, name: str) -> Path:
 
 def summary_tables(results: Path, summary: list[dict[str, Any]]) -> Path:
     contrasts = contrast_rows()
-    read = [{"file": f"linear_probe/{run_name(*run[:4])}.last.parquet", "manifest_sha256": "0" * 64} for run in RUNS]
+    read = [
+        {"file": f"linear_probe/{run_name(*run[:4])}.last.concept.parquet", "manifest_sha256": "0" * 64} for run in RUNS
+    ]
     sources = {"files": read, "rows": [[0]] * len(summary), "contrasts": [[1, 4]] * len(contrasts)}
     files = {".parquet": parquet(summary), ".contrasts.parquet": parquet(contrasts), ".sources.json": js(sources)}
     return make_artifact(results, "summary", "summary", files)

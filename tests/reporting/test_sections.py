@@ -53,7 +53,7 @@ def test_arms_side_by_side_show_a_dash_for_what_one_lacks() -> None:
 
 
 def measured(run: str, rows: list[dict[str, Any]]) -> Measured:
-    return Measured(run, "revised", "last", rows, SOURCE)
+    return Measured(run, "revised", "last", rows, dict.fromkeys((row["dataset"] for row in rows), SOURCE))
 
 
 def test_accuracy_tables_per_objective_and_dataset() -> None:

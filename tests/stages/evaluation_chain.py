@@ -18,20 +18,21 @@ from workflow_scripts.pretraining.backbones import build_backbone, preprocessing
 from workflow_scripts.stages import eval_dataset, features, linear_probe
 
 UNIT = {"run": "untrained-none-none-resnet_small-s0", "step": "last"}
+CHECKPOINT = ".".join(UNIT.values())
 CLASSES = ("house", "tree", "boat")
 SIZE = 24
 
 
 @dataclass
 class Chain:
-    """Manifests of a tiny study in ``results``."""
+    """Manifests of a tiny study in ``results``; features and probes by dataset."""
 
     results: Path
     world: Path
-    datasets: list[Path]
+    datasets: dict[str, Path]
     run: Path
-    features: Path
-    probe: Path
+    features: dict[str, Path]
+    probes: dict[str, Path]
 
 
 def thing(label: int, seed: int) -> tuple[bytes, bytes]:
@@ -95,21 +96,25 @@ def make_chain(results: Path) -> Chain:
     """Everything up to the linear probe."""
     world, made = make_world(results), make_run(results)
     settings = {"concept": {"task": "concept"}, "masks": {"task": "concept", "masks": True, "metric": "mean_per_class"}}
-    datasets = [
-        run(
+    datasets = {
+        name: run(
             eval_dataset.main, results, f"eval_dataset/{name}", {"kind": "world", **more}, {"world": world}
         ).manifest_path
         for name, more in settings.items()
-    ]
-    vectors = made_features(results, made, datasets).manifest_path
-    probe = run(
-        linear_probe.main, results, f"linear_probe/{UNIT['run']}.last", {"fine_points": 5, "resamples": 200},
-        {"features": vectors, "datasets": datasets}, UNIT,
-    )  # fmt: skip
-    return Chain(results, world, datasets, made, vectors, probe.manifest_path)
+    }
+    vectors = {name: made_features(results, made, path).manifest_path for name, path in datasets.items()}
+    probes = {
+        name: run(
+            linear_probe.main, results, f"linear_probe/{CHECKPOINT}.{name}", {"fine_points": 5, "resamples": 200},
+            {"features": vectors[name], "dataset": path}, UNIT | {"dataset": name},
+        ).manifest_path
+        for name, path in datasets.items()
+    }  # fmt: skip
+    return Chain(results, world, datasets, made, vectors, probes)
 
 
-def made_features(results: Path, made: Path, datasets: list[Path], options: tuple[str, ...] = ()) -> Artifact:
+def made_features(results: Path, made: Path, dataset: Path, options: tuple[str, ...] = ()) -> Artifact:
     """The features stage."""
-    inputs = {"run": made, "datasets": datasets}
-    return run(features.main, results, f"features/{UNIT['run']}.last", {}, inputs, UNIT, options=options)
+    name, inputs = Artifact(dataset).name, {"run": made, "dataset": dataset}
+    unit = UNIT | {"dataset": name}
+    return run(features.main, results, f"features/{CHECKPOINT}.{name}", {}, inputs, unit, options=options)

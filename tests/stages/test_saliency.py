@@ -16,11 +16,13 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
 
 
 def score(chain: Chain, name: str, **settings: object) -> Artifact:
-    inputs = {"run": chain.run, "features": chain.features, "probe": chain.probe, "datasets": chain.datasets}
-    return run(main, chain.results, f"saliency/{name}", {"examples": 3, **settings}, inputs, UNIT)
+    of_masks = {"features": chain.features, "probe": chain.probes, "dataset": chain.datasets}
+    inputs = {"run": chain.run, **{given: paths["masks"] for given, paths in of_masks.items()}}
+    unit = UNIT | {"dataset": "masks"}
+    return run(main, chain.results, f"saliency/{name}", {"examples": 3, **settings}, inputs, unit)
 
 
-def test_sets_with_masks_are_scored_and_accounted_for(chain: Chain) -> None:
+def test_masked_images_are_scored_and_accounted_for(chain: Chain) -> None:
     made = score(chain, "a")
     assert made.rows == {"in": 9, "out": 8, "dropped": {"empty_mask": 1}}
     rows = pq.read_table(made.path(".results.parquet")).to_pylist()

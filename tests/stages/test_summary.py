@@ -15,7 +15,7 @@ RUNS = [run("simclr", pairs, "crop", seed) for pairs in ("original", "revised") 
 
 def summarise(results: Path, name: str = "summary", **settings: object) -> Artifact:
     inputs = {
-        "probe": [probe(results, one) for one in RUNS],
+        "probe": [path for one in RUNS for path in probe(results, one)],
         "few_shot": [few_shot(results, one) for one in RUNS],
         "saliency": [saliency(results, one) for one in RUNS],
     }
@@ -42,11 +42,12 @@ def test_tables_csv_and_sources(results: Path) -> None:
             assert sources["files"][i]["file"].startswith(f"{stage}/{row['run']}.{row['step']}.")
             assert (results / "study" / sources["files"][i]["file"]).exists()
     assert {row["contrast"] for row in contrasts} == {"revised - original"}
-    assert all(len(files) == 6 for files in sources["contrasts"])
+    means = [row["dataset"] == "mean" for row in contrasts]
+    assert [len(files) for files in sources["contrasts"]] == [12 if mean else 6 for mean in means]
 
 
 def test_what_is_not_there_is_no_row(results: Path) -> None:
-    made = run_stage(main, results, "summary/empty", {"runs": RUNS}, {"probe": [probe(results, RUNS[0])]})
+    made = run_stage(main, results, "summary/empty", {"runs": RUNS}, {"probe": probe(results, RUNS[0])})
     assert len(pq.read_table(made.path(".parquet"))) == 3
     assert len(pq.read_table(made.path(".contrasts.parquet"))) == 0
 

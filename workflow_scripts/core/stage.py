@@ -8,7 +8,6 @@ import argparse
 import atexit
 import gc
 import logging
-import re
 import shutil
 import sys
 import traceback
@@ -37,7 +36,6 @@ from workflow_scripts.core.sources import content_hash, resolve_source
 
 S = TypeVar("S", bound=Settings)
 log = logging.getLogger(__name__)
-_SPAN = re.compile(r"(.*)\{(\d+)\.\.(\d+)\}(.*)", re.DOTALL)
 RECIPE = ".recipe.json"  # in a work folder: what its key was made from
 
 
@@ -134,12 +132,20 @@ def _groups(options: list[list[str]]) -> list[tuple[str, list[str]]]:
 
 
 def _written_out(value: str) -> list[str]:
-    """``a/{00000..00002}.x`` as the three paths that it stands for: a command can't hold thousands of them."""
-    parts = _SPAN.fullmatch(value)
-    if parts is None:
+    """The paths that a pattern stands for, as in a shell: ``a/{00000..00002}.x``, ``{a,b}.{c,d}``; ``{}`` is none.
+
+    A command can't hold thousands of paths.
+    """
+    before, brace, rest = value.partition("{")
+    if not brace:
         return [value]
-    before, first, last, after = parts.groups()
-    return [f"{before}{number:0{len(first)}d}{after}" for number in range(int(first), int(last) + 1)]
+    inside, _, after = rest.partition("}")
+    first, dots, last = inside.partition("..")
+    if dots:
+        names = [f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1)]
+    else:
+        names = inside.split(",") if inside else []
+    return [f"{before}{name}{end}" for name in names for end in _written_out(after)]
 
 
 def arguments(stage: str, argv: list[str] | None) -> argparse.Namespace:

@@ -40,7 +40,10 @@ class Units:
         self.datasets = [dataset.name for dataset in study.datasets]
         self.mask_datasets = [dataset.name for dataset in study.datasets if _has_masks(dataset)]
         self.checkpoints = [f"{run}.{step}" for run in self.runs for step in self.steps(run)] if self.datasets else []
-        self.saliency_checkpoints = self.checkpoints if self.mask_datasets else []
+        self.evaluations = [f"{checkpoint}.{name}" for checkpoint in self.checkpoints for name in self.datasets]
+        self.mask_evaluations = [
+            f"{checkpoint}.{name}" for checkpoint in self.checkpoints for name in self.mask_datasets
+        ]
         self.world = ["world"] if study.demo_world is not None else []
         self.quality_encoder = [name for name in [study.pair_quality.image_encoder] if name]
         self.sources_by_name = self._sources()
@@ -68,8 +71,8 @@ class Units:
             **dict.fromkeys(("pair_table", "pair_quality"), self.pairs),
             "pretrain": self.runs,
             "eval_dataset": self.datasets,
-            **dict.fromkeys(("features", "linear_probe", "few_shot"), self.checkpoints),
-            "saliency": self.saliency_checkpoints,
+            **dict.fromkeys(("features", "linear_probe", "few_shot"), self.evaluations),
+            "saliency": self.mask_evaluations,
             "demo_world": self.world,
         }
         return stage not in members or name in members[stage]

@@ -48,7 +48,7 @@ def load_downstream(dataset: Artifact, features: Artifact) -> Downstream:
     """
     table = pq.read_table(dataset.path(".parquet"), columns=["key", "label", "split"])
     facts = json.loads(dataset.path(".json").read_bytes())
-    path: Path = features.path(f".{dataset.name}.npy")
+    path: Path = features.path(".npy")
     vectors = np.load(path, allow_pickle=False)
     if len(vectors) != len(table):
         value = f"{len(vectors)} rows, the dataset has {len(table)}"

@@ -1,6 +1,5 @@
 """Linear heads, and how they are kept in files."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,26 +26,21 @@ class FittedHead(NamedTuple):
         return np.asarray(np.argmax((features - self.mean) / self.std @ self.weight.T + self.bias, 1), np.int32)
 
 
-def save_heads(path: Path, heads: Mapping[str, FittedHead], objective: str) -> None:
-    """Write ``<dataset>.weight/.bias/.mean/.std`` of every set."""
-    arrays: dict[str, np.ndarray] = {}
-    for name, head in heads.items():
-        for part, array in head._asdict().items():
-            arrays[f"{name}.{part}"] = np.ascontiguousarray(array, dtype=np.float32)
+def save_head(path: Path, head: FittedHead, objective: str) -> None:
+    """Write ``weight``, ``bias``, ``mean`` and ``std`` of a head that was fitted with ``objective``."""
+    arrays = {part: np.ascontiguousarray(array, dtype=np.float32) for part, array in head._asdict().items()}
     save_file(arrays, path, metadata={"objective": objective})
 
 
-def load_head(path: Path, name: str) -> FittedHead:
-    """The head of the set ``name``.
+def load_head(path: Path) -> FittedHead:
+    """The head that :func:`save_head` wrote.
 
     Raises:
-        PipelineError: the file is damaged or has no head of that set.
+        PipelineError: the file is damaged or lacks a part of the head.
     """
-    advice = "delete the linear probe's artifact and run again"
     try:
         arrays = load_file(path)
-        return FittedHead(*(arrays[f"{name}.{part}"] for part in FittedHead._fields))
-    except KeyError as error:
-        raise PipelineError("no head of this dataset", path, error, advice) from None
-    except (SafetensorError, OSError) as error:
-        raise PipelineError("unreadable heads", path, error, advice) from None
+        return FittedHead(*(arrays[part] for part in FittedHead._fields))
+    except (KeyError, SafetensorError, OSError) as error:
+        advice = "delete the linear probe's artifact and run again"
+        raise PipelineError("unreadable head", path, error, advice) from None

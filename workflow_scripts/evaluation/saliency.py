@@ -9,8 +9,6 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import nn
-from torchvision.transforms.v2 import InterpolationMode
-from torchvision.transforms.v2 import functional as tv
 
 from workflow_scripts.core.seeds import derive
 from workflow_scripts.core.shards import TarImages
@@ -28,7 +26,7 @@ from workflow_scripts.evaluation.saliency_scores import (
     score_map,
     uniform_map,
 )
-from workflow_scripts.pretraining.backbones import normalise, prepare
+from workflow_scripts.pretraining.backbones import fit, normalise, prepare
 
 MAP_TARGETS = ("probe", "cosine")
 FLOORS = ("uniform", "centre_gaussian")
@@ -127,8 +125,7 @@ def crop_mask(masks: TarImages, row: int, data: Downstream, size: int) -> np.nda
     pixels = np.asarray(Image.open(io.BytesIO(masks.bytes(row))))
     check_mask(pixels, f"dataset {data.name}", str(data.keys[row]))
     values = torch.from_numpy(pixels.astype(np.uint8))[None]
-    resized = tv.resize(values, [size], interpolation=InterpolationMode.NEAREST_EXACT)
-    return np.asarray(tv.center_crop(resized, [size, size])[0].numpy())
+    return np.asarray(fit(values, size, "nearest-exact")[0].numpy())
 
 
 def example_rows(rows: np.ndarray, keys: np.ndarray, count: int, seed: int) -> np.ndarray:

@@ -1,6 +1,5 @@
 """The tables and example maps of saliency evaluation."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,52 +20,47 @@ RESULTS = pa.schema(
 )
 
 
-def image_table(results: Sequence[SaliencyResult]) -> pa.Table:
+def image_table(result: SaliencyResult) -> pa.Table:
     """One row per image, target and metric."""
-    cells = len(TARGETS) * len(METRICS)
-    parts = [IMAGES.empty_table()]
-    for result in results:
-        n = len(result.keys)
-        columns = [
-            [result.name] * (n * cells),
-            [key for key in result.keys for _ in range(cells)],
-            [target for target in TARGETS for _ in METRICS] * n,
-            [*METRICS] * (n * len(TARGETS)),
-            result.scores.ravel(),
-        ]
-        parts.append(pa.table(columns, schema=IMAGES))
-    return pa.concat_tables(parts)
+    n, cells = len(result.keys), len(TARGETS) * len(METRICS)
+    columns = [
+        [result.name] * (n * cells),
+        [key for key in result.keys for _ in range(cells)],
+        [target for target in TARGETS for _ in METRICS] * n,
+        [*METRICS] * (n * len(TARGETS)),
+        result.scores.ravel(),
+    ]
+    return pa.table(columns, schema=IMAGES)
 
 
-def result_table(results: Sequence[SaliencyResult], resamples: int, level: float, seed: int) -> pa.Table:
-    """One row per set, target and metric: mean over images, bootstrap interval over images, n, constant maps.
+def result_table(result: SaliencyResult, resamples: int, level: float, seed: int) -> pa.Table:
+    """One row per target and metric: mean over images, bootstrap interval over images, n, constant maps.
 
-    All targets share the resamples of a set. A set without a scored image has no row.
+    All targets share the resamples. A set without a scored image has no row.
     """
+    n = len(result.keys)
+    if not n:
+        return RESULTS.empty_table()
     rows = []
-    for result in results:
-        n = len(result.keys)
-        if not n:
-            continue
-        flat = result.scores.reshape(n, -1)
-        resampled = bootstrap_means(flat, resamples, derive(seed, "saliency", result.name))
-        for i, (target, metric) in enumerate((t, m) for t in TARGETS for m in METRICS):
-            value, low, high = percentile_interval(float(flat[:, i].mean()), resampled[:, i], level)
-            if n < 2:
-                low = high = None
-            constant = result.constant[target] if target in MAP_TARGETS else n * (target == "uniform")
-            rows.append((result.name, target, metric, value, low, high, n, constant))
-    columns = list(zip(*rows, strict=True)) or [()] * len(RESULTS)
+    flat = result.scores.reshape(n, -1)
+    resampled = bootstrap_means(flat, resamples, derive(seed, "saliency", result.name))
+    for i, (target, metric) in enumerate((t, m) for t in TARGETS for m in METRICS):
+        value, low, high = percentile_interval(float(flat[:, i].mean()), resampled[:, i], level)
+        if n < 2:
+            low = high = None
+        constant = result.constant[target] if target in MAP_TARGETS else n * (target == "uniform")
+        rows.append((result.name, target, metric, value, low, high, n, constant))
+    columns = zip(*rows, strict=True)
     return pa.table([pa.array(c, f.type) for c, f in zip(columns, RESULTS, strict=True)], schema=RESULTS)
 
 
-def write_examples(path: Path, results: Sequence[SaliencyResult]) -> None:
-    """Example maps as ``.npz``, one row an image, sets in order and keys sorted within each.
+def write_examples(path: Path, result: SaliencyResult) -> None:
+    """Example maps as ``.npz``, one row an image, sorted by key.
 
     ``datasets``, ``keys`` (n,) text; ``images`` (n, s, s, 3), ``masks`` (n, s, s; 0 background, 1 object, 255 ignore),
     ``maps`` (probe target) and ``maps_cosine`` (n, s, s), all uint8; 255 in a map is that map's maximum.
     """
-    found = [(result.name, key, *example) for result in results for key, example in sorted(result.examples.items())]
+    found = [(result.name, key, *example) for key, example in sorted(result.examples.items())]
     flat = np.empty((0, 0, 0), np.uint8)
     arrays = {
         "datasets": np.array([one[0] for one in found], dtype=str),

@@ -43,7 +43,7 @@ def read_scores(given: Mapping[str, Iterable[Artifact]]) -> StudyScores:
     """Read the artifacts given under the names of :data:`READERS`.
 
     Raises:
-        PipelineError: two artifacts of a kind are of one checkpoint, or their items can't be paired.
+        PipelineError: two artifacts of a kind are of one checkpoint and set, or their items can't be paired.
     """
     scores, order = StudyScores({}, []), ItemOrder()
     for kind, reader in READERS.items():
@@ -51,9 +51,9 @@ def read_scores(given: Mapping[str, Iterable[Artifact]]) -> StudyScores:
         for artifact in given.get(kind, ()):
             unit = artifact.unit
             checkpoint = (unit["run"], unit["step"])
-            if checkpoint in seen:
-                raise PipelineError("checkpoint given twice", artifact.manifest_path, checkpoint, "give it once")
-            seen.add(checkpoint)
+            if artifact.name in seen:
+                raise PipelineError("scores given twice", artifact.manifest_path, artifact.name, "give them once")
+            seen.add(artifact.name)
             suffix = ".results.parquet" if kind == "saliency" else ".parquet"
             name = f"{artifact.manifest['stage']}/{artifact.name}{suffix}"
             scores.files.append({"file": name, "manifest_sha256": artifact.hash})

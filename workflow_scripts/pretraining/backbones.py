@@ -6,21 +6,42 @@ from typing import Any
 
 import numpy as np
 import torch
-import torchvision
 from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
-from torchvision.models.resnet import BasicBlock
-from torchvision.transforms.v2 import functional as tv
+from torch.nn import functional
 
 from workflow_scripts.core.errors import PipelineError
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
+class BasicBlock(nn.Module):
+    """torchvision's BasicBlock (two 3 x 3 convolutions and a shortcut), names included.
+
+    torchvision takes longer to import than the demo's networks take to compute a set's features.
+    """
+
+    def __init__(self, inside: int, outside: int, stride: int = 1, downsample: nn.Module | None = None) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inside, outside, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outside)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(outside, outside, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outside)
+        self.downsample = downsample
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """(n, inside, h, w) -> (n, outside, h / stride, w / stride)."""
+        inner = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(maps)))))
+        inner += maps if self.downsample is None else self.downsample(maps)
+        found: torch.Tensor = self.relu(inner)
+        return found
+
+
 class SmallResNet(nn.Module):
-    """A narrow ResNet for images of 32 to 64 pixels: torchvision's BasicBlock, one per stage, widths 16 to 128.
+    """A narrow ResNet for images of 32 to 64 pixels: one :class:`BasicBlock` per stage, widths 16 to 128.
 
     The stem is a 3 x 3 convolution of stride 2 without max pooling, so a 48-pixel image keeps a 3 x 3 map in
     ``layer4``; names are torchvision's.
@@ -68,6 +89,8 @@ def build_backbone(name: str) -> tuple[nn.Module, int]:
     if name not in ("resnet18", "resnet34", "resnet50"):
         advice = "take resnet18, resnet34, resnet50 or resnet_small"
         raise PipelineError("unknown backbone", "settings of pretrain", name, advice)
+    import torchvision.models
+
     network = getattr(torchvision.models, name)(weights=None)
     dimension = network.fc.in_features
     network.fc = nn.Identity()
@@ -90,9 +113,18 @@ def pixels(image: Image.Image) -> torch.Tensor:
     return torch.from_numpy(np.array(image, dtype=np.uint8)).permute(2, 0, 1)
 
 
-def fit(values: torch.Tensor, size: int) -> torch.Tensor:
-    """(3, h, w) -> (3, size, size): shorter side resized (bilinear, antialiased), then the centre cut out."""
-    return tv.center_crop(tv.resize(values, [size], antialias=True), [size, size])
+def fit(values: torch.Tensor, size: int, mode: str = "bilinear") -> torch.Tensor:
+    """(c, h, w) uint8 -> (c, size, size): shorter side resized, then the centre cut out, both as torchvision does.
+
+    ``mode``: ``bilinear`` (antialiased) or ``nearest-exact``.
+    """
+    height, width = values.shape[1:]
+    if min(height, width) != size:
+        height, width = (size * side // min(height, width) for side in (height, width))
+        smooth = {"antialias": True, "align_corners": False} if mode == "bilinear" else {}
+        values = functional.interpolate(values[None], (height, width), mode=mode, **smooth)[0]
+    top, left = round((height - size) / 2), round((width - size) / 2)
+    return values[:, top : top + size, left : left + size]
 
 
 def prepare(image: Image.Image, size: int) -> torch.Tensor:

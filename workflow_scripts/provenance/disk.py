@@ -64,11 +64,11 @@ def remaining(units: Units, out: Path) -> dict[str, int]:
         "eval_dataset": (units.datasets, lambda name: datasets[name] * SET_IMAGE),
         "pretrain": (units.runs, lambda run: _run_bytes(units, run)),
         "features": (
-            units.checkpoints,
-            lambda name: sum(datasets.values()) * 4 * BACKBONES[_backbone(units, name.rpartition(".")[0])][1],
+            units.evaluations,
+            lambda name: datasets[name.rpartition(".")[2]] * 4 * BACKBONES[_backbone(units, name.partition(".")[0])][1],
         ),
-        **dict.fromkeys(("linear_probe", "few_shot"), (units.checkpoints, lambda _: SMALL * len(datasets))),
-        "saliency": (units.saliency_checkpoints, lambda _: SMALL * len(units.mask_datasets)),
+        **dict.fromkeys(("linear_probe", "few_shot"), (units.evaluations, lambda _: SMALL)),
+        "saliency": (units.mask_evaluations, lambda _: SMALL),
     }
     need = {}
     for stage, (names, size) in wanted.items():

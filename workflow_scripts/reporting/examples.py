@@ -70,7 +70,7 @@ def shared_sources(sample: Sequence[str], tables: Sequence[Mapping[str, Row]], m
     return ranked[:most]
 
 
-def shared_examples(ids: Sequence[Mapping[tuple[str, str], int]], most: int) -> list[tuple[str, str]]:
+def shared_examples(ids: Sequence[Mapping[tuple[str, str], object]], most: int) -> list[tuple[str, str]]:
     """At most `most` (dataset, key) that every run stored, in the first run's order."""
     if not ids:
         return []

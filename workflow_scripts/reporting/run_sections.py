@@ -116,12 +116,24 @@ def curves(study: Study) -> Row:
 
 
 def _measured(study: Study, name: str, suffix: str) -> list[Measured]:
+    """What was measured of each checkpoint, over all datasets."""
     found = []
+    for (run, step), artifacts in _by_checkpoint(study, name).items():
+        rows: list[Row] = []
+        sources: dict[str, Source] = {}
+        for artifact in artifacts:
+            mine = study.table(artifact, suffix)
+            rows += mine
+            sources |= dict.fromkeys((row["dataset"] for row in mine), study.source(artifact, suffix))
+        found.append(Measured(run, study.method_and_pairs(run)[1], step, rows, sources))
+    return found
+
+
+def _by_checkpoint(study: Study, name: str) -> dict[tuple[str, str], list[Artifact]]:
+    """(run, step) -> its artifacts, one per dataset."""
+    found: dict[tuple[str, str], list[Artifact]] = {}
     for artifact in study.all(name):
-        run = _run_of(artifact)
-        step = artifact.unit.get("step", artifact.name.rpartition(".")[2])
-        rows = study.table(artifact, suffix)
-        found.append(Measured(run, study.method_and_pairs(run)[1], step, rows, study.source(artifact, suffix)))
+        found.setdefault((artifact.unit["run"], artifact.unit["step"]), []).append(artifact)
     return found
 
 
@@ -138,44 +150,54 @@ def saliency(study: Study) -> Row:
     return {"grid": _overlays(study), "tables": saliency_tables(measured)}
 
 
-def _headline_artifacts(study: Study, name: str) -> list[Artifact]:
-    by_run: dict[str, list[Artifact]] = {}
-    for artifact in study.all(name):
-        by_run.setdefault(_run_of(artifact), []).append(artifact)
+class Example(NamedTuple):
+    """Image, mask and map of one masked image."""
+
+    image: np.ndarray
+    mask: np.ndarray
+    map: np.ndarray
+
+
+def _shown_maps(study: Study) -> dict[str, list[Artifact]]:
+    """Run -> its saliency artifacts of the headline's step, or of its last one where it has no such step."""
+    by_run: dict[str, dict[str, list[Artifact]]] = {}
+    for (run, step), artifacts in _by_checkpoint(study, "saliency").items():
+        by_run.setdefault(run, {})[step] = artifacts
     wanted = study.settings.headline_step
-    return [next((one for one in found if one.unit.get("step") == wanted), found[-1]) for found in by_run.values()]
+    return {run: steps.get(wanted, list(steps.values())[-1]) for run, steps in by_run.items()}
 
 
 def _overlays(study: Study) -> Row | None:
-    stored = {one: _examples(one) for one in _headline_artifacts(study, "saliency") if one.has(".examples.npz")}
-    shared = shared_examples([_ids(arrays) for arrays in stored.values()], study.settings.saliency_images)
+    artifacts = _shown_maps(study)
+    stored = {run: _examples(found) for run, found in artifacts.items()}
+    shared = shared_examples(list(stored.values()), study.settings.saliency_images)
     if not shared:
         return None
     side, columns = study.settings.overlay, []
-    for artifact, arrays in stored.items():
-        run, at = _run_of(artifact), _ids(arrays)
-        maps = [overlay(arrays["images"][at[one]], arrays["maps"][at[one]], side) for one in shared]
+    for run, examples in stored.items():
+        maps = [overlay(examples[one].image, examples[one].map, side) for one in shared]
         css = arm_class(study.method_and_pairs(run)[1])
-        columns.append({"run": run, "css": css, "maps": maps, "source": study.source(artifact, ".examples.npz")})
+        sources = [study.source(artifact, ".examples.npz") for artifact in artifacts[run]]
+        columns.append({"run": run, "css": css, "maps": maps, "sources": sources})
     first = next(iter(stored.values()))
-    rows = [_ids(first)[one] for one in shared]
     return {
         "names": [f"{dataset}: {key}" for dataset, key in shared],
-        "images": [thumbnail(Image.fromarray(first["images"][row]), side) for row in rows],
-        "masks": [masked(first["images"][row], first["masks"][row], side) for row in rows],
+        "images": [thumbnail(Image.fromarray(first[one].image), side) for one in shared],
+        "masks": [masked(first[one].image, first[one].mask, side) for one in shared],
         "columns": columns,
     }
 
 
-def _ids(arrays: dict[str, np.ndarray]) -> dict[tuple[str, str], int]:
-    pairs = zip(arrays["datasets"].tolist(), arrays["keys"].tolist(), strict=True)
-    return {(str(dataset), str(key)): row for row, (dataset, key) in enumerate(pairs)}
-
-
-def _examples(artifact: Artifact) -> dict[str, np.ndarray]:
-    path = artifact.path(".examples.npz")
-    with np.load(path, allow_pickle=False) as stored:
-        missing = set(EXAMPLES) - set(stored.files)
-        if missing:
-            raise PipelineError("missing arrays", path, sorted(missing), "run the saliency stage again")
-        return {name: stored[name] for name in EXAMPLES}
+def _examples(artifacts: Sequence[Artifact]) -> dict[tuple[str, str], Example]:
+    """(dataset, key) -> example, of one checkpoint."""
+    found = {}
+    for artifact in artifacts:
+        path = artifact.path(".examples.npz")
+        with np.load(path, allow_pickle=False) as stored:
+            missing = set(EXAMPLES) - set(stored.files)
+            if missing:
+                raise PipelineError("missing arrays", path, sorted(missing), "run the saliency stage again")
+            datasets, keys, *arrays = (stored[name] for name in EXAMPLES)
+        for dataset, key, *parts in zip(datasets.tolist(), keys.tolist(), *arrays, strict=True):
+            found[str(dataset), str(key)] = Example(*parts)
+    return found

@@ -1,8 +1,8 @@
 """Accuracy and localisation tables with intervals, and training curves."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
@@ -18,13 +18,13 @@ FLOORS = ("uniform", "centre_gaussian")
 
 @dataclass(frozen=True)
 class Measured:
-    """The rows of one run and step, and the file that they stand in."""
+    """The rows of one run and step, and by dataset the file that they stand in."""
 
     run: str
     pairs: str
     step: str
     rows: Sequence[Row]
-    source: Source
+    sources: Mapping[str, Source]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Table:
     lines: list[TableLine]
 
 
-def cell(row: Row | None, source: Source, rows: str) -> Number:
+def cell(row: Row | None, source: Source | None, rows: str) -> Number:
     """Value and interval in per cent, or as they are where they leave 0..1 (a score that is no share)."""
     if row is None or row["value"] is None or not math.isfinite(row["value"]):
         return Number("—")
@@ -63,7 +63,7 @@ def by_dataset(measured: Sequence[Measured], title: str) -> Table:
     out = []
     for item in measured:
         found = {row["dataset"]: row for row in item.rows}
-        cells = [cell(found.get(name), item.source, f"dataset {name}") for name in datasets]
+        cells = [cell(found.get(name), item.sources.get(name), f"dataset {name}") for name in datasets]
         out.append(TableLine(item.run, arm_class(item.pairs), item.step, cells))
     return Table(title, [f"{name} ({metrics[name]})" for name in datasets], out)
 
@@ -78,7 +78,7 @@ def probe_tables(measured: Sequence[Measured]) -> list[Table]:
 
 
 def _only(item: Measured, column: str, value: str) -> Measured:
-    return Measured(item.run, item.pairs, item.step, [row for row in item.rows if row[column] == value], item.source)
+    return replace(item, rows=[row for row in item.rows if row[column] == value])
 
 
 def saliency_tables(measured: Sequence[Measured]) -> list[Table]:
@@ -101,7 +101,8 @@ def saliency_tables(measured: Sequence[Measured]) -> list[Table]:
 
 def _metric_line(item: Measured, dataset: str, target: str, metrics: Sequence[str], name: str, css: str) -> TableLine:
     found = {row["metric"]: row for row in item.rows if (row["dataset"], row["target"]) == (dataset, target)}
-    cells = [cell(found.get(metric), item.source, f"{dataset}, {target}, {metric}") for metric in metrics]
+    source = item.sources.get(dataset)
+    cells = [cell(found.get(metric), source, f"{dataset}, {target}, {metric}") for metric in metrics]
     return TableLine(name, css, "" if name.startswith("floor") else item.step, cells)
 
 

@@ -1,11 +1,11 @@
-"""Frozen features of one checkpoint on all downstream sets."""
+"""Frozen features of one checkpoint on one downstream set."""
 
 from workflow_scripts.core.settings.features import Features
 from workflow_scripts.core.stage import Job, run_stage
 
 
 def features(job: Job[Features]) -> None:
-    """Extract the features of every set with the checkpoint that the unit's ``step`` names."""
+    """Extract the set's features with the checkpoint that the unit's ``step`` names."""
     import numpy as np
 
     from workflow_scripts.core.shards import dataset_images
@@ -15,13 +15,10 @@ def features(job: Job[Features]) -> None:
     run = job.input("run")
     weights = run.path(f"/{job.unit['step']}.safetensors")
     network, facts = load_backbone(weights, run.path("/run.json"))
-    size, rows = int(facts["preprocessing"]["size"]), 0
-    for dataset in job.inputs("datasets"):
-        images = dataset_images(dataset)
-        vectors = extract(network, images, size, job.settings.batch_size, job.device, job.workers, weights)
-        np.save(job.file(f".{dataset.name}.npy"), vectors)
-        rows += len(vectors)
-    job.rows(rows, rows)
+    size, images = int(facts["preprocessing"]["size"]), dataset_images(job.input("dataset"))
+    vectors = extract(network, images, size, job.settings.batch_size, job.device, job.workers, weights)
+    np.save(job.file(".npy"), vectors)
+    job.rows(len(vectors), len(vectors))
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,25 +1,22 @@
-"""Few-shot accuracy of one checkpoint on all downstream sets."""
+"""Few-shot accuracy of one checkpoint on one downstream set."""
 
 from workflow_scripts.core.settings.few_shot import FewShot
 from workflow_scripts.core.stage import Job, run_stage
 
 
 def few_shot(job: Job[FewShot]) -> None:
-    """Score the same episodes for every checkpoint; sets with fewer than two usable classes are counted apart."""
+    """Score the same episodes for every checkpoint; a set with fewer than two usable classes has no result."""
     from workflow_scripts.core.tables import write_table
     from workflow_scripts.evaluation.downstream import load_downstream
     from workflow_scripts.evaluation.few_shot import few_shot as score
     from workflow_scripts.evaluation.few_shot_tables import episodes_table, results_table
 
-    features, datasets, results = job.input("features"), job.inputs("datasets"), []
-    for dataset in datasets:
-        data = load_downstream(dataset, features)
-        found = score(data, **job.settings.model_dump())
-        if found is not None:
-            results.append((data, found))
+    data = load_downstream(job.input("dataset"), job.input("features"))
+    found = score(data, **job.settings.model_dump())
+    results = [] if found is None else [(data, found)]
     write_table(job.file(".parquet"), results_table(results))
     write_table(job.file(".episodes.parquet"), episodes_table(results))
-    job.rows(len(datasets), len(results), {"under_two_usable_classes": len(datasets) - len(results)})
+    job.rows(1, len(results), {"under_two_usable_classes": 1 - len(results)})
 
 
 def main(argv: list[str] | None = None) -> None:

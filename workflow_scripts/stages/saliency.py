@@ -1,13 +1,11 @@
-"""Grad-CAM maps of one checkpoint scored against object masks."""
-
-from collections import Counter
+"""Grad-CAM maps of one checkpoint scored against the object masks of one downstream set."""
 
 from workflow_scripts.core.settings.saliency import Saliency
 from workflow_scripts.core.stage import Job, run_stage
 
 
 def saliency(job: Job[Saliency]) -> None:
-    """Score the sets that have masks; the others are passed over."""
+    """Score the set's masked test images."""
     from workflow_scripts.core.shards import dataset_images
     from workflow_scripts.core.tables import write_table
     from workflow_scripts.evaluation.downstream import load_downstream
@@ -22,24 +20,21 @@ def saliency(job: Job[Saliency]) -> None:
     options = settings.model_dump(exclude={"resamples", "level"})
     size = int(facts["preprocessing"]["size"])
     plan = SaliencyPlan(**options, size=size, device=job.device, workers=job.workers)
-    results = []
-    for dataset in job.inputs("datasets"):
-        data = load_downstream(dataset, job.input("features"))
-        if data.has_masks:
-            head = load_head(job.input("probe").path(".heads.safetensors"), data.name)
-            images, masks = dataset_images(dataset), dataset_masks(dataset)
-            results.append(evaluate_saliency(network, data, head, images, masks, plan))
-    write_table(job.file(".parquet"), image_table(results))
-    write_table(job.file(".results.parquet"), result_table(results, settings.resamples, settings.level, settings.seed))
-    write_examples(job.file(".examples.npz"), results)
-    left_out = sum((result.left_out for result in results), Counter[str]())
-    scored = sum(len(result.keys) for result in results)
-    job.rows(scored + left_out.total(), scored, dict(left_out))
+    dataset = job.input("dataset")
+    data = load_downstream(dataset, job.input("features"))
+    head = load_head(job.input("probe").path(".head.safetensors"))
+    images, masks = dataset_images(dataset), dataset_masks(dataset)
+    result = evaluate_saliency(network, data, head, images, masks, plan)
+    write_table(job.file(".parquet"), image_table(result))
+    write_table(job.file(".results.parquet"), result_table(result, settings.resamples, settings.level, settings.seed))
+    write_examples(job.file(".examples.npz"), result)
+    scored = len(result.keys)
+    job.rows(scored + result.left_out.total(), scored, dict(result.left_out))
 
 
 def main(argv: list[str] | None = None) -> None:
     """The command."""
-    run_stage(saliency, Saliency, argv, packages=("torch", "torchvision", "grad-cam", "pillow"))
+    run_stage(saliency, Saliency, argv, packages=("torch", "torchvision", "pillow"))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ core and GPU that a job holds, busy or waiting. Jobs are Snakemake's; SLURM gets
 import argparse
 import math
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -31,16 +33,19 @@ from workflow_scripts.tools.rates import (
     MASKS,
     OTHER_DATASET,
     RATES,
-    SECONDS_PER_JOB,
+    SECONDS_PER_SLURM_JOB,
+    SECONDS_PER_START,
     SIZES,
     TFLOPS,
 )
 
 PROFILE = ROOT / "profiles/slurm/profile.yaml"
+EVALUATION = ("run", "step", "dataset")
 COLUMNS = ("jobs", "slurm_jobs", "core_hours", "gpu_hours")
 MAIN_HOST = "i.redd.it"  # has all but a few of the images
 LOCAL = frozenset({"source"})
 GPU_STAGES = frozenset({"recaption", "caption_quality", "embed_captions", "embed_images", "pair_table", "pretrain"})
+EVALUATIONS = frozenset({"features", "linear_probe", "few_shot", "saliency"})
 GPU_OF_A_CHECKPOINT = frozenset({"features", "linear_probe", "saliency"})
 # Stages whose rules ask for `compute.workers` cores; the others take one.
 MANY_CORES = (GPU_STAGES - {"pair_table"}) | GPU_OF_A_CHECKPOINT
@@ -75,7 +80,7 @@ def work(study: Study, units: Units, rows: int) -> dict[str, Work]:
     encoders = {name for name in vectors if "embed_images" in name} | {f"/{name}" for name in units.quality_encoder}
     texts = len({name for name in vectors if "embed_captions" in name})
     labelled = sum(DATASET_IMAGES.get(name, OTHER_DATASET) for name in units.datasets)
-    checkpoints, tables = len(units.checkpoints), len(units.pairs)
+    checkpoints, evaluations, tables = len(units.checkpoints), len(units.evaluations), len(units.pairs)
     steps = {name: run["backbone"] for name, run in zip(units.runs, runs, strict=True)}
     forward = sum(FORWARD[steps[name.split(".")[0]]] for name in units.checkpoints) / max(1, checkpoints)
     few_shot = study.evaluation.few_shot
@@ -96,10 +101,10 @@ def work(study: Study, units: Units, rows: int) -> dict[str, Work]:
         "pair_quality": Work(tables, images * tables),
         "pretrain": training(runs),
         "eval_dataset": Work(len(units.datasets), labelled),
-        "features": Work(checkpoints, labelled * checkpoints, forward),
-        "linear_probe": Work(checkpoints, labelled * checkpoints),
-        "few_shot": Work(checkpoints, few_shot.episodes * len(units.datasets) * checkpoints),
-        "saliency": Work(len(units.saliency_checkpoints), MASKS * len(units.saliency_checkpoints)),
+        "features": Work(evaluations, labelled * checkpoints, forward),
+        "linear_probe": Work(evaluations, labelled * checkpoints),
+        "few_shot": Work(evaluations, few_shot.episodes * evaluations),
+        "saliency": Work(len(units.mask_evaluations), MASKS * len(units.mask_evaluations)),
         "summary": Work(1, labelled * checkpoints),
         "report": Work(1, 1),
     }
@@ -130,13 +135,15 @@ def costs(study: Study, units: Units, rows: int, tflops: float = TFLOPS) -> list
     it wait at the rate that the config allows.
     """
     made, shares = [], work(study, units, rows)
-    submitted = slurm_jobs({stage: share.jobs for stage, share in shares.items()}, PROFILE)
+    evaluated = [dict(zip(EVALUATION, name.split("."), strict=True)) for name in units.evaluations]
+    wildcards = dict.fromkeys(EVALUATIONS, evaluated)
+    submitted = slurm_jobs({stage: share.jobs for stage, share in shares.items()}, PROFILE, wildcards)
     for stage, share in shares.items():
         rate, gpu = RATES[stage], stage in GPU_STAGES | GPU_OF_A_CHECKPOINT and study.compute.device != "cpu"
         cores = study.compute.workers if stage in MANY_CORES else 1
         per_gpu = rate.core_ms / 1e3 * share.units / cores
         counted = (rate.gflop if share.gflop is None else share.gflop) * share.units / (tflops * 1e3)
-        seconds = max(per_gpu, counted) + SECONDS_PER_JOB * share.jobs
+        seconds = max(per_gpu, counted) + SECONDS_PER_START * share.jobs + SECONDS_PER_SLURM_JOB * submitted[stage]
         if stage == "download":
             hosts = study.download.hosts
             seconds = max(seconds, share.units / hosts.get(MAIN_HOST, hosts["default"]).rate)
@@ -145,15 +152,26 @@ def costs(study: Study, units: Units, rows: int, tflops: float = TFLOPS) -> list
     return made
 
 
-def slurm_jobs(jobs: Mapping[str, int], profile: Path) -> dict[str, int]:
-    """How many jobs SLURM gets for ``jobs`` of each stage, by the groups of a Snakemake profile."""
+def slurm_jobs(
+    jobs: Mapping[str, int], profile: Path, wildcards: Mapping[str, Sequence[Mapping[str, str]]] = MappingProxyType({})
+) -> dict[str, int]:
+    """How many jobs SLURM gets for ``jobs`` of each stage, by the groups of a Snakemake profile.
+
+    Args:
+        wildcards: of each job of a stage whose group has wildcards in its name, and so is many groups.
+    """
     settings = yaml.safe_load(profile.read_text())
     group_of, size = (dict(pair.split("=") for pair in settings.get(key, ())) for key in ("groups", "group-components"))
     made, seen = {}, set()
     for stage in jobs:
         group = group_of.get(stage, stage)
-        most = max(n for other, n in jobs.items() if group_of.get(other, other) == group)
-        made[stage] = 0 if group in seen or stage in LOCAL else math.ceil(most / int(size.get(group, 1)))
+        together = int(size.get(group, 1))
+        if "{" in group:
+            counts = list(Counter(group.format(**unit) for unit in wildcards[stage]).values())
+        else:
+            counts = [max(n for other, n in jobs.items() if group_of.get(other, other) == group)]
+        count = sum(math.ceil(one / together) for one in counts)
+        made[stage] = 0 if group in seen or stage in LOCAL else count
         seen.add(group)
     return made
 

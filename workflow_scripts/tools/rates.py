@@ -9,7 +9,8 @@ with it every GPU hour is an estimate. Put your own card's number there.
 from dataclasses import dataclass
 
 TFLOPS = 40.0  # sustained, mixed precision: about an eighth of an A100's peak; training of a ResNet reaches 30 to 60
-SECONDS_PER_JOB = 15.0  # start of a job under SLURM, two starts of Snakemake, imports, checkpoint loading
+SECONDS_PER_SLURM_JOB = 10.0  # start of a job under SLURM, and of the Snakemake in it
+SECONDS_PER_START = 5.0  # of each job in it: another start of Snakemake, imports, checkpoint loading
 GROUPS = 350 * 13  # subreddits and years of RedCaps, at most
 KEPT = 0.6  # of RedCaps' images, still to be had: about 7 of 12 million in 2024
 
