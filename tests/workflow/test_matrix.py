@@ -37,7 +37,7 @@ EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
     "linear_probe": ("evaluation.linear_probe.costs", [0.1, 10.0], {"linear_probe", "saliency", *SCORES}),
     "features": ("evaluation.features.batch_size", 128, {"features"}),
     "pretrain": ("pretraining.lr", 9.0e-3, MODELS),
-    "eval_dataset": ("datasets.0.metric", "mean_per_class", {"eval_dataset", *MODELS}),
+    "eval_dataset": ("datasets.0.metric", "mean_per_class", {"eval_dataset", *MODELS} - {"saliency"}),
     "pair_quality": ("pair_quality.bootstrap", 101, {"pair_quality", "report"}),
     "pair_table": ("pairs.0.k", 2, PAIRS),
     "embed_images": ("image_encoders.0.batch_size", 128, {"embed_images"}),

@@ -165,13 +165,14 @@ def slurm_jobs(
     made, seen = {}, set()
     for stage in jobs:
         group = group_of.get(stage, stage)
-        together = int(size.get(group, 1))
-        if "{" in group:
-            counts = list(Counter(group.format(**unit) for unit in wildcards[stage]).values())
+        if group in seen or stage in LOCAL:
+            made[stage] = 0
+        elif "{" in group:
+            together = Counter(group.format(**unit) for unit in wildcards[stage])
+            made[stage] = sum(math.ceil(count / int(size.get(group, 1))) for count in together.values())
         else:
-            counts = [max(n for other, n in jobs.items() if group_of.get(other, other) == group)]
-        count = sum(math.ceil(one / together) for one in counts)
-        made[stage] = 0 if group in seen or stage in LOCAL else count
+            most = max(n for other, n in jobs.items() if group_of.get(other, other) == group)
+            made[stage] = math.ceil(most / int(size.get(group, 1)))
         seen.add(group)
     return made
 
