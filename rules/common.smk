@@ -21,7 +21,8 @@ from workflow_scripts.core.planning import after_planning, before_planning
 from workflow_scripts.core.startup import check_folders, stop
 from workflow_scripts.core.today import BASE, remember
 from workflow_scripts.core.units import Units
-from workflow_scripts.provenance.disk import shortage
+from workflow_scripts.preflight.check import findings, tell
+from workflow_scripts.preflight.findings import Start
 
 RESULTS = "results"
 
@@ -131,14 +132,23 @@ def note_state():
 
 
 note_state()
+
+
+def check_before_start(jobs, dry_run):
+    """Tell everything that the jobs lack before the first of them starts."""
+    # A dry run is local whatever the profile says; a number of jobs, and none of cores, is what clusters are given.
+    local = workflow.local_exec and not (workflow.dryrun and workflow.resource_settings.nodes)
+    own_python = not workflow.deployment_settings.deployment_method
+    start = Start(UNITS, Path(RESULTS), jobs, local=local, own_python=own_python)
+    tell(findings(start), dry_run or workflow.touch)
+
+
 # Run records decide what is stale, in the main process; the jobs that it starts are told what to do.
 if workflow.is_main_process:
     freshness = Freshness(Path(RESULTS), UNITS)
     before_planning(workflow, freshness.decide)
     after_planning(workflow, freshness.tell)
-    lacking = shortage(UNITS, Path(OUT))
-    if lacking:
-        sys.stderr.write(f"warning: {lacking}\n")
+    after_planning(workflow, check_before_start)
 
 
 onerror:

@@ -33,17 +33,33 @@ def ends_in_one_line(checkout: Checkout, words: tuple[str, ...], log: str, expec
     assert "Traceback" not in text
 
 
-def test_missing_checkpoint_folder(copy_of: Callable[[], Checkout]) -> None:
-    checkout = copy_of()
-    words = overlay(checkout, "recaption: {captioner: no/such/folder}")
-    ends_in_one_line(checkout, words, "source/captioner.log", "missing source in no/such/folder")
+def test_what_is_missing_is_named_before_anything_runs(fresh: Checkout) -> None:
+    """All together, and for the jobs that are to run alone."""
+    words = overlay(fresh, "recaption: {captioner: no/such/folder, matcher: README.md}")
+    expected = [
+        "missing source captioner in no/such/folder: nothing there; correct the path in the config, or put it there",
+        "wrong source encoder-blip2 in README.md: a file; give a folder",
+        "wrong source matcher in README.md: a file; give a folder",
+    ]
+    status, printed = fresh.run("-n", "--quiet", "all", *words)
+    assert status == 0, printed[-2000:]
+    assert [line for line in printed.splitlines() if line.startswith("warning: ")] == [
+        f"warning: {e}" for e in expected
+    ]
+    status, printed = fresh.run(*words)
+    assert status == 1 and "Traceback" not in printed
+    assert printed.splitlines()[-3:] == [f"error: {one}" for one in expected]
+    assert not (fresh.folder / "results/tiny").exists()
+    status, printed = fresh.run("results/tiny/demo_world/world.manifest.json", *words)
+    assert status == 0 and "warning: " not in printed, printed[-2000:]
 
 
-def test_zip_that_is_no_zip(copy_of: Callable[[], Checkout]) -> None:
+def test_zip_without_annotations(copy_of: Callable[[], Checkout]) -> None:
     checkout = copy_of()
-    (checkout.folder / "no.zip").write_bytes(b"not a zip at all")
+    with zipfile.ZipFile(checkout.folder / "no.zip", "w") as archive:
+        archive.writestr("notes.txt", "no annotations")
     words = overlay(checkout, "annotations: {source: no.zip}")
-    ends_in_one_line(checkout, words, "annotations/rows.log", "no.zip")
+    ends_in_one_line(checkout, words, "annotations/rows.log", "no annotation files in no.zip")
 
 
 def test_annotation_zip_with_a_malformed_file(copy_of: Callable[[], Checkout]) -> None:

@@ -7,6 +7,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.core.errors import PipelineError
+
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -28,6 +30,39 @@ def resolve_device(wanted: str) -> str:
         return wanted
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
     return "cuda" if visible not in ("", "-1") and Path("/dev/nvidiactl").exists() else "cpu"
+
+
+def gpus() -> int | None:
+    """Number of GPUs that this process may use, judged without importing torch; None where that can't be known."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None and visible.strip() in ("", "-1"):
+        return 0
+    if Path("/dev/kfd").exists() or Path("/dev/dxg").exists():  # AMD's cards; Windows's for Linux
+        return None
+    cards = len([path for path in Path("/dev").glob("nvidia*") if path.name.removeprefix("nvidia").isdigit()])
+    return cards if visible is None or not cards else len(visible.split(","))
+
+
+def no_gpu() -> str | None:
+    """Why nothing can be computed on a GPU here, or None where it can, as far as that shows without importing torch."""
+    if gpus() == 0:
+        hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+        return "no GPU is visible" + ("" if hidden is None else f" (CUDA_VISIBLE_DEVICES is {hidden!r})")
+    if (version("torch") or "").endswith("+cpu"):
+        return "the installed PyTorch is built for CPUs alone"
+    return None
+
+
+def check_device(device: str) -> None:
+    """Refuse to compute on a GPU where there is none.
+
+    Raises:
+        PipelineError: ``device`` is ``cuda``, and :func:`no_gpu` has a reason.
+    """
+    reason = no_gpu() if device == "cuda" else None
+    if reason is not None:
+        advice = "set it to auto or cpu, or run where a GPU is"
+        raise PipelineError("no GPU", "compute.device", f"cuda, but {reason}", advice)
 
 
 def version(package: str) -> str | None:

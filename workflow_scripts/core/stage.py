@@ -22,7 +22,7 @@ from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.cache import discard, key_lock, lookup, results_root
 from workflow_scripts.core.digest import code_parts
 from workflow_scripts.core.durable import make_folders, write_atomic
-from workflow_scripts.core.environment import allow_many_files, environment, limit_threads, resolve_device
+from workflow_scripts.core.environment import allow_many_files, check_device, environment, limit_threads, resolve_device
 from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.core.inputs import check_unchanged, forget
 from workflow_scripts.core.jsonio import pretty
@@ -272,6 +272,7 @@ def _make(
     with key_lock(job.work) as alone:
         manifest, ours = lookup(entry), False
         if manifest is None:
+            check_device(job.device)
             discard(entry)
             make_folders(job.work)
             write_atomic(job.work / RECIPE, pretty(recipe))

@@ -1,15 +1,16 @@
 """How much disk a study will still need, by order of magnitude, before anything is computed.
 
-An upper estimate from the config alone: every planned row is counted as a good image, and only artifacts that exist
-already are left out. The cache adds nothing, since results are hard links to it; the store of fetched bytes does.
+An upper estimate from the config alone: every planned row is counted as a good image, and only artifacts that will
+be made count. The cache adds nothing, since results are hard links to it; the store of fetched bytes does.
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.config import Dataset
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.units import Units
 from workflow_scripts.provenance.sizes import human
 
@@ -39,10 +40,14 @@ OTHER_SET, SET_IMAGE = 20_000, 40_000  # images of a set that is not listed; byt
 SMALL = 2_000_000  # tables, pictures and pages of any other artifact
 
 
-def remaining(units: Units, out: Path) -> dict[str, int]:
-    """Stage -> bytes that its artifacts missing below ``out`` will take; stages that need none are left out.
+def remaining(units: Units, out: Path, running: Collection[tuple[str, str]]) -> dict[str, int]:
+    """Stage -> bytes that its artifacts will take; stages that need none are left out.
 
     ``fetched bytes`` stands for the store that all studies below one results folder share.
+
+    Args:
+        out: folder of the study.
+        running: stage and name of the artifacts that will be made.
     """
     study = units.study
     rows = study.shards.shards * study.shards.rows_per_shard
@@ -72,25 +77,26 @@ def remaining(units: Units, out: Path) -> dict[str, int]:
     }
     need = {}
     for stage, (names, size) in wanted.items():
-        missing = [name for name in names if not (out / stage / f"{name}{MANIFEST}").exists()]
-        need[stage] = int(sum(size(name) for name in missing))
-    need["fetched bytes"] = _fetched(units, out)
+        need[stage] = int(sum(size(name) for name in names if (stage, name) in running))
+    need["fetched bytes"] = _fetched(units, out, running)
     return {stage: size for stage, size in need.items() if size}
 
 
-def _fetched(units: Units, out: Path) -> int:
+def _fetched(units: Units, out: Path, running: Collection[tuple[str, str]]) -> int:
     """What images will take in the store, besides what lies there: studies share it, and it serves later plans."""
     study = units.study
     image = JPEG_BYTES * study.download.max_side**2 * (AS_FETCHED if study.download.keep == "fetched" else 1)
     shard = study.shards.rows_per_shard * image
-    missing = [one for one in units.shards if not (out / "download" / f"{one}{MANIFEST}").exists()]
+    missing = [one for one in units.shards if ("download", one) in running]
+    if not missing:
+        return 0
     there = sum(path.stat().st_size for path in (out.parent / FETCHED).glob("**/*.bin"))
     return int(max(0, min(len(missing) * shard, len(units.shards) * shard - there)))
 
 
-def shortage(units: Units, out: Path) -> str | None:
-    """A line for people when the study needs more than is free where ``out`` lies, else None."""
-    need = remaining(units, out)
+def shortage(units: Units, out: Path, running: Collection[tuple[str, str]]) -> PipelineError | None:
+    """An error when the artifacts that will be made need more than is free where ``out`` lies, else None."""
+    need = remaining(units, out, running)
     there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     free = shutil.disk_usage(there).free
     total = sum(need.values())
@@ -98,10 +104,9 @@ def shortage(units: Units, out: Path) -> str | None:
         return None
     largest = sorted(need.items(), key=lambda item: -item[1])[:3]
     parts = ", ".join(f"{stage} {human(size)}" for stage, size in largest)
-    return (
-        f"this study needs about {human(total)} more ({parts}), but {human(free)} are free in {there}; "
-        f"make room (python -m workflow_scripts.tools.cache_gc), or let results be a link to a larger disk"
-    )
+    value = f"about {human(total)} are needed ({parts}), {human(free)} are free"
+    advice = "make room (python -m workflow_scripts.tools.cache_gc), or let results be a link to a larger disk"
+    return PipelineError("too little disk space", there, value, advice)
 
 
 def _backbone(units: Units, run: str) -> str:
