@@ -153,15 +153,21 @@ def unnamed(study: Path, scanned: Scan, claimed: Collection[Path], doubtful: Col
     prefixes: dict[Path, tuple[str, ...]] = {}
     for path in doubtful:
         prefixes[path.parent] = (*prefixes.get(path.parent, ()), f"{path.name}.", f"{path.name}/")
-    known = set(claimed) | {parent for path in claimed for parent in path.parents}
+    claimed = set(claimed)
+    folders = {parent for path in claimed for parent in path.parents}
     for path, status in scanned.files.items():
         own = path.name.endswith((MANIFEST, RUN)) and path.parent.parent == study
-        if not own and path not in known and path not in scanned.odd and not _within(path, study, prefixes):
+        if not own and path not in claimed and path not in scanned.odd and not _within(path, study, prefixes):
             yield finding(Kind.UNNAMED_FILE, path, f"{status.st_size} bytes")
     for path in scanned.empty:
         # Snakemake makes the folders of stages before their first job.
         stage = path.parent == study and _is_stage(path.name)
-        if not stage and path not in known and path not in scanned.odd and not _within(path / "x", study, prefixes):
+        if (
+            not stage
+            and path not in claimed | folders
+            and path not in scanned.odd
+            and not _within(path / "x", study, prefixes)
+        ):
             yield finding(Kind.UNNAMED_FILE, path, "an empty folder")
 
 

@@ -1,0 +1,139 @@
+"""Whatever is done to a finished study, an audit finds it, reaches its end and says so in valid JSON."""
+
+import importlib
+import importlib.util
+import json
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.provenance.chain import finished
+from tests.provenance.manipulations import WAYS, Manipulation, Way, manipulations
+from workflow_scripts.core.accepted import accept
+from workflow_scripts.tools import audit as tool
+
+DRAWS = 6  # of each way
+OUTSIDERS = "tests.provenance.outsider"  # manipulations by people who know neither the code nor these tests
+EXEMPT = (".stat", ".staging", ".work")
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished study in ``results``; never changed."""
+    folder = tmp_path_factory.mktemp("pristine")
+    (folder / "results").mkdir()
+    finished(folder / "results", folder / "outside")
+    entry = {"stage": "summary", "code": "a" * 64, "counts_as": "b" * 64, "reason": "a log line"}
+    accept(folder / "results", {**entry, "when": "2026-01-01T00:00:00.000+00:00"})
+    assert report(folder / "results")[0] == 0
+    return folder
+
+
+@pytest.fixture
+def study(pristine: Path, tmp_path: Path) -> Iterator[Path]:
+    """A copy of the study to damage, hard links to its cache included."""
+    yield copy_of(pristine, tmp_path / "work")
+    clear(tmp_path / "work")
+
+
+def copy_of(pristine: Path, folder: Path) -> Path:
+    clear(folder)
+    subprocess.run(["cp", "-a", "--reflink=auto", str(pristine), str(folder)], check=True)
+    return folder / "results" / "study"
+
+
+def clear(folder: Path) -> None:
+    """Remove a folder, those in it that are closed too."""
+    for path in [folder, *folder.rglob("*")] if folder.exists() else ():
+        if path.is_dir() and not path.is_symlink() and path.stat().st_mode & stat.S_IRWXU != stat.S_IRWXU:
+            path.chmod(0o755)
+            clear(path)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def report(path: Path) -> tuple[int, list[dict[str, Any]]]:
+    """Exit status of the command, and the faults in its JSON."""
+    lines: list[str] = []
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:
+        patch.setattr(tool.sys.stdout, "write", lines.append)
+        tool.main(["--json", "--jobs", "2", str(path)])
+    told = json.loads("".join(lines))
+    faults = [fault for one in told["studies"] for fault in one["faults"]]
+    assert told["holds"] == (not faults)
+    assert stop.value.code in (0, 1)
+    return int(stop.value.code), faults
+
+
+def about(faults: list[dict[str, Any]], changed: set[Path]) -> bool:
+    """Whether a fault names one of the paths."""
+    return bool({Path(fault["path"]) for fault in faults} & changed)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_each_manipulation_is_found(pristine: Path, tmp_path: Path, way: Way) -> None:
+    for seed in range(DRAWS):
+        study = copy_of(pristine, tmp_path / "work")
+        changed = Manipulation(way, seed)(study)
+        status, faults = report(study.parent)
+        assert status == 1, (way.__name__, seed, changed)
+        assert about(faults, changed), (way.__name__, seed, changed, faults)
+    clear(tmp_path / "work")
+
+
+def test_there_are_at_least_300() -> None:
+    assert len(WAYS) * DRAWS >= 300
+    assert len(manipulations(0, 300)) >= 300
+
+
+def test_a_flipped_byte_in_any_file_is_found_and_hides_nothing(study: Path) -> None:
+    """Beside a stray file and a damaged data file."""
+    base = {study / "stray.txt", study / "caption_table" / "captions.parquet"}
+    (study / "stray.txt").write_bytes(b"x")
+    flip(study / "caption_table" / "captions.parquet", 7)
+    files = [path for path in sorted(study.parent.rglob("*")) if path.is_file() and path not in base]
+    files = [path for path in files if not set(EXEMPT) & set(path.parts)]
+    assert len(files) > 100
+    for number, path in enumerate(files):
+        if os.path.samefile(path, study / "caption_table" / "captions.parquet"):
+            continue
+        data, at = path.read_bytes(), number * 7919 % path.stat().st_size
+        flip(path, at)
+        status, faults = report(study.parent)
+        assert status == 1
+        named = {Path(fault["path"]) for fault in faults}
+        mine = {
+            other for other in (path, *path.parents) if other.is_relative_to(study.parent) and other != study.parent
+        }
+        linked = {other for other in files if os.path.samefile(other, path)}
+        assert base <= named, (path, at, faults)
+        assert named & (mine | linked), (path, at, faults)
+        path.chmod(0o644)
+        path.write_bytes(data)
+    assert {Path(fault["path"]) for fault in report(study.parent)[1]} == base
+
+
+def flip(path: Path, at: int) -> None:
+    """One byte, in place: a hard link sees it too."""
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(data)
+
+
+def outsiders() -> list[Callable[[Path], object]]:
+    if importlib.util.find_spec(OUTSIDERS) is None:
+        return []
+    return list(importlib.import_module(OUTSIDERS).MANIPULATIONS)
+
+
+@pytest.mark.parametrize("damage", outsiders(), ids=lambda damage: damage.__name__)
+def test_what_an_outsider_does_is_found(study: Path, damage: Callable[[Path], object]) -> None:
+    damage(study)
+    status, faults = report(study.parent)
+    assert status == 1 and faults, damage.__doc__
