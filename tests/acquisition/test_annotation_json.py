@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workflow_scripts.acquisition import annotation_json
-from workflow_scripts.acquisition.annotation_json import NoListError, rows_of
+from workflow_scripts.acquisition.annotation_json import NoListError, Oversized, rows_of
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
@@ -32,7 +32,7 @@ def test_any_rows_in_any_pieces(
             continue
         for piece in (1, 3, 1 << 20):
             monkeypatch.setattr(annotation_json, "PIECE", piece)
-            assert list(rows_of(io.BytesIO(data))) == rows
+            assert [row for row, _ in rows_of(io.BytesIO(data))] == rows
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,24 @@ def test_no_list(text: str) -> None:
 
 
 def test_a_mark_of_byte_order_is_no_fault() -> None:
-    assert list(rows_of(io.BytesIO(b'\xef\xbb\xbf{"annotations": [{"a": 1}]}'))) == [{"a": 1}]
+    assert list(rows_of(io.BytesIO(b'\xef\xbb\xbf{"annotations": [{"a": 1}]}'))) == [({"a": 1}, 8)]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ['"' + 'a\\"\\\\' * 900_000 + '"', "[" + "[0]," * 700_000 + '{"]": 1}]', '{"caption": "' + "é" * 2_000_000 + '"}'],
+)
+def test_a_row_that_is_too_long_is_read_over(value: str) -> None:
+    text = f'{{"info": {value}, "annotations": [1, {value}, {{"a": 2}}, {value}]}}'
+    (one, _), (long, length), (two, _), (last, _) = rows_of(io.BytesIO(text.encode()))
+    assert one == 1 and two == {"a": 2} and length == len(value)
+    assert isinstance(long, Oversized) and isinstance(last, Oversized)
+
+
+def test_damage_is_no_long_row() -> None:
+    rows = ", ".join(['{"a": 1}'] * 400_000)
+    for broken in ('{"a": tru}', "1" * 2_000_000, '{"a" 1}'):
+        with pytest.raises(ValueError):
+            list(rows_of(io.BytesIO(f'{{"annotations": [{broken}, {rows}]}}'.encode())))
+    with pytest.raises(ValueError):
+        list(rows_of(io.BytesIO(('{"annotations": ["' + "x" * 3_000_000).encode())))

@@ -210,3 +210,25 @@ def test_mirror_is_used_and_the_bytes_are_the_artifacts_own(results: Path, serve
 def test_url_needs_a_hash() -> None:
     with pytest.raises(ValueError, match="state its sha256"):
         Source(at="https://example.invalid/x")
+
+
+def test_links_in_a_circle_are_named(tmp_path: Path, results: Path) -> None:
+    source = tmp_path / "source"
+    (source / "a" / "b").mkdir(parents=True)
+    (source / "a" / "file").write_bytes(b"x")
+    (source / "again").symlink_to("a")  # twice the same folder is no circle
+    assert [row["path"] for row in sources.listing(source, results)] == ["a/file", "again/file"]
+    for name in ("back", "too"):
+        (source / "a" / "b" / name).symlink_to("../..")
+    with pytest.raises(PipelineError, match=r"loop of symbolic links in .*source"):
+        sources.listing(source, results)
+
+
+def test_names_that_are_not_text_are_kept(tmp_path: Path, results: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in (b"a\xff.png", b"line\nbreak", b"-rf", b"__MACOSX"):
+        (source / os.fsdecode(name)).write_bytes(name)
+    found = sources.listing(source, results)
+    assert sorted(row["path"] for row in found) == ["-rf", "__MACOSX", r"a\xff.png", "line\nbreak"]
+    assert sources.listing(source, results) == found and len(sources.content_hash(source, results)) == 64

@@ -7,17 +7,26 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 PIECE = 1 << 20  # bytes
+LARGEST_ROW = 1 << 20  # characters of one value that is kept; rows of RedCaps have about 500
+_OUTSIDE = re.compile(r"[^\"\[\]{}]*+")
+_QUOTED = re.compile(r"(?:[^\"\\]++|\\.)*+", re.DOTALL)
 _SPACE = re.compile(r"[ \t\n\r]*")
 _FOLLOW = frozenset(" \t\n\r,:]}")
 _decode = json.JSONDecoder().raw_decode
+
+
+class Oversized:
+    """Stands for a value of more than :data:`LARGEST_ROW` characters, which was read over and not kept."""
 
 
 class NoListError(ValueError):
     """The file is JSON, but has no list ``annotations`` at its top."""
 
 
-def rows_of(stream: IO[bytes]) -> Iterator[Any]:
-    """Yield the members of the list ``annotations`` of a JSON object.
+def rows_of(stream: IO[bytes]) -> Iterator[tuple[Any, int]]:
+    """Yield the members of the list ``annotations`` of a JSON object, each with its number of characters.
+
+    One that is too long comes as :class:`Oversized`.
 
     Raises:
         NoListError: JSON of another form.
@@ -47,6 +56,7 @@ class _Text:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream, self._decoder = stream, codecs.getincrementaldecoder("utf-8-sig")()
         self._text, self._at, self._whole = "", 0, False
+        self.length = 0  # characters of the latest value
 
     def _more(self) -> None:
         """Read on; twice as much as waits, so that a long value costs linear time."""
@@ -74,20 +84,48 @@ class _Text:
         return found
 
     def value(self) -> Any:
-        """The value that comes next."""
+        """The value that comes next; :class:`Oversized` for one that is too long to be held."""
         self.peek()
         while True:
             try:
                 value, end = _decode(self._text, self._at)
-            except (json.JSONDecodeError, StopIteration):
+            except (json.JSONDecodeError, StopIteration) as error:
                 if self._whole:
                     raise
+                if len(self._text) - self._at > LARGEST_ROW:
+                    self._skip(error)
+                    return Oversized()
             else:
                 # A number may go on in the next piece: 1 could be 1.5 or 1e5.
                 if self._text[end : end + 1] in _FOLLOW or self._whole:
-                    self._at = end
-                    return value
+                    self.length, self._at = end - self._at, end
+                    return value if self.length <= LARGEST_ROW else Oversized()
             self._more()
+
+    def _skip(self, error: Exception) -> None:
+        """Step over a text, list or object without holding it; ``error`` is raised when it is not too long."""
+        if self._text[self._at] not in '"[{':
+            raise error
+        self.length = depth = 0
+        quoted = False
+        while True:
+            found = (_QUOTED if quoted else _OUTSIDE).match(self._text, self._at)
+            assert found is not None
+            self.length += found.end() - self._at
+            self._at = found.end()
+            sign = self._text[self._at : self._at + 1]
+            if sign in ("", "\\"):  # the text ends here, or within an escape
+                if self._whole:
+                    raise ValueError("the end within a value")
+                self._more()
+                continue
+            self.length, self._at = self.length + 1, self._at + 1
+            quoted ^= sign == '"'
+            depth += (sign in "[{") - (sign in "]}")
+            if depth == 0 and not quoted:
+                break
+        if self.length <= LARGEST_ROW:
+            raise error
 
     def fields(self) -> Iterator[str]:
         """Keys of the object that comes next; the caller steps over each value."""
@@ -104,14 +142,15 @@ class _Text:
             if self.take(",}") == "}":
                 return
 
-    def members(self) -> Iterator[Any]:
-        """Members of the list that comes next."""
+    def members(self) -> Iterator[tuple[Any, int]]:
+        """Members of the list that comes next, each with its number of characters."""
         self.take("[")
         if self.peek() == "]":
             self.take("]")
             return
         while True:
-            yield self.value()
+            value = self.value()
+            yield value, self.length
             if self.take(",]") == "]":
                 return
 

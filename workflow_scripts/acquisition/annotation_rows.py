@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
+from workflow_scripts.acquisition.annotation_json import Oversized
 from workflow_scripts.acquisition.names import bare_permalink, mask
 from workflow_scripts.core.removal import IMAGE_ID, id_token, url_token
 
@@ -36,6 +37,7 @@ class Apart(StrEnum):
     """Why an annotation row is not part of the study. Checked in this order; a row has the first that applies."""
 
     EXCLUDED = "excluded"  # its image_id or url is on the removal list; nothing but hashes of the two is kept
+    OVERSIZED_ROW = "oversized_row"  # more characters than any real row has; it was not kept
     MALFORMED_ROW = "malformed_row"  # not an object, or a field of a wrong type
     BAD_ID = "bad_id"  # no image_id, or one that is unfit as a key
     NO_URL = "no_url"  # no url
@@ -70,6 +72,8 @@ def read_row(
     Captions of more than ``max_chars`` characters are cut (None: none is). Names of people are masked in all texts.
     """
     row: dict[str, Any] = {"subreddit": subreddit, "year": file_year, "created_utc": None}
+    if isinstance(raw, Oversized):
+        return {**row, **dict.fromkeys(TEXTS)}, Apart.OVERSIZED_ROW
     if not isinstance(raw, dict):
         return {**row, **dict.fromkeys(TEXTS)}, Apart.MALFORMED_ROW
     malformed = False

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from itertools import groupby, islice
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 from zipfile import ZipFile
@@ -17,7 +17,7 @@ from workflow_scripts.acquisition.seen import SeenIds
 from workflow_scripts.core.errors import PipelineError
 
 APART = ROWS.append(pa.field("reason", pa.string()))
-ROWS_AT_ONCE = 16_384  # read and judged together
+ROWS_AT_ONCE, CHARACTERS_AT_ONCE = 16_384, 8 << 20  # read and judged together
 ROW_GROUP = 65_536
 _ENDING = re.compile(r"\.([A-Za-z0-9]{1,5})$")
 T = TypeVar("T")
@@ -73,7 +73,7 @@ def gather(zip_path: Path, wanted: Filter, max_bytes: int, max_chars: int, kept:
         for _, files in groupby(found, lambda member: member.subreddit):
             good, bad = [ROWS.empty_table()], [APART.empty_table()]
             for member in files:
-                for raw_rows in batches(read_member(archive, member, max_bytes), ROWS_AT_ONCE):
+                for raw_rows in batches(read_member(archive, member, max_bytes)):
                     rows, reasons = _judge(raw_rows, member, wanted, seen, max_chars)
                     total += len(rows)
                     used = [row for row, why in zip(rows, reasons, strict=True) if why is None]
@@ -97,10 +97,19 @@ def _write(writer: TableWriter, table: pa.Table) -> None:
         writer.write(table.slice(start, ROW_GROUP))
 
 
-def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of ``size`` items, the last one shorter."""
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
+def batches(
+    items: Iterable[tuple[T, int]], rows: int = ROWS_AT_ONCE, most: int = CHARACTERS_AT_ONCE
+) -> Iterator[list[T]]:
+    """Lists of so many items, or fewer once their sizes exceed ``most``."""
+    batch: list[T] = []
+    size = 0
+    for item, characters in items:
+        batch.append(item)
+        size += characters
+        if len(batch) == rows or size > most:
+            yield batch
+            batch, size = [], 0
+    if batch:
         yield batch
 
 

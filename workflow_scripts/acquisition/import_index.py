@@ -7,7 +7,6 @@ import hashlib
 import json
 import logging
 import os
-import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,15 +15,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workflow_scripts.acquisition.store import FOLDER
+from workflow_scripts.core import tars
 from workflow_scripts.core.cache import key_lock
 from workflow_scripts.core.durable import move_atomic
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.foreign import batches, column_of, readable
 from workflow_scripts.core.jsonio import digest
 
 # 16 bytes of the url's sha256; number of the file; for a tar the image's offset and size, for parquet row and -1.
 ENTRY = np.dtype([("high", "<u8"), ("low", "<u8"), ("file", "<u4"), ("at", "<i8"), ("size", "<i8")])
 IMAGES = ("jpg", "jpeg", "png", "webp")
 MAX_JSON = 1 << 20  # bytes of a sample's description
+IMAGES_AT_ONCE = 64  # of a parquet shard
+UNREADABLE, ADVICE = "unreadable shard to import", "fetch that shard again with img2dataset, or move it away"
 log = logging.getLogger(__name__)
 
 
@@ -41,9 +44,11 @@ class ImportIndex:
     """
 
     def __init__(self, folder: Path, results: Path, max_bytes: int) -> None:
-        self._files = sorted(path for kind in ("*.tar", "*.parquet") for path in folder.glob(kind))
+        self._files = sorted(path for kind in ("*.tar", "*.parquet") for path in folder.glob(kind) if path.is_file())
         self._max_bytes = max_bytes
-        self._group, self._column = (-1, -1), pa.chunked_array([], pa.binary())
+        self._number, self._first = -1, 0  # the parquet shard that is read, and its first row in memory
+        self._images: list[bytes | None] = []
+        self._batches: Iterator[list[bytes | None]] = iter(())
         stamps = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in self._files]
         name = digest({"folder": str(folder.resolve()), "files": stamps})[:32]
         path = results / FOLDER / ".imports" / f"{name}.npy"
@@ -71,17 +76,15 @@ class ImportIndex:
 
     def _urls(self, number: int) -> Iterator[tuple[str, int, int]]:
         path = self._files[number]
-        try:
+        with readable(UNREADABLE, path, ADVICE):
             yield from _in_tar(path) if path.suffix == ".tar" else _in_parquet(path)
-        except (tarfile.TarError, OSError, ValueError) as error:
-            advice = "fetch that shard again with img2dataset, or move it away"
-            raise PipelineError("unreadable shard to import", path, error, advice) from None
 
     def images(self, urls: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """The images of those of ``urls`` that are here, shard by shard; larger ones than allowed are left out."""
         found = sorted((entry for url in urls for entry in self._entries_of(url)), key=lambda one: one[1:])
         for url, number, at, size in found:
-            data = self._from_tar(number, at, size) if size >= 0 else self._from_parquet(number, at)
+            with readable(UNREADABLE, self._files[number], ADVICE):
+                data = self._from_tar(number, at, size) if size >= 0 else self._from_parquet(number, at)
             if 0 < len(data) <= self._max_bytes:
                 yield url, data
 
@@ -100,52 +103,49 @@ class ImportIndex:
             return os.pread(stream.fileno(), min(size, self._max_bytes + 1), at)
 
     def _from_parquet(self, number: int, row: int) -> bytes:
-        file = pq.ParquetFile(self._files[number])
-        group = 0
-        while row >= (rows := file.metadata.row_group(group).num_rows):
-            row, group = row - rows, group + 1
-        if self._group != (number, group):  # images come in the order of rows, so that a group is read once
-            column = _image_column(file)
-            self._group, self._column = (number, group), file.read_row_group(group, columns=[column])[column]
-        return self._column[row].as_py() or b""
+        if number != self._number or row < self._first:
+            self._number, self._first, self._images = number, 0, []
+            self._batches = _parquet_images(self._files[number])
+        while row >= self._first + len(self._images):  # images come in the order of rows
+            self._first += len(self._images)
+            self._images = next(self._batches)
+        return self._images[row - self._first] or b""
 
 
 def _in_tar(path: Path) -> Iterator[tuple[str, int, int]]:
     """Url, offset and size of every image of a WebDataset shard; nothing is unpacked."""
     images: dict[str, tuple[int, int]] = {}
     urls: dict[str, str] = {}
-    with open(path, "rb") as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
-        for member in tar:
-            key, _, kind = member.name.rpartition(".")
-            if not member.isfile():
-                continue
-            if kind.lower() in IMAGES:
-                images[key] = member.offset_data, member.size
-            elif kind == "json" and member.size <= MAX_JSON:
-                sample = json.loads(os.pread(stream.fileno(), member.size, member.offset_data))
-                url = sample.get("url") if isinstance(sample, dict) else None
-                if isinstance(url, str):
-                    urls[key] = url
+    for member in tars.members(path, packed=False):
+        key, _, kind = member.name.rpartition(".")
+        if kind.lower() in IMAGES:
+            images[key] = member.offset, member.size
+        elif kind == "json" and member.size <= MAX_JSON:
+            sample = json.loads(member.read())
+            url = sample.get("url") if isinstance(sample, dict) else None
+            if isinstance(url, str):
+                urls[key] = url
     yield from ((urls[key], *place) for key, place in images.items() if key in urls)
 
 
 def _in_parquet(path: Path) -> Iterator[tuple[str, int, int]]:
     """Url and row of every image of a parquet shard; a table without image bytes (beside a tar) has none."""
-    file = pq.ParquetFile(path)
-    column = _image_column(file)
-    if column == "" or "url" not in file.schema_arrow.names:
-        return
+    with pq.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        if not column_of(file.schema_arrow, IMAGES) or "url" not in names:
+            return
+        wanted = [name for name in ("url", "status") if name in names]
     row = 0
-    for batch in file.iter_batches(batch_size=1000, columns=["url", "status"] if _has_status(file) else ["url"]):
+    for batch in batches(path, {name: pa.string() for name in wanted}):
         for one in batch.to_pylist():
             if one["url"] and one.get("status", "success") == "success":
                 yield one["url"], row, -1
             row += 1
 
 
-def _image_column(file: pq.ParquetFile) -> str:
-    return next((name for name in IMAGES if name in file.schema_arrow.names), "")
-
-
-def _has_status(file: pq.ParquetFile) -> bool:
-    return "status" in file.schema_arrow.names
+def _parquet_images(path: Path) -> Iterator[list[bytes | None]]:
+    """Bytes of the images of a parquet shard, some rows at a time."""
+    with pq.ParquetFile(path) as file:
+        column = column_of(file.schema_arrow, IMAGES)
+    for batch in batches(path, {column: pa.binary()}, rows=IMAGES_AT_ONCE):
+        yield batch.column(0).to_pylist()

@@ -69,7 +69,7 @@ def url_of(line: bytes) -> str | None:
         return None
     try:
         return str(_string(line.decode(), len(_HEAD) - 1)[0])
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -80,5 +80,5 @@ def from_line(line: bytes) -> Record | None:
     try:
         record = Record(**json.loads(line))
         return replace(record, state=State(record.state))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None

@@ -108,7 +108,8 @@ class Artifact:
     def _link_again(self, path: Path, suffix: str) -> None:
         record = self.manifest_path.with_name(self.name + RUN)
         advice = f"recompute it with: snakemake --force {self.manifest_path}"
-        key = read_json(record, advice).get("key") if record.exists() else None
+        recorded_run = read_json(record, advice) if record.exists() else None
+        key = recorded_run.get("key") if isinstance(recorded_run, dict) else None
         entry = results_root(self.manifest_path) / ".cache" / str(self.manifest["stage"]) / str(key)
         kept, recorded = stored(entry, suffix), self.manifest["files"][suffix]
         if key is not None and kept.is_file() and file_hash(kept) != recorded["sha256"]:

@@ -60,7 +60,7 @@ def lookup(entry: Path) -> dict[str, Any] | None:
         if not entry.exists():
             return None
         reason = "a file is gone"
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = str(error)
     else:
         with suppress(OSError):  # a cache that belongs to somebody else is as good to read

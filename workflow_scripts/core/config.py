@@ -4,7 +4,7 @@ Each section is the settings class of the stage that uses it. Lists (arms, encod
 study's axes: an overlay replaces a list and merges everything else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field, PositiveInt, ValidationError, field_validator
@@ -208,6 +208,16 @@ def load_study(config: Mapping[str, Any] | Config) -> Study:
     return study
 
 
+def _inside(data: Any, path: Sequence[Any]) -> Any:
+    """What is at ``path``; None where an outer part of it was refused and taken out before."""
+    for step in path:
+        try:
+            data = data[step]
+        except (LookupError, TypeError):
+            return None
+    return data
+
+
 def _validated(root: Node) -> tuple[Study | None, list[SettingError]]:
     """The study, and what pydantic refuses; it is then the study without that, or None where it needs it."""
     data = root.data()
@@ -218,10 +228,8 @@ def _validated(root: Node) -> tuple[Study | None, list[SettingError]]:
     for path in [error.path for error in refused]:
         # Of a list of values nothing is kept; of an axis, which is a list of mappings, all members are.
         *above, key = next((path[:n] for n in range(len(path), 0, -1) if isinstance(path[n - 1], str)), ("",))
-        part = data
-        for step in above:
-            part = part[step]
-        if above or path == (key,):
+        part = _inside(data, above)
+        if isinstance(part, dict) and (above or path == (key,)):
             part.pop(key, None)
     try:
         return Study.model_validate(data), refused

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from workflow_scripts.core.redact import redacted
 
+BUG = "this is a bug in Faithful Pairs; please report it with this log"
+"""Advice where no input, setting or machine is to blame."""
+
 
 class PipelineError(Exception):
     """A fault in the input, the config or the machine that a user can act on.
@@ -15,6 +18,7 @@ class PipelineError(Exception):
     """
 
     def __init__(self, what: str, where: str | Path, value: object, advice: str) -> None:
+        value = value if str(value).strip() else repr(value)  # an empty text as ''
         self.what, self.where, self.value, self.advice = what, where, value, advice
         super().__init__(redacted(one_line(f"{what} in {where}: {value}; {advice}")))
 

@@ -33,5 +33,5 @@ def read_json(path: Path, advice: str) -> Any:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         raise PipelineError("missing file", path, "not there", advice) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PipelineError("unreadable JSON", path, error, advice) from None

@@ -50,6 +50,8 @@ def inputs_of(record: Mapping[str, Any]) -> set[str] | None:
     files, hashes = record.get("input_files"), record.get("inputs")
     if not isinstance(files, dict) or not isinstance(hashes, dict):
         return None
+    if not all(isinstance(some, list) and all(isinstance(one, str) for one in some) for some in hashes.values()):
+        return None
     # An input without a manifest is a thing from outside.
     return {one for name, some in hashes.items() if files.get(name) for one in some}
 
@@ -76,7 +78,7 @@ def _made(path: Path, manifest: Path, record: Path, study: str | None) -> Made |
 def _json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -18,7 +18,7 @@ from workflow_scripts.core.durable import (
     write_atomic,
     write_durable,
 )
-from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.errors import BUG, PipelineError
 from workflow_scripts.core.jsonio import digest, pretty
 from workflow_scripts.core.key import SCHEMA
 from workflow_scripts.core.record import sealed
@@ -46,7 +46,7 @@ class Staging:
     def file(self, suffix: str, hashed: bool = True) -> Path:
         """Path to write the file with ``suffix`` to; its parent is there."""
         if self._folder is None:
-            raise PipelineError("no place to write", self.artifact, suffix, "this is a fault of the stage; report it")
+            raise PipelineError("no place to write", self.artifact, suffix, BUG)
         inner = suffix.removeprefix("/")
         if not suffix.startswith((".", "/")) or ".." in Path(inner).parts or Path(inner).is_absolute():
             raise PipelineError("unsafe file suffix", self.artifact, suffix, "start it with . or /")
@@ -73,7 +73,7 @@ class Staging:
         for suffix, hashed in sorted(self._hashed.items()):
             path = stored(self._folder, suffix)
             if not path.is_file():
-                raise PipelineError("stage wrote no", self.artifact, suffix, "this is a fault of the stage; report it")
+                raise PipelineError("stage wrote no", self.artifact, suffix, BUG)
             sync_file(path)
             path.chmod(0o444)
             where = files if hashed else beside  # these are in the run record: known, but not what the artifact is

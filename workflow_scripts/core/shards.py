@@ -14,11 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact, repair_advice
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.inputs import Stamp, stamp_of
+from workflow_scripts.core.undecodable import UNDECODABLE
 
 HALF = 16  # bytes of a sha256 that are held for each image: millions of them are in memory
 
@@ -123,7 +124,7 @@ class TarImages:
         """
         try:
             return Image.open(io.BytesIO(self.bytes(row))).convert("RGB")
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        except UNDECODABLE as error:
             where = self.tars[int(self.tar[row])]
             value = f"row {row}, offset {int(self.offset[row])} ({error})"
             raise PipelineError("corrupt image", where, value, self._advice(int(self.tar[row]))) from None

@@ -9,6 +9,7 @@ import json
 import os
 import time
 from array import array
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.inputs import stamp_of, watch
 from workflow_scripts.core.jsonio import digest
 
+MOST_VISITS = 8  # of one folder by different links; a loop leads there without end
 HUB, PACKAGE, TORCHVISION = "hub:", "package:", "torchvision:"
 
 
@@ -167,14 +169,32 @@ def _memory(path: Path, results: Path) -> Path:
 
 
 def files_of(path: Path) -> list[tuple[str, Path]]:
-    """Relative name (empty for a single file) and path of every file of a source; hidden ones do not count."""
+    """Relative name (empty for a single file) and path of every file of a source; hidden ones do not count.
+
+    Raises:
+        PipelineError: a folder can't be read, or symbolic links lead in a circle.
+    """
     if path.is_file():
         return [("", path)]
     found = []
-    for folder, folders, names in os.walk(path, followlinks=True):
+    visits: Counter[str] = Counter()
+    for folder, folders, names in os.walk(path, followlinks=True, onerror=_unreadable):
+        visits[os.path.realpath(folder)] += 1
+        if visits[os.path.realpath(folder)] > MOST_VISITS:
+            advice = "links to folders are followed; take out those that lead back to a folder above them"
+            raise PipelineError("loop of symbolic links", path, folder, advice)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
             file = Path(folder) / name
             if not name.startswith(".") and file.is_file():
-                found.append((str(file.relative_to(path)), file))
+                found.append((_text(str(file.relative_to(path))), file))
     return sorted(found)
+
+
+def _text(name: str) -> str:
+    """A file's name as JSON can hold it; bytes that are no UTF-8 become ``\\xff``."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def _unreadable(error: OSError) -> None:
+    raise PipelineError("unreadable folder", str(error.filename), error.strerror, "check its permissions") from None

@@ -23,7 +23,7 @@ from workflow_scripts.core.cache import discard, key_lock, lookup, results_root
 from workflow_scripts.core.digest import code_parts
 from workflow_scripts.core.durable import make_folders, write_atomic
 from workflow_scripts.core.environment import allow_many_files, check_device, environment, limit_threads, resolve_device
-from workflow_scripts.core.errors import PipelineError, one_line
+from workflow_scripts.core.errors import BUG, PipelineError, one_line
 from workflow_scripts.core.inputs import check_unchanged, forget
 from workflow_scripts.core.jsonio import pretty
 from workflow_scripts.core.key import BY_CONTENT, NUMBERED, artifact_key, in_key
@@ -106,7 +106,7 @@ class Job(Generic[S]):
         dropped = {reason: count for reason, count in sorted((dropped or {}).items()) if count}
         if rows_in != rows_out + sum(dropped.values()):
             value = f"{rows_in} in, {rows_out} out, dropped {dropped}"
-            raise PipelineError("rows unaccounted for", self.stage, value, "this is a fault of the stage; report it")
+            raise PipelineError("rows unaccounted for", self.stage, value, BUG)
         self.row_counts = {"in": rows_in, "out": rows_out, "dropped": dropped}
 
     def note(self, **facts: Any) -> None:
@@ -204,9 +204,12 @@ def run_stage(
     except OSError as error:
         log.debug("%s", traceback.format_exc())
         _fail(f"{error.strerror or error} in {stage}: {error.filename or args.artifact}; check disk and permissions")
+    except MemoryError as error:
+        log.debug("%s", traceback.format_exc())
+        _fail(f"not enough memory in {stage}: {error or 'nothing left'}; give the job more memory, or smaller batches")
     except Exception as error:  # noqa: BLE001 - the last line of a log must say what happened, whatever it was
         sys.stderr.write(redacted(traceback.format_exc()))
-        _fail(f"unexpected {type(error).__name__} in stage {stage}: {error}; this is a fault of ours, please report it")
+        _fail(f"{type(error).__name__} in stage {stage}: {error}; {BUG}")
 
 
 class _Redacting(logging.Formatter):

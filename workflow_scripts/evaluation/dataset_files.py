@@ -15,6 +15,7 @@ import pyarrow as pa
 from PIL import Image
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.undecodable import MOST_PIXELS, UNDECODABLE
 from workflow_scripts.evaluation.picture_sets import Listing, Picture, PictureSet
 from workflow_scripts.evaluation.splits import Entry, cut, limited, with_val, without_rare
 
@@ -118,11 +119,13 @@ def fault_of(picture: Picture) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(picture.image))
+            if image.width * image.height > MOST_PIXELS:
+                return f"{image.width} x {image.height} pixels, more than {MOST_PIXELS}"
             image.load()
             if picture.mask is not None and Image.open(io.BytesIO(picture.mask)).size != image.size:
                 return "its mask has another size"
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return str(error)
+    except UNDECODABLE as error:
+        return str(error) or type(error).__name__
     return ""
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.foreign import batches, readable
+from workflow_scripts.core.undecodable import UNDECODABLE
 from workflow_scripts.evaluation.picture_sets import Listing, Picture
 from workflow_scripts.evaluation.splits import Entry
 from workflow_scripts.evaluation.tars import is_image_name, safe_parts
@@ -29,21 +30,23 @@ class MaskFolder:
 
     def __init__(self, root: Path, min_dominance: float = 0.0) -> None:
         self.root, self.where, self.min_dominance = root, str(root), min_dominance
-        columns = ["image_id", "file", "mask", "label", *(["dominance"] if min_dominance > 0 else [])]
-        try:
-            self.table = pq.read_table(root / "labels.parquet", columns=columns)
-        except (OSError, KeyError, pa.ArrowException) as error:
-            advice = f"it must have the columns {columns}"
-            raise PipelineError("unreadable label table", root / "labels.parquet", error, advice) from None
+        kinds = dict.fromkeys(("file", "mask", "label"), pa.string())
+        if min_dominance > 0:
+            kinds["dominance"] = pa.float64()
+        table = root / "labels.parquet"
+        with readable("unreadable label table", table, f"it must have the columns {', '.join(kinds)}"):
+            self.rows = [row for batch in batches(table, kinds) for row in batch.to_pylist()]
 
     def listing(self) -> Listing:
         """Entries are named by the table's ``file``."""
         left_out: Counter[str] = Counter()
         entries = []
-        for row in self.table.to_pylist():
-            if safe_parts(row["file"]) is None or safe_parts(row["mask"]) is None:
+        for row in self.rows:
+            if None in (row["file"], row["mask"], row["label"]):
+                left_out["no_file_mask_or_label"] += 1
+            elif safe_parts(row["file"]) is None or safe_parts(row["mask"]) is None:
                 left_out["unsafe_name"] += 1
-            elif self.min_dominance > 0 and (row["dominance"] is None or row["dominance"] < self.min_dominance):
+            elif self.min_dominance > 0 and not (row["dominance"] or 0.0) >= self.min_dominance:
                 left_out["below_min_dominance"] += 1
             else:
                 entries.append(Entry("train", row["label"], row["file"]))
@@ -51,7 +54,7 @@ class MaskFolder:
 
     def read(self, wanted: frozenset[str]) -> Iterator[Picture]:
         """Files of the table's rows."""
-        for row in self.table.to_pylist():
+        for row in self.rows:
             if row["file"] in wanted:
                 yield Picture(row["file"], _bytes(self.root / row["file"]), _bytes(self.root / row["mask"]))
 
@@ -81,14 +84,17 @@ class ImageNetS:
                 continue
             for class_folder in _folders(self.root / folder):
                 for path in sorted(class_folder.iterdir()):
-                    if not is_image_name(path.name):
+                    name = path.relative_to(self.root).as_posix()
+                    if safe_parts(name) is None:
+                        left_out["unsafe_name"] += 1
+                    elif not is_image_name(name):
                         left_out["not_an_image_name"] += 1
                     elif class_folder.name not in self.class_ids:
                         left_out["class_not_in_validation"] += 1
                     elif folder == "validation" and not self._segmentation(path).is_file():
                         left_out["no_segmentation"] += 1
                     else:
-                        entries.append(Entry(split, class_folder.name, path.relative_to(self.root).as_posix()))
+                        entries.append(Entry(split, class_folder.name, name))
         return Listing(entries, left_out)
 
     def read(self, wanted: frozenset[str]) -> Iterator[Picture]:
@@ -110,7 +116,7 @@ def object_mask(segmentation: Path, class_id: int) -> bytes:
     """PNG mask (0 background, 1 object, 255 ignore) of one class from an ImageNet-S segmentation."""
     try:
         pixels = np.asarray(Image.open(segmentation).convert("RGB"), dtype=np.int32)
-    except (OSError, ValueError, SyntaxError) as error:
+    except UNDECODABLE as error:
         raise PipelineError("corrupt segmentation", segmentation, error, "fetch the release again") from None
     ids = pixels[..., 0] + 256 * pixels[..., 1]
     mask = np.where(ids == IMAGENET_S_IGNORE, IGNORE, ids == class_id).astype(np.uint8)

@@ -1,10 +1,9 @@
 """Downstream sets that come as tars: members are streamed in order, and their names are never used as paths."""
 
-import tarfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from workflow_scripts.core import tars
 from workflow_scripts.core.errors import PipelineError
 
 LARGEST = 256 * 2**20
@@ -22,27 +21,19 @@ def members(path: Path, read: frozenset[str] | None = None) -> Iterator[tuple[st
         PipelineError: the file is no tar, is cut short, or has an absurdly large member.
     """
     try:
-        with tarfile.open(path, "r|*") as tar:
-            for member in tar:
-                if not member.isfile():
-                    continue
-                wanted = read is None or member.name in read
-                yield member.name, _content(path, tar, member) if wanted else b""
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        for member in tars.members(path):
+            wanted = read is None or member.name in read
+            yield member.name, _content(path, member) if wanted else b""
+    except tars.BROKEN as error:
         advice = "fetch the archive again, or check the path in the config"
         raise PipelineError("broken archive", path, f"{type(error).__name__}: {error}", advice) from None
 
 
-def _content(path: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+def _content(path: Path, member: tars.Member) -> bytes:
     if member.size > LARGEST:
         value = f"{member.name!r} of {member.size} bytes"
         raise PipelineError("member too large", path, value, f"at most {LARGEST} bytes are read")
-    file = tar.extractfile(member)
-    data = file.read() if file is not None else b""
-    if len(data) != member.size:
-        value = f"{member.name!r}: {len(data)} of {member.size} bytes"
-        raise PipelineError("broken archive", path, value, "fetch the archive again")
-    return data
+    return member.read()
 
 
 def safe_parts(name: str) -> tuple[str, ...] | None:

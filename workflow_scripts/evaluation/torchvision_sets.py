@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,9 @@ class TorchvisionSet:
         # A reader may know only the classes of its own split, so labels are turned into names split by split.
         names = {split: _class_names(reader) for split, reader in self.readers.items()}
         classes = list(dict.fromkeys(name for known in names.values() for name in known))
-        found = [
-            Entry(split, names[split][label], name) for split in self.readers for name, label in self._labelled(split)
-        ]
+        with self._readable("unreadable dataset"):
+            labelled = [(split, *one) for split in self.readers for one in self._labelled(split)]
+            found = [Entry(split, names[split][label], name) for split, name, label in labelled]
         # Some readers list a folder in the order of the file system.
         entries = sorted(found, key=lambda one: one.name) if self.official.counts else found
         listing = Listing(entries, classes=classes)
@@ -92,21 +93,34 @@ class TorchvisionSet:
         if self.official.paths != "arrays":
             for entry in self.listing().entries:
                 if entry.name in wanted:
-                    yield Picture(entry.name, (self.root / entry.name).read_bytes())
+                    with self._readable("unreadable dataset"):
+                        data = (self.root / entry.name).read_bytes()
+                    yield Picture(entry.name, data)
             return
         for split, reader in self.readers.items():
             for row in range(len(reader)):
                 if (name := _row_name(split, row)) in wanted:
-                    yield Picture(name, _png(reader[row][0]))
+                    with self._readable("unreadable dataset"):
+                        data = _png(reader[row][0])
+                    yield Picture(name, data)
 
     def _open(self, kwargs: dict[str, Any]) -> Any:
         reader: Callable[..., Any] = getattr(torchvision.datasets, self.official.reader)
         loader = {"loader": str} if self.official.paths == "loader" else {}
-        try:
+        with self._readable("dataset not found"):
             return reader(root=str(self.root), download=False, **kwargs, **loader)
-        except (RuntimeError, OSError, ImportError) as error:
+
+    @contextmanager
+    def _readable(self, what: str) -> Iterator[None]:
+        """torchvision's readers raise nearly anything on files that are damaged or of another layout."""
+        try:
+            yield
+        except PipelineError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            value = f"{type(error).__name__}: {error}"
             advice = f"put the files of torchvision.datasets.{self.official.reader} there"
-            raise PipelineError("dataset not found", self.root, error, advice) from None
+            raise PipelineError(what, self.root, value, advice) from None
 
     def _labelled(self, split: str) -> Iterator[tuple[str, int]]:
         reader, paths = self.readers[split], self.official.paths

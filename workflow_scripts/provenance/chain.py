@@ -118,8 +118,10 @@ def _listed(node: Node) -> dict[str, Any]:
     """Name and hash of a source's one file; of several, or when the listing is gone, the hash of the whole."""
     try:
         files = json.loads(node.file(ANNOTATIONS[1]).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
+        return {"file": None, "sha256": None}
+    if not isinstance(files, list) or not all(isinstance(one, dict) for one in files):
         return {"file": None, "sha256": None}
     if len(files) == 1:
-        return {"file": files[0]["path"] or None, "sha256": files[0]["sha256"]}
+        return {"file": files[0].get("path") or None, "sha256": files[0].get("sha256")}
     return {"file": f"{len(files)} files", "sha256": digest(files)}

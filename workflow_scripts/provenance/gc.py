@@ -168,7 +168,7 @@ def _keys_in_use(results: Path, spared: dict[str, str]) -> set[str]:
             stage = path.parent.name
             try:
                 used.add(f"{stage}/{json.loads(path.read_bytes())['key']}")
-            except (OSError, ValueError, KeyError, TypeError):
+            except (OSError, ValueError, KeyError, TypeError, RecursionError):
                 spared[stage] = str(path)
     return used
 

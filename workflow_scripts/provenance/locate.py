@@ -92,7 +92,7 @@ def _cached(path: Path) -> Place | None:
         manifest = record.with_name(record.name.removesuffix(RUN) + MANIFEST)
         try:
             same = json.loads(record.read_bytes()).get("key") == key
-        except (ValueError, AttributeError):
+        except (OSError, ValueError, AttributeError, RecursionError):
             continue
         if same and manifest.is_file():
             return Place(read(manifest), inner.removeprefix("files/_") if inner.startswith("files/_") else "")

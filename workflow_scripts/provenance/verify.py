@@ -111,7 +111,7 @@ def not_by_design(node: Node) -> str | None:
     inputs = {one.name for one in inputs_of(node)}
     if node.stage == "download" and "world" not in inputs:
         return "a second fetch asks servers that may have changed or lost the images"
-    if node.stage == "source" and node.record and str(node.record["settings"].get("at", "")).startswith("http"):
+    if node.stage == "source" and node.record and str(node.record.get("settings", {}).get("at", "")).startswith("http"):
         return "fetched by url; its bytes are checked against the sha256 in the config"
     if node.stage == "crate":
         return "it holds times"
@@ -125,7 +125,11 @@ def _obstacle(node: Node, options: Options) -> str | None:
         return f"no run record: {node.record_fault}"
     if not (ROOT / "workflow_scripts" / "stages" / f"{node.stage}.py").is_file():
         return f"no stage {node.stage} in this code"
+    if lacking := sorted({"settings", "unit", "code", "environment"} - record.keys()) or "rows" not in node.manifest:
+        return f"its run record or manifest lacks {', '.join(lacking) if isinstance(lacking, list) else 'rows'}"
     for one in inputs_of(node):
+        if one.node is not None and one.node.stage == "source" and _place(one.node) is None:
+            return f"its source {one.name} has no run record that says where it lies"
         if one.path is None:
             return f"its source {one.name} has no manifest that says where it lies"
         if one.node is None:
@@ -166,16 +170,22 @@ def command(node: Node, target: Path, options: Options) -> list[str]:
         words += ["--input", f"{name}={first}", *rest]
     sources = {name: nodes[0] for name, nodes in by_name.items() if nodes[0].stage == "source"}
     if sources:
-        words += ["--source", *(f"{name}={(one.record or {})['settings']['at']}" for name, one in sources.items())]
+        words += ["--source", *(f"{name}={_place(one)}" for name, one in sources.items())]
     words += ["--device", options.device or where["device"], "--threads", str(options.threads or where["threads"])]
     return [*words, "--workers", str(options.workers)]
+
+
+def _place(source: Node) -> str | None:
+    """Where an external thing lay, if its run record says so."""
+    at = (source.record or {}).get("settings", {}).get("at")
+    return at if isinstance(at, str) else None
 
 
 def start_folder(node: Node) -> Path:
     """Where the paths of the node's sources count from: beside the results, or in the checkout if those were moved."""
     beside = node.study.absolute().parent.parent
     nodes = [node, *(one.node for one in inputs_of(node) if one.node is not None)]
-    wanted = [(one.record or {})["settings"]["at"] for one in nodes if one.stage == "source"]
+    wanted = [at for one in nodes if one.stage == "source" and (at := _place(one)) is not None]
     local = [Path(at.removeprefix(TORCHVISION)) for at in wanted if not at.startswith((HUB, PACKAGE))]
     return beside if all((beside / path).exists() for path in local) else ROOT
 

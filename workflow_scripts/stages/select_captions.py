@@ -17,7 +17,8 @@ def select_captions(job: Job[SelectCaptions]) -> None:
     table = pq.read_table(job.input("captions").path(".parquet"))
     if options.kind == "external":
         source = job.source("external")
-        arm = select.external(table, read_captions(source), options.max_missing_share, source)
+        given = read_captions(source, table["key"])
+        arm = select.external(table, given, options.max_missing_share, source)
     else:
         named = options.kind if options.kind in ("original", "generated", "revised") else options.base
         rules = {

@@ -73,7 +73,7 @@ def _work(results: Path, stage: str) -> list[dict[str, Any]]:
     for path in sorted((results / ".work" / stage).glob(f"*/{RECIPE}")):
         try:
             found.append(dict(json.loads(path.read_bytes())))
-        except (ValueError, TypeError):
+        except (OSError, ValueError, TypeError, RecursionError):
             continue
     return found
 

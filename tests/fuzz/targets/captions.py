@@ -1,0 +1,44 @@
+"""Tables of captions that users bring: parquet and CSV."""
+
+import random
+from pathlib import Path
+
+import pyarrow as pa
+
+from tests.fuzz.mutate import TEXTS, mutate_bytes
+from tests.fuzz.parquet_files import parquet
+from tests.fuzz.target import Files, Target
+from workflow_scripts.captions.caption_file import read_captions
+from workflow_scripts.captions.select import external
+
+KEYS = [f"k{number}" for number in range(6)]
+TABLE = pa.table(
+    {"key": KEYS, "subreddit": ["pics"] * 6, "year": pa.array([2019] * 6, pa.int16()), "original": ["a"] * 6}
+)
+
+
+class Fuzzed(Target):
+    """Tables with the right columns, with others, and no tables."""
+
+    def make(self, rng: random.Random) -> Files:
+        """One table."""
+        if rng.random() < 0.5:
+            return {"table": parquet({"key": KEYS, "caption": ["a dog"] * 6}, rng)}
+        return {"table": _csv(rng)}
+
+    def run(self, folder: Path) -> str:
+        """As the arm of kind external reads it."""
+        path = folder / "table"
+        arm = external(TABLE, read_captions(path, TABLE["key"]), 1.0, path)
+        assert arm["key"] == TABLE["key"] and arm["caption"].null_count == 0
+        return "accepted"
+
+
+def _csv(rng: random.Random) -> bytes:
+    ends, between = rng.choice(("\n", "\r\n", "\r")), rng.choice((",", ",", ",", ";", "\t"))
+    lines = [between.join(rng.choice((("key", "caption"), ("caption", "key", "more"), ("a", "b"), ("key", "key"))))]
+    for key in KEYS[: rng.choice((0, 1, 6, 6))]:
+        caption = rng.choice(("a dog", "NA", '"a, b"', '"a ""b"""', '"a\nb"', '"open', *TEXTS))
+        lines.append(between.join((key, caption) if rng.random() < 0.9 else (key,)))
+    data = ends.join(lines).encode(rng.choice(("utf-8", "utf-8", "latin-1", "utf-16")), errors="replace")
+    return mutate_bytes(data, rng) if rng.random() < 0.4 else data

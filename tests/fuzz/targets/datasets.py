@@ -1,0 +1,52 @@
+"""Downstream sets: tars and folders of images by class."""
+
+import random
+from pathlib import Path
+
+from tests.fuzz.mutate import mutate_bytes
+from tests.fuzz.tar_files import NAMES, tar
+from tests.fuzz.target import Files, Target
+from tests.fuzz.targets.images import pictures
+from workflow_scripts.evaluation.dataset_files import Choice, choose, class_list, write_dataset
+from workflow_scripts.evaluation.folder_sets import FolderSet
+from workflow_scripts.evaluation.picture_sets import PictureSet
+from workflow_scripts.evaluation.world_sets import WorldTask
+
+CHOICE = Choice(seed=0, val_fraction=0.2, test_fraction=0.5, limit={}, min_per_class=1)
+
+
+class Fuzzed(Target):
+    """Archives and folders with train and test, with strange members and broken images."""
+
+    def make(self, rng: random.Random) -> Files:
+        """Two archives, one folder tree, or one archive of all splits."""
+        kind = rng.randrange(3)
+        if kind == 0:
+            return {f"set/{split}.tar": tar(_images(rng, ""), rng) for split in ("train", "test")}
+        if kind == 1:
+            return {"task.tar": tar({**_images(rng, "train/"), **_images(rng, "test/")}, rng)}
+        images = {f"set/{name}": data for split in ("train/", "test/") for name, data in _images(rng, split).items()}
+        strange = [name for name in NAMES if "/" in name and ".." not in name and len(name) < 200 and name[0] != "/"]
+        for name in rng.sample(strange, rng.choice((0, 0, 1, 2))):
+            if name != "train/a":
+                images[f"set/{name}"] = pictures()[7]
+        return images
+
+    def run(self, folder: Path) -> str:
+        """List, choose, check and copy."""
+        task = folder / "task.tar"
+        source: PictureSet = WorldTask(task) if task.exists() else FolderSet(folder / "set")
+        listing = source.listing()
+        entries, _ = choose(listing, CHOICE, source.where)
+        table = write_dataset(source, entries, class_list(listing, entries), folder / "out.tar", 1)
+        assert len(table) == len({one.name for one in entries})
+        return "accepted"
+
+
+def _images(rng: random.Random, prefix: str) -> dict[str, bytes]:
+    broken = rng.random() < 0.2
+    images = {}
+    for name in ("a/1.png", "a/2.png", "b/1.png", "b/2.jpg"):
+        data = pictures()[7]
+        images[prefix + name] = mutate_bytes(data, rng) if broken and rng.random() < 0.3 else data
+    return images

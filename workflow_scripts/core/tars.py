@@ -1,0 +1,120 @@
+"""Tars that somebody else made, read member by member without belief in what their headers claim.
+
+tarfile seeks and reads as far as a header says: a few bytes can make it allocate gigabytes or step through terabytes of
+nothing. Here it gets a stream that goes forward only, ends where the file does, and refuses absurd reads.
+"""
+
+import bz2
+import gzip
+import lzma
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+PIECE = 1 << 20  # bytes read at a time; no header needs as many
+BROKEN = (
+    *(tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, MemoryError, OverflowError),
+    *(ValueError, KeyError, IndexError, RecursionError),  # headers that tarfile does not check
+)
+"""What reading a damaged or hostile tar raises."""
+_PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
+    b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ": lzma.LZMAFile,
+    b"\x5d\x00\x00": lzma.LZMAFile,
+}
+
+
+@dataclass(frozen=True)
+class Member:
+    """A regular file in a tar: its name, and where its bytes lie in the unpacked tar."""
+
+    name: str
+    offset: int
+    size: int
+    _stream: "_Forward"
+
+    def read(self) -> bytes:
+        """Its bytes; only before the next member is asked for.
+
+        Raises:
+            EOFError: the tar ends before the member does.
+        """
+        self._stream.seek(self.offset)
+        return self._stream.exactly(self.size)
+
+
+def members(path: Path, packed: bool = True) -> Iterator[Member]:
+    """The regular members of a tar, in order.
+
+    Args:
+        packed: whether the tar may be compressed (gzip, bzip2, xz); offsets are those of the unpacked tar.
+
+    Raises:
+        Exception: one of :data:`BROKEN`.
+    """
+    with open(path, "rb") as raw:
+        head = raw.read(8)
+        raw.seek(0)
+        opener = next((one for magic, one in _PACKED.items() if packed and head.startswith(magic)), None)
+        size = None if opener else path.stat().st_size
+        stream: Any = _Forward(opener(raw) if opener else raw, size)
+        with tarfile.open(fileobj=stream, mode="r:", errors="surrogateescape") as tar:
+            for member in tar:
+                if member.issparse():
+                    raise tarfile.ReadError(f"sparse member {member.name!r}; pack the tar without --sparse")
+                if member.isreg():
+                    yield Member(member.name, member.offset_data, member.size, stream)
+
+
+class _Forward:
+    """A stream that is read forward, with the seeks that tarfile makes."""
+
+    def __init__(self, raw: IO[bytes], size: int | None) -> None:
+        self._raw, self._size, self._at = raw, size, 0
+
+    def tell(self) -> int:
+        """Bytes read or skipped so far."""
+        return self._at
+
+    def read(self, size: int) -> bytes:
+        """At most ``size`` bytes, for tarfile's headers."""
+        if not 0 <= size <= PIECE:
+            raise tarfile.ReadError(f"a header of {size} bytes")
+        data = self._raw.read(size)
+        self._at += len(data)
+        return data
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        """Skip to ``place``; a plain file is not read on the way.
+
+        Raises:
+            EOFError: the file ends before.
+        """
+        if whence or place < self._at:
+            raise tarfile.ReadError(f"member at {place}, before {self._at}")
+        if self._size is None:
+            for piece in self._pieces(place - self._at):
+                self._at += len(piece)
+        elif place > self._size:
+            raise EOFError(f"the file ends at {self._size}, a member at {place}")
+        else:
+            self._at = self._raw.seek(place)
+        return self._at
+
+    def exactly(self, size: int) -> bytes:
+        """``size`` bytes."""
+        data = b"".join(self._pieces(size))
+        self._at += len(data)
+        return data
+
+    def _pieces(self, size: int) -> Iterator[bytes]:
+        while size > 0:
+            piece = self._raw.read(min(size, PIECE))
+            if not piece:
+                raise EOFError(f"{size} bytes are missing at the end")
+            size -= len(piece)
+            yield piece
