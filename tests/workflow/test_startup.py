@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.checkout import CONFIG, Checkout, as_user
+from tests.workflow.checkout import CONFIG, Checkout, as_user, give_to_user
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 DRY = ("-n", "--quiet", "all", *CONFIG)
@@ -65,6 +65,20 @@ def test_folders_that_can_not_be_used(fresh: Checkout) -> None:
     if os.getuid() == 0:
         os.chown(fresh.folder, 0, 0)
     assert last_line(fresh).startswith(f"error: no write permission in {fresh.folder}: user ")
+
+
+def test_a_locked_study(fresh: Checkout) -> None:
+    """Where Snakemake's locks are on; our default profile switches them off."""
+    target = "results/tiny/demo_world/world.manifest.json"
+    locks = fresh.folder / ".snakemake/locks"
+    locks.mkdir(parents=True)
+    (locks / "0.output.lock").write_text(f"{target}\n")
+    give_to_user(fresh.folder / ".snakemake")
+    status, printed = fresh.run("--workflow-profile", "none", target, *CONFIG)
+    assert status == 1 and "Traceback" not in printed
+    assert printed.splitlines()[-1].startswith(
+        f"error: locked study in {locks}: another Snakemake makes the same files"
+    )
 
 
 def test_control_c(fresh: Checkout) -> None:

@@ -16,24 +16,26 @@ Callbacks are called in the order of their registration. A :class:`PipelineError
 message and exit status 1. ``tests/workflow/test_planning.py`` fails when a new Snakemake no longer works this way.
 """
 
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.cache import file_hash
-from workflow_scripts.core.errors import PipelineError, error_lines
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.startup import stop
 
 # What is used of Snakemake's objects, by the name of the object.
 USED = {
-    "workflow": ("_build_dag", "dag", "dryrun", "persistence", "rerun_triggers"),
+    "workflow": ("_build_dag", "dag", "dryrun", "execution_settings", "persistence", "rerun_triggers"),
     "dag": (
         *("check_incomplete", "postprocess", "toposorted", "needrun_jobs", "bfs", "dependencies", "depending"),
         *("targetjobs", "forcefiles", "untilrules", "untilfiles", "until_jobs", "omitrules", "omitfiles"),
         "omitfrom_jobs",
     ),
-    "persistence": ("params_changed", "input_changed", "code_changed", "software_stack_changed", "input_checksums"),
+    "persistence": (
+        *("params_changed", "input_changed", "code_changed", "software_stack_changed", "input_checksums", "locked"),
+    ),
 }
 COMPARISONS = ("params_changed", "input_changed", "code_changed", "software_stack_changed")
 
@@ -105,6 +107,16 @@ class _Hooks:
 
         dag.check_incomplete, dag.postprocess = check_incomplete, postprocess
         self._build()
+        self._refuse_lock()
+
+    def _refuse_lock(self) -> None:
+        """Say in our words what Snakemake would say next; ``profiles/default`` switches its locks off."""
+        settings = self.workflow.execution_settings
+        if settings is None or not settings.lock or self.workflow.dryrun or not self.workflow.persistence.locked:
+            return
+        value = "another Snakemake makes the same files, or was killed while it did"
+        advice = "wait for it; if none is running: snakemake --unlock"
+        stop(PipelineError("locked study", Path.cwd() / ".snakemake/locks", value, advice))
 
     def _decided(self, dag: Any) -> None:
         requested = _requested(dag)
@@ -138,8 +150,10 @@ def _or_stop(function: Callable[..., Any], *args: Any) -> Any:
     try:
         return function(*args)
     except PipelineError as error:
-        sys.stderr.write("".join(f"{line}\n" for line in error_lines(error)))
-        raise SystemExit(1) from None
+        stop(error)
+    except OSError as error:
+        where, advice = error.filename or "the results folder", "check permissions and disk, then start again"
+        stop(PipelineError("unreadable or unwritable", where, error.strerror or error, advice))
 
 
 def _require(name: str, there: Any) -> None:
