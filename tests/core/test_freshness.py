@@ -1,11 +1,14 @@
 """What the run records say of an artifact, compared with the study of today."""
 
+import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.core.test_config import merged
 from tests.helpers import make_artifact, run
@@ -13,7 +16,7 @@ from workflow_scripts.core.artifact import manifest_hash
 from workflow_scripts.core.config import load_study
 from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.freshness import Freshness, other_settings
-from workflow_scripts.core.key import BY_CONTENT, NUMBERED, ON_DEVICE, OUTSIDE, in_key
+from workflow_scripts.core.key import BY_CONTENT, NUMBERED, ON_DEVICE, OUTSIDE, artifact_key, in_key, wanted_device
 from workflow_scripts.core.planning import PlannedJob
 from workflow_scripts.core.units import Units
 from workflow_scripts.stages import source
@@ -147,11 +150,11 @@ def test_fetched_bytes_depend_on_no_device_or_threads_or_settings_outside_the_ke
     results: Path, tmp_path: Path, units: Units, reason: Reason
 ) -> None:
     made = make_artifact(results, "download", "00000", {".tar": b"x"})
-    settings = units.settings("download", {"shard": "00000"}) | {"attempts": 77}
-    record(made, units, {"shard": "00000"}, {}, settings=settings, environment={**CPU, "threads": 64})
+    own = units.settings("download", {"shard": "00000"}) | {"attempts": 77}
+    record(made, units, {"shard": "00000"}, {}, settings=own, environment={**CPU, "threads": 64})
     one = job(made, {"shard": "00000"})
     assert reason(one, of=study(tmp_path, device="cuda", math_threads=3)) is None
-    record(made, units, {"shard": "00000"}, {}, settings=settings | {"jpeg_quality": 3})
+    record(made, units, {"shard": "00000"}, {}, settings=own | {"jpeg_quality": 3})
     assert reason(one) == "made with other settings (jpeg_quality 3 then, 90 today)"
 
 
@@ -258,11 +261,51 @@ def test_stale_jobs_that_run_are_told_with_their_reason_once_for_each_stage(
     assert caplog.messages == []
 
 
+PARTS = {
+    "code": st.sampled_from(["today", "other"]),
+    "settings": st.fixed_dictionaries(
+        {"lr": st.sampled_from([8e-3, 9e-3]), "checkpoint_every": st.sampled_from([2, 5]), "cache_mb": st.just(9)}
+    ),
+    "inputs": st.lists(st.sampled_from(["a", "b", "c"]), unique=True, max_size=3),
+    "device": st.sampled_from(["cpu", "cuda"]),
+    "threads": st.sampled_from([1, 2]),
+}
+MADE = st.fixed_dictionaries(PARTS)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(then=MADE, now=MADE, stage=st.sampled_from(["pretrain", "data_card"]))
+def test_stale_is_what_would_have_another_key(
+    results: Path, units: Units, then: dict[str, Any], now: dict[str, Any], stage: str
+) -> None:
+    """Run and check agree on what is in the key, for any two ways to make an artifact."""
+    read = {name: make_artifact(results, "embed_images", name, {".npy": name.encode()}) for name in "abc"}
+    unit = {"run": units.runs[0]} if stage == "pretrain" else {}
+    base = units.settings(stage, unit)
+    made = make_artifact(results, stage, "x", {".x": b"x"})
+    recorded, keys = [], []
+    for one in (then, now):
+        own = {**base, **(one["settings"] if stage == "pretrain" else {})}
+        where = {"device": wanted_device(stage, one["device"]), "threads": one["threads"], "packages": {}}
+        hashes = {"vectors": [manifest_hash(read[name]) for name in one["inputs"]]} if one["inputs"] else {}
+        recorded.append({"code": one["code"], "settings": own, "environment": where, "inputs": hashes})
+        keys.append(artifact_key(stage, unit, one["code"], own, hashes, where))
+    record(made, units, unit, {"vectors": [read[name] for name in then["inputs"]]}, **recorded[0])
+    today = copy.copy(units)
+    compute = units.study.compute.model_copy(update={"device": now["device"], "math_threads": now["threads"]})
+    today.study = units.study.model_copy(update={"compute": compute})
+    check = Freshness(results, today)
+    check._code = lambda _: now["code"]
+    today.settings = lambda *_: recorded[1]["settings"]  # type: ignore[method-assign]
+    planned = job(made, unit, **({"vectors": [read[name] for name in now["inputs"]]} if now["inputs"] else {}))
+    assert check.decide([planned], ALL) == {planned: keys[0] != keys[1]}
+
+
 def test_the_declarations_of_the_key_fit_the_stages(units: Units) -> None:
     stages = {path.stem for path in STAGES.glob("[a-z]*.py")}
     assert stages > OUTSIDE.keys() | NUMBERED | ON_DEVICE
     assert {stage for stage in stages if code_digest(stage).startswith("format-")} == BY_CONTENT
     some = {"pretrain": {"run": units.runs[0]}, "download": {"shard": "00000"}, "source": {"source": "annotations"}}
     for stage, outside in OUTSIDE.items():
-        settings = units.settings(stage, some[stage])
-        assert settings.keys() - in_key(stage, settings) == outside
+        own = units.settings(stage, some[stage])
+        assert own.keys() - in_key(stage, own) == outside

@@ -137,6 +137,20 @@ def test_other_settings_are_named_where_a_config_is_known(chain: Chain) -> None:
     assert faults[0].detail == "confidence 0.5 then, 0.95 today"
 
 
+def test_settings_outside_the_key_are_no_fault(chain: Chain) -> None:
+    from tests.core.test_config import merged
+
+    units = Units(load_study(merged("tests/config/tiny.yaml")))
+    settings = units.settings("download", {"shard": "00000"})
+    named = {"plan": ["shard_plan/plan"]}
+    made = chain.make("download/00000", [".tar", ".parquet"], named, {**settings, "attempts": 77})
+    of_shard = [one for one in audited(chain.study, chain.study / "download", units=units).faults if one.path == made]
+    assert of_shard == []
+    chain.make("download/00000", [".tar", ".parquet"], named, {**settings, "jpeg_quality": 3})
+    of_shard = [one for one in audited(chain.study, chain.study / "download", units=units).faults if one.path == made]
+    assert [(one.kind, one.detail) for one in of_shard] == [(Kind.OTHER_SETTINGS, "jpeg_quality 3 then, 90 today")]
+
+
 def test_an_acceptance_is_told_while_it_is_in_force(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     from workflow_scripts.core import accepted
     from workflow_scripts.tools import accept

@@ -49,6 +49,18 @@ def test_a_setting_far_up_is_named_first(tmp_path: Path, capsys: pytest.CaptureF
     assert [pair["name"] for pair in found[3]["inputs"]] == ["pairs"]
 
 
+def test_settings_outside_the_key_make_no_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = whole_study(tmp_path / "a"), whole_study(tmp_path / "b")
+    shard = f"download/00000{RUN}"
+    settings = json.loads((a / shard).read_bytes())["settings"]
+    edit_record(b / shard, settings={**settings, "attempts": 77})
+    _, text = ask(capsys, a / shard, b / shard)
+    assert text.endswith("  nothing differs in settings, code, inputs or versions\n")
+    edit_record(b / shard, settings={**settings, "jpeg_quality": 3})
+    found = json.loads(ask(capsys, a / shard, b / shard, "--json")[1])
+    assert list(found[0]["settings"]) == ["jpeg_quality"]
+
+
 def test_two_artifacts_of_one_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = whole_study(tmp_path / "a")
     other = study / "linear_probe" / "simclr-original-crop-s1.last.pets.parquet"

@@ -57,6 +57,17 @@ EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
 FORMATTED = {"source", "download"}  # keyed by a format number in place of code
 
 
+def edited(config: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """The config with these settings changed (dotted name -> value)."""
+    for name, value in settings.items():
+        *parents, last = name.split(".")
+        section: Any = config
+        for part in parents:
+            section = section[int(part)] if part.isdigit() else section.setdefault(part, {})
+        section[last] = value
+    return config
+
+
 class Study:
     """The smallest study in a checkout of its own, edited and run again and again."""
 
@@ -69,13 +80,7 @@ class Study:
 
     def run(self, settings: dict[str, Any]) -> str:
         """Run with these settings changed (dotted name -> value); what Snakemake printed."""
-        config = yaml.safe_load((ROOT / "tests/config/nano.yaml").read_text())
-        for name, value in settings.items():
-            *parents, last = name.split(".")
-            section: Any = config
-            for part in parents:
-                section = section[int(part)] if part.isdigit() else section.setdefault(part, {})
-            section[last] = value
+        config = edited(yaml.safe_load((ROOT / "tests/config/nano.yaml").read_text()), settings)
         (self.checkout.folder / "edited.yaml").write_text(yaml.safe_dump(config))
         status, printed = self.checkout.run("--profile", "profiles/demo", "--configfile", "edited.yaml")
         assert status == 0, printed[-4000:]

@@ -1,0 +1,310 @@
+"""What a command plans after an edit, for targets and edits, with and without `.snakemake`.
+
+All plans are dry runs on the finished small study. The tables that come out stand in docs/reruns.md.
+"""
+
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.workflow.checkout import ROOT, Checkout
+from tests.workflow.dag import snakemake
+from tests.workflow.planner import Plan, Planner
+from tests.workflow.test_matrix import EDITS as SETTINGS
+from tests.workflow.test_matrix import FORMATTED, edited
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+
+Config = dict[str, Any]
+CONFIG = "tests/config/tiny.yaml"
+ON_TINY = {"arms.0.margin": "arms.1.margin"}  # where the small study has another setting than the smallest
+RUN = "simclr-revised-crop-resnet_small-s0"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An edit of the config, of files (path -> pattern and what takes its place), or files that go (patterns)."""
+
+    name: str
+    config: Callable[[Config], object] = lambda config: None
+    files: dict[str, tuple[str, str]] = field(default_factory=dict)
+    gone: tuple[str, ...] = ()
+
+
+def without(items: list[Config], **named: str) -> None:
+    """Take out the entries that have one of these values."""
+    items[:] = [one for one in items if not any(one.get(key) == value for key, value in named.items())]
+
+
+def one_more_encoder(config: Config) -> None:
+    config["text_encoders"].append({"name": "again", "source": config["text_encoders"][0]["source"]})
+    config["pairs"].append({"name": "again", "arm": "revised", "encoder": "again"})
+
+
+def one_encoder_fewer(config: Config) -> None:
+    config["text_encoders"].clear()
+    without(config["pairs"], encoder="minilm")
+    without(config["runs"], pairs="revised")
+
+
+def one_pair_table_fewer(config: Config) -> None:
+    without(config["pairs"], name="visual")
+    without(config["runs"], pairs="visual")
+
+
+def written_otherwise(config: Config) -> None:
+    config["pretraining"] |= {"lr": 0.008, "checkpoints": [4, 2, 2], "patience": None}
+    config["recaption"]["captioner"] = {"at": "./workflow_scripts/demo/captioner/caption"}
+
+
+def code_of(stage: str) -> dict[str, tuple[str, str]]:
+    """An edit of the stage's meaning that leaves its output as it is; for a stage with a format, another one."""
+    if stage in FORMATTED:
+        return {f"workflow_scripts/stages/{stage}.py": (r"^FORMAT = (\d+)", r"FORMAT = \g<1>7")}
+    return {f"workflow_scripts/stages/{stage}.py": (r"^def main\(", "EQUAL = 1\n\n\ndef main(")}
+
+
+COMMENTS = {f"workflow_scripts/stages/{stage}.py": (r'^"""', '# A comment.\n"""Another text. ') for stage in SETTINGS}
+CARD = {"workflow_scripts/demo/captioner/caption/generation_config.json": (r"\A\{", "{ ")}
+WORLD = {"kind": "world", "task": "colour"}
+TABLE = "tiny/pair_table/revised.*"
+SIMCLR = {"method": "simclr", "pairs": "visual", "augmentation": "crop", "seeds": [0]}
+EDITS = (
+    Edit("nothing"),
+    Edit("`pretraining.lr`", lambda c: c["pretraining"].update(lr=9.0e-3)),
+    Edit("one more kept step evaluated", lambda c: c["evaluation"].update(steps=["last", 2])),
+    Edit("one more step kept", lambda c: c["pretraining"].update(checkpoints=[2, 4, 5])),
+    Edit("one more dataset", lambda c: c["datasets"].append({"name": "colour", **WORLD})),
+    Edit("one dataset fewer", lambda c: without(c["datasets"], name="masks")),
+    Edit("one more arm", lambda c: c["arms"].append({"name": "generated", "kind": "generated"})),
+    Edit("one arm fewer", lambda c: without(c["arms"], name="original")),
+    Edit("one more pair table", lambda c: c["pairs"].append({"name": "plain", "arm": "original", "encoder": "minilm"})),
+    Edit("one pair table fewer, with its run", one_pair_table_fewer),
+    Edit("one more run", lambda c: c["runs"].append(SIMCLR)),
+    Edit("one run fewer", lambda c: without(c["runs"], method="clip")),
+    Edit("one more seed", lambda c: c["runs"][0].update(seeds=[0, 1])),
+    Edit("one more encoder, with a pair table", one_more_encoder),
+    Edit("one encoder fewer, with its pair table and run", one_encoder_fewer),
+    Edit("order of arms", lambda c: c["arms"].reverse()),
+    Edit("order of datasets", lambda c: c["datasets"].reverse()),
+    Edit("`compute.device: auto`", lambda c: c["compute"].update(device="auto")),
+    Edit("`compute.device: cuda`", lambda c: c["compute"].update(device="cuda")),
+    Edit("`compute.math_threads`", lambda c: c["compute"].update(math_threads=2)),
+    Edit("`compute.workers`", lambda c: c["compute"].update(workers=2)),
+    Edit("`download.attempts`", lambda c: c["download"].update(attempts=7)),
+    Edit("`pretraining.checkpoint_every`", lambda c: c["pretraining"].update(checkpoint_every=5)),
+    Edit("values written otherwise, a new default", written_otherwise),
+    Edit("comments", files=COMMENTS),
+    Edit("code of `data_card`", files=code_of("data_card")),
+    Edit("code of `pretrain`", files=code_of("pretrain")),
+    Edit("content of the captioner", files=CARD),
+    Edit("a pair table deleted", gone=(TABLE,)),
+    Edit("a pair table deleted, and its `k`", lambda c: c["pairs"][0].update(k=2), gone=(TABLE,)),
+    Edit("a pair table deleted, in the cache too", gone=(TABLE, ".cache/pair_table")),
+    Edit("a run record deleted", gone=("tiny/pretrain/clip-*.run.json",)),
+    Edit("a run record deleted, in the cache too", gone=("tiny/pretrain/clip-*.run.json", ".cache/pretrain")),
+)
+DATA_CARD = "results/tiny/data_card/data_card.manifest.json"
+PRETRAIN = f"results/tiny/pretrain/{RUN}.manifest.json"
+TARGETS = {"the whole study": (), "`data_card`": (DATA_CARD,), "one `pretrain`": (PRETRAIN,)}
+# After the edit of lr: words of a command, and what it may run of the study.
+COMMANDS = (
+    "",
+    "report",
+    "summary",
+    "data_card",
+    DATA_CARD,
+    PRETRAIN,
+    f"{DATA_CARD} {PRETRAIN}",
+    "--until data_card",
+    "--until pair_table",
+    "--until pretrain",
+    f"--until {PRETRAIN}",
+    "--omit-from pretrain",
+    "--omit-from linear_probe",
+    f"{DATA_CARD} --forcerun data_card",
+    f"{PRETRAIN} --forcerun image_index",
+    "--forcerun data_card",
+    "--rerun-triggers mtime",
+)
+
+
+class Studies:
+    """Two copies of the finished study: one as it is; one without Snakemake's memory, all times in disorder."""
+
+    def __init__(self, finished: Checkout, folder: Path) -> None:
+        self.folders = [folder / "remembered", folder / "forgotten"]
+        for copy in self.folders:
+            subprocess.run(["cp", "-a", str(finished.folder), str(copy)], check=True)
+        shutil.rmtree(self.folders[1] / ".snakemake")
+        forgotten = object.__new__(Checkout)
+        forgotten.folder = self.folders[1]
+        forgotten.touch_all(seed=5)
+        self.planners = [Planner(copy) for copy in self.folders]
+
+    def plans(self, edit: Edit, commands: list[tuple[str, ...]]) -> list[tuple[Plan, Plan]]:
+        """Plans of the commands after the edit, with and without memory."""
+        config = yaml.safe_load((ROOT / CONFIG).read_text())
+        edit.config(config)
+        before = [(copy / file, (copy / file).read_text()) for copy in self.folders for file in edit.files]
+        for copy in self.folders:
+            (copy / "edited.yaml").write_text(yaml.safe_dump(config))
+            for file, (pattern, new) in edit.files.items():
+                text = (copy / file).read_text()
+                changed = re.sub(pattern, new, text, count=1, flags=re.MULTILINE)
+                assert changed != text, file
+                (copy / file).write_text(changed)
+        hidden = [path for copy in self.folders for part in edit.gone for path in (copy / "results").glob(part)]
+        for path in hidden:
+            path.rename(path.with_name(f".hidden-{path.name}"))
+        try:
+            for words in commands:
+                for planner in self.planners:
+                    planner.ask(*words, "--configfile", "edited.yaml")
+            with_memory, without_memory = ([one.answer() for _ in commands] for one in self.planners)
+        finally:
+            for path, text in before:
+                path.write_text(text)
+            for path in hidden:
+                path.with_name(f".hidden-{path.name}").rename(path)
+        return list(zip(with_memory, without_memory, strict=True))
+
+
+@pytest.fixture(scope="module")
+def studies(finished: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studies]:
+    """The two copies."""
+    made = Studies(finished, tmp_path_factory.mktemp("targets"))
+    yield made
+    for planner in made.planners:
+        planner.close()
+
+
+@pytest.fixture(scope="module")
+def plans(studies: Studies) -> dict[str, list[tuple[Plan, Plan]]]:
+    """Edit -> plans of all targets, with and without memory."""
+    return {edit.name: studies.plans(edit, list(TARGETS.values())) for edit in EDITS}
+
+
+def of_stage(plan: Plan, stage: str) -> int:
+    """How many jobs of a stage a plan has."""
+    return sum(job.startswith(f"{stage}/") for job in plan[1])
+
+
+def cell(plan: Plan) -> str:
+    """Jobs of a plan, and trainings among them."""
+    if plan[0]:
+        return "unknown"
+    jobs = [job for job in plan[1] if not job.startswith("all/")]
+    trainings = of_stage(plan, "pretrain")
+    return f"{len(jobs)} ({trainings})" if trainings else str(len(jobs))
+
+
+def stages(plan: Plan) -> str:
+    """Jobs of a plan by stage, in the order of the alphabet."""
+    counts = Counter(job.split("/")[0] for job in plan[1] if not job.startswith("all/"))
+    return ", ".join(stage if count == 1 else f"{count} {stage}" for stage, count in sorted(counts.items()))
+
+
+def table(rows: list[list[str]]) -> str:
+    """The rows as Markdown; the first one is the head."""
+    head, *body = rows
+    return "\n".join(f"| {' | '.join(line)} |" for line in [head, ["---"] * len(head), *body])
+
+
+def test_the_plans_are_those_in_the_documentation(plans: dict[str, list[tuple[Plan, Plan]]]) -> None:
+    rows = [["edit", *TARGETS, "jobs of the whole study"]]
+    for name, found in plans.items():
+        rows.append([name, *(cell(plan) for plan, _ in found), stages(found[0][0])])
+    text = table(rows)
+    print(text)
+    assert text in (ROOT / "docs/reruns.md").read_text()
+
+
+def test_run_records_alone_give_the_same_plans(plans: dict[str, list[tuple[Plan, Plan]]]) -> None:
+    differ = {name: found for name, found in plans.items() if any(one != other for one, other in found)}
+    assert differ == {}
+
+
+def test_trainings_run_for_their_own_edits_alone(plans: dict[str, list[tuple[Plan, Plan]]]) -> None:
+    def trainings(edit: str) -> list[int]:
+        return [of_stage(plan, "pretrain") for plan, _ in plans[edit]]
+
+    assert trainings("`pretraining.lr`") == [3, 0, 1], "all that train; the fourth is untrained"
+    for more in ("kept step evaluated", "dataset", "arm", "pair table"):
+        assert trainings(f"one more {more}") == [0, 0, 0]
+    for edit in ("one more run", "one more seed"):
+        assert trainings(edit) == [1, 0, 0]
+    for edit in ("dataset fewer", "arm fewer", "run fewer", "pair table fewer, with its run"):
+        assert {job.split("/")[0] for job in plans[f"one {edit}"][0][0][1]} <= {"summary", "report", "all"}
+    added = {"one more dataset": "colour", "one more kept step evaluated": "step-000002", "one more seed": "-s1"}
+    for edit, name in added.items():
+        jobs = plans[edit][0][0][1]
+        assert [job for job in jobs if name not in job] == ["all/", "report/", "summary/"], edit
+    for edit in ("nothing", "`download.attempts`", "`pretraining.checkpoint_every`", "comments", "`compute.workers`"):
+        assert [plan[1] for plan, _ in plans[edit]] == [[], [], []]
+
+
+def test_a_command_runs_what_its_targets_need(studies: Studies) -> None:
+    edit = next(one for one in EDITS if one.name == "`pretraining.lr`")
+    found = studies.plans(edit, [tuple(words.split()) for words in COMMANDS])
+    assert [one for one, other in found if one != other or one[0]] == []
+    rows = [["after an edit of `pretraining.lr`", "jobs (trainings)", "which"]]
+    for words, (plan, _) in zip(COMMANDS, found, strict=True):
+        rows.append([f"`{' '.join(f'snakemake {words}'.split())}`", cell(plan), stages(plan)])
+        stale = {job for job in plan[2] if not job.startswith("pretrain/")}
+        assert stale == set(), "what is said to be stale is the trainings that run"
+        assert sum(job.startswith("pretrain/") for job in plan[2]) == of_stage(plan, "pretrain")
+    text = table(rows)
+    print(text)
+    assert text in (ROOT / "docs/reruns.md").read_text()
+
+
+def test_every_edit_of_the_matrix_gives_the_same_plan_with_and_without_memory(
+    studies: Studies, finished: Checkout
+) -> None:
+    below = families(finished)
+    wrong = []
+    for stage, edit in SETTINGS.items():
+        changes = [Edit(f"code of {stage}", files=code_of(stage))]
+        if edit is not None:
+            name, value = ON_TINY.get(edit[0], edit[0]), edit[1]
+            changes.append(Edit(name, lambda config, name=name, value=value: edited(config, {name: value})))
+        for change in changes:
+            [(one, other)] = studies.plans(change, [()])
+            planned = {job.split("/")[0] for job in one[1]} - {"all"}
+            if one != other or one[0] or stage not in planned or not planned <= below[stage]:
+                wrong.append((change.name, one, other))
+    assert wrong == []
+
+
+def families(study: Checkout) -> dict[str, set[str]]:
+    """Stage -> it and all stages below it, by the inputs that the run records name."""
+    records = study.records().values()
+    reads = {(Path(p).parent.name, r["stage"]) for r in records for paths in r["input_files"].values() for p in paths}
+    found = {record["stage"]: {record["stage"]} for record in records}
+    for _ in found:
+        for above, stage in reads:
+            found[above] |= found[stage]
+    return found
+
+
+def test_stale_artifacts_are_named_only_where_they_run(studies: Studies) -> None:
+    """By the command itself, as people see it."""
+    folder = studies.folders[1]
+    config = yaml.safe_load((ROOT / CONFIG).read_text())
+    config["pretraining"]["lr"] = 9.0e-3
+    (folder / "edited.yaml").write_text(yaml.safe_dump(config))
+    words = ("-n", "--quiet", "rules", "--profile", "profiles/demo", "--configfile", "edited.yaml")
+    done = snakemake(*words, cwd=folder)
+    assert done.returncode == 0
+    said = re.escape("made with other settings (lr 0.008 then, 0.009 today); recomputed")
+    assert re.search(rf"^3 artifacts of pretrain \(results/tiny/pretrain/\S+, \.\.\.\): {said}$", done.stdout, re.M)
+    assert snakemake(*words, "--until", "data_card", cwd=folder).stdout.count("recomputed") == 0
