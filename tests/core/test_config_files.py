@@ -136,6 +136,13 @@ def test_keys_are_texts_and_stand_once(tmp_path: Path) -> None:
     ]
 
 
+def test_numbers_are_bounded(tmp_path: Path) -> None:
+    one = read_file(overlay(tmp_path, f"a: {2**63 - 1}\nb: [{-(2**63)}]\nc: {10**400}\n"))
+    assert [str(error).split(": ")[0] for error in one.errors] == [
+        f"too large a number in {tmp_path}/over.yaml:{place}" for place in ("2 (b.0)", "3 (c)")
+    ]
+
+
 def test_files_that_can_not_be_read_are_named_together(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"a: 1\nb: caf\xe9\n")
     (tmp_path / "large.yaml").write_bytes(b"#" * (MAX_BYTES + 1))

@@ -76,6 +76,7 @@ def test_nothing_is_said_without_jobs_nor_of_sources_that_no_job_reads(look: Cal
         (lambda path: path.symlink_to("gone"), "missing source captioner in m: a link to gone, where nothing is"),
         (lambda path: path.symlink_to("m"), "unreadable source captioner in m: Too many levels of symbolic links"),
         (lambda path: path.write_text(""), "wrong source captioner in m: a file"),
+        (os.mkfifo, "wrong source captioner in m: neither a file nor a folder"),
         (lambda path: path.mkdir(), "empty source captioner in m: no files"),
         (lambda path: model(path, config=False), "no model in source captioner in m: no config.json"),
         (lambda path: model(path, None), "no weights in source captioner in m: no *.safetensors"),
@@ -98,6 +99,22 @@ def test_model_folders(
     # With a cache the job may find its artifact there, and then reads no model.
     (tmp_path / "results/.cache/recaption/key").mkdir(parents=True)
     assert list(look(reading, models).values()) == ([False] if message else [])
+
+
+@pytest.mark.parametrize("at", ["é" * 300, "a\0b", "package:", "package:a..b/c", "package:no.such.module", "hub:"])
+def test_places_that_can_not_be(look: Callable[..., Found], at: str) -> None:
+    found = look(
+        [source("captioner"), source("dataset-d")],
+        {
+            "recaption": {"captioner": at},
+            "datasets": [
+                {"name": "d", "kind": "torchvision", "torchvision_name": "dtd", "source": f"torchvision:{at}"}
+            ],
+            "probe_dataset": None,
+            "pretraining": {"probe": None},
+        },
+    )
+    assert at == "hub:" or any("source captioner" in text and certain for text, certain in found.items())
 
 
 def test_all_findings_come_together(look: Callable[..., Found], tmp_path: Path) -> None:

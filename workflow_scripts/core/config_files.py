@@ -19,6 +19,7 @@ from workflow_scripts.core.errors import PipelineError, PipelineErrors
 MAX_BYTES = 16 << 20
 MAX_DEPTH = 50
 MAX_VALUES = 200_000  # in one file, aliases written out
+LARGEST = 2**63 - 1
 COMMAND_LINE = "--config"
 _MERGE = "tag:yaml.org,2002:merge"
 _COLLECTIONS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
@@ -243,7 +244,9 @@ class _Builder:
         except (yaml.YAMLError, ValueError, KeyError):
             self._stop(line, "unsupported value", f"{tag} {event.value[:80]}", "write a plain value")
         text = None if isinstance(value, str) else event.value
-        if text is not None and isinstance(value, int | float) and _SURPRISING.fullmatch(text):
+        if isinstance(value, int) and abs(value) > LARGEST:
+            self._complain(line, "too large a number", event.value[:40], f"take one up to {LARGEST}")
+        elif text is not None and isinstance(value, int | float) and _SURPRISING.fullmatch(text):
             advice = f'write the number in decimal digits, or quote it: "{text}"'
             self._complain(line, "ambiguous number", f"{text}, which YAML reads as {value}", advice)
         self._add(Node(self.name, line, value, text), event.anchor)

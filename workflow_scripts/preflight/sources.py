@@ -1,6 +1,7 @@
 """Things from outside that the jobs will read: files, folders, models, Python packages, images to import."""
 
 import os
+import stat
 import zipfile
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -58,13 +59,16 @@ def _source_error(name: str, source: Source, start: Start) -> PipelineError | No
         module, _, inner = source.at.removeprefix(PACKAGE).partition("/")
         if not start.own_python:
             return None
-        found = find_spec(module) if find_spec(module.partition(".")[0]) else None
+        try:
+            found = find_spec(module)
+        except (ImportError, ValueError):  # a parent is missing, or the name is none
+            found = None
         if found is None or not found.submodule_search_locations:
             return PipelineError(f"missing Python package of {what}", source.at, module, f"pip install {module}")
         path = Path(found.submodule_search_locations[0]) / inner
     else:
         path = Path(source.at.removeprefix(TORCHVISION))
-        if source.torchvision and not path.exists():
+        if source.torchvision and not os.path.exists(path):
             return _download_error(what, path)
     error = _path_error(what, path, folder=role in ("captioner", "matcher", "encoder", "dataset"))
     if error is None and role in ("captioner", "matcher", "encoder"):
@@ -75,7 +79,7 @@ def _source_error(name: str, source: Source, start: Start) -> PipelineError | No
         kind = next(one.kind for one in start.units.study.datasets if one.name == member)
         error = _layout_error(what, path, kind)
     for file in source.expect if error is None else ():
-        if not (path / file).exists():
+        if not os.path.exists(path / file):
             error = PipelineError(
                 f"incomplete {what}", path, f"no {file}", "fetch it again; the config expects that file"
             )
@@ -85,12 +89,14 @@ def _source_error(name: str, source: Source, start: Start) -> PipelineError | No
 def _path_error(what: str, path: Path, folder: bool) -> PipelineError | None:
     advice = "correct the path in the config, or put it there"
     try:
-        path.stat()
+        mode = path.stat().st_mode
     except FileNotFoundError:
         value = f"a link to {os.readlink(path)}, where nothing is" if path.is_symlink() else "nothing there"
         return PipelineError(f"missing {what}", path, value, advice)
-    except OSError as error:
-        return PipelineError(f"unreadable {what}", path, error.strerror, advice)
+    except (OSError, ValueError) as error:
+        return PipelineError(f"unreadable {what}", path, getattr(error, "strerror", None) or error, advice)
+    if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+        return PipelineError(f"wrong {what}", path, "neither a file nor a folder", advice)
     if folder and not path.is_dir():
         return PipelineError(f"wrong {what}", path, "a file", "give a folder")
     if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
@@ -142,7 +148,7 @@ def _hub_error(what: str, wanted: str) -> PipelineError | None:
 
 
 def _download_error(what: str, path: Path) -> PipelineError | None:
-    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    parent = next(folder for folder in path.absolute().parents if os.path.exists(folder))
     if os.access(parent, os.W_OK | os.X_OK):
         return None
     advice = "change its permissions, or put the set there by hand"
