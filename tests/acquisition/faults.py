@@ -39,12 +39,56 @@ def _short(handler: Handler, _: int) -> None:
     handler.close_connection = True
 
 
+def _long(handler: Handler, _: int) -> None:
+    handler.send(jpeg(), length=len(jpeg()) + 1)
+    handler.close_connection = True
+
+
 def _status(status: int, **headers: str) -> Route:
     return lambda handler, _: handler.send(b"<html>no</html>", status, **headers)
 
 
 def _tagged(tag: str) -> Route:
     return lambda handler, _: handler.send(jpeg(), X_Robots_Tag=tag)
+
+
+def _gzip_without_end(handler: Handler, _: int) -> None:
+    """A small answer that would unpack to a picture of any size, and does not end."""
+    packer = gzip.compress(b"\xff\xd8\xff" + bytes(1 << 20))
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n")
+    handler.drip(b"", lambda _: b"%x\r\n%s\r\n" % (len(packer), packer), 0.02, 500)
+
+
+def _error_without_end(handler: Handler, _: int) -> None:
+    piece = b"%x\r\n%s\r\n" % (4096, b"no" * 2048)
+    handler.drip(b"HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n", lambda _: piece, 0.0, 100_000)
+
+
+def header_faults() -> dict[str, tuple[Route, str, int]]:
+    """Answers that no HTTP allows, or that go on without end; see :func:`faults`."""
+    good, start = jpeg(), b"HTTP/1.1 200 OK\r\n"
+    lengths = {"negative": b"-5", "word": b"many", "huge": b"9" * 40, "two": b"5\r\nContent-Length: 6"}
+    return {
+        "/600.jpg": (_status(600), "bad_response", 3),
+        "/999.jpg": (_status(999), "bad_response", 3),
+        "/099.jpg": (_raw(b"HTTP/1.1 099 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"), "bad_response", 3),
+        "/1000.jpg": (_raw(b"HTTP/1.1 1000 No\r\nContent-Length: 0\r\n\r\n"), "bad_response", 3),
+        "/101.jpg": (_raw(b"HTTP/1.1 101 Go on\r\nUpgrade: other\r\nConnection: upgrade\r\n\r\n"), "bad_response", 3),
+        "/204.jpg": (_raw(b"HTTP/1.1 204 No\r\nConnection: close\r\n\r\n"), "bad_response", 3),
+        "/always-100.jpg": (lambda h, _: h.drip(b"", lambda _: b"HTTP/1.1 100 Wait\r\n\r\n", 0.05, 100), "timeout", 3),
+        "/long-header.jpg": (_raw(start + b"X-Long: " + b"x" * 300_000 + b"\r\n\r\n"), "bad_response", 3),
+        "/header-without-end.jpg": (lambda h, _: h.drip(start, lambda _: b"x" * 4096, 0.0, 10_000), "bad_response", 3),
+        "/long-location.jpg": (lambda h, _: h.redirect("/" + "x" * 300_000), "bad_response", 3),
+        **{
+            f"/{name}-length.jpg": (_raw(start + b"Content-Length: %s\r\n\r\n" % text + good), "bad_response", 3)
+            for name, text in lengths.items()
+        },
+        "/length-too-large.jpg": (_long, "reset", 3),
+        "/gzip-without-end.jpg": (_gzip_without_end, "not_an_image", 1),
+        "/error-without-end.jpg": (_error_without_end, "http_4xx", 1),
+        "/there.jpg": (lambda h, _: h.redirect("/back.jpg"), "redirect_loop", 4),
+        "/back.jpg": (lambda h, _: h.redirect("/there.jpg"), "redirect_loop", 4),
+    }
 
 
 def network_faults() -> dict[str, tuple[Route, str, int]]:
@@ -124,7 +168,7 @@ def picture_faults() -> dict[str, tuple[Route, str, int]]:
 
 def faults() -> dict[str, tuple[Route, str, int]]:
     """Path -> what the server does, the final state, and the requests that three attempts allow."""
-    return network_faults() | picture_faults()
+    return network_faults() | header_faults() | picture_faults()
 
 
 def mixture(count: int, share: float, seed: int = 0) -> dict[str, tuple[Route, str]]:

@@ -1,6 +1,8 @@
 """Names, certificates, and that nothing holds up the network."""
 
+import asyncio
 import socket
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,10 @@ from aiohttp.abc import ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
 from tests.acquisition import ledgers
-from tests.acquisition.fault_server import Handler, serving
+from tests.acquisition.fault_server import Handler, Route, serving
 from tests.acquisition.pictures import jpeg
 from workflow_scripts.acquisition import ledger as ledger_module
+from workflow_scripts.acquisition.client import Client
 from workflow_scripts.acquisition.images import Limits, Stored, process
 from workflow_scripts.core.settings.download import Download
 
@@ -86,3 +89,47 @@ def test_requests_go_on_while_pictures_are_decoded(tmp_path: Path, monkeypatch: 
         monkeypatch.setattr(ledger_module, "process", slow)
         urls = [f"http://a.test{name}" for name in names]
         assert states(tmp_path, urls, {"a.test": site.address}) == [("ok", 1)] * 12
+
+
+def test_bodies_that_contradict_their_length_are_counted(tmp_path: Path) -> None:
+    """Which reason it is depends on how much of the answer is read at once."""
+    head, chunked = b"HTTP/1.1 200 OK\r\n", b"Transfer-Encoding: chunked\r\n\r\n"
+    answers = {
+        "/small.jpg": head + b"Content-Length: %d\r\n\r\n" % (len(jpeg()) // 2) + jpeg(),
+        "/bad-chunk.jpg": head + chunked + b"zz\r\n" + jpeg(),
+        "/huge-chunk.jpg": head + chunked + b"f" * 40 + b"\r\n" + jpeg(),
+        "/trailers.jpg": head + chunked + b"0\r\n" + b"X-More: yes\r\n" * 50_000 + b"\r\n",
+    }
+
+    def route(data: bytes) -> Route:
+        return lambda handler, _: handler.drip(data, lambda _: b"", 0.0, 0)
+
+    with serving({path: route(data) for path, data in answers.items()}) as site:
+        ended = states(tmp_path, [f"http://a.test{path}" for path in answers], {"a.test": site.address})
+    assert {state for state, _ in ended} <= {"bad_response", "reset", "truncated", "empty"}
+
+
+@pytest.mark.parametrize("late", [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", b"more of the picture"])
+def test_bytes_that_nobody_asked_for_are_no_answer_to_the_next_url(late: bytes) -> None:
+    """A Content-Length that is too small, or a second answer: it comes when the first one has been taken."""
+    taken, sent, other = threading.Event(), threading.Event(), jpeg(seed=2)
+
+    def too_much(handler: Handler, _: int) -> None:
+        handler.send(jpeg(seed=1))
+        taken.wait(10)
+        handler.wfile.write(late)
+        sent.set()
+
+    async def ask(address: str) -> bytes:
+        async with Client(Download.model_validate({"hosts": {"default": FAST}}), {"a.test": address}) as client:
+            async with client.answer("http://a.test/a.jpg") as answer:
+                assert answer.body == jpeg(seed=1)
+            taken.set()
+            await asyncio.to_thread(sent.wait, 10)
+            for _ in range(5):  # the loop takes the bytes from the kernel
+                await asyncio.sleep(0)
+            async with client.answer("http://a.test/b.jpg") as answer:
+                return answer.body
+
+    with serving({"/a.jpg": too_much, "/b.jpg": other}) as site:
+        assert asyncio.run(ask(site.address)) == other

@@ -24,7 +24,11 @@ LIMITS = {
     **{"max_bytes": MAX_BYTES, "max_pixels": 1_000_000, "attempts": 3, "deadline": 2.0, "max_redirects": 3},
     "hosts": {"i.photos.test": FAST, "*.static.test": FAST, "default": FAST},
 }
-STATUS = {"/403.jpg": 403, "/404.jpg": 404, "/410.jpg": 410, "/451.jpg": 451, "/500.jpg": 500, "/429.jpg": 429}
+LOOPS = ("/loop.jpg", "/there.jpg", "/back.jpg")
+STATUS = {
+    **{"/403.jpg": 403, "/404.jpg": 404, "/410.jpg": 410, "/451.jpg": 451, "/500.jpg": 500, "/429.jpg": 429},
+    **{"/600.jpg": 600, "/999.jpg": 999, "/204.jpg": 204, "/error-without-end.jpg": 404},
+}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +67,7 @@ def test_attempts_and_requests(shard: tuple[Artifact, FaultServer]) -> None:
     tried = {path: [one for one in log if one["url"] == url_of(path)] for path in faults()}
     requests = {path: wanted for path, (_, _, wanted) in faults().items()}
     # A redirect is a request, but no attempt of its own.
-    assert {path: len(found) for path, found in tried.items()} == requests | {"/loop.jpg": 1}
+    assert {path: len(found) for path, found in tried.items()} == requests | dict.fromkeys(LOOPS, 1)
     assert dict(site.asked) == requests | {"/good.jpg": 2}, "/moved.jpg leads to /good.jpg"
     assert {host for _, host, _ in site.log} == set(HOSTS)
     assert [one["state"] for one in tried["/500-then-ok.jpg"]] == ["http_5xx", "ok"]
@@ -79,6 +83,8 @@ def test_no_more_is_read_than_allowed(shard: tuple[Artifact, FaultServer]) -> No
     assert MAX_BYTES < read[url_of("/large-unsaid.jpg")] < MAX_BYTES + (1 << 19)
     assert site.sent["/large-unsaid.jpg"] < 30 << 20, "300 MB were there to be had; buffers of the system hold a few"
     assert read[url_of("/good.jpg")] == len(jpeg())
+    assert read[url_of("/gzip-without-end.jpg")] < 1 << 20, "it is not unpacked"
+    assert 0 < site.sent["/error-without-end.jpg"] < 30 << 20
 
 
 def expected(path: str) -> np.ndarray:

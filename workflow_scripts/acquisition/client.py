@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -42,6 +43,20 @@ class Answer:
     read: int = 0
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Takes no connection on which bytes came that nobody asked for: they would be taken for the next url's answer.
+
+    They come where a server sends more than its Content-Length says, or answers twice.
+    """
+
+    async def connect(self, *args: Any, **options: Any) -> aiohttp.connector.Connection:
+        while True:
+            connection = await super().connect(*args, **options)
+            if connection.protocol is None or not connection.protocol.should_close:
+                return connection
+            connection.close()
+
+
 class Client:
     """Asks for urls within the policies of ``settings``; use it as an async context manager, in one event loop.
 
@@ -63,7 +78,7 @@ class Client:
     async def __aenter__(self) -> "Client":
         contact = self._settings.contact
         agent = self._settings.user_agent + (f" (+{contact})" if contact else "")
-        connector = aiohttp.TCPConnector(
+        connector = _Connector(
             limit=0,  # the gates count connections
             resolver=SafeResolver(self._addresses),
             socket_factory=self._addresses.open_socket,
@@ -150,11 +165,11 @@ class Client:
         wait = _retry_after(response.headers.get("Retry-After"))
         if status == 429:
             return Answer(State.RATE_LIMITED, status, retry_after=self._settings.backoff if wait is None else wait)
-        if status >= 500:
+        if 500 <= status < 600:
             return Answer(State.HTTP_5XX, status, retry_after=wait)
         if status == 408:
             return Answer(State.TIMEOUT, status)
-        return Answer(State.HTTP_4XX if status >= 400 else State.BAD_RESPONSE, status)
+        return Answer(State.HTTP_4XX if 400 <= status < 500 else State.BAD_RESPONSE, status)
 
     async def _body(self, response: aiohttp.ClientResponse) -> Answer:
         """Read the body as long as it can be a picture of allowed size; what is not wanted is not read."""

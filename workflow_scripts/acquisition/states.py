@@ -10,7 +10,7 @@ class State(StrEnum):
     HTTP_4XX = "http_4xx"  # the host refused (404, 410, 403...); http_status has the code
     HTTP_5XX = "http_5xx"  # the host failed at every attempt; http_status has the code
     RATE_LIMITED = "rate_limited"  # 429 at every attempt, although the host was asked more slowly
-    BAD_RESPONSE = "bad_response"  # no HTTP, or a status that means nothing here (3xx without target, 206...)
+    BAD_RESPONSE = "bad_response"  # no HTTP, or a status that means nothing here (3xx without target, 206, 600...)
     DNS = "dns"  # the host name has no address
     CONNECT = "connect"  # no connection
     TLS = "tls"  # no trustworthy encrypted connection
