@@ -165,12 +165,12 @@ def test_an_acceptance_is_told_while_it_is_in_force(chain: Chain, monkeypatch: p
     assert Kind.ACCEPTED.label not in kinds(audited(chain.study).findings)
 
 
-def test_a_crate_is_left_alone(chain: Chain) -> None:
+def test_a_crate_holds_no_artifacts_and_is_checked_as_a_crate(chain: Chain) -> None:
     copies = chain.study / "crate" / "manifests" / "summary"
     copies.mkdir(parents=True)
     shutil.copy(chain.study / "summary" / "summary.manifest.json", copies)
     done = audited(chain.study)
-    assert (done.faults, done.artifacts) == ([], 22)
+    assert ([one.kind for one in done.faults], done.artifacts) == ([Kind.BROKEN_CRATE], 22)
 
 
 def test_a_source_that_is_not_here_is_a_note(chain: Chain, tmp_path: Path) -> None:

@@ -254,6 +254,17 @@ def test_damage_to_the_metadata_is_caught(crate: Path, change: Callable[[Graph],
     assert any(message in fault for fault in check(crate)), check(crate)
 
 
+def test_free_text_and_further_files_are_not_checked(crate: Path) -> None:
+    """``free-text-of-the-crate`` in docs/provenance.md."""
+    path = crate / "ro-crate-metadata.json"
+    metadata = json.loads(path.read_bytes())
+    described = next(one for one in metadata["@graph"] if one.get("description"))
+    described["description"] += " And more."
+    path.write_text(json.dumps(metadata))
+    (crate / "notes.txt").write_text("x")
+    assert check(crate) == []
+
+
 def test_damage_to_the_files_is_caught(crate: Path) -> None:
     (crate / "files" / "summary" / "summary.csv").write_bytes(b"0.99")
     (crate / "rules" / "pairs.smk").unlink()

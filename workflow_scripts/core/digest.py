@@ -16,7 +16,8 @@ PACKAGE = "workflow_scripts"
 # How an artifact is stored, found, verified, logged and shown. A change of the manifest's form has its own number in
 # the key.
 NEVER_CHANGES_BYTES = frozenset(
-    f"{PACKAGE}.core.{name}" for name in ("artifact", "durable", "errors", "inputs", "progress", "redact", "stage")
+    f"{PACKAGE}.core.{name}"
+    for name in ("artifact", "bounded_json", "durable", "errors", "inputs", "notes", "progress", "redact", "stage")
 )
 
 

@@ -16,12 +16,13 @@ from typing import Any
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.cache import file_hash
-from workflow_scripts.core.durable import write_atomic
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.inputs import stamp_of, watch
 from workflow_scripts.core.jsonio import digest
+from workflow_scripts.core.notes import read_note, write_note
 
 MOST_VISITS = 8  # of one folder by different links; a loop leads there without end
+REMEMBERED = Path(".cache", ".stat")  # hashes of sources, in a results folder
 HUB, PACKAGE, TORCHVISION = "hub:", "package:", "torchvision:"
 
 
@@ -145,15 +146,14 @@ def _scan(path: Path, results: Path) -> Content:
     if not found:
         raise PipelineError("empty source", path, "no files", "correct the path in the config")
     if kept != known:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(memory, json.dumps(kept).encode())
+        write_note(memory, {"files": kept})
     return found
 
 
 def _remembered(memory: Path) -> dict[str, Any]:
     try:
-        known = json.loads(memory.read_bytes())
-    except (FileNotFoundError, ValueError):  # none yet, or damaged: everything is hashed
+        known = read_note(memory, "delete it").get("files")
+    except PipelineError:  # damaged: everything is hashed
         return {}
     return known if isinstance(known, dict) else {}
 
@@ -165,7 +165,7 @@ def content_hash(path: Path, results: Path) -> str:
 
 def _memory(path: Path, results: Path) -> Path:
     name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()
-    return results / ".cache" / ".stat" / f"{name}.json"
+    return results / REMEMBERED / f"{name}.json"
 
 
 def files_of(path: Path) -> list[tuple[str, Path]]:

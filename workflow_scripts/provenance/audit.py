@@ -22,8 +22,9 @@ from workflow_scripts.provenance.audit_kinds import Finding, Kind, finding
 from workflow_scripts.provenance.audit_notes import Noted
 from workflow_scripts.provenance.audit_records import cycle_findings, input_findings, record_findings
 from workflow_scripts.provenance.audit_sources import source_claims
+from workflow_scripts.provenance.crate_check import check
 from workflow_scripts.provenance.locate import locate
-from workflow_scripts.provenance.nodes import Node, input_path, read
+from workflow_scripts.provenance.nodes import CRATE, Node, input_path, read
 from workflow_scripts.provenance.root import AROUND, root_hash
 from workflow_scripts.provenance.scan import scan
 
@@ -42,6 +43,7 @@ class Audited:
         bytes: their recorded size.
         root: root hash over the manifests behind the report (over all, without a report); None when one is missing.
         findings: faults and notes, sorted.
+        compared: cache entries that the artifacts were compared with.
     """
 
     study: Path
@@ -50,6 +52,7 @@ class Audited:
     bytes: int
     root: str | None
     findings: list[Finding]
+    compared: frozenset[Path] = frozenset()
 
     @property
     def faults(self) -> list[Finding]:
@@ -82,6 +85,7 @@ class Audit:
         # Each with the manifest of the artifact at fault, or with its own path where it belongs to none.
         self.found: list[tuple[Path, Finding]] = [(one.path, one) for one in self.scan.found]
         self._code = cache(self._code_today)
+        self.compared: set[Path] = set()
 
     def run(self) -> Audited:
         """Check all that is in scope."""
@@ -101,12 +105,15 @@ class Audit:
         self.found += [(found.path, found) for check in checks for found in check]
         self.found += [(node.path, found) for node in trusted for found in self._today(node, node.record or {})]
         self._others({claim.path for claim in every})
+        if self.scope == self.study and not self.quick:
+            self._crate(self.study / CRATE)
         root, behind = study_root(node for node in self.nodes if node.path in self.trusted)
         self._notes(behind)
         paths = {node.path for node in scoped}
         kept = {found for path, found in self.found if path in paths or path.is_relative_to(self.scope)}
         kept |= set(self.noted.findings)
-        return Audited(self.study, len(scoped), len(mine), sum(claim.bytes for claim in mine), root, sorted(kept))
+        size = sum(claim.bytes for claim in mine)
+        return Audited(self.study, len(scoped), len(mine), size, root, sorted(kept), frozenset(self.compared))
 
     def _artifact_of_scope(self) -> Path | None:
         try:
@@ -155,6 +162,7 @@ class Audit:
             if not folder.is_symlink() and not folder.exists():
                 missing += 1
                 continue
+            self.compared.add(folder)
             try:
                 entry = read_entry(folder)
             except (Unfit, OSError) as error:
@@ -182,6 +190,13 @@ class Audit:
         jobs = None if self.quick else self.jobs
         for claim, found in file_findings(claims, self.scan, owners_of(others), jobs):
             self.found.append((claim.node.path, found))
+
+    def _crate(self, crate: Path) -> None:
+        try:
+            faults = check(crate) if crate.exists() else []
+        except (PipelineError, OSError) as error:
+            faults = [str(error)]
+        self.found += [(crate, finding(Kind.BROKEN_CRATE, crate, fault)) for fault in faults]
 
     def _others(self, claimed: Collection[Path]) -> None:
         """Files that nothing names, and artifacts that were finished and left nothing."""

@@ -51,6 +51,7 @@ class Kind(Enum):
         "fetched bytes are damaged; they are never used, but fetched again",
         "check the disk",
     )
+    BROKEN_CRATE = ("broken-crate", "the study's crate does not hold", "write it again: snakemake crate")
     ACCEPTED = ("accepted", "code counts as other code, since someone vouched for the edit with tools.accept", "")
     NOT_HERE = ("source-not-here", "something from outside is not on this machine, so it was not compared", "")
     NO_CONFIG = (

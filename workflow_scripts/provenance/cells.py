@@ -1,12 +1,12 @@
 """Rows of the summary's tables, and the artifacts that each was computed from."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.bounded_json import read_object
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.provenance.nodes import Input, Node, read
 
@@ -33,14 +33,18 @@ def cells(summary: Node, suffix: str, wanted: Mapping[str, str]) -> list[Cell]:
     if kind is None:
         advice = f"cells are those of summary/summary with {', '.join(TABLES)}"
         raise PipelineError("no table of cells", summary.path, suffix or "the artifact", advice)
-    listed = json.loads(summary.file(".sources.json").read_bytes())
-    rows = pq.read_table(summary.file(".parquet" if kind == "rows" else ".contrasts.parquet")).to_pylist()
-    _check_columns(rows, wanted, summary.file(suffix))
-    found = []
-    for row, numbers in zip(rows, listed[kind], strict=True):
-        if all(str(row[column]) == value for column, value in wanted.items()):
-            sources = {listed["files"][number]["file"]: listed["files"][number] for number in numbers}
-            found.append(Cell(row, tuple(_source(summary, one) for one in sources.values())))
+    try:
+        listed = read_object(summary.file(".sources.json"))
+        rows = pq.read_table(summary.file(".parquet" if kind == "rows" else ".contrasts.parquet")).to_pylist()
+        _check_columns(rows, wanted, summary.file(suffix))
+        found = []
+        for row, numbers in zip(rows, listed[kind], strict=True):
+            if all(str(row[column]) == value for column, value in wanted.items()):
+                sources = {listed["files"][number]["file"]: listed["files"][number] for number in numbers}
+                found.append(Cell(row, tuple(_source(summary, one) for one in sources.values())))
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        value = f"{type(error).__name__}: {error}"
+        raise PipelineError("damaged table", summary.path, value, "tools.audit names the fault") from None
     if not found:
         value = " ".join(f"{column}={text}" for column, text in wanted.items())
         raise PipelineError("no such row", summary.file(suffix), value, _choices(rows, wanted))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.core.bounded_json import read_bytes
 from workflow_scripts.core.jsonio import digest
 from workflow_scripts.provenance.nodes import Input, Node, inputs_of
 
@@ -117,7 +118,7 @@ def annotation_zips(nodes: Iterable[Node]) -> list[dict[str, Any]]:
 def _listed(node: Node) -> dict[str, Any]:
     """Name and hash of a source's one file; of several, or when the listing is gone, the hash of the whole."""
     try:
-        files = json.loads(node.file(ANNOTATIONS[1]).read_bytes())
+        files = json.loads(read_bytes(node.file(ANNOTATIONS[1])))
     except (OSError, ValueError, RecursionError):
         return {"file": None, "sha256": None}
     if not isinstance(files, list) or not all(isinstance(one, dict) for one in files):

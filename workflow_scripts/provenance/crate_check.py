@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -9,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from workflow_scripts.core.bounded_json import Unfit, parse_object, read_bytes, read_object
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.jsonio import read_json
 from workflow_scripts.provenance import crate_base as base
 from workflow_scripts.provenance.crate_base import Entity
 from workflow_scripts.provenance.crate_public import MAIL
@@ -27,19 +28,27 @@ def check(folder: Path) -> list[str]:
     Raises:
         PipelineError: there is no readable metadata.
     """
-    metadata = read_json(
-        folder / base.METADATA, "write it with: python -m workflow_scripts.tools.crate results/<study>"
-    )
-    graph = metadata.get("@graph") if isinstance(metadata, dict) else None
-    if not isinstance(graph, list) or not all(
-        isinstance(one, dict) and {"@id", "@type"} <= one.keys() for one in graph
-    ):
+    advice = "write it with: python -m workflow_scripts.tools.crate results/<study>"
+    try:
+        metadata = read_object(folder / base.METADATA)
+    except (OSError, Unfit) as error:
+        raise PipelineError("unreadable crate", folder / base.METADATA, error, advice) from None
+    graph = metadata.get("@graph")
+    if not isinstance(graph, list) or not all(_is_entity(one) for one in graph):
         raise PipelineError(
             "no RO-Crate metadata", folder / base.METADATA, "@graph", "it must list entities with id and type"
         )
     whole = _Crate(folder, metadata, {one["@id"]: one for one in graph})
     repeated = [name for name, count in Counter(one["@id"] for one in graph).items() if count > 1]
     return [f"{name}: described more than once" for name in repeated] + list(whole.faults())
+
+
+def _is_entity(one: Any) -> bool:
+    return (
+        isinstance(one, dict)
+        and isinstance(one.get("@id"), str)
+        and all(isinstance(kind, str) for kind in listed(one.get("@type", [[]])))
+    )
 
 
 class _Crate:
@@ -91,11 +100,15 @@ class _Crate:
                 yield from self._bytes(name, entity)
 
     def _bytes(self, name: str, entity: Entity) -> Iterator[str]:
-        path = self.folder / unquote(name)
-        if not path.resolve().is_relative_to(self.folder.resolve()) or not path.is_file():
+        path = self.folder / unquote(name).replace("\0", "")
+        inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.folder))
+        try:
+            data = path.read_bytes() if inside and path.is_file() else None
+        except OSError:
+            data = None
+        if data is None:
             yield f"{name}: is not in the crate"
             return
-        data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != entity["sha256"] or str(len(data)) != entity["contentSize"]:
             yield f"{name}: has other bytes than described"
 
@@ -148,14 +161,18 @@ class _Crate:
         for path in sorted((self.folder / "manifests").glob("*/*.json")):
             label = f"{path.parent.name}/{path.name.removesuffix('.json')}"
             name = base.inside(path.relative_to(self.folder).as_posix())
-            found.append((label, hashlib.sha256(path.read_bytes()).hexdigest()))
+            try:
+                data = read_bytes(path)
+                recorded = parse_object(data).get("files")
+            except (OSError, Unfit):
+                yield f"{name}: is no manifest"
+                continue
+            found.append((label, hashlib.sha256(data).hexdigest()))
             job = made_by.get(name)
             if job is None:
                 yield f"{name}: no job made it"
                 continue
-            content = read_json(path, "write the crate again")
-            recorded = content.get("files") if isinstance(content, dict) else None
-            if not isinstance(recorded, dict):
+            if not isinstance(recorded, dict) or not all(isinstance(one, dict) for one in recorded.values()):
                 yield f"{name}: is no manifest"
                 continue
             described = {
@@ -163,7 +180,7 @@ class _Crate:
                 for one in (self.entities.get(result, {}) for result in ids(job.get("result")))
             }
             for suffix, entry in recorded.items():
-                if (entry["sha256"], str(entry["bytes"])) not in described:
+                if (entry.get("sha256"), str(entry.get("bytes"))) not in described:
                     yield f"{job['@id']}: {label}{suffix} is not among its results with the manifest's sha256 and size"
         if self.entities.get(base.ROOT_ID, {}).get("identifier") != f"root-sha256:{root_hash(found)}":
             yield f"{base.ROOT_ID}: the manifests in the crate are not all of the study's, or not as they were"

@@ -82,5 +82,6 @@ def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         shutil.copyfile(source, target)
-    except FileNotFoundError:
-        raise PipelineError("missing data file", source, "gone", "make the study whole first: snakemake") from None
+    except OSError as error:
+        advice = "repair the study first: tools.audit names the fault"
+        raise PipelineError("unreadable data file", source, error.strerror or error, advice) from None

@@ -1,10 +1,10 @@
 """Which artifact a file of a results folder belongs to."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.core.bounded_json import Unfit, read_object
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.provenance.nodes import Node, read
 
@@ -91,8 +91,8 @@ def _cached(path: Path) -> Place | None:
     for record in sorted(root.glob(f"*/{stage}/*{RUN}")):
         manifest = record.with_name(record.name.removesuffix(RUN) + MANIFEST)
         try:
-            same = json.loads(record.read_bytes()).get("key") == key
-        except (OSError, ValueError, AttributeError, RecursionError):
+            same = read_object(record).get("key") == key
+        except (OSError, Unfit):
             continue
         if same and manifest.is_file():
             return Place(read(manifest), inner.removeprefix("files/_") if inner.startswith("files/_") else "")

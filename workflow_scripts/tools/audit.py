@@ -17,6 +17,7 @@ from workflow_scripts.core.errors import PipelineError, error_lines
 from workflow_scripts.provenance.audit import Audit, Audited
 from workflow_scripts.provenance.audit_kinds import Finding, Kind
 from workflow_scripts.provenance.audit_notes import noted
+from workflow_scripts.provenance.audit_shared import shared_findings
 from workflow_scripts.provenance.audit_studies import studies_below
 from workflow_scripts.provenance.hashing import cores
 from workflow_scripts.provenance.sizes import at_least_one
@@ -25,7 +26,7 @@ SHOWN = 20  # findings of one kind shown to people; --json has all
 
 
 def audit(paths: Sequence[Path], configfiles: Sequence[str], quick: bool, jobs: int) -> list[Audited]:
-    """The outcome for every study that a path names, in order.
+    """The outcome for every study that a path names, in order; after those of a results folder, for what they share.
 
     Raises:
         PipelineError: a path holds no artifacts, or a config file is faulty.
@@ -33,12 +34,16 @@ def audit(paths: Sequence[Path], configfiles: Sequence[str], quick: bool, jobs: 
     done = []
     for path in paths:
         path = Path(os.path.abspath(path))
-        for study in studies_below(path):
+        studies = studies_below(path)
+        for study in studies:
             scope = max(path, study, key=lambda one: len(one.parts))
             one = Audit(study, scope, noted(study, configfiles), quick, jobs).run()
             if not one.artifacts and not one.faults:
                 raise PipelineError("no artifacts", path, "nothing to audit", "name a study, or something in it")
             done.append(one)
+        if path == studies[0].parent:
+            compared = {entry for one in done for entry in one.compared}
+            done.append(Audited(path, 0, 0, 0, None, shared_findings(path, compared, quick, jobs)))
     return done
 
 
@@ -46,8 +51,11 @@ def table(done: Sequence[Audited], quick: bool, seconds: float) -> str:
     """The outcome for people."""
     lines = []
     for one in done:
-        lines += [f"{_shown(one.study)}: {one.artifacts} artifacts, {one.files} files, {one.bytes / 1e6:.1f} MB"]
-        lines += [f"  root {one.root or 'none: an artifact behind the report is missing'}"]
+        if one.artifacts or one.files:
+            lines += [f"{_shown(one.study)}: {one.artifacts} artifacts, {one.files} files, {one.bytes / 1e6:.1f} MB"]
+            lines += [f"  root {one.root or 'none: an artifact behind the report is missing'}"]
+        elif one.findings:
+            lines += [f"{_shown(one.study)}:"]
         for kind in Kind:
             lines += _of_kind(kind, [found for found in one.findings if found.kind is kind])
     faults = sum(len(one.faults) for one in done)

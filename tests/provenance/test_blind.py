@@ -1,0 +1,135 @@
+"""What an audit can't find is what docs/provenance.md says, and no more."""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.provenance.chain import Chain, finished
+from tests.provenance.manipulations import entry_of, replace_bytes, rewrite
+from workflow_scripts.core import today
+from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.core.cache import file_hash, stored
+from workflow_scripts.core.jsonio import digest, pretty
+from workflow_scripts.core.notes import write_note
+from workflow_scripts.tools.audit import audit
+
+ELSEWHERE = {"free-text-of-the-crate", "how-images-came"}  # in test_crate.py and test_shared.py
+BLIND: dict[str, Callable[[Chain], object]] = {}
+
+
+def blind(function: Callable[[Chain], object]) -> Callable[[Chain], object]:
+    BLIND[function.__name__.replace("_", "-")] = function
+    return function
+
+
+def rewritten(study: Path, data: bytes) -> tuple[dict[str, Any], Path]:
+    """The report's page, manifest and record, rewritten to fit each other; gives the manifest and the entry."""
+    record = study / "report" / f"index{RUN}"
+    entry = entry_of(record)
+    replace_bytes(study / "report" / "index.html", data)
+    manifest = json.loads((study / "report" / f"index{MANIFEST}").read_bytes())
+    manifest["files"][".html"] = {"sha256": file_hash(study / "report" / "index.html"), "bytes": len(data)}
+    replace_bytes(study / "report" / f"index{MANIFEST}", pretty(manifest))
+    rewrite(record, lambda one: one.update(manifest=digest(manifest)))
+    return manifest, entry
+
+
+@blind
+def everything_consistent(chain: Chain) -> None:
+    manifest, entry = rewritten(chain.study, b"other")
+    replace_bytes(stored(entry, ".html"), b"other")
+    replace_bytes(entry / "manifest.json", pretty(manifest))
+    rewrite(entry / "run.json", lambda one: one.update(manifest=digest(manifest)))
+
+
+@blind
+def without_a_cache(chain: Chain) -> None:
+    _, entry = rewritten(chain.study, b"other")
+    entry.rename(chain.results.parent / "entry")
+
+
+@blind
+def record_of_a_reuse(chain: Chain) -> None:
+    rewrite(chain.study / "data_card" / f"card{RUN}", lambda one: one.update(workers=7, seconds=0.5))
+
+
+@blind
+def acceptance_in_a_record(chain: Chain) -> None:
+    entry = {"stage": "summary", "code": "a", "counts_as": "b", "reason": "x", "when": "2026-01-01T00:00:00.000+00:00"}
+    rewrite(chain.study / "summary" / f"summary{RUN}", lambda one: one.update(accepted=entry))
+
+
+@blind
+def noted_and_deleted(chain: Chain) -> None:
+    for path in (chain.study / "report").iterdir():
+        path.unlink()
+    note = today.note_of(chain.results, "study")
+    content = json.loads(note.read_bytes())
+    content.pop("self")
+    content["artifacts"].remove("report/index")
+    write_note(note, content)
+
+
+@blind
+def not_yet_noted(chain: Chain) -> None:
+    chain.make("pair_quality/late", [".json"], {"images": ["image_index/images"]})
+    for path in (chain.study / "pair_quality").iterdir():
+        path.unlink()
+
+
+@blind
+def same_content(chain: Chain) -> None:
+    one, other = (chain.study / "download" / f"0000{number}.tar" for number in (0, 1))
+    replace_bytes(one, one.read_bytes())
+    elsewhere = chain.results.parent / "copy"
+    elsewhere.write_bytes(other.read_bytes())
+    other.unlink()
+    os.link(elsewhere, other)
+
+
+@blind
+def logs(chain: Chain) -> None:
+    for name in (
+        chain.study / "logs" / "x.log",
+        chain.study / "benchmarks" / ".x",
+        chain.results / ".work" / "a" / "b",
+    ):
+        name.parent.mkdir(parents=True, exist_ok=True)
+        name.write_bytes(b"x")
+
+
+@blind
+def beside_the_studies(chain: Chain) -> None:
+    (chain.results / "notes.txt").write_bytes(b"x")
+
+
+def faults(results: Path) -> list[object]:
+    return [fault for one in audit([results], [], quick=False, jobs=2) for fault in one.faults]
+
+
+@pytest.fixture
+def chain(results: Path, tmp_path: Path) -> Chain:
+    """A finished study of this test's own, with one artifact that was taken from the cache."""
+    made = finished(results, tmp_path / "outside")
+    made.make("data_card/card", [".json"], {"plan": ["shard_plan/plan"]})
+    made.make("data_card/card", [".json"], {"plan": ["shard_plan/plan"]})
+    assert faults(results) == []
+    return made
+
+
+@pytest.mark.parametrize("name", list(BLIND))
+def test_it_is_not_found(chain: Chain, name: str) -> None:
+    BLIND[name](chain)
+    assert faults(chain.results) == []
+
+
+def test_the_list_in_the_docs_is_this_one() -> None:
+    text = (ROOT / "docs" / "provenance.md").read_text()
+    listed = text.partition("<!-- tests/provenance/test_blind.py reads this list -->")[2].partition("<!-- end -->")[0]
+    assert set(re.findall(r"^- `([a-z-]+)`", listed, re.MULTILINE)) == {*BLIND, *ELSEWHERE}

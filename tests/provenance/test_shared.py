@@ -1,0 +1,88 @@
+"""What studies share: the rest of the cache, remembered hashes, and the store of fetched bytes."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.provenance.chain import Chain, finished
+from workflow_scripts.acquisition.record import Record
+from workflow_scripts.acquisition.states import State
+from workflow_scripts.acquisition.store import FOLDER, Store
+from workflow_scripts.core.notes import write_note
+from workflow_scripts.core.sources import REMEMBERED
+from workflow_scripts.tools.audit import audit
+
+
+def faults(results: Path) -> list[tuple[str, str]]:
+    """Kind and file name of each."""
+    found = [fault for one in audit([results], [], quick=False, jobs=2) for fault in one.faults]
+    return [(fault.label, fault.path.name) for fault in found]
+
+
+@pytest.fixture
+def chain(results: Path, tmp_path: Path) -> Chain:
+    """A finished study, an unused cache entry, and a store of two images."""
+    made = finished(results, tmp_path / "outside")
+    made.make("data_card/old", [".json", ".txt"])
+    for path in (made.study / "data_card").iterdir():
+        path.unlink()
+    (made.study / "data_card").rmdir()
+    with Store(results / FOLDER, "job") as store:
+        for name, data in (("a", b"first image"), ("b", b"second image")):
+            store.add(Record(f"https://x.invalid/{name}", State.OK, 200), data)
+        store.seal()
+    assert faults(results) == []
+    return made
+
+
+def overwrite(path: Path, change: Callable[[bytes], bytes]) -> None:
+    path.chmod(0o644)
+    path.write_bytes(change(path.read_bytes()))
+
+
+def flipped(data: bytes) -> bytes:
+    return data[:-3] + bytes([data[-3] ^ 1]) + data[-2:]
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "run.json", "files/_.json"])
+def test_an_unused_entry_is_checked(chain: Chain, name: str) -> None:
+    entry = next((chain.results / ".cache" / "data_card").iterdir())
+    overwrite(entry / name, flipped)
+    assert [kind for kind, _ in faults(chain.results)] == ["damaged-cache"]
+    (entry / name).unlink()
+    os.mkfifo(entry / name)
+    assert [kind for kind, _ in faults(chain.results)] == ["damaged-cache"]
+
+
+def test_remembered_hashes_are_checked(chain: Chain) -> None:
+    path = chain.results / REMEMBERED / "0.json"
+    write_note(path, {"files": {"weights.bin": [[1, 2, 3], "0" * 64]}})
+    assert faults(chain.results) == []
+    overwrite(path, flipped)
+    assert faults(chain.results) == [("damaged-cache", path.name)]
+
+
+def test_lost_bytes_and_lines_of_the_store_are_named(chain: Chain) -> None:
+    lines = next((chain.results / FOLDER).glob("*.jsonl"))
+    overwrite(lines.with_suffix(".bin"), flipped)
+    assert faults(chain.results) == [("damaged-store", lines.name)]
+    overwrite(lines.with_suffix(".bin"), flipped)
+    overwrite(lines, lambda data: b"x" + data)
+    assert faults(chain.results) == [("damaged-store", lines.name)]
+    lines.with_suffix(".idx").unlink()
+    assert faults(chain.results) == []  # a job that was killed leaves no index: the next one reads the lines
+
+
+def test_times_in_the_store_have_no_hashes(chain: Chain) -> None:
+    """``how-images-came`` in docs/provenance.md."""
+    lines = next((chain.results / FOLDER).glob("*.jsonl"))
+    first, rest = lines.read_bytes().split(b"\n", 1)
+    record = json.loads(first)
+    length = len(first)
+    text = first.replace(str(record["finished"]).encode(), str(record["finished"] - 1000).encode())
+    assert len(text) == length and text != first
+    lines.write_bytes(text + b"\n" + rest)
+    assert faults(chain.results) == []
