@@ -36,7 +36,8 @@ overlays = [str(path) for path in workflow.overwrite_configfiles]
 base = [] if workflow.config_settings.replace_workflow_config else [BASE]
 overrides = dict(workflow.config_settings.config)
 try:
-    check_folders(Path(RESULTS))
+    if workflow.is_main_process:
+        check_folders(Path(RESULTS))
     STUDY = load_study(read_config([*base, *overlays], overrides))
     UNITS = Units(STUDY, accepted(Path(RESULTS)))
 except PipelineError as error:

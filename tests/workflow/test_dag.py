@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.dag import ROOT, commands, snakemake
+from tests.workflow.dag import ROOT, commands
 from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.jsonio import canonical
 from workflow_scripts.core.key import artifact_key
@@ -85,19 +85,3 @@ def test_twelve_million_images(tmp_path: Path) -> None:
     assert counts["total"] == 3652 + 2 * (1202 - 540)
     peak = int(re.findall(r"^peak (\d+)$", done.stdout, re.MULTILINE)[0]) * 1024
     assert peak <= 600e6, f"{peak / 1e6:.0f} MB"
-
-
-@pytest.mark.parametrize(
-    ("overlay", "message"),
-    [
-        ("shards: {shrads: 3}", "error: unknown key in config.shards.shrads: 'shrads'; "),
-        ("shards: {shards: many}", "error: invalid value in config.shards.shards: 'many'; "),
-    ],
-)
-def test_config_faults_end_in_one_line(tmp_path: Path, overlay: str, message: str) -> None:
-    path = tmp_path / "over.yaml"
-    path.write_text(overlay + "\n")
-    done = snakemake("-n", "--configfile", str(path))
-    assert done.returncode != 0
-    assert done.stdout.splitlines()[-1].startswith(message)
-    assert "Traceback" not in done.stdout
