@@ -203,6 +203,22 @@ def test_gpus(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> No
     assert text.startswith("several nodes without SLURM in settings of run simclr-revised")
 
 
+def test_gpus_are_counted_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    for name in ("nvidiactl", "nvidia-uvm"):
+        (tmp_path / name).touch()
+    assert environment.gpus(tmp_path) == 0
+    for name in ("nvidia0", "nvidia1", "nvidia10"):
+        (tmp_path / name).touch()
+    for visible, count in {None: 3, "0,1": 2, "MIG-a": 1, "": 0, "-1": 0}.items():
+        if visible is not None:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert environment.gpus(tmp_path) == count
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    (tmp_path / "kfd").touch()
+    assert environment.gpus(tmp_path) is None
+
+
 def test_a_stage_refuses_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     environment.check_device("cpu")

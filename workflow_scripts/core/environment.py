@@ -32,14 +32,15 @@ def resolve_device(wanted: str) -> str:
     return "cuda" if visible not in ("", "-1") and Path("/dev/nvidiactl").exists() else "cpu"
 
 
-def gpus() -> int | None:
+def gpus(devices: Path = Path("/dev")) -> int | None:
     """Number of GPUs that this process may use, judged without importing torch; None where that can't be known."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None and visible.strip() in ("", "-1"):
         return 0
-    if Path("/dev/kfd").exists() or Path("/dev/dxg").exists():  # AMD's cards; Windows's for Linux
+    # AMD's cards, those of Windows's Linux, and Jetsons have other device files.
+    if any((devices / name).exists() for name in ("kfd", "dxg", "nvmap")):
         return None
-    cards = len([path for path in Path("/dev").glob("nvidia*") if path.name.removeprefix("nvidia").isdigit()])
+    cards = len([path for path in devices.glob("nvidia*") if path.name.removeprefix("nvidia").isdigit()])
     return cards if visible is None or not cards else len(visible.split(","))
 
 
