@@ -51,8 +51,9 @@ def patterns() -> dict[str, set[str]]:
             if isinstance(node, ast.ImportFrom):
                 known |= {alias.asname or alias.name: f"{node.module}:{alias.name}" for alias in node.names}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in METHODS:
-                found.get(known.get(node.value.id, ""), set()).add(node.attr)
+            if isinstance(node, ast.Attribute) and node.attr in METHODS:
+                for used in (one.id for one in ast.walk(node.value) if isinstance(one, ast.Name)):
+                    found.get(known.get(used, ""), set()).add(node.attr)
     return found
 
 
