@@ -43,7 +43,7 @@ def forget(results: Path, urls: Iterable[str]) -> int:
     if not wanted:
         return 0
     hashes = np.array(sorted({url_hash(url) for url in wanted}), dtype=np.uint64)
-    folders = _folders(results)
+    folders = store_folders(results)
     if not folders:
         return 0
     with key_lock(results / FOLDER / ".forget"):  # what another call is writing looks like what a killed one left
@@ -56,7 +56,7 @@ def urls_kept(results: Path, tokens: Collection[str]) -> set[str]:
     Every line is read, since annotations that knew these urls may be gone: some seconds for a million.
     """
     found: set[str] = set()
-    for stem in (stem for folder in _folders(results) for stem in stems(folder)) if tokens else ():
+    for stem in (stem for folder in store_folders(results) for stem in stems(folder)) if tokens else ():
         with suppress(FileNotFoundError):  # another call removed it
             segment = Segment(stem)
             try:
@@ -66,23 +66,21 @@ def urls_kept(results: Path, tokens: Collection[str]) -> set[str]:
     return found
 
 
-def _folders(results: Path) -> list[Path]:
+def store_folders(results: Path) -> list[Path]:
+    """The store of a results folder, and the stores within it that belong to a demo's server."""
     root = results / FOLDER
     return [path for path in (root, *root.glob("[!.]*")) if path.is_dir()]
 
 
-def _clear(folder: Path) -> None:
+def clear(folder: Path) -> None:
     """Remove what a call that was killed left: segments half written, and half renamed or removed."""
-    for left in [*folder.glob(f".*{LINES}"), *folder.glob(f".*{BYTES}"), *folder.glob(f".*{INDEX}")]:
-        left.unlink(missing_ok=True)
-    for suffix in (INDEX, BYTES):
-        for path in folder.glob(f"[!.]*{suffix}"):
-            if not with_suffix(path.with_suffix(""), LINES).exists():
-                path.unlink(missing_ok=True)
+    left = [path for suffix in (LINES, BYTES, INDEX) for path in folder.glob(f".*{suffix}")]
+    alone = [path for suffix in (INDEX, BYTES) for path in folder.glob(f"[!.]*{suffix}")]
+    remove_files(left + [path for path in alone if not with_suffix(path.with_suffix(""), LINES).exists()])
 
 
 def _forget_in(folder: Path, wanted: set[str], hashes: np.ndarray) -> int:
-    _clear(folder)
+    clear(folder)
     live = set(settle([stem for stem in stems(folder) if not is_sealed(stem)]))
     gone = 0
     for stem in stems(folder):

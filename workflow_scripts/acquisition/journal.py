@@ -12,7 +12,7 @@ from pathlib import Path
 
 from workflow_scripts.acquisition.record import Record, to_line
 from workflow_scripts.acquisition.segment import BYTES, LINES, Segment, is_sealed, seal, with_suffix
-from workflow_scripts.core.durable import naming
+from workflow_scripts.core.durable import sync_descriptor
 from workflow_scripts.core.errors import PipelineError
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -91,9 +91,8 @@ class Journal(Segment):
     def seal(self, ended: bool) -> None:
         """Flush all to the disk and write the index; nothing may be added afterwards."""
         assert self._bytes is not None
-        for descriptor, suffix in ((self._bytes, BYTES), (self._lines, LINES)):
-            with naming(with_suffix(self.stem, suffix)):
-                os.fsync(descriptor)
+        sync_descriptor(self._bytes, with_suffix(self.stem, BYTES))
+        sync_descriptor(self._lines, with_suffix(self.stem, LINES))
         seal(self.stem, ended)
 
 

@@ -29,6 +29,7 @@ def vector_chunks(
         stop = min(start + chunk_rows, rows)
         path = work / f"vectors-{start:010d}.npy"
         if not path.exists():
+            (work / "vectors.part").unlink(missing_ok=True)  # after a crash it can be another name of a finished part
             with open(work / "vectors.part", "wb") as stream:
                 np.save(stream, np.ascontiguousarray(compute(start, stop), dtype=np.float32))
             check_unchanged()

@@ -71,6 +71,7 @@ def recaption_shard(
         for i, pictures in batches:
             chunk = rows.slice(i * batch_size, batch_size)
             table = recaption_batch(models, pictures, chunk["key"].to_pylist(), chunk["caption"].to_pylist())
+            (work / "batch.part").unlink(missing_ok=True)  # after a crash it can be another name of a finished part
             write_table(work / "batch.part", table)
             check_unchanged()
             move_durable(work / "batch.part", parts[i])

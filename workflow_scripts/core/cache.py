@@ -17,11 +17,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from workflow_scripts.core.durable import naming, sync_folder
+from workflow_scripts.core.durable import naming, sync_descriptor, sync_folder
 from workflow_scripts.core.jsonio import digest
 
 log = logging.getLogger(__name__)
 _FICLONE = 0x40049409
+DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what reading a damaged entry raises
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # a file system says that it has none
 
 
@@ -49,18 +50,15 @@ def lookup(entry: Path) -> dict[str, Any] | None:
     system that fails to read is no damage: its OSError is the caller's.
     """
     try:
-        manifest: dict[str, Any] = json.loads((entry / "manifest.json").read_bytes())
-        record: dict[str, Any] = json.loads((entry / "run.json").read_bytes())
-        _check_record(entry, manifest, record)
+        manifest = _read_entry(entry)
         for suffix, recorded in manifest["files"].items():
-            path = stored(entry, suffix)
-            if path.stat().st_size != recorded["bytes"] or file_hash(path) != recorded["sha256"]:
-                raise ValueError(f"{path.name} differs from what the manifest records")
+            if file_hash(stored(entry, suffix)) != recorded["sha256"]:
+                raise ValueError(f"_{suffix} differs from what the manifest records")
     except FileNotFoundError:
         if not entry.exists():
             return None
         reason = "a file is gone"
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except DAMAGE as error:
         reason = str(error)
     else:
         with suppress(OSError):  # a cache that belongs to somebody else is as good to read
@@ -68,6 +66,24 @@ def lookup(entry: Path) -> dict[str, Any] | None:
         return manifest
     log.warning("cache entry %s is damaged (%s); computing it anew", entry, reason)
     return None
+
+
+def is_complete(entry: Path) -> bool:
+    """Whether an entry has all its files in the recorded sizes; unlike :func:`lookup`, this reads no data."""
+    try:
+        _read_entry(entry)
+    except (FileNotFoundError, NotADirectoryError, *DAMAGE):
+        return False
+    return True
+
+
+def _read_entry(entry: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads((entry / "manifest.json").read_bytes())
+    _check_record(entry, manifest, json.loads((entry / "run.json").read_bytes()))
+    for suffix, recorded in manifest["files"].items():
+        if stored(entry, suffix).stat().st_size != recorded["bytes"]:
+            raise ValueError(f"_{suffix} differs from what the manifest records")
+    return manifest
 
 
 def _check_record(entry: Path, manifest: dict[str, Any], record: dict[str, Any]) -> None:
@@ -131,7 +147,7 @@ def _clone(source: Path, target: Path) -> None:
             while block := _read(read, source):
                 write.write(block)
         write.flush()
-        os.fsync(write.fileno())
+        sync_descriptor(write.fileno(), target)
 
 
 def _read(stream: BinaryIO, path: Path) -> bytes:

@@ -29,14 +29,24 @@ def naming(path: Path) -> Iterator[None]:
         raise
 
 
+def sync_descriptor(descriptor: int, path: Path) -> None:
+    """Force what was written to an open file to disk; ``path`` is its name in errors.
+
+    Raises:
+        OSError: the disk refuses; what was written may be lost.
+    """
+    with naming(path):
+        os.fsync(descriptor)
+
+
 def sync_file(path: Path) -> None:
     """Force a file's content to disk; its entry in the folder is not synced.
 
     Raises:
         OSError: the disk refuses; the content may be lost.
     """
-    with open(path, "rb") as stream, naming(path):
-        os.fsync(stream.fileno())
+    with open(path, "rb") as stream:
+        sync_descriptor(stream.fileno(), path)
 
 
 def sync_folder(folder: Path) -> None:
@@ -47,8 +57,7 @@ def sync_folder(folder: Path) -> None:
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        with naming(folder):
-            os.fsync(descriptor)
+        sync_descriptor(descriptor, folder)
     except OSError as error:
         if error.errno not in NO_FOLDER_SYNC:
             raise
@@ -90,10 +99,10 @@ def write_atomic(path: Path, data: bytes) -> None:
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
-        with open(temporary, "wb") as stream, naming(temporary):
+        with naming(temporary), open(temporary, "wb") as stream:
             stream.write(data)
             stream.flush()
-            os.fsync(stream.fileno())
+            sync_descriptor(stream.fileno(), temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -5,20 +5,22 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.bounded_json import Unfit, parse_object, read_bytes
-from workflow_scripts.core.durable import make_folders, write_durable
+from workflow_scripts.core.durable import make_folders, sync_parents, write_durable
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import digest, pretty
 from workflow_scripts.core.record import sealed
 
 
 def write_note(path: Path, content: Mapping[str, Any]) -> None:
-    """Write ``content`` and its digest; a file that holds just that stays as it is."""
+    """Write ``content`` and its digest, on disk when this returns; a file that holds just that stays as it is."""
     data = pretty(sealed(content))
     try:
         same = path.is_file() and path.read_bytes() == data
     except OSError:
         same = False
-    if not same:
+    if same:
+        sync_parents([path])  # whoever wrote it may have been killed before this
+    else:
         make_folders(path.parent)
         write_durable(path, data)
 

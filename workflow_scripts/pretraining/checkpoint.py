@@ -50,6 +50,7 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[s
     """
     part = path.with_name(f".{path.name}.part")
     ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    part.unlink(missing_ok=True)  # after a crash it can be another name of the checkpoint
     save_file(ready, part, metadata)
     move_durable(part, path)
 

@@ -1,9 +1,10 @@
-"""Put a run right whose Snakemake was killed: `python -m workflow_scripts.tools.recover --wait -- snakemake ...`.
+"""Repair what a killed Snakemake or a crash left: `python -m workflow_scripts.tools.recover --wait -- snakemake ...`.
 
 A killed Snakemake leaves its SLURM jobs in the queue, and the next one does not know them. This command finds the jobs
-that were submitted from this folder, lets the running ones end (`--wait`) or cancels them (`--cancel`), takes away
-the locks that were left, and then starts the command given after `--`. Without `--wait` or `--cancel` it only says
-what it found. Give it on the machine where Snakemake ran, in the folder where it was started.
+that were submitted from this folder, lets the running ones end (`--wait`) or cancels them (`--cancel`). It then removes
+stale locks, temporary files and incomplete cache entries from `results`, finishes interrupted downloads' segments, and
+starts the command given after `--`. While jobs are left and neither `--wait` nor `--cancel` is given it only lists
+them. Run it on the machine where Snakemake ran, in the folder where it was started.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from time import monotonic, sleep
 from typing import NamedTuple
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.tools.crash_repair import repair
 
 SECONDS_BETWEEN_LOOKS = 5.0
 SECONDS_BETWEEN_LINES = 60.0
@@ -117,6 +119,7 @@ def recover(folder: Path, how: str | None) -> bool:
     wait_for_end(folder)
     if locks := unlock(folder):
         sys.stdout.write(f"removed {locks} lock files\n")
+    sys.stdout.writelines(f"{line}\n" for line in repair(folder / "results"))
     return True
 
 

@@ -1,0 +1,350 @@
+"""The other things that are reported as done: fetched bytes, acceptances, notes, parts of shards, removals, copies."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torchvision.datasets
+
+from tests.replay.scenarios import Facts, Killed, Scenario, trained
+from tests.replay.training import Say, Truth
+from workflow_scripts.acquisition import traces
+from workflow_scripts.acquisition.forget import forget
+from workflow_scripts.acquisition.import_index import ImportIndex
+from workflow_scripts.acquisition.record import Record
+from workflow_scripts.acquisition.removal_rows import Listed
+from workflow_scripts.acquisition.states import State
+from workflow_scripts.acquisition.store import Store
+from workflow_scripts.captions import recaption
+from workflow_scripts.captions.chunks import vector_chunks
+from workflow_scripts.core import accepted, durable, notes
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.jsonio import digest, pretty
+from workflow_scripts.core.lineage import load
+from workflow_scripts.core.today import remember
+from workflow_scripts.evaluation import torchvision_download
+from workflow_scripts.evaluation.torchvision_sets import OFFICIAL, Official
+from workflow_scripts.provenance import crate_write
+from workflow_scripts.tools import accept
+
+URLS = ("http://a.test/0", "http://a.test/1", "http://a.test/2")
+
+
+def body(url: str) -> bytes:
+    """The bytes behind a url."""
+    return f"<bytes of {url[-1]}>".encode()
+
+
+def fetch(root: Path, urls: tuple[str, ...] = URLS, job: str = "job", ended: bool = True) -> None:
+    """What a download job does with the store."""
+    durable._synced.clear()
+    with Store(root / "results/.fetched", job) as store:
+        for url in urls:
+            store.add(Record(url, State.OK, 200), body(url))
+        if ended:
+            store.seal()
+
+
+def found(root: Path) -> dict[str, bytes | None]:
+    """What another job finds."""
+    with Store(root / "results/.fetched", "other") as store:
+        return {url: store.data(record) for url, record in store.find(URLS, "").items()}
+
+
+def fetch_and_say(root: Path, say: Say) -> None:
+    """A job that is reported as done."""
+    fetch(root)
+    say(("fetched", URLS))
+
+
+def store_faults(root: Path, facts: Facts) -> list[str]:
+    """No bytes but the right ones, all that was fetched, and the rest after a second job."""
+    have = found(root)
+    wrong = [f"other bytes of {url}" for url, data in have.items() if data not in (None, body(url))]
+    wrong += [f"{url} was fetched, and is lost" for fact in facts for url in fact[1] if not have.get(url)]
+    fetch(root, tuple(url for url in URLS if not have.get(url)), "again")
+    return wrong + [f"{url} can't be fetched again" for url, data in found(root).items() if data != body(url)]
+
+
+def settle(root: Path, say: Say) -> None:
+    """A job looks at what a killed one left."""
+    say(("fetched", URLS))
+    found(root)
+
+
+def forget_first(root: Path, say: Say) -> None:
+    """Take one url out."""
+    forget(root / "results", URLS[:1])
+    say(("forgotten", URLS[0]))
+
+
+def half_forgotten(root: Path) -> None:
+    """What a killed call left: a segment that is hidden, and bytes without lines; all lines are without the url."""
+    fetch(root, URLS[1:])
+    for name in (".0f.bin", "job-0+0f.bin"):
+        (root / "results/.fetched" / name).write_bytes(body(URLS[0]))
+
+
+def forget_faults(root: Path, facts: Facts) -> list[str]:
+    """The others are there always; what was forgotten does not come back."""
+    wrong = _present(root, body(URLS[0])) if facts else []
+    have = found(root)
+    forget(root / "results", URLS[:1])
+    after = found(root)
+    wrong += [f"{url} is lost" for url in URLS[1:] if not have.get(url) == after.get(url) == body(url)]
+    return wrong + _present(root, body(URLS[0]))
+
+
+def _present(root: Path, marker: bytes) -> list[str]:
+    files = [path for path in root.rglob("*") if path.is_file()]
+    return [f"{path} has {marker!r} still" for path in files if marker in path.read_bytes()]
+
+
+def shards_to_import(root: Path) -> None:
+    """A shard of img2dataset, beside the folder that is recorded: its path and time name the index."""
+    (root.parent / "imported").mkdir()
+    (root / "results/.fetched").mkdir(parents=True)
+    pq.write_table(pa.table({"url": [URLS[0]], "jpg": [body(URLS[0])]}), root.parent / "imported/0.parquet")
+
+
+def index_imports(root: Path, say: Say) -> None:
+    """Where its images lie."""
+    ImportIndex(root.parent / "imported", root / "results", 1000)
+
+
+def import_faults(root: Path, facts: Facts) -> list[str]:
+    """The image is found."""
+    images = list(ImportIndex(root.parent / "imported", root / "results", 1000).images(URLS[:1]))
+    return [] if images == [(URLS[0], body(URLS[0]))] else [f"images {images}"]
+
+
+def _accept(root: Path) -> None:
+    with (
+        mock.patch.object(accept, "code_digest", lambda stage: "edited"),
+        mock.patch.object(accepted, "code_digest", lambda stage: "edited"),
+    ):
+        accept.accept_code(root / "results", "training", "a comment", "")
+
+
+def accept_and_say(root: Path, say: Say) -> None:
+    """Vouch for an edit."""
+    _accept(root)
+    say(("accepted",))
+
+
+def accept_faults(root: Path, facts: Facts) -> list[str]:
+    """An acceptance that stands is noted in the record; one that was reported stands."""
+    entries = accepted.accepted(root / "results")
+    wrong = ["the acceptance is lost"] if facts and not entries else []
+    wrong += [] if not entries or _noted(root) else ["accepted, but the record does not say so"]
+    try:
+        _accept(root)
+    except PipelineError as error:
+        wrong += [] if entries and error.what == "nothing to accept" else [str(error)]
+    stands = bool(accepted.accepted(root / "results")) and _noted(root)
+    return wrong + ([] if stands else ["not accepted by a second call"])
+
+
+def _noted(root: Path) -> bool:
+    record = json.loads((root / "results/study/training/x.run.json").read_bytes())
+    own = {key: value for key, value in record.items() if key != "self"}
+    return record["self"] == digest(own) and record.get("accepted", {}).get("code") == "edited"
+
+
+def note(root: Path, number: int) -> None:
+    """What the workflow notes at its start."""
+    durable._synced.clear()
+    remember(root / "results", "study", ["config.yaml"], {"number": number})
+
+
+def note_and_say(root: Path, say: Say) -> None:
+    """Two starts."""
+    for number in (1, 2):
+        note(root, number)
+        say(number)
+
+
+def note_after_a_kill(root: Path, say: Say) -> None:
+    """The first start is killed before its note is synced, the second has the same to note."""
+
+    def killed(path: Path, data: bytes) -> None:
+        durable.write_atomic(path, data)
+        raise Killed
+
+    with suppress(Killed), mock.patch.object(notes, "write_durable", killed):
+        note(root, 1)
+    note(root, 1)
+    say(1)
+
+
+def note_faults(root: Path, facts: Facts) -> list[str]:
+    """The last note, or the one that was being written."""
+    path = root / "results/.configs/study.json"
+    stands = json.loads(path.read_bytes())["config"]["number"] if path.exists() else 0
+    wrong = [] if stands >= max(facts, default=0) else [f"note {max(facts)} is lost"]
+    note(root, 3)
+    return wrong + ([] if json.loads(path.read_bytes())["config"] == {"number": 3} else ["no note"])
+
+
+def a_work_folder(root: Path) -> None:
+    """An empty one."""
+    (root / "work").mkdir()
+
+
+def vectors(root: Path, say: Say) -> list[int]:
+    """Three chunks of vectors; gives those that were computed."""
+    computed: list[int] = []
+
+    def compute(start: int, stop: int) -> np.ndarray:
+        computed.append(start)
+        return np.full((stop - start, 2), start + 1, np.float32)
+
+    for rows, values in vector_chunks(6, 2, root / "work", compute, "chunks"):
+        say(rows.start)
+        if not (values == rows.start + 1).all():
+            raise ValueError(f"wrong vectors from row {rows.start}")
+    return computed
+
+
+def captions(root: Path, say: Say) -> list[int]:
+    """Three batches of captions; gives those that were computed."""
+    computed: list[int] = []
+
+    def batch(models: object, images: object, keys: list[str], originals: list[str]) -> pa.Table:
+        for number in range(int(keys[0])):
+            say(number)
+        computed.append(int(keys[0]))
+        row = {name: keys[0] if name == "key" else None for name in recaption.SCHEMA.names}
+        return pa.Table.from_pylist([row], recaption.SCHEMA)
+
+    rows = pa.table({"key": ["0", "1", "2"], "caption": ["a", "b", "c"]})
+    with (
+        mock.patch.object(recaption, "recaption_batch", batch),
+        mock.patch.object(recaption, "decoded", lambda images, cuts, workers: [[] for _ in cuts]),
+    ):
+        table = recaption.recaption_shard(rows, None, 1, root / "work", lambda: None, 1)  # type: ignore[arg-type, return-value]
+    if table["key"].to_pylist() != ["0", "1", "2"]:
+        raise ValueError("wrong captions")
+    return computed
+
+
+def resumes(act: Callable[[Path, Say], list[int]]) -> Callable[[Path, Facts], list[str]]:
+    """What was kept is not computed again."""
+
+    def faults(root: Path, facts: Facts) -> list[str]:
+        lost = set(facts) & set(act(root, lambda _: None))
+        return [f"lost parts {sorted(lost)}"] if lost else []
+
+    return faults
+
+
+def two_sets(root: Path) -> None:
+    """A crate that is there already."""
+    (root / "study/crate").mkdir(parents=True)
+    (root / "study/crate/README.md").write_text("old")
+    (root / "page.html").write_text("page")
+
+
+def write_copies(root: Path, say: Say) -> None:
+    """Fetch a downstream set and write a crate."""
+
+    def reader(root: str, download: bool) -> None:
+        Path(root, "images").write_text("images")
+
+    with (
+        mock.patch.dict(OFFICIAL, {"small": Official("Small", {"train": {}})}),
+        mock.patch.object(torchvision.datasets, "Small", reader, create=True),
+    ):
+        if not (root / "set").exists():
+            torchvision_download.download("small", root / "set")
+            say("set")
+    crate = SimpleNamespace(files={"page.html": root / "page.html"}, metadata={"of": "the study"})
+    nodes = [SimpleNamespace(study=root / "study", path="x")]
+    made = {"load": lambda _: [], "behind_report": lambda _: nodes, "describe": lambda *_: crate}
+    with mock.patch.multiple(crate_write, _check=lambda *_: None, **made):
+        crate_write.write_crate(root / "study", SimpleNamespace(license="", max_file_mb=1.0))  # type: ignore[arg-type]
+    say("crate")
+
+
+def copy_faults(root: Path, facts: Facts) -> list[str]:
+    """The set is complete or absent; the crate is the old one, the new one or absent."""
+    wrong = []
+    if (root / "set").exists() or "set" in facts:
+        path = root / "set/images"
+        wrong += [] if path.exists() and path.read_text() == "images" else ["an incomplete set"]
+    crate = root / "study/crate"
+    texts = {path.name: path.read_bytes() for path in crate.glob("*")}
+    old = {"README.md": b"old"}
+    metadata = {crate_write.METADATA: pretty({"of": "the study"})}
+    new = {"README.md": crate_write.README_TEXT, "page.html": b"page", **metadata}
+    if texts not in ([new] if "crate" in facts else [old, new]) and (crate.exists() or "crate" in facts):
+        wrong.append(f"a crate of {texts}")
+    write_copies(root, lambda _: None)
+    return wrong
+
+
+MARKS = ("log", "stray", "crate", "work", "aside")
+
+
+def rows_to_remove(root: Path) -> None:
+    """A study, and traces of it in many places."""
+    trained("a")(root)
+    results = root / "results"
+    places = ["study/logs/x.log", "study/training/old.txt", "study/crate/page.html", ".work/training/key/part"]
+    for mark, place in zip(MARKS, [*places, ".cache/training/.discarded-1/file"], strict=True):
+        path = results / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"trace in {mark}")
+        path.chmod(0o444 if mark == "stray" else 0o644)
+
+
+def remove_rows(root: Path, say: Say) -> None:
+    """The steps of `tools.remove`."""
+    results = root / "results"
+    mine = [one for one in load(results) if one.study]
+    traces._remove_logs([results / "study/logs"], Listed(captions={"trace in log"}, ids={"x"}))
+    say("trace in log")
+    traces._remove_folders(results, set())
+    say("trace in work")
+    say("trace in aside")
+    traces._remove_strays(results / "study", mine)
+    say("trace in stray")
+    traces._remove_crate(results / "study", set())
+    say("trace in crate")
+    traces._remove_artifacts(mine)
+    traces._discard([one for one in load(results) if not one.study])
+    say("a" * 8)
+
+
+def removal_scenario(truth: Truth) -> Scenario:
+    """What was reported as removed does not come back, and no manifest outlives its files."""
+
+    def faults(root: Path, facts: Facts) -> list[str]:
+        wrong = truth.accepted(root / "results")[1]
+        return wrong + [one for fact in facts for one in _present(root, fact.encode())]
+
+    return Scenario("rows removed", rows_to_remove, remove_rows, faults)
+
+
+def more_scenarios(truth: Truth) -> list[Scenario]:
+    """All but the publishing of artifacts."""
+    return [
+        Scenario("bytes fetched", lambda root: None, fetch_and_say, store_faults),
+        Scenario("killed download settled", lambda root: fetch(root, ended=False), settle, store_faults),
+        Scenario("url forgotten", fetch, forget_first, forget_faults),
+        Scenario("url forgotten after a kill", half_forgotten, forget_first, forget_faults),
+        Scenario("shards imported", shards_to_import, index_imports, import_faults),
+        Scenario("edit accepted", trained("a"), accept_and_say, accept_faults),
+        Scenario("config noted", lambda root: None, note_and_say, note_faults),
+        Scenario("config noted after a kill", lambda root: None, note_after_a_kill, note_faults),
+        Scenario("vectors in chunks", a_work_folder, vectors, resumes(vectors)),  # type: ignore[arg-type]
+        Scenario("captions in batches", a_work_folder, captions, resumes(captions)),  # type: ignore[arg-type]
+        Scenario("folders replaced", two_sets, write_copies, copy_faults),
+        removal_scenario(truth),
+    ]

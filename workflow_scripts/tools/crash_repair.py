@@ -1,0 +1,124 @@
+"""Repairs what a kill or a power loss may leave below a results folder.
+
+None of it can be taken for a result: the next run would step over it or repair it by itself. Removed, it takes no room
+and does not alarm anybody. What another process holds the lock of stays.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from workflow_scripts.acquisition.forget import clear, store_folders
+from workflow_scripts.acquisition.journal import settle
+from workflow_scripts.acquisition.segment import is_sealed, stems
+from workflow_scripts.acquisition.store import FOLDER
+from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.core.cache import discard, is_complete, key_lock, try_key_lock
+from workflow_scripts.core.durable import remove_files, remove_folder, sync_folder
+
+
+def repair(results: Path) -> list[str]:
+    """Repair a results folder that no Snakemake works in; gives lines for people, none when all was well.
+
+    Raises:
+        OSError: something can't be removed or written.
+    """
+    if not results.is_dir():
+        return []
+    steps: tuple[tuple[Callable[[Path], int], str], ...] = (
+        (_locks, "removed {} stale lock files"),
+        (_crates, "restored {} crates that were being replaced"),
+        (_temporary_files, "removed {} temporary files"),
+        (_cache_leftovers, "removed {} unfinished or discarded cache entries"),
+        (_incomplete_entries, "removed {} incomplete cache entries; they are recomputed when they are needed"),
+        (_segments, "finished {} segments of interrupted downloads"),
+        (_withdrawn, "{} artifacts were being replaced; run snakemake to publish them"),
+    )
+    found = [(says, step(results)) for step, says in steps]
+    return [says.format(number) for says, number in found if number]
+
+
+def _crates(results: Path) -> int:
+    """A crate is replaced by two renames; without the second, the one before is put back."""
+    restored = 0
+    for aside in sorted(results.glob("*/.crate.*.part.old")):
+        crate = aside.parent / "crate"
+        if not crate.exists():
+            os.rename(aside, crate)
+            sync_folder(crate.parent)
+            restored += 1
+    for left in sorted(results.glob("*/.crate.*.part*")):
+        remove_folder(left)
+    return restored
+
+
+def _temporary_files(results: Path) -> int:
+    found = [
+        Path(folder, name) for folder, _, names in os.walk(results) for name in names if fnmatchcase(name, ".*.part")
+    ]
+    work = results / ".work"
+    removed = [path for path in found if not path.is_relative_to(work)]
+    remove_files(removed)
+    for path in (path for path in found if path.is_relative_to(work)):
+        stage, key, *_ = path.relative_to(work).parts
+        with try_key_lock(work / stage / key) as idle:
+            if idle:
+                remove_files([path])
+                removed.append(path)
+    return len(removed)
+
+
+def _cache_leftovers(results: Path) -> int:
+    removed = 0
+    for half in sorted((results / ".cache/.staging").glob("*-*-*")):
+        stage, key, _ = half.name.rsplit("-", 2)
+        with try_key_lock(results / ".work" / stage / key) as idle:
+            if idle:
+                remove_folder(half)
+                removed += 1
+    for aside in sorted((results / ".cache").glob("*/.discarded-*")):
+        remove_folder(aside)
+        removed += 1
+    return removed
+
+
+def _incomplete_entries(results: Path) -> int:
+    removed = 0
+    for entry in sorted((results / ".cache").glob("[!.]*/[!.]*")):
+        if not entry.is_dir() or is_complete(entry):
+            continue
+        with try_key_lock(results / ".work" / entry.parent.name / entry.name) as idle:
+            if idle:
+                discard(entry)
+                removed += 1
+    return removed
+
+
+def _segments(results: Path) -> int:
+    finished = 0
+    for folder in store_folders(results):
+        with key_lock(results / FOLDER / ".forget"):
+            clear(folder)
+        left = [stem for stem in stems(folder) if not is_sealed(stem)]
+        finished += len(left) - len(list(settle(left)))
+    return finished
+
+
+def _locks(results: Path) -> int:
+    return sum(_unlocked(path) for path in sorted((results / ".work").glob("*/*.lock")))
+
+
+def _unlocked(path: Path) -> bool:
+    with try_key_lock(path.with_suffix("")) as idle:  # removes the file of a lock that nobody held
+        return idle
+
+
+def _withdrawn(results: Path) -> int:
+    return sum(1 for _ in _records_without_manifest(results))
+
+
+def _records_without_manifest(results: Path) -> Iterator[Path]:
+    for record in results.glob(f"[!.]*/[!.]*/*{RUN}"):
+        if not record.with_name(record.name.removesuffix(RUN) + MANIFEST).exists():
+            yield record
