@@ -1,6 +1,7 @@
 """What the run records say of an artifact, compared with the study of today."""
 
 import copy
+import errno
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -213,6 +214,30 @@ def test_an_artifact_without_a_readable_record_is_stale_unless_the_cache_knows_i
     (entry / "manifest.json").write_bytes(Path(card.outputs[0]).read_bytes())
     (entry / "run.json").write_bytes(known)
     assert reason(card) is None
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_disk_that_fails_makes_nothing_stale(
+    card: PlannedJob, reason: Reason, monkeypatch: pytest.MonkeyPatch, number: int, place: int
+) -> None:
+    failing, read = Path(card.outputs[place] if place else card.inputs["download"][0]), Path.read_bytes
+
+    def fails(path: Path) -> bytes:
+        if path == failing:
+            raise OSError(number, "it fails", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", fails)
+    with pytest.raises(OSError, match="it fails"):
+        reason(card)
+
+
+def test_a_source_without_its_list_of_files_is_stale(results: Path, units: Units, reason: Reason) -> None:
+    wanted = units.settings("source", {"source": "annotations"})
+    made = run(source.main, results, "source/annotations", wanted, unit={"source": "annotations"})
+    made.path(".files.json").unlink()
+    assert reason(job(made.manifest_path, {"source": "annotations"})) == "its list of files is missing"
 
 
 def test_a_changed_source_is_told_every_time_and_a_missing_one_stops_nothing(

@@ -56,6 +56,9 @@ class Freshness:
             triggers: names of ``--rerun-triggers``. Without ``params``, ``code`` or ``input`` a change of settings,
                 device and threads, of code, or of which inputs there are counts for nothing; changed content of an
                 input always counts.
+
+        Raises:
+            OSError: a manifest or run record is there and can't be read.
         """
         verdicts = {}
         for job in reversed(jobs):  # what was made from an artifact says which one that was
@@ -142,14 +145,17 @@ class Freshness:
     def _other_source(self, job: PlannedJob, path: Path) -> str | None:
         source = self.units.sources_by_name[job.unit["source"]]
         stem = path.name.removesuffix(MANIFEST)
-        files = json.loads(path.with_name(f"{stem}.files.json").read_bytes())
+        try:
+            files = json.loads(path.with_name(f"{stem}.files.json").read_bytes())
+        except NOT_THERE:
+            return "its list of files is missing"
         if source.is_url:
             fetched = files[0]["sha256"] == source.sha256 and path.with_name(f"{stem}.data").exists()
             return None if fetched else "another sha256 is wanted"
         try:
             now = content_hash(local_path(source.at, may_fetch=False), self.results)
-        except PipelineError:
-            return None  # a source that is gone stops nothing that is finished
+        except (PipelineError, OSError):
+            return None  # a source that is gone or can't be read stops nothing that is finished
         return "the source changed" if now != digest(files) else None
 
 
@@ -185,17 +191,21 @@ def _label(path: str) -> str:
     return f"{Path(path).parent.name}/{Path(path).name}"
 
 
+# Files that are there and can't be read raise: to compute again what a disk fails to read would be the wrong answer.
+NOT_THERE = (FileNotFoundError, NotADirectoryError)
+
+
 def _hash_of(manifest: str) -> str | None:
     try:
         return manifest_hash(Path(manifest))
-    except OSError:
+    except NOT_THERE:
         return None
 
 
 def _record(path: Path) -> Record | None:
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (*NOT_THERE, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
 
