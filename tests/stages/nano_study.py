@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 from workflow_scripts.core.artifact import MANIFEST, Artifact
+from workflow_scripts.core.stage import _groups, arguments
 
 LINKED = ("Snakefile", "rules", "config.yaml", "profiles", "workflow_scripts", "tests", "envs")
 Owned = tuple[Path, Path]  # a data file and its manifest
@@ -53,14 +54,11 @@ def dry_run(folder: Path) -> list[Job]:
     jobs = []
     for line in re.findall(r"exec python -m (workflow_scripts\.stages\..*) > ", printed.stdout + printed.stderr):
         module, *argv = shlex.split(line)
-        manifests = [word.rpartition("=")[2] for word in argv if word.endswith(MANIFEST)]
-        made, *read = dict.fromkeys(path for one in manifests for path in _shards(one))
-        jobs.append(Job(module.rpartition(".")[2], Path(made), argv, [Path(path) for path in read]))
+        stage = module.rpartition(".")[2]
+        given = arguments(stage, argv)
+        read = dict.fromkeys(Path(path) for _, paths in _groups(given.input) for path in paths)
+        jobs.append(Job(stage, Path(given.artifact), argv, list(read)))
     return jobs
-
-
-def _shards(path: str) -> list[str]:
-    return [re.sub(r"\{(\d+)\.\.\d+\}", r"\1", path)]  # the study has one shard
 
 
 def files_of(job: Job) -> list[Owned]:
