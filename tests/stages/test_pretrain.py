@@ -33,6 +33,10 @@ def parquet(columns: dict[str, Any]) -> bytes:
 
 @pytest.fixture
 def index(results: Path) -> Path:
+    return make_index(results)
+
+
+def make_index(results: Path) -> Path:
     """20 images in one shard, two subreddits."""
     files = encoded(20)
     size = np.array([len(file) for file in files])

@@ -23,6 +23,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import canonical, digest
 from workflow_scripts.core.key import BY_CONTENT, in_key, wanted_device
 from workflow_scripts.core.planning import PlannedJob
+from workflow_scripts.core.settings.history import rewritten
 from workflow_scripts.core.sources import content_hash, local_path
 
 if TYPE_CHECKING:
@@ -163,12 +164,13 @@ def other_settings(record: Mapping[str, Any], stage: str, today: Mapping[str, An
     """Settings in the key that have another value today than in a run record, in words.
 
     Both are read by today's settings class, so neither another way to write a value nor a new setting that is left to
-    its default makes a difference.
+    its default makes a difference. Settings of earlier releases are put into today's words first.
     """
-    then, now = (in_key(stage, one) for one in (record["settings"], today))
+    recorded = rewritten(stage, record["settings"])
+    then, now = (in_key(stage, one) for one in (recorded, today))
     if then == now:
         return []
-    then, now = (in_key(stage, _complete(stage, one)) for one in (record["settings"], today))
+    then, now = (in_key(stage, _complete(stage, one)) for one in (recorded, today))
     names = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
     return [f"{name} {_short(then.get(name))} then, {_short(now.get(name))} today" for name in names]
 

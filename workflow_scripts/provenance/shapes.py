@@ -105,6 +105,16 @@ class Acceptance(_Form):
     when: Time
 
 
+class Adoption(_Form):
+    """Key, settings and inputs that an adopted artifact was made under."""
+
+    key: Word
+    settings: dict[str, Any]
+    inputs: dict[str, list[Text]]
+    reason: str
+    when: Time
+
+
 class Record(_Form):
     """A run record, or the original's record in that of an artifact from the cache."""
 
@@ -114,6 +124,7 @@ class Record(_Form):
     key: Word = ""
     code: Text = ""
     accepted: Acceptance | None = None
+    adopted: Adoption | None = None
     settings: dict[str, Any] = {}
     not_in_key: list[str] = []
     inputs: dict[str, list[Text]] = {}

@@ -151,6 +151,12 @@ def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[
     for one in _acceptances(nodes, accepted):
         text = f"{wording.when(one['when'])}: {wording.short(one['code'])} counts as this code; {one['reason']}"
         lines.append(("accepted", text))
+    for node in nodes:
+        one = (node.computation or {}).get("adopted")
+        if one is not None:
+            lines.append(
+                ("adopted", f"{wording.when(one['when'])}: from key {wording.short(one['key'])}; {one['reason']}")
+            )
     lines.append(("computed", _computed(known)))
     lines += [("cached", text) for text in [_cached(known)] if text]
     return lines

@@ -1,7 +1,8 @@
-"""Vouch for an edit of a stage's code, so that what its artifacts cost need not be paid again.
+"""Vouch for an edit of a stage's code or of how its settings are written, so that nothing is computed again for it.
 
 Today's code then counts as the code that they were made by: finished artifacts, cache entries and unfinished work stay
-as they are. Run records, audit, why and the report say so, with your reason.
+as they are. Artifacts whose settings an earlier release wrote in other words are adopted under today's key where they
+hold what today's config asks for. Run records, audit, why and the report say so, with your reason.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import pretty
 from workflow_scripts.core.record import now, sealed
 from workflow_scripts.core.stage import RECIPE
+from workflow_scripts.provenance.adopt import adopt, candidates
 from workflow_scripts.provenance.nodes import Node, load
 
 FETCHED = "format-"  # stages keyed by a format number: an edit of their code remakes nothing
@@ -55,6 +57,18 @@ def accept_code(results: Path, stage: str, reason: str, code: str) -> list[str]:
         f"{len(mine)} artifacts and {started[chosen]} unfinished ones stay as they are",
         "the report is made again at the next run, to show it",
     ]
+
+
+def vouch(results: Path, stage: str, reason: str, code: str) -> list[str]:
+    """Accept the code where it is another, then adopt what is recorded in older words; gives lines for people.
+
+    Raises:
+        PipelineError: as :func:`accept_code`, where nothing is to be adopted either.
+    """
+    older = candidates(results, stage)
+    as_today = older and {(node.record or {})["code"] for node, _ in older} == {counted_code(stage, results)}
+    lines = [] if as_today else accept_code(results, stage, reason, code)
+    return [*lines, *adopt(results, stage, reason)]
 
 
 def _today(stage: str) -> str:
@@ -117,7 +131,7 @@ def main(argv: list[str] | None = None) -> None:
     try:
         if not args.reason.strip():
             raise PipelineError("empty reason", "accept", repr(args.reason), "say why the edit can't change anything")
-        lines = accept_code(Path(os.path.abspath(args.results)), args.stage, args.reason.strip(), args.code)
+        lines = vouch(Path(os.path.abspath(args.results)), args.stage, args.reason.strip(), args.code)
     except PipelineError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(1) from None

@@ -1,0 +1,16 @@
+"""Settings as earlier releases wrote them, in today's words; a run record keeps the words of its time."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def rewritten(stage: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Recorded settings of a stage as they are written today; unchanged where today's words were used already."""
+    found = dict(settings)
+    if stage == "pretrain" and "evaluated" in found:
+        # A training kept the steps that were evaluated then, and no others.
+        kept = found.pop("evaluated")
+        found["checkpoints"] = sorted({step for step in kept if isinstance(step, int)})
+        if isinstance(found.get("probe"), dict):
+            found["probe"] = {**found["probe"], "keep_best": "best" in kept}
+    return found
