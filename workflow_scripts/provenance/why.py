@@ -152,11 +152,10 @@ def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[
         text = f"{wording.when(one['when'])}: {wording.short(one['code'])} counts as this code; {one['reason']}"
         lines.append(("accepted", text))
     for node in nodes:
-        one = (node.computation or {}).get("adopted")
-        if one is not None:
-            lines.append(
-                ("adopted", f"{wording.when(one['when'])}: from key {wording.short(one['key'])}; {one['reason']}")
-            )
+        adopted = (node.computation or {}).get("adopted")
+        if adopted is not None:
+            text = f"from key {wording.short(adopted['key'])}; {adopted['reason']}"
+            lines.append(("adopted", f"{wording.when(adopted['when'])}: {text}"))
     lines.append(("computed", _computed(known)))
     lines += [("cached", text) for text in [_cached(known)] if text]
     return lines
