@@ -3,7 +3,6 @@
 import importlib
 import importlib.util
 import json
-import os
 import shutil
 import stat
 import subprocess
@@ -14,13 +13,13 @@ from typing import Any
 import pytest
 
 from tests.provenance.chain import finished
+from tests.provenance.flips import check_flips, damageable, flip
 from tests.provenance.manipulations import WAYS, Manipulation, Way, manipulations
 from workflow_scripts.core.accepted import accept
 from workflow_scripts.tools import audit as tool
 
 DRAWS = 6  # of each way
 OUTSIDERS = "tests.provenance.outsider"  # manipulations by people who know neither the code nor these tests
-EXEMPT = (".staging", ".work")  # unfinished work
 
 
 @pytest.fixture(scope="module")
@@ -96,34 +95,8 @@ def test_a_flipped_byte_in_any_file_is_found_and_hides_nothing(study: Path) -> N
     base = {study / "stray.txt", study / "caption_table" / "captions.parquet"}
     (study / "stray.txt").write_bytes(b"x")
     flip(study / "caption_table" / "captions.parquet", 7)
-    files = [path for path in sorted(study.parent.rglob("*")) if path.is_file() and path not in base]
-    files = [path for path in files if not set(EXEMPT) & set(path.parts)]
-    assert len(files) > 100
-    for number, path in enumerate(files):
-        if os.path.samefile(path, study / "caption_table" / "captions.parquet"):
-            continue
-        data, at = path.read_bytes(), number * 7919 % path.stat().st_size
-        flip(path, at)
-        status, faults = report(study.parent)
-        assert status == 1
-        named = {Path(fault["path"]) for fault in faults}
-        mine = {
-            other for other in (path, *path.parents) if other.is_relative_to(study.parent) and other != study.parent
-        }
-        linked = {other for other in files if os.path.samefile(other, path)}
-        assert base <= named, (path, at, faults)
-        assert named & (mine | linked), (path, at, faults)
-        path.chmod(0o644)
-        path.write_bytes(data)
+    assert check_flips(study.parent, damageable(study.parent), base, report) > 100
     assert {Path(fault["path"]) for fault in report(study.parent)[1]} == base
-
-
-def flip(path: Path, at: int) -> None:
-    """One byte, in place: a hard link sees it too."""
-    data = bytearray(path.read_bytes())
-    data[at] ^= 1
-    path.chmod(0o644)
-    path.write_bytes(data)
 
 
 def outsiders() -> list[Callable[[Path], object]]:

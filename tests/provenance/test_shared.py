@@ -72,6 +72,9 @@ def test_lost_bytes_and_lines_of_the_store_are_named(chain: Chain) -> None:
     overwrite(lines.with_suffix(".bin"), flipped)
     overwrite(lines, lambda data: b"x" + data)
     assert faults(chain.results) == [("damaged-store", lines.name)]
+    overwrite(lines, lambda data: data[1:])
+    overwrite(lines.with_suffix(".idx"), flipped)
+    assert faults(chain.results) == [("damaged-store", lines.with_suffix(".idx").name)]
     lines.with_suffix(".idx").unlink()
     assert faults(chain.results) == []  # a job that was killed leaves no index: the next one reads the lines
 

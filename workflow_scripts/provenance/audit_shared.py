@@ -4,12 +4,27 @@ None of it can make a wrong result, since each is checked whenever it is read. I
 damages one file may damage others.
 """
 
-import json
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from workflow_scripts.acquisition.segment import INDEX, LINES, Segment, is_sealed, stems, with_suffix
+import numpy as np
+
+from workflow_scripts.acquisition.record import Record
+from workflow_scripts.acquisition.segment import (
+    HASH,
+    INDEX,
+    LENGTH,
+    LINES,
+    OFFSET,
+    OPEN,
+    Segment,
+    is_sealed,
+    stems,
+    url_hash,
+    with_suffix,
+)
 from workflow_scripts.acquisition.store import FOLDER
 from workflow_scripts.core.bounded_json import Unfit, kind_of
 from workflow_scripts.core.cache import stored
@@ -20,6 +35,7 @@ from workflow_scripts.provenance.audit_cache import read_entry
 from workflow_scripts.provenance.audit_kinds import Finding, Kind, finding
 from workflow_scripts.provenance.hashing import hashes
 
+COLUMNS: tuple[np.dtype[Any], ...] = (HASH, OFFSET, LENGTH, OPEN)  # of an index
 UNFINISHED = (".staging", ".discarded-")  # what running and killed jobs leave in a cache; tools.cache_gc removes it
 
 
@@ -89,15 +105,26 @@ def _segment(stem: Path) -> Iterator[Finding]:
         yield finding(Kind.DAMAGED_STORE, lines, str(error.strerror or error))
         return
     try:
-        whole, lost = 0, 0
-        for record, _, length in segment.records():
-            whole += length
-            lost += bool(record.size) and segment.data(record) is None
-        if whole != lines.stat().st_size:
+        found = list(segment.records())
+        lost = sum(1 for record, _, _ in found if record.size and segment.data(record) is None)
+        if sum(length for _, _, length in found) != lines.stat().st_size:
             yield finding(Kind.DAMAGED_STORE, lines, "some lines can't be read; what they name is fetched again")
-        if lost:
+        elif lost:
             yield finding(Kind.DAMAGED_STORE, lines, f"bytes of {lost} URLs are not the recorded ones")
-    except (OSError, json.JSONDecodeError) as error:
+        elif not _fits(with_suffix(stem, INDEX), found):
+            yield finding(Kind.DAMAGED_STORE, with_suffix(stem, INDEX), "not the index of its lines")
+    except (OSError, ValueError) as error:
         yield finding(Kind.DAMAGED_STORE, lines, str(error))
     finally:
         segment.close()
+
+
+def _fits(index: Path, found: Sequence[tuple[Record, int, int]]) -> bool:
+    """Whether an index is one that is written for these lines, by a job that came to its end or one that did not."""
+    data = index.read_bytes()
+    for ended in (True, False):
+        entries = sorted((url_hash(r.url), at, length, r.may_pass and not ended) for r, at, length in found)
+        columns: list[tuple[int, ...]] = list(zip(*entries, strict=True)) or [()] * 4
+        if data == b"".join(np.array(one, kind).tobytes() for one, kind in zip(columns, COLUMNS, strict=True)):
+            return True
+    return False
