@@ -116,6 +116,15 @@ def test_an_entry_that_goes_while_it_is_used_is_said(results: Path) -> None:
     assert sorted(path.name for path in artifact.parent.iterdir()) == ["x.manifest.json", "x.run.json", "x.txt"]
 
 
+def test_data_is_linked_but_no_manifest_is(results: Path) -> None:
+    """A hit sets the time of the entry's manifest; on a link it would restart the jobs that read the artifact."""
+    entry, manifest = make(results)
+    artifact = results / "study/stage/x"
+    assert publish(entry, artifact, manifest, {"start": "now"})
+    links = {path.name: path.stat().st_nlink for path in artifact.parent.iterdir()}
+    assert links == {"x.manifest.json": 1, "x.run.json": 1, "x.txt": 2}
+
+
 def test_the_try_lock_does_not_wait(results: Path) -> None:
     work = results / ".work/stage/key"
     with key_lock(work), try_key_lock(work) as ours:

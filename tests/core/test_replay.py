@@ -1,6 +1,6 @@
 """After a crash at any moment nothing wrong is accepted and nothing done is lost; no sync can be left out.
 
-What is recorded and what must hold: ``tests/replay/scenarios.py`` and ``more_scenarios.py``; what a file system may
+What is recorded and what must hold: ``tests/replay/*scenarios.py``; what a file system may
 leave: ``tests/replay/models.py``. A larger sample: ``python -m tests.replay --states 20000``.
 """
 

@@ -15,6 +15,7 @@ from tests.replay.models import COMPLETE, Replay, State, distinct, posix
 from tests.replay.more_scenarios import more_scenarios
 from tests.replay.recording import Recorder, Recording, Synced
 from tests.replay.scenarios import Scenario, training_scenarios
+from tests.replay.store_scenarios import store_scenarios
 from tests.replay.training import Truth, light
 
 MEMORY = Path("/dev/shm")  # states are folders of small files; on a disk they would take minutes
@@ -77,7 +78,7 @@ class Crashes:
 
 def scenarios(truth: Truth) -> list[Scenario]:
     """All of them."""
-    return [*training_scenarios(truth), *more_scenarios(truth)]
+    return [*training_scenarios(truth), *store_scenarios(), *more_scenarios(truth)]
 
 
 @contextmanager

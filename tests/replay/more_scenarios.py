@@ -1,4 +1,4 @@
-"""The other things that are reported as done: fetched bytes, acceptances, notes, parts of shards, removals, copies."""
+"""Other things that are reported as done: acceptances, notes, parts of shards, copies, removals."""
 
 import json
 from collections.abc import Callable
@@ -9,18 +9,13 @@ from unittest import mock
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torchvision.datasets
 
-from tests.replay.scenarios import Facts, Killed, Scenario, trained
+from tests.replay.scenarios import Facts, Killed, Scenario, nothing, trained
+from tests.replay.store_scenarios import present
 from tests.replay.training import Say, Truth
 from workflow_scripts.acquisition import traces
-from workflow_scripts.acquisition.forget import forget
-from workflow_scripts.acquisition.import_index import ImportIndex
-from workflow_scripts.acquisition.record import Record
 from workflow_scripts.acquisition.removal_rows import Listed
-from workflow_scripts.acquisition.states import State
-from workflow_scripts.acquisition.store import Store
 from workflow_scripts.captions import recaption
 from workflow_scripts.captions.chunks import vector_chunks
 from workflow_scripts.core import accepted, durable, notes
@@ -32,96 +27,6 @@ from workflow_scripts.evaluation import torchvision_download
 from workflow_scripts.evaluation.torchvision_sets import OFFICIAL, Official
 from workflow_scripts.provenance import crate_write
 from workflow_scripts.tools import accept
-
-URLS = ("http://a.test/0", "http://a.test/1", "http://a.test/2")
-
-
-def body(url: str) -> bytes:
-    """The bytes behind a url."""
-    return f"<bytes of {url[-1]}>".encode()
-
-
-def fetch(root: Path, urls: tuple[str, ...] = URLS, job: str = "job", ended: bool = True) -> None:
-    """What a download job does with the store."""
-    durable._synced.clear()
-    with Store(root / "results/.fetched", job) as store:
-        for url in urls:
-            store.add(Record(url, State.OK, 200), body(url))
-        if ended:
-            store.seal()
-
-
-def found(root: Path) -> dict[str, bytes | None]:
-    """What another job finds."""
-    with Store(root / "results/.fetched", "other") as store:
-        return {url: store.data(record) for url, record in store.find(URLS, "").items()}
-
-
-def fetch_and_say(root: Path, say: Say) -> None:
-    """A job that is reported as done."""
-    fetch(root)
-    say(("fetched", URLS))
-
-
-def store_faults(root: Path, facts: Facts) -> list[str]:
-    """No bytes but the right ones, all that was fetched, and the rest after a second job."""
-    have = found(root)
-    wrong = [f"other bytes of {url}" for url, data in have.items() if data not in (None, body(url))]
-    wrong += [f"{url} was fetched, and is lost" for fact in facts for url in fact[1] if not have.get(url)]
-    fetch(root, tuple(url for url in URLS if not have.get(url)), "again")
-    return wrong + [f"{url} can't be fetched again" for url, data in found(root).items() if data != body(url)]
-
-
-def settle(root: Path, say: Say) -> None:
-    """A job looks at what a killed one left."""
-    say(("fetched", URLS))
-    found(root)
-
-
-def forget_first(root: Path, say: Say) -> None:
-    """Take one url out."""
-    forget(root / "results", URLS[:1])
-    say(("forgotten", URLS[0]))
-
-
-def half_forgotten(root: Path) -> None:
-    """What a killed call left: a segment that is hidden, and bytes without lines; all lines are without the url."""
-    fetch(root, URLS[1:])
-    for name in (".0f.bin", "job-0+0f.bin"):
-        (root / "results/.fetched" / name).write_bytes(body(URLS[0]))
-
-
-def forget_faults(root: Path, facts: Facts) -> list[str]:
-    """The others are there always; what was forgotten does not come back."""
-    wrong = _present(root, body(URLS[0])) if facts else []
-    have = found(root)
-    forget(root / "results", URLS[:1])
-    after = found(root)
-    wrong += [f"{url} is lost" for url in URLS[1:] if not have.get(url) == after.get(url) == body(url)]
-    return wrong + _present(root, body(URLS[0]))
-
-
-def _present(root: Path, marker: bytes) -> list[str]:
-    files = [path for path in root.rglob("*") if path.is_file()]
-    return [f"{path} has {marker!r} still" for path in files if marker in path.read_bytes()]
-
-
-def shards_to_import(root: Path) -> None:
-    """A shard of img2dataset, beside the folder that is recorded: its path and time name the index."""
-    (root.parent / "imported").mkdir()
-    (root / "results/.fetched").mkdir(parents=True)
-    pq.write_table(pa.table({"url": [URLS[0]], "jpg": [body(URLS[0])]}), root.parent / "imported/0.parquet")
-
-
-def index_imports(root: Path, say: Say) -> None:
-    """Where its images lie."""
-    ImportIndex(root.parent / "imported", root / "results", 1000)
-
-
-def import_faults(root: Path, facts: Facts) -> list[str]:
-    """The image is found."""
-    images = list(ImportIndex(root.parent / "imported", root / "results", 1000).images(URLS[:1]))
-    return [] if images == [(URLS[0], body(URLS[0]))] else [f"images {images}"]
 
 
 def _accept(root: Path) -> None:
@@ -327,22 +232,17 @@ def removal_scenario(truth: Truth) -> Scenario:
 
     def faults(root: Path, facts: Facts) -> list[str]:
         wrong = truth.accepted(root / "results")[1]
-        return wrong + [one for fact in facts for one in _present(root, fact.encode())]
+        return wrong + [one for fact in facts for one in present(root, fact.encode())]
 
     return Scenario("rows removed", rows_to_remove, remove_rows, faults)
 
 
 def more_scenarios(truth: Truth) -> list[Scenario]:
-    """All but the publishing of artifacts."""
+    """All but artifacts and fetched bytes."""
     return [
-        Scenario("bytes fetched", lambda root: None, fetch_and_say, store_faults),
-        Scenario("killed download settled", lambda root: fetch(root, ended=False), settle, store_faults),
-        Scenario("url forgotten", fetch, forget_first, forget_faults),
-        Scenario("url forgotten after a kill", half_forgotten, forget_first, forget_faults),
-        Scenario("shards imported", shards_to_import, index_imports, import_faults),
         Scenario("edit accepted", trained("a"), accept_and_say, accept_faults),
-        Scenario("config noted", lambda root: None, note_and_say, note_faults),
-        Scenario("config noted after a kill", lambda root: None, note_after_a_kill, note_faults),
+        Scenario("config noted", nothing, note_and_say, note_faults),
+        Scenario("config noted after a kill", nothing, note_after_a_kill, note_faults),
         Scenario("vectors in chunks", a_work_folder, vectors, resumes(vectors)),  # type: ignore[arg-type]
         Scenario("captions in batches", a_work_folder, captions, resumes(captions)),  # type: ignore[arg-type]
         Scenario("folders replaced", two_sets, write_copies, copy_faults),
