@@ -72,6 +72,19 @@ def test_all_mistakes_of_the_files_are_named_together_with_their_lines(tmp_path:
     assert any(f"{path}:3 (shards.rows_per_shard): yes" in one for one in said)
 
 
+def test_the_settings_of_pretraining_are_looked_at_when_runs_can_not_be_read(tmp_path: Path) -> None:
+    text = "pretraining: {precision: no, stepz: 3}\nruns: [{method: simclrr, pairs: self}]\n"
+    first, second, third = messages(BASE, overlay(tmp_path, text))
+    assert f"{tmp_path}/over.yaml:2 (runs.0.method): 'simclrr'; did you mean simclr?" in first
+    assert second.endswith(
+        'over.yaml:1 (pretraining.precision): no; YAML reads no as true or false; if a name is meant, quote it: "no"'
+    )
+    assert "over.yaml:1 (pretraining.stepz): 'stepz'; did you mean steps?" in third
+    without = tmp_path / "base.yaml"
+    without.write_text("demo_world: {seed: true}\n" + text.split("\n")[1])
+    assert not [one for one in messages(without) if "pretraining" in one]
+
+
 def test_an_error_is_at_the_last_file_that_sets_the_key(tmp_path: Path) -> None:
     path = overlay(tmp_path, "pretraining:\n  steps: 100\n")
     assert messages(BASE, path) == [

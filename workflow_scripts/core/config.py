@@ -14,7 +14,7 @@ from workflow_scripts.core.config_errors import SettingError, misread_booleans, 
 from workflow_scripts.core.config_files import Config, Node, node_of
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.core.removal import token
-from workflow_scripts.core.run_settings import run_errors
+from workflow_scripts.core.run_settings import run_errors, shared_errors
 from workflow_scripts.core.settings.annotations import Annotations
 from workflow_scripts.core.settings.base import Settings
 from workflow_scripts.core.settings.caption_quality import CaptionQuality
@@ -196,10 +196,13 @@ def load_study(config: Mapping[str, Any] | Config) -> Study:
     root = given.root
     study, refused = _validated(root)
     refused += misread_booleans(root, Study)
-    refused += misread_booleans(root.at(["pretraining"])[0], Pretrain, ("pretraining",))
+    refused += misread_booleans(root.below("pretraining"), Pretrain, ("pretraining",))
     errors: list[PipelineError] = [*given.errors, *refused]
-    if study is not None:
-        found = list(reference_errors(study)) or run_errors(study, root)
+    if study is None:
+        errors += shared_errors(root)
+    else:
+        found = list(reference_errors(study))
+        found += run_errors(study, root, {error.path[1] for error in found if error.path[0] == "runs"})
         # What is wrong in an item of which a value was refused may follow from that.
         known = {error.path[:2] for error in refused}
         errors += [error for error in found if error.path[:2] not in known]

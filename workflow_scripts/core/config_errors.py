@@ -62,6 +62,10 @@ def validation_errors(
         # Pydantic's locations have the names of a union's members too.
         path = path if detail["type"] == "missing" else root.at(path)[1]
         groups.setdefault(path, []).append(detail)
+    for path in list(groups):
+        # Pydantic calls a list too short when its only member is refused.
+        if groups[path][0]["type"] == "too_short" and any(path == one[: len(path)] != one for one in groups):
+            del groups[path]
     return [_error(path, details, model, root.at(path)[0].text) for path, details in groups.items()]
 
 
@@ -80,7 +84,7 @@ def _error(path: Path, details: Sequence[ErrorDetails], model: type[BaseModel], 
     others = [_message(one) for one in details if one["type"] != "literal_error"]
     if text and not isinstance(value, str) and (choices or any(one["type"] == "string_type" for one in details)):
         advice = f'YAML reads {text} as {_kind(value)}; if a name is meant, quote it: "{text}"'
-        advice += f"; {one_of(text, choices)}" if choices else ""
+        advice += f"; {one_of(text, choices)}" if choices and text not in choices else ""
         return SettingError("value that is no text", path, text, advice)
     others += [one_of(value, choices)] if choices else []
     what = "unknown choice" if choices else "invalid value"

@@ -63,6 +63,11 @@ class Node:
                 return node, tuple(path[:depth])
         return node, tuple(path)
 
+    def below(self, *path: Any) -> "Node":
+        """The node at ``path``; an empty one where there is none."""
+        node, found = self.at(path)
+        return node if found == path else Node()
+
     def where(self, path: Sequence[Any]) -> str:
         """``file:line (dotted.path)``; without a file ``config.dotted.path``."""
         node, _ = self.at(path)

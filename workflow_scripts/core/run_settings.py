@@ -1,6 +1,6 @@
 """The full settings of each run: what all runs share, what a run states itself, and what is wrong with them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
@@ -18,14 +18,34 @@ if TYPE_CHECKING:
 UNTRAINED = frozenset({"backbone", "image_size"})  # settings that an untrained network depends on, beside its seed
 
 
-def run_errors(study: "Study", root: Node) -> list[SettingError]:
-    """What is wrong with the settings of runs, and runs of the same name."""
+def shared_errors(root: Node) -> list[SettingError]:
+    """What is wrong with the section ``pretraining`` by itself, for when the runs can't be read."""
+    given = root.below("pretraining").data()
+    if not isinstance(given, dict):
+        return []
+    fixed = {"method": "simclr", "pairs": "self", "augmentation": "simclr"}
+    try:
+        Pretrain.model_validate({**given, **fixed})
+    except ValidationError as error:
+        found = validation_errors(error, Pretrain, root, lambda loc: ("pretraining", *loc))
+        return [one for one in found if len(one.path) > 1]  # without contradictions, which depend on the run
+    return []
+
+
+def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> list[SettingError]:
+    """What is wrong with the settings of runs, and runs of the same name.
+
+    Args:
+        left_out: numbers of runs whose pairs are unknown.
+    """
     errors: list[SettingError] = []
     names: dict[str, int] = {}
     found: dict[str, Pretrain] = {}
     for number, run in enumerate(study.runs):
+        if number in left_out:
+            continue
         path = ("runs", number, "set")
-        misread = list(misread_booleans(root.at(path)[0], Pretrain, path)) if run.set else []
+        misread = list(misread_booleans(root.below(*path), Pretrain, path))
         errors += misread
         for seed in run.seeds if not misread else ():
             try:
@@ -39,7 +59,7 @@ def run_errors(study: "Study", root: Node) -> list[SettingError]:
                 value = f"{name}, as in runs.{names[name]}"
                 advice = "runs that differ in method, pairs, augmentation, backbone or seed have different names"
                 errors.append(SettingError("repeated run", ("runs", number), value, advice))
-    if not errors:
+    if not errors and not left_out:
         errors += kept_errors(study.evaluation.steps, study.pretraining.get("checkpoints"), found)
     for method in HEADS.keys() - {run.method for run in study.runs}:
         errors += _head_errors(method, study, root)
