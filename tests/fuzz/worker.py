@@ -85,6 +85,12 @@ def limit_memory(beyond: int = MEMORY) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
+def peak_memory() -> int:
+    """Largest resident set of this process so far, in bytes; getrusage counts that of the parent before exec too."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) * 1024
+
+
 def quiet() -> None:
     """Warnings of damaged inputs are no output of the fuzzer."""
     logging.disable(logging.CRITICAL)
@@ -110,8 +116,8 @@ def main(argv: list[str]) -> None:
         outcomes[outcome] += 1
         if fault is not None:
             _say({"number": number, "fault": fault})
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    _say({"outcomes": outcomes, "seconds": time.process_time() - start, "slowest": slowest, "peak": peak})
+    spent = time.process_time() - start
+    _say({"outcomes": outcomes, "seconds": spent, "slowest": slowest, "peak": peak_memory()})
 
 
 def _say(line: object) -> None:

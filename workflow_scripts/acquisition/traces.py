@@ -18,6 +18,7 @@ from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.cache import discard, try_key_lock
 from workflow_scripts.core.durable import remove_files, remove_folder, sync_folder
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.jsonio import read_json
 from workflow_scripts.core.lineage import CACHE, Made, inputs_of, load, sound
 from workflow_scripts.core.redact import redacted
 from workflow_scripts.core.stage import RECIPE
@@ -99,7 +100,10 @@ def removal_of(results: Path, study: str) -> frozenset[str]:
     if not Path(f"{rows}{MANIFEST}").exists():
         raise PipelineError("no annotations", results / study, "nothing there", "make the study first")
     path = Path(f"{rows}.exclude.json")
-    return frozenset(json.loads(path.read_bytes()) if path.exists() else [])
+    tokens = read_json(path, f"recompute it with: snakemake --force {rows}{MANIFEST}") if path.exists() else []
+    if not isinstance(tokens, list) or not all(isinstance(one, str) for one in tokens):
+        raise PipelineError("not a list of removals", path, type(tokens).__name__, "it was edited; run tools.audit")
+    return frozenset(tokens)
 
 
 def _unused(urls: set[str], tables: Iterable[Path]) -> set[str]:
@@ -146,7 +150,7 @@ def _remove_folders(results: Path, good: set[str]) -> int:
 def _recipe(work: Path) -> dict[str, object]:
     try:
         return dict(json.loads((work / RECIPE).read_bytes()))
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return {}
 
 

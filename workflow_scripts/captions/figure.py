@@ -9,6 +9,8 @@ import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from workflow_scripts.core.histogram import histogram
+
 COLOURS = {"original": "#3b6ea5", "generated": "#c8783c", "shuffled": "#7a7a7a", "external": "#5b8f4e"}
 
 
@@ -36,7 +38,7 @@ def _itm(axes: Axes, table: pa.Table) -> None:
     for origin, colour in COLOURS.items():
         scores = pc.drop_null(table.filter(pc.equal(table["origin"], origin))["itm"]).to_numpy()
         if len(scores):
-            axes.hist(scores, bins=50, color=colour, alpha=0.6, label=origin)
+            histogram(axes, scores, color=colour, alpha=0.6, label=origin)
             drawn = True
     if drawn:
         axes.legend()

@@ -12,6 +12,7 @@ from workflow_scripts.core import tars
 from workflow_scripts.core.errors import PipelineError
 
 ROWS_AT_ONCE = 4096
+LONG_TEXT, LONG_TEXTS = 16 << 10, 64 << 20  # bytes of text a row on average, and in a group of rows that is checked
 # pa.ArrowException: of a header that claims terabytes pyarrow says that memory is short, which it is not.
 _UNREADABLE = (*tars.BROKEN, pa.ArrowException)
 
@@ -40,10 +41,23 @@ def batches(
     """
     with pq.ParquetFile(source, buffer_size=1 << 20, pre_buffer=False) as file:
         check_columns(file.schema_arrow, kinds)
+        _check_sizes(file.metadata, [name for name, kind in kinds.items() if pa.types.is_string(kind)])
         schema = pa.schema(list(kinds.items()))
         for batch in file.iter_batches(batch_size=rows, columns=list(kinds), use_threads=False):
-            table = pa.Table.from_batches([batch]).select(list(kinds)).cast(schema)
-            yield from table.combine_chunks().to_batches()
+            columns = (batch[name] for name in kinds)
+            cast = [
+                one if one.type == kind else one.cast(kind) for one, kind in zip(columns, schema.types, strict=True)
+            ]
+            yield pa.RecordBatch.from_arrays(cast, schema=schema)
+
+
+def _check_sizes(metadata: pq.FileMetaData, texts: Sequence[str]) -> None:
+    """Raise ValueError where texts are so long that a few of them would fill the memory."""
+    for group in (metadata.row_group(number) for number in range(metadata.num_row_groups)):
+        for column in (group.column(number) for number in range(group.num_columns)):
+            size, name = column.total_uncompressed_size, column.path_in_schema
+            if name in texts and size > max(LONG_TEXTS, LONG_TEXT * group.num_rows):
+                raise ValueError(f"column {name} has {size} bytes of text in {group.num_rows} rows")
 
 
 def check_columns(schema: pa.Schema, wanted: Mapping[str, pa.DataType]) -> None:

@@ -7,6 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from workflow_scripts.core.histogram import histogram
+
 COLOURS = ("#3b6ea5", "#c8783c")
 NAMES = {"reciprocity": "reciprocal", "equal_captions": "equal captions", "same_subreddit": "same subreddit"}
 
@@ -29,7 +31,7 @@ def draw(
     """
     figure = Figure(figsize=(10, 7), layout="constrained")
     ((left, right), (below, corner)) = figure.subplots(2, 2)
-    left.hist(cosine, bins=50, color=COLOURS[0])
+    histogram(left, cosine, color=COLOURS[0])
     left.set(xlabel="cosine of captions", ylabel="pairs")
     _occurrence(right, chosen)
     if image is None:
@@ -37,7 +39,7 @@ def draw(
         below.set_axis_off()
     else:
         for values, colour, label in zip(image, COLOURS, ("pairs", "random pairs"), strict=True):
-            below.hist(values, bins=50, color=colour, alpha=0.6, label=label)
+            histogram(below, values, color=colour, alpha=0.6, label=label)
         below.set(xlabel="cosine of images", ylabel="pairs")
         below.legend()
     _shares(corner, summary)

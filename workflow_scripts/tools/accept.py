@@ -22,6 +22,7 @@ from workflow_scripts.core.record import now, sealed
 from workflow_scripts.core.stage import RECIPE
 from workflow_scripts.provenance.adopt import adopt, candidates
 from workflow_scripts.provenance.nodes import Node, load
+from workflow_scripts.tools.command import plain_errors
 
 FETCHED = "format-"  # stages keyed by a format number: an edit of their code remakes nothing
 
@@ -128,13 +129,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--code", default="", help="beginning of the digest to count as, where there are several")
     parser.add_argument("--results", type=Path, default=Path("results"), help="results folder")
     args = parser.parse_args(argv)
-    try:
+    with plain_errors():
         if not args.reason.strip():
             raise PipelineError("empty reason", "accept", repr(args.reason), "say why the edit can't change anything")
         lines = vouch(Path(os.path.abspath(args.results)), args.stage, args.reason.strip(), args.code)
-    except PipelineError as error:
-        sys.stderr.write(f"error: {error}\n")
-        raise SystemExit(1) from None
     sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.core.errors import PipelineError, error_lines
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.provenance.audit import Audit, Audited
 from workflow_scripts.provenance.audit_kinds import Finding, Kind
 from workflow_scripts.provenance.audit_notes import noted
@@ -21,6 +21,7 @@ from workflow_scripts.provenance.audit_shared import shared_findings
 from workflow_scripts.provenance.audit_studies import studies_below
 from workflow_scripts.provenance.hashing import cores
 from workflow_scripts.provenance.sizes import at_least_one
+from workflow_scripts.tools.command import plain_errors
 
 SHOWN = 20  # findings of one kind shown to people; --json has all
 
@@ -107,11 +108,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     start = time.monotonic()
-    try:
+    with plain_errors(2):
         done = audit(args.path, args.configfile, args.quick, args.jobs)
-    except PipelineError as error:
-        sys.stderr.write("".join(f"{line}\n" for line in error_lines(error)))
-        raise SystemExit(2) from None
     text = table(done, args.quick, time.monotonic() - start)
     printed = json.dumps(as_json(done, args.quick), indent=1) + "\n" if args.json else text
     sys.stdout.write(printed.encode(errors="backslashreplace").decode())

@@ -13,6 +13,7 @@ from pathlib import Path
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.provenance.gc import DAY, KINDS, Piece, Plan, collect, plan
 from workflow_scripts.provenance.sizes import days, human, parse_size
+from workflow_scripts.tools.command import plain_errors
 
 
 def lines(made: Plan, went: Sequence[Piece], stayed: Sequence[Piece], dry: bool) -> list[str]:
@@ -41,7 +42,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--work-days", type=days, default=14.0, help="idle days after which unfinished work goes")
     parser.add_argument("--dry-run", action="store_true", help="say what would go, and touch nothing")
     args = parser.parse_args(argv)
-    try:
+    with plain_errors():
         limit = None if args.max_size is None else parse_size(args.max_size)
         made = plan(args.results, limit, args.work_days * DAY)
         went, stayed = (made.remove, []) if args.dry_run else collect(args.results, made.remove)
@@ -50,9 +51,6 @@ def main(argv: list[str] | None = None) -> None:
         if limit is not None and after > limit:
             advice = "studies use the rest: delete a study's folder, or allow more"
             raise PipelineError("cache larger than wanted", args.results, f"{human(after)} > {human(limit)}", advice)
-    except (PipelineError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.provenance.diff import diff
 from workflow_scripts.provenance.diff_text import as_json, as_text
 from workflow_scripts.provenance.locate import locate
+from workflow_scripts.tools.command import plain_errors
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -21,15 +22,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("b", type=Path, help="another one, of the same stage")
     parser.add_argument("--json", action="store_true", help="for programs")
     args = parser.parse_args(argv)
-    try:
+    with plain_errors(2):
         a, b = locate(args.a).node, locate(args.b).node
         if a.stage != b.stage:
             advice = "compare artifacts of one stage"
             raise PipelineError("artifacts of two stages", args.b, f"{a.stage} and {b.stage}", advice)
         found = diff(a, b)
-    except PipelineError as error:
-        sys.stderr.write(f"error: {error}\n")
-        raise SystemExit(2) from None
     sys.stdout.write(json.dumps(as_json(found), indent=1, ensure_ascii=False) + "\n" if args.json else as_text(found))
     raise SystemExit(0 if found[-1].same_content else 1)
 

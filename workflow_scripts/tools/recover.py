@@ -16,6 +16,7 @@ from time import monotonic, sleep
 from typing import NamedTuple
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.tools.command import plain_errors
 from workflow_scripts.tools.crash_repair import repair
 
 SECONDS_BETWEEN_LOOKS = 5.0
@@ -131,11 +132,8 @@ def main(argv: list[str] | None = None) -> None:
         how.add_argument(f"--{word}", action="store_const", const=word, dest="how", help=says)
     parser.add_argument("command", nargs="*", help="after --: what to start when all is well, such as snakemake ...")
     args = parser.parse_args(argv)
-    try:
+    with plain_errors():
         done = recover(Path.cwd(), args.how)
-    except PipelineError as error:
-        sys.stderr.write(f"error: {error}\n")
-        raise SystemExit(1) from None
     sys.stdout.flush()
     if not done:
         raise SystemExit(1)

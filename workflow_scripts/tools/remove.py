@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from workflow_scripts.acquisition.traces import removal_of, remove_traces
-from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.tools.command import plain_errors
 
 
 def remove(study: Path) -> tuple[str, bool]:
@@ -47,11 +47,8 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("study", type=Path, help="the study's folder, such as results/demo")
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
-    try:
+    with plain_errors():
         text, all_gone = remove(Path(parser.parse_args(argv).study.absolute()))
-    except PipelineError as error:
-        sys.stderr.write(f"error: {error}\n")
-        raise SystemExit(1) from None
     sys.stdout.write(text)
     if not all_gone:
         raise SystemExit(2)

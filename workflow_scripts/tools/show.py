@@ -7,8 +7,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.foreign import readable
 from workflow_scripts.reporting.console import arms_table
+from workflow_scripts.tools.command import plain_errors
 
 
 def show(study: Path, step: str = "last") -> str:
@@ -19,7 +20,8 @@ def show(study: Path, step: str = "last") -> str:
     """
     summary = Artifact(study / "summary" / "summary.manifest.json")
     page = Artifact(study / "report" / "index.manifest.json").path(".html")
-    scores, contrasts = (pq.read_table(summary.path(suffix)) for suffix in (".parquet", ".contrasts.parquet"))
+    with readable("unreadable summary", summary.manifest_path, "recompute it with snakemake --force summary"):
+        scores, contrasts = (pq.read_table(summary.path(suffix)) for suffix in (".parquet", ".contrasts.parquet"))
     return f"{arms_table(scores, contrasts, step)}\nReport: {page}\n"
 
 
@@ -29,11 +31,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("study", type=Path, help="the study's folder, such as results/demo")
     parser.add_argument("--step", default="last", help="checkpoint step of the arms' table")
     args = parser.parse_args(argv)
-    try:
+    with plain_errors():
         sys.stdout.write(show(args.study, args.step))
-    except PipelineError as error:
-        sys.stderr.write(f"error: {error}\n")
-        raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

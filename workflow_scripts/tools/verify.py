@@ -19,6 +19,7 @@ from workflow_scripts.core.progress import progress
 from workflow_scripts.provenance.nodes import Node, load
 from workflow_scripts.provenance.sizes import at_least_one
 from workflow_scripts.provenance.verify import Kind, Options, Verdict, sample, verify
+from workflow_scripts.tools.command import plain_errors
 
 GOOD = (Kind.EXACT, Kind.WITHIN, Kind.BY_DESIGN)
 
@@ -47,14 +48,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--scratch", type=Path, help="where the clean folder is made; default: the system's own place")
     parser.add_argument("--json", action="store_true", help="verdicts as JSON")
     args = parser.parse_args(argv)
-    try:
+    with plain_errors():
         nodes = sample(load(args.path), args.sample, args.seed)
         if not nodes:
             raise PipelineError("nothing to verify", args.path, "no manifest below it", "give a folder with results")
         verdicts = _verify_all(nodes, args)
-    except (PipelineError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        raise SystemExit(1) from None
     text = json.dumps([asdict(one) for one in verdicts], indent=1) if args.json else "\n".join(lines(verdicts))
     sys.stdout.write(text + "\n")
     raise SystemExit(0 if all(one.kind in GOOD for one in verdicts) else 1)

@@ -9,10 +9,10 @@ import json
 import sys
 from pathlib import Path
 
-from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.provenance.cells import cells
 from workflow_scripts.provenance.locate import locate
 from workflow_scripts.provenance.why import as_json, as_text, why
+from workflow_scripts.tools.command import plain_errors
 
 
 def answer(file: Path, columns: dict[str, str], form: str, together: bool = True) -> str:
@@ -39,11 +39,8 @@ def main(argv: list[str] | None = None) -> None:
     if wrong:
         parser.error(f"{wrong[0]!r} is not COLUMN=VALUE")
     columns = dict(one.split("=", 1) for one in args.columns)
-    try:
+    with plain_errors():
         sys.stdout.write(answer(args.file, columns, "json" if args.json else "text", not args.each))
-    except PipelineError as error:
-        sys.stderr.write(f"error: {error}\n")
-        raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

@@ -1,0 +1,149 @@
+"""Inputs made to need gigabytes: each is read in a process of its own, whose peak is measured."""
+
+import io
+import json
+import os
+import struct
+import subprocess
+import sys
+import textwrap
+import zipfile
+import zlib
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.acquisition.zips import row
+
+ROOT = Path(__file__).resolve().parents[2]
+LONG = 300 << 20  # bytes of a caption
+HEAD = """
+from pathlib import Path
+from workflow_scripts.core.errors import PipelineError
+def outcome():
+{body}
+try:
+    print("said", outcome())
+except PipelineError as error:
+    print("said", error)
+from tests.fuzz.worker import peak_memory
+print("peak", peak_memory())
+"""
+
+
+def read(folder: Path, body: str) -> str:
+    """What ``body`` (of a function) returns or refuses, in a process that needs less than 1 GB."""
+    code = HEAD.format(body=textwrap.indent(textwrap.dedent(body), "    "))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said, peak = (line.split(" ", 1)[1] for line in done.stdout.splitlines())
+    assert int(peak) < 10**9
+    return said
+
+
+GATHER = """
+from workflow_scripts.acquisition.annotations import Filter, gather
+counts = gather(Path("a.zip"), Filter(None, None), 2 << 30, 2000, Path("kept"), Path("apart"))
+return counts["rows"], counts["kept"], counts["apart"]
+"""
+
+
+def test_a_zip_of_a_million_bytes_that_unpacks_to_a_thousand_times_that(tmp_path: Path) -> None:
+    rows = ", ".join(json.dumps(row("same", caption="x" * 4000)) for _ in range(2000))
+    with (
+        zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("annotations/pics_2019.json", "w", force_zip64=True) as stream,
+    ):
+        stream.write(b'{"annotations": [' + rows.encode())
+        for _ in range(10):
+            stream.write(b", " + rows.encode())
+        stream.write(b"]}")
+    assert (tmp_path / "a.zip").stat().st_size < 4 << 20
+    assert "zip unpacks to too much in a.zip" in read(tmp_path, GATHER)
+
+
+def test_a_caption_of_300_mib_is_a_counted_row(tmp_path: Path) -> None:
+    with (
+        zipfile.ZipFile(tmp_path / "a.zip", "w") as archive,
+        archive.open("annotations/pics_2019.json", "w", force_zip64=True) as stream,
+    ):
+        stream.write(b'{"annotations": [' + json.dumps(row("a")).encode() + b', {"image_id": "b", "caption": "')
+        for _ in range(LONG >> 20):
+            stream.write(b"x" * (1 << 20))
+        stream.write(b'"}, ' + json.dumps(row("c")).encode() + b"]}")
+    assert read(tmp_path, GATHER) == str((3, 2, {"oversized_row": 1}))
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_a_caption_of_300_mib_in_a_table(tmp_path: Path, form: str) -> None:
+    caption = "x" * LONG
+    if form == "csv":
+        (tmp_path / "t").write_text(f"key,caption\na,{caption}\n")
+    else:
+        table = pa.table({"key": ["a"], "caption": [caption]})
+        pq.write_table(table, tmp_path / "t", use_dictionary=False, write_statistics=False, compression="none")
+    said = read(
+        tmp_path,
+        """
+        import pyarrow as pa
+        from workflow_scripts.captions.caption_file import read_captions
+        return read_captions(Path("t"), pa.chunked_array([["a"]])).num_rows
+        """,
+    )
+    assert said == "1" or "unreadable caption table in t" in said
+
+
+def test_an_image_of_60_000_by_60_000_pixels(tmp_path: Path) -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = zlib.compress(bytes(7501 * 60_000), 1)
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 1, 0, 0, 0, 0))
+    (tmp_path / "i.png").write_bytes(b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
+    said = read(
+        tmp_path,
+        """
+        import numpy as np
+        from workflow_scripts.acquisition.images import process
+        from workflow_scripts.acquisition.preparation import limits_of
+        from workflow_scripts.core.settings.download import Download
+        from workflow_scripts.evaluation.dataset_files import fault_of
+        from workflow_scripts.evaluation.mask_sets import object_mask
+        from workflow_scripts.evaluation.picture_sets import Picture
+        data = Path("i.png").read_bytes()
+        try:
+            object_mask(Path("i.png"), 1)
+        except PipelineError as error:
+            return process(data, limits_of(Download())).state, fault_of(Picture("i", data)), str(error)
+        """,
+    )
+    assert "decompression_bomb" in said and said.count("pixels") >= 2 and "corrupt segmentation in i.png" in said
+
+
+def test_headers_that_claim_terabytes(tmp_path: Path) -> None:
+    (tmp_path / "m.safetensors").write_bytes((1 << 40).to_bytes(8, "little") + b"{}")
+    tensor = b'{"a": {"dtype": "F32", "shape": [1099511627776], "data_offsets": [0, 4398046511104]}}'
+    (tmp_path / "n.safetensors").write_bytes(len(tensor).to_bytes(8, "little") + tensor)
+    (tmp_path / "p").write_bytes(b"PAR1" + bytes(8) + (2**31 - 1).to_bytes(4, "little") + b"PAR1")
+    array = io.BytesIO()
+    array.write(b"\x93NUMPY\x01\x00")
+    text = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776,)}\n"
+    array.write(len(text).to_bytes(2, "little") + text)
+    (tmp_path / "a.npy").write_bytes(array.getvalue())
+    said = read(
+        tmp_path,
+        """
+        from workflow_scripts.core.foreign import batches, readable
+        from workflow_scripts.provenance.compare import deviation
+        found = [deviation(Path(name), Path(name), name[1:]) for name in ("m.safetensors", "n.safetensors", "a.npy")]
+        with readable("unreadable table", "p", "mend it"):
+            list(batches(Path("p"), {}))
+        return found
+        """,
+    )
+    assert said.startswith("unreadable table in p")
