@@ -71,7 +71,6 @@ def light() -> Iterator[None]:
         mock.patch("workflow_scripts.core.stage.code_parts", lambda stage: {}),
         mock.patch("workflow_scripts.core.stage.git_state", cache(git_state)),
         mock.patch("workflow_scripts.core.stage.machine", cache(machine)),
-        mock.patch("workflow_scripts.core.stage.atexit.register", lambda function: None),
     ):
         yield
 

@@ -5,9 +5,9 @@ locks, manifests and run records is here and in the modules beside it.
 """
 
 import argparse
-import atexit
 import gc
 import logging
+import os
 import shutil
 import sys
 import traceback
@@ -190,7 +190,8 @@ def run_stage(
     stage = function.__name__
     args = arguments(stage, argv)
     _start_log()
-    start_quickly()
+    if argv is None:  # a process of its own
+        start_quickly()
     limit_threads(args.threads)
     allow_many_files()
     forget()
@@ -212,6 +213,8 @@ def run_stage(
     except Exception as error:  # noqa: BLE001 - the last line of a log must say what happened, whatever it was
         sys.stderr.write(redacted(traceback.format_exc()))
         _fail(f"{type(error).__name__} in stage {stage}: {error}; {BUG}")
+    if argv is None:
+        leave()
 
 
 class _Redacting(logging.Formatter):
@@ -238,10 +241,17 @@ class _NoPandas(MetaPathFinder, Loader):
 
 
 def start_quickly() -> None:
-    """Leave out what costs each of a study's jobs a third of a second and serves none of them."""
+    """Leave out what costs each of a study's jobs a quarter of a second and serves none of them."""
     sys.meta_path.insert(0, _NoPandas())
     gc.set_threshold(100_000)  # imports make many objects and no garbage
-    atexit.register(gc.freeze)  # at its end Python would look through all that is loaded for garbage
+
+
+def leave() -> None:
+    """End a process whose artifact is published: taking apart all that it loaded takes up to a fifth of a second."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _fail(message: str) -> None:
