@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.provenance import crate_base as base
 from workflow_scripts.provenance.crate_base import Entity, ref, refs
 from workflow_scripts.provenance.crate_jobs import Jobs, file_path, manifest_path
@@ -70,13 +71,23 @@ def describe(nodes: Sequence[Node], study: str, license_text: str, limit: int = 
 
 
 def in_order(nodes: Sequence[Node]) -> list[Node]:
-    """Artifacts after what they were made from; else by label."""
+    """Artifacts after what they were made from; else by label.
+
+    Raises:
+        PipelineError: run records say that artifacts were made from each other.
+    """
     by_path = {node.path: node for node in nodes}
     done: dict[Path, Node] = {}
+    begun: set[Path] = set()
 
     def visit(node: Node) -> None:
         if node.path in done:
             return
+        if node.path in begun:
+            raise PipelineError(
+                "cycle of inputs", node.record_path, node.label, "tools.audit names the record at fault"
+            )
+        begun.add(node.path)
         for one in inputs_of(node, by_path):
             if one.path in by_path and one.path != node.path:
                 visit(by_path[one.path])

@@ -1,0 +1,74 @@
+"""Commands that read manifests and run records end in an answer or in one line, whatever was done to a study."""
+
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from tests.provenance.hand_made import whole_study
+from tests.provenance.manipulations import (
+    Manipulation,
+    Way,
+    cycle,
+    deleted,
+    fifo,
+    folder_in_place_of_a_file,
+    link_that_leads_nowhere,
+    nested,
+    not_a_number,
+    not_utf8,
+    wrong_type,
+)
+from tests.provenance.test_manipulations import clear
+from workflow_scripts.tools import accept, cache_gc, crate, diff, show, why
+
+WAYS: list[Way] = [fifo, deleted, folder_in_place_of_a_file, link_that_leads_nowhere, nested, not_a_number]
+WAYS += [not_utf8, wrong_type, cycle]
+DRAWS = 2
+SECONDS = 60
+
+
+@pytest.fixture
+def no_waiting() -> Iterator[None]:
+    """A command that waits for a FIFO fails."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise TimeoutError("a command waits for something that never comes")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_no_command_ends_in_a_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str], way: Way) -> None:
+    whole = whole_study(tmp_path / "whole" / "results")
+    for seed in range(DRAWS):
+        folder = tmp_path / "damaged"
+        clear(folder)
+        subprocess.run(["cp", "-a", str(tmp_path / "whole"), str(folder)], check=True)
+        study = folder / "results" / "study"
+        Manipulation(way, seed)(study)
+        page, table = study / "report" / "index.html", study / "summary" / "summary.parquet"
+        calls: list[tuple[Callable[[list[str]], None], list[str]]] = [
+            (why.main, [str(page)]),
+            (why.main, ["--json", str(study / "report" / "index.manifest.json")]),
+            (why.main, [str(table), "dataset=pets"]),
+            (diff.main, [str(whole / "report" / "index.run.json"), str(study / "report" / "index.run.json")]),
+            (cache_gc.main, [str(study.parent), "--dry-run"]),
+            (crate.main, [str(study)]),
+            (crate.main, ["--check", str(study / "crate")]),
+            (show.main, [str(study)]),
+            (accept.main, ["summary", "--reason", "x", "--results", str(study.parent)]),
+        ]
+        for command, words in calls:
+            with suppress(SystemExit):
+                command(words)
+            assert "Traceback" not in capsys.readouterr().err
