@@ -3,13 +3,10 @@
 import os
 import resource
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from tests.workflow.checkout import CONFIG, Checkout, as_user, give_to_user
+from tests.workflow.checkout import CONFIG, Checkout, give_to_user
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 DRY = ("-n", "--quiet", "all", *CONFIG)
@@ -82,19 +79,10 @@ def test_a_locked_study(fresh: Checkout) -> None:
 
 
 def test_control_c(fresh: Checkout) -> None:
-    """After the line by which Snakemake says that the config was read; what comes long before is its own import."""
-    process = subprocess.Popen(
-        [*as_user(), str(Path(sys.executable).with_name("snakemake")), *DRY],
-        cwd=fresh.folder,
-        env=fresh.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert any(line.startswith("Config file config.yaml is extended") for line in process.stdout)
-    process.send_signal(signal.SIGINT)
-    printed, _ = process.communicate(timeout=60)
+    """The signal comes from the Snakefile itself, so that it always comes in start-up."""
+    with open(fresh.folder / "Snakefile", "a") as file:
+        file.write(f"\nimport signal\n\nos.kill(os.getpid(), {int(signal.SIGINT)})\n")
+    status, printed = fresh.run(*DRY)
+    assert status == -signal.SIGINT and "Traceback" not in printed, printed
     last = printed.splitlines()[-1]
-    assert last == "error: interrupted in Snakemake: Ctrl-C; start the same command again to go on", printed
-    assert "Traceback" not in printed and process.returncode == -signal.SIGINT
+    assert last == "error: interrupted in Snakemake: Ctrl-C; start the same command again to go on"
