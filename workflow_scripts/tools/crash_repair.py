@@ -1,11 +1,13 @@
 """Repairs what a kill or a power loss may leave below a results folder.
 
-None of it can be taken for a result: the next run would step over it or repair it by itself. Removed, it takes no room
-and does not alarm anybody. What another process holds the lock of stays.
+None of it can be taken for a result: the next run would skip it or repair it by itself. Removing it frees the disk, and
+needs no sync, since it may come back. What is locked by another process stays.
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -15,7 +17,6 @@ from workflow_scripts.acquisition.segment import is_sealed, stems
 from workflow_scripts.acquisition.store import FOLDER
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import discard, is_complete, key_lock, try_key_lock
-from workflow_scripts.core.durable import remove_files, remove_folder, sync_folder
 
 
 def repair(results: Path) -> list[str]:
@@ -46,10 +47,9 @@ def _crates(results: Path) -> int:
         crate = aside.parent / "crate"
         if not crate.exists():
             os.rename(aside, crate)
-            sync_folder(crate.parent)
             restored += 1
     for left in sorted(results.glob("*/.crate.*.part*")):
-        remove_folder(left)
+        shutil.rmtree(left)
     return restored
 
 
@@ -58,15 +58,16 @@ def _temporary_files(results: Path) -> int:
         Path(folder, name) for folder, _, names in os.walk(results) for name in names if fnmatchcase(name, ".*.part")
     ]
     work = results / ".work"
-    removed = [path for path in found if not path.is_relative_to(work)]
-    remove_files(removed)
-    for path in (path for path in found if path.is_relative_to(work)):
-        stage, key, *_ = path.relative_to(work).parts
-        with try_key_lock(work / stage / key) as idle:
-            if idle:
-                remove_files([path])
-                removed.append(path)
-    return len(removed)
+    removed = 0
+    for path in found:
+        with ExitStack() as held:
+            if path.is_relative_to(work):
+                stage, key, *_ = path.relative_to(work).parts
+                if not held.enter_context(try_key_lock(work / stage / key)):
+                    continue
+            path.unlink(missing_ok=True)
+            removed += 1
+    return removed
 
 
 def _cache_leftovers(results: Path) -> int:
@@ -75,10 +76,10 @@ def _cache_leftovers(results: Path) -> int:
         stage, key, _ = half.name.rsplit("-", 2)
         with try_key_lock(results / ".work" / stage / key) as idle:
             if idle:
-                remove_folder(half)
+                shutil.rmtree(half)
                 removed += 1
     for aside in sorted((results / ".cache").glob("*/.discarded-*")):
-        remove_folder(aside)
+        shutil.rmtree(aside)
         removed += 1
     return removed
 
