@@ -200,6 +200,16 @@ def test_the_folder_of_an_artifacts_files_is_its_artifact(chain: Chain) -> None:
     assert (done.artifacts, [one.path for one in done.faults]) == (1, [damaged])
 
 
+def test_what_a_missing_or_broken_manifest_names_is_checked_by_the_cache(chain: Chain) -> None:
+    manifest = chain.study / "summary" / "summary.manifest.json"
+    data = manifest.with_name("summary.csv")
+    data.chmod(0o644)
+    data.write_bytes(b"edited")
+    for damage in (lambda: manifest.write_bytes(b"{"), manifest.unlink):
+        damage()
+        assert {one.path for one in audited(chain.study).faults} == {manifest, data}
+
+
 def test_links_are_named_and_hide_nothing(chain: Chain, tmp_path: Path) -> None:
     before = audited(chain.study)
     shutil.move(chain.study / "recaption", tmp_path / "disk")

@@ -74,13 +74,13 @@ class Audit:
     def __init__(self, study: Path, scope: Path, noted: Noted, quick: bool, jobs: int) -> None:
         self.study, self.scope, self.noted, self.quick, self.jobs = study, scope, noted, quick, jobs
         self.scan = scan(study)
-        manifests = sorted(
+        manifests = {
             path
             for path in self.scan.files.keys() | self.scan.odd
             if path.name.endswith(MANIFEST) and path.parent.parent == study
-        )
+        }
         with ThreadPoolExecutor(max_workers=READERS) as pool:  # so that a slow file system's answers overlap
-            self.nodes = list(pool.map(read, manifests))
+            self.nodes = list(pool.map(read, sorted({*manifests, *lonely_records(self.scan.files, manifests, study)})))
         self.known = {node.path: node for node in self.nodes}
         # Each with the manifest of the artifact at fault, or with its own path where it belongs to none.
         self.found: list[tuple[Path, Finding]] = [(one.path, one) for one in self.scan.found]
@@ -132,9 +132,6 @@ class Audit:
         for node in self.nodes:
             for found in record_findings(node, written_for, to_the_byte=not self.quick):
                 self._doubt(node, found, doubted)
-        lonely = lonely_records(self.scan.files, self.known, self.study)
-        self.found += [(p, finding(Kind.MISSING_MANIFEST, p, "its run record is there alone", p)) for p in lonely]
-        self.at_fault |= set(lonely)
         self.trusted = {node.path for node in self.nodes} - doubted
 
     def _doubt(self, node: Node, found: Finding, doubted: set[Path]) -> None:

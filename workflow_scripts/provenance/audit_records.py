@@ -24,7 +24,8 @@ def record_findings(node: Node, written_for: Mapping[str, str], to_the_byte: boo
         to_the_byte: also find edits that leave the JSON's meaning as it is.
     """
     if node.manifest_fault:
-        kind = Kind.UNREADABLE if node.path in node.closed else Kind.BROKEN_MANIFEST
+        kind = Kind.BROKEN_MANIFEST if _is_there(node.path) else Kind.MISSING_MANIFEST
+        kind = Kind.UNREADABLE if node.path in node.closed else kind
         yield finding(kind, node.path, node.manifest_fault, node.path)
     record = node.record
     if record is None:
