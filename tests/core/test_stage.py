@@ -4,8 +4,6 @@ import errno
 import json
 import os
 import stat
-import subprocess
-import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -233,18 +231,3 @@ def test_a_unit_that_is_a_mere_number_makes_no_other_artifact(
     assert CALLS == ["doubling"] and one.hash == two.hash and one.unit == {}
     record = json.loads(two.manifest_path.with_name("2.run.json").read_bytes())
     assert record["cached"] and record["unit"] == {"shard": "2"} and record["original"]["unit"] == {"shard": "1"}
-
-
-def test_a_process_of_its_own_loads_no_pandas_and_leaves_with_its_log_written(results: Path) -> None:
-    code = (
-        "import logging, sys\n"
-        "from workflow_scripts.core import stage\n"
-        "stage.start_quickly()\n"
-        "import numpy, pyarrow\n"
-        "pyarrow.array(numpy.arange(3)).to_numpy()\n"
-        "print('pandas' in sys.modules)\n"
-        "stage.leave()\n"
-        "print('never')\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"

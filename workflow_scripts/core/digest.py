@@ -17,7 +17,10 @@ PACKAGE = "workflow_scripts"
 # the key.
 NEVER_CHANGES_BYTES = frozenset(
     f"{PACKAGE}.core.{name}"
-    for name in ("artifact", "bounded_json", "durable", "errors", "inputs", "notes", "progress", "redact", "stage")
+    for name in (
+        *("artifact", "bounded_json", "durable", "errors", "inputs", "notes", "progress", "redact", "stage"),
+        *("process", "storage_errors"),
+    )
 )
 
 

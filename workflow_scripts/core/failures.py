@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.storage_errors import full_disk
 
 _LOG = re.compile(r" +log: (.+?) \(check log file")
 _MESSAGE = re.compile(r" +message: (?!None$)(.+)")
@@ -89,4 +90,6 @@ def _line(message: str, stage: str, slurm: list[str], state_of: Callable[[str], 
     lines = Path(stage).read_text(errors="replace").splitlines() if stage and Path(stage).is_file() else []
     if errors := [line for line in lines if line.startswith("error: ")]:
         return errors[-1]
+    if stage and not lines and (full := full_disk(Path(stage))):
+        return f"error: {full}"
     return f"error: {message or 'job died without a message'} in {logs}; read {'it' if not slurm else 'them'}"

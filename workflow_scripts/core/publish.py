@@ -27,7 +27,10 @@ RENAMES = 5  # tries to put an entry into place where damaged ones stand
 
 
 class Staging:
-    """The half-made cache entry that a stage writes into; nobody reads it before it is renamed into place."""
+    """The unfinished cache entry that a stage writes into; nobody reads it before it is renamed into place.
+
+    As a context it removes what an error left, so that a full disk has room for the message at least.
+    """
 
     def __init__(self, artifact: Path) -> None:
         self.artifact = artifact
@@ -42,6 +45,17 @@ class Staging:
             shutil.rmtree(old, ignore_errors=True)
         self._folder = parent / f"{stage}-{key}-{uuid.uuid4().hex}"
         (self._folder / "files").mkdir(parents=True)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, *about: object) -> None:
+        if error is None or self._folder is None:
+            return
+        if isinstance(error, OSError) and error.filename is None:  # the file that was being written
+            written = [path for path in self._folder.rglob("*") if path.is_file()]
+            error.filename = str(max(written, key=lambda path: path.stat().st_mtime_ns, default=self._folder))
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def file(self, suffix: str, hashed: bool = True) -> Path:
         """Path to write the file with ``suffix`` to; its parent is there."""

@@ -5,17 +5,13 @@ locks, manifests and run records is here and in the modules beside it.
 """
 
 import argparse
-import gc
 import logging
-import os
 import shutil
 import sys
 import traceback
 from collections.abc import Callable
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
@@ -31,11 +27,13 @@ from workflow_scripts.core.inputs import check_unchanged, forget
 from workflow_scripts.core.jsonio import pretty
 from workflow_scripts.core.key import BY_CONTENT, NUMBERED, artifact_key, in_key
 from workflow_scripts.core.machine import git_state, machine
+from workflow_scripts.core.process import leave, start_quickly
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.record import Clock
 from workflow_scripts.core.redact import redacted
 from workflow_scripts.core.settings.base import Settings
 from workflow_scripts.core.sources import content_hash, resolve_source
+from workflow_scripts.core.storage_errors import storage_error
 
 S = TypeVar("S", bound=Settings)
 log = logging.getLogger(__name__)
@@ -189,7 +187,8 @@ def run_stage(
     """
     stage = function.__name__
     args = arguments(stage, argv)
-    _start_log()
+    artifact = Path(args.artifact.removesuffix(MANIFEST))
+    _start_log(args.artifact)
     if argv is None:  # a process of its own
         start_quickly()
     limit_threads(args.threads)
@@ -198,19 +197,18 @@ def run_stage(
     try:
         settings = settings_class.model_validate_json(args.settings)
         job = Job(stage, settings, args)
-        _make(function, job, Path(args.artifact.removesuffix(MANIFEST)), packages, identity)
+        _make(function, job, artifact, packages, identity)
     except PipelineError as error:
-        _fail(str(error))
+        _fail(str(storage_error(error, stage, ()) or error))
     except ValidationError as error:
         first = error.errors()[0]
         _fail(f"{first['msg']} in settings of {stage}: {'.'.join(map(str, first['loc']))}; correct the config")
-    except OSError as error:
-        log.debug("%s", traceback.format_exc())
-        _fail(f"{error.strerror or error} in {stage}: {error.filename or args.artifact}; check disk and permissions")
     except MemoryError as error:
         log.debug("%s", traceback.format_exc())
         _fail(f"not enough memory in {stage}: {error or 'nothing left'}; give the job more memory, or smaller batches")
     except Exception as error:  # noqa: BLE001 - the last line of a log must say what happened, whatever it was
+        if known := storage_error(error, stage, (artifact,)):
+            _fail(str(known))
         sys.stderr.write(redacted(traceback.format_exc()))
         _fail(f"{type(error).__name__} in stage {stage}: {error}; {BUG}")
     if argv is None:
@@ -222,41 +220,22 @@ class _Redacting(logging.Formatter):
         return redacted(super().format(record))
 
 
-def _start_log() -> None:
-    """Log to standard error, warnings of libraries too."""
+def _start_log(artifact: str) -> None:
+    """Log to standard error, warnings of libraries too.
+
+    The first line takes a block of the disk, so that a short message finds room when the disk is full later.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Redacting("%(asctime)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.captureWarnings(True)
-
-
-class _NoPandas(MetaPathFinder, Loader):
-    """Lets an import of pandas fail: pyarrow would load it in each process, wherever it is installed."""
-
-    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        return ModuleSpec("pandas", self) if fullname == "pandas" else None
-
-    def exec_module(self, module: ModuleType) -> None:
-        raise ModuleNotFoundError("no stage uses pandas", name="pandas")
-
-
-def start_quickly() -> None:
-    """Leave out what costs each of a study's jobs a quarter of a second and serves none of them."""
-    sys.meta_path.insert(0, _NoPandas())
-    gc.set_threshold(100_000)  # imports make many objects and no garbage
-
-
-def leave() -> None:
-    """End a process whose artifact is published: taking apart all that it loaded takes up to a fifth of a second."""
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    log.info("%s", artifact)
 
 
 def _fail(message: str) -> None:
-    sys.stderr.flush()
-    sys.stderr.write(f"error: {redacted(one_line(message))}\n")
+    with suppress(OSError):  # a full disk: the run ends with a line about the log
+        sys.stderr.write(f"error: {redacted(one_line(message))}\n")
+        sys.stderr.flush()
     raise SystemExit(1)
 
 
@@ -311,10 +290,11 @@ def _make(
             job.staging.open(job.results, job.stage, recipe["key"], alone)
             # Looked at before the work, since modules are loaded when it begins.
             code = {"closure": code_parts(job.stage), "git": git_state()}
-            function(job)
-            check_unchanged()
-            fresh = {**recipe, **code, "facts": job.facts, **machine(packages, job.device), **clock.read()}
-            manifest, ours = job.staging.seal(entry, job.manifest_unit, job.row_counts, fresh)
+            with job.staging:
+                function(job)
+                check_unchanged()
+                fresh = {**recipe, **code, "facts": job.facts, **machine(packages, job.device), **clock.read()}
+                manifest, ours = job.staging.seal(entry, job.manifest_unit, job.row_counts, fresh)
         if not publish(entry, artifact, manifest, {**recipe, **clock.read()}, ours=ours):
             raise PipelineError("cache entry went while it was used", entry, "a file is gone", "run again")
         shutil.rmtree(job.work, ignore_errors=True)

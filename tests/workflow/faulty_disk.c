@@ -1,0 +1,84 @@
+/* Preloaded into a stage: calls that write below FAULTY_FOLDER fail now and then, as on a full or dying disk.
+   FAULTY_ONE_IN: one call in so many fails. FAULTY_SEED: which ones. Processes of other programs are left alone. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+static const int NUMBERS[] = {ENOSPC, EIO, EDQUOT, EROFS, ESTALE, EMFILE};
+static char folder[PATH_MAX];
+static uint64_t state, one_in;
+
+__attribute__((constructor)) static void start(void) {
+    char command[4096] = {0};
+    const char *where = getenv("FAULTY_FOLDER"), *rate = getenv("FAULTY_ONE_IN"), *seed = getenv("FAULTY_SEED");
+    FILE *file = fopen("/proc/self/cmdline", "r");
+    if (!where || !rate || !file) return;
+    size_t length = fread(command, 1, sizeof command - 1, file);
+    fclose(file);
+    for (size_t i = 0; i < length; i++) if (!command[i]) command[i] = ' ';
+    if (!strstr(command, "workflow_scripts.stages.")) return;
+    snprintf(folder, sizeof folder, "%s", where);
+    one_in = strtoull(rate, NULL, 10);
+    state = strtoull(seed ? seed : "0", NULL, 10) * 2654435761u + 88172645463325252u;
+    for (size_t i = 0; i < length; i++) state = (state ^ (unsigned char)command[i]) * 1099511628211u;
+}
+
+static int fails(const char *path) {
+    if (!one_in || !path) return 0;
+    char full[PATH_MAX];
+    if (path[0] != '/') {
+        if (!getcwd(full, sizeof full)) return 0;
+        if (strlen(full) + strlen(path) + 2 > sizeof full) return 0;
+        strcat(strcat(full, "/"), path);
+        path = full;
+    }
+    if (strncmp(path, folder, strlen(folder)) || strstr(path, "/logs/")) return 0;
+    state ^= state << 13; state ^= state >> 7; state ^= state << 17;
+    if (state % one_in) return 0;
+    errno = NUMBERS[(state >> 32) % (sizeof NUMBERS / sizeof *NUMBERS)];
+    return 1;
+}
+
+static int fails_at(int descriptor) {
+    char link[64], path[PATH_MAX];
+    if (!one_in) return 0;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    if (length < 0) return 0;
+    path[length] = 0;
+    return fails(path);
+}
+
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+ssize_t write(int d, const void *data, size_t n) { return fails_at(d) ? -1 : REAL(write)(d, data, n); }
+ssize_t pwrite(int d, const void *data, size_t n, off_t at) { return fails_at(d) ? -1 : REAL(pwrite)(d, data, n, at); }
+ssize_t pwrite64(int d, const void *data, size_t n, off64_t at) {
+    return fails_at(d) ? -1 : REAL(pwrite64)(d, data, n, at);
+}
+int fsync(int d) { return fails_at(d) ? -1 : REAL(fsync)(d); }
+int rename(const char *from, const char *to) { return fails(to) ? -1 : REAL(rename)(from, to); }
+int link(const char *from, const char *to) { return fails(to) ? -1 : REAL(link)(from, to); }
+int linkat(int a, const char *from, int b, const char *to, int flags) {
+    return fails(to) ? -1 : REAL(linkat)(a, from, b, to, flags);
+}
+int mkdir(const char *path, mode_t mode) { return fails(path) ? -1 : REAL(mkdir)(path, mode); }
+
+#define MODE mode_t mode = 0; if (flags & O_CREAT) { va_list more; va_start(more, flags); mode = va_arg(more, mode_t); va_end(more); }
+int open(const char *path, int flags, ...) { MODE return (flags & O_CREAT) && fails(path) ? -1 : REAL(open)(path, flags, mode); }
+int open64(const char *path, int flags, ...) {
+    MODE return (flags & O_CREAT) && fails(path) ? -1 : REAL(open64)(path, flags, mode);
+}
+int openat(int d, const char *path, int flags, ...) {
+    MODE return (flags & O_CREAT) && fails(path) ? -1 : REAL(openat)(d, path, flags, mode);
+}

@@ -1,0 +1,104 @@
+"""A disk whose calls fail at random with ENOSPC, EIO, EDQUOT, EROFS, ESTALE or EMFILE, by a preloaded library.
+
+By hand, on the small study, until fifty jobs have failed (needs a C compiler)::
+
+    python -m tests.workflow.faulty_disk --failures 50
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.workflow.checkout import CONFIG, Checkout
+
+SOURCE = Path(__file__).with_suffix(".c")
+
+
+class FaultyCheckout(Checkout):
+    """A checkout whose stages write to a faulty disk; ``one_in`` calls fails, none for 0."""
+
+    one_in = 0
+    seed = 0
+    library = Path()
+
+    def environment(self) -> dict[str, str]:
+        """That of a checkout, and the preloaded library."""
+        faulty = {
+            "LD_PRELOAD": str(self.library),
+            "FAULTY_FOLDER": str(self.folder / "results"),
+            "FAULTY_ONE_IN": str(self.one_in),
+            "FAULTY_SEED": str(self.seed),
+        }
+        return super().environment() | (faulty if self.one_in else {})
+
+
+def compiled(folder: Path) -> Path:
+    """The library, compiled into ``folder``.
+
+    Raises:
+        FileNotFoundError: there is no C compiler.
+    """
+    library = folder / "faulty_disk.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-ldl"], check=True)
+    library.chmod(0o755)
+    return library
+
+
+def failed_logs(checkout: Checkout) -> list[str]:
+    """Last lines of the logs of stages that failed, which must be an error of the disk in one line."""
+    found = []
+    for log in sorted((checkout.folder / f"results/{checkout.study}/logs").rglob("*.log")):
+        text = log.read_text()
+        name = f"{log.parent.name}/{log.stem}"
+        if not (checkout.folder / f"results/{checkout.study}/{name}.manifest.json").exists():
+            last = text.splitlines()[-1]
+            assert last.startswith("error: storage error of ") and "run the same command again" in last, text[-4000:]
+            assert "Traceback" not in text, text[-6000:]
+            assert "results/" in last, last
+            found.append(last)
+    return found
+
+
+def disturb(checkout: FaultyCheckout, words: tuple[str, ...], failures: int, one_in: int, seed: int = 0) -> list[str]:
+    """Run a study on the faulty disk until ``failures`` jobs have failed or it is complete; last lines of their logs.
+
+    Every run makes other calls fail, so that the study goes on from one to the next.
+    """
+    said: list[str] = []
+    status = 1
+    while status and len(said) < failures:
+        checkout.one_in, checkout.seed = one_in, seed + len(said)
+        status, printed = checkout.run(*words, "--keep-going")
+        found = failed_logs(checkout)
+        assert (status != 0) == bool(found), printed[-4000:]
+        said += found
+    checkout.one_in = 0
+    return said
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m tests.workflow.faulty_disk", description=__doc__)
+    parser.add_argument("--failures", type=int, default=50, help="jobs that must have failed before the last run")
+    parser.add_argument("--one-in", type=int, default=150, help="one call in so many fails")
+    parser.add_argument("--seed", type=int, default=0, help="which calls fail")
+    args = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory(prefix="workflow") as folder:
+        Path(folder).chmod(0o755)
+        checkout = FaultyCheckout(Path(folder) / "checkout")
+        checkout.library = compiled(Path(folder))
+        assert checkout.run(*CONFIG)[0] == 0
+        undisturbed, said = checkout.hashes(), []
+        while len(said) < args.failures:
+            checkout.clear()
+            said += disturb(checkout, CONFIG, args.failures - len(said), args.one_in, args.seed + len(said))
+            assert checkout.run(*CONFIG)[0] == 0
+            assert checkout.hashes() == undisturbed
+        sys.stdout.write("".join(f"{line}\n" for line in said))
+        sys.stdout.write(f"{len(said)} jobs failed; the same bytes every time\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Full and failing disks: one line that says what to do, and the same bytes once the disk is well."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.checkout import give_to_user
+from tests.workflow.faulty_disk import FaultyCheckout, compiled, disturb
+from tests.workflow.full_disk import fill, sizes_between
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+NANO = ("--profile", "profiles/demo", "--configfile", "tests/config/nano.yaml")
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> FaultyCheckout:
+    """A checkout without results, on a disk that can be made faulty."""
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler")
+    for folder in (tmp_path, tmp_path.parent):
+        folder.chmod(0o755)
+    checkout = FaultyCheckout(tmp_path / "faulty")
+    checkout.study = "nano"
+    checkout.library = compiled(tmp_path)
+    give_to_user(tmp_path)
+    return checkout
+
+
+def test_a_disk_that_is_too_small_and_calls_that_fail_change_no_byte(faulty: FaultyCheckout) -> None:
+    said = disturb(faulty, NANO, failures=12, one_in=120)
+    assert len(said) >= 6
+    status, printed = faulty.run(*NANO)
+    assert status == 0, printed[-4000:]
+    hashes = faulty.hashes()
+    if os.getuid() == 0:  # mounts
+        faulty.clear()
+        try:
+            said, on_small_disk = fill(faulty, NANO, sizes_between(300, 64_000, 6))
+        except PermissionError as error:
+            pytest.skip(str(error))
+        assert len(said) >= 2
+        assert on_small_disk == hashes

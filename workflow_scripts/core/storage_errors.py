@@ -1,0 +1,109 @@
+"""Errors of disks and file systems in one line: the file, what failed, and what to do.
+
+Python names the file and gives the number (``errno``) of most such errors. Some libraries give only a text, or not even
+that, so the number is also looked for in the messages of the whole chain of exceptions.
+"""
+
+import errno
+import os
+import re
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+from workflow_scripts.core.errors import PipelineError
+
+_SAME = "then run the same command again: what is complete is kept"
+_FREE = f"free space there (tools.cache_gc removes what no study uses), {_SAME}"
+ADVICE = {
+    errno.ENOSPC: _FREE,
+    errno.EDQUOT: f"free space, or ask for a larger quota, {_SAME}",
+    errno.EIO: f"the disk or its server fails; check it (dmesg, the server's log), {_SAME}",
+    errno.EROFS: f"the file system is read-only; mount it writable, {_SAME}",
+    errno.ESTALE: f"the file server replaced or removed the file; check the mount, {_SAME}",
+    errno.ETIMEDOUT: f"the file server does not answer; check the mount, {_SAME}",
+    errno.EMFILE: f"raise the limit of open files (ulimit -n), {_SAME}",
+    errno.ENFILE: f"the machine has too many open files; close some, {_SAME}",
+    errno.EACCES: f"give this user the permission, {_SAME}",
+    errno.EPERM: f"give this user the permission, {_SAME}",
+}
+OF_DISKS = frozenset(ADVICE) - {errno.EACCES, errno.EPERM}
+_NUMBERS = re.compile(r"(?:os error|code:|errno) (\d{1,3})\b", re.IGNORECASE)
+_TEXTS = {os.strerror(number): number for number in ADVICE}
+# What libraries say when a write was cut short and the reason was lost.
+_CUT_SHORT = re.compile(r"requested and \d+ written|failed writing|write failed|problem writing|encoder error -2")
+ALMOST_FULL = 1 << 20  # bytes
+
+
+def storage_error(error: BaseException, stage: str, places: tuple[Path, ...]) -> PipelineError | None:
+    """The error in our words, or None where no disk or file system is to blame.
+
+    Args:
+        error: what was raised; its causes are looked at too.
+        stage: what was being done.
+        places: files or folders that were being written to, for errors that name no file.
+    """
+    number, file = None, None
+    told = isinstance(error, PipelineError)  # it names file and advice, but a disk that failed is no damaged file
+    for one in _chain(error):
+        number = number or _number(one, OF_DISKS if told else frozenset(ADVICE))
+        file = file or _file(one)
+    if number is None and isinstance(error, OSError):
+        number = error.errno
+    if number is None and not told and any(_CUT_SHORT.search(str(one)) for one in _chain(error)):
+        number = errno.ENOSPC if any(_free(place) < ALMOST_FULL for place in places) else errno.EIO
+    if number is None:
+        return None
+    where = file or str(error.where if isinstance(error, PipelineError) else next(iter(places), stage))
+    value = os.strerror(number)
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        value = f"{value}, {_free(Path(where)) / 1e6:.1f} MB left"
+    elif number == errno.EMFILE:
+        value = f"{value}, the limit is {resource.getrlimit(resource.RLIMIT_NOFILE)[0]}"
+    return PipelineError(
+        f"storage error of {stage}", where, value, ADVICE.get(number, f"check the file and its folder, {_SAME}")
+    )
+
+
+def full_disk(log: Path) -> PipelineError | None:
+    """Why a job's log is empty, where its disk is full: every stage writes a line when it starts."""
+    left = _free(log)
+    if left >= ALMOST_FULL:
+        return None
+    value = f"{os.strerror(errno.ENOSPC)}, {left / 1e6:.1f} MB left"
+    return PipelineError("log could not be written", log, value, ADVICE[errno.ENOSPC])
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _number(error: BaseException, wanted: frozenset[int]) -> int | None:
+    if isinstance(error, PipelineError):
+        return None
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno if error.errno in wanted else None
+    text = str(error)
+    said = (int(match[1]) for match in _NUMBERS.finditer(text))
+    named = (number for words, number in _TEXTS.items() if words.lower() in text.lower())
+    return next((number for number in (*said, *named) if number in wanted), None)
+
+
+def _file(error: BaseException) -> str | None:
+    file = error.filename if isinstance(error, OSError) else None
+    return os.fsdecode(file) if isinstance(file, str | bytes) else None
+
+
+def _free(path: Path) -> int:
+    """Bytes that this user may still write where ``path`` lies."""
+    for place in (path, *path.parents):
+        try:
+            status = os.statvfs(place)
+        except OSError:
+            continue
+        return status.f_bavail * status.f_frsize
+    return 0
