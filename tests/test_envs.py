@@ -15,7 +15,7 @@ FILES = sorted((ROOT / "envs").glob("*.yaml"))
 FAISS = {"faiss-cpu", "faiss-gpu"}
 # Names that differ: conda-forge's for the same thing, and imports that are not named as their package.
 SAME = {"matplotlib-base": "matplotlib"}
-PACKAGE_OF = {"PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit-learn"}
+PACKAGE_OF = {"PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit-learn", "pytorch_grad_cam": "grad-cam"}
 # Brought by a package that stands in the file.
 BROUGHT = {"pydantic_core": "pydantic", "huggingface_hub": "transformers", "yarl": "aiohttp", "markupsafe": "jinja2"}
 # Given by whoever runs the demo; not for clusters.

@@ -94,9 +94,16 @@ def test_hooks_are_released_and_nothing_is_kept(network: nn.Module) -> None:
     block = network.layer4[-1]  # type: ignore[index]
     with pytest.raises(RuntimeError, match="stop"), explaining(network, "layer4") as cam:
         grad_cam(cam, images, labels, [probe_logit(*head(), "cpu")])
-        assert not cam.maps
+        assert not cam.activations_and_grads.activations and not cam.activations_and_grads.gradients
         raise RuntimeError("stop")
     assert not block._forward_hooks
+
+
+def test_an_index_error_is_not_swallowed(network: nn.Module) -> None:
+    images, labels = batch()
+    with pytest.raises(IndexError), explaining(network, "layer4") as cam:
+        grad_cam(cam, images, labels + 3, [probe_logit(*head(), "cpu")])
+    assert not network.layer4[-1]._forward_hooks  # type: ignore[index]
 
 
 def test_earlier_layers_and_wrong_names(network: nn.Module) -> None:

@@ -1,17 +1,16 @@
 """Grad-CAM maps of a backbone for targets of our own: a probe's logit, or the cosine to a class mean.
 
 Selvaraju et al. 2017 (ICCV), equations 1 and 2: channel weights are the gradients' means over the map, the map is the
-ReLU of the weighted sum of the layer's channels. The values are pytorch-grad-cam's (tested), whose import would take
-longer than the demo's maps; its rescaling of every map to 0..1 by its own minimum and maximum is not done, because it
-moves mass from the object to the background.
+ReLU of the weighted sum of the layer's channels. Hooks, weights and sums are pytorch-grad-cam's; its rescaling of
+every map to 0..1 by its own minimum and maximum is not used, because it moves mass from the object to the background.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from pytorch_grad_cam import GradCAM
 from torch import nn
 from torch.nn import functional
 
@@ -41,22 +40,9 @@ def class_cosine(means: np.ndarray, device: str) -> Target:
     return target
 
 
-@dataclass
-class Explained:
-    """A network under explanation; ``maps`` are the explained block's, of the last batch."""
-
-    network: nn.Module
-    maps: list[torch.Tensor] = field(default_factory=list)
-
-    def cut(self, module: nn.Module, given: object, maps: torch.Tensor) -> torch.Tensor:
-        """The hook behind the block: gradients are needed from its maps on, and from nothing before."""
-        self.maps = [maps.detach().requires_grad_()]
-        return self.maps[0]
-
-
 @contextmanager
-def explaining(network: nn.Module, layer: str) -> Iterator[Explained]:
-    """Explain the last block of ``layer``; the hook is removed when the block ends, whatever happened in it.
+def explaining(network: nn.Module, layer: str) -> Iterator[GradCAM]:
+    """Grad-CAM on the last block of ``layer``; its hooks are removed when the ``with`` ends, however it ends.
 
     Raises:
         PipelineError: the network has no such layer.
@@ -66,36 +52,41 @@ def explaining(network: nn.Module, layer: str) -> Iterator[Explained]:
         have = [name for name, child in network.named_children() if isinstance(child, nn.Sequential)]
         raise PipelineError("no such layer", "settings of saliency, layer", layer, f"choose one of {have}")
     network.requires_grad_(False)
-    explained = Explained(network)
-    hook = stage[-1].register_forward_hook(explained.cut)
-    try:
-        yield explained
-    finally:
-        hook.remove()
+    with stage[-1].register_forward_hook(_cut):  # before the library's hooks, which then see what it returns
+        cam = GradCAM(model=network, target_layers=[stage[-1]])
+        try:
+            yield cam
+        finally:  # GradCAM's own ``with`` would swallow an IndexError
+            cam.activations_and_grads.release()
 
 
-def grad_cam(explained: Explained, images: torch.Tensor, labels: torch.Tensor, targets: Sequence[Target]) -> np.ndarray:
+def _cut(block: nn.Module, given: object, maps: torch.Tensor) -> torch.Tensor:
+    """Gradients are needed from the block's maps on, and from nothing before."""
+    return maps.detach().requires_grad_()
+
+
+def grad_cam(cam: GradCAM, images: torch.Tensor, labels: torch.Tensor, targets: Sequence[Target]) -> np.ndarray:
     """Maps of a batch for several targets, from one forward pass.
 
     Args:
-        explained: from :func:`explaining`.
+        cam: from :func:`explaining`.
         images: (b, 3, s, s) float32, normalised, on the network's device.
         labels: (b,) int64, on the same device.
 
     Returns:
         (targets, b, s, s) float32, >= 0, enlarged to the images' size (bilinear).
     """
-    features = explained.network(images)
-    (maps,) = explained.maps
-    activations = maps.detach().cpu().numpy()
-    heats = []
+    hooks = cam.activations_and_grads
+    features = hooks(images)
+    maps = []
     for target in targets:
-        (slopes,) = torch.autograd.grad(target(features, labels).sum(), maps, retain_graph=True)
-        weights = slopes.cpu().numpy().mean(axis=(2, 3))
-        small = (weights[:, :, None, None] * activations).sum(axis=1)
+        hooks.gradients = []
+        target(features, labels).sum().backward(retain_graph=True)
+        activations, gradients = hooks.activations[0].numpy(), hooks.gradients[0].numpy()
+        small = cam.get_cam_image(images, cam.target_layers[0], [], activations, gradients)
         enlarged = functional.interpolate(
             torch.from_numpy(np.maximum(small, 0))[:, None], images.shape[-2:], mode="bilinear", align_corners=False
         )
-        heats.append(enlarged[:, 0].numpy())
-    explained.maps = []
-    return np.stack(heats)
+        maps.append(enlarged[:, 0].numpy())
+    hooks.clear()
+    return np.stack(maps)

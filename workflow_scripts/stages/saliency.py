@@ -34,7 +34,7 @@ def saliency(job: Job[Saliency]) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """The command."""
-    run_stage(saliency, Saliency, argv, packages=("torch", "torchvision", "pillow"))
+    run_stage(saliency, Saliency, argv, packages=("torch", "torchvision", "grad-cam", "pillow"))
 
 
 if __name__ == "__main__":
