@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.provenance.chain import RUNS, Chain, finished
+from tests.provenance.outsider import invented_artifact
 from tests.provenance.tampering import Tampering
 from workflow_scripts.core import today
 from workflow_scripts.core.artifact import MANIFEST
@@ -208,6 +209,26 @@ def test_what_a_missing_or_broken_manifest_names_is_checked_by_the_cache(chain: 
     for damage in (lambda: manifest.write_bytes(b"{"), manifest.unlink):
         damage()
         assert {one.path for one in audited(chain.study).faults} == {manifest, data}
+
+
+def test_an_artifact_that_no_run_made_is_told(chain: Chain) -> None:
+    invented_artifact(chain.study)
+    assert [(fault.label, fault.path.name) for fault in audited(chain.study).faults] == [
+        ("unknown-artifact", f"simclr-self-crop-s1.last{MANIFEST}")
+    ]
+    (chain.results / ".cache").rename(chain.results.parent / "cache")  # left behind in a move: nothing to go by
+    assert audited(chain.study).faults == []
+
+
+def test_an_artifact_without_its_entry_is_a_note_though_an_older_version_has_one(chain: Chain) -> None:
+    for steps in (8, 9):
+        chain.make("features/a", [".npy"], settings={"steps": steps}, content=b"the same")
+    today.remember(chain.results, chain.study.name, [], {})
+    record = json.loads((chain.study / "features" / "a.run.json").read_bytes())
+    shutil.rmtree(chain.results / ".cache" / "features" / record["key"])
+    done = audited(chain.study)
+    assert done.faults == []
+    assert "cache-not-compared" in kinds(done.findings)
 
 
 def test_links_are_named_and_hide_nothing(chain: Chain, tmp_path: Path) -> None:

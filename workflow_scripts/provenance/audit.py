@@ -16,7 +16,16 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.bounded_json import Unfit
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.freshness import other_settings
-from workflow_scripts.provenance.audit_cache import entry_claims, entry_findings, entry_folder, read_entry, restored
+from workflow_scripts.provenance.audit_cache import (
+    cache_of,
+    entry_claims,
+    entry_findings,
+    entry_folder,
+    made_in,
+    read_entry,
+    rekeyed,
+    restored,
+)
 from workflow_scripts.provenance.audit_files import Claim, claims_of, file_findings, lonely_records, owners_of, unnamed
 from workflow_scripts.provenance.audit_kinds import Finding, Kind, finding
 from workflow_scripts.provenance.audit_notes import Noted
@@ -85,6 +94,7 @@ class Audit:
         # Each with the manifest of the artifact at fault, or with its own path where it belongs to none.
         self.found: list[tuple[Path, Finding]] = [(one.path, one) for one in self.scan.found]
         self._code = cache(self._code_today)
+        self._made_in = cache(made_in)
         self.compared: set[Path] = set()
 
     def run(self) -> Audited:
@@ -146,18 +156,20 @@ class Audit:
         """The node by which an artifact's files are checked, and whether its record is to be believed."""
         if node.path in self.trusted:
             return node, True
-        other = restored(node)
+        other = restored(node, self._made_in(cache_of(node)))
         return (other, True) if other else (node, False)
 
     def _cache(self, nodes: Collection[Node]) -> list[Claim]:
         """Compare with the cache; gives the files in it that have to be read."""
-        claims, missing = [], 0
+        claims: list[Claim] = []
+        missing = 0
         for node in nodes:
             folder = entry_folder(node) if node.path in self.trusted else None
             if folder is None:
                 continue
             if not folder.is_symlink() and not folder.exists():
                 missing += 1
+                self._without_entry(node)
                 continue
             self.compared.add(folder)
             try:
@@ -165,16 +177,29 @@ class Audit:
             except (Unfit, OSError) as error:
                 self.found.append((node.path, finding(Kind.DAMAGED_CACHE, folder, str(error))))
                 continue
-            differing = list(entry_findings(node, entry))
-            for found in differing:
-                self.trusted.discard(node.path)
-                self._doubt(node, found, set())
+            for found in entry_findings(node, entry):
+                self._distrust(node, found)
             there, damaged = entry_claims(node, entry, self.scan)
             claims += there
             self.found += [(node.path, found) for found in damaged]
         if missing:
             self.found.append((self.study, finding(Kind.NO_CACHE, self.study, f"{missing} of {len(nodes)}")))
         return claims
+
+    def _without_entry(self, node: Node) -> None:
+        """Why the cache lacks an artifact, where that is no honest reason: it keeps all that studies have."""
+        if not cache_of(node).parent.is_dir():  # left behind when the study was moved
+            return
+        edited = rekeyed(node, self._made_in(cache_of(node)))
+        if edited is not None:
+            self._distrust(node, edited)
+        elif self.noted.artifacts and node.label not in self.noted.artifacts:
+            detail = "not in the cache, and not there when the workflow last started or ended"
+            self.found.append((node.path, finding(Kind.UNKNOWN_ARTIFACT, node.path, detail)))
+
+    def _distrust(self, node: Node, found: Finding) -> None:
+        self.trusted.discard(node.path)
+        self._doubt(node, found, set())
 
     def _source(self, node: Node) -> list[Claim]:
         if node.stage != "source" or node.path not in self.trusted:

@@ -5,7 +5,7 @@ is never handed out, but it is named: a disk that damages one file may damage ot
 """
 
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,9 @@ def read_entry(folder: Path) -> Entry:
         OSError: it can't be read.
     """
     parts = {}
+    for path in (folder, folder / "manifest.json", folder / "run.json"):
+        if path.is_symlink():
+            raise Unfit(f"{path.name} is a symbolic link")
     for name, fault in (("manifest.json", manifest_fault), ("run.json", record_fault)):
         try:
             data = read_bytes(folder / name)
@@ -66,10 +69,48 @@ def read_entry(folder: Path) -> Entry:
     return Entry(folder, manifest, record)
 
 
+@dataclass(frozen=True)
+class Made:
+    """One computation in the cache.
+
+    Attributes:
+        folder: its entry.
+        artifact: what it was made as, ``<stage>/<name>``.
+        manifest: digest of its manifest.
+        times: when it started and ended.
+    """
+
+    folder: Path
+    artifact: str
+    manifest: str
+    times: frozenset[str]
+
+
+def made_in(stage: Path) -> list[Made]:
+    """The computations in a stage's folder of the cache, in order; damaged entries are left out."""
+    found = []
+    for folder in sorted(stage.glob("[!.]*")):
+        try:
+            record = read_entry(folder).record
+        except (OSError, Unfit):
+            continue
+        found.append(Made(folder, record["artifact"], record["manifest"], _times(record)))
+    return found
+
+
+def _times(record: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset((record["start"], record["end"]))
+
+
+def cache_of(node: Node) -> Path:
+    """The folder of the cache for an artifact's stage."""
+    return results_root(node.path) / ".cache" / node.stage
+
+
 def entry_folder(node: Node) -> Path | None:
     """Where the cache entry of an artifact is; None without a readable record."""
     key = (node.record or {}).get("key")
-    return results_root(node.path) / ".cache" / node.stage / key if key else None
+    return cache_of(node) / key if key else None
 
 
 def entry_findings(node: Node, entry: Entry) -> Iterator[Finding]:
@@ -82,6 +123,17 @@ def entry_findings(node: Node, entry: Entry) -> Iterator[Finding]:
         if differ:
             detail = f"{', '.join(differ)[:200]}: not as in {entry.folder}"
             yield finding(Kind.EDITED_RECORD, node.record_path, detail, node.path)
+
+
+def rekeyed(node: Node, made: Iterable[Made]) -> Finding | None:
+    """Whether the cache has an artifact's computation under another key than its run record says, which was edited."""
+    assert node.record is not None and node.computation is not None
+    own, times = (node.label, digest(node.manifest)), _times(node.computation)
+    for one in made:
+        if (one.artifact, one.manifest) == own and times & one.times:
+            detail = f"key {node.record['key'][:12]}: this computation is in {one.folder}"
+            return finding(Kind.EDITED_RECORD, node.record_path, detail, node.path)
+    return None
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
@@ -122,22 +174,19 @@ def _damaged(path: Path, detail: str) -> Finding:
     return finding(Kind.DAMAGED_CACHE, path, detail)
 
 
-def restored(node: Node) -> Node | None:
+def restored(node: Node, made: Iterable[Made]) -> Node | None:
     """A node whose manifest or run record is at fault, as its cache entry has it; None when no entry tells.
 
     So that the data files of an artifact are checked even where what names them is damaged.
     """
     by_manifest = digest(node.manifest) if node.manifest else ""
-    found = []
-    for folder in sorted((results_root(node.path) / ".cache" / node.stage).glob("[!.]*")):
-        try:
-            entry = read_entry(folder)
-        except (OSError, Unfit):
-            continue
-        if entry.record["artifact"] == node.label:
-            if folder == entry_folder(node):
-                found = [entry]
-                break
-            found.append(entry)
-    best = [entry for entry in found if entry.record["manifest"] == by_manifest] or found
-    return replace(node, manifest=best[0].manifest, record=best[0].record) if len(best) == 1 else None
+    found = [one for one in made if one.artifact == node.label]
+    best = [one for one in found if one.folder == entry_folder(node)]
+    best = best or [one for one in found if one.manifest == by_manifest] or found
+    if len(best) != 1:
+        return None
+    try:
+        entry = read_entry(best[0].folder)
+    except (OSError, Unfit):  # removed since
+        return None
+    return replace(node, manifest=entry.manifest, record=entry.record)

@@ -29,6 +29,11 @@ class Kind(Enum):
     MISPLACED = ("misplaced", "a manifest or run record belongs to another artifact", "force")
     IMPOSSIBLE_TIME = ("impossible-time", "a time lies in the future, or an end before its start", "check the clock")
     CYCLE = ("cycle", "run records say that artifacts were made from each other", "force")
+    UNKNOWN_ARTIFACT = (
+        "unknown-artifact",
+        "no run made the artifact: it is neither noted nor in the cache",
+        "move its files out of the study",
+    )
     MISSING_ARTIFACT = ("missing-artifact", "an artifact that was finished is missing", "run snakemake")
     MISSING_INPUT = ("missing-input", "an input that the run record names is missing", "run snakemake")
     CHANGED_INPUT = ("changed-input", "an input is not the one that was read: it was recomputed since", "run snakemake")

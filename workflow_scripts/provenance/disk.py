@@ -12,11 +12,11 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.config import Dataset
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.units import Units
+from workflow_scripts.provenance.audit_shared import FETCHED
 from workflow_scripts.provenance.sizes import human
 
 # JPEG of quality 90: bytes per squared longer side (60 Flickr photos scaled to 256 px: 0.23, to 512 px: 0.14).
 JPEG_BYTES = 0.2
-FETCHED = ".fetched"
 AS_FETCHED = 10  # times as many bytes has an image as it comes
 TAR_MEMBER = 3_000  # headers, padding and the JSON beside an image
 ROW = 400  # captions, scores, ids and states of one image in all tables
