@@ -65,8 +65,8 @@ def reseal_for(entry: Path) -> None:
     ("poison", "reason"),
     [
         (flip, "_.txt differs"),
-        (lambda entry: (entry / "files/_.txt").unlink(), "a file is gone"),
-        (lambda entry: (entry / "run.json").unlink(), "a file is gone"),
+        (lambda entry: (entry / "files/_.txt").unlink(), "a file is missing"),
+        (lambda entry: (entry / "run.json").unlink(), "a file is missing"),
         (lambda entry: (entry / "manifest.json").write_text("{"), "Expecting"),
         (lambda entry: edit(entry / "manifest.json", lambda one: one["rows"].update(out=7)), "its manifest"),
         (lambda entry: edit(entry / "run.json", lambda one: one.update(start="now")), "its run record was edited"),

@@ -113,8 +113,8 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
             {"runs": [{"method": "untrained"}], "pretraining": {"simsiam": {"predictr": 3}}},
             "unknown key in config.pretraining.simsiam.predictr: 'predictr'; did you mean predictor?",
         ),
-        ({"pretraining": {"steps": True}}, "value that is no number in config.pretraining.steps: True"),
-        ({"runs": [{"method": "untrained", "seeds": [True]}]}, "value that is no number in config.runs.0.seeds.0"),
+        ({"pretraining": {"steps": True}}, "value is not a number in config.pretraining.steps: True"),
+        ({"runs": [{"method": "untrained", "seeds": [True]}]}, "value is not a number in config.runs.0.seeds.0"),
         (
             {"datasets": [{"name": "w", "kind": "torchvision", "torchvision_name": "food11", "source": "x"}]},
             "unknown choice in config.datasets.0.torchvision_name: 'food11'; did you mean food101?",

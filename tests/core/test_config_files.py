@@ -114,8 +114,8 @@ def line_of(start: str) -> int:
         ("a: 1\n  b: 2\n", "invalid YAML in {}:2"),
         ("a:\n\tb: 2\n", "invalid YAML in {}:2"),
         ("a: \x07\n", "invalid YAML in {}"),
-        ("- 1\n", "invalid config file in {}: no mapping at the top"),
-        ("just words\n", "no mapping at the top"),
+        ("- 1\n", "invalid config file in {}: not a mapping at the top level"),
+        ("just words\n", "not a mapping at the top level"),
         ("", "invalid config file in {}: empty"),
         ("# nothing\n", "invalid config file in {}: empty"),
         ("a: 1\n---\nb: 2\n", "second document in {}:2"),
@@ -128,8 +128,8 @@ def line_of(start: str) -> int:
         ("a: &x b\n*x : 1\n", "invalid key in {}:2"),
         ("<<: 3\n", "invalid merge in {}:1"),
         ("a: " + "[" * 100_000, "in {}:1"),
-        ("a: " + "{b: " * 900, "too deep nesting in {}:1 (a.b.b"),
-        ("".join(f"{' ' * n}a:\n" for n in range(900)), "too deep nesting in {}:51"),
+        ("a: " + "{b: " * 900, "nesting too deep in {}:1 (a.b.b"),
+        ("".join(f"{' ' * n}a:\n" for n in range(900)), "nesting too deep in {}:51"),
     ],
 )
 def test_a_file_that_is_no_config_ends_in_an_error(tmp_path: Path, text: str, expected: str) -> None:
@@ -142,9 +142,9 @@ def test_a_file_that_is_no_config_ends_in_an_error(tmp_path: Path, text: str, ex
 def test_keys_are_texts_and_stand_once(tmp_path: Path) -> None:
     one = read_file(overlay(tmp_path, "a: {b: 1, no: 2, b: 3}\n1: x\na: 4\n"))
     assert [str(error).split("; ")[0] for error in one.errors] == [
-        f"key that is no text in {tmp_path}/over.yaml:1 (a.no): no, which YAML reads as bool",
+        f"key is not text in {tmp_path}/over.yaml:1 (a.no): no, which YAML reads as bool",
         f"key given twice in {tmp_path}/over.yaml:1 (a.b): 'b', first on line 1",
-        f"key that is no text in {tmp_path}/over.yaml:2 (1): 1, which YAML reads as int",
+        f"key is not text in {tmp_path}/over.yaml:2 (1): 1, which YAML reads as int",
         f"key given twice in {tmp_path}/over.yaml:3 (a): 'a', first on line 1",
     ]
 
@@ -152,7 +152,7 @@ def test_keys_are_texts_and_stand_once(tmp_path: Path) -> None:
 def test_numbers_are_bounded(tmp_path: Path) -> None:
     one = read_file(overlay(tmp_path, f"a: {2**63 - 1}\nb: [{-(2**63)}]\nc: {10**400}\n"))
     assert [str(error).split(": ")[0] for error in one.errors] == [
-        f"too large a number in {tmp_path}/over.yaml:{place}" for place in ("2 (b.0)", "3 (c)")
+        f"number too large in {tmp_path}/over.yaml:{place}" for place in ("2 (b.0)", "3 (c)")
     ]
 
 

@@ -50,7 +50,7 @@ def test_job_that_slurm_ended() -> None:
     [line] = failure_lines(RULE, {"12": "TIMEOUT"}.__getitem__)
     assert line == (
         "error: SLURM ended job 12: TIMEOUT; logs: results/s/logs/pretrain/a.b.log, "
-        "/x y/.slurm/rule_pretrain/12.log; start the same command again to go on"
+        "/x y/.slurm/rule_pretrain/12.log; run the same command again to continue"
     )
 
 

@@ -100,8 +100,8 @@ def test_what_would_be_made_as_it_was_is_fresh(card: PlannedJob, reason: Reason)
             "params",
             "made with other settings (confidence 0.5 then, 0.95 today)",
         ),
-        ({"environment": {**CPU, "threads": 8}}, "params", "computed with 8 math threads, 1 are wanted"),
-        ({"environment": {**CPU, "device": "cuda"}}, "params", "computed on cuda, cpu is wanted"),
+        ({"environment": {**CPU, "threads": 8}}, "params", "computed with 8 math threads, but the config says 1"),
+        ({"environment": {**CPU, "device": "cuda"}}, "params", "computed on cuda, but the config says cpu"),
         ({"environment": None}, "params", "its run record is damaged"),
         ({"input_files": {}, "inputs": {}}, "input", "made from other inputs (download: 0 then, 2 today)"),
     ],
@@ -141,7 +141,7 @@ def test_the_device_of_the_config(
     made = make_artifact(results, "embed_images", "blip2", {".npy": b"x"})
     record(made, units, {"encoder": "blip2"}, {})
     today = study(tmp_path, device=wanted, math_threads=1)
-    assert reason(job(made, {"encoder": "blip2"}), of=today) == ("computed on cpu, cuda is wanted" if stale else None)
+    assert reason(job(made, {"encoder": "blip2"}), of=today) == ("computed on cpu, but the config says cuda" if stale else None)
     card = make_artifact(results, "data_card", "data_card", {".txt": b"x"})
     record(card, units, {}, {})
     assert reason(job(card), of=today) is None, "computes on the CPU whatever the config says"

@@ -76,7 +76,7 @@ def test_wrong_bytes_are_refused_with_what_to_do(made: Artifact) -> None:
     with pytest.raises(PipelineError) as caught:
         made.path(".txt")
     found, recorded = hex_hashes([WRONG, RIGHT])
-    assert caught.value.value == f"sha256 is {found}, {recorded} is recorded"
+    assert caught.value.value == f"sha256 is {found} instead of the recorded {recorded}"
     assert caught.value.advice.endswith(f"snakemake --force {made.manifest_path}")
     assert made.path("/inner.txt").read_bytes() == b"inner"
 
@@ -106,7 +106,7 @@ def test_a_file_that_is_removed_or_no_file(made: Artifact) -> None:
     with pytest.raises(PipelineError, match="missing input"):
         inputs.check_unchanged()
     os.mkfifo(path)
-    with pytest.raises(PipelineError, match="input is no regular file"):
+    with pytest.raises(PipelineError, match="input is not a regular file"):
         inputs.check_unchanged()
 
 
@@ -126,7 +126,7 @@ def test_what_is_settled_may_change(made: Artifact) -> None:
         ({"files": {".txt": {"bytes": 1}}}, "no sha256 and bytes of .txt"),
         ({"files": []}, "must be objects"),
         ({"rows": None}, "must be objects"),
-        ([], "no JSON object"),
+        ([], "not a JSON object"),
     ],
 )
 def test_an_unusable_manifest(made: Artifact, change: object, message: str) -> None:

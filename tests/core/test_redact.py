@@ -61,7 +61,7 @@ def test_the_log_of_a_stage_is_redacted(capfd: pytest.CaptureFixture[str], monke
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(root, "level", root.level)
     monkeypatch.setattr(sys, "stderr", sys.__stderr__)
-    stage._start_log()
+    stage._start_log("results/study/stage/name")
     logging.captureWarnings(False)
     try:
         raise ValueError("https://h.test/?SECRET")

@@ -116,7 +116,7 @@ def test_a_change_while_a_source_is_used(
         ({"at": "package:no_such_package/model"}, "missing Python package"),
         ({"at": "MODEL", "expect": {"config.json": "0" * 64}}, "unexpected content of source"),
         ({"at": "https://example.invalid/a.zip"}, "state its sha256"),
-        ({"at": "hub:nobody/nothing@main"}, "hub model not to be had"),
+        ({"at": "hub:nobody/nothing@main"}, "hub model unavailable"),
     ],
 )
 def test_faults_end_in_one_line(

@@ -1,4 +1,4 @@
-"""The contract: one key, one computation; whole or not at all; damage is found; work survives a fault."""
+"""The contract: one key, one computation; atomic; damage is found; work survives a fault."""
 
 import errno
 import json

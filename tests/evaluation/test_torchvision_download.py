@@ -1,4 +1,4 @@
-"""Downloads through torchvision: whole or not at all, and a fault says what to do."""
+"""Downloads through torchvision: atomic, and a fault says what to do."""
 
 from pathlib import Path
 

@@ -150,7 +150,7 @@ def test_a_training_that_lacks_something_stays_as_it_is(
 
 def test_an_input_with_other_content_or_without_its_older_version_is_refused(first: First) -> None:
     shutil.rmtree(first.entry("older", "image_index"))
-    assert accept.vouch(first.results, "pretrain", "why", "")[-1].endswith("it was made from another images")
+    assert accept.vouch(first.results, "pretrain", "why", "")[-1].endswith("its input images has changed")
     table = pq.read_table(first.index.with_name("images.parquet"))
     others = {name: table[name] for name in table.column_names if name != "sha256"} | {"key": table["key"][::-1]}
     assert first.older_index(others) != first.before["inputs"]["images"][0]
@@ -160,7 +160,7 @@ def test_an_input_with_other_content_or_without_its_older_version_is_refused(fir
 
 def test_other_code_is_accepted_first(first: First) -> None:
     (line,) = adopt.adopt(first.results, "pretrain", "why")[1:]
-    assert line.endswith("it was made by other code than today's counts as")
+    assert line.endswith("it was made by code that is neither today's nor accepted as such")
 
 
 def test_older_words_alone_are_no_other_settings() -> None:

@@ -56,13 +56,13 @@ def test_files_in_a_folder_and_the_record_of_the_computation(chain: Chain) -> No
 @pytest.mark.parametrize(
     ("data", "fault"),
     [
-        (b"{", "no JSON"),
-        (b"\xff\xfe", "no JSON"),
-        (b"[]", "no JSON object"),
+        (b"{", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b"[]", "not a JSON object"),
         (b'{"stage": "x", "unit": {}}', "its files: Field required"),
         (b'{"stage": "x", "unit": {}, "files": {".a": {"sha256": "0", "bytes": 1}}}', "its files..a.sha256"),
         (b'{"stage": "x", "unit": {}, "files": {"/../../b": {"sha256": "%s", "bytes": 1}}}' % (b"0" * 64), "leads out"),
-        (b'{"stage": "x", "stage": "y", "unit": {}, "files": {}}', "a key twice"),
+        (b'{"stage": "x", "stage": "y", "unit": {}, "files": {}}', "a repeated key"),
         (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": NaN}}', "NaN"),
         (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": 1e999}}', "not finite"),
         (b'{"stage": "x", "unit": {"a": "\\ud800"}, "files": {}}', "not Unicode"),

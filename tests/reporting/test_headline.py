@@ -87,7 +87,7 @@ def test_no_seed_level_interval_from_fewer_than_three_seeds() -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "words"),
-    [(0.01, 0.09, "help"), (-0.09, -0.01, "hurt"), (-0.01, 0.05, "make no difference that can be told to")],
+    [(0.01, 0.09, "help"), (-0.09, -0.01, "hurt"), (-0.01, 0.05, "have no conclusive effect on")],
 )
 def test_the_claim_follows_the_interval_whichever_way_it_falls(low: float, high: float, words: str) -> None:
     claim = headline.claim(headline.contrasts([contrast(low=low, high=high, difference=(low + high) / 2)]))
@@ -109,7 +109,7 @@ def test_claims_without_interval_or_contrast() -> None:
 def test_many_comparisons_are_counted() -> None:
     ends = [(0.01, 0.09), (-0.09, -0.01), (-0.01, 0.05)]
     rows = [contrast(dataset=f"d{at}", low=low, high=high) for at, (low, high) in enumerate(ends)]
-    assert "of 3 comparisons 1 higher, 1 lower, 1 not told apart" in headline.claim(headline.contrasts(rows))
+    assert "of 3 comparisons 1 higher, 1 lower, 1 inconclusive" in headline.claim(headline.contrasts(rows))
 
 
 def test_the_headline_takes_pooled_rows_of_its_step() -> None:

@@ -51,7 +51,7 @@ def test_leftovers_are_removed_and_the_next_run_finds_its_work(trained: Path) ->
         "removed 1 stale lock files",
         "removed 2 temporary files",
         "removed 2 unfinished or discarded cache entries",
-        "removed 2 incomplete cache entries; they are recomputed when they are needed",
+        "removed 2 incomplete cache entries; they are recomputed when needed",
     ]
     assert files(trained) == before
     assert repair(trained) == []

@@ -1,4 +1,4 @@
-"""SIGKILL a study at random moments and start the same command again: it must end with the undisturbed root hash.
+"""SIGKILL a study at random moments and run the same command again: it must end with the undisturbed root hash.
 
 By hand, ten runs of the demo with five kills each (an hour and more)::
 

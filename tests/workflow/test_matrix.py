@@ -1,7 +1,7 @@
 """Edit and rerun, for every stage: a comment, code with the same output, a setting, and the undoing of it.
 
 As an ordinary user, on the smallest study. One Snakemake run undoes the edit before and makes the next one, so a run
-shows both; the table that comes out stands in docs/reruns.md.
+shows both; the resulting table is in docs/reruns.md.
 """
 
 import json

@@ -74,7 +74,7 @@ def test_a_locked_study(fresh: Checkout) -> None:
     status, printed = fresh.run("--workflow-profile", "none", target, *CONFIG)
     assert status == 1 and "Traceback" not in printed
     assert printed.splitlines()[-1].startswith(
-        f"error: locked study in {locks}: another Snakemake makes the same files"
+        f"error: locked study in {locks}: another Snakemake is computing the same files"
     )
 
 
@@ -85,4 +85,4 @@ def test_control_c(fresh: Checkout) -> None:
     status, printed = fresh.run(*DRY)
     assert status == -signal.SIGINT and "Traceback" not in printed, printed
     last = printed.splitlines()[-1]
-    assert last == "error: interrupted in Snakemake: Ctrl-C; start the same command again to go on"
+    assert last == "error: interrupted in Snakemake: Ctrl-C; run the same command again to continue"

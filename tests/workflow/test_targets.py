@@ -1,6 +1,6 @@
 """What a command plans after an edit, for targets and edits, with and without `.snakemake`.
 
-All plans are dry runs on the finished small study. The tables that come out stand in docs/reruns.md.
+All plans are dry runs on the finished small study. The resulting tables are in docs/reruns.md.
 """
 
 import re

@@ -42,8 +42,8 @@ class Apart(StrEnum):
     BAD_ID = "bad_id"  # no image_id, or one that is unfit as a key
     NO_URL = "no_url"  # no url
     BAD_URL = "bad_url"  # a url that is not http(s) with a host
-    FILTERED_SUBREDDIT = "filtered_subreddit"  # not in the subreddits asked for
-    FILTERED_YEAR = "filtered_year"  # not in the years asked for
+    FILTERED_SUBREDDIT = "filtered_subreddit"  # not in the configured subreddits
+    FILTERED_YEAR = "filtered_year"  # not in the configured years
     EMPTY_CAPTION = "empty_caption"  # no caption, or white space alone
     REPEATED_ID = "repeated_id"  # the image_id is already there (first file by name, first row, wins)
 

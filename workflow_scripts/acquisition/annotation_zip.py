@@ -56,7 +56,12 @@ def members(path: Path) -> list[Member]:
     packed = path.stat().st_size
     if unpacked > max(SMALL, MOST_TIMES * packed):
         value = f"{unpacked} bytes from {packed}, more than {MOST_TIMES} times as many"
-        raise PipelineError("zip unpacks to too much", path, value, "JSON of annotations packs about 7 times smaller")
+        raise PipelineError(
+            "zip unpacks to too many bytes",
+            path,
+            value,
+            "annotation JSON compresses about 7 times; use the official RedCaps zip",
+        )
     repeated = [one.name for one, two in pairwise(found) if one.name == two.name]
     if repeated:
         raise PipelineError("file twice in one zip", path, repeated[0], "rebuild the zip with one of them")

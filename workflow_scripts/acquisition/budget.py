@@ -37,7 +37,7 @@ TAKEN = (errno.EAGAIN, errno.EACCES)
 
 @dataclass(frozen=True)
 class Policy:
-    """Requests per second, and requests under way at once."""
+    """Requests per second, and concurrent requests."""
 
     rate: float
     connections: int
@@ -50,7 +50,7 @@ class Pace:
     Attributes:
         due: when the next request comes at even spacing (the theoretical arrival time of the generic cell rate
             algorithm, ITU-T I.371).
-        not_before: end of the pause that the host asked for.
+        not_before: end of the pause that the host requested.
         slow: how many times more slowly than the policy says; doubles with a refusal.
         refused: when it last doubled.
     """
@@ -128,7 +128,7 @@ class SharedBudget:
     Args:
         folder: holds a file per host; made if it is not there.
         name: of the host, or of the pattern of hosts that share one budget.
-        connections: requests under way at once, of all processes.
+        connections: concurrent requests, of all processes.
 
     Raises:
         PipelineError: the file cannot be opened.

@@ -27,12 +27,12 @@ def draw(card: Mapping[str, Any], rot: Sequence[Mapping[str, Any]], path: Path, 
     figure = Figure(figsize=(8, 3.4 + 0.3 * sum(heights)), layout="constrained", dpi=120)
     axes = figure.subplots(4, 1, height_ratios=heights)
     kept = card["kept"]
-    figure.suptitle(f"{card['rows']:,} annotation rows, {kept['urls']:,} urls asked for, {kept['images']:,} images")
+    figure.suptitle(f"{card['rows']:,} annotation rows, {kept['urls']:,} URLs requested, {kept['images']:,} images")
     _states(axes[0], card["states"])
     more = len(card["host"]) - len(hosts)
     note = f" ({more} smaller hosts not shown)" if more else ""
-    _shares(axes[1], hosts, "images per url asked for, by host" + note)
-    _shares(axes[2], years, "images per url asked for, by year of the post")
+    _shares(axes[1], hosts, "images per requested URL, by host" + note)
+    _shares(axes[2], years, "images per requested URL, by year of the post")
     _rot(axes[3], [name for name, _ in hosts], [int(year) for year, _ in years], rot)
     FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})
 

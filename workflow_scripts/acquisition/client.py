@@ -44,7 +44,7 @@ class Answer:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Takes no connection on which bytes came that nobody asked for: they would be taken for the next url's answer.
+    """Refuse a connection with unrequested bytes: they would be taken for the response to the next URL.
 
     They come where a server sends more than its Content-Length says, or answers twice.
     """

@@ -49,7 +49,7 @@ def _with_variables(url: str) -> str:
     missing = [name for name in VARIABLE.findall(url) if not os.environ.get(name)]
     if missing:
         advice = "set the environment variable where Snakemake runs"
-        raise PipelineError("no value for a variable", redacted(url), missing[0], advice)
+        raise PipelineError("environment variable not set", redacted(url), missing[0], advice)
     return VARIABLE.sub(lambda found: os.environ[found[1]], url)
 
 

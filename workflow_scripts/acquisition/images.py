@@ -95,7 +95,7 @@ def _process(data: bytes, limits: Limits) -> Stored:
         if refused is not None:
             return Stored(refused)
         if image.format not in ("JPEG", "MPO"):
-            image.load()  # finds a truncated file; a JPEG's orientation is to be had without, and its size may shrink
+            image.load()  # finds a truncated file; a JPEG's orientation needs no loading, and its size may shrink
         orientation = _orientation(image)
         plain = image.mode in ("RGB", "L") and not image.has_transparency_data  # PNG can say that a colour is none
         if plain and orientation == 1 and not _animated(image) and max(image.size) <= limits.max_side:
@@ -112,7 +112,7 @@ def _scans(data: bytes) -> int:
 
 
 def _kept(data: bytes, format: str, size: tuple[int, int]) -> Stored | None:
-    """The same picture without metadata, or None where only encoding it anew can give that."""
+    """The same picture without metadata, or None where only re-encoding can give that."""
     bare = without_metadata(data, format) if format in EXTENSION else None
     if bare is None:
         return None

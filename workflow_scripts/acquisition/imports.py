@@ -43,7 +43,7 @@ def bring_in(rows: pa.Table, ledger: Ledger, settings: Download, results: Path, 
         damaged: list[str] = []
         in_threads(take, _images(wanted, rows, ledger.waiting, settings.max_bytes, results), workers)
         if damaged:
-            log.warning("%s: %d files are damaged; their urls are asked for", wanted.source, len(damaged))
+            log.warning("%s: %d files are damaged; their URLs are fetched", wanted.source, len(damaged))
 
 
 def _images(

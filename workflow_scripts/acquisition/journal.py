@@ -1,4 +1,4 @@
-"""A segment that is being written: append-only, so that nothing finished is ever lost or asked for again.
+"""A segment that is being written: append-only, so that nothing finished is ever lost or requested again.
 
 Bytes are written before their line. A process killed anywhere leaves at most bytes without a line or half a line; both
 are cut off when the segment is opened again. A disk may lose more than that: whoever reads bytes checks their hash.

@@ -24,8 +24,8 @@ class Ledger:
     Args:
         store: the store of fetched bytes.
         work: the job's work folder, which holds prepared images until the shard is whole; not those that are stored
-            as they came.
-        settings: what is kept, how it is prepared, and which failures are asked for again.
+            as received.
+        settings: what is kept, how it is prepared, and which failures are requested again.
         urls: the job's urls; one that occurs twice counts once.
 
     Attributes:
@@ -43,7 +43,7 @@ class Ledger:
         self.done: dict[str, Record] = {}
         self._raw: dict[str, Record] = {}
         self._tried: dict[str, list[dict[str, Any]]] = {}
-        self._asked: dict[str, int] = {}  # the last round in which a url was asked for
+        self._asked: dict[str, int] = {}  # the last round in which a URL was requested
         self._read()
 
     def __enter__(self) -> "Ledger":
@@ -96,7 +96,7 @@ class Ledger:
     def _prepare(self, url: str) -> None:
         record = self._raw[url]
         data = self._store.data(record)
-        if data is not None:  # else the disk lost it, and the url is asked for again
+        if data is not None:  # else the disk lost it, and the URL is requested again
             self._add_prepared(record, data, process(data, self._limits, record.sha256))
 
     def finish(
@@ -114,7 +114,7 @@ class Ledger:
             url: one of the job's.
             state: ok when ``body`` may be an image.
             status: the HTTP status.
-            body: the bytes as they came; none unless ``state`` is ok.
+            body: the bytes as received; none unless ``state`` is ok.
             attempts: the requests that were made.
             imported: the bytes are another tool's; damaged ones are not taken, and the url goes on waiting.
 
@@ -135,7 +135,7 @@ class Ledger:
         with self._lock:
             self._tried[url], self._asked[url] = [*self._tried.get(url, []), *attempts], number
             if state is State.OK and self._keep == "prepared":
-                self._raw.pop(url, None)  # bytes as they came that the disk lost
+                self._raw.pop(url, None)  # bytes as received that the disk lost
                 self._end(
                     self._store.add(_described(replace(record, preparation=self._preparation), stored), stored.data)
                 )

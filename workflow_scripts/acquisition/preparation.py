@@ -10,7 +10,7 @@ from workflow_scripts.core.settings.download import Download
 # Raise it when the same fetched bytes would give other stored bytes, and the download stage's FORMAT with it.
 PREPARATION = 3
 BY_SETTINGS = frozenset({State.PLACEHOLDER, State.TOO_LARGE, State.NOAI, State.BLOCKED_ADDRESS})
-"""Failures that other settings may turn: they are asked for again when the settings below differ."""
+"""Failures that other settings may turn into images: they are requested again when the settings below differ."""
 
 
 def limits_of(settings: Download) -> Limits:

@@ -19,9 +19,9 @@ class Record:
 
     Attributes:
         attempts: the requests of this time, each with ``attempt``, ``started``, ``seconds``, ``state``...
-        round: number of the round in which it was asked for.
+        round: number of the round in which it was requested.
         finished: seconds since 1970.
-        preparation: empty where the bytes are as they came (or there are none); else what they were prepared by.
+        preparation: empty for bytes as received (or none); else what they were prepared by.
         policy: the settings that a failure follows from, for states that follow from settings.
         offset, size, sha256: where the bytes lie in the segment, and what they are; 0, 0 and empty without bytes.
         width, height, format: of prepared bytes.

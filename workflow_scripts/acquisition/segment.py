@@ -130,7 +130,7 @@ def search(stem: Path, wanted: np.ndarray) -> list[tuple[int, int, bool]]:
     with open(path, "rb") as stream:
         count, rest = divmod(os.fstat(stream.fileno()).st_size, ENTRY)
         if rest:
-            raise PipelineError("damaged index", path, f"{rest} bytes too many", "delete it; it is made anew")
+            raise PipelineError("damaged index", path, f"{rest} bytes too many", "delete it; it is rebuilt")
         hashes = np.frombuffer(stream.read(count * HASH.itemsize), dtype=HASH)
         place = np.minimum(np.searchsorted(wanted, hashes), len(wanted) - 1)
         hits = np.flatnonzero(wanted[place] == hashes)

@@ -35,7 +35,7 @@ class State(StrEnum):
 RETRYABLE = frozenset(
     {State.HTTP_5XX, State.RATE_LIMITED, State.DNS, State.CONNECT, State.TIMEOUT, State.RESET, State.BAD_RESPONSE}
 )
-"""States of one attempt after which the same url is asked for again."""
+"""States of one attempt after which the same URL is requested again."""
 
 DAMAGED = frozenset({State.NOT_AN_IMAGE, State.TRUNCATED, State.CORRUPT})
 """States of bytes that another tool may have stored half or in place of an image."""

@@ -1,4 +1,4 @@
-"""The store of fetched bytes: whatever came for a url, by whichever job, kept for ever and never asked for again.
+"""The store of fetched bytes: whatever any job received for a URL, kept for ever and never requested again.
 
 It lies in ``results/.fetched``, outside of all keys. Each download job writes segments of its own, so that jobs on many
 machines share it without a database. A demo's own server, whose answers change while its urls stay, has a store of its
@@ -45,7 +45,7 @@ class Store:
     def find(self, urls: Iterable[str], preparation: str) -> dict[str, Record]:
         """What the store knows of ``urls``: of each the best end, with the attempts of all times.
 
-        Bytes as they came come before bytes prepared by ``preparation``, and these before failures; of each the last.
+        Bytes as received come before bytes prepared by ``preparation``, and these before failures; of each the last.
         Failures that may pass count only from jobs that came to their end; where there is nothing else, ``round`` is 0.
         """
         wanted = set(urls)
@@ -125,7 +125,7 @@ class Store:
 
 
 def _rank(record: Record, preparation: str) -> tuple[int, float, int]:
-    """Sorts ends of one url: bytes as they came, bytes prepared as wanted, failures; then by time and round.
+    """Sorts the outcomes of one URL: bytes as received, bytes prepared as wanted, failures; then by time and round.
 
     The later bytes win, since a second fetch happens when a disk has lost the first.
     """

@@ -1,6 +1,6 @@
 """Where rows that were taken out of a study may have left traces, and how these go.
 
-A study made again without some rows leaves behind what was made with them: cache entries, work folders, artifacts of an
+A study rerun without some rows leaves behind what was made with them: cache entries, work folders, artifacts of an
 earlier config, fetched bytes, logs. What stays is what was provably made without them: clean annotations, and all whose
 recorded inputs lead to clean annotations or to no annotations at all.
 """
@@ -65,8 +65,8 @@ def remove_traces(results: Path, study: str) -> Gone:
     good = sound(everything, lambda one: id(one) not in dirty)
     own = next(one for one in everything if one.study == study and one.stage == ROWS)
     if own.hash not in good:
-        advice = f"make it again with: snakemake --force {own.path}{MANIFEST}"
-        raise PipelineError("unknown origin", own.path, "run records of it or of its inputs are gone", advice)
+        advice = f"recompute it with: snakemake --force {own.path}{MANIFEST}"
+        raise PipelineError("unknown origin", own.path, "run records of it or of its inputs are missing", advice)
     bad = [one for one in everything if one.hash not in good]
     elsewhere = [one for one in bad if one.study not in (None, study)]
     spared = {(one.stage, one.key) for one in elsewhere}
@@ -98,7 +98,7 @@ def removal_of(results: Path, study: str) -> frozenset[str]:
     """
     rows = results / study / ROWS / "rows"
     if not Path(f"{rows}{MANIFEST}").exists():
-        raise PipelineError("no annotations", results / study, "nothing there", "make the study first")
+        raise PipelineError("no annotations", results / study, "does not exist", "run the study first")
     path = Path(f"{rows}.exclude.json")
     tokens = read_json(path, f"recompute it with: snakemake --force {rows}{MANIFEST}") if path.exists() else []
     if not isinstance(tokens, list) or not all(isinstance(one, str) for one in tokens):

@@ -14,7 +14,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.notes import read_note, write_note
 
 FIELDS = ("stage", "code", "counts_as", "reason", "when")
-_ADVICE = "delete it, then accept again with tools.accept; run records hold what was accepted"
+_ADVICE = "delete it, then accept again with tools.accept; run records say what was accepted"
 
 
 def accepted(results: Path) -> list[dict[str, str]]:

@@ -101,7 +101,7 @@ class Artifact:
             self._link_again(path, suffix)
         size, recorded = path.stat().st_size, self.manifest["files"][suffix]["bytes"]
         if size != recorded:
-            value = f"{size} bytes, {recorded} are recorded"
+            value = f"{size} bytes instead of the recorded {recorded}"
             raise PipelineError("wrong size", path, value, repair_advice(self.manifest_path))
         return path
 

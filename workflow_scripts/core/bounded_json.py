@@ -31,7 +31,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file.
 
     Raises:
-        Unfit: it holds none, or the file is no regular file or larger than any of ours.
+        Unfit: it holds none, or the file is not a regular file, or is larger than any of ours.
         OSError: it can't be read.
     """
     return parse_object(read_bytes(path))
@@ -59,13 +59,13 @@ def parse_object(data: bytes) -> dict[str, Any]:
     try:
         content = json.loads(data.decode(), object_pairs_hook=_each_once, parse_constant=_no_number)
     except RecursionError:
-        raise Unfit("no JSON (nested too deeply)") from None
+        raise Unfit("not JSON (nested too deeply)") from None
     except Unfit:
         raise
     except ValueError as error:
-        raise Unfit(f"no JSON ({error})") from None
+        raise Unfit(f"not JSON ({error})") from None
     if not isinstance(content, dict):
-        raise Unfit("no JSON object")
+        raise Unfit("not a JSON object")
     _check_values(content)
     return content
 
@@ -74,12 +74,12 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
-        raise Unfit(f"it has a key twice ({next(name for name in names if names.count(name) > 1)[:40]!r})")
+        raise Unfit(f"it has a repeated key ({next(name for name in names if names.count(name) > 1)[:40]!r})")
     return found
 
 
 def _no_number(text: str) -> None:
-    raise Unfit(f"no JSON ({text})")
+    raise Unfit(f"not JSON ({text})")
 
 
 def _check_values(content: dict[str, Any]) -> None:

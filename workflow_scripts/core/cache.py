@@ -57,14 +57,14 @@ def lookup(entry: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         if not entry.exists():
             return None
-        reason = "a file is gone"
+        reason = "a file is missing"
     except DAMAGE as error:
         reason = str(error)
     else:
         with suppress(OSError):  # a cache that belongs to somebody else is as good to read
             os.utime(entry / "manifest.json")
         return manifest
-    log.warning("cache entry %s is damaged (%s); computing it anew", entry, reason)
+    log.warning("cache entry %s is damaged (%s); recomputing it", entry, reason)
     return None
 
 

@@ -39,7 +39,7 @@ def _names(study: Study) -> Iterator[SettingError]:
             where = (section, number, "name")
             first = seen.setdefault((space, member.name), f"{section}.{number}")
             if first != f"{section}.{number}":
-                value = f"{member.name}, the name of {first}"
+                value = f"{member.name}, already the name of {first}"
                 yield SettingError("repeated name", where, value, "names become file names; give each its own")
             if section == "pairs" and member.name in RESERVED_PAIRS:
                 yield SettingError("reserved name", where, member.name, "give the pair table another name")
@@ -88,7 +88,7 @@ def _sources(study: Study) -> Iterator[SettingError]:
         if arm.kind == "external" and arm.table is None:
             yield SettingError("missing table", where, f"none for arm {arm.name}", "arms of kind external need one")
         elif arm.kind != "external" and arm.table is not None:
-            yield SettingError("table without use", where, arm.table.at, f"remove it; arm {arm.name} is {arm.kind}")
+            yield SettingError("unused table", where, arm.table.at, f"remove it; arm {arm.name} is {arm.kind}")
     for number, encoder in enumerate(study.image_encoders):
         if encoder.kind == "transformers" and encoder.source is None:
             where, value = ("image_encoders", number, "source"), f"none for {encoder.name}"
@@ -99,13 +99,13 @@ def _sources(study: Study) -> Iterator[SettingError]:
             value, advice = f"none for dataset {dataset.name}", f"kind {dataset.kind} needs one"
             yield SettingError("missing source", where, value, advice)
         elif dataset.kind == WORLD and dataset.source is not None:
-            yield SettingError("source without use", where, dataset.source.at, "remove it; kind world has none")
+            yield SettingError("unused source", where, dataset.source.at, "remove it; kind world has none")
     if study.demo_world is None:
         places: list[Path] = [("annotations", "source")] if study.annotations.source.at == WORLD else []
         places += [("datasets", n, "kind") for n, dataset in enumerate(study.datasets) if dataset.kind == WORLD]
         for place in places:
             advice = "add the section demo_world, or name a source"
-            yield SettingError("source world without a world", place, "demo_world is null", advice)
+            yield SettingError("source world without a demo_world", place, "demo_world is null", advice)
 
 
 def _known(where: Path, kind: str, name: str, names: Iterable[str]) -> Iterator[SettingError]:

@@ -45,7 +45,7 @@ Step = PositiveInt | Literal["last", "best"]
 class Compute(Settings):
     """Where and with what jobs compute."""
 
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where one is visible")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if one is visible")
     math_threads: int = Field(4, ge=1, description="threads of the math libraries; part of every key")
     workers: int = Field(8, ge=1, description="cores a job may use for reading and decoding; never changes bytes")
 
@@ -56,7 +56,8 @@ class AnnotationsSection(Annotations):
     source: SourceField
     exclude: list[str] = Field(default=[], description='removal list: image ids and urls, such as ["abc123"]')
     exclude_from: SourceField | None = Field(
-        None, description="further removal lists: a text file, or a folder of them; one id or url a line, # comments"
+        None,
+        description="more removal lists: a text file or a folder of them; one id or URL per line, # starts a comment",
     )
 
     @field_validator("exclude")
@@ -116,14 +117,14 @@ class Run(Settings):
     pairs: str = Field("none", description="self, a pair table, or for clip an arm; none for untrained")
     augmentation: Literal["simclr", "crop", "none"] = "none"
     seeds: tuple[int, ...] = Field((0,), min_length=1)
-    set: dict[str, Any] = Field({}, description="settings of pretraining for these runs alone")
+    set: dict[str, Any] = Field({}, description="pretraining settings for these runs only")
 
 
 class Dataset(EvalDataset):
     """One downstream set."""
 
     name: str = Name
-    source: SourceField | None = Field(None, description="where it lies; none for kind world")
+    source: SourceField | None = Field(None, description="where it is; none for kind world")
 
 
 class Evaluation(Settings):
@@ -158,7 +159,7 @@ class Study(Settings):
 
     study: str = Name
     compute: Compute = Compute()
-    demo_world: DemoWorld | None = Field(None, description="the demo's own world; null for real data")
+    demo_world: DemoWorld | None = Field(None, description="the demo's synthetic data; null for real data")
     annotations: AnnotationsSection
     shards: ShardPlan
     download: Download = Download()
@@ -175,7 +176,7 @@ class Study(Settings):
     runs: tuple[Run, ...] = Field(min_length=1)
     datasets: tuple[Dataset, ...] = ()
     evaluation: Evaluation = Evaluation()
-    contrasts: tuple[Contrast, ...] = Field((), description="further contrasts beside the standard ones")
+    contrasts: tuple[Contrast, ...] = Field((), description="contrasts in addition to the standard ones")
     bootstrap: int = Field(2000, ge=100, description="resamples behind the intervals of contrasts")
     report: ReportSection = ReportSection()
     crate: CrateSection = CrateSection()

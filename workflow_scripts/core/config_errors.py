@@ -22,7 +22,7 @@ def one_of(wrong: object, allowed: Iterable[str]) -> str:
     close = get_close_matches(str(wrong).lower(), {name.lower() for name in names}, 1, 0.6)
     close = [name for name in names if name.lower() in close]
     if not names:
-        return "there is none to name here"
+        return "there are none to choose from"
     listed = f"choose from {', '.join(names)}"
     if not close:
         return listed
@@ -85,7 +85,7 @@ def _error(path: Path, details: Sequence[ErrorDetails], model: type[BaseModel], 
     if text and not isinstance(value, str) and (choices or any(one["type"] == "string_type" for one in details)):
         advice = f'YAML reads {text} as {_kind(value)}; if a name is meant, quote it: "{text}"'
         advice += f"; {one_of(text, choices)}" if choices and text not in choices else ""
-        return SettingError("value that is no text", path, text, advice)
+        return SettingError("value is not text", path, text, advice)
     others += [one_of(value, choices)] if choices else []
     what = "unknown choice" if choices else "invalid value"
     return SettingError(what, path, repr(value)[:100], "; or ".join(dict.fromkeys(others)))
@@ -152,4 +152,4 @@ def misread_booleans(node: Node, model: type[BaseModel], path: Path = (), below:
     elif isinstance(node.value, bool):
         kinds = _kinds(model, below)
         if bool not in kinds and (int in kinds or float in kinds):
-            yield SettingError("value that is no number", (*path, *below), node.text or node.value, "write a number")
+            yield SettingError("value is not a number", (*path, *below), node.text or node.value, "write a number")

@@ -148,7 +148,9 @@ def read_file(file: str | Path) -> Config:
         raise PipelineError("invalid YAML", place, said, advice) from None
     root = builder.root
     if root is None or not isinstance(root.items, dict):
-        value = "empty" if root is None or (root.value is None and root.items is None) else "no mapping at the top"
+        value = (
+            "empty" if root is None or (root.value is None and root.items is None) else "not a mapping at the top level"
+        )
         raise PipelineError("invalid config file", name, value, "write settings as `key: value`, as in config.yaml")
     return Config(root, builder.errors)
 
@@ -156,7 +158,7 @@ def read_file(file: str | Path) -> Config:
 def _text(path: Path, name: str) -> str:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise PipelineError("unreadable config file", name, "no regular file", "give the path of a file")
+            raise PipelineError("unreadable config file", name, "not a regular file", "give the path of a file")
         with open(path, "rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
@@ -222,7 +224,7 @@ class _Builder:
         if event.tag not in _COLLECTIONS:
             self._stop(line, "unsupported tag", event.tag, "write plain mappings and lists")
         if len(self._stack) == MAX_DEPTH:
-            self._stop(line, "too deep nesting", f"more than {MAX_DEPTH} levels", "correct the nesting")
+            self._stop(line, "nesting too deep", f"more than {MAX_DEPTH} levels", "correct the nesting")
         if self._stack and isinstance(self._stack[-1].items, dict) and self._stack[-1].key is None:
             self._stop(line, "invalid key", "a mapping or list", "write a name before the colon")
         mapping = isinstance(event, yaml.MappingStartEvent)
@@ -250,7 +252,7 @@ class _Builder:
             self._stop(line, "unsupported value", f"{tag} {event.value[:80]}", "write a plain value")
         text = None if isinstance(value, str) else event.value
         if isinstance(value, int) and abs(value) > LARGEST:
-            self._complain(line, "too large a number", event.value[:40], f"take one up to {LARGEST}")
+            self._complain(line, "number too large", event.value[:40], f"take one up to {LARGEST}")
         elif text is not None and isinstance(value, int | float) and _SURPRISING.fullmatch(text):
             advice = f'write the number in decimal digits, or quote it: "{text}"'
             self._complain(line, "ambiguous number", f"{text}, which YAML reads as {value}", advice)
@@ -263,7 +265,7 @@ class _Builder:
             return
         if tag != "tag:yaml.org,2002:str":
             kind = tag.rpartition(":")[2]
-            self._complain(line, "key that is no text", f"{text}, which YAML reads as {kind}", f'quote it: "{text}"')
+            self._complain(line, "key is not text", f"{text}, which YAML reads as {kind}", f'quote it: "{text}"')
         if text in top.lines:
             value = f"{text!r}, first on line {top.lines[text]}"
             self._complain(line, "key given twice", value, "keep one of them")

@@ -50,7 +50,7 @@ def no_gpu() -> str | None:
         hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
         return "no GPU is visible" + ("" if hidden is None else f" (CUDA_VISIBLE_DEVICES is {hidden!r})")
     if (version("torch") or "").endswith("+cpu"):
-        return "the installed PyTorch is built for CPUs alone"
+        return "the installed PyTorch is built for CPUs only"
     return None
 
 
@@ -62,7 +62,7 @@ def check_device(device: str) -> None:
     """
     reason = no_gpu() if device == "cuda" else None
     if reason is not None:
-        advice = "set it to auto or cpu, or run where a GPU is"
+        advice = "set it to auto or cpu, or run on a machine with a GPU"
         raise PipelineError("no GPU", "compute.device", f"cuda, but {reason}", advice)
 
 

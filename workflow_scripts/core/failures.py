@@ -85,7 +85,7 @@ def _line(message: str, stage: str, slurm: list[str], state_of: Callable[[str], 
     number = _SLURM_LOG.search(slurm[0]) if slurm else None
     state = state_of(number[1]) if number else ""
     if number and state not in ("", "FAILED", "COMPLETED"):
-        again = "start the same command again to go on"
+        again = "run the same command again to continue"
         return f"error: SLURM ended job {number[1]}: {state}; logs: {logs}; {again}"
     lines = Path(stage).read_text(errors="replace").splitlines() if stage and Path(stage).is_file() else []
     if errors := [line for line in lines if line.startswith("error: ")]:

@@ -1,4 +1,4 @@
-"""Tables that somebody else wrote: read with the columns and types that are needed, or refused with a reason."""
+"""Tables from elsewhere: read with the needed columns and types, or refused with a reason."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -2,7 +2,7 @@
 
 The run records decide, not Snakemake's memory (``.snakemake``) and not the times of files: what a job was made from is
 compared with what it would be made from now, part by part of its key (:mod:`workflow_scripts.core.key`). So results
-that were moved, copied or cloned without that memory are planned as at home.
+that were moved, copied or cloned without that memory are planned as before.
 
 Versions of packages are in the key but not compared here: an upgrade alone recomputes nothing; ``diff`` names them.
 """
@@ -72,7 +72,7 @@ class Freshness:
         return verdicts
 
     def tell(self, jobs: Sequence[PlannedJob], dry_run: bool) -> None:
-        """Say which of the jobs that will run do so since their artifact is stale, and why."""
+        """Say which of the jobs that will run do so because their artifact is stale, and why."""
         told: dict[tuple[str, str], list[str]] = {}
         for job in jobs:
             for path in job.outputs:
@@ -89,7 +89,7 @@ class Freshness:
         if record is None:
             known = self._hash(manifest) if present else self._wanted.get(manifest)
             if known is None:
-                return None  # never made, as far as anything says; it runs when something needs it
+                return None  # never computed, as far as is known; it runs when something needs it
             record = self._cached(job.stage).get(known)
             if record is None:
                 return "its run record is missing or unreadable" if present else "it is missing, and not in the cache"
@@ -119,9 +119,9 @@ class Freshness:
         compute, recorded = self.units.study.compute, record["environment"]
         device = wanted_device(stage, compute.device)
         if device not in ("auto", recorded["device"]):
-            return f"computed on {recorded['device']}, {device} is wanted"
+            return f"computed on {recorded['device']}, but the config says {device}"
         if recorded["threads"] != compute.math_threads:
-            return f"computed with {recorded['threads']} math threads, {compute.math_threads} are wanted"
+            return f"computed with {recorded['threads']} math threads, but the config says {compute.math_threads}"
         return None
 
     def _inputs(self, record: Record, job: PlannedJob) -> tuple[str | None, str | None]:
@@ -152,11 +152,11 @@ class Freshness:
             return "its list of files is missing"
         if source.is_url:
             fetched = files[0]["sha256"] == source.sha256 and path.with_name(f"{stem}.data").exists()
-            return None if fetched else "another sha256 is wanted"
+            return None if fetched else "the config states another sha256"
         try:
             now = content_hash(local_path(source.at, may_fetch=False), self.results)
         except (PipelineError, OSError):
-            return None  # a source that is gone or can't be read stops nothing that is finished
+            return None  # a source that is missing or unreadable stops nothing that is finished
         return "the source changed" if now != digest(files) else None
 
 
@@ -164,7 +164,7 @@ def other_settings(record: Mapping[str, Any], stage: str, today: Mapping[str, An
     """Settings in the key that have another value today than in a run record, in words.
 
     Both are read by today's settings class, so neither another way to write a value nor a new setting that is left to
-    its default makes a difference. Settings of earlier releases are put into today's words first.
+    its default makes a difference. Settings of earlier releases are translated into today's first.
     """
     recorded = rewritten(stage, record["settings"])
     then, now = (in_key(stage, one) for one in (recorded, today))

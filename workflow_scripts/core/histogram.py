@@ -1,4 +1,4 @@
-"""Histograms of whatever numbers there are: constant, nearly constant, none, or not finite."""
+"""Histograms of any numbers: constant, nearly constant, none, or not finite."""
 
 from typing import Any
 

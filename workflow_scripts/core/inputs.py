@@ -1,7 +1,7 @@
-"""Input files of this process: verified before they are used, and checked once more before their result is kept.
+"""Input files of this process: verified before they are used, and checked again before their result is kept.
 
 A file's sha256 is computed once per process. Its stamp (inode, size and times) then tells whether it changed. A write
-can't hide from the stamp: the system sets the change time (ctime), and restoring the other times moves it on. A new
+can't hide from the stamp: the system sets the change time (ctime), and restoring the other times updates it. A new
 hard link moves it too, so a file of which only the change time is new is hashed again.
 """
 
@@ -61,7 +61,7 @@ def verify(path: Path, sha256: str, advice: str) -> None:
     """Make sure that a file has the recorded ``sha256`` (hex), and watch it until :func:`settle`.
 
     Raises:
-        PipelineError: it has another, is no regular file, or changed since this process verified it; ``advice`` says
+        PipelineError: it has another, is not a regular file, or changed since this process verified it; ``advice`` says
             what to do.
     """
     known = _verified.get(path)
@@ -102,7 +102,7 @@ def _hashed(path: Path, sha256: str, advice: str) -> _Verified:
     started, before = time.time_ns(), _stamp(path, advice)
     found = file_hash(path)
     if found != sha256:
-        raise PipelineError("damaged input", path, f"sha256 is {found}, {sha256} is recorded", advice)
+        raise PipelineError("damaged input", path, f"sha256 is {found} instead of the recorded {sha256}", advice)
     return _Verified(sha256, advice, before, before.settled(started) and _stamp(path, advice) == before)
 
 
@@ -122,7 +122,7 @@ def _stamp(path: Path, advice: str) -> Stamp:
     except FileNotFoundError:
         raise PipelineError("missing input", path, "it was removed while it was used", advice) from None
     if not stat.S_ISREG(status.st_mode):
-        raise PipelineError("input is no regular file", path, stat.filemode(status.st_mode), advice)
+        raise PipelineError("input is not a regular file", path, stat.filemode(status.st_mode), advice)
     return stamp_of(status)
 
 

@@ -47,7 +47,7 @@ def _step_errors(
         kept = {one for run in trained.values() for one in run.kept}
         numbers = sorted(one for one in kept if isinstance(one, int))
         shown = ", ".join(map(str, [*numbers, *(name for name in ("best", "last") if name in kept)]))
-        advice = f"take one of {shown}, or add it to pretraining.checkpoints, which trains every run again"
+        advice = f"take one of {shown}, or add it to pretraining.checkpoints, which retrains every run"
         if step == "best":
             advice = f"take one of {shown}, or give the runs a probe (pretraining.probe) that keeps its best"
         yield SettingError("no run keeps this checkpoint", path, step, advice)

@@ -36,13 +36,13 @@ def read_note(path: Path, advice: str) -> dict[str, Any]:
         content = parse_object(data)
     except FileNotFoundError:
         if path.is_symlink():
-            raise PipelineError("damaged note", path, "a symbolic link that leads nowhere", advice) from None
+            raise PipelineError("damaged note", path, "a broken symbolic link", advice) from None
         return {}
     except (Unfit, OSError) as error:
         raise PipelineError("damaged note", path, error, advice) from None
     own = {name: value for name, value in content.items() if name != "self"}
     if "self" not in content:
-        raise PipelineError("damaged note", path, "it states no digest of itself, as those of version 0.1 do", advice)
+        raise PipelineError("damaged note", path, "it states no digest of itself, like notes from version 0.1", advice)
     if content["self"] != digest(own) or data != pretty(content):
         raise PipelineError("damaged note", path, "it does not have the digest that it states of itself", advice)
     return own

@@ -1,4 +1,4 @@
-"""Reaches into Snakemake's internals, as only ``startup.py`` does too: which jobs a command has, and which of them run.
+"""Uses Snakemake's internals, as only ``startup.py`` does too: which jobs a command has, and which of them run.
 
 Snakemake has no public way for a Snakefile to look at the jobs of a command before they start. Two functions register
 callbacks, from ``rules/common.smk`` and in the main process alone:
@@ -110,11 +110,11 @@ class _Hooks:
         self._refuse_lock()
 
     def _refuse_lock(self) -> None:
-        """Say in our words what Snakemake would say next; ``profiles/default`` switches its locks off."""
+        """Replace the message that Snakemake would print next; ``profiles/default`` switches its locks off."""
         settings = self.workflow.execution_settings
         if settings is None or not settings.lock or self.workflow.dryrun or not self.workflow.persistence.locked:
             return
-        value = "another Snakemake makes the same files, or was killed while it did"
+        value = "another Snakemake is computing the same files, or was killed while it was"
         advice = "wait for it; if none is running: snakemake --unlock"
         stop(PipelineError("locked study", Path.cwd() / ".snakemake/locks", value, advice))
 
@@ -157,7 +157,7 @@ def _or_stop(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def _require(name: str, there: Any) -> None:
-    """Stop where this Snakemake lacks something that is used of it: a plan that is not ours would look right."""
+    """Stop if this Snakemake lacks something that we use: a wrong plan would look right."""
     lacking = [used for used in USED[name] if used not in dir(there)]
     if lacking:
         advice = "install the version of Snakemake in constraints.txt"
@@ -185,7 +185,7 @@ def _requested(dag: Any) -> set[Any]:
 
 
 def _settle(persistence: Any, settled: set[Any]) -> None:
-    """Have Snakemake's memory say for these jobs that nothing changed, whatever it knows and whatever the times are."""
+    """Make Snakemake's metadata report no change for these jobs, whatever it recorded and whatever the file times."""
 
     def unchanged(compare: Callable[..., Any]) -> Callable[..., Any]:
         return lambda job, file=None: () if job in settled else compare(job, file=file)

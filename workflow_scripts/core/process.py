@@ -1,4 +1,4 @@
-"""Start and end of a stage's process, which cost more than the work of many small jobs."""
+"""Start and end of a stage's process, which take longer than the work of many small jobs."""
 
 import gc
 import logging
@@ -10,7 +10,7 @@ from types import ModuleType
 
 
 class _NoPandas(MetaPathFinder, Loader):
-    """Lets an import of pandas fail: pyarrow would load it in each process, wherever it is installed."""
+    """Makes importing pandas fail: pyarrow would load it in each process, if it is installed."""
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
         return ModuleSpec("pandas", self) if fullname == "pandas" else None
@@ -20,13 +20,13 @@ class _NoPandas(MetaPathFinder, Loader):
 
 
 def start_quickly() -> None:
-    """Leave out what costs each of a study's jobs a quarter of a second and serves none of them."""
+    """Skip what costs each of a study's jobs a quarter of a second and helps none of them."""
     sys.meta_path.insert(0, _NoPandas())
-    gc.set_threshold(100_000)  # imports make many objects and no garbage
+    gc.set_threshold(100_000)  # imports create many objects and no garbage
 
 
 def leave() -> None:
-    """End a process whose artifact is published: taking apart all that it loaded takes up to a fifth of a second."""
+    """End a process whose artifact is published: freeing all that it loaded takes up to a fifth of a second."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

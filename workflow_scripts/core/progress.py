@@ -27,7 +27,7 @@ class Ticker:
     Args:
         what: what is done.
         total: number of items, if known.
-        note: more to say, asked for whenever something is shown.
+        note: more to say, called whenever something is shown.
     """
 
     def __init__(self, what: str, total: int | None, note: Callable[[], str] = str) -> None:

@@ -79,7 +79,7 @@ class Staging:
         Gives the manifest of the entry that stands, and whether it is ours: False where another process was first.
 
         Raises:
-            PipelineError: a file that the stage asked for was not written.
+            PipelineError: a file that the stage announced was not written.
         """
         assert self._folder is not None
         files: dict[str, Any] = {}

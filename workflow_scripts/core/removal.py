@@ -41,7 +41,7 @@ def url_token(url: str) -> str:
 
 
 def normal_url(url: str) -> str:
-    """The part of a url that says what is asked for, in one spelling.
+    """The part of a URL that identifies the resource, in one spelling.
 
     Scheme (http or https), login, fragment, the usual port, an empty query and dots behind the host do not count. The
     host is in lower case and punycode, dot segments are resolved, and characters are percent-encoded where they must

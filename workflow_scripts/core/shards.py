@@ -104,7 +104,7 @@ class TarImages:
     def _verify(self, row: int, found: str, stamp: Stamp) -> None:
         which, recorded = int(self.tar[row]), self.sha256[row].tobytes().hex()
         if found != recorded:
-            value = f"row {row}, offset {int(self.offset[row])}: sha256 begins with {found}, {recorded} is recorded"
+            value = f"row {row}, offset {int(self.offset[row])}: sha256 begins with {found} instead of the recorded {recorded}"
             raise PipelineError("damaged image", self.tars[which], value, self._advice(which))
         if stamp.settled(time.time_ns()):
             with self._lock:
@@ -159,7 +159,7 @@ def index_images(index: Artifact) -> TarImages:
     for name, shard, tar in zip(names, shards, tars, strict=True):
         if shard.manifest["files"][".tar"] != recorded[name]:
             value = f"sha256 is {shard.manifest['files']['.tar']['sha256']}, {recorded[name]['sha256']} was indexed"
-            raise PipelineError("another shard than was indexed", tar, value, f"run snakemake {index.manifest_path}")
+            raise PipelineError("not the shard that was indexed", tar, value, f"run snakemake {index.manifest_path}")
     which = np.searchsorted(np.array([int(name) for name in names]), table["shard"].to_numpy())
     place = table["offset"].to_numpy(), table["size"].to_numpy()
     return TarImages(tars, which, *place, np.concatenate(hashes))

@@ -52,7 +52,7 @@ def resolve_source(name: str, wanted: str, made: Artifact | None, results: Path)
         now = _recorded_content(name, path, made, results)
         if _written(now) != written or _hash_of(now) != content:
             others = (one for one, then, today in zip(now, written, _written(now), strict=False) if then != today)
-            value = "it was written to since it was verified"
+            value = "it was written to after it was verified"
             raise PipelineError(f"source {name} changed while it was used", path / next(others, ""), value, "run again")
 
     watch(check)
@@ -63,7 +63,7 @@ def local_path(wanted: str, may_fetch: bool) -> Path:
     """Where a source lies on this disk; ``may_fetch`` lets a hub model be downloaded first.
 
     Raises:
-        PipelineError: a hub model or a Python package is not to be had.
+        PipelineError: a hub model or a Python package is unavailable.
     """
     if wanted.startswith(HUB):
         return hub_snapshot(wanted, local=not may_fetch)
@@ -80,7 +80,7 @@ def hub_snapshot(wanted: str, local: bool) -> Path:
     """Folder of a hub model; ``local`` takes what is on this disk already, as compute nodes have no network.
 
     Raises:
-        PipelineError: it is neither here nor to be had.
+        PipelineError: it is neither here nor available.
     """
     from huggingface_hub import snapshot_download
 
@@ -89,7 +89,7 @@ def hub_snapshot(wanted: str, local: bool) -> Path:
         return Path(snapshot_download(repository, revision=revision or None, local_files_only=local))
     except Exception as error:
         advice = "check name, revision and network, or give a local folder"
-        raise PipelineError("hub model not to be had", wanted, type(error).__name__, advice) from error
+        raise PipelineError("hub model unavailable", wanted, type(error).__name__, advice) from error
 
 
 Content = dict[str, tuple[list[int], str]]  # relative name of each file -> its stamp and sha256, sorted by name
@@ -181,7 +181,7 @@ def files_of(path: Path) -> list[tuple[str, Path]]:
     for folder, folders, names in os.walk(path, followlinks=True, onerror=_unreadable):
         visits[os.path.realpath(folder)] += 1
         if visits[os.path.realpath(folder)] > MOST_VISITS:
-            advice = "links to folders are followed; take out those that lead back to a folder above them"
+            advice = "links to folders are followed; remove those that lead back to a folder above them"
             raise PipelineError("loop of symbolic links", path, folder, advice)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:

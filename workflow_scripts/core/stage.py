@@ -1,4 +1,4 @@
-"""Runs a stage under the artifact contract: whole or not at all, computed once per key, resumable.
+"""Runs a stage under the artifact contract: atomic, computed once per key, resumable.
 
 A stage module calls :func:`run_stage` with its function and its settings class; everything about keys, the cache,
 locks, manifests and run records is here and in the modules beside it.
@@ -296,5 +296,5 @@ def _make(
                 fresh = {**recipe, **code, "facts": job.facts, **machine(packages, job.device), **clock.read()}
                 manifest, ours = job.staging.seal(entry, job.manifest_unit, job.row_counts, fresh)
         if not publish(entry, artifact, manifest, {**recipe, **clock.read()}, ours=ours):
-            raise PipelineError("cache entry went while it was used", entry, "a file is gone", "run again")
+            raise PipelineError("cache entry removed while it was used", entry, "a file is missing", "run again")
         shutil.rmtree(job.work, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What happens before Snakemake reads the rules: config files are read by our loader, and Ctrl-C ends in one line.
+"""What happens before Snakemake reads the rules: our loader reads the config files, and Ctrl-C ends in one line.
 
 ``profiles/default`` calls :func:`prepare` while Snakemake reads its options, since no Snakefile runs before the config
 files are read. Without it (``--workflow-profile none``) mistakes end in Snakemake's own messages.
@@ -46,7 +46,7 @@ def stop(error: PipelineError) -> NoReturn:
 
 def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
-        line = PipelineError("interrupted", "Snakemake", "Ctrl-C", "start the same command again to go on")
+        line = PipelineError("interrupted", "Snakemake", "Ctrl-C", "run the same command again to continue")
         sys.stderr.write(f"error: {line}\n")
     else:
         sys.__excepthook__(kind, error, trace)

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from workflow_scripts.core.errors import PipelineError
 
-_SAME = "then run the same command again: what is complete is kept"
+_SAME = "then run the same command again; finished work is kept"
 _FREE = f"free space there (tools.cache_gc removes what no study uses), {_SAME}"
 ADVICE = {
     errno.ENOSPC: _FREE,
-    errno.EDQUOT: f"free space, or ask for a larger quota, {_SAME}",
-    errno.EIO: f"the disk or its server fails; check it (dmesg, the server's log), {_SAME}",
+    errno.EDQUOT: f"free space, or request a larger quota, {_SAME}",
+    errno.EIO: f"the disk or its server is failing; check it (dmesg, the server's log), {_SAME}",
     errno.EROFS: f"the file system is read-only; mount it writable, {_SAME}",
     errno.ESTALE: f"the file server replaced or removed the file; check the mount, {_SAME}",
     errno.ETIMEDOUT: f"the file server does not answer; check the mount, {_SAME}",
@@ -36,7 +36,7 @@ ALMOST_FULL = 1 << 20  # bytes
 
 
 def storage_error(error: BaseException, stage: str, places: tuple[Path, ...]) -> PipelineError | None:
-    """The error in our words, or None where no disk or file system is to blame.
+    """The error with advice, or None if no disk or file system is to blame.
 
     Args:
         error: what was raised; its causes are looked at too.

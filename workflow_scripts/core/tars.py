@@ -1,4 +1,4 @@
-"""Tars that somebody else made, read member by member without belief in what their headers claim.
+"""Tars from elsewhere, read member by member without trusting what their headers claim.
 
 tarfile seeks and reads as far as a header says: a few bytes can make it allocate gigabytes or step through terabytes of
 nothing. Here it gets a stream that goes forward only, ends where the file does, and refuses absurd reads.
@@ -38,7 +38,7 @@ class Member:
     _stream: "_Forward"
 
     def read(self) -> bytes:
-        """Its bytes; only before the next member is asked for.
+        """Its bytes; to be read before the next member.
 
         Raises:
             EOFError: the tar ends before the member does.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BASE = "config.yaml"
 NOTES = ".configs"  # folder of the notes, in a results folder
 _ARTIFACTS = f"*/*{MANIFEST}"
-_ADVICE = "start the workflow again, with -n if nothing is to run; it writes the note"
+_ADVICE = "run snakemake -n, which writes the note"
 
 
 def remember(

@@ -3,7 +3,7 @@
 Item level ("image"): both arms are scored on the same items (test images; episodes for few-shot). Each arm's score of
 an item is averaged over its seeds first (those that both arms have, else all of each), then the difference is
 bootstrapped over items. It speaks about these trained networks. Seed level ("seed"): each common seed gives one
-difference; Student's t over them. It speaks about training anew, and has no interval from fewer than three seeds.
+difference; Student's t over them. It generalises to new trainings, and needs at least three seeds.
 """
 
 from collections.abc import Iterator, Sequence

@@ -97,7 +97,7 @@ def write_dataset(
             member = entry.name.encode("utf-8", "replace").decode()
             rows.append((key, labels[entry.class_name], entry.class_name, entry.split, *image, *mask, member))
     if chosen:
-        raise PipelineError("image gone while reading", source.where, sorted(chosen)[0], "run again")
+        raise PipelineError("image removed while reading", source.where, sorted(chosen)[0], "run again")
     columns = zip(*rows, strict=True)
     return pa.table([pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)], SCHEMA)
 

@@ -1,4 +1,4 @@
-"""Fetches a downstream set through torchvision's own download code; whole or not at all."""
+"""Fetch a downstream set with torchvision's own download code, atomically."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def download(name: str, root: Path) -> None:
     torchvision writes into ``<root>.part``, which is renamed at the end; a stopped download is taken up there.
 
     Raises:
-        PipelineError: there is no such set, or its files are not to be had.
+        PipelineError: there is no such set, or its files are unavailable.
     """
     if name not in OFFICIAL:
         raise PipelineError("unknown torchvision set", root, name, f"one of {', '.join(sorted(OFFICIAL))} is there")

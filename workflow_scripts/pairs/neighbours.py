@@ -12,7 +12,7 @@ import numpy as np
 from workflow_scripts.pairs.distinct import Groups, group_equal
 from workflow_scripts.pairs.search import candidates
 
-SLACK = 8  # proposals beyond the ones asked for, so that few rows need a second search
+SLACK = 8  # candidates beyond the requested ones, so that few rows need a second search
 ROUNDING = 1e-5  # bound on the error of a float32 inner product, relative to the product of the norms
 BLOCK = 4096
 

@@ -1,4 +1,4 @@
-"""All checks before a run, and how their findings are told."""
+"""All checks before a run, and how their findings are reported."""
 
 import sys
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ CHECKS = (source_findings, import_findings, machine_findings, storage_findings)
 
 
 def findings(start: Start) -> list[Finding]:
-    """Everything that is wrong, each once."""
+    """Everything that is wrong, without repetition."""
     found = chain.from_iterable(check(start) for check in CHECKS)
     return list({str(one.error): one for one in found}.values())
 

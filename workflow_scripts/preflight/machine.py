@@ -24,7 +24,9 @@ def machine_findings(start: Start) -> Iterator[Finding]:
     if not start.local:
         for program in SLURM:
             if shutil.which(program) is None:
-                error = PipelineError("missing program", "PATH", program, "start where SLURM's commands are installed")
+                error = PipelineError(
+                    "missing program", "PATH", program, "start Snakemake on a machine that has SLURM's commands"
+                )
                 yield Finding(error, True)
     for stage in sorted(start.stages & MODULES.keys()) if start.own_python else ():
         module, advice = MODULES[stage]
@@ -39,7 +41,9 @@ def _gpus(start: Start) -> Iterator[Finding]:
     reason = no_gpu() if on_gpu else None
     if reason is not None:
         value = f"cuda, but {reason}; {len(on_gpu)} stages need one, such as {on_gpu[0]}"
-        error = PipelineError("no GPU", "compute.device", value, "set it to auto or cpu, or run where a GPU is")
+        error = PipelineError(
+            "no GPU", "compute.device", value, "set it to auto or cpu, or run on a machine with a GPU"
+        )
         yield Finding(error, any(start.computes(stage) for stage in on_gpu))
     count = gpus()
     for job in start.jobs:

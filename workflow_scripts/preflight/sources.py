@@ -74,7 +74,7 @@ def _source_error(name: str, source: Source, start: Start) -> PipelineError | No
     if error is None and role in ("captioner", "matcher", "encoder"):
         error = _model_error(what, path)
     if error is None and role == "annotations" and not zipfile.is_zipfile(path):
-        error = PipelineError(f"{what} is no zip", path, "no zip archive", "give the RedCaps annotation zip")
+        error = PipelineError(f"{what} is not a zip", path, "not a zip archive", "give the RedCaps annotation zip")
     if error is None and role == "dataset":
         kind = next(one.kind for one in start.units.study.datasets if one.name == member)
         error = _layout_error(what, path, kind)
@@ -118,7 +118,7 @@ def _model_error(what: str, path: Path) -> PipelineError | None:
         with open(file, "rb") as stream:
             if stream.read(len(LFS)) == LFS:
                 value = f"{file.name} is a Git LFS pointer"
-                return PipelineError(f"no weights in {what}", path, value, "fetch the weights: git lfs pull")
+                return PipelineError(f"no weights in {what}", path, value, "download the weights: git lfs pull")
     return None
 
 
@@ -143,7 +143,7 @@ def _hub_error(what: str, wanted: str) -> PipelineError | None:
         return PipelineError(f"wrong name of {what}", wanted, one_line(str(error))[:100], "correct it in the config")
     if isinstance(found, str):
         return None
-    advice = "unset HF_HUB_OFFLINE, fetch it before, or give a local folder"
+    advice = "unset HF_HUB_OFFLINE, download it first, or give a local folder"
     return PipelineError(f"missing {what}", wanted, "not on this disk, and HF_HUB_OFFLINE is set", advice)
 
 

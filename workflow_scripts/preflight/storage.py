@@ -60,7 +60,7 @@ def _locks(results: Path) -> Iterator[Finding]:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in NO_LOCKS:
-            advice = "never run two commands at once on these results, or mount it with locks"
+            advice = "mount it with locks, or never run two commands at once on these results"
             yield Finding(PipelineError("no file locks", there, os.strerror(error.errno), advice), False)
         elif error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN):
             raise

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGUSR1 as a wish to stop after the step in hand, agreed among all processes."""
+"""SIGTERM and SIGUSR1 as a request to stop after the current step, agreed among all processes."""
 
 import signal
 import threading

@@ -1,4 +1,4 @@
-"""What SLURM gave a run, whether that is what the run asked for, and the way back into the queue."""
+"""What SLURM gave a run, whether that is what the run requested, and the way back into the queue."""
 
 import logging
 import os
@@ -146,7 +146,7 @@ def _is_requeued_when_it_ends(facts: dict[str, str]) -> bool:
     """Whether the job has been told of its preemption, and SLURM puts it back into the queue when it ends.
 
     Asking for it as well would have SLURM (before 26.05) requeue the job once more after it is done, since only the
-    end of the job takes back the mark that the preemption has set. That costs a short job, so it is asked for where
+    end of the job takes back the mark that the preemption has set. That costs a short job, so it is requested where
     preempted jobs are cancelled, and where SLURM would soon hold the job for ending too often.
     """
     if facts.get("PreemptTime", "None") == "None" or int(facts["BatchFlag"]) > ENDS:

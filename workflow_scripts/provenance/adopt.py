@@ -1,4 +1,4 @@
-"""Takes artifacts whose settings an earlier release wrote in other words over to today's key.
+"""Adopt artifacts whose settings an earlier release wrote differently under today's key.
 
 Nothing is computed: the artifact's verified bytes become a cache entry under today's key too, and its run record says
 from which key and settings it was adopted, when, and why.
@@ -44,7 +44,7 @@ def adopt(results: Path, stage: str, reason: str) -> list[str]:
 
 
 def candidates(results: Path, stage: str) -> list[tuple[Node, dict[str, Any]]]:
-    """Artifacts of today's studies whose recorded settings are in older words, and the settings of today."""
+    """Artifacts of today's studies whose settings were recorded by an earlier release, and today's settings."""
     units, found = {}, []
     for node in load(results):
         record = node.record
@@ -65,7 +65,7 @@ def _lacking(node: Node, settings: dict[str, Any], results: Path) -> str | None:
     if record != sealed({name: value for name, value in record.items() if name != "self"}):
         return "its run record was edited; see tools.audit"
     if record["code"] != counted_code(node.stage, results):
-        return "it was made by other code than today's counts as"
+        return "it was made by code that is neither today's nor accepted as such"
     then = rewritten(node.stage, record["settings"])
     if node.stage == "pretrain":
         kept = [f"/{step_name(step)}.safetensors" for step in Pretrain.model_validate(settings).kept]
@@ -90,12 +90,12 @@ def _inputs_of_today(node: Node, results: Path) -> tuple[dict[str, list[str]], s
         for number, file in enumerate(files):
             path = node.study / Path(file).parent.name / Path(file).name
             if not path.exists():
-                return inputs, f"its input {path} is missing; make that first"
+                return inputs, f"its input {path} is missing; compute that first"
             now_hash, then_hash = manifest_hash(path), inputs[name][number]
             if now_hash != then_hash:
                 older = next((one for one in lineage.load(results) if one.hash == then_hash), None)
                 if older is None or not _holds(Artifact(path), older):
-                    return inputs, f"it was made from another {name}"
+                    return inputs, f"its input {name} has changed"
                 inputs[name][number] = now_hash
     return inputs, None
 

@@ -233,7 +233,7 @@ class Audit:
             path = self.study / f"{label}{MANIFEST}"
             wanted = self.noted.units is None or self.noted.units.holds(*label.split("/", 1))
             if wanted and path not in told and not self.scan.hides(path):
-                self.found.append((path, finding(Kind.MISSING_ARTIFACT, path, "it was finished at the last run")))
+                self.found.append((path, finding(Kind.MISSING_ARTIFACT, path, "it was finished in the last run")))
 
     def _today(self, node: Node, record: dict[str, Any]) -> Iterator[Finding]:
         """Code and settings of today against the recorded ones; what was accepted."""

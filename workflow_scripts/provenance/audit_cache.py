@@ -1,6 +1,6 @@
 """A study's artifacts against the cache entries that they came from.
 
-Whoever rewrites a file with its manifest and run record, and leaves the cache as it is, shows here. A damaged entry
+If a file was rewritten with its manifest and run record, but not in the cache, it shows here. A damaged entry
 is never handed out, but it is named: a disk that damages one file may damage others.
 """
 
@@ -56,7 +56,7 @@ def read_entry(folder: Path) -> Entry:
         if (wrong := fault(parts[name])) is not None:
             raise Unfit(f"{name}: {wrong}")
         if data != pretty(parts[name]):
-            raise Unfit(f"{name}: its form is not the one that is written")
+            raise Unfit(f"{name}: it is not formatted as the workflow writes it")
     manifest, record = parts["manifest.json"], parts["run.json"]
     if (wrong := odd_fields(record)) is not None:
         raise Unfit(f"run.json: {wrong}")
@@ -164,7 +164,7 @@ def entry_claims(node: Node, entry: Entry, scanned: Scan) -> tuple[list[Claim], 
 
 
 def _leaves(folder: Path) -> Iterator[Path]:
-    """Everything in a folder that is no folder."""
+    """Everything in a folder except folders."""
     for path in folder.rglob("*"):
         if path.is_symlink() or not path.is_dir():
             yield path

@@ -21,10 +21,10 @@ class Kind(Enum):
     LINK = ("link", "a symbolic link inside a study", "put the file itself there; link the results folder instead")
     UNNAMED_FILE = ("unnamed-file", "no manifest names the file or folder", "move it out of the study, or delete it")
     MISSING_MANIFEST = ("missing-manifest", "a run record without its manifest", "force")
-    BROKEN_MANIFEST = ("broken-manifest", "a manifest does not have a manifest's form", "force")
+    BROKEN_MANIFEST = ("broken-manifest", "a manifest is malformed", "force")
     EDITED_MANIFEST = ("edited-manifest", "a manifest is not the one that was written", "force")
     MISSING_RECORD = ("missing-record", "a manifest without its run record", "force")
-    BROKEN_RECORD = ("broken-record", "a run record does not have a run record's form", "force")
+    BROKEN_RECORD = ("broken-record", "a run record is malformed", "force")
     EDITED_RECORD = ("edited-record", "a run record is not the one that was written", "force")
     MISPLACED = ("misplaced", "a manifest or run record belongs to another artifact", "force")
     IMPOSSIBLE_TIME = ("impossible-time", "a time lies in the future, or an end before its start", "check the clock")
@@ -37,10 +37,14 @@ class Kind(Enum):
     MISSING_ARTIFACT = ("missing-artifact", "an artifact that was finished is missing", "run snakemake")
     MISSING_INPUT = ("missing-input", "an input that the run record names is missing", "run snakemake")
     CHANGED_INPUT = ("changed-input", "an input is not the one that was read: it was recomputed since", "run snakemake")
-    CHANGED_SOURCE = ("changed-source", "something from outside is not what was hashed", "force")
+    CHANGED_SOURCE = ("changed-source", "an external source is not what was hashed", "force")
     OTHER_CODE = ("other-code", "made by code other than today's", "run snakemake, or see tools.accept")
     OTHER_SETTINGS = ("other-settings", "made with settings other than today's config has", "run snakemake")
-    BROKEN_NOTE = ("broken-note", "what is noted beside the studies is damaged", "see docs/provenance.md")
+    BROKEN_NOTE = (
+        "broken-note",
+        "a note of the study's config, artifacts or acceptances is damaged",
+        "see docs/provenance.md",
+    )
     MISSING_NOTE = (
         "missing-note",
         "the study has no note of its config and artifacts",
@@ -56,9 +60,9 @@ class Kind(Enum):
         "fetched bytes are damaged; they are never used, but fetched again",
         "check the disk",
     )
-    BROKEN_CRATE = ("broken-crate", "the study's crate does not hold", "write it again: snakemake crate")
+    BROKEN_CRATE = ("broken-crate", "the study's crate has a fault", "write it again: snakemake crate")
     ACCEPTED = ("accepted", "code counts as other code, since someone vouched for the edit with tools.accept", "")
-    NOT_HERE = ("source-not-here", "something from outside is not on this machine, so it was not compared", "")
+    NOT_HERE = ("source-not-here", "an external source is not on this machine, so it was not compared", "")
     NO_CONFIG = (
         "settings-not-compared",
         "today's config is not known, so settings were not compared",
@@ -67,7 +71,7 @@ class Kind(Enum):
     NO_CACHE = ("cache-not-compared", "artifacts have no cache entry to compare them with", "")
     OUTSIDE = ("not-behind-the-report", "artifacts that the report was not made from, so outside the root hash", "")
     NFS = ("nfs-file", "a deleted file that a process still has open", "")
-    LEFTOVER = ("leftover", "half a file of a process that was killed", "delete it when nothing runs")
+    LEFTOVER = ("leftover", "a partial file of a killed process", "delete it when nothing runs")
 
     def __init__(self, label: str, meaning: str, repair: str) -> None:
         self.label, self.meaning, self.repair = label, meaning, repair

@@ -1,4 +1,4 @@
-"""What is noted beside the studies: today's config, the artifacts that were finished, and accepted code."""
+"""Notes beside the studies: today's config, the artifacts that were finished, and accepted code."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Noted:
-    """What an audit knows from beside a study.
+    """What an audit knows from the notes beside a study.
 
     Attributes:
         units: the study by today's config; None when that is not known.

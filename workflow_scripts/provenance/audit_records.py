@@ -35,7 +35,7 @@ def record_findings(node: Node, written_for: Mapping[str, str], to_the_byte: boo
         return
     edited = _edit(record)
     if edited is None and to_the_byte and not _same_bytes(node.record_path, record):
-        edited = "its form is not the one that is written"
+        edited = "it is not formatted as the workflow writes it"
     if edited is not None:
         yield finding(Kind.EDITED_RECORD, node.record_path, edited, node.path)
         return
@@ -106,7 +106,7 @@ def _pair_findings(
     elif node.manifest["stage"] != node.stage or node.manifest["unit"] not in ({}, record["unit"]):
         yield finding(Kind.EDITED_MANIFEST, node.path, "it has another stage or unit than the run record", node.path)
     elif to_the_byte and not _same_bytes(node.path, node.manifest):
-        yield finding(Kind.EDITED_MANIFEST, node.path, "its form is not the one that is written", node.path)
+        yield finding(Kind.EDITED_MANIFEST, node.path, "it is not formatted as the workflow writes it", node.path)
 
 
 def _time_findings(node: Node, record: Mapping[str, Any]) -> Iterator[Finding]:

@@ -38,7 +38,7 @@ def _segment(stem: Path) -> Iterator[Finding]:
     lines = with_suffix(stem, LINES)
     try:
         if not all(stat.S_ISREG(with_suffix(stem, one).stat().st_mode) for one in (LINES, INDEX)):
-            raise OSError("no regular file")
+            raise OSError("not a regular file")
         segment = Segment(stem)
     except OSError as error:
         yield finding(Kind.DAMAGED_STORE, lines, str(error.strerror or error))

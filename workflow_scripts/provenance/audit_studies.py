@@ -1,4 +1,4 @@
-"""Which studies a path names."""
+"""Which studies a path refers to."""
 
 from pathlib import Path
 

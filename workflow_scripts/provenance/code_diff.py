@@ -21,7 +21,7 @@ MODULE_LEVEL = "module level"
 class ModuleDifference:
     """A module that differs: ``changed``, ``only in A`` or ``only in B``, and the names of what differs in it.
 
-    ``names`` is None when the text of one side is not to be had.
+    ``names`` is None when the text of one side is unavailable.
     """
 
     module: str

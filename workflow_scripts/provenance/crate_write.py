@@ -71,11 +71,11 @@ def _check(node: Node, known: Mapping[Path, Node]) -> None:
     if fault is None and not (times.get("start") and times.get("end")):
         fault = "its run record has no times"
     if fault is not None:
-        raise PipelineError("artifact without provenance", node.path, fault, f"make it anew: snakemake -f {node.path}")
+        raise PipelineError("artifact without provenance", node.path, fault, f"recompute it: snakemake -f {node.path}")
     for one in inputs_of(node, known):
         if one.path is not None and (one.node is None or one.node.hash != one.recorded_hash):
-            value = f"{one.name} is {'gone' if one.node is None else 'another one today'}: {one.path}"
-            raise PipelineError("study not whole", node.path, value, "make it whole first: snakemake")
+            value = f"{one.name} is {'missing' if one.node is None else 'no longer the one that was read'}: {one.path}"
+            raise PipelineError("study incomplete", node.path, value, "complete it first: snakemake")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -32,7 +32,7 @@ def hashes(files: Sequence[tuple[Path, int]], jobs: int) -> Iterator[tuple[Path,
 def _one(path: Path) -> tuple[Path, str | OSError]:
     try:
         if not path.is_file():  # replaced by something that would be waited for
-            raise OSError(errno.EINVAL, "no regular file")
+            raise OSError(errno.EINVAL, "not a regular file")
         return path, file_hash(path)
     except OSError as error:
         return path, error

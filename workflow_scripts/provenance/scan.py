@@ -1,4 +1,4 @@
-"""Everything that lies in a study's folder, and what of it can't be part of a study."""
+"""Everything in a study's folder, and what of it can't be part of a study."""
 
 import os
 import re
@@ -19,7 +19,7 @@ _STALE_HANDLE = re.compile(r"\.nfs[0-9a-f]+")
 
 @dataclass
 class Scan:
-    """What lies in a study's folder.
+    """What is in a study's folder.
 
     Attributes:
         files: regular files, and links to such, with their status, in sorted order.

@@ -1,4 +1,4 @@
-"""Would it come out again? Recomputes artifacts in a clean folder from their recorded inputs and compares the files.
+"""Is it reproducible? Recompute artifacts in a clean folder from their recorded inputs and compare the files.
 
 The originals are read, never written: inputs are given by their paths, everything else goes to a folder of its own.
 """
@@ -107,7 +107,7 @@ def verify(node: Node, options: Options) -> list[Verdict]:
 
 
 def not_by_design(node: Node) -> str | None:
-    """Why an artifact is not meant to come out again, or None."""
+    """Why an artifact is not reproducible by design, or None."""
     inputs = {one.name for one in inputs_of(node)}
     if node.stage == "download" and "world" not in inputs:
         return "a second fetch asks servers that may have changed or lost the images"

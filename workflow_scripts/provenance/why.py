@@ -20,7 +20,7 @@ UNSET: tuple[object, ...] = (None, "", [], {})  # settings that say nothing
 
 @dataclass(frozen=True)
 class Why:
-    """The answer: what was asked for, the rows that were asked for, the tree, and all artifacts in it."""
+    """The answer: the requested file and rows, the tree, and all artifacts in it."""
 
     place: Place
     cells: tuple[Cell, ...]

@@ -67,7 +67,7 @@ class Contrast:
             return "no interval"
         if self.low > 0:
             return "higher"
-        return "lower" if self.high < 0 else "not told apart"
+        return "lower" if self.high < 0 else "inconclusive"
 
 
 def _number(value: Any) -> float | None:
@@ -226,12 +226,12 @@ def claim(leaders: Sequence[Contrast], name: str = "revised - original") -> str:
     tally = Counter(row.verdict for row in told)
     return (
         f"Revised against original captions, linear probe: of {len(told)} comparisons {tally['higher']} higher, "
-        f"{tally['lower']} lower, {tally['not told apart']} not told apart (95 % intervals {level})."
+        f"{tally['lower']} lower, {tally['inconclusive']} inconclusive (95 % intervals {level})."
     )
 
 
 def _one(row: Contrast, level: str) -> str:
-    says = {"higher": "help", "lower": "hurt", "not told apart": "make no difference that can be told to"}
+    says = {"higher": "help", "lower": "hurt", "inconclusive": "have no conclusive effect on"}
     low, high = (points(end) for end in (row.low, row.high) if end is not None)
     value = f"{points(row.difference)} points, 95 % interval {low} to {high}, {level}"
     return f"Revised captions {says[row.verdict]} the linear probe of {row.method} ({value})."

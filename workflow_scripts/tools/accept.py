@@ -1,8 +1,8 @@
-"""Vouch for an edit of a stage's code or of how its settings are written, so that nothing is computed again for it.
+"""Accept an edit of a stage's code or of how its settings are written, so that it recomputes nothing.
 
-Today's code then counts as the code that they were made by: finished artifacts, cache entries and unfinished work stay
-as they are. Artifacts whose settings an earlier release wrote in other words are adopted under today's key where they
-hold what today's config asks for. Run records, audit, why and the report say so, with your reason.
+Today's code then counts as the code that the artifacts were made by: finished artifacts, cache entries and unfinished
+work stay as they are. Artifacts whose settings an earlier release wrote differently are adopted under today's key if
+they hold what today's config requires. Run records, audit, why and the report say so, with your reason.
 """
 
 import argparse
@@ -56,12 +56,12 @@ def accept_code(results: Path, stage: str, reason: str, code: str) -> list[str]:
     return [
         f"{stage}: code {today[:12]} now counts as {chosen[:12]}",
         f"{len(mine)} artifacts and {started[chosen]} unfinished ones stay as they are",
-        "the report is made again at the next run, to show it",
+        "the next run recomputes the report, which shows it",
     ]
 
 
 def vouch(results: Path, stage: str, reason: str, code: str) -> list[str]:
-    """Accept the code where it is another, then adopt what is recorded in older words; gives lines for people.
+    """Accept the code if it differs, then adopt what an earlier release recorded; gives lines for people.
 
     Raises:
         PipelineError: as :func:`accept_code`, where nothing is to be adopted either.
@@ -101,14 +101,14 @@ def _choose(stage: str, made: Counter[str], today: str, counted: str, wanted: st
     shown = ", ".join(f"{code[:12]} ({others[code]} artifacts)" for code in sorted(others))
     if not others:
         value = f"{made.total()} artifacts, all of today's code"
-        raise PipelineError("nothing to accept", stage, value, "nothing has to be made again")
+        raise PipelineError("nothing to accept", stage, value, "nothing has to be recomputed")
     if not found:
         raise PipelineError("no artifacts of that code", stage, wanted, f"there are {shown}")
-    raise PipelineError("several codes to choose from", stage, shown, "name one with --code; the others are made again")
+    raise PipelineError("several codes to choose from", stage, shown, "name one with --code; the others are recomputed")
 
 
 def _check(node: Node) -> None:
-    """Nothing that was edited is sealed anew."""
+    """Refuse a record that was edited: it must not get a valid digest."""
     if node.record != sealed(_unsealed(node)):
         raise PipelineError("edited run record", node.record_path, "other digest than stated", "see tools.audit")
 
@@ -126,7 +126,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m workflow_scripts.tools.accept", description=__doc__)
     parser.add_argument("stage", help="stage whose code was edited, such as pretrain")
     parser.add_argument("--reason", required=True, help="why the edit can't change the artifacts")
-    parser.add_argument("--code", default="", help="beginning of the digest to count as, where there are several")
+    parser.add_argument("--code", default="", help="start of the digest of the code to keep, if there are several")
     parser.add_argument("--results", type=Path, default=Path("results"), help="results folder")
     args = parser.parse_args(argv)
     with plain_errors():

@@ -38,9 +38,9 @@ def main(argv: list[str] | None = None) -> None:
     """The command; exit status 1 when the cache cannot be brought below the wanted size."""
     parser = argparse.ArgumentParser(prog="python -m workflow_scripts.tools.cache_gc", description=__doc__)
     parser.add_argument("results", nargs="?", type=Path, default=Path("results"), help="the results folder")
-    parser.add_argument("--max-size", help="what the cache may have, like 500G; default: delete all unused entries")
-    parser.add_argument("--work-days", type=days, default=14.0, help="idle days after which unfinished work goes")
-    parser.add_argument("--dry-run", action="store_true", help="say what would go, and touch nothing")
+    parser.add_argument("--max-size", help="target size of the cache, such as 500G; default: delete all unused entries")
+    parser.add_argument("--work-days", type=days, default=14.0, help="idle days after which unfinished work is removed")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be removed, and remove nothing")
     args = parser.parse_args(argv)
     with plain_errors():
         limit = None if args.max_size is None else parse_size(args.max_size)

@@ -1,4 +1,4 @@
-"""How every command ends where its input or the machine is at fault: in one line, without a traceback."""
+"""How every command ends if its input or the machine is at fault: in one line, without a traceback."""
 
 import os
 import sys
@@ -30,7 +30,7 @@ def plain_errors(status: int = 1) -> Iterator[None]:
             status,
         )
     except KeyboardInterrupt:
-        _end(PipelineError("interrupted", "this command", "Ctrl-C", "start the same command again"), 130)
+        _end(PipelineError("interrupted", "this command", "Ctrl-C", "run the same command again"), 130)
 
 
 def _end(error: PipelineError, status: int) -> None:

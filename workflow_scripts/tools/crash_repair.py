@@ -1,6 +1,6 @@
 """Repairs what a kill or a power loss may leave below a results folder.
 
-None of it can be taken for a result: the next run would skip it or repair it by itself. Removing it frees the disk, and
+None of it can be mistaken for a result: the next run would skip or repair it by itself. Removing it frees the disk, and
 needs no sync, since it may come back. What is locked by another process stays.
 """
 
@@ -32,7 +32,7 @@ def repair(results: Path) -> list[str]:
         (_crates, "restored {} crates that were being replaced"),
         (_temporary_files, "removed {} temporary files"),
         (_cache_leftovers, "removed {} unfinished or discarded cache entries"),
-        (_incomplete_entries, "removed {} incomplete cache entries; they are recomputed when they are needed"),
+        (_incomplete_entries, "removed {} incomplete cache entries; they are recomputed when needed"),
         (_segments, "finished {} segments of interrupted downloads"),
         (_withdrawn, "{} artifacts were being replaced; run snakemake to publish them"),
     )

@@ -12,7 +12,7 @@ TFLOPS = 40.0  # sustained, mixed precision: about an eighth of an A100's peak; 
 SECONDS_PER_SLURM_JOB = 10.0  # start of a job under SLURM, and of the Snakemake in it
 SECONDS_PER_START = 5.0  # of each job in it: another start of Snakemake, imports, checkpoint loading
 GROUPS = 350 * 13  # subreddits and years of RedCaps, at most
-KEPT = 0.6  # of RedCaps' images, still to be had: about 7 of 12 million in 2024
+KEPT = 0.6  # of RedCaps' images, still available: about 7 of 12 million in 2024
 
 # Rows of the annotations, that of 2020 about.
 SIZES = {"RedCaps-2020": 3_275_000, "RedCaps": 12_011_121}

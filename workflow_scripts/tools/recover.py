@@ -92,7 +92,7 @@ def wait_for_end(folder: Path) -> None:
 
 
 def unlock(folder: Path) -> int:
-    """Remove Snakemake's lock files; gives their number. What was incomplete is made again by `rerun-incomplete`."""
+    """Remove Snakemake's lock files; gives their number. `rerun-incomplete` recomputes what was incomplete."""
     locks = list((folder / ".snakemake" / "locks").glob("*.lock"))
     for lock in locks:
         lock.unlink(missing_ok=True)
@@ -100,13 +100,13 @@ def unlock(folder: Path) -> int:
 
 
 def recover(folder: Path, how: str | None) -> bool:
-    """Put ``folder`` right; ``how`` is ``wait``, ``cancel`` or None (look only). False when something is left to do.
+    """Repair ``folder``; ``how`` is ``wait``, ``cancel`` or None (look only). False when something is left to do.
 
     Raises:
         PipelineError: a Snakemake still runs here, or SLURM does not answer.
     """
     if pids := living(folder):
-        advice = "nothing is to be put right; stop it first (Ctrl-C cancels its jobs) if you want to start anew"
+        advice = "nothing needs repair; to start over, stop it first (Ctrl-C cancels its jobs)"
         raise PipelineError("a Snakemake runs in", folder, "pid " + " ".join(map(str, pids)), advice)
     found = orphans(folder)
     for job in found:
@@ -130,7 +130,9 @@ def main(argv: list[str] | None = None) -> None:
     how = parser.add_mutually_exclusive_group()
     for word, says in (("wait", "let running jobs end; take waiting ones out of the queue"), ("cancel", "end all")):
         how.add_argument(f"--{word}", action="store_const", const=word, dest="how", help=says)
-    parser.add_argument("command", nargs="*", help="after --: what to start when all is well, such as snakemake ...")
+    parser.add_argument(
+        "command", nargs="*", help="after --: the command to start once all is repaired, such as snakemake ..."
+    )
     args = parser.parse_args(argv)
     with plain_errors():
         done = recover(Path.cwd(), args.how)

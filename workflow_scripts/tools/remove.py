@@ -1,7 +1,7 @@
 """Remove what a study's removal list leaves behind: `python -m workflow_scripts.tools.remove results/redcaps2020`.
 
 Put image ids or urls into `annotations.exclude` (or a file of them into `annotations.exclude_from`) and run Snakemake:
-the study is made again without these rows, and this command runs at the end by itself. It removes cache entries, work
+the study is rerun without these rows, and this command runs at the end by itself. It removes cache entries, work
 folders, fetched bytes, logs and results of earlier configs that may hold them. The annotation zip, and the source
 artifacts that hold it, are inputs: they stay as they are. Exit status 2: results of other studies hold the rows still.
 """

@@ -39,13 +39,15 @@ def main(argv: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m workflow_scripts.tools.verify", description=__doc__)
     parser.add_argument("path", type=Path, help="a study, a stage's folder, or one manifest")
-    parser.add_argument("--sample", type=at_least_one, default=12, help="artifacts to recompute, of all stages")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the choice")
+    parser.add_argument("--sample", type=at_least_one, default=12, help="number of artifacts to recompute")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sample")
     parser.add_argument("--threads", type=at_least_one, help="math threads, in place of the recorded number")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="in place of the recorded device")
     parser.add_argument("--workers", type=at_least_one, default=1, help="for input and output; never changes bytes")
     parser.add_argument("--timeout", type=float, help="seconds for one stage")
-    parser.add_argument("--scratch", type=Path, help="where the clean folder is made; default: the system's own place")
+    parser.add_argument(
+        "--scratch", type=Path, help="parent of the clean folder; default: the system's temporary folder"
+    )
     parser.add_argument("--json", action="store_true", help="verdicts as JSON")
     args = parser.parse_args(argv)
     with plain_errors():

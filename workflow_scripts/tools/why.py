@@ -32,8 +32,8 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m workflow_scripts.tools.why", description=__doc__)
     parser.add_argument("file", type=Path, help="any file of a results folder")
     parser.add_argument("columns", nargs="*", metavar="COLUMN=VALUE", help="a row of the summary's table")
-    parser.add_argument("--json", action="store_true", help="everything that is known, for programs")
-    parser.add_argument("--each", action="store_true", help="a branch for each artifact, also for a thousand shards")
+    parser.add_argument("--json", action="store_true", help="everything in the run records, for programs")
+    parser.add_argument("--each", action="store_true", help="a branch for each artifact, even for a thousand shards")
     args = parser.parse_args(argv)
     wrong = [one for one in args.columns if "=" not in one]
     if wrong:

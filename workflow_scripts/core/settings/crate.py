@@ -11,8 +11,8 @@ class Crate(Settings):
     license: str = Field(
         "Not stated: ask those who made the study.",
         min_length=1,
-        description="under what the study is given away: a licence's URL, or a sentence",
+        description="the study's licence: a URL, or a sentence",
     )
     max_file_mb: float = Field(
-        1.0, ge=0, description="files up to this size go along; larger ones are named by hash [MB]"
+        1.0, ge=0, description="files up to this size [MB] are included; larger ones are named by hash"
     )

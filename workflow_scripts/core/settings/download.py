@@ -12,7 +12,7 @@ class HostPolicy(Settings):
     """How politely one host is asked."""
 
     rate: float = Field(gt=0, description="requests per second")
-    connections: int = Field(gt=0, le=256, description="requests under way at once")
+    connections: int = Field(gt=0, le=256, description="concurrent requests")
 
 
 class Import(Settings):
@@ -39,13 +39,16 @@ class Download(Settings):
 
     keep: Literal["fetched", "prepared"] = Field(
         default="fetched",
-        description="what results/.fetched keeps of an image: its bytes as they came, so that other sizes and code ask "
-        "for nothing; or what goes into the tar, about a tenth of that, which serves these image settings alone",
+        description="what results/.fetched keeps of an image: bytes as received, so that other sizes and code request "
+        "nothing; or what goes into the tar, about a tenth of that, which serves only these image settings",
     )
     rounds: int = Field(
-        default=1, ge=1, le=1000, description="times that failures which may pass are asked for, over all runs"
+        default=1,
+        ge=1,
+        le=1000,
+        description="number of rounds that request failures which may be temporary, over all runs",
     )
-    imports: list[Import] = Field(default=[], description="where images lie already; missing ones are then fetched")
+    imports: list[Import] = Field(default=[], description="where images already are; missing ones are fetched")
     max_side: int = Field(default=512, gt=0, description="longer side of a stored image, in pixels")
     jpeg_quality: int = Field(default=90, ge=1, le=95, description="quality of re-encoded images")
     min_side: int = Field(default=16, gt=0, description="shorter side below which an image is too_small, in pixels")
@@ -53,17 +56,17 @@ class Download(Settings):
     max_pixels: int = Field(
         default=89_478_485, gt=0, le=89_478_485, description="pixels above which nothing is decoded"
     )
-    max_bytes: int = Field(default=32 << 20, gt=0, description="bytes of an answer above which reading stops")
+    max_bytes: int = Field(default=32 << 20, gt=0, description="bytes of a response above which reading stops")
     animated: Literal["first_frame", "refuse"] = Field(
         default="first_frame", description="animated images: keep their first frame, or end as state animated"
     )
     placeholder_names: list[str] = Field(
         default=["removed.png", "photo_unavailable.png", "photo_unavailable.gif"],
-        description="file names of hosts' stand-ins for a removed image",
+        description="file names of hosts' placeholders for a removed image",
     )
     placeholder_sha256: list[str] = Field(
         default=["9b5936f4006146e4e1e9025b474c02863c0b5614132ad40db4b925a10e8bfbb9"],
-        description="sha256 of known stand-ins as served (the default is Imgur's 161 x 81 picture)",
+        description="sha256 of known placeholders as served (the default is Imgur's 161 x 81 picture)",
     )
     hosts: dict[str, HostPolicy] = Field(
         default_factory=_default_hosts,
@@ -75,8 +78,8 @@ class Download(Settings):
         description="null: all jobs below one results folder share each host's budget through locks in results/.hosts; "
         "N: no locks, and each job asks at an N-th of the rates, for N jobs at once at most",
     )
-    max_connections: int = Field(default=64, gt=0, description="urls under way at once, all hosts together")
-    attempts: int = Field(default=4, gt=0, description="requests per url at most, redirects not counted")
+    max_connections: int = Field(default=64, gt=0, description="concurrent URLs, all hosts together")
+    attempts: int = Field(default=4, gt=0, description="maximum requests per URL, redirects not counted")
     backoff: float = Field(default=1.0, gt=0, description="seconds before the second attempt; doubles from there")
     max_wait: float = Field(default=300.0, gt=0, description="longest pause in seconds, of Retry-After and of backoff")
     deadline: float = Field(default=60.0, gt=0, description="seconds that one request may take, body included")
@@ -85,12 +88,12 @@ class Download(Settings):
     user_agent: str = Field(
         default="faithful-pairs/0.1 (image downloader for research)", min_length=1, description="User-Agent, truthful"
     )
-    contact: str = Field(default="", description="address or page for site owners, added to the User-Agent")
+    contact: str = Field(default="", description="email address or web page for site owners, added to the User-Agent")
     respect_robots_tag: bool = Field(
-        default=True, description="end rows as noai whose answer says so in X-Robots-Tag (noai, noimageai)"
+        default=True, description="end rows as noai if the response's X-Robots-Tag says so (noai, noimageai)"
     )
     allow_addresses: list[str] = Field(
-        default=[], description="networks that may be asked although they are private, such as 127.0.0.0/8"
+        default=[], description="private networks that may be contacted, such as 127.0.0.0/8"
     )
     connect_to: dict[str, str] = Field(
         default={}, description="host name -> address:port to connect to in its place, such as 127.0.0.1:8731"
@@ -99,9 +102,9 @@ class Download(Settings):
         default="world.invalid", description="host name that the demo's own image server answers for"
     )
     min_ok_share: float = Field(
-        default=0.0, ge=0, le=1, description="share of ok rows among the last ok_window below which the job stops"
+        default=0.0, ge=0, le=1, description="the job stops if the share of ok rows among the last ok_window is lower"
     )
-    ok_window: int = Field(default=200, ge=10, description="rows that min_ok_share looks back on")
+    ok_window: int = Field(default=200, ge=10, description="number of latest rows that min_ok_share counts")
 
     @field_validator("hosts")
     @classmethod

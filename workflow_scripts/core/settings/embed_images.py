@@ -14,4 +14,4 @@ class EmbedImages(Settings):
         "transformers", description="blip2: contrastive feature of a matcher; transformers: any AutoModel for images"
     )
     batch_size: int = Field(64, ge=1, description="images per forward pass")
-    chunk_batches: int = Field(32, ge=1, description="batches per file that a stopped job finds again")
+    chunk_batches: int = Field(32, ge=1, description="batches per file that a stopped job resumes from")

@@ -1,11 +1,11 @@
-"""Settings as earlier releases wrote them, in today's words; a run record keeps the words of its time."""
+"""Settings as earlier releases wrote them, translated into today's; a run record keeps the original."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def rewritten(stage: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Recorded settings of a stage as they are written today; unchanged where today's words were used already."""
+    """Recorded settings of a stage as they are written today; unchanged if they are already."""
     found = dict(settings)
     if stage == "pretrain" and "evaluated" in found:
         # A training kept the steps that were evaluated then, and no others.

@@ -12,11 +12,11 @@ class PairTable(Settings):
 
     k: int = Field(1, ge=1, description="neighbours per image; the paper takes 1")
     scope: Literal["global", "subreddit", "year", "subreddit_year"] = Field(
-        "global", description="where neighbours are looked for: everywhere, or among images that share these"
+        "global", description="where neighbours are searched: everywhere, or among images that share these"
     )
-    min_cosine: float | None = Field(None, ge=-1, le=1, description="neighbours less similar are not taken")
+    min_cosine: float | None = Field(None, ge=-1, le=1, description="less similar neighbours are skipped")
     max_cosine: float | None = Field(
-        None, ge=-1, le=1, description="neighbours more similar are passed over, e.g. 0.999 for repeated captions"
+        None, ge=-1, le=1, description="more similar neighbours are skipped, e.g. 0.999 for repeated captions"
     )
 
     @model_validator(mode="after")

@@ -10,8 +10,8 @@ from workflow_scripts.core.settings.base import Settings
 class ShardPlan(Settings):
     """How the rows are cut into shards."""
 
-    shards: int = Field(gt=0, le=100_000, description="number of shards; known beforehand so that the DAG is")
-    rows_per_shard: int = Field(default=10_000, gt=0, description="annotation rows in a shard, about")
+    shards: int = Field(gt=0, le=100_000, description="number of shards, fixed in advance so that the DAG is known")
+    rows_per_shard: int = Field(default=10_000, gt=0, description="approximate number of annotation rows per shard")
     group: Literal["subreddit_year", "all"] = Field(
         default="subreddit_year",
         description="rows that shards are shared by: each subreddit and year has its own, so that another one moves no "

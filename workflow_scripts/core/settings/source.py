@@ -16,7 +16,7 @@ LONGEST_OPEN = 8  # characters of a query's value that is taken for no secret, s
 
 
 class Source(Settings):
-    """Where an external thing is to be had."""
+    """Where an external source comes from."""
 
     at: str = Field(
         min_length=1,
