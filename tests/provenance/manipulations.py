@@ -516,6 +516,21 @@ def wrong_value(study: Path, chance: random.Random) -> Changed:
 
 
 @way
+def claimed_reuse(study: Path, chance: random.Random) -> Changed:
+    path = chance.choice(of_kind(study, "record"))
+    rewrite(path, lambda content: content.update(cached=not content["cached"]))
+    return {path}
+
+
+@way
+def other_unit(study: Path, chance: random.Random) -> Changed:
+    """Of stages whose key has no unit, among others."""
+    path = chance.choice(of_kind(study, "record"))
+    rewrite(path, lambda content: content.update(unit={"name": "other"}))
+    return {path}
+
+
+@way
 def extra_field(study: Path, chance: random.Random) -> Changed:
     path = chance.choice(of_kind(study, "record"))
     rewrite(path, lambda content: content.update({chance.choice(["note", "Self", ""]): chance.choice([1, {}, None])}))

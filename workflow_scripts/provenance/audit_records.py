@@ -73,7 +73,10 @@ def _other_recipe(record: Mapping[str, Any]) -> str | None:
         parts = (record["code"], settings, record["inputs"], record["environment"])
         if record["key"] != artifact_key(stage, unit, *parts):
             return "its key does not follow from its unit, code, settings, inputs and environment"
-    made = record.get("original") or record
+    original = record.get("original")
+    if record.get("cached", False) != (original is not None):
+        return "its field cached is wrong: the record of a reuse, and no other, holds the original's record"
+    made = original or record
     differ = [name for name in _OF_THE_KEY if record[name] != made[name]]
     differ += ["settings"] if in_key(stage, settings) != in_key(stage, made["settings"]) else []
     return f"the original's record in it has another {', '.join(differ)}" if differ else None
@@ -103,8 +106,10 @@ def _pair_findings(
         else:
             detail = f"digest {now[:12]}, the run record was written for {str(then)[:12]}"
             yield finding(Kind.EDITED_MANIFEST, node.path, detail, node.path)
-    elif node.manifest["stage"] != node.stage or node.manifest["unit"] not in ({}, record["unit"]):
-        yield finding(Kind.EDITED_MANIFEST, node.path, "it has another stage or unit than the run record", node.path)
+    elif node.manifest["stage"] != node.stage:
+        yield finding(Kind.EDITED_MANIFEST, node.path, "it has another stage than the run record", node.path)
+    elif node.manifest["unit"] not in ({}, record["unit"]):
+        yield finding(Kind.EDITED_RECORD, node.record_path, "it has another unit than its manifest", node.path)
     elif to_the_byte and not _same_bytes(node.path, node.manifest):
         yield finding(Kind.EDITED_MANIFEST, node.path, "it is not formatted as the workflow writes it", node.path)
 
