@@ -123,7 +123,8 @@ def test_a_damaged_input_is_refused_or_not_used(study: list[Job], stage: str) ->
     for path, owner in used:
         with replaced(path, damaged(path)):
             said = from_scratch(job)
-        assert re.match(rf"error: damaged (input|image) in {path}: .*sha256 .* instead of the recorded .*; ", said), said
+        pattern = rf"error: damaged (input|image) in {path}: .*sha256 .* instead of the recorded .*; "
+        assert re.match(pattern, said), said
         assert said.endswith(f"recompute it with: snakemake --force {owner}")
         assert not job.entries()
     with ExitStack() as held:

@@ -104,7 +104,8 @@ class TarImages:
     def _verify(self, row: int, found: str, stamp: Stamp) -> None:
         which, recorded = int(self.tar[row]), self.sha256[row].tobytes().hex()
         if found != recorded:
-            value = f"row {row}, offset {int(self.offset[row])}: sha256 begins with {found} instead of the recorded {recorded}"
+            where = f"row {row}, offset {int(self.offset[row])}"
+            value = f"{where}: sha256 begins with {found} instead of the recorded {recorded}"
             raise PipelineError("damaged image", self.tars[which], value, self._advice(which))
         if stamp.settled(time.time_ns()):
             with self._lock:
