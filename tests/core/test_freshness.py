@@ -91,6 +91,21 @@ def test_what_would_be_made_as_it_was_is_fresh(card: PlannedJob, reason: Reason)
     assert reason(card) is None
 
 
+def test_a_target_without_a_data_file_is_stale_and_an_input_is_left_to_its_reader(
+    card: PlannedJob, reason: Reason
+) -> None:
+    text, tar = (
+        Path(path.replace(".manifest.json", end))
+        for path, end in ((card.outputs[0], ".txt"), (card.inputs["download"][0], ".tar"))
+    )
+    tar.unlink()
+    assert reason(job(Path(card.inputs["download"][0]), {"shard": "00000"}), card) is None
+    text.write_bytes(b"xy")
+    assert reason(card) == "data_card.txt is missing or has another size"
+    text.unlink()
+    assert reason(card) == reason(card, triggers=frozenset({"mtime"})) == "data_card.txt is missing or has another size"
+
+
 @pytest.mark.parametrize(
     ("changes", "trigger", "said"),
     [
@@ -141,7 +156,9 @@ def test_the_device_of_the_config(
     made = make_artifact(results, "embed_images", "blip2", {".npy": b"x"})
     record(made, units, {"encoder": "blip2"}, {})
     today = study(tmp_path, device=wanted, math_threads=1)
-    assert reason(job(made, {"encoder": "blip2"}), of=today) == ("computed on cpu, but the config says cuda" if stale else None)
+    assert reason(job(made, {"encoder": "blip2"}), of=today) == (
+        "computed on cpu, but the config says cuda" if stale else None
+    )
     card = make_artifact(results, "data_card", "data_card", {".txt": b"x"})
     record(card, units, {}, {})
     assert reason(job(card), of=today) is None, "computes on the CPU whatever the config says"

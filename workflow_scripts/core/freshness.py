@@ -61,11 +61,14 @@ class Freshness:
         Raises:
             OSError: a manifest or run record is there and can't be read.
         """
-        verdicts = {}
+        verdicts, read = {}, set[str]()
         for job in reversed(jobs):  # what was made from an artifact says which one that was
             manifest = next((path for path in job.outputs if path.endswith(MANIFEST)), None)
             if manifest is not None:
                 reason = self._reason(job, manifest, triggers)
+                if reason is None and manifest not in read:
+                    reason = _incomplete(Path(manifest))
+                read.update(*job.inputs.values() if job.requested else ())
                 if reason is not None:
                     self.reasons[manifest] = reason
                 verdicts[job] = reason is not None
@@ -200,6 +203,24 @@ NOT_THERE = (FileNotFoundError, NotADirectoryError)
 def _hash_of(manifest: str) -> str | None:
     try:
         return manifest_hash(Path(manifest))
+    except NOT_THERE:
+        return None
+
+
+def _incomplete(manifest: Path) -> str | None:
+    """Which data file is missing or has another size. What is read by a job is checked, and restored, by that job."""
+    try:
+        files = json.loads(manifest.read_bytes())["files"]
+        stem = str(manifest).removesuffix(MANIFEST)
+        wrong = [suffix for suffix, file in files.items() if _size(Path(stem + suffix)) != file["bytes"]]
+    except (*NOT_THERE, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return f"{Path(stem + wrong[0]).name} is missing or has another size" if wrong else None
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
     except NOT_THERE:
         return None
 
