@@ -17,8 +17,8 @@ from workflow_scripts.core.failures import failure_lines
 from workflow_scripts.core.freshness import Freshness
 from workflow_scripts.core.jsonio import canonical
 from workflow_scripts.core.key import wanted_device
-from workflow_scripts.core.planning import after_planning, before_planning
-from workflow_scripts.core.startup import check_folders, stop
+from workflow_scripts.core.planning import after_planning, before_jobs, before_planning
+from workflow_scripts.core.startup import check_folders, check_targets, stop
 from workflow_scripts.core.today import BASE, remember
 from workflow_scripts.core.units import Units
 from workflow_scripts.preflight.check import findings, tell
@@ -147,6 +147,7 @@ def check_before_start(jobs, dry_run):
 # Run records decide what is stale, in the main process; the jobs that it starts are told what to do.
 if workflow.is_main_process:
     freshness = Freshness(Path(RESULTS), UNITS)
+    before_jobs(workflow, lambda targets: check_targets(targets, Path(RESULTS), UNITS))
     before_planning(workflow, freshness.decide)
     after_planning(workflow, freshness.tell)
     after_planning(workflow, check_before_start)

@@ -29,7 +29,10 @@ def test_config_files_that_can_not_be_read(fresh: Checkout) -> None:
     for n in range(1, 12):
         aliases.append(f"a{n}: &a{n} {{{', '.join(f'k{m}: *a{n - 1}' for m in range(9))}}}")
     (fresh.folder / "nested.yaml").write_text("\n".join(aliases))
-    assert last_line(fresh, "none.yaml") == "error: missing config file in none.yaml: no such file; correct the path"
+    assert last_line(fresh, "data_card") == (
+        "error: missing config file in data_card: no such file; "
+        "correct the path; targets go before --configfile, which takes all words after it"
+    )
     assert last_line(fresh, "nested.yaml").startswith("error: too many values in nested.yaml:6 (a5)")
 
 
@@ -46,6 +49,14 @@ def test_mistakes_of_all_config_files_are_named_in_a_dry_run_too(fresh: Checkout
         "error: unknown pair table in tests/config/tiny.yaml:63 (runs.1.pairs): visual",
         "error: unknown dataset in --config (probe_dataset): concpet",
     ]
+
+
+def test_a_target_that_the_study_lacks(fresh: Checkout) -> None:
+    status, printed = fresh.run("results/tiny/pair_table/revisde.manifest.json", *DRY)
+    assert status == 1 and "Traceback" not in printed
+    assert printed.splitlines()[-1].startswith(
+        "error: unknown artifact in results/tiny/pair_table/revisde.manifest.json: revisde; the study has revised"
+    )
 
 
 def test_folders_that_can_not_be_used(fresh: Checkout) -> None:

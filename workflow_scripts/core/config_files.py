@@ -162,7 +162,8 @@ def _text(path: Path, name: str) -> str:
         with open(path, "rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise PipelineError("missing config file", name, "no such file", "correct the path") from None
+        advice = "correct the path; targets go before --configfile, which takes all words after it"
+        raise PipelineError("missing config file", name, "no such file", advice) from None
     except OSError as error:
         value, advice = error.strerror, "correct the path, or the permissions of the file"
         raise PipelineError("unreadable config file", name, value, advice) from None

@@ -1,8 +1,9 @@
 """Uses Snakemake's internals, as only ``startup.py`` does too: which jobs a command has, and which of them run.
 
-Snakemake has no public way for a Snakefile to look at the jobs of a command before they start. Two functions register
+Snakemake has no public way for a Snakefile to look at the jobs of a command before they start. Three functions register
 callbacks, from ``rules/common.smk`` and in the main process alone:
 
+- :func:`before_jobs`: called before Snakemake looks for the jobs that make the targets.
 - :func:`before_planning`: called once the jobs are known and before Snakemake decides which of them run. The callback
   decides for the jobs that it knows better.
 - :func:`after_planning`: called when that is decided and nothing has started yet, dry runs included. The callback gets
@@ -27,7 +28,7 @@ from workflow_scripts.core.startup import stop
 
 # What is used of Snakemake's objects, by the name of the object.
 USED = {
-    "workflow": ("_build_dag", "dag", "dryrun", "execution_settings", "persistence", "rerun_triggers"),
+    "workflow": ("_build_dag", "dag", "dag_settings", "dryrun", "execution_settings", "persistence", "rerun_triggers"),
     "dag": (
         *("check_incomplete", "postprocess", "toposorted", "needrun_jobs", "bfs", "dependencies", "depending"),
         *("targetjobs", "forcefiles", "untilrules", "untilfiles", "until_jobs", "omitrules", "omitfiles"),
@@ -64,6 +65,11 @@ Decide = Callable[[Sequence[PlannedJob], frozenset[str]], Mapping[PlannedJob, bo
 Check = Callable[[list[PlannedJob], bool], None]
 
 
+def before_jobs(workflow: Any, check: Callable[[Iterable[str]], None]) -> None:
+    """Register ``check(targets)``, which gets the requested rules and files, none for the default target."""
+    _hooks(workflow).targets.append(check)
+
+
 def before_planning(workflow: Any, decide: Decide) -> None:
     """Register ``decide(jobs, triggers)``, which gives for jobs that it knows whether they must run.
 
@@ -85,6 +91,7 @@ class _Hooks:
     def __init__(self, workflow: Any) -> None:
         _require("workflow", workflow)
         self.workflow = workflow
+        self.targets: list[Callable[[Iterable[str]], None]] = []
         self.decide: list[Decide] = []
         self.check: list[Check] = []
         self._build = workflow._build_dag
@@ -106,6 +113,8 @@ class _Hooks:
                 self._checked(dag)
 
         dag.check_incomplete, dag.postprocess = check_incomplete, postprocess
+        for check in self.targets:
+            _or_stop(check, self.workflow.dag_settings.targets)
         self._build()
         self._refuse_lock()
 

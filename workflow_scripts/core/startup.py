@@ -6,14 +6,21 @@ files are read. Without it (``--workflow-profile none``) mistakes end in Snakema
 
 import os
 import sys
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.config_files import read_file
-from workflow_scripts.core.errors import PipelineError, error_lines
+from workflow_scripts.core.errors import PipelineError, PipelineErrors, error_lines
+
+if TYPE_CHECKING:
+    from workflow_scripts.core.units import Units
 
 SNAKEMAKE = Path(".snakemake")
+SHOWN = 5  # names of artifacts in a message
 
 
 def prepare() -> None:
@@ -50,6 +57,31 @@ def _excepthook(kind: type[BaseException], error: BaseException, trace: Tracebac
         sys.stderr.write(f"error: {line}\n")
     else:
         sys.__excepthook__(kind, error, trace)
+
+
+def check_targets(targets: Iterable[str], results: Path, units: "Units") -> None:
+    """Find targets that the study lacks: Snakemake would plan jobs that fail, or end in a traceback.
+
+    Raises:
+        PipelineErrors: one error for each, with the names that there are.
+    """
+    study, errors = results.resolve() / units.study.study, []
+    for target in sorted(targets):
+        path = Path(target).parent.resolve() / Path(target).name
+        name = path.name.removesuffix(MANIFEST).removesuffix(RUN)
+        if path.parent.parent != study or name == path.name:
+            continue
+        names = units.names(path.parent.name)
+        if names is not None and name not in names:
+            close = get_close_matches(name, names, SHOWN) or names[:SHOWN]
+            advice = (
+                f"the study has {', '.join(close)}{', ...' if len(close) < len(names) else ''}"
+                if names
+                else "the study has none"
+            )
+            errors.append(PipelineError("unknown artifact", target, name, advice))
+    if errors:
+        raise PipelineErrors(errors)
 
 
 def check_folders(results: Path) -> None:

@@ -61,6 +61,11 @@ class Units:
 
     def holds(self, stage: str, name: str) -> bool:
         """Whether today's study has the artifact ``<stage>/<name>``; results of an earlier config may lie beside it."""
+        names = self.names(stage)
+        return names is None or name in names
+
+    def names(self, stage: str) -> list[str] | None:
+        """Names of a stage's artifacts in today's study; None where the stage has one artifact, whatever its name."""
         encoders = [encoder.name for encoder in self.study.text_encoders]
         members: dict[str, list[str]] = {
             "source": list(self.sources_by_name),
@@ -75,7 +80,7 @@ class Units:
             "saliency": self.mask_evaluations,
             "demo_world": self.world,
         }
-        return stage not in members or name in members[stage]
+        return members.get(stage)
 
     # Settings ------------------------------------------------------------------------------------------------------
 
