@@ -1,5 +1,6 @@
 """Commands that read manifests and run records end in an answer or in one line, whatever was done to a study."""
 
+import errno
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -72,3 +73,17 @@ def test_no_command_ends_in_a_traceback(tmp_path: Path, capsys: pytest.CaptureFi
             with suppress(SystemExit):
                 command(words)
             assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_study_that_can_not_be_written_to_ends_a_crate_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(study: Path, _settings: object) -> Path:
+        raise PermissionError(errno.EACCES, "Permission denied", str(study / ".crate.part"))
+
+    monkeypatch.setattr(crate, "write_crate", refuse)
+    with pytest.raises(SystemExit, match="1"):
+        crate.main(["study"])
+    said = capsys.readouterr().err
+    assert said.startswith("error: unreadable or unwritable file in study/.crate.part: Permission denied; ")
+    assert said.count("\n") == 1

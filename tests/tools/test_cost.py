@@ -90,6 +90,19 @@ def test_a_wrong_overlay_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "over.yaml:1 (pretraining.stepz): 'stepz'; did you mean steps?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [("--rows", "0"), ("--rows", "-5"), ("--tflops", "0"), ("--tflops", "nan")])
+def test_numbers_that_are_not_positive_are_refused(words: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cost.main(list(words))
+    assert f"argument {words[0]}: " in capsys.readouterr().err
+
+
+def test_the_readme_states_the_number_of_jobs() -> None:
+    shards = merged()["shards"]
+    jobs = sum(one.jobs for one in costs_of({}, rows=shards["shards"] * shards["rows_per_shard"]).values())
+    assert f"lists its {jobs:,} jobs" in (cost.ROOT / "README.md").read_text()
+
+
 @pytest.mark.slow
 def test_jobs_are_those_of_a_dry_run() -> None:
     printed = snakemake("-n", "--quiet", "rules", "--forceall").stdout

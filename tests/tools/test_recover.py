@@ -95,6 +95,15 @@ def test_refuses_while_a_snakemake_runs(tmp_path: Path, monkeypatch: pytest.Monk
         recover.recover(tmp_path, "cancel")
 
 
+def test_a_command_that_does_not_exist_is_an_error(
+    queue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="1"):
+        recover.main(["--wait", "--", "snakemaek", "-n"])
+    assert capsys.readouterr().err.startswith("error: unknown command in the command line: snakemaek; ")
+
+
 def test_slurm_that_refuses_is_an_error(queue: Path, tmp_path: Path) -> None:
     (tmp_path / "bin/squeue").write_text("#!/bin/sh\necho no controller >&2\nexit 1\n")
     with pytest.raises(PipelineError, match=r"SLURM refused.*no controller"):

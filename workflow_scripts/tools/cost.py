@@ -25,6 +25,7 @@ from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError, error_lines
 from workflow_scripts.core.today import BASE
 from workflow_scripts.core.units import Units
+from workflow_scripts.provenance.sizes import at_least_one
 from workflow_scripts.tools.rates import (
     DATASET_IMAGES,
     FORWARD,
@@ -194,12 +195,19 @@ def _hours(hours: float) -> str:
     return "< 0.1" if hours < 0.1 else f"{hours:,.1f}" if hours < 10 else f"{hours:,.0f}"
 
 
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not 0 < speed < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return speed
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the tables; 1 and one line when the config is wrong."""
     parser = argparse.ArgumentParser(prog="python -m workflow_scripts.tools.cost", description=__doc__.split("\n")[0])
     parser.add_argument("--configfile", nargs="*", default=[], type=Path, help="overlays, as for Snakemake")
-    parser.add_argument("--rows", type=int, help="annotation rows; both sizes of RedCaps otherwise")
-    parser.add_argument("--tflops", type=float, default=TFLOPS, help=f"what your GPU sustains; assumed: {TFLOPS:g}")
+    parser.add_argument("--rows", type=at_least_one, help="annotation rows; both sizes of RedCaps otherwise")
+    parser.add_argument("--tflops", type=_speed, default=TFLOPS, help=f"what your GPU sustains; assumed: {TFLOPS:g}")
     args = parser.parse_args(argv)
     try:
         study = load_study(read_config([ROOT / BASE, *args.configfile]))

@@ -11,10 +11,11 @@ from pydantic import ValidationError
 
 from workflow_scripts.core.config_errors import placed, validation_errors
 from workflow_scripts.core.config_files import Node
-from workflow_scripts.core.errors import PipelineError, PipelineErrors
+from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.core.settings.crate import Crate
 from workflow_scripts.provenance.crate_check import check
 from workflow_scripts.provenance.crate_write import write_crate
+from workflow_scripts.tools.command import plain_errors
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -25,11 +26,9 @@ def main(argv: list[str] | None = None) -> None:
     for name, field in Crate.model_fields.items():
         parser.add_argument(f"--{name.replace('_', '-')}", default=field.default, help=field.description)
     args = parser.parse_args(argv)
-    try:
+    with plain_errors():
         folder = args.folder if args.check else write_crate(args.folder, _settings(args)).parent
         faults = check(folder)
-    except PipelineError as error:
-        faults = [str(one) for one in error.errors]
     sys.stderr.write("".join(f"error: {fault}\n" for fault in faults))
     if faults:
         raise SystemExit(1)

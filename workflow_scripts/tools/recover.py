@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 from time import monotonic, sleep
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.tools.command import plain_errors
@@ -140,7 +140,16 @@ def main(argv: list[str] | None = None) -> None:
     if not done:
         raise SystemExit(1)
     if args.command:
-        os.execvp(args.command[0], args.command)
+        _start(args.command)
+
+
+def _start(command: list[str]) -> NoReturn:
+    with plain_errors():
+        try:
+            os.execvp(command[0], command)
+        except FileNotFoundError:
+            advice = "everything is repaired; give the command to start after --, or none"
+            raise PipelineError("unknown command", "the command line", command[0], advice) from None
 
 
 if __name__ == "__main__":
