@@ -128,3 +128,12 @@ def test_a_damaged_list_is_named(chain: Chain) -> None:
     (chain.results / ".accepted.json").write_text("[]")
     with pytest.raises(PipelineError, match="damaged note"):
         accepted.accepted(chain.results)
+
+
+@pytest.mark.parametrize("content", ["{}", '{"settings": {}, "unit": {}}'])
+def test_a_run_record_without_settings_or_unit_is_named(chain: Chain, content: str) -> None:
+    path = min(chain.results.glob("*/*/*.run.json"))
+    path.unlink()
+    path.write_text(content)
+    with pytest.raises(PipelineError, match=f"damaged run record in {path}"):
+        accept.vouch(chain.results, path.parent.name, "x", "")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BASE = "config.yaml"
 NOTES = ".configs"  # folder of the notes, in a results folder
 _ARTIFACTS = f"*/*{MANIFEST}"
-_ADVICE = "run snakemake -n, which writes the note"
+_ADVICE = "run snakemake -n with the config files of that study, which writes the note"
 
 
 def remember(

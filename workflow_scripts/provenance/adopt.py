@@ -48,7 +48,13 @@ def candidates(results: Path, stage: str) -> list[tuple[Node, dict[str, Any]]]:
     units, found = {}, []
     for node in load(results):
         record = node.record
-        if node.stage != stage or record is None or rewritten(stage, record["settings"]) == record["settings"]:
+        if node.stage != stage or record is None:
+            continue
+        if not {"settings", "unit", "code"} <= record.keys():
+            raise PipelineError(
+                "damaged run record", node.record_path, "it lacks settings, unit or code", "see tools.audit"
+            )
+        if rewritten(stage, record["settings"]) == record["settings"]:
             continue
         study = node.study.name
         if study not in units:
