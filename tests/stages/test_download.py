@@ -138,7 +138,7 @@ def test_a_store_that_could_not_be_flushed_leaves_no_artifact(
             faulty.setattr(Journal, "seal", lost)
             downloaded(results, made, 0, site.address)
         assert ended.value.code == 1
-        assert "error: Input/output error in download: store" in capsys.readouterr().err
+        assert "error: storage error of download in store: Input/output error" in capsys.readouterr().err
         assert not list(results.glob("study/download/*.manifest.json"))
         asked = len(site.log)
         whole = downloaded(results, made, 0, site.address)

@@ -55,7 +55,8 @@ class Checkout:
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         """Snakemake on the small study, in a process group of its own."""
-        command = [*as_user(), str(Path(sys.executable).with_name("snakemake")), *(words or CONFIG)]
+        # A shell's background job ignores SIGINT, and so would its children.
+        command = ["env", "--default-signal=INT", *as_user(), str(Path(sys.executable).with_name("snakemake")), *(words or CONFIG)]
         log = open(self.folder / "terminal.txt", "wb")  # noqa: SIM115 - the process outlives this call
         return subprocess.Popen(
             command, cwd=self.folder, env=self.environment(), stdout=log, stderr=log, start_new_session=True

@@ -10,7 +10,7 @@ from tests.workflow.checkout import give_to_user
 from tests.workflow.faulty_disk import FaultyCheckout, compiled, disturb
 from tests.workflow.full_disk import fill, sizes_between
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fresh")]
 NANO = ("--profile", "profiles/demo", "--configfile", "tests/config/nano.yaml")
 
 

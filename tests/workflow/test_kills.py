@@ -7,7 +7,7 @@ import pytest
 from tests.workflow.checkout import Checkout
 from tests.workflow.kills import audited_root, disturb
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fresh")]
 NANO = ("--profile", "profiles/demo", "--configfile", "tests/config/nano.yaml")
 KILLS = 10
 
