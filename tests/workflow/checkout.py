@@ -56,7 +56,13 @@ class Checkout:
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         """Snakemake on the small study, in a process group of its own."""
         # A shell's background job ignores SIGINT, and so would its children.
-        command = ["env", "--default-signal=INT", *as_user(), str(Path(sys.executable).with_name("snakemake")), *(words or CONFIG)]
+        command = [
+            "env",
+            "--default-signal=INT",
+            *as_user(),
+            str(Path(sys.executable).with_name("snakemake")),
+            *(words or CONFIG),
+        ]
         log = open(self.folder / "terminal.txt", "wb")  # noqa: SIM115 - the process outlives this call
         return subprocess.Popen(
             command, cwd=self.folder, env=self.environment(), stdout=log, stderr=log, start_new_session=True

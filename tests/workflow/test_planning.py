@@ -103,6 +103,15 @@ def test_what_until_and_omit_from_cut_off_is_not_requested_and_never_forced(plan
     assert line(plan("-n", "c.txt", forced=("b", "c"))[1], "planned") == ["c", "dry"]
 
 
+def test_until_works_for_rules_that_need_each_other(plan: Plan, tmp_path: Path) -> None:
+    """Left alone, Snakemake ends with "Out of jobs" once the first of them is done."""
+    for name in ("a.txt", "b-1.txt", "c.txt", "d.txt"):
+        (tmp_path / name).unlink()
+    status, printed = plan("--until", "a", "c")
+    assert status == 0, printed
+    assert sorted(path.name for path in tmp_path.glob("*.txt")) == ["a.txt", "c.txt"]
+
+
 def test_a_settled_job_is_not_compared_with_snakemakes_memory_or_times(plan: Plan, tmp_path: Path) -> None:
     everything = ("a", "b", "c", "d")
     assert line(plan("-n", param="2")[1], "planned") == ["a", "b", "c", "d", "all", "dry"]

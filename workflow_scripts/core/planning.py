@@ -31,7 +31,7 @@ USED = {
     "workflow": ("_build_dag", "dag", "dag_settings", "dryrun", "execution_settings", "persistence", "rerun_triggers"),
     "dag": (
         *("check_incomplete", "postprocess", "toposorted", "needrun_jobs", "bfs", "dependencies", "depending"),
-        *("targetjobs", "forcefiles", "untilrules", "untilfiles", "until_jobs", "omitrules", "omitfiles"),
+        *("targetjobs", "forcefiles", "untilrules", "untilfiles", "until_jobs", "in_until", "omitrules", "omitfiles"),
         "omitfrom_jobs",
     ),
     "persistence": (
@@ -110,6 +110,9 @@ class _Hooks:
         async def postprocess(*args: Any, **kwargs: Any) -> None:
             await plan(*args, **kwargs)
             if kwargs.get("check_initial"):
+                # Jobs behind those of --until are out of the plan by now. Snakemake would also never start the jobs
+                # between two of them, where one needs the other, and end with "Out of jobs".
+                dag.in_until = lambda job: False
                 self._checked(dag)
 
         dag.check_incomplete, dag.postprocess = check_incomplete, postprocess
