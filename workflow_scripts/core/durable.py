@@ -155,7 +155,16 @@ def remove_files(paths: Iterable[Path]) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder and what is in it; it can't come back once this returns."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove a folder and what is in it; it can't come back once this returns.
+
+    Raises:
+        OSError: something in it can't be removed. What others remove meanwhile counts as removed.
+    """
+
+    def missing_is_fine(_: object, __: str, found: tuple[type[BaseException], BaseException, object]) -> None:
+        if not isinstance(found[1], FileNotFoundError):
+            raise found[1]
+
+    shutil.rmtree(folder, onerror=missing_is_fine)
     with suppress(FileNotFoundError):
         sync_folder(folder.parent)
