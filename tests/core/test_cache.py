@@ -37,6 +37,12 @@ def edit(path: Path, change: Callable[[dict], None]) -> None:
     path.write_bytes(pretty(content))
 
 
+def instead_of(path: Path, make_other: Callable[[Path], None]) -> None:
+    """Put something else in the place of a file or folder."""
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    make_other(path)
+
+
 def flip(entry: Path) -> None:
     """Change a byte and put the old time back."""
     path = entry / "files/_.txt"
@@ -72,6 +78,9 @@ def reseal_for(entry: Path) -> None:
         (lambda entry: edit(entry / "run.json", lambda one: one.update(start="now")), "its run record was edited"),
         (lie_about_bytes, "its manifest"),
         (reseal_for, "it is another key's entry"),
+        (lambda entry: instead_of(entry / "manifest.json", os.mkfifo), "it is a FIFO"),
+        (lambda entry: instead_of(entry / "run.json", os.mkdir), "it is a folder"),
+        (lambda entry: instead_of(entry / "files", Path.touch), "a file is missing"),
     ],
 )
 def test_a_poisoned_entry_is_not_handed_out(

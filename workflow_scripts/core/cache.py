@@ -7,7 +7,6 @@ not at all. Data files are read-only; results are hard links to them, else refli
 import errno
 import fcntl
 import hashlib
-import json
 import logging
 import os
 import shutil
@@ -17,6 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from workflow_scripts.core.bounded_json import read_object
 from workflow_scripts.core.durable import naming, sync_descriptor, sync_folder
 from workflow_scripts.core.jsonio import digest
 
@@ -54,7 +54,7 @@ def lookup(entry: Path) -> dict[str, Any] | None:
         for suffix, recorded in manifest["files"].items():
             if file_hash(stored(entry, suffix)) != recorded["sha256"]:
                 raise ValueError(f"_{suffix} differs from what the manifest records")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if not entry.exists():
             return None
         reason = "a file is missing"
@@ -78,8 +78,8 @@ def is_complete(entry: Path) -> bool:
 
 
 def _read_entry(entry: Path) -> dict[str, Any]:
-    manifest: dict[str, Any] = json.loads((entry / "manifest.json").read_bytes())
-    _check_record(entry, manifest, json.loads((entry / "run.json").read_bytes()))
+    manifest = read_object(entry / "manifest.json")
+    _check_record(entry, manifest, read_object(entry / "run.json"))
     for suffix, recorded in manifest["files"].items():
         if stored(entry, suffix).stat().st_size != recorded["bytes"]:
             raise ValueError(f"_{suffix} differs from what the manifest records")
