@@ -3,6 +3,7 @@
 import copy
 import errno
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.core.test_config import merged
 from tests.helpers import make_artifact, run
+from workflow_scripts.core import bounded_json
 from workflow_scripts.core.artifact import manifest_hash
 from workflow_scripts.core.config import load_study
 from workflow_scripts.core.digest import code_digest
@@ -238,14 +240,18 @@ def test_an_artifact_without_a_readable_record_is_stale_unless_the_cache_knows_i
 def test_a_disk_that_fails_makes_nothing_stale(
     card: PlannedJob, reason: Reason, monkeypatch: pytest.MonkeyPatch, number: int, place: int
 ) -> None:
-    failing, read = Path(card.outputs[place] if place else card.inputs["download"][0]), Path.read_bytes
+    failing = Path(card.outputs[place] if place else card.inputs["download"][0])
 
-    def fails(path: Path) -> bytes:
-        if path == failing:
-            raise OSError(number, "it fails", str(path))
-        return read(path)
+    def failing_at(read: Callable[[Path], bytes]) -> Callable[[Path], bytes]:
+        def fails(path: Path) -> bytes:
+            if path == failing:
+                raise OSError(number, "it fails", str(path))
+            return read(path)
 
-    monkeypatch.setattr(Path, "read_bytes", fails)
+        return fails
+
+    monkeypatch.setattr(Path, "read_bytes", failing_at(Path.read_bytes))
+    monkeypatch.setattr(bounded_json, "read_bytes", failing_at(bounded_json.read_bytes))
     with pytest.raises(OSError, match="it fails"):
         reason(card)
 
@@ -255,6 +261,36 @@ def test_a_source_without_its_list_of_files_is_stale(results: Path, units: Units
     made = run(source.main, results, "source/annotations", wanted, unit={"source": "annotations"})
     made.path(".files.json").unlink()
     assert reason(job(made.manifest_path, {"source": "annotations"})) == "its list of files is missing"
+
+
+@pytest.mark.parametrize(
+    ("listed", "why"),
+    [
+        ("[]", "the config states another sha256"),
+        ("[7]", "the config states another sha256"),
+        ('{"a": 1}', "the config states another sha256"),
+        ("[{}]", "the config states another sha256"),
+        ("{", "its list of files is damaged"),
+        ("[" * 100_000, "its list of files is damaged"),
+    ],
+)
+def test_a_damaged_list_of_a_fetched_source_makes_it_stale(
+    results: Path, reason: Reason, listed: str, why: str
+) -> None:
+    config = merged("tests/config/tiny.yaml")
+    config["annotations"]["source"] = {"at": "https://example.org/a.zip", "sha256": "0" * 64}
+    fetched = Units(load_study(config))
+    path = make_artifact(results, "source", "annotations", {".files.json": listed.encode(), ".data": b""}, {})
+    record(path, fetched, {"source": "annotations"}, {})
+    assert reason(job(path, {"source": "annotations"}), of=fetched) == why
+
+
+def test_a_run_record_that_is_a_pipe_is_not_waited_for(results: Path, units: Units, reason: Reason) -> None:
+    made = make_artifact(results, "recaption", "00000", {".parquet": b"x"})
+    run_record = Path(str(made).replace(".manifest.json", ".run.json"))
+    run_record.unlink()
+    os.mkfifo(run_record)
+    assert reason(job(made, {"shard": "00000"})) == "its run record is missing or unreadable"
 
 
 def test_a_changed_source_is_told_every_time_and_a_missing_one_stops_nothing(

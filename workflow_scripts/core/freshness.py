@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from workflow_scripts.core.accepted import counted_code
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
+from workflow_scripts.core.bounded_json import Unfit, read_object
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.jsonio import canonical, digest
 from workflow_scripts.core.key import BY_CONTENT, in_key, wanted_device
@@ -153,14 +154,23 @@ class Freshness:
             files = json.loads(path.with_name(f"{stem}.files.json").read_bytes())
         except NOT_THERE:
             return "its list of files is missing"
+        except (ValueError, RecursionError):
+            return "its list of files is damaged"
         if source.is_url:
-            fetched = files[0]["sha256"] == source.sha256 and path.with_name(f"{stem}.data").exists()
+            fetched = _hashes(files) == [source.sha256] and path.with_name(f"{stem}.data").exists()
             return None if fetched else "the config states another sha256"
         try:
             now = content_hash(local_path(source.at, may_fetch=False), self.results)
         except (PipelineError, OSError):
             return None  # a source that is missing or unreadable stops nothing that is finished
         return "the source changed" if now != digest(files) else None
+
+
+def _hashes(files: Any) -> list[Any]:
+    """The sha256 of each file of a source's list; empty for what is no such list."""
+    if not isinstance(files, list) or not all(isinstance(one, dict) for one in files):
+        return []
+    return [one.get("sha256") for one in files]
 
 
 def other_settings(record: Mapping[str, Any], stage: str, today: Mapping[str, Any]) -> list[str]:
@@ -227,10 +237,9 @@ def _size(path: Path) -> int | None:
 
 def _record(path: Path) -> Record | None:
     try:
-        content = json.loads(path.read_bytes())
-    except (*NOT_THERE, ValueError, RecursionError):
+        return read_object(path)
+    except (*NOT_THERE, Unfit):
         return None
-    return content if isinstance(content, dict) else None
 
 
 def _cache_records(results: Path, stage: str) -> dict[str, Record]:
