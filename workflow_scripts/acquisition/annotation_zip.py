@@ -84,15 +84,7 @@ def read_member(archive: zipfile.ZipFile, member: Member, max_bytes: int) -> Ite
         # zipfile stops at the size that the directory states, and checks the checksum there.
         with archive.open(member.name) as stream:
             yield from rows_of(stream)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        lzma.LZMAError,
-        EOFError,
-        OSError,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
+    except DAMAGED as error:
         if isinstance(error, RecursionError):
             raise PipelineError("not JSON", where, error, LAYOUT) from None
         raise PipelineError("damaged file", where, error, "fetch the zip again") from None
