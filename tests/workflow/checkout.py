@@ -45,7 +45,7 @@ class Checkout:
         (folder / "results").mkdir()
         give_to_user(folder)
         for parent in folder.parents:
-            if parent.owner() == "root" and parent.name.startswith(("pytest-", "test_", "workflow")):
+            if parent.owner() == "root" and parent.name.startswith(("pytest-", "popen-", "test_", "workflow")):
                 parent.chmod(0o755)
 
     def environment(self) -> dict[str, str]:

@@ -94,7 +94,7 @@ def check_folders(results: Path) -> None:
         value = f"a link to {os.readlink(results)}, where no folder is" if results.is_symlink() else "a file"
         advice = "results must be a folder or a link to one; create the folder, or move this away"
         raise PipelineError("no results folder", results, value, advice)
-    folder = SNAKEMAKE if SNAKEMAKE.is_dir() else Path.cwd()
+    folder = SNAKEMAKE if SNAKEMAKE.is_dir() else Path()
     if not os.access(folder, os.W_OK | os.X_OK):
         advice = "Snakemake keeps its state there; change the permissions, or work in a copy of your own"
-        raise PipelineError("no write permission", folder, f"user {os.geteuid()} may not write", advice)
+        raise PipelineError("no write permission", Path.cwd() / folder, f"user {os.geteuid()} may not write", advice)
