@@ -815,7 +815,7 @@ def note_of_config_shortened(study: Path) -> None:
 
 
 def note_of_config_missing(study: Path) -> None:
-    """The leaf is deleted, and so is the note of what the config asked for."""
+    """The leaf is deleted, and so is the note of what the config requests."""
     for path in parts(study, LEAF):
         remove(path)
     (study.parent / ".configs" / f"{study.name}.json").unlink()

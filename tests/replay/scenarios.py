@@ -55,7 +55,7 @@ def trained(*versions: str) -> Callable[[Path], None]:
     return before
 
 
-def train_anew(version: str) -> Callable[[Path, Say], None]:
+def retrain(version: str) -> Callable[[Path, Say], None]:
     """A job of Snakemake, which removes the outputs first."""
 
     def act(root: Path, say: Say) -> None:
@@ -86,7 +86,7 @@ def train_twice(root: Path, say: Say) -> None:
 def train_without_links(root: Path, say: Say) -> None:
     """A file system without hard links."""
     with mock.patch.object(os, "link", side_effect=OSError(errno.EMLINK, "Too many links")):
-        train_anew("b")(root, say)
+        retrain("b")(root, say)
 
 
 def train_after_a_kill(root: Path, say: Say) -> None:
@@ -127,7 +127,7 @@ def train_in_two_goes(root: Path, say: Say) -> None:
 
 
 def damaged(root: Path) -> None:
-    """A finished artifact whose cache entry was damaged afterwards, and that is to be made again."""
+    """A finished artifact whose cache entry was damaged afterwards, and that must be recomputed."""
     train(root / "results", "a")
     entry = next((root / "results/.cache/training").iterdir())
     (entry / "files/_.txt").unlink()
@@ -141,7 +141,7 @@ def discard_entry(root: Path, say: Say) -> None:
 
 
 def training_scenarios(truth: Truth) -> list[Scenario]:
-    """Publishing an artifact, from the cache or anew."""
+    """Publishing an artifact, from the cache or newly computed."""
 
     def faults(root: Path, facts: Facts) -> list[str]:
         return truth.faults(root / "results", facts)
@@ -152,9 +152,9 @@ def training_scenarios(truth: Truth) -> list[Scenario]:
 
     acts: list[tuple[str, Callable[[Path], None], Callable[[Path, Say], None]]] = [
         ("fresh", nothing, lambda root, say: train(root / "results", "a", say=say)),
-        ("over", trained("a"), train_anew("b")),
+        ("over", trained("a"), retrain("b")),
         ("over a manifest that stands", trained("a"), train_over),
-        ("undone edit", trained("a", "b"), train_anew("a")),
+        ("undone edit", trained("a", "b"), retrain("a")),
         ("cache hit", trained("a"), train_elsewhere),
         ("two versions in a row", nothing, train_twice),
         ("without hard links", trained("a"), train_without_links),

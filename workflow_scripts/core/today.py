@@ -4,9 +4,10 @@ Each start and end of the workflow notes in ``results/.configs/<study>.json`` wh
 given and which artifacts are finished; the config files are read when somebody asks.
 """
 
+import errno
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from workflow_scripts.core.notes import read_note, write_note
 if TYPE_CHECKING:
     from workflow_scripts.core.units import Units
 
+log = logging.getLogger(__name__)
 BASE = "config.yaml"
 NOTES = ".configs"  # folder of the notes, in a results folder
 _ARTIFACTS = f"*/*{MANIFEST}"
@@ -36,7 +38,7 @@ def remember(
     """Note what the study's config is made of and which artifacts are finished, at each start and end of a run.
 
     An artifact stays noted until the study no longer has it, so that an audit misses one that was deleted. A results
-    folder that can't be written is left as it is.
+    folder that this user may not write to is left as it is; any other error is logged.
 
     Args:
         files: config files, later ones win; paths below the working directory are kept relative to it.
@@ -52,8 +54,12 @@ def remember(
     finished = {f"{path.parent.name}/{path.name.removesuffix(MANIFEST)}" for path in (results / study).glob(_ARTIFACTS)}
     finished |= {label for label in before if holds(*label.split("/", 1))}
     note = {"configfiles": kept, "config": dict(overrides), "artifacts": sorted(finished)}
-    with suppress(OSError):
-        write_note(note_of(results, study), note)
+    path = note_of(results, study)
+    try:
+        write_note(path, note)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            log.warning("%s: %s; a deleted artifact may go unnoticed until the next run", path, error.strerror)
 
 
 def noted_artifacts(results: Path, study: str) -> frozenset[str] | None:
