@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP) ## the whole chain on the embedded world; ends with the table of arms and the report's path
 	$(BIN)/snakemake --profile profiles/demo
-	$(BIN)/python -m workflow_scripts.tools.show results/demo
+	$(BIN)/python -m workflow_scripts.commands.show results/demo
 
 test: $(STAMP) ## all tests, with coverage
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=85

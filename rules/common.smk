@@ -9,20 +9,20 @@ from pathlib import Path
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
-from workflow_scripts.core.accepted import accepted, counted_code
-from workflow_scripts.core.config import load_study
-from workflow_scripts.core.config_files import read_config
+from workflow_scripts.core.code_equivalence import accepted, counted_code
+from workflow_scripts.study.config import load_study
+from workflow_scripts.study.config_files import read_config
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.failures import failure_lines
-from workflow_scripts.core.freshness import Freshness
-from workflow_scripts.core.jsonio import canonical
+from workflow_scripts.study.failures import failure_lines
+from workflow_scripts.study.freshness import Freshness
+from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.key import wanted_device
-from workflow_scripts.core.planning import after_planning, before_jobs, before_planning
-from workflow_scripts.core.startup import check_folders, check_targets, stop
-from workflow_scripts.core.today import BASE, remember
-from workflow_scripts.core.units import Units
-from workflow_scripts.preflight.check import findings, tell
-from workflow_scripts.preflight.findings import Start
+from workflow_scripts.study.planning import after_planning, before_jobs, before_planning
+from workflow_scripts.study.startup import check_folders, check_targets, stop
+from workflow_scripts.study.active_config import BASE, remember
+from workflow_scripts.study.units import Units
+from workflow_scripts.study.preflight.check import findings, tell
+from workflow_scripts.study.preflight.findings import Start
 
 RESULTS = "results"
 
@@ -165,4 +165,4 @@ onsuccess:
     # Rows on the removal list are out of the study now; what was made with them before goes too.
     if STUDY.annotations.exclude or STUDY.annotations.exclude_from:
         # Status 2: another study holds them still, which is no failure of this one.
-        shell("{sys.executable:q} -m workflow_scripts.tools.remove {OUT:q} >&2 || [ $? -eq 2 ]")
+        shell("{sys.executable:q} -m workflow_scripts.commands.remove {OUT:q} >&2 || [ $? -eq 2 ]")

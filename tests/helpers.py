@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
+from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.inputs import forget
-from workflow_scripts.core.jsonio import pretty
 from workflow_scripts.core.key import SCHEMA
 
 HASH = 16  # bytes of a sha256 that TarImages takes

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from workflow_scripts.acquisition.fetch import fetch
-from workflow_scripts.acquisition.ledger import Ledger
-from workflow_scripts.acquisition.record import Record
-from workflow_scripts.acquisition.segment import Segment, stems
-from workflow_scripts.acquisition.store import Store
-from workflow_scripts.core.settings.download import Download
+from workflow_scripts.acquisition.settings.download import Download
+from workflow_scripts.acquisition.shards.download_state import Ledger
+from workflow_scripts.acquisition.shards.fetch import fetch
+from workflow_scripts.acquisition.store.record import Record
+from workflow_scripts.acquisition.store.segment import Segment, stems
+from workflow_scripts.acquisition.store.store import Store
 
 
 @contextmanager

@@ -19,15 +19,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.audit.hashing import cores
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.digest import code_digest, code_parts
-from workflow_scripts.core.jsonio import digest, pretty
+from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.core.key import SCHEMA, artifact_key
-from workflow_scripts.core.machine import machine
-from workflow_scripts.core.record import Clock, sealed
-from workflow_scripts.core.today import remember
-from workflow_scripts.provenance.hashing import cores
+from workflow_scripts.core.run_record import Clock, sealed
+from workflow_scripts.core.runtime.machine import machine
+from workflow_scripts.study.active_config import remember
 
 AIM, QUICK_AIM, SHARDS = 0.8, 20.0, 40
 
@@ -72,7 +72,7 @@ def contents(folder: Path, megabytes: int, repeats: int) -> None:
     data = random.Random(0).randbytes(megabytes * 1_000_000 // SHARDS)
     files = [make(folder, "recaption", f"{n:05d}", data[n:] + data[:n]) for n in range(SHARDS)]
     remember(folder, "study", [], {})
-    audit = [sys.executable, "-m", "workflow_scripts.tools.audit", str(folder)]
+    audit = [sys.executable, "-m", "workflow_scripts.commands.audit", str(folder)]
     each = ["xargs", "-0", "-n", "1", "-P", str(cores()), "sha256sum"]
     names = b"\0".join(os.fsencode(path) for path in files)
     ours, theirs = [], []
@@ -89,7 +89,7 @@ def sizes(folder: Path, artifacts: int, repeats: int) -> None:
     for number in range(artifacts):
         make(folder, "recaption", f"{number:05d}", f"{number}".encode())
     remember(folder, "study", [], {})
-    audit = [sys.executable, "-m", "workflow_scripts.tools.audit", "--quick", "--json", str(folder)]
+    audit = [sys.executable, "-m", "workflow_scripts.commands.audit", "--quick", "--json", str(folder)]
     told = json.loads(subprocess.run(audit, check=True, capture_output=True).stdout)
     assert told["studies"][0]["artifacts"] == artifacts
     took = statistics.median(seconds(audit) for _ in range(repeats))

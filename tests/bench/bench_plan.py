@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from workflow_scripts.core.jsonio import pretty
+from workflow_scripts.core.files.jsonio import pretty
 
 SUBREDDITS, YEARS, LIMIT = 350, range(2008, 2021), 2e9
 WORDS = (

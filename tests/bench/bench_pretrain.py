@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 
 from tests.pretraining.shapes import plan
-from workflow_scripts.pretraining.data import prefetch
-from workflow_scripts.pretraining.methods import build_method
+from workflow_scripts.pretraining.data.loader import prefetch
+from workflow_scripts.pretraining.methods.methods import build_method
 from workflow_scripts.pretraining.plan import Plan
 from workflow_scripts.pretraining.trainer import Trainer, reproducible
 

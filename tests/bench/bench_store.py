@@ -11,10 +11,10 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from workflow_scripts.acquisition.record import Record, to_line
-from workflow_scripts.acquisition.segment import BYTES, LINES, seal, with_suffix
-from workflow_scripts.acquisition.states import State
-from workflow_scripts.acquisition.store import Store
+from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.store.record import Record, to_line
+from workflow_scripts.acquisition.store.segment import BYTES, LINES, seal, with_suffix
+from workflow_scripts.acquisition.store.store import Store
 
 
 def url(segment: int, number: int) -> str:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from workflow_scripts.captions.blip2 import Checkpoint
 from workflow_scripts.captions.generate import Decoding, SeededDraw, generate_captions, load_captioner
+from workflow_scripts.models.blip2 import Checkpoint
 
 GREEDY = Decoding(prompt="", max_new_tokens=8, num_captions=1, temperature=1.0, top_p=0.9, seed=0)
 SAMPLED = Decoding(prompt="a photo of", max_new_tokens=6, num_captions=3, temperature=1.0, top_p=0.9, seed=0)

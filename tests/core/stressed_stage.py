@@ -9,8 +9,9 @@ import hashlib
 import os
 import time
 
-from workflow_scripts.core import accepted, cache, stage
-from workflow_scripts.core.settings.base import Settings
+from workflow_scripts.core import cache, stage
+from workflow_scripts.core import code_equivalence as accepted
+from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
 PIECES, PIECE_BYTES = 6, 20_000

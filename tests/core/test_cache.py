@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from workflow_scripts.core.cache import discard, key_lock, lookup, place, try_key_lock
-from workflow_scripts.core.jsonio import digest, pretty
+from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.core.publish import Staging, publish
-from workflow_scripts.core.record import sealed
+from workflow_scripts.core.run_record import sealed
 
 KEY = "0123"
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import workflow_scripts
 from tests.core.regex_steps import MOST_STEPS, SCANS, Counted, Text, hard_texts
-from workflow_scripts.acquisition import names
-from workflow_scripts.captions.words import URL
+from workflow_scripts.acquisition.annotations import names
+from workflow_scripts.captions.diagnostics.words import URL
 
 PACKAGE = Path(workflow_scripts.__file__).parent
 SIZE, TIMES = 60, 4

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.core import progress as progress_module
-from workflow_scripts.core.environment import environment, resolve_device, version
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.jsonio import canonical, read_json
-from workflow_scripts.core.seeds import derive
-from workflow_scripts.core.tables import write_table
+from workflow_scripts.core.files.jsonio import canonical, read_json
+from workflow_scripts.core.files.tables import write_table
+from workflow_scripts.core.runtime import progress as progress_module
+from workflow_scripts.core.runtime.environment import environment, resolve_device, version
+from workflow_scripts.stats.seeds import derive
 
 
 def test_seed_values_are_pinned() -> None:
@@ -71,7 +71,7 @@ def test_progress_says_a_line_a_minute_and_the_time_left(
 ) -> None:
     caplog.set_level("INFO")
     now = [0.0]
-    monkeypatch.setattr("workflow_scripts.core.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("workflow_scripts.core.runtime.progress.time.monotonic", lambda: now[0])
     with progress_module.Ticker("images", 1000, lambda: "81% ok") as ticker:
         for _ in range(100):
             now[0] += 1.0

@@ -12,9 +12,9 @@ import pytest
 from tests.helpers import make_artifact, run
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.jsonio import digest
+from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.core.key import OUTSIDE
-from workflow_scripts.core.settings.base import Settings
+from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, arguments, run_stage
 
 CALLS: list[str] = []
@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> None:
 @pytest.fixture(autouse=True)
 def digest_of_a_test_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stage of this test is no file of the package."""
-    monkeypatch.setattr("workflow_scripts.core.accepted.code_digest", lambda stage: "today")
+    monkeypatch.setattr("workflow_scripts.core.code_equivalence.code_digest", lambda stage: "today")
     monkeypatch.setattr("workflow_scripts.core.stage.code_parts", lambda stage: {"module": "parsed"})
     monkeypatch.setitem(OUTSIDE, "doubling", frozenset({"note"}))
     CALLS.clear()
@@ -115,7 +115,7 @@ def test_same_key_is_computed_once_and_other_settings_again(results: Path, text:
 def test_a_reuse_that_starts_in_the_same_millisecond_is_recorded_as_one(
     results: Path, text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workflow_scripts.core.record.now", lambda: "2026-01-01T00:00:00.000+00:00")
+    monkeypatch.setattr("workflow_scripts.core.run_record.now", lambda: "2026-01-01T00:00:00.000+00:00")
     recorded = []
     for name in ("x", "y"):
         run(main, results, f"doubling/{name}", {}, {"text": text})

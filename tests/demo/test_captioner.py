@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import workflow_scripts.demo
-from workflow_scripts.demo.captioner_score import score
+from workflow_scripts.demo.captioner_training.score import score
 
 FOLDER = Path(workflow_scripts.demo.__file__).parent / "captioner"
 COUNT = 600

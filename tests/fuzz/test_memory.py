@@ -47,7 +47,7 @@ def read(folder: Path, body: str) -> str:
 
 
 GATHER = """
-from workflow_scripts.acquisition.annotations import Filter, gather
+from workflow_scripts.acquisition.annotations.read import Filter, gather
 counts = gather(Path("a.zip"), Filter(None, None), 2 << 30, 2000, Path("kept"), Path("apart"))
 return counts["rows"], counts["kept"], counts["apart"]
 """
@@ -91,7 +91,7 @@ def test_a_caption_of_300_mib_in_a_table(tmp_path: Path, form: str) -> None:
         tmp_path,
         """
         import pyarrow as pa
-        from workflow_scripts.captions.caption_file import read_captions
+        from workflow_scripts.captions.arms.caption_file import read_captions
         return read_captions(Path("t"), pa.chunked_array([["a"]])).num_rows
         """,
     )
@@ -109,12 +109,12 @@ def test_an_image_of_60_000_by_60_000_pixels(tmp_path: Path) -> None:
         tmp_path,
         """
         import numpy as np
-        from workflow_scripts.acquisition.images import process
-        from workflow_scripts.acquisition.preparation import limits_of
-        from workflow_scripts.core.settings.download import Download
-        from workflow_scripts.evaluation.dataset_files import fault_of
-        from workflow_scripts.evaluation.mask_sets import object_mask
-        from workflow_scripts.evaluation.picture_sets import Picture
+        from workflow_scripts.acquisition.images.images import process
+        from workflow_scripts.acquisition.images.preparation import limits_of
+        from workflow_scripts.acquisition.settings.download import Download
+        from workflow_scripts.evaluation.datasets.dataset_files import fault_of
+        from workflow_scripts.evaluation.datasets.mask_sets import object_mask
+        from workflow_scripts.evaluation.datasets.picture_sets import Picture
         data = Path("i.png").read_bytes()
         try:
             object_mask(Path("i.png"), 1)
@@ -138,8 +138,8 @@ def test_headers_that_claim_terabytes(tmp_path: Path) -> None:
     said = read(
         tmp_path,
         """
-        from workflow_scripts.core.foreign import batches, readable
-        from workflow_scripts.provenance.compare import deviation
+        from workflow_scripts.core.files.foreign import batches, readable
+        from workflow_scripts.provenance.verify.compare import deviation
         found = [deviation(Path(name), Path(name), name[1:]) for name in ("m.safetensors", "n.safetensors", "a.npy")]
         with readable("unreadable table", "p", "mend it"):
             list(batches(Path("p"), {}))

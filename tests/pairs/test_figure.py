@@ -8,7 +8,7 @@ from PIL import Image
 
 from workflow_scripts.pairs.figure import draw
 from workflow_scripts.pairs.quality import PairRows
-from workflow_scripts.pairs.report import Knowledge, judge
+from workflow_scripts.pairs.quality_tables import Knowledge, judge
 
 
 @pytest.mark.parametrize("count", [0, 30])

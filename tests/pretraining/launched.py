@@ -5,7 +5,7 @@ import logging
 import sys
 from pathlib import Path
 
-from workflow_scripts.pretraining.interrupt import Interrupt
+from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 
 
 def main(folder: str, changed: str) -> None:
@@ -13,7 +13,7 @@ def main(folder: str, changed: str) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
     with Interrupt() as interrupt:
         from tests.pretraining.shapes import plan
-        from workflow_scripts.pretraining.launch import launch
+        from workflow_scripts.pretraining.distributed.launch import launch
 
         launch(plan(Path(folder), **json.loads(changed)), interrupt)
 

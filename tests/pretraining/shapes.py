@@ -8,11 +8,11 @@ import numpy as np
 from PIL import Image
 
 from tests.helpers import hashes
-from workflow_scripts.core.settings.pretrain import Pretrain
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.pretraining.pairing import with_itself
+from workflow_scripts.pretraining.data.pairing import with_itself
 from workflow_scripts.pretraining.plan import Plan
 from workflow_scripts.pretraining.probing import split_rows
+from workflow_scripts.pretraining.settings.pretrain import Pretrain
 
 COLOURS = np.array([(220, 40, 40), (40, 200, 60), (50, 70, 230), (230, 200, 40)])
 SMALL: dict[str, Any] = {

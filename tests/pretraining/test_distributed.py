@@ -21,12 +21,12 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from tests.pretraining.shapes import plan
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining import checkpoint, trainer
-from workflow_scripts.pretraining import launch as launching
-from workflow_scripts.pretraining.gather import all_rows
-from workflow_scripts.pretraining.interrupt import Interrupt
-from workflow_scripts.pretraining.losses import clip_loss, nt_xent, simsiam
+from workflow_scripts.pretraining.distributed import launch as launching
+from workflow_scripts.pretraining.distributed.gather import all_rows
+from workflow_scripts.pretraining.distributed.interrupt import Interrupt
+from workflow_scripts.pretraining.distributed.sync_norm import convert
+from workflow_scripts.pretraining.methods.losses import clip_loss, nt_xent, simsiam
 from workflow_scripts.pretraining.plan import OUTCOME
-from workflow_scripts.pretraining.sync_norm import convert
 
 ROWS, WIDTH, CLOSE = 6, 5, {"rtol": 1e-4, "atol": 1e-6}
 LOSSES = ("nt_xent", "clip", "simsiam")

@@ -7,7 +7,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from tests.pretraining.shapes import images
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.pretraining.backbones import build_backbone
+from workflow_scripts.models.backbones import build_backbone
 from workflow_scripts.pretraining.probing import OnlineProbe, dataset_rows, knn_accuracy, split_rows
 
 

@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from tests.pretraining.shapes import plan
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining import checkpoint, trainer
-from workflow_scripts.pretraining.interrupt import Interrupt
-from workflow_scripts.pretraining.methods import seeded_backbone
+from workflow_scripts.pretraining.distributed.interrupt import Interrupt
+from workflow_scripts.pretraining.methods.methods import seeded_backbone
 from workflow_scripts.pretraining.plan import OUTCOME, Plan
 
 PROBED = {"every": 2, "images": 20, "neighbours": 3}

@@ -6,17 +6,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.core.accepted import accepted_part, counted_code
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.cache import lookup
+from workflow_scripts.core.code_equivalence import accepted_part, counted_code
 from workflow_scripts.core.digest import code_parts
-from workflow_scripts.core.jsonio import digest, pretty
+from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.core.key import BY_CONTENT, NUMBERED, artifact_key
-from workflow_scripts.core.machine import machine
 from workflow_scripts.core.publish import Staging, publish
-from workflow_scripts.core.record import Clock
+from workflow_scripts.core.run_record import Clock
+from workflow_scripts.core.runtime.machine import machine
 from workflow_scripts.core.sources import listing
-from workflow_scripts.core.today import remember
+from workflow_scripts.study.active_config import remember
 
 RUNS = ("simclr-self-crop-s0", "simclr-revised-crop-s0")
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.provenance.chain import RUNS, Chain, finished
-from workflow_scripts.core import accepted
+from workflow_scripts.commands import accept
+from workflow_scripts.core import code_equivalence as accepted
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.jsonio import digest
-from workflow_scripts.core.notes import write_note
-from workflow_scripts.tools import accept
+from workflow_scripts.core.files.jsonio import digest
+from workflow_scripts.core.files.notes import write_note
 
 EDITED = "e" * 64
 

@@ -13,12 +13,12 @@ from tests.conftest import ROOT
 from tests.provenance import outsider
 from tests.provenance.chain import Chain, finished
 from tests.provenance.manipulations import entry_of, replace_bytes, rewrite
-from workflow_scripts.core import today
+from workflow_scripts.commands.audit import audit
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import file_hash, stored
-from workflow_scripts.core.jsonio import digest, pretty
-from workflow_scripts.core.notes import write_note
-from workflow_scripts.tools.audit import audit
+from workflow_scripts.core.files.jsonio import digest, pretty
+from workflow_scripts.core.files.notes import write_note
+from workflow_scripts.study import active_config as today
 
 ELSEWHERE = {"free-text-of-the-crate", "how-images-came"}  # in test_crate.py and test_shared.py
 BLIND: dict[str, Callable[[Chain], object]] = {}

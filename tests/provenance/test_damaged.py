@@ -25,7 +25,7 @@ from tests.provenance.manipulations import (
     wrong_type,
 )
 from tests.provenance.test_manipulations import clear
-from workflow_scripts.tools import accept, cache_gc, crate, diff, show, why
+from workflow_scripts.commands import accept, cache_gc, crate, diff, show, why
 
 WAYS: list[Way] = [fifo, deleted, folder_in_place_of_a_file, link_that_leads_nowhere, nested, not_a_number]
 WAYS += [not_utf8, wrong_type, cycle]

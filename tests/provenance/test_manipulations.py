@@ -15,8 +15,8 @@ from tests.provenance.chain import finished
 from tests.provenance.flips import check_flips, damageable, flip
 from tests.provenance.manipulations import WAYS, Manipulation, Way, manipulations
 from tests.provenance.outsider import MANIPULATIONS, note_of_config_rewritten
-from workflow_scripts.core.accepted import accept
-from workflow_scripts.tools import audit as tool
+from workflow_scripts.commands import audit as tool
+from workflow_scripts.core.code_equivalence import accept
 
 DRAWS = 6  # of each way
 FOUND_OF_OUTSIDER = [one for one in MANIPULATIONS if one is not note_of_config_rewritten]  # that is in test_blind.py

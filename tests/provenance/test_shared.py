@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.provenance.chain import Chain, finished
-from workflow_scripts.acquisition.record import Record
-from workflow_scripts.acquisition.states import State
-from workflow_scripts.acquisition.store import FOLDER, Store
-from workflow_scripts.core.notes import write_note
+from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.store.record import Record
+from workflow_scripts.acquisition.store.store import FOLDER, Store
+from workflow_scripts.commands.audit import audit
+from workflow_scripts.core.files.notes import write_note
 from workflow_scripts.core.sources import REMEMBERED
-from workflow_scripts.tools.audit import audit
 
 
 def faults(results: Path) -> list[tuple[str, str]]:

@@ -6,10 +6,10 @@ import pytest
 
 from tests.provenance.golden import FOLDER, check_text
 from tests.provenance.hand_made import fake_hash, whole_study
-from workflow_scripts.core.accepted import accept
+from workflow_scripts.commands.why import main
 from workflow_scripts.core.artifact import MANIFEST, RUN
-from workflow_scripts.core.jsonio import pretty
-from workflow_scripts.tools.why import main
+from workflow_scripts.core.code_equivalence import accept
+from workflow_scripts.core.files.jsonio import pretty
 
 DOCS = FOLDER.parents[2] / "docs" / "why.md"
 ZIP = fake_hash("the zip")

@@ -14,19 +14,20 @@ import torchvision.datasets
 from tests.replay.scenarios import Facts, Killed, Scenario, nothing, trained
 from tests.replay.store_scenarios import present
 from tests.replay.training import Say, Truth
-from workflow_scripts.acquisition import traces
-from workflow_scripts.acquisition.removal_rows import Listed
 from workflow_scripts.captions import recaption
-from workflow_scripts.captions.chunks import vector_chunks
-from workflow_scripts.core import accepted, durable, notes
+from workflow_scripts.commands import accept
+from workflow_scripts.core import code_equivalence as accepted
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.jsonio import digest, pretty
-from workflow_scripts.core.lineage import load
-from workflow_scripts.core.today import remember
-from workflow_scripts.evaluation import torchvision_download
-from workflow_scripts.evaluation.torchvision_sets import OFFICIAL, Official
-from workflow_scripts.provenance import crate_write
-from workflow_scripts.tools import accept
+from workflow_scripts.core.files import durable, notes
+from workflow_scripts.core.files.jsonio import digest, pretty
+from workflow_scripts.embeddings.chunks import vector_chunks
+from workflow_scripts.evaluation.datasets import torchvision_download
+from workflow_scripts.evaluation.datasets.torchvision_sets import OFFICIAL, Official
+from workflow_scripts.provenance.crate import write as crate_write
+from workflow_scripts.removal import traces
+from workflow_scripts.removal.lineage import load
+from workflow_scripts.removal.removal_rows import Listed
+from workflow_scripts.study.active_config import remember
 
 
 def _accept(root: Path) -> None:

@@ -7,12 +7,12 @@ import pyarrow.parquet as pq
 
 from tests.replay.scenarios import Facts, Scenario, nothing
 from tests.replay.training import Say
-from workflow_scripts.acquisition.forget import forget
-from workflow_scripts.acquisition.import_index import ImportIndex
-from workflow_scripts.acquisition.record import Record
-from workflow_scripts.acquisition.states import State
-from workflow_scripts.acquisition.store import Store
-from workflow_scripts.core import durable
+from workflow_scripts.acquisition.shards.import_index import ImportIndex
+from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.store.record import Record
+from workflow_scripts.acquisition.store.store import Store
+from workflow_scripts.core.files import durable
+from workflow_scripts.removal.forget import forget
 
 URLS = ("http://a.test/0", "http://a.test/1", "http://a.test/2")
 

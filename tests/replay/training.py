@@ -13,13 +13,13 @@ from unittest import mock
 import torch
 
 from tests.helpers import run
-from workflow_scripts.core import durable
-from workflow_scripts.core.jsonio import digest
-from workflow_scripts.core.machine import git_state, machine
-from workflow_scripts.core.settings.base import Settings
+from workflow_scripts.core.files import durable
+from workflow_scripts.core.files.jsonio import digest
+from workflow_scripts.core.runtime.machine import git_state, machine
+from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import RECIPE, Job, run_stage
-from workflow_scripts.pretraining import launch
 from workflow_scripts.pretraining.checkpoint import NAME, step_reached, write_tensors
+from workflow_scripts.pretraining.distributed import launch
 
 STEPS = (1, 2)
 COMPUTED: list[tuple[str, int]] = []  # (version, step) that were trained by this process
@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> None:
 def light() -> Iterator[None]:
     """A stage of the tests, which is no file of the package; the slow parts of its run record are made once."""
     with (
-        mock.patch("workflow_scripts.core.accepted.code_digest", lambda stage: "today"),
+        mock.patch("workflow_scripts.core.code_equivalence.code_digest", lambda stage: "today"),
         mock.patch("workflow_scripts.core.stage.code_parts", lambda stage: {}),
         mock.patch("workflow_scripts.core.stage.git_state", cache(git_state)),
         mock.patch("workflow_scripts.core.stage.machine", cache(machine)),

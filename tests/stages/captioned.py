@@ -13,7 +13,7 @@ from PIL import Image
 from tests.captions.small_blip2 import draw_pictures, save_checkpoints
 from tests.helpers import make_artifact, run
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.core.jsonio import pretty
+from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.stages import (
     caption_table,
     embed_images,

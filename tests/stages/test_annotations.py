@@ -8,7 +8,7 @@ import pytest
 
 from tests.acquisition.zips import row, write_zip
 from tests.helpers import make_artifact, run
-from workflow_scripts.core.removal import token
+from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.stages.annotations import main
 
 

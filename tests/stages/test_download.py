@@ -17,10 +17,10 @@ from tests.acquisition.fault_server import Route, serving
 from tests.acquisition.pictures import jpeg
 from tests.helpers import make_artifact, run
 from tests.stages.acquired import HOST, SETTINGS, download_settings, downloaded, planned
-from workflow_scripts.acquisition.journal import Journal
+from workflow_scripts.acquisition.settings.download import Download
+from workflow_scripts.acquisition.store.journal import Journal
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.key import OUTSIDE
-from workflow_scripts.core.settings.download import Download
 from workflow_scripts.stages import download, shard_plan
 
 NAMES = [f"p{n:03d}.jpg" for n in range(40)]

@@ -21,8 +21,8 @@ from tests.acquisition.fault_server import FaultServer, Route, serving
 from tests.acquisition.faults import later, mixture
 from tests.acquisition.zips import row, write_zip
 from tests.helpers import run
-from workflow_scripts.acquisition.record import Record
-from workflow_scripts.acquisition.states import State
+from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.stages import annotations, download, shard_plan
 

@@ -7,7 +7,7 @@ import pytest
 from tests.captions.small_blip2 import draw_pictures
 from tests.helpers import run
 from tests.stages.captioned import Captioned, blip2_vectors
-from workflow_scripts.captions.match import load_matcher
+from workflow_scripts.models.matcher import load_matcher
 from workflow_scripts.stages import embed_images
 
 

@@ -15,7 +15,7 @@ from tests.stages.evaluation_chain import CLASSES, make_world
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import dataset_images
-from workflow_scripts.evaluation.masks import dataset_masks
+from workflow_scripts.evaluation.saliency.masks import dataset_masks
 from workflow_scripts.stages.eval_dataset import main
 
 

@@ -10,7 +10,7 @@ from tests.helpers import make_artifact, run
 from tests.stages.evaluation_chain import UNIT, Chain, make_chain
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.heads import load_head
+from workflow_scripts.evaluation.linear_probe.heads import load_head
 from workflow_scripts.stages.linear_probe import main
 
 

@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 from tests.helpers import hex_hashes, make_artifact, run
 from tests.pretraining.shapes import SMALL, encoded
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.core.settings.pretrain import Pretrain
-from workflow_scripts.pretraining.backbones import load_backbone, normalise, prepare
+from workflow_scripts.models.backbones import load_backbone, normalise, prepare
+from workflow_scripts.pretraining.settings.pretrain import Pretrain
 from workflow_scripts.stages.pretrain import main
 
 KEYS = [f"im{i:02d}" for i in range(20)]

@@ -12,12 +12,12 @@ import pytest
 
 from tests.helpers import make_artifact, run
 from tests.reporting.fake_study import ATTACK, Inputs, make_study
+from workflow_scripts.commands import show
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.reporting.contents import CONTENTS
 from workflow_scripts.reporting.page import TEMPLATES
 from workflow_scripts.stages.report import DATA_FILES, INPUTS, main
-from workflow_scripts.tools import show
 
 SETTINGS = {"study": "made <up>", "captions_each": 40}
 

@@ -5,8 +5,8 @@ import pytest
 from tests.helpers import run
 from tests.stages.evaluation_chain import UNIT, Chain, make_chain
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.evaluation.saliency import TARGETS
-from workflow_scripts.evaluation.saliency_scores import METRICS
+from workflow_scripts.evaluation.saliency.maps import TARGETS
+from workflow_scripts.evaluation.saliency.scores import METRICS
 from workflow_scripts.stages.saliency import main
 
 

@@ -13,12 +13,12 @@ from tests.acquisition.fault_server import serving
 from tests.acquisition.pictures import jpeg
 from tests.helpers import run
 from tests.stages.acquired import downloaded, planned
-from workflow_scripts.acquisition.fetch_file import fetch_file
-from workflow_scripts.core.config import load_study
+from workflow_scripts.acquisition.http.fetch_file import fetch_file
+from workflow_scripts.acquisition.settings.source import Source
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.settings.source import Source
-from workflow_scripts.provenance.crate_public import public_settings
+from workflow_scripts.provenance.crate.public import public_settings
 from workflow_scripts.stages import data_card
+from workflow_scripts.study.config import load_study
 
 SECRET = "hunter2-PLANTED"
 SIGNED = ["b.jpg?X-Amz-Signature=" + SECRET, "c.jpg?token=" + SECRET, "d.jpg?a=1#" + SECRET]

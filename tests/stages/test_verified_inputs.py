@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.stages.nano_study import Job, Owned, dry_run, files_of
-from workflow_scripts.captions import image_vectors
 from workflow_scripts.core import inputs
 from workflow_scripts.core import stage as core_stage
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.embeddings import images as image_vectors
 
 WITH_INPUTS = (
     *("annotations", "caption_quality", "caption_table", "data_card", "download", "embed_captions", "embed_images"),

@@ -48,7 +48,14 @@ def disturb(checkout: Checkout, words: tuple[str, ...], chance: random.Random, k
 
 def audited_root(checkout: Checkout) -> str:
     """The study's root hash, from an audit that finds no fault."""
-    command = [*as_user(), sys.executable, "-m", "workflow_scripts.tools.audit", "--json", f"results/{checkout.study}"]
+    command = [
+        *as_user(),
+        sys.executable,
+        "-m",
+        "workflow_scripts.commands.audit",
+        "--json",
+        f"results/{checkout.study}",
+    ]
     environment = checkout.environment() | {"PYTHONPATH": str(checkout.folder)}
     done = subprocess.run(command, cwd=checkout.folder, env=environment, capture_output=True, text=True, check=False)
     found = json.loads(done.stdout)

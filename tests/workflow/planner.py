@@ -58,7 +58,7 @@ def main() -> None:
     import snakemake.cli
 
     from workflow_scripts.core import digest
-    from workflow_scripts.core.freshness import Freshness
+    from workflow_scripts.study.freshness import Freshness
 
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # Snakemake's own words

@@ -15,8 +15,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 def test_after_accept_only_the_report_runs_and_then_nothing(copy_of: Callable[[], Checkout]) -> None:
     checkout = copy_of()
     before = checkout.hashes()
-    checkout.edit("workflow_scripts/pretraining/losses.py", "\nimport torch\n", "\nimport torch\n\nEQUAL = 1\n")
-    command = [*as_user(), sys.executable, "-m", "workflow_scripts.tools.accept", "pretrain", "--reason", "no effect"]
+    checkout.edit("workflow_scripts/pretraining/methods/losses.py", "\nimport torch\n", "\nimport torch\n\nEQUAL = 1\n")
+    command = [
+        *as_user(),
+        sys.executable,
+        "-m",
+        "workflow_scripts.commands.accept",
+        "pretrain",
+        "--reason",
+        "no effect",
+    ]
     subprocess.run(command, cwd=checkout.folder, env=checkout.environment(), check=True)
     start = now()
     status, printed = checkout.run()

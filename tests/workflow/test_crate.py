@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.checkout import CONFIG, Checkout
-from workflow_scripts.provenance.crate_check import check
-from workflow_scripts.tools.audit import audit
+from workflow_scripts.commands.audit import audit
+from workflow_scripts.provenance.crate.check import check
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 

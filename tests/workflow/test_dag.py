@@ -10,7 +10,7 @@ import pytest
 
 from tests.workflow.dag import ROOT, commands
 from workflow_scripts.core.digest import code_digest
-from workflow_scripts.core.jsonio import canonical
+from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.key import artifact_key
 from workflow_scripts.core.stage import _groups, arguments
 

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.workflow.checkout import Checkout
-from workflow_scripts.tools.why import answer
+from workflow_scripts.commands.why import answer
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 

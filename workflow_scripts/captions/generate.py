@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from transformers import Blip2ForConditionalGeneration, LogitsProcessorList, TopPLogitsWarper
 
-from workflow_scripts.captions.blip2 import Checkpoint, load_checkpoint
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.seeds import derive
+from workflow_scripts.models.blip2 import Checkpoint, load_checkpoint
+from workflow_scripts.stats.seeds import derive
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from workflow_scripts.captions.blip2 import Checkpoint
 from workflow_scripts.captions.generate import Decoding, generate_captions
-from workflow_scripts.captions.match import Matcher, itc
-from workflow_scripts.core.durable import move_durable
+from workflow_scripts.core.files.durable import move_durable
+from workflow_scripts.core.files.tables import write_table
 from workflow_scripts.core.inputs import check_unchanged
-from workflow_scripts.core.progress import progress
+from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.core.tables import write_table
+from workflow_scripts.models.blip2 import Checkpoint
+from workflow_scripts.models.matcher import Matcher, itc
 
 SCHEMA = pa.schema(
     [

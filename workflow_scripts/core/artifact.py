@@ -9,11 +9,11 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.core.bounded_json import Unfit, parse_object, read_bytes
 from workflow_scripts.core.cache import file_hash, place, results_root, stored
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.bounded_json import Unfit, parse_object, read_bytes
+from workflow_scripts.core.files.jsonio import read_json
 from workflow_scripts.core.inputs import verify
-from workflow_scripts.core.jsonio import read_json
 
 MANIFEST, RUN = ".manifest.json", ".run.json"
 

@@ -16,9 +16,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from workflow_scripts.core.bounded_json import read_object
-from workflow_scripts.core.durable import naming, sync_descriptor, sync_folder
-from workflow_scripts.core.jsonio import digest
+from workflow_scripts.core.files.bounded_json import read_object
+from workflow_scripts.core.files.durable import naming, sync_descriptor, sync_folder
+from workflow_scripts.core.files.jsonio import digest
 
 log = logging.getLogger(__name__)
 _FICLONE = 0x40049409

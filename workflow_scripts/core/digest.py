@@ -18,8 +18,8 @@ PACKAGE = "workflow_scripts"
 NEVER_CHANGES_BYTES = frozenset(
     f"{PACKAGE}.core.{name}"
     for name in (
-        *("artifact", "bounded_json", "durable", "errors", "inputs", "notes", "progress", "redact", "stage"),
-        *("process", "storage_errors"),
+        *("artifact", "errors", "inputs", "redact", "stage", "runtime.process", "runtime.progress"),
+        *("files.bounded_json", "files.durable", "files.notes", "files.storage_errors"),
     )
 )
 

@@ -7,7 +7,7 @@ What of a job belongs to the key is declared here, once: stages, the check for s
 from collections.abc import Mapping
 from typing import Any
 
-from workflow_scripts.core.jsonio import digest
+from workflow_scripts.core.files.jsonio import digest
 
 SCHEMA = 1  # of manifests, run records and cache entries
 
@@ -59,7 +59,7 @@ def artifact_key(
     Args:
         settings: as JSON values; those outside the key are left out (:data:`OUTSIDE`).
         inputs: input name -> manifest hashes, in order.
-        environment: see :func:`workflow_scripts.core.environment.environment`.
+        environment: see :func:`workflow_scripts.core.runtime.environment.environment`.
     """
     parts = {"unit": dict(unit), "code": code, "settings": in_key(stage, settings), "inputs": dict(inputs)}
     return digest({"schema": SCHEMA, "stage": stage, "environment": dict(environment), **parts})

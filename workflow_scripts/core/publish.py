@@ -10,7 +10,8 @@ from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import discard, file_hash, link, lookup, place, stored
-from workflow_scripts.core.durable import (
+from workflow_scripts.core.errors import BUG, PipelineError
+from workflow_scripts.core.files.durable import (
     make_folders,
     sync_file,
     sync_folder,
@@ -18,10 +19,9 @@ from workflow_scripts.core.durable import (
     write_atomic,
     write_durable,
 )
-from workflow_scripts.core.errors import BUG, PipelineError
-from workflow_scripts.core.jsonio import digest, pretty
+from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.core.key import SCHEMA
-from workflow_scripts.core.record import sealed
+from workflow_scripts.core.run_record import sealed
 
 RENAMES = 5  # tries to put an entry into place where damaged ones stand
 

@@ -17,9 +17,9 @@ from typing import Any
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.jsonio import digest
+from workflow_scripts.core.files.notes import read_note, write_note
 from workflow_scripts.core.inputs import stamp_of, watch
-from workflow_scripts.core.jsonio import digest
-from workflow_scripts.core.notes import read_note, write_note
 
 MOST_VISITS = 8  # of one folder by different links; a loop leads there without end
 REMEMBERED = Path(".cache", ".stat")  # hashes of sources, in a results folder

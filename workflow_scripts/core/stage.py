@@ -16,24 +16,30 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from workflow_scripts.core.accepted import accepted_part, counted_code
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.cache import discard, key_lock, lookup, results_root
+from workflow_scripts.core.code_equivalence import accepted_part, counted_code
 from workflow_scripts.core.digest import code_parts
-from workflow_scripts.core.durable import make_folders, write_atomic
-from workflow_scripts.core.environment import allow_many_files, check_device, environment, limit_threads, resolve_device
 from workflow_scripts.core.errors import BUG, PipelineError, one_line
+from workflow_scripts.core.files.durable import make_folders, write_atomic
+from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.core.files.storage_errors import storage_error
 from workflow_scripts.core.inputs import check_unchanged, forget
-from workflow_scripts.core.jsonio import pretty
 from workflow_scripts.core.key import BY_CONTENT, NUMBERED, artifact_key, in_key
-from workflow_scripts.core.machine import git_state, machine
-from workflow_scripts.core.process import leave, start_quickly
 from workflow_scripts.core.publish import Staging, publish
-from workflow_scripts.core.record import Clock
 from workflow_scripts.core.redact import redacted
-from workflow_scripts.core.settings.base import Settings
+from workflow_scripts.core.run_record import Clock
+from workflow_scripts.core.runtime.environment import (
+    allow_many_files,
+    check_device,
+    environment,
+    limit_threads,
+    resolve_device,
+)
+from workflow_scripts.core.runtime.machine import git_state, machine
+from workflow_scripts.core.runtime.process import leave, start_quickly
+from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.sources import content_hash, resolve_source
-from workflow_scripts.core.storage_errors import storage_error
 
 S = TypeVar("S", bound=Settings)
 log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.progress import progress
+from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.pretraining.backbones import normalise, prepare
+from workflow_scripts.models.backbones import normalise, prepare
 
 
 def batches(

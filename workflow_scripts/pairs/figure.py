@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from workflow_scripts.core.histogram import histogram
+from workflow_scripts.stats.histogram import histogram
 
 COLOURS = ("#3b6ea5", "#c8783c")
 NAMES = {"reciprocity": "reciprocal", "equal_captions": "equal captions", "same_subreddit": "same subreddit"}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workflow_scripts.pairs.distinct import Groups, group_equal
+from workflow_scripts.pairs.dedup import Groups, group_equal
 from workflow_scripts.pairs.search import candidates
 
 SLACK = 8  # candidates beyond the requested ones, so that few rows need a second search

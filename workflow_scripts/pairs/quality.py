@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import skew
 
-from workflow_scripts.core.seeds import derive
-from workflow_scripts.core.wilson import wilson
+from workflow_scripts.stats.seeds import derive
+from workflow_scripts.stats.wilson import wilson
 
 EQUAL = 1 - 1e-6
 Number = float | int | None

@@ -13,8 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from workflow_scripts.core.durable import move_durable
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.durable import move_durable
 
 NAME = "checkpoint.safetensors"
 

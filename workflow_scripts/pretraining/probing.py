@@ -9,9 +9,9 @@ from torch import nn
 from torch.nn.functional import normalize, one_hot
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.seeds import derive
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.pretraining.backbones import normalise, prepare
+from workflow_scripts.models.backbones import normalise, prepare
+from workflow_scripts.stats.seeds import derive
 
 BATCH = 256
 

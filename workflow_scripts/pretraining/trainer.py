@@ -14,17 +14,17 @@ from accelerate.utils import DistributedDataParallelKwargs, broadcast
 from torch import nn
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.progress import progress
+from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.pretraining import checkpoint
-from workflow_scripts.pretraining.augment import RECIPES
-from workflow_scripts.pretraining.data import Batches, Decoded, Order, prefetch
-from workflow_scripts.pretraining.interrupt import TERMINATED, Interrupt
-from workflow_scripts.pretraining.methods import build_method
+from workflow_scripts.pretraining.data.augment import RECIPES
+from workflow_scripts.pretraining.data.loader import Batches, Decoded, Order, prefetch
+from workflow_scripts.pretraining.distributed.interrupt import TERMINATED, Interrupt
+from workflow_scripts.pretraining.distributed.sync_norm import convert
+from workflow_scripts.pretraining.methods.methods import build_method
+from workflow_scripts.pretraining.methods.text import Tokens, train_tokenizer
 from workflow_scripts.pretraining.optimizing import learning_rate, parameter_groups
 from workflow_scripts.pretraining.plan import OUTCOME, Plan, weights_name
 from workflow_scripts.pretraining.probing import OnlineProbe
-from workflow_scripts.pretraining.sync_norm import convert
-from workflow_scripts.pretraining.text import Tokens, train_tokenizer
 
 log = logging.getLogger(__name__)
 Sides = tuple[Any, ...]

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST
-from workflow_scripts.core.bounded_json import read_object
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.bounded_json import read_object
 from workflow_scripts.provenance.nodes import Input, Node, read
 
 TABLES = {".parquet": "rows", ".csv": "rows", ".contrasts.parquet": "contrasts", ".contrasts.csv": "contrasts"}

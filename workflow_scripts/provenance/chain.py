@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.core.bounded_json import read_bytes
-from workflow_scripts.core.jsonio import digest
+from workflow_scripts.core.files.bounded_json import read_bytes
+from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.provenance.nodes import Input, Node, inputs_of
 
 WORLD, ANNOTATIONS = ("demo_world", ".annotations.zip"), ("source/annotations", ".files.json")

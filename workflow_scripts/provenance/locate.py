@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
-from workflow_scripts.core.bounded_json import Unfit, read_object
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.provenance.nodes import Node, read
 
 DEEPEST = 8  # folders between a data file and its manifest

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
-from workflow_scripts.core.bounded_json import Unfit, parse_object, read_bytes
+from workflow_scripts.core.files.bounded_json import Unfit, parse_object, read_bytes
 from workflow_scripts.provenance import shapes
 
 CRATE = "crate"  # a folder of copies for others, manifests too: no artifact

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workflow_scripts.core.accepted import accepted
+from workflow_scripts.core.code_equivalence import accepted
 from workflow_scripts.core.redact import redacted
 from workflow_scripts.provenance import wording
 from workflow_scripts.provenance.cells import Cell
 from workflow_scripts.provenance.chain import Branch, Chain, annotation_zips
-from workflow_scripts.provenance.facts import facts, flat, shared, total_rows
 from workflow_scripts.provenance.locate import Place
 from workflow_scripts.provenance.nodes import Node, inputs_of
+from workflow_scripts.provenance.run_metadata import facts, flat, shared, total_rows
 
 WIDTH, NAMES_SHOWN = 118, 2
 UNSET: tuple[object, ...] = (None, "", [], {})  # settings that say nothing

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from workflow_scripts.core.seeds import derive
 from workflow_scripts.reporting.text import caption_text
+from workflow_scripts.stats.seeds import derive
 
 Row = dict[str, Any]
 STRATA = ("worst", "typical", "best")

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact
-from workflow_scripts.core.seeds import derive
 from workflow_scripts.core.shards import TarImages, hash_column
 from workflow_scripts.reporting.examples import sample_positions
+from workflow_scripts.stats.seeds import derive
 
 Row = dict[str, Any]
 GROUPS = 8  # row groups that a sample is drawn from: 8 × 65,536 rows at most are read of any table

@@ -1,14 +1,14 @@
 """All annotation rows of the RedCaps zip in canonical order; what is not used is kept apart, by reason."""
 
-from workflow_scripts.core.settings.annotations import Annotations
+from workflow_scripts.acquisition.settings.annotations import Annotations
 from workflow_scripts.core.stage import Job, run_stage
 
 
 def annotations(job: Job[Annotations]) -> None:
     """Read the zip (the demo's own world where there is one) and write kept rows, unused rows and counts."""
-    from workflow_scripts.acquisition.annotations import Filter, gather
-    from workflow_scripts.acquisition.removal_list import read_tokens
-    from workflow_scripts.core.jsonio import pretty
+    from workflow_scripts.acquisition.annotations.read import Filter, gather
+    from workflow_scripts.acquisition.annotations.removal_list import read_tokens
+    from workflow_scripts.core.files.jsonio import pretty
 
     removal = set(job.settings.exclude)
     if "exclude" in job.source_hashes():

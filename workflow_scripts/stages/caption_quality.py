@@ -1,6 +1,6 @@
 """What an arm's captions are like, one by one and in sum."""
 
-from workflow_scripts.core.settings.caption_quality import CaptionQuality
+from workflow_scripts.captions.settings.caption_quality import CaptionQuality
 from workflow_scripts.core.stage import Job, run_stage
 
 
@@ -10,15 +10,15 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.figure import draw
-    from workflow_scripts.captions.match import load_matcher
-    from workflow_scripts.captions.retrieval import own_image_ranks, sample_rows
-    from workflow_scripts.captions.summary import summarise
-    from workflow_scripts.captions.wording import describe
+    from workflow_scripts.captions.diagnostics.caption_statistics import describe
+    from workflow_scripts.captions.diagnostics.figure import draw
+    from workflow_scripts.captions.diagnostics.retrieval import own_image_ranks, sample_rows
+    from workflow_scripts.captions.diagnostics.summary import summarise
     from workflow_scripts.core.errors import PipelineError
-    from workflow_scripts.core.jsonio import pretty
+    from workflow_scripts.core.files.jsonio import pretty
+    from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.core.shards import index_images
-    from workflow_scripts.core.tables import write_table
+    from workflow_scripts.models.matcher import load_matcher
 
     options, index = job.settings, job.input("images")
     path = job.input("captions").path(".parquet")

@@ -1,6 +1,6 @@
 """Original and generated captions of all images in one table, in the order of the image index."""
 
-from workflow_scripts.core.settings.caption_table import CaptionTable
+from workflow_scripts.captions.settings.caption_table import CaptionTable
 from workflow_scripts.core.stage import Job, run_stage
 
 
@@ -10,8 +10,8 @@ def caption_table(job: Job[CaptionTable]) -> None:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.table import gather
-    from workflow_scripts.core.tables import write_table
+    from workflow_scripts.captions.arms.table import gather
+    from workflow_scripts.core.files.tables import write_table
 
     images = job.input("images")
     index = pq.read_table(images.path(".parquet"), columns=["key", "subreddit", "year"])

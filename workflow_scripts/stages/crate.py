@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.settings.crate import Crate
-from workflow_scripts.provenance.crate_check import check
-from workflow_scripts.provenance.crate_write import write_crate
+from workflow_scripts.provenance.crate.check import check
+from workflow_scripts.provenance.crate.write import write_crate
+from workflow_scripts.provenance.settings.crate import Crate
 
 
 def main(argv: list[str] | None = None) -> None:

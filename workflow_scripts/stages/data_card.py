@@ -1,6 +1,6 @@
 """What became of every annotation row: kept and lost per reason, host, subreddit and year; and which ids were kept."""
 
-from workflow_scripts.core.settings.data_card import DataCard
+from workflow_scripts.acquisition.settings.data_card import DataCard
 from workflow_scripts.core.stage import Job, run_stage
 
 
@@ -8,11 +8,11 @@ def data_card(job: Job[DataCard]) -> None:
     """Count all rows of the study, draw the counts, and list the ids that two groups can compare on."""
     import json
 
-    from workflow_scripts.acquisition.card import card, count_shards, link_rot
-    from workflow_scripts.acquisition.card_figure import draw
-    from workflow_scripts.acquisition.kept_ids import write_ids
-    from workflow_scripts.core.jsonio import pretty
-    from workflow_scripts.core.tables import write_table
+    from workflow_scripts.acquisition.card.card import card, count_shards, link_rot
+    from workflow_scripts.acquisition.card.figure import draw
+    from workflow_scripts.acquisition.shards.kept_ids import write_ids
+    from workflow_scripts.core.files.jsonio import pretty
+    from workflow_scripts.core.files.tables import write_table
 
     annotations = json.loads(job.input("annotations").path(".json").read_bytes())
     tally = count_shards(shard.path(".parquet") for shard in job.inputs("download"))

@@ -1,7 +1,7 @@
 """The demo's own small world: posts with pictures and titles, probe tasks, and object masks."""
 
-from workflow_scripts.core.settings.demo_world import DemoWorld
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.demo.settings.demo_world import DemoWorld
 
 
 def demo_world(job: Job[DemoWorld]) -> None:
@@ -12,11 +12,18 @@ def demo_world(job: Job[DemoWorld]) -> None:
 
 
 def _write_feed(job: Job[DemoWorld]) -> None:
-    from workflow_scripts.core.tables import write_table
-    from workflow_scripts.demo.archives import write_zip
-    from workflow_scripts.demo.faults import PLACEHOLDER, annotation_files, faulty_posts, good_posts, repeats, routes
-    from workflow_scripts.demo.placeholder import placeholder
-    from workflow_scripts.demo.truth import truth_table
+    from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.demo.world.archives import write_zip
+    from workflow_scripts.demo.world.faults import (
+        PLACEHOLDER,
+        annotation_files,
+        faulty_posts,
+        good_posts,
+        repeats,
+        routes,
+    )
+    from workflow_scripts.demo.world.placeholder import placeholder
+    from workflow_scripts.demo.world.truth import truth_table
 
     s = job.settings
     shares = (s.faithful, s.partial, s.vague, s.wrong)
@@ -37,8 +44,8 @@ def _write_feed(job: Job[DemoWorld]) -> None:
 
 
 def _write_probes(job: Job[DemoWorld]) -> None:
-    from workflow_scripts.demo.archives import write_tar
-    from workflow_scripts.demo.probes import TASKS, probe_members, probe_pictures
+    from workflow_scripts.demo.world.archives import write_tar
+    from workflow_scripts.demo.world.probes import TASKS, probe_members, probe_pictures
 
     s = job.settings
     pictures = probe_pictures(s.seed, s.probe_train, s.probe_test, s.size)
@@ -47,9 +54,9 @@ def _write_probes(job: Job[DemoWorld]) -> None:
 
 
 def _write_masks(job: Job[DemoWorld]) -> None:
-    from workflow_scripts.core.tables import write_table
-    from workflow_scripts.demo.archives import write_tar
-    from workflow_scripts.demo.probes import label_table, masked_pictures
+    from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.demo.world.archives import write_tar
+    from workflow_scripts.demo.world.probes import label_table, masked_pictures
 
     s = job.settings
     members, labels = {}, {}

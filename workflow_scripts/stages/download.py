@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workflow_scripts.core.settings.download import Download
+from workflow_scripts.acquisition.settings.download import Download
 from workflow_scripts.core.stage import Job, run_stage
 
 FORMAT = 4  # raise it when the same answers would give other bytes
@@ -13,12 +13,12 @@ def download(job: Job[Download]) -> None:
     from concurrent.futures import ThreadPoolExecutor
     from contextlib import ExitStack
 
-    from workflow_scripts.acquisition.fetch import fetch
-    from workflow_scripts.acquisition.imports import bring_in
-    from workflow_scripts.acquisition.ledger import Ledger
-    from workflow_scripts.acquisition.packing import attempts, pack
-    from workflow_scripts.acquisition.plan import shard_rows
-    from workflow_scripts.acquisition.store import FOLDER, Store
+    from workflow_scripts.acquisition.shards.download_state import Ledger
+    from workflow_scripts.acquisition.shards.fetch import fetch
+    from workflow_scripts.acquisition.shards.imports import bring_in
+    from workflow_scripts.acquisition.shards.packing import attempts, pack
+    from workflow_scripts.acquisition.shards.plan import shard_rows
+    from workflow_scripts.acquisition.store.store import FOLDER, Store
 
     rows = shard_rows(job.input("plan").path(".parquet"), int(job.unit["shard"]))
     urls = rows["url"].to_pylist()

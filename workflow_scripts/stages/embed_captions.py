@@ -1,15 +1,15 @@
 """Unit vectors of an arm's captions."""
 
-from workflow_scripts.core.settings.embed_captions import EmbedCaptions
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.embeddings.settings.embed_captions import EmbedCaptions
 
 
 def embed_captions(job: Job[EmbedCaptions]) -> None:
     """Encode an arm's captions in its order, keys beside them."""
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.sentence_vectors import embed, load_encoder
-    from workflow_scripts.core.tables import write_table
+    from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.embeddings.text import embed, load_encoder
 
     options = job.settings
     arm = pq.read_table(job.input("captions").path(".parquet"), columns=["key", "subreddit", "year", "caption"])

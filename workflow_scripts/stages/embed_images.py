@@ -1,7 +1,7 @@
 """Unit vectors of the images."""
 
-from workflow_scripts.core.settings.embed_images import EmbedImages
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.embeddings.settings.embed_images import EmbedImages
 
 
 def embed_images(job: Job[EmbedImages]) -> None:
@@ -11,9 +11,9 @@ def embed_images(job: Job[EmbedImages]) -> None:
     import numpy as np
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.image_vectors import blip2_encoder, embed, transformers_encoder
+    from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.core.shards import index_images
-    from workflow_scripts.core.tables import write_table
+    from workflow_scripts.embeddings.images import blip2_encoder, embed, transformers_encoder
 
     options = job.settings
     index = job.input("images")

@@ -3,17 +3,17 @@
 import json
 from typing import TYPE_CHECKING
 
-from workflow_scripts.core.settings.eval_dataset import EvalDataset
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.evaluation.settings.eval_dataset import EvalDataset
 
 if TYPE_CHECKING:
-    from workflow_scripts.evaluation.picture_sets import PictureSet
+    from workflow_scripts.evaluation.datasets.picture_sets import PictureSet
 
 
 def eval_dataset(job: Job[EvalDataset]) -> None:
     """Choose, check and copy the images of one set."""
-    from workflow_scripts.core.tables import write_table
-    from workflow_scripts.evaluation.dataset_files import Choice, choose, class_list, write_dataset
+    from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.evaluation.datasets.dataset_files import Choice, choose, class_list, write_dataset
 
     settings = job.settings
     source = open_source(job)
@@ -34,7 +34,7 @@ def open_source(job: Job[EvalDataset]) -> "PictureSet":
     """The set named in the settings; only the reader of its kind is imported."""
     settings = job.settings
     if settings.kind == "world":
-        from workflow_scripts.evaluation.world_sets import MasksTar, WorldTask
+        from workflow_scripts.evaluation.datasets.world_sets import MasksTar, WorldTask
 
         world = job.input("world")
         task = WorldTask(world.path(f".probe_{settings.task}.tar")) if settings.task else None
@@ -44,14 +44,14 @@ def open_source(job: Job[EvalDataset]) -> "PictureSet":
         return task
     root = job.source("dataset")
     if settings.kind == "folders":
-        from workflow_scripts.evaluation.folder_sets import FolderSet
+        from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
 
         return FolderSet(root)
     if settings.kind == "torchvision":
-        from workflow_scripts.evaluation.torchvision_sets import TorchvisionSet
+        from workflow_scripts.evaluation.datasets.torchvision_sets import TorchvisionSet
 
         return TorchvisionSet(settings.torchvision_name, root, settings.seed)
-    from workflow_scripts.evaluation.mask_sets import ImageNetS, MaskFolder
+    from workflow_scripts.evaluation.datasets.mask_sets import ImageNetS, MaskFolder
 
     return ImageNetS(root) if settings.kind == "imagenet_s" else MaskFolder(root, settings.min_dominance)
 

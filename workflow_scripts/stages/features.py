@@ -1,7 +1,7 @@
 """Frozen features of one checkpoint on one downstream set."""
 
-from workflow_scripts.core.settings.features import Features
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.evaluation.settings.features import Features
 
 
 def features(job: Job[Features]) -> None:
@@ -10,7 +10,7 @@ def features(job: Job[Features]) -> None:
 
     from workflow_scripts.core.shards import dataset_images
     from workflow_scripts.evaluation.feature_extraction import extract
-    from workflow_scripts.pretraining.backbones import load_backbone
+    from workflow_scripts.models.backbones import load_backbone
 
     run = job.input("run")
     weights = run.path(f"/{job.unit['step']}.safetensors")

@@ -1,15 +1,15 @@
 """Few-shot accuracy of one checkpoint on one downstream set."""
 
-from workflow_scripts.core.settings.few_shot import FewShot
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.evaluation.settings.few_shot import FewShot
 
 
 def few_shot(job: Job[FewShot]) -> None:
     """Score the same episodes for every checkpoint; a set with fewer than two usable classes has no result."""
-    from workflow_scripts.core.tables import write_table
+    from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation.downstream import load_downstream
-    from workflow_scripts.evaluation.few_shot import few_shot as score
-    from workflow_scripts.evaluation.few_shot_tables import episodes_table, results_table
+    from workflow_scripts.evaluation.few_shot.score import few_shot as score
+    from workflow_scripts.evaluation.few_shot.tables import episodes_table, results_table
 
     data = load_downstream(job.input("dataset"), job.input("features"))
     found = score(data, **job.settings.model_dump())

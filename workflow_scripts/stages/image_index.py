@@ -1,13 +1,13 @@
 """Where every image of the study lies, over all shards."""
 
-from workflow_scripts.core.settings.image_index import ImageIndex
+from workflow_scripts.acquisition.settings.image_index import ImageIndex
 from workflow_scripts.core.stage import Job, run_stage
 
 
 def image_index(job: Job[ImageIndex]) -> None:
     """Gather the shards' tables; the tars stay where they are."""
-    from workflow_scripts.acquisition.index import index
-    from workflow_scripts.core.jsonio import pretty
+    from workflow_scripts.acquisition.shards.index import index
+    from workflow_scripts.core.files.jsonio import pretty
 
     # A shard's number is in its name: its manifest may come from the cache, made under another number.
     shards = job.inputs("download")

@@ -1,16 +1,16 @@
 """Linear probes of one checkpoint on one downstream set."""
 
-from workflow_scripts.core.settings.linear_probe import LinearProbe
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.evaluation.settings.linear_probe import LinearProbe
 
 
 def linear_probe(job: Job[LinearProbe]) -> None:
     """Fit and test a probe per objective; the head of the first one is saved."""
-    from workflow_scripts.core.tables import write_table
+    from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation.downstream import load_downstream
-    from workflow_scripts.evaluation.heads import save_head
-    from workflow_scripts.evaluation.linear_probe import Plan, probe
-    from workflow_scripts.evaluation.probe_tables import predictions_table, results_table
+    from workflow_scripts.evaluation.linear_probe.heads import save_head
+    from workflow_scripts.evaluation.linear_probe.probe import Plan, probe
+    from workflow_scripts.evaluation.linear_probe.tables import predictions_table, results_table
 
     settings = job.settings
     plan = Plan(**settings.model_dump(exclude={"objectives"}), device=job.device)

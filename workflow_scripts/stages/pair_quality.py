@@ -1,7 +1,7 @@
 """What a pair table is like: hubs, reciprocity, agreement of images, subreddits and labels."""
 
-from workflow_scripts.core.settings.pair_quality import PairQuality
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.pairs.settings.pair_quality import PairQuality
 
 
 def pair_quality(job: Job[PairQuality]) -> None:
@@ -9,11 +9,11 @@ def pair_quality(job: Job[PairQuality]) -> None:
     import numpy as np
     import pyarrow.parquet as pq
 
-    from workflow_scripts.core.jsonio import pretty
-    from workflow_scripts.core.tables import write_table
-    from workflow_scripts.pairs import known
+    from workflow_scripts.core.files.jsonio import pretty
+    from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.pairs import key_join as known
     from workflow_scripts.pairs.figure import draw
-    from workflow_scripts.pairs.report import Knowledge, judge
+    from workflow_scripts.pairs.quality_tables import Knowledge, judge
 
     options = job.settings
     table = pq.read_table(job.input("pairs").path(".parquet"))

@@ -1,7 +1,7 @@
 """Nearest captions of every image, the image itself left out."""
 
-from workflow_scripts.core.settings.pair_table import PairTable
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.pairs.settings.pair_table import PairTable
 
 
 def pair_table(job: Job[PairTable]) -> None:
@@ -9,8 +9,8 @@ def pair_table(job: Job[PairTable]) -> None:
     import numpy as np
     import pyarrow.parquet as pq
 
-    from workflow_scripts.core.jsonio import pretty
-    from workflow_scripts.core.tables import write_table
+    from workflow_scripts.core.files.jsonio import pretty
+    from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pairs import table
     from workflow_scripts.pairs.neighbours import Rule
 

@@ -7,8 +7,8 @@ CLIP), ``probe`` (eval_dataset, optional; without it the online probe guesses su
 import shutil
 from typing import TYPE_CHECKING
 
-from workflow_scripts.core.settings.pretrain import Pretrain
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.pretraining.settings.pretrain import Pretrain
 
 if TYPE_CHECKING:
     from workflow_scripts.pretraining.plan import Plan
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 def pretrain(job: Job[Pretrain]) -> None:
     """Train the run, or write its initial weights; count the images that have no partner."""
-    from workflow_scripts.core.jsonio import pretty, read_json
-    from workflow_scripts.core.tables import write_table
-    from workflow_scripts.pretraining.facts import curve_table, kept_checkpoints, run_facts
+    from workflow_scripts.core.files.jsonio import pretty, read_json
+    from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pretraining.plan import OUTCOME, weights_name
+    from workflow_scripts.pretraining.run_metadata import curve_table, kept_checkpoints, run_facts
 
     if job.settings.method == "untrained":
         from workflow_scripts.pretraining.checkpoint import write_tensors
-        from workflow_scripts.pretraining.methods import seeded_backbone
+        from workflow_scripts.pretraining.methods.methods import seeded_backbone
 
         backbone, _ = seeded_backbone(job.settings.backbone, job.settings.seed)
         write_tensors(job.work / weights_name("last"), backbone.state_dict())
         outcome: dict = {"step": 0, "best_step": 0, "best": None, "stopped": False, "curve": []}
     else:
-        from workflow_scripts.pretraining.interrupt import Interrupt
+        from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 
         # From here on SLURM may ask for the node back; imports and tables take a while, so this comes first.
         with Interrupt() as interrupt:
-            from workflow_scripts.pretraining.launch import launch
+            from workflow_scripts.pretraining.distributed.launch import launch
             from workflow_scripts.pretraining.trainer import deterministic
 
             starts = launch(_plan(job), interrupt)
@@ -50,7 +50,7 @@ def _plan(job: Job[Pretrain]) -> "Plan":
 
     from workflow_scripts.core.inputs import settle
     from workflow_scripts.core.shards import dataset_images, index_images
-    from workflow_scripts.pretraining.inputs import dataset_probe, read_pairing, subreddit_probe
+    from workflow_scripts.pretraining.data.inputs import dataset_probe, read_pairing, subreddit_probe
     from workflow_scripts.pretraining.plan import Plan, decoded_bytes
 
     settings, index = job.settings, job.input("images")

@@ -1,6 +1,6 @@
 """Generated captions of a shard's images, and how well they and the original fit, by BLIP-2."""
 
-from workflow_scripts.core.settings.recaption import Recaption
+from workflow_scripts.captions.settings.recaption import Recaption
 from workflow_scripts.core.stage import Job, run_stage
 
 
@@ -11,10 +11,10 @@ def recaption(job: Job[Recaption]) -> None:
     import pyarrow.parquet as pq
 
     from workflow_scripts.captions.generate import Decoding, load_captioner
-    from workflow_scripts.captions.match import load_matcher
     from workflow_scripts.captions.recaption import Models, recaption_shard
+    from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.core.shards import TarImages, hash_column
-    from workflow_scripts.core.tables import write_table
+    from workflow_scripts.models.matcher import load_matcher
 
     options = job.settings
     shard = job.input("shard")

@@ -1,19 +1,19 @@
 """Grad-CAM maps of one checkpoint scored against the object masks of one downstream set."""
 
-from workflow_scripts.core.settings.saliency import Saliency
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.evaluation.settings.saliency import Saliency
 
 
 def saliency(job: Job[Saliency]) -> None:
     """Score the set's masked test images."""
+    from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.core.shards import dataset_images
-    from workflow_scripts.core.tables import write_table
     from workflow_scripts.evaluation.downstream import load_downstream
-    from workflow_scripts.evaluation.heads import load_head
-    from workflow_scripts.evaluation.masks import dataset_masks
-    from workflow_scripts.evaluation.saliency import SaliencyPlan, evaluate_saliency
-    from workflow_scripts.evaluation.saliency_tables import image_table, result_table, write_examples
-    from workflow_scripts.pretraining.backbones import load_backbone
+    from workflow_scripts.evaluation.linear_probe.heads import load_head
+    from workflow_scripts.evaluation.saliency.maps import SaliencyPlan, evaluate_saliency
+    from workflow_scripts.evaluation.saliency.masks import dataset_masks
+    from workflow_scripts.evaluation.saliency.tables import image_table, result_table, write_examples
+    from workflow_scripts.models.backbones import load_backbone
 
     run, settings = job.input("run"), job.settings
     network, facts = load_backbone(run.path(f"/{job.unit['step']}.safetensors"), run.path("/run.json"))

@@ -1,6 +1,6 @@
 """One caption per image for an arm."""
 
-from workflow_scripts.core.settings.select_captions import SelectCaptions
+from workflow_scripts.captions.settings.select_captions import SelectCaptions
 from workflow_scripts.core.stage import Job, run_stage
 
 
@@ -8,10 +8,10 @@ def select_captions(job: Job[SelectCaptions]) -> None:
     """Apply the arm's rule to the caption table."""
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions import select
-    from workflow_scripts.captions.caption_file import read_captions
-    from workflow_scripts.core.jsonio import pretty
-    from workflow_scripts.core.tables import write_table
+    from workflow_scripts.captions.arms import select
+    from workflow_scripts.captions.arms.caption_file import read_captions
+    from workflow_scripts.core.files.jsonio import pretty
+    from workflow_scripts.core.files.tables import write_table
 
     options = job.settings
     table = pq.read_table(job.input("captions").path(".parquet"))

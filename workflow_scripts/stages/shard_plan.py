@@ -1,13 +1,13 @@
 """Which annotation row goes to which shard."""
 
-from workflow_scripts.core.settings.shard_plan import ShardPlan
+from workflow_scripts.acquisition.settings.shard_plan import ShardPlan
 from workflow_scripts.core.stage import Job, run_stage
 
 
 def shard_plan(job: Job[ShardPlan]) -> None:
     """Deal the kept rows out to shards."""
-    from workflow_scripts.acquisition.plan import plan
-    from workflow_scripts.core.jsonio import pretty
+    from workflow_scripts.acquisition.shards.plan import plan
+    from workflow_scripts.core.files.jsonio import pretty
 
     rows = job.input("annotations").path(".parquet")
     made = plan(rows, **job.settings.model_dump(), out=job.file(".parquet"))

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from workflow_scripts.acquisition.settings.source import Source
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.settings.source import Source
 from workflow_scripts.core.stage import Job, run_stage
 
 FORMAT = 1
@@ -11,8 +11,8 @@ FORMAT = 1
 
 def source(job: Job[Source]) -> None:
     """Hash the files behind the source; for a url, fetch it first."""
-    from workflow_scripts.acquisition.fetch_file import fetch_file
-    from workflow_scripts.core.jsonio import pretty
+    from workflow_scripts.acquisition.http.fetch_file import fetch_file
+    from workflow_scripts.core.files.jsonio import pretty
 
     settings = job.settings
     if settings.is_url:
@@ -33,7 +33,7 @@ def _files(job: Job[Source]) -> list[dict[str, Any]]:
     settings = job.settings
     path = local_path(settings.at, may_fetch=True)
     if settings.torchvision and not path.exists():
-        from workflow_scripts.evaluation.torchvision_download import download
+        from workflow_scripts.evaluation.datasets.torchvision_download import download
 
         download(settings.torchvision, path)
     files = listing(path, job.results)

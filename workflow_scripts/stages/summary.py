@@ -2,8 +2,8 @@
 
 import json
 
-from workflow_scripts.core.settings.summary import STANDARD, Summary
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.evaluation.settings.summary import STANDARD, Summary
 
 
 def summary(job: Job[Summary]) -> None:
@@ -11,9 +11,9 @@ def summary(job: Job[Summary]) -> None:
     import pyarrow as pa
     from pyarrow import csv
 
-    from workflow_scripts.core.tables import write_table
-    from workflow_scripts.evaluation.contrasts import CONTRASTS, Options, contrast_rows
-    from workflow_scripts.evaluation.study_scores import READERS, ROWS, read_scores, summary_rows
+    from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.evaluation.contrasts.contrasts import CONTRASTS, Options, contrast_rows
+    from workflow_scripts.evaluation.contrasts.study_scores import READERS, ROWS, read_scores, summary_rows
 
     settings = job.settings
     scores = read_scores({kind: job.inputs(kind) for kind in READERS})

@@ -8,8 +8,8 @@ import pyarrow as pa
 from tests.fuzz.mutate import TEXTS, mutate_bytes
 from tests.fuzz.parquet_files import parquet
 from tests.fuzz.target import Files, Target
-from workflow_scripts.captions.caption_file import read_captions
-from workflow_scripts.captions.select import external
+from workflow_scripts.captions.arms.caption_file import read_captions
+from workflow_scripts.captions.arms.select import external
 
 KEYS = [f"k{number}" for number in range(6)]
 TABLE = pa.table(

@@ -7,10 +7,10 @@ from tests.fuzz.mutate import mutate_bytes
 from tests.fuzz.tar_files import NAMES, tar
 from tests.fuzz.target import Files, Target
 from tests.fuzz.targets.images import pictures
-from workflow_scripts.evaluation.dataset_files import Choice, choose, class_list, write_dataset
-from workflow_scripts.evaluation.folder_sets import FolderSet
-from workflow_scripts.evaluation.picture_sets import PictureSet
-from workflow_scripts.evaluation.world_sets import WorldTask
+from workflow_scripts.evaluation.datasets.dataset_files import Choice, choose, class_list, write_dataset
+from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
+from workflow_scripts.evaluation.datasets.picture_sets import PictureSet
+from workflow_scripts.evaluation.datasets.world_sets import WorldTask
 
 CHOICE = Choice(seed=0, val_fraction=0.2, test_fraction=0.5, limit={}, min_per_class=1)
 

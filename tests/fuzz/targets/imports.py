@@ -9,7 +9,7 @@ from tests.fuzz.parquet_files import parquet
 from tests.fuzz.tar_files import tar
 from tests.fuzz.target import Files, Target
 from tests.fuzz.targets.images import pictures
-from workflow_scripts.acquisition.import_index import ImportIndex
+from workflow_scripts.acquisition.shards.import_index import ImportIndex
 
 URLS = [f"http://a.test/{number}.jpg" for number in range(6)]
 

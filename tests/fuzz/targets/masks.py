@@ -12,8 +12,8 @@ from tests.fuzz.parquet_files import parquet
 from tests.fuzz.target import Files, Target
 from tests.fuzz.targets.datasets import CHOICE
 from tests.fuzz.targets.images import pictures
-from workflow_scripts.evaluation.dataset_files import choose, class_list, write_dataset
-from workflow_scripts.evaluation.mask_sets import MaskFolder, object_mask
+from workflow_scripts.evaluation.datasets.dataset_files import choose, class_list, write_dataset
+from workflow_scripts.evaluation.datasets.mask_sets import MaskFolder, object_mask
 
 NAMES = [f"{number}.png" for number in range(6)]
 

@@ -6,15 +6,15 @@ from typing import Any
 
 from tests.fuzz.mutate import json_text, mutate_bytes, mutate_tree
 from tests.fuzz.target import Files, Target
-from workflow_scripts.acquisition.record import Record as Line
-from workflow_scripts.acquisition.record import from_line, to_line, url_of
-from workflow_scripts.acquisition.states import State
-from workflow_scripts.core.accepted import accepted, counted_code
+from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.store.record import Record as Line
+from workflow_scripts.acquisition.store.record import from_line, to_line, url_of
+from workflow_scripts.core.code_equivalence import accepted, counted_code
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.jsonio import pretty
-from workflow_scripts.core.record import sealed
+from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.core.run_record import sealed
 from workflow_scripts.core.sources import listing
-from workflow_scripts.core.today import noted_artifacts
+from workflow_scripts.study.active_config import noted_artifacts
 
 ACCEPTED = {"stage": "pretrain", "code": "a" * 64, "counts_as": "b" * 64, "reason": "x", "when": "2026-03-01T08:00:00Z"}
 NOTES: dict[str, Any] = {

@@ -13,16 +13,17 @@ from tests.fuzz.target import Files, Target
 from tests.provenance.hand_made import HandMade, cached
 from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.jsonio import pretty
-from workflow_scripts.core.lineage import load as load_made
-from workflow_scripts.core.lineage import sound
-from workflow_scripts.core.record import sealed
-from workflow_scripts.provenance import diff_text, verify
-from workflow_scripts.provenance.diff import diff
+from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.core.run_record import sealed
+from workflow_scripts.provenance.diff import text as diff_text
+from workflow_scripts.provenance.diff.diff import diff
 from workflow_scripts.provenance.gc import plan
 from workflow_scripts.provenance.locate import locate
 from workflow_scripts.provenance.nodes import Node, load
+from workflow_scripts.provenance.verify.verify import verify
 from workflow_scripts.provenance.why import as_json, as_text, why
+from workflow_scripts.removal.lineage import load as load_made
+from workflow_scripts.removal.lineage import sound
 
 STUDY, OTHER = "study", "other"
 

@@ -1,0 +1,41 @@
+"""Parts of the client that need no network."""
+
+import errno
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import aiohttp
+import pytest
+
+from workflow_scripts.acquisition.http.client import _fault, _parse, _retry_after
+from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.core.errors import PipelineError
+
+
+def test_retry_after_in_seconds_and_as_a_date() -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    assert _retry_after("7") == 7.0
+    assert _retry_after("Mon, 01 Jan 99999999999999999999 00:00:00 GMT") is None
+    assert _retry_after(later) == pytest.approx(90, abs=3)
+    assert _retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
+    assert _retry_after("soon") is None and _retry_after(None) is None and _retry_after("-3") is None
+
+
+@pytest.mark.parametrize(
+    "url", ["", "a", "//a.test", "mailto:a@b", "http://", "http://[::1", "http://a:99999/", "data:,x"]
+)
+def test_unfit_urls(url: str) -> None:
+    assert _parse(url) is None
+
+
+def test_redirect_targets_are_relative_to_their_base() -> None:
+    base = _parse("https://a.test/x/y.jpg")
+    assert str(_parse("../z.png", base)) == "https://a.test/z.png"
+    assert str(_parse("//b.test/z.png", base)) == "https://b.test/z.png"
+
+
+def test_faults_of_this_machine_are_no_row_s_fate() -> None:
+    assert _fault(aiohttp.ServerDisconnectedError()) is State.RESET
+    assert _fault(aiohttp.InvalidURL("x")) is State.BAD_URL
+    with pytest.raises(PipelineError, match="no resources for a connection"):
+        _fault(OSError(errno.EMFILE, "Too many open files"))

@@ -1,0 +1,185 @@
+"""Each fault of the web ends in its documented state, politely, and nothing finished is asked for again."""
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acquisition import ledgers
+from tests.acquisition.fault_server import Route, serving
+from tests.acquisition.faults import faults
+from tests.acquisition.pictures import jpeg
+from workflow_scripts.acquisition.settings.download import Download
+from workflow_scripts.acquisition.shards.download_state import Ledger
+from workflow_scripts.core.errors import PipelineError
+
+FAST = {"rate": 5000, "connections": 16}
+
+
+def settings(**changed: Any) -> Download:
+    fast = {"hosts": {"default": FAST}, "backoff": 0.01, "attempts": 3, "deadline": 2.0, "max_redirects": 3}
+    return Download.model_validate({**fast, "max_bytes": 100_000, "max_pixels": 1_000_000, "max_side": 64, **changed})
+
+
+def fetched(
+    folder: Path, urls: list[str], address: str, names: tuple[str, ...] = ("a.test",), **changed: Any
+) -> Ledger:
+    return ledgers.fetched(folder, urls, settings(**changed), dict.fromkeys(names, address))
+
+
+def test_each_fault_ends_in_its_state(tmp_path: Path) -> None:
+    table = faults()
+    with serving({path: route for path, (route, _, _) in table.items()}) as site:
+        journal = fetched(tmp_path / "work", [f"http://a.test{path}" for path in table], site.address)
+    ended = {path: str(journal.done[f"http://a.test{path}"].state) for path in table}
+    assert ended == {path: state for path, (_, state, _) in table.items()}
+    # Redirects lead to one path more than once: /good.jpg is its own target and that of /moved.jpg.
+    expected = {path: requests for path, (_, _, requests) in table.items()} | {"/good.jpg": 2}
+    assert dict(site.asked) == expected
+    assert journal.done["http://a.test/410.jpg"].http_status == 410
+    assert journal.done["http://a.test/turned.jpg"].width < journal.done["http://a.test/turned.jpg"].height
+    assert all(
+        len(record.attempts) == (table[path][2] if table[path][1] != "redirect_loop" else 1)
+        for path in table
+        for record in [journal.done[f"http://a.test{path}"]]
+    )
+
+
+def test_failures_that_may_pass_are_asked_for_in_as_many_rounds_as_wanted(tmp_path: Path) -> None:
+    routes: dict[str, Route] = {
+        "/a.jpg": lambda handler, attempt: handler.send(jpeg(), 200 if attempt == 5 else 500),
+        "/down.jpg": lambda handler, attempt: handler.send(b"", 500),
+    }
+    with serving(routes) as site:
+        urls = [f"http://a.test/{name}.jpg" for name in ("a", "down", "gone")]
+        ledger = fetched(tmp_path, urls, site.address, attempts=2, rounds=3)
+        assert dict(site.asked) == {"/a.jpg": 5, "/down.jpg": 6, "/gone.jpg": 1}
+        assert [str(ledger.done[url].state) for url in urls] == ["ok", "http_5xx", "http_4xx"]
+        assert [one["round"] for one in ledger.done[urls[0]].attempts] == [1, 1, 2, 2, 3]
+
+
+def test_addresses_that_no_server_answers(tmp_path: Path) -> None:
+    urls = {
+        "http://127.0.0.1:9/a.jpg": "blocked_address",
+        "http://localhost:9/a.jpg": "blocked_address",
+        "http://2130706433:9/a.jpg": "bad_url",  # 127.0.0.1 as one number
+        "http://[::ffff:10.0.0.1]/a.jpg": "blocked_address",
+        "http://closed.test/a.jpg": "connect",
+        "http://a.test/removed.png": "placeholder",
+        "ftp://a.test/a.jpg": "bad_url",
+        "http://": "bad_url",
+    }  # fmt: skip
+    journal = fetched(tmp_path / "work", list(urls), "127.0.0.1:1", names=("closed.test",), attempts=2)
+    assert {url: str(journal.done[url].state) for url in urls} == urls
+    assert len(journal.done["http://closed.test/a.jpg"].attempts) == 2
+
+
+def test_known_placeholder_bytes_and_refused_animation(tmp_path: Path) -> None:
+    stand_in = jpeg(seed=5)
+    gif = faults()["/animated.gif"][0]
+    digest = hashlib.sha256(stand_in).hexdigest()
+    with serving({"/x.jpg": stand_in, "/y.gif": gif}) as site:
+        urls = ["http://a.test/x.jpg", "http://a.test/y.gif"]
+        changed = {"placeholder_sha256": [digest], "animated": "refuse", "contact": "lab@example.org"}
+        journal = fetched(tmp_path / "work", urls, site.address, **changed)
+    assert [str(journal.done[url].state) for url in urls] == ["placeholder", "animated"]
+    assert site.agent.endswith("(+lab@example.org)")
+
+
+def test_finished_urls_are_not_asked_again(tmp_path: Path) -> None:
+    routes = {f"/{n}.jpg": jpeg(seed=n) for n in range(20)}
+    urls = [f"http://a.test/{n}.jpg" for n in range(20)] + ["http://a.test/none.jpg"]
+    with serving(routes) as site:
+        fetched(tmp_path / "work", urls[:12] + urls[:3], site.address)
+        first = dict(site.asked)
+        journal = fetched(tmp_path / "work", urls, site.address)
+        fetched(tmp_path / "work", urls, site.address)
+    assert set(first.values()) == {1} and len(first) == 12
+    assert dict(site.asked) == {url.removeprefix("http://a.test"): 1 for url in urls}
+    assert Counter(record.state for record in journal.done.values()) == {"ok": 20, "http_4xx": 1}
+
+
+def test_retry_after_slows_the_whole_host_and_no_other(tmp_path: Path) -> None:
+    refusals: list[float] = []
+
+    def refuse_once(handler: Any, attempt: int) -> None:
+        if attempt == 1:
+            refusals.append(handler.site.log[-1][0])
+            handler.send(b"", 429, Retry_After="1")
+        else:
+            handler.send(jpeg())
+
+    routes = {"/0.jpg": refuse_once} | {f"/{n}.jpg": jpeg(seed=n) for n in range(1, 30)}
+    urls = [f"http://{host}/{n}.jpg" for host in ("a.test", "b.test") for n in range(0 if host == "a.test" else 10, 30)]
+    hosts = {"a.test": {"rate": 50, "connections": 1}, "default": {"rate": 50, "connections": 1}}
+    with serving(routes) as site:
+        journal = _with_hosts(tmp_path, urls, site.address, hosts)
+    assert all(record.state == "ok" for record in journal.done.values())
+    at = refusals[0]
+    a, b = ([t for t, host, _ in site.log if host == name] for name in ("a.test", "b.test"))
+    assert not [t for t in a if at < t < at + 0.95], "a refused host was asked during its pause"
+    assert [t for t in b if at < t < at + 0.95], "another host had to wait too"
+    assert max(a) > at + 0.95
+
+
+def _with_hosts(tmp_path: Path, urls: list[str], address: str, policies: dict[str, Any]) -> Ledger:
+    targets = {url.split("/")[2]: address for url in urls}
+    return ledgers.fetched(tmp_path / "work", urls, settings(hosts=policies), targets)
+
+
+def test_rate_and_connections_of_a_pattern_hold_for_all_its_hosts_together(tmp_path: Path) -> None:
+    rate, connections = 60, 3
+    routes = {f"/{n}.jpg": jpeg(seed=n) for n in range(60)}
+    urls = [f"http://farm{n % 4}.photos.test/{n}.jpg" for n in range(60)]
+    policies = {"*.photos.test": {"rate": rate, "connections": connections}, "default": FAST}
+    with serving(routes, delay=lambda path: 0.01) as site:
+        _with_hosts(tmp_path, urls, site.address, policies)
+    times = sorted(t for t, _, _ in site.log)
+    window = 0.5
+    busiest = max(sum(start <= t < start + window for t in times) for start in times)
+    # The margin covers requests that a busy machine delays into a later window; unpaced, all 60 come within 0.3 s.
+    assert busiest <= rate * window + 8
+    assert times[-1] - times[0] >= 0.8 * 60 / rate
+    assert site.most <= connections
+
+
+def test_a_collapsing_share_of_successes_stops_the_job(tmp_path: Path) -> None:
+    urls = [f"http://a.test/{n}.jpg" for n in range(400)]
+    with (
+        serving({}) as site,
+        pytest.raises(
+            PipelineError,
+            match=r"too few images arrive.*0 ok of the last 200 urls \(http_4xx 200; most from a.test 200\)",
+        ),
+    ):
+        fetched(tmp_path / "work", urls, site.address, min_ok_share=0.1)
+    assert len(ledgers.kept(tmp_path / "work")) in range(200, 300)
+    assert site.asked.total() < 300
+
+
+def test_pauses_grow_with_seeded_jitter_and_change_no_state(tmp_path: Path) -> None:
+    from workflow_scripts.acquisition.shards.fetch import _Fetch
+
+    with ledgers.opened(tmp_path, settings(), []) as journal:
+        worker = _Fetch(journal, settings(backoff=1.0, max_wait=30.0, seed=3), {}, 1)
+        waits = [worker._pause("http://a.test/1", n) for n in range(1, 9)]
+        again = [worker._pause("http://a.test/1", n) for n in range(1, 9)]
+    assert waits == again
+    assert all(0.5 * 2**n <= wait < 1.5 * 2**n for n, wait in enumerate(waits[:4]))
+    assert waits[-1] == 30.0
+
+
+def test_hosts_that_redirect_to_each_other_do_not_wait_for_ever(tmp_path: Path) -> None:
+    good = jpeg()
+    routes: dict[str, Any] = {f"/end{n}.jpg": good for n in range(20)}
+    for n in range(20):
+        there = f"http://{'b' if n % 2 else 'a'}.test/end{n}.jpg"
+        routes[f"/{n}.jpg"] = lambda handler, _, there=there: handler.redirect(there)
+    urls = [f"http://{'a' if n % 2 else 'b'}.test/{n}.jpg" for n in range(20)]
+    with serving(routes) as site:
+        one_each = {"default": {"rate": 5000, "connections": 1}}
+        hosts = ("a.test", "b.test")
+        journal = fetched(tmp_path / "work", urls, site.address, hosts, hosts=one_each, max_connections=1, deadline=5.0)
+    assert {str(record.state) for record in journal.done.values()} == {"ok"}

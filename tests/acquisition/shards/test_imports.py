@@ -1,0 +1,146 @@
+"""Images of other tools are used as if they had been fetched, and only missing ones are asked for."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.acquisition.ledgers import kept, opened
+from tests.acquisition.pictures import jpeg
+from workflow_scripts.acquisition.settings.download import Download
+from workflow_scripts.acquisition.shards.download_state import Ledger
+from workflow_scripts.acquisition.shards.imports import bring_in
+from workflow_scripts.core.errors import PipelineError
+
+KEYS = [f"k{n:02d}" for n in range(12)]
+URLS = {key: f"http://a.test/{key}.jpg" for key in KEYS}
+PICTURES = {key: jpeg(60 + n, 50, seed=n) for n, key in enumerate(KEYS)}
+ROWS = pa.table({"key": KEYS, "url": list(URLS.values()), "subreddit": ["pics"] * len(KEYS)})
+
+
+def settings(kind: str, source: Path, **changed: Any) -> Download:
+    return Download.model_validate({"imports": [{"kind": kind, "source": str(source)}], **changed})
+
+
+def brought(folder: Path, wanted: Download) -> Ledger:
+    with opened(folder, wanted, list(URLS.values())) as ledger:
+        ledger.prepare(2)
+        bring_in(ROWS, ledger, wanted, folder, workers=2)
+    return ledger
+
+
+def image_folder(folder: Path, keys: list[str]) -> Path:
+    (folder / "pics").mkdir(parents=True)
+    for key in keys:
+        (folder / "pics" / f"{key}.jpg").write_bytes(PICTURES[key])
+    return folder
+
+
+def tar_shard(path: Path, keys: list[str], json_first: bool = False) -> None:
+    """A shard as img2dataset writes it: members by sample, named by its own numbers."""
+    with tarfile.open(path, "w") as tar:
+        for number, key in enumerate(keys):
+            description = {"url": URLS[key], "key": f"{number:09d}", "status": "success", "caption": "words"}
+            members = {"jpg": PICTURES[key], "txt": b"words", "json": json.dumps(description).encode()}
+            for kind, data in (
+                sorted(members.items(), key=lambda one: one[0] != "json") if json_first else members.items()
+            ):
+                member = tarfile.TarInfo(f"{number:09d}.{kind}")
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+
+
+def test_a_redcaps_folder(tmp_path: Path) -> None:
+    source = image_folder(tmp_path / "images", KEYS[:9])
+    (source / "pics" / f"{KEYS[9]}.jpg").write_bytes(b"")
+    (source / "pics" / f"{KEYS[10]}.jpg").mkdir()
+    ledger = brought(tmp_path / "w", settings("redcaps_folder", source))
+    assert ledger.waiting == [URLS[key] for key in KEYS[9:]]
+    records = {record.url: record for record in kept(tmp_path / "w")}
+    assert sorted(records) == [URLS[key] for key in KEYS[:9]]
+    one = records[URLS[KEYS[3]]]
+    assert (one.size, one.http_status, one.attempts[0]["state"]) == (len(PICTURES[KEYS[3]]), None, "imported")
+    assert ledger.done[URLS[KEYS[3]]].state == "ok" and ledger.done[URLS[KEYS[3]]].width == 63
+
+
+def test_what_is_damaged_is_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = image_folder(tmp_path / "images", KEYS[:2])
+    (source / "pics" / f"{KEYS[2]}.jpg").write_bytes(b"<html>not an image</html>")
+    (source / "pics" / f"{KEYS[3]}.jpg").write_bytes(PICTURES[KEYS[3]][:-300])
+    (source / "pics" / f"{KEYS[4]}.jpg").write_bytes(b"\xff\xd8\xff" + bytes(200_000))
+    ledger = brought(tmp_path / "w", settings("redcaps_folder", source, max_bytes=100_000))
+    assert [key for key in KEYS[:5] if URLS[key] in ledger.waiting] == KEYS[2:5]
+    assert "2 files are damaged" in caplog.text
+
+
+def test_tar_shards_of_img2dataset(tmp_path: Path) -> None:
+    source = tmp_path / "shards"
+    source.mkdir()
+    tar_shard(source / "00000.tar", KEYS[:5])
+    tar_shard(source / "00001.tar", KEYS[4:8], json_first=True)
+    # beside each tar lies a table of the same rows without images
+    pq.write_table(pa.table({"url": list(URLS.values()), "status": ["success"] * 12}), source / "00000.parquet")
+    (source / "00000_stats.json").write_text("{}")
+    ledger = brought(tmp_path / "w", settings("img2dataset", source))
+    assert ledger.waiting == [URLS[key] for key in KEYS[8:]]
+    assert {ledger.done[URLS[key]].width for key in KEYS[:8]} == set(range(60, 68))
+    # the index is made once, and again when a shard changes
+    (index,) = (tmp_path / "w" / ".fetched" / ".imports").glob("*.npy")
+    made = index.stat().st_mtime_ns
+    assert not any(url.encode() in index.read_bytes() for url in URLS.values())
+    brought(tmp_path / "w", settings("img2dataset", source))
+    assert index.stat().st_mtime_ns == made
+    tar_shard(source / "00002.tar", KEYS[8:10])
+    assert brought(tmp_path / "w", settings("img2dataset", source)).waiting == [URLS[key] for key in KEYS[10:]]
+
+
+def test_a_sample_without_a_description_is_no_import(tmp_path: Path) -> None:
+    source = tmp_path / "shards"
+    source.mkdir()
+    tar_shard(source / "00000.tar", KEYS[:2])
+    with tarfile.open(source / "00000.tar", "a") as tar:
+        for name, data in (("9.jpg", PICTURES[KEYS[2]]), ("9.json", b"[]"), ("10.json", b'{"url": 5}')):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    ledger = brought(tmp_path / "w", settings("img2dataset", source))
+    assert ledger.waiting == [URLS[key] for key in KEYS[2:]]
+
+
+def test_parquet_shards_of_img2dataset(tmp_path: Path) -> None:
+    source = tmp_path / "shards"
+    source.mkdir()
+    status = ["success"] * 10 + ["failed_to_download"] * 2
+    images = [PICTURES[key] for key in KEYS[:10]] + [None] * 2
+    table = pa.table({"url": list(URLS.values()), "status": status, "jpg": pa.array(images, pa.binary())})
+    pq.write_table(table, source / "00000.parquet", row_group_size=3)
+    ledger = brought(tmp_path / "w", settings("img2dataset", source))
+    assert ledger.waiting == [URLS[key] for key in KEYS[10:]]
+    assert [ledger.done[URLS[key]].width for key in KEYS[:10]] == list(range(60, 70))
+
+
+def test_what_the_store_holds_is_not_imported(tmp_path: Path) -> None:
+    source = image_folder(tmp_path / "images", KEYS[:2])
+    brought(tmp_path / "w", settings("redcaps_folder", source))
+    before = kept(tmp_path / "w")
+    (source / "pics" / f"{KEYS[0]}.jpg").write_bytes(PICTURES[KEYS[5]])
+    again = brought(tmp_path / "w", settings("redcaps_folder", source))
+    assert kept(tmp_path / "w") == before and again.done[URLS[KEYS[0]]].width == 60
+
+
+def test_a_missing_or_damaged_import_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match=r"missing import in .*nowhere: no folder there; correct download\.imports"):
+        brought(tmp_path / "a", settings("redcaps_folder", tmp_path / "nowhere"))
+    source = tmp_path / "shards"
+    source.mkdir()
+    with pytest.raises(PipelineError, match=r"no images to import in .*shards: 0 shards"):
+        brought(tmp_path / "b", settings("img2dataset", source))
+    tar_shard(source / "00000.tar", KEYS[:5])
+    (source / "00001.tar").write_bytes(b"no tar at all" * 100)
+    with pytest.raises(PipelineError, match=r"unreadable shard to import in .*00001\.tar"):
+        brought(tmp_path / "c", settings("img2dataset", source))

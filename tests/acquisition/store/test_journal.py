@@ -1,0 +1,138 @@
+"""A segment cut anywhere gives back exactly the urls that were whole, and goes on from there."""
+
+import fcntl
+import tempfile
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.store.journal import Journal, settle
+from workflow_scripts.acquisition.store.record import Record, from_line, to_line, url_of
+from workflow_scripts.acquisition.store.segment import is_sealed
+from workflow_scripts.core.errors import PipelineError
+
+DATA = {f"http://a.test/{n}": bytes([n]) * (n * 37 % 100) for n in range(8)}
+
+
+def filled(stem: Path, urls: list[str]) -> None:
+    with Journal(stem) as journal:
+        for url in urls:
+            state = State.OK if DATA[url] else State.HTTP_4XX
+            record = Record(url, state, 200 if DATA[url] else 404, [{"attempt": 1}], width=3, format="jpg")
+            journal.add(record, DATA[url])
+
+
+def whole(journal: Journal) -> dict[str, bytes | None]:
+    return {record.url: journal.data(record) for record, _, _ in journal.records()}
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    filled(tmp_path / "s", list(DATA))
+    with Journal(tmp_path / "s") as journal:
+        assert whole(journal) == DATA
+        records = [record for record, _, _ in journal.records()]
+        assert [record.url for record in records] == list(DATA)
+        assert [journal.record(at, size) for _, at, size in journal.records()] == records
+        assert records[0].state is State.HTTP_4XX and records[3].attempts == [{"attempt": 1}]
+
+
+def test_a_line_is_a_record_or_nothing() -> None:
+    record = Record("http://a.test/ü\n", State.OK, None, [{"attempt": 1}], round=3, size=4, sha256="ab")
+    line = to_line(record)
+    assert from_line(line) == record and line.count(b"\n") == 1
+    assert url_of(line) == url_of(line[:60]) == record.url
+    assert url_of(line[:12]) is None and url_of(b"{}") is None and url_of(b'{"url":"\xff"') is None
+    broken = [line[:-1], b"\n", b"[]\n", b"{}\n", line.replace(b'"ok"', b'"okay"'), b'{"url":"a"}\n']
+    assert [from_line(one) for one in broken] == [None] * len(broken)
+
+
+def test_which_failures_may_pass() -> None:
+    codes = {403: True, 429: True, 401: True, 404: False, 410: False, 451: False}
+    assert {code: Record("u", State.HTTP_4XX, code).may_pass for code in codes} == codes
+    assert Record("u", State.TIMEOUT, None).may_pass and not Record("u", State.CORRUPT, 200).may_pass
+    assert not Record("u", State.OK, 200, size=5).may_pass
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from([".bin", ".jsonl"]), st.floats(0, 1), st.booleans())
+def test_a_cut_anywhere_leaves_whole_urls_alone(suffix: str, share: float, garbage: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        stem = Path(folder) / "s"
+        filled(stem, list(DATA))
+        path = stem.with_suffix(suffix)
+        all_of_it = path.read_bytes()
+        cut = all_of_it[: int(share * len(all_of_it))] + (b"\x00garbage" if garbage else b"")
+        path.write_bytes(cut)
+        with Journal(stem) as journal:
+            found = whole(journal)
+            assert list(found) == list(DATA)[: len(found)]
+            # Bytes that are there but wrong (only garbage in place of what was cut can be) are noticed when read.
+            assert all(
+                data in (DATA[url], None if suffix == ".bin" and garbage else DATA[url]) for url, data in found.items()
+            )
+            missing = [url for url in DATA if found.get(url) != DATA[url]]
+        filled(stem, missing)
+        with Journal(stem) as journal:
+            assert {r.url: journal.data(r) for r, _, _ in journal.records() if journal.data(r) is not None} == DATA
+
+
+def test_changed_bytes_are_noticed(tmp_path: Path) -> None:
+    filled(tmp_path / "s", list(DATA))
+    with Journal(tmp_path / "s") as journal:
+        (tmp_path / "s.bin").write_bytes(bytes(1000))
+        assert [journal.data(record) for record, _, _ in journal.records() if record.size] == [None] * 7
+
+
+def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path) -> None:
+    urls = list(DATA)
+    filled(tmp_path / "s", urls[:4])
+    with (
+        Journal(tmp_path / "s") as journal,
+        mock.patch("workflow_scripts.acquisition.store.journal.os.pwrite") as pwrite,
+    ):
+        pwrite.side_effect = OSError(28, "No space left on device")
+        with pytest.raises(PipelineError, match=r"cannot write in .*/s: No space left on device; make room"):
+            journal.add(Record(urls[5], State.OK, 200, []), b"12345")
+    with Journal(tmp_path / "s") as journal:
+        assert list(whole(journal)) == urls[:4]
+
+
+def test_half_a_write_before_the_disk_was_full_is_written_over(tmp_path: Path) -> None:
+    urls = list(DATA)
+    with Journal(tmp_path / "s") as journal:
+        full = mock.patch("workflow_scripts.acquisition.store.journal._write", side_effect=OSError(28, "No space"))
+        with full, pytest.raises(PipelineError):
+            journal.add(Record(urls[2], State.OK, 200), b"x" * 900)
+        for url in urls:
+            journal.add(Record(url, State.OK, 200), DATA[url])
+        assert whole(journal) == DATA
+
+
+def test_one_process_writes_and_left_segments_are_settled(tmp_path: Path) -> None:
+    for name in ("left", "live"):
+        filled(tmp_path / name, list(DATA))
+    with Journal(tmp_path / "live"):
+        with pytest.raises(BlockingIOError):
+            Journal(tmp_path / "live")
+        assert list(settle([tmp_path / "left", tmp_path / "live"])) == [tmp_path / "live"]
+        refused = mock.patch(
+            "workflow_scripts.acquisition.store.journal.os.open", side_effect=PermissionError(13, "no")
+        )
+        with refused:
+            assert list(settle([tmp_path / "live"])) == [tmp_path / "live"], "another user's"
+    assert is_sealed(tmp_path / "left") and not is_sealed(tmp_path / "live")
+
+
+def test_without_locks_nothing_of_others_is_touched(tmp_path: Path) -> None:
+    filled(tmp_path / "s", list(DATA))
+    (tmp_path / "s.jsonl").write_bytes((tmp_path / "s.jsonl").read_bytes() + b"half a li")
+    before = (tmp_path / "s.jsonl").read_bytes()
+    with mock.patch.object(fcntl, "flock", side_effect=OSError(37, "No locks available")):
+        assert list(settle([tmp_path / "s"])) == [tmp_path / "s"]
+        assert (tmp_path / "s.jsonl").read_bytes() == before and not is_sealed(tmp_path / "s")
+        with Journal(tmp_path / "s") as mine:
+            assert whole(mine) == DATA, "a journal of one's own is taken up again"

@@ -1,0 +1,134 @@
+"""What was fetched once is found again, by whichever job and however its fetcher ended."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.store.journal import settle
+from workflow_scripts.acquisition.store.record import Record
+from workflow_scripts.acquisition.store.segment import seal, search, stems, url_hash
+from workflow_scripts.acquisition.store.store import Store
+from workflow_scripts.core.errors import PipelineError
+
+URLS = [f"http://a.test/{n}.jpg" for n in range(300)]
+
+
+def body(url: str) -> bytes:
+    return (url * 3).encode()
+
+
+def keep(folder: Path, job: str, urls: list[str], ended: bool = True) -> None:
+    with Store(folder, job) as store:
+        for url in urls:
+            store.add(Record(url, State.OK, 200, [{"attempt": 1}]), body(url))
+        if ended:
+            store.seal()
+
+
+def fail(store: Store, url: str, state: State = State.HTTP_5XX, round: int = 1, at: float = 0.0) -> None:
+    store.add(Record(url, state, 503, [{"attempt": 1, "started": at}], round=round, finished=at))
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_every_url_is_found_over_all_segments(tmp_path: Path, ended: bool) -> None:
+    mixed = random.Random(1).sample(URLS, len(URLS))
+    for part in range(6):
+        keep(tmp_path, f"job{part}", mixed[part * 50 : part * 50 + 50], ended)
+    with Store(tmp_path, "other") as store:
+        wanted = [*URLS[::7], "http://a.test/none.jpg"]
+        found = store.find(wanted, "p")
+        assert sorted(found) == sorted(URLS[::7])
+        assert all(store.data(record) == body(url) for url, record in found.items())
+        assert all((record.round, record.attempts) == (1, [{"attempt": 1}]) for record in found.values())
+        assert store.find([], "p") == {}
+    assert len(list(tmp_path.glob("*.idx"))) == 6  # killed jobs' segments were settled
+
+
+def test_a_live_job_s_urls_are_found_too(tmp_path: Path) -> None:
+    with Store(tmp_path, "live") as live, Store(tmp_path, "other") as other:
+        live.add(Record(URLS[0], State.OK, 200), b"image")
+        fail(live, URLS[1])
+        live.add(Record(URLS[2], State.HTTP_4XX, 404))
+        found = other.find(URLS[:3], "p")
+        assert other.data(found[URLS[0]]) == b"image"
+        # It may still ask again for what may pass; what is gone is gone.
+        assert {url: record.round for url, record in found.items()} == {URLS[0]: 1, URLS[1]: 0, URLS[2]: 1}
+
+
+def test_failures_of_a_killed_job_are_not_final_and_keep_their_attempts(tmp_path: Path) -> None:
+    with Store(tmp_path, "a") as store:
+        fail(store, URLS[0], at=1.0)
+    with Store(tmp_path, "a") as store:
+        assert store.find(URLS, "p")[URLS[0]].round == 0
+        fail(store, URLS[0], at=2.0)
+        store.seal()
+    with Store(tmp_path, "b") as store:
+        found = store.find(URLS, "p")[URLS[0]]
+    assert found.round == 1 and [one["started"] for one in found.attempts] == [1.0, 2.0]
+    assert [stem.name for stem in stems(tmp_path)] == ["a-0", "a-1"]
+
+
+def test_a_job_that_ends_while_others_look_for_killed_ones_keeps_its_final_failures(tmp_path: Path) -> None:
+    with Store(tmp_path, "a") as store:
+        fail(store, URLS[0], at=1.0)
+        looked_at = stems(tmp_path)
+        store.seal()
+    assert list(settle(looked_at)) == []
+    with Store(tmp_path, "b") as store:
+        assert store.find(URLS, "p")[URLS[0]].round == 1
+
+
+def test_the_best_end_counts(tmp_path: Path) -> None:
+    raw, other, later = URLS[:3]
+    with Store(tmp_path, "a") as store:
+        store.add(Record(raw, State.OK, 200, preparation="p", finished=9.0), b"prepared")
+        store.add(Record(raw, State.OK, 200, finished=1.0), b"raw")
+        store.add(Record(other, State.OK, 200, preparation="q", finished=1.0), b"prepared otherwise")
+        fail(store, other, round=2, at=2.0)
+        fail(store, later, round=2, at=5.0)
+        store.add(Record(later, State.HTTP_4XX, 410, round=3, finished=6.0))
+        store.seal()
+    with Store(tmp_path, "b") as store:
+        found = store.find(URLS, "p")
+        assert store.data(found[raw]) == b"raw" and found[raw].preparation == ""
+        assert (found[other].state, found[other].round) == (State.HTTP_5XX, 2)
+        assert (found[later].state, found[later].http_status, found[later].round) == (State.HTTP_4XX, 410, 3)
+        assert store.data(store.find([other], "q")[other]) == b"prepared otherwise"
+
+
+def test_bytes_that_a_disk_lost_are_none_and_a_second_fetch_replaces_them(tmp_path: Path) -> None:
+    keep(tmp_path, "a", URLS[:2])
+    (tmp_path / "a-0.bin").write_bytes(b"?" * 200)
+    with Store(tmp_path, "b") as store:
+        assert store.data(store.find(URLS[:1], "p")[URLS[0]]) is None
+        store.add(Record(URLS[0], State.OK, 200), b"again")
+        store.seal()
+    with Store(tmp_path, "c") as store:
+        assert store.data(store.find(URLS[:1], "p")[URLS[0]]) == b"again"
+
+
+def test_urls_of_equal_hash_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workflow_scripts.acquisition.store.segment.url_hash", lambda url: 7)
+    monkeypatch.setattr("workflow_scripts.acquisition.store.store.url_hash", lambda url: 7)
+    keep(tmp_path, "a", URLS[:20])
+    with Store(tmp_path, "b") as store:
+        found = store.find(URLS[3:5], "p")
+        assert {url: store.data(record) for url, record in found.items()} == {url: body(url) for url in URLS[3:5]}
+
+
+def test_the_index_is_sorted_and_a_damaged_one_is_named(tmp_path: Path) -> None:
+    keep(tmp_path, "a", URLS)
+    stem = tmp_path / "a-0"
+    hashes = np.frombuffer(stem.with_suffix(".idx").read_bytes()[: 8 * len(URLS)], dtype="<u8")
+    assert hashes.tolist() == sorted(url_hash(url) for url in URLS)
+    wanted = np.array(sorted(map(url_hash, URLS[5:8])), dtype=np.uint64)
+    assert len(search(stem, wanted)) == 3 and search(stem, np.array([1], dtype=np.uint64)) == []
+    whole = stem.with_suffix(".idx").read_bytes()
+    stem.with_suffix(".idx").write_bytes(whole[:-3])
+    with pytest.raises(PipelineError, match=r"damaged index in .*a-0\.idx: 18 bytes too many; delete it"):
+        search(stem, wanted)
+    seal(stem, ended=True)
+    assert stem.with_suffix(".idx").read_bytes() == whole

@@ -1,0 +1,100 @@
+"""The arms against rules written out row by row."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workflow_scripts.captions.arms import select
+from workflow_scripts.core.errors import PipelineError
+
+SCORE = st.integers(-8, 8).map(lambda x: x / 4)
+CANDIDATE = st.tuples(st.sampled_from(["", "a cat", "a dog", "grass"]), SCORE)
+ROW = st.tuples(st.sampled_from(["", "my cat", "wow"]), SCORE, st.lists(CANDIDATE, min_size=1, max_size=3))
+
+
+def caption_table(rows: list) -> pa.Table:  # type: ignore[type-arg]
+    scores = pa.list_(pa.float32())
+    return pa.table(
+        {
+            "key": [f"k{i}" for i in range(len(rows))],
+            "subreddit": ["pics"] * len(rows),
+            "year": pa.array([2020] * len(rows), pa.int16()),
+            "original": pa.array([row[0] for row in rows], pa.string()),
+            "generated": pa.array([[c[0] for c in row[2]] for row in rows], pa.list_(pa.string())),
+            "itm_generated": pa.array([[c[1] for c in row[2]] for row in rows], scores),
+            "itc_generated": pa.array([[c[1] / 2 for c in row[2]] for row in rows], scores),
+            "itm_original": pa.array([row[1] for row in rows], pa.float32()),
+            "itc_original": pa.array([row[1] / 2 for row in rows], pa.float32()),
+        }
+    )
+
+
+def best_of(candidates: list[tuple[str, float]]) -> tuple[str, float]:
+    """Best ITM, the first at a tie, empty ones last."""
+    return max(candidates, key=lambda c: (c[0] != "", c[1]))
+
+
+@given(st.lists(ROW, min_size=1, max_size=12), SCORE, st.one_of(st.none(), SCORE))
+def test_revised_row_by_row(rows: list, margin: float, threshold: float | None) -> None:  # type: ignore[type-arg]
+    arm = select.revised(caption_table(rows), margin, threshold).to_pylist()
+    for got, (text, itm, candidates) in zip(arm, rows, strict=True):
+        new, new_itm = best_of(candidates)
+        wanted = new_itm > itm + margin or (threshold is not None and itm < threshold) or text == ""
+        if wanted and new != "":
+            assert (got["caption"], got["origin"], got["itm"], got["itc"]) == (new, "generated", new_itm, new_itm / 2)
+        else:
+            assert (got["caption"], got["origin"], got["itm"], got["itc"]) == (text, "original", itm, itm / 2)
+
+
+@given(st.lists(ROW, min_size=1, max_size=12))
+def test_original_and_generated(rows: list) -> None:  # type: ignore[type-arg]
+    table = caption_table(rows)
+    assert select.original(table)["caption"].to_pylist() == [row[0] for row in rows]
+    arm = select.generated(table)
+    assert list(zip(arm["caption"].to_pylist(), arm["itm"].to_pylist(), strict=True)) == [best_of(r[2]) for r in rows]
+
+
+def test_shuffled_uses_each_caption_once_and_knows_no_score() -> None:
+    base = select.original(caption_table([(f"caption {i}", 0.0, [("x", 1.0)]) for i in range(50)]))
+    arm = select.shuffled(base, 3)
+    assert sorted(arm["caption"].to_pylist()) == sorted(base["caption"].to_pylist())
+    assert not any(a == b for a, b in zip(arm["caption"].to_pylist(), base["caption"].to_pylist(), strict=True))
+    assert arm["key"].equals(base["key"])
+    assert set(arm["origin"].to_pylist()) == {"shuffled"}
+    assert arm["itm"].null_count == arm["itc"].null_count == 50
+
+
+def test_mixed_is_nested_and_exact() -> None:
+    base = select.original(caption_table([(f"caption {i}", float(i), [("x", 1.0)]) for i in range(41)]))
+    kept_before: set[str] = set()
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        arm = select.mixed(base, share, 7)
+        kept = set(arm.filter(pa.array(np.array(arm["origin"].to_pylist()) == "original"))["key"].to_pylist())
+        assert len(kept) == int(share * 41 + 0.5)
+        assert kept_before <= kept
+        kept_before = kept
+        for row, own in zip(arm.to_pylist(), base.to_pylist(), strict=True):
+            assert (row == own) == (row["key"] in kept)
+            assert row["key"] in kept or (row["caption"] != own["caption"] and row["itm"] is None)
+
+
+def test_one_image_can_not_be_shuffled() -> None:
+    with pytest.raises(PipelineError, match="too few images to shuffle"):
+        select.shuffled(select.original(caption_table([("a", 0.0, [("x", 1.0)])])), 0)
+
+
+def test_external_counts_what_is_missing() -> None:
+    table = caption_table([("a", 0.0, [("x", 1.0)])] * 4)
+    given_table = pa.table({"key": ["k3", "k0", "other"], "caption": ["third", "zeroth", "unused"]})
+    arm = select.external(table, given_table, 0.5, Path("mine.csv"))
+    assert arm["caption"].to_pylist() == ["zeroth", "", "", "third"]
+    assert select.counts(arm, table)["empty"] == 2
+    with pytest.raises(PipelineError, match=r"missing captions in mine.csv: 2 of 4 images have none"):
+        select.external(table, given_table, 0.4, Path("mine.csv"))
+    twice = pa.table({"key": ["k0", "k1", "k1"], "caption": ["a", "b", "c"]})
+    with pytest.raises(PipelineError, match=r"repeated key in mine.csv: k1"):
+        select.external(table, twice, 1.0, Path("mine.csv"))

@@ -1,0 +1,33 @@
+"""Ranks of the own image, by hand and by the model."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy.stats import rankdata
+
+from workflow_scripts.captions.diagnostics.retrieval import own_image_ranks, ranks, sample_rows
+from workflow_scripts.models.matcher import itc, load_matcher
+
+
+def test_ranks_equal_scipy_with_ties() -> None:
+    scores = np.random.default_rng(0).integers(0, 5, (40, 40)).astype(float)
+    expected = [rankdata(-row, method="average")[i] for i, row in enumerate(scores)]
+    assert ranks(scores).tolist() == expected
+    assert (ranks(np.zeros((9, 9))) == 5).all()
+
+
+def test_sample_is_the_same_for_every_arm() -> None:
+    assert sample_rows(1000, 50, 3).tolist() == sample_rows(1000, 50, 3).tolist()
+    assert len(set(sample_rows(1000, 50, 3).tolist())) == 50
+    assert sample_rows(7, 50, 3).tolist() == list(range(7))
+
+
+def test_batches_do_not_change_ranks(checkpoints: dict[str, Path], pictures: list[Image.Image]) -> None:
+    matcher = load_matcher(checkpoints["matcher"], "cpu", 32)
+    texts = ["a red cat", "the dog", "sky", "grass house", "tree", "one", "blue", "big dog on grass", "my photo"]
+    rows = np.array([2, 0, 5, 1, 3, 4, 6, 8, 7])
+    got = own_image_ranks(matcher, pictures.__getitem__, texts, rows, 4)
+    vectors = [matcher.image_vectors(matcher.image_states([pictures[row]])) for row in rows]
+    scores = np.array([[float(itc(v, matcher.text_vectors([text]))) for v in vectors] for text in texts])
+    assert got.tolist() == ranks(scores).tolist()

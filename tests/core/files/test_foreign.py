@@ -1,0 +1,106 @@
+"""Tables and tars of other people: read as needed, and what is wrong with them said in plain words."""
+
+import gzip
+import io
+import lzma
+import tarfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files import tars
+from workflow_scripts.core.files.foreign import batches, column_of, readable
+
+TEXT = {"a": pa.string()}
+
+
+def read(path: Path) -> list[str | None]:
+    """Column a."""
+    with readable("unreadable table", path, "mend it"):
+        return [row["a"] for batch in batches(path, TEXT, rows=2) for row in batch.to_pylist()]
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array(["x", None, "z"]),
+        pa.array(["x", None, "z"], pa.large_string()),
+        pa.array(["x", None, "z"]).dictionary_encode(),
+    ],
+)
+def test_text_of_any_kind(tmp_path: Path, column: pa.Array) -> None:
+    pq.write_table(pa.table({"b": [1, 2, 3], "a": column}), tmp_path / "t")
+    assert read(tmp_path / "t") == ["x", None, "z"]
+
+
+def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    pq.write_table(pa.table({"b": [1]}), path)
+    with pytest.raises(PipelineError, match=r"unreadable table in .*t: no columns named a; there are b; mend it"):
+        read(path)
+    pq.write_table(pa.Table.from_arrays([pa.array(["x"])] * 2, names=["a", "a"]), path)
+    with pytest.raises(PipelineError, match="2 columns named a"):
+        read(path)
+    pq.write_table(pa.table({"a": [{"x": 1}]}), path)
+    with pytest.raises(PipelineError, match=r"column a is of type struct<x: int64>, string is needed"):
+        read(path)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(PipelineError, match="unreadable table"):
+        read(path)
+    with pytest.raises(PipelineError, match="unreadable table"):
+        read(tmp_path / "missing")
+
+
+def test_only_bytes_are_images() -> None:
+    assert column_of(pa.schema([("jpg", pa.string()), ("png", pa.binary())]), ("jpg", "png")) == "png"
+    assert column_of(pa.schema([("jpg", pa.string())]), ("jpg", "png")) == ""
+
+
+def packed(path: Path, size: int, claimed: int | None = None, kind: bytes = tarfile.REGTYPE) -> Path:
+    """A tar with one member, whose header claims a size."""
+    member = tarfile.TarInfo("a.png")
+    member.size, member.type = size if claimed is None else claimed, kind
+    path.write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(size + -size % 512) + bytes(1024))
+    return path
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress])
+@pytest.mark.parametrize("claimed", [2**40, 2**33, 3000])
+def test_a_member_that_claims_too_much_ends_the_tar(tmp_path: Path, pack: object, claimed: int) -> None:
+    path = packed(tmp_path / "t.tar", 100, claimed)
+    path.write_bytes(pack(path.read_bytes()))  # type: ignore[operator]
+    with pytest.raises(tars.BROKEN):
+        [member.read() for member in tars.members(path)]
+    with pytest.raises(tars.BROKEN):
+        list(tars.members(path))
+
+
+def test_headers_that_unpack_to_gigabytes_are_not_read(tmp_path: Path) -> None:
+    for kind in (tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME):
+        path = packed(tmp_path / "t.tar", 64 << 20, kind=kind)
+        path.write_bytes(gzip.compress(path.read_bytes(), 1))
+        with pytest.raises(tars.BROKEN):
+            list(tars.members(path))
+
+
+def test_offsets_are_those_of_the_tar(tmp_path: Path) -> None:
+    path = tmp_path / "t.tar"
+    with tarfile.open(path, "w") as tar:
+        for name, data in (("a", b"one"), ("b", b"x" * 512), ("c", b"")):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(link)
+    raw = path.read_bytes()
+    found = {one.name: raw[one.offset : one.offset + one.size] for one in tars.members(path)}
+    assert found == {"a": b"one", "b": b"x" * 512, "c": b""}
+    path.write_bytes(gzip.compress(raw))
+    assert {one.name: one.read() for one in tars.members(path)} == found
+    with pytest.raises(tars.BROKEN):
+        list(tars.members(path, packed=False))

@@ -1,0 +1,115 @@
+"""What a run record says of the machine and the checkout; what is not known is null."""
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from workflow_scripts.core.runtime import machine as module
+from workflow_scripts.core.runtime.machine import ask, cards, cpu_model, determinism, git_state, machine
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Callable[..., str]:
+    """A git repository with one commit of one file; gives a function that runs git in it."""
+
+    def git(*words: str) -> str:
+        who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        command = ["git", *who, "-C", str(tmp_path), *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    (tmp_path / "code.py").write_text("x = 1\n")
+    git("init", "-q")
+    git("add", "code.py")
+    git("commit", "-q", "-m", "first")
+    return git
+
+
+def test_a_clean_checkout_has_no_difference(checkout: Callable[..., str], tmp_path: Path) -> None:
+    assert git_state(tmp_path) == {"commit": checkout("rev-parse", "HEAD"), "dirty": False, "diff": None}
+    (tmp_path / "untracked.py").write_text("y = 1\n")
+    assert git_state(tmp_path)["dirty"] is False
+
+
+def test_the_difference_is_hashed_the_same_whatever_the_users_settings(
+    checkout: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "code.py").write_text("x = 2\n")
+    first = git_state(tmp_path)
+    assert first["dirty"] is True
+    text = checkout("diff", "--binary", "--full-index", "HEAD") + "\n"
+    assert first["diff"] == hashlib.sha256(text.encode()).hexdigest()
+    for name, value in (("diff.noprefix", "true"), ("color.ui", "always"), ("diff.mnemonicPrefix", "true")):
+        checkout("config", name, value)
+    assert git_state(tmp_path) == first
+    checkout("add", "code.py")
+    assert git_state(tmp_path) == first
+    (tmp_path / "code.py").write_text("x = 3\n")
+    assert git_state(tmp_path)["diff"] != first["diff"]
+
+
+def test_without_git_all_is_null(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = {"commit": None, "dirty": None, "diff": None}
+    assert git_state(tmp_path / "no-repository") == nothing
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert git_state(Path(__file__).parents[3]) == nothing
+    assert ask("git", "--version") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\n\nprocessor\t: 1\nmodel name\t: other\n", "Some CPU @ 2 GHz"),
+        ("processor\t: 0\nmodel name\t: \n", None),
+        ("CPU implementer\t: 0x41\n", None),
+    ],
+)
+def test_cpu_model(tmp_path: Path, text: str, name: str | None) -> None:
+    (tmp_path / "cpuinfo").write_text(text)
+    assert cpu_model(tmp_path / "cpuinfo") == name
+    assert cpu_model(tmp_path / "gone") is None
+
+
+def test_cards_are_asked_about_on_cuda_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unknown = {"gpu_model": None, "driver": None, "gpu_peak_bytes": None}
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text('#!/bin/sh\necho "$@" > "$0.asked"\necho "NVIDIA A, 595.10"\necho "NVIDIA A, 595.10"\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")
+    assert cards("cpu") == unknown
+    assert not tool.with_name("nvidia-smi.asked").exists()
+    assert cards("cuda") == {**unknown, "gpu_model": ["NVIDIA A", "NVIDIA A"], "driver": "595.10"}
+    assert tool.with_name("nvidia-smi.asked").read_text().startswith("-i 0,2 ")
+    tool.write_text("#!/bin/sh\nexit 9\n")
+    assert cards("cuda") == unknown
+
+
+def test_determinism_says_what_is_set_and_asks_torch_when_it_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    found = determinism()
+    assert (found["OMP_NUM_THREADS"], found["CUBLAS_WORKSPACE_CONFIG"]) == ("3", None)
+    assert not any(name.startswith("torch") for name in found)
+
+
+def test_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    monkeypatch.setattr(module, "_loaded", lambda: {"numpy"})
+    found = machine(("pydantic", "no-such-package"), "cpu")
+    assert set(found["packages"]) == {"numpy", "pydantic", "no-such-package"}
+    assert found["packages"]["no-such-package"] is None
+    assert found["slurm_job"] == "4711"
+    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
+    monkeypatch.delenv("SLURM_JOB_ID")
+    assert machine((), "cpu")["slurm_job"] is None
+
+
+def test_loaded_packages_are_installed_ones() -> None:
+    loaded = module._loaded()
+    assert "pytest" in loaded
+    assert "os" not in loaded

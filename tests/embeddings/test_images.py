@@ -1,0 +1,90 @@
+"""Image vectors of BLIP-2, CLIP and a plain ViT."""
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessor,
+    CLIPModel,
+    ViTConfig,
+    ViTForImageClassification,
+    ViTImageProcessor,
+    ViTModel,
+)
+
+from tests.helpers import hashes
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.shards import TarImages
+from workflow_scripts.embeddings.images import blip2_encoder, embed, transformers_encoder
+from workflow_scripts.models.matcher import load_matcher
+
+SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+
+
+@pytest.fixture
+def images(tmp_path: Path, pictures: list[Image.Image]) -> TarImages:
+    blobs = []
+    for picture in pictures:
+        stream = io.BytesIO()
+        picture.save(stream, "PNG")
+        blobs.append(stream.getvalue())
+    (tmp_path / "s.tar").write_bytes(b"".join(blobs))
+    sizes = np.array([len(blob) for blob in blobs])
+    return TarImages(
+        [tmp_path / "s.tar"], np.zeros(len(sizes), np.int64), np.cumsum(sizes) - sizes, sizes, hashes(blobs)
+    )
+
+
+def clip(folder: Path) -> CLIPModel:
+    vision = {**SMALL, "image_size": 32, "patch_size": 8}
+    model = CLIPModel(CLIPConfig(text_config={**SMALL, "vocab_size": 20}, vision_config=vision, projection_dim=8))
+    model.save_pretrained(folder)
+    CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}).save_pretrained(folder)
+    return model.eval()
+
+
+def test_clip_features_whatever_the_batch(tmp_path: Path, images: TarImages, pictures: list[Image.Image]) -> None:
+    torch.manual_seed(0)
+    model = clip(tmp_path / "clip")
+    encoder = transformers_encoder(tmp_path / "clip", "cpu")
+    results = []
+    for batch, chunk in ((1, 2), (9, 1)):
+        work = tmp_path / f"{batch}"
+        work.mkdir()
+        with ThreadPoolExecutor(2) as pool:
+            results.append(embed(images, encoder, batch, chunk, work, pool))
+    assert np.abs(results[0] - results[1]).max() < 1e-5
+    pixels = CLIPImageProcessor.from_pretrained(tmp_path / "clip")(pictures, return_tensors="pt")["pixel_values"]
+    with torch.inference_mode():
+        pooled = model.vision_model(pixel_values=pixels).pooler_output
+        expected = torch.nn.functional.normalize(model.visual_projection(pooled), dim=-1)
+    assert np.abs(results[0] - expected.numpy()).max() < 1e-5
+
+
+def test_blip2_feature_is_the_mean_over_queries(checkpoints: dict[str, Path], pictures: list[Image.Image]) -> None:
+    matcher = load_matcher(checkpoints["matcher"], "cpu", 32)
+    vectors = blip2_encoder(checkpoints["matcher"], "cpu")(pictures)
+    expected = matcher.image_vectors(matcher.image_states(pictures)).numpy().mean(axis=1)
+    assert np.abs(vectors.numpy() - expected).max() < 1e-6
+
+
+def test_pooled_output_of_a_vit(tmp_path: Path, pictures: list[Image.Image]) -> None:
+    config = ViTConfig(**SMALL, image_size=32, patch_size=8)
+    ViTModel(config).save_pretrained(tmp_path / "vit")
+    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(tmp_path / "vit")
+    assert transformers_encoder(tmp_path / "vit", "cpu")(pictures).shape == (9, 16)
+    # Saved with a classifier it has no pooler: the output would be random.
+    ViTForImageClassification(config).save_pretrained(tmp_path / "vit")
+    with pytest.raises(PipelineError, match=r"incomplete image encoder in .*pooler"):
+        transformers_encoder(tmp_path / "vit", "cpu")
+
+
+def test_no_encoder(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match="no image encoder"):
+        transformers_encoder(tmp_path, "cpu")

@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.evaluation.study import few_shot, hits, probe, run
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.contrasts.series import ItemOrder, Series, few_shot_series, probe_series
+from workflow_scripts.stats.intervals import bootstrap_class_means, bootstrap_means
+
+FIRST, SECOND = run("simclr", "original", "crop", 0), run("simclr", "revised", "crop", 0)
+
+
+def test_items_are_read_by_set_and_objective(results: Path) -> None:
+    found = {one.dataset: one for path in probe(results, FIRST) for one in probe_series(Artifact(path), 3, ItemOrder())}
+    assert (found["pets"].values == hits(FIRST, "last", "pets")).all()
+    assert (found["dtd"].values == hits(FIRST, "last", "dtd")).all()
+    assert found["pets"].metric == "linear_probe.sklearn.mean_per_class" and found["pets"].labels is not None
+    assert found["dtd"].labels is None and found["dtd"].family == "linear_probe.sklearn" and found["dtd"].file == 3
+    for one in found.values():
+        assert one.average(one.values) == pytest.approx(one.value)
+
+
+def test_other_items_or_another_order_cannot_be_paired(results: Path) -> None:
+    order = ItemOrder()
+    for path in (*probe(results, FIRST), *probe(results, SECOND)):
+        list(probe_series(Artifact(path), 0, order))
+    list(few_shot_series(Artifact(few_shot(results, FIRST)), 0, order))
+    with pytest.raises(PipelineError, match=r"cannot be paired in .*dataset pets"):
+        list(probe_series(Artifact(probe(results, SECOND, "best", keys="other")[0]), 0, order))
+
+
+@pytest.mark.parametrize("per_class", [False, True])
+def test_variance_is_that_of_the_bootstrap(per_class: bool) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 300)
+    values = (rng.random(300) < 0.3 + 0.2 * labels).astype(np.float32)
+    one = Series("x", "m", "m", values, labels if per_class else None, 0.0, None, None, 0)
+    if per_class:
+        resampled = bootstrap_class_means(values[:, None], labels, 4000, 0)
+    else:
+        resampled = bootstrap_means(values[:, None], 4000, 0)
+    assert one.variance() == pytest.approx(resampled.var(), rel=0.1)

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tests.evaluation.study import few_shot, probe, run, saliency
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.contrasts.series import Series
+from workflow_scripts.evaluation.contrasts.study_scores import mean_row, read_scores, summary_rows
+from workflow_scripts.evaluation.settings.summary import SummaryRun
+
+ONE = run("simclr", "original", "crop", 0)
+
+
+def test_rows_sources_and_mean(results: Path) -> None:
+    made = {
+        "probe": probe(results, ONE),
+        "few_shot": [few_shot(results, ONE)],
+        "saliency": [saliency(results, ONE)],
+    }
+    scores = read_scores({name: map(Artifact, paths) for name, paths in made.items()})
+    rows = list(summary_rows(scores, [SummaryRun.model_validate(ONE)], 0.95))
+    assert [(row["dataset"], row["metric"]) for row, _ in rows] == [
+        ("pets", "linear_probe.sklearn.mean_per_class"),
+        ("dtd", "linear_probe.sklearn.accuracy"),
+        ("pets", "few_shot.accuracy"),
+        ("masks", "saliency.probe.mass_in_mask"),
+        ("mean", "linear_probe.sklearn.mixed"),
+    ]
+    files = [[scores.files[i]["file"] for i in sources] for _, sources in rows]
+    name = "simclr-original-crop-resnet_small-s0.last"
+    assert files == [
+        *[
+            [f"linear_probe/{name}.pets.parquet"],
+            [f"linear_probe/{name}.dtd.parquet"],
+            [f"few_shot/{name}.pets.parquet"],
+        ],
+        *[
+            [f"saliency/{name}.masks.results.parquet"],
+            [f"linear_probe/{name}.{one}.parquet" for one in ("pets", "dtd")],
+        ],
+    ]
+    assert rows[4][0]["value"] == pytest.approx((rows[0][0]["value"] + rows[1][0]["value"]) / 2)
+    assert [row["n"] for row, _ in rows] == [10, 14, 8, 8, 24]
+
+
+def test_mean_interval_adds_variances() -> None:
+    rng = np.random.default_rng(0)
+    groups = [rng.random(n).astype(np.float32) for n in (30, 50)]
+    members = [Series(str(i), "m", "m", g, None, float(g.mean()), None, None, i) for i, g in enumerate(groups)]
+    row = mean_row(members, 0.9)
+    half = stats.norm.ppf(0.95) * np.sqrt(sum(g.var() / len(g) for g in groups)) / 2
+    assert row["metric"] == "m"
+    assert (row["low"], row["high"]) == pytest.approx((row["value"] - half, row["value"] + half))
+
+
+def test_scores_given_twice_are_refused(results: Path) -> None:
+    one = Artifact(probe(results, ONE)[0])
+    with pytest.raises(PipelineError, match="scores given twice"):
+        read_scores({"probe": [one, one]})

@@ -1,0 +1,56 @@
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workflow_scripts.evaluation.datasets.splits import Entry, cut, fixed_counts, limited, with_val, without_rare
+
+
+def entries(n: int, classes: int = 3) -> list[Entry]:
+    return [Entry("train", f"class{i % classes}", f"train/class{i % classes}/{i}.png") for i in range(n)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sets(st.integers(0, 59)), st.integers(0, 5))
+def test_dropping_images_moves_no_other_image(dropped: set[int], seed: int) -> None:
+    everything = with_val(entries(60), 0.3, seed)
+    rest = with_val([one for i, one in enumerate(entries(60)) if i not in dropped], 0.3, seed)
+    assert rest == [one for i, one in enumerate(everything) if i not in dropped]
+
+
+def test_val_share_seed_and_own_val() -> None:
+    many = entries(4000)
+    share = Counter(one.split for one in with_val(many, 0.2, 0))["val"] / 4000
+    assert abs(share - 0.2) < 0.02
+    assert with_val(many, 0.2, 0) != with_val(many, 0.2, 1)
+    assert with_val(many, 0.2, 0) == with_val(many, 0.2, 0)
+    own = [*many, Entry("val", "class0", "val/class0/x.png")]
+    assert with_val(own, 0.2, 0) == own
+    tested = [one._replace(split="test") for one in many]
+    assert cut(tested, "train", "val", 0.9, 0) == tested
+
+
+def test_limit_is_per_split_and_class_keeps_order_and_is_nested() -> None:
+    many = with_val(entries(300), 0.3, 0)
+    few, fewer = limited(many, {"train": 9, "val": 4}, 0), limited(many, {"train": 5, "val": 4}, 0)
+    counts = Counter((one.split, one.class_name) for one in few)
+    assert counts == {(split, f"class{c}"): n for split, n in (("train", 9), ("val", 4)) for c in range(3)}
+    assert set(fewer) < set(few)
+    assert few == [one for one in many if one in set(few)]
+    assert limited(many, {}, 0) == many
+
+
+def test_fixed_counts_per_class_and_over_all() -> None:
+    by_class = fixed_counts(entries(60), {"train": 5, "test": -1}, True, 0)
+    assert Counter((one.split, one.class_name) for one in by_class) == {
+        **{("train", f"class{c}"): 5 for c in range(3)},
+        **{("test", f"class{c}"): 15 for c in range(3)},
+    }
+    overall = fixed_counts(entries(60), {"train": 10, "val": 20, "test": 20}, False, 0)
+    assert Counter(one.split for one in overall) == {"train": 10, "val": 20, "test": 20}
+    assert overall != fixed_counts(entries(60), {"train": 10, "val": 20, "test": 20}, False, 1)
+
+
+def test_rare_classes_go() -> None:
+    some = [*entries(6, 2), Entry("test", "lonely", "x")]
+    assert {one.class_name for one in without_rare(some, 2)} == {"class0", "class1"}

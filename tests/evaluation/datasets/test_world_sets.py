@@ -1,0 +1,72 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.evaluation.pictures import encoded, picture, write_tar
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.datasets.world_sets import MasksTar, WorldTask
+
+
+def task_tar(path: Path) -> Path:
+    names = ["train/house/1.png", "train/tree/2.png", "test/house/3.png", "notes.txt", "../train/house/4.png"]
+    return write_tar(path, {name: picture(i) for i, name in enumerate(names)})
+
+
+def masks_tar(path: Path, labels: list[str | None], masks: bool = True) -> Path:
+    rows = [{"image_id": f"m{i}", "label": label} for i, label in enumerate(labels) if label]
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), buffer)
+    members = {f"images/m{i}.png": picture(50 + i) for i in range(len(labels))}
+    if masks:
+        members |= {f"masks/m{i}.png": encoded(np.full((12, 10), i, np.uint8)) for i in range(len(labels))}
+    return write_tar(path, {**members, "labels.parquet": buffer.getvalue()})
+
+
+def test_task(tmp_path: Path) -> None:
+    source = WorldTask(task_tar(tmp_path / "t.tar"))
+    listing = source.listing()
+    assert [(one.split, one.class_name) for one in listing.entries] == [
+        ("train", "house"),
+        ("train", "tree"),
+        ("test", "house"),
+    ]
+    assert listing.left_out == {"unsafe_name": 1, "not_split_class_and_name": 1}
+    assert [one.image for one in source.read(frozenset({"test/house/3.png"}))] == [picture(2)]
+
+
+def test_masks_alone_are_unsplit_and_unlabelled_images_counted(tmp_path: Path) -> None:
+    source = MasksTar(masks_tar(tmp_path / "m.tar", ["house", None, "tree"]))
+    listing = source.listing()
+    assert [(one.split, one.name) for one in listing.entries] == [
+        ("train", "images/m0.png"),
+        ("train", "images/m2.png"),
+    ]
+    assert listing.left_out == {"no_label": 1}
+    (found,) = source.read(frozenset({"images/m2.png"}))
+    assert found.image == picture(52) and found.mask == encoded(np.full((12, 10), 2, np.uint8))
+
+
+def test_masks_with_a_task_train_on_it(tmp_path: Path) -> None:
+    task = WorldTask(task_tar(tmp_path / "t.tar"))
+    source = MasksTar(masks_tar(tmp_path / "m.tar", ["house", "tree"]), task)
+    listing = source.listing()
+    assert [(one.split, one.name) for one in listing.entries] == [
+        *[("train", "train/house/1.png"), ("train", "train/tree/2.png")],
+        *[("test", "images/m0.png"), ("test", "images/m1.png")],
+    ]
+    assert listing.left_out["test_image_of_training_task"] == 1
+    found = list(source.read(frozenset(one.name for one in listing.entries)))
+    assert [one.name for one in found] == [one.name for one in listing.entries]
+    assert [one.mask is None for one in found] == [True, True, False, False]
+
+
+def test_missing_members_are_named(tmp_path: Path) -> None:
+    source = MasksTar(masks_tar(tmp_path / "m.tar", ["house"], masks=False))
+    with pytest.raises(PipelineError, match=r"mask missing in .*m\.tar: images/m0\.png"):
+        list(source.read(frozenset({"images/m0.png"})))
+    with pytest.raises(PipelineError, match=r"labels\.parquet"):
+        MasksTar(task_tar(tmp_path / "t.tar")).listing()

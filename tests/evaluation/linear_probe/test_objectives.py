@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from workflow_scripts.evaluation.linear_probe.objectives import fit_lgssl, fit_sklearn
+from workflow_scripts.evaluation.linear_probe.softmax import NumpyCrossEntropy
+
+
+def problem(classes: int, n: int = 90, d: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(classes)
+    labels = rng.integers(0, classes, n)
+    return rng.normal(size=(n, d)) + rng.normal(size=(classes, d))[labels], labels
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5])
+@pytest.mark.parametrize("cost", [1e-3, 0.1, 10.0])
+def test_coefficients_are_scikit_learns(classes: int, cost: float) -> None:
+    features, labels = problem(classes)
+    ours = fit_sklearn(NumpyCrossEntropy(features, labels, classes), cost, 5000, 1e-9)
+    theirs = LogisticRegression(C=cost, tol=1e-10, max_iter=10000).fit(features, labels)
+    if classes == 2:
+        assert ours.weight[1] - ours.weight[0] == pytest.approx(theirs.coef_[0], abs=1e-5)
+        assert ours.bias[1] - ours.bias[0] == pytest.approx(theirs.intercept_[0], abs=1e-5)
+    else:
+        assert ours.weight == pytest.approx(theirs.coef_, abs=1e-5)
+        assert ours.bias - ours.bias.mean() == pytest.approx(theirs.intercept_ - theirs.intercept_.mean(), abs=1e-5)
+
+
+def proximal_gradient(features: np.ndarray, labels: np.ndarray, classes: int, cost: float) -> np.ndarray:
+    """Minimise mean CE + ||W|| / (2 C) by forward-backward steps: the prox of the norm shrinks W as one block."""
+    padded = np.column_stack([features, np.ones(len(features))])
+    step = 2 * len(features) / np.linalg.norm(padded, 2) ** 2
+    weight = np.zeros((classes, padded.shape[1]))
+    for _ in range(10000):
+        scores = padded @ weight.T
+        share = np.exp(scores - scores.max(axis=1, keepdims=True))
+        share /= share.sum(axis=1, keepdims=True)
+        share[np.arange(len(labels)), labels] -= 1
+        weight = weight - step * share.T @ padded / len(features)
+        norm = np.linalg.norm(weight[:, :-1])
+        weight[:, :-1] *= max(0.0, 1 - step / (2 * cost) / norm) if norm else 0.0
+    return weight
+
+
+@pytest.mark.parametrize("cost", [0.5, 2.0, 10.0])
+def test_lgssl_minimum_is_that_of_proximal_gradient(cost: float) -> None:
+    features, labels = problem(3)
+    ours = fit_lgssl(NumpyCrossEntropy(features, labels, 3), cost, 5000, 1e-9)
+    reference = proximal_gradient(features, labels, 3, cost)
+    assert ours.weight == pytest.approx(reference[:, :-1], abs=1e-4)
+    assert ours.bias - ours.bias.mean() == pytest.approx(reference[:, -1] - reference[:, -1].mean(), abs=1e-4)
+
+
+def test_lgssl_below_its_threshold_is_zero_with_log_shares() -> None:
+    features, labels = problem(3)
+    data = NumpyCrossEntropy(features, labels, 3)
+    shares = np.log(np.bincount(labels) / len(labels))
+    slope = np.linalg.norm(data(np.zeros((3, 5)), shares)[1])
+    below, above = (fit_lgssl(data, cost, 5000, 1e-9) for cost in (0.49 / slope, 0.52 / slope))
+    assert not below.weight.any()
+    assert below.bias - below.bias.mean() == pytest.approx(shares - shares.mean())
+    assert 0 < np.linalg.norm(above.weight) < 1
+
+
+def test_the_two_objectives_meet_at_matching_costs() -> None:
+    """A minimum W of one is the other's where the penalties' slopes agree: ||W|| / (C n) = 1 / (2 C')."""
+    features, labels = problem(4)
+    data = NumpyCrossEntropy(features, labels, 4)
+    ridge = fit_sklearn(data, 0.7, 5000, 1e-10)
+    matching = 0.7 * len(labels) / (2 * np.linalg.norm(ridge.weight))
+    assert fit_lgssl(data, matching, 5000, 1e-10).weight == pytest.approx(ridge.weight, abs=1e-4)

@@ -1,0 +1,93 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.metrics import average_precision_score, jaccard_score
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.saliency.scores import (
+    METRICS,
+    centre_gaussian,
+    check_mask,
+    is_constant,
+    score_map,
+    uniform_map,
+)
+
+T = np.linspace(0, 1, 11)
+# Few distinct values, so that ties are common; quarters, so that sums and thresholds are exact.
+maps = hnp.arrays(np.float64, (5, 6), elements=st.integers(0, 4).map(lambda i: i / 4))
+masks = hnp.arrays(np.uint8, (5, 6), elements=st.sampled_from([0, 1, 255])).filter(lambda m: (m == 1).any())
+
+
+def slow_scores(saliency: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+    pairs = [(s, m == 1) for s, m in zip(saliency.ravel(), mask.ravel(), strict=True) if m != 255]
+    if len({s for s, _ in pairs}) == 1:
+        pairs = [(1.0, inside) for _, inside in pairs]
+    peak = max(s for s, _ in pairs)
+    top = [inside for s, inside in pairs if s == peak]
+    inside = [m for _, m in pairs]
+    curve = [jaccard_score(inside, [s >= t * peak for s, _ in pairs]) for t in T]
+    return {
+        "mass_in_mask": sum(s for s, m in pairs if m) / sum(s for s, _ in pairs),
+        "pointing_game": sum(top) / len(top),
+        "iou_area": sum((a + b) / 2 for a, b in pairwise(curve)) / (len(T) - 1),
+        "iou_max": max(curve),
+        "pixel_ap": average_precision_score(inside, [s for s, _ in pairs]),
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(maps, masks)
+def test_scores_are_those_of_the_slow_reference(saliency: np.ndarray, mask: np.ndarray) -> None:
+    found = dict(zip(METRICS, score_map(saliency, mask, T), strict=True))
+    assert found == pytest.approx(slow_scores(saliency, mask))
+
+
+@settings(max_examples=50, deadline=None)
+@given(masks, st.sampled_from([0.0, 0.3, 7.0]))
+def test_a_constant_map_scores_the_objects_share(mask: np.ndarray, value: float) -> None:
+    share = (mask == 1).sum() / (mask != 255).sum()
+    assert is_constant(np.full((5, 6), value), mask)
+    assert score_map(np.full((5, 6), value), mask, T) == pytest.approx(np.full(len(METRICS), share))
+
+
+@settings(max_examples=50, deadline=None)
+@given(maps, masks, st.integers(0, 9))
+def test_ignored_pixels_change_nothing(saliency: np.ndarray, mask: np.ndarray, other: int) -> None:
+    changed = np.where(mask == 255, other, saliency)
+    assert score_map(changed, mask, T) == pytest.approx(score_map(saliency, mask, T))
+
+
+def test_a_perfect_and_an_opposite_map() -> None:
+    mask = np.zeros((4, 4), np.uint8)
+    mask[1:3, 1:3] = 1
+    perfect = dict(zip(METRICS, score_map(mask.astype(float), mask, T), strict=True))
+    assert all(perfect[name] == pytest.approx(1) for name in METRICS if name != "iou_area")
+    opposite = dict(zip(METRICS, score_map(1.0 - mask, mask, T), strict=True))
+    assert opposite["mass_in_mask"] == opposite["pointing_game"] == 0
+
+
+def test_ties_at_the_peak_are_split() -> None:
+    mask = np.array([[1, 0, 255], [0, 0, 0]], np.uint8)
+    peaks = np.array([[2.0, 2.0, 9.0], [2.0, 2.0, 0.0]])
+    assert score_map(peaks, mask, T)[1] == pytest.approx(0.25)
+
+
+def test_floors() -> None:
+    assert (uniform_map(5) == 1).all()
+    found = centre_gaussian(9, 0.25)
+    y, x = np.mgrid[:9, :9]
+    assert found == pytest.approx(np.exp(-((y - 4) ** 2 + (x - 4) ** 2) / (2 * (0.25 * 9) ** 2)))
+    assert centre_gaussian(8, 0.25) == pytest.approx(centre_gaussian(8, 0.25)[::-1, ::-1])
+
+
+def test_masks_are_checked() -> None:
+    good = np.array([[0, 1], [255, 0]], np.uint8)
+    assert check_mask(good, "x", "k") is good
+    for bad in (np.array([[0, 3]], np.uint8), np.zeros((2, 2, 3), np.uint8)):
+        with pytest.raises(PipelineError, match="not an object mask in x: k"):
+            check_mask(bad, "x", "k")

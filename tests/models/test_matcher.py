@@ -1,0 +1,63 @@
+"""Scores equal those of the model's public forward pass, one pair at a time."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from workflow_scripts.models.matcher import Matcher, itc, itc_table, load_matcher
+
+TEXTS = [
+    "a red cat", "", "the blue dog on grass with small house", "photo of my big tree", "sky", "a cat",
+    "dog " * 60, "one house", "grass grass",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def matcher(checkpoints: dict[str, Path]) -> Matcher:
+    return load_matcher(checkpoints["matcher"], "cpu", 32)
+
+
+def reference(matcher: Matcher, image: Image.Image, text: str, itm: bool) -> float:
+    """Score of one pair by ``Blip2ForImageTextRetrieval.forward``."""
+    model, tokenizer = matcher.checkpoint.model, matcher.checkpoint.tokenizer
+    encoded = tokenizer([text], truncation=True, max_length=32, return_tensors="pt")
+    queries = model.config.num_query_tokens
+    # forward() expects one image token per query before the text and cuts them off again.
+    ids = torch.cat([torch.full((1, queries), model.config.image_token_index), encoded["input_ids"]], dim=1)
+    mask = torch.cat([torch.ones((1, queries), dtype=torch.long), encoded["attention_mask"]], dim=1)
+    with torch.inference_mode():
+        result = model(matcher.checkpoint.pixels([image]), ids, mask, use_image_text_matching_head=itm).logits_per_image
+    return float(result[0, 1] - result[0, 0]) if itm else float(result.squeeze())
+
+
+def test_batch_equals_forward_one_by_one(matcher: Matcher, pictures: list[Image.Image]) -> None:
+    states = matcher.image_states(pictures)
+    itm = matcher.itm(states, TEXTS).tolist()
+    cosine = itc(matcher.image_vectors(states), matcher.text_vectors(TEXTS)).tolist()
+    for i, (picture, text) in enumerate(zip(pictures, TEXTS, strict=True)):
+        assert itm[i] == pytest.approx(reference(matcher, picture, text, itm=True), abs=1e-4)
+        assert cosine[i] == pytest.approx(reference(matcher, picture, text, itm=False), abs=1e-4)
+    assert max(itm) - min(itm) > 0.01
+    assert max(cosine) - min(cosine) > 0.01
+
+
+def test_table_holds_every_pair(matcher: Matcher, pictures: list[Image.Image]) -> None:
+    vectors, texts = matcher.image_vectors(matcher.image_states(pictures)), matcher.text_vectors(TEXTS)
+    table = itc_table(vectors, texts, rows=4)
+    assert table.shape == (len(TEXTS), len(pictures))
+    for shift in range(len(pictures)):
+        rolled = itc(vectors.roll(shift, dims=0), texts)
+        picked = torch.stack([table[i, (i - shift) % len(pictures)] for i in range(len(TEXTS))])
+        assert torch.allclose(rolled, picked, atol=1e-6)
+
+
+def test_tokens_are_counted_before_the_cut(matcher: Matcher) -> None:
+    assert matcher.token_counts(["a red cat", "", "dog " * 60]) == [5, 2, 62]
+
+
+def test_words_beyond_the_cut_do_not_count(matcher: Matcher, pictures: list[Image.Image]) -> None:
+    states = matcher.image_states(pictures[:2])
+    long, longer = "dog " * 30, "dog " * 30 + "cat house"
+    assert matcher.itm(states[:1], [long]).tolist() == matcher.itm(states[:1], [longer]).tolist()

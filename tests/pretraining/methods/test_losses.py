@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workflow_scripts.pretraining.methods.losses import clip_loss, negative_cosine, nt_xent, simsiam
+
+SIZES = [(2, 3), (3, 1), (5, 8), (16, 4), (33, 17)]
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def nt_xent_reference(first: np.ndarray, second: np.ndarray, temperature: float) -> float:
+    """Pseudocode of Chen et al. 2020, algorithm 1, one pair of indices at a time; views interleaved as there."""
+    z = np.empty((2 * len(first), first.shape[1]))
+    z[0::2], z[1::2] = unit(first), unit(second)
+    similarity = z @ z.T
+
+    def one(i: int, j: int) -> float:
+        below = sum(np.exp(similarity[i, k] / temperature) for k in range(len(z)) if k != i)
+        return -np.log(np.exp(similarity[i, j] / temperature) / below)
+
+    return sum(one(2 * k, 2 * k + 1) + one(2 * k + 1, 2 * k) for k in range(len(first))) / len(z)
+
+
+def clip_reference(images: np.ndarray, texts: np.ndarray, log_scale: float) -> float:
+    """Radford et al. 2021, figure 3."""
+    logits = unit(images) @ unit(texts).T * min(np.exp(log_scale), 100)
+    rows = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    columns = logits - np.log(np.exp(logits).sum(0, keepdims=True))
+    return -(np.diag(rows).mean() + np.diag(columns).mean()) / 2
+
+
+def pair(n: int, d: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    return generator.normal(size=(n, d)), generator.normal(size=(n, d))
+
+
+@pytest.mark.parametrize(("n", "d"), SIZES)
+@pytest.mark.parametrize("temperature", [0.1, 0.5, 1.0])
+def test_nt_xent_is_the_papers(n: int, d: int, temperature: float) -> None:
+    first, second = pair(n, d)
+    ours = nt_xent(torch.tensor(first), torch.tensor(second), temperature)
+    assert ours.item() == pytest.approx(nt_xent_reference(first, second, temperature), rel=1e-5)
+
+
+@pytest.mark.parametrize("n", [2, 7, 64])
+def test_nt_xent_closed_forms(n: int) -> None:
+    # All views equal: each of the 2n - 1 others is as near as the partner.
+    same = torch.ones(n, 4)
+    assert nt_xent(same, same, 0.1).item() == pytest.approx(np.log(2 * n - 1), rel=1e-5)
+    # Orthonormal pairs: partner at cosine 1, the 2n - 2 others at 0.
+    eye = torch.eye(n)
+    assert nt_xent(eye, eye, 0.5).item() == pytest.approx(np.log(1 + (2 * n - 2) * np.exp(-2)), rel=1e-5)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 12), st.integers(1, 9), st.integers(0, 10**6), st.floats(0.01, 100))
+def test_losses_are_symmetric_and_blind_to_length(n: int, d: int, seed: int, length: float) -> None:
+    first, second = (torch.tensor(side) for side in pair(n, d, seed))
+    scale = torch.tensor(2.0)
+    losses = (lambda a, b: nt_xent(a, b, 0.2), lambda a, b: clip_loss(a, b, scale))
+    for loss in losses:
+        assert loss(first, second).item() == pytest.approx(loss(second, first).item(), rel=1e-4, abs=1e-6)
+        assert loss(first * length, second).item() == pytest.approx(loss(first, second).item(), rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize(("n", "d"), SIZES)
+@pytest.mark.parametrize("log_scale", [0.0, 2.66, 6.0])
+def test_clip_is_the_papers(n: int, d: int, log_scale: float) -> None:
+    images, texts = pair(n, d, 1)
+    ours = clip_loss(torch.tensor(images), torch.tensor(texts), torch.tensor(log_scale))
+    assert ours.item() == pytest.approx(clip_reference(images, texts, log_scale), rel=1e-4, abs=1e-6)
+
+
+def test_clip_closed_form_and_scale_held_at_100() -> None:
+    eye = torch.eye(5)
+    for log_scale, scale in ((0.0, 1.0), (np.log(100), 100), (9.0, 100)):
+        expected = np.log1p(4 * np.exp(-scale))
+        assert clip_loss(eye, eye, torch.tensor(log_scale)).item() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("n", "d"), SIZES)
+def test_simsiam_is_the_papers(n: int, d: int) -> None:
+    (p1, p2), (z1, z2) = pair(n, d, 2), pair(n, d, 3)
+    expected = -((unit(p1) * unit(z2)).sum(1).mean() + (unit(p2) * unit(z1)).sum(1).mean()) / 2
+    tensors = [torch.tensor(side) for side in (p1, p2, z1, z2)]
+    assert simsiam((tensors[0], tensors[1]), (tensors[2], tensors[3])).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_simsiam_stops_the_gradient_into_the_projection() -> None:
+    predicted, projected = (torch.randn(4, 3, requires_grad=True) for _ in range(2))
+    negative_cosine(predicted, projected).backward()
+    assert projected.grad is None
+    assert predicted.grad is not None
+    assert negative_cosine(predicted, 3 * predicted).item() == pytest.approx(-1)
+    assert negative_cosine(predicted, -predicted).item() == pytest.approx(1)
+
+
+def test_gradients_are_those_of_finite_differences() -> None:
+    first, second = (torch.tensor(side, requires_grad=True) for side in pair(3, 4, 5))
+    scale = torch.tensor(1.5, requires_grad=True)
+    for loss, inputs in (
+        (nt_xent(first, second, 0.5), (first,)),
+        (clip_loss(first, second, scale), (first, scale)),
+    ):
+        gradients = torch.autograd.grad(loss, inputs)
+        for variable, gradient in zip(inputs, gradients, strict=True):
+            direction = torch.ones_like(variable)
+            step = 1e-2
+            with torch.no_grad():
+                moved = [
+                    nt_xent(first + s * step * direction, second, 0.5)
+                    if len(inputs) == 1
+                    else clip_loss(
+                        first + s * step * direction if variable is first else first,
+                        second,
+                        scale + s * step if variable is scale else scale,
+                    )
+                    for s in (1, -1)
+                ]
+            slope = (moved[0] - moved[1]).item() / (2 * step)
+            assert gradient.sum().item() == pytest.approx(slope, rel=2e-2, abs=1e-4)

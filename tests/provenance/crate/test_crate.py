@@ -1,0 +1,332 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.provenance.hand_made import COMMIT, fake_hash, whole_study
+from workflow_scripts.commands.crate import main
+from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.provenance.crate.check import check, ids
+from workflow_scripts.provenance.crate.public import goes_along, public_settings
+from workflow_scripts.provenance.crate.write import write_crate
+from workflow_scripts.provenance.locate import locate
+from workflow_scripts.provenance.nodes import load
+from workflow_scripts.provenance.root import root_hash
+from workflow_scripts.provenance.settings.crate import Crate
+from workflow_scripts.stages.crate import main as stage
+
+METADATA = "ro-crate-metadata.json"
+Graph = dict[str, dict[str, Any]]
+
+
+def real_bytes(study: Path) -> None:
+    """Give every data file of a hand-made study bytes, and the manifests their hashes; links stay as they are."""
+    from hashlib import sha256
+
+    hashes = {}
+    for path in sorted(study.glob(f"*/*{MANIFEST}"), key=lambda one: json.loads(record_of(one).read_bytes())["start"]):
+        manifest = json.loads(path.read_bytes())
+        for suffix, entry in manifest["files"].items():
+            data = f"{path.name}{suffix}".encode()
+            file = path.parent / f"{path.name.removesuffix(MANIFEST)}{suffix}"
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(data)
+            entry |= {"sha256": sha256(data).hexdigest(), "bytes": len(data)}
+        old = sha256(path.read_bytes()).hexdigest()
+        path.write_bytes(pretty(manifest))
+        hashes[old] = sha256(path.read_bytes()).hexdigest()
+    for record in study.glob(f"*/*{RUN}"):
+        text = record.read_text()
+        for old, new in hashes.items():
+            text = text.replace(old, new)
+        record.write_text(text)
+
+
+def record_of(manifest: Path) -> Path:
+    return manifest.with_name(manifest.name.removesuffix(MANIFEST) + RUN)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study with its crate. Never change it."""
+    study = whole_study(tmp_path_factory.mktemp("crate") / "results")
+    real_bytes(study)
+    write_crate(study, Crate(max_file_mb=1.0))
+    return study
+
+
+@pytest.fixture
+def crate(made: Path, tmp_path: Path) -> Path:
+    """A crate away from its study, to be damaged."""
+    return shutil.copytree(made / "crate", tmp_path / "crate")
+
+
+def graph_of(crate: Path) -> Graph:
+    return {one["@id"]: one for one in json.loads((crate / METADATA).read_bytes())["@graph"]}
+
+
+def edit(crate: Path, change: Callable[[Graph], None]) -> None:
+    """Apply ``change`` to the entities by id; what it removes goes."""
+    metadata = json.loads((crate / METADATA).read_bytes())
+    graph = {one["@id"]: one for one in metadata["@graph"]}
+    change(graph)
+    (crate / METADATA).write_bytes(pretty({**metadata, "@graph": list(graph.values())}))
+
+
+def test_a_fresh_crate_is_whole_wherever_it_lies(crate: Path) -> None:
+    assert check(crate) == []
+
+
+def test_every_job_is_told_with_times_inputs_outputs_and_parameters(made: Path) -> None:
+    graph = graph_of(made / "crate")
+    nodes = {node.label: node for node in load(made)}
+    jobs = {one["name"]: one for one in graph.values() if one["@id"].startswith("#job/")}
+    assert set(jobs) == set(nodes)
+    job = jobs["linear_probe/simclr-revised-crop-s0.last.pets"]
+    record = nodes[job["name"]].record
+    assert record is not None
+    assert record["cached"]
+    assert (job["startTime"], job["endTime"]) == (record["original"]["start"], record["original"]["end"])
+    results = [graph[one] for one in ids(job["result"])]
+    files = nodes[job["name"]].files
+    assert {one["sha256"] for one in results} == {nodes[job["name"]].hash, *(one["sha256"] for one in files.values())}
+    read = [graph[one] for one in ids(job["object"]) if graph[one]["@type"] == "File"]
+    wanted = ("eval_dataset/pets", "features/simclr-revised-crop-s0.last.pets")
+    assert {one["sha256"] for one in read} == {nodes[label].hash for label in wanted}
+    told = {
+        graph[one]["name"]: graph[one]["value"] for one in ids(job["object"]) if graph[one]["@type"] == "PropertyValue"
+    }
+    assert told["costs"] == "[0.1,1.0]"
+    assert (told["math threads"], told["device"], told["code commit"]) == ("2", "cpu", COMMIT)
+    usage = {graph[one]["name"]: (graph[one]["value"], graph[one]["unitCode"]) for one in ids(job["resourceUsage"])}
+    assert usage["wall time"] == ("30.0", "SEC")
+    assert usage["peak resident memory"] == ("314572800", "AD")
+
+
+def test_root_hash_and_steps_in_order(made: Path) -> None:
+    graph = graph_of(made / "crate")
+    nodes = load(made)
+    assert graph["./"]["identifier"] == f"root-sha256:{root_hash((node.label, node.hash) for node in nodes)}"
+    place = {one["name"]: int(one["position"]) for one in graph.values() if one["@type"] == "HowToStep"}
+    order = [
+        "source",
+        "annotations",
+        "shard_plan",
+        "download",
+        "image_index",
+        "caption_table",
+        "pair_table",
+        "pretrain",
+    ]
+    assert sorted(order, key=place.__getitem__) == order
+    assert place["report"] == max(place.values())
+
+
+def test_small_results_go_along_and_posts_and_pictures_do_not(made: Path) -> None:
+    there = {path.relative_to(made / "crate").as_posix() for path in (made / "crate").rglob("*") if path.is_file()}
+    assert {"Snakefile", "rules/common.smk", "README.md", "files/report/index.html"} <= there
+    assert "files/summary/summary.parquet" in there
+    assert "files/pretrain/simclr-revised-crop-s0/run.json" in there
+    assert not [one for one in there if one.endswith((".tar", ".npy", ".safetensors"))]
+    assert not [one for one in there if one.startswith("files/") and "captions/" in one and one.endswith(".parquet")]
+    assert goes_along("report", ".html", 10**9, 10)
+    assert not goes_along("summary", ".csv", 11, 10)
+    assert not goes_along("annotations", ".parquet", 1, 10)
+
+
+def test_the_same_records_give_the_same_crate(made: Path, tmp_path: Path) -> None:
+    again = shutil.copytree(made, tmp_path / "results" / made.name)
+    write_crate(again, Crate(max_file_mb=1.0))
+    assert (again / "crate" / METADATA).read_bytes() == (made / "crate" / METADATA).read_bytes()
+    assert not list(again.glob(".crate*"))
+
+
+def test_results_of_an_earlier_config_are_left_out(made: Path, tmp_path: Path) -> None:
+    again = shutil.copytree(made, tmp_path / "results" / made.name)
+    for path in (again / "pair_table").glob("original.*"):
+        shutil.copyfile(path, path.with_name(path.name.replace("original", "earlier")))
+    (again / "pair_table" / f"earlier{RUN}").unlink()
+    write_crate(again, Crate(max_file_mb=1.0))
+    assert (again / "crate" / METADATA).read_bytes() == (made / "crate" / METADATA).read_bytes()
+
+
+def test_a_file_that_is_too_large_is_named_by_hash(made: Path, tmp_path: Path) -> None:
+    again = shutil.copytree(made, tmp_path / "results" / made.name)
+    write_crate(again, Crate(max_file_mb=0.0, license="https://spdx.org/licenses/CC-BY-4.0"))
+    graph = graph_of(again / "crate")
+    assert graph["#summary/summary.csv"]["sha256"] == graph_of(made / "crate")["files/summary/summary.csv"]["sha256"]
+    assert graph["./"]["license"] == {"@id": "https://spdx.org/licenses/CC-BY-4.0"}
+    assert check(again / "crate") == []
+
+
+# Nobody's name, nobody's machine -------------------------------------------------------------------------------------
+
+
+def test_settings_lose_people_and_places() -> None:
+    settings = {
+        **{"contact": "me@example.org", "user_agent": "x", "connect_to": {"a": "b"}, "allow_addresses": ["10.0.0.0/8"]},
+        **{"at": "/home/somebody/data/redcaps.zip", "mirrors": ["https://me:secret@host.org/z.zip", "~/z.zip"]},
+        **{"hub": "hub:owner/model@0123abc", "note": "ask me@example.org", "unset": None, "nested": {"at": "/root/x/"}},
+        **{"at2": "torchvision:/scratch/somebody/pets", "spaces": "/home/some body/my data.zip"},
+        **{"tagged": "hub:owner/model@v1.0", "prompt": "a photo of", "exclude": [fake_hash("id:abc123")]},
+    }
+    assert public_settings(settings) == {
+        **{"at": ".../redcaps.zip", "mirrors": ["https://host.org/z.zip", ".../z.zip"], "at2": ".../pets"},
+        **{"hub": "hub:owner/model@0123abc", "note": "ask ...", "nested.at": ".../x"},
+        **{"spaces": ".../my data.zip", "tagged": "hub:owner/model@v1.0", "prompt": "a photo of"},
+    }
+
+
+def test_a_removal_list_does_not_go_along() -> None:
+    assert goes_along("annotations", ".json", 10, 100)
+    assert not goes_along("annotations", ".exclude.json", 10, 100)
+
+
+def test_no_host_and_no_job_number(made: Path) -> None:
+    text = "".join(path.read_text() for path in (made / "crate").rglob("*.json"))
+    for private in ("node7", "gpu3", "4711"):
+        assert f'"{private}"' not in text
+
+
+def test_a_file_of_the_crate_leads_to_its_artifact(made: Path) -> None:
+    copy = locate(made / "crate" / "files" / "pretrain" / "simclr-revised-crop-s0" / "run.json")
+    assert (copy.node.label, copy.suffix) == ("pretrain/simclr-revised-crop-s0", "/run.json")
+    assert locate(made / "crate" / "manifests" / "summary" / "summary.json").node.label == "summary/summary"
+    with pytest.raises(PipelineError):
+        locate(made / "crate" / METADATA)
+
+
+# What is caught ------------------------------------------------------------------------------------------------------
+
+JOB, CONTROL = "#job/pair_table/revised", "#control/pair_table/revised"
+
+
+def drop(*names: str) -> Callable[[Graph], None]:
+    def change(graph: Graph) -> None:
+        for name in names:
+            del graph[name]
+
+    return change
+
+
+def drop_all_traces(graph: Graph) -> None:
+    """The job, its step, and every reference to them: as if it had never been."""
+    for name in (JOB, CONTROL):
+        del graph[name]
+    for entity in graph.values():
+        for key, value in list(entity.items()):
+            if isinstance(value, list):
+                entity[key] = [one for one in value if one not in ({"@id": JOB}, {"@id": CONTROL})]
+
+
+def set_value(name: str, key: str, value: object) -> Callable[[Graph], None]:
+    return lambda graph: graph[name].__setitem__(key, value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda graph: graph["#pair_table/revised.parquet"].pop("sha256"), "has no sha256 or no size"),
+        (set_value("#pair_table/revised.parquet", "sha256", fake_hash("other")), "is not among its results"),
+        (set_value("files/summary/summary.csv", "sha256", fake_hash("other")), "has other bytes than described"),
+        (drop(JOB), f"names {JOB}, which is not described"),
+        (drop_all_traces, "manifests/pair_table/revised.json: no job made it"),
+        (drop(CONTROL), f"{JOB}: 0 steps name it instead of one"),
+        (drop("manifests/pair_table/revised.json"), "which is not described"),
+        (drop("#stage/pair_table"), "which is not described"),
+        (set_value(JOB, "endTime", "2020-01-01T00:00:00.000+00:00"), "has no start and end in order"),
+        (lambda graph: graph[JOB].pop("startTime"), "has no start and end in order"),
+        (set_value("./", "identifier", "root-sha256:" + fake_hash("x")), "are not all of the study's"),
+        (lambda graph: graph["./"].pop("license"), "has no license"),
+        (lambda graph: graph["./"]["conformsTo"].pop(2), "does not name the profile"),
+        (lambda graph: graph["./"]["hasPart"].remove({"@id": "#download/00000.tar"}), "is no part of the crate"),
+        (set_value("#step/pair_table", "workExample", {"@id": "#stage/pretrain"}), "have different tools"),
+        (set_value("./", "description", "ask me@example.org"), "a mail address"),
+    ],
+)
+def test_damage_to_the_metadata_is_caught(crate: Path, change: Callable[[Graph], None], message: str) -> None:
+    edit(crate, change)
+    assert any(message in fault for fault in check(crate)), check(crate)
+
+
+def test_free_text_and_further_files_are_not_checked(crate: Path) -> None:
+    """``free-text-of-the-crate`` in docs/provenance.md."""
+    path = crate / "ro-crate-metadata.json"
+    metadata = json.loads(path.read_bytes())
+    described = next(one for one in metadata["@graph"] if one.get("description"))
+    described["description"] += " And more."
+    path.write_text(json.dumps(metadata))
+    (crate / "notes.txt").write_text("x")
+    assert check(crate) == []
+
+
+def test_damage_to_the_files_is_caught(crate: Path) -> None:
+    (crate / "files" / "summary" / "summary.csv").write_bytes(b"0.99")
+    (crate / "rules" / "pairs.smk").unlink()
+    (crate / "manifests" / "report" / "index.json").unlink()
+    (crate / "manifests" / "shard_plan" / "plan.json").write_bytes(b"[]")
+    faults = check(crate)
+    assert "files/summary/summary.csv: has other bytes than described" in faults
+    assert "rules/pairs.smk: is not in the crate" in faults
+    assert "manifests/report/index.json: is not in the crate" in faults
+    assert "manifests/shard_plan/plan.json: is no manifest" in faults
+
+
+def test_paths_out_of_the_crate_are_not_followed(crate: Path) -> None:
+    (crate.parent / "outside.json").write_text("{}")
+
+    def change(graph: Graph) -> None:
+        graph["../outside.json"] = {**graph.pop("files/summary/summary.csv"), "@id": "../outside.json"}
+
+    edit(crate, change)
+    assert "../outside.json: is not in the crate" in check(crate)
+
+
+# Commands ------------------------------------------------------------------------------------------------------------
+
+
+def test_commands(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = shutil.copytree(made, tmp_path / "results" / made.name, ignore=shutil.ignore_patterns("crate"))
+    main([str(study), "--max-file-mb", "1"])
+    assert "whole" in capsys.readouterr().out
+    stage(["--out", str(study / "crate" / METADATA), "--settings", '{"max_file_mb": 1.0}'])
+    main(["--check", str(study / "crate")])
+    (study / "crate" / "Snakefile").unlink()
+    with pytest.raises(SystemExit) as end:
+        main(["--check", str(study / "crate")])
+    assert end.value.code == 1
+    assert "error: Snakefile: is not in the crate" in capsys.readouterr().err
+
+
+def test_only_a_study_gets_a_crate(made: Path, tmp_path: Path) -> None:
+    study = shutil.copytree(made, tmp_path / "results" / made.name, ignore=shutil.ignore_patterns("crate"))
+    for folder in (study.parent, study / "summary"):
+        with pytest.raises(PipelineError, match="not a study"):
+            write_crate(folder, Crate())
+        assert not (folder / "crate").exists()
+
+
+@pytest.mark.parametrize("damage", ["no record", "no file", "another input", "no input", "nothing"])
+def test_a_study_that_is_not_whole_gets_no_crate(made: Path, tmp_path: Path, damage: str) -> None:
+    study = shutil.copytree(made, tmp_path / "results" / made.name, ignore=shutil.ignore_patterns("crate"))
+    if damage == "no record":
+        (study / "pretrain" / f"simclr-revised-crop-s0{RUN}").unlink()
+    elif damage == "no file":
+        (study / "summary" / "summary.csv").unlink()
+    elif damage == "another input":
+        path = study / "shard_plan" / f"plan{MANIFEST}"
+        path.write_bytes(pretty({**json.loads(path.read_bytes()), "rows": {}}))
+    elif damage == "no input":
+        (study / "shard_plan" / f"plan{MANIFEST}").unlink()
+    else:
+        shutil.rmtree(study)
+        study.mkdir()
+    with pytest.raises(PipelineError):
+        write_crate(study, Crate())
+    assert not (study / "crate").exists()
+    assert not list(study.glob(".crate*"))

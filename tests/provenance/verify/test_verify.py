@@ -1,0 +1,216 @@
+"""Recomputing: what comes out again, what does not, and that originals are left alone."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.acquisition.zips import row, write_zip
+from tests.helpers import make_artifact, run
+from workflow_scripts.commands import verify as tool
+from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.provenance.nodes import Node, load, read
+from workflow_scripts.provenance.verify.tolerances import TOLERANCES, Tolerance, tolerance
+from workflow_scripts.provenance.verify.verify import Kind, Options, Verdict, command, sample, verify
+from workflow_scripts.stages import annotations, shard_plan, source
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def study(results: Path, tmp_path: Path) -> Path:
+    """source -> annotations -> shard_plan by the real stages."""
+    path = write_zip(tmp_path / "a.zip", {"pics_2020": [row(f"a{n}") for n in range(5)]})
+    kept = run(source.main, results, "source/annotations", {"at": str(path)}, unit={"source": "annotations"})
+    inputs = {"annotations": kept.manifest_path}
+    rows = run(annotations.main, results, "annotations/rows", {}, inputs, sources={"annotations": path})
+    settings = {"shards": 3, "rows_per_shard": 2}
+    run(shard_plan.main, results, "shard_plan/plan", settings, {"annotations": rows.manifest_path})
+    return results / "study"
+
+
+def node_of(study: Path, label: str) -> Node:
+    """The node of ``<stage>/<name>``."""
+    return read(study / f"{label}.manifest.json")
+
+
+def edit_record(study: Path, label: str, change: Callable[[dict], None]) -> None:
+    """Edit a run record."""
+    path = study / f"{label}.run.json"
+    record = json.loads(path.read_bytes())
+    change(record)
+    path.write_bytes(pretty(record))
+
+
+def kinds(verdicts: list[Verdict]) -> dict[str, Kind]:
+    """Suffix -> kind."""
+    return {one.suffix: one.kind for one in verdicts}
+
+
+def state(folder: Path) -> dict[str, tuple[int, int, int, int]]:
+    """Inode, size, mtime and mode of everything below a folder."""
+    found = {str(path): path.lstat() for path in sorted(folder.rglob("*"))}
+    return {name: (one.st_ino, one.st_size, one.st_mtime_ns, one.st_mode) for name, one in found.items()}
+
+
+def test_every_stage_comes_out_again_and_the_originals_stay_as_they_are(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = state(study.parent)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with pytest.raises(SystemExit) as stop:
+        tool.main([str(study), "--sample", "3", "--scratch", str(scratch)])
+    printed = capsys.readouterr().out.splitlines()
+    assert stop.value.code == 0, printed
+    assert [line.split("  ")[0] for line in printed[:-1]] == ["bit-exact"] * 7
+    assert printed[-1] == "3 artifacts, 7 files: 7 bit-exact"
+    assert state(study.parent) == before
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_result_that_does_not_come_out_differs_and_is_kept(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit_record(study, "shard_plan/plan", lambda record: record["settings"].update(rows_per_shard=3))
+    with pytest.raises(SystemExit) as stop:
+        tool.main([str(study / "shard_plan"), "--json", "--scratch", str(tmp_path)])
+    assert stop.value.code == 1
+    printed = capsys.readouterr()
+    found = {one["suffix"]: one for one in json.loads(printed.out)}
+    assert found[".json"]["kind"] == found[".parquet"]["kind"] == "differs"
+    assert "no tolerance for this file; though code, threads" in found[".parquet"]["detail"]
+    kept = Path(printed.err.splitlines()[-1].rpartition(" ")[2])
+    assert (kept / "results/study/shard_plan/plan.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("allowed", "threads", "kind"),
+    [(1.0, 2, Kind.WITHIN), (1.0, 1, Kind.DIFFERS), (0.9, 2, Kind.DIFFERS)],
+)
+def test_a_tolerance_counts_only_where_the_machine_differs(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: float, threads: int, kind: Kind
+) -> None:
+    edit_record(study, "shard_plan/plan", lambda record: record["settings"].update(rows_per_shard=3))
+    monkeypatch.setitem(TOLERANCES, ("shard_plan", ".parquet"), Tolerance(0.0, allowed, "measured here"))
+    verdicts = verify(node_of(study, "shard_plan/plan"), Options(tmp_path / "s", threads=threads))
+    table = next(one for one in verdicts if one.suffix == ".parquet")
+    assert table.kind == kind
+    assert "100.00% of cells by more than 0e+00 (key)" in table.detail
+    assert "measured here" in table.detail
+
+
+def test_a_damaged_original_is_not_taken_for_the_recorded_file(study: Path, tmp_path: Path) -> None:
+    path = study / "shard_plan/plan.json"
+    path.unlink()
+    path.write_text("{}")
+    assert set(kinds(verify(node_of(study, "shard_plan/plan"), Options(tmp_path / "s"))).values()) == {Kind.EXACT}
+    edit_record(study, "shard_plan/plan", lambda record: record["settings"].update(rows_per_shard=3))
+    verdicts = {one.suffix: one for one in verify(node_of(study, "shard_plan/plan"), Options(tmp_path / "t"))}
+    assert "run audit" in verdicts[".json"].detail
+
+
+def test_other_code_is_said(study: Path, tmp_path: Path) -> None:
+    edit_record(study, "shard_plan/plan", lambda record: record.update(code="older"))
+    verdicts = verify(node_of(study, "shard_plan/plan"), Options(tmp_path / "s", threads=2))
+    assert {(one.kind, one.detail) for one in verdicts} == {(Kind.EXACT, "though other code, 2 math threads, 1 before")}
+
+
+def test_what_is_fetched_or_holds_times_is_not_recomputed(results: Path, tmp_path: Path) -> None:
+    for stage, settings in [("download", {}), ("source", {"at": "https://a.invalid/x"}), ("crate", {})]:
+        path = make_artifact(results, stage, "x", {".bin": b"x"})
+        path.with_name("x.run.json").write_bytes(pretty({"settings": settings, "inputs": {}, "input_files": {}}))
+        assert kinds(verify(read(path), Options(tmp_path / "none"))) == {".bin": Kind.BY_DESIGN}
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda study: (study / "shard_plan/plan.run.json").unlink(), "no run record"),
+        (lambda study: (study / "annotations/rows.parquet").unlink(), "a file of its inputs is gone"),
+        (lambda study: (study / "source/annotations.files.json").unlink(), "a file of its inputs is gone"),
+        (lambda study: (study / "annotations/rows.manifest.json").unlink(), "its input annotations is gone"),
+        (
+            lambda study: (study / "annotations/rows.manifest.json").write_text("{}"),
+            "its input annotations is another than the recorded one",
+        ),
+        (
+            lambda study: edit_record(study, "shard_plan/plan", lambda one: one["settings"].update(shards=1)),
+            "too few shards",
+        ),
+        (
+            lambda study: edit_record(study, "shard_plan/plan", lambda one: one["environment"].update(device="cuda")),
+            "GPU",
+        ),
+    ],
+)
+def test_what_stands_in_the_way_is_said(
+    study: Path, tmp_path: Path, damage: Callable[[Path], object], reason: str
+) -> None:
+    damage(study)
+    verdicts = verify(node_of(study, "shard_plan/plan"), Options(tmp_path / "s"))
+    assert kinds(verdicts) == {"": Kind.IMPOSSIBLE}
+    assert reason in verdicts[0].detail
+
+
+def test_a_source_without_a_manifest_is_not_guessed(study: Path, tmp_path: Path) -> None:
+    edit_record(study, "annotations/rows", lambda record: record["input_files"].update(annotations=[]))
+    verdicts = verify(node_of(study, "annotations/rows"), Options(tmp_path / "s"))
+    assert "no manifest that says where it lies" in verdicts[0].detail
+
+
+def test_the_command_has_recorded_settings_unit_inputs_and_sources(study: Path, tmp_path: Path) -> None:
+    words = command(node_of(study, "annotations/rows"), tmp_path / "x", Options(tmp_path, workers=3))
+    rest = words[words.index("--unit") :]
+    assert rest[:1] == ["--unit"]
+    assert f"annotations={study / 'source/annotations.manifest.json'}" in rest
+    assert f"annotations={tmp_path / 'a.zip'}" in rest
+    assert rest[-6:] == ["--device", "cpu", "--threads", "1", "--workers", "3"]
+
+
+def test_a_sample_takes_every_stage_once_before_one_comes_twice(results: Path) -> None:
+    for stage, count in [("a", 5), ("b", 1), ("c", 3)]:
+        for number in range(count):
+            make_artifact(results, stage, str(number), {})
+    nodes = load(results)
+    assert [node.stage for node in sample(nodes, 3, 0)] == ["a", "b", "c"]
+    assert [node.stage for node in sample(nodes, 5, 0)] == ["a", "a", "b", "c", "c"]
+    assert len(sample(nodes, 100, 0)) == 9
+    assert sample(nodes, 4, 7) == sample(nodes, 4, 7)
+    assert len({tuple(node.label for node in sample(nodes, 3, seed)) for seed in range(20)}) > 3
+
+
+def test_every_tolerance_is_of_a_stage_and_has_a_source() -> None:
+    stages = {path.stem for path in (ROOT / "workflow_scripts/stages").glob("*.py")}
+    assert {stage for stage, _ in TOLERANCES} <= stages
+    for bound in TOLERANCES.values():
+        assert bound.source
+        assert 0 <= bound.number < 1
+        assert 0 <= bound.unequal < 1
+
+
+def test_the_longest_ending_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Tolerance(0.1, 0, "a"), Tolerance(0.2, 0, "b")
+    monkeypatch.setitem(TOLERANCES, ("x", ".parquet"), table[0])
+    monkeypatch.setitem(TOLERANCES, ("x", ".keys.parquet"), table[1])
+    assert tolerance("x", ".parquet") is table[0]
+    assert tolerance("x", ".minilm.keys.parquet") is table[1]
+    assert tolerance("x", ".npy") is None
+    assert tolerance("y", ".parquet") is None
+
+
+def test_an_empty_folder_is_refused(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        tool.main([str(results)])
+    assert stop.value.code == 1
+    assert "nothing to verify" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argument", ["--sample=-3", "--sample=0", "--threads=0", "--workers=x"])
+def test_counts_are_of_one_or_more(study: Path, argument: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        tool.main([str(study), argument])
+    assert stop.value.code == 2
+    assert "is no whole number of 1 or more" in capsys.readouterr().err

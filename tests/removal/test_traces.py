@@ -1,0 +1,181 @@
+"""What rows on a removal list leave behind goes, and nothing else. On real stages and a server of the test's own."""
+
+import fcntl
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.acquisition.fault_server import serving
+from tests.acquisition.pictures import jpeg
+from tests.acquisition.zips import row, write_zip
+from tests.helpers import run
+from tests.stages.acquired import HOST, downloaded
+from workflow_scripts.acquisition.annotations.removal_tokens import token
+from workflow_scripts.commands import remove
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.stage import RECIPE
+from workflow_scripts.removal.removal_rows import Listed
+from workflow_scripts.removal.traces import Gone, _remove_logs, remove_traces
+from workflow_scripts.stages import annotations, shard_plan
+
+NAMES = {"aww": ["a1", "a2", "a3"], "pics": ["p1", "p2", "p3", "p4"]}
+IMAGES = {name: jpeg(seed=n) for n, name in enumerate([*NAMES["aww"], *NAMES["pics"]])}
+
+
+def url(name: str) -> str:
+    return f"http://{HOST}/{name}.jpg"
+
+
+def make(results: Path, exclude: list[str], address: str) -> dict[str, Artifact]:
+    """Annotations, plan and both shards; p4 is another post with the picture of p1."""
+    path = results.parent / "a.zip"
+    files = {
+        f"{subreddit}_2020": [row(name, url=url("p1" if name == "p4" else name)) for name in names]
+        for subreddit, names in NAMES.items()
+    }
+    write_zip(path, files)
+    settings = {"exclude": sorted(token(one) for one in exclude)}
+    rows = run(annotations.main, results, "annotations/rows", settings, sources={"annotations": path})
+    inputs = {"annotations": rows.manifest_path}
+    plan = run(shard_plan.main, results, "shard_plan/plan", {"shards": 2, "rows_per_shard": 10}, inputs)
+    made = {"annotations": rows, "plan": plan}
+    return made | {f"{shard}": downloaded(results, made, shard, address) for shard in range(2)}
+
+
+def holders(results: Path, needle: bytes) -> set[str]:
+    """First folder below results of the files that hold these bytes, or a table cell equal to them."""
+    found = set()
+    for path in results.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            cells: set[Any] = set()
+            if content.startswith(b"PAR1"):
+                cells = {
+                    value
+                    for column in pq.read_table(path).columns
+                    for value in column.to_pylist()
+                    if isinstance(value, str)
+                }
+            if needle in content or needle.decode("latin-1") in cells:
+                found.add(path.relative_to(results).parts[0])
+    return found
+
+
+def test_a_log_that_shows_a_url_without_its_query_goes(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("asking for https://h.test/a?... again")
+    (tmp_path / "b.log").write_text("asking for https://h.test/b?... again")
+    assert _remove_logs([tmp_path], Listed(urls={"https://me:word@h.test/a?token=1"})) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["b.log"]
+
+
+def test_rows_go_and_others_stay(results: Path) -> None:
+    pages = {f"/{name}.jpg": IMAGES[name] for name in IMAGES}
+    with serving(pages) as site:
+        before = make(results, [], site.address)
+        assert holders(results, url("p2").encode()) >= {"study", ".cache", ".fetched"}
+        after = make(results, ["p1", f"HTTPS://{HOST.upper()}./x/../p2%2ejpg#top"], site.address)
+    assert before["0"].hash == after["0"].hash
+    logs = results / "study" / "logs" / "download"
+    logs.mkdir(parents=True)
+    (logs / "a.log").write_text(f"asking for {url('p2')} again")
+    (logs / "b.log").write_text("asking for a1 again")
+    (results / ".slurm").mkdir()
+    (results / ".slurm" / "1.log").write_text(f"{url('p2')} and more")
+    for key, text in (("1" * 64, "x"), ("2" * 64, "x")):
+        work = results / ".work" / "recaption" / key
+        work.mkdir(parents=True)
+        (work / "part").write_text(text)
+    spared = results / ".work/download" / ("3" * 64)
+    spared.mkdir(parents=True)
+    recipe = {"input_files": {"plan": ["plan"]}, "inputs": {"plan": [after["plan"].hash]}}
+    (spared / RECIPE).write_text(json.dumps(recipe))
+    with open(results / ".work/recaption" / f"{'2' * 64}.lock", "wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        gone = remove_traces(results, "study")
+    # annotations, plan and the shard of pics, as they were before; url p1 stays, since p4 has it too
+    assert gone == Gone(urls=1, artifacts=0, entries=3, folders=1, logs=2, elsewhere=[], unknown=0)
+    for needle in (url("p2").encode(), IMAGES["p2"], b"a picture of p2"):
+        assert holders(results, needle) == set()
+    assert holders(results, b"a picture of p1") == set() and holders(results, url("p1").encode()) >= {".fetched"}
+    assert spared.exists() and (results / ".work/recaption" / ("2" * 64)).exists()
+    assert (logs / "b.log").exists()
+    for made in after.values():
+        for suffix in made.suffixes:
+            assert made.path(suffix).exists()
+    assert remove_traces(results, "study") == Gone(
+        urls=0, artifacts=0, entries=0, folders=1, logs=0, elsewhere=[], unknown=0
+    )
+
+
+@pytest.mark.parametrize("of_before", [True, False])
+def test_a_crate_that_tells_of_the_rows_goes(results: Path, of_before: bool) -> None:
+    with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
+        made = make(results, [], site.address)
+        if not of_before:
+            made = make(results, ["p2"], site.address)
+        for folder in ("crate", ".crate.0123.part"):  # the other one of a process that was killed
+            manifests = results / "study" / folder / "manifests"
+            manifests.mkdir(parents=True)
+            shutil.copyfile(made["0"].manifest_path, manifests / "0.json")
+            shutil.copyfile(made["1"].manifest_path, manifests / "1.json")
+        make(results, ["p2"], site.address)
+    assert remove_traces(results, "study").artifacts == 2 * of_before
+    assert (results / "study" / "crate").exists() is not of_before
+
+
+def test_bytes_whose_annotations_are_gone_go_too(results: Path) -> None:
+    with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
+        make(results, [], site.address)
+        shutil.rmtree(results / "study")
+        shutil.rmtree(results / ".cache")
+        make(results, ["p1", "p3", "https://" + HOST + "/p2.jpg"], site.address)
+    assert remove_traces(results, "study").urls == 2
+    assert [holders(results, IMAGES[name]) for name in ("p2", "p3")] == [set(), set()]
+    assert holders(results, IMAGES["p1"]) >= {".fetched"}, "p4 has it, too"
+
+
+def test_results_not_made_again_and_strays_go_too(results: Path) -> None:
+    with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
+        make(results, [], site.address)
+        shutil.copytree(results / "study", results / "other")
+        stray = results / "study" / "download" / "00001.old.tar"
+        shutil.copy(results / "study/download/00001.tar", stray)
+        stray.chmod(0o444)
+        path = results.parent / "a.zip"
+        settings = {"exclude": [token("p2")]}
+        run(annotations.main, results, "annotations/rows", settings, sources={"annotations": path})
+        gone = remove_traces(results, "study")
+        assert gone.artifacts == 3 + 1 and not list((results / "study/download").glob("*"))
+        assert not stray.exists() and gone.urls == 1
+        names = {Path(one).relative_to(results).parts[:2] for one in gone.elsewhere}
+        assert names == {("other", "annotations"), ("other", "shard_plan"), ("other", "download")}
+        assert len(list((results / ".cache/download").iterdir())) == 2  # the other study's
+        asked = len(site.log)
+        make(results, ["p2"], site.address)
+        assert len(site.log) == asked  # all that stays was in the store
+
+
+def test_the_command(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        remove.main([str(results / "study")])
+    assert "error: no annotations in" in capsys.readouterr().err
+    with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
+        make(results, [], site.address)
+        remove.main([str(results / "study")])
+        assert "no removal list" in capsys.readouterr().out
+        shutil.copytree(results / "study", results / "other")
+        make(results, ["p2", "http://" + HOST + "/p3.jpeg"], site.address)
+    with pytest.raises(SystemExit) as ended:
+        remove.main([str(results / "study")])
+    out = capsys.readouterr().out
+    assert ended.value.code == 2 and "2 entries on the removal list" in out and "1 of the entries name no row" in out
+    assert "other/download/00001" in out
+    for record in [*results.glob("study/annotations/*.run.json"), *results.glob(".cache/annotations/*/run.json")]:
+        record.unlink()
+    with pytest.raises(PipelineError, match="unknown origin"):
+        remove_traces(results, "study")

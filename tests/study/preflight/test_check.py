@@ -1,0 +1,305 @@
+"""What a run lacks is found before it starts: an error where it is certain to fail, else and in a dry run a warning."""
+
+import errno
+import fcntl
+import importlib.util
+import json
+import os
+import shutil
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.study.test_config import changed, merged
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.runtime import environment
+from workflow_scripts.study.config import load_study
+from workflow_scripts.study.planning import PlannedJob
+from workflow_scripts.study.preflight.check import findings, tell
+from workflow_scripts.study.preflight.findings import Start
+from workflow_scripts.study.units import Units
+
+OUT = "results/study"
+Found = dict[str, bool]
+
+
+def job(stage: str, name: str, sources: tuple[str, ...] = (), **unit: str) -> PlannedJob:
+    """A job that will run, reading sources."""
+    inputs = {source: [f"{OUT}/source/{source}.manifest.json"] for source in sources}
+    outputs = [f"{OUT}/{stage}/{name}.{kind}.json" for kind in ("manifest", "run")]
+    return PlannedJob(stage, unit, inputs, outputs, True)
+
+
+def source(name: str) -> PlannedJob:
+    """The job that hashes a source."""
+    return job("source", name, source=name)
+
+
+@pytest.fixture
+def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Found]:
+    """Gives the findings (text -> whether certain) for jobs of the small study with changes, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results").mkdir()
+
+    def found(jobs: list[PlannedJob], change: dict[str, Any] | None = None, **more: Any) -> Found:
+        units = Units(load_study(changed(merged("tests/config/tiny.yaml"), {"study": "study", **(change or {})})))
+        return {str(one.error): one.certain for one in findings(Start(units, Path("results"), jobs, **more))}
+
+    return found
+
+
+def model(folder: Path, weights: bytes | None = b"weights", config: bool = True) -> Path:
+    """A folder that looks like a checkpoint."""
+    folder.mkdir()
+    if config:
+        (folder / "config.json").write_text("{}")
+    if weights is not None:
+        (folder / "model.safetensors").write_bytes(weights)
+    return folder
+
+
+def test_nothing_is_said_without_jobs_nor_of_sources_that_no_job_reads(look: Callable[..., Found]) -> None:
+    nowhere = {"recaption": {"captioner": "nowhere", "matcher": "nowhere"}}
+    assert look([], nowhere) == {}
+    assert look([job("data_card", "data_card")], nowhere) == {}
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: None, "missing source captioner in m: nothing there"),
+        (lambda path: path.symlink_to("gone"), "missing source captioner in m: a link to gone, where nothing is"),
+        (lambda path: path.symlink_to("m"), "unreadable source captioner in m: Too many levels of symbolic links"),
+        (lambda path: path.write_text(""), "wrong source captioner in m: a file"),
+        (os.mkfifo, "wrong source captioner in m: neither a file nor a folder"),
+        (lambda path: path.mkdir(), "empty source captioner in m: no files"),
+        (lambda path: model(path, config=False), "no model in source captioner in m: no config.json"),
+        (lambda path: model(path, None), "no weights in source captioner in m: no *.safetensors"),
+        (
+            lambda path: model(path, b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+            "no weights in source captioner in m: model.safetensors is a Git LFS pointer",
+        ),
+        (lambda path: model(path), None),
+    ],
+)
+def test_model_folders(
+    look: Callable[..., Found], make: Callable[[Path], object], message: str | None, tmp_path: Path
+) -> None:
+    make(tmp_path / "m")
+    models = {"recaption": {"captioner": "m", "matcher": "m"}}
+    found = look([source("captioner")], models)
+    assert [(text.split(";")[0], certain) for text, certain in found.items()] == ([(message, True)] if message else [])
+    reading = [job("recaption", "00000", ("captioner",), shard="00000")]
+    assert list(look(reading, models).values()) == ([True] if message else [])
+    # With a cache the job may find its artifact there, and then reads no model.
+    (tmp_path / "results/.cache/recaption/key").mkdir(parents=True)
+    assert list(look(reading, models).values()) == ([False] if message else [])
+
+
+@pytest.mark.parametrize("at", ["é" * 300, "a\0b", "package:", "package:a..b/c", "package:no.such.module", "hub:"])
+def test_places_that_can_not_be(look: Callable[..., Found], at: str) -> None:
+    found = look(
+        [source("captioner"), source("dataset-d")],
+        {
+            "recaption": {"captioner": at},
+            "datasets": [
+                {"name": "d", "kind": "torchvision", "torchvision_name": "dtd", "source": f"torchvision:{at}"}
+            ],
+            "probe_dataset": None,
+            "pretraining": {"probe": None},
+        },
+    )
+    assert at == "hub:" or any("source captioner" in text and certain for text, certain in found.items())
+
+
+def test_all_findings_come_together(look: Callable[..., Found], tmp_path: Path) -> None:
+    (tmp_path / "no.zip").write_bytes(b"no zip")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set/x").write_text("x")
+    change = {
+        "annotations": {"source": "no.zip", "exclude_from": "removed.txt"},
+        "text_encoders": [{"name": "minilm", "source": "package:no_such_module/model"}],
+        "arms": [{"name": "own", "kind": "external", "table": "captions.csv"}],
+        "pairs": [{"name": "revised", "arm": "own", "encoder": "minilm"}],
+        "runs": [{"method": "simclr", "pairs": "revised"}],
+        "datasets": [
+            {"name": "masks", "kind": "masks", "source": "set"},
+            {"name": "s50", "kind": "imagenet_s", "source": "set"},
+        ],
+        "probe_dataset": None,
+        "download": {"imports": [{"kind": "img2dataset", "source": "shards"}]},
+        "pretraining": {"probe": None},
+    }
+    names = ["annotations", "exclude", "captions-own", "encoder-minilm", "dataset-masks", "dataset-s50"]
+    found = look([*map(source, names), job("download", "00000", shard="00000")], change)
+    assert {text.split(";")[0]: certain for text, certain in found.items()} == {
+        "source annotations is not a zip in no.zip: not a zip archive": True,
+        "missing source exclude in removed.txt: nothing there": True,
+        "missing source captions-own in captions.csv: nothing there": True,
+        "missing Python package of source encoder-minilm in package:no_such_module/model: no_such_module": True,
+        "wrong layout of source dataset-masks in set: no labels.parquet": True,
+        "wrong layout of source dataset-s50 in set: no validation": True,
+        "missing images to import in shards: nothing there": True,
+    }
+    with zipfile.ZipFile(tmp_path / "no.zip", "w") as archive:
+        archive.writestr("x", "x")
+    assert look([source("annotations")], change) == {}
+    # Environments of their own have their own packages.
+    assert look([source("encoder-minilm")], change, own_python=False) == {}
+
+
+def test_expected_files_of_a_package(
+    look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    model((tmp_path / "some_model").with_name("some_model"))
+    (tmp_path / "some_model/__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    at = {"at": "package:some_model/", "expect": {"vocab.txt": "0" * 64}}
+    change = {"text_encoders": [{"name": "minilm", "source": at}]}
+    (text,) = look([source("encoder-minilm")], change)
+    assert f"incomplete source encoder-minilm in {tmp_path}/some_model: no vocab.txt" in text
+
+
+def test_hub_models_where_nothing_may_be_fetched(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    change = {"recaption": {"captioner": "hub:nobody/nothing@main"}}
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    (text,) = look([source("captioner")], change)
+    assert "missing source captioner in hub:nobody/nothing@main: not on this disk, and HF_HUB_OFFLINE is set" in text
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    assert look([source("captioner")], change) == {}
+
+
+def test_gpus(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = {"compute": {"device": "cuda"}, "pretraining": {"processes": 4, "precision": "no"}}
+    train = [job("pretrain", "r", run="simclr-revised-crop-resnet_small-s0"), job("summary", "summary")]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    (text,) = look(train, cuda)
+    assert text.startswith(
+        "no GPU in compute.device: cuda, but no GPU is visible (CUDA_VISIBLE_DEVICES is ''); 1 stages"
+    )
+    assert look(train, cuda, local=False).keys() == {
+        f"missing program in PATH: {name}; start Snakemake on a machine that has SLURM's commands"
+        for name in ("sbatch", "squeue")
+        if shutil.which(name) is None
+    }
+    assert look([job("summary", "summary")], cuda) == {}
+    assert look(train, {"compute": {"device": "auto"}}) == {}
+    monkeypatch.setattr("workflow_scripts.study.preflight.machine.gpus", lambda: 2)
+    monkeypatch.setattr("workflow_scripts.study.preflight.machine.no_gpu", lambda: None)
+    (text,) = look(train, cuda)
+    assert text.startswith(
+        "too few GPUs in settings of run simclr-revised-crop-resnet_small-s0: processes is 4, but this machine has 2"
+    )
+    two = {**cuda, "pretraining": {"processes": 4, "nodes": 2, "precision": "no"}}
+    (text,) = look(train, two)
+    assert text.startswith("several nodes without SLURM in settings of run simclr-revised")
+
+
+def test_gpus_are_counted_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    for name in ("nvidiactl", "nvidia-uvm"):
+        (tmp_path / name).touch()
+    assert environment.gpus(tmp_path) == 0
+    for name in ("nvidia0", "nvidia1", "nvidia10"):
+        (tmp_path / name).touch()
+    for visible, count in {None: 3, "0,1": 2, "MIG-a": 1, "": 0, "-1": 0}.items():
+        if visible is not None:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert environment.gpus(tmp_path) == count
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    (tmp_path / "kfd").touch()
+    assert environment.gpus(tmp_path) is None
+
+
+def test_a_stage_refuses_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    environment.check_device("cpu")
+    with pytest.raises(PipelineError, match=r"no GPU in compute\.device: cuda, but no GPU is visible"):
+        environment.check_device("cuda")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setattr(environment, "gpus", lambda: 1)
+    monkeypatch.setattr(environment, "version", lambda package: "2.8.0+cpu")
+    assert environment.no_gpu() == "the installed PyTorch is built for CPUs only"
+
+
+def test_python_packages(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workflow_scripts.study.preflight.machine.find_spec", lambda name: None)
+    (text,) = look([job("pair_table", "revised", pairs="revised")])
+    assert text.startswith("missing Python package in stage pair_table: faiss; pip install")
+
+
+def test_folders_without_permission(
+    look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    work = [job("data_card", "data_card")]
+    (tmp_path / "results/study/data_card").mkdir(parents=True)
+    (tmp_path / "results/.work").mkdir()
+    allowed = os.access
+    for closed in ("results", "results/study", "results/study/data_card", "results/.work"):
+        monkeypatch.setattr(os, "access", lambda path, mode, closed=closed: str(path) != closed and allowed(path, mode))
+        (text,) = (text for text, certain in look(work).items() if certain)
+        assert text.startswith(f"no write permission in {closed}: user {os.geteuid()} may not write")
+    shutil.rmtree(tmp_path / "results")
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path and allowed(path, mode))
+    (text,) = look(work)
+    assert text.startswith(f"no write permission in {tmp_path}: ")
+
+
+def test_space_locks_and_inodes_are_warnings(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
+    work = [job("download", "00000", shard="00000")]
+    assert look(work) == {}
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    usage = SimpleNamespace(free=10)
+    monkeypatch.setattr("workflow_scripts.study.disk.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_files=100, f_favail=3, f_flag=0))
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    found = look(work)
+    assert [text.partition(" in ")[0] for text in found] == ["no file locks", "too little disk space", "too few inodes"]
+    assert not any(found.values())
+
+
+def test_shards_are_too_few(look: Callable[..., Found], tmp_path: Path) -> None:
+    plan, rows = job("shard_plan", "plan"), job("annotations", "rows")
+    small = {"shards": {"shards": 2, "rows_per_shard": 50}}
+    # 120 images, 4 dead links, 2 placeholders, 1 web page.
+    assert [text.split(";")[0] for text in look([rows, plan], small)] == [
+        "too few shards in config, shards.shards: 127 rows need at least 3 shards of 50"
+    ]
+    assert look([rows, plan], {"shards": {"shards": 3, "rows_per_shard": 50}}) == {}
+    assert look([rows, plan], {**small, "annotations": {"exclude": ["abc"]}}) == {}
+    assert look([plan], small) == {}  # nothing is known yet
+    counts = {"kept": 120, "subreddits": {"a": 60, "b": 60}, "years": {"2019": 1, "2020": 119}}
+    (tmp_path / OUT / "annotations").mkdir(parents=True)
+    (tmp_path / OUT / "annotations/rows.json").write_text(json.dumps(counts))
+    assert [certain for text, certain in look([plan], small).items() if "need at least 3 shards" in text] == [True]
+    per_group = {"shards": {"shards": 3, "rows_per_shard": 50, "group": "subreddit_year"}}
+    assert [certain for text, certain in look([plan], per_group).items() if "need at least 4 shards" in text] == [True]
+
+
+def test_a_dry_run_only_warns(look: Callable[..., Found], capsys: pytest.CaptureFixture[str]) -> None:
+    units = Units(load_study(merged("tests/config/tiny.yaml")))
+    broken = Units(load_study(changed(merged("tests/config/tiny.yaml"), {"recaption": {"captioner": "x"}})))
+    assert units.shards == broken.shards
+    found = findings(Start(broken, Path("results"), [source("captioner")]))
+    tell(found, dry_run=True)
+    assert capsys.readouterr().err.startswith("warning: missing source captioner in x: nothing there")
+    with pytest.raises(PipelineError, match="missing source captioner in x"):
+        tell(found, dry_run=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_torch_is_not_loaded(look: Callable[..., Found]) -> None:
+    loaded = "torch" in sys.modules
+    look([source("captioner"), *(job("pair_table", name, pairs=name) for name in ("revised", "visual"))])
+    assert ("torch" in sys.modules) == loaded

@@ -1,0 +1,184 @@
+"""The config is checked as a whole before the DAG is built, and each mistake is named in one line."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workflow_scripts.acquisition.annotations.removal_tokens import token
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.study.config import Study, load_study
+from workflow_scripts.study.config_files import node_of, read_config
+from workflow_scripts.study.units import Units
+
+ROOT = Path(__file__).resolve().parents[2]
+OVERLAYS = [
+    ["profiles/demo/study.yaml"],
+    ["profiles/demo/study.yaml", "profiles/demo/dose.yaml"],
+    *([str(path.relative_to(ROOT))] for path in sorted((ROOT / "tests" / "config").glob("*.yaml"))),
+]
+
+
+def merged(*overlays: str) -> dict[str, Any]:
+    """config.yaml with overlays, merged as Snakemake does: mappings by key, everything else replaced."""
+    return read_config([ROOT / "config.yaml", *(ROOT / overlay for overlay in overlays)]).data()
+
+
+def changed(config: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """A config with an overlay on it."""
+    return dict(node_of(config).merged(node_of(change)).data())
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    """The full study."""
+    return merged()
+
+
+def test_full_study_is_the_papers() -> None:
+    study = load_study(merged())
+    units = Units(study)
+    assert study.annotations.years == [2020]
+    assert len(units.shards) == 540
+    assert len(set(units.runs)) == len(units.runs) == 37
+    assert {settings.backbone for _, settings in units._runs.values()} == {"resnet34"}
+    for method in ("simclr", "simsiam"):
+        for pairs, augmentation in (("self", "simclr"), ("original", "crop"), ("revised", "crop")):
+            assert {f"{method}-{pairs}-{augmentation}-resnet34-s{seed}" for seed in range(3)} <= set(units.runs)
+    assert sum(run.startswith("clip-") for run in units.runs) == 6
+    assert len(units.datasets) == 11
+    assert units.mask_datasets == ["imagenet_s50"]
+    settings = units.settings("pretrain", {"run": "simclr-revised-crop-resnet34-s2"})
+    assert (settings["seed"], settings["batch_size"], settings["steps"]) == (2, 512, 250_000)
+    assert settings["simclr"] == {"projector": [2048, 2048, 128], "temperature": 0.1}
+
+
+@pytest.mark.parametrize("overlays", OVERLAYS, ids=lambda overlays: overlays[-1])
+def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list[str]) -> None:
+    study = load_study(merged(*overlays))
+    units = Units(study)
+    assert study.study != "redcaps2020"
+    assert not set(units.runs) & set(Units(load_study(merged())).runs)
+    assert study.compute.device == "cpu"
+    for run in units.runs:
+        assert units.settings("pretrain", {"run": run})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"shards": {"shard": 3}}, "unknown key in config.shards.shard: 'shard'; did you mean shards?"),
+        ({"shrads": {}}, "unknown key in config.shrads: 'shrads'; did you mean shards?"),
+        ({"pretraining": {"leraning_rate": 1}}, "unknown key in config.pretraining.leraning_rate"),
+        ({"shards": {"shards": "many"}}, "invalid value in config.shards.shards: 'many'"),
+        (
+            {"compute": {"device": "cudo"}},
+            "unknown choice in config.compute.device: 'cudo'; did you mean cuda? Choose from auto, cpu, cuda",
+        ),
+        ({"pretraining": {"batch_size": 1}}, "invalid value in config.pretraining.batch_size: 1"),
+        ({"study": "../elsewhere"}, "config.study"),
+        ({"probe_dataset": "cifar01"}, "unknown dataset in config.probe_dataset: cifar01; did you mean cifar10?"),
+        (
+            {"pair_quality": {"image_encoder": "dino"}},
+            "unknown image encoder in config.pair_quality.image_encoder: dino",
+        ),
+        (
+            {"runs": [{"method": "simclr", "pairs": "revisde"}]},
+            "unknown pair table in config.runs.0.pairs: revisde; did you mean revised?",
+        ),
+        ({"arms": [{"name": "a", "kind": "original"}] * 2}, "repeated name in config.arms.1.name: a"),
+        ({"arms": [{"name": "a", "kind": "external"}]}, "missing table in config.arms.0.table: none for arm a"),
+        ({"runs": [{"method": "untrained", "seeds": [1, 1]}]}, "repeated run in config.runs.0: untrained-none"),
+        ({"pairs": [{"name": "self", "encoder": "clip"}]}, "reserved name in config.pairs.0.name: self"),
+        (
+            {"probe_dataset": None, "datasets": [{"name": "d", "kind": "folders"}]},
+            "missing source in config.datasets.0.source: none for dataset d; kind folders needs one",
+        ),
+        ({"annotations": {"source": "world"}}, "in config.annotations.source: demo_world is null"),
+        ({"annotations": {"source": "https://example.invalid/a.zip"}}, "state its sha256"),
+        (
+            {"image_encoders": [{"name": "x", "kind": "transformers"}], "pair_quality": {"image_encoder": None}},
+            "missing source in config.image_encoders.0.source: none for x",
+        ),
+        (
+            {"contrasts": [{"name": "c", "minuend": "revised", "subtrahend": "orignal"}]},
+            "unknown run's pairs in config.contrasts.0.subtrahend: orignal; did you mean original?",
+        ),
+        (
+            {"contrasts": [{"name": "c", "minuend": "revised", "subtrahend": "none"}]},
+            "contrast without runs in config.contrasts.0: revised and none have no method in common",
+        ),
+        ({"pretraining": {"clip": {"widht": 3}}}, "unknown key in config.pretraining.clip.widht"),
+        (
+            {"runs": [{"method": "untrained"}], "pretraining": {"simsiam": {"predictr": 3}}},
+            "unknown key in config.pretraining.simsiam.predictr: 'predictr'; did you mean predictor?",
+        ),
+        ({"pretraining": {"steps": True}}, "value is not a number in config.pretraining.steps: True"),
+        ({"runs": [{"method": "untrained", "seeds": [True]}]}, "value is not a number in config.runs.0.seeds.0"),
+        (
+            {"datasets": [{"name": "w", "kind": "torchvision", "torchvision_name": "food11", "source": "x"}]},
+            "unknown choice in config.datasets.0.torchvision_name: 'food11'; did you mean food101?",
+        ),
+        ({"evaluation": {"saliency": {"layer": "layer5"}}}, "unknown choice in config.evaluation.saliency.layer"),
+    ],
+)
+def test_mistakes_are_named(config: dict[str, Any], change: dict[str, Any], message: str) -> None:
+    config = changed(config, change)
+    if "arms" in change:
+        config |= {"runs": [{"method": "untrained"}], "pairs": []}
+    with pytest.raises(PipelineError) as mistake:
+        load_study(config)
+    assert message in str(mistake.value)
+
+
+def test_settings_of_a_unit_are_what_its_stage_takes() -> None:
+    """Every stage's settings class accepts what the study gives it, and nothing is lost on the way."""
+    from importlib import import_module
+
+    study = load_study(merged("tests/config/tiny.yaml"))
+    units = Units(study)
+    sample = {
+        "source": {"source": "matcher"},
+        "download": {"shard": "00000"},
+        "recaption": {"shard": "00000"},
+        "select_captions": {"arm": "mixed"},
+        "caption_quality": {"arm": "mixed"},
+        "embed_captions": {"arm": "revised", "encoder": "minilm"},
+        "embed_images": {"encoder": "blip2"},
+        "pair_table": {"pairs": "visual"},
+        "pair_quality": {"pairs": "visual"},
+        "pretrain": {"run": units.runs[0]},
+        "eval_dataset": {"dataset": "masks"},
+    }
+    for path in sorted((ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py")):
+        stage = path.stem
+        module = import_module(f"workflow_scripts.stages.{stage}")
+        settings_class = getattr(module, "".join(part.capitalize() for part in stage.split("_")))
+        given = units.settings(stage, sample.get(stage, {}))
+        assert settings_class.model_validate(given).model_dump(mode="json").items() >= given.items(), stage
+
+
+def test_study_is_frozen() -> None:
+    study = load_study(merged())
+    assert isinstance(study, Study)
+    with pytest.raises(ValueError, match="frozen"):
+        study.study = "other"  # type: ignore[misc]
+
+
+def test_a_removal_list_stands_in_settings_as_hashes(config: dict[str, Any]) -> None:
+    url = "https://i.redd.it/secret.jpg"
+    config["annotations"] |= {"exclude": ["abc123", url, "abc123"], "exclude_from": "data/removed"}
+    units = Units(load_study(config))
+    settings = units.settings("annotations", {})
+    assert settings["exclude"] == sorted([token("abc123"), token(url)])
+    assert "abc123" not in str(settings) and "secret" not in str(settings) and "exclude_from" not in settings
+    assert units.sources("annotations", {})["exclude"] == "data/removed"
+    assert units.manifest_if_source("out", "exclude") == ["out/source/exclude.manifest.json"]
+    assert "exclude" not in Units(load_study(merged())).sources("annotations", {})
+
+
+@pytest.mark.parametrize("entry", ["i.redd.it/a.jpg", "", 123456])
+def test_a_removal_list_with_another_entry_is_refused(config: dict[str, Any], entry: Any) -> None:
+    config["annotations"]["exclude"] = ["abc123", entry]
+    with pytest.raises(PipelineError, match=r"config\.annotations\.exclude"):
+        load_study(config)

@@ -1,0 +1,102 @@
+"""The need is said before anything starts, and only what is missing counts."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tests.study.test_config import merged
+from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.study import disk
+from workflow_scripts.study.config import load_study
+from workflow_scripts.study.units import Units
+
+
+def everything(units: Units) -> set[tuple[str, str]]:
+    """Stage and name of every artifact that takes much space."""
+    names = {
+        **dict.fromkeys(("download", "recaption"), units.shards),
+        "select_captions": units.arms,
+        "pair_table": units.pairs,
+        "eval_dataset": units.datasets,
+        "pretrain": units.runs,
+        **dict.fromkeys(("features", "linear_probe", "few_shot"), units.evaluations),
+        "saliency": units.mask_evaluations,
+    }
+    vectors = {(Path(path).parent.name, Path(path).name.removesuffix(MANIFEST)) for path in units.used_vectors("")}
+    return vectors | {(stage, name) for stage, members in names.items() for name in members}
+
+
+def units(*overlays: str, **changes: object) -> Units:
+    """A study's units."""
+    return Units(load_study({**merged(*overlays), **changes}))
+
+
+def test_the_full_study_needs_terabytes_and_a_tenth_where_fetched_bytes_are_not_kept(tmp_path: Path) -> None:
+    full = units()
+    need = disk.remaining(full, tmp_path / "results/x", everything(full))
+    rows = full.study.shards.shards * full.study.shards.rows_per_shard
+    assert need["download"] == rows * (int(0.2 * 512**2) + 3_000)
+    used = {pairs.arm for pairs in full.study.pairs if pairs.arm is not None}
+    assert need["embed_captions"] == rows * 768 * 4 * len(used)
+    assert need["fetched bytes"] == int(rows * 0.2 * 512**2 * 10)
+    assert 2e12 < sum(need.values()) < 10e12
+    prepared = units(download={**merged()["download"], "keep": "prepared"})
+    assert (
+        disk.remaining(prepared, tmp_path / "results/x", everything(prepared))["fetched bytes"]
+        == need["fetched bytes"] // 10
+    )
+
+
+def test_only_what_will_be_made_is_needed(tmp_path: Path) -> None:
+    small = units("tests/config/tiny.yaml")
+    every = everything(small)
+    before = disk.remaining(small, tmp_path / "study", every)
+    fewer = every - {("download", shard) for shard in small.shards[1:]}
+    after = disk.remaining(small, tmp_path / "study", fewer)
+    assert after["download"] * len(small.shards) == before["download"]
+    assert after["fetched bytes"] * len(small.shards) == before["fetched bytes"]
+    others = {"download": 0, "fetched bytes": 0}
+    assert {**after, **others} == {**before, **others}
+    evaluated = {one for one in every if one[0] == "linear_probe"}
+    assert disk.remaining(small, tmp_path / "study", evaluated).keys() == {"linear_probe"}
+    assert disk.remaining(small, tmp_path / "study", ()) == {}
+
+
+def test_what_was_fetched_is_not_needed_again(tmp_path: Path) -> None:
+    small = units("tests/config/tiny.yaml")
+    every = everything(small)
+    need = disk.remaining(small, tmp_path / "study", every)["fetched bytes"]
+    for path, size in (("a-0.bin", 1000), ("0f3a/b-0.bin", 500), ("a-0.jsonl", 7)):
+        (tmp_path / ".fetched" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / ".fetched" / path).write_bytes(bytes(size))
+    assert disk.remaining(small, tmp_path / "study", every)["fetched bytes"] == need - 1500
+    (tmp_path / ".fetched/a-0.bin").write_bytes(bytes(need))
+    assert "fetched bytes" not in disk.remaining(small, tmp_path / "study", every)
+
+
+@pytest.mark.parametrize(("free", "said"), [(10**15, False), (10**9, True)])
+def test_a_shortage_is_one_line_with_both_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, said: bool
+) -> None:
+    asked = []
+
+    def usage(path: Path) -> SimpleNamespace:
+        asked.append(path)
+        return SimpleNamespace(free=free)
+
+    monkeypatch.setattr("workflow_scripts.study.disk.shutil.disk_usage", usage)
+    study = units()
+    error = disk.shortage(study, tmp_path / "none" / "yet", everything(study))
+    assert asked == [tmp_path]
+    assert (error is not None) == said
+    if error is not None:
+        assert "1.0 GB are free" in str(error.value) and "download" in str(error.value)
+
+
+def test_every_backbone_and_set_of_the_settings_is_known() -> None:
+    from workflow_scripts.pretraining.settings.pretrain import Pretrain
+
+    assert set(disk.BACKBONES) == set(Pretrain.model_fields["backbone"].annotation.__args__)  # type: ignore[union-attr]
+    named = {one.torchvision_name for one in units().study.datasets if one.kind == "torchvision"}
+    assert named <= disk.SETS.keys()

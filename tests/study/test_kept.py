@@ -1,0 +1,125 @@
+"""Which checkpoints runs keep, and which of them are evaluated."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.study.test_config import changed, merged
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.pretraining.run_metadata import kept_checkpoints
+from workflow_scripts.pretraining.settings.pretrain import LogSpaced, Pretrain
+from workflow_scripts.study.config import load_study
+from workflow_scripts.study.kept import evaluated, kept_errors
+from workflow_scripts.study.units import Units
+
+BASE = {"method": "simclr", "pairs": "self", "augmentation": "simclr", "warmup_steps": 0}
+PROBE = {"every": 10}
+
+
+def run(steps: int, checkpoints: object, **more: Any) -> Pretrain:
+    return Pretrain.model_validate({**BASE, "steps": steps, "checkpoints": checkpoints, **more})
+
+
+def units(**sections: Any) -> Units:
+    """The small study with these sections changed."""
+    return Units(load_study(changed(merged("tests/config/tiny.yaml"), sections)))
+
+
+@given(st.integers(2, 12), st.integers(1, 3_000), st.integers(1, 300_000))
+def test_log_spaced_steps_lie_before_the_end_and_spread_evenly(count: int, first: int, end: int) -> None:
+    steps = LogSpaced(log_spaced=count, first=first).steps(end)
+    assert steps == sorted(set(steps)) and len(steps) < count
+    assert all(0.95 * first <= step < end for step in steps)
+    # Both spellings are the same settings, and so the same key.
+    assert run(end, {"log_spaced": count, "first": first}) == run(end, steps) == run(end, [*steps, *steps[::-1]])
+
+
+def test_the_defaults_are_log_spaced() -> None:
+    assert run(250_000, {}).checkpoints == (1000, 2200, 4800, 11_000, 23_000, 52_000, 110_000)
+    assert Pretrain.model_validate({**BASE, "steps": 250_000}) == run(250_000, {})
+    assert run(200, {}).kept == ["last"]
+    assert run(200, [50], probe=PROBE).kept == [50, "best", "last"]
+    assert run(200, [50], probe=PROBE | {"keep_best": False}).kept == [50, "last"]
+
+
+def test_evaluation_picks_from_what_each_run_keeps() -> None:
+    untrained = Pretrain.model_validate({"method": "untrained", "pairs": "none", "augmentation": "none", "steps": 0})
+    runs = {"long": run(200, [50, 150], probe=PROBE), "short": run(100, [50]), "floor": untrained}
+    assert evaluated([150, "last", "best", 50, "last"], runs) == {
+        "long": ["step-000150", "last", "best", "step-000050"],
+        "short": ["last", "step-000050"],
+        "floor": ["last"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (
+            100,
+            "no run keeps this checkpoint in config.evaluation.steps.0: 100; take one of 50, 150, last, or add it to",
+        ),
+        ("best", "no run keeps this checkpoint in config.evaluation.steps.0: best; take one of 50, 150, last, or give"),
+    ],
+)
+def test_a_step_that_no_run_keeps(step: int | str, message: str) -> None:
+    (error,) = kept_errors([step], [], {"long": run(200, [50, 150]), "short": run(100, [50])})
+    assert message in str(error)
+
+
+def test_a_step_that_a_stopped_run_may_not_reach() -> None:
+    runs = {"run": run(100, [20, 30, 40], probe=PROBE, patience=2)}
+    assert evaluated([30, "best"], runs) == {"run": ["step-000030", "best"]}
+    (error,) = kept_errors([30, 40], [], runs)
+    assert "not be reached in config.evaluation.steps.1: 40; run may stop earlier: take steps up to 30" in str(error)
+    outcome = {"step": 30}
+    assert kept_checkpoints(runs["run"], outcome) == [20, 30, "best", "last"]
+
+
+def test_which_steps_are_evaluated_is_no_setting_of_the_training() -> None:
+    before, after = units(), units(evaluation={"steps": ["last", 2, "best"]})
+    assert [before.settings("pretrain", {"run": run}) for run in before.runs] == [
+        after.settings("pretrain", {"run": run}) for run in after.runs
+    ]
+    assert len(after.checkpoints) == 3 * 3 + 1
+
+
+def test_both_spellings_are_the_same_settings() -> None:
+    def settings(checkpoints: object) -> list[dict[str, Any]]:
+        study = units(pretraining={"checkpoints": checkpoints})
+        return [study.settings("pretrain", {"run": run}) for run in study.runs]
+
+    assert settings([5, 2, 2]) == settings([2, 5])
+    assert settings([2, 3, 4]) == settings({"log_spaced": 4, "first": 2})
+
+
+def test_a_shorter_run_skips_the_steps_that_it_does_not_have() -> None:
+    runs = [
+        {"method": "simclr", "pairs": "self", "augmentation": "simclr", "seeds": [0]},
+        {"method": "simclr", "pairs": "self", "augmentation": "crop", "seeds": [0], "set": {"steps": 3}},
+    ]
+    found = units(runs=runs, evaluation={"steps": [2, 4, "last"]})
+    assert [found.steps(name) for name in found.runs] == [
+        ["step-000002", "step-000004", "last"],
+        ["step-000002", "last"],
+    ]
+    with pytest.raises(
+        PipelineError, match=r"beyond the end in config\.pretraining\.checkpoints\.1: 40; the longest run"
+    ):
+        units(pretraining={"checkpoints": [2, 40]})
+
+
+def test_an_untrained_network_depends_on_no_setting_of_training() -> None:
+    def untrained(study: Units) -> tuple[dict[str, Any], list[str]]:
+        (name,) = (run for run in study.runs if run.startswith("untrained"))
+        return study.settings("pretrain", {"run": name}), study.run_images("out", name) + study.run_probe("out", name)
+
+    before = untrained(units())
+    trained = {"lr": 1.0, "steps": 7, "batch_size": 16, "checkpoints": [3], "patience": 3, "precision": "bf16"}
+    assert untrained(units(pretraining=trained)) == before
+    assert before[1] == []
+    assert untrained(units(pretraining={"image_size": 24})) != before
+    with pytest.raises(PipelineError, match="unknown key"):
+        units(runs=[{"method": "untrained", "set": {"sedd": 1}}])

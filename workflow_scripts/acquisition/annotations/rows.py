@@ -1,0 +1,148 @@
+"""One RedCaps annotation: checked, or set apart for a named reason."""
+
+import re
+from collections.abc import Collection
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from workflow_scripts.acquisition.annotations.json_reader import Oversized
+from workflow_scripts.acquisition.annotations.names import bare_permalink, mask
+from workflow_scripts.acquisition.annotations.removal_tokens import IMAGE_ID, id_token, url_token
+
+ROWS = pa.schema(
+    [
+        ("image_id", pa.string()),
+        ("subreddit", pa.string()),
+        ("year", pa.int16()),
+        ("url", pa.string()),
+        ("caption", pa.string()),
+        ("raw_caption", pa.string()),
+        ("created_utc", pa.int64()),
+        ("permalink", pa.string()),
+    ]
+)
+FIRST_YEAR, LAST_YEAR = 2005, 2100  # Reddit began in 2005; a time stamp outside is no time stamp
+FIRST_SECOND, END = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (FIRST_YEAR, LAST_YEAR + 1))
+CAPTIONS = ("caption", "raw_caption")
+TEXTS = ("image_id", "url", *CAPTIONS, "permalink")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_COMMON_HOST = re.compile(r"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)+)/")
+
+
+class Apart(StrEnum):
+    """Why an annotation row is not part of the study. Checked in this order; a row has the first that applies."""
+
+    EXCLUDED = "excluded"  # its image_id or url is on the removal list; nothing but hashes of the two is kept
+    OVERSIZED_ROW = "oversized_row"  # more characters than any real row has; it was not kept
+    MALFORMED_ROW = "malformed_row"  # not an object, or a field of a wrong type
+    BAD_ID = "bad_id"  # no image_id, or one that is unfit as a key
+    NO_URL = "no_url"  # no url
+    BAD_URL = "bad_url"  # a url that is not http(s) with a host
+    FILTERED_SUBREDDIT = "filtered_subreddit"  # not in the configured subreddits
+    FILTERED_YEAR = "filtered_year"  # not in the configured years
+    EMPTY_CAPTION = "empty_caption"  # no caption, or white space alone
+    REPEATED_ID = "repeated_id"  # the image_id is already there (first file by name, first row, wins)
+
+
+def host_of(url: str) -> str | None:
+    """Host of an http(s) url, lower case, with its port when it has one; None when there is none."""
+    common = _COMMON_HOST.match(url)  # of nearly all urls; splitting costs ten times as much
+    if common:
+        return common[1]
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+        return None
+    return parts.hostname if port is None else f"{parts.hostname}:{port}"
+
+
+def read_row(
+    raw: Any, subreddit: str, file_year: int, max_chars: int | None = None
+) -> tuple[dict[str, Any], Apart | None]:
+    """Fields of one annotation in the columns of :data:`ROWS`, and why it is unfit (None: fit so far).
+
+    ``subreddit`` and ``file_year`` come from the file's name; the year is that of ``created_utc`` where there is one.
+    Captions of more than ``max_chars`` characters are cut (None: none is). Names of people are masked in all texts.
+    """
+    row: dict[str, Any] = {"subreddit": subreddit, "year": file_year, "created_utc": None}
+    if isinstance(raw, Oversized):
+        return {**row, **dict.fromkeys(TEXTS)}, Apart.OVERSIZED_ROW
+    if not isinstance(raw, dict):
+        return {**row, **dict.fromkeys(TEXTS)}, Apart.MALFORMED_ROW
+    malformed = False
+    for name in TEXTS:
+        value = raw.get(name)
+        if isinstance(value, str):
+            # JSON may hold lone surrogates, which no UTF-8 file can: they become the replacement character.
+            row[name] = value if value.isascii() else _SURROGATE.sub("\ufffd", value)
+        else:
+            row[name] = None
+            malformed |= value is not None
+    for name in CAPTIONS:
+        row[name] = row[name] and mask(cut(row[name], max_chars))
+    row["permalink"] = row["permalink"] and bare_permalink(row["permalink"])
+    try:
+        row["created_utc"] = _seconds(raw.get("created_utc"))
+    except ValueError:
+        malformed = True
+    if row["created_utc"] is not None:
+        row["year"] = datetime.fromtimestamp(row["created_utc"], UTC).year
+    return row, Apart.MALFORMED_ROW if malformed else _unfit(row)
+
+
+def cut(text: str, max_chars: int | None) -> str:
+    """The start of ``text``, at most ``max_chars`` characters, which ends before a space where there is one.
+
+    So no name of a person is cut in two, which would hide it from the mask, and no emoji of several characters.
+    """
+    if max_chars is None or len(text) <= max_chars:
+        return text
+    start, following = text[:max_chars], text[max_chars]
+    words = [start] if start[-1].isspace() or following.isspace() else start.rsplit(maxsplit=1)
+    return words[0] if len(words) > 1 else start
+
+
+def is_cut(raw: Any, max_chars: int) -> bool:
+    """Whether :func:`read_row` cuts a caption of ``raw``, an annotation that is an object."""
+    return any(isinstance(raw.get(name), str) and len(raw[name]) > max_chars for name in CAPTIONS)
+
+
+def is_listed(row: dict[str, Any], tokens: Collection[str]) -> bool:
+    """Whether a removal list names the row's id or url."""
+    return id_token(row["image_id"] or "") in tokens or url_token(row["url"] or "") in tokens
+
+
+def removed(row: dict[str, Any]) -> dict[str, Any]:
+    """All that is kept of a row on a removal list: where it was, and hashes by which it is known."""
+    hashes = {"image_id": id_token(row["image_id"] or ""), "url": url_token(row["url"] or "")}
+    return {**dict.fromkeys(row), "subreddit": row["subreddit"], "year": row["year"], **hashes}
+
+
+def _unfit(row: dict[str, Any]) -> Apart | None:
+    if not IMAGE_ID.fullmatch(row["image_id"] or ""):
+        return Apart.BAD_ID
+    if not row["url"]:
+        return Apart.NO_URL
+    if host_of(row["url"]) is None:
+        return Apart.BAD_URL
+    return None
+
+
+def _seconds(value: Any) -> int | None:
+    """A Unix time as JSON has it (whole number, or one written as a float) in seconds."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(value)
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError(value)
+    if not FIRST_SECOND <= value < END:
+        raise ValueError(value)
+    return int(value)

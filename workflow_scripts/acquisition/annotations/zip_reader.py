@@ -1,0 +1,94 @@
+"""The official RedCaps v1.0 zip: ``annotations/<subreddit>_<year>.json`` and nothing else that counts."""
+
+import lzma
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.acquisition.annotations.json_reader import NoListError, rows_of
+from workflow_scripts.core.errors import PipelineError
+
+MEMBER = re.compile(r"annotations/(?P<subreddit>[A-Za-z0-9_]{1,64})_(?P<year>\d{4})\.json")
+MOST_TIMES, SMALL = 50, 64 << 20  # a zip of that many unpacked bytes is taken, however well it is packed
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
+    *(OSError, NotImplementedError, RuntimeError),  # a seek to nowhere; a method of packing or a password
+)
+LAYOUT = "expected annotations/<subreddit>_<year>.json with {info, annotations: [...]}, as in RedCaps v1.0"
+
+
+@dataclass(frozen=True, order=True)
+class Member:
+    """One annotation file of the zip; the order is the one in which files are read."""
+
+    subreddit: str
+    year: int
+    name: str
+
+
+def members(path: Path) -> list[Member]:
+    """The zip's annotation files, sorted, whatever their order in the zip.
+
+    Raises:
+        PipelineError: no zip, no annotation file in it, a name of another form, or one name twice.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = sorted(archive.namelist())
+            unpacked = sum(one.file_size for one in archive.infolist() if one.filename.startswith("annotations/"))
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        raise PipelineError("not a zip", path, error, "give the RedCaps annotation zip, or fetch it again") from None
+    found = []
+    for name in names:
+        if not (name.startswith("annotations/") and name.endswith(".json")):
+            continue
+        match = MEMBER.fullmatch(name)
+        if match is None:
+            raise PipelineError("file name of another form", path, name, LAYOUT)
+        found.append(Member(match["subreddit"].lower(), int(match["year"]), name))
+    if not found:
+        raise PipelineError("no annotation files", path, f"{len(names)} members", LAYOUT)
+    packed = path.stat().st_size
+    if unpacked > max(SMALL, MOST_TIMES * packed):
+        value = f"{unpacked} bytes from {packed}, more than {MOST_TIMES} times as many"
+        raise PipelineError(
+            "zip unpacks to too many bytes",
+            path,
+            value,
+            "annotation JSON compresses about 7 times; use the official RedCaps zip",
+        )
+    repeated = [one.name for one, two in pairwise(found) if one.name == two.name]
+    if repeated:
+        raise PipelineError("file twice in one zip", path, repeated[0], "rebuild the zip with one of them")
+    return sorted(found)
+
+
+def read_member(archive: zipfile.ZipFile, member: Member, max_bytes: int) -> Iterator[tuple[Any, int]]:
+    """Yield the raw rows of one annotation file of an open zip, each with its number of characters.
+
+    The file is read piece by piece; a fault may show only at its end.
+
+    Raises:
+        PipelineError: larger than ``max_bytes`` unpacked, damaged, encrypted, no JSON, or not the layout.
+    """
+    where = f"{archive.filename}!{member.name}"
+    try:
+        size = archive.getinfo(member.name).file_size
+        if size > max_bytes:
+            raise PipelineError("too large a file", where, f"{size} bytes", "raise annotations.max_member_mb")
+        # zipfile stops at the size that the directory states, and checks the checksum there.
+        with archive.open(member.name) as stream:
+            yield from rows_of(stream)
+    except DAMAGED as error:
+        if isinstance(error, RecursionError):
+            raise PipelineError("not JSON", where, error, LAYOUT) from None
+        raise PipelineError("damaged file", where, error, "fetch the zip again") from None
+    except NoListError as error:
+        raise PipelineError("no list of annotations", where, error, LAYOUT) from None
+    except ValueError as error:
+        raise PipelineError("not JSON", where, error, LAYOUT) from None

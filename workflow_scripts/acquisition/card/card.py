@@ -1,0 +1,123 @@
+"""The data card: what became of every row of the annotation zip."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from workflow_scripts.acquisition.annotations.rows import host_of
+from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.stats.wilson import wilson
+
+GROUPS = ("host", "subreddit", "year")
+COLUMNS = ["key", "url", "subreddit", "year", "state", "http_status"]
+ROT = pa.schema(
+    [
+        ("host", pa.string()),
+        ("year", pa.int16()),
+        ("urls", pa.int64()),
+        ("images", pa.int64()),
+        ("share", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+    ]
+)
+Counts = dict[str, Counter[str]]
+
+
+@dataclass
+class Tally:
+    """Rows of download shards, counted.
+
+    Attributes:
+        states: rows by state.
+        codes: HTTP codes by state, of rows without an image.
+        groups: for host, subreddit and year: states of each.
+        host_years: states by host and year.
+        kept: ids of the rows with an image, a piece for each shard.
+    """
+
+    states: Counter[str] = field(default_factory=Counter)
+    codes: Counts = field(default_factory=dict)
+    groups: dict[str, Counts] = field(default_factory=lambda: {name: {} for name in GROUPS})
+    host_years: dict[tuple[str, int], Counter[str]] = field(default_factory=dict)
+    kept: list[pa.ChunkedArray] = field(default_factory=list)
+
+    def kept_ids(self) -> pa.ChunkedArray:
+        """Ids of all rows with an image, sorted."""
+        ids = pa.chunked_array([chunk for piece in self.kept for chunk in piece.chunks], pa.string())
+        return ids.take(pc.sort_indices(ids))
+
+
+def count_shards(tables: Iterable[Path]) -> Tally:
+    """Count the rows of download shards, one shard at a time."""
+    tally = Tally()
+    for path in tables:
+        table = pq.read_table(path, columns=COLUMNS)
+        tally.kept.append(table["key"].filter(pc.equal(table["state"], str(State.OK))))
+        for row in table.drop_columns(["key"]).to_pylist():
+            state, host = row["state"], host_of(row["url"]) or ""
+            tally.states[state] += 1
+            if state != State.OK and row["http_status"] is not None:
+                tally.codes.setdefault(state, Counter())[str(row["http_status"])] += 1
+            of = {"host": host, "subreddit": row["subreddit"], "year": str(row["year"])}
+            for name in GROUPS:
+                tally.groups[name].setdefault(of[name], Counter())[state] += 1
+            tally.host_years.setdefault((host, row["year"]), Counter())[state] += 1
+    return tally
+
+
+def card(annotations: Mapping[str, Any], tally: Tally, confidence: float) -> dict[str, Any]:
+    """The data card's content from the annotations' counts and those of the shards.
+
+    Returns:
+        ``rows`` of the zip; ``states`` (one number per final state, the annotations' reasons among them; they sum to
+        ``rows``); ``truncated``, the kept rows whose caption was cut, where there are any; ``http_status`` by state;
+        ``kept``: the share of asked-for urls that gave an image, with its interval; ``host``, ``subreddit``, ``year``:
+        the same share, and states, of each.
+
+    Raises:
+        PipelineError: the shards do not hold exactly the kept annotation rows.
+    """
+    states = tally.states
+    if states.total() != annotations["kept"]:
+        value = f"{states.total()} rows in shards, {annotations['kept']} kept annotation rows"
+        raise PipelineError("rows unaccounted for", "data_card", value, "give all shards of one plan as inputs")
+    everything = Counter(annotations["apart"]) + states
+    return {
+        "rows": annotations["rows"],
+        "states": dict(sorted(everything.items())),
+        **({"truncated": annotations["truncated"]} if "truncated" in annotations else {}),
+        "http_status": {state: dict(sorted(count.items())) for state, count in sorted(tally.codes.items())},
+        "kept": _share(states, confidence) | {"confidence": confidence},
+        **{name: _shares(tally.groups[name], confidence) for name in GROUPS},
+    }
+
+
+def link_rot(tally: Tally, confidence: float) -> pa.Table:
+    """Share of asked-for urls that gave an image, by host and year of the post, with its interval: see :data:`ROT`."""
+    rows = [
+        {"host": host, "year": year, **_share(states, confidence)}
+        for (host, year), states in sorted(tally.host_years.items())
+    ]
+    return pa.Table.from_pylist(rows, schema=ROT)
+
+
+def _shares(groups: Mapping[str, Counter[str]], confidence: float) -> dict[str, Any]:
+    ends: Sequence[tuple[str, Counter[str]]] = sorted(groups.items())
+    return {
+        name: _share(states, confidence) | {"confidence": confidence, "states": dict(sorted(states.items()))}
+        for name, states in ends
+    }
+
+
+def _share(states: Counter[str], confidence: float) -> dict[str, Any]:
+    kept, total = states[State.OK], states.total()
+    low, high = wilson(kept / total, total, confidence) if total else (0.0, 1.0)
+    return {"urls": total, "images": kept, "share": kept / total if total else None, "low": low, "high": high}

@@ -1,0 +1,78 @@
+"""Fetches one large file by url, resuming where an earlier try stopped, and takes it only with the right sha256."""
+
+import logging
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from http import HTTPStatus
+from http.client import HTTPException
+from pathlib import Path
+
+from workflow_scripts.acquisition.settings.source import VARIABLE
+from workflow_scripts.core.cache import file_hash
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.redact import HIDDEN, redacted
+
+log = logging.getLogger(__name__)
+BLOCK = 1 << 20
+TIMEOUT = 60.0  # seconds without a byte
+
+
+def fetch_file(urls: Sequence[str], sha256: str, part: Path, target: Path) -> None:
+    """Write the file to ``target``; ``part`` keeps what has come so far and may be there from before.
+
+    Args:
+        urls: of the same bytes, tried in order; ``${NAME}`` in one stands for an environment variable.
+
+    Raises:
+        PipelineError: no url gave the bytes with that hash; each url's fault is named. Or a variable is not set.
+    """
+    faults = []
+    for url in urls:
+        try:
+            _resume(_with_variables(url), part)
+        except (OSError, HTTPException, ValueError) as error:
+            faults.append(f"{redacted(url)}: {_without_variables(str(error), url)}")
+            log.warning("%s", faults[-1])
+            continue
+        found = file_hash(part)
+        if found == sha256:
+            part.replace(target)
+            return
+        part.unlink()
+        faults.append(f"{redacted(url)}: sha256 is {found}")
+    raise PipelineError("no url gave the file", target.name, " | ".join(faults), f"expected sha256 {sha256}")
+
+
+def _with_variables(url: str) -> str:
+    missing = [name for name in VARIABLE.findall(url) if not os.environ.get(name)]
+    if missing:
+        advice = "set the environment variable where Snakemake runs"
+        raise PipelineError("environment variable not set", redacted(url), missing[0], advice)
+    return VARIABLE.sub(lambda found: os.environ[found[1]], url)
+
+
+def _without_variables(text: str, url: str) -> str:
+    for name in VARIABLE.findall(url):
+        text = text.replace(os.environ[name], HIDDEN)
+    return text
+
+
+def _resume(url: str, part: Path) -> None:
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+            mode = "ab" if have and answer.status == HTTPStatus.PARTIAL_CONTENT else "wb"
+            with open(part, mode) as stream:
+                got = 0
+                while block := answer.read(BLOCK):
+                    got += stream.write(block)
+            announced = answer.headers.get("Content-Length")
+            if announced is not None and got != int(announced):
+                raise OSError(f"the answer ended after {got} of {announced} bytes")
+    except urllib.error.HTTPError as error:
+        # What is on disk is already all of it; its hash decides.
+        if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise

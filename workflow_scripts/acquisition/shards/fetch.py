@@ -1,0 +1,152 @@
+"""All urls of a shard to their final states: hosts side by side, each at its own pace, decoding in threads."""
+
+import asyncio
+import gc
+import math
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from workflow_scripts.acquisition.http.client import Answer, Client
+from workflow_scripts.acquisition.http.monitor import Watch
+from workflow_scripts.acquisition.settings.download import Download
+from workflow_scripts.acquisition.shards.download_state import Ledger
+from workflow_scripts.acquisition.shards.states import RETRYABLE, State
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.runtime.progress import Ticker
+from workflow_scripts.stats.seeds import derive
+
+SECONDS_BETWEEN_LOOKS = 2.0  # how often progress is shown although nothing ends
+MOST_THREADS = 1024  # of libuv
+BACKING_OFF = 32  # urls of a host that may wait for their next attempt without keeping others from their first
+
+
+def fetch(
+    ledger: Ledger,
+    settings: Download,
+    connect_to: dict[str, str],
+    workers: int,
+    budgets: Path | None = None,
+) -> None:
+    """Bring every url that waits in ``ledger`` to its final state, and record it there.
+
+    Args:
+        ledger: the urls; takes each one's end as soon as it is known.
+        settings: limits and politeness.
+        connect_to: host name -> ``address:port`` to connect to in its place.
+        workers: threads that decode; changes no byte.
+        budgets: folder of the hosts' budgets that all jobs share; None: this call keeps its own.
+
+    Raises:
+        PipelineError: the share of successes fell below ``min_ok_share``, or this machine ran out of something.
+    """
+    # uvloop looks names up in half of so many threads; of its four, a few dead names would hold up all others.
+    os.environ.setdefault("UV_THREADPOOL_SIZE", str(min(MOST_THREADS, 2 * settings.max_connections)))
+    gc.freeze()  # what is loaded stays; looking through it again and again costs a tenth of the time
+    try:
+        more = True
+        while more and (waiting := ledger.waiting):
+            uvloop.run(_Fetch(ledger, settings, connect_to, workers, budgets).run(waiting))
+            more = ledger.next_round()
+    finally:
+        gc.unfreeze()
+
+
+class _Fetch:
+    def __init__(
+        self,
+        ledger: Ledger,
+        settings: Download,
+        connect_to: dict[str, str],
+        workers: int,
+        budgets: Path | None = None,
+    ) -> None:
+        self._ledger, self._settings, self._connect_to, self._workers = ledger, settings, connect_to, workers
+        self._budgets = budgets
+
+    async def run(self, urls: list[str]) -> None:
+        with ThreadPoolExecutor(self._workers, "decode") as self._pool:
+            async with Client(self._settings, self._connect_to, self._budgets) as self._client:
+                share, window = self._settings.min_ok_share, self._settings.ok_window
+                self._watch = Watch(share, window, self._client.gates.passed)
+                with Ticker("download", len(urls), self._watch.note) as self._ticker:
+                    try:
+                        await self._all(urls)
+                    except* PipelineError as group:
+                        raise _first(group) from None
+
+    async def _all(self, urls: list[str]) -> None:
+        pulse = asyncio.create_task(self._pulse())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for group, queue in self._queues(urls).items():
+                    # connections, and decoding
+                    width = self._client.gates.named(group).policy.connections + 2 * self._workers
+                    under_way = asyncio.Semaphore(width)
+                    for _ in range(min(width + BACKING_OFF, len(queue))):
+                        tasks.create_task(self._drain(group, queue, under_way))
+        finally:
+            pulse.cancel()
+            with suppress(asyncio.CancelledError):
+                await pulse
+
+    async def _pulse(self) -> None:
+        while True:
+            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+            self._ticker.pulse()
+
+    def _queues(self, urls: list[str]) -> dict[str, deque[str]]:
+        """Urls by the gate that they go through."""
+        queues: dict[str, deque[str]] = {}
+        for url in urls:
+            queues.setdefault(self._client.group(url), deque()).append(url)
+        return queues
+
+    async def _drain(self, group: str, queue: deque[str], under_way: asyncio.Semaphore) -> None:
+        while queue:
+            url = queue.popleft()
+            attempts: list[dict[str, Any]] = []
+            state = await self._finish(url, under_way, attempts)
+            self._ticker.tick()
+            self._watch.ended(group, state, again=self._ledger.asked_before(url, len(attempts)))
+
+    async def _finish(self, url: str, under_way: asyncio.Semaphore, attempts: list[dict[str, Any]]) -> State:
+        while True:
+            async with under_way, self._client.answer(url) as answer:
+                attempts.append(_logged(len(attempts) + 1, answer))
+                if answer.state is State.OK:
+                    # What came is decoded and written in a thread; its room among the bodies is free when that is done.
+                    return await self._end(url, State.OK, answer.status, answer.body, attempts)
+            if answer.state not in RETRYABLE or len(attempts) == self._settings.attempts:
+                return await self._end(url, answer.state, answer.status, b"", attempts)
+            await asyncio.sleep(self._pause(url, len(attempts)))
+
+    async def _end(self, url: str, state: State, status: int | None, body: bytes, attempts: list[Any]) -> State:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._ledger.finish, url, state, status, body, attempts)
+
+    def _pause(self, url: str, number: int) -> float:
+        """Seconds behind attempt ``number``: doubling, with jitter in [0.5, 1.5) that depends on url and attempt."""
+        jitter = 0.5 + derive(self._settings.seed, url, number) / 2**63
+        return min(self._settings.max_wait, self._settings.backoff * math.ldexp(jitter, min(number, 60) - 1))
+
+
+def _logged(number: int, answer: Answer) -> dict[str, Any]:
+    return {
+        "attempt": number,
+        "started": round(answer.started, 3),
+        "seconds": round(answer.seconds, 3),
+        "state": answer.state,
+        "http_status": answer.status,
+        "read": len(answer.body) or answer.read,
+    }
+
+
+def _first(group: BaseExceptionGroup) -> BaseException:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,0 +1,151 @@
+"""Where the images of img2dataset's shards lie, by url; made once, and again when the shards change.
+
+It is kept in ``results/.fetched/.imports`` as one sorted array and holds hashes of urls, no urls.
+"""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workflow_scripts.acquisition.store.store import FOLDER
+from workflow_scripts.core.cache import key_lock
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files import tars
+from workflow_scripts.core.files.durable import move_atomic
+from workflow_scripts.core.files.foreign import batches, column_of, readable
+from workflow_scripts.core.files.jsonio import digest
+
+# 16 bytes of the url's sha256; number of the file; for a tar the image's offset and size, for parquet row and -1.
+ENTRY = np.dtype([("high", "<u8"), ("low", "<u8"), ("file", "<u4"), ("at", "<i8"), ("size", "<i8")])
+IMAGES = ("jpg", "jpeg", "png", "webp")
+MAX_JSON = 1 << 20  # bytes of a sample's description
+IMAGES_AT_ONCE = 64  # of a parquet shard
+UNREADABLE, ADVICE = "unreadable shard to import", "fetch that shard again with img2dataset, or move it away"
+log = logging.getLogger(__name__)
+
+
+def _hash(url: str) -> tuple[int, int]:
+    whole = hashlib.sha256(url.encode(errors="surrogatepass")).digest()
+    return int.from_bytes(whole[:8]), int.from_bytes(whole[8:16])
+
+
+class ImportIndex:
+    """The images of the img2dataset shards below ``folder``.
+
+    Raises:
+        PipelineError: no shard with images there, or a damaged one.
+    """
+
+    def __init__(self, folder: Path, results: Path, max_bytes: int) -> None:
+        self._files = sorted(path for kind in ("*.tar", "*.parquet") for path in folder.glob(kind) if path.is_file())
+        self._max_bytes = max_bytes
+        self._number, self._first = -1, 0  # the parquet shard that is read, and its first row in memory
+        self._images: list[bytes | None] = []
+        self._batches: Iterator[list[bytes | None]] = iter(())
+        stamps = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in self._files]
+        name = digest({"folder": str(folder.resolve()), "files": stamps})[:32]
+        path = results / FOLDER / ".imports" / f"{name}.npy"
+        if not path.exists():
+            with key_lock(path):
+                if not path.exists():
+                    self._make(folder, path)
+        self._entries = np.load(path, mmap_mode="r", allow_pickle=False)
+
+    def _make(self, folder: Path, path: Path) -> None:
+        log.info("indexing %d files of %s", len(self._files), folder)
+        parts = [
+            np.array([(*_hash(url), number, at, size) for url, at, size in self._urls(number)], dtype=ENTRY)
+            for number in range(len(self._files))
+        ]
+        entries = np.concatenate(parts) if parts else np.empty(0, ENTRY)
+        if not len(entries):
+            raise PipelineError(
+                "no images to import", folder, f"{len(self._files)} shards", "give img2dataset's folder"
+            )
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        with open(part, "wb") as stream:
+            np.save(stream, entries[np.lexsort((entries["low"], entries["high"]))], allow_pickle=False)
+        move_atomic(part, path)
+
+    def _urls(self, number: int) -> Iterator[tuple[str, int, int]]:
+        path = self._files[number]
+        with readable(UNREADABLE, path, ADVICE):
+            yield from _in_tar(path) if path.suffix == ".tar" else _in_parquet(path)
+
+    def images(self, urls: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """The images of those of ``urls`` that are here, shard by shard; larger ones than allowed are left out."""
+        found = sorted((entry for url in urls for entry in self._entries_of(url)), key=lambda one: one[1:])
+        for url, number, at, size in found:
+            with readable(UNREADABLE, self._files[number], ADVICE):
+                data = self._from_tar(number, at, size) if size >= 0 else self._from_parquet(number, at)
+            if 0 < len(data) <= self._max_bytes:
+                yield url, data
+
+    def _entries_of(self, url: str) -> list[tuple[str, int, int, int]]:
+        """The url's entry, in a list that is empty when there is none; of several the first."""
+        high, low = _hash(url)
+        high_column = self._entries["high"]
+        first, last = (int(np.searchsorted(high_column, np.uint64(high), side)) for side in ("left", "right"))
+        for entry in self._entries[first:last]:
+            if int(entry["low"]) == low:
+                return [(url, int(entry["file"]), int(entry["at"]), int(entry["size"]))]
+        return []
+
+    def _from_tar(self, number: int, at: int, size: int) -> bytes:
+        with open(self._files[number], "rb") as stream:
+            return os.pread(stream.fileno(), min(size, self._max_bytes + 1), at)
+
+    def _from_parquet(self, number: int, row: int) -> bytes:
+        if number != self._number or row < self._first:
+            self._number, self._first, self._images = number, 0, []
+            self._batches = _parquet_images(self._files[number])
+        while row >= self._first + len(self._images):  # images come in the order of rows
+            self._first += len(self._images)
+            self._images = next(self._batches)
+        return self._images[row - self._first] or b""
+
+
+def _in_tar(path: Path) -> Iterator[tuple[str, int, int]]:
+    """Url, offset and size of every image of a WebDataset shard; nothing is unpacked."""
+    images: dict[str, tuple[int, int]] = {}
+    urls: dict[str, str] = {}
+    for member in tars.members(path, packed=False):
+        key, _, kind = member.name.rpartition(".")
+        if kind.lower() in IMAGES:
+            images[key] = member.offset, member.size
+        elif kind == "json" and member.size <= MAX_JSON:
+            sample = json.loads(member.read())
+            url = sample.get("url") if isinstance(sample, dict) else None
+            if isinstance(url, str):
+                urls[key] = url
+    yield from ((urls[key], *place) for key, place in images.items() if key in urls)
+
+
+def _in_parquet(path: Path) -> Iterator[tuple[str, int, int]]:
+    """Url and row of every image of a parquet shard; a table without image bytes (beside a tar) has none."""
+    with pq.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        if not column_of(file.schema_arrow, IMAGES) or "url" not in names:
+            return
+        wanted = [name for name in ("url", "status") if name in names]
+    row = 0
+    for batch in batches(path, {name: pa.string() for name in wanted}):
+        for one in batch.to_pylist():
+            if one["url"] and one.get("status", "success") == "success":
+                yield one["url"], row, -1
+            row += 1
+
+
+def _parquet_images(path: Path) -> Iterator[list[bytes | None]]:
+    """Bytes of the images of a parquet shard, some rows at a time."""
+    with pq.ParquetFile(path) as file:
+        column = column_of(file.schema_arrow, IMAGES)
+    for batch in batches(path, {column: pa.binary()}, rows=IMAGES_AT_ONCE):
+        yield batch.column(0).to_pylist()

@@ -1,0 +1,73 @@
+"""Images that somebody else's tool downloaded before, taken into the store as if they had been fetched."""
+
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from workflow_scripts.acquisition.settings.download import Download, Import
+from workflow_scripts.acquisition.shards.download_state import Ledger
+from workflow_scripts.acquisition.shards.import_index import ImportIndex
+from workflow_scripts.acquisition.shards.states import DAMAGED, State
+from workflow_scripts.acquisition.shards.threads import in_threads
+from workflow_scripts.core.errors import PipelineError
+
+log = logging.getLogger(__name__)
+IMPORTED = "imported"  # stands in an attempt's state: the bytes came from a folder, and no request was made
+
+
+def bring_in(rows: pa.Table, ledger: Ledger, settings: Download, results: Path, workers: int) -> None:
+    """Take the images of waiting urls from ``settings.imports``, the first that has a whole one.
+
+    Args:
+        rows: of the plan, with key, url and subreddit.
+        ledger: takes what is found; the images are checked and prepared as fetched ones are.
+        settings: of the download stage.
+        results: the results folder, which keeps the indexes of img2dataset shards.
+        workers: threads that check and prepare.
+
+    Raises:
+        PipelineError: an import's folder is not there, or holds nothing of its kind.
+    """
+
+    def take(image: tuple[str, bytes]) -> None:
+        url, data = image
+        attempt = {"attempt": 1, "started": round(time.time(), 3), "seconds": 0.0, "state": IMPORTED}
+        tried = [{**attempt, "http_status": None, "read": len(data)}]
+        if ledger.finish(url, State.OK, None, data, tried, imported=True) in DAMAGED:
+            damaged.append(url)
+
+    for wanted in settings.imports:
+        damaged: list[str] = []
+        in_threads(take, _images(wanted, rows, ledger.waiting, settings.max_bytes, results), workers)
+        if damaged:
+            log.warning("%s: %d files are damaged; their URLs are fetched", wanted.source, len(damaged))
+
+
+def _images(
+    wanted: Import, rows: pa.Table, waiting: list[str], max_bytes: int, results: Path
+) -> Iterator[tuple[str, bytes]]:
+    folder = Path(wanted.source)
+    if not folder.is_dir():
+        raise PipelineError("missing import", folder, "no folder there", "correct download.imports in the config")
+    if wanted.kind == "img2dataset":
+        yield from ImportIndex(folder, results, max_bytes).images(waiting)
+        return
+    left = set(waiting)
+    for batch in rows.select(["key", "url", "subreddit"]).to_batches(max_chunksize=4096):
+        for row in batch.to_pylist():
+            data = _file(folder / row["subreddit"] / f"{row['key']}.jpg", max_bytes) if row["url"] in left else b""
+            if data:
+                left.discard(row["url"])
+                yield row["url"], data
+
+
+def _file(path: Path, max_bytes: int) -> bytes:
+    """A file's bytes; empty where there is none, or one larger than allowed."""
+    if not path.is_file():  # opening a pipe would wait for ever
+        return b""
+    with open(path, "rb") as stream:
+        data = stream.read(max_bytes + 1)
+    return data if len(data) <= max_bytes else b""

@@ -1,0 +1,55 @@
+"""Where every stored image lies: one table over all shards."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from workflow_scripts.acquisition.shards.parquet import TableWriter
+from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.core.errors import PipelineError
+
+INDEX = pa.schema(
+    [
+        ("key", pa.string()),
+        ("shard", pa.int32()),
+        ("offset", pa.int64()),
+        ("size", pa.int64()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("sha256", pa.string()),
+        ("subreddit", pa.string()),
+        ("year", pa.int16()),
+    ]
+)
+COLUMNS = ["key", "offset", "bytes", "width", "height", "sha256", "subreddit", "year"]
+
+
+def index(shards: Sequence[tuple[int, Path]], out: Path) -> tuple[int, dict[str, int]]:
+    """Write the rows with an image of all shards (number, row table), in the order given, to ``out``.
+
+    Returns:
+        Number of rows, and the rows without an image by state.
+
+    Raises:
+        PipelineError: no shard holds any image.
+    """
+    lost: dict[str, int] = {}
+    with TableWriter(out, INDEX) as writer:
+        for shard, path in shards:
+            table = pq.read_table(path, columns=[*COLUMNS, "state"])
+            for count in table["state"].value_counts().to_pylist():
+                if count["values"] != State.OK:
+                    lost[count["values"]] = lost.get(count["values"], 0) + count["counts"]
+            stored = table.filter(pc.equal(table["state"], str(State.OK))).select(COLUMNS)
+            numbers = pa.array(np.full(len(stored), shard, dtype=np.int32))
+            stored = stored.rename_columns(["size" if name == "bytes" else name for name in COLUMNS])
+            writer.write(stored.append_column("shard", numbers).select(INDEX.names))
+        if writer.rows == 0:
+            value = f"0 of {sum(lost.values())} rows ({lost})"
+            advice = "see the download shards' tables for the reasons; check network, hosts and connect_to"
+            raise PipelineError("no images", "download", value, advice)
+        return writer.rows, lost

@@ -1,0 +1,146 @@
+"""Which row goes to which shard: fixed by the rows of its own subreddit and year alone.
+
+A group of n rows has as many shards as it takes at the wanted size, and a hash of the row's id says which is its own.
+So another subreddit or year adds shards and moves no row, and a row that goes leaves all other shards as they are,
+unless its group then needs a shard less.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workflow_scripts.acquisition.shards.parquet import TableWriter
+from workflow_scripts.core.errors import PipelineError
+
+PLAN = pa.schema(
+    [
+        ("shard", pa.int32()),
+        ("position", pa.int32()),
+        ("key", pa.string()),
+        ("url", pa.string()),
+        ("subreddit", pa.string()),
+        ("year", pa.int16()),
+        ("caption", pa.string()),
+    ]
+)
+COLUMNS = ["image_id", "url", "subreddit", "year", "caption"]
+ROWS_AT_ONCE = 65_536
+EMPTY = hashlib.sha256().hexdigest()  # slice of a shard that no row fell to
+
+
+def plan(rows: Path, shards: int, rows_per_shard: int, group: str, out: Path) -> dict[str, Any]:
+    """Deal the kept annotation rows out to shards and write the plan to ``out``, a row group per shard with rows.
+
+    Memory holds the rows of one group.
+
+    Args:
+        rows: annotation rows, sorted by subreddit, year and image_id.
+        shards: number of shards; those that are not needed stay empty.
+        rows_per_shard: a shard's size, about: rows are dealt by hash.
+        group: ``subreddit_year``, or ``all`` for one group of all rows.
+        out: where the plan goes.
+
+    Returns:
+        ``shards`` (number), ``slices`` (sha256 of each shard's rows) and ``rows`` (number of rows of each shard).
+
+    Raises:
+        PipelineError: the groups need more shards than there are.
+    """
+    sizes = [size for _, size in _groups(rows, group)]
+    needed = sum(-(-size // rows_per_shard) for size in sizes)
+    if needed > shards:
+        value = (
+            f"{sum(sizes)} rows in {len(sizes)} groups need {needed} shards of about {rows_per_shard}, "
+            f"the config has {shards}"
+        )
+        raise PipelineError("too few shards", "shards.shards", value, f"set shards.shards to {needed}")
+    slices: list[str] = []
+    counts: list[int] = []
+    with TableWriter(out, PLAN) as writer:
+        for table in _tables(rows, sizes):
+            for part in _dealt(table, -(-len(table) // rows_per_shard)):
+                numbers = pa.array([len(slices)] * len(part), pa.int32()), pa.array(range(len(part)), pa.int32())
+                writer.write(pa.Table.from_arrays([*numbers, *part.columns], schema=PLAN))
+                slices.append(slice_hash(part))
+                counts.append(len(part))
+    unused = shards - len(slices)
+    return {"shards": shards, "slices": slices + [EMPTY] * unused, "rows": counts + [0] * unused}
+
+
+def _groups(rows: Path, group: str) -> list[tuple[tuple[str, int], int]]:
+    """Subreddit and year of each run of equal rows, and its number of rows; all rows are one run for ``all``."""
+    file = pq.ParquetFile(rows)
+    if group == "all":
+        return [(("", 0), file.metadata.num_rows)] if file.metadata.num_rows else []
+    found: list[tuple[tuple[str, int], int]] = []
+    for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=["subreddit", "year"]):
+        names = batch.column(0).dictionary_encode()
+        codes, years = names.indices.to_numpy(), batch.column(1).to_numpy()
+        starts = np.flatnonzero(np.concatenate([[True], (codes[1:] != codes[:-1]) | (years[1:] != years[:-1])]))
+        ends = np.append(starts[1:], len(codes))
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+            name = names.dictionary[int(codes[start])].as_py(), int(years[start])
+            if found and found[-1][0] == name:
+                found[-1] = name, found[-1][1] + end - start
+            else:
+                found.append((name, end - start))
+    _check_sorted(rows, found)
+    return found
+
+
+def _check_sorted(rows: Path, found: list[tuple[tuple[str, int], int]]) -> None:
+    names = [name for name, _ in found]
+    if len(set(names)) < len(names):
+        repeated = next(name for name in names if names.count(name) > 1)
+        advice = "make the annotations again; their rows are sorted by subreddit and year"
+        raise PipelineError("rows out of order", rows, f"{repeated[0]} {repeated[1]} is not in one piece", advice)
+
+
+def _tables(rows: Path, sizes: list[int]) -> Iterator[pa.Table]:
+    """The rows of one group after the other."""
+    schema = pa.schema([pq.read_schema(rows).field(name) for name in COLUMNS])
+    batches = pq.ParquetFile(rows).iter_batches(batch_size=ROWS_AT_ONCE, columns=COLUMNS)
+    waiting = schema.empty_table()
+    for size in sizes:
+        parts = [waiting]
+        have = len(waiting)
+        while have < size:
+            parts.append(pa.Table.from_batches([next(batches).select(COLUMNS)], schema=schema))
+            have += len(parts[-1])
+        whole = pa.concat_tables(parts)
+        yield whole.slice(0, size).combine_chunks()
+        waiting = whole.slice(size)
+
+
+def _dealt(table: pa.Table, shards: int) -> Iterator[pa.Table]:
+    """The rows of each shard of a group, in order of their ids."""
+    ids = table["image_id"].to_pylist()
+    which = np.array([_shard_of(one, shards) for one in ids]) if shards > 1 else np.zeros(len(ids), np.int64)
+    order = np.lexsort((np.array(ids, dtype=bytes), which))
+    edges = np.searchsorted(which[order], np.arange(shards + 1))
+    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        yield table.take(pa.array(order[start:end])).combine_chunks()
+
+
+def _shard_of(image_id: str, shards: int) -> int:
+    return int.from_bytes(hashlib.sha256(image_id.encode()).digest()[:8]) % shards
+
+
+def slice_hash(part: pa.Table) -> str:
+    """sha256 over what a shard's bytes depend on: key, url, subreddit, year and caption of its rows, in order."""
+    digest = hashlib.sha256()
+    for row in zip(*(column.to_pylist() for column in part.columns), strict=True):
+        digest.update(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def shard_rows(plan_path: Path, shard: int) -> pa.Table:
+    """The rows of one shard, in order of position; an unused shard has none."""
+    table = pq.read_table(plan_path, filters=[("shard", "=", shard)], schema=PLAN)
+    return table.sort_by("position")

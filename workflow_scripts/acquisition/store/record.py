@@ -1,0 +1,84 @@
+"""How one url ended: a line of a segment."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from workflow_scripts.acquisition.shards.states import RETRYABLE, State
+
+FINAL_CODES = frozenset({404, 410, 451})  # codes by which a host says that an image is gone for good
+
+_HEAD = b'{"url":"'
+_string = json.JSONDecoder().raw_decode
+
+
+@dataclass(frozen=True)
+class Record:
+    """The end of one url.
+
+    Attributes:
+        attempts: the requests of this time, each with ``attempt``, ``started``, ``seconds``, ``state``...
+        round: number of the round in which it was requested.
+        finished: seconds since 1970.
+        preparation: empty for bytes as received (or none); else what they were prepared by.
+        policy: the settings that a failure follows from, for states that follow from settings.
+        offset, size, sha256: where the bytes lie in the segment, and what they are; 0, 0 and empty without bytes.
+        width, height, format: of prepared bytes.
+    """
+
+    url: str
+    state: State
+    http_status: int | None
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    round: int = 1
+    finished: float = 0.0
+    preparation: str = ""
+    policy: str = ""
+    offset: int = 0
+    size: int = 0
+    sha256: str = ""
+    width: int = 0
+    height: int = 0
+    format: str = ""
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether another round may end better: an outage, or a refusal that is not for good (403, 429...)."""
+        refused = self.state is State.HTTP_4XX and self.http_status not in FINAL_CODES
+        return not self.size and (self.state in RETRYABLE or refused)
+
+    def at(self, offset: int, data: bytes, digest: str | None = None) -> "Record":
+        """The same, with ``data`` lying at ``offset``; ``digest`` is its :func:`sha256` where that is known."""
+        return replace(self, offset=offset, size=len(data), sha256=sha256(data) if digest is None else digest)
+
+
+def sha256(data: bytes) -> str:
+    """In hex; empty for no bytes, which is how a row without an image is stored."""
+    return hashlib.sha256(data).hexdigest() if data else ""
+
+
+def to_line(record: Record) -> bytes:
+    """A line of JSON, with its end."""
+    return json.dumps(vars(record), separators=(",", ":")).encode() + b"\n"
+
+
+def url_of(line: bytes) -> str | None:
+    """The url of a line that :func:`to_line` gave, also where its end is missing; None when it has none."""
+    if not line.startswith(_HEAD):
+        return None
+    try:
+        return str(_string(line.decode(), len(_HEAD) - 1)[0])
+    except (ValueError, RecursionError):
+        return None
+
+
+def from_line(line: bytes) -> Record | None:
+    """The record of a line, or None when the line is not whole."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        record = Record(**json.loads(line))
+        return replace(record, state=State(record.state))
+    except (ValueError, TypeError, RecursionError):
+        return None

@@ -1,0 +1,143 @@
+"""One segment of the store of fetched bytes: three files that share a name.
+
+``<name>.bin`` has bytes one after the other, ``<name>.jsonl`` a line per finished url that says where its bytes lie,
+and ``<name>.idx``, once the segment is sealed, where each url's line is: four arrays one after the other, sorted by the
+first: url hash (uint64), offset and length of the line (uint64, uint32), and whether the failure is open (uint8), which
+it is when it may pass and the job that saw it was not at its end.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workflow_scripts.acquisition.store.record import Record, from_line, sha256, url_of
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.durable import write_durable
+
+LINES, BYTES, INDEX = ".jsonl", ".bin", ".idx"
+HASH, OFFSET, LENGTH, OPEN = np.dtype("<u8"), np.dtype("<u8"), np.dtype("<u4"), np.dtype("u1")
+ENTRY = HASH.itemsize + OFFSET.itemsize + LENGTH.itemsize + OPEN.itemsize
+
+
+def url_hash(url: str) -> int:
+    """The first 8 bytes of a url's sha256: what an index is sorted by."""
+    return int(sha256(url.encode(errors="surrogatepass"))[:16] or "0", 16)
+
+
+class Segment:
+    """A segment to read from; it may be sealed, or still be written to by another process.
+
+    Args:
+        stem: its path without suffix.
+    """
+
+    def __init__(self, stem: Path) -> None:
+        self.stem = stem
+        self._lines = os.open(with_suffix(stem, LINES), os.O_RDONLY)
+        self._bytes: int | None = None
+
+    def close(self) -> None:
+        """Give the files back."""
+        os.close(self._lines)
+        if self._bytes is not None:
+            os.close(self._bytes)
+
+    def record(self, offset: int, length: int) -> Record | None:
+        """The record of a line; None when it is no line any more."""
+        return from_line(os.pread(self._lines, length, offset))
+
+    def records(self) -> Iterator[tuple[Record, int, int]]:
+        """Every whole line's record, with the line's offset and length; a line that the disk spoilt is stepped over."""
+        offset = 0
+        with open(self._lines, "rb", closefd=False) as stream:
+            stream.seek(0)
+            for line in stream:
+                record = from_line(line)
+                if record is not None:
+                    yield record, offset, len(line)
+                offset += len(line)
+
+    def urls(self) -> Iterator[str]:
+        """Every line's url, without reading the rest of the line; several times as fast as :meth:`records`."""
+        with open(self._lines, "rb", closefd=False) as stream:
+            stream.seek(0)
+            for line in stream:
+                url = url_of(line)
+                if url is not None:
+                    yield url
+
+    def data(self, record: Record) -> bytes | None:
+        """The bytes of a url, or None when they are not what the record says (a disk lost them)."""
+        if self._bytes is None:
+            try:
+                self._bytes = os.open(with_suffix(self.stem, BYTES), os.O_RDONLY)
+            except FileNotFoundError:
+                return None
+        data = os.pread(self._bytes, record.size, record.offset)
+        return data if len(data) == record.size and sha256(data) == record.sha256 else None
+
+
+def with_suffix(stem: Path, suffix: str) -> Path:
+    """One of a segment's files."""
+    return stem.with_name(stem.name + suffix)
+
+
+def is_sealed(stem: Path) -> bool:
+    """Whether a segment has an index, and so is never written to again."""
+    return with_suffix(stem, INDEX).exists()
+
+
+def stems(folder: Path) -> list[Path]:
+    """Paths, without suffix, of all segments in a folder, by name."""
+    return sorted(path.with_suffix("") for path in folder.glob(f"[!.]*{LINES}"))
+
+
+def seal(stem: Path, ended: bool) -> None:
+    """Write a segment's index; from then on it is whole. The caller holds the segment's lock.
+
+    The segment's lines and bytes have been synced; their names, and the index, are on disk when this returns.
+
+    Args:
+        stem: its path without suffix.
+        ended: whether the job came to its end, so that failures which may pass are final for its round.
+    """
+    segment = Segment(stem)
+    try:
+        entries = [(url_hash(r.url), at, size, r.may_pass and not ended) for r, at, size in segment.records()]
+    finally:
+        segment.close()
+    entries.sort()
+    columns: list[tuple[int, ...]] = list(zip(*entries, strict=True)) or [()] * 4
+    kinds: tuple[np.dtype[Any], ...] = (HASH, OFFSET, LENGTH, OPEN)
+    whole = b"".join(np.array(column, kind).tobytes() for column, kind in zip(columns, kinds, strict=True))
+    write_durable(with_suffix(stem, INDEX), whole)
+
+
+def search(stem: Path, wanted: np.ndarray) -> list[tuple[int, int, bool]]:
+    """Lines of a sealed segment whose url may be among the wanted ones: offset, length, and whether it is open.
+
+    Args:
+        stem: the segment's path without suffix.
+        wanted: (n,) uint64, sorted hashes of urls, n > 0.
+
+    Raises:
+        PipelineError: the index is not whole.
+    """
+    path = with_suffix(stem, INDEX)
+    with open(path, "rb") as stream:
+        count, rest = divmod(os.fstat(stream.fileno()).st_size, ENTRY)
+        if rest:
+            raise PipelineError("damaged index", path, f"{rest} bytes too many", "delete it; it is rebuilt")
+        hashes = np.frombuffer(stream.read(count * HASH.itemsize), dtype=HASH)
+        place = np.minimum(np.searchsorted(wanted, hashes), len(wanted) - 1)
+        hits = np.flatnonzero(wanted[place] == hashes)
+        if not len(hits):
+            return []
+        offsets, lengths, still_open = (
+            np.frombuffer(stream.read(count * kind.itemsize), dtype=kind)[hits].tolist()
+            for kind in (OFFSET, LENGTH, OPEN)
+        )
+    return [(at, size, bool(flag)) for at, size, flag in zip(offsets, lengths, still_open, strict=True)]

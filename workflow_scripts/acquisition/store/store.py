@@ -1,0 +1,134 @@
+"""The store of fetched bytes: whatever any job received for a URL, kept for ever and never requested again.
+
+It lies in ``results/.fetched``, outside of all keys. Each download job writes segments of its own, so that jobs on many
+machines share it without a database. A demo's own server, whose answers change while its urls stay, has a store of its
+own in a folder within.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from workflow_scripts.acquisition.store.journal import Journal, settle
+from workflow_scripts.acquisition.store.record import Record
+from workflow_scripts.acquisition.store.segment import LINES, Segment, is_sealed, search, stems, url_hash, with_suffix
+from workflow_scripts.core.files.durable import make_folders
+
+FOLDER = ".fetched"
+
+
+class Store:
+    """The store in ``folder`` as one job uses it; use it as a context manager.
+
+    Args:
+        folder: made when it is not there.
+        job: name of the job, which its segments are named after.
+    """
+
+    def __init__(self, folder: Path, job: str) -> None:
+        make_folders(folder)
+        self.folder, self._job = folder, job
+        self._own: Journal | None = None
+        self._segments: dict[Path, Segment] = {}
+        self._homes: dict[str, Segment] = {}
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for segment in [*self._segments.values(), *([self._own] if self._own else [])]:
+            segment.close()
+
+    def find(self, urls: Iterable[str], preparation: str) -> dict[str, Record]:
+        """What the store knows of ``urls``: of each the best end, with the attempts of all times.
+
+        Bytes as received come before bytes prepared by ``preparation``, and these before failures; of each the last.
+        Failures that may pass count only from jobs that came to their end; where there is nothing else, ``round`` is 0.
+        """
+        wanted = set(urls)
+        ends: dict[str, list[tuple[Record, Segment, bool]]] = {}
+        for record, segment, still_open in self._known(wanted):
+            ends.setdefault(record.url, []).append((record, segment, still_open))
+        best: dict[str, Record] = {}
+        for url, found in ends.items():
+            found.sort(key=lambda end: end[0].finished)
+            tried = [attempt for record, _, _ in found for attempt in record.attempts]
+            closed = [(record, home) for record, home, still_open in found if not still_open]
+            record, self._homes[url] = (
+                max(closed, key=lambda end: _rank(end[0], preparation)) if closed else found[-1][:2]
+            )
+            best[url] = replace(record, attempts=tried, round=record.round if closed else 0)
+        return best
+
+    def _known(self, wanted: set[str]) -> Iterable[tuple[Record, Segment, bool]]:
+        if not wanted:
+            return
+        hashes = np.array(sorted({url_hash(url) for url in wanted}), dtype=np.uint64)
+        live = set(settle([stem for stem in stems(self.folder) if not is_sealed(stem)]))
+        for stem in stems(self.folder):
+            if stem in live:
+                yield from ((r, s, r.may_pass) for r, s in self._lines(stem) if r.url in wanted)
+                continue
+            for offset, length, still_open in search(stem, hashes):
+                record = self._segment(stem).record(offset, length)
+                if record is not None and record.url in wanted:
+                    yield record, self._segment(stem), still_open
+
+    def _lines(self, stem: Path) -> Iterable[tuple[Record, Segment]]:
+        segment = self._segment(stem)
+        return ((record, segment) for record, _, _ in segment.records())
+
+    def _segment(self, stem: Path) -> Segment:
+        if stem not in self._segments:
+            self._segments[stem] = Segment(stem)
+        return self._segments[stem]
+
+    def data(self, record: Record) -> bytes | None:
+        """The bytes of a record that :meth:`find` or :meth:`add` gave, or None when the disk lost them."""
+        return self._homes[record.url].data(record)
+
+    def add(self, record: Record, data: bytes = b"", digest: str | None = None) -> Record:
+        """Keep how a url ended, and the bytes that came; ``digest`` is their sha256 where it is known.
+
+        Raises:
+            PipelineError: the disk does not take it; what was finished before stays.
+        """
+        if self._own is None:
+            self._own = self._new_segment()
+        timed = replace(record, finished=record.finished or round(time.time(), 3))
+        placed = self._own.add(timed, data, digest)
+        self._homes[record.url] = self._own
+        return placed
+
+    def _new_segment(self) -> Journal:
+        number = 0
+        while True:
+            stem = self.folder / f"{self._job}-{number}"
+            number += 1
+            if with_suffix(stem, LINES).exists():
+                continue
+            try:
+                journal = Journal(stem)
+            except BlockingIOError:
+                continue  # another process is settling it, thinking that its writer is gone
+            if not is_sealed(stem):
+                return journal
+            journal.close()
+
+    def seal(self) -> None:
+        """The job has come to its end: its segment is whole, and its failures are final for their round."""
+        if self._own is not None:
+            self._own.seal(ended=True)
+
+
+def _rank(record: Record, preparation: str) -> tuple[int, float, int]:
+    """Sorts the outcomes of one URL: bytes as received, bytes prepared as wanted, failures; then by time and round.
+
+    The later bytes win, since a second fetch happens when a disk has lost the first.
+    """
+    if not record.size or record.preparation not in ("", preparation):
+        return 0, record.finished, record.round
+    return (1 if record.preparation else 2), record.finished, record.round

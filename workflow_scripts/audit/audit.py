@@ -1,0 +1,286 @@
+"""Whether a study is what its manifests and run records say: every file, every input, all the way to the sources.
+
+This finds accidents and careless edits. Someone who rewrites files, manifests, run records and cache together goes
+unnoticed, unless the root hash was written down elsewhere.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.audit.cache import (
+    cache_of,
+    entry_claims,
+    entry_findings,
+    entry_folder,
+    made_in,
+    read_entry,
+    rekeyed,
+    restored,
+)
+from workflow_scripts.audit.files import Claim, claims_of, file_findings, lonely_records, owners_of, unnamed
+from workflow_scripts.audit.kinds import Finding, Kind, finding
+from workflow_scripts.audit.notes import Noted
+from workflow_scripts.audit.records import cycle_findings, input_findings, record_findings
+from workflow_scripts.audit.scan import scan
+from workflow_scripts.audit.sources import source_claims
+from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.code_equivalence import among, counted
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.bounded_json import Unfit
+from workflow_scripts.provenance.crate.check import check
+from workflow_scripts.provenance.locate import locate
+from workflow_scripts.provenance.nodes import CRATE, Node, input_path, read
+from workflow_scripts.provenance.root import AROUND, root_hash
+from workflow_scripts.study.freshness import other_settings
+
+REPORT = "report/index"
+READERS = 8  # manifests read at a time
+
+
+@dataclass(frozen=True)
+class Audited:
+    """The outcome for one study.
+
+    Attributes:
+        study: its folder.
+        artifacts: how many were checked.
+        files: how many data files were checked.
+        bytes: their recorded size.
+        root: root hash over the manifests behind the report (over all, without a report); None when one is missing.
+        findings: faults and notes, sorted.
+        compared: cache entries that the artifacts were compared with.
+    """
+
+    study: Path
+    artifacts: int
+    files: int
+    bytes: int
+    root: str | None
+    findings: list[Finding]
+    compared: frozenset[Path] = frozenset()
+
+    @property
+    def faults(self) -> list[Finding]:
+        """Findings that are no mere notes."""
+        return [one for one in self.findings if not one.kind.note]
+
+
+class Audit:
+    """One study's audit.
+
+    Args:
+        study: the study's folder.
+        scope: only artifacts and files below this folder, or the artifact of this file, are checked.
+        noted: what is known from beside the study.
+        quick: sizes instead of contents, and no look at the cache.
+        jobs: files hashed at a time.
+    """
+
+    def __init__(self, study: Path, scope: Path, noted: Noted, quick: bool, jobs: int) -> None:
+        self.study, self.scope, self.noted, self.quick, self.jobs = study, scope, noted, quick, jobs
+        self.scan = scan(study)
+        manifests = {
+            path
+            for path in self.scan.files.keys() | self.scan.odd
+            if path.name.endswith(MANIFEST) and path.parent.parent == study
+        }
+        with ThreadPoolExecutor(max_workers=READERS) as pool:  # so that a slow file system's answers overlap
+            self.nodes = list(pool.map(read, sorted({*manifests, *lonely_records(self.scan.files, manifests, study)})))
+        self.known = {node.path: node for node in self.nodes}
+        # Each with the manifest of the artifact at fault, or with its own path where it belongs to none.
+        self.found: list[tuple[Path, Finding]] = [(one.path, one) for one in self.scan.found]
+        self._code = cache(self._code_today)
+        self._made_in = cache(made_in)
+        self.compared: set[Path] = set()
+
+    def run(self) -> Audited:
+        """Check all that is in scope."""
+        self._records()
+        scoped = [node for node in self.nodes if node.path.is_relative_to(self.scope)]
+        if not scoped and self.scope != self.study:  # one artifact's file, or the folder of its files
+            one = self._artifact_of_scope()
+            scoped = [node for node in self.nodes if node.path == one]
+        more = [] if self.quick else self._cache(scoped)
+        claims = {node.path: claims_of(*self._claimed(node)) for node in self.nodes}
+        mine = [claim for node in scoped for claim in claims[node.path]]
+        every = [claim for found in claims.values() for claim in found]
+        self._files([*mine, *more, *(claim for node in scoped for claim in self._source(node))], every)
+        trusted = [node for node in scoped if node.path in self.trusted]
+        told = self.at_fault | self.scan.odd
+        checks = (input_findings(trusted, self.known, told), cycle_findings(trusted, self.known))
+        self.found += [(found.path, found) for check in checks for found in check]
+        self.found += [(node.path, found) for node in trusted for found in self._today(node, node.record or {})]
+        self._others({claim.path for claim in every})
+        if self.scope == self.study and not self.quick:
+            self._crate(self.study / CRATE)
+        root, behind = study_root(node for node in self.nodes if node.path in self.trusted)
+        self._notes(behind)
+        paths = {node.path for node in scoped}
+        kept = {found for path, found in self.found if path in paths or path.is_relative_to(self.scope)}
+        kept |= set(self.noted.findings)
+        size = sum(claim.bytes for claim in mine)
+        return Audited(self.study, len(scoped), len(mine), size, root, sorted(kept), frozenset(self.compared))
+
+    def _artifact_of_scope(self) -> Path | None:
+        try:
+            return locate(self.scope).node.path
+        except PipelineError:
+            if self.scope.is_file():
+                raise
+            return None
+
+    def _records(self) -> None:
+        """Manifests and run records; which of them are to be trusted."""
+        made = [(node.computation or {}).get("manifest") for node in self.nodes]
+        written_for = {str(value): node.label for value, node in zip(made, self.nodes, strict=True) if value}
+        doubted: set[Path] = set()
+        self.at_fault: set[Path] = set()
+        for node in self.nodes:
+            for found in record_findings(node, written_for, to_the_byte=not self.quick):
+                self._doubt(node, found, doubted)
+        self.trusted = {node.path for node in self.nodes} - doubted
+
+    def _doubt(self, node: Node, found: Finding, doubted: set[Path]) -> None:
+        if found.kind is not Kind.IMPOSSIBLE_TIME:
+            doubted.add(node.path)
+        if found.path == node.path:
+            self.at_fault.add(node.path)
+        if found.path not in self.scan.odd:  # a FIFO, say, which is named as such
+            self.found.append((node.path, found))
+
+    def _claimed(self, node: Node) -> tuple[Node, bool]:
+        """The node by which an artifact's files are checked, and whether its record is to be believed."""
+        if node.path in self.trusted:
+            return node, True
+        other = restored(node, self._made_in(cache_of(node)))
+        return (other, True) if other else (node, False)
+
+    def _cache(self, nodes: Collection[Node]) -> list[Claim]:
+        """Compare with the cache; gives the files in it that have to be read."""
+        claims: list[Claim] = []
+        missing = 0
+        for node in nodes:
+            folder = entry_folder(node) if node.path in self.trusted else None
+            if folder is None:
+                continue
+            if not folder.is_symlink() and not folder.exists():
+                missing += 1
+                self._without_entry(node)
+                continue
+            self.compared.add(folder)
+            try:
+                entry = read_entry(folder)
+            except (Unfit, OSError) as error:
+                self.found.append((node.path, finding(Kind.DAMAGED_CACHE, folder, str(error))))
+                continue
+            for found in entry_findings(node, entry):
+                self._distrust(node, found)
+            there, damaged = entry_claims(node, entry, self.scan)
+            claims += there
+            self.found += [(node.path, found) for found in damaged]
+        if missing:
+            self.found.append((self.study, finding(Kind.NO_CACHE, self.study, f"{missing} of {len(nodes)}")))
+        return claims
+
+    def _without_entry(self, node: Node) -> None:
+        """Why the cache lacks an artifact, where that is no honest reason: it keeps all that studies have."""
+        if not cache_of(node).parent.is_dir():  # left behind when the study was moved
+            return
+        edited = rekeyed(node, self._made_in(cache_of(node)))
+        if edited is not None:
+            self._distrust(node, edited)
+        elif self.noted.artifacts and node.label not in self.noted.artifacts:
+            detail = "not in the cache, and not there when the workflow last started or ended"
+            self.found.append((node.path, finding(Kind.UNKNOWN_ARTIFACT, node.path, detail)))
+
+    def _distrust(self, node: Node, found: Finding) -> None:
+        self.trusted.discard(node.path)
+        self._doubt(node, found, set())
+
+    def _source(self, node: Node) -> list[Claim]:
+        if node.stage != "source" or node.path not in self.trusted:
+            return []
+        claims, findings = source_claims(node)
+        self.found += [(node.path, found) for found in findings]
+        return claims
+
+    def _files(self, claims: list[Claim], others: list[Claim]) -> None:
+        jobs = None if self.quick else self.jobs
+        for claim, found in file_findings(claims, self.scan, owners_of(others), jobs):
+            self.found.append((claim.node.path, found))
+
+    def _crate(self, crate: Path) -> None:
+        try:
+            faults = check(crate) if crate.exists() else []
+        except (PipelineError, OSError) as error:
+            faults = [str(error)]
+        self.found += [(crate, finding(Kind.BROKEN_CRATE, crate, fault)) for fault in faults]
+
+    def _others(self, claimed: Collection[Path]) -> None:
+        """Files that nothing names, and artifacts that were finished and left nothing."""
+        doubtful = {path for path in (*self.at_fault, *self.known) if path not in self.trusted}
+        stems = [Path(str(path).removesuffix(MANIFEST)) for path in doubtful]
+        self.found += [(found.path, found) for found in unnamed(self.study, self.scan, claimed, stems)]
+        if self.noted.artifacts and not self.study.exists():
+            self.found.append((self.study, finding(Kind.MISSING_ARTIFACT, self.study, "the whole study is missing")))
+            return
+        told = {found.path for _, found in self.found} | self.known.keys()
+        for label in sorted(self.noted.artifacts):
+            path = self.study / f"{label}{MANIFEST}"
+            wanted = self.noted.units is None or self.noted.units.holds(*label.split("/", 1))
+            if wanted and path not in told and not self.scan.hides(path):
+                self.found.append((path, finding(Kind.MISSING_ARTIFACT, path, "it was finished in the last run")))
+
+    def _today(self, node: Node, record: dict[str, Any]) -> Iterator[Finding]:
+        """Code and settings of today against the recorded ones; what was accepted."""
+        today, by_acceptance = self._code(node.stage)
+        if record["code"] != today:
+            yield finding(Kind.OTHER_CODE, node.path, f"made by {record['code'][:12]}, today's is {today[:12]}")
+        elif (one := record.get("accepted")) and (by_acceptance or self._made_after(one, node)):
+            yield finding(Kind.ACCEPTED, node.path, f"{one['reason']} ({one['when']})")
+        units = self.noted.units
+        if units is not None and units.holds(node.stage, node.name):
+            try:
+                differ = other_settings(record, node.stage, units.settings(node.stage, record["unit"]))
+            except KeyError as error:
+                differ = [f"today's study has no such unit ({error})"]
+            if differ:
+                yield finding(Kind.OTHER_SETTINGS, node.path, "; ".join(differ))
+
+    def _code_today(self, stage: str) -> tuple[str, bool]:
+        """What today's code of a stage counts as, and whether by an acceptance."""
+        try:
+            return counted(self.noted.accepted, stage), among(self.noted.accepted, stage) is not None
+        except OSError:
+            return "no such stage", False
+
+    @staticmethod
+    def _made_after(acceptance: dict[str, str], node: Node) -> bool:
+        """Whether it was the accepted code that made the artifact, and not the code that it counts as."""
+        return acceptance["when"] <= str((node.computation or {}).get("start"))
+
+    def _notes(self, behind: Collection[str]) -> None:
+        for node in self.nodes:
+            if node.stage not in AROUND and node.label not in behind and node.path in self.trusted:
+                self.found.append((node.path, finding(Kind.OUTSIDE, node.path, "the report was not made from it")))
+
+
+def study_root(nodes: Iterable[Node]) -> tuple[str | None, set[str]]:
+    """The root hash that the report shows, by the manifests of today, and the labels behind it.
+
+    Without a report it is over all artifacts. None when an artifact behind the report is missing.
+    """
+    by_label = {node.label: node for node in nodes}
+    report = by_label.get(REPORT)
+    labels = {label for label in by_label if label.split("/")[0] not in AROUND}
+    if report is not None and report.record is not None:
+        files = report.record.get("input_files", {})
+        paths = [input_path(report, path) for found in files.values() for path in found]
+        labels = {f"{path.parent.name}/{path.name.removesuffix(MANIFEST)}" for path in paths}
+    if not labels <= by_label.keys():
+        return None, labels
+    return root_hash((label, by_label[label].hash) for label in labels), labels

@@ -1,0 +1,181 @@
+"""Checks of data files, and of things from outside, against what is recorded of them."""
+
+import errno
+import os
+import stat
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from workflow_scripts.audit.hashing import hashes
+from workflow_scripts.audit.kinds import Finding, Kind, finding
+from workflow_scripts.audit.scan import Scan
+from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.core.cache import results_root, stored
+from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.files.bounded_json import kind_of
+from workflow_scripts.provenance.nodes import Node
+
+Owners = dict[str, list[Path]]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is recorded of one file by ``node``, under ``suffix``.
+
+    ``kind`` is what another content is called where the file is none of the study's own: a source's, or the cache's.
+    """
+
+    node: Node
+    suffix: str
+    path: Path
+    sha256: str
+    bytes: int
+    kind: Kind | None = None
+
+    def finding(self, kind: Kind, detail: str) -> Finding:
+        """A finding about the file."""
+        return finding(self.kind or kind, self.path, detail, self.node.path)
+
+
+def claims_of(node: Node, with_record: bool) -> list[Claim]:
+    """Every file that a manifest names and, ``with_record``, those outside of it whose hashes the run record has.
+
+    Old records list such files without hashes.
+    """
+    beside = (node.computation or {}).get("beside", {}) if with_record else {}
+    recorded = {**node.files, **(beside if isinstance(beside, dict) else {})}
+    return [Claim(node, suffix, node.file(suffix), str(r["sha256"]), int(r["bytes"])) for suffix, r in recorded.items()]
+
+
+def file_findings(
+    claims: Sequence[Claim], scanned: Scan, owners: Owners, jobs: int | None
+) -> Iterator[tuple[Claim, Finding]]:
+    """What is wrong with the files behind ``claims``; those with a fault of their own in ``scanned`` were told.
+
+    Args:
+        owners: tells one file's bytes under another's name.
+        jobs: files hashed at a time; None compares sizes only.
+    """
+    there = []
+    for claim in claims:
+        if claim.path in scanned.odd or scanned.hides(claim.path):
+            continue
+        status = _status(claim, scanned)
+        if isinstance(status, Finding):
+            yield claim, status
+        elif jobs is not None:
+            there.append(claim)
+        elif status.st_size != claim.bytes:
+            yield claim, claim.finding(Kind.WRONG_SIZE, _sizes(claim, status.st_size))
+    if jobs is not None:
+        yield from _content_findings(there, owners, jobs)
+
+
+def _status(claim: Claim, scanned: Scan) -> os.stat_result | Finding:
+    """Status of a regular file, or what is wrong; a source may be reached by links."""
+    if claim.path in scanned.files:
+        return scanned.files[claim.path]
+    try:
+        status = claim.path.stat()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return claim.finding(Kind.MISSING_FILE, f"missing; {claim.bytes} bytes are recorded")
+        return finding(Kind.UNREADABLE, claim.path, str(error.strerror))
+    if not stat.S_ISREG(status.st_mode):
+        return claim.finding(Kind.NOT_A_FILE, f"it is {kind_of(status.st_mode)}")
+    return status
+
+
+def _content_findings(claims: Sequence[Claim], owners: Owners, jobs: int) -> Iterator[tuple[Claim, Finding]]:
+    by_path: dict[Path, list[Claim]] = {}
+    for claim in claims:
+        by_path.setdefault(claim.path, []).append(claim)
+    for path, value in hashes([(path, found[0].bytes) for path, found in by_path.items()], jobs):
+        for claim in by_path[path]:
+            if isinstance(value, OSError):
+                yield claim, claim.finding(Kind.UNREADABLE, str(value.strerror))
+            elif value != claim.sha256:
+                yield claim, _other_bytes(claim, value, owners.get(value, []))
+
+
+def owners_of(claims: Iterable[Claim]) -> Owners:
+    """sha256 -> the files that it is recorded for."""
+    owners: Owners = {}
+    for claim in claims:
+        owners.setdefault(claim.sha256, []).append(claim.path)
+    return owners
+
+
+def _other_bytes(claim: Claim, value: str, owners: Sequence[Path]) -> Finding:
+    if owners:
+        return claim.finding(Kind.SWAPPED_FILE, f"these are the bytes of {owners[0]}")
+    try:
+        size = claim.path.stat().st_size
+    except OSError:  # removed since it was read
+        size = claim.bytes
+    if size != claim.bytes:
+        return claim.finding(Kind.WRONG_SIZE, _sizes(claim, size))
+    detail = f"sha256 {value[:12]}, {claim.sha256[:12]} is recorded{_shared(claim)}"
+    return claim.finding(Kind.WRONG_CONTENT, detail)
+
+
+def _sizes(claim: Claim, size: int) -> str:
+    return f"{size} bytes, {claim.bytes} are recorded{_shared(claim)}"
+
+
+def _shared(claim: Claim) -> str:
+    """Whether the cache holds the very same file, so that an edit in place changed both."""
+    key = str((claim.node.record or {}).get("key"))
+    entry = results_root(claim.node.path) / ".cache" / claim.node.stage / key
+    try:
+        same = claim.kind is None and os.path.samefile(stored(entry, claim.suffix), claim.path)
+    except OSError:
+        return ""
+    return "; the cache holds this very file, so its entry will be recomputed too" if same else ""
+
+
+def lonely_records(files: Iterable[Path], manifests: Container[Path], study: Path) -> list[Path]:
+    """Where manifests should be: run records among ``files``, in their place, that have none."""
+    records = [path for path in files if path.name.endswith(RUN) and path.parent.parent == study]
+    places = [path.with_name(path.name.removesuffix(RUN) + MANIFEST) for path in records]
+    return [path for path in places if path not in manifests]
+
+
+def unnamed(study: Path, scanned: Scan, claimed: Collection[Path], doubtful: Collection[Path]) -> Iterator[Finding]:
+    """Files and empty folders of a study that no manifest accounts for.
+
+    Args:
+        claimed: files that a manifest or run record names.
+        doubtful: artifacts (paths without suffix) whose manifest or record is missing or at fault, which is named as
+            such: what files they have is not known.
+    """
+    prefixes: dict[Path, tuple[str, ...]] = {}
+    for path in doubtful:
+        prefixes[path.parent] = (*prefixes.get(path.parent, ()), f"{path.name}.", f"{path.name}/")
+    claimed = set(claimed)
+    folders = {parent for path in claimed for parent in path.parents}
+    for path, status in scanned.files.items():
+        own = path.name.endswith((MANIFEST, RUN)) and path.parent.parent == study
+        if not own and path not in claimed and path not in scanned.odd and not _within(path, study, prefixes):
+            yield finding(Kind.UNNAMED_FILE, path, f"{status.st_size} bytes")
+    for path in scanned.empty:
+        # Snakemake makes the folders of stages before their first job.
+        stage = path.parent == study and _is_stage(path.name)
+        if (
+            not stage
+            and path not in claimed | folders
+            and path not in scanned.odd
+            and not _within(path / "x", study, prefixes)
+        ):
+            yield finding(Kind.UNNAMED_FILE, path, "an empty folder")
+
+
+def _within(path: Path, study: Path, prefixes: dict[Path, tuple[str, ...]]) -> bool:
+    """Whether it is a file of one of these artifacts."""
+    parts = path.relative_to(study).parts
+    return len(parts) > 1 and "/".join(parts[1:]).startswith(prefixes.get(study / parts[0], ()))
+
+
+def _is_stage(name: str) -> bool:
+    return (ROOT / "workflow_scripts" / "stages" / f"{name}.py").is_file()

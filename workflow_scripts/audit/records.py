@@ -1,0 +1,179 @@
+"""Checks of manifests and run records against themselves and against each other; no data file is read."""
+
+import time
+from collections.abc import Container, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.audit.kinds import Finding, Kind, finding
+from workflow_scripts.audit.scan import AHEAD
+from workflow_scripts.core.files.jsonio import digest, pretty
+from workflow_scripts.core.key import BY_CONTENT, NUMBERED, artifact_key, in_key
+from workflow_scripts.provenance.nodes import Node, inputs_of
+from workflow_scripts.provenance.shapes import odd_fields
+
+_OF_THE_KEY = ("stage", "key", "code")  # the same in the record of a reuse and in that of the computation
+
+
+def record_findings(node: Node, written_for: Mapping[str, str], to_the_byte: bool) -> Iterator[Finding]:
+    """Whether an artifact's manifest and run record are what was written.
+
+    Args:
+        written_for: digest of a manifest -> label of the artifact that it was written for.
+        to_the_byte: also find edits that leave the JSON's meaning as it is.
+    """
+    if node.manifest_fault:
+        kind = Kind.BROKEN_MANIFEST if _is_there(node.path) else Kind.MISSING_MANIFEST
+        kind = Kind.UNREADABLE if node.path in node.closed else kind
+        yield finding(kind, node.path, node.manifest_fault, node.path)
+    record = node.record
+    if record is None:
+        kind = Kind.BROKEN_RECORD if _is_there(node.record_path) else Kind.MISSING_RECORD
+        kind = Kind.UNREADABLE if node.record_path in node.closed else kind
+        yield finding(kind, node.record_path, str(node.record_fault), node.path)
+        return
+    edited = _edit(record)
+    if edited is None and to_the_byte and not _same_bytes(node.record_path, record):
+        edited = "it is not formatted as the workflow writes it"
+    if edited is not None:
+        yield finding(Kind.EDITED_RECORD, node.record_path, edited, node.path)
+        return
+    odd = odd_fields(record) or _other_recipe(record)
+    if odd is not None:
+        yield finding(Kind.BROKEN_RECORD, node.record_path, odd, node.path)
+        return
+    yield from _pair_findings(node, record, written_for, to_the_byte)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except OSError:
+        return False
+    return True
+
+
+def _edit(record: Mapping[str, Any]) -> str | None:
+    """What shows that a run record, or the original's in it, was edited; None when nothing does."""
+    original = record.get("original")
+    for name, one in (("it", record), ("the original's record in it", original if original is not None else record)):
+        own = {key: value for key, value in one.items() if key != "self"}
+        if one.get("self") != digest(own):
+            return f"{name} does not have the digest that it states of itself"
+    return None
+
+
+def _other_recipe(record: Mapping[str, Any]) -> str | None:
+    """Whether the key does not follow from what the record says, or a reuse tells of another original."""
+    stage, settings = record["stage"], record["settings"]
+    as_today = sorted(record["not_in_key"]) == sorted(settings.keys() - in_key(stage, settings))
+    if stage not in BY_CONTENT and as_today:
+        unit = {} if stage in NUMBERED else record["unit"]
+        parts = (record["code"], settings, record["inputs"], record["environment"])
+        if record["key"] != artifact_key(stage, unit, *parts):
+            return "its key does not follow from its unit, code, settings, inputs and environment"
+    original = record.get("original")
+    if record.get("cached", False) != (original is not None):
+        return "its field cached is wrong: the record of a reuse, and no other, holds the original's record"
+    made = original or record
+    differ = [name for name in _OF_THE_KEY if record[name] != made[name]]
+    differ += ["settings"] if in_key(stage, settings) != in_key(stage, made["settings"]) else []
+    return f"the original's record in it has another {', '.join(differ)}" if differ else None
+
+
+def _same_bytes(path: Path, content: Mapping[str, Any]) -> bool:
+    try:
+        return path.read_bytes() == pretty(content)
+    except OSError:
+        return False
+
+
+def _pair_findings(
+    node: Node, record: Mapping[str, Any], written_for: Mapping[str, str], to_the_byte: bool
+) -> Iterator[Finding]:
+    if record["artifact"] != node.label or record["stage"] != node.stage:
+        yield finding(Kind.MISPLACED, node.record_path, f"it is the run record of {record['artifact']}", node.path)
+        return
+    yield from _time_findings(node, record)
+    if node.manifest_fault:
+        return
+    now, then = digest(node.manifest), (node.computation or {}).get("manifest")
+    owner = written_for.get(now)
+    if now != then:
+        if owner is not None and owner != node.label:
+            yield finding(Kind.MISPLACED, node.path, f"it is the manifest of {owner}", node.path)
+        else:
+            detail = f"digest {now[:12]}, the run record was written for {str(then)[:12]}"
+            yield finding(Kind.EDITED_MANIFEST, node.path, detail, node.path)
+    elif node.manifest["stage"] != node.stage:
+        yield finding(Kind.EDITED_MANIFEST, node.path, "it has another stage than the run record", node.path)
+    elif node.manifest["unit"] not in ({}, record["unit"]):
+        yield finding(Kind.EDITED_RECORD, node.record_path, "it has another unit than its manifest", node.path)
+    elif to_the_byte and not _same_bytes(node.path, node.manifest):
+        yield finding(Kind.EDITED_MANIFEST, node.path, "it is not formatted as the workflow writes it", node.path)
+
+
+def _time_findings(node: Node, record: Mapping[str, Any]) -> Iterator[Finding]:
+    latest = time.time() + AHEAD
+    for one in (record, record.get("original") or record):
+        start, end = (_seconds(one[name]) for name in ("start", "end"))
+        if end < start:
+            detail = f"ended at {one['end']}, before its start at {one['start']}"
+        elif end > latest:
+            detail = f"ended at {one['end']}, which is in the future"
+        elif (accepted := one.get("accepted")) and _seconds(accepted["when"]) > latest:
+            detail = f"code was accepted at {accepted['when']}, which is in the future"
+        else:
+            continue
+        yield finding(Kind.IMPOSSIBLE_TIME, node.record_path, detail)
+        return
+
+
+def _seconds(text: str) -> float:
+    time_ = datetime.fromisoformat(text)
+    return (time_ if time_.tzinfo else time_.replace(tzinfo=UTC)).timestamp()
+
+
+def input_findings(nodes: Iterable[Node], known: Mapping[Path, Node], told: Container[Path]) -> Iterator[Finding]:
+    """Whether the inputs of today are those that were read.
+
+    Args:
+        told: manifests whose own fault is named already.
+    """
+    missing: dict[Path, list[str]] = {}
+    for node in nodes:
+        for one in inputs_of(node, known):
+            if one.path is None or one.path in told:
+                continue
+            if one.node is None:
+                missing.setdefault(one.path, []).append(node.label)
+            elif one.node.hash != one.recorded_hash:
+                detail = f"{one.name} {one.node.label} has hash {one.node.hash[:12]}, {one.recorded_hash[:12]} was read"
+                yield finding(Kind.CHANGED_INPUT, node.path, detail)
+    for path, labels in missing.items():
+        more = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
+        yield finding(Kind.MISSING_INPUT, path, f"{labels[0]}{more} were made from it")
+
+
+def cycle_findings(nodes: Iterable[Node], known: Mapping[Path, Node]) -> Iterator[Finding]:
+    """Artifacts that were made from each other, by what their run records say; one finding for each circle."""
+    below = {node.path: [one.path for one in inputs_of(node, known) if one.path in known] for node in nodes}
+    done: set[Path] = set()
+    for start in below:
+        trail: list[Path] = []
+        waiting: list[tuple[Path, bool]] = [(start, False)]
+        while waiting:
+            path, leaving = waiting.pop()
+            if leaving:
+                trail.pop()
+                done.add(path)
+            elif path in trail:
+                circle = trail[trail.index(path) :]
+                first = min(circle)
+                said = " from ".join(f"{one.parent.name}/{known[one].name}" for one in [*circle[::-1], circle[-1]])
+                yield finding(Kind.CYCLE, known[first].record_path, said[:400], first)
+            elif path not in done:
+                trail.append(path)
+                waiting.append((path, True))
+                waiting += [(one, False) for one in below.get(path, ()) if one is not None]

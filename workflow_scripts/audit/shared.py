@@ -1,0 +1,75 @@
+"""What the studies of a results folder share: the rest of the cache, remembered hashes, and the store of fetched bytes.
+
+None of it can make a wrong result, since each is checked whenever it is read. It is looked at because a disk that
+damages one file may damage others.
+"""
+
+import stat
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from workflow_scripts.audit.cache import read_entry
+from workflow_scripts.audit.hashing import hashes
+from workflow_scripts.audit.kinds import Finding, Kind, finding
+from workflow_scripts.core.cache import stored
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.bounded_json import Unfit, kind_of
+from workflow_scripts.core.files.notes import read_note
+from workflow_scripts.core.sources import REMEMBERED
+
+FETCHED = ".fetched"  # the store's folder in a results folder
+UNFINISHED = (".staging", ".discarded-")  # what running and killed jobs leave in a cache; tools.cache_gc removes it
+
+
+def shared_findings(results: Path, compared: Collection[Path], quick: bool, jobs: int) -> list[Finding]:
+    """What is damaged.
+
+    Args:
+        compared: cache entries that were compared with a study's artifacts.
+        quick: look at no contents.
+        jobs: files hashed at a time.
+    """
+    if quick:
+        return []
+    found = [*_cache(results / ".cache", compared, jobs), *_remembered(results)]
+    if (results / FETCHED).is_dir():
+        # Not before: loading what reads the store takes longer than auditing a small study.
+        from workflow_scripts.audit.store import store_findings
+
+        found += store_findings(results / FETCHED)
+    return found
+
+
+def _cache(cache: Path, compared: Collection[Path], jobs: int) -> Iterator[Finding]:
+    wanted: dict[Path, tuple[str, int]] = {}
+    for entry in sorted(cache.glob("[!.]*/*")):
+        if entry in compared or entry.name.startswith(UNFINISHED):
+            continue
+        try:
+            for suffix, one in read_entry(entry).files().items():
+                wanted[stored(entry, suffix)] = (one["sha256"], one["bytes"])
+        except (Unfit, OSError) as error:
+            yield finding(Kind.DAMAGED_CACHE, entry, str(error))
+    regular = []
+    for path, (_, size) in wanted.items():
+        try:
+            mode = path.lstat().st_mode
+        except OSError as error:
+            yield finding(Kind.DAMAGED_CACHE, path, str(error.strerror))
+            continue
+        if stat.S_ISREG(mode):
+            regular.append((path, size))
+        else:
+            yield finding(Kind.DAMAGED_CACHE, path, f"it is {kind_of(mode)}")
+    for path, value in hashes(regular, jobs):
+        if value != wanted[path][0]:
+            detail = str(value.strerror) if isinstance(value, OSError) else f"sha256 {value[:12]}, not as recorded"
+            yield finding(Kind.DAMAGED_CACHE, path, detail)
+
+
+def _remembered(results: Path) -> Iterator[Finding]:
+    for path in sorted((results / REMEMBERED).glob("*")):
+        try:
+            read_note(path, "delete it")
+        except PipelineError as error:
+            yield finding(Kind.DAMAGED_CACHE, path, str(error.value))

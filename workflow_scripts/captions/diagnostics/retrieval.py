@@ -1,0 +1,43 @@
+"""Whether a caption finds its own image among others by BLIP-2's contrastive score."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+
+from workflow_scripts.models.matcher import Matcher, itc_table
+from workflow_scripts.stats.seeds import derive
+
+
+def sample_rows(count: int, size: int, seed: int) -> np.ndarray:
+    """min(size, count) different rows of ``count``, ascending; the same for every arm of a study."""
+    rng = np.random.default_rng(derive(seed, "retrieval"))
+    return np.sort(rng.choice(count, size=min(size, count), replace=False))
+
+
+def own_image_ranks(
+    matcher: Matcher, image: Callable[[int], Image.Image], captions: Sequence[str], rows: np.ndarray, batch_size: int
+) -> np.ndarray:
+    """(m,) float64 rank of every caption's own image among all m; 1 is best.
+
+    Args:
+        matcher: scores them.
+        image: gives the RGB image of a row.
+        captions: the captions of ``rows``.
+        rows: (m,) rows of the images.
+        batch_size: images, and captions, per forward pass.
+    """
+    cuts = [slice(start, start + batch_size) for start in range(0, len(rows), batch_size)]
+    pictures = [matcher.image_vectors(matcher.image_states([image(row) for row in rows[cut]])) for cut in cuts]
+    texts = [matcher.text_vectors(captions[cut]) for cut in cuts]
+    return ranks(itc_table(torch.cat(pictures), torch.cat(texts)).cpu().numpy())
+
+
+def ranks(scores: np.ndarray) -> np.ndarray:
+    """(m, m) scores of caption i with image j -> (m,) rank of image i for caption i.
+
+    Equal scores share the middle of their places: a matcher that scores all alike ranks at chance, not first.
+    """
+    own = np.diagonal(scores)[:, None]
+    return 1 + (scores > own).sum(axis=1) + ((scores == own).sum(axis=1) - 1) / 2

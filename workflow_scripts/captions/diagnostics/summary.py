@@ -1,0 +1,99 @@
+"""The summary of an arm's captions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workflow_scripts.captions.diagnostics.diversity import moving_average_ratio, type_token_ratio
+from workflow_scripts.stats.wilson import wilson
+
+SHARES = ("empty", "repeated", "short", "vague", "first_person", "hashtag", "url")
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+LANGUAGES = 10
+
+
+def summarise(table: pa.Table, codes: np.ndarray, window: int) -> dict[str, Any]:
+    """Figures of n captions.
+
+    Args:
+        table: the columns of ``wording.describe`` with origin, itm and retrieval_rank (null where not sampled).
+        codes: (w,) word codes.
+        window: words per window of the moving-average type-token ratio.
+    """
+    flags = {name: table[name].to_numpy() for name in SHARES if name != "repeated"}
+    flags["repeated"] = (table["repeats"].to_numpy() > 1) & ~flags["empty"]
+    origins = pc.value_counts(table["origin"]).to_pylist()
+    return {
+        "captions": len(table),
+        "shares": {name: share(flags[name]) for name in SHARES},
+        "origin": {str(row["values"]): share_of(row["counts"], len(table)) for row in sorted(origins, key=_name)},
+        "words": distribution(table["words"].to_numpy()),
+        "characters": distribution(table["characters"].to_numpy()),
+        "vocabulary": len(np.unique(codes)),
+        "tokens": len(codes),
+        "type_token_ratio": type_token_ratio(codes),
+        "moving_average_type_token_ratio": {"value": moving_average_ratio(codes, window), "window": window},
+        "language": languages(table),
+        "itm": {name: itm(rows) for name, rows in _by_origin(table).items()},
+        "retrieval": retrieval(pc.drop_null(table["retrieval_rank"]).to_numpy()),
+    }
+
+
+def share(flags: np.ndarray) -> dict[str, Any]:
+    """Share of true with its Wilson interval."""
+    return share_of(int(np.count_nonzero(flags)), len(flags))
+
+
+def share_of(hits: int, count: int) -> dict[str, Any]:
+    """hits / count with its Wilson interval."""
+    if not count:
+        return {"value": None, "low": None, "high": None, "n": 0}
+    low, high = wilson(hits / count, count)
+    return {"value": hits / count, "low": low, "high": high, "n": count}
+
+
+def distribution(values: np.ndarray) -> dict[str, Any]:
+    """Mean and quantiles of (n,) values."""
+    if not len(values):
+        return {"n": 0}
+    quantiles = np.quantile(values, QUANTILES)
+    named = {f"q{100 * place:02.0f}": float(value) for place, value in zip(QUANTILES, quantiles, strict=True)}
+    return {"n": len(values), "mean": float(values.mean(dtype=np.float64)), **named}
+
+
+def languages(table: pa.Table) -> dict[str, Any]:
+    """Share of English and the commonest languages, of captions that are neither empty nor short."""
+    judged = table.filter(pc.invert(pc.or_(table["short"], table["empty"])))["language"]
+    counted = sorted(pc.value_counts(judged).to_pylist(), key=lambda row: (-row["counts"], row["values"]))
+    english = sum(row["counts"] for row in counted if row["values"] == "en")
+    return {
+        "english": share_of(english, len(judged)),
+        "commonest": {row["values"]: row["counts"] for row in counted[:LANGUAGES]},
+    }
+
+
+def itm(scores: pa.ChunkedArray) -> dict[str, Any]:
+    """Distribution of the known ITM logit differences, how many are unknown, and the share that counts as a match."""
+    known = pc.drop_null(scores).to_numpy()
+    return {**distribution(known), "unknown": scores.null_count, "match": share(known > 0)}
+
+
+def retrieval(ranks: np.ndarray) -> dict[str, Any]:
+    """Median rank of the own image and recall at 1 and 5, each with what chance would give."""
+    count = len(ranks)
+    if not count:
+        return {"n": 0}
+    recall = {f"recall_at_{k}": {**share(ranks <= k), "chance": min(k / count, 1.0)} for k in (1, 5)}
+    return {"n": count, "median_rank": float(np.median(ranks)), "median_rank_by_chance": (count + 1) / 2, **recall}
+
+
+def _by_origin(table: pa.Table) -> dict[str, pa.ChunkedArray]:
+    names: Sequence[str] = sorted(pc.unique(table["origin"]).to_pylist())
+    return {"all": table["itm"], **{n: table.filter(pc.equal(table["origin"], n))["itm"] for n in names}}
+
+
+def _name(row: dict[str, Any]) -> str:
+    return str(row["values"])

@@ -1,0 +1,90 @@
+"""Tables from elsewhere: read with the needed columns and types, or refused with a reason."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files import tars
+
+ROWS_AT_ONCE = 4096
+LONG_TEXT, LONG_TEXTS = 16 << 10, 64 << 20  # bytes of text a row on average, and in a group of rows that is checked
+# pa.ArrowException: of a header that claims terabytes pyarrow says that memory is short, which it is not.
+_UNREADABLE = (*tars.BROKEN, pa.ArrowException)
+
+
+@contextmanager
+def readable(what: str, where: Path | str, advice: str) -> Iterator[None]:
+    """Turn whatever reading a foreign parquet file or tar raises into a PipelineError.
+
+    Raises:
+        PipelineError: ``<what> in <where>: <that message>; <advice>``.
+    """
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise PipelineError(what, where, str(error) or type(error).__name__, advice) from None
+
+
+def batches(
+    source: Path | BinaryIO, kinds: Mapping[str, pa.DataType], rows: int = ROWS_AT_ONCE
+) -> Iterator[pa.RecordBatch]:
+    """Rows of a foreign parquet file, some at a time, with the columns ``kinds`` cast to these types.
+
+    Raises:
+        ValueError: a column is missing, there twice, or of a type that can't be cast; call it within :func:`readable`,
+            as pyarrow raises much else on damaged files.
+    """
+    with pq.ParquetFile(source, buffer_size=1 << 20, pre_buffer=False) as file:
+        check_columns(file.schema_arrow, kinds)
+        _check_sizes(file.metadata, [name for name, kind in kinds.items() if pa.types.is_string(kind)])
+        schema = pa.schema(list(kinds.items()))
+        for batch in file.iter_batches(batch_size=rows, columns=list(kinds), use_threads=False):
+            columns = (batch[name] for name in kinds)
+            cast = [
+                one if one.type == kind else one.cast(kind) for one, kind in zip(columns, schema.types, strict=True)
+            ]
+            yield pa.RecordBatch.from_arrays(cast, schema=schema)
+
+
+def _check_sizes(metadata: pq.FileMetaData, texts: Sequence[str]) -> None:
+    """Raise ValueError where texts are so long that a few of them would fill the memory."""
+    for group in (metadata.row_group(number) for number in range(metadata.num_row_groups)):
+        if group.total_byte_size <= LONG_TEXTS:  # pyarrow aborts when asked for a column with broken statistics
+            continue
+        for column in (group.column(number) for number in range(group.num_columns)):
+            size, name = column.total_uncompressed_size, column.path_in_schema
+            if name in texts and size > max(LONG_TEXTS, LONG_TEXT * group.num_rows):
+                raise ValueError(f"column {name} has {size} bytes of text in {group.num_rows} rows")
+
+
+def check_columns(schema: pa.Schema, wanted: Mapping[str, pa.DataType]) -> None:
+    """Raise ValueError for a column that is missing, there twice, or of a type that can't be cast."""
+    for name, kind in wanted.items():
+        if (count := schema.names.count(name)) != 1:
+            raise ValueError(
+                f"{count or 'no'} columns named {name}; there are {', '.join(schema.names[:20]) or 'none'}"
+            )
+        found = schema.field(name).type
+        if pa.types.is_nested(found) or (pa.types.is_string(kind) and not _is_text(found)):
+            raise ValueError(f"column {name} is of type {found}, {kind} is needed")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    """Whether values of a type are words, or numbers that may stand for them."""
+    inner = kind.value_type if pa.types.is_dictionary(kind) else kind
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_integer)
+    return any(test(inner) for test in texts) or pa.types.is_null(inner)
+
+
+def column_of(schema: pa.Schema, names: Sequence[str]) -> str:
+    """The first of ``names`` that the schema has as a column of bytes; empty when it has none."""
+    return next((name for name in names if schema.names.count(name) == 1 and _is_bytes(schema.field(name).type)), "")
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)

@@ -1,0 +1,133 @@
+"""What a run record says about the machine and the checkout that made an artifact. Not known is null, never a guess."""
+
+import hashlib
+import os
+import platform
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.runtime.environment import THREAD_VARIABLES, version
+
+DETERMINISM_VARIABLES = ("PYTHONHASHSEED", "CUBLAS_WORKSPACE_CONFIG", *THREAD_VARIABLES)
+SECONDS = 20  # an answer of git or nvidia-smi that takes longer is not waited for
+# Whatever the user's git configuration says, the same changes give the same text.
+_PLAIN_DIFF = ("-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false", "-c", "diff.algorithm=myers")
+_DIFF = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "--full-index", "-U3", "HEAD")
+
+
+def machine(packages: Sequence[str], device: str) -> dict[str, Any]:
+    """Host, system, processor, cards, Python, packages, determinism and SLURM job of this process.
+
+    Called when the work is done, since it looks at what was loaded.
+
+    Args:
+        packages: those that the stage declares; they are listed even when this process did not load them.
+        device: ``cpu`` or ``cuda``; cards are asked about only when they were used.
+    """
+    return {
+        "host": socket.gethostname(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in sorted({*packages, *_loaded()})},
+        "cpu_model": cpu_model(),
+        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        **cards(device),
+        "determinism": determinism(),
+        "slurm_job": os.environ.get("SLURM_JOB_ID"),
+    }
+
+
+def _loaded() -> set[str]:
+    """Installed distributions whose module of the same name is loaded: no list of all, but nothing untrue."""
+    top = {name.lower() for name in sys.modules.keys() - sys.stdlib_module_names if "." not in name}
+    return {str(one.metadata["Name"]) for one in _distributions(top)}
+
+
+def _distributions(modules: Iterable[str]) -> Iterable[metadata.Distribution]:
+    for name in modules:
+        if not name.startswith("_"):
+            try:
+                yield metadata.distribution(name)
+            except (metadata.PackageNotFoundError, ValueError):
+                continue
+
+
+def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str | None:
+    """The processor's name as Linux tells it."""
+    try:
+        text = info.read_text(errors="replace")
+    except OSError:
+        return None
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name" and value.strip():
+            return value.strip()
+    return None
+
+
+def cards(device: str) -> dict[str, Any]:
+    """``gpu_model`` (names of the visible cards), ``driver``, ``gpu_peak_bytes`` (allocated by torch in this process).
+
+    All null on the CPU.
+    """
+    unknown: dict[str, Any] = {"gpu_model": None, "driver": None, "gpu_peak_bytes": None}
+    if device != "cuda":
+        return unknown
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    which = ["-i", ",".join(visible)] if visible != [""] else []
+    answer = ask("nvidia-smi", *which, "--query-gpu=name,driver_version", "--format=csv,noheader")
+    lines = [line.rsplit(",", 1) for line in (answer or "").splitlines() if "," in line]
+    known = {"gpu_model": [name.strip() for name, _ in lines], "driver": lines[0][1].strip()} if lines else {}
+    return unknown | known | {"gpu_peak_bytes": _gpu_peak()}
+
+
+def _gpu_peak() -> int | None:
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return None
+    return max(int(torch.cuda.max_memory_allocated(card)) for card in range(torch.cuda.device_count()))
+
+
+def determinism() -> dict[str, Any]:
+    """Variables and switches that decide whether the same input gives the same bytes; torch's only when it is loaded.
+
+    The switches are those at the end of the stage: a stage that turns one on for a while says so in its facts.
+    """
+    found: dict[str, Any] = {name: os.environ.get(name) for name in DETERMINISM_VARIABLES}
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        found["torch_threads"] = torch.get_num_threads()
+        found["torch_deterministic_algorithms"] = torch.are_deterministic_algorithms_enabled()
+        found["cudnn_deterministic"] = torch.backends.cudnn.deterministic
+        found["cudnn_benchmark"] = torch.backends.cudnn.benchmark
+        found["matmul_precision"] = torch.get_float32_matmul_precision()
+    return found
+
+
+def ask(*command: str) -> str | None:
+    """What a command prints; None when it is not there, fails, or takes too long."""
+    quiet = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        answer = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False, env=quiet)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.decode(errors="surrogateescape") if answer.returncode == 0 else None
+
+
+def git_state(root: Path = ROOT) -> dict[str, Any]:
+    """``commit``, ``dirty`` (tracked files differ from it) and ``diff`` (sha256 of that difference, null when clean).
+
+    All null where git does not tell.
+    """
+    git = ("git", "-c", f"safe.directory={root}", *_PLAIN_DIFF, "-C", str(root))
+    commit = ask(*git, "rev-parse", "HEAD")
+    changes = ask(*git, *_DIFF) if commit else None
+    digest = hashlib.sha256(changes.encode(errors="surrogateescape")).hexdigest() if changes else None
+    known = changes is not None and commit is not None
+    return {"commit": commit.strip() if commit else None, "dirty": bool(changes) if known else None, "diff": digest}

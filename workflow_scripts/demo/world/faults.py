@@ -1,0 +1,86 @@
+"""The whole feed of the demo world: good posts and those with the faults that real ones have."""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.demo.world.posts import HOST, YEARS, Post, post
+
+Shares = tuple[float, float, float, float]
+WEB_PAGE = b"<!doctype html><html><head><title>Gone</title></head><body>This post is no longer here.</body></html>\n"
+PLACEHOLDER = "removed.png"
+FAULTS = ("dead_link", "placeholder", "html_answer", "empty_caption")
+INFO = {"start_date": f"{YEARS[0]}-01-01", "end_date": f"{YEARS[-1]}-12-31", "url": f"http://{HOST}", "version": "1.0"}
+
+
+def good_posts(seed: int, count: int, oversized: int, size: int, shares: Shares) -> Iterator[Post]:
+    """`count` posts whose picture can be fetched; `oversized` of them, evenly spread, at twice the side."""
+    doubled = {index * count // oversized for index in range(oversized)} if oversized else set()
+    for index in range(count):
+        yield post(seed, "post", index, size * 2 if index in doubled else size, shares)
+
+
+def faulty_posts(
+    seed: int, start: int, counts: Mapping[str, int], size: int, shares: Shares
+) -> Iterator[tuple[str, Post]]:
+    """Posts of each of FAULTS, as many as `counts` says; their ids go on from number `start`."""
+    index = itertools.count(start)
+    for fault in FAULTS:
+        for _ in range(counts.get(fault, 0)):
+            one = post(seed, "post", next(index), size, shares)
+            if fault == "empty_caption":
+                one = replace(one, caption="")
+            elif fault == "html_answer":
+                one = replace(one, picture=WEB_PAGE)
+            else:
+                one = replace(one, picture=b"")
+            yield fault, one
+
+
+def repeats(posts: list[Post], count: int) -> Iterator[Post]:
+    """`count` posts given a second time in the same file, with another title, as happens in RedCaps."""
+    for index in range(count):
+        one = posts[index * len(posts) // count]
+        yield replace(one, caption=one.caption + ", again")
+
+
+def row(one: Post) -> dict[str, Any]:
+    """The post as an annotation of RedCaps v1.0."""
+    slug = "_".join("".join(c if c.isalnum() else " " for c in one.caption).split())[:50]
+    return {
+        "image_id": one.image_id,
+        "author": "somebody",
+        "subreddit": one.subreddit,
+        "url": f"http://{HOST}/{one.path}",
+        "caption": one.caption,
+        "raw_caption": one.caption[:1].upper() + one.caption[1:],
+        "score": one.score,
+        "created_utc": one.created_utc,
+        "permalink": f"/r/{one.subreddit}/comments/{one.image_id}/{slug}/",
+    }
+
+
+def annotation_files(posts: Iterable[Post]) -> dict[str, bytes]:
+    """Members of the annotations zip: `annotations/<subreddit>_<year>.json`, posts by time."""
+    files: dict[str, list[Post]] = defaultdict(list)
+    for one in posts:
+        files[f"annotations/{one.subreddit}_{one.year}.json"].append(one)
+    return {
+        name: pretty(
+            {"info": INFO, "annotations": [row(one) for one in sorted(files[name], key=lambda p: p.created_utc)]}
+        )
+        for name in sorted(files)
+    }
+
+
+def routes(placeholders: Iterable[Post], pages: Iterable[Post]) -> bytes:
+    """The images zip's `routes.json`: urls that lead elsewhere and urls whose answer is no picture."""
+    return pretty(
+        {
+            "redirects": {one.path: PLACEHOLDER for one in placeholders},
+            "types": {one.path: "text/html; charset=utf-8" for one in pages},
+        }
+    )

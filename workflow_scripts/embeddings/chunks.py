@@ -1,0 +1,44 @@
+"""Vectors computed chunk by chunk into files, so that a killed job goes on where it was."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from workflow_scripts.core.files.durable import move_durable
+from workflow_scripts.core.inputs import check_unchanged
+from workflow_scripts.core.runtime.progress import progress
+
+
+def vector_chunks(
+    rows: int, chunk_rows: int, work: Path, compute: Callable[[int, int], np.ndarray], what: str
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield the vectors of rows 0..n in order, by chunks that do not depend on where a job was stopped.
+
+    Args:
+        rows: n, how many rows there are.
+        chunk_rows: rows per chunk.
+        work: folder of finished chunks.
+        compute: (start, stop) -> (stop - start, d) float32.
+        what: name of the work, for the progress line.
+
+    Yields:
+        The rows and their (m, d) float32 vectors.
+    """
+    for start in progress(range(0, rows, chunk_rows), -(-rows // chunk_rows), what):
+        stop = min(start + chunk_rows, rows)
+        path = work / f"vectors-{start:010d}.npy"
+        if not path.exists():
+            (work / "vectors.part").unlink(missing_ok=True)  # after a crash it can be another name of a finished part
+            with open(work / "vectors.part", "wb") as stream:
+                np.save(stream, np.ascontiguousarray(compute(start, stop), dtype=np.float32))
+            check_unchanged()
+            move_durable(work / "vectors.part", path)
+        yield slice(start, stop), np.load(path, allow_pickle=False)
+
+
+def unit_rows(vectors: np.ndarray) -> np.ndarray:
+    """(n, d) -> float32 rows of length 1; a row of zeros stays one."""
+    wide = vectors.astype(np.float64)
+    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    return (wide / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)

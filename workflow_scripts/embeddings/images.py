@@ -1,0 +1,76 @@
+"""Unit vectors of images: BLIP-2's contrastive feature, or any image model that transformers knows."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from transformers import AutoImageProcessor, AutoModel
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.shards import TarImages
+from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks
+from workflow_scripts.models.matcher import load_matcher
+from workflow_scripts.models.unreadable import UNREADABLE
+
+Encoder = Callable[[Sequence[Image.Image]], torch.Tensor]
+
+
+def blip2_encoder(folder: Path, device: str) -> Encoder:
+    """Mean over the queries of BLIP-2's contrastive image feature.
+
+    Raises:
+        PipelineError: no BLIP-2 matcher in ``folder``.
+    """
+    matcher = load_matcher(folder, device, max_text_tokens=32)
+    return lambda images: matcher.image_vectors(matcher.image_states(images)).mean(dim=1)
+
+
+def transformers_encoder(folder: Path, device: str) -> Encoder:
+    """``get_image_features`` of a two-tower model such as CLIP, else the pooled output, in float32.
+
+    Raises:
+        PipelineError: no image model in ``folder``, only part of one, or one without a pooled output.
+    """
+    advice = "give the folder or the revision of an image model with safetensors weights"
+    try:
+        processor = AutoImageProcessor.from_pretrained(folder)
+        model, info = AutoModel.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+        )
+    except UNREADABLE as error:
+        raise PipelineError("no image encoder", folder, error, advice) from error
+    # A checkpoint saved with another head lacks the pooler: its output would be random.
+    absent = sorted(info["missing_keys"])
+    if absent:
+        raise PipelineError("incomplete image encoder", folder, f"{len(absent)} weights missing: {absent[0]}", advice)
+    model = model.to(device).eval()
+
+    @torch.inference_mode()
+    def encode(images: Sequence[Image.Image]) -> torch.Tensor:
+        pixels = processor(list(images), return_tensors="pt")["pixel_values"].to(device)
+        towers = hasattr(model, "get_image_features")
+        result = model.get_image_features(pixel_values=pixels) if towers else model(pixel_values=pixels)
+        pooled = result if isinstance(result, torch.Tensor) else getattr(result, "pooler_output", None)
+        if pooled is None:
+            raise PipelineError("image encoder without pooled output", folder, type(model).__name__, advice)
+        return pooled.float().flatten(start_dim=1)
+
+    return encode
+
+
+def embed(images: TarImages, encoder: Encoder, batch: int, chunk: int, work: Path, pool: Executor) -> np.ndarray:
+    """(n, d) float32 unit rows of n images; ``pool`` (an Executor) decodes, ``chunk`` batches make a resume file."""
+
+    def compute(start: int, stop: int) -> np.ndarray:
+        parts = []
+        for first in range(start, stop, batch):
+            pictures = list(pool.map(images.image, range(first, min(first + batch, stop))))
+            parts.append(encoder(pictures).cpu().numpy())
+        return unit_rows(np.concatenate(parts))
+
+    chunks = vector_chunks(len(images), batch * chunk, work, compute, "chunks of images embedded")
+    found = [vectors for _, vectors in chunks]
+    return np.concatenate(found) if found else np.zeros((0, 1), dtype=np.float32)

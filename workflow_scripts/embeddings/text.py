@@ -1,0 +1,69 @@
+"""Unit vectors of captions by a sentence-transformers encoder."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from sentence_transformers import SentenceTransformer
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks
+from workflow_scripts.models.unreadable import UNREADABLE
+
+
+def load_encoder(folder: Path, device: str) -> SentenceTransformer:
+    """The encoder of ``folder`` in float32, from safetensors, without remote code.
+
+    Raises:
+        PipelineError: no sentence-transformers model there.
+    """
+    try:
+        model = SentenceTransformer(
+            str(folder), device=device, model_kwargs={"use_safetensors": True}, local_files_only=True
+        )
+    except UNREADABLE as error:
+        advice = "give the folder or the revision of a sentence-transformers model with safetensors weights"
+        raise PipelineError("no sentence encoder", folder, error, advice) from error
+    return model.float().eval()
+
+
+def embed(
+    captions: pa.ChunkedArray, encoder: SentenceTransformer, batch: int, chunk: int, work: Path, out: Path
+) -> int:
+    """Write the vectors of n captions to ``out``; gives how many captions are empty.
+
+    Each different caption is encoded once, so equal captions get equal vectors to the last bit. They are encoded in
+    order of length, so that a batch pads little; the order, and with it every batch, follows from the set of captions.
+    No prompt is put before them. An empty caption means nothing: its vector is zero and pairs leave it out.
+
+    Args:
+        captions: n strings.
+        batch: captions per forward pass.
+        chunk: batches per resume file.
+        work: folder of resume files.
+        out: becomes a .npy of float32 (n, d), unit rows.
+    """
+    coded = pc.dictionary_encode(captions).combine_chunks()
+    coded = coded.chunk(0) if isinstance(coded, pa.ChunkedArray) else coded
+    texts = coded.dictionary.to_pylist()
+    ordered = sorted((i for i, text in enumerate(texts) if text), key=lambda i: (len(texts[i]), texts[i]))
+    width = encoder.encode("a", prompt="", show_progress_bar=False).shape[-1]
+    unique = np.zeros((len(texts), width), dtype=np.float32)
+
+    def compute(start: int, stop: int) -> np.ndarray:
+        chosen = [texts[i] for i in ordered[start:stop]]
+        return unit_rows(encoder.encode(chosen, batch_size=batch, prompt="", show_progress_bar=False))
+
+    for rows, vectors in vector_chunks(len(ordered), batch * chunk, work, compute, "chunks of captions embedded"):
+        unique[ordered[rows]] = vectors
+    return scatter(unique, coded.indices.to_numpy(), texts, out)
+
+
+def scatter(unique: np.ndarray, codes: np.ndarray, texts: list[str], out: Path, rows: int = 65_536) -> int:
+    """Write row ``codes[i]`` of ``unique`` as row i of ``out``, a block at a time; counts the empty captions."""
+    written = np.lib.format.open_memmap(out, mode="w+", dtype=np.float32, shape=(len(codes), unique.shape[1]))
+    for start in range(0, len(codes), rows):
+        written[start : start + rows] = unique[codes[start : start + rows]]
+    written.flush()
+    return int(np.isin(codes, [i for i, text in enumerate(texts) if not text]).sum())

@@ -1,0 +1,150 @@
+"""Named contrasts between arms, paired: by test item for the seeds at hand, and by seed.
+
+Item level ("image"): both arms are scored on the same items (test images; episodes for few-shot). Each arm's score of
+an item is averaged over its seeds first (those that both arms have, else all of each), then the difference is
+bootstrapped over items. It speaks about these trained networks. Seed level ("seed"): each common seed gives one
+difference; Student's t over them. It generalises to new trainings, and needs at least three seeds.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from workflow_scripts.evaluation.contrasts.series import Series
+from workflow_scripts.evaluation.contrasts.study_scores import MEAN, StudyScores, mean_metric
+from workflow_scripts.evaluation.settings.summary import Contrast, SummaryRun
+from workflow_scripts.stats.intervals import (
+    Interval,
+    bootstrap_class_means,
+    bootstrap_means,
+    percentile_interval,
+    student_t,
+)
+from workflow_scripts.stats.seeds import derive
+
+FEWEST_SEEDS = 3
+CONTRASTS = pa.schema(
+    [
+        *[(name, pa.string()) for name in ("contrast", "method", "augmentation", "dataset", "metric", "level")],
+        *[(name, pa.float64()) for name in ("difference", "low", "high")],
+        *[("n", pa.int64()), ("step", pa.string()), ("backbone", pa.string())],
+    ]
+)
+Row = tuple[dict[str, Any], list[int]]
+
+
+class Options(NamedTuple):
+    """Resamples of the bootstrap, confidence level, seed."""
+
+    resamples: int
+    level: float
+    seed: int
+
+
+class Compared(NamedTuple):
+    """Two arms on one set: the item difference, its resampled values, a difference per common seed, the files."""
+
+    first: Series
+    value: float
+    resampled: np.ndarray
+    by_seed: np.ndarray
+    files: list[int]
+
+
+def contrast_rows(
+    scores: StudyScores, runs: Sequence[SummaryRun], contrasts: Sequence[Contrast], options: Options
+) -> Iterator[Row]:
+    """Rows of :data:`CONTRASTS`, each with the indices of the files it came from.
+
+    Within a method and backbone, arms of one augmentation are compared. Only where two arms share none are they
+    compared across, and ``augmentation`` then says so ("crop vs simclr").
+    """
+    for contrast in contrasts:
+        groups = dict.fromkeys((run.method, run.backbone) for run in runs)
+        for method, backbone in groups:
+            members = [run for run in runs if (run.method, run.backbone) == (method, backbone)]
+            first = [run for run in members if run.pairs == contrast.minuend]
+            second = [run for run in members if run.pairs == contrast.subtrahend]
+            for augmentation, arms in matched(first, second):
+                for step in dict.fromkeys(step for run in arms[0] for step in run.steps):
+                    head = {"contrast": contrast.name, "method": method, "augmentation": augmentation}
+                    for row, files in _arm_rows(scores, *arms, step, options):
+                        yield {**head, **row, "step": step, "backbone": backbone}, files
+
+
+def matched(
+    first: Sequence[SummaryRun], second: Sequence[SummaryRun]
+) -> Iterator[tuple[str, tuple[list[SummaryRun], list[SummaryRun]]]]:
+    """Pairs of arms to compare, with the label of their augmentation."""
+    mine, theirs = ({run.augmentation for run in arm} for arm in (first, second))
+    same = sorted(mine & theirs)
+    pairs = [(one, one) for one in same] or list(product(sorted(mine), sorted(theirs)))
+    for left, right in pairs:
+        arms = [run for run in first if run.augmentation == left], [run for run in second if run.augmentation == right]
+        yield (left if left == right else f"{left} vs {right}"), arms
+
+
+def _arm_rows(
+    scores: StudyScores, first: list[SummaryRun], second: list[SummaryRun], step: str, options: Options
+) -> Iterator[Row]:
+    tables = [{run.seed: scores.series.get((run.run, step), {}) for run in arm} for arm in (first, second)]
+    tables = [{seed: table for seed, table in arm.items() if table} for arm in tables]
+    if not all(tables):
+        return
+    shared = set.intersection(*(set(table) for arm in tables for table in arm.values()))
+    order = [place for place in next(iter(tables[0].values())) if place in shared]
+    families: dict[str, list[Compared]] = {}
+    for place in order:
+        arms = [{seed: table[place] for seed, table in arm.items()} for arm in tables]
+        compared = compare(arms[0], arms[1], options)
+        families.setdefault(place[0], []).append(compared)
+        one = compared.first
+        yield from _level_rows(compared, one.dataset, one.metric, len(one.values), options)
+    for members in families.values():
+        if len(members) > 1:
+            items = sum(len(one.first.values) for one in members)
+            yield from _level_rows(pooled(members), MEAN, mean_metric([m.first for m in members]), items, options)
+
+
+def compare(first: dict[int, Series], second: dict[int, Series], options: Options) -> Compared:
+    """Two arms, seed -> series, on one set."""
+    common = sorted(first.keys() & second.keys())
+    mine, theirs = ([arm[seed] for seed in common or sorted(arm)] for arm in (first, second))
+    difference = _item_means(mine) - _item_means(theirs)
+    one = mine[0]
+    seed = derive(options.seed, "contrast", one.dataset, one.family)
+    column = difference[:, None]
+    if one.labels is None:
+        resampled = bootstrap_means(column, options.resamples, seed)[:, 0]
+    else:
+        resampled = bootstrap_class_means(column, one.labels, options.resamples, seed)[:, 0]
+    by_seed = np.array([first[seed].value - second[seed].value for seed in common])
+    files = sorted({series.file for series in (*mine, *theirs)})
+    return Compared(one, one.average(difference), resampled, by_seed, files)
+
+
+def pooled(members: Sequence[Compared]) -> Compared:
+    """The unweighted mean over sets, whose items were resampled apart."""
+    files = sorted({file for one in members for file in one.files})
+    value = float(np.mean([one.value for one in members]))
+    resampled = np.mean([one.resampled for one in members], axis=0)
+    return Compared(members[0].first, value, resampled, np.mean([one.by_seed for one in members], axis=0), files)
+
+
+def _item_means(arm: Sequence[Series]) -> np.ndarray:
+    return np.asarray(np.mean([one.values for one in arm], axis=0, dtype=np.float64))
+
+
+def _level_rows(compared: Compared, dataset: str, metric: str, items: int, options: Options) -> Iterator[Row]:
+    found: list[tuple[str, Interval, int]] = []
+    by_item = percentile_interval(compared.value, compared.resampled, options.level)
+    found.append(("image", by_item if items > 1 else Interval(compared.value, None, None), items))
+    if len(compared.by_seed):
+        by_seed = student_t(compared.by_seed, options.level, FEWEST_SEEDS)
+        found.append(("seed", by_seed, len(compared.by_seed)))
+    for level, interval, n in found:
+        row = {"dataset": dataset, "metric": metric, "level": level, "difference": interval.value}
+        yield {**row, "low": interval.low, "high": interval.high, "n": n}, compared.files

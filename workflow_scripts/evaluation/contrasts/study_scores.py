@@ -1,0 +1,109 @@
+"""All numbers of a study: one row per checkpoint, set and metric, and the mean over sets."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from scipy.special import ndtri
+
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.contrasts.series import (
+    ItemOrder,
+    Series,
+    few_shot_series,
+    probe_series,
+    saliency_series,
+)
+from workflow_scripts.evaluation.settings.summary import SummaryRun
+
+MEAN = "mean"
+"""Name that the mean over sets has in the column ``dataset``."""
+READERS = {"probe": probe_series, "few_shot": few_shot_series, "saliency": saliency_series}
+ROWS = pa.schema(
+    [
+        *[(name, pa.string()) for name in ("run", "method", "pairs", "augmentation")],
+        *[("seed", pa.int64()), ("step", pa.string()), ("dataset", pa.string()), ("metric", pa.string())],
+        *[(name, pa.float64()) for name in ("value", "low", "high")],
+        ("n", pa.int64()),
+    ]
+)
+
+
+@dataclass
+class StudyScores:
+    """Series of every checkpoint.
+
+    Attributes:
+        series: (run, step) -> (family, dataset) -> series.
+        files: the files that they were read from: ``<stage>/<name><suffix>`` and the manifest's sha256.
+    """
+
+    series: dict[tuple[str, str], dict[tuple[str, str], Series]]
+    files: list[dict[str, str]]
+
+
+def read_scores(given: Mapping[str, Iterable[Artifact]]) -> StudyScores:
+    """Read the artifacts given under the names of :data:`READERS`.
+
+    Raises:
+        PipelineError: two artifacts of a kind are of one checkpoint and set, or their items can't be paired.
+    """
+    scores, order = StudyScores({}, []), ItemOrder()
+    for kind, reader in READERS.items():
+        seen = set()
+        for artifact in given.get(kind, ()):
+            unit = artifact.unit
+            checkpoint = (unit["run"], unit["step"])
+            if artifact.name in seen:
+                raise PipelineError("scores given twice", artifact.manifest_path, artifact.name, "give them once")
+            seen.add(artifact.name)
+            suffix = ".results.parquet" if kind == "saliency" else ".parquet"
+            name = f"{artifact.manifest['stage']}/{artifact.name}{suffix}"
+            scores.files.append({"file": name, "manifest_sha256": artifact.hash})
+            found = scores.series.setdefault(checkpoint, {})
+            for one in reader(artifact, len(scores.files) - 1, order):
+                found[one.family, one.dataset] = one
+    return scores
+
+
+def summary_rows(
+    scores: StudyScores, runs: Sequence[SummaryRun], level: float
+) -> Iterator[tuple[dict[str, Any], list[int]]]:
+    """Rows of :data:`ROWS`, each with the indices of the files it came from; runs and steps in the study's order."""
+    for run in runs:
+        for step in run.steps:
+            found = scores.series.get((run.run, step), {})
+            head = {**run.model_dump(include={"run", "method", "pairs", "augmentation", "seed"}), "step": step}
+            for one in found.values():
+                row = {"dataset": one.dataset, "metric": one.metric, "value": one.value, "low": one.low}
+                yield {**head, **row, "high": one.high, "n": len(one.values)}, [one.file]
+            for members in by_family(found).values():
+                if len(members) > 1:
+                    yield {**head, **mean_row(members, level)}, sorted({one.file for one in members})
+
+
+def by_family(found: Mapping[tuple[str, str], Series]) -> dict[str, list[Series]]:
+    """Family -> its series over the sets."""
+    groups: dict[str, list[Series]] = {}
+    for (family, _), one in found.items():
+        groups.setdefault(family, []).append(one)
+    return groups
+
+
+def mean_metric(members: Sequence[Series]) -> str:
+    """Metric name of a mean over sets: the common one, or ``<family>.mixed`` where sets average differently."""
+    names = {one.metric for one in members}
+    return names.pop() if len(names) == 1 else f"{members[0].family}.mixed"
+
+
+def mean_row(members: Sequence[Series], level: float) -> dict[str, Any]:
+    """Unweighted mean over sets with a normal interval; the sets' items are drawn apart, so their variances add."""
+    value = float(np.mean([one.value for one in members]))
+    spread = float(np.sqrt(sum(one.variance() for one in members))) / len(members)
+    half = float(ndtri(0.5 + level / 2)) * spread
+    items = sum(len(one.values) for one in members)
+    row = {"dataset": MEAN, "metric": mean_metric(members), "value": value, "low": value - half, "high": value + half}
+    return {**row, "n": items}

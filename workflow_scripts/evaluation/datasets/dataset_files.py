@@ -1,0 +1,138 @@
+"""A downstream set brought into one form: a tar of encoded images (and masks) and a table of rows."""
+
+import hashlib
+import io
+import tarfile
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+from PIL import Image
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.undecodable import MOST_PIXELS, UNDECODABLE
+from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, PictureSet
+from workflow_scripts.evaluation.datasets.splits import Entry, cut, limited, with_val, without_rare
+
+CHECKED_AT_ONCE = 256
+SCHEMA = pa.schema(
+    [
+        *[("key", pa.string()), ("label", pa.int32()), ("class_name", pa.string()), ("split", pa.string())],
+        *[("offset", pa.int64()), ("size", pa.int64()), ("sha256", pa.string())],
+        *[("mask_offset", pa.int64()), ("mask_size", pa.int64()), ("mask_sha256", pa.string())],
+        ("member", pa.string()),
+    ]
+)
+
+
+class Choice(NamedTuple):
+    """Which images of a set are used: see the settings of ``eval_dataset`` for each field."""
+
+    seed: int
+    val_fraction: float
+    test_fraction: float
+    limit: dict[str, int]
+    min_per_class: int
+
+
+def choose(listing: Listing, choice: Choice, where: str) -> tuple[list[Entry], Counter[str]]:
+    """The images to keep, with their final split, and those left out by reason.
+
+    An unsplit set (no ``test``) gives ``test_fraction`` of its images to test; a set without ``val`` gives
+    ``val_fraction`` of its training images to val. Both by a hash of each image's name.
+
+    Raises:
+        PipelineError: nothing is left in train or test.
+    """
+    left_out = Counter(listing.left_out)
+    entries = without_rare(listing.entries, choice.min_per_class)
+    left_out["class_below_min_per_class"] = len(listing.entries) - len(entries)
+    if not any(one.split == "test" for one in entries):
+        entries = cut(entries, "train", "test", choice.test_fraction, choice.seed)
+    entries = with_val(entries, choice.val_fraction, choice.seed)
+    kept = limited(entries, choice.limit, choice.seed)
+    left_out["over_limit"] = len(entries) - len(kept)
+    counts = Counter(one.split for one in kept)
+    if not counts["train"] or not counts["test"]:
+        advice = "raise limit, or test_fraction for a set without a test split"
+        raise PipelineError("empty split", where, dict(counts), advice)
+    return kept, left_out
+
+
+def key_of(name: str) -> str:
+    """Key of an image: 20 hex digits of the sha256 of its name, safe as a file name whatever the name holds."""
+    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:20]
+
+
+def class_list(listing: Listing, entries: Sequence[Entry]) -> list[str]:
+    """Classes in label order: the set's own order where it has one, else sorted; unused ones are left out."""
+    used = {one.class_name for one in entries}
+    return [name for name in listing.classes if name in used] or sorted(used)
+
+
+def write_dataset(
+    source: PictureSet, entries: Sequence[Entry], classes: Sequence[str], tar_path: Path, workers: int
+) -> pa.Table:
+    """Copy the chosen images into a tar and give its table (:data:`SCHEMA`), in source order.
+
+    Every image is decoded once, so that a corrupt one is found here and not in each of the later stages.
+
+    Raises:
+        PipelineError: an image or a mask can't be decoded (names the member), or a chosen one is gone.
+    """
+    chosen = {one.name: one for one in entries}
+    labels = {name: label for label, name in enumerate(classes)}
+    rows = []
+    with tarfile.open(tar_path, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for picture in checked(source.read(frozenset(chosen)), source.where, workers):
+            entry = chosen.pop(picture.name)
+            key = key_of(entry.name)
+            image = _add(tar, f"{key}.img", picture.image)
+            mask = (None, None, None) if picture.mask is None else _add(tar, f"{key}.mask.png", picture.mask)
+            member = entry.name.encode("utf-8", "replace").decode()
+            rows.append((key, labels[entry.class_name], entry.class_name, entry.split, *image, *mask, member))
+    if chosen:
+        raise PipelineError("image removed while reading", source.where, sorted(chosen)[0], "run again")
+    columns = zip(*rows, strict=True)
+    return pa.table([pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)], SCHEMA)
+
+
+def checked(pictures: Iterator[Picture], where: str, workers: int) -> Iterator[Picture]:
+    """``pictures`` in order, each one decoded to see that it is whole."""
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        while batch := list(islice(pictures, CHECKED_AT_ONCE)):
+            for picture, fault in zip(batch, pool.map(fault_of, batch), strict=True):
+                if fault:
+                    value = f"member {picture.name!r} ({fault})"
+                    raise PipelineError("corrupt image", where, value, "fetch the dataset again or remove the member")
+                yield picture
+
+
+def fault_of(picture: Picture) -> str:
+    """What is wrong with a picture, or an empty text."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(picture.image))
+            if image.width * image.height > MOST_PIXELS:
+                return f"{image.width} x {image.height} pixels, more than {MOST_PIXELS}"
+            image.load()
+            if picture.mask is not None and Image.open(io.BytesIO(picture.mask)).size != image.size:
+                return "its mask has another size"
+    except UNDECODABLE as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> tuple[int, int, str]:
+    """Add a member; gives where its bytes begin, how many they are, and their sha256."""
+    header = tarfile.TarInfo(name)
+    header.size = len(data)
+    offset = tar.offset + tarfile.BLOCKSIZE
+    tar.addfile(header, io.BytesIO(data))
+    return offset, len(data), hashlib.sha256(data).hexdigest()

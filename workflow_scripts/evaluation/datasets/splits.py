@@ -1,0 +1,90 @@
+"""Splits and subsets chosen image by image from a hash, so that adding or dropping an image moves no other one."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from workflow_scripts.stats.seeds import derive
+
+SPLITS = ("train", "val", "test")
+
+
+class Entry(NamedTuple):
+    """One image of a downstream set before it is read.
+
+    ``name`` is its identity, unique within the set (``train/<class>/<file>``, a file name, a row number); it is hashed
+    and shown, never used as a path to write to.
+    """
+
+    split: str
+    class_name: str
+    name: str
+
+
+def draw(seed: int, use: str, entry: Entry) -> float:
+    """A number in [0, 1) that depends on seed, use and the image's name alone."""
+    return derive(seed, use, entry.name) / 2**63
+
+
+def cut(entries: Iterable[Entry], source: str, target: str, fraction: float, seed: int) -> list[Entry]:
+    """Move each image of split ``source`` to ``target`` with probability ``fraction``, by its own hash."""
+    return [
+        one._replace(split=target) if one.split == source and draw(seed, target, one) < fraction else one
+        for one in entries
+    ]
+
+
+def with_val(entries: Sequence[Entry], fraction: float, seed: int) -> list[Entry]:
+    """``entries`` with a validation split cut from train, unless the set brings its own."""
+    if any(one.split == "val" for one in entries):
+        return list(entries)
+    return cut(entries, "train", "val", fraction, seed)
+
+
+def ranked(entries: Sequence[Entry], use: str, seed: int, group: Callable[[Entry], str]) -> list[int]:
+    """Rank of each entry (0 = first) in the hash order of its group."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for i, one in enumerate(entries):
+        groups[group(one)].append(i)
+    ranks = [0] * len(entries)
+    for members in groups.values():
+        for rank, i in enumerate(sorted(members, key=lambda i: (draw(seed, use, entries[i]), entries[i].name))):
+            ranks[i] = rank
+    return ranks
+
+
+def fixed_counts(entries: Sequence[Entry], counts: dict[str, int], per_class: bool, seed: int) -> list[Entry]:
+    """Split an unsplit set by fixed sizes: the first ``counts["train"]`` in hash order, then the next, and so on.
+
+    ``counts`` maps splits to sizes, of each class where ``per_class``, else of the whole set; -1 = all that are left.
+    Images beyond the counts are left out (the caller counts them).
+    """
+    chosen = []
+    for one, rank in zip(entries, ranked(entries, "split", seed, _class_of if per_class else _all), strict=True):
+        end = 0
+        for split, count in counts.items():
+            end = end + count if count >= 0 else len(entries)
+            if rank < end:
+                chosen.append(one._replace(split=split))
+                break
+    return chosen
+
+
+def limited(entries: Sequence[Entry], limit: dict[str, int], seed: int) -> list[Entry]:
+    """At most ``limit[split]`` images of each class in a split, the first in hash order; order is kept."""
+    ranks = ranked(entries, "limit", seed, lambda one: f"{one.split}/{one.class_name}")
+    return [one for one, rank in zip(entries, ranks, strict=True) if one.split not in limit or rank < limit[one.split]]
+
+
+def without_rare(entries: Sequence[Entry], fewest: int) -> list[Entry]:
+    """``entries`` of the classes that have at least ``fewest`` images in all."""
+    counts = Counter(one.class_name for one in entries)
+    return [one for one in entries if counts[one.class_name] >= fewest]
+
+
+def _class_of(entry: Entry) -> str:
+    return entry.class_name
+
+
+def _all(entry: Entry) -> str:
+    return ""

@@ -1,0 +1,49 @@
+"""Downstream sets that come as tars: members are streamed in order, and their names are never used as paths."""
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files import tars
+
+LARGEST = 256 * 2**20
+"""Bytes of the largest member that is read; no photo of these sets comes near it."""
+IMAGE_NAMES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif"})
+
+
+def members(path: Path, read: frozenset[str] | None = None) -> Iterator[tuple[str, bytes]]:
+    """Regular members of the tar ``path`` (compressed or not) in order, as name and bytes.
+
+    Args:
+        read: names whose bytes are wanted; others come with empty bytes. None = all.
+
+    Raises:
+        PipelineError: the file is no tar, is cut short, or has an absurdly large member.
+    """
+    try:
+        for member in tars.members(path):
+            wanted = read is None or member.name in read
+            yield member.name, _content(path, member) if wanted else b""
+    except tars.BROKEN as error:
+        advice = "fetch the archive again, or check the path in the config"
+        raise PipelineError("broken archive", path, f"{type(error).__name__}: {error}", advice) from None
+
+
+def _content(path: Path, member: tars.Member) -> bytes:
+    if member.size > LARGEST:
+        value = f"{member.name!r} of {member.size} bytes"
+        raise PipelineError("member too large", path, value, f"at most {LARGEST} bytes are read")
+    return member.read()
+
+
+def safe_parts(name: str) -> tuple[str, ...] | None:
+    """Parts of a relative member name, or None for a name that points out of its folder or is not printable text."""
+    parts = tuple(part for part in PurePosixPath(name).parts if part != ".")
+    if not parts or name.startswith("/") or ".." in parts or "\\" in name or not name.isprintable():
+        return None
+    return parts
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file name ends like an image's."""
+    return PurePosixPath(name).suffix.lower() in IMAGE_NAMES

@@ -1,0 +1,68 @@
+"""Few-shot classification by nearest prototype after centring and L2 (SimpleShot, Wang et al. 2019, CL2N)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from workflow_scripts.evaluation.downstream import Downstream
+from workflow_scripts.evaluation.few_shot.episodes import draw_episodes, eligible, uniforms
+from workflow_scripts.stats.intervals import Interval, standard_error, student_t
+
+AT_ONCE = 64
+
+
+class FewShotResult(NamedTuple):
+    """Accuracy of each episode (e,), their mean with interval, its standard error, and the classes used."""
+
+    accuracy: np.ndarray
+    score: Interval
+    standard_error: float
+    ways: int
+    classes: int
+
+
+def few_shot(
+    data: Downstream, episodes: int, ways: int, shots: int, queries: int, seed: int, level: float
+) -> FewShotResult | None:
+    """Episodes with support from the train split and queries from the test split, as in the original.
+
+    Classes with too few images for an episode are not drawn. A set with fewer such classes than ``ways`` uses all it
+    has, and the result says how many; with fewer than two there is no result.
+    """
+    pools = eligible(data.labels, data.rows("train"), data.rows("test"), shots, queries)
+    ways = min(ways, len(pools.labels))
+    if ways < 2:
+        return None
+    uniform = uniforms(seed, data.name, episodes, ways * (1 + shots + queries))
+    support, query = draw_episodes(pools, uniform, ways, shots, queries)
+    blocks = [slice(start, start + AT_ONCE) for start in range(0, episodes, AT_ONCE)]
+    parts = [episode_accuracy(data.features[support[block]], data.features[query[block]]) for block in blocks]
+    accuracy = np.concatenate(parts)
+    return FewShotResult(accuracy, student_t(accuracy, level), standard_error(accuracy), ways, len(pools.labels))
+
+
+def episode_accuracy(support: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """Share of queries nearest (Euclidean) to their own class's prototype.
+
+    Args:
+        support: (e, ways, shots, d) float32.
+        query: (e, ways, queries, d) float32.
+
+    Returns:
+        (e,) float64. The mean of an episode's support is subtracted from all its features, each is scaled to unit
+        length (a zero vector stays zero), and a prototype is the mean of its class's scaled support.
+    """
+    episodes, ways, queries, _ = query.shape
+    centre = support.mean(axis=(1, 2), keepdims=True)
+    support, query = _unit(support - centre), _unit(query - centre)
+    prototypes = support.mean(axis=2)
+    flat = query.reshape(episodes, ways * queries, -1)
+    # |q - p|^2 without |q|^2, which is the same for every prototype.
+    distance = (prototypes**2).sum(axis=-1)[:, None, :] - 2 * flat @ prototypes.swapaxes(1, 2)
+    correct = distance.argmin(axis=-1) == np.repeat(np.arange(ways), queries)
+    return np.asarray(correct.mean(axis=1, dtype=np.float64))
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(length, 1e-12))

@@ -1,0 +1,152 @@
+"""Scores of Grad-CAM maps and of floors on the masked test images of a set."""
+
+import io
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from workflow_scripts.core.shards import TarImages
+from workflow_scripts.evaluation.downstream import Downstream
+from workflow_scripts.evaluation.feature_extraction import batches
+from workflow_scripts.evaluation.linear_probe.heads import FittedHead
+from workflow_scripts.evaluation.saliency.grad_cam import Target, class_cosine, explaining, grad_cam, probe_logit
+from workflow_scripts.evaluation.saliency.masks import NONE
+from workflow_scripts.evaluation.saliency.scores import (
+    METRICS,
+    OBJECT,
+    centre_gaussian,
+    check_mask,
+    is_constant,
+    score_map,
+    uniform_map,
+)
+from workflow_scripts.models.backbones import fit, normalise, prepare
+from workflow_scripts.stats.seeds import derive
+
+MAP_TARGETS = ("probe", "cosine")
+FLOORS = ("uniform", "centre_gaussian")
+TARGETS = (*MAP_TARGETS, *FLOORS)
+
+
+class SaliencyPlan(NamedTuple):
+    """How maps are made and scored: see the settings of ``saliency`` for each field."""
+
+    layer: str
+    thresholds: int
+    gaussian_sigma: float
+    batch_size: int
+    examples: int
+    seed: int
+    size: int
+    device: str
+    workers: int
+
+
+@dataclass
+class SaliencyResult:
+    """Scores of one set.
+
+    Attributes:
+        name: the set's name.
+        keys: keys of the scored images.
+        scores: (images, targets, metrics) float64, in the order of :data:`TARGETS` and ``METRICS``.
+        constant: maps without any contrast, by target; they are scored as uniform.
+        left_out: masked test images that are not scored, by reason.
+        examples: key -> image (s, s, 3) uint8, mask (s, s) uint8, maps (2, s, s) uint8 (255 = the map's maximum).
+    """
+
+    name: str
+    keys: list[str] = field(default_factory=list)
+    scores: np.ndarray = field(default_factory=lambda: np.empty((0, len(TARGETS), len(METRICS))))
+    constant: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+
+def evaluate_saliency(
+    network: nn.Module, data: Downstream, head: FittedHead, images: TarImages, masks: TarImages, plan: SaliencyPlan
+) -> SaliencyResult:
+    """Score the masked test images of a set; maps of one batch are in memory at a time.
+
+    Images whose mask is empty once the centre is cut out, or whose class has no training image, are left out and
+    counted. Map and mask are compared at the size of the network's input.
+    """
+    result = SaliencyResult(data.name)
+    rows = np.array([row for row in data.rows("test") if masks.size[row] != NONE], dtype=np.int64)
+    cropped = {int(row): crop_mask(masks, int(row), data, plan.size) for row in rows}
+    usable = [row for row in rows if _usable(int(row), cropped, head, data, result.left_out)]
+    shown = set(example_rows(np.array(usable, dtype=np.int64), data.keys, plan.examples, plan.seed).tolist())
+    targets = map_targets(data, head, plan.device)
+    floors = [uniform_map(plan.size), centre_gaussian(plan.size, plan.gaussian_sigma)]
+    thresholds = np.linspace(0, 1, plan.thresholds)
+    scores = []
+    loaded = batches(
+        np.array(usable, dtype=np.int64),
+        plan.batch_size,
+        lambda row: prepare(images.image(row), plan.size),
+        plan.workers,
+    )
+    with explaining(network.to(plan.device), plan.layer) as cam:
+        for part, pixels in loaded:
+            labels = torch.from_numpy(data.labels[part].astype(np.int64)).to(plan.device)
+            maps = grad_cam(cam, normalise(pixels.to(plan.device)), labels, targets)
+            for i, row in enumerate(part.tolist()):
+                mask = cropped[row]
+                scores.append([score_map(one, mask, thresholds) for one in (*maps[:, i], *floors)])
+                result.constant.update(
+                    name for name, one in zip(MAP_TARGETS, maps[:, i], strict=True) if is_constant(one, mask)
+                )
+                if row in shown:
+                    picture = pixels[i].permute(1, 2, 0).numpy()
+                    result.examples[str(data.keys[row])] = (picture, mask, to_bytes(maps[:, i]))
+    result.keys = [str(data.keys[row]) for row in usable]
+    if scores:
+        result.scores = np.array(scores)
+    return result
+
+
+def map_targets(data: Downstream, head: FittedHead, device: str) -> list[Target]:
+    """The targets of :data:`MAP_TARGETS` for one set."""
+    rows = data.rows("train", "val")
+    sums = np.zeros((len(data.classes), data.features.shape[1]))
+    np.add.at(sums, data.labels[rows], data.features[rows].astype(np.float64))
+    counts = np.bincount(data.labels[rows], minlength=len(data.classes))
+    means = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
+    return [probe_logit(*head, device), class_cosine(means, device)]
+
+
+def crop_mask(masks: TarImages, row: int, data: Downstream, size: int) -> np.ndarray:
+    """The mask of ``row`` under the same resize and crop as its image, nearest neighbour: (size, size) uint8."""
+    pixels = np.asarray(Image.open(io.BytesIO(masks.bytes(row))))
+    check_mask(pixels, f"dataset {data.name}", str(data.keys[row]))
+    values = torch.from_numpy(pixels.astype(np.uint8))[None]
+    return np.asarray(fit(values, size, "nearest-exact")[0].numpy())
+
+
+def example_rows(rows: np.ndarray, keys: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """``count`` of ``rows`` in the order of a hash of their keys: the same images for every run."""
+    order = sorted(rows.tolist(), key=lambda row: derive(seed, "example", str(keys[row])))
+    return np.array(order[:count], dtype=np.int64)
+
+
+def to_bytes(maps: np.ndarray) -> np.ndarray:
+    """Maps (..., s, s) scaled so that each one's maximum is 255: uint8."""
+    peak = maps.max(axis=(-2, -1), keepdims=True)
+    return np.asarray(np.rint(255 * maps / np.where(peak > 0, peak, 1)), dtype=np.uint8)
+
+
+def _usable(
+    row: int, cropped: dict[int, np.ndarray], head: FittedHead, data: Downstream, left_out: Counter[str]
+) -> bool:
+    if not np.isfinite(head.bias[data.labels[row]]):
+        left_out["class_without_training_image"] += 1
+        return False
+    if not (cropped[row] == OBJECT).any():
+        left_out["empty_mask"] += 1
+        return False
+    return True

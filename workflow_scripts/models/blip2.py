@@ -1,0 +1,56 @@
+"""BLIP-2 checkpoints loaded so that a wrong or half a checkpoint is an error, never a random network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from transformers import AutoProcessor
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.models.unreadable import UNREADABLE
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model in evaluation mode with its tokenizer and image processor, on ``device``."""
+
+    model: Any
+    tokenizer: Any
+    image_processor: Any
+    device: torch.device
+
+    def pixels(self, images: Sequence[Image.Image]) -> torch.Tensor:
+        """RGB images -> (n, 3, height, width) as the model wants them, in its dtype and on its device."""
+        values = self.image_processor(list(images), return_tensors="pt")["pixel_values"]
+        return values.to(self.device, self.model.dtype)
+
+
+def dtype_of(device: str) -> torch.dtype:
+    """bfloat16 on a GPU, float32 elsewhere: CPU scores are the reference that others are compared with."""
+    return torch.bfloat16 if device.startswith("cuda") else torch.float32
+
+
+def load_checkpoint(model_class: Any, folder: Path, device: str, dtype: torch.dtype | None = None) -> Checkpoint:
+    """A checkpoint folder as ``model_class`` (a transformers class), from safetensors only, without remote code.
+
+    Raises:
+        PipelineError: the folder holds no such checkpoint, or not all of its weights. transformers would fill missing
+            weights with random numbers and go on.
+    """
+    advice = "give the folder or the revision of a BLIP-2 checkpoint saved by save_pretrained"
+    try:
+        model, info = model_class.from_pretrained(
+            folder, dtype=dtype or dtype_of(device), use_safetensors=True, output_loading_info=True
+        )
+        processor = AutoProcessor.from_pretrained(folder)
+    except UNREADABLE as error:
+        raise PipelineError(f"no {model_class.__name__} checkpoint", folder, error, advice) from error
+    absent = sorted(info["missing_keys"])
+    if absent:
+        value = f"{len(absent)} weights missing, the first is {absent[0]}"
+        raise PipelineError(f"incomplete {model_class.__name__} checkpoint", folder, value, advice)
+    place = torch.device(device)
+    return Checkpoint(model.to(place).eval(), processor.tokenizer, processor.image_processor, place)

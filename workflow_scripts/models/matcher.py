@@ -1,0 +1,118 @@
+"""How well a caption fits an image by BLIP-2: matching (ITM) and contrastive (ITC) scores.
+
+The steps are those of ``Blip2ForImageTextRetrieval.forward``, taken apart so that an image passes the vision tower
+and the query transformer once, however many captions it is compared with. Source: Li et al. 2023, arXiv 2301.12597,
+section 3.2.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch.nn.functional import normalize
+from transformers import Blip2ForImageTextRetrieval
+
+from workflow_scripts.models.blip2 import Checkpoint, load_checkpoint
+
+MOST_TOKENS = 2**15 - 1  # token counts are stored as int16
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """A matching checkpoint; captions are cut to ``max_text_tokens``, start and end token included."""
+
+    checkpoint: Checkpoint
+    max_text_tokens: int
+
+    @torch.inference_mode()
+    def image_states(self, images: Sequence[Image.Image]) -> torch.Tensor:
+        """RGB images -> (n, patches + 1, hidden) states of the vision tower."""
+        pixels = self.checkpoint.pixels(images)
+        return self.checkpoint.model.vision_model(pixel_values=pixels, return_dict=True)[0]
+
+    @torch.inference_mode()
+    def image_vectors(self, states: torch.Tensor) -> torch.Tensor:
+        """Vision states -> (n, queries, d) float32, unit rows: the contrastive image features."""
+        model = self.checkpoint.model
+        queries = model.qformer(
+            query_embeds=model.query_tokens.expand(len(states), -1, -1),
+            encoder_hidden_states=states,
+            encoder_attention_mask=torch.ones(states.shape[:-1], dtype=torch.long, device=states.device),
+            return_dict=True,
+        ).last_hidden_state
+        return normalize(model.vision_projection(queries.to(model.vision_projection.weight.dtype)), dim=-1).float()
+
+    @torch.inference_mode()
+    def text_vectors(self, texts: Sequence[str]) -> torch.Tensor:
+        """Captions -> (n, d) float32, unit rows: the contrastive text features."""
+        model = self.checkpoint.model
+        ids, mask = self._tokens(texts)
+        states = model.qformer(
+            query_embeds=model.embeddings(input_ids=ids), query_length=0, attention_mask=mask, return_dict=True
+        ).last_hidden_state
+        first = states[:, 0, :].to(model.text_projection.weight.dtype)
+        return normalize(model.text_projection(first), dim=-1).float()
+
+    @torch.inference_mode()
+    def itm(self, states: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
+        """Vision states and n captions -> (n,) float32, logit of match minus logit of no match, mean over queries."""
+        model = self.checkpoint.model
+        ids, mask = self._tokens(texts)
+        queries = model.query_tokens.expand(len(states), -1, -1)
+        count = queries.shape[1]
+        joined = torch.cat([torch.ones((len(states), count), dtype=mask.dtype, device=mask.device), mask], dim=1)
+        states = model.qformer(
+            query_embeds=model.embeddings(input_ids=ids, query_embeds=queries),
+            query_length=count,
+            attention_mask=joined,
+            encoder_hidden_states=states,
+            encoder_attention_mask=torch.ones(states.shape[:-1], dtype=torch.long, device=states.device),
+            return_dict=True,
+        ).last_hidden_state
+        logits = model.itm_head(states[:, :count, :].to(model.itm_head.weight.dtype)).float().mean(dim=1)
+        return logits[:, 1] - logits[:, 0]
+
+    def token_counts(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each caption before it is cut, start and end token included."""
+        return [min(len(ids), MOST_TOKENS) for ids in self._encode(texts)["input_ids"]]
+
+    def _tokens(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        # Positions count from the left, so padding must be on the right, whatever the checkpoint says.
+        encoded = self._encode(
+            texts,
+            padding=True,
+            padding_side="right",
+            truncation=True,
+            max_length=self.max_text_tokens,
+            return_tensors="pt",
+        )
+        place = self.checkpoint.device
+        return encoded["input_ids"].to(place), encoded["attention_mask"].to(place)
+
+    def _encode(self, texts: Sequence[str], **options: object) -> dict:
+        return self.checkpoint.tokenizer(list(texts), return_token_type_ids=False, verbose=False, **options)
+
+
+def itc(image_vectors: torch.Tensor, text_vectors: torch.Tensor) -> torch.Tensor:
+    """(n, queries, d) and (n, d) -> (n,) cosine of caption i with image i, the largest over the queries."""
+    return torch.einsum("nqd,nd->nq", image_vectors, text_vectors).amax(dim=1)
+
+
+def itc_table(image_vectors: torch.Tensor, text_vectors: torch.Tensor, rows: int = 256) -> torch.Tensor:
+    """(m, queries, d) and (n, d) -> (n, m) cosine of every caption with every image, the largest over the queries."""
+    blocks = [
+        torch.einsum("mqd,nd->nmq", image_vectors, text_vectors[start : start + rows]).amax(dim=2)
+        for start in range(0, len(text_vectors), rows)
+    ]
+    return torch.cat(blocks)
+
+
+def load_matcher(folder: Path, device: str, max_text_tokens: int) -> Matcher:
+    """The matcher of ``folder``.
+
+    Raises:
+        PipelineError: no usable checkpoint.
+    """
+    return Matcher(load_checkpoint(Blip2ForImageTextRetrieval, folder, device), max_text_tokens)

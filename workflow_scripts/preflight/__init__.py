@@ -1,1 +1,0 @@
-"""Checks of everything that can be known before the first job starts."""

@@ -1,0 +1,47 @@
+"""Tables of other stages read into what a run needs."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workflow_scripts.core.shards import TarImages
+from workflow_scripts.pretraining.data.pairing import Pairing, from_captions, from_table, with_itself
+from workflow_scripts.pretraining.probing import ProbeRows, dataset_rows, split_rows
+from workflow_scripts.pretraining.settings.pretrain import Pretrain
+
+
+def read_pairing(kind: str, keys: pa.ChunkedArray, path: Path | None) -> tuple[Pairing, list[str] | None]:
+    """Positive pairs of ``kind``, and captions where they are image and text.
+
+    Args:
+        kind: self, language, visual or caption.
+        keys: keys of all images in index order.
+        path: the pair table (language, visual) or the captions (caption); None for self.
+
+    Raises:
+        PipelineError: the table names an image that is not among ``keys``.
+    """
+    if path is None:
+        return with_itself(len(keys)), None
+    if kind == "caption":
+        return from_captions(keys, pq.read_table(path, columns=["key", "caption"]), path)
+    return from_table(keys, pq.read_table(path, columns=["source", "target", "rank"]), path), None
+
+
+def subreddit_probe(settings: Pretrain, images: TarImages, subreddits: pa.ChunkedArray) -> ProbeRows | None:
+    """Probe that tells the study's own images' subreddits; None when the probe is off."""
+    if settings.probe is None:
+        return None
+    labels = np.unique(np.array(subreddits.to_pylist()), return_inverse=True)[1]
+    return split_rows(images, labels, settings.probe.images, settings.seed)
+
+
+def dataset_probe(settings: Pretrain, images: TarImages, path: Path) -> ProbeRows | None:
+    """Probe on a labelled dataset whose table is ``path``; None when the probe is off."""
+    if settings.probe is None:
+        return None
+    table = pq.read_table(path, columns=["label", "split"])
+    split = np.array(table["split"].to_pylist())
+    return dataset_rows(images, table["label"].to_numpy(), split, settings.probe.images, settings.seed, path)

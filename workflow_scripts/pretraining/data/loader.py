@@ -1,0 +1,146 @@
+"""Batches of pretraining, each a function of seed and step alone, prepared ahead by threads."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.shards import TarImages
+from workflow_scripts.models.backbones import normalise, pixels
+from workflow_scripts.pretraining.data.augment import Recipe, cut, draws, recolour
+from workflow_scripts.pretraining.data.pairing import Pairing
+from workflow_scripts.stats.seeds import derive
+
+T = TypeVar("T")
+
+
+class Decoded:
+    """Images of shards as (3, h, w) uint8 tensors, kept in memory once decoded when ``keep``."""
+
+    def __init__(self, images: TarImages, keep: bool) -> None:
+        self._images, self._keep = images, keep
+        self._kept: dict[int, torch.Tensor] = {}
+
+    def __getitem__(self, row: int) -> torch.Tensor:
+        found = self._kept.get(row)
+        if found is None:
+            found = pixels(self._images.image(row))
+            if self._keep:
+                self._kept[row] = found
+        return found
+
+
+class Order:
+    """Order of training: a new permutation per epoch, cut into whole batches; the rest of an epoch is left out.
+
+    Args:
+        rows: number of rows to draw from.
+        batch: rows per batch.
+        seed: seed of the run.
+
+    Raises:
+        PipelineError: there are fewer rows than one batch takes.
+    """
+
+    def __init__(self, rows: int, batch: int, seed: int) -> None:
+        if rows < batch:
+            value = f"batch_size is {batch}, but {rows} images have a partner"
+            raise PipelineError("too few images", "settings of pretrain", value, "lower batch_size or add images")
+        self.rows, self.batch, self.seed = rows, batch, seed
+        self._lock = threading.Lock()
+        self._epochs: dict[int, np.ndarray] = {}
+
+    def positions(self, step: int) -> np.ndarray:
+        """(batch,) int64 positions of step ``step``, counted from 1."""
+        epoch, place = divmod(step - 1, self.rows // self.batch)
+        with self._lock:
+            if epoch not in self._epochs:
+                self._epochs.pop(epoch - 2, None)
+                generator = np.random.Generator(np.random.PCG64(derive(self.seed, "order", epoch)))
+                self._epochs[epoch] = generator.permutation(self.rows)
+            return self._epochs[epoch][place * self.batch : (place + 1) * self.batch]
+
+
+@dataclass(frozen=True)
+class View:
+    """One view of each row of a batch: (b, 3, s, s) uint8, and its (b, DRAWS) uniform numbers."""
+
+    pixels: torch.Tensor
+    uniform: np.ndarray
+    recipe: Recipe
+
+    def finish(self, device: torch.device) -> torch.Tensor:
+        """Colours changed and normalised on ``device``: (b, 3, s, s) float32, channels last in memory."""
+        coloured = recolour(self.pixels.to(device, non_blocking=True), self.uniform, self.recipe)
+        return normalise(coloured).contiguous(memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Makes this process's part of each batch.
+
+    Attributes:
+        images: decoded images by row.
+        pairing: positive pairs.
+        order: order of training.
+        recipe: the augmentation.
+        size: side of a view in pixels.
+        seed: seed of the run.
+        part: number of this process, and of all processes.
+        tokens: gives (b, context) int64 tokens of positions in ``pairing.sources``; None: the partner is an image.
+    """
+
+    images: Decoded
+    pairing: Pairing
+    order: Order
+    recipe: Recipe
+    size: int
+    seed: int
+    part: tuple[int, int] = (0, 1)
+    tokens: Callable[[np.ndarray], torch.Tensor] | None = None
+
+    def raw(self, step: int) -> tuple[View, View | torch.Tensor]:
+        """Both sides of this process's pairs of a step, before colours and normalisation."""
+        rank, processes = self.part
+        share = self.order.batch // processes
+        positions = self.order.positions(step)[rank * share : (rank + 1) * share]
+        rows = self.pairing.sources[positions]
+        first = self._view(rows, rows, step, 0)
+        if self.tokens is not None:
+            return first, self.tokens(positions)
+        return first, self._view(self.pairing.partners(positions, self.seed, step), rows, step, 1)
+
+    def _view(self, shown: np.ndarray, rows: np.ndarray, step: int, view: int) -> View:
+        uniform = draws(self.seed, step, rows, view)
+        images = [self.images[row] for row in shown.tolist()]
+        return View(cut(images, uniform, self.recipe, self.size), uniform, self.recipe)
+
+    def finish(self, sides: tuple[View, View | torch.Tensor], device: torch.device) -> tuple[torch.Tensor, ...]:
+        """Both sides as the network takes them, on ``device``."""
+        return tuple(side.finish(device) if isinstance(side, View) else side.to(device) for side in sides)
+
+
+def prefetch(make: Callable[[int], T], steps: range, workers: int) -> Generator[T, None, None]:
+    """``make(step)`` for each of ``steps``, in order; ``workers`` threads make up to ``workers`` + 1 of them ahead."""
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="batch")
+    ahead: deque[Future[T]] = deque()
+    rest = iter(steps)
+    try:
+        for step in rest:
+            ahead.append(pool.submit(make, step))
+            if len(ahead) > workers:
+                break
+        while ahead:
+            made = ahead.popleft().result()
+            following = next(rest, None)
+            if following is not None:
+                ahead.append(pool.submit(make, following))
+            yield made
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

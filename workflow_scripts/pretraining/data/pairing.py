@@ -1,0 +1,90 @@
+"""Which image goes with which: positive pairs as row numbers of the image index."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.stats.seeds import derive
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Positive pairs.
+
+    Attributes:
+        sources: (m,) int64, rows of the images that take part, ascending.
+        starts: (m + 1,) int64; the partners of ``sources[i]`` are ``targets[starts[i]:starts[i + 1]]``, best first.
+        targets: (p,) int64, rows of the partners.
+    """
+
+    sources: np.ndarray
+    starts: np.ndarray
+    targets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def partners(self, positions: np.ndarray, seed: int, step: int) -> np.ndarray:
+        """(b,) positions in ``sources`` -> (b,) rows of one partner each; among several, one drawn per step."""
+        first, count = self.starts[positions], self.starts[positions + 1] - self.starts[positions]
+        rank = np.zeros(len(positions), dtype=np.int64)
+        for i in np.flatnonzero(count > 1).tolist():
+            rank[i] = derive(seed, "partner", step, int(self.sources[positions[i]])) % int(count[i])
+        return self.targets[first + rank]
+
+
+def with_itself(images: int) -> Pairing:
+    """Each of ``images`` images with itself."""
+    return _own(np.arange(images))
+
+
+def _own(rows: np.ndarray) -> Pairing:
+    return Pairing(rows, np.arange(len(rows) + 1), rows)
+
+
+def rows_of(keys: pa.ChunkedArray, wanted: pa.ChunkedArray, where: Path) -> np.ndarray:
+    """Row numbers in ``keys`` of the ``wanted`` keys, int64.
+
+    Raises:
+        PipelineError: a wanted key is not among ``keys``.
+    """
+    found = pc.index_in(wanted, value_set=keys.combine_chunks())
+    if found.null_count:
+        missing = wanted.filter(pc.is_null(found))[0].as_py()
+        advice = "the table belongs to other images; make it again from this study's"
+        raise PipelineError("key not among the images", where, repr(missing), advice)
+    return found.to_numpy().astype(np.int64)
+
+
+def from_table(keys: pa.ChunkedArray, table: pa.Table, where: Path) -> Pairing:
+    """Pairs of a pair table (columns source, target, rank); images that are no source are left out.
+
+    Args:
+        keys: keys of all images in index order.
+        table: the pair table.
+        where: its path, for messages.
+
+    Raises:
+        PipelineError: it names an image that is not there.
+    """
+    source = rows_of(keys, table["source"], where)
+    target = rows_of(keys, table["target"], where)
+    order = np.lexsort((table["rank"].to_numpy(), source))
+    sources, starts = np.unique(source[order], return_index=True)
+    return Pairing(sources, np.append(starts, len(source)).astype(np.int64), target[order])
+
+
+def from_captions(keys: pa.ChunkedArray, table: pa.Table, where: Path) -> tuple[Pairing, list[str]]:
+    """Images with a caption, each paired with itself, and their captions row by row; blank captions are left out.
+
+    Raises:
+        PipelineError: the table names an image that is not there.
+    """
+    rows = rows_of(keys, table["key"], where)
+    texts = [text or "" for text in table["caption"].to_pylist()]
+    kept = np.array([i for i in np.argsort(rows, kind="stable").tolist() if texts[i].strip()], dtype=np.int64)
+    return _own(rows[kept]), [texts[i] for i in kept.tolist()]

@@ -1,0 +1,54 @@
+"""SIGTERM and SIGUSR1 as a request to stop after the current step, agreed among all processes."""
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    import torch
+
+# What SLURM sends before it takes a job down, and what a site can have sent before the time limit.
+SIGNALS = frozenset({signal.SIGTERM, signal.SIGUSR1})
+TERMINATED = 143
+
+
+class Interrupt:
+    """While entered, the signals are remembered instead of ending the process; leaving brings the handlers back.
+
+    This module imports nothing heavy, so that a stage can enter one before its long imports.
+    """
+
+    def __init__(self) -> None:
+        self.here = False
+        self._before: dict[signal.Signals, signal._HANDLER] = {}
+
+    def __enter__(self) -> Self:
+        # Only the main thread may set handlers; elsewhere the signals keep their meaning.
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._remember) for number in SIGNALS}
+            # Whoever started this process may have held them back until now.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        self.here = True
+
+    def asked(self, device: "torch.device") -> bool:
+        """Whether any process has been asked to stop; every process must ask at the same step."""
+        import torch
+        import torch.distributed as dist
+
+        from workflow_scripts.pretraining.distributed.gather import world
+
+        if world()[1] == 1:
+            return self.here
+        flag = torch.tensor(float(self.here), device=device)
+        dist.all_reduce(flag, dist.ReduceOp.MAX)
+        return bool(flag.item())

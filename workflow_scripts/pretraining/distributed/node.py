@@ -1,0 +1,69 @@
+"""The processes of one node.
+
+``python -m workflow_scripts.pretraining.distributed.node PLAN DEVICE PROCESSES LOCAL HOST PORT`` is what SLURM
+starts once on each of several nodes. It reads nothing of the plan and imports no torch: its processes do.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.pretraining.distributed.interrupt import Interrupt
+from workflow_scripts.pretraining.distributed.processes import python, start, wait, with_our_code
+from workflow_scripts.pretraining.distributed.slurm import check_gpus
+from workflow_scripts.pretraining.distributed.worker import write_error
+
+
+def run_node(
+    file: Path, node: int, shape: tuple[int, int], store: tuple[str, int], interrupt: Interrupt
+) -> tuple[int, int]:
+    """Start node ``node``'s processes and wait for them.
+
+    Args:
+        file: where :func:`plan.write_plan` wrote the run.
+        node: number of this node, from 0.
+        shape: processes of the run, and of each node.
+        store: host and port where the processes find one another.
+        interrupt: is passed on to them.
+
+    Returns:
+        Rank and exit status of the process that decides; see :func:`processes.wait`.
+    """
+    processes, local = shape
+    commands = []
+    for number in range(local):
+        environment = {
+            "RANK": str(node * local + number),
+            "LOCAL_RANK": str(number),
+            "WORLD_SIZE": str(processes),
+            "LOCAL_WORLD_SIZE": str(local),
+            "MASTER_ADDR": store[0],
+            "MASTER_PORT": str(store[1]),
+            # The store is there already, held by the process that started the run: its port is nobody else's.
+            "TORCHELASTIC_USE_AGENT_STORE": "True",
+            "TORCHELASTIC_RESTART_COUNT": "0",
+        }
+        commands.append(
+            (python("workflow_scripts.pretraining.distributed.worker", file), with_our_code(os.environ | environment))
+        )
+    number, status = wait(start(commands), interrupt)
+    return node * local + number, status
+
+
+def main(file: str, device: str, processes: str, local: str, host: str, port: str) -> int:
+    """Run the node that SLURM says this is; gives the exit status."""
+    node, shape = int(os.environ["SLURM_PROCID"]), (int(processes), int(local))
+    with Interrupt() as interrupt:
+        try:
+            if device == "cuda":
+                check_gpus(shape[1])
+        except PipelineError as error:
+            write_error(Path(file).parent, node * shape[1], error)
+            return 1
+        _, status = run_node(Path(file), node, shape, (host, int(port)), interrupt)
+    return status if status >= 0 else 128 - status
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(*sys.argv[1:]))

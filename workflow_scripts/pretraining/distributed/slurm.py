@@ -1,0 +1,154 @@
+"""What SLURM gave a run, whether that is what the run requested, and the way back into the queue."""
+
+import logging
+import os
+import signal
+import subprocess
+import time
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.pretraining.settings.pretrain import Pretrain
+
+log = logging.getLogger(__name__)
+SECONDS_TO_BE_KILLED = 300
+# How often a preempted job may end by itself. SLURM counts that in BatchFlag, and holds a job after max_batch_requeue,
+# which is 5 unless a site says otherwise.
+ENDS = 3
+# How the executor plugin marks a job that was submitted for a training run alone.
+OWN_JOB = "rule_pretrain"
+# All that a nested srun needs to find its job. Everything else describes the step that the stage itself may run in,
+# and would be taken as wishes for the new one.
+KEPT = frozenset({"SLURM_JOB_ID", "SLURM_JOBID", "SLURM_CLUSTER_NAME", "SLURM_CONF"})
+FOREIGN = ("SLURM_", "SLURMD_", "SRUN_", "SBATCH_")
+
+
+def job_id() -> str | None:
+    """Number of the SLURM job that this process belongs to, or None."""
+    return os.environ.get("SLURM_JOB_ID")
+
+
+def job_facts() -> dict[str, str]:
+    """What ``scontrol show job`` tells of this process's job (JobState, NumNodes, Requeue, ...); empty if nothing."""
+    job = job_id()
+    return {} if job is None else _show("job", job)
+
+
+def _show(kind: str, name: str) -> dict[str, str]:
+    said = _scontrol("--oneliner", "show", kind, name) or ""
+    return dict(word.split("=", 1) for word in said.split() if "=" in word)
+
+
+def _scontrol(*words: str) -> str | None:
+    """What scontrol prints; None when there is none, or when it fails."""
+    try:
+        answer = subprocess.run(["scontrol", *words], capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        log.warning("scontrol: %s", error)
+        return None
+    if answer.returncode:
+        log.warning("scontrol %s: %s", " ".join(words), answer.stderr.strip())
+        return None
+    return answer.stdout
+
+
+def check_start(settings: Pretrain) -> None:
+    """Refuse a stage that was started several times, or on another number of nodes than its settings say.
+
+    Raises:
+        PipelineError: a launcher or SLURM started several copies; nodes are missing or too many.
+    """
+    environment = os.environ
+    advice = "start the stage once, as one task; it starts its processes itself"
+    if int(environment.get("WORLD_SIZE", "1")) > 1:
+        raise PipelineError("started by a launcher", "pretrain", f"WORLD_SIZE is {environment['WORLD_SIZE']}", advice)
+    copies, number = int(environment.get("SLURM_STEP_NUM_TASKS", "1")), int(environment.get("SLURM_PROCID", "0"))
+    if copies > 1 or number > 0:
+        value = f"SLURM_STEP_NUM_TASKS is {copies}, SLURM_PROCID is {number}"
+        raise PipelineError("started more than once by SLURM", "pretrain", value, advice)
+    given = nodes_given()
+    if settings.nodes > 1 and given is None:
+        value = f"nodes is {settings.nodes}"
+        raise PipelineError("several nodes without SLURM", "pretrain", value, "set `nodes` to 1 or use profile slurm")
+    if given is not None and given != settings.nodes:
+        value = f"SLURM gave {given}, the settings say {settings.nodes}"
+        raise PipelineError("wrong number of nodes", "pretrain", value, "let `nodes` of the run and the job agree")
+
+
+def nodes_given() -> int | None:
+    """Nodes of this SLURM job; None where there is no job, or where SLURM does not say."""
+    said = os.environ.get("SLURM_JOB_NUM_NODES") or job_facts().get("NumNodes", "").split("-")[0]
+    return int(said) if said else None
+
+
+def gpus_given() -> int | None:
+    """GPUs of this node that this process may use, as far as the environment says."""
+    visible, on_node = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("SLURM_GPUS_ON_NODE")
+    if visible is not None:
+        return len([one for one in visible.split(",") if one.strip() not in ("", "-1")])
+    return int(on_node) if on_node else None
+
+
+def gpus_usable() -> int:
+    """GPUs that torch can use here."""
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def check_gpus(wanted: int) -> None:
+    """Refuse a node that has other than ``wanted`` GPUs for this run, or whose GPUs torch can't use.
+
+    Outside SLURM more are fine. Inside, more would lie idle on someone's account, so they are a mistake too.
+
+    Raises:
+        PipelineError: as said.
+    """
+    for count in (gpus_given, gpus_usable):
+        given = count()
+        if given is not None and given < wanted:
+            value = f"{given} for {wanted} processes"
+            raise PipelineError("too few GPUs", "pretrain", value, "lower `processes`, or ask for as many GPUs")
+        if given is not None and given > wanted and job_id() is not None:
+            advice = "raise `processes`, or ask for as many; inside an allocation hide some by CUDA_VISIBLE_DEVICES"
+            raise PipelineError("more GPUs than processes", "pretrain", f"{given} for {wanted} processes", advice)
+
+
+def environment_for_step() -> dict[str, str]:
+    """This process's environment without what SLURM said about the step it runs in."""
+    return {name: value for name, value in os.environ.items() if name in KEPT or not name.startswith(FOREIGN)}
+
+
+def back_to_queue() -> None:
+    """Put this process's job back into SLURM's queue, if it is a training job that nobody has cancelled.
+
+    Snakemake counts its retries, but not SLURM's requeues. A cancelled job is no longer RUNNING here, and stays so.
+    Returns when there is nothing to requeue, when SLURM does it once this process has ended, or when SLURM has not
+    taken the job down after a while.
+    """
+    facts = job_facts()
+    mine = facts.get("Comment", "").startswith(OWN_JOB) and facts.get("BatchFlag", "0") != "0"
+    if not mine or facts.get("JobState") != "RUNNING" or facts.get("Requeue") != "1":
+        log.info("not requeued from here: %s", {name: facts.get(name) for name in ("JobState", "Requeue", "Comment")})
+        return
+    if _is_requeued_when_it_ends(facts):
+        log.info("job %s goes back to the queue when it ends", facts["JobId"])
+        return
+    if _scontrol("requeue", facts["JobId"]) is None:
+        return
+    log.info("job %s is back in the queue", facts["JobId"])
+    # An exit now could be taken for the job's failure, so SLURM ends this process: its SIGTERM is no wish any more.
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    time.sleep(SECONDS_TO_BE_KILLED)
+    signal.signal(signal.SIGTERM, before)
+
+
+def _is_requeued_when_it_ends(facts: dict[str, str]) -> bool:
+    """Whether the job has been told of its preemption, and SLURM puts it back into the queue when it ends.
+
+    Asking for it as well would have SLURM (before 26.05) requeue the job once more after it is done, since only the
+    end of the job takes back the mark that the preemption has set. That costs a short job, so it is requested where
+    preempted jobs are cancelled, and where SLURM would soon hold the job for ending too often.
+    """
+    if facts.get("PreemptTime", "None") == "None" or int(facts["BatchFlag"]) > ENDS:
+        return False
+    return "REQUEUE" in _show("partition", facts.get("Partition", "")).get("PreemptMode", "")

@@ -1,0 +1,76 @@
+"""One of several training processes: ``python -m workflow_scripts.pretraining.distributed.worker PLAN``.
+
+It is configured by RANK, WORLD_SIZE and the other variables of ``torchrun``.
+"""
+
+import json
+import logging
+import os
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.pretraining.distributed.interrupt import Interrupt
+
+
+def error_file(work: Path, rank: int) -> Path:
+    """Where process ``rank`` leaves the error that ended it, for the process that started it."""
+    return work / f"error-{rank}.json"
+
+
+def write_error(work: Path, rank: int, error: PipelineError) -> None:
+    """Leave ``error`` in :func:`error_file`."""
+    fields = {
+        "what": error.what,
+        "where": str(error.where),
+        "value": str(error.value),
+        "advice": error.advice,
+    }
+    error_file(work, rank).write_text(json.dumps(fields))
+
+
+def raise_error(work: Path, ranks: range) -> None:
+    """Raise the error that one of ``ranks`` left, if one did."""
+    for rank in ranks:
+        path = error_file(work, rank)
+        if path.exists():
+            raise PipelineError(**json.loads(path.read_text()))
+
+
+def main(plan: str) -> int:
+    """Train one process's part of the plan in file ``plan``; gives the exit status."""
+    rank = int(os.environ["RANK"])
+    level = logging.INFO if rank == 0 else logging.WARNING
+    logging.basicConfig(stream=sys.stderr, level=level, format=f"%(asctime)s [{rank}] %(message)s")
+    try:
+        with Interrupt() as interrupt:
+            from workflow_scripts.pretraining.plan import read_plan
+            from workflow_scripts.pretraining.trainer import train
+
+            train(read_plan(Path(plan)), interrupt)
+    except PipelineError as error:
+        write_error(Path(plan).parent, rank, error)
+        return 1
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    except Exception:  # noqa: BLE001 - whatever it was, this process must end here and say why
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _end_with_parent() -> None:
+    # Left alone, this process would go on writing checkpoints beside a new run of the stage.
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    status = main(sys.argv[1])
+    # Everything is on disk and all processes have met. Taking gloo down in order can wait for ever on a peer that
+    # has gone, so the system does it.
+    sys.stderr.flush()
+    os._exit(status)

@@ -1,0 +1,87 @@
+"""Writes a study's crate, atomically."""
+
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.durable import move_folder_durable
+from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.provenance.crate.base import METADATA, README, README_TEXT
+from workflow_scripts.provenance.crate.crate import MEGABYTE, describe
+from workflow_scripts.provenance.nodes import Node, inputs_of, load
+from workflow_scripts.provenance.settings.crate import Crate as Settings
+
+FOLDER, REPORT = "crate", "report/index"  # in the study's folder
+
+
+def write_crate(study: Path, settings: Settings) -> Path:
+    """Write ``<study>/crate``; gives the path of its metadata.
+
+    The files in it are copies: what happens to the crate does not touch the study.
+
+    Raises:
+        PipelineError: the folder is no study or has no artifacts, one has no readable manifest or run record, what one
+            was made from is gone or another one today, or a file that goes along is gone.
+    """
+    nodes = behind_report(load(study))
+    if not nodes:
+        raise PipelineError(
+            "no artifacts", study, "no manifest below it", "name a study's folder, such as results/demo"
+        )
+    if any(node.study != study for node in nodes):
+        advice = "name a study's folder, such as results/demo"
+        raise PipelineError("not a study", study, f"{nodes[0].path} is not <stage>/<name> in it", advice)
+    known = {node.path: node for node in nodes}
+    for node in nodes:
+        _check(node, known)
+    crate = describe(nodes, study.resolve().name, settings.license, round(settings.max_file_mb * MEGABYTE))
+    target = study / FOLDER
+    part = study / f".{FOLDER}.{uuid.uuid4().hex}.part"
+    try:
+        for name, source in crate.files.items():
+            _copy(source, part / name)
+        (part / README).write_bytes(README_TEXT)
+        (part / METADATA).write_bytes(pretty(crate.metadata))
+        move_folder_durable(part, target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return target / METADATA
+
+
+def behind_report(nodes: Sequence[Node]) -> list[Node]:
+    """The report and all that it was made from, since results of an earlier config may lie beside them; else all."""
+    by_path = {node.path: node for node in nodes}
+    waiting = [node for node in nodes if node.label == REPORT]
+    if not waiting:
+        return list(nodes)
+    found: dict[Path, Node] = {}
+    while waiting:
+        node = waiting.pop()
+        if node.path not in found:
+            found[node.path] = node
+            waiting += [by_path[one.path] for one in inputs_of(node, by_path) if one.path in by_path]
+    return list(found.values())
+
+
+def _check(node: Node, known: Mapping[Path, Node]) -> None:
+    fault = node.manifest_fault or node.record_fault
+    times = node.computation or {}
+    if fault is None and not (times.get("start") and times.get("end")):
+        fault = "its run record has no times"
+    if fault is not None:
+        raise PipelineError("artifact without provenance", node.path, fault, f"recompute it: snakemake -f {node.path}")
+    for one in inputs_of(node, known):
+        if one.path is not None and (one.node is None or one.node.hash != one.recorded_hash):
+            value = f"{one.name} is {'missing' if one.node is None else 'no longer the one that was read'}: {one.path}"
+            raise PipelineError("study incomplete", node.path, value, "complete it first: snakemake")
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.copyfile(source, target)
+    except OSError as error:
+        advice = "repair the study first: tools.audit names the fault"
+        raise PipelineError("unreadable data file", source, error.strerror or error, advice) from None

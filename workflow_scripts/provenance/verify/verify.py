@@ -1,0 +1,261 @@
+"""Is it reproducible? Recompute artifacts in a clean folder from their recorded inputs and compare the files.
+
+The originals are read, never written: inputs are given by their paths, everything else goes to a folder of its own.
+"""
+
+import os
+import random
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.core.cache import file_hash
+from workflow_scripts.core.digest import ROOT, code_digest
+from workflow_scripts.core.files.jsonio import canonical
+from workflow_scripts.core.runtime.environment import version
+from workflow_scripts.core.runtime.machine import cpu_model
+from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
+from workflow_scripts.provenance.nodes import Node, inputs_of, read
+from workflow_scripts.provenance.verify.compare import deviation
+from workflow_scripts.provenance.verify.tolerances import tolerance
+
+
+class Kind(StrEnum):
+    """What is said of a file."""
+
+    EXACT = "bit-exact"
+    WITHIN = "within tolerance"
+    DIFFERS = "differs"
+    BY_DESIGN = "not reproducible by design"
+    IMPOSSIBLE = "can't be recomputed"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is said of one file of one artifact.
+
+    Attributes:
+        artifact: ``<stage>/<name>``.
+        suffix: of the file; empty for the artifact as a whole.
+        detail: deviation and its bound, or the reason.
+    """
+
+    artifact: str
+    suffix: str
+    kind: Kind
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to recompute.
+
+    Attributes:
+        scratch: folder for everything that is written.
+        threads: math threads; None: the recorded number.
+        device: ``cpu`` or ``cuda``; None: the recorded one.
+        workers: processes or threads for reading.
+        timeout: seconds for one stage; None: no limit.
+    """
+
+    scratch: Path
+    threads: int | None = None
+    device: str | None = None
+    workers: int = 1
+    timeout: float | None = None
+
+
+def sample(nodes: Sequence[Node], count: int, seed: int) -> list[Node]:
+    """``count`` artifacts drawn with ``seed``: each stage once before one comes twice; in order of stage and name."""
+    chance = random.Random(seed)
+    by_stage: dict[str, list[Node]] = defaultdict(list)
+    for node in sorted(nodes, key=lambda node: str(node.path)):
+        by_stage[node.stage].append(node)
+    stages = sorted(by_stage)
+    chance.shuffle(stages)
+    for members in by_stage.values():
+        chance.shuffle(members)
+    depth = max((len(members) for members in by_stage.values()), default=0)
+    rounds = [by_stage[stage][turn] for turn in range(depth) for stage in stages if turn < len(by_stage[stage])]
+    return sorted(rounds[:count], key=lambda node: (node.stage, node.name))
+
+
+def verify(node: Node, options: Options) -> list[Verdict]:
+    """Recompute one artifact and say of each of its files how it compares."""
+    reason = not_by_design(node)
+    if reason is not None:
+        return [Verdict(node.label, suffix, Kind.BY_DESIGN, reason) for suffix in sorted(node.files)]
+    reason = _obstacle(node, options)
+    if reason is not None:
+        return [Verdict(node.label, "", Kind.IMPOSSIBLE, reason)]
+    target = options.scratch / "results" / node.study.name / node.stage / node.name
+    reason = _run(node, target, options)
+    if reason is not None:
+        return [Verdict(node.label, "", Kind.IMPOSSIBLE, reason)]
+    made = read(target.with_name(f"{target.name}.manifest.json"))
+    changes = differences(node, options)
+    verdicts = [_compare(node, made, suffix, changes) for suffix in sorted(node.files.keys() | made.files.keys())]
+    if node.manifest["rows"] != made.manifest["rows"]:
+        detail = f"row counts {canonical(made.manifest['rows'])}, recorded {canonical(node.manifest['rows'])}"
+        verdicts.append(Verdict(node.label, "", Kind.DIFFERS, detail))
+    return verdicts
+
+
+def not_by_design(node: Node) -> str | None:
+    """Why an artifact is not reproducible by design, or None."""
+    inputs = {one.name for one in inputs_of(node)}
+    if node.stage == "download" and "world" not in inputs:
+        return "a second fetch asks servers that may have changed or lost the images"
+    if node.stage == "source" and node.record and str(node.record.get("settings", {}).get("at", "")).startswith("http"):
+        return "fetched by url; its bytes are checked against the sha256 in the config"
+    if node.stage == "crate":
+        return "it holds times"
+    return None
+
+
+def _obstacle(node: Node, options: Options) -> str | None:
+    """What stands in the way of recomputing, or None."""
+    record = node.record
+    if record is None:
+        return f"no run record: {node.record_fault}"
+    if not (ROOT / "workflow_scripts" / "stages" / f"{node.stage}.py").is_file():
+        return f"no stage {node.stage} in this code"
+    if lacking := sorted({"settings", "unit", "code", "environment"} - record.keys()) or "rows" not in node.manifest:
+        return f"its run record or manifest lacks {', '.join(lacking) if isinstance(lacking, list) else 'rows'}"
+    for one in inputs_of(node):
+        if one.node is not None and one.node.stage == "source" and _place(one.node) is None:
+            return f"its source {one.name} has no run record that says where it lies"
+        if one.path is None:
+            return f"its source {one.name} has no manifest that says where it lies"
+        if one.node is None:
+            return f"its input {one.name} is gone: {one.path}"
+        if one.node.hash != one.recorded_hash:
+            return f"its input {one.name} is another than the recorded one: {one.path}"
+    missing = next((path for path in _files_above(node, {}) if not path.exists()), None)
+    if missing is not None:
+        return f"a file of its inputs is gone: {missing}"
+    if (options.device or record["environment"]["device"]) == "cuda" and not Path("/dev/nvidiactl").exists():
+        return "made on a GPU, and there is none here; compare within tolerance with --device cpu"
+    return None
+
+
+def _files_above(node: Node, seen: dict[Path, None]) -> list[Path]:
+    """Data files of all artifacts above; an image index, for one, reads the shards beside its own inputs."""
+    found = []
+    for one in inputs_of(node):
+        if one.node is not None and one.node.path not in seen:
+            seen[one.node.path] = None
+            found += [one.node.file(suffix) for suffix in one.node.files] + _files_above(one.node, seen)
+    return found
+
+
+def command(node: Node, target: Path, options: Options) -> list[str]:
+    """The stage's command line with recorded settings, unit and inputs, writing to ``target``."""
+    record: dict[str, Any] = node.record or {}
+    where = record["environment"]
+    words = [sys.executable, "-m", f"workflow_scripts.stages.{node.stage}", "--artifact", str(target)]
+    words += ["--settings", canonical(record["settings"])]
+    words += ["--unit", *(f"{name}={value}" for name, value in record["unit"].items())]
+    by_name: dict[str, list[Node]] = defaultdict(list)
+    for one in inputs_of(node):
+        if one.node is not None:
+            by_name[one.name].append(one.node)
+    for name, nodes in by_name.items():
+        first, *rest = [str(one.path.absolute()) for one in nodes]
+        words += ["--input", f"{name}={first}", *rest]
+    sources = {name: nodes[0] for name, nodes in by_name.items() if nodes[0].stage == "source"}
+    if sources:
+        words += ["--source", *(f"{name}={_place(one)}" for name, one in sources.items())]
+    words += ["--device", options.device or where["device"], "--threads", str(options.threads or where["threads"])]
+    return [*words, "--workers", str(options.workers)]
+
+
+def _place(source: Node) -> str | None:
+    """Where an external thing lay, if its run record says so."""
+    at = (source.record or {}).get("settings", {}).get("at")
+    return at if isinstance(at, str) else None
+
+
+def start_folder(node: Node) -> Path:
+    """Where the paths of the node's sources count from: beside the results, or in the checkout if those were moved."""
+    beside = node.study.absolute().parent.parent
+    nodes = [node, *(one.node for one in inputs_of(node) if one.node is not None)]
+    wanted = [at for one in nodes if one.stage == "source" and (at := _place(one)) is not None]
+    local = [Path(at.removeprefix(TORCHVISION)) for at in wanted if not at.startswith((HUB, PACKAGE))]
+    return beside if all((beside / path).exists() for path in local) else ROOT
+
+
+def _run(node: Node, target: Path, options: Options) -> str | None:
+    """Run the stage; None, or what went wrong."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
+    try:
+        done = subprocess.run(
+            command(node, target, options),
+            cwd=start_folder(node),
+            env=environment,
+            capture_output=True,
+            timeout=options.timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"not done after {options.timeout:.0f} s"
+    if done.returncode == 0:
+        return None
+    printed = done.stderr.decode(errors="replace").splitlines()
+    errors = [line for line in printed if line.startswith("error: ")]
+    return errors[-1].removeprefix("error: ") if errors else f"the stage ended with status {done.returncode}"
+
+
+def differences(node: Node, options: Options) -> list[str]:
+    """In what code and machine of today differ from the recorded ones; what was not recorded is not known to."""
+    record, origin = node.record or {}, node.computation or {}
+    where = record["environment"]
+    found = []
+    if record["code"] != code_digest(node.stage):
+        found.append("other code")
+    device, threads = options.device or where["device"], options.threads or where["threads"]
+    found += [f"device {device}, {where['device']} before"] if device != where["device"] else []
+    found += [f"{threads} math threads, {where['threads']} before"] if threads != where["threads"] else []
+    found += ["a GPU"] if device == "cuda" else []
+    processor = origin.get("cpu_model")
+    if processor is None:
+        found.append("processor not recorded")
+    elif processor != cpu_model():
+        found.append(f"processor {cpu_model()}, {processor} before")
+    for name, before in sorted(origin.get("packages", {}).items()):
+        if name in where["packages"] and version(name) != before:
+            found.append(f"{name} {version(name)}, {before} before")
+    return found
+
+
+def _compare(node: Node, made: Node, suffix: str, changes: list[str]) -> Verdict:
+    """The verdict on one file. The recorded sha256 counts, not the file that lies there: that is audit's to check."""
+    if suffix not in made.files or suffix not in node.files:
+        missing = "is not made any more" if suffix in node.files else "was not made before"
+        return Verdict(node.label, suffix, Kind.DIFFERS, f"the file {missing}; {_told(changes)}")
+    recorded = node.files[suffix]
+    if recorded == made.files[suffix]:
+        return Verdict(node.label, suffix, Kind.EXACT, "though " + ", ".join(changes) if changes else "")
+    original = node.file(suffix)
+    if not original.exists() or file_hash(original) != recorded["sha256"]:
+        return Verdict(node.label, suffix, Kind.DIFFERS, "and the original is not what its manifest says: run audit")
+    allowed = tolerance(node.stage, suffix)
+    bound = allowed.number if allowed is not None else 0.0
+    found = deviation(made.file(suffix), original, suffix, bound)
+    if isinstance(found, str):
+        return Verdict(node.label, suffix, Kind.DIFFERS, f"{found}; {_told(changes)}")
+    apart = f"by {found.number:.1e} at most, {found.unequal:.2%} of cells by more than {bound:.0e} ({found.where})"
+    if allowed is None:
+        return Verdict(node.label, suffix, Kind.DIFFERS, f"{apart}; no tolerance for this file; {_told(changes)}")
+    kind = Kind.WITHIN if found.unequal <= allowed.unequal and changes else Kind.DIFFERS
+    told = f"{apart}; allowed {allowed.unequal:.1%}, {allowed.source}; {_told(changes)}"
+    return Verdict(node.label, suffix, kind, told)
+
+
+def _told(changes: list[str]) -> str:
+    return ", ".join(changes) if changes else "though code, threads, processor and versions are the recorded ones"

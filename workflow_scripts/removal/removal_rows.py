@@ -1,0 +1,61 @@
+"""Rows of annotation tables that a removal list names: what else holds their words, addresses and pictures."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from workflow_scripts.acquisition.annotations.removal_tokens import id_token, url_token
+from workflow_scripts.acquisition.annotations.rows import Apart
+
+COLUMNS = ["image_id", "url", "caption", "raw_caption"]
+SHORTEST = 8  # characters of a caption that a search may look for; shorter ones are everywhere
+
+
+@dataclass
+class Listed:
+    """What annotation tables hold of the rows on a removal list."""
+
+    ids: set[str] = field(default_factory=set)
+    urls: set[str] = field(default_factory=set)
+    captions: set[str] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.ids or self.urls)
+
+    def update(self, other: "Listed") -> None:
+        """Add what ``other`` holds."""
+        self.ids |= other.ids
+        self.urls |= other.urls
+        self.captions |= other.captions
+
+
+def listed_rows(tables: Iterable[Path], tokens: Collection[str]) -> Listed:
+    """Ids, urls and captions of the rows of ``tables`` (as ``annotations`` writes them) that ``tokens`` name."""
+    found = Listed()
+    for path in tables:
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=65_536, columns=COLUMNS):
+            for image_id, url, *captions in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                if id_token(image_id or "") in tokens or url_token(url or "") in tokens:
+                    found.ids.update([image_id] if image_id else [])
+                    found.urls.update([url] if url else [])
+                    found.captions.update(text for text in captions if text and len(text) >= SHORTEST)
+    return found
+
+
+def excluded_tokens(table: Path) -> set[str]:
+    """Tokens of the ids and urls of all rows that a removal list took out, from the table of rows that are apart."""
+    found: set[str] = set()
+    for batch in pq.ParquetFile(table).iter_batches(batch_size=65_536, columns=["reason", "image_id", "url"]):
+        for reason, image_id, url in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            found.update((image_id, url) if reason == Apart.EXCLUDED else ())
+    return found
+
+
+def urls_among(table: Path, urls: Collection[str]) -> set[str]:
+    """Those of ``urls`` that rows of ``table`` have."""
+    found: set[str] = set()
+    for batch in pq.ParquetFile(table).iter_batches(batch_size=65_536, columns=["url"]):
+        found.update(url for url in batch.column(0).to_pylist() if url in urls)
+    return found

@@ -1,0 +1,217 @@
+"""Where rows that were taken out of a study may have left traces, and how these go.
+
+A study rerun without some rows leaves behind what was made with them: cache entries, work folders, artifacts of an
+earlier config, fetched bytes, logs. What stays is what was provably made without them: clean annotations, and all whose
+recorded inputs lead to clean annotations or to no annotations at all.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
+from workflow_scripts.core.cache import discard, try_key_lock
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.durable import remove_files, remove_folder, sync_folder
+from workflow_scripts.core.files.jsonio import read_json
+from workflow_scripts.core.redact import redacted
+from workflow_scripts.core.stage import RECIPE
+from workflow_scripts.removal.forget import forget, urls_kept
+from workflow_scripts.removal.lineage import CACHE, Made, inputs_of, load, sound
+from workflow_scripts.removal.removal_rows import Listed, excluded_tokens, listed_rows, urls_among
+
+ROWS = "annotations"
+TABLES = (".parquet", ".apart.parquet")
+_STAGING = re.compile(r"(?P<stage>[a-z_]+)-(?P<key>[0-9a-f]{64})-[0-9a-f]{32}")
+_WORD = re.compile(rb"[A-Za-z0-9_-]{4,64}")
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Gone:
+    """How many things were removed, and what could not be."""
+
+    urls: int
+    artifacts: int
+    entries: int
+    folders: int
+    logs: int
+    elsewhere: list[str]  # artifacts of other studies that hold the rows
+    unknown: int  # entries of the list that name no row of the annotations
+
+
+def remove_traces(results: Path, study: str) -> Gone:
+    """Remove all that may hold rows on the removal list that ``results/<study>`` was made with.
+
+    Annotations go last, since they say what else to look for: killed anywhere and called again, it ends the same.
+
+    Raises:
+        PipelineError: the study is not there, nothing says what its annotations were made from, or a download that
+            runs now has such rows.
+    """
+    everything = load(results)
+    tokens = removal_of(results, study)
+    tables = {id(one): [one.file(s) for s in TABLES if one.file(s).exists()] for one in everything if one.stage == ROWS}
+    listed = Listed()
+    dirty = set()
+    for one, paths in tables.items():
+        found = listed_rows(paths, tokens)
+        if found:
+            dirty.add(one)
+            listed.update(found)
+    good = sound(everything, lambda one: id(one) not in dirty)
+    own = next(one for one in everything if one.study == study and one.stage == ROWS)
+    if own.hash not in good:
+        advice = f"recompute it with: snakemake --force {own.path}{MANIFEST}"
+        raise PipelineError("unknown origin", own.path, "run records of it or of its inputs are missing", advice)
+    bad = [one for one in everything if one.hash not in good]
+    elsewhere = [one for one in bad if one.study not in (None, study)]
+    spared = {(one.stage, one.key) for one in elsewhere}
+    entries = [one for one in bad if one.study is None and (one.stage, one.key) not in spared]
+    mine = [one for one in bad if one.study == study]
+    # Bytes outlive annotations: those that knew a row's url may have gone with the cache.
+    taken_out = excluded_tokens(own.file(TABLES[1]))
+    listed.urls |= urls_kept(results, tokens | taken_out)
+    clean_rows = [one.file(".parquet") for one in everything if one.stage == ROWS and one.hash in good]
+    present = [one for one in everything if one.hash in good]
+    return Gone(
+        urls=forget(results, _unused(listed.urls, clean_rows)),
+        logs=_remove_logs([results / study / "logs", results / ".slurm", results.parent / ".snakemake/log"], listed),
+        folders=_remove_folders(results, good),
+        artifacts=_remove_artifacts(mine)
+        + _remove_strays(results / study, present)
+        + _remove_crate(results / study, good),
+        entries=_discard(sorted(entries, key=lambda one: one.stage == ROWS)),
+        elsewhere=sorted(str(one.path) for one in elsewhere),
+        unknown=len(tokens - taken_out),
+    )
+
+
+def removal_of(results: Path, study: str) -> frozenset[str]:
+    """Tokens of the removal list that a study's annotations were made with.
+
+    Raises:
+        PipelineError: the study has no annotations.
+    """
+    rows = results / study / ROWS / "rows"
+    if not Path(f"{rows}{MANIFEST}").exists():
+        raise PipelineError("no annotations", results / study, "does not exist", "run the study first")
+    path = Path(f"{rows}.exclude.json")
+    tokens = read_json(path, f"recompute it with: snakemake --force {rows}{MANIFEST}") if path.exists() else []
+    if not isinstance(tokens, list) or not all(isinstance(one, str) for one in tokens):
+        raise PipelineError("not a list of removals", path, type(tokens).__name__, "it was edited; run tools.audit")
+    return frozenset(tokens)
+
+
+def _unused(urls: set[str], tables: Iterable[Path]) -> set[str]:
+    """Urls that no row has that stays; one that such a row has is removed by listing the url itself."""
+    left = set(urls)
+    for table in tables:
+        if table.exists():
+            left -= urls_among(table, left)
+    return left
+
+
+def _remove_logs(folders: Iterable[Path], listed: Listed) -> int:
+    texts = [text.encode() for text in listed.urls | {redacted(url) for url in listed.urls} | listed.captions]
+    ids = {one.encode() for one in listed.ids}
+    found = []
+    for path in (path for folder in folders if folder.is_dir() for path in folder.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        if any(text in content for text in texts) or not ids.isdisjoint(_WORD.findall(content)):
+            found.append(path)
+    remove_files(found)
+    return len(found)
+
+
+def _remove_folders(results: Path, good: set[str]) -> int:
+    """Work folders and half-made entries that no process works on; work that rests on good inputs alone is spared."""
+    gone = 0
+    for work in sorted((results / ".work").glob("*/*")):
+        if not work.is_dir():
+            continue
+        inputs = inputs_of(_recipe(work))
+        if work.parent.name != ROWS and inputs is not None and inputs <= good:
+            continue
+        gone += _remove_idle(results, work.parent.name, work.name, work)
+    for half in sorted((results / CACHE / ".staging").glob("*")):
+        named = _STAGING.fullmatch(half.name)
+        if named:
+            gone += _remove_idle(results, named["stage"], named["key"], half)
+    for aside in sorted((results / CACHE).glob("*/.discarded-*")):
+        remove_folder(aside)
+        gone += 1
+    return gone
+
+
+def _recipe(work: Path) -> dict[str, object]:
+    try:
+        return dict(json.loads((work / RECIPE).read_bytes()))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return {}
+
+
+def _remove_idle(results: Path, stage: str, key: str, folder: Path) -> int:
+    with try_key_lock(results / ".work" / stage / key, without_locks=True) as ours:
+        if not ours:
+            log.warning("%s is being worked on; run this again when that has ended", folder)
+            return 0
+        remove_folder(folder)
+        return 1
+
+
+def _remove_artifacts(artifacts: list[Made]) -> int:
+    remove_files(Path(f"{one.path}{MANIFEST}") for one in artifacts)  # without it nobody takes the rest for complete
+    remove_files(
+        Path(f"{one.path}{suffix}") for one in artifacts for suffix in [*one.manifest["files"], *_beside(one), RUN]
+    )
+    return len(artifacts)
+
+
+def _beside(one: Made) -> list[str]:
+    original = one.record.get("original", one.record)
+    return list(original.get("beside", [])) if isinstance(original, dict) else []
+
+
+def _remove_strays(study: Path, good: list[Made]) -> int:
+    """Data files that no manifest names: of killed runs, and of versions of a stage that had other files."""
+    named = {
+        Path(f"{one.path}{suffix}")
+        for one in good
+        if one.study == study.name
+        for suffix in [MANIFEST, RUN, *one.manifest["files"], *_beside(one)]
+    }
+    strays = []
+    for path in _stage_files(study):
+        is_data = path.stat().st_mode & 0o222 == 0 or path.name.endswith(".part")
+        if is_data and path not in named:
+            strays.append(path)
+    remove_files(strays)
+    return len(strays)
+
+
+def _remove_crate(study: Path, good: set[str]) -> int:
+    """The study's crate, which is a copy of pages and pictures, when it tells of anything else than what stays."""
+    gone = 0
+    for crate in [study / "crate", *study.glob(".crate.*")]:
+        told = {manifest_hash(path) for path in crate.glob("manifests/**/*.json")}
+        if crate.is_dir() and not (told and told <= good):
+            remove_folder(crate)
+            gone += 1
+    return gone
+
+
+def _stage_files(study: Path) -> Iterator[Path]:
+    for folder in sorted(path for path in study.glob("[!.]*") if path.is_dir() and path.name != "logs"):
+        yield from (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def _discard(entries: list[Made]) -> int:
+    for one in entries:
+        discard(one.path)
+    for folder in sorted({one.path.parent for one in entries}):
+        sync_folder(folder)  # what was discarded can't come back either
+    return len(entries)

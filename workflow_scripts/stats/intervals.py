@@ -1,0 +1,118 @@
+"""Confidence intervals: Wilson, Student t, and the percentile bootstrap, plain, paired and per class."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import stdtrit  # scipy.stats takes half a second to import
+
+from workflow_scripts.stats.wilson import wilson as wilson_bounds
+
+CELLS = 4_000_000
+"""Resampling weights held at once (float32, so 16 MB)."""
+
+
+class Interval(NamedTuple):
+    """A value with its interval; ``low`` and ``high`` are None where none can be given."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
+    """Share ``successes / n`` with the score interval of Wilson (1927, JASA 22:209), without continuity correction.
+
+    Raises:
+        ValueError: ``n`` is not positive or ``successes`` lies outside 0..n.
+    """
+    if not 0 <= successes <= n or n == 0:
+        raise ValueError(f"successes is {successes}, n is {n}: 0 <= successes <= n and n > 0 are needed")
+    return Interval(successes / n, *wilson_bounds(successes / n, n, level))
+
+
+def student_t(values: np.ndarray, level: float = 0.95, fewest: int = 2) -> Interval:
+    """Mean of independent ``values`` (n,) with Student's t interval; none from fewer than ``fewest`` values."""
+    mean = float(np.mean(values))
+    if len(values) < max(fewest, 2):
+        return Interval(mean, None, None)
+    half = float(stdtrit(len(values) - 1, 0.5 + level / 2) * standard_error(values))
+    return Interval(mean, mean - half, mean + half)
+
+
+def standard_error(values: np.ndarray) -> float:
+    """Standard error of the mean of ``values`` (n,), n >= 2: sample deviation (n - 1) over sqrt(n)."""
+    return float(np.std(values, ddof=1) / np.sqrt(len(values)))
+
+
+def resampling_weights(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each of ``n`` items is drawn in each bootstrap resample, as blocks (b, n) float32 with row sums n."""
+    rng = np.random.default_rng(seed)
+    block = max(1, min(resamples, CELLS // n))
+    for start in range(0, resamples, block):
+        rows = min(block, resamples - start)
+        drawn = rng.integers(n, size=(rows, n)) + np.arange(rows)[:, None] * n
+        yield np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float32)
+
+
+def bootstrap_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray:
+    """Means of bootstrap resamples of items.
+
+    Args:
+        values: (n, m) float, one row an item; all columns share the resamples, so that differences stay paired.
+
+    Returns:
+        (resamples, m) float64.
+    """
+    blocks = [weights @ values for weights in resampling_weights(len(values), resamples, seed)]
+    return np.concatenate(blocks).astype(np.float64) / len(values)
+
+
+def bootstrap_class_means(values: np.ndarray, labels: np.ndarray, resamples: int, seed: int) -> np.ndarray:
+    """Mean over classes of the class means, in bootstrap resamples of items.
+
+    Args:
+        values: (n, m) float, one row an item.
+        labels: (n,) int; a class that a resample misses is left out of that resample's mean.
+
+    Returns:
+        (resamples, m) float64.
+    """
+    classes, index = np.unique(labels, return_inverse=True)
+    member = np.eye(len(classes), dtype=np.float32)[index]
+    out = []
+    for weights in resampling_weights(len(values), resamples, seed):
+        counts = weights @ member
+        share = np.where(counts > 0, 1 / np.maximum(counts, 1), 0) / (counts > 0).sum(axis=1, keepdims=True)
+        out.append((weights * (share @ member.T)) @ values)
+    return np.concatenate(out).astype(np.float64)
+
+
+def class_means(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Mean over classes of the class means of ``values`` (n, m) by ``labels`` (n,): (m,) float64."""
+    return np.mean([values[labels == one].mean(axis=0, dtype=np.float64) for one in np.unique(labels)], axis=0)
+
+
+def percentile_interval(value: float, resampled: np.ndarray, level: float = 0.95) -> Interval:
+    """``value`` with the percentile interval of its ``resampled`` values (b,) (Efron 1979, Ann. Stat. 7:1)."""
+    low, high = np.quantile(resampled, [0.5 - level / 2, 0.5 + level / 2])
+    return Interval(value, float(low), float(high))
+
+
+def bootstrap(values: np.ndarray, resamples: int, seed: int, level: float = 0.95) -> Interval:
+    """Mean of ``values`` (n,) with its percentile bootstrap interval; none from a single value."""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return Interval(mean, None, None)
+    return percentile_interval(mean, bootstrap_means(values[:, None], resamples, seed)[:, 0], level)
+
+
+def paired_bootstrap(first: np.ndarray, second: np.ndarray, resamples: int, seed: int, level: float = 0.95) -> Interval:
+    """Mean of ``first - second`` (n,), item by item, with its percentile bootstrap interval.
+
+    Raises:
+        ValueError: the two are not of one length.
+    """
+    if first.shape != second.shape:
+        raise ValueError(f"paired values of shapes {first.shape} and {second.shape}")
+    return bootstrap(first.astype(np.float64) - second, resamples, seed, level)

@@ -1,0 +1,120 @@
+"""The config and artifacts that a study has today, for commands that are given results alone.
+
+Each start and end of the workflow notes in ``results/.configs/<study>.json`` which config files and overrides it was
+given and which artifacts are finished; the config files are read when somebody asks.
+"""
+
+import errno
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.code_equivalence import accepted
+from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.notes import read_note, write_note
+from workflow_scripts.study.config_files import read_config
+
+if TYPE_CHECKING:
+    from workflow_scripts.study.units import Units
+
+log = logging.getLogger(__name__)
+BASE = "config.yaml"
+NOTES = ".configs"  # folder of the notes, in a results folder
+_ARTIFACTS = f"*/*{MANIFEST}"
+_ADVICE = "run snakemake -n with the config files of that study, which writes the note"
+
+
+def remember(
+    results: Path,
+    study: str,
+    files: Sequence[str],
+    overrides: Mapping[str, Any],
+    holds: Callable[[str, str], bool] = lambda stage, name: True,
+) -> None:
+    """Note what the study's config is made of and which artifacts are finished, at each start and end of a run.
+
+    An artifact stays noted until the study no longer has it, so that an audit misses one that was deleted. A results
+    folder that this user may not write to is left as it is; any other error is logged.
+
+    Args:
+        files: config files, later ones win; paths below the working directory are kept relative to it.
+        overrides: what ``--config`` said.
+        holds: whether the study has the artifact of a stage and name.
+    """
+    here = os.getcwd()
+    kept = [os.path.relpath(file, here) if Path(file).is_relative_to(here) else file for file in files]
+    try:
+        before = noted_artifacts(results, study) or frozenset()
+    except PipelineError:
+        before = frozenset()  # the note is damaged; it is replaced
+    finished = {f"{path.parent.name}/{path.name.removesuffix(MANIFEST)}" for path in (results / study).glob(_ARTIFACTS)}
+    finished |= {label for label in before if holds(*label.split("/", 1))}
+    note = {"configfiles": kept, "config": dict(overrides), "artifacts": sorted(finished)}
+    path = note_of(results, study)
+    try:
+        write_note(path, note)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            log.warning("%s: %s; a deleted artifact may go unnoticed until the next run", path, error.strerror)
+
+
+def noted_artifacts(results: Path, study: str) -> frozenset[str] | None:
+    """``<stage>/<name>`` of every artifact that was noted as finished; None when nothing is noted.
+
+    Raises:
+        PipelineError: the note is damaged.
+    """
+    noted = _noted(results, study)
+    return frozenset(noted["artifacts"]) if noted else None
+
+
+def _noted(results: Path, study: str) -> dict[str, Any]:
+    path = note_of(results, study)
+    noted = read_note(path, _ADVICE)
+    lists = [noted.get(name, []) for name in ("configfiles", "artifacts")]
+    if noted and (
+        noted.keys() != {"configfiles", "config", "artifacts"}
+        or not isinstance(noted["config"], dict)
+        or not all(isinstance(one, list) and all(isinstance(word, str) for word in one) for one in lists)
+        or not all(label.count("/") == 1 for label in noted["artifacts"])
+    ):
+        raise PipelineError("no note of config and artifacts", path, ", ".join(noted)[:80], _ADVICE)
+    return noted
+
+
+def units_of(results: Path, study: str, files: Sequence[str] = ()) -> "Units | None":
+    """The study's units by today's config; None when no config is known for it.
+
+    Args:
+        files: config files to use instead of those that the last start of the workflow was given.
+
+    Raises:
+        PipelineError: a config file given is missing or faulty, or the note of the last start is.
+    """
+    names, overrides = [BASE, *files], {}
+    if not files:
+        noted = _noted(results, study)
+        names, overrides = noted.get("configfiles", [BASE]), noted.get("config", {})
+        if any(_find(name) is None for name in names):
+            return None
+    config = read_config([_find(name) or name for name in names], overrides)
+    if config.data().get("study") != study:
+        return None
+    # Not before: checking a config takes longer than reading a small study.
+    from workflow_scripts.study.config import load_study
+    from workflow_scripts.study.units import Units
+
+    return Units(load_study(config), accepted(results))
+
+
+def note_of(results: Path, study: str) -> Path:
+    """Where the note of a study lies."""
+    return results / NOTES / f"{study}.json"
+
+
+def _find(name: str) -> Path | None:
+    return next((path for path in (Path(name), ROOT / name) if path.is_file()), None)

@@ -1,0 +1,113 @@
+"""References within a study: every name that is used must be there, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from workflow_scripts.study.config_errors import Path, SettingError, one_of
+
+if TYPE_CHECKING:
+    from workflow_scripts.study.config import Study
+
+WORLD = "world"
+RESERVED_PAIRS = ("self", "none")
+
+
+def reference_errors(study: Study) -> Iterator[SettingError]:
+    """One for each name that is repeated, unknown or reserved; its place is a path like ``("pairs", 2, "arm")``."""
+    yield from _names(study)
+    yield from _pairs_and_runs(study)
+    yield from _contrasts(study)
+    yield from _sources(study)
+
+
+def _names(study: Study) -> Iterator[SettingError]:
+    seen: dict[tuple[str, str], str] = {}
+    sections: dict[str, Sequence[Any]] = {
+        "arms": study.arms,
+        "text_encoders": study.text_encoders,
+        "image_encoders": study.image_encoders,
+        "pairs": study.pairs,
+        "datasets": study.datasets,
+        "contrasts": study.contrasts,
+    }
+    for section, members in sections.items():
+        # Both kinds of encoders share the names of their sources.
+        space = "encoders" if section.endswith("encoders") else section
+        for number, member in enumerate(members):
+            where = (section, number, "name")
+            first = seen.setdefault((space, member.name), f"{section}.{number}")
+            if first != f"{section}.{number}":
+                value = f"{member.name}, already the name of {first}"
+                yield SettingError("repeated name", where, value, "names become file names; give each its own")
+            if section == "pairs" and member.name in RESERVED_PAIRS:
+                yield SettingError("reserved name", where, member.name, "give the pair table another name")
+
+
+def _pairs_and_runs(study: Study) -> Iterator[SettingError]:
+    arms = [arm.name for arm in study.arms]
+    text = [encoder.name for encoder in study.text_encoders]
+    image = [encoder.name for encoder in study.image_encoders]
+    for number, table in enumerate(study.pairs):
+        if table.arm is not None:
+            yield from _known(("pairs", number, "arm"), "arm", table.arm, arms)
+        kind, encoders = ("text encoder", text) if table.arm else ("image encoder", image)
+        yield from _known(("pairs", number, "encoder"), kind, table.encoder, encoders)
+    for number, run in enumerate(study.runs):
+        tables = [*(pairs.name for pairs in study.pairs), *RESERVED_PAIRS]
+        kind, allowed = ("arm", arms) if run.method == "clip" else ("pair table", tables)
+        yield from _known(("runs", number, "pairs"), kind, run.pairs, allowed)
+    if study.pair_quality.image_encoder is not None:
+        yield from _known(("pair_quality", "image_encoder"), "image encoder", study.pair_quality.image_encoder, image)
+    if study.probe_dataset is not None:
+        datasets = [dataset.name for dataset in study.datasets]
+        yield from _known(("probe_dataset",), "dataset", study.probe_dataset, datasets)
+
+
+def _contrasts(study: Study) -> Iterator[SettingError]:
+    methods: dict[str, set[str]] = {}
+    for run in study.runs:
+        methods.setdefault(run.pairs, set()).add(run.method)
+    for number, contrast in enumerate(study.contrasts):
+        unknown = [
+            error
+            for side in ("minuend", "subtrahend")
+            for error in _known(("contrasts", number, side), "run's pairs", getattr(contrast, side), methods)
+        ]
+        yield from unknown
+        if not unknown and not methods[contrast.minuend] & methods[contrast.subtrahend]:
+            value = f"{contrast.minuend} and {contrast.subtrahend} have no method in common"
+            advice = "add runs of one method with both"
+            yield SettingError("contrast without runs", ("contrasts", number), value, advice)
+
+
+def _sources(study: Study) -> Iterator[SettingError]:
+    for number, arm in enumerate(study.arms):
+        where = ("arms", number, "table")
+        if arm.kind == "external" and arm.table is None:
+            yield SettingError("missing table", where, f"none for arm {arm.name}", "arms of kind external need one")
+        elif arm.kind != "external" and arm.table is not None:
+            yield SettingError("unused table", where, arm.table.at, f"remove it; arm {arm.name} is {arm.kind}")
+    for number, encoder in enumerate(study.image_encoders):
+        if encoder.kind == "transformers" and encoder.source is None:
+            where, value = ("image_encoders", number, "source"), f"none for {encoder.name}"
+            yield SettingError("missing source", where, value, "kind transformers needs one")
+    for number, dataset in enumerate(study.datasets):
+        where = ("datasets", number, "source")
+        if dataset.kind != WORLD and dataset.source is None:
+            value, advice = f"none for dataset {dataset.name}", f"kind {dataset.kind} needs one"
+            yield SettingError("missing source", where, value, advice)
+        elif dataset.kind == WORLD and dataset.source is not None:
+            yield SettingError("unused source", where, dataset.source.at, "remove it; kind world has none")
+    if study.demo_world is None:
+        places: list[Path] = [("annotations", "source")] if study.annotations.source.at == WORLD else []
+        places += [("datasets", n, "kind") for n, dataset in enumerate(study.datasets) if dataset.kind == WORLD]
+        for place in places:
+            advice = "add the section demo_world, or name a source"
+            yield SettingError("source world without a demo_world", place, "demo_world is null", advice)
+
+
+def _known(where: Path, kind: str, name: str, names: Iterable[str]) -> Iterator[SettingError]:
+    if name not in names:
+        yield SettingError(f"unknown {kind}", where, name, one_of(name, names))

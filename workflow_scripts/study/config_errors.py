@@ -1,0 +1,155 @@
+"""What pydantic finds wrong with the config, as errors that name file, line and key, and the closest spelling."""
+
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from workflow_scripts.core.errors import PipelineError, PipelineErrors
+from workflow_scripts.study.config_files import Node
+
+FEW = 15  # names that are listed although a close one is known
+CONTRADICTION = "settings that contradict each other"
+Path = tuple[Any, ...]
+
+
+def one_of(wrong: object, allowed: Iterable[str]) -> str:
+    """Advice for a name that is not among those allowed: the closest spelling, and the list."""
+    names = sorted(allowed)
+    close = get_close_matches(str(wrong).lower(), {name.lower() for name in names}, 1, 0.6)
+    close = [name for name in names if name.lower() in close]
+    if not names:
+        return "there are none to choose from"
+    listed = f"choose from {', '.join(names)}"
+    if not close:
+        return listed
+    return f"did you mean {close[0]}?" + (f" {listed[0].upper()}{listed[1:]}" if len(names) <= FEW else "")
+
+
+class SettingError(PipelineError):
+    """A mistake at a path in the config, such as ``("runs", 3, "pairs")``."""
+
+    def __init__(self, what: str, path: Path, value: object, advice: str, root: Node | None = None) -> None:
+        self.path = path
+        super().__init__(what, (root or Node()).where(path), value, advice)
+
+
+def placed(error: PipelineError, root: Node) -> PipelineErrors:
+    """The errors, each once, with the file and line of what is a path in the config."""
+    found = [
+        SettingError(one.what, one.path, one.value, one.advice, root) if isinstance(one, SettingError) else one
+        for one in error.errors
+    ]
+    return PipelineErrors(list({str(one): one for one in found}.values()))
+
+
+def validation_errors(
+    error: ValidationError, model: type[BaseModel], root: Node, place: Callable[[Path], Path] = tuple
+) -> list[SettingError]:
+    """One for each value that pydantic refused.
+
+    Args:
+        model: what was validated.
+        root: the config.
+        place: from pydantic's location below ``model`` to the path in the config; the same, if left out.
+    """
+    groups: dict[Path, list[ErrorDetails]] = {}
+    for detail in error.errors(include_url=False):
+        path = place(detail["loc"])
+        # Pydantic's locations have the names of a union's members too.
+        path = path if detail["type"] == "missing" else root.at(path)[1]
+        groups.setdefault(path, []).append(detail)
+    for path in list(groups):
+        # Pydantic calls a list too short when its only member is refused.
+        if groups[path][0]["type"] == "too_short" and any(path == one[: len(path)] != one for one in groups):
+            del groups[path]
+    return [_error(path, details, model, root.at(path)[0].text) for path, details in groups.items()]
+
+
+def _error(path: Path, details: Sequence[ErrorDetails], model: type[BaseModel], text: str | None) -> SettingError:
+    detail, value = details[0], details[0]["input"]
+    fields = _fields(model, detail["loc"][:-1])
+    if detail["type"] == "extra_forbidden":
+        return SettingError("unknown key", path, repr(path[-1]), one_of(path[-1], fields))
+    if detail["type"] == "missing":
+        key = str(path[-1])
+        meaning = fields[key].description if key in fields else None
+        return SettingError("missing key", path[:-1], key, f"add it: {meaning}" if meaning else "add it")
+    if detail["type"] == "value_error" and isinstance(value, dict):
+        return SettingError(CONTRADICTION, path, _message(detail), "change one of them")
+    choices = [choice for one in details if one["type"] == "literal_error" for choice in _choices(one)]
+    others = [_message(one) for one in details if one["type"] != "literal_error"]
+    if text and not isinstance(value, str) and (choices or any(one["type"] == "string_type" for one in details)):
+        advice = f'YAML reads {text} as {_kind(value)}; if a name is meant, quote it: "{text}"'
+        advice += f"; {one_of(text, choices)}" if choices and text not in choices else ""
+        return SettingError("value is not text", path, text, advice)
+    others += [one_of(value, choices)] if choices else []
+    what = "unknown choice" if choices else "invalid value"
+    return SettingError(what, path, repr(value)[:100], "; or ".join(dict.fromkeys(others)))
+
+
+def _kind(value: object) -> str:
+    return {bool: "true or false", int: "a number", float: "a number"}.get(type(value), type(value).__name__)
+
+
+def _message(detail: ErrorDetails) -> str:
+    message = detail["msg"].removeprefix("Value error, ")
+    return message[0].lower() + message[1:] if message.startswith("Input should") else message
+
+
+def _choices(detail: ErrorDetails) -> list[str]:
+    """The allowed values, from pydantic's ``'a', 'b' or 'c'``."""
+    expected = str(detail.get("ctx", {}).get("expected", ""))
+    return [part.strip().strip("'") for part in expected.replace(" or ", ", ").split(", ")]
+
+
+def _fields(model: type[BaseModel], path: Path) -> Mapping[str, Any]:
+    """Fields of the settings class at a path below ``model``; empty where there is none."""
+    return {name: field for kind in _kinds(model, path) if _is_model(kind) for name, field in kind.model_fields.items()}
+
+
+def _kinds(model: type[BaseModel], path: Path) -> list[Any]:
+    """The types that a value at a path below ``model`` may have."""
+    kinds: list[Any] = [model]
+    for part in path:
+        below: list[Any] = []
+        for kind in kinds:
+            if _is_model(kind):
+                field = kind.model_fields.get(str(part))
+                below += _unpacked(field.annotation) if field is not None else []
+            elif get_origin(kind) in (dict, Mapping, list, tuple):
+                below += [one for member in get_args(kind)[-2:] for one in _unpacked(member) if one is not Ellipsis]
+        kinds = below
+    return kinds
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _unpacked(annotation: Any) -> list[Any]:
+    """The members of a union, without the wrappers that pydantic's annotations have."""
+    if hasattr(annotation, "__metadata__"):
+        return _unpacked(annotation.__origin__)
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [one for member in get_args(annotation) for one in _unpacked(member)]
+    return [annotation]
+
+
+def misread_booleans(node: Node, model: type[BaseModel], path: Path = (), below: Path = ()) -> Iterator[SettingError]:
+    """Values that YAML reads as true or false where a number belongs: pydantic takes them as 1 and 0.
+
+    Args:
+        node: settings of class ``model``, at ``path`` in the config.
+    """
+    if node.items is not None:
+        members = node.items.items() if isinstance(node.items, dict) else enumerate(node.items)
+        for key, member in members:
+            yield from misread_booleans(member, model, path, (*below, key))
+    elif isinstance(node.value, bool):
+        kinds = _kinds(model, below)
+        if bool not in kinds and (int in kinds or float in kinds):
+            yield SettingError("value is not a number", (*path, *below), node.text or node.value, "write a number")

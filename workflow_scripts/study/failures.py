@@ -1,0 +1,95 @@
+"""What made a run fail, in one line for each job, from Snakemake's own log."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.files.storage_errors import full_disk
+
+_LOG = re.compile(r" +log: (.+?) \(check log file")
+_MESSAGE = re.compile(r" +message: (?!None$)(.+)")
+_RULE = re.compile(r" *Error in rule \w+:$")
+_GROUP = re.compile(r" +message: Error in group ")
+_SLURM_LOG = re.compile(r"/(\d+)\.log$")
+
+
+@dataclass
+class _Failure:
+    """One `Error in rule` of the log, or the one of a group of rules that shared a SLURM job."""
+
+    group: bool
+    message: str = ""
+    logs: list[str] = field(default_factory=list)
+
+
+def slurm_state(job: str) -> str:
+    """SLURM's word for how a job is or ended, such as TIMEOUT; empty when it does not tell (any more)."""
+    command = ["squeue", "--noheader", "--states=all", "--format=%T", f"--jobs={job}"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+def failure_lines(text: str, state_of: Callable[[str], str] = slurm_state) -> list[str]:
+    """The ``error: ...`` lines to end a failed run with, in the order in which jobs failed.
+
+    A stage that said what was wrong is quoted. A job that SLURM ended (cancelled, out of time or memory, node lost)
+    or never took is named with SLURM's word for it and its logs. Jobs that failed and then were done are left out.
+
+    Args:
+        text: Snakemake's log.
+        state_of: SLURM's word for how a job, given by number, ended.
+    """
+    found: dict[str, str] = {}
+    group = _Failure(True)
+    for failure in _failures(text):
+        if failure.group:
+            group = failure  # its rules follow, one by one
+            continue
+        stage, *slurm = failure.logs or [""]
+        if not slurm and stage in group.logs[1:]:
+            slurm = group.logs[:1]
+        if not _is_done(stage):
+            found[stage] = _line(failure.message, stage, slurm, state_of)
+    return list(dict.fromkeys(found.values()))
+
+
+def _failures(text: str) -> list[_Failure]:
+    failures: list[_Failure] = []
+    for line in text.splitlines():
+        if _RULE.match(line):
+            failures.append(_Failure(False))
+        elif _GROUP.match(line):
+            failures.append(_Failure(True))
+        elif not line.startswith(" "):
+            failures.append(_Failure(True))  # the end of what belongs to a failure
+        elif message := _MESSAGE.match(line):
+            failures[-1].message = failures[-1].message or message[1]
+        elif logs := _LOG.match(line):
+            failures[-1].logs += logs[1].split(", ")
+    return [failure for failure in failures if failure.logs or not failure.group]
+
+
+def _is_done(log: str) -> bool:
+    """Whether the artifact to which a stage's log belongs is there: ``<study>/logs/<stage>/<name>.log``."""
+    path = Path(log)
+    return len(path.parts) > 3 and path.parents[2].joinpath(path.parent.name, path.stem + MANIFEST).exists()
+
+
+def _line(message: str, stage: str, slurm: list[str], state_of: Callable[[str], str]) -> str:
+    logs = ", ".join(filter(None, [stage, *slurm]))
+    number = _SLURM_LOG.search(slurm[0]) if slurm else None
+    state = state_of(number[1]) if number else ""
+    if number and state not in ("", "FAILED", "COMPLETED"):
+        again = "run the same command again to continue"
+        return f"error: SLURM ended job {number[1]}: {state}; logs: {logs}; {again}"
+    lines = Path(stage).read_text(errors="replace").splitlines() if stage and Path(stage).is_file() else []
+    if errors := [line for line in lines if line.startswith("error: ")]:
+        return errors[-1]
+    if stage and not lines and (full := full_disk(Path(stage))):
+        return f"error: {full}"
+    return f"error: {message or 'job died without a message'} in {logs}; read {'it' if not slurm else 'them'}"

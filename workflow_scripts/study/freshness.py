@@ -1,0 +1,252 @@
+"""Which artifacts must be computed again: their run records against the study of today.
+
+The run records decide, not Snakemake's memory (``.snakemake``) and not the times of files: what a job was made from is
+compared with what it would be made from now, part by part of its key (:mod:`workflow_scripts.core.key`). So results
+that were moved, copied or cloned without that memory are planned as before.
+
+Versions of packages are in the key but not compared here: an upgrade alone recomputes nothing; ``diff`` names them.
+"""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
+from workflow_scripts.core.code_equivalence import counted_code
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.bounded_json import Unfit, read_object
+from workflow_scripts.core.files.jsonio import canonical, digest
+from workflow_scripts.core.key import BY_CONTENT, in_key, wanted_device
+from workflow_scripts.core.sources import content_hash, local_path
+from workflow_scripts.study.history import rewritten
+from workflow_scripts.study.planning import PlannedJob
+
+if TYPE_CHECKING:
+    from workflow_scripts.study.units import Units
+
+log = logging.getLogger(__name__)
+Record = dict[str, Any]
+
+
+class Freshness:
+    """The check of one study.
+
+    Args:
+        results: the results folder.
+        units: the study of today.
+    """
+
+    def __init__(self, results: Path, units: "Units") -> None:
+        self.results, self.units = results, units
+        self.reasons: dict[str, str] = {}  # manifest -> why it is stale
+        self._wanted: dict[str, str] = {}  # manifest -> its hash, as recorded by what was made from it
+        self._hash = cache(_hash_of)
+        self._code = cache(lambda stage: counted_code(stage, results))
+        self._cached = cache(lambda stage: _cache_records(results, stage))
+
+    def decide(self, jobs: Sequence[PlannedJob], triggers: frozenset[str]) -> dict[PlannedJob, bool]:
+        """For each job with an artifact: whether it must run, whatever else does.
+
+        Args:
+            jobs: inputs before what is made from them.
+            triggers: names of ``--rerun-triggers``. Without ``params``, ``code`` or ``input`` a change of settings,
+                device and threads, of code, or of which inputs there are counts for nothing; changed content of an
+                input always counts.
+
+        Raises:
+            OSError: a manifest or run record is there and can't be read.
+        """
+        verdicts, read = {}, set[str]()
+        for job in reversed(jobs):  # what was made from an artifact says which one that was
+            manifest = next((path for path in job.outputs if path.endswith(MANIFEST)), None)
+            if manifest is not None:
+                reason = self._reason(job, manifest, triggers)
+                if reason is None and manifest not in read:
+                    reason = _incomplete(Path(manifest))
+                read.update(*job.inputs.values() if job.requested else ())
+                if reason is not None:
+                    self.reasons[manifest] = reason
+                verdicts[job] = reason is not None
+        return verdicts
+
+    def tell(self, jobs: Sequence[PlannedJob], dry_run: bool) -> None:
+        """Say which of the jobs that will run do so because their artifact is stale, and why."""
+        told: dict[tuple[str, str], list[str]] = {}
+        for job in jobs:
+            for path in job.outputs:
+                if path in self.reasons:
+                    told.setdefault((job.stage, self.reasons[path]), []).append(path)
+        for (stage, reason), paths in told.items():
+            what = paths[0] if len(paths) == 1 else f"{len(paths)} artifacts of {stage} ({paths[0]}, ...)"
+            log.warning("%s: %s; recomputed", what, reason)
+
+    def _reason(self, job: PlannedJob, manifest: str, triggers: frozenset[str]) -> str | None:
+        path = Path(manifest)
+        present = path.exists()
+        record = _record(path.with_name(path.name.removesuffix(MANIFEST) + RUN)) if present else None
+        if record is None:
+            known = self._hash(manifest) if present else self._wanted.get(manifest)
+            if known is None:
+                return None  # never computed, as far as is known; it runs when something needs it
+            record = self._cached(job.stage).get(known)
+            if record is None:
+                return "its run record is missing or unreadable" if present else "it is missing, and not in the cache"
+        try:
+            return self._difference(record, job, path, triggers)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return "its run record is damaged"
+
+    def _difference(self, record: Record, job: PlannedJob, path: Path, triggers: frozenset[str]) -> str | None:
+        """The first part of the key that differs; also notes which inputs the record names."""
+        others, content = self._inputs(record, job)
+        if "code" in triggers and record["code"] != self._code(job.stage):
+            return "made by other code"
+        if "params" in triggers:
+            differ = other_settings(record, job.stage, self.units.settings(job.stage, job.unit))
+            if differ:
+                return f"made with other settings ({'; '.join(differ)})"
+            if job.stage not in BY_CONTENT and (where := self._other_environment(record, job.stage)):
+                return where
+        if "input" in triggers and others:
+            return others
+        if job.stage == "source" and path.exists():
+            return self._other_source(job, path)
+        return content
+
+    def _other_environment(self, record: Record, stage: str) -> str | None:
+        compute, recorded = self.units.study.compute, record["environment"]
+        device = wanted_device(stage, compute.device)
+        if device not in ("auto", recorded["device"]):
+            return f"computed on {recorded['device']}, but the config says {device}"
+        if recorded["threads"] != compute.math_threads:
+            return f"computed with {recorded['threads']} math threads, but the config says {compute.math_threads}"
+        return None
+
+    def _inputs(self, record: Record, job: PlannedJob) -> tuple[str | None, str | None]:
+        """How the inputs differ: in what they are, and in content. An input that is missing is compared by name."""
+        others = content = None
+        recorded = {name: hashes for name, hashes in record["inputs"].items() if record["input_files"].get(name)}
+        for name in sorted(recorded.keys() | job.inputs.keys()):
+            paths, hashes = job.inputs.get(name, []), recorded.get(name, [])
+            labels = [_label(path) for path in record["input_files"].get(name, [])]
+            if len(paths) != len(hashes):
+                others = others or f"made from other inputs ({name}: {len(hashes)} then, {len(paths)} today)"
+            for path, label, then in zip(paths, labels, hashes, strict=False):
+                now = self._hash(path)
+                if now is None and label == _label(path):
+                    self._wanted.setdefault(path, then)
+                elif now is None:
+                    others = others or f"made from other inputs ({name}: {label} then, {_label(path)} today)"
+                elif now != then:
+                    content = content or f"made from another {name}"
+        return others, content
+
+    def _other_source(self, job: PlannedJob, path: Path) -> str | None:
+        source = self.units.sources_by_name[job.unit["source"]]
+        stem = path.name.removesuffix(MANIFEST)
+        try:
+            files = json.loads(path.with_name(f"{stem}.files.json").read_bytes())
+        except NOT_THERE:
+            return "its list of files is missing"
+        except (ValueError, RecursionError):
+            return "its list of files is damaged"
+        if source.is_url:
+            fetched = _hashes(files) == [source.sha256] and path.with_name(f"{stem}.data").exists()
+            return None if fetched else "the config states another sha256"
+        try:
+            now = content_hash(local_path(source.at, may_fetch=False), self.results)
+        except (PipelineError, OSError):
+            return None  # a source that is missing or unreadable stops nothing that is finished
+        return "the source changed" if now != digest(files) else None
+
+
+def _hashes(files: Any) -> list[Any]:
+    """The sha256 of each file of a source's list; empty for what is no such list."""
+    if not isinstance(files, list) or not all(isinstance(one, dict) for one in files):
+        return []
+    return [one.get("sha256") for one in files]
+
+
+def other_settings(record: Mapping[str, Any], stage: str, today: Mapping[str, Any]) -> list[str]:
+    """Settings in the key that have another value today than in a run record, in words.
+
+    Both are read by today's settings class, so neither another way to write a value nor a new setting that is left to
+    its default makes a difference. Settings of earlier releases are translated into today's first.
+    """
+    recorded = rewritten(stage, record["settings"])
+    then, now = (in_key(stage, one) for one in (recorded, today))
+    if then == now:
+        return []
+    then, now = (in_key(stage, _complete(stage, one)) for one in (recorded, today))
+    names = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
+    return [f"{name} {_short(then.get(name))} then, {_short(now.get(name))} today" for name in names]
+
+
+def _complete(stage: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as the stage reads them; as they are where today's class refuses them."""
+    module = import_module(f"workflow_scripts.stages.{stage}")
+    known = getattr(module, "".join(part.capitalize() for part in stage.split("_")))
+    try:
+        return dict(known.model_validate_json(canonical(settings)).model_dump(mode="json"))
+    except ValidationError:
+        return dict(settings)
+
+
+def _short(value: Any) -> str:
+    return canonical(value)[:60]
+
+
+def _label(path: str) -> str:
+    return f"{Path(path).parent.name}/{Path(path).name}"
+
+
+# Files that are there and can't be read raise: to compute again what a disk fails to read would be the wrong answer.
+NOT_THERE = (FileNotFoundError, NotADirectoryError)
+
+
+def _hash_of(manifest: str) -> str | None:
+    try:
+        return manifest_hash(Path(manifest))
+    except NOT_THERE:
+        return None
+
+
+def _incomplete(manifest: Path) -> str | None:
+    """Which data file is missing or has another size. What is read by a job is checked, and restored, by that job."""
+    try:
+        files = json.loads(manifest.read_bytes())["files"]
+        stem = str(manifest).removesuffix(MANIFEST)
+        wrong = [suffix for suffix, file in files.items() if _size(Path(stem + suffix)) != file["bytes"]]
+    except (*NOT_THERE, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return f"{Path(stem + wrong[0]).name} is missing or has another size" if wrong else None
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except NOT_THERE:
+        return None
+
+
+def _record(path: Path) -> Record | None:
+    try:
+        return read_object(path)
+    except (*NOT_THERE, Unfit):
+        return None
+
+
+def _cache_records(results: Path, stage: str) -> dict[str, Record]:
+    """Manifest hash -> run record of every cache entry of a stage."""
+    found = {}
+    for path in sorted((results / ".cache" / stage).glob("[!.]*/manifest.json")):
+        record, known = _record(path.with_name("run.json")), _hash_of(str(path))
+        if record is not None and known is not None:
+            found[known] = record
+    return found

@@ -1,0 +1,58 @@
+"""Which of the checkpoints that runs keep are evaluated."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from workflow_scripts.pretraining.settings.pretrain import Pretrain, step_name
+from workflow_scripts.study.config_errors import SettingError
+
+
+def evaluated(wanted: Sequence[int | str], runs: Mapping[str, Pretrain]) -> dict[str, list[str]]:
+    """Run -> names of its evaluated checkpoints: those of ``wanted`` that it keeps, in that order.
+
+    A run that keeps none of a step, because it is shorter or states other checkpoints, skips it. An untrained run has
+    its last checkpoint alone.
+    """
+    steps = list(dict.fromkeys(wanted))
+    return {
+        name: ["last"] if run.method == "untrained" else [step_name(step) for step in steps if step in run.kept]
+        for name, run in runs.items()
+    }
+
+
+def kept_errors(wanted: Sequence[int | str], listed: object, runs: Mapping[str, Pretrain]) -> Iterator[SettingError]:
+    """Steps to evaluate that no run keeps, or that one may stop before; and listed steps beyond the end of all.
+
+    Args:
+        wanted: ``evaluation.steps``.
+        listed: ``pretraining.checkpoints``, of all runs.
+    """
+    trained = {name: run for name, run in runs.items() if run.method != "untrained"}
+    for number, step in enumerate(wanted if trained else ()):
+        yield from _step_errors(("evaluation", "steps", number), step, trained)
+    longest = max((run.steps for run in trained.values()), default=0)
+    for number, step in enumerate(listed if isinstance(listed, list) and longest else ()):
+        if step > longest:
+            path, advice = (
+                ("pretraining", "checkpoints", number),
+                f"the longest run has {longest} steps; correct or remove it",
+            )
+            yield SettingError("checkpoint beyond the end", path, step, advice)
+
+
+def _step_errors(
+    path: tuple[str, str, int], step: int | str, trained: Mapping[str, Pretrain]
+) -> Iterator[SettingError]:
+    keepers = {name: run for name, run in trained.items() if step in run.kept}
+    if not keepers:
+        kept = {one for run in trained.values() for one in run.kept}
+        numbers = sorted(one for one in kept if isinstance(one, int))
+        shown = ", ".join(map(str, [*numbers, *(name for name in ("best", "last") if name in kept)]))
+        advice = f"take one of {shown}, or add it to pretraining.checkpoints, which retrains every run"
+        if step == "best":
+            advice = f"take one of {shown}, or give the runs a probe (pretraining.probe) that keeps its best"
+        yield SettingError("no run keeps this checkpoint", path, step, advice)
+    for name, run in keepers.items():
+        if isinstance(step, int) and step > run.sure_steps:
+            advice = f"take steps up to {run.sure_steps}, last or best, or set patience to null"
+            yield SettingError("checkpoint may not be reached", path, step, f"{name} may stop earlier: {advice}")
+            return

@@ -1,0 +1,249 @@
+"""Uses Snakemake's internals, as only ``startup.py`` does too: which jobs a command has, and which of them run.
+
+Snakemake has no public way for a Snakefile to look at the jobs of a command before they start. Three functions register
+callbacks, from ``rules/common.smk`` and in the main process alone:
+
+- :func:`before_jobs`: called before Snakemake looks for the jobs that make the targets.
+- :func:`before_planning`: called once the jobs are known and before Snakemake decides which of them run. The callback
+  decides for the jobs that it knows better.
+- :func:`after_planning`: called when that is decided and nothing has started yet, dry runs included. The callback gets
+  the jobs that will run, without those that ``--until`` and ``--omit-from`` cut off::
+
+      def check(jobs: list[PlannedJob], dry_run: bool) -> None: ...
+
+      after_planning(workflow, check)
+
+Callbacks are called in the order of their registration. A :class:`PipelineError` from one ends the command with its
+message and exit status 1. ``tests/workflow/test_planning.py`` fails when a new Snakemake no longer works this way.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.core.cache import file_hash
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.study.startup import stop
+
+# What is used of Snakemake's objects, by the name of the object.
+USED = {
+    "workflow": ("_build_dag", "dag", "dag_settings", "dryrun", "execution_settings", "persistence", "rerun_triggers"),
+    "dag": (
+        *("check_incomplete", "postprocess", "toposorted", "needrun_jobs", "bfs", "dependencies", "depending"),
+        *("targetjobs", "forcefiles", "untilrules", "untilfiles", "until_jobs", "in_until", "omitrules", "omitfiles"),
+        *("omitfrom_jobs", "_group", "_check_groups", "_ready", "_n_until_ready", "validate_group"),
+    ),
+    "persistence": (
+        *("params_changed", "input_changed", "code_changed", "software_stack_changed", "input_checksums", "locked"),
+    ),
+}
+COMPARISONS = ("params_changed", "input_changed", "code_changed", "software_stack_changed")
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedJob:
+    """A job of the command.
+
+    Attributes:
+        stage: name of the rule, which is the stage's name (``all`` for the default target).
+        unit: wildcard values.
+        inputs: input name -> paths, in order; names without a path are left out.
+        outputs: paths.
+        requested: whether a requested target needs it; False for what ``--until`` or ``--omit-from`` cuts off.
+    """
+
+    stage: str
+    unit: dict[str, str]
+    inputs: dict[str, list[str]]
+    outputs: list[str]
+    requested: bool
+
+
+# Job -> whether it must run; Snakemake decides for jobs that are left out.
+Decide = Callable[[Sequence[PlannedJob], frozenset[str]], Mapping[PlannedJob, bool]]
+Check = Callable[[list[PlannedJob], bool], None]
+
+
+def before_jobs(workflow: Any, check: Callable[[Iterable[str]], None]) -> None:
+    """Register ``check(targets)``, which gets the requested rules and files, none for the default target."""
+    _hooks(workflow).targets.append(check)
+
+
+def before_planning(workflow: Any, decide: Decide) -> None:
+    """Register ``decide(jobs, triggers)``, which gives for jobs that it knows whether they must run.
+
+    ``jobs`` are all jobs, inputs before what reads them; ``triggers`` are the names given to ``--rerun-triggers``. A
+    job that must not run still does when its outputs are missing and needed, when one of its inputs is computed again,
+    or when the user forces it.
+    """
+    _hooks(workflow).decide.append(decide)
+
+
+def after_planning(workflow: Any, check: Check) -> None:
+    """Register ``check(jobs, dry_run)``, which gets the jobs that will run, inputs before what reads them."""
+    _hooks(workflow).check.append(check)
+
+
+class _Hooks:
+    """Callbacks of one workflow."""
+
+    def __init__(self, workflow: Any) -> None:
+        _require("workflow", workflow)
+        self.workflow = workflow
+        self.targets: list[Callable[[Iterable[str]], None]] = []
+        self.decide: list[Decide] = []
+        self.check: list[Check] = []
+        self._build = workflow._build_dag
+        workflow._build_dag = self.build_dag
+
+    def build_dag(self) -> None:
+        dag = self.workflow.dag
+        _require("dag", dag)
+        _require("persistence", self.workflow.persistence)
+        known, plan = dag.check_incomplete, dag.postprocess
+
+        async def check_incomplete() -> None:
+            await known()
+            self._decided(dag)
+
+        async def postprocess(*args: Any, **kwargs: Any) -> None:
+            await plan(*args, **kwargs)
+            if kwargs.get("check_initial"):
+                # Jobs behind those of --until are out of the plan by now. Snakemake would also never start the jobs
+                # between two of them, where one needs the other, and end with "Out of jobs".
+                dag.in_until = lambda job: False
+                self._checked(dag)
+
+        dag.check_incomplete, dag.postprocess = check_incomplete, postprocess
+        _check_groups_once(dag)
+        for check in self.targets:
+            _or_stop(check, self.workflow.dag_settings.targets)
+        self._build()
+        self._refuse_lock()
+
+    def _refuse_lock(self) -> None:
+        """Replace the message that Snakemake would print next; ``profiles/default`` switches its locks off."""
+        settings = self.workflow.execution_settings
+        if settings is None or not settings.lock or self.workflow.dryrun or not self.workflow.persistence.locked:
+            return
+        value = "another Snakemake is computing the same files, or was killed while it was"
+        advice = "wait for it; if none is running: snakemake --unlock"
+        stop(PipelineError("locked study", Path.cwd() / ".snakemake/locks", value, advice))
+
+    def _decided(self, dag: Any) -> None:
+        requested = _requested(dag)
+        theirs = {_planned(job, job in requested): job for level in dag.toposorted() for job in _sorted(level)}
+        triggers = frozenset(str(trigger) for trigger in self.workflow.rerun_triggers)
+        settled = set()
+        for decide in self.decide:
+            for job, must_run in _or_stop(decide, list(theirs), triggers).items():
+                if must_run and job.requested:
+                    dag.forcefiles.update(theirs[job].output)
+                else:
+                    settled.add(theirs[job])
+        _settle(self.workflow.persistence, settled)
+
+    def _checked(self, dag: Any) -> None:
+        if not self.check:
+            return
+        running = set(dag.needrun_jobs())
+        jobs = [_planned(job, True) for level in dag.toposorted() for job in _sorted(level) if job in running]
+        for check in self.check:
+            _or_stop(check, jobs, bool(self.workflow.dryrun))
+
+
+def _hooks(workflow: Any) -> _Hooks:
+    build = getattr(workflow, "_build_dag", None)
+    owner = getattr(build, "__self__", None)
+    return owner if isinstance(owner, _Hooks) else _Hooks(workflow)
+
+
+def _or_stop(function: Callable[..., Any], *args: Any) -> Any:
+    try:
+        return function(*args)
+    except PipelineError as error:
+        stop(error)
+    except OSError as error:
+        where, advice = error.filename or "the results folder", "check permissions and disk, then start again"
+        stop(PipelineError("unreadable or unwritable", where, error.strerror or error, advice))
+
+
+def _require(name: str, there: Any) -> None:
+    """Stop if this Snakemake lacks something that we use: a wrong plan would look right."""
+    lacking = [used for used in USED[name] if used not in dir(there)]
+    if lacking:
+        advice = "install the version of Snakemake in constraints.txt"
+        raise SystemExit(f"error: {PipelineError('unknown Snakemake', name, f'it has no {lacking[0]}', advice)}")
+
+
+def _planned(job: Any, requested: bool) -> PlannedJob:
+    inputs = {
+        name: [str(value)] if isinstance(value, str) else [str(path) for path in value]
+        for name, value in job.input.items()
+    }
+    inputs = {name: paths for name, paths in inputs.items() if paths}
+    return PlannedJob(job.rule.name, dict(job.wildcards_dict), inputs, [str(path) for path in job.output], requested)
+
+
+def _sorted(level: Iterable[Any]) -> list[Any]:
+    return sorted(level, key=lambda job: (job.rule.name, [str(path) for path in job.output]))
+
+
+def _check_groups_once(dag: Any) -> None:
+    """Keep Snakemake's checks of groups from taking a minute for a study of 1,202 shards; they find the same.
+
+    It checks a group once for each of its jobs, walks through all that a job depends on for each job of each group, and
+    counts a job's inputs from its own group whenever it asks whether the group is ready: thousands of inputs of the
+    report, after each of thousands of jobs.
+    """
+    check, complain = dag._check_groups, dag.validate_group
+    internal: dict[Any, int] = {}
+
+    def validate_group(group: Any) -> None:
+        outside = {other for job in group.jobs for other in dag.dependencies[job]} - set(group.jobs)
+        if not set(group.jobs).isdisjoint(dag.bfs(dag.dependencies, *outside)):
+            complain(group)
+
+    def check_groups() -> None:
+        everything = dag._group
+        dag._group = {group: group for group in everything.values()}
+        try:
+            check()
+        finally:
+            dag._group = everything
+        internal.clear()
+
+    def inside(job: Any, group: Any) -> int:
+        if job not in internal:
+            internal[job] = sum(dag._group.get(other) == group for other in dag.dependencies[job])
+        return internal[job]
+
+    def ready(job: Any) -> bool:
+        group = dag._group.get(job)
+        if group is None:
+            return bool(dag._n_until_ready[job] == 0)
+        return all(dag._n_until_ready[one] == inside(one, group) for one in group)
+
+    dag.validate_group, dag._check_groups, dag._ready = validate_group, check_groups, ready
+
+
+def _requested(dag: Any) -> set[Any]:
+    """Jobs that stay when ``--until`` and ``--omit-from`` have cut the rest off, which Snakemake does later."""
+    until = set(dag.until_jobs()) if dag.untilrules or dag.untilfiles else dag.targetjobs
+    omitted = dag.omitfrom_jobs() if dag.omitrules or dag.omitfiles else ()
+    return set(dag.bfs(dag.dependencies, *until)) - set(dag.bfs(dag.depending, *omitted))
+
+
+def _settle(persistence: Any, settled: set[Any]) -> None:
+    """Make Snakemake's metadata report no change for these jobs, whatever it recorded and whatever the file times."""
+
+    def unchanged(compare: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda job, file=None: () if job in settled else compare(job, file=file)
+
+    for name in COMPARISONS:
+        setattr(persistence, name, unchanged(getattr(persistence, name)))
+    checksums = persistence.input_checksums
+    persistence.input_checksums = lambda job, path: (
+        {f"sha256:{file_hash(Path(path))}"} if job in settled else checksums(job, path)
+    )

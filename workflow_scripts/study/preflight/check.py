@@ -1,0 +1,34 @@
+"""All checks before a run, and how their findings are reported."""
+
+import sys
+from collections.abc import Iterable
+from itertools import chain
+
+from workflow_scripts.core.errors import PipelineErrors
+from workflow_scripts.study.preflight.findings import Finding, Start
+from workflow_scripts.study.preflight.machine import machine_findings
+from workflow_scripts.study.preflight.sources import import_findings, source_findings
+from workflow_scripts.study.preflight.storage import storage_findings
+
+CHECKS = (source_findings, import_findings, machine_findings, storage_findings)
+
+
+def findings(start: Start) -> list[Finding]:
+    """Everything that is wrong, without repetition."""
+    found = chain.from_iterable(check(start) for check in CHECKS)
+    return list({str(one.error): one for one in found}.values())
+
+
+def tell(found: Iterable[Finding], dry_run: bool) -> None:
+    """Print warnings, and stop where a run is certain to fail; in a dry run everything is a warning.
+
+    Raises:
+        PipelineErrors: all that the run would fail by.
+    """
+    found = list(found)
+    for one in found:
+        if dry_run or not one.certain:
+            sys.stderr.write(f"warning: {one.error}\n")
+    certain = [one.error for one in found if one.certain]
+    if certain and not dry_run:
+        raise PipelineErrors(certain)

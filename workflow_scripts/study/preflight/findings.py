@@ -1,0 +1,61 @@
+"""What the checks before a run look at, and what they find."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.study.planning import PlannedJob
+from workflow_scripts.study.units import Units
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong.
+
+    Attributes:
+        certain: the run fails by it; otherwise it may.
+    """
+
+    error: PipelineError
+    certain: bool
+
+
+@dataclass(frozen=True)
+class Start:
+    """A command that is about to start its jobs.
+
+    Attributes:
+        units: the study.
+        results: the results folder.
+        jobs: the jobs that will run.
+        local: whether they run on this machine.
+        own_python: whether they run in the Python that runs Snakemake, and not in environments of their own.
+    """
+
+    units: Units
+    results: Path
+    jobs: Sequence[PlannedJob]
+    local: bool = True
+    own_python: bool = True
+    running: frozenset[tuple[str, str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "running", frozenset(artifacts(self.jobs)))
+
+    @property
+    def stages(self) -> set[str]:
+        """Stages of which a job will run."""
+        return {job.stage for job in self.jobs}
+
+    def computes(self, stage: str) -> bool:
+        """Whether a job of the stage surely computes: nothing in the cache could take its place."""
+        folder = self.results / ".cache" / stage
+        return not (folder.is_dir() and any(folder.iterdir()))
+
+
+def artifacts(jobs: Iterable[PlannedJob]) -> list[tuple[str, str]]:
+    """Stage and name of what jobs make."""
+    paths = [Path(path) for job in jobs for path in job.outputs if path.endswith(MANIFEST)]
+    return [(path.parent.name, path.name.removesuffix(MANIFEST)) for path in paths]

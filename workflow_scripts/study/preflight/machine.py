@@ -1,0 +1,61 @@
+"""What the jobs need of the machine: GPUs, the scheduler's programs, Python packages."""
+
+import shutil
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.key import wanted_device
+from workflow_scripts.core.runtime.environment import gpus, no_gpu
+from workflow_scripts.study.preflight.findings import Finding, Start
+
+# Stage -> module that not every installation has, and how to get it.
+MODULES = {
+    "pair_table": ("faiss", "pip install -c constraints.txt -e '.[cpu]' (or '.[gpu]')"),
+    "saliency": ("pytorch_grad_cam", "pip install -c constraints.txt -e ."),
+}
+SLURM = ("sbatch", "squeue")
+
+
+def machine_findings(start: Start) -> Iterator[Finding]:
+    """What this machine lacks; of machines on which a scheduler starts the jobs nothing is known here."""
+    if start.local:
+        yield from _gpus(start)
+    if not start.local:
+        for program in SLURM:
+            if shutil.which(program) is None:
+                error = PipelineError(
+                    "missing program", "PATH", program, "start Snakemake on a machine that has SLURM's commands"
+                )
+                yield Finding(error, True)
+    for stage in sorted(start.stages & MODULES.keys()) if start.own_python else ():
+        module, advice = MODULES[stage]
+        if find_spec(module) is None:
+            error = PipelineError("missing Python package", f"stage {stage}", module, advice)
+            yield Finding(error, start.computes(stage))
+
+
+def _gpus(start: Start) -> Iterator[Finding]:
+    device = start.units.study.compute.device
+    on_gpu = sorted(stage for stage in start.stages if wanted_device(stage, device) == "cuda")
+    reason = no_gpu() if on_gpu else None
+    if reason is not None:
+        value = f"cuda, but {reason}; {len(on_gpu)} stages need one, such as {on_gpu[0]}"
+        error = PipelineError(
+            "no GPU", "compute.device", value, "set it to auto or cpu, or run on a machine with a GPU"
+        )
+        yield Finding(error, any(start.computes(stage) for stage in on_gpu))
+    count = gpus()
+    for job in start.jobs:
+        if job.stage != "pretrain":
+            continue
+        run, nodes = job.unit["run"], start.units.run_nodes(job.unit["run"])
+        wanted = start.units.run_gpus(run)
+        if nodes > 1:
+            advice = "set nodes to 1, or start with --profile slurm"
+            error = PipelineError("several nodes without SLURM", f"settings of run {run}", f"nodes is {nodes}", advice)
+            yield Finding(error, start.computes("pretrain"))
+        elif reason is None and device == "cuda" and count is not None and wanted > count:
+            value = f"processes is {wanted}, but this machine has {count} GPUs"
+            error = PipelineError("too few GPUs", f"settings of run {run}", value, "lower processes; each takes a GPU")
+            yield Finding(error, start.computes("pretrain"))

@@ -1,0 +1,155 @@
+"""Things from outside that the jobs will read: files, folders, models, Python packages, images to import."""
+
+import os
+import stat
+import zipfile
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from workflow_scripts.acquisition.settings.source import Source
+from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.errors import PipelineError, one_line
+from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
+from workflow_scripts.study.preflight.findings import Finding, Start
+
+# What the folder of a dataset holds, by its kind; one of each group.
+LAYOUTS = {
+    "masks": (("labels.parquet",), ("images",), ("masks",)),
+    "imagenet_s": (("validation",), ("validation-segmentation",)),
+}
+LFS = b"version https://git-lfs"
+
+
+def source_findings(start: Start) -> Iterator[Finding]:
+    """What is wrong with the sources that the jobs hash or read."""
+    hashed = {job.unit["source"] for job in start.jobs if job.stage == "source"}
+    read = {
+        Path(path).name.removesuffix(MANIFEST): job.stage
+        for job in start.jobs
+        for paths in job.inputs.values()
+        for path in paths
+        if Path(path).parent.name == "source"
+    }
+    for name in sorted(hashed | read.keys()):
+        source = start.units.sources_by_name.get(name)
+        if source is None or source.is_url:
+            continue
+        # A job that finds its artifact in the cache reads no source.
+        certain = name in hashed or start.computes(read[name])
+        error = _source_error(name, source, start)
+        if error is not None:
+            yield Finding(error, certain)
+
+
+def import_findings(start: Start) -> Iterator[Finding]:
+    """Folders of images to import that are not there."""
+    for wanted in start.units.study.download.imports if "download" in start.stages else ():
+        error = _path_error("images to import", Path(wanted.source), folder=True)
+        if error is not None:
+            yield Finding(error, start.computes("download"))
+
+
+def _source_error(name: str, source: Source, start: Start) -> PipelineError | None:
+    role, _, member = name.partition("-")
+    what = f"source {name}"
+    if source.at.startswith(HUB):
+        return _hub_error(what, source.at)
+    if source.at.startswith(PACKAGE):
+        module, _, inner = source.at.removeprefix(PACKAGE).partition("/")
+        if not start.own_python:
+            return None
+        try:
+            found = find_spec(module)
+        except (ImportError, ValueError):  # a parent is missing, or the name is none
+            found = None
+        if found is None or not found.submodule_search_locations:
+            return PipelineError(f"missing Python package of {what}", source.at, module, f"pip install {module}")
+        path = Path(found.submodule_search_locations[0]) / inner
+    else:
+        path = Path(source.at.removeprefix(TORCHVISION))
+        if source.torchvision and not os.path.exists(path):
+            return _download_error(what, path)
+    error = _path_error(what, path, folder=role in ("captioner", "matcher", "encoder", "dataset"))
+    if error is None and role in ("captioner", "matcher", "encoder"):
+        error = _model_error(what, path)
+    if error is None and role == "annotations" and not zipfile.is_zipfile(path):
+        error = PipelineError(f"{what} is not a zip", path, "not a zip archive", "give the RedCaps annotation zip")
+    if error is None and role == "dataset":
+        kind = next(one.kind for one in start.units.study.datasets if one.name == member)
+        error = _layout_error(what, path, kind)
+    for file in source.expect if error is None else ():
+        if not os.path.exists(path / file):
+            error = PipelineError(
+                f"incomplete {what}", path, f"no {file}", "fetch it again; the config expects that file"
+            )
+    return error
+
+
+def _path_error(what: str, path: Path, folder: bool) -> PipelineError | None:
+    advice = "correct the path in the config, or put it there"
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        value = f"a link to {os.readlink(path)}, where nothing is" if path.is_symlink() else "nothing there"
+        return PipelineError(f"missing {what}", path, value, advice)
+    except (OSError, ValueError) as error:
+        return PipelineError(f"unreadable {what}", path, getattr(error, "strerror", None) or error, advice)
+    if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+        return PipelineError(f"wrong {what}", path, "neither a file nor a folder", advice)
+    if folder and not path.is_dir():
+        return PipelineError(f"wrong {what}", path, "a file", "give a folder")
+    if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+        return PipelineError(f"unreadable {what}", path, "no permission to read", "change its permissions")
+    if path.is_dir() and not any(path.iterdir()):
+        return PipelineError(f"empty {what}", path, "no files", advice)
+    return None
+
+
+def _model_error(what: str, path: Path) -> PipelineError | None:
+    """A folder that transformers or sentence-transformers can't load: no description, or weights that are not there."""
+    advice = "give a folder written by save_pretrained, with safetensors weights"
+    if not (path / "config.json").is_file() and not (path / "modules.json").is_file():
+        return PipelineError(f"no model in {what}", path, "no config.json", advice)
+    weights = sorted([*path.glob("*.safetensors"), *path.glob("*/*.safetensors")])
+    if not weights:
+        return PipelineError(f"no weights in {what}", path, "no *.safetensors", advice)
+    for file in weights:
+        with open(file, "rb") as stream:
+            if stream.read(len(LFS)) == LFS:
+                value = f"{file.name} is a Git LFS pointer"
+                return PipelineError(f"no weights in {what}", path, value, "download the weights: git lfs pull")
+    return None
+
+
+def _layout_error(what: str, path: Path, kind: str) -> PipelineError | None:
+    for group in LAYOUTS.get(kind, ()):
+        if not any((path / name).exists() for name in group):
+            value = f"no {' or '.join(group)}"
+            return PipelineError(f"wrong layout of {what}", path, value, f"kind {kind} needs it; see docs/stages.md")
+    return None
+
+
+def _hub_error(what: str, wanted: str) -> PipelineError | None:
+    """A hub model that is not on this disk where nothing may be fetched; whether it can be fetched shows later."""
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    if not constants.HF_HUB_OFFLINE:
+        return None
+    repository, _, revision = wanted.removeprefix(HUB).partition("@")
+    try:
+        found = try_to_load_from_cache(repository, "config.json", revision=revision or None)
+    except ValueError as error:
+        return PipelineError(f"wrong name of {what}", wanted, one_line(str(error))[:100], "correct it in the config")
+    if isinstance(found, str):
+        return None
+    advice = "unset HF_HUB_OFFLINE, download it first, or give a local folder"
+    return PipelineError(f"missing {what}", wanted, "not on this disk, and HF_HUB_OFFLINE is set", advice)
+
+
+def _download_error(what: str, path: Path) -> PipelineError | None:
+    parent = next(folder for folder in path.absolute().parents if os.path.exists(folder))
+    if os.access(parent, os.W_OK | os.X_OK):
+        return None
+    advice = "change its permissions, or put the set there by hand"
+    return PipelineError(f"no place for {what}", path, f"{parent} can't be written", advice)

@@ -1,0 +1,110 @@
+"""Whether the jobs can write their results, and whether these fit."""
+
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.cache import NO_LOCKS
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.study.disk import shortage
+from workflow_scripts.study.preflight.findings import Finding, Start
+
+SHARED = (".cache", ".cache/.staging", ".work", ".fetched", ".hosts")  # below results, of all studies
+FILES_PER_JOB = 20
+
+
+def storage_findings(start: Start) -> Iterator[Finding]:
+    """What is wrong with the results folder."""
+    if not start.jobs:
+        return
+    unwritable = list(_unwritable(start))
+    yield from unwritable
+    if not unwritable:
+        yield from _locks(start.results)
+    yield from _space(start)
+    yield from _shards(start)
+
+
+def _unwritable(start: Start) -> Iterator[Finding]:
+    study = start.results / start.units.study.study
+    folders = [start.results, study, study / "logs"]
+    for stage in sorted(start.stages):
+        folders += [
+            study / stage,
+            study / "logs" / stage,
+            start.results / ".cache" / stage,
+            start.results / ".work" / stage,
+        ]
+    for folder in [*folders, *(start.results / name for name in SHARED)]:
+        nearest = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+        place = folder if nearest == folder else nearest if folder == start.results else None
+        if place is not None and not os.access(place, os.W_OK | os.X_OK):
+            value = "read-only file system" if _read_only(place) else f"user {os.geteuid()} may not write"
+            advice = "change its owner or permissions, or let results be a link to a place of your own"
+            yield Finding(PipelineError("no write permission", place, value, advice), True)
+
+
+def _read_only(folder: Path) -> bool:
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+
+
+def _locks(results: Path) -> Iterator[Finding]:
+    """A file system without locks: two Snakemakes would do the same work there, and wait for nothing."""
+    there = next(one for one in (results, *results.absolute().parents) if one.exists())
+    handle = os.open(there, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            advice = "mount it with locks, or never run two commands at once on these results"
+            yield Finding(PipelineError("no file locks", there, os.strerror(error.errno), advice), False)
+        elif error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN):
+            raise
+    finally:
+        os.close(handle)
+
+
+def _space(start: Start) -> Iterator[Finding]:
+    error = shortage(start.units, start.results / start.units.study.study, start.running)
+    if error is not None:
+        yield Finding(error, False)
+    there = next(one for one in (start.results, *start.results.absolute().parents) if one.exists())
+    status = os.statvfs(there)
+    if status.f_files and status.f_favail < FILES_PER_JOB * len(start.jobs):
+        value = f"{status.f_favail} more files fit, {len(start.jobs)} jobs write about {FILES_PER_JOB} each"
+        yield Finding(PipelineError("too few inodes", there, value, "remove files there, or use another disk"), False)
+
+
+def _shards(start: Start) -> Iterator[Finding]:
+    """More rows than fit into the shards, where the number of rows is known already."""
+    if "shard_plan" not in start.stages:
+        return
+    settings = start.units.study.shards
+    groups = _groups(start, settings.group)
+    needed = max((sum(-(-rows // settings.rows_per_shard) for rows in part.values()) for part in groups), default=0)
+    if needed > settings.shards:
+        rows = sum(groups[0].values())
+        value = f"{rows} rows need at least {needed} shards of {settings.rows_per_shard}; there are {settings.shards}"
+        yield Finding(PipelineError("too few shards", "config, shards.shards", value, f"raise it to {needed}"), True)
+
+
+def _groups(start: Start, group: str) -> list[Mapping[str, int]]:
+    """Rows by group, of groupings that are at most as fine as the plan's; none where the rows are not known yet."""
+    study = start.units.study
+    if "annotations" not in start.stages:
+        path = start.results / study.study / "annotations" / f"rows{MANIFEST}"
+        try:
+            counts = json.loads(path.with_name("rows.json").read_bytes())
+            return [{"": counts["kept"]}] if group == "all" else [counts["subreddits"], counts["years"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            return []  # its own job, or the audit, says what is wrong with it
+    world, rows = study.demo_world, study.annotations
+    if world is None or not start.units.from_world(rows.source) or rows.exclude or rows.exclude_from:
+        return []
+    if rows.years is not None or rows.subreddits is not None:
+        return []
+    return [{"": world.images + world.dead_links + world.placeholders + world.html_answers}]

@@ -1,0 +1,132 @@
+"""The full settings of each run: what all runs share, what a run states itself, and what is wrong with them."""
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import ValidationError
+
+from workflow_scripts.core.errors import PipelineErrors
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.pretraining.settings.pretrain import HEADS, Pretrain
+from workflow_scripts.study.config_errors import CONTRADICTION, SettingError, misread_booleans, validation_errors
+from workflow_scripts.study.config_files import Node, node_of
+from workflow_scripts.study.kept import kept_errors
+
+if TYPE_CHECKING:
+    from workflow_scripts.study.config import Run, Study
+
+UNTRAINED = frozenset({"backbone", "image_size"})  # settings that an untrained network depends on, beside its seed
+
+
+def shared_errors(root: Node) -> list[SettingError]:
+    """What is wrong with the section ``pretraining`` by itself, for when the runs can't be read."""
+    given = root.below("pretraining").data()
+    if not isinstance(given, dict):
+        return []
+    fixed = {"method": "simclr", "pairs": "self", "augmentation": "simclr"}
+    try:
+        Pretrain.model_validate({**given, **fixed})
+    except ValidationError as error:
+        found = validation_errors(error, Pretrain, root, lambda loc: ("pretraining", *loc))
+        return [one for one in found if len(one.path) > 1]  # without contradictions, which depend on the run
+    return []
+
+
+def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> list[SettingError]:
+    """What is wrong with the settings of runs, and runs of the same name.
+
+    Args:
+        left_out: numbers of runs whose pairs are unknown.
+    """
+    errors: list[SettingError] = []
+    names: dict[str, int] = {}
+    found: dict[str, Pretrain] = {}
+    for number, run in enumerate(study.runs):
+        if number in left_out:
+            continue
+        path = ("runs", number, "set")
+        misread = list(misread_booleans(root.below(*path), Pretrain, path))
+        errors += misread
+        for seed in run.seeds if not misread else ():
+            try:
+                settings = pretrain_settings(study, run, seed, root)
+            except PipelineErrors as error:
+                errors += [one for one in error.errors if isinstance(one, SettingError)]
+                break
+            name = run_name(run, settings)
+            found[name] = settings
+            if names.setdefault(name, number) != number or run.seeds.count(seed) > 1:
+                value = f"{name}, as in runs.{names[name]}"
+                advice = "runs that differ in method, pairs, augmentation, backbone or seed have different names"
+                errors.append(SettingError("repeated run", ("runs", number), value, advice))
+    if not errors and not left_out:
+        errors += kept_errors(study.evaluation.steps, study.pretraining.get("checkpoints"), found)
+    for method in HEADS.keys() - {run.method for run in study.runs}:
+        errors += _head_errors(method, study, root)
+    first: dict[Any, SettingError] = {}
+    for one in errors:
+        # A contradiction within the settings that all runs share is said once.
+        first.setdefault(one.value if one.what == CONTRADICTION else (one.path, one.what, one.value), one)
+    return list(first.values())
+
+
+def run_name(run: "Run", settings: Pretrain) -> str:
+    """Name of a run, which is part of file names."""
+    return f"{run.method}-{run.pairs}-{run.augmentation}-{settings.backbone}-s{settings.seed}"
+
+
+def _head_errors(method: str, study: "Study", root: Node) -> list[SettingError]:
+    """What is wrong with the settings of a method that no run has today."""
+    given, head = study.pretraining.get(method), cast(type[Settings], HEADS[method])
+    try:
+        head.model_validate({} if given is None else given)
+    except ValidationError as error:
+        return validation_errors(error, head, root, lambda loc: ("pretraining", method, *loc))
+    return []
+
+
+def pretrain_settings(study: "Study", run: "Run", seed: int, root: Node | None = None) -> Pretrain:
+    """The full settings of one run.
+
+    Args:
+        root: the config, by which errors name file and line.
+
+    Raises:
+        PipelineErrors: they contradict each other.
+    """
+    kind = run.pairs
+    if run.method == "clip":
+        kind = "caption"
+    elif run.pairs not in ("self", "none"):
+        kind = next("language" if pairs.arm else "visual" for pairs in study.pairs if pairs.name == run.pairs)
+    values: dict[str, Any] = {**study.pretraining, **run.set}
+    if run.method == "untrained":
+        # Nothing else decides what an untrained network is, so an edit of anything else must not make it again.
+        idle = Pretrain.model_fields.keys() - UNTRAINED  # a mistyped name stays, and is refused below
+        values = {name: value for name, value in values.items() if name not in idle}
+        values |= {"steps": 0, "warmup_steps": 0, "probe": None}
+    elif "checkpoints" not in run.set:
+        values |= _reached(values)
+    heads = {"simclr", "simsiam", "clip"} - {run.method}
+    values = {name: value for name, value in values.items() if name not in heads}
+    fixed = {"method": run.method, "pairs": kind, "augmentation": run.augmentation, "seed": seed}
+    try:
+        return Pretrain.model_validate({**values, **fixed})
+    except ValidationError as error:
+        number = next(number for number, one in enumerate(study.runs) if one is run)
+
+        def place(loc: tuple[Any, ...]) -> tuple[Any, ...]:
+            if loc and loc[0] in run.set:
+                return ("runs", number, "set", *loc)
+            return ("pretraining", *loc) if loc and loc[0] in study.pretraining else ("runs", number)
+
+        root = node_of(study.model_dump(mode="json")) if root is None else root
+        raise PipelineErrors(validation_errors(error, Pretrain, root, place)) from None
+
+
+def _reached(values: Mapping[str, Any]) -> dict[str, Any]:
+    """``checkpoints`` of the section that all runs share, without the steps that a shorter run does not have."""
+    listed, end = values.get("checkpoints"), values.get("steps", Pretrain.model_fields["steps"].default)
+    if not isinstance(listed, list | tuple) or not isinstance(end, int):
+        return {}
+    return {"checkpoints": [step for step in listed if not isinstance(step, int) or step <= end]}

@@ -1,0 +1,100 @@
+"""What happens before Snakemake reads the rules: our loader reads the config files, and Ctrl-C ends in one line.
+
+``profiles/default`` calls :func:`prepare` while Snakemake reads its options, since no Snakefile runs before the config
+files are read. Without it (``--workflow-profile none``) mistakes end in Snakemake's own messages.
+"""
+
+import os
+import sys
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.core.errors import PipelineError, PipelineErrors, error_lines
+from workflow_scripts.study.config_files import read_file
+
+if TYPE_CHECKING:
+    from workflow_scripts.study.units import Units
+
+SNAKEMAKE = Path(".snakemake")
+SHOWN = 5  # names of artifacts in a message
+
+
+def prepare() -> None:
+    """Have Snakemake take our loader for config files, and end without a traceback when it is interrupted."""
+    import snakemake.common.configfile
+    import snakemake.settings.types
+
+    for module in (snakemake.settings.types, snakemake.common.configfile):
+        if hasattr(module, "load_configfile"):
+            setattr(module, "load_configfile", _load)  # noqa: B010 - mypy knows the function's type
+    sys.excepthook = _excepthook
+
+
+def _load(path: Any) -> dict[str, Any]:
+    try:
+        return read_file(path).data()
+    except PipelineError as error:
+        stop(error)
+
+
+def stop(error: PipelineError) -> NoReturn:
+    """End with a line for each error.
+
+    Raises:
+        SystemExit: with status 1.
+    """
+    sys.stderr.write("".join(f"{line}\n" for line in error_lines(error)))
+    raise SystemExit(1)
+
+
+def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        line = PipelineError("interrupted", "Snakemake", "Ctrl-C", "run the same command again to continue")
+        sys.stderr.write(f"error: {line}\n")
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+def check_targets(targets: Iterable[str], results: Path, units: "Units") -> None:
+    """Find targets that the study lacks: Snakemake would plan jobs that fail, or end in a traceback.
+
+    Raises:
+        PipelineErrors: one error for each, with the names that there are.
+    """
+    study, errors = results.resolve() / units.study.study, []
+    for target in sorted(targets):
+        path = Path(target).parent.resolve() / Path(target).name
+        name = path.name.removesuffix(MANIFEST).removesuffix(RUN)
+        if path.parent.parent != study or name == path.name:
+            continue
+        names = units.names(path.parent.name)
+        if names is not None and name not in names:
+            close = get_close_matches(name, names, SHOWN) or names[:SHOWN]
+            advice = (
+                f"the study has {', '.join(close)}{', ...' if len(close) < len(names) else ''}"
+                if names
+                else "the study has none"
+            )
+            errors.append(PipelineError("unknown artifact", target, name, advice))
+    if errors:
+        raise PipelineErrors(errors)
+
+
+def check_folders(results: Path) -> None:
+    """Find what stops Snakemake itself, also in a dry run.
+
+    Raises:
+        PipelineError: ``results`` is no folder, or Snakemake's own folder can't be written.
+    """
+    if not results.is_dir() and (results.exists() or results.is_symlink()):
+        value = f"a link to {os.readlink(results)}, where no folder is" if results.is_symlink() else "a file"
+        advice = "results must be a folder or a link to one; create the folder, or move this away"
+        raise PipelineError("no results folder", results, value, advice)
+    folder = SNAKEMAKE if SNAKEMAKE.is_dir() else Path()
+    if not os.access(folder, os.W_OK | os.X_OK):
+        advice = "Snakemake keeps its state there; change the permissions, or work in a copy of your own"
+        raise PipelineError("no write permission", Path.cwd() / folder, f"user {os.geteuid()} may not write", advice)

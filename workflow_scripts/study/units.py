@@ -1,0 +1,270 @@
+"""The study's units of work: names of artifacts, settings of each stage for a unit, and what an input path is.
+
+Rules ask this module, and so do the tools: there is one place that knows which settings a job has.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from workflow_scripts.acquisition.annotations.removal_tokens import token
+from workflow_scripts.acquisition.settings.source import Source
+from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.pretraining.settings.pretrain import Pretrain, step_name
+from workflow_scripts.study.checks import WORLD
+from workflow_scripts.study.config import Dataset, Run, Study
+from workflow_scripts.study.kept import evaluated
+from workflow_scripts.study.run_settings import pretrain_settings, run_name
+
+Unit = dict[str, str]
+
+
+class Units:
+    """Everything that follows from a study without looking at any data.
+
+    Args:
+        accepted: code that counts as older code (:func:`workflow_scripts.core.code_equivalence.accepted`); the
+            report shows it.
+    """
+
+    def __init__(self, study: Study, accepted: Sequence[Mapping[str, str]] = ()) -> None:
+        self.study, self.accepted = study, accepted
+        self._runs: dict[str, tuple[Run, Pretrain]] = {}
+        for run in study.runs:
+            for seed in run.seeds:
+                settings = pretrain_settings(study, run, seed)
+                self._runs[run_name(run, settings)] = (run, settings)
+        self._steps = evaluated(study.evaluation.steps, {name: own for name, (_, own) in self._runs.items()})
+        self.shards = [f"{number:05d}" for number in range(study.shards.shards)]
+        self.arms = [arm.name for arm in study.arms]
+        self.pairs = [pairs.name for pairs in study.pairs]
+        self.runs = list(self._runs)
+        self.datasets = [dataset.name for dataset in study.datasets]
+        self.mask_datasets = [dataset.name for dataset in study.datasets if _has_masks(dataset)]
+        self.checkpoints = [f"{run}.{step}" for run in self.runs for step in self.steps(run)] if self.datasets else []
+        self.evaluations = [f"{checkpoint}.{name}" for checkpoint in self.checkpoints for name in self.datasets]
+        self.mask_evaluations = [
+            f"{checkpoint}.{name}" for checkpoint in self.checkpoints for name in self.mask_datasets
+        ]
+        self.world = ["world"] if study.demo_world is not None else []
+        self.quality_encoder = [name for name in [study.pair_quality.image_encoder] if name]
+        self.sources_by_name = self._sources()
+        encoders = [e.name for e in study.text_encoders] + [e.name for e in study.image_encoders]
+        unused = {f"encoder-{name}" for name in encoders} - self._encoders()
+        self.used_sources = [name for name in self.sources_by_name if name not in unused]
+
+    def steps(self, run: str) -> list[str]:
+        """Names of a run's evaluated checkpoints: ``last``, ``best``, ``step-000200``."""
+        return self._steps[run]
+
+    def from_world(self, source: Source | None) -> bool:
+        """Whether the demo's world provides it."""
+        return source is None or source.at == WORLD
+
+    def holds(self, stage: str, name: str) -> bool:
+        """Whether today's study has the artifact ``<stage>/<name>``; results of an earlier config may lie beside it."""
+        names = self.names(stage)
+        return names is None or name in names
+
+    def names(self, stage: str) -> list[str] | None:
+        """Names of a stage's artifacts in today's study; None where the stage has one artifact, whatever its name."""
+        encoders = [encoder.name for encoder in self.study.text_encoders]
+        members: dict[str, list[str]] = {
+            "source": list(self.sources_by_name),
+            **dict.fromkeys(("download", "recaption"), self.shards),
+            **dict.fromkeys(("select_captions", "caption_quality"), self.arms),
+            "embed_captions": [f"{arm}.{encoder}" for arm in self.arms for encoder in encoders],
+            "embed_images": [encoder.name for encoder in self.study.image_encoders],
+            **dict.fromkeys(("pair_table", "pair_quality"), self.pairs),
+            "pretrain": self.runs,
+            "eval_dataset": self.datasets,
+            **dict.fromkeys(("features", "linear_probe", "few_shot"), self.evaluations),
+            "saliency": self.mask_evaluations,
+            "demo_world": self.world,
+        }
+        return members.get(stage)
+
+    # Settings ------------------------------------------------------------------------------------------------------
+
+    def settings(self, stage: str, unit: Unit) -> dict[str, Any]:
+        """Settings of one job, as JSON values.
+
+        Raises:
+            KeyError: the study has no such unit.
+        """
+        special = getattr(self, f"_{stage}", None)
+        if special is not None:
+            return dict(special(unit))
+        study = self.study
+        section = getattr(study.evaluation, stage, None) or getattr(study, stage, None)
+        return {} if section is None else dict(section.model_dump(mode="json"))
+
+    def _source(self, unit: Unit) -> dict[str, Any]:
+        return self.sources_by_name[unit["source"]].model_dump(mode="json")
+
+    def _annotations(self, unit: Unit) -> dict[str, Any]:
+        # Records, logs and Snakemake's memory hold settings: what is to be removed must not stand in them.
+        section = self.study.annotations
+        tokens = sorted({token(entry) for entry in section.exclude})
+        return section.model_dump(mode="json", exclude={"source", "exclude_from"}) | {"exclude": tokens}
+
+    def _shard_plan(self, unit: Unit) -> dict[str, Any]:
+        return self.study.shards.model_dump(mode="json")
+
+    def _recaption(self, unit: Unit) -> dict[str, Any]:
+        return self.study.recaption.model_dump(mode="json", exclude={"captioner", "matcher"})
+
+    def _select_captions(self, unit: Unit) -> dict[str, Any]:
+        return _named(self.study.arms, unit["arm"]).model_dump(mode="json", exclude={"name", "table"})
+
+    def _embed_captions(self, unit: Unit) -> dict[str, Any]:
+        return _named(self.study.text_encoders, unit["encoder"]).model_dump(mode="json", exclude={"name", "source"})
+
+    def _embed_images(self, unit: Unit) -> dict[str, Any]:
+        return _named(self.study.image_encoders, unit["encoder"]).model_dump(mode="json", exclude={"name", "source"})
+
+    def _pair_table(self, unit: Unit) -> dict[str, Any]:
+        return _named(self.study.pairs, unit["pairs"]).model_dump(mode="json", exclude={"name", "arm", "encoder"})
+
+    def _pair_quality(self, unit: Unit) -> dict[str, Any]:
+        return self.study.pair_quality.model_dump(mode="json", exclude={"image_encoder"})
+
+    def _pretrain(self, unit: Unit) -> dict[str, Any]:
+        return self._runs[unit["run"]][1].model_dump(mode="json")
+
+    def _eval_dataset(self, unit: Unit) -> dict[str, Any]:
+        return _named(self.study.datasets, unit["dataset"]).model_dump(mode="json", exclude={"name", "source"})
+
+    def _image_index(self, unit: Unit) -> dict[str, Any]:
+        return {}
+
+    def _caption_table(self, unit: Unit) -> dict[str, Any]:
+        return {}
+
+    def _summary(self, unit: Unit) -> dict[str, Any]:
+        study = self.study
+        runs = [
+            {
+                **{"run": name, "method": run.method, "pairs": run.pairs, "augmentation": run.augmentation},
+                **{"seed": settings.seed, "steps": self.steps(name), "backbone": settings.backbone},
+            }
+            for name, (run, settings) in self._runs.items()
+        ]
+        contrasts = [contrast.model_dump(mode="json") for contrast in study.contrasts]
+        return {"runs": runs, "contrasts": contrasts, "bootstrap": study.bootstrap}
+
+    def _report(self, unit: Unit) -> dict[str, Any]:
+        study = self.study
+        captions_of = {pairs.name: pairs.arm for pairs in study.pairs if pairs.arm and pairs.arm != pairs.name}
+        headline = step_name(study.evaluation.steps[0])
+        own = study.report.model_dump(mode="json")
+        named = {"study": study.study, "captions_of": captions_of, "headline_step": headline}
+        return {**own, **named, "accepted": [dict(one) for one in self.accepted]}
+
+    def _crate(self, unit: Unit) -> dict[str, Any]:
+        return self.study.crate.model_dump(mode="json", exclude={"in_all"})
+
+    # Inputs --------------------------------------------------------------------------------------------------------
+
+    def _sources(self) -> dict[str, Source]:
+        study = self.study
+        named: dict[str, Source | None] = {
+            "annotations": study.annotations.source,
+            "exclude": study.annotations.exclude_from,
+            "captioner": study.recaption.captioner,
+            "matcher": study.recaption.matcher,
+        }
+        named |= {f"captions-{arm.name}": arm.table for arm in study.arms}
+        named |= {f"encoder-{encoder.name}": encoder.source for encoder in study.text_encoders}
+        named |= {f"encoder-{e.name}": e.source or study.recaption.matcher for e in study.image_encoders}
+        for dataset in study.datasets:
+            wanted = dataset.source
+            if wanted is not None and dataset.kind == "torchvision":
+                wanted = wanted.model_copy(update={"torchvision": dataset.torchvision_name})
+            named[f"dataset-{dataset.name}"] = wanted
+        return {name: source for name, source in named.items() if source is not None and source.at != WORLD}
+
+    def sources(self, stage: str, unit: Unit) -> dict[str, str]:
+        """Source name within the stage -> where the thing lies, for the sources that are read where they lie."""
+        wanted = {
+            "annotations": {"annotations": "annotations", "exclude": "exclude"},
+            "recaption": {"captioner": "captioner", "matcher": "matcher"},
+            "caption_quality": {"matcher": "matcher"},
+            "select_captions": {"external": f"captions-{unit.get('arm')}"},
+            "embed_captions": {"encoder": f"encoder-{unit.get('encoder')}"},
+            "embed_images": {"encoder": f"encoder-{unit.get('encoder')}"},
+            "eval_dataset": {"dataset": f"dataset-{unit.get('dataset')}"},
+        }.get(stage, {})
+        there = self.sources_by_name
+        return {name: there[key].at for name, key in wanted.items() if key in there}
+
+    def manifest_if_source(self, out: str, name: str) -> list[str]:
+        """Manifest of a source when the study has it."""
+        return [f"{out}/source/{name}{MANIFEST}"] if name in self.sources_by_name else []
+
+    def pair_vectors(self, out: str, pairs: str) -> str:
+        """Manifest of the vectors that a pair table is made of."""
+        table = _named(self.study.pairs, pairs)
+        made = f"embed_captions/{table.arm}.{table.encoder}" if table.arm else f"embed_images/{table.encoder}"
+        return f"{out}/{made}{MANIFEST}"
+
+    def used_vectors(self, out: str) -> list[str]:
+        """Manifests of all vectors that the study makes: of its pair tables, and of the diagnostics of pairs."""
+        images = [f"{out}/embed_images/{name}{MANIFEST}" for name in self.quality_encoder if self.pairs]
+        return sorted({*(self.pair_vectors(out, pairs) for pairs in self.pairs), *images})
+
+    def _encoders(self) -> set[str]:
+        """Sources of the encoders behind them."""
+        used = [pairs.encoder for pairs in self.study.pairs] + [e for e in self.quality_encoder if self.pairs]
+        return {f"encoder-{name}" for name in used}
+
+    def run_pairs(self, out: str, run: str) -> list[str]:
+        """Manifest of a run's pair table, if it has one."""
+        kind = self._runs[run][1].pairs
+        return [f"{out}/pair_table/{self._runs[run][0].pairs}{MANIFEST}"] if kind in ("language", "visual") else []
+
+    def run_captions(self, out: str, run: str) -> list[str]:
+        """Manifest of the captions that a CLIP run learns from."""
+        is_clip = self._runs[run][1].pairs == "caption"
+        return [f"{out}/select_captions/{self._runs[run][0].pairs}{MANIFEST}"] if is_clip else []
+
+    def run_images(self, out: str, run: str) -> list[str]:
+        """Manifest of the images that a run learns from."""
+        return [] if self._runs[run][1].method == "untrained" else [f"{out}/image_index/images{MANIFEST}"]
+
+    def run_probe(self, out: str, run: str) -> list[str]:
+        """Manifest of the labelled set of the online probe, if the run has a probe."""
+        wanted = self.study.probe_dataset if self._runs[run][1].probe is not None else None
+        return [f"{out}/eval_dataset/{wanted}{MANIFEST}"] if wanted else []
+
+    def run_gpus(self, run: str) -> int:
+        """GPUs that a run asks for."""
+        settings = self._runs[run][1]
+        return 0 if self.study.compute.device == "cpu" or settings.method == "untrained" else settings.processes
+
+    def run_kept(self, run: str) -> int:
+        """How many checkpoints a run keeps."""
+        return len(self._runs[run][1].kept)
+
+    def run_nodes(self, run: str) -> int:
+        """Nodes that a run asks for."""
+        return self._runs[run][1].nodes
+
+    def run_local(self, run: str) -> int:
+        """Processes of a run on each of its nodes."""
+        settings = self._runs[run][1]
+        return settings.processes // settings.nodes
+
+    def dataset_world(self, out: str, dataset: str) -> list[str]:
+        """Manifest of the demo's world for a set that it provides."""
+        return [f"{out}/demo_world/world{MANIFEST}"] if _named(self.study.datasets, dataset).kind == WORLD else []
+
+
+def _named(items: tuple[Any, ...], name: str) -> Any:
+    for item in items:
+        if item.name == name:
+            return item
+    raise KeyError(name)
+
+
+def _has_masks(dataset: Dataset) -> bool:
+    return dataset.masks or dataset.kind in ("masks", "imagenet_s")
