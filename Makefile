@@ -19,11 +19,12 @@ demo: $(STAMP) ## the whole chain on the embedded world; ends with the table of 
 test: $(STAMP) ## all tests, with coverage
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=85
 
-check: $(STAMP) ## style and types
+check: $(STAMP) ## style, types and imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/snakemake --lint
 
 clean: ## results, caches and the environment

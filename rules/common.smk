@@ -10,15 +10,15 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
 from workflow_scripts.core.code_equivalence import accepted, counted_code
-from workflow_scripts.study.config import load_study
-from workflow_scripts.study.config_files import read_config
+from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.config.files import read_config
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.study.failures import failure_lines
+from workflow_scripts.study.snakemake.failures import failure_lines
 from workflow_scripts.study.freshness import Freshness
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.key import wanted_device
-from workflow_scripts.study.planning import after_planning, before_jobs, before_planning
-from workflow_scripts.study.startup import check_folders, check_targets, stop
+from workflow_scripts.study.snakemake.planning import after_planning, before_jobs, before_planning
+from workflow_scripts.study.snakemake.startup import check_folders, check_targets, stop
 from workflow_scripts.study.active_config import BASE, remember
 from workflow_scripts.study.units import Units
 from workflow_scripts.study.preflight.check import findings, tell

@@ -22,8 +22,8 @@ from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.core.key import SCHEMA, artifact_key, in_key
 from workflow_scripts.core.run_record import sealed
 from workflow_scripts.pretraining.settings.pretrain import Pretrain
+from workflow_scripts.provenance import lineage
 from workflow_scripts.provenance.shapes import record_fault
-from workflow_scripts.removal import lineage
 from workflow_scripts.stages.pretrain import main
 from workflow_scripts.study.freshness import other_settings
 from workflow_scripts.study.history import rewritten

@@ -23,7 +23,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.run_record import sealed
 from workflow_scripts.study import active_config as today
-from workflow_scripts.study.config import load_study
+from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 
 TAMPERINGS = 200
@@ -129,7 +129,7 @@ def before_of(stage: str) -> str:
 
 
 def test_other_settings_are_named_where_a_config_is_known(chain: Chain) -> None:
-    from tests.study.test_config import merged
+    from tests.study.config.test_study import merged
 
     units = Units(load_study(merged("tests/config/tiny.yaml")))
     chain.make("data_card/data_card", [".json"], {"plan": ["shard_plan/plan"]}, {"confidence": 0.5, "hosts_shown": 12})
@@ -139,7 +139,7 @@ def test_other_settings_are_named_where_a_config_is_known(chain: Chain) -> None:
 
 
 def test_settings_outside_the_key_are_no_fault(chain: Chain) -> None:
-    from tests.study.test_config import merged
+    from tests.study.config.test_study import merged
 
     units = Units(load_study(merged("tests/config/tiny.yaml")))
     settings = units.settings("download", {"shard": "00000"})

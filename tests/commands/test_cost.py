@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.study.test_config import changed, merged
+from tests.study.config.test_study import changed, merged
 from tests.workflow.dag import snakemake
 from workflow_scripts.commands import cost
 from workflow_scripts.commands.rates import RATES
 from workflow_scripts.core.digest import ROOT
-from workflow_scripts.study.config import load_study
+from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 
 

@@ -12,7 +12,7 @@ from workflow_scripts.commands import cache_gc
 from workflow_scripts.core.cache import key_lock
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.provenance.gc import DAY, collect, plan
-from workflow_scripts.provenance.sizes import human, parse_size
+from workflow_scripts.study.sizes import human, parse_size
 
 
 def entry(results: Path, stage: str, key: str, size: int, used: float, study: str | None = None) -> Path:

@@ -10,8 +10,9 @@ import pytest
 from tests.provenance.chain import Chain, finished
 from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.acquisition.store.record import Record
-from workflow_scripts.acquisition.store.store import FOLDER, Store
+from workflow_scripts.acquisition.store.store import Store
 from workflow_scripts.commands.audit import audit
+from workflow_scripts.core.files.names import FETCHED
 from workflow_scripts.core.files.notes import write_note
 from workflow_scripts.core.sources import REMEMBERED
 
@@ -30,7 +31,7 @@ def chain(results: Path, tmp_path: Path) -> Chain:
     for path in (made.study / "data_card").iterdir():
         path.unlink()
     (made.study / "data_card").rmdir()
-    with Store(results / FOLDER, "job") as store:
+    with Store(results / FETCHED, "job") as store:
         for name, data in (("a", b"first image"), ("b", b"second image")):
             store.add(Record(f"https://x.invalid/{name}", State.OK, 200), data)
         store.seal()
@@ -66,7 +67,7 @@ def test_remembered_hashes_are_checked(chain: Chain) -> None:
 
 
 def test_lost_bytes_and_lines_of_the_store_are_named(chain: Chain) -> None:
-    lines = next((chain.results / FOLDER).glob("*.jsonl"))
+    lines = next((chain.results / FETCHED).glob("*.jsonl"))
     overwrite(lines.with_suffix(".bin"), flipped)
     assert faults(chain.results) == [("damaged-store", lines.name)]
     overwrite(lines.with_suffix(".bin"), flipped)
@@ -81,7 +82,7 @@ def test_lost_bytes_and_lines_of_the_store_are_named(chain: Chain) -> None:
 
 def test_times_in_the_store_have_no_hashes(chain: Chain) -> None:
     """``how-images-came`` in docs/provenance.md."""
-    lines = next((chain.results / FOLDER).glob("*.jsonl"))
+    lines = next((chain.results / FETCHED).glob("*.jsonl"))
     first, rest = lines.read_bytes().split(b"\n", 1)
     record = json.loads(first)
     length = len(first)

@@ -24,9 +24,9 @@ from workflow_scripts.embeddings.chunks import vector_chunks
 from workflow_scripts.evaluation.datasets import torchvision_download
 from workflow_scripts.evaluation.datasets.torchvision_sets import OFFICIAL, Official
 from workflow_scripts.provenance.crate import write as crate_write
-from workflow_scripts.removal import traces
-from workflow_scripts.removal.lineage import load
-from workflow_scripts.removal.removal_rows import Listed
+from workflow_scripts.provenance.lineage import load
+from workflow_scripts.removal import removal as traces
+from workflow_scripts.removal.rows import Listed
 from workflow_scripts.study.active_config import remember
 
 

@@ -12,7 +12,7 @@ from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.store import Store
 from workflow_scripts.core.files import durable
-from workflow_scripts.removal.forget import forget
+from workflow_scripts.removal.store import forget
 
 URLS = ("http://a.test/0", "http://a.test/1", "http://a.test/2")
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from workflow_scripts.reporting.colours import arm_class
-from workflow_scripts.reporting.flow import final_states, steps
 from workflow_scripts.reporting.provenance import Ledger, Number, Record, Source
-from workflow_scripts.reporting.quality import Figure, flatten, is_detail, side_by_side
+from workflow_scripts.reporting.sections.flow import final_states, steps
+from workflow_scripts.reporting.sections.quality import Figure, flatten, is_detail, side_by_side
 from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels, probe_tables, saliency_tables
 
 SOURCE = Source("linear_probe/run.last.parquet", "abcdef0123", "a-1")

@@ -18,7 +18,7 @@ from workflow_scripts.acquisition.settings.source import Source
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.provenance.crate.public import public_settings
 from workflow_scripts.stages import data_card
-from workflow_scripts.study.config import load_study
+from workflow_scripts.study.config.study import load_study
 
 SECRET = "hunter2-PLANTED"
 SIGNED = ["b.jpg?X-Amz-Signature=" + SECRET, "c.jpg?token=" + SECRET, "d.jpg?a=1#" + SECRET]

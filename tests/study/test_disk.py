@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.study.test_config import merged
+from tests.study.config.test_study import merged
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.study import disk
-from workflow_scripts.study.config import load_study
+from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 
 

@@ -13,15 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.helpers import make_artifact, run
-from tests.study.test_config import merged
+from tests.study.config.test_study import merged
 from workflow_scripts.core.artifact import manifest_hash
 from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.files import bounded_json
 from workflow_scripts.core.key import BY_CONTENT, NUMBERED, ON_DEVICE, OUTSIDE, artifact_key, in_key, wanted_device
 from workflow_scripts.stages import source
-from workflow_scripts.study.config import load_study
+from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.freshness import Freshness, other_settings
-from workflow_scripts.study.planning import PlannedJob
+from workflow_scripts.study.snakemake.planning import PlannedJob
 from workflow_scripts.study.units import Units
 
 ALL = frozenset({"code", "input", "mtime", "params", "software-env"})

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.dag import ROOT, SNAKEMAKE
-from workflow_scripts.study.planning import _require
+from workflow_scripts.study.snakemake.planning import _require
 
 WORKFLOW = """
 import sys
 sys.path.insert(0, {root!r})
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.study.planning import after_planning, before_planning
+from workflow_scripts.study.snakemake.planning import after_planning, before_planning
 
 def decide(jobs, triggers):
     print("known", *(f"{{job.stage}}{{'' if job.requested else '-'}}" for job in jobs))

@@ -18,8 +18,8 @@ from workflow_scripts.core.key import artifact_key, in_key
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.run_record import now, sealed
 from workflow_scripts.pretraining.settings.pretrain import Pretrain, step_name
+from workflow_scripts.provenance import lineage
 from workflow_scripts.provenance.nodes import Node, load
-from workflow_scripts.removal import lineage
 from workflow_scripts.study.active_config import units_of
 from workflow_scripts.study.freshness import other_settings
 from workflow_scripts.study.history import rewritten

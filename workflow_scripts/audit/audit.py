@@ -31,10 +31,10 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.code_equivalence import among, counted
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit
+from workflow_scripts.core.root_hash import AROUND, root_hash
 from workflow_scripts.provenance.crate.check import check
 from workflow_scripts.provenance.locate import locate
 from workflow_scripts.provenance.nodes import CRATE, Node, input_path, read
-from workflow_scripts.provenance.root import AROUND, root_hash
 from workflow_scripts.study.freshness import other_settings
 
 REPORT = "report/index"

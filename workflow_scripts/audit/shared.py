@@ -14,10 +14,10 @@ from workflow_scripts.audit.kinds import Finding, Kind, finding
 from workflow_scripts.core.cache import stored
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, kind_of
+from workflow_scripts.core.files.names import FETCHED
 from workflow_scripts.core.files.notes import read_note
 from workflow_scripts.core.sources import REMEMBERED
 
-FETCHED = ".fetched"  # the store's folder in a results folder
 UNFINISHED = (".staging", ".discarded-")  # what running and killed jobs leave in a cache; tools.cache_gc removes it
 
 

@@ -21,7 +21,7 @@ from workflow_scripts.audit.shared import shared_findings
 from workflow_scripts.audit.studies import studies_below
 from workflow_scripts.commands.command import plain_errors
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.provenance.sizes import at_least_one
+from workflow_scripts.study.sizes import at_least_one
 
 SHOWN = 20  # findings of one kind shown to people; --json has all
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from workflow_scripts.commands.command import plain_errors
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.provenance.gc import DAY, KINDS, Piece, Plan, collect, plan
-from workflow_scripts.provenance.sizes import days, human, parse_size
+from workflow_scripts.study.sizes import days, human, parse_size
 
 
 def lines(made: Plan, went: Sequence[Piece], stayed: Sequence[Piece], dry: bool) -> list[str]:

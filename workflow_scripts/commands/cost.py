@@ -34,10 +34,10 @@ from workflow_scripts.commands.rates import (
 )
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError, error_lines
-from workflow_scripts.provenance.sizes import at_least_one
 from workflow_scripts.study.active_config import BASE
-from workflow_scripts.study.config import Study, load_study
-from workflow_scripts.study.config_files import read_config
+from workflow_scripts.study.config.files import read_config
+from workflow_scripts.study.config.study import Study, load_study
+from workflow_scripts.study.sizes import at_least_one
 from workflow_scripts.study.units import Units
 
 PROFILE = ROOT / "profiles/slurm/profile.yaml"

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from workflow_scripts.acquisition.store.journal import settle
 from workflow_scripts.acquisition.store.segment import is_sealed, stems
-from workflow_scripts.acquisition.store.store import FOLDER
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import discard, is_complete, key_lock, try_key_lock
-from workflow_scripts.removal.forget import clear, store_folders
+from workflow_scripts.core.files.names import FETCHED
+from workflow_scripts.removal.store import clear, store_folders
 
 
 def repair(results: Path) -> list[str]:
@@ -99,7 +99,7 @@ def _incomplete_entries(results: Path) -> int:
 def _segments(results: Path) -> int:
     finished = 0
     for folder in store_folders(results):
-        with key_lock(results / FOLDER / ".forget"):
+        with key_lock(results / FETCHED / ".forget"):
             clear(folder)
         left = [stem for stem in stems(folder) if not is_sealed(stem)]
         finished += len(left) - len(list(settle(left)))

@@ -14,8 +14,8 @@ from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.provenance.crate.check import check
 from workflow_scripts.provenance.crate.write import write_crate
 from workflow_scripts.provenance.settings.crate import Crate
-from workflow_scripts.study.config_errors import placed, validation_errors
-from workflow_scripts.study.config_files import Node
+from workflow_scripts.study.config.errors import placed, validation_errors
+from workflow_scripts.study.config.files import Node
 
 
 def main(argv: list[str] | None = None) -> None:

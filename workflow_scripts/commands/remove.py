@@ -12,14 +12,14 @@ import sys
 from pathlib import Path
 
 from workflow_scripts.commands.command import plain_errors
-from workflow_scripts.removal.traces import removal_of, remove_traces
+from workflow_scripts.removal.removal import removal_of, remove_traces
 
 
 def remove(study: Path) -> tuple[str, bool]:
     """What was removed, as text; and whether nothing is left that should be gone.
 
     Raises:
-        PipelineError: see :func:`workflow_scripts.removal.traces.remove_traces`.
+        PipelineError: see :func:`workflow_scripts.removal.removal.remove_traces`.
     """
     results, name = study.parent, study.name
     listed = len(removal_of(results, name))

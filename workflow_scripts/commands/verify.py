@@ -18,8 +18,8 @@ from workflow_scripts.commands.command import plain_errors
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.provenance.nodes import Node, load
-from workflow_scripts.provenance.sizes import at_least_one
 from workflow_scripts.provenance.verify.verify import Kind, Options, Verdict, sample, verify
+from workflow_scripts.study.sizes import at_least_one
 
 GOOD = (Kind.EXACT, Kind.WITHIN, Kind.BY_DESIGN)
 

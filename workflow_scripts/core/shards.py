@@ -18,8 +18,8 @@ from PIL import Image
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact, repair_advice
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.undecodable import UNDECODABLE
 from workflow_scripts.core.inputs import Stamp, stamp_of
-from workflow_scripts.core.undecodable import UNDECODABLE
 
 HALF = 16  # bytes of a sha256 that are held for each image: millions of them are in memory
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from workflow_scripts.core.code_equivalence import accepted
 from workflow_scripts.core.redact import redacted
-from workflow_scripts.provenance import wording
+from workflow_scripts.provenance import format as wording
 from workflow_scripts.provenance.cells import Cell
 from workflow_scripts.provenance.chain import Branch, Chain, annotation_zips
 from workflow_scripts.provenance.locate import Place

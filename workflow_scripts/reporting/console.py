@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from workflow_scripts.reporting import headline
+from workflow_scripts.reporting.sections import headline
 from workflow_scripts.reporting.text import minus, percent, points
 
 _RIGHT = ("seeds",)

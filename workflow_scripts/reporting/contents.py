@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.provenance.root import root_hash
-from workflow_scripts.reporting import data_sections, run_sections
+from workflow_scripts.core.root_hash import root_hash
 from workflow_scripts.reporting.provenance import Number
+from workflow_scripts.reporting.sections import data as data_sections
+from workflow_scripts.reporting.sections import runs as run_sections
 from workflow_scripts.reporting.settings.report import Report
 from workflow_scripts.reporting.study import Study, label
 from workflow_scripts.reporting.text import count

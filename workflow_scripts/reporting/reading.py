@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.shards import TarImages, hash_column
-from workflow_scripts.reporting.examples import sample_positions
+from workflow_scripts.reporting.sections.examples import sample_positions
 from workflow_scripts.stats.seeds import derive
 
 Row = dict[str, Any]

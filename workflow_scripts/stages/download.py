@@ -18,12 +18,13 @@ def download(job: Job[Download]) -> None:
     from workflow_scripts.acquisition.shards.imports import bring_in
     from workflow_scripts.acquisition.shards.packing import attempts, pack
     from workflow_scripts.acquisition.shards.plan import shard_rows
-    from workflow_scripts.acquisition.store.store import FOLDER, Store
+    from workflow_scripts.acquisition.store.store import Store
+    from workflow_scripts.core.files.names import FETCHED
 
     rows = shard_rows(job.input("plan").path(".parquet"), int(job.unit["shard"]))
     urls = rows["url"].to_pylist()
     connect_to = dict(job.settings.connect_to)
-    folder = job.results / FOLDER
+    folder = job.results / FETCHED
     with ExitStack() as held:
         if job.inputs("world"):
             from workflow_scripts.demo.server import serve_zip

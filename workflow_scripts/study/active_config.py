@@ -16,7 +16,7 @@ from workflow_scripts.core.code_equivalence import accepted
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.notes import read_note, write_note
-from workflow_scripts.study.config_files import read_config
+from workflow_scripts.study.config.files import read_config
 
 if TYPE_CHECKING:
     from workflow_scripts.study.units import Units
@@ -105,7 +105,7 @@ def units_of(results: Path, study: str, files: Sequence[str] = ()) -> "Units | N
     if config.data().get("study") != study:
         return None
     # Not before: checking a config takes longer than reading a small study.
-    from workflow_scripts.study.config import load_study
+    from workflow_scripts.study.config.study import load_study
     from workflow_scripts.study.units import Units
 
     return Units(load_study(config), accepted(results))

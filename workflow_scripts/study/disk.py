@@ -8,11 +8,11 @@ import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from workflow_scripts.audit.shared import FETCHED
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.provenance.sizes import human
-from workflow_scripts.study.config import Dataset
+from workflow_scripts.core.files.names import FETCHED
+from workflow_scripts.study.config.study import Dataset
+from workflow_scripts.study.sizes import human
 from workflow_scripts.study.units import Units
 
 # JPEG of quality 90: bytes per squared longer side (60 Flickr photos scaled to 256 px: 0.23, to 512 px: 0.14).

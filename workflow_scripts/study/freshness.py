@@ -25,7 +25,7 @@ from workflow_scripts.core.files.jsonio import canonical, digest
 from workflow_scripts.core.key import BY_CONTENT, in_key, wanted_device
 from workflow_scripts.core.sources import content_hash, local_path
 from workflow_scripts.study.history import rewritten
-from workflow_scripts.study.planning import PlannedJob
+from workflow_scripts.study.snakemake.planning import PlannedJob
 
 if TYPE_CHECKING:
     from workflow_scripts.study.units import Units

@@ -10,10 +10,10 @@ from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.acquisition.settings.source import Source
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.pretraining.settings.pretrain import Pretrain, step_name
-from workflow_scripts.study.checks import WORLD
-from workflow_scripts.study.config import Dataset, Run, Study
-from workflow_scripts.study.kept import evaluated
-from workflow_scripts.study.run_settings import pretrain_settings, run_name
+from workflow_scripts.study.config.checks import WORLD
+from workflow_scripts.study.config.kept import evaluated
+from workflow_scripts.study.config.run_settings import pretrain_settings, run_name
+from workflow_scripts.study.config.study import Dataset, Run, Study
 
 Unit = dict[str, str]
 

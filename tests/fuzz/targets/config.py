@@ -9,8 +9,8 @@ import yaml
 
 from tests.fuzz.mutate import TEXTS, json_text, mutate_bytes, mutate_tree
 from tests.fuzz.target import Files, Target
-from workflow_scripts.study.config import load_study
-from workflow_scripts.study.config_files import read_config
+from workflow_scripts.study.config.files import read_config
+from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 
 ROOT = Path(__file__).resolve().parents[3]

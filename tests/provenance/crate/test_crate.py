@@ -11,12 +11,12 @@ from workflow_scripts.commands.crate import main
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.core.root_hash import root_hash
 from workflow_scripts.provenance.crate.check import check, ids
 from workflow_scripts.provenance.crate.public import goes_along, public_settings
 from workflow_scripts.provenance.crate.write import write_crate
 from workflow_scripts.provenance.locate import locate
 from workflow_scripts.provenance.nodes import load
-from workflow_scripts.provenance.root import root_hash
 from workflow_scripts.provenance.settings.crate import Crate
 from workflow_scripts.stages.crate import main as stage
 

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from tests.study.test_config import changed, merged
+from tests.study.config.test_study import changed, merged
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime import environment
-from workflow_scripts.study.config import load_study
-from workflow_scripts.study.planning import PlannedJob
+from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.preflight.check import findings, tell
 from workflow_scripts.study.preflight.findings import Start
+from workflow_scripts.study.snakemake.planning import PlannedJob
 from workflow_scripts.study.units import Units
 
 OUT = "results/study"

@@ -14,13 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workflow_scripts.acquisition.store.store import FOLDER
 from workflow_scripts.core.cache import key_lock
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files import tars
 from workflow_scripts.core.files.durable import move_atomic
 from workflow_scripts.core.files.foreign import batches, column_of, readable
 from workflow_scripts.core.files.jsonio import digest
+from workflow_scripts.core.files.names import FETCHED
 
 # 16 bytes of the url's sha256; number of the file; for a tar the image's offset and size, for parquet row and -1.
 ENTRY = np.dtype([("high", "<u8"), ("low", "<u8"), ("file", "<u4"), ("at", "<i8"), ("size", "<i8")])
@@ -51,7 +51,7 @@ class ImportIndex:
         self._batches: Iterator[list[bytes | None]] = iter(())
         stamps = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in self._files]
         name = digest({"folder": str(folder.resolve()), "files": stamps})[:32]
-        path = results / FOLDER / ".imports" / f"{name}.npy"
+        path = results / FETCHED / ".imports" / f"{name}.npy"
         if not path.exists():
             with key_lock(path):
                 if not path.exists():

@@ -17,8 +17,6 @@ from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.segment import LINES, Segment, is_sealed, search, stems, url_hash, with_suffix
 from workflow_scripts.core.files.durable import make_folders
 
-FOLDER = ".fetched"
-
 
 class Store:
     """The store in ``folder`` as one job uses it; use it as a context manager.

@@ -11,7 +11,7 @@ from PIL import Image
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.foreign import batches, readable
-from workflow_scripts.core.undecodable import UNDECODABLE
+from workflow_scripts.core.files.undecodable import UNDECODABLE
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture
 from workflow_scripts.evaluation.datasets.splits import Entry
 from workflow_scripts.evaluation.datasets.tars import is_image_name, safe_parts

@@ -12,10 +12,10 @@ from urllib.parse import unquote
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, parse_object, read_bytes, read_object
+from workflow_scripts.core.root_hash import root_hash
 from workflow_scripts.provenance.crate import base
 from workflow_scripts.provenance.crate.base import Entity
 from workflow_scripts.provenance.crate.public import MAIL
-from workflow_scripts.provenance.root import root_hash
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?\+\d\d:\d\d")

@@ -12,12 +12,12 @@ from typing import Any
 
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.root_hash import root_hash
 from workflow_scripts.provenance.crate import base
 from workflow_scripts.provenance.crate.base import Entity, ref, refs
 from workflow_scripts.provenance.crate.jobs import Jobs, file_path, manifest_path
 from workflow_scripts.provenance.crate.public import goes_along
 from workflow_scripts.provenance.nodes import Node, inputs_of
-from workflow_scripts.provenance.root import root_hash
 
 MEGABYTE = 1_000_000
 

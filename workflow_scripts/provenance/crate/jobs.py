@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from workflow_scripts.core.files.jsonio import canonical, digest
-from workflow_scripts.provenance import wording
+from workflow_scripts.provenance import format as wording
 from workflow_scripts.provenance.crate.base import COMPLETED, Entity, encoding, inside, local, ref, refs
 from workflow_scripts.provenance.crate.public import public_settings
 from workflow_scripts.provenance.nodes import Node, inputs_of

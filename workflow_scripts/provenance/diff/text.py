@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from workflow_scripts.provenance import wording
+from workflow_scripts.provenance import format as wording
 from workflow_scripts.provenance.diff.code_diff import ModuleDifference
 from workflow_scripts.provenance.diff.diff import Findings
 from workflow_scripts.provenance.nodes import Input

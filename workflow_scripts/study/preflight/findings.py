@@ -6,7 +6,7 @@ from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.study.planning import PlannedJob
+from workflow_scripts.study.snakemake.planning import PlannedJob
 from workflow_scripts.study.units import Units
 
 

@@ -22,10 +22,10 @@ from workflow_scripts.acquisition.store.segment import (
     url_hash,
     with_suffix,
 )
-from workflow_scripts.acquisition.store.store import FOLDER
 from workflow_scripts.core.cache import key_lock
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import remove_files, sync_folder
+from workflow_scripts.core.files.names import FETCHED
 
 
 def forget(results: Path, urls: Iterable[str]) -> int:
@@ -46,7 +46,7 @@ def forget(results: Path, urls: Iterable[str]) -> int:
     folders = store_folders(results)
     if not folders:
         return 0
-    with key_lock(results / FOLDER / ".forget"):  # what another call is writing looks like what a killed one left
+    with key_lock(results / FETCHED / ".forget"):  # what another call is writing looks like what a killed one left
         return sum(_forget_in(folder, wanted, hashes) for folder in folders)
 
 
@@ -68,7 +68,7 @@ def urls_kept(results: Path, tokens: Collection[str]) -> set[str]:
 
 def store_folders(results: Path) -> list[Path]:
     """The store of a results folder, and the stores within it that belong to a demo's server."""
-    root = results / FOLDER
+    root = results / FETCHED
     return [path for path in (root, *root.glob("[!.]*")) if path.is_dir()]
 
 

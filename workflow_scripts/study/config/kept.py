@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from workflow_scripts.pretraining.settings.pretrain import Pretrain, step_name
-from workflow_scripts.study.config_errors import SettingError
+from workflow_scripts.study.config.errors import SettingError
 
 
 def evaluated(wanted: Sequence[int | str], runs: Mapping[str, Pretrain]) -> dict[str, list[str]]:

@@ -19,8 +19,8 @@ from workflow_scripts.commands import remove
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.stage import RECIPE
-from workflow_scripts.removal.removal_rows import Listed
-from workflow_scripts.removal.traces import Gone, _remove_logs, remove_traces
+from workflow_scripts.removal.removal import Gone, _remove_logs, remove_traces
+from workflow_scripts.removal.rows import Listed
 from workflow_scripts.stages import annotations, shard_plan
 
 NAMES = {"aww": ["a1", "a2", "a3"], "pics": ["p1", "p2", "p3", "p4"]}

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflow_scripts.core.errors import PipelineError, PipelineErrors, error_lines
-from workflow_scripts.study.config import load_study
-from workflow_scripts.study.config_files import COMMAND_LINE, MAX_BYTES, read_config, read_file
+from workflow_scripts.study.config.files import COMMAND_LINE, MAX_BYTES, read_config, read_file
+from workflow_scripts.study.config.study import load_study
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 BASE = ROOT / "config.yaml"
 MISTAKES = {  # line of the overlay -> what is said of it, besides file and line
     "study: on": "(study): on; YAML reads on as true or false; if a name is meant, quote it",

@@ -33,10 +33,10 @@ from workflow_scripts.pairs.settings.pair_quality import PairQuality
 from workflow_scripts.pairs.settings.pair_table import PairTable
 from workflow_scripts.pretraining.settings.pretrain import Pretrain
 from workflow_scripts.provenance.settings.crate import Crate
-from workflow_scripts.study.checks import reference_errors
-from workflow_scripts.study.config_errors import SettingError, misread_booleans, placed, validation_errors
-from workflow_scripts.study.config_files import Config, Node, node_of
-from workflow_scripts.study.run_settings import run_errors, shared_errors
+from workflow_scripts.study.config.checks import reference_errors
+from workflow_scripts.study.config.errors import SettingError, misread_booleans, placed, validation_errors
+from workflow_scripts.study.config.files import Config, Node, node_of
+from workflow_scripts.study.config.run_settings import run_errors, shared_errors
 
 Name = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64, description="part of file names")
 Step = PositiveInt | Literal["last", "best"]
@@ -186,7 +186,7 @@ def load_study(config: Mapping[str, Any] | Config) -> Study:
     """The checked study.
 
     Args:
-        config: what :func:`workflow_scripts.study.config_files.read_config` gives, so that errors name file and
+        config: what :func:`workflow_scripts.study.config.files.read_config` gives, so that errors name file and
             line; or plain values, whose errors name the key alone.
 
     Raises:

@@ -8,11 +8,11 @@ from PIL import Image
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.reporting import headline as model
 from workflow_scripts.reporting.charts import axis, forest_limits, strip
 from workflow_scripts.reporting.colours import arm_class
-from workflow_scripts.reporting.examples import shared_examples
 from workflow_scripts.reporting.provenance import Number, Source
+from workflow_scripts.reporting.sections import headline as model
+from workflow_scripts.reporting.sections.examples import shared_examples
 from workflow_scripts.reporting.study import Study
 from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels, probe_tables, saliency_tables
 from workflow_scripts.reporting.text import minus, percent, points, words

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError, PipelineErrors, error_lines
-from workflow_scripts.study.config_files import read_file
+from workflow_scripts.study.config.files import read_file
 
 if TYPE_CHECKING:
     from workflow_scripts.study.units import Units

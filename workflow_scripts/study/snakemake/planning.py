@@ -24,7 +24,7 @@ from typing import Any
 
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.study.startup import stop
+from workflow_scripts.study.snakemake.startup import stop
 
 # What is used of Snakemake's objects, by the name of the object.
 USED = {

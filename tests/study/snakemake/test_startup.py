@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.study.test_config import merged
+from tests.study.config.test_study import merged
 from workflow_scripts.core.errors import PipelineErrors
-from workflow_scripts.study.config import load_study
-from workflow_scripts.study.startup import check_targets
+from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.snakemake.startup import check_targets
 from workflow_scripts.study.units import Units
 
 RUN = "simclr-revised-crop-resnet_small-s0"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts.study.failures import failure_lines
+from workflow_scripts.study.snakemake.failures import failure_lines
 
 RULE = """[Tue Nov 24 19:50:02 2026]
 Error in rule pretrain:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from workflow_scripts.study.config_errors import Path, SettingError, one_of
+from workflow_scripts.study.config.errors import Path, SettingError, one_of
 
 if TYPE_CHECKING:
-    from workflow_scripts.study.config import Study
+    from workflow_scripts.study.config.study import Study
 
 WORLD = "world"
 RESERVED_PAIRS = ("self", "none")

@@ -10,7 +10,7 @@ from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.store import Store
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.removal.forget import forget
+from workflow_scripts.removal.store import forget
 
 URLS = [f"http://a.test/{n:03d}.jpg" for n in range(60)]
 GONE = set(URLS[3:50:9])

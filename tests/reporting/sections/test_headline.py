@@ -6,9 +6,9 @@ import pytest
 from scipy import stats
 
 from tests.reporting.fake_study import contrast_rows
-from workflow_scripts.reporting import headline
 from workflow_scripts.reporting.console import arms_table
-from workflow_scripts.reporting.headline import Row
+from workflow_scripts.reporting.sections import headline
+from workflow_scripts.reporting.sections.headline import Row
 
 PROBE, SALIENCY = "linear_probe.sklearn.accuracy", "saliency.probe.mass_in_mask"
 

@@ -7,11 +7,11 @@ import pytest
 
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.study.config import Study, load_study
-from workflow_scripts.study.config_files import node_of, read_config
+from workflow_scripts.study.config.files import node_of, read_config
+from workflow_scripts.study.config.study import Study, load_study
 from workflow_scripts.study.units import Units
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 OVERLAYS = [
     ["profiles/demo/study.yaml"],
     ["profiles/demo/study.yaml", "profiles/demo/dose.yaml"],

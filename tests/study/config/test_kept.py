@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.study.test_config import changed, merged
+from tests.study.config.test_study import changed, merged
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.run_metadata import kept_checkpoints
 from workflow_scripts.pretraining.settings.pretrain import LogSpaced, Pretrain
-from workflow_scripts.study.config import load_study
-from workflow_scripts.study.kept import evaluated, kept_errors
+from workflow_scripts.study.config.kept import evaluated, kept_errors
+from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 
 BASE = {"method": "simclr", "pairs": "self", "augmentation": "simclr", "warmup_steps": 0}

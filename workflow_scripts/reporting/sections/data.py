@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.reporting import examples
 from workflow_scripts.reporting.colours import arm_class
-from workflow_scripts.reporting.flow import final_states, steps
 from workflow_scripts.reporting.provenance import Number, Source
-from workflow_scripts.reporting.quality import is_detail, side_by_side
 from workflow_scripts.reporting.reading import rows_of, sample_rows
+from workflow_scripts.reporting.sections import examples
+from workflow_scripts.reporting.sections.flow import final_states, steps
+from workflow_scripts.reporting.sections.quality import is_detail, side_by_side
 from workflow_scripts.reporting.study import Study, record
 from workflow_scripts.reporting.text import caption_text, count, words
 from workflow_scripts.stats.seeds import derive

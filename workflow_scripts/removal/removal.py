@@ -19,9 +19,9 @@ from workflow_scripts.core.files.durable import remove_files, remove_folder, syn
 from workflow_scripts.core.files.jsonio import read_json
 from workflow_scripts.core.redact import redacted
 from workflow_scripts.core.stage import RECIPE
-from workflow_scripts.removal.forget import forget, urls_kept
-from workflow_scripts.removal.lineage import CACHE, Made, inputs_of, load, sound
-from workflow_scripts.removal.removal_rows import Listed, excluded_tokens, listed_rows, urls_among
+from workflow_scripts.provenance.lineage import CACHE, Made, inputs_of, load, sound
+from workflow_scripts.removal.rows import Listed, excluded_tokens, listed_rows, urls_among
+from workflow_scripts.removal.store import forget, urls_kept
 
 ROWS = "annotations"
 TABLES = (".parquet", ".apart.parquet")

@@ -8,12 +8,12 @@ from pydantic import ValidationError
 from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.pretraining.settings.pretrain import HEADS, Pretrain
-from workflow_scripts.study.config_errors import CONTRADICTION, SettingError, misread_booleans, validation_errors
-from workflow_scripts.study.config_files import Node, node_of
-from workflow_scripts.study.kept import kept_errors
+from workflow_scripts.study.config.errors import CONTRADICTION, SettingError, misread_booleans, validation_errors
+from workflow_scripts.study.config.files import Node, node_of
+from workflow_scripts.study.config.kept import kept_errors
 
 if TYPE_CHECKING:
-    from workflow_scripts.study.config import Run, Study
+    from workflow_scripts.study.config.study import Run, Study
 
 UNTRAINED = frozenset({"backbone", "image_size"})  # settings that an untrained network depends on, beside its seed
 

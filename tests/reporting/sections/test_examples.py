@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.reporting.examples import (
+from workflow_scripts.reporting.sections.examples import (
     STRATA,
     caption_lines,
     sample_positions,

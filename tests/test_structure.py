@@ -1,0 +1,57 @@
+"""The import contract of ``.importlinter`` holds, and breaking it fails ``make check``."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LINT = Path(sys.executable).parent / "lint-imports"
+PACKAGE = "workflow_scripts"
+MOST_FILES = 15
+
+
+def lint(root: Path) -> subprocess.CompletedProcess[str]:
+    environment = {"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin"}
+    command = [LINT, "--no-cache", "--no-logo"]
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+
+
+def test_modules_import_only_what_lies_below_them():
+    result = lint(ROOT)
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [
+        ("core.errors", "study.units"),
+        ("stats.intervals", "models.backbones"),
+        ("embeddings.text", "captions.recaption"),
+        ("study.units", "commands.command"),
+        ("audit.audit", "removal.rows"),
+    ],
+)
+def test_an_upward_or_sideways_import_is_reported(tmp_path, importer, imported):
+    copy = tmp_path / "copy"
+    shutil.copytree(ROOT / PACKAGE, copy / PACKAGE, ignore=lambda folder, names: [n for n in names if not _source(n)])
+    shutil.copy(ROOT / ".importlinter", copy)
+    module = (copy / PACKAGE / importer.replace(".", "/")).with_suffix(".py")
+    module.write_text(f"{module.read_text()}\n\ndef late():\n    import {PACKAGE}.{imported}\n")
+
+    result = lint(copy)
+
+    assert result.returncode == 1
+    assert f"{PACKAGE}.{importer} -> {PACKAGE}.{imported}" in result.stdout
+
+
+def _source(name: str) -> bool:
+    return name.endswith(".py") or "." not in name
+
+
+def test_folders_hold_a_handful_of_files():
+    folders = [path for path in (ROOT / PACKAGE).rglob("*") if path.is_dir() and path.name != "stages"]
+    sizes = {path.name: len(list(path.glob("[!_]*.py"))) for path in folders}
+    assert {path: size for path, size in sizes.items() if size > MOST_FILES} == {}
