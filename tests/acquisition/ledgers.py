@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from workflow_scripts.acquisition.settings.download import Download
+from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.download_state import Ledger
 from workflow_scripts.acquisition.shards.fetch import fetch
 from workflow_scripts.acquisition.store.record import Record

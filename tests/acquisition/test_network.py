@@ -16,7 +16,7 @@ from tests.acquisition.fault_server import Handler, Route, serving
 from tests.acquisition.pictures import jpeg
 from workflow_scripts.acquisition.http.client import Client
 from workflow_scripts.acquisition.images.images import Limits, Stored, process
-from workflow_scripts.acquisition.settings.download import Download
+from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards import download_state as ledger_module
 
 SELF_SIGNED = Path(__file__).with_name("self_signed.pem")

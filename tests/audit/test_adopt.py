@@ -21,7 +21,7 @@ from workflow_scripts.core.cache import stored
 from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.core.key import SCHEMA, artifact_key, in_key
 from workflow_scripts.core.run_record import sealed
-from workflow_scripts.pretraining.settings.pretrain import Pretrain
+from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.provenance import lineage
 from workflow_scripts.provenance.shapes import record_fault
 from workflow_scripts.stages.pretrain import main

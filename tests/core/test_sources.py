@@ -12,11 +12,10 @@ import pytest
 
 from tests.helpers import run
 from workflow_scripts.acquisition.http.fetch_file import fetch_file
-from workflow_scripts.acquisition.settings.source import Source
 from workflow_scripts.core import inputs, sources
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import digest
-from workflow_scripts.stages.source import main
+from workflow_scripts.stages.source import Source, main
 
 DATA = bytes(range(256)) * 4096
 

@@ -12,7 +12,7 @@ from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.data.pairing import with_itself
 from workflow_scripts.pretraining.plan import Plan
 from workflow_scripts.pretraining.probing import split_rows
-from workflow_scripts.pretraining.settings.pretrain import Pretrain
+from workflow_scripts.pretraining.settings import Pretrain
 
 COLOURS = np.array([(220, 40, 40), (40, 200, 60), (50, 70, 230), (230, 200, 40)])
 SMALL: dict[str, Any] = {

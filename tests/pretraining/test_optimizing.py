@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from workflow_scripts.models.backbones import build_backbone
 from workflow_scripts.pretraining.methods.methods import Clip
 from workflow_scripts.pretraining.optimizing import learning_rate, parameter_groups
-from workflow_scripts.pretraining.settings.pretrain import ClipHead
+from workflow_scripts.pretraining.settings import ClipHead
 
 
 def test_the_rate_is_torchs_warm_up_and_cosine() -> None:

@@ -17,7 +17,7 @@ from tests.acquisition.fault_server import Route, serving
 from tests.acquisition.pictures import jpeg
 from tests.helpers import make_artifact, run
 from tests.stages.acquired import HOST, SETTINGS, download_settings, downloaded, planned
-from workflow_scripts.acquisition.settings.download import Download
+from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.store.journal import Journal
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.key import OUTSIDE

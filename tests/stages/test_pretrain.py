@@ -18,7 +18,7 @@ from tests.helpers import hex_hashes, make_artifact, run
 from tests.pretraining.shapes import SMALL, encoded
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.models.backbones import load_backbone, normalise, prepare
-from workflow_scripts.pretraining.settings.pretrain import Pretrain
+from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.stages.pretrain import main
 
 KEYS = [f"im{i:02d}" for i in range(20)]

@@ -95,7 +95,7 @@ def test_a_shortage_is_one_line_with_both_numbers(
 
 
 def test_every_backbone_and_set_of_the_settings_is_known() -> None:
-    from workflow_scripts.pretraining.settings.pretrain import Pretrain
+    from workflow_scripts.pretraining.settings import Pretrain
 
     assert set(disk.BACKBONES) == set(Pretrain.model_fields["backbone"].annotation.__args__)  # type: ignore[union-attr]
     named = {one.torchvision_name for one in units().study.datasets if one.kind == "torchvision"}

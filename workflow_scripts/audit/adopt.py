@@ -17,7 +17,7 @@ from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.key import artifact_key, in_key
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.run_record import now, sealed
-from workflow_scripts.pretraining.settings.pretrain import Pretrain, step_name
+from workflow_scripts.pretraining.settings import Pretrain, step_name
 from workflow_scripts.provenance import lineage
 from workflow_scripts.provenance.nodes import Node, load
 from workflow_scripts.study.active_config import units_of

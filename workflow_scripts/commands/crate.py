@@ -13,7 +13,7 @@ from workflow_scripts.commands.command import plain_errors
 from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.provenance.crate.check import check
 from workflow_scripts.provenance.crate.write import write_crate
-from workflow_scripts.provenance.settings.crate import Crate
+from workflow_scripts.stages.crate import Crate
 from workflow_scripts.study.config.errors import placed, validation_errors
 from workflow_scripts.study.config.files import Node
 
@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
         parser.add_argument(f"--{name.replace('_', '-')}", default=field.default, help=field.description)
     args = parser.parse_args(argv)
     with plain_errors():
-        folder = args.folder if args.check else write_crate(args.folder, _settings(args)).parent
+        folder = args.folder if args.check else _write(args)
         faults = check(folder)
     sys.stderr.write("".join(f"error: {fault}\n" for fault in faults))
     if faults:
@@ -35,11 +35,12 @@ def main(argv: list[str] | None = None) -> None:
     sys.stdout.write(f"{folder}: whole, by our own checks of the Provenance Run Crate profile\n")
 
 
-def _settings(args: argparse.Namespace) -> Crate:
+def _write(args: argparse.Namespace) -> Path:
     try:
-        return Crate.model_validate({name: getattr(args, name) for name in Crate.model_fields})
+        settings = Crate.model_validate({name: getattr(args, name) for name in Crate.model_fields})
     except ValidationError as error:
         raise placed(PipelineErrors(validation_errors(error, Crate, Node())), Node("the command line")) from None
+    return write_crate(args.folder, settings.license, settings.max_file_mb).parent
 
 
 if __name__ == "__main__":

@@ -1,11 +1,15 @@
 """URLs as logs, messages and tables of requests show them: logins, queries and fragments may hold secrets."""
 
 import re
+from urllib.parse import urlsplit
 
 _URL = re.compile(r"(://|\bhttps?:/(?!/))([^\s/?#]*+)([^\s?#]*+)([?#]\S*+)?", re.IGNORECASE)
 CLOSING = "])}>\"',;:|"  # what may stand behind a URL in a sentence
 _HOST = re.compile(r"(?:\[[^]]*\]?|[^][:]*)(?::\d*)?")
 HIDDEN = "..."
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")  # stands for an environment variable in a URL
+_SECRET_NAME = re.compile(r"token|key|sig|pass|secret|auth|cred", re.IGNORECASE)
+LONGEST_OPEN = 8  # characters of a value in a query that is taken for no secret, such as dl=1
 
 
 def redacted(text: str) -> str:
@@ -20,3 +24,19 @@ def _shown(found: re.Match[str]) -> str:
         host, path = HIDDEN, ""
     end = asked[len(asked.rstrip(CLOSING)) :]
     return f"{start}{host}{path}{asked[:1]}{HIDDEN if asked else ''}{end}"
+
+
+def has_secret(url: str) -> bool:
+    """Whether a url's login, query or fragment holds text that may be a secret; ``${NAME}`` is none."""
+    try:
+        parts = urlsplit(VARIABLE.sub("", url))
+    except ValueError:
+        return True
+    return bool(parts.netloc.rpartition("@")[0].strip(":")) or any(
+        _may_be_secret(*one.partition("=")) for one in (*parts.query.split("&"), parts.fragment)
+    )
+
+
+def _may_be_secret(name: str, equals: str, value: str) -> bool:
+    text = value if equals else name
+    return len(text) > LONGEST_OPEN or bool(value and _SECRET_NAME.search(name))

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.data.pairing import Pairing
 from workflow_scripts.pretraining.probing import ProbeRows
-from workflow_scripts.pretraining.settings.pretrain import Pretrain, step_name
+from workflow_scripts.pretraining.settings import Pretrain, step_name
 
 OUTCOME = "outcome.json"
 # Fields that are arrays, in the order in which their classes take them.

@@ -5,7 +5,7 @@ from typing import Any
 import pyarrow as pa
 
 from workflow_scripts.models.backbones import build_backbone, preprocessing
-from workflow_scripts.pretraining.settings.pretrain import Pretrain, step_name
+from workflow_scripts.pretraining.settings import Pretrain, step_name
 
 CURVE = pa.schema(
     [

@@ -8,7 +8,7 @@ from workflow_scripts.core.root_hash import root_hash
 from workflow_scripts.reporting.provenance import Number
 from workflow_scripts.reporting.sections import data as data_sections
 from workflow_scripts.reporting.sections import runs as run_sections
-from workflow_scripts.reporting.settings.report import Report
+from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Study, label
 from workflow_scripts.reporting.text import count
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.reporting.provenance import Ledger, Record, Source
 from workflow_scripts.reporting.reading import images_of
-from workflow_scripts.reporting.settings.report import Report
+from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.thumbnails import figure, thumbnail
 
 Row = dict[str, Any]

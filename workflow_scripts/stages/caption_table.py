@@ -1,7 +1,11 @@
 """Original and generated captions of all images in one table, in the order of the image index."""
 
-from workflow_scripts.captions.settings.caption_table import CaptionTable
+from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+
+
+class CaptionTable(Settings):
+    """Gathering has nothing to set."""
 
 
 def caption_table(job: Job[CaptionTable]) -> None:

@@ -1,7 +1,16 @@
 """What became of every annotation row: kept and lost per reason, host, subreddit and year; and which ids were kept."""
 
-from workflow_scripts.acquisition.settings.data_card import DataCard
+from pydantic import Field
+
+from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+
+
+class DataCard(Settings):
+    """How the data card counts."""
+
+    confidence: float = Field(default=0.95, gt=0, lt=1, description="level of the Wilson intervals of kept shares")
+    hosts_shown: int = Field(default=12, gt=0, description="hosts in the picture, the largest first; all are in JSON")
 
 
 def data_card(job: Job[DataCard]) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workflow_scripts.acquisition.settings.download import Download
+from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.core.stage import Job, run_stage
 
 FORMAT = 4  # raise it when the same answers would give other bytes

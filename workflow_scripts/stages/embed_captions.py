@@ -1,7 +1,16 @@
 """Unit vectors of an arm's captions."""
 
+from pydantic import Field
+
+from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.embeddings.settings.embed_captions import EmbedCaptions
+
+
+class EmbedCaptions(Settings):
+    """How captions become vectors."""
+
+    batch_size: int = Field(256, ge=1, description="captions per forward pass")
+    chunk_batches: int = Field(32, ge=1, description="batches per file that a stopped job resumes from")
 
 
 def embed_captions(job: Job[EmbedCaptions]) -> None:

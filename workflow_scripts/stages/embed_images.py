@@ -1,7 +1,21 @@
 """Unit vectors of the images."""
 
+from typing import Literal
+
+from pydantic import Field
+
+from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.embeddings.settings.embed_images import EmbedImages
+
+
+class EmbedImages(Settings):
+    """How images become vectors."""
+
+    kind: Literal["blip2", "transformers"] = Field(
+        "transformers", description="blip2: contrastive feature of a matcher; transformers: any AutoModel for images"
+    )
+    batch_size: int = Field(64, ge=1, description="images per forward pass")
+    chunk_batches: int = Field(32, ge=1, description="batches per file that a stopped job resumes from")
 
 
 def embed_images(job: Job[EmbedImages]) -> None:

@@ -1,7 +1,15 @@
 """Frozen features of one checkpoint on one downstream set."""
 
+from pydantic import Field
+
+from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.evaluation.settings.features import Features
+
+
+class Features(Settings):
+    """Preprocessing follows the run's own facts, so there is little to set."""
+
+    batch_size: int = Field(256, ge=1, description="images at once; moves the last bits of a feature")
 
 
 def features(job: Job[Features]) -> None:

@@ -1,7 +1,11 @@
 """Where every image of the study lies, over all shards."""
 
-from workflow_scripts.acquisition.settings.image_index import ImageIndex
+from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+
+
+class ImageIndex(Settings):
+    """The index has nothing to set: it lists every image that is there."""
 
 
 def image_index(job: Job[ImageIndex]) -> None:

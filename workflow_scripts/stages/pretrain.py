@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.pretraining.settings.pretrain import Pretrain
+from workflow_scripts.pretraining.settings import Pretrain
 
 if TYPE_CHECKING:
     from workflow_scripts.pretraining.plan import Plan

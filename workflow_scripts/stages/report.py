@@ -1,7 +1,7 @@
 """One self-contained HTML page on the study: results, data, captions, pairs, models, and where each number is from."""
 
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.reporting.settings.report import Report
+from workflow_scripts.reporting.settings import Report
 
 DATA_FILES = (
     "workflow_scripts/reporting/templates/page.html",

@@ -2,8 +2,21 @@
 
 import json
 
+from pydantic import Field
+
+from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.evaluation.settings.summary import STANDARD, Summary
+from workflow_scripts.evaluation.contrasts.settings import STANDARD, Contrast, SummaryRun
+
+
+class Summary(Settings):
+    """The standard contrasts are always made where the study has their runs."""
+
+    runs: tuple[SummaryRun, ...] = Field(min_length=1)
+    contrasts: tuple[Contrast, ...] = Field((), description="contrasts in addition to the standard ones")
+    bootstrap: int = Field(2000, ge=100, description="resamples behind the item-level intervals")
+    level: float = Field(0.95, gt=0, lt=1, description="confidence level")
+    seed: int = Field(0, ge=0, description="seed of the bootstrap")
 
 
 def summary(job: Job[Summary]) -> None:

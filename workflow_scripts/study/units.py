@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workflow_scripts.acquisition.annotations.removal_tokens import token
-from workflow_scripts.acquisition.settings.source import Source
 from workflow_scripts.core.artifact import MANIFEST
-from workflow_scripts.pretraining.settings.pretrain import Pretrain, step_name
+from workflow_scripts.pretraining.settings import Pretrain, step_name
+from workflow_scripts.stages.source import Source
 from workflow_scripts.study.config.checks import WORLD
 from workflow_scripts.study.config.kept import evaluated
 from workflow_scripts.study.config.run_settings import pretrain_settings, run_name

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.acquisition.ledgers import kept, opened
 from tests.acquisition.pictures import encoded, jpeg
-from workflow_scripts.acquisition.settings.download import Download
+from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.download_state import Ledger
 from workflow_scripts.acquisition.shards.packing import pack
 from workflow_scripts.acquisition.shards.states import State

@@ -11,7 +11,7 @@ from tests.acquisition import ledgers
 from tests.acquisition.fault_server import Route, serving
 from tests.acquisition.faults import faults
 from tests.acquisition.pictures import jpeg
-from workflow_scripts.acquisition.settings.download import Download
+from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.download_state import Ledger
 from workflow_scripts.core.errors import PipelineError
 

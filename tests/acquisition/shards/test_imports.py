@@ -12,7 +12,7 @@ import pytest
 
 from tests.acquisition.ledgers import kept, opened
 from tests.acquisition.pictures import jpeg
-from workflow_scripts.acquisition.settings.download import Download
+from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.download_state import Ledger
 from workflow_scripts.acquisition.shards.imports import bring_in
 from workflow_scripts.core.errors import PipelineError

@@ -10,7 +10,7 @@ import pytest
 
 from tests.acquisition.ledgers import opened
 from tests.acquisition.pictures import jpeg
-from workflow_scripts.acquisition.settings.download import Download
+from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.packing import SHARD, attempts, pack
 from workflow_scripts.acquisition.shards.plan import PLAN
 from workflow_scripts.acquisition.shards.states import State

@@ -8,8 +8,8 @@ from scipy import stats
 from tests.evaluation.study import average, episodes, few_shot, hits, probe, run
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.evaluation.contrasts.contrasts import Options, contrast_rows, matched
+from workflow_scripts.evaluation.contrasts.settings import STANDARD, Contrast, SummaryRun
 from workflow_scripts.evaluation.contrasts.study_scores import read_scores
-from workflow_scripts.evaluation.settings.summary import STANDARD, Contrast, SummaryRun
 
 OPTIONS = Options(2000, 0.95, 0)
 RUNS = [

@@ -8,8 +8,8 @@ from tests.evaluation.study import few_shot, probe, run, saliency
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.series import Series
+from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 from workflow_scripts.evaluation.contrasts.study_scores import mean_row, read_scores, summary_rows
-from workflow_scripts.evaluation.settings.summary import SummaryRun
 
 ONE = run("simclr", "original", "crop", 0)
 

@@ -11,7 +11,7 @@ from PIL import Image
 from tests.evaluation.pictures import picture
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.datasets.torchvision_sets import OFFICIAL, TorchvisionSet
-from workflow_scripts.evaluation.settings.eval_dataset import TorchvisionName
+from workflow_scripts.stages.eval_dataset import TorchvisionName
 from workflow_scripts.study.disk import SETS
 
 

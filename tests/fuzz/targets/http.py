@@ -10,7 +10,7 @@ from tests.fuzz.mutate import mutate_bytes
 from tests.fuzz.target import Files, Target
 from tests.fuzz.targets.images import pictures
 from workflow_scripts.acquisition.http.client import Client
-from workflow_scripts.acquisition.settings.download import Download
+from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.states import State
 
 VERSIONS = ("HTTP/1.1",) * 20 + ("HTTP/1.0", "HTTP/9.9", "ICY", "", "HTTP/1.1\x00")

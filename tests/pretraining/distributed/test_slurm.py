@@ -18,7 +18,7 @@ from workflow_scripts.pretraining.distributed import slurm
 from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 from workflow_scripts.pretraining.distributed.launch import launch
 from workflow_scripts.pretraining.plan import OUTCOME, read_plan, write_plan
-from workflow_scripts.pretraining.settings.pretrain import Pretrain
+from workflow_scripts.pretraining.settings import Pretrain
 
 Command = Callable[[str, str], Path]
 JOB = {"JobId": "7", "JobState": "RUNNING", "Requeue": "1", "BatchFlag": "1", "Comment": "rule_pretrain_wildcards_r"}

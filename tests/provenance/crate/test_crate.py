@@ -17,7 +17,6 @@ from workflow_scripts.provenance.crate.public import goes_along, public_settings
 from workflow_scripts.provenance.crate.write import write_crate
 from workflow_scripts.provenance.locate import locate
 from workflow_scripts.provenance.nodes import load
-from workflow_scripts.provenance.settings.crate import Crate
 from workflow_scripts.stages.crate import main as stage
 
 METADATA = "ro-crate-metadata.json"
@@ -56,7 +55,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study with its crate. Never change it."""
     study = whole_study(tmp_path_factory.mktemp("crate") / "results")
     real_bytes(study)
-    write_crate(study, Crate(max_file_mb=1.0))
+    write_crate(study, "by request", 1.0)
     return study
 
 
@@ -141,7 +140,7 @@ def test_small_results_go_along_and_posts_and_pictures_do_not(made: Path) -> Non
 
 def test_the_same_records_give_the_same_crate(made: Path, tmp_path: Path) -> None:
     again = shutil.copytree(made, tmp_path / "results" / made.name)
-    write_crate(again, Crate(max_file_mb=1.0))
+    write_crate(again, "by request", 1.0)
     assert (again / "crate" / METADATA).read_bytes() == (made / "crate" / METADATA).read_bytes()
     assert not list(again.glob(".crate*"))
 
@@ -151,13 +150,13 @@ def test_results_of_an_earlier_config_are_left_out(made: Path, tmp_path: Path) -
     for path in (again / "pair_table").glob("original.*"):
         shutil.copyfile(path, path.with_name(path.name.replace("original", "earlier")))
     (again / "pair_table" / f"earlier{RUN}").unlink()
-    write_crate(again, Crate(max_file_mb=1.0))
+    write_crate(again, "by request", 1.0)
     assert (again / "crate" / METADATA).read_bytes() == (made / "crate" / METADATA).read_bytes()
 
 
 def test_a_file_that_is_too_large_is_named_by_hash(made: Path, tmp_path: Path) -> None:
     again = shutil.copytree(made, tmp_path / "results" / made.name)
-    write_crate(again, Crate(max_file_mb=0.0, license="https://spdx.org/licenses/CC-BY-4.0"))
+    write_crate(again, "https://spdx.org/licenses/CC-BY-4.0", 0.0)
     graph = graph_of(again / "crate")
     assert graph["#summary/summary.csv"]["sha256"] == graph_of(made / "crate")["files/summary/summary.csv"]["sha256"]
     assert graph["./"]["license"] == {"@id": "https://spdx.org/licenses/CC-BY-4.0"}
@@ -307,7 +306,7 @@ def test_only_a_study_gets_a_crate(made: Path, tmp_path: Path) -> None:
     study = shutil.copytree(made, tmp_path / "results" / made.name, ignore=shutil.ignore_patterns("crate"))
     for folder in (study.parent, study / "summary"):
         with pytest.raises(PipelineError, match="not a study"):
-            write_crate(folder, Crate())
+            write_crate(folder, "by request", 1.0)
         assert not (folder / "crate").exists()
 
 
@@ -327,6 +326,6 @@ def test_a_study_that_is_not_whole_gets_no_crate(made: Path, tmp_path: Path, dam
         shutil.rmtree(study)
         study.mkdir()
     with pytest.raises(PipelineError):
-        write_crate(study, Crate())
+        write_crate(study, "by request", 1.0)
     assert not (study / "crate").exists()
     assert not list(study.glob(".crate*"))

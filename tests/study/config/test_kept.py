@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.study.config.test_study import changed, merged
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.run_metadata import kept_checkpoints
-from workflow_scripts.pretraining.settings.pretrain import LogSpaced, Pretrain
+from workflow_scripts.pretraining.settings import LogSpaced, Pretrain
 from workflow_scripts.study.config.kept import evaluated, kept_errors
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units

@@ -20,7 +20,7 @@ from workflow_scripts.acquisition.http.budget import Policy
 from workflow_scripts.acquisition.http.hosts import Gates
 from workflow_scripts.acquisition.http.robots import forbids_ai
 from workflow_scripts.acquisition.images.images import MAGIC_BYTES, looks_like_image
-from workflow_scripts.acquisition.settings.download import Download
+from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.core.errors import PipelineError
 

@@ -9,10 +9,9 @@ from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 
-from workflow_scripts.acquisition.settings.source import VARIABLE
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.redact import HIDDEN, redacted
+from workflow_scripts.core.redact import HIDDEN, VARIABLE, redacted
 
 log = logging.getLogger(__name__)
 BLOCK = 1 << 20

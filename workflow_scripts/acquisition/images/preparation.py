@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from workflow_scripts.acquisition.images.images import Limits
-from workflow_scripts.acquisition.settings.download import Download
+from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.core.files.jsonio import digest
 

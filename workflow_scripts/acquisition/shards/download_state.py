@@ -8,7 +8,7 @@ from typing import Any
 
 from workflow_scripts.acquisition.images.images import Stored, process
 from workflow_scripts.acquisition.images.preparation import BY_SETTINGS, limits_of, policy_of, preparation_of
-from workflow_scripts.acquisition.settings.download import Download
+from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.states import DAMAGED, State
 from workflow_scripts.acquisition.shards.threads import in_threads
 from workflow_scripts.acquisition.store.journal import Journal

@@ -14,7 +14,7 @@ import uvloop
 
 from workflow_scripts.acquisition.http.client import Answer, Client
 from workflow_scripts.acquisition.http.monitor import Watch
-from workflow_scripts.acquisition.settings.download import Download
+from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.download_state import Ledger
 from workflow_scripts.acquisition.shards.states import RETRYABLE, State
 from workflow_scripts.core.errors import PipelineError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from workflow_scripts.acquisition.settings.download import Download, Import
+from workflow_scripts.acquisition.settings import Download, Import
 from workflow_scripts.acquisition.shards.download_state import Ledger
 from workflow_scripts.acquisition.shards.import_index import ImportIndex
 from workflow_scripts.acquisition.shards.states import DAMAGED, State

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from workflow_scripts.evaluation.contrasts.series import Series
+from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
 from workflow_scripts.evaluation.contrasts.study_scores import MEAN, StudyScores, mean_metric
-from workflow_scripts.evaluation.settings.summary import Contrast, SummaryRun
 from workflow_scripts.stats.intervals import (
     Interval,
     bootstrap_class_means,

@@ -17,7 +17,7 @@ from workflow_scripts.evaluation.contrasts.series import (
     probe_series,
     saliency_series,
 )
-from workflow_scripts.evaluation.settings.summary import SummaryRun
+from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 
 MEAN = "mean"
 """Name that the mean over sets has in the column ``dataset``."""

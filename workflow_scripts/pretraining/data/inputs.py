@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.data.pairing import Pairing, from_captions, from_table, with_itself
 from workflow_scripts.pretraining.probing import ProbeRows, dataset_rows, split_rows
-from workflow_scripts.pretraining.settings.pretrain import Pretrain
+from workflow_scripts.pretraining.settings import Pretrain
 
 
 def read_pairing(kind: str, keys: pa.ChunkedArray, path: Path | None) -> tuple[Pairing, list[str] | None]:

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.pretraining.settings.pretrain import Pretrain
+from workflow_scripts.pretraining.settings import Pretrain
 
 log = logging.getLogger(__name__)
 SECONDS_TO_BE_KILLED = 300

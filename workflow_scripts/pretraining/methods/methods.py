@@ -10,7 +10,7 @@ from workflow_scripts.models.backbones import build_backbone
 from workflow_scripts.pretraining.distributed.gather import all_rows
 from workflow_scripts.pretraining.methods.losses import LARGEST_SCALE, clip_loss, nt_xent, simsiam
 from workflow_scripts.pretraining.methods.text import TextTower
-from workflow_scripts.pretraining.settings.pretrain import ClipHead, Pretrain, SimclrHead, SimsiamHead
+from workflow_scripts.pretraining.settings import ClipHead, Pretrain, SimclrHead, SimsiamHead
 from workflow_scripts.stats.seeds import derive
 
 

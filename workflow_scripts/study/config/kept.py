@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from workflow_scripts.pretraining.settings.pretrain import Pretrain, step_name
+from workflow_scripts.pretraining.settings import Pretrain, step_name
 from workflow_scripts.study.config.errors import SettingError
 
 

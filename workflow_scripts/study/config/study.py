@@ -10,29 +10,29 @@ from typing import Any, Literal
 from pydantic import Field, PositiveInt, ValidationError, field_validator
 
 from workflow_scripts.acquisition.annotations.removal_tokens import token
-from workflow_scripts.acquisition.settings.annotations import Annotations
-from workflow_scripts.acquisition.settings.data_card import DataCard
-from workflow_scripts.acquisition.settings.download import Download
-from workflow_scripts.acquisition.settings.shard_plan import ShardPlan
-from workflow_scripts.acquisition.settings.source import SourceField
-from workflow_scripts.captions.settings.caption_quality import CaptionQuality
-from workflow_scripts.captions.settings.recaption import Recaption
-from workflow_scripts.captions.settings.select_captions import SelectCaptions
+from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.demo.settings.demo_world import DemoWorld
-from workflow_scripts.embeddings.settings.embed_captions import EmbedCaptions
-from workflow_scripts.embeddings.settings.embed_images import EmbedImages
-from workflow_scripts.evaluation.settings.eval_dataset import EvalDataset
-from workflow_scripts.evaluation.settings.features import Features
-from workflow_scripts.evaluation.settings.few_shot import FewShot
-from workflow_scripts.evaluation.settings.linear_probe import LinearProbe
-from workflow_scripts.evaluation.settings.saliency import Saliency
-from workflow_scripts.evaluation.settings.summary import Contrast
-from workflow_scripts.pairs.settings.pair_quality import PairQuality
-from workflow_scripts.pairs.settings.pair_table import PairTable
-from workflow_scripts.pretraining.settings.pretrain import Pretrain
-from workflow_scripts.provenance.settings.crate import Crate
+from workflow_scripts.evaluation.contrasts.settings import Contrast
+from workflow_scripts.pretraining.settings import Pretrain
+from workflow_scripts.stages.annotations import Annotations
+from workflow_scripts.stages.caption_quality import CaptionQuality
+from workflow_scripts.stages.crate import Crate
+from workflow_scripts.stages.data_card import DataCard
+from workflow_scripts.stages.demo_world import DemoWorld
+from workflow_scripts.stages.embed_captions import EmbedCaptions
+from workflow_scripts.stages.embed_images import EmbedImages
+from workflow_scripts.stages.eval_dataset import EvalDataset
+from workflow_scripts.stages.features import Features
+from workflow_scripts.stages.few_shot import FewShot
+from workflow_scripts.stages.linear_probe import LinearProbe
+from workflow_scripts.stages.pair_quality import PairQuality
+from workflow_scripts.stages.pair_table import PairTable
+from workflow_scripts.stages.recaption import Recaption
+from workflow_scripts.stages.saliency import Saliency
+from workflow_scripts.stages.select_captions import SelectCaptions
+from workflow_scripts.stages.shard_plan import ShardPlan
+from workflow_scripts.stages.source import SourceField
 from workflow_scripts.study.config.checks import reference_errors
 from workflow_scripts.study.config.errors import SettingError, misread_booleans, placed, validation_errors
 from workflow_scripts.study.config.files import Config, Node, node_of

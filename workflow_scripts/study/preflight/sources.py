@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from workflow_scripts.acquisition.settings.source import Source
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
+from workflow_scripts.stages.source import Source
 from workflow_scripts.study.preflight.findings import Finding, Start
 
 # What the folder of a dataset holds, by its kind; one of each group.

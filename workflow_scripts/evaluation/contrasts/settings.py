@@ -1,4 +1,4 @@
-"""Settings of the summary: the study's runs and the contrasts between them."""
+"""What is contrasted: the runs of a study, and pairs of their training pairs."""
 
 from pydantic import Field
 
@@ -23,16 +23,6 @@ class Contrast(Settings):
     name: str = Field(min_length=1)
     minuend: str
     subtrahend: str
-
-
-class Summary(Settings):
-    """The standard contrasts are always made where the study has their runs."""
-
-    runs: tuple[SummaryRun, ...] = Field(min_length=1)
-    contrasts: tuple[Contrast, ...] = Field((), description="contrasts in addition to the standard ones")
-    bootstrap: int = Field(2000, ge=100, description="resamples behind the item-level intervals")
-    level: float = Field(0.95, gt=0, lt=1, description="confidence level")
-    seed: int = Field(0, ge=0, description="seed of the bootstrap")
 
 
 STANDARD = (
