@@ -1,7 +1,6 @@
-"""Seeds, tables, errors, JSON, progress: small parts that everything rests on."""
+"""Seeds, tables, errors, JSON: small parts that everything rests on."""
 
 import copy
-import io
 import json
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import canonical, read_json
 from workflow_scripts.core.files.tables import write_table
-from workflow_scripts.core.runtime import progress as progress_module
 from workflow_scripts.core.runtime.environment import environment, resolve_device, version
 from workflow_scripts.stats.seeds import derive
 
@@ -57,55 +55,6 @@ def test_bad_json_is_named(tmp_path: Path, content: bytes | None, what: str) -> 
         path.write_bytes(content)
     with pytest.raises(PipelineError, match=f"{what} in .*a.json.*; do this"):
         read_json(path, "do this")
-
-
-def test_progress_yields_everything_and_ends_with_a_line(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO")
-    assert list(progress_module.progress(iter("abc"), 3, "letters")) == list("abc")
-    assert caplog.messages[-1].startswith("letters: 3/3, ")
-    assert progress_module.line("x", 5, 10, 5.0) == "x: 5/10, 1.0/s, 5 s left"
-
-
-def test_progress_says_a_line_a_minute_and_the_time_left(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    caplog.set_level("INFO")
-    now = [0.0]
-    monkeypatch.setattr("workflow_scripts.core.runtime.progress.time.monotonic", lambda: now[0])
-    with progress_module.Ticker("images", 1000, lambda: "81% ok") as ticker:
-        for _ in range(100):
-            now[0] += 1.0
-            ticker.tick()
-        now[0] += 100.0
-        ticker.pulse()  # nothing ends, but there is a line
-    assert caplog.messages == [
-        "images: 60/1000, 1.0/s, 16 min left, 81% ok",
-        "images: 100/1000, 0.5/s, 30 min left, 81% ok",
-        "images: 100/1000, 0.5/s, 30 min left, 81% ok",
-    ]
-    assert [progress_module.span(seconds) for seconds in (5, 119, 600, 36_000)] == ["5 s", "119 s", "10 min", "10.0 h"]
-
-
-def test_progress_of_what_fails_does_not_say_it_is_done(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO")
-    with pytest.raises(ValueError, match="x"), progress_module.Ticker("images", 2):
-        raise ValueError("x")
-    assert caplog.messages == []
-
-
-def test_progress_is_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    terminal = Terminal()
-    monkeypatch.setattr("sys.stderr", terminal)
-    assert list(progress_module.progress([1, 2], 2, "numbers")) == [1, 2]
-    assert "numbers" in terminal.getvalue()
-    monkeypatch.setattr(progress_module, "SECONDS_BETWEEN_NOTES", 0.0)
-    with progress_module.Ticker("images", 2, lambda: "81% ok") as ticker:
-        ticker.tick()
-    assert "81% ok" in terminal.getvalue()
 
 
 def test_environment_names_device_threads_and_minor_versions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from tests.pretraining.shapes import plan
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining import checkpoint, trainer
 from workflow_scripts.pretraining.distributed.interrupt import Interrupt
+from workflow_scripts.pretraining.live_curve import CURVE_LINES
 from workflow_scripts.pretraining.methods.methods import seeded_backbone
 from workflow_scripts.pretraining.plan import OUTCOME, Plan
 
@@ -28,7 +29,7 @@ def train(run: Plan) -> None:
 def made(folder: Path) -> dict[str, str]:
     """sha256 of everything that a run leaves to be published."""
     work = folder / "work"
-    names = [path.name for path in work.iterdir() if path.name not in (checkpoint.NAME, "order.txt")]
+    names = [path.name for path in work.iterdir() if path.name not in (checkpoint.NAME, CURVE_LINES, "order.txt")]
     return {name: hashlib.sha256((work / name).read_bytes()).hexdigest() for name in sorted(names)}
 
 

@@ -18,7 +18,8 @@ PACKAGE = "workflow_scripts"
 NEVER_CHANGES_BYTES = frozenset(
     f"{PACKAGE}.core.{name}"
     for name in (
-        *("artifact", "errors", "inputs", "redact", "stage", "runtime.process", "runtime.progress"),
+        *("artifact", "errors", "inputs", "redact", "stage", "runtime.attempts"),
+        *("runtime.process", "runtime.progress"),
         *("files.bounded_json", "files.durable", "files.notes", "files.storage_errors"),
     )
 )

@@ -29,6 +29,7 @@ from workflow_scripts.core.key import BY_CONTENT, NUMBERED, artifact_key, in_key
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.redact import redacted
 from workflow_scripts.core.run_record import Clock
+from workflow_scripts.core.runtime.attempts import WORK_LINE, keep_log, log_of_artifact
 from workflow_scripts.core.runtime.environment import (
     allow_many_files,
     check_device,
@@ -37,7 +38,8 @@ from workflow_scripts.core.runtime.environment import (
     resolve_device,
 )
 from workflow_scripts.core.runtime.machine import git_state, machine
-from workflow_scripts.core.runtime.process import leave, start_quickly
+from workflow_scripts.core.runtime.process import leave, quiet_libraries, start_quickly
+from workflow_scripts.core.runtime.progress import reporting_to
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.sources import content_hash, resolve_source
 
@@ -191,15 +193,33 @@ def run_stage(
     Raises:
         SystemExit: 1 after a :class:`PipelineError` or any other fault; the last line says ``error: ...``.
     """
-    stage = function.__name__
-    args = arguments(stage, argv)
-    artifact = Path(args.artifact.removesuffix(MANIFEST))
+    args = arguments(function.__name__, argv)
     _start_log(args.artifact)
     if argv is None:  # a process of its own
         start_quickly()
+        quiet_libraries()
     limit_threads(args.threads)
     allow_many_files()
     forget()
+    status = 0
+    try:
+        _run(function, settings_class, args, packages, identity)
+    except SystemExit as ended:
+        if argv is not None or not isinstance(ended.code, int):
+            raise
+        status = ended.code
+    if argv is None:
+        leave(status)
+
+
+def _run(
+    function: Callable[[Job[S]], None],
+    settings_class: type[S],
+    args: argparse.Namespace,
+    packages: tuple[str, ...],
+    identity: Callable[[Job[S]], dict[str, Any]] | None,
+) -> None:
+    stage, artifact = function.__name__, Path(args.artifact.removesuffix(MANIFEST))
     try:
         settings = settings_class.model_validate_json(args.settings)
         job = Job(stage, settings, args)
@@ -217,8 +237,6 @@ def run_stage(
             _fail(str(known))
         sys.stderr.write(redacted(traceback.format_exc()))
         _fail(f"{type(error).__name__} in stage {stage}: {error}; {BUG}")
-    if argv is None:
-        leave()
 
 
 class _Redacting(logging.Formatter):
@@ -293,10 +311,12 @@ def _make(
             discard(entry)
             make_folders(job.work)
             write_atomic(job.work / RECIPE, pretty(recipe))
+            keep_log(log_of_artifact(artifact), job.work)
+            log.info("%s%s", WORK_LINE, job.work)
             job.staging.open(job.results, job.stage, recipe["key"], alone)
             # Looked at before the work, since modules are loaded when it begins.
             code = {"closure": code_parts(job.stage), "git": git_state()}
-            with job.staging:
+            with job.staging, reporting_to(job.work):
                 function(job)
                 check_unchanged()
                 fresh = {**recipe, **code, "facts": job.facts, **machine(packages, job.device), **clock.read()}

@@ -20,6 +20,7 @@ from workflow_scripts.pretraining.data.augment import RECIPES
 from workflow_scripts.pretraining.data.loader import Batches, Decoded, Order, prefetch
 from workflow_scripts.pretraining.distributed.interrupt import TERMINATED, Interrupt
 from workflow_scripts.pretraining.distributed.sync_norm import convert
+from workflow_scripts.pretraining.live_curve import CURVE_LINES, LiveCurve
 from workflow_scripts.pretraining.methods.methods import build_method
 from workflow_scripts.pretraining.methods.text import Tokens, train_tokenizer
 from workflow_scripts.pretraining.optimizing import learning_rate, parameter_groups
@@ -91,6 +92,8 @@ class Trainer:
         self.backbone: nn.Module = self.model.get_submodule("backbone")
         self.losses: list[torch.Tensor] = []
         self.probe = self._online_probe()
+        path = plan.work / CURVE_LINES if accelerator.is_main_process else None
+        self.live = LiveCurve(path, self.settings.steps, self.settings.batch_size, self.state.step)
 
     def _tokens(self) -> tuple[Tokens | None, int]:
         head = self.settings.clip
@@ -124,12 +127,13 @@ class Trainer:
         """Train to the end, or to the step after which ``interrupt`` was asked."""
         state = self.state
         if state.step == 0 and self.settings.probe is not None and not state.curve:
-            state.curve.append(self._row(None, self._accuracy()))
+            self._add(self._row(None, self._accuracy()), self.live.measure(0))
         last = state.step if state.stopped else self.settings.steps
         steps = range(state.step + 1, last + 1)
         workers = max(1, self.plan.workers // self.plan.local)
         with closing(prefetch(self._prepare, steps, workers)) as batches:
-            for sides in progress(batches, len(steps), f"{self.settings.method} from step {state.step}"):
+            timed = self.live.timed(batches)
+            for sides in progress(timed, self.settings.steps, self.settings.method, state.step):
                 self._step(sides)
                 self._after_step()
                 if interrupt.asked(self.accelerator.device):
@@ -174,7 +178,8 @@ class Trainer:
             self._collect()
             loss = math.fsum(self.state.window) / len(self.state.window)
             self.state.window.clear()
-            self.state.curve.append(self._row(loss, self._judge() if probing else None))
+            measured = self.live.measure(step)  # before the probe, which is no training
+            self._add(self._row(loss, self._judge() if probing else None), measured)
         if step in settings.checkpoints:
             self._collect()
             self._write(weights_name(step), self.backbone.state_dict())
@@ -198,6 +203,10 @@ class Trainer:
         step = self.state.step
         row = {"step": step, "loss": loss, "lr": self._rate(step), "images": step * self.settings.batch_size}
         return {**row, "knn_accuracy": accuracy}
+
+    def _add(self, row: dict[str, Any], measured: dict[str, float | None]) -> None:
+        self.state.curve.append(row)
+        self.live.write(row, measured)
 
     def _accuracy(self) -> float:
         """The online probe's accuracy, the same on every process."""

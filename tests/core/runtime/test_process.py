@@ -12,8 +12,26 @@ def test_a_process_of_its_own_loads_no_pandas_and_leaves_with_its_log_written() 
         "import numpy, pyarrow\n"
         "pyarrow.array(numpy.arange(3)).to_numpy()\n"
         "print('pandas' in sys.modules)\n"
-        "process.leave()\n"
+        "process.leave(7)\n"
         "print('never')\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "False\n" and done.returncode == 7
+
+
+def test_nothing_is_said_after_the_end_and_libraries_only_warn() -> None:
+    code = (
+        "import atexit, logging, os, sys\n"
+        "from workflow_scripts.core.runtime import process\n"
+        "logging.basicConfig(stream=sys.stderr, level=logging.INFO, format='%(message)s')\n"
+        "process.quiet_libraries()\n"
+        "atexit.register(print, 'nanobind: leaked 1 instances!', file=sys.stderr)\n"
+        "logging.getLogger('faiss.loader').info('Loading faiss.')\n"
+        "logging.getLogger('faiss.loader').warning('slow')\n"
+        "logging.getLogger('workflow_scripts.x').info('ours')\n"
+        "from transformers.utils.logging import is_progress_bar_enabled\n"
+        "print(is_progress_bar_enabled())\n"
+        "process.leave(1)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr.splitlines(), done.returncode) == ("False\n", ["slow", "ours"], 1)

@@ -1,21 +1,89 @@
-"""Progress for people: a bar on a terminal, a plain line a minute in a log."""
+"""Progress of a long job: a bar on a terminal, a plain line a minute in a log, and a file that others can read.
 
+The file, ``progress.json`` in the job's work folder, is rewritten once a second. :func:`read_progress` reads it.
+"""
+
+import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+PROGRESS = "progress.json"
 SECONDS_BETWEEN_LINES = 60.0
 SECONDS_BETWEEN_NOTES = 0.5
+SECONDS_BETWEEN_FILES = 1.0
 
 
-def progress(iterable: Iterable[T], total: int | None, what: str) -> Iterator[T]:
-    """Yield the items of ``iterable`` and show how far it is; ``total`` is the number of items if known."""
-    with Ticker(what, total) as ticker:
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is.
+
+    Attributes:
+        what: what is done.
+        done: items done, those of earlier attempts included.
+        total: number of items, if known.
+        per_second: items per second of this attempt.
+        note: more to say.
+    """
+
+    what: str
+    done: int
+    total: int | None
+    per_second: float
+    note: str = ""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time left at this rate; None if it can't be known, or if all is done."""
+        if self.total is None or self.per_second <= 0 or self.done >= self.total:
+            return None
+        return (self.total - self.done) / self.per_second
+
+    def __str__(self) -> str:
+        """One line of a log: ``<what>: <done>/<total>, <rate>/s, <time> left``."""
+        text = f"{self.what}: {self.done}" + (f"/{self.total}" if self.total is not None else "")
+        text += f", {self.per_second:.1f}/s"
+        if self.seconds_left is not None:
+            text += f", {span(self.seconds_left)} left"
+        return text + (f", {self.note}" if self.note else "")
+
+
+class _Report:
+    """Where this process tells others how far it is."""
+
+    folder: Path | None = None
+
+
+@contextmanager
+def reporting_to(folder: Path | None) -> Iterator[None]:
+    """While entered, every :class:`Ticker` of this process writes its progress to ``folder``, a job's work folder."""
+    before, _Report.folder = _Report.folder, folder
+    try:
+        yield
+    finally:
+        _Report.folder = before
+
+
+def read_progress(folder: Path) -> Progress | None:
+    """Progress of the job with this work folder; None before it has any, or without a folder."""
+    try:
+        return Progress(**json.loads((folder / PROGRESS).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def progress(iterable: Iterable[T], total: int | None, what: str, done: int = 0) -> Iterator[T]:
+    """Yield the items of ``iterable`` and show how far it is; arguments as for :class:`Ticker`."""
+    with Ticker(what, total, done=done) as ticker:
         for item in iterable:
             yield item
             ticker.tick()
@@ -28,25 +96,28 @@ class Ticker:
         what: what is done.
         total: number of items, if known.
         note: more to say, called whenever something is shown.
+        done: items that an earlier attempt has done.
     """
 
-    def __init__(self, what: str, total: int | None, note: Callable[[], str] = str) -> None:
-        self._what, self._total, self._note, self._done = what, total, note, 0
-        self._start = self._last = time.monotonic()
+    def __init__(self, what: str, total: int | None, note: Callable[[], str] = str, done: int = 0) -> None:
+        self._what, self._total, self._note, self._first, self._done = what, total, note, done, done
+        self._start = self._last = self._written = time.monotonic()
         self._bar: Any = None
 
     def __enter__(self) -> "Ticker":
         if sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(total=self._total, desc=self._what)
+            self._bar = tqdm(total=self._total, desc=self._what, initial=self._done)
+        self._write()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
         if self._bar is not None:
             self._bar.close()
         elif kind is None:
-            self._say()
+            log.info("%s", self._progress())
+        self._write()
 
     def tick(self) -> None:
         """One more item is done."""
@@ -58,27 +129,30 @@ class Ticker:
     def pulse(self) -> None:
         """Show something if it is time to; for waits in which nothing gets done."""
         now = time.monotonic()
+        if now - self._written >= SECONDS_BETWEEN_FILES:
+            self._written = now
+            self._write()
         if now - self._last < (SECONDS_BETWEEN_LINES if self._bar is None else SECONDS_BETWEEN_NOTES):
             return
         self._last = now
         if self._bar is None:
-            self._say()
+            log.info("%s", self._progress())
         else:
             self._bar.set_postfix_str(self._note())
 
-    def _say(self) -> None:
-        note = self._note()
-        text = line(self._what, self._done, self._total, time.monotonic() - self._start)
-        log.info("%s", text + (f", {note}" if note else ""))
+    def _progress(self) -> Progress:
+        seconds = time.monotonic() - self._start
+        rate = (self._done - self._first) / seconds if seconds > 0 else 0.0
+        return Progress(self._what, self._done, self._total, rate, self._note())
 
-
-def line(what: str, done: int, total: int | None, seconds: float) -> str:
-    """One line of a log: ``<what>: <done>/<total>, <rate>/s, <time> left``."""
-    rate = done / seconds if seconds > 0 else 0.0
-    text = f"{what}: {done}" + (f"/{total}" if total is not None else "") + f", {rate:.1f}/s"
-    if total is not None and rate > 0 and done < total:
-        text += f", {span((total - done) / rate)} left"
-    return text
+    def _write(self) -> None:
+        folder = _Report.folder
+        if folder is None:
+            return
+        with suppress(OSError):  # a full disk must not end a job through its progress
+            part = folder / f".{PROGRESS}.part"
+            part.write_text(json.dumps(asdict(self._progress())))
+            os.replace(part, folder / PROGRESS)
 
 
 def span(seconds: float) -> str:

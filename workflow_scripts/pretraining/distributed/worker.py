@@ -12,6 +12,7 @@ import traceback
 from pathlib import Path
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.runtime.progress import reporting_to
 from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 
 
@@ -45,7 +46,7 @@ def main(plan: str) -> int:
     level = logging.INFO if rank == 0 else logging.WARNING
     logging.basicConfig(stream=sys.stderr, level=level, format=f"%(asctime)s [{rank}] %(message)s")
     try:
-        with Interrupt() as interrupt:
+        with Interrupt() as interrupt, reporting_to(Path(plan).parent if rank == 0 else None):
             from workflow_scripts.pretraining.plan import read_plan
             from workflow_scripts.pretraining.trainer import train
 

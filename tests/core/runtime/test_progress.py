@@ -1,0 +1,84 @@
+"""Lines, bars and files that say how far a job is."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from workflow_scripts.core.runtime import progress as progress_module
+from workflow_scripts.core.runtime.progress import Progress, Ticker, read_progress, reporting_to
+
+
+def test_progress_yields_everything_and_ends_with_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    assert list(progress_module.progress(iter("abc"), 3, "letters")) == list("abc")
+    assert caplog.messages[-1].startswith("letters: 3/3, ")
+    assert str(Progress("x", 5, 10, 1.0)) == "x: 5/10, 1.0/s, 5 s left"
+    assert str(Progress("x", 5, None, 1.0, "80% ok")) == "x: 5, 1.0/s, 80% ok"
+
+
+def test_progress_says_a_line_a_minute_and_the_time_left(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    now = [0.0]
+    monkeypatch.setattr("workflow_scripts.core.runtime.progress.time.monotonic", lambda: now[0])
+    with progress_module.Ticker("images", 1000, lambda: "81% ok") as ticker:
+        for _ in range(100):
+            now[0] += 1.0
+            ticker.tick()
+        now[0] += 100.0
+        ticker.pulse()  # nothing ends, but there is a line
+    assert caplog.messages == [
+        "images: 60/1000, 1.0/s, 16 min left, 81% ok",
+        "images: 100/1000, 0.5/s, 30 min left, 81% ok",
+        "images: 100/1000, 0.5/s, 30 min left, 81% ok",
+    ]
+    assert [progress_module.span(seconds) for seconds in (5, 119, 600, 36_000)] == ["5 s", "119 s", "10 min", "10.0 h"]
+
+
+def test_progress_of_what_fails_does_not_say_it_is_done(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    with pytest.raises(ValueError, match="x"), progress_module.Ticker("images", 2):
+        raise ValueError("x")
+    assert caplog.messages == []
+
+
+def test_progress_is_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    assert list(progress_module.progress([1, 2], 2, "numbers")) == [1, 2]
+    assert "numbers" in terminal.getvalue()
+    monkeypatch.setattr(progress_module, "SECONDS_BETWEEN_NOTES", 0.0)
+    with progress_module.Ticker("images", 2, lambda: "81% ok") as ticker:
+        ticker.tick()
+    assert "81% ok" in terminal.getvalue()
+
+
+def test_progress_can_be_read_from_the_work_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("workflow_scripts.core.runtime.progress.time.monotonic", lambda: now[0])
+    assert read_progress(tmp_path) is None
+    with reporting_to(tmp_path), Ticker("steps", 100, lambda: "fine", done=40) as ticker:
+        assert read_progress(tmp_path) == Progress("steps", 40, 100, 0.0, "fine")
+        for seconds in (0.5, 0.4, 1.1):  # the file is written once a second
+            now[0] += seconds
+            ticker.tick()
+        assert read_progress(tmp_path) == Progress("steps", 43, 100, 1.5, "fine")
+        ticker.tick()
+    assert read_progress(tmp_path) == Progress("steps", 44, 100, 2.0, "fine")
+    assert Progress("steps", 44, 100, 2.0).seconds_left == 28.0
+    assert Progress("steps", 100, 100, 2.0).seconds_left is None
+    with Ticker("unseen", 1):
+        pass
+    assert read_progress(tmp_path) == Progress("steps", 44, 100, 2.0, "fine")
+
+
+def test_a_folder_that_can_not_be_written_stops_no_job(tmp_path: Path) -> None:
+    with reporting_to(tmp_path / "missing"), Ticker("steps", 1) as ticker:
+        ticker.tick()
+    assert read_progress(tmp_path / "missing") is None

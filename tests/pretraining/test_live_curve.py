@@ -1,0 +1,66 @@
+"""The curve of a run that trains."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.pretraining.shapes import plan
+from workflow_scripts.core.runtime.progress import read_progress, reporting_to
+from workflow_scripts.pretraining import trainer
+from workflow_scripts.pretraining.distributed.interrupt import Interrupt
+from workflow_scripts.pretraining.live_curve import CURVE_LINES, LiveCurve, read_curve
+from workflow_scripts.pretraining.plan import OUTCOME
+
+ROW = {"step": 0, "loss": 1.0}
+
+
+def test_speed_and_waiting_are_those_since_the_row_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("workflow_scripts.pretraining.live_curve.time.monotonic", lambda: now[0])
+    curve = LiveCurve(tmp_path / CURVE_LINES, 10, 32, 0)
+
+    def batches():
+        for number in range(4):
+            now[0] += 1.0  # seconds of waiting
+            yield number
+
+    assert curve.measure(0) == {"images_per_s": None, "data_wait": None}
+    for number in curve.timed(batches()):
+        now[0] += 3.0  # seconds of training
+        if number % 2:
+            measured = curve.measure(number + 1)
+            now[0] += 100.0  # seconds of probing
+            curve.write({**ROW, "step": number + 1}, measured)
+    assert read_curve(tmp_path / CURVE_LINES) == [
+        {**ROW, "step": step, "steps": 10, "images_per_s": 8.0, "data_wait": 0.25} for step in (2, 4)
+    ]
+
+
+def test_resuming_keeps_the_lines_before_the_checkpoint(tmp_path: Path) -> None:
+    path, none = tmp_path / CURVE_LINES, {"images_per_s": None, "data_wait": None}
+    first = LiveCurve(path, 9, 1, 0)
+    for step in (0, 3, 6):
+        first.write({**ROW, "step": step}, none)
+    with path.open("a") as file:
+        file.write('{"step": 9')  # killed while it wrote
+    assert [row["step"] for row in read_curve(path)] == [0, 3, 6]
+    LiveCurve(path, 9, 1, 4).write({**ROW, "step": 6}, none)
+    assert [row["step"] for row in read_curve(path)] == [0, 3, 6]
+    LiveCurve(path, 9, 1, 0)
+    assert read_curve(path) == [] == read_curve(tmp_path / "none")
+    LiveCurve(None, 9, 1, 0).write(ROW, none)  # a process that writes nothing
+
+
+def test_a_training_writes_its_curve_and_its_progress(tmp_path: Path) -> None:
+    probe = {"every": 2, "images": 20, "neighbours": 3}
+    with reporting_to(tmp_path / "work"):
+        trainer.train(plan(tmp_path, steps=4, log_every=1, probe=probe), Interrupt())
+    rows = read_curve(tmp_path / "work" / CURVE_LINES)
+    extra = ("steps", "images_per_s", "data_wait")
+    record = json.loads((tmp_path / "work" / OUTCOME).read_text())["curve"]
+    assert [{k: v for k, v in row.items() if k not in extra} for row in rows] == record
+    assert [row["step"] for row in rows] == [0, 1, 2, 3, 4] and {row["steps"] for row in rows} == {4}
+    assert all(row["images_per_s"] > 0 and 0 <= row["data_wait"] <= 1 for row in rows[1:])
+    progress = read_progress(tmp_path / "work")
+    assert progress is not None and (progress.done, progress.total) == (4, 4)

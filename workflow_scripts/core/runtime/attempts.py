@@ -1,0 +1,55 @@
+"""A job's log: where it is, what earlier attempts wrote to it, and where the job works.
+
+Snakemake deletes the log of a job before it starts the job again.
+"""
+
+import logging
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+KEPT = "attempts.log"
+INDENT = "  "
+WORK_LINE = "work folder: "  # in the log of a job that computes; the folder's path follows
+
+
+def keep_log(path: Path, work: Path) -> None:
+    """Repeat what earlier attempts logged, indented, and keep this attempt's log for the next one.
+
+    The work folder holds a second name (a hard link) of the log, so that its lines survive even a kill. Nothing happens
+    where standard error is not the log, or where the file system has no hard links.
+
+    Args:
+        path: log of the job, ``results/<study>/logs/<stage>/<name>.log``.
+        work: work folder of the artifact, which is the same for each attempt.
+    """
+    kept = work / KEPT
+    with suppress(OSError):
+        ours = path.stat()
+        if not os.path.samestat(os.fstat(sys.stderr.fileno()), ours):
+            return
+        if kept.exists() and not os.path.samestat(kept.stat(), ours):
+            lines = kept.read_text(errors="replace").splitlines()
+            log.info("earlier attempts, indented:")
+            sys.stderr.write("".join(f"{INDENT}{line.removeprefix(INDENT)}\n" for line in lines))
+            sys.stderr.flush()
+            kept.unlink()
+        os.link(path, kept)
+
+
+def log_of_artifact(artifact: Path) -> Path:
+    """Where the rules write the log of ``results/<study>/<stage>/<name>``."""
+    stage = artifact.parent
+    return stage.parent / "logs" / stage.name / f"{artifact.name}.log"
+
+
+def work_folder(path: Path) -> Path | None:
+    """Work folder of the job that writes this log; None as long as it computes nothing, or without a log."""
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    found = [line.partition(WORK_LINE)[2] for line in lines if WORK_LINE in line and not line.startswith(INDENT)]
+    return Path(found[-1]) if found else None

@@ -1,0 +1,70 @@
+"""The training curve while a run trains: ``curve.jsonl`` in its work folder, one JSON object per line.
+
+It is for people and programs that watch; ``curve.parquet`` is the record. Each line holds the columns of that table
+and ``steps`` (planned), ``images_per_s`` (sources per second since the line before, probe and checkpoints left out) and
+``data_wait`` (share of that time, 0..1, in which the network waited for a batch); both are null at step 0.
+"""
+
+import json
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+CURVE_LINES = "curve.jsonl"
+
+
+class LiveCurve:
+    """Measures how fast a run trains, and writes the rows of its curve as they come.
+
+    Args:
+        path: the file, or None in a process that does not write. Lines of an earlier attempt stay, up to ``step``;
+            later ones come again.
+        steps: planned steps.
+        batch: sources per step.
+        step: step at which this attempt starts.
+    """
+
+    def __init__(self, path: Path | None, steps: int, batch: int, step: int) -> None:
+        self._path, self._steps, self._batch = path, steps, batch
+        if path is not None:
+            kept = [row for row in read_curve(path) if row["step"] <= step] if step else []
+            path.write_text("".join(f"{json.dumps(row)}\n" for row in kept))
+        self._restart(step)
+
+    def timed(self, batches: Generator[T, None, None]) -> Generator[T, None, None]:
+        """Yield the batches, and measure the time that is spent waiting for them."""
+        while True:
+            start = time.monotonic()
+            batch = next(batches, None)
+            self._waited += time.monotonic() - start
+            if batch is None:
+                return
+            yield batch
+
+    def measure(self, step: int) -> dict[str, float | None]:
+        """``images_per_s`` and ``data_wait`` since the last row; null if no step was done since."""
+        seconds, done = time.monotonic() - self._start, step - self._step
+        if seconds <= 0 or done == 0:
+            return {"images_per_s": None, "data_wait": None}
+        return {"images_per_s": done * self._batch / seconds, "data_wait": min(1.0, self._waited / seconds)}
+
+    def write(self, row: dict[str, Any], measured: dict[str, float | None]) -> None:
+        """Append a row of the curve and what was measured with it."""
+        if self._path is not None:
+            with self._path.open("a") as file:
+                file.write(json.dumps({**row, "steps": self._steps, **measured}) + "\n")
+        self._restart(row["step"])
+
+    def _restart(self, step: int) -> None:
+        self._step, self._start, self._waited = step, time.monotonic(), 0.0
+
+
+def read_curve(path: Path) -> list[dict[str, Any]]:
+    """Rows of a live curve, first to last; none without a file. A line that is still being written is left out."""
+    try:
+        lines = path.read_text().splitlines(keepends=True)
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
