@@ -9,20 +9,29 @@ from workflow_scripts.core.settings import Settings
 
 
 class HostPolicy(Settings):
-    """How politely one host is asked."""
+    """Limits of the requests to one host, for all jobs together."""
 
-    rate: float = Field(gt=0, description="requests per second")
-    connections: int = Field(gt=0, le=256, description="concurrent requests")
+    rate: float = Field(
+        gt=0, description="maximum request rate", examples=[5], json_schema_extra={"unit": "requests/s"}
+    )
+    connections: int = Field(
+        gt=0,
+        le=256,
+        description="maximum number of concurrent requests",
+        examples=[8],
+        json_schema_extra={"unit": "requests"},
+    )
 
 
 class Import(Settings):
-    """Images that somebody downloaded before: they are used as if they had been fetched."""
+    """Images that were downloaded before; they are used as if the workflow had fetched them."""
 
     kind: Literal["redcaps_folder", "img2dataset"] = Field(
-        description="redcaps_folder: <subreddit>/<image_id>.jpg, as RedCaps' own tool makes it; "
-        "img2dataset: its tar shards (webdataset) or parquet shards, found by url"
+        description="layout of the folder. redcaps_folder: <subreddit>/<image_id>.jpg, as RedCaps' own downloader "
+        "writes it; img2dataset: tar (webdataset) or parquet shards, whose images are found by their URL",
+        examples=["redcaps_folder"],
     )
-    source: str = Field(min_length=1, description="path of the folder")
+    source: str = Field(min_length=1, description="path of the folder", examples=["/data/redcaps/images"])
 
 
 def _default_hosts() -> dict[str, HostPolicy]:
@@ -35,76 +44,183 @@ def _default_hosts() -> dict[str, HostPolicy]:
 
 
 class Download(Settings):
-    """What is fetched, how politely, and what becomes of the bytes."""
+    """What is fetched, how fast, and how images are stored."""
 
     keep: Literal["fetched", "prepared"] = Field(
         default="fetched",
-        description="what results/.fetched keeps of an image: bytes as received, so that other sizes and code request "
-        "nothing; or what goes into the tar, about a tenth of that, which serves only these image settings",
+        description="what results/.fetched keeps of an image. fetched: the bytes as received, which serve any image "
+        "setting; prepared: the image as stored in the tar, a tenth of the size, which serves only these settings",
+        examples=["prepared"],
     )
     rounds: int = Field(
         default=1,
         ge=1,
         le=1000,
-        description="number of rounds that request failures which may be temporary, over all runs",
+        description="rounds of requests; each further round requests once more the rows whose failure may be temporary",
+        examples=[2],
+        json_schema_extra={"unit": "rounds"},
     )
-    imports: list[Import] = Field(default=[], description="where images already are; missing ones are fetched")
-    max_side: int = Field(default=512, gt=0, description="longer side of a stored image, in pixels")
-    jpeg_quality: int = Field(default=90, ge=1, le=95, description="quality of re-encoded images")
-    min_side: int = Field(default=16, gt=0, description="shorter side below which an image is too_small, in pixels")
-    max_aspect: float = Field(default=20, ge=1, description="longer over shorter side above which the state is aspect")
+    imports: list[Import] = Field(
+        default=[],
+        description="images that you already have; missing ones are fetched",
+        examples=[[{"kind": "redcaps_folder", "source": "/data/redcaps/images"}]],
+    )
+    max_side: int = Field(
+        default=512,
+        gt=0,
+        description="maximum length of the longer side of a stored image; larger images are scaled down",
+        examples=[256],
+        json_schema_extra={"unit": "px"},
+    )
+    jpeg_quality: int = Field(
+        default=90,
+        ge=1,
+        le=95,
+        description="JPEG quality of images that are encoded anew; smaller ones keep their encoded pixels",
+        examples=[95],
+    )
+    min_side: int = Field(
+        default=16,
+        gt=0,
+        description="minimum length of the shorter side; smaller images end as too_small",
+        examples=[32],
+        json_schema_extra={"unit": "px"},
+    )
+    max_aspect: float = Field(
+        default=20,
+        ge=1,
+        description="maximum ratio of the longer to the shorter side; above it, an image ends as aspect",
+        examples=[10],
+    )
     max_pixels: int = Field(
-        default=89_478_485, gt=0, le=89_478_485, description="pixels above which nothing is decoded"
+        default=89_478_485,
+        gt=0,
+        le=89_478_485,
+        description="maximum number of pixels; larger images are not decoded",
+        examples=[40_000_000],
+        json_schema_extra={"unit": "px"},
     )
-    max_bytes: int = Field(default=32 << 20, gt=0, description="bytes of a response above which reading stops")
+    max_bytes: int = Field(
+        default=32 << 20,
+        gt=0,
+        description="maximum size of a response; reading stops there",
+        examples=[16 << 20],
+        json_schema_extra={"unit": "bytes"},
+    )
     animated: Literal["first_frame", "refuse"] = Field(
-        default="first_frame", description="animated images: keep their first frame, or end as state animated"
+        default="first_frame",
+        description="animated images. first_frame: it is kept; refuse: the row ends as animated",
+        examples=["refuse"],
     )
     placeholder_names: list[str] = Field(
         default=["removed.png", "photo_unavailable.png", "photo_unavailable.gif"],
-        description="file names of hosts' placeholders for a removed image",
+        description="file names of the placeholders that hosts serve for removed images",
+        examples=[["removed.png"]],
     )
     placeholder_sha256: list[str] = Field(
         default=["9b5936f4006146e4e1e9025b474c02863c0b5614132ad40db4b925a10e8bfbb9"],
-        description="sha256 of known placeholders as served (the default is Imgur's 161 x 81 picture)",
+        description="sha256 of placeholders as served; the default is Imgur's, of 161 x 81 px",
+        examples=[["0" * 64]],
     )
     hosts: dict[str, HostPolicy] = Field(
         default_factory=_default_hosts,
-        description="policy by host name pattern; one budget per pattern, and one per host under 'default'",
+        description="limits by host name or pattern; hosts that match a pattern share its limits, and each host under "
+        "'default' has its own",
+        examples=[{"i.imgur.com": {"rate": 5, "connections": 8}}],
     )
     share_of_rate: int | None = Field(
         default=None,
         ge=1,
-        description="null: all jobs below one results folder share each host's budget through locks in results/.hosts; "
-        "N: no locks, and each job asks at an N-th of the rates, for N jobs at once at most",
+        description="null: all jobs in one results folder share each host's limits by locks in results/.hosts. N: no "
+        "locks, and each job requests at 1/N of the rates, for at most N jobs at a time",
+        examples=[4],
+        json_schema_extra={"unit": "jobs"},
     )
-    max_connections: int = Field(default=64, gt=0, description="concurrent URLs, all hosts together")
-    attempts: int = Field(default=4, gt=0, description="maximum requests per URL, redirects not counted")
-    backoff: float = Field(default=1.0, gt=0, description="seconds before the second attempt; doubles from there")
-    max_wait: float = Field(default=300.0, gt=0, description="longest pause in seconds, of Retry-After and of backoff")
-    deadline: float = Field(default=60.0, gt=0, description="seconds that one request may take, body included")
-    max_redirects: int = Field(default=5, ge=0, description="redirects followed per url")
-    seed: int = Field(default=0, description="seed of the jitter of pauses")
+    max_connections: int = Field(
+        default=64,
+        gt=0,
+        description="maximum number of concurrent requests of a job, all hosts together",
+        examples=[32],
+        json_schema_extra={"unit": "requests"},
+    )
+    attempts: int = Field(
+        default=4,
+        gt=0,
+        description="maximum number of requests per URL, not counting redirects",
+        examples=[2],
+        json_schema_extra={"unit": "requests"},
+    )
+    backoff: float = Field(
+        default=1.0,
+        gt=0,
+        description="pause before the second request of a URL; doubles each time",
+        examples=[0.5],
+        json_schema_extra={"unit": "s"},
+    )
+    max_wait: float = Field(
+        default=300.0,
+        gt=0,
+        description="maximum pause, whether from Retry-After or backoff",
+        examples=[60],
+        json_schema_extra={"unit": "s"},
+    )
+    deadline: float = Field(
+        default=60.0,
+        gt=0,
+        description="maximum duration of a request, including the body",
+        examples=[30],
+        json_schema_extra={"unit": "s"},
+    )
+    max_redirects: int = Field(
+        default=5,
+        ge=0,
+        description="maximum number of redirects per request",
+        examples=[3],
+        json_schema_extra={"unit": "redirects"},
+    )
+    seed: int = Field(default=0, description="seed of the random part of pauses", examples=[1])
     user_agent: str = Field(
-        default="faithful-pairs/0.1 (image downloader for research)", min_length=1, description="User-Agent, truthful"
+        default="faithful-pairs/0.1 (image downloader for research)",
+        min_length=1,
+        description="User-Agent of all requests; keep it truthful",
+        examples=["faithful-pairs/0.1 (University of X)"],
     )
-    contact: str = Field(default="", description="email address or web page for site owners, added to the User-Agent")
+    contact: str = Field(
+        default="",
+        description="email address or web page for site owners; part of the User-Agent",
+        examples=["you@example.org"],
+    )
     respect_robots_tag: bool = Field(
-        default=True, description="end rows as noai if the response's X-Robots-Tag says so (noai, noimageai)"
+        default=True,
+        description="rows whose response has an X-Robots-Tag with noai or noimageai end as noai",
+        examples=[False],
     )
     allow_addresses: list[str] = Field(
-        default=[], description="private networks that may be contacted, such as 127.0.0.0/8"
+        default=[], description="private networks that may be contacted", examples=[["127.0.0.0/8"]]
     )
     connect_to: dict[str, str] = Field(
-        default={}, description="host name -> address:port to connect to in its place, such as 127.0.0.1:8731"
+        default={},
+        description="address and port to connect to in place of a host",
+        examples=[{"i.redd.it": "127.0.0.1:8731"}],
     )
     serve_host: str = Field(
-        default="world.invalid", description="host name that the demo's own image server answers for"
+        default="world.invalid", description="host name in the URLs of the demo's images", examples=["demo.invalid"]
     )
     min_ok_share: float = Field(
-        default=0.0, ge=0, le=1, description="the job stops if the share of ok rows among the last ok_window is lower"
+        default=0.0,
+        ge=0,
+        le=1,
+        description="the job stops if fewer of its last ok_window rows were ok, instead of recording failures",
+        examples=[0.5],
+        json_schema_extra={"unit": "share of rows"},
     )
-    ok_window: int = Field(default=200, ge=10, description="number of latest rows that min_ok_share counts")
+    ok_window: int = Field(
+        default=200,
+        ge=10,
+        description="number of latest rows that min_ok_share is computed from",
+        examples=[500],
+        json_schema_extra={"unit": "rows"},
+    )
 
     @field_validator("hosts")
     @classmethod

@@ -1,7 +1,7 @@
 """Settings of one pretraining run.
 
-Defaults are those of language-guided SSL (El Banani et al., CVPR 2023, and its published code), for the methods'
-own parts those of SimCLR (Chen et al. 2020), SimSiam (Chen and He 2021) and CLIP (Radford et al. 2021).
+Defaults are those of language-guided SSL (El Banani et al., CVPR 2023, and its code); those of a method's own part are
+from SimCLR (Chen et al. 2020), SimSiam (Chen and He 2021) and CLIP (Radford et al. 2021).
 """
 
 from collections.abc import Mapping
@@ -34,10 +34,21 @@ def step_name(step: int | str) -> str:
 
 
 class LogSpaced(Settings):
-    """Checkpoints whose steps grow by a constant factor, since networks change fastest at the start."""
+    """Log-spaced checkpoints: their steps grow by a constant factor, since networks change fastest at the start."""
 
-    log_spaced: int = Field(8, ge=2, description="checkpoints from the first step to the end, which is ``last``")
-    first: PositiveInt = Field(1_000, description="step of the first one; a shorter run keeps none but the last")
+    log_spaced: int = Field(
+        8,
+        ge=2,
+        description="number of checkpoints from the first one to the last step, both included",
+        examples=[5],
+        json_schema_extra={"unit": "checkpoints"},
+    )
+    first: PositiveInt = Field(
+        1_000,
+        description="step of the first one; a shorter run keeps only the last",
+        examples=[10],
+        json_schema_extra={"unit": "steps"},
+    )
 
     def steps(self, end: int) -> list[int]:
         """Steps before ``end``, ascending; all but the first have two digits, so that people can name them."""
@@ -53,27 +64,52 @@ class LogSpaced(Settings):
 class SimclrHead(Settings):
     """SimCLR: projector and temperature of the NT-Xent loss."""
 
-    projector: tuple[PositiveInt, ...] = Field((2048, 2048, 128), min_length=1, description="widths of the MLP")
-    temperature: PositiveFloat = Field(0.1, description="of the softmax over cosine similarities")
+    projector: tuple[PositiveInt, ...] = Field(
+        (2048, 2048, 128), min_length=1, description="widths of the projector's layers", examples=[[256, 256, 64]]
+    )
+    temperature: PositiveFloat = Field(
+        0.1, description="temperature of the softmax over cosine similarities", examples=[0.2]
+    )
 
 
 class SimsiamHead(Settings):
     """SimSiam: projector, and hidden width of the predictor."""
 
-    projector: tuple[PositiveInt, ...] = Field((2048, 2048, 2048), min_length=1, description="widths of the MLP")
-    predictor: PositiveInt = Field(512, description="hidden width of the predictor")
+    projector: tuple[PositiveInt, ...] = Field(
+        (2048, 2048, 2048), min_length=1, description="widths of the projector's layers", examples=[[256, 256, 256]]
+    )
+    predictor: PositiveInt = Field(512, description="hidden width of the predictor", examples=[64])
 
 
 class ClipHead(Settings):
     """CLIP: shared embedding, text transformer, and tokenizer."""
 
-    embedding: PositiveInt = Field(512, description="width of the space that image and text share")
-    text_width: PositiveInt = Field(512, description="width of the text transformer")
-    text_layers: PositiveInt = Field(12, description="layers of the text transformer")
-    text_heads: PositiveInt = Field(8, description="attention heads; divides text_width")
-    context: int = Field(77, ge=3, description="tokens per caption, start and end token among them")
-    vocabulary: int = Field(49_408, ge=259, description="most tokens of the byte-level BPE trained on the captions")
-    temperature: PositiveFloat = Field(0.07, description="at the start; learned from there")
+    embedding: PositiveInt = Field(512, description="width of the embedding that image and text share", examples=[256])
+    text_width: PositiveInt = Field(512, description="width of the text transformer", examples=[256])
+    text_layers: PositiveInt = Field(
+        12, description="layers of the text transformer", examples=[4], json_schema_extra={"unit": "layers"}
+    )
+    text_heads: PositiveInt = Field(
+        8,
+        description="attention heads of the text transformer; text_width must be a multiple",
+        examples=[4],
+        json_schema_extra={"unit": "heads"},
+    )
+    context: int = Field(
+        77,
+        ge=3,
+        description="maximum length of a caption, including start and end token",
+        examples=[32],
+        json_schema_extra={"unit": "tokens"},
+    )
+    vocabulary: int = Field(
+        49_408,
+        ge=259,
+        description="maximum vocabulary of the byte-level BPE that is trained on the captions",
+        examples=[8192],
+        json_schema_extra={"unit": "tokens"},
+    )
+    temperature: PositiveFloat = Field(0.07, description="initial temperature; it is learned", examples=[0.1])
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Self:
@@ -86,46 +122,111 @@ HEADS = {"simclr": SimclrHead, "simsiam": SimsiamHead, "clip": ClipHead}
 
 
 class Probe(Settings):
-    """Online weighted nearest-neighbour probe (Wu et al. 2018, section 3.4; Caron et al. 2021)."""
+    """Online probe: weighted nearest neighbours (Wu et al. 2018, section 3.4; Caron et al. 2021)."""
 
-    every: PositiveInt = Field(5_000, description="steps between two probes")
-    images: int = Field(5_000, ge=2, description="most images used; without a labelled dataset 1 in 5 is a query")
-    neighbours: PositiveInt = Field(20, description="k")
-    temperature: PositiveFloat = Field(0.07, description="of the votes' weights exp(cosine / temperature)")
-    keep_best: bool = Field(True, description="keep the weights of the best probe as checkpoint ``best``")
+    every: PositiveInt = Field(
+        5_000, description="interval between probes", examples=[1000], json_schema_extra={"unit": "steps"}
+    )
+    images: int = Field(
+        5_000,
+        ge=2,
+        description="maximum number of images",
+        examples=[1000],
+        json_schema_extra={"unit": "images"},
+    )
+    neighbours: PositiveInt = Field(
+        20, description="number of nearest neighbours that vote", examples=[5], json_schema_extra={"unit": "neighbours"}
+    )
+    temperature: PositiveFloat = Field(
+        0.07, description="temperature of the votes, whose weights are exp(cosine / temperature)", examples=[0.1]
+    )
+    keep_best: bool = Field(
+        True, description="true: the weights with the best probe result are kept as checkpoint best", examples=[False]
+    )
 
 
 class Pretrain(Settings):
     """One run: method x pairs x augmentation x backbone x seed."""
 
-    method: Literal["simclr", "simsiam", "clip", "untrained"] = Field(description="what is minimised")
+    method: Literal["simclr", "simsiam", "clip", "untrained"] = Field(
+        description="method of pretraining; untrained: a network at its initial weights"
+    )
     pairs: Literal["self", "language", "visual", "caption", "none"] = Field(description="what makes a positive pair")
-    augmentation: Literal["simclr", "crop", "none"] = Field(description="what is done to each view")
-    backbone: Literal["resnet18", "resnet34", "resnet50", "resnet_small"] = Field("resnet50", description="network")
-    image_size: int = Field(224, ge=16, description="side of a view, pixels")
-    seed: int = Field(0, ge=0, description="of initialisation, order and augmentation")
-    batch_size: int = Field(512, ge=2, description="pairs per step, all processes together")
-    steps: int = Field(250_000, ge=0, description="optimizer steps; 0 for untrained alone")
+    augmentation: Literal["simclr", "crop", "none"] = Field(description="augmentation of each view")
+    backbone: Literal["resnet18", "resnet34", "resnet50", "resnet_small"] = Field(
+        "resnet50", description="network", examples=["resnet18"]
+    )
+    image_size: int = Field(224, ge=16, description="side of a view", examples=[96], json_schema_extra={"unit": "px"})
+    seed: int = Field(0, ge=0, description="seed of initialisation, order and augmentation")
+    batch_size: int = Field(
+        512, ge=2, description="pairs per step, over all processes", examples=[256], json_schema_extra={"unit": "pairs"}
+    )
+    steps: int = Field(
+        250_000,
+        ge=0,
+        description="optimizer steps; 0 only for untrained",
+        examples=[100_000],
+        json_schema_extra={"unit": "steps"},
+    )
     checkpoints: tuple[PositiveInt, ...] = Field(
         LogSpaced().model_dump(),
         validate_default=True,
-        description="steps whose weights are kept, beside last and best: a list, or {log_spaced: n, first: step}",
+        description="steps whose weights are kept in addition to last and best: a list, or log-spaced",
+        examples=[[1000, 10_000, 100_000]],
+        json_schema_extra={"unit": "steps"},
     )
-    lr: PositiveFloat = Field(1e-3, description="peak learning rate per 512 images of a batch")
-    final_lr: float = Field(1e-6, ge=0, description="learning rate at the last step")
-    warmup_steps: int = Field(5_000, ge=0, description="steps of linear warm-up")
-    weight_decay: float = Field(0.01, ge=0, description="AdamW's; none on gains, biases and the logit scale")
-    precision: Literal["no", "fp16", "bf16"] = Field("no", description="mixed precision of accelerate")
-    processes: PositiveInt = Field(1, description="processes, one GPU each; started by the stage itself")
-    nodes: PositiveInt = Field(1, description="nodes that share the processes evenly; above 1 under SLURM alone")
-    simclr: SimclrHead | None = Field(None, description="for method simclr alone")
-    simsiam: SimsiamHead | None = Field(None, description="for method simsiam alone")
-    clip: ClipHead | None = Field(None, description="for method clip alone")
-    probe: Probe | None = Field(None, description="online probe; null: none")
-    patience: PositiveInt | None = Field(None, description="stop after so many probes without gain; null: never")
-    log_every: PositiveInt = Field(50, description="steps per row of the curve")
-    checkpoint_every: PositiveInt = Field(5_000, description="steps between checkpoints; not in the key")
-    cache_mb: int = Field(1_024, ge=0, description="keep decoded images in memory when all fit; not in the key")
+    lr: PositiveFloat = Field(1e-3, description="peak learning rate, per 512 images in a batch", examples=[5.0e-4])
+    final_lr: float = Field(1e-6, ge=0, description="learning rate at the last step", examples=[0])
+    warmup_steps: int = Field(
+        5_000, ge=0, description="length of the linear warm-up", examples=[1000], json_schema_extra={"unit": "steps"}
+    )
+    weight_decay: float = Field(
+        0.01,
+        ge=0,
+        description="weight decay of AdamW; not applied to gains, biases and the logit scale",
+        examples=[0.05],
+    )
+    precision: Literal["no", "fp16", "bf16"] = Field(
+        "no", description="mixed precision; no: float32", examples=["bf16"]
+    )
+    processes: PositiveInt = Field(
+        1,
+        description="processes of a run, with one GPU each; batch_size must be a multiple",
+        examples=[4],
+        json_schema_extra={"unit": "GPUs"},
+    )
+    nodes: PositiveInt = Field(
+        1,
+        description="nodes that share the processes evenly; more than one only under SLURM",
+        examples=[2],
+        json_schema_extra={"unit": "nodes"},
+    )
+    simclr: SimclrHead | None = Field(None, description="settings of method simclr")
+    simsiam: SimsiamHead | None = Field(None, description="settings of method simsiam")
+    clip: ClipHead | None = Field(None, description="settings of method clip")
+    probe: Probe | None = Field(None, description="online probe during training; null: none")
+    patience: PositiveInt | None = Field(
+        None,
+        description="a run stops after this many probes without improvement; null: never",
+        examples=[5],
+        json_schema_extra={"unit": "probes"},
+    )
+    log_every: PositiveInt = Field(
+        50, description="steps per row of the training curve", examples=[100], json_schema_extra={"unit": "steps"}
+    )
+    checkpoint_every: PositiveInt = Field(
+        5_000,
+        description="interval between checkpoints for resuming",
+        examples=[1000],
+        json_schema_extra={"unit": "steps"},
+    )
+    cache_mb: int = Field(
+        1_024,
+        ge=0,
+        description="memory for decoded images, which are kept if all fit",
+        examples=[8192],
+        json_schema_extra={"unit": "MiB"},
+    )
 
     @model_validator(mode="before")
     @classmethod

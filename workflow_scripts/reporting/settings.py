@@ -6,29 +6,56 @@ from workflow_scripts.core.settings import Settings
 
 
 class Acceptance(Settings):
-    """A code edit that a person vouched for, so that nothing was computed again for it."""
+    """A code edit that was accepted, so that existing results were kept."""
 
-    stage: str
+    stage: str = Field(description="its stage")
     code: str = Field(description="digest of the edited code")
-    counts_as: str = Field(description="digest of the code that the artifacts were made by")
-    reason: str
+    counts_as: str = Field(description="digest of the code that computed the artifacts")
+    reason: str = Field(description="why results do not change, in the words of who accepted it")
     when: str = Field(description="time, in UTC")
 
 
-class Report(Settings):
-    """What the page shows, and how much of it."""
+class ReportContents(Settings):
+    """What the report shows."""
 
-    study: str = Field(min_length=1, description="name of the study, in the page's title")
-    seed: int = Field(default=0, description="seed of the choice of examples")
-    headline_step: str = Field(default="last", description="checkpoint step of the headline and of the overlays")
-    sample: int = Field(default=20_000, gt=0, description="rows that examples are chosen from")
-    captions_each: int = Field(default=4, gt=0, description="caption examples per stratum (worst, typical, best)")
-    pair_sources: int = Field(default=6, gt=0, description="source images whose pairs are shown")
-    captions_of: dict[str, str] = Field(
-        default={}, description="pair table -> caption arm that made it, where their names differ"
+    seed: int = Field(default=0, description="seed of the choice of examples", examples=[1])
+    captions_each: int = Field(
+        default=4,
+        gt=0,
+        description="example captions per stratum (worst, typical, best)",
+        examples=[6],
+        json_schema_extra={"unit": "captions"},
     )
-    saliency_images: int = Field(default=6, gt=0, description="images with Grad-CAM overlays")
-    thumbnail: int = Field(default=160, ge=16, le=160, description="longer side of a thumbnail, in pixels")
-    overlay: int = Field(default=112, ge=16, le=160, description="longer side of an overlay, in pixels")
-    accepted: tuple[Acceptance, ...] = Field(default=(), description="code edits that were accepted as they are")
-    figure_width: int = Field(default=1100, ge=200, description="largest width of a stored figure, in pixels")
+    pair_sources: int = Field(
+        default=6,
+        gt=0,
+        description="source images whose pairs are shown",
+        examples=[10],
+        json_schema_extra={"unit": "images"},
+    )
+    saliency_images: int = Field(
+        default=6,
+        gt=0,
+        description="images with Grad-CAM overlays",
+        examples=[10],
+        json_schema_extra={"unit": "images"},
+    )
+
+
+class Report(ReportContents):
+    """Everything that the page depends on besides its inputs."""
+
+    study: str = Field(min_length=1, description="name of the study, in the title")
+    headline_step: str = Field(default="last", description="checkpoint shown in the headline and the overlays")
+    sample: int = Field(default=20_000, gt=0, description="number of rows from which examples are chosen")
+    captions_of: dict[str, str] = Field(default={}, description="arm behind each pair table, where their names differ")
+    thumbnail: int = Field(
+        default=160, ge=16, le=160, description="longer side of a thumbnail", json_schema_extra={"unit": "px"}
+    )
+    overlay: int = Field(
+        default=112, ge=16, le=160, description="longer side of an overlay", json_schema_extra={"unit": "px"}
+    )
+    accepted: tuple[Acceptance, ...] = Field(default=(), description="accepted code edits")
+    figure_width: int = Field(
+        default=1100, ge=200, description="maximum width of a figure", json_schema_extra={"unit": "px"}
+    )

@@ -11,18 +11,29 @@ from workflow_scripts.core.stage import Job, run_stage
 class Annotations(Settings):
     """Which annotation rows the study is about."""
 
-    years: list[int] | None = Field(default=None, description="years of the posts to keep; null keeps all")
-    subreddits: list[str] | None = Field(default=None, description="subreddits to keep; null keeps all")
+    years: list[int] | None = Field(
+        default=None, description="years of the posts that are used; null: all", examples=[[2019]]
+    )
+    subreddits: list[str] | None = Field(
+        default=None, description="subreddits that are used; null: all", examples=[["birdpics", "bonsai"]]
+    )
     exclude: list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(
-        default=[], description="removal list, as tokens of image ids and URLs: the study keeps no trace of these rows"
+        default=[],
+        description="removal list as hashes of image ids and URLs; every trace of these rows is removed",
     )
     max_caption_chars: int = Field(
         default=1000,
         gt=0,
-        description="maximum characters of a caption; longer ones are cut, at a space if possible; Reddit allows 300",
+        description="maximum length of a caption; longer ones are cut, at a space if possible; Reddit allows 300",
+        examples=[300],
+        json_schema_extra={"unit": "characters"},
     )
     max_member_mb: int = Field(
-        default=2048, gt=0, description="largest annotation file inside the zip, unpacked, in MiB (zip-bomb guard)"
+        default=2048,
+        gt=0,
+        description="maximum unpacked size of an annotation file in the zip; protects against zip bombs",
+        examples=[4096],
+        json_schema_extra={"unit": "MiB"},
     )
 
 

@@ -7,14 +7,44 @@ from workflow_scripts.core.stage import Job, run_stage
 
 
 class CaptionQuality(Settings):
-    """How captions are judged."""
+    """How the quality of captions is measured."""
 
-    mattr_window: int = Field(500, ge=2, description="words per window of the moving-average type-token ratio")
-    short_words: int = Field(4, ge=1, description="captions with fewer words are flagged: their language is a guess")
-    retrieval_sample: int = Field(1000, ge=2, description="images among which each caption must find its own")
-    batch_size: int = Field(32, ge=1, description="images and captions per forward pass")
-    max_text_tokens: int = Field(32, ge=3, description="caption length that is scored, in tokens; BLIP-2: 32")
-    seed: int = Field(0, description="seed of the retrieval sample")
+    mattr_window: int = Field(
+        500,
+        ge=2,
+        description="window of the moving-average type-token ratio (MATTR)",
+        examples=[100],
+        json_schema_extra={"unit": "words"},
+    )
+    short_words: int = Field(
+        4,
+        ge=1,
+        description="captions with fewer words are flagged, since their language is a guess",
+        examples=[3],
+        json_schema_extra={"unit": "words"},
+    )
+    retrieval_sample: int = Field(
+        1000,
+        ge=2,
+        description="number of images among which each caption must retrieve its own",
+        examples=[500],
+        json_schema_extra={"unit": "images"},
+    )
+    batch_size: int = Field(
+        32,
+        ge=1,
+        description="images and captions per forward pass",
+        examples=[64],
+        json_schema_extra={"unit": "images"},
+    )
+    max_text_tokens: int = Field(
+        32,
+        ge=3,
+        description="maximum length of a scored caption; longer ones are truncated; BLIP-2: 32",
+        examples=[24],
+        json_schema_extra={"unit": "tokens"},
+    )
+    seed: int = Field(0, description="seed of the retrieval sample", examples=[1])
 
 
 def caption_quality(job: Job[CaptionQuality]) -> None:

@@ -11,15 +11,20 @@ from workflow_scripts.core.settings import Settings
 
 
 class Crate(Settings):
-    """What a crate of the study says and holds."""
+    """The study as a Workflow Run RO-Crate."""
 
     license: str = Field(
         "Not stated: ask those who made the study.",
         min_length=1,
-        description="the study's licence: a URL, or a sentence",
+        description="licence of the study: a URL or a sentence",
+        examples=["https://creativecommons.org/licenses/by/4.0/"],
     )
     max_file_mb: float = Field(
-        1.0, ge=0, description="files up to this size [MB] are included; larger ones are named by hash"
+        1.0,
+        ge=0,
+        description="maximum size of included files; larger ones are named by their hash",
+        examples=[10],
+        json_schema_extra={"unit": "MB"},
     )
 
 

@@ -9,8 +9,16 @@ from workflow_scripts.core.stage import Job, run_stage
 class DataCard(Settings):
     """How the data card counts."""
 
-    confidence: float = Field(default=0.95, gt=0, lt=1, description="level of the Wilson intervals of kept shares")
-    hosts_shown: int = Field(default=12, gt=0, description="hosts in the picture, the largest first; all are in JSON")
+    confidence: float = Field(
+        default=0.95, gt=0, lt=1, description="confidence level of the Wilson intervals of shares", examples=[0.99]
+    )
+    hosts_shown: int = Field(
+        default=12,
+        gt=0,
+        description="number of hosts in the figure, largest first; the JSON file lists all",
+        examples=[20],
+        json_schema_extra={"unit": "hosts"},
+    )
 
 
 def data_card(job: Job[DataCard]) -> None:

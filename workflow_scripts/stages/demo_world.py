@@ -7,24 +7,107 @@ from workflow_scripts.core.stage import Job, run_stage
 
 
 class DemoWorld(Settings):
-    """How large the demo world is, how its titles behave and which faults it has."""
+    """The demo's synthetic data: size, faithfulness of its titles, and faults."""
 
-    seed: int = Field(0, ge=0, description="every picture, title and fault follows from it")
-    size: int = Field(48, ge=16, le=512, description="side of the pictures, pixels")
-    images: int = Field(3000, ge=12, le=40_000, description="posts with a picture that can be fetched and a caption")
-    faithful: float = Field(0.10, ge=0, le=1, description="share of titles that describe the picture in full")
-    partial: float = Field(0.18, ge=0, le=1, description="share of titles that are half right")
-    vague: float = Field(0.60, ge=0, le=1, description="share of titles that fit any picture")
-    wrong: float = Field(0.12, ge=0, le=1, description="share of titles about something else")
-    oversized: int = Field(40, ge=0, description="of the images: posted at twice the side, so that they are resized")
-    dead_links: int = Field(60, ge=0, description="further posts whose url is answered by 404")
-    placeholders: int = Field(30, ge=0, description="further posts whose url leads to removed.png")
-    html_answers: int = Field(5, ge=0, description="further posts whose url is answered by a web page")
-    repeated_ids: int = Field(12, ge=0, description="further rows that repeat an image id of the same file")
-    empty_captions: int = Field(8, ge=0, description="further posts without a caption")
-    probe_train: int = Field(600, ge=12, description="training images of every probe task")
-    probe_test: int = Field(400, ge=12, description="test images of every probe task")
-    masks: int = Field(204, ge=12, description="images with object masks")
+    seed: int = Field(0, ge=0, description="seed of all images, titles and faults", examples=[1])
+    size: int = Field(
+        48, ge=16, le=512, description="side of the images", examples=[64], json_schema_extra={"unit": "px"}
+    )
+    images: int = Field(
+        3000,
+        ge=12,
+        le=40_000,
+        description="posts whose image can be fetched and that have a caption",
+        examples=[500],
+        json_schema_extra={"unit": "posts"},
+    )
+    faithful: float = Field(
+        0.10,
+        ge=0,
+        le=1,
+        description="share of titles that fully describe the image; the four shares add up to 1",
+        examples=[0.2],
+        json_schema_extra={"unit": "share of titles"},
+    )
+    partial: float = Field(
+        0.18,
+        ge=0,
+        le=1,
+        description="share of titles that are partly right",
+        examples=[0.1],
+        json_schema_extra={"unit": "share of titles"},
+    )
+    vague: float = Field(
+        0.60,
+        ge=0,
+        le=1,
+        description="share of titles that fit any image",
+        examples=[0.5],
+        json_schema_extra={"unit": "share of titles"},
+    )
+    wrong: float = Field(
+        0.12,
+        ge=0,
+        le=1,
+        description="share of titles about something else",
+        examples=[0.2],
+        json_schema_extra={"unit": "share of titles"},
+    )
+    oversized: int = Field(
+        40,
+        ge=0,
+        description="how many of the images are posted at twice the side, so that they are scaled down",
+        examples=[10],
+        json_schema_extra={"unit": "posts"},
+    )
+    dead_links: int = Field(
+        60,
+        ge=0,
+        description="further posts whose URL answers with 404",
+        examples=[10],
+        json_schema_extra={"unit": "posts"},
+    )
+    placeholders: int = Field(
+        30,
+        ge=0,
+        description="further posts whose URL leads to removed.png",
+        examples=[10],
+        json_schema_extra={"unit": "posts"},
+    )
+    html_answers: int = Field(
+        5,
+        ge=0,
+        description="further posts whose URL answers with a web page",
+        examples=[2],
+        json_schema_extra={"unit": "posts"},
+    )
+    repeated_ids: int = Field(
+        12,
+        ge=0,
+        description="further rows that repeat an image id of the same file",
+        examples=[4],
+        json_schema_extra={"unit": "rows"},
+    )
+    empty_captions: int = Field(
+        8, ge=0, description="further posts without a caption", examples=[4], json_schema_extra={"unit": "posts"}
+    )
+    probe_train: int = Field(
+        600,
+        ge=12,
+        description="training images of each downstream task",
+        examples=[200],
+        json_schema_extra={"unit": "images"},
+    )
+    probe_test: int = Field(
+        400,
+        ge=12,
+        description="test images of each downstream task",
+        examples=[100],
+        json_schema_extra={"unit": "images"},
+    )
+    masks: int = Field(
+        204, ge=12, description="images with object masks", examples=[60], json_schema_extra={"unit": "images"}
+    )
 
     @model_validator(mode="after")
     def _adds_up(self) -> "DemoWorld":

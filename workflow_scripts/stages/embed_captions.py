@@ -9,8 +9,16 @@ from workflow_scripts.core.stage import Job, run_stage
 class EmbedCaptions(Settings):
     """How captions become vectors."""
 
-    batch_size: int = Field(256, ge=1, description="captions per forward pass")
-    chunk_batches: int = Field(32, ge=1, description="batches per file that a stopped job resumes from")
+    batch_size: int = Field(
+        256, ge=1, description="captions per forward pass", examples=[128], json_schema_extra={"unit": "captions"}
+    )
+    chunk_batches: int = Field(
+        32,
+        ge=1,
+        description="batches per file of finished vectors; an interrupted job resumes after the last file",
+        examples=[16],
+        json_schema_extra={"unit": "batches"},
+    )
 
 
 def embed_captions(job: Job[EmbedCaptions]) -> None:

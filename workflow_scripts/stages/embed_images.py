@@ -12,10 +12,20 @@ class EmbedImages(Settings):
     """How images become vectors."""
 
     kind: Literal["blip2", "transformers"] = Field(
-        "transformers", description="blip2: contrastive feature of a matcher; transformers: any AutoModel for images"
+        "transformers",
+        description="blip2: the contrastive image feature of a BLIP-2 matcher; transformers: any AutoModel for images",
+        examples=["blip2"],
     )
-    batch_size: int = Field(64, ge=1, description="images per forward pass")
-    chunk_batches: int = Field(32, ge=1, description="batches per file that a stopped job resumes from")
+    batch_size: int = Field(
+        64, ge=1, description="images per forward pass", examples=[128], json_schema_extra={"unit": "images"}
+    )
+    chunk_batches: int = Field(
+        32,
+        ge=1,
+        description="batches per file of finished vectors; an interrupted job resumes after the last file",
+        examples=[16],
+        json_schema_extra={"unit": "batches"},
+    )
 
 
 def embed_images(job: Job[EmbedImages]) -> None:

@@ -28,28 +28,67 @@ Task = Literal["concept", "colour", "texture", "scene", "size"]  # of the demo's
 
 
 class EvalDataset(Settings):
-    """One downstream set."""
+    """A downstream dataset."""
 
     kind: Literal["folders", "world", "torchvision", "masks", "imagenet_s"] = Field(
-        description="folders: <split>.tar.gz or <split>/ with <class>/<image>; world: a task of the procedural world; "
-        "torchvision: the layout of a torchvision.datasets reader; masks: photos with object masks and labels.parquet; "
-        "imagenet_s: ImageNet-S layout"
+        description="layout of the dataset. folders: <split>.tar.gz or <split>/ with <class>/<image>; torchvision: as "
+        "torchvision.datasets reads it; masks: photos with object masks and labels.parquet; imagenet_s: ImageNet-S; "
+        "world: a task of the demo's data",
+        examples=["folders"],
     )
-    torchvision_name: TorchvisionName | Literal[""] = Field("", description="kind torchvision: which set, e.g. food101")
+    torchvision_name: TorchvisionName | Literal[""] = Field(
+        "", description="kind torchvision: which dataset", examples=["food101"]
+    )
     task: Task | Literal[""] = Field(
-        "", description="kind world: probe task; with masks, the task whose training images train"
+        "",
+        description="kind world: the label to predict; with masks: the task whose training images are used",
+        examples=["concept"],
     )
-    masks: bool = Field(False, description="kind world: test on the images that have object masks")
-    metric: Literal["accuracy", "mean_per_class"] = Field("accuracy", description="how test accuracy is averaged")
-    seed: int = Field(0, ge=0, description="seed of all splits and limits")
-    val_fraction: float = Field(0.2, gt=0, lt=1, description="share of train that is held out where a set has no val")
-    test_fraction: float = Field(0.5, gt=0, lt=1, description="share held out for test where a set has no split at all")
+    masks: bool = Field(
+        False, description="kind world: true: the test images are those with object masks", examples=[True]
+    )
+    metric: Literal["accuracy", "mean_per_class"] = Field(
+        "accuracy",
+        description="metric of the linear probe. accuracy: share of test images; mean_per_class: mean over the classes",
+        examples=["mean_per_class"],
+    )
+    seed: int = Field(0, ge=0, description="seed of splits and limits", examples=[1])
+    val_fraction: float = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="share of train held out for validation if a dataset has no val split",
+        examples=[0.1],
+        json_schema_extra={"unit": "share of images"},
+    )
+    test_fraction: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="share held out for test if a dataset has no splits",
+        examples=[0.3],
+        json_schema_extra={"unit": "share of images"},
+    )
     limit: dict[Literal["train", "val", "test"], int] = Field(
-        default_factory=dict, description="at most so many images per split and class"
+        default_factory=dict,
+        description="maximum number of images per class, by split; no limit for splits left out",
+        examples=[{"train": 150, "test": 50}],
+        json_schema_extra={"unit": "images"},
     )
-    min_per_class: int = Field(1, ge=1, description="classes with fewer images in all are left out and counted")
+    min_per_class: int = Field(
+        1,
+        ge=1,
+        description="classes with fewer images are left out and counted",
+        examples=[8],
+        json_schema_extra={"unit": "images"},
+    )
     min_dominance: float = Field(
-        0.0, ge=0, le=1, description="kind masks: smallest share of all annotated objects that the labelled one fills"
+        0.0,
+        ge=0,
+        le=1,
+        description="kind masks: minimum share of the area of all annotated objects that the labelled object covers",
+        examples=[0.5],
+        json_schema_extra={"unit": "share of area"},
     )
 
     @model_validator(mode="after")

@@ -7,9 +7,15 @@ from workflow_scripts.core.stage import Job, run_stage
 
 
 class Features(Settings):
-    """Preprocessing follows the run's own facts, so there is little to set."""
+    """Frozen features; preprocessing follows from the run."""
 
-    batch_size: int = Field(256, ge=1, description="images at once; moves the last bits of a feature")
+    batch_size: int = Field(
+        256,
+        ge=1,
+        description="images per forward pass; changes the last bits of features",
+        examples=[128],
+        json_schema_extra={"unit": "images"},
+    )
 
 
 def features(job: Job[Features]) -> None:

@@ -7,14 +7,36 @@ from workflow_scripts.core.stage import Job, run_stage
 
 
 class FewShot(Settings):
-    """Nearest prototype on frozen features; defaults are the original's."""
+    """Nearest-prototype classification of frozen features; defaults of the original study."""
 
-    episodes: int = Field(5000, ge=2, description="episodes per set")
-    ways: int = Field(5, ge=2, description="classes per episode; a set with fewer uses all and records it")
-    shots: int = Field(5, ge=1, description="support images per class, from the train split")
-    queries: int = Field(6, ge=1, description="query images per class, from the test split")
-    level: float = Field(0.95, gt=0, lt=1, description="confidence level of the interval")
-    seed: int = Field(0, ge=0, description="seed of the episodes; with set and episode number it fixes each one")
+    episodes: int = Field(
+        5000, ge=2, description="episodes per dataset", examples=[1000], json_schema_extra={"unit": "episodes"}
+    )
+    ways: int = Field(
+        5,
+        ge=2,
+        description="classes per episode; a dataset with fewer uses all of them and records it",
+        examples=[10],
+        json_schema_extra={"unit": "classes"},
+    )
+    shots: int = Field(
+        5,
+        ge=1,
+        description="support images per class, from the train split",
+        examples=[1],
+        json_schema_extra={"unit": "images"},
+    )
+    queries: int = Field(
+        6,
+        ge=1,
+        description="query images per class, from the test split",
+        examples=[15],
+        json_schema_extra={"unit": "images"},
+    )
+    level: float = Field(0.95, gt=0, lt=1, description="confidence level of the interval", examples=[0.99])
+    seed: int = Field(
+        0, ge=0, description="seed of the episodes; an episode depends on it, the dataset and its number", examples=[1]
+    )
 
 
 def few_shot(job: Job[FewShot]) -> None:

@@ -9,24 +9,56 @@ from workflow_scripts.core.stage import Job, run_stage
 
 
 class LinearProbe(Settings):
-    """L-BFGS on frozen features; C is chosen on the validation split."""
+    """Logistic regression on frozen features by L-BFGS; C is chosen on the validation split."""
 
     objectives: tuple[Literal["sklearn", "lgssl"], ...] = Field(
         ("sklearn", "lgssl"),
         min_length=1,
-        description="sklearn: sum CE + ||W||^2/(2C), as scikit-learn and CLIP; lgssl: mean CE + ||W||/(2C), the norm "
-        "not squared, as the original code. Heads are saved of the first one",
+        description="objectives that are minimised. sklearn: sum of cross-entropies + ||W||^2/(2C), as in scikit-learn "
+        "and CLIP; lgssl: mean cross-entropy + ||W||/(2C), with the norm not squared, as in the original code. The "
+        "head of the first one is saved",
+        examples=[["sklearn"]],
     )
     costs: tuple[float, ...] = Field(
-        (1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6), min_length=1, description="first grid of C (CLIP's)"
+        (1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6),
+        min_length=1,
+        description="first grid of C; the default is CLIP's",
+        examples=[[0.01, 1.0, 100.0]],
     )
-    fine_points: int = Field(29, ge=1, description="points of the second grid, four decades around the best C")
-    max_iter: int = Field(1000, ge=1, description="L-BFGS iterations of one fit (the original's and CLIP's 1,000)")
-    tolerance: float = Field(1e-5, gt=0, description="a fit ends at this largest gradient entry of the mean objective")
-    standardise: bool = Field(False, description="scale features by the fitted rows' mean and deviation (original: no)")
-    resamples: int = Field(2000, ge=100, description="bootstrap resamples for mean per class")
-    level: float = Field(0.95, gt=0, lt=1, description="confidence level of the intervals")
-    seed: int = Field(0, ge=0, description="seed of the bootstrap")
+    fine_points: int = Field(
+        29,
+        ge=1,
+        description="points of the second grid, which spans four decades around the best C",
+        examples=[9],
+        json_schema_extra={"unit": "points"},
+    )
+    max_iter: int = Field(
+        1000,
+        ge=1,
+        description="maximum number of L-BFGS iterations of a fit; the original and CLIP use 1,000",
+        examples=[300],
+        json_schema_extra={"unit": "iterations"},
+    )
+    tolerance: float = Field(
+        1e-5,
+        gt=0,
+        description="a fit ends when the largest entry of the gradient of the mean objective is below this",
+        examples=[1.0e-4],
+    )
+    standardise: bool = Field(
+        False,
+        description="standardise features by mean and deviation of the rows that are fitted; the original does not",
+        examples=[True],
+    )
+    resamples: int = Field(
+        2000,
+        ge=100,
+        description="bootstrap resamples behind intervals of mean per-class accuracy",
+        examples=[1000],
+        json_schema_extra={"unit": "resamples"},
+    )
+    level: float = Field(0.95, gt=0, lt=1, description="confidence level of the intervals", examples=[0.99])
+    seed: int = Field(0, ge=0, description="seed of the bootstrap", examples=[1])
 
     @model_validator(mode="after")
     def _positive_costs(self) -> "LinearProbe":

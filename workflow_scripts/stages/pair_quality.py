@@ -9,13 +9,21 @@ from workflow_scripts.core.stage import Job, run_stage
 
 
 class PairQuality(Settings):
-    """How pairs are judged."""
+    """How the quality of pairs is measured."""
 
     label: Literal["concept", "colour", "texture", "size", "scene"] | None = Field(
-        None, description="column of the truth table whose agreement is the purity of pairs; null where none is known"
+        None,
+        description="ground-truth label whose agreement gives the purity of pairs; null: none (only the demo has any)",
+        examples=["concept"],
     )
-    bootstrap: int = Field(1000, ge=100, description="resamples of source images behind intervals of means")
-    seed: int = Field(0, description="seed of random pairs and of the bootstrap")
+    bootstrap: int = Field(
+        1000,
+        ge=100,
+        description="bootstrap resamples of source images behind intervals of means",
+        examples=[500],
+        json_schema_extra={"unit": "resamples"},
+    )
+    seed: int = Field(0, description="seed of random pairs and of the bootstrap", examples=[1])
 
 
 def pair_quality(job: Job[PairQuality]) -> None:

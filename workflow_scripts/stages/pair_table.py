@@ -9,15 +9,35 @@ from workflow_scripts.core.stage import Job, run_stage
 
 
 class PairTable(Settings):
-    """Which neighbours an image gets."""
+    """Which nearest neighbours form pairs."""
 
-    k: int = Field(1, ge=1, description="neighbours per image; the paper takes 1")
-    scope: Literal["global", "subreddit", "year", "subreddit_year"] = Field(
-        "global", description="where neighbours are searched: everywhere, or among images that share these"
+    k: int = Field(
+        1,
+        ge=1,
+        description="neighbours per image; the paper uses 1",
+        examples=[5],
+        json_schema_extra={"unit": "neighbours"},
     )
-    min_cosine: float | None = Field(None, ge=-1, le=1, description="less similar neighbours are skipped")
+    scope: Literal["global", "subreddit", "year", "subreddit_year"] = Field(
+        "global",
+        description="where neighbours are searched: in all images, or in those that share subreddit, year or both",
+        examples=["year"],
+    )
+    min_cosine: float | None = Field(
+        None,
+        ge=-1,
+        le=1,
+        description="less similar neighbours are skipped; null: no limit",
+        examples=[0.5],
+        json_schema_extra={"unit": "cosine"},
+    )
     max_cosine: float | None = Field(
-        None, ge=-1, le=1, description="more similar neighbours are skipped, e.g. 0.999 for repeated captions"
+        None,
+        ge=-1,
+        le=1,
+        description="more similar neighbours are skipped, such as repeated captions at 0.999; null: no limit",
+        examples=[0.999],
+        json_schema_extra={"unit": "cosine"},
     )
 
     @model_validator(mode="after")

@@ -9,18 +9,44 @@ from workflow_scripts.core.stage import Job, run_stage
 
 
 class Saliency(Settings):
-    """Grad-CAM against object masks."""
+    """Grad-CAM maps compared with object masks."""
 
     layer: Literal["layer1", "layer2", "layer3", "layer4"] = Field(
-        "layer4", description="stage of the network whose last block is explained"
+        "layer4", description="stage of the network whose last block gives the map", examples=["layer3"]
     )
-    thresholds: int = Field(101, ge=2, description="thresholds of the IoU curve, evenly from 0 to the map's maximum")
-    gaussian_sigma: float = Field(0.25, gt=0, description="deviation of the centre Gaussian floor, in image sides")
-    batch_size: int = Field(64, ge=1, description="images at once")
-    examples: int = Field(8, ge=0, description="maps per set kept for the report, of the same images for every run")
-    resamples: int = Field(2000, ge=100, description="bootstrap resamples over images")
-    level: float = Field(0.95, gt=0, lt=1, description="confidence level of the intervals")
-    seed: int = Field(0, ge=0, description="seed of the bootstrap and of the choice of examples")
+    thresholds: int = Field(
+        101,
+        ge=2,
+        description="thresholds of the IoU curve, evenly spaced from 0 to the maximum of the map",
+        examples=[51],
+        json_schema_extra={"unit": "thresholds"},
+    )
+    gaussian_sigma: float = Field(
+        0.25,
+        gt=0,
+        description="standard deviation of the centre Gaussian, the baseline",
+        examples=[0.3],
+        json_schema_extra={"unit": "image sides"},
+    )
+    batch_size: int = Field(
+        64, ge=1, description="images per pass", examples=[32], json_schema_extra={"unit": "images"}
+    )
+    examples: int = Field(
+        8,
+        ge=0,
+        description="maps per dataset that are kept for the report, of the same images for every run",
+        examples=[4],
+        json_schema_extra={"unit": "maps"},
+    )
+    resamples: int = Field(
+        2000,
+        ge=100,
+        description="bootstrap resamples over images",
+        examples=[1000],
+        json_schema_extra={"unit": "resamples"},
+    )
+    level: float = Field(0.95, gt=0, lt=1, description="confidence level of the intervals", examples=[0.99])
+    seed: int = Field(0, ge=0, description="seed of the bootstrap and of the choice of examples", examples=[1])
 
 
 def saliency(job: Job[Saliency]) -> None:

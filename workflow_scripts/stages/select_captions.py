@@ -14,15 +14,44 @@ Base = Literal["original", "generated", "revised"]
 class SelectCaptions(Settings):
     """Which caption each image of an arm gets."""
 
-    kind: Kind = Field(description="rule of the arm")
-    base: Base = Field("original", description="captions that shuffled and mixed start from")
-    margin: float = Field(0.0, description="revised: ITM logit difference by which a generated caption must be better")
-    threshold: float | None = Field(
-        None, description="revised: an original whose ITM logit difference is lower is replaced whatever the margin"
+    kind: Kind = Field(
+        description="how the caption of an image is chosen. original: the Reddit title; generated: BLIP-2's caption; "
+        "revised: the better of the two by ITM; shuffled: the caption of another image; mixed: a share keeps its "
+        "caption and the rest is shuffled; external: from a table",
+        examples=["revised"],
     )
-    share: float = Field(0.5, ge=0, le=1, description="mixed: share of images that keep the base caption")
-    max_missing_share: float = Field(0.0, ge=0, le=1, description="external: share of images that may lack a caption")
-    seed: int = Field(0, description="seed of shuffled and mixed")
+    base: Base = Field(
+        "original", description="shuffled and mixed: the captions that are shuffled", examples=["revised"]
+    )
+    margin: float = Field(
+        0.0,
+        description="revised: the generated caption is used if its ITM score is higher by more than this",
+        examples=[0.5],
+        json_schema_extra={"unit": "ITM logit difference"},
+    )
+    threshold: float | None = Field(
+        None,
+        description="revised: an original with a lower ITM score is always replaced; null: no threshold",
+        examples=[0.0],
+        json_schema_extra={"unit": "ITM logit difference"},
+    )
+    share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="mixed: share of images that keep the base caption",
+        examples=[0.25],
+        json_schema_extra={"unit": "share of images"},
+    )
+    max_missing_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="external: maximum share of images without a caption",
+        examples=[0.01],
+        json_schema_extra={"unit": "share of images"},
+    )
+    seed: int = Field(0, description="seed of shuffled and mixed", examples=[1])
 
 
 def select_captions(job: Job[SelectCaptions]) -> None:

@@ -11,12 +11,24 @@ from workflow_scripts.core.stage import Job, run_stage
 class ShardPlan(Settings):
     """How the rows are cut into shards."""
 
-    shards: int = Field(gt=0, le=100_000, description="number of shards, fixed in advance so that the DAG is known")
-    rows_per_shard: int = Field(default=10_000, gt=0, description="approximate number of annotation rows per shard")
+    shards: int = Field(
+        gt=0,
+        le=100_000,
+        description="number of shards, fixed in advance so that all jobs are known; spare ones stay empty",
+        examples=[64],
+    )
+    rows_per_shard: int = Field(
+        default=10_000,
+        gt=0,
+        description="approximate number of annotation rows per shard",
+        examples=[5000],
+        json_schema_extra={"unit": "rows"},
+    )
     group: Literal["subreddit_year", "all"] = Field(
         default="subreddit_year",
-        description="rows that shards are shared by: each subreddit and year has its own, so that another one moves no "
-        "row; or all have the same, which makes fewer shards of a small study",
+        description="rows that may share a shard. subreddit_year: those of one subreddit and year, so that adding "
+        "another moves no row; all: any, which gives a small study fewer shards",
+        examples=["all"],
     )
 
 

@@ -18,15 +18,25 @@ class Source(Settings):
     at: str = Field(
         min_length=1,
         description=(
-            "a path (file or folder), https://... (then sha256 is needed; ${NAME} in it stands for an environment "
-            "variable), hub:<repository>@<revision> (Hugging Face), "
-            "package:<module>/<folder> (inside an installed Python package), torchvision:<root folder> (downloaded by "
-            "torchvision when it is not there yet), or world (the demo's own world)"
+            "a path of a file or folder; https://... (needs sha256; ${NAME} in it stands for an environment variable); "
+            "hub:<repository>@<revision> (Hugging Face); package:<module>/<folder> (in an installed Python package); "
+            "torchvision:<root folder> (torchvision downloads into it if it does not exist); world (the demo's data)"
         ),
+        examples=["data/redcaps_v1.0_annotations.zip"],
     )
-    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="of the file behind a url or a file path")
-    mirrors: tuple[str, ...] = Field((), description="further urls of the same bytes, tried in order")
-    expect: dict[str, str] = Field({}, description="sha256 that named files of a folder must have")
+    sha256: str | None = Field(
+        None, pattern="^[0-9a-f]{64}$", description="sha256 of the file; required for a URL", examples=["0" * 64]
+    )
+    mirrors: tuple[str, ...] = Field(
+        (),
+        description="further URLs of the same bytes, tried in order",
+        examples=[["https://example.org/annotations.zip"]],
+    )
+    expect: dict[str, str] = Field(
+        {},
+        description="sha256 of files in a folder, by file name; other bytes are refused",
+        examples=[{"model.safetensors": "0" * 64}],
+    )
     torchvision: str | None = Field(None, description="class name in torchvision.datasets; set by the workflow")
 
     @model_validator(mode="after")

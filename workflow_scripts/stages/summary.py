@@ -12,9 +12,9 @@ from workflow_scripts.evaluation.contrasts.settings import STANDARD, Contrast, S
 class Summary(Settings):
     """The standard contrasts are always made where the study has their runs."""
 
-    runs: tuple[SummaryRun, ...] = Field(min_length=1)
+    runs: tuple[SummaryRun, ...] = Field(min_length=1, description="all runs of the study")
     contrasts: tuple[Contrast, ...] = Field((), description="contrasts in addition to the standard ones")
-    bootstrap: int = Field(2000, ge=100, description="resamples behind the item-level intervals")
+    bootstrap: int = Field(2000, ge=100, description="resamples behind the image-level intervals", examples=[1000])
     level: float = Field(0.95, gt=0, lt=1, description="confidence level")
     seed: int = Field(0, ge=0, description="seed of the bootstrap")
 

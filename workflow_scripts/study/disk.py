@@ -11,7 +11,7 @@ from pathlib import Path
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.names import FETCHED
-from workflow_scripts.study.config.study import Dataset
+from workflow_scripts.study.config.sections import Dataset
 from workflow_scripts.study.sizes import human
 from workflow_scripts.study.units import Units
 

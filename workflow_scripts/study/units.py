@@ -13,7 +13,8 @@ from workflow_scripts.stages.source import Source
 from workflow_scripts.study.config.checks import WORLD
 from workflow_scripts.study.config.kept import evaluated
 from workflow_scripts.study.config.run_settings import pretrain_settings, run_name
-from workflow_scripts.study.config.study import Dataset, Run, Study
+from workflow_scripts.study.config.sections import Dataset, Run
+from workflow_scripts.study.config.study import Study
 
 Unit = dict[str, str]
 

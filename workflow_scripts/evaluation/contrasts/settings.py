@@ -6,23 +6,23 @@ from workflow_scripts.core.settings import Settings
 
 
 class SummaryRun(Settings):
-    """One run as the summary names it."""
+    """A run, as the summary names it."""
 
-    run: str = Field(description="its name")
-    method: str
-    pairs: str
-    augmentation: str
-    seed: int
-    steps: tuple[str, ...] = Field(description="its evaluated checkpoints: last, best, step-000200")
-    backbone: str = Field("", description="runs of different backbones are never contrasted with each other")
+    run: str = Field(description="name of the run")
+    method: str = Field(description="method of pretraining")
+    pairs: str = Field(description="its pairs, as in the config")
+    augmentation: str = Field(description="augmentation of its views")
+    seed: int = Field(description="seed of the run")
+    steps: tuple[str, ...] = Field(description="evaluated checkpoints, such as last, best, step-000200")
+    backbone: str = Field("", description="its network; runs with different backbones are not compared")
 
 
 class Contrast(Settings):
-    """Runs with pairs ``minuend`` less runs with pairs ``subtrahend``, within a method."""
+    """Difference between runs with pairs ``minuend`` and runs with pairs ``subtrahend``, within a method."""
 
-    name: str = Field(min_length=1)
-    minuend: str
-    subtrahend: str
+    name: str = Field(min_length=1, description="name in tables and report", examples=["revised - shuffled"])
+    minuend: str = Field(description="pairs of the runs that are compared", examples=["revised"])
+    subtrahend: str = Field(description="pairs of the runs that they are compared with", examples=["shuffled"])
 
 
 STANDARD = (

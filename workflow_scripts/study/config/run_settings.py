@@ -13,7 +13,8 @@ from workflow_scripts.study.config.files import Node, node_of
 from workflow_scripts.study.config.kept import kept_errors
 
 if TYPE_CHECKING:
-    from workflow_scripts.study.config.study import Run, Study
+    from workflow_scripts.study.config.sections import Run
+    from workflow_scripts.study.config.study import Study
 
 UNTRAINED = frozenset({"backbone", "image_size"})  # settings that an untrained network depends on, beside its seed
 

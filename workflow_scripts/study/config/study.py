@@ -5,181 +5,82 @@ study's axes: an overlay replaces a list and merges everything else.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, PositiveInt, ValidationError, field_validator
+from pydantic import Field, ValidationError
 
-from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.evaluation.contrasts.settings import Contrast
 from workflow_scripts.pretraining.settings import Pretrain
-from workflow_scripts.stages.annotations import Annotations
+from workflow_scripts.reporting.settings import ReportContents
 from workflow_scripts.stages.caption_quality import CaptionQuality
-from workflow_scripts.stages.crate import Crate
 from workflow_scripts.stages.data_card import DataCard
 from workflow_scripts.stages.demo_world import DemoWorld
-from workflow_scripts.stages.embed_captions import EmbedCaptions
-from workflow_scripts.stages.embed_images import EmbedImages
-from workflow_scripts.stages.eval_dataset import EvalDataset
-from workflow_scripts.stages.features import Features
-from workflow_scripts.stages.few_shot import FewShot
-from workflow_scripts.stages.linear_probe import LinearProbe
-from workflow_scripts.stages.pair_quality import PairQuality
-from workflow_scripts.stages.pair_table import PairTable
-from workflow_scripts.stages.recaption import Recaption
-from workflow_scripts.stages.saliency import Saliency
-from workflow_scripts.stages.select_captions import SelectCaptions
 from workflow_scripts.stages.shard_plan import ShardPlan
-from workflow_scripts.stages.source import SourceField
 from workflow_scripts.study.config.checks import reference_errors
 from workflow_scripts.study.config.errors import SettingError, misread_booleans, placed, validation_errors
 from workflow_scripts.study.config.files import Config, Node, node_of
 from workflow_scripts.study.config.run_settings import run_errors, shared_errors
-
-Name = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64, description="part of file names")
-Step = PositiveInt | Literal["last", "best"]
-
-
-class Compute(Settings):
-    """Where and with what jobs compute."""
-
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if one is visible")
-    math_threads: int = Field(4, ge=1, description="threads of the math libraries; part of every key")
-    workers: int = Field(8, ge=1, description="cores a job may use for reading and decoding; never changes bytes")
-
-
-class AnnotationsSection(Annotations):
-    """Filters, and where the RedCaps zip is."""
-
-    source: SourceField
-    exclude: list[str] = Field(default=[], description='removal list: image ids and urls, such as ["abc123"]')
-    exclude_from: SourceField | None = Field(
-        None,
-        description="more removal lists: a text file or a folder of them; one id or URL per line, # starts a comment",
-    )
-
-    @field_validator("exclude")
-    @classmethod
-    def _entries(cls, entries: list[str]) -> list[str]:
-        for entry in entries:
-            token(entry)
-        return entries
-
-
-class RecaptionSection(Recaption):
-    """Settings of recaptioning, and the two BLIP-2 models."""
-
-    captioner: SourceField
-    matcher: SourceField
-
-
-class Arm(SelectCaptions):
-    """One source of captions."""
-
-    name: str = Name
-    table: SourceField | None = Field(None, description="external: parquet or csv with columns key and caption")
-
-
-class TextEncoder(EmbedCaptions):
-    """A sentence-transformers model."""
-
-    name: str = Name
-    source: SourceField
-
-
-class ImageEncoder(EmbedImages):
-    """An image model; kind blip2 uses the matcher unless it names a source of its own."""
-
-    name: str = Name
-    source: SourceField | None = None
-
-
-class Pairs(PairTable):
-    """One pair table: of an arm's captions, or (without arm) of the images themselves."""
-
-    name: str = Name
-    arm: str | None = None
-    encoder: str
-
-
-class PairQualitySection(PairQuality):
-    """Settings of the diagnostics of pairs."""
-
-    image_encoder: str | None = Field(None, description="image encoder for the similarity of paired images")
-
-
-class Run(Settings):
-    """Runs of one method, one per seed; ``set`` overrides the section ``pretraining``."""
-
-    method: Literal["simclr", "simsiam", "clip", "untrained"]
-    pairs: str = Field("none", description="self, a pair table, or for clip an arm; none for untrained")
-    augmentation: Literal["simclr", "crop", "none"] = "none"
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
-    set: dict[str, Any] = Field({}, description="pretraining settings for these runs only")
-
-
-class Dataset(EvalDataset):
-    """One downstream set."""
-
-    name: str = Name
-    source: SourceField | None = Field(None, description="where it is; none for kind world")
-
-
-class Evaluation(Settings):
-    """What is evaluated, and how."""
-
-    steps: tuple[Step, ...] = Field(
-        ("last",), min_length=1, description="checkpoints among those that runs keep: numbers of steps, last, best"
-    )
-    features: Features = Features()
-    linear_probe: LinearProbe = LinearProbe()
-    few_shot: FewShot = FewShot()
-    saliency: Saliency = Saliency()
-
-
-class ReportSection(Settings):
-    """What the page shows; see the report's own settings for the meaning."""
-
-    seed: int = 0
-    captions_each: int = Field(4, gt=0)
-    pair_sources: int = Field(6, gt=0)
-    saliency_images: int = Field(6, gt=0)
-
-
-class CrateSection(Crate):
-    """Settings of the crate, and whether it is made with all else."""
-
-    in_all: bool = Field(False, description="true: a run without a target writes the crate too")
+from workflow_scripts.study.config.sections import (
+    NAME,
+    AnnotationsSection,
+    Arm,
+    Compute,
+    CrateSection,
+    Dataset,
+    Evaluation,
+    ImageEncoder,
+    PairQualitySection,
+    Pairs,
+    RecaptionSection,
+    Run,
+    TextEncoder,
+)
 
 
 class Study(Settings):
-    """A whole study."""
+    """The settings of a study, as config.yaml and its overlays give them."""
 
-    study: str = Name
-    compute: Compute = Compute()
-    demo_world: DemoWorld | None = Field(None, description="the demo's synthetic data; null for real data")
-    annotations: AnnotationsSection
-    shards: ShardPlan
-    download: Download = Download()
-    data_card: DataCard = DataCard()
-    recaption: RecaptionSection
-    arms: tuple[Arm, ...] = Field(min_length=1)
-    caption_quality: CaptionQuality = CaptionQuality()
-    text_encoders: tuple[TextEncoder, ...] = ()
-    image_encoders: tuple[ImageEncoder, ...] = ()
-    pairs: tuple[Pairs, ...] = ()
-    pair_quality: PairQualitySection = PairQualitySection()
+    study: str = Field(
+        pattern=NAME,
+        max_length=64,
+        description="name of the study; results go to results/<study>",
+        examples=["my-study"],
+    )
+    compute: Compute = Field(Compute(), description="device, threads and cores of jobs")
+    demo_world: DemoWorld | None = Field(None, description="the demo's synthetic data; null: real data")
+    annotations: AnnotationsSection = Field(description="which annotations are used")
+    shards: ShardPlan = Field(description="how rows are divided into shards")
+    download: Download = Field(Download(), description="what is fetched, how fast, and how images are stored")
+    data_card: DataCard = Field(DataCard(), description="how the data card counts")
+    recaption: RecaptionSection = Field(description="captioning and image-text matching (ITM) with BLIP-2")
+    arms: tuple[Arm, ...] = Field(min_length=1, description="captions that are compared; each arm has one per image")
+    caption_quality: CaptionQuality = Field(CaptionQuality(), description="how the quality of captions is measured")
+    text_encoders: tuple[TextEncoder, ...] = Field((), description="models that embed captions")
+    image_encoders: tuple[ImageEncoder, ...] = Field((), description="models that embed images")
+    pairs: tuple[Pairs, ...] = Field((), description="pair tables: nearest neighbours by caption or by image")
+    pair_quality: PairQualitySection = Field(PairQualitySection(), description="how the quality of pairs is measured")
     pretraining: dict[str, Any] = Field({}, description="settings that all runs share")
-    probe_dataset: str | None = Field(None, description="downstream set of the online probe (train and val only)")
-    runs: tuple[Run, ...] = Field(min_length=1)
-    datasets: tuple[Dataset, ...] = ()
-    evaluation: Evaluation = Evaluation()
+    probe_dataset: str | None = Field(
+        None,
+        description="dataset of the online probe, never its test split; null: it predicts subreddits",
+        examples=["cifar10"],
+    )
+    runs: tuple[Run, ...] = Field(min_length=1, description="networks that are pretrained and evaluated")
+    datasets: tuple[Dataset, ...] = Field((), description="downstream datasets")
+    evaluation: Evaluation = Field(Evaluation(), description="which checkpoints are evaluated, and how")
     contrasts: tuple[Contrast, ...] = Field((), description="contrasts in addition to the standard ones")
-    bootstrap: int = Field(2000, ge=100, description="resamples behind the intervals of contrasts")
-    report: ReportSection = ReportSection()
-    crate: CrateSection = CrateSection()
+    bootstrap: int = Field(
+        2000,
+        ge=100,
+        description="bootstrap resamples behind the intervals of contrasts",
+        examples=[1000],
+        json_schema_extra={"unit": "resamples"},
+    )
+    report: ReportContents = Field(ReportContents(), description="what the report shows")
+    crate: CrateSection = Field(CrateSection(), description="the study as a Workflow Run RO-Crate")
 
 
 def load_study(config: Mapping[str, Any] | Config) -> Study:

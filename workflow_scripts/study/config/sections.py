@@ -1,0 +1,185 @@
+"""The sections of a config: settings of a stage, with what the config adds to them (names, sources, references)."""
+
+from typing import Any, Literal
+
+from pydantic import Field, PositiveInt, field_validator
+
+from workflow_scripts.acquisition.annotations.removal_tokens import token
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.stages.annotations import Annotations
+from workflow_scripts.stages.crate import Crate
+from workflow_scripts.stages.embed_captions import EmbedCaptions
+from workflow_scripts.stages.embed_images import EmbedImages
+from workflow_scripts.stages.eval_dataset import EvalDataset
+from workflow_scripts.stages.features import Features
+from workflow_scripts.stages.few_shot import FewShot
+from workflow_scripts.stages.linear_probe import LinearProbe
+from workflow_scripts.stages.pair_quality import PairQuality
+from workflow_scripts.stages.pair_table import PairTable
+from workflow_scripts.stages.recaption import Recaption
+from workflow_scripts.stages.saliency import Saliency
+from workflow_scripts.stages.select_captions import SelectCaptions
+from workflow_scripts.stages.source import SourceField
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+Name = Field(pattern=NAME, max_length=64, description="name; part of file names", examples=["my-name"])
+Step = PositiveInt | Literal["last", "best"]
+
+
+class Compute(Settings):
+    """Device, threads and cores of jobs."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="device of the jobs. auto: a GPU if one is visible", examples=["cpu"]
+    )
+    math_threads: int = Field(
+        4,
+        ge=1,
+        description="threads of the math libraries; changes the last bits of results",
+        examples=[1],
+        json_schema_extra={"unit": "threads"},
+    )
+    workers: int = Field(
+        8,
+        ge=1,
+        description="cores that a job may use for reading and decoding; does not change results",
+        examples=[2],
+        json_schema_extra={"unit": "cores"},
+    )
+
+
+class AnnotationsSection(Annotations):
+    """Which annotations are used, and which rows are removed."""
+
+    source: SourceField = Field(
+        description="RedCaps annotation zip, or world (the demo's data)",
+        examples=["data/redcaps_v1.0_annotations.zip"],
+    )
+    exclude: list[str] = Field(
+        default=[],
+        description="removal list of image ids and URLs; every trace of these rows is removed",
+        examples=[["abc123"]],
+    )
+    exclude_from: SourceField | None = Field(
+        None,
+        description="more removal lists: a text file or a folder of them; one id or URL per line, # starts a comment",
+        examples=["data/removed.txt"],
+    )
+
+    @field_validator("exclude")
+    @classmethod
+    def _entries(cls, entries: list[str]) -> list[str]:
+        for entry in entries:
+            token(entry)
+        return entries
+
+
+class RecaptionSection(Recaption):
+    """Captioning and image-text matching (ITM) with BLIP-2."""
+
+    captioner: SourceField = Field(
+        description="BLIP-2 model that generates captions", examples=["hub:Salesforce/blip2-opt-2.7b@main"]
+    )
+    matcher: SourceField = Field(
+        description="BLIP-2 model that scores captions (ITM and ITC)", examples=["hub:Salesforce/blip2-itm-vit-g@main"]
+    )
+
+
+class Arm(SelectCaptions):
+    """One caption per image: which one, and from where."""
+
+    name: str = Name
+    table: SourceField | None = Field(
+        None,
+        description="external: a parquet or CSV file with the columns key and caption",
+        examples=["data/my_captions.parquet"],
+    )
+
+
+class TextEncoder(EmbedCaptions):
+    """A sentence-transformers model that embeds captions."""
+
+    name: str = Name
+    source: SourceField = Field(description="the model", examples=["hub:sentence-transformers/all-mpnet-base-v2@main"])
+
+
+class ImageEncoder(EmbedImages):
+    """A model that embeds images."""
+
+    name: str = Name
+    source: SourceField | None = Field(
+        None,
+        description="the model; null: the matcher of recaption (kind blip2 only)",
+        examples=["hub:openai/clip-vit-large-patch14@main"],
+    )
+
+
+class Pairs(PairTable):
+    """A pair table: nearest captions of an arm or, without an arm, nearest images."""
+
+    name: str = Name
+    arm: str | None = Field(
+        None, description="arm whose captions are compared; null: images are compared", examples=["revised"]
+    )
+    encoder: str = Field(description="text encoder or, without an arm, image encoder", examples=["mpnet"])
+
+
+class PairQualitySection(PairQuality):
+    """How the quality of pairs is measured."""
+
+    image_encoder: str | None = Field(
+        None, description="image encoder for the similarity of paired images; null: not measured", examples=["clip"]
+    )
+
+
+class Run(Settings):
+    """Pretraining runs, one per seed."""
+
+    method: Literal["simclr", "simsiam", "clip", "untrained"] = Field(
+        description="method of pretraining; untrained: a network at its initial weights, the baseline",
+        examples=["simclr"],
+    )
+    pairs: str = Field(
+        "none",
+        description="positive pairs: self (two views of an image), a pair table or, for clip, an arm; none: untrained",
+        examples=["revised"],
+    )
+    augmentation: Literal["simclr", "crop", "none"] = Field(
+        "none", description="augmentation of each view. simclr: SimCLR's; crop: random crops only", examples=["crop"]
+    )
+    seeds: tuple[int, ...] = Field((0,), min_length=1, description="seeds; each is a run", examples=[[0, 1, 2]])
+    set: dict[str, Any] = Field(
+        {},
+        description="settings of these runs that override the section pretraining",
+        examples=[{"backbone": "resnet50"}],
+    )
+
+
+class Dataset(EvalDataset):
+    """A downstream dataset."""
+
+    name: str = Name
+    source: SourceField | None = Field(
+        None, description="where the dataset is; none for kind world", examples=["torchvision:data/downstream/food101"]
+    )
+
+
+class Evaluation(Settings):
+    """Which checkpoints are evaluated, and how."""
+
+    steps: tuple[Step, ...] = Field(
+        ("last",),
+        min_length=1,
+        description="kept checkpoints to evaluate: step numbers, last, best (by the online probe)",
+        examples=[["last", "best"]],
+    )
+    features: Features = Field(Features(), description="extraction of frozen features")
+    linear_probe: LinearProbe = Field(LinearProbe(), description="linear probe")
+    few_shot: FewShot = Field(FewShot(), description="few-shot classification")
+    saliency: Saliency = Field(Saliency(), description="Grad-CAM against object masks")
+
+
+class CrateSection(Crate):
+    """The study as a Workflow Run RO-Crate."""
+
+    in_all: bool = Field(False, description="true: a run without a target writes the crate too", examples=[True])
