@@ -10,7 +10,8 @@ from tests.helpers import hashes
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.evaluation.feature_extraction import batches, extract
-from workflow_scripts.models.backbones import build_backbone, normalise, prepare
+from workflow_scripts.models.backbones import build_backbone
+from workflow_scripts.models.preprocessing import normalise, prepare
 
 
 @pytest.fixture

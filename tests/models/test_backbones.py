@@ -7,26 +7,48 @@ import torch
 import torchvision
 from PIL import Image
 from safetensors.torch import save_file
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 from torchvision.transforms import v2
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.backbones import (
-    MEAN,
-    STD,
-    build_backbone,
-    load_backbone,
-    normalise,
-    prepare,
-    preprocessing,
-)
+from workflow_scripts.models.backbones import BACKBONES, build_backbone, load_backbone
+from workflow_scripts.models.preprocessing import MEAN, STD, normalise, prepare, preprocessing
 
 
-@pytest.mark.parametrize(("name", "dimension"), [("resnet18", 512), ("resnet34", 512), ("resnet50", 2048)])
-def test_backbones_are_torchvisions_without_classifier(name: str, dimension: int) -> None:
-    network, found = build_backbone(name)
-    assert found == dimension
+@pytest.mark.parametrize("name", BACKBONES)
+def test_what_an_entry_states_is_true_of_its_network(name: str) -> None:
+    entry = BACKBONES[name]
+    network = entry.build().eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        assert network(torch.zeros(1, 3, 224, 224)).shape == (1, entry.features)
+    assert counter.get_total_flops() == pytest.approx(entry.forward_gflop * 1e9, rel=0.02)
+    size = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
+    assert size == pytest.approx(entry.weights_bytes, rel=0.02)
+    for stage in entry.stages:
+        blocks = network.get_submodule(stage)
+        assert isinstance(blocks, nn.Sequential) and len(blocks)
+    assert entry.summary
+
+
+def test_weights_come_from_torchs_global_generator() -> None:
+    for name in BACKBONES:
+        torch.manual_seed(5)
+        first = BACKBONES[name].build().state_dict()
+        torch.manual_seed(5)
+        again = BACKBONES[name].build().state_dict()
+        assert all(torch.equal(again[key], value) for key, value in first.items())
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50"])
+def test_resnets_are_torchvisions_without_classifier(name: str) -> None:
     reference = getattr(torchvision.models, name)(weights=None).state_dict()
-    assert set(network.state_dict()) == {key for key in reference if not key.startswith("fc.")}
+    assert set(BACKBONES[name].build().state_dict()) == {key for key in reference if not key.startswith("fc.")}
+
+
+def test_an_unknown_backbone_names_the_known_ones() -> None:
+    with pytest.raises(PipelineError, match=r"unknown backbone .*: resnet9; choose from .*resnet18.*resnet_small"):
+        build_backbone("resnet9")
 
 
 @pytest.mark.parametrize("side", [32, 48, 64])

@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from tests.evaluation.pictures import encoded, write_tar
 from tests.helpers import make_artifact, run
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.models.backbones import build_backbone, preprocessing
+from workflow_scripts.models.backbones import build_backbone
+from workflow_scripts.models.preprocessing import preprocessing
 from workflow_scripts.stages import eval_dataset, features, linear_probe
 
 UNIT = {"run": "untrained-none-none-resnet_small-s0", "step": "last"}

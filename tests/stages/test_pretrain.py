@@ -17,7 +17,8 @@ from safetensors.torch import load_file
 from tests.helpers import hex_hashes, make_artifact, run
 from tests.pretraining.shapes import SMALL, encoded
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.models.backbones import load_backbone, normalise, prepare
+from workflow_scripts.models.backbones import load_backbone
+from workflow_scripts.models.preprocessing import normalise, prepare
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.stages.pretrain import main
 

@@ -21,7 +21,6 @@ import yaml
 
 from workflow_scripts.commands.rates import (
     DATASET_IMAGES,
-    FORWARD,
     GROUPS,
     KEPT,
     MASKS,
@@ -34,6 +33,7 @@ from workflow_scripts.commands.rates import (
 )
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError, error_lines
+from workflow_scripts.models.backbones import BACKBONES
 from workflow_scripts.study.active_config import BASE
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.study import Study, load_study
@@ -82,8 +82,8 @@ def work(study: Study, units: Units, rows: int) -> dict[str, Work]:
     texts = len({name for name in vectors if "embed_captions" in name})
     labelled = sum(DATASET_IMAGES.get(name, OTHER_DATASET) for name in units.datasets)
     checkpoints, evaluations, tables = len(units.checkpoints), len(units.evaluations), len(units.pairs)
-    steps = {name: run["backbone"] for name, run in zip(units.runs, runs, strict=True)}
-    forward = sum(FORWARD[steps[name.split(".")[0]]] for name in units.checkpoints) / max(1, checkpoints)
+    forward_of = {name: BACKBONES[run["backbone"]].forward_gflop for name, run in zip(units.runs, runs, strict=True)}
+    forward = sum(forward_of[name.split(".")[0]] for name in units.checkpoints) / max(1, checkpoints)
     few_shot = study.evaluation.few_shot
     return {
         "source": Work(len(units.sources_by_name), len(units.sources_by_name)),
@@ -124,7 +124,7 @@ def shards_of(study: Study, rows: int) -> int:
 def training(runs: Sequence[Mapping[str, Any]]) -> Work:
     """Work of all training runs; a CLIP image is seen in one view, and its text tower counts as a second."""
     views = [2 * run["batch_size"] * run["steps"] for run in runs]
-    gflop = sum(3 * FORWARD[run["backbone"]] * seen for run, seen in zip(runs, views, strict=True))
+    gflop = sum(3 * BACKBONES[run["backbone"]].forward_gflop * seen for run, seen in zip(runs, views, strict=True))
     gpus = max((run["processes"] for run in runs), default=1)
     return Work(len(runs), sum(views), gflop / max(1, sum(views)), gpus)
 

@@ -35,8 +35,6 @@ class Rate:
     source: str
 
 
-# Training: forward and backward are three times a forward pass; an image is seen in two views.
-FORWARD = {"resnet18": 3.6, "resnet34": 7.3, "resnet50": 8.2, "resnet_small": 0.1}
 VIEW_MS = 2.1  # decoding a 512-pixel JPEG 1.5, crop to 224 and flip 0.4 to 0.55; colours are changed on the GPU
 
 RATES = {

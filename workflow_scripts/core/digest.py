@@ -1,8 +1,9 @@
 """Digest of the code behind a stage: its import closure inside ``workflow_scripts``.
 
-Comments, docstrings and formatting do not count, and the value is the same on every supported Python: nodes are
-written out by our own walk, since ``ast.dump`` differs between versions. Modules that never change an artifact's bytes
-are left out (:data:`NEVER_CHANGES_BYTES`); data files that a stage reads are named in its ``DATA_FILES``.
+A call of ``core.registry.discover`` counts as an import of all modules of the package that it names. Comments,
+docstrings and formatting do not count, and the value is the same on every supported Python: nodes are written out by
+our own walk, since ``ast.dump`` differs between versions. Modules that never change an artifact's bytes are left out
+(:data:`NEVER_CHANGES_BYTES`); data files that a stage reads are named in its ``DATA_FILES``.
 """
 
 import ast
@@ -10,6 +11,8 @@ import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from workflow_scripts.core.registry import members
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "workflow_scripts"
@@ -82,6 +85,9 @@ def _module(path: Path) -> tuple[str, tuple[str, ...]]:
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(node, path)
             imports += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "discover":
+            package = ast.literal_eval(node.args[0])
+            imports += [f"{package}.{name}" for name in members(ROOT.joinpath(*package.split(".")))]
     ours = [name for name in imports if name.startswith(f"{PACKAGE}.") and _module_path(name).is_file()]
     return canonical_code(tree), tuple(ours)
 

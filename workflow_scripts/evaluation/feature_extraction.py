@@ -11,7 +11,7 @@ from torch import nn
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.models.backbones import normalise, prepare
+from workflow_scripts.models.preprocessing import normalise, prepare
 
 
 def batches(

@@ -10,7 +10,7 @@ from torch.nn.functional import normalize, one_hot
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.models.backbones import normalise, prepare
+from workflow_scripts.models.preprocessing import normalise, prepare
 from workflow_scripts.stats.seeds import derive
 
 BATCH = 256

@@ -4,7 +4,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from workflow_scripts.models.backbones import build_backbone, preprocessing
+from workflow_scripts.models.backbones import BACKBONES
+from workflow_scripts.models.preprocessing import preprocessing
 from workflow_scripts.pretraining.settings import Pretrain, step_name
 
 CURVE = pa.schema(
@@ -38,11 +39,11 @@ def run_facts(settings: Pretrain, outcome: dict[str, Any]) -> dict[str, Any]:
     """
     numbers: dict[int | str, int] = {"last": outcome["step"], "best": outcome["best_step"]}
     kept = {step_name(step): numbers.get(step, step) for step in kept_checkpoints(settings, outcome)}
-    _, dimension = build_backbone(settings.backbone)
+    backbone = BACKBONES[settings.backbone]
     return {
-        "backbone": settings.backbone,
-        "feature_dim": dimension,
-        "layer": "layer4",
+        "backbone": backbone.name,
+        "feature_dim": backbone.features,
+        "layer": backbone.stages[-1],
         "preprocessing": preprocessing(settings.image_size),
         "method": settings.method,
         "pairs": settings.pairs,

@@ -5,7 +5,7 @@ from SimCLR (Chen et al. 2020), SimSiam (Chen and He 2021) and CLIP (Radford et 
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
@@ -17,7 +17,9 @@ from pydantic import (
     model_validator,
 )
 
+from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
+from workflow_scripts.models.backbones import BACKBONES
 
 METHODS_OF_PAIRS = {
     "self": ("simclr", "simsiam"),
@@ -153,8 +155,8 @@ class Pretrain(Settings):
     )
     pairs: Literal["self", "language", "visual", "caption", "none"] = Field(description="what makes a positive pair")
     augmentation: Literal["simclr", "crop", "none"] = Field(description="augmentation of each view")
-    backbone: Literal["resnet18", "resnet34", "resnet50", "resnet_small"] = Field(
-        "resnet50", description="network", examples=["resnet18"]
+    backbone: Annotated[str, OneOf(BACKBONES)] = Field(
+        "resnet50", description=f"network; {listed(BACKBONES)}", examples=["resnet18"]
     )
     image_size: int = Field(224, ge=16, description="side of a view", examples=[96], json_schema_extra={"unit": "px"})
     seed: int = Field(0, ge=0, description="seed of initialisation, order and augmentation")

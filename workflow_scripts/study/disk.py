@@ -11,6 +11,7 @@ from pathlib import Path
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.names import FETCHED
+from workflow_scripts.models.backbones import BACKBONES, Backbone
 from workflow_scripts.study.config.sections import Dataset
 from workflow_scripts.study.sizes import human
 from workflow_scripts.study.units import Units
@@ -21,8 +22,6 @@ AS_FETCHED = 10  # times as many bytes has an image as it comes
 TAR_MEMBER = 3_000  # headers, padding and the JSON beside an image
 ROW = 400  # captions, scores, ids and states of one image in all tables
 VECTOR = 768 * 4  # the widest of the encoders named in the configs
-# Weights in fp32, and the width of the last layer.
-BACKBONES = {"resnet18": (45e6, 512), "resnet34": (85e6, 512), "resnet50": (94e6, 2048), "resnet_small": (3e6, 128)}
 # Images of the sets that torchvision fetches; their bytes, as published, by image.
 SETS = {
     **{"food101": 101_000, "cifar10": 60_000, "cifar100": 60_000, "aircraft": 10_000, "dtd": 5_640, "pets": 7_349},
@@ -70,7 +69,7 @@ def remaining(units: Units, out: Path, running: Collection[tuple[str, str]]) -> 
         "pretrain": (units.runs, lambda run: _run_bytes(units, run)),
         "features": (
             units.evaluations,
-            lambda name: datasets[name.rpartition(".")[2]] * 4 * BACKBONES[_backbone(units, name.partition(".")[0])][1],
+            lambda name: datasets[name.rpartition(".")[2]] * 4 * _backbone(units, name.partition(".")[0]).features,
         ),
         **dict.fromkeys(("linear_probe", "few_shot"), (units.evaluations, lambda _: SMALL)),
         "saliency": (units.mask_evaluations, lambda _: SMALL),
@@ -109,14 +108,13 @@ def shortage(units: Units, out: Path, running: Collection[tuple[str, str]]) -> P
     return PipelineError("too little disk space", there, value, advice)
 
 
-def _backbone(units: Units, run: str) -> str:
-    return str(units.settings("pretrain", {"run": run})["backbone"])
+def _backbone(units: Units, run: str) -> Backbone:
+    return BACKBONES[units.settings("pretrain", {"run": run})["backbone"]]
 
 
 def _run_bytes(units: Units, run: str) -> float:
     """Kept weights, and the last two checkpoints with optimizer state (three times the weights) while it trains."""
-    weights = BACKBONES[_backbone(units, run)][0]
-    return weights * (units.run_kept(run) + 2 * 3)
+    return _backbone(units, run).weights_bytes * (units.run_kept(run) + 2 * 3)
 
 
 def _images(dataset: Dataset, units: Units) -> int:

@@ -75,6 +75,10 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
             {"compute": {"device": "cudo"}},
             "unknown choice in config.compute.device: 'cudo'; did you mean cuda? Choose from auto, cpu, cuda",
         ),
+        (
+            {"pretraining": {"backbone": "resnet43"}},
+            "unknown choice in config.pretraining.backbone: 'resnet43'; did you mean resnet34? Choose from resnet18",
+        ),
         ({"pretraining": {"batch_size": 1}}, "invalid value in config.pretraining.batch_size: 1"),
         ({"study": "../elsewhere"}, "config.study"),
         ({"probe_dataset": "cifar01"}, "unknown dataset in config.probe_dataset: cifar01; did you mean cifar10?"),

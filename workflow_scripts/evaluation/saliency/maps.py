@@ -25,7 +25,7 @@ from workflow_scripts.evaluation.saliency.scores import (
     score_map,
     uniform_map,
 )
-from workflow_scripts.models.backbones import fit, normalise, prepare
+from workflow_scripts.models.preprocessing import fit, normalise, prepare
 from workflow_scripts.stats.seeds import derive
 
 MAP_TARGETS = ("probe", "cosine")

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from workflow_scripts.models.backbones import fit
+from workflow_scripts.models.preprocessing import fit
 from workflow_scripts.pretraining.data.colour import blur, grey, jitter
 from workflow_scripts.stats.seeds import derive
 

@@ -12,7 +12,7 @@ import torch
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.models.backbones import normalise, pixels
+from workflow_scripts.models.preprocessing import normalise, pixels
 from workflow_scripts.pretraining.data.augment import Recipe, cut, draws, recolour
 from workflow_scripts.pretraining.data.pairing import Pairing
 from workflow_scripts.stats.seeds import derive

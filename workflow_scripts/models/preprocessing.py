@@ -1,0 +1,52 @@
+"""How images are prepared for our networks."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def preprocessing(image_size: int) -> dict[str, Any]:
+    """How images are prepared for evaluation, as it stands in ``run.json``."""
+    return {
+        "size": image_size,
+        "resize": "shorter side, bilinear",
+        "crop": "centre",
+        "mean": MEAN,
+        "std": STD,
+    }
+
+
+def pixels(image: Image.Image) -> torch.Tensor:
+    """An RGB image as a (3, h, w) uint8 tensor."""
+    return torch.from_numpy(np.array(image, dtype=np.uint8)).permute(2, 0, 1)
+
+
+def fit(values: torch.Tensor, size: int, mode: str = "bilinear") -> torch.Tensor:
+    """(c, h, w) uint8 -> (c, size, size): shorter side resized, then the centre cut out, both as torchvision does.
+
+    ``mode``: ``bilinear`` (antialiased) or ``nearest-exact``.
+    """
+    height, width = values.shape[1:]
+    if min(height, width) != size:
+        height, width = (size * side // min(height, width) for side in (height, width))
+        smooth = {"antialias": True, "align_corners": False} if mode == "bilinear" else {}
+        values = functional.interpolate(values[None], (height, width), mode=mode, **smooth)[0]
+    top, left = round((height - size) / 2), round((width - size) / 2)
+    return values[:, top : top + size, left : left + size]
+
+
+def prepare(image: Image.Image, size: int) -> torch.Tensor:
+    """An RGB image as evaluation sees it before :func:`normalise`: (3, size, size) uint8."""
+    return fit(pixels(image), size)
+
+
+def normalise(images: torch.Tensor) -> torch.Tensor:
+    """(n, 3, h, w) uint8 or float in 0..255 -> float32 with the mean and deviation that all our networks expect."""
+    mean = torch.tensor(MEAN, device=images.device).view(1, 3, 1, 1)
+    std = torch.tensor(STD, device=images.device).view(1, 3, 1, 1)
+    return (images.float() / 255 - mean) / std
