@@ -21,8 +21,8 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files import durable, notes
 from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.embeddings.chunks import vector_chunks
-from workflow_scripts.evaluation.datasets import torchvision_download
-from workflow_scripts.evaluation.datasets.torchvision_sets import OFFICIAL, Official
+from workflow_scripts.evaluation.datasets import torchvision_sets
+from workflow_scripts.evaluation.datasets.registry import TORCHVISION, Torchvision
 from workflow_scripts.provenance.crate import write as crate_write
 from workflow_scripts.provenance.lineage import load
 from workflow_scripts.removal import removal as traces
@@ -164,11 +164,11 @@ def write_copies(root: Path, say: Say) -> None:
         Path(root, "images").write_text("images")
 
     with (
-        mock.patch.dict(OFFICIAL, {"small": Official("Small", {"train": {}})}),
+        mock.patch.dict(TORCHVISION, {"small": Torchvision("Small", {"train": {}})}),
         mock.patch.object(torchvision.datasets, "Small", reader, create=True),
     ):
         if not (root / "set").exists():
-            torchvision_download.download("small", root / "set")
+            torchvision_sets.download("small", root / "set")
             say("set")
     crate = SimpleNamespace(files={"page.html": root / "page.html"}, metadata={"of": "the study"})
     nodes = [SimpleNamespace(study=root / "study", path="x")]

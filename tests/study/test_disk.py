@@ -94,6 +94,7 @@ def test_a_shortage_is_one_line_with_both_numbers(
         assert "1.0 GB are free" in str(error.value) and "download" in str(error.value)
 
 
-def test_every_set_of_the_settings_is_known() -> None:
-    named = {one.torchvision_name for one in units().study.datasets if one.kind == "torchvision"}
-    assert named <= disk.SETS.keys()
+def test_datasets_take_the_images_that_the_registry_counts(tmp_path: Path) -> None:
+    full = units()
+    need = disk.remaining(full, tmp_path / "results/x", {("eval_dataset", "eurosat"), ("eval_dataset", "caltech101")})
+    assert need == {"eval_dataset": (15_000 + 8_677) * 40_000}

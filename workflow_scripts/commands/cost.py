@@ -20,11 +20,8 @@ from typing import Any
 import yaml
 
 from workflow_scripts.commands.rates import (
-    DATASET_IMAGES,
     GROUPS,
     KEPT,
-    MASKS,
-    OTHER_DATASET,
     RATES,
     SECONDS_PER_SLURM_JOB,
     SECONDS_PER_START,
@@ -80,7 +77,8 @@ def work(study: Study, units: Units, rows: int) -> dict[str, Work]:
     vectors = {units.pair_vectors("", pairs) for pairs in units.pairs}
     encoders = {name for name in vectors if "embed_images" in name} | {f"/{name}" for name in units.quality_encoder}
     texts = len({name for name in vectors if "embed_captions" in name})
-    labelled = sum(DATASET_IMAGES.get(name, OTHER_DATASET) for name in units.datasets)
+    labelled = sum(units.dataset_facts(name)[0] for name in units.datasets)
+    masked = sum(units.dataset_facts(name)[1] for name in units.mask_datasets)
     checkpoints, evaluations, tables = len(units.checkpoints), len(units.evaluations), len(units.pairs)
     forward_of = {name: BACKBONES[run["backbone"]].forward_gflop for name, run in zip(units.runs, runs, strict=True)}
     forward = sum(forward_of[name.split(".")[0]] for name in units.checkpoints) / max(1, checkpoints)
@@ -105,7 +103,7 @@ def work(study: Study, units: Units, rows: int) -> dict[str, Work]:
         "features": Work(evaluations, labelled * checkpoints, forward),
         "linear_probe": Work(evaluations, labelled * checkpoints),
         "few_shot": Work(evaluations, few_shot.episodes * evaluations),
-        "saliency": Work(len(units.mask_evaluations), MASKS * len(units.mask_evaluations)),
+        "saliency": Work(len(units.mask_evaluations), masked * checkpoints),
         "summary": Work(1, labelled * checkpoints),
         "report": Work(1, 1),
     }

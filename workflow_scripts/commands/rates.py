@@ -61,11 +61,3 @@ RATES = {
     "report": Rate("page", 1_000, 0, "demo study"),
     "source": Rate("source", 60_000, 0, "assumed: hashing some gigabytes, a download of a model not included"),
 }
-
-# Images of the datasets that config.yaml names, all splits.
-DATASET_IMAGES = {
-    **{"food101": 101_000, "cifar10": 60_000, "cifar100": 60_000, "aircraft": 10_000, "dtd": 5_640, "pets": 7_349},
-    **{"caltech101": 8_677, "flowers": 8_189, "stl10": 13_000, "eurosat": 15_000, "imagenet_s50": 66_865},
-}
-MASKS = 752  # validation images of ImageNet-S50 with masks
-OTHER_DATASET = 20_000  # assumed for a dataset that is not in the list

@@ -1,42 +1,29 @@
 """A downstream set in one form: images, masks, labels, and a train / val / test split."""
 
 import json
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.evaluation.datasets.kinds import KINDS, Locate
+from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION, Metric
 
-# What evaluation/torchvision_sets.py can read; listed here so that a mistyped name is found before anything runs.
-TorchvisionName = Literal[
-    "aircraft",
-    "caltech101",
-    "cars196",
-    "cifar10",
-    "cifar100",
-    "dtd",
-    "eurosat",
-    "flowers",
-    "food101",
-    "pcam",
-    "pets",
-    "stl10",
-    "sun397",
-]
+if TYPE_CHECKING:
+    from workflow_scripts.evaluation.datasets.picture_sets import PictureSet
+
 Task = Literal["concept", "colour", "texture", "scene", "size"]  # of the demo's world
 
 
 class EvalDataset(Settings):
     """A downstream dataset."""
 
-    kind: Literal["folders", "world", "torchvision", "masks", "imagenet_s"] = Field(
-        description="layout of the dataset. folders: <split>.tar.gz or <split>/ with <class>/<image>; torchvision: as "
-        "torchvision.datasets reads it; masks: photos with object masks and labels.parquet; imagenet_s: ImageNet-S; "
-        "world: a task of the demo's data",
-        examples=["folders"],
+    kind: Annotated[str, OneOf(KINDS)] = Field(
+        description=f"layout of the dataset. {listed(KINDS)}", examples=["folders"]
     )
-    torchvision_name: TorchvisionName | Literal[""] = Field(
+    torchvision_name: Annotated[str, OneOf(TORCHVISION)] | Literal[""] = Field(
         "", description="kind torchvision: which dataset", examples=["food101"]
     )
     task: Task | Literal[""] = Field(
@@ -47,9 +34,10 @@ class EvalDataset(Settings):
     masks: bool = Field(
         False, description="kind world: true: the test images are those with object masks", examples=[True]
     )
-    metric: Literal["accuracy", "mean_per_class"] = Field(
+    metric: Metric = Field(
         "accuracy",
-        description="metric of the linear probe. accuracy: share of test images; mean_per_class: mean over the classes",
+        description="metric of the linear probe. accuracy: share of test images; mean_per_class: mean over the "
+        "classes. If left out, kind torchvision uses the dataset's usual metric (docs/datasets.md)",
         examples=["mean_per_class"],
     )
     seed: int = Field(0, ge=0, description="seed of splits and limits", examples=[1])
@@ -91,23 +79,31 @@ class EvalDataset(Settings):
         json_schema_extra={"unit": "share of area"},
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_metric(cls, given: Any) -> Any:
+        """A set of torchvision brings its metric unless the config states one."""
+        row = SETS.get(str(given.get("torchvision_name"))) if isinstance(given, dict) else None
+        return given if row is None else {"metric": row.metric, **given}
+
     @model_validator(mode="after")
     def _of_its_kind(self) -> "EvalDataset":
-        if (self.kind == "torchvision") != bool(self.torchvision_name):
-            raise ValueError("torchvision_name belongs to kind torchvision, and is needed there")
+        for kind in KINDS.values():
+            for name in kind.settings:
+                if getattr(self, name) and self.kind != kind.name:
+                    raise ValueError(f"{name} belongs to kind {kind.name}")
+        if self.kind == "torchvision" and not self.torchvision_name:
+            raise ValueError("kind torchvision needs a torchvision_name")
         if self.kind == "world" and not (self.task or self.masks):
             raise ValueError("kind world needs a task, masks: true, or both")
-        if self.kind != "world" and (self.task or self.masks):
-            raise ValueError("task and masks belong to kind world")
-        if self.min_dominance and self.kind != "masks":
-            raise ValueError("min_dominance belongs to kind masks")
         if any(count < 1 for count in self.limit.values()):
             raise ValueError("limit must be at least 1; leave a split out for no limit")
         return self
 
-
-if TYPE_CHECKING:
-    from workflow_scripts.evaluation.datasets.picture_sets import PictureSet
+    @property
+    def has_masks(self) -> bool:
+        """Whether some images have an object mask."""
+        return self.masks or KINDS[self.kind].has_masks
 
 
 def eval_dataset(job: Job[EvalDataset]) -> None:
@@ -133,27 +129,9 @@ def eval_dataset(job: Job[EvalDataset]) -> None:
 def open_source(job: Job[EvalDataset]) -> "PictureSet":
     """The set named in the settings; only the reader of its kind is imported."""
     settings = job.settings
-    if settings.kind == "world":
-        from workflow_scripts.evaluation.datasets.world_sets import MasksTar, WorldTask
-
-        world = job.input("world")
-        task = WorldTask(world.path(f".probe_{settings.task}.tar")) if settings.task else None
-        if settings.masks:
-            return MasksTar(world.path(".masks.tar"), task)
-        assert task is not None  # by the settings' own check
-        return task
-    root = job.source("dataset")
-    if settings.kind == "folders":
-        from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
-
-        return FolderSet(root)
-    if settings.kind == "torchvision":
-        from workflow_scripts.evaluation.datasets.torchvision_sets import TorchvisionSet
-
-        return TorchvisionSet(settings.torchvision_name, root, settings.seed)
-    from workflow_scripts.evaluation.datasets.mask_sets import ImageNetS, MaskFolder
-
-    return ImageNetS(root) if settings.kind == "imagenet_s" else MaskFolder(root, settings.min_dominance)
+    kind = KINDS[settings.kind]
+    locate: Locate = job.input("world").path if kind.from_world else job.source("dataset").joinpath
+    return kind.read(locate, settings.seed, **{name: getattr(settings, name) for name in kind.settings})
 
 
 def main(argv: list[str] | None = None) -> None:

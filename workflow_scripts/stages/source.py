@@ -96,7 +96,7 @@ def _files(job: Job[Source]) -> list[dict[str, Any]]:
     settings = job.settings
     path = local_path(settings.at, may_fetch=True)
     if settings.torchvision and not path.exists():
-        from workflow_scripts.evaluation.datasets.torchvision_download import download
+        from workflow_scripts.evaluation.datasets.torchvision_sets import download
 
         download(settings.torchvision, path)
     files = listing(path, job.results)

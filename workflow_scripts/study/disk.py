@@ -12,7 +12,6 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.names import FETCHED
 from workflow_scripts.models.backbones import BACKBONES, Backbone
-from workflow_scripts.study.config.sections import Dataset
 from workflow_scripts.study.sizes import human
 from workflow_scripts.study.units import Units
 
@@ -22,20 +21,7 @@ AS_FETCHED = 10  # times as many bytes has an image as it comes
 TAR_MEMBER = 3_000  # headers, padding and the JSON beside an image
 ROW = 400  # captions, scores, ids and states of one image in all tables
 VECTOR = 768 * 4  # the widest of the encoders named in the configs
-# Images of the sets that torchvision fetches; their bytes, as published, by image.
-SETS = {
-    **{"food101": 101_000, "cifar10": 60_000, "cifar100": 60_000, "aircraft": 10_000, "dtd": 5_640, "pets": 7_349},
-    **{
-        "caltech101": 9_144,
-        "flowers": 8_189,
-        "stl10": 13_000,
-        "eurosat": 27_000,
-        "sun397": 108_754,
-        "cars196": 16_185,
-        "pcam": 327_680,
-    },
-}
-OTHER_SET, SET_IMAGE = 20_000, 40_000  # images of a set that is not listed; bytes per image
+SET_IMAGE = 40_000  # bytes of an image of a downstream set
 SMALL = 2_000_000  # tables, pictures and pages of any other artifact
 
 
@@ -51,7 +37,7 @@ def remaining(units: Units, out: Path, running: Collection[tuple[str, str]]) -> 
     study = units.study
     rows = study.shards.shards * study.shards.rows_per_shard
     image = int(JPEG_BYTES * study.download.max_side**2) + TAR_MEMBER
-    datasets = {one.name: _images(one, units) for one in study.datasets}
+    datasets = {name: units.dataset_facts(name)[0] for name in units.datasets}
     vectors = [Path(path) for path in units.used_vectors("")]
     captions, images = (
         [path.name.removesuffix(MANIFEST) for path in vectors if path.parent.name == stage]
@@ -115,10 +101,3 @@ def _backbone(units: Units, run: str) -> Backbone:
 def _run_bytes(units: Units, run: str) -> float:
     """Kept weights, and the last two checkpoints with optimizer state (three times the weights) while it trains."""
     return _backbone(units, run).weights_bytes * (units.run_kept(run) + 2 * 3)
-
-
-def _images(dataset: Dataset, units: Units) -> int:
-    world = units.study.demo_world
-    if dataset.kind == "world" and world is not None:
-        return world.probe_train + world.probe_test
-    return SETS.get(dataset.torchvision_name or "", OTHER_SET)

@@ -8,15 +8,17 @@ from typing import Any
 
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.evaluation.datasets.kinds import KINDS
+from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.pretraining.settings import Pretrain, step_name
-from workflow_scripts.stages.source import Source
-from workflow_scripts.study.config.checks import WORLD
+from workflow_scripts.stages.source import WORLD, Source
 from workflow_scripts.study.config.kept import evaluated
 from workflow_scripts.study.config.run_settings import pretrain_settings, run_name
-from workflow_scripts.study.config.sections import Dataset, Run
+from workflow_scripts.study.config.sections import Run
 from workflow_scripts.study.config.study import Study
 
 Unit = dict[str, str]
+ASSUMED_IMAGES, ASSUMED_MASKS = 20_000, 1_000  # of a downstream set that is not public
 
 
 class Units:
@@ -40,7 +42,7 @@ class Units:
         self.pairs = [pairs.name for pairs in study.pairs]
         self.runs = list(self._runs)
         self.datasets = [dataset.name for dataset in study.datasets]
-        self.mask_datasets = [dataset.name for dataset in study.datasets if _has_masks(dataset)]
+        self.mask_datasets = [dataset.name for dataset in study.datasets if dataset.has_masks]
         self.checkpoints = [f"{run}.{step}" for run in self.runs for step in self.steps(run)] if self.datasets else []
         self.evaluations = [f"{checkpoint}.{name}" for checkpoint in self.checkpoints for name in self.datasets]
         self.mask_evaluations = [
@@ -179,7 +181,7 @@ class Units:
         named |= {f"encoder-{e.name}": e.source or study.recaption.matcher for e in study.image_encoders}
         for dataset in study.datasets:
             wanted = dataset.source
-            if wanted is not None and dataset.kind == "torchvision":
+            if wanted is not None and dataset.torchvision_name:
                 wanted = wanted.model_copy(update={"torchvision": dataset.torchvision_name})
             named[f"dataset-{dataset.name}"] = wanted
         return {name: source for name, source in named.items() if source is not None and source.at != WORLD}
@@ -257,7 +259,18 @@ class Units:
 
     def dataset_world(self, out: str, dataset: str) -> list[str]:
         """Manifest of the demo's world for a set that it provides."""
-        return [f"{out}/demo_world/world{MANIFEST}"] if _named(self.study.datasets, dataset).kind == WORLD else []
+        kind = KINDS[_named(self.study.datasets, dataset).kind]
+        return [f"{out}/demo_world/world{MANIFEST}"] if kind.from_world else []
+
+    def dataset_facts(self, dataset: str) -> tuple[int, int]:
+        """Images of a downstream set, all splits together, and those with masks; assumed where they are unknown."""
+        settings, world = _named(self.study.datasets, dataset), self.study.demo_world
+        if world is not None and KINDS[settings.kind].from_world:
+            return world.probe_train + world.probe_test, world.masks if settings.masks else 0
+        row = known_set(settings.kind, settings.name, settings.torchvision_name)
+        if row is not None:
+            return row.facts.images, row.facts.masks
+        return ASSUMED_IMAGES, ASSUMED_MASKS if settings.has_masks else 0
 
 
 def _named(items: tuple[Any, ...], name: str) -> Any:
@@ -265,7 +278,3 @@ def _named(items: tuple[Any, ...], name: str) -> Any:
         if item.name == name:
             return item
     raise KeyError(name)
-
-
-def _has_masks(dataset: Dataset) -> bool:
-    return dataset.masks or dataset.kind in ("masks", "imagenet_s")

@@ -1,7 +1,7 @@
 import io
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,9 +10,8 @@ from PIL import Image
 
 from tests.evaluation.pictures import picture
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.datasets.torchvision_sets import OFFICIAL, TorchvisionSet
-from workflow_scripts.stages.eval_dataset import TorchvisionName
-from workflow_scripts.study.disk import SETS
+from workflow_scripts.evaluation.datasets.registry import TORCHVISION
+from workflow_scripts.evaluation.datasets.torchvision_sets import TorchvisionSet, download
 
 
 def put(path: Path, seed: int) -> None:
@@ -22,11 +21,6 @@ def put(path: Path, seed: int) -> None:
 
 def names(source: TorchvisionSet) -> frozenset[str]:
     return frozenset(one.name for one in source.listing().entries)
-
-
-def test_the_config_knows_every_set() -> None:
-    assert set(get_args(TorchvisionName)) == OFFICIAL.keys()
-    assert SETS.keys() == OFFICIAL.keys()
 
 
 def test_a_set_with_official_splits_and_files(tmp_path: Path) -> None:
@@ -63,9 +57,8 @@ def test_eurosat_counts_are_of_the_whole_set(tmp_path: Path, monkeypatch: pytest
     for name in ("Forest", "River"):
         for i in range(6):
             put(tmp_path / f"eurosat/2750/{name}/{name}_{i}.jpg", i)
-    monkeypatch.setitem(OFFICIAL["eurosat"].counts, "train", 4)
-    monkeypatch.setitem(OFFICIAL["eurosat"].counts, "val", 3)
-    monkeypatch.setitem(OFFICIAL["eurosat"].counts, "test", 3)
+    fewer = replace(TORCHVISION["eurosat"], counts={"train": 4, "val": 3, "test": 3})
+    monkeypatch.setitem(TORCHVISION, "eurosat", fewer)
     listing = TorchvisionSet("eurosat", tmp_path, 0).listing()
     assert Counter(one.split for one in listing.entries) == {"train": 4, "val": 3, "test": 3}
     assert listing.left_out == {"outside_split_counts": 2}
@@ -108,12 +101,39 @@ def test_arrays_become_png_without_loss(tmp_path: Path, monkeypatch: pytest.Monk
     assert (np.asarray(Image.open(io.BytesIO(found.image))) == FakeArrays("", False, False).data[3]).all()
 
 
-@pytest.mark.parametrize("name", sorted(OFFICIAL))
+@pytest.mark.parametrize("name", sorted(TORCHVISION))
 def test_missing_files_are_one_clear_error(name: str, tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="dataset not found"):
         TorchvisionSet(name, tmp_path, 0)
 
 
+class Reader:
+    """Stands for a torchvision reader: writes a file per split; fails while the network is away."""
+
+    online = True
+
+    def __init__(self, root: str, download: bool, train: bool) -> None:
+        assert download
+        if not train and not self.online:
+            raise RuntimeError("HTTP Error 503")
+        Path(root, f"train={train}").write_text("data")
+
+
+def test_a_download_is_atomic_and_its_fault_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torchvision.datasets, "CIFAR10", Reader)
+    monkeypatch.setattr(Reader, "online", False)
+    root = tmp_path / "data" / "cifar10"
+    with pytest.raises(PipelineError, match=r"download failed in .*cifar10: cifar10: HTTP Error 503; put its files"):
+        download("cifar10", root)
+    assert not root.exists()
+    monkeypatch.setattr(Reader, "online", True)
+    download("cifar10", root)
+    assert sorted(path.name for path in root.iterdir()) == ["train=False", "train=True"]
+
+
 def test_unknown_name(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match="food102"):
+    with pytest.raises(PipelineError, match=r"food102; choose one of aircraft, caltech101, "):
         TorchvisionSet("food102", tmp_path, 0)
+    with pytest.raises(PipelineError, match="cifar11"):
+        download("cifar11", tmp_path / "x")
+    assert list(tmp_path.iterdir()) == []

@@ -1,7 +1,7 @@
 """Splits and subsets chosen image by image from a hash, so that adding or dropping an image moves no other one."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from workflow_scripts.stats.seeds import derive
@@ -53,7 +53,7 @@ def ranked(entries: Sequence[Entry], use: str, seed: int, group: Callable[[Entry
     return ranks
 
 
-def fixed_counts(entries: Sequence[Entry], counts: dict[str, int], per_class: bool, seed: int) -> list[Entry]:
+def fixed_counts(entries: Sequence[Entry], counts: Mapping[str, int], per_class: bool, seed: int) -> list[Entry]:
     """Split an unsplit set by fixed sizes: the first ``counts["train"]`` in hash order, then the next, and so on.
 
     ``counts`` maps splits to sizes, of each class where ``per_class``, else of the whole set; -1 = all that are left.

@@ -1,9 +1,8 @@
-"""Downstream sets in the folder layouts that torchvision.datasets reads; nothing is fetched here."""
+"""Downstream sets in the folder layouts that torchvision.datasets reads, and their download."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,65 +10,23 @@ import torchvision.datasets
 from PIL import Image
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.durable import move_folder_durable
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture
+from workflow_scripts.evaluation.datasets.registry import TORCHVISION, Torchvision
 from workflow_scripts.evaluation.datasets.splits import Entry, fixed_counts
 
-
-@dataclass(frozen=True)
-class Official:
-    """How a set is opened.
-
-    Attributes:
-        reader: class name in ``torchvision.datasets``.
-        splits: our split -> arguments of the reader.
-        counts: for a set without official splits: images per split as in the original evaluation (its tfds splits);
-            -1 = all others. Which ones is ours, by hash: tfds's own choice is not reproducible without tfds.
-        per_class: whether ``counts`` are per class.
-        paths: ``loader`` (the reader takes a loader, so paths can be had), ``lazy`` (it opens files lazily),
-            ``pets`` (paths are in an attribute), ``arrays`` (pixels only; stored as PNG).
-    """
-
-    reader: str
-    splits: dict[str, dict[str, Any]]
-    counts: dict[str, int] = field(default_factory=dict)
-    per_class: bool = True
-    paths: str = "loader"
-
-
-def _by_name(*names: str) -> dict[str, dict[str, Any]]:
-    return {name: {"split": name} for name in names}
-
-
-_BY_FLAG = {"train": {"train": True}, "test": {"train": False}}
-OFFICIAL = {
-    "food101": Official("Food101", _by_name("train", "test")),
-    "cifar10": Official("CIFAR10", _BY_FLAG, paths="arrays"),
-    "cifar100": Official("CIFAR100", _BY_FLAG, paths="arrays"),
-    "sun397": Official("SUN397", {"train": {}}, {"train": 50, "test": 50}),
-    "cars196": Official("StanfordCars", _by_name("train", "test")),
-    "aircraft": Official("FGVCAircraft", _by_name("train", "val", "test")),
-    "dtd": Official("DTD", _by_name("train", "val", "test")),
-    "pets": Official("OxfordIIITPet", {"train": {"split": "trainval"}, "test": {"split": "test"}}, paths="pets"),
-    "caltech101": Official("Caltech101", {"train": {}}, {"train": 30, "test": -1}, paths="lazy"),
-    "flowers": Official("Flowers102", _by_name("train", "val", "test")),
-    "stl10": Official("STL10", _by_name("train", "test"), paths="arrays"),
-    "eurosat": Official("EuroSAT", {"train": {}}, {"train": 5000, "val": 5000, "test": 5000}, per_class=False),
-    "pcam": Official("PCAM", _by_name("train", "val", "test"), paths="arrays"),
-}
 PCAM_CLASSES = ["no tumour", "tumour"]
 
 
 class TorchvisionSet:
-    """One of the sets of :data:`OFFICIAL` below ``root``.
+    """A set of the registry below ``root``.
 
     Raises:
         PipelineError: the set is unknown, or its files are not there.
     """
 
     def __init__(self, name: str, root: Path, seed: int) -> None:
-        if name not in OFFICIAL:
-            raise PipelineError("unknown dataset", "torchvision_name", name, f"choose one of {sorted(OFFICIAL)}")
-        self.official, self.root, self.where, self.seed = OFFICIAL[name], root, f"{root} ({name})", seed
+        self.official, self.root, self.where, self.seed = _official(name), root, f"{root} ({name})", seed
         self.readers = {split: self._open(kwargs) for split, kwargs in self.official.splits.items()}
 
     def listing(self) -> Listing:
@@ -104,7 +61,7 @@ class TorchvisionSet:
                         data = _png(reader[row][0])
                     yield Picture(name, data)
 
-    def _open(self, kwargs: dict[str, Any]) -> Any:
+    def _open(self, kwargs: Mapping[str, Any]) -> Any:
         reader: Callable[..., Any] = getattr(torchvision.datasets, self.official.reader)
         loader = {"loader": str} if self.official.paths == "loader" else {}
         with self._readable("dataset not found"):
@@ -139,6 +96,33 @@ class TorchvisionSet:
                 image.close()
                 image = image.filename
             yield Path(image).relative_to(self.root).as_posix(), int(label)
+
+
+def download(name: str, root: Path) -> None:
+    """Make ``root`` with the files of a set of the registry, by torchvision's own download code.
+
+    torchvision writes into ``<root>.part``, which is renamed at the end; a stopped download continues there.
+
+    Raises:
+        PipelineError: there is no such set, or its files are unavailable.
+    """
+    official = _official(name)
+    part = root.with_name(f"{root.name}.part")
+    part.mkdir(parents=True, exist_ok=True)
+    try:
+        for arguments in official.splits.values():
+            getattr(torchvision.datasets, official.reader)(root=str(part), download=True, **arguments)
+    except (OSError, RuntimeError, ValueError, ImportError) as error:
+        advice = f"put its files into {root} by hand, in the layout of torchvision.datasets.{official.reader}"
+        raise PipelineError("download failed", root, f"{name}: {error}", advice) from None
+    move_folder_durable(part, root)
+
+
+def _official(name: str) -> Torchvision:
+    if name not in TORCHVISION:
+        advice = f"choose one of {', '.join(sorted(TORCHVISION))}"
+        raise PipelineError("unknown torchvision set", "torchvision_name", name, advice)
+    return TORCHVISION[name]
 
 
 def _class_names(reader: Any) -> list[str]:

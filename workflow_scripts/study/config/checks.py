@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from workflow_scripts.evaluation.datasets.kinds import KINDS
+from workflow_scripts.stages.source import WORLD
 from workflow_scripts.study.config.errors import Path, SettingError, one_of
 
 if TYPE_CHECKING:
     from workflow_scripts.study.config.study import Study
 
-WORLD = "world"
 RESERVED_PAIRS = ("self", "none")
 
 
@@ -94,15 +95,17 @@ def _sources(study: Study) -> Iterator[SettingError]:
             where, value = ("image_encoders", number, "source"), f"none for {encoder.name}"
             yield SettingError("missing source", where, value, "kind transformers needs one")
     for number, dataset in enumerate(study.datasets):
-        where = ("datasets", number, "source")
-        if dataset.kind != WORLD and dataset.source is None:
+        where, from_world = ("datasets", number, "source"), KINDS[dataset.kind].from_world
+        if not from_world and dataset.source is None:
             value, advice = f"none for dataset {dataset.name}", f"kind {dataset.kind} needs one"
             yield SettingError("missing source", where, value, advice)
-        elif dataset.kind == WORLD and dataset.source is not None:
-            yield SettingError("unused source", where, dataset.source.at, "remove it; kind world has none")
+        elif from_world and dataset.source is not None:
+            yield SettingError("unused source", where, dataset.source.at, f"remove it; kind {dataset.kind} has none")
     if study.demo_world is None:
         places: list[Path] = [("annotations", "source")] if study.annotations.source.at == WORLD else []
-        places += [("datasets", n, "kind") for n, dataset in enumerate(study.datasets) if dataset.kind == WORLD]
+        places += [
+            ("datasets", n, "kind") for n, dataset in enumerate(study.datasets) if KINDS[dataset.kind].from_world
+        ]
         for place in places:
             advice = "add the section demo_world, or name a source"
             yield SettingError("source world without a demo_world", place, "demo_world is null", advice)

@@ -10,14 +10,10 @@ from pathlib import Path
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
+from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.stages.source import Source
 from workflow_scripts.study.preflight.findings import Finding, Start
 
-# What the folder of a dataset holds, by its kind; one of each group.
-LAYOUTS = {
-    "masks": (("labels.parquet",), ("images",), ("masks",)),
-    "imagenet_s": (("validation",), ("validation-segmentation",)),
-}
 LFS = b"version https://git-lfs"
 
 
@@ -123,7 +119,7 @@ def _model_error(what: str, path: Path) -> PipelineError | None:
 
 
 def _layout_error(what: str, path: Path, kind: str) -> PipelineError | None:
-    for group in LAYOUTS.get(kind, ()):
+    for group in KINDS[kind].contains:
         if not any((path / name).exists() for name in group):
             value = f"no {' or '.join(group)}"
             return PipelineError(f"wrong layout of {what}", path, value, f"kind {kind} needs it; see docs/stages.md")

@@ -1,0 +1,124 @@
+"""The kinds of downstream sets: how each is laid out where it lies, and what reads it. One row each.
+
+A new kind needs a reader (a :class:`~workflow_scripts.evaluation.datasets.picture_sets.PictureSet`) and a row here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workflow_scripts.core.registry import by_name
+
+if TYPE_CHECKING:
+    from workflow_scripts.evaluation.datasets.picture_sets import PictureSet
+
+Locate = Callable[[str], Path]
+"""Name of a file of the source -> its path; an empty name gives the source itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A way in which sets are stored.
+
+    Attributes:
+        name: the value of the setting ``kind``.
+        summary: what lies at the source, in one phrase.
+        read: ``(locate, seed, **settings)`` -> the set; the reader's module is imported only then.
+        settings: names of the settings that only this kind has; ``read`` takes them as keywords.
+        contains: names of which the source's folder must have one of each group.
+        has_masks: whether images come with object masks.
+        from_world: whether the demo's world provides the set, so that it has no source of its own.
+    """
+
+    name: str
+    summary: str
+    read: "Callable[..., PictureSet]"
+    settings: tuple[str, ...]
+    contains: tuple[tuple[str, ...], ...]
+    has_masks: bool
+    from_world: bool
+
+
+def _folders(locate: Locate, seed: int) -> "PictureSet":
+    from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
+
+    return FolderSet(locate(""))
+
+
+def _world(locate: Locate, seed: int, task: str, masks: bool) -> "PictureSet":
+    from workflow_scripts.evaluation.datasets.world_sets import MasksTar, WorldTask
+
+    probe = WorldTask(locate(f".probe_{task}.tar")) if task else None
+    if probe is not None and not masks:
+        return probe
+    return MasksTar(locate(".masks.tar"), probe)
+
+
+def _torchvision(locate: Locate, seed: int, torchvision_name: str) -> "PictureSet":
+    from workflow_scripts.evaluation.datasets.torchvision_sets import TorchvisionSet
+
+    return TorchvisionSet(torchvision_name, locate(""), seed)
+
+
+def _masks(locate: Locate, seed: int, min_dominance: float) -> "PictureSet":
+    from workflow_scripts.evaluation.datasets.mask_sets import MaskFolder
+
+    return MaskFolder(locate(""), min_dominance)
+
+
+def _imagenet_s(locate: Locate, seed: int) -> "PictureSet":
+    from workflow_scripts.evaluation.datasets.mask_sets import ImageNetS
+
+    return ImageNetS(locate(""))
+
+
+KINDS = by_name(
+    [
+        Kind(
+            name="folders",
+            summary="<split>.tar.gz or <split>/ with <class>/<image>, or class folders alone",
+            read=_folders,
+            settings=(),
+            contains=(),
+            has_masks=False,
+            from_world=False,
+        ),
+        Kind(
+            name="world",
+            summary="a task of the demo's data",
+            read=_world,
+            settings=("task", "masks"),
+            contains=(),
+            has_masks=False,
+            from_world=True,
+        ),
+        Kind(
+            name="torchvision",
+            summary="as torchvision.datasets reads it",
+            read=_torchvision,
+            settings=("torchvision_name",),
+            contains=(),
+            has_masks=False,
+            from_world=False,
+        ),
+        Kind(
+            name="masks",
+            summary="photos with object masks and labels.parquet",
+            read=_masks,
+            settings=("min_dominance",),
+            contains=(("labels.parquet",), ("images",), ("masks",)),
+            has_masks=True,
+            from_world=False,
+        ),
+        Kind(
+            name="imagenet_s",
+            summary="ImageNet-S",
+            read=_imagenet_s,
+            settings=(),
+            contains=(("validation",), ("validation-segmentation",)),
+            has_masks=True,
+            from_world=False,
+        ),
+    ]
+)
