@@ -8,21 +8,21 @@ from workflow_scripts.stats import intervals
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 400), st.data(), st.sampled_from([0.8, 0.95, 0.99]))
+@given(st.integers(1, 5000), st.data(), st.floats(0.5, 0.999))
 def test_wilson_is_scipys(n: int, data: st.DataObject, level: float) -> None:
     successes = data.draw(st.integers(0, n))
-    ours = intervals.wilson(successes, n, level)
+    ours = intervals.wilson(successes / n, n, level)
     theirs = stats.binomtest(successes, n).proportion_ci(level, method="wilson")
     assert ours.value == successes / n
     assert ours.low == pytest.approx(theirs.low, abs=1e-12)
     assert ours.high == pytest.approx(theirs.high, abs=1e-12)
-    assert ours.low <= ours.value <= ours.high
+    assert 0 <= ours.low <= ours.value <= ours.high <= 1
 
 
-@pytest.mark.parametrize(("successes", "n"), [(0, 0), (-1, 3), (4, 3)])
-def test_wilson_refuses_impossible_counts(successes: int, n: int) -> None:
-    with pytest.raises(ValueError, match="are needed"):
-        intervals.wilson(successes, n)
+@pytest.mark.parametrize(("share", "n"), [(0, 0), (-1 / 3, 3), (4 / 3, 3), (0.5, -1), (float("nan"), 3)])
+def test_wilson_refuses_impossible_shares(share: float, n: int) -> None:
+    with pytest.raises(ValueError, match="are required"):
+        intervals.wilson(share, n)
 
 
 def test_student_t_is_scipys_and_needs_enough_values() -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import skew
 
+from workflow_scripts.stats.intervals import wilson
 from workflow_scripts.stats.seeds import derive
-from workflow_scripts.stats.wilson import wilson
 
 EQUAL = 1 - 1e-6
 Number = float | int | None
@@ -67,9 +67,7 @@ def share(hits: np.ndarray, pairs: PairRows) -> dict[str, Number]:
     sources = len(np.unique(pairs.source))
     if not sources:
         return {"value": None, "low": None, "high": None, "n": 0}
-    value = float(hits.mean())
-    low, high = wilson(value, sources)
-    return {"value": value, "low": low, "high": high, "n": sources}
+    return {**wilson(float(hits.mean()), sources)._asdict(), "n": sources}
 
 
 def chance(codes: np.ndarray, sources: np.ndarray) -> float | None:

@@ -1,12 +1,12 @@
 """Confidence intervals: Wilson, Student t, and the percentile bootstrap, plain, paired and per class."""
 
 from collections.abc import Iterator
+from math import sqrt
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit  # scipy.stats takes half a second to import
-
-from workflow_scripts.stats.wilson import wilson as wilson_bounds
 
 CELLS = 4_000_000
 """Resampling weights held at once (float32, so 16 MB)."""
@@ -20,15 +20,21 @@ class Interval(NamedTuple):
     high: float | None
 
 
-def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
-    """Share ``successes / n`` with the score interval of Wilson (1927, JASA 22:209), without continuity correction.
+def wilson(share: float, n: float, level: float = 0.95) -> Interval:
+    """A share of ``n`` observations with the score interval of Wilson (1927, JASA 22:209), uncorrected.
+
+    ``share * n`` need not be an integer, so that dependent observations can be counted as fewer.
 
     Raises:
-        ValueError: ``n`` is not positive or ``successes`` lies outside 0..n.
+        ValueError: ``n`` is not positive or ``share`` lies outside 0..1.
     """
-    if not 0 <= successes <= n or n == 0:
-        raise ValueError(f"successes is {successes}, n is {n}: 0 <= successes <= n and n > 0 are needed")
-    return Interval(successes / n, *wilson_bounds(successes / n, n, level))
+    if not 0 <= share <= 1 or not n > 0:
+        raise ValueError(f"share is {share}, n is {n}: 0 <= share <= 1 and n > 0 are required")
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    square = z * z / n
+    middle = (share + square / 2) / (1 + square)
+    half = z * sqrt(share * (1 - share) / n + square / (4 * n)) / (1 + square)
+    return Interval(share, max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half)))
 
 
 def student_t(values: np.ndarray, level: float = 0.95, fewest: int = 2) -> Interval:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from workflow_scripts.acquisition.annotations.rows import host_of
 from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.stats.wilson import wilson
+from workflow_scripts.stats.intervals import wilson
 
 GROUPS = ("host", "subreddit", "year")
 COLUMNS = ["key", "url", "subreddit", "year", "state", "http_status"]
@@ -119,5 +119,5 @@ def _shares(groups: Mapping[str, Counter[str]], confidence: float) -> dict[str, 
 
 def _share(states: Counter[str], confidence: float) -> dict[str, Any]:
     kept, total = states[State.OK], states.total()
-    low, high = wilson(kept / total, total, confidence) if total else (0.0, 1.0)
+    low, high = wilson(kept / total, total, confidence)[1:] if total else (0.0, 1.0)
     return {"urls": total, "images": kept, "share": kept / total if total else None, "low": low, "high": high}

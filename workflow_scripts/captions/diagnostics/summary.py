@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow_scripts.captions.diagnostics.diversity import moving_average_ratio, type_token_ratio
-from workflow_scripts.stats.wilson import wilson
+from workflow_scripts.stats.intervals import wilson
 
 SHARES = ("empty", "repeated", "short", "vague", "first_person", "hashtag", "url")
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -51,8 +51,7 @@ def share_of(hits: int, count: int) -> dict[str, Any]:
     """hits / count with its Wilson interval."""
     if not count:
         return {"value": None, "low": None, "high": None, "n": 0}
-    low, high = wilson(hits / count, count)
-    return {"value": hits / count, "low": low, "high": high, "n": count}
+    return {**wilson(hits / count, count)._asdict(), "n": count}
 
 
 def distribution(values: np.ndarray) -> dict[str, Any]:

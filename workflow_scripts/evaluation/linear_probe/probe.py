@@ -82,7 +82,7 @@ def average(correct: np.ndarray, labels: np.ndarray, metric: str) -> float:
 def tested_interval(correct: np.ndarray, labels: np.ndarray, data: Downstream, plan: Plan) -> Interval:
     """Test score with its interval: Wilson's for accuracy, bootstrap over items for mean per class."""
     if data.metric == "accuracy":
-        return wilson(int(correct.sum()), len(correct), plan.level)
+        return wilson(int(correct.sum()) / len(correct), len(correct), plan.level)
     seed = derive(plan.seed, "mean_per_class", data.name)
     resampled = bootstrap_class_means(correct[:, None].astype(np.float32), labels, plan.resamples, seed)
     return percentile_interval(average(correct, labels, data.metric), resampled[:, 0], plan.level)

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scipy import stats
+import numpy as np
 
 from workflow_scripts.reporting.text import points
+from workflow_scripts.stats.intervals import student_t
 
 Row = dict[str, Any]
 FAMILIES = {"probe": "Linear probe", "few_shot": "Few-shot", "saliency": "Saliency"}
@@ -131,22 +132,14 @@ def _estimate(by_run: dict[str, dict[str, Row]], members: Sequence[str]) -> Esti
     if not shared:
         return None
     means = [math.fsum(by_run[run][name]["value"] for name in shared) / len(shared) for run in present]
-    value = math.fsum(means) / len(means)
     if len(means) >= MIN_SEEDS:
-        half = seed_half_width(means)
-        return Estimate(value, value - half, value + half, "seeds", len(means))
+        return Estimate(*student_t(np.array(means)), "seeds", len(means))
+    value = math.fsum(means) / len(means)
     rows = [[by_run[run][name] for run in present] for name in shared]
     half_or_none = _item_half_width(rows)
     if half_or_none is None:
         return Estimate(value, None, None, "", len(means))
     return Estimate(value, value - half_or_none, value + half_or_none, "test items", len(means))
-
-
-def seed_half_width(values: Sequence[float]) -> float:
-    """Half of the 95 % t interval of the mean of `values` (at least two)."""
-    mean = math.fsum(values) / len(values)
-    spread = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1))
-    return float(stats.t.ppf(0.975, len(values) - 1)) * spread / math.sqrt(len(values))
 
 
 def _item_half_width(rows: Sequence[Sequence[Row]]) -> float | None:
