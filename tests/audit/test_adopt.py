@@ -19,8 +19,8 @@ from workflow_scripts.core import code_equivalence as accepted
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.cache import stored
 from workflow_scripts.core.files.jsonio import digest, pretty
+from workflow_scripts.core.files.seal import sealed
 from workflow_scripts.core.key import SCHEMA, artifact_key, in_key
-from workflow_scripts.core.run_record import sealed
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.provenance import lineage
 from workflow_scripts.provenance.shapes import record_fault

@@ -21,7 +21,7 @@ from workflow_scripts.commands import audit as tool
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.core.run_record import sealed
+from workflow_scripts.core.files.seal import sealed
 from workflow_scripts.study import active_config as today
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units

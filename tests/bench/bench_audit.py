@@ -24,8 +24,9 @@ from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.digest import code_digest, code_parts
 from workflow_scripts.core.files.jsonio import digest, pretty
+from workflow_scripts.core.files.seal import sealed
 from workflow_scripts.core.key import SCHEMA, artifact_key
-from workflow_scripts.core.run_record import Clock, sealed
+from workflow_scripts.core.runtime.clock import Clock
 from workflow_scripts.core.runtime.machine import machine
 from workflow_scripts.study.active_config import remember
 

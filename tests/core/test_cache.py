@@ -10,8 +10,8 @@ import pytest
 
 from workflow_scripts.core.cache import discard, key_lock, lookup, place, try_key_lock
 from workflow_scripts.core.files.jsonio import digest, pretty
+from workflow_scripts.core.files.seal import sealed
 from workflow_scripts.core.publish import Staging, publish
-from workflow_scripts.core.run_record import sealed
 
 KEY = "0123"
 

@@ -115,7 +115,7 @@ def test_same_key_is_computed_once_and_other_settings_again(results: Path, text:
 def test_a_reuse_that_starts_in_the_same_millisecond_is_recorded_as_one(
     results: Path, text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workflow_scripts.core.run_record.now", lambda: "2026-01-01T00:00:00.000+00:00")
+    monkeypatch.setattr("workflow_scripts.core.runtime.clock.now", lambda: "2026-01-01T00:00:00.000+00:00")
     recorded = []
     for name in ("x", "y"):
         run(main, results, f"doubling/{name}", {}, {"text": text})

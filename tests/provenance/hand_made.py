@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.files.jsonio import digest, pretty
+from workflow_scripts.core.files.seal import sealed
 from workflow_scripts.core.key import SCHEMA
-from workflow_scripts.core.run_record import sealed
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SIMCLR = {"method": "simclr", "steps": 200, "simclr": {"temperature": 0.1, "projector": [64, 32]}, "clip": None}

@@ -18,7 +18,7 @@ from typing import Any
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import file_hash, results_root, stored
 from workflow_scripts.core.files.jsonio import digest, pretty
-from workflow_scripts.core.run_record import sealed
+from workflow_scripts.core.files.seal import sealed
 
 Changed = set[Path]
 Way = Callable[[Path, random.Random], Changed]

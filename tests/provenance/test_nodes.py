@@ -11,7 +11,7 @@ from workflow_scripts.audit.audit import Audit
 from workflow_scripts.audit.notes import Noted
 from workflow_scripts.core.files.bounded_json import LARGEST
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.core.run_record import sealed
+from workflow_scripts.core.files.seal import sealed
 from workflow_scripts.provenance.nodes import inputs_of, load, read, studies
 
 

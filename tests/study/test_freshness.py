@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.helpers import make_artifact, run
 from tests.study.config.test_study import merged
+from workflow_scripts.core import artifact
 from workflow_scripts.core.artifact import manifest_hash
 from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.files import bounded_json
@@ -119,7 +120,6 @@ def test_a_target_without_a_data_file_is_stale_and_an_input_is_left_to_its_reade
         ),
         ({"environment": {**CPU, "threads": 8}}, "params", "computed with 8 math threads, but the config says 1"),
         ({"environment": {**CPU, "device": "cuda"}}, "params", "computed on cuda, but the config says cpu"),
-        ({"environment": None}, "params", "its run record is damaged"),
         ({"input_files": {}, "inputs": {}}, "input", "made from other inputs (download: 0 then, 2 today)"),
     ],
 )
@@ -130,6 +130,37 @@ def test_each_part_of_the_key_is_compared_and_its_trigger_switches_that_off(
     record(Path(card.outputs[0]), units, {}, inputs, **changes)
     assert reason(card) == said
     assert reason(card, triggers=ALL - {trigger}) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"environment": None},
+        {"environment": {"device": "cpu"}},
+        {"code": 7},
+        {"settings": []},
+        {"inputs": {"download": "ab"}},
+        {"inputs": {"download": [7, 8]}},
+        {"input_files": None},
+    ],
+)
+def test_a_record_without_what_is_compared_is_damaged(
+    card: PlannedJob, units: Units, reason: Reason, changes: dict[str, Any]
+) -> None:
+    inputs = {name: [Path(path) for path in paths] for name, paths in card.inputs.items()}
+    record(Path(card.outputs[0]), units, {}, inputs, **changes)
+    assert reason(card) == "its run record is damaged"
+
+
+def test_a_fault_of_our_own_is_not_taken_for_a_damaged_record(
+    card: PlannedJob, units: Units, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise KeyError("resnet18")
+
+    monkeypatch.setattr(units, "settings", fails)
+    with pytest.raises(KeyError, match="resnet18"):
+        Freshness(results, units).decide([card], ALL)
 
 
 def test_changed_content_and_a_changed_order_of_inputs_always_count(
@@ -242,16 +273,16 @@ def test_a_disk_that_fails_makes_nothing_stale(
 ) -> None:
     failing = Path(card.outputs[place] if place else card.inputs["download"][0])
 
-    def failing_at(read: Callable[[Path], bytes]) -> Callable[[Path], bytes]:
-        def fails(path: Path) -> bytes:
+    def failing_at(read: Callable[..., bytes]) -> Callable[..., bytes]:
+        def fails(path: Path, *limits: int) -> bytes:
             if path == failing:
                 raise OSError(number, "it fails", str(path))
-            return read(path)
+            return read(path, *limits)
 
         return fails
 
-    monkeypatch.setattr(Path, "read_bytes", failing_at(Path.read_bytes))
-    monkeypatch.setattr(bounded_json, "read_bytes", failing_at(bounded_json.read_bytes))
+    for module in (artifact, bounded_json):
+        monkeypatch.setattr(module, "read_bytes", failing_at(bounded_json.read_bytes))
     with pytest.raises(OSError, match="it fails"):
         reason(card)
 
@@ -267,8 +298,8 @@ def test_a_source_without_its_list_of_files_is_stale(results: Path, units: Units
     ("listed", "why"),
     [
         ("[]", "the config states another sha256"),
-        ("[7]", "the config states another sha256"),
-        ('{"a": 1}', "the config states another sha256"),
+        ("[7]", "its list of files is damaged"),
+        ('{"a": 1}', "its list of files is damaged"),
         ("[{}]", "the config states another sha256"),
         ("{", "its list of files is damaged"),
         ("[" * 100_000, "its list of files is damaged"),
@@ -291,6 +322,32 @@ def test_a_run_record_that_is_a_pipe_is_not_waited_for(results: Path, units: Uni
     run_record.unlink()
     os.mkfifo(run_record)
     assert reason(job(made, {"shard": "00000"})) == "its run record is missing or unreadable"
+
+
+@pytest.mark.parametrize("name", ["manifest", "input", "listing", "entry"])
+def test_no_file_that_is_a_pipe_is_waited_for(
+    results: Path, units: Units, card: PlannedJob, reason: Reason, name: str
+) -> None:
+    def replace(path: Path) -> None:
+        path.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.mkfifo(path)
+
+    if name == "manifest":
+        replace(Path(card.outputs[0]))
+        assert reason(card) == "its manifest is damaged"
+    elif name == "input":
+        replace(Path(card.inputs["download"][0]))
+        assert reason(card) == "made from another download"
+    elif name == "entry":
+        replace(results / ".cache/data_card/key/manifest.json")
+        Path(card.outputs[1]).unlink()
+        assert reason(card) == "its run record is missing or unreadable"
+    else:
+        wanted = units.settings("source", {"source": "annotations"})
+        made = run(source.main, results, "source/annotations", wanted, unit={"source": "annotations"})
+        replace(made.location(".files.json"))
+        assert reason(job(made.manifest_path, {"source": "annotations"})) == "its list of files is damaged"
 
 
 def test_a_changed_source_is_told_every_time_and_a_missing_one_stops_nothing(

@@ -9,14 +9,15 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from workflow_scripts.core.artifact import Artifact, manifest_hash
+from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.cache import discard, key_lock, link, lookup
 from workflow_scripts.core.code_equivalence import counted_code
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import canonical
+from workflow_scripts.core.files.seal import is_intact
 from workflow_scripts.core.key import artifact_key, in_key
 from workflow_scripts.core.publish import Staging, publish
-from workflow_scripts.core.run_record import now, sealed
+from workflow_scripts.core.runtime.clock import now
 from workflow_scripts.pretraining.settings import Pretrain, step_name
 from workflow_scripts.provenance import lineage
 from workflow_scripts.provenance.nodes import Node, load
@@ -68,7 +69,7 @@ def candidates(results: Path, stage: str) -> list[tuple[Node, dict[str, Any]]]:
 def _lacking(node: Node, settings: dict[str, Any], results: Path) -> str | None:
     """Why today's study can't use the artifact as it is; None when it can."""
     record = node.record or {}
-    if record != sealed({name: value for name, value in record.items() if name != "self"}):
+    if not is_intact(record):
         return "its run record was edited; see tools.audit"
     if record["code"] != counted_code(node.stage, results):
         return "it was made by code that is neither today's nor accepted as such"
@@ -97,7 +98,7 @@ def _inputs_of_today(node: Node, results: Path) -> tuple[dict[str, list[str]], s
             path = node.study / Path(file).parent.name / Path(file).name
             if not path.exists():
                 return inputs, f"its input {path} is missing; compute that first"
-            now_hash, then_hash = manifest_hash(path), inputs[name][number]
+            now_hash, then_hash = Artifact(path).hash, inputs[name][number]
             if now_hash != then_hash:
                 older = next((one for one in lineage.load(results) if one.hash == then_hash), None)
                 if older is None or not _holds(Artifact(path), older):
@@ -130,7 +131,7 @@ def _take_over(node: Node, settings: dict[str, Any], inputs: dict[str, list[str]
     key = artifact_key(node.stage, unit, made["code"], settings, inputs, made["environment"])
     before = {"key": made["key"], "settings": made["settings"], "inputs": made["inputs"]}
     record = {
-        **{name: value for name, value in made.items() if name not in ("self", "cached", "original")},
+        **{name: value for name, value in made.items() if name not in ("cached", "original")},
         **{"key": key, "settings": settings, "not_in_key": sorted(settings.keys() - in_key(node.stage, settings))},
         **{"inputs": inputs, "adopted": {**before, "reason": reason, "when": now()}},
     }

@@ -16,6 +16,7 @@ from workflow_scripts.audit.scan import Scan
 from workflow_scripts.core.cache import results_root, stored
 from workflow_scripts.core.files.bounded_json import Unfit, kind_of, parse_object, read_bytes
 from workflow_scripts.core.files.jsonio import digest, pretty
+from workflow_scripts.core.files.seal import is_intact
 from workflow_scripts.provenance.nodes import Node
 from workflow_scripts.provenance.shapes import manifest_fault, odd_fields, record_fault
 
@@ -60,7 +61,7 @@ def read_entry(folder: Path) -> Entry:
     manifest, record = parts["manifest.json"], parts["run.json"]
     if (wrong := odd_fields(record)) is not None:
         raise Unfit(f"run.json: {wrong}")
-    if record["self"] != digest({name: value for name, value in record.items() if name != "self"}):
+    if not is_intact(record):
         raise Unfit("run.json: it does not have the digest that it states of itself")
     if record["key"] != folder.name or record["stage"] != folder.parent.name:
         raise Unfit("run.json: it belongs to another key")

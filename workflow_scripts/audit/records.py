@@ -9,6 +9,7 @@ from typing import Any
 from workflow_scripts.audit.kinds import Finding, Kind, finding
 from workflow_scripts.audit.scan import AHEAD
 from workflow_scripts.core.files.jsonio import digest, pretty
+from workflow_scripts.core.files.seal import is_intact
 from workflow_scripts.core.key import BY_CONTENT, NUMBERED, artifact_key, in_key
 from workflow_scripts.provenance.nodes import Node, inputs_of
 from workflow_scripts.provenance.shapes import odd_fields
@@ -58,8 +59,7 @@ def _edit(record: Mapping[str, Any]) -> str | None:
     """What shows that a run record, or the original's in it, was edited; None when nothing does."""
     original = record.get("original")
     for name, one in (("it", record), ("the original's record in it", original if original is not None else record)):
-        own = {key: value for key, value in one.items() if key != "self"}
-        if one.get("self") != digest(own):
+        if not is_intact(one):
             return f"{name} does not have the digest that it states of itself"
     return None
 

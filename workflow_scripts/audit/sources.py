@@ -10,10 +10,10 @@ from workflow_scripts.audit.kinds import Finding, Kind, finding
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_bytes
-from workflow_scripts.core.sources import files_of, local_path
+from workflow_scripts.core.sources import LISTING, MOST_LISTED, files_of, local_path
 from workflow_scripts.provenance.nodes import Node
 
-DATA, LISTING = ".data", ".files.json"
+DATA = ".data"
 
 
 def source_claims(node: Node) -> tuple[list[Claim], list[Finding]]:
@@ -25,7 +25,7 @@ def source_claims(node: Node) -> tuple[list[Claim], list[Finding]]:
     if DATA in node.files:
         return [], []
     try:
-        listing = read_bytes(node.file(LISTING))
+        listing = read_bytes(node.file(LISTING), MOST_LISTED)
     except (OSError, Unfit):
         return [], []  # a listing that is missing or damaged is named itself
     if hashlib.sha256(listing).hexdigest() != node.files.get(LISTING, {}).get("sha256"):

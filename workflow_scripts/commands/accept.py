@@ -6,7 +6,6 @@ they hold what today's config requires. Run records, audit, why and the report s
 """
 
 import argparse
-import json
 import os
 import sys
 from collections import Counter
@@ -20,8 +19,9 @@ from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import sync_folder, write_atomic
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.core.run_record import now, sealed
-from workflow_scripts.core.stage import RECIPE
+from workflow_scripts.core.files.seal import is_intact, sealed
+from workflow_scripts.core.runtime.clock import now
+from workflow_scripts.provenance.lineage import recipe_of
 from workflow_scripts.provenance.nodes import Node, load
 
 FETCHED = "format-"  # stages keyed by a format number: an edit of their code remakes nothing
@@ -84,13 +84,8 @@ def _today(stage: str) -> str:
 
 def _work(results: Path, stage: str) -> list[dict[str, Any]]:
     """What unfinished artifacts of the stage are made from."""
-    found = []
-    for path in sorted((results / ".work" / stage).glob(f"*/{RECIPE}")):
-        try:
-            found.append(dict(json.loads(path.read_bytes())))
-        except (OSError, ValueError, TypeError, RecursionError):
-            continue
-    return found
+    recipes = (recipe_of(work) for work in sorted((results / ".work" / stage).glob("*")))
+    return [recipe for recipe in recipes if recipe]
 
 
 def _choose(stage: str, made: Counter[str], today: str, counted: str, wanted: str) -> str:
@@ -109,16 +104,12 @@ def _choose(stage: str, made: Counter[str], today: str, counted: str, wanted: st
 
 def _check(node: Node) -> None:
     """Refuse a record that was edited: it must not get a valid digest."""
-    if node.record != sealed(_unsealed(node)):
+    if not is_intact(node.record or {}):
         raise PipelineError("edited run record", node.record_path, "other digest than stated", "see tools.audit")
 
 
 def _note(node: Node, entry: dict[str, str]) -> None:
-    write_atomic(node.record_path, pretty(sealed({**_unsealed(node), "accepted": entry})))
-
-
-def _unsealed(node: Node) -> dict[str, Any]:
-    return {name: value for name, value in (node.record or {}).items() if name != "self"}
+    write_atomic(node.record_path, pretty(sealed({**(node.record or {}), "accepted": entry})))
 
 
 def main(argv: list[str] | None = None) -> None:

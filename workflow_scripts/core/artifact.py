@@ -11,16 +11,20 @@ from typing import Any
 
 from workflow_scripts.core.cache import file_hash, place, results_root, stored
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.bounded_json import Unfit, parse_object, read_bytes
-from workflow_scripts.core.files.jsonio import read_json
+from workflow_scripts.core.files.bounded_json import Unfit, parse_object, read_bytes, try_object
 from workflow_scripts.core.inputs import verify
 
 MANIFEST, RUN = ".manifest.json", ".run.json"
 
 
 def manifest_hash(path: Path) -> str:
-    """sha256 of a manifest's bytes, in hex: it stands for all of an artifact's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """sha256 of a manifest's bytes, in hex: it stands for all of an artifact's bytes.
+
+    Raises:
+        Unfit: the manifest is not a regular file, or is larger than any manifest.
+        OSError: it can't be read.
+    """
+    return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
 def repair_advice(manifest_path: Path) -> str:
@@ -108,8 +112,7 @@ class Artifact:
     def _link_again(self, path: Path, suffix: str) -> None:
         record = self.manifest_path.with_name(self.name + RUN)
         advice = f"recompute it with: snakemake --force {self.manifest_path}"
-        recorded_run = read_json(record, advice) if record.exists() else None
-        key = recorded_run.get("key") if isinstance(recorded_run, dict) else None
+        key = (try_object(record) or {}).get("key")
         entry = results_root(self.manifest_path) / ".cache" / str(self.manifest["stage"]) / str(key)
         kept, recorded = stored(entry, suffix), self.manifest["files"][suffix]
         if key is not None and kept.is_file() and file_hash(kept) != recorded["sha256"]:

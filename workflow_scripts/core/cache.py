@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from workflow_scripts.core.files.bounded_json import read_object
 from workflow_scripts.core.files.durable import naming, sync_descriptor, sync_folder
 from workflow_scripts.core.files.jsonio import digest
+from workflow_scripts.core.files.seal import is_intact
 
 log = logging.getLogger(__name__)
 _FICLONE = 0x40049409
@@ -87,8 +88,7 @@ def _read_entry(entry: Path) -> dict[str, Any]:
 
 
 def _check_record(entry: Path, manifest: dict[str, Any], record: dict[str, Any]) -> None:
-    own = {name: value for name, value in record.items() if name != "self"}
-    if record["self"] != digest(own):
+    if not is_intact(record):
         raise ValueError("its run record was edited")
     if record["manifest"] != digest(manifest):
         raise ValueError("its manifest is not the one that was written")

@@ -23,7 +23,7 @@ NEVER_CHANGES_BYTES = frozenset(
     for name in (
         *("artifact", "errors", "inputs", "redact", "stage", "runtime.attempts"),
         *("runtime.process", "runtime.progress"),
-        *("files.bounded_json", "files.durable", "files.notes", "files.storage_errors"),
+        *("files.bounded_json", "files.durable", "files.notes", "files.seal", "files.storage_errors"),
     )
 )
 

@@ -1,6 +1,5 @@
 """From a stage's files to a cache entry, and from a cache entry to the results folder."""
 
-import json
 import os
 import shutil
 import uuid
@@ -11,6 +10,7 @@ from typing import Any
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import discard, file_hash, link, lookup, place, stored
 from workflow_scripts.core.errors import BUG, PipelineError
+from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.durable import (
     make_folders,
     sync_file,
@@ -20,8 +20,8 @@ from workflow_scripts.core.files.durable import (
     write_durable,
 )
 from workflow_scripts.core.files.jsonio import digest, pretty
+from workflow_scripts.core.files.seal import sealed
 from workflow_scripts.core.key import SCHEMA
-from workflow_scripts.core.run_record import sealed
 
 RENAMES = 5  # tries to put an entry into place where damaged ones stand
 
@@ -126,12 +126,12 @@ def publish(
     Where the entry is not ours (this process did not make it), ``record`` tells of the reuse and holds the entry's own
     record as ``original``. No two times can tell the two apart: two processes may start in the same millisecond.
 
-    False when the entry went while it was read (the cache was cleared meanwhile).
+    False when the entry was removed or damaged while it was read (the cache was cleared meanwhile).
     """
     try:
-        original = json.loads((entry / "run.json").read_bytes())
+        original = read_object(entry / "run.json")
         sync_parents([entry])  # whoever made it may have been killed before this
-    except FileNotFoundError:
+    except (FileNotFoundError, Unfit):
         return False
     make_folders(artifact.parent)
     withdraw(artifact)
@@ -142,7 +142,6 @@ def publish(
             link(stored(entry, suffix), Path(f"{artifact}{suffix}"))
     _remove_strays(artifact, manifest, original["beside"])
     own = original | {"cached": False} if ours else {**record, "cached": True, "original": original}
-    own.pop("self", None)
     write_atomic(Path(f"{artifact}{RUN}"), pretty(sealed(own)))
     for folder, _, _ in os.walk(artifact):
         sync_folder(Path(folder))

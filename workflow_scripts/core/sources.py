@@ -5,7 +5,6 @@ of any kind) is new. Hashes and stamps are kept in ``results/.cache/.stat``, whi
 """
 
 import hashlib
-import json
 import os
 import time
 from array import array
@@ -17,12 +16,15 @@ from typing import Any
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.bounded_json import Unfit, read_value
 from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.core.files.notes import read_note, write_note
 from workflow_scripts.core.inputs import stamp_of, watch
 
 MOST_VISITS = 8  # of one folder by different links; a loop leads there without end
 REMEMBERED = Path(".cache", ".stat")  # hashes of sources, in a results folder
+LISTING = ".files.json"  # data file of a source: what :func:`listing` gave
+MOST_LISTED = 1 << 30  # bytes of a listing; each file takes about 150
 HUB, PACKAGE, TORCHVISION = "hub:", "package:", "torchvision:"
 
 
@@ -99,7 +101,7 @@ def _recorded_content(name: str, path: Path, made: Artifact | None, results: Pat
     """A source's files after a look whether they are those that were recorded, if any were."""
     found = _scan(path, results)
     if made is not None:
-        recorded = {entry["path"]: entry["sha256"] for entry in json.loads(made.path(".files.json").read_bytes())}
+        recorded = {entry["path"]: entry["sha256"] for entry in read_listing(made.path(LISTING))}
         today = {relative: sha256 for relative, (_, sha256) in found.items()}
         if today != recorded:
             file = next(one for one in sorted(recorded.keys() | today.keys()) if recorded.get(one) != today.get(one))
@@ -126,6 +128,19 @@ def listing(path: Path, results: Path) -> list[dict[str, Any]]:
     """
     found = _scan(path, results)
     return [{"path": relative, "bytes": stamp[0], "sha256": sha256} for relative, (stamp, sha256) in found.items()]
+
+
+def read_listing(path: Path) -> list[dict[str, Any]]:
+    """What :func:`listing` gave, from a source's data file.
+
+    Raises:
+        Unfit: the file holds no such list.
+        OSError: it can't be read.
+    """
+    files = read_value(path, MOST_LISTED)
+    if not isinstance(files, list) or not all(isinstance(one, dict) for one in files):
+        raise Unfit("not a list of files")
+    return files
 
 
 def _scan(path: Path, results: Path) -> Content:

@@ -28,8 +28,8 @@ from workflow_scripts.core.inputs import check_unchanged, forget
 from workflow_scripts.core.key import BY_CONTENT, NUMBERED, artifact_key, in_key
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.redact import redacted
-from workflow_scripts.core.run_record import Clock
 from workflow_scripts.core.runtime.attempts import WORK_LINE, keep_log, log_of_artifact
+from workflow_scripts.core.runtime.clock import Clock
 from workflow_scripts.core.runtime.environment import (
     allow_many_files,
     check_device,

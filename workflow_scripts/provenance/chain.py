@@ -4,17 +4,17 @@ A study with a thousand shards has the same tree as one with two: ``image_index`
 thousand artifacts on it.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.core.files.bounded_json import read_bytes
+from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.jsonio import digest
+from workflow_scripts.core.sources import LISTING, read_listing
 from workflow_scripts.provenance.nodes import Input, Node, inputs_of
 
-WORLD, ANNOTATIONS = ("demo_world", ".annotations.zip"), ("source/annotations", ".files.json")
+WORLD, ANNOTATIONS = ("demo_world", ".annotations.zip"), "source/annotations"
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def annotation_zips(nodes: Iterable[Node]) -> list[dict[str, Any]]:
         if node.stage == WORLD[0] and WORLD[1] in node.files:
             entry = {"file": f"{node.name}{WORLD[1]}", "sha256": node.files[WORLD[1]]["sha256"]}
             found.append({"artifact": node.label, **entry})
-        elif node.label == ANNOTATIONS[0]:
+        elif node.label == ANNOTATIONS:
             found.append({"artifact": node.label, **_listed(node)})
         elif node.stage == "annotations":
             read = [one for one in inputs_of(node) if one.name == "annotations" and one.path is None]
@@ -118,10 +118,8 @@ def annotation_zips(nodes: Iterable[Node]) -> list[dict[str, Any]]:
 def _listed(node: Node) -> dict[str, Any]:
     """Name and hash of a source's one file; of several, or when the listing is gone, the hash of the whole."""
     try:
-        files = json.loads(read_bytes(node.file(ANNOTATIONS[1])))
-    except (OSError, ValueError, RecursionError):
-        return {"file": None, "sha256": None}
-    if not isinstance(files, list) or not all(isinstance(one, dict) for one in files):
+        files = read_listing(node.file(LISTING))
+    except (OSError, Unfit):
         return {"file": None, "sha256": None}
     if len(files) == 1:
         return {"file": files[0].get("path") or None, "sha256": files[0].get("sha256")}

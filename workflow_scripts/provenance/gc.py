@@ -4,7 +4,6 @@ Safe beside running jobs: a key's lock is taken before anything of that key goes
 that had looked an entry up before it went computes it again (:mod:`workflow_scripts.core.stage`).
 """
 
-import json
 import os
 import shutil
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from workflow_scripts.core.artifact import RUN
 from workflow_scripts.core.cache import discard, try_key_lock
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.bounded_json import Unfit, read_object
 
 KINDS = {
     "entry": "cache entries that no study uses",
@@ -167,8 +167,8 @@ def _keys_in_use(results: Path, spared: dict[str, str]) -> set[str]:
         for path in study.glob(f"*/*{RUN}"):
             stage = path.parent.name
             try:
-                used.add(f"{stage}/{json.loads(path.read_bytes())['key']}")
-            except (OSError, ValueError, KeyError, TypeError, RecursionError):
+                used.add(f"{stage}/{read_object(path)['key']}")
+            except (OSError, Unfit, KeyError):
                 spared[stage] = str(path)
     return used
 

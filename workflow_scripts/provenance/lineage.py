@@ -1,6 +1,5 @@
-"""What every artifact below a results folder was made from: finished results and cache entries alike."""
+"""What everything below a results folder was made from: finished results, cache entries and unfinished work alike."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,8 @@ from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.cache import stored
+from workflow_scripts.core.files.bounded_json import Unfit, read_object, try_object
+from workflow_scripts.core.stage import RECIPE
 
 CACHE = ".cache"
 
@@ -69,18 +70,18 @@ def load(results: Path) -> list[Made]:
 
 
 def _made(path: Path, manifest: Path, record: Path, study: str | None) -> Made | None:
-    content = _json(manifest)
+    try:
+        content, value = read_object(manifest), manifest_hash(manifest)
+    except (OSError, Unfit):
+        return None
     if "stage" not in content or "files" not in content:
         return None
-    return Made(path, study, manifest_hash(manifest), content, _json(record))
+    return Made(path, study, value, content, try_object(record) or {})
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+def recipe_of(work: Path) -> dict[str, Any]:
+    """What the key of a work folder was made from; empty when that is missing or unreadable."""
+    return try_object(work / RECIPE) or {}
 
 
 def sound(everything: list[Made], is_clean: Callable[[Made], bool]) -> set[str]:

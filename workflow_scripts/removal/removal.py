@@ -5,7 +5,6 @@ earlier config, fetched bytes, logs. What stays is what was provably made withou
 recorded inputs lead to clean annotations or to no annotations at all.
 """
 
-import json
 import logging
 import re
 from collections.abc import Iterable, Iterator
@@ -15,15 +14,16 @@ from pathlib import Path
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.cache import discard, try_key_lock
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.durable import remove_files, remove_folder, sync_folder
 from workflow_scripts.core.files.jsonio import read_json
 from workflow_scripts.core.redact import redacted
-from workflow_scripts.core.stage import RECIPE
-from workflow_scripts.provenance.lineage import CACHE, Made, inputs_of, load, sound
+from workflow_scripts.provenance.lineage import CACHE, Made, inputs_of, load, recipe_of, sound
 from workflow_scripts.removal.rows import Listed, excluded_tokens, listed_rows, urls_among
 from workflow_scripts.removal.store import forget, urls_kept
 
 ROWS = "annotations"
+MOST_REMOVALS = 1 << 30  # bytes of a removal list, with 67 for each entry
 TABLES = (".parquet", ".apart.parquet")
 _STAGING = re.compile(r"(?P<stage>[a-z_]+)-(?P<key>[0-9a-f]{64})-[0-9a-f]{32}")
 _WORD = re.compile(rb"[A-Za-z0-9_-]{4,64}")
@@ -100,7 +100,8 @@ def removal_of(results: Path, study: str) -> frozenset[str]:
     if not Path(f"{rows}{MANIFEST}").exists():
         raise PipelineError("no annotations", results / study, "does not exist", "run the study first")
     path = Path(f"{rows}.exclude.json")
-    tokens = read_json(path, f"recompute it with: snakemake --force {rows}{MANIFEST}") if path.exists() else []
+    advice = f"recompute it with: snakemake --force {rows}{MANIFEST}"
+    tokens = read_json(path, advice, MOST_REMOVALS) if path.exists() else []
     if not isinstance(tokens, list) or not all(isinstance(one, str) for one in tokens):
         raise PipelineError("not a list of removals", path, type(tokens).__name__, "it was edited; run tools.audit")
     return frozenset(tokens)
@@ -133,7 +134,7 @@ def _remove_folders(results: Path, good: set[str]) -> int:
     for work in sorted((results / ".work").glob("*/*")):
         if not work.is_dir():
             continue
-        inputs = inputs_of(_recipe(work))
+        inputs = inputs_of(recipe_of(work))
         if work.parent.name != ROWS and inputs is not None and inputs <= good:
             continue
         gone += _remove_idle(results, work.parent.name, work.name, work)
@@ -145,13 +146,6 @@ def _remove_folders(results: Path, good: set[str]) -> int:
         remove_folder(aside)
         gone += 1
     return gone
-
-
-def _recipe(work: Path) -> dict[str, object]:
-    try:
-        return dict(json.loads((work / RECIPE).read_bytes()))
-    except (OSError, ValueError, TypeError, RecursionError):
-        return {}
 
 
 def _remove_idle(results: Path, stage: str, key: str, folder: Path) -> int:
@@ -197,11 +191,19 @@ def _remove_crate(study: Path, good: set[str]) -> int:
     """The study's crate, which is a copy of pages and pictures, when it tells of anything else than what stays."""
     gone = 0
     for crate in [study / "crate", *study.glob(".crate.*")]:
-        told = {manifest_hash(path) for path in crate.glob("manifests/**/*.json")}
-        if crate.is_dir() and not (told and told <= good):
+        if crate.is_dir() and not _rests_on(crate, good):
             remove_folder(crate)
             gone += 1
     return gone
+
+
+def _rests_on(crate: Path, good: set[str]) -> bool:
+    """Whether a crate has manifests, and all of them are among ``good``."""
+    try:
+        told = {manifest_hash(path) for path in crate.glob("manifests/**/*.json")}
+    except (OSError, Unfit):
+        return False
+    return bool(told) and told <= good
 
 
 def _stage_files(study: Path) -> Iterator[Path]:

@@ -7,7 +7,6 @@ that were moved, copied or cloned without that memory are planned as before.
 Versions of packages are in the key but not compared here: an upgrade alone recomputes nothing; ``diff`` names them.
 """
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -23,7 +22,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.jsonio import canonical, digest
 from workflow_scripts.core.key import BY_CONTENT, in_key, wanted_device
-from workflow_scripts.core.sources import content_hash, local_path
+from workflow_scripts.core.sources import LISTING, content_hash, local_path, read_listing
 from workflow_scripts.study.history import rewritten
 from workflow_scripts.study.snakemake.planning import PlannedJob
 
@@ -97,10 +96,7 @@ class Freshness:
             record = self._cached(job.stage).get(known)
             if record is None:
                 return "its run record is missing or unreadable" if present else "it is missing, and not in the cache"
-        try:
-            return self._difference(record, job, path, triggers)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return "its run record is damaged"
+        return self._difference(record, job, path, triggers) if _is_whole(record) else "its run record is damaged"
 
     def _difference(self, record: Record, job: PlannedJob, path: Path, triggers: frozenset[str]) -> str | None:
         """The first part of the key that differs; also notes which inputs the record names."""
@@ -151,14 +147,14 @@ class Freshness:
         source = self.units.sources_by_name[job.unit["source"]]
         stem = path.name.removesuffix(MANIFEST)
         try:
-            files = json.loads(path.with_name(f"{stem}.files.json").read_bytes())
+            files = read_listing(path.with_name(f"{stem}{LISTING}"))
         except NOT_THERE:
             return "its list of files is missing"
-        except (ValueError, RecursionError):
+        except Unfit:
             return "its list of files is damaged"
         if source.is_url:
-            fetched = _hashes(files) == [source.sha256] and path.with_name(f"{stem}.data").exists()
-            return None if fetched else "the config states another sha256"
+            same = [one.get("sha256") for one in files] == [source.sha256]
+            return None if same and path.with_name(f"{stem}.data").exists() else "the config states another sha256"
         try:
             now = content_hash(local_path(source.at, may_fetch=False), self.results)
         except (PipelineError, OSError):
@@ -166,11 +162,22 @@ class Freshness:
         return "the source changed" if now != digest(files) else None
 
 
-def _hashes(files: Any) -> list[Any]:
-    """The sha256 of each file of a source's list; empty for what is no such list."""
-    if not isinstance(files, list) or not all(isinstance(one, dict) for one in files):
-        return []
-    return [one.get("sha256") for one in files]
+def _is_whole(record: Record) -> bool:
+    """Whether a run record has the fields that are compared, each of the type that stages write."""
+    where = record.get("environment")
+    return (
+        isinstance(record.get("code"), str)
+        and isinstance(record.get("settings"), dict)
+        and all(_holds_lists(record.get(name)) for name in ("inputs", "input_files"))
+        and isinstance(where, dict)
+        and {"device", "threads"} <= where.keys()
+    )
+
+
+def _holds_lists(value: Any) -> bool:
+    """Whether it is a dict of lists of text."""
+    lists = value.values() if isinstance(value, dict) else [None]
+    return all(isinstance(one, list) and all(isinstance(text, str) for text in one) for one in lists)
 
 
 def other_settings(record: Mapping[str, Any], stage: str, today: Mapping[str, Any]) -> list[str]:
@@ -215,16 +222,20 @@ def _hash_of(manifest: str) -> str | None:
         return manifest_hash(Path(manifest))
     except NOT_THERE:
         return None
+    except Unfit:
+        return ""  # nothing has this hash
 
 
 def _incomplete(manifest: Path) -> str | None:
     """Which data file is missing or has another size. What is read by a job is checked, and restored, by that job."""
     try:
-        files = json.loads(manifest.read_bytes())["files"]
+        files = read_object(manifest)["files"]
         stem = str(manifest).removesuffix(MANIFEST)
         wrong = [suffix for suffix, file in files.items() if _size(Path(stem + suffix)) != file["bytes"]]
-    except (*NOT_THERE, ValueError, KeyError, TypeError, AttributeError):
+    except NOT_THERE:
         return None
+    except (Unfit, KeyError, TypeError, AttributeError):
+        return "its manifest is damaged"
     return f"{Path(stem + wrong[0]).name} is missing or has another size" if wrong else None
 
 

@@ -9,7 +9,7 @@ from tests.provenance.hand_made import HandMade, fake_hash, whole_study
 from workflow_scripts.commands.diff import main
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.core.run_record import sealed
+from workflow_scripts.core.files.seal import sealed
 from workflow_scripts.provenance.diff.code_diff import changed_names, module_differences, text_digest
 
 CHECKPOINT = f"pretrain/simclr-revised-crop-s0{MANIFEST}"

@@ -1,6 +1,7 @@
-"""JSON of manifests, run records and notes, read within bounds whatever has happened to the file.
+"""JSON of manifests, run records, notes and small data files, read within bounds whatever has happened to the file.
 
-What comes out can be printed, hashed and written again: one object, text in UTF-8, finite numbers, each key once.
+A FIFO or a device is never waited for, and no large file is read into memory. What comes out can be printed, hashed and
+written again: text in UTF-8, finite numbers, each key once.
 """
 
 import json
@@ -24,7 +25,7 @@ KINDS = {
 
 
 class Unfit(ValueError):
-    """The file holds no JSON object that the workflow could have written; ``str()`` says why."""
+    """The file holds no JSON that the workflow could have written; ``str()`` says why."""
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -37,16 +38,29 @@ def read_object(path: Path) -> dict[str, Any]:
     return parse_object(read_bytes(path))
 
 
-def read_bytes(path: Path) -> bytes:
+def try_object(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None when the file is missing, unreadable or holds none."""
+    try:
+        return read_object(path)
+    except (OSError, Unfit):
+        return None
+
+
+def read_value(path: Path, largest: int = LARGEST) -> Any:
+    """The JSON value in a file of at most ``largest`` bytes. Raises as :func:`read_object`."""
+    return _parsed(read_bytes(path, largest))
+
+
+def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
     """The bytes of a small regular file; a FIFO, socket or device is never waited for. Raises as read_object."""
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode):
         raise Unfit(f"it is {kind_of(mode)}")
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as stream:
         size = os.fstat(stream.fileno()).st_size
-        if size > LARGEST:
-            raise Unfit(f"it has {size} bytes, and no such file is larger than {LARGEST}")
-        return stream.read(LARGEST + 1)
+        if size > largest:
+            raise Unfit(f"it has {size} bytes, and no such file is larger than {largest}")
+        return stream.read(largest + 1)
 
 
 def kind_of(mode: int) -> str:
@@ -56,6 +70,13 @@ def kind_of(mode: int) -> str:
 
 def parse_object(data: bytes) -> dict[str, Any]:
     """The JSON object that ``data`` is. Raises Unfit."""
+    content = _parsed(data)
+    if not isinstance(content, dict):
+        raise Unfit("not a JSON object")
+    return content
+
+
+def _parsed(data: bytes) -> Any:
     try:
         content = json.loads(data.decode(), object_pairs_hook=_each_once, parse_constant=_no_number)
     except RecursionError:
@@ -64,8 +85,6 @@ def parse_object(data: bytes) -> dict[str, Any]:
         raise
     except ValueError as error:
         raise Unfit(f"not JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise Unfit("not a JSON object")
     _check_values(content)
     return content
 
@@ -82,10 +101,10 @@ def _no_number(text: str) -> None:
     raise Unfit(f"not JSON ({text})")
 
 
-def _check_values(content: dict[str, Any]) -> None:
+def _check_values(content: Any) -> None:
     """Refuse what no record holds and what would fail later: deep nesting, infinite numbers, halves of characters."""
-    level: list[Any] = [content]
-    for _ in range(DEEPEST):
+    level: list[Any] = [[content]]
+    for _ in range(DEEPEST + 1):
         below: list[Any] = []
         for one in level:
             values: Iterable[Any] = one

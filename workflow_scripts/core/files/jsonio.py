@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.bounded_json import LARGEST, Unfit, read_value
 
 
 def canonical(value: Any) -> str:
@@ -23,15 +24,15 @@ def pretty(value: Any) -> bytes:
     return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def read_json(path: Path, advice: str) -> Any:
-    """The content of a JSON file.
+def read_json(path: Path, advice: str, largest: int = LARGEST) -> Any:
+    """The content of a JSON file of at most ``largest`` bytes.
 
     Raises:
-        PipelineError: when the file is missing or is no JSON; ``advice`` says what to do.
+        PipelineError: the file is missing or unreadable, is larger, or holds no JSON; ``advice`` says what to do.
     """
     try:
-        return json.loads(path.read_bytes())
+        return read_value(path, largest)
     except FileNotFoundError:
         raise PipelineError("missing file", path, "not there", advice) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, Unfit) as error:
         raise PipelineError("unreadable JSON", path, error, advice) from None

@@ -7,8 +7,8 @@ from typing import Any
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, parse_object, read_bytes
 from workflow_scripts.core.files.durable import make_folders, sync_parents, write_durable
-from workflow_scripts.core.files.jsonio import digest, pretty
-from workflow_scripts.core.run_record import sealed
+from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.core.files.seal import is_intact, sealed, unsealed
 
 
 def write_note(path: Path, content: Mapping[str, Any]) -> None:
@@ -40,9 +40,8 @@ def read_note(path: Path, advice: str) -> dict[str, Any]:
         return {}
     except (Unfit, OSError) as error:
         raise PipelineError("damaged note", path, error, advice) from None
-    own = {name: value for name, value in content.items() if name != "self"}
     if "self" not in content:
         raise PipelineError("damaged note", path, "it states no digest of itself, like notes from version 0.1", advice)
-    if content["self"] != digest(own) or data != pretty(content):
+    if not is_intact(content) or data != pretty(content):
         raise PipelineError("damaged note", path, "it does not have the digest that it states of itself", advice)
-    return own
+    return unsealed(content)

@@ -2,7 +2,6 @@
 
 import errno
 import fcntl
-import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.cache import NO_LOCKS
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.study.disk import shortage
 from workflow_scripts.study.preflight.findings import Finding, Start
 
@@ -98,9 +98,9 @@ def _groups(start: Start, group: str) -> list[Mapping[str, int]]:
     if "annotations" not in start.stages:
         path = start.results / study.study / "annotations" / f"rows{MANIFEST}"
         try:
-            counts = json.loads(path.with_name("rows.json").read_bytes())
+            counts = read_object(path.with_name("rows.json"))
             return [{"": counts["kept"]}] if group == "all" else [counts["subreddits"], counts["years"]]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, Unfit, KeyError):
             return []  # its own job, or the audit, says what is wrong with it
     world, rows = study.demo_world, study.annotations
     if world is None or not start.units.from_world(rows.source) or rows.exclude or rows.exclude_from:

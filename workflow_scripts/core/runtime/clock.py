@@ -1,13 +1,10 @@
-"""The run record: how an artifact came to be. What is not known is null, never a guess."""
+"""Times and memory of a piece of work, as run records state them."""
 
 import resource
 import sys
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-
-from workflow_scripts.core.files.jsonio import digest
 
 
 def now() -> str:
@@ -38,8 +35,3 @@ class Clock:
             "cpu_seconds": round(sum(one.ru_utime + one.ru_stime for one in usage), 3),
             "peak_bytes": peak_memory(),
         }
-
-
-def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
-    """``record`` with a digest of itself in ``self``, so that a careless edit shows."""
-    return {**record, "self": digest(dict(record))}

@@ -1,0 +1,104 @@
+"""Records and notes are read within bounds, by every reader of results."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from workflow_scripts.core.artifact import manifest_hash
+from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.bounded_json import DEEPEST, LARGEST, Unfit, read_object, read_value, try_object
+from workflow_scripts.core.files.jsonio import read_json
+from workflow_scripts.core.files.notes import read_note
+from workflow_scripts.core.sources import read_listing
+
+
+def pipe(path: Path) -> str:
+    os.mkfifo(path)
+    return "it is a FIFO"
+
+
+def device(path: Path) -> str:
+    path.symlink_to("/dev/zero")
+    return "it is a device"
+
+
+def large(path: Path) -> str:
+    with open(path, "wb") as stream:
+        stream.truncate(2 << 30)  # a sparse file
+    return "no such file is larger"
+
+
+def folder(path: Path) -> str:
+    path.mkdir()
+    return "it is a folder"
+
+
+READERS = [read_object, read_value, manifest_hash, read_listing]
+
+
+@pytest.mark.parametrize("make", [pipe, device, large, folder])
+@pytest.mark.parametrize("read", READERS)
+def test_what_is_no_small_regular_file_is_refused(
+    tmp_path: Path, make: Callable[[Path], str], read: Callable[[Path], object]
+) -> None:
+    path = tmp_path / "x.json"
+    said = make(path)
+    with pytest.raises(Unfit, match=said):
+        read(path)
+    assert try_object(path) is None
+    for checked in (read_json, read_note):
+        with pytest.raises(PipelineError, match=said):
+            checked(path, "do something")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "not JSON"),
+        ('{"a": 1, "a": 2}', "repeated key"),
+        ("[NaN]", "not JSON"),
+        ("[1e999]", "not finite"),
+        (r'["\ud800"]', "not Unicode"),
+        (r'"\ud800"', "not Unicode"),
+        ("[" * 100_000, "nested"),
+        ("[" * (DEEPEST + 1) + "]" * (DEEPEST + 1), "nested"),
+    ],
+)
+def test_a_value_that_no_record_holds_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(Unfit, match=said):
+        read_value(path)
+
+
+def test_values_of_every_kind_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    for text, value in [("7", 7), ('["a", null]', ["a", None]), ('{"b": 0.5}', {"b": 0.5})]:
+        path.write_text(text)
+        assert read_value(path) == value
+    assert read_object(path) == try_object(path) == {"b": 0.5}
+    path.write_text("[" * DEEPEST + "]" * DEEPEST)
+    read_value(path)
+    path.write_text("[]")
+    with pytest.raises(Unfit, match="not a JSON object"):
+        read_object(path)
+    assert LARGEST < 1 << 30
+
+
+# Each parses what is bounded otherwise: bytes in hand, or a data file whose size and hash were verified.
+OWN_PARSERS = {"core/files/bounded_json.py", "core/shards.py", "audit/sources.py", "provenance/verify/compare.py"}
+
+
+def test_there_is_no_other_reader_of_records() -> None:
+    package = ROOT / "workflow_scripts"
+    layers = ("core", "study", "audit", "removal", "provenance", "commands")
+    modules = {
+        path.relative_to(package).as_posix(): path.read_text()
+        for one in layers
+        for path in (package / one).rglob("*.py")
+    }
+    assert {name for name, text in modules.items() if re.search(r"\bjson\.loads?\(", text)} == OWN_PARSERS

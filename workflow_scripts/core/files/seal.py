@@ -1,0 +1,22 @@
+"""Records that state a digest of themselves in ``self``, so that a careless edit shows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from workflow_scripts.core.files.jsonio import digest
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """``content`` with its digest; a digest that it states already is replaced."""
+    own = unsealed(content)
+    return {**own, "self": digest(own)}
+
+
+def unsealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """``content`` without the digest of itself."""
+    return {name: value for name, value in content.items() if name != "self"}
+
+
+def is_intact(content: Mapping[str, Any]) -> bool:
+    """Whether ``content`` states the digest that it has."""
+    return "self" in content and content["self"] == digest(unsealed(content))
