@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from workflow_scripts.core.files.bounded_json import Unfit, read_object
+
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 PROGRESS = "progress.json"
@@ -76,8 +78,8 @@ def reporting_to(folder: Path | None) -> Iterator[None]:
 def read_progress(folder: Path) -> Progress | None:
     """Progress of the job with this work folder; None before it has any, or without a folder."""
     try:
-        return Progress(**json.loads((folder / PROGRESS).read_bytes()))
-    except (OSError, ValueError, TypeError):
+        return Progress(**read_object(folder / PROGRESS))
+    except (OSError, Unfit, TypeError):
         return None
 
 
