@@ -16,10 +16,10 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.snakemake.failures import failure_lines
 from workflow_scripts.study.freshness import Freshness
 from workflow_scripts.core.files.jsonio import canonical
-from workflow_scripts.core.key import wanted_device
 from workflow_scripts.study.snakemake.planning import after_planning, before_jobs, before_planning
 from workflow_scripts.study.snakemake.startup import check_folders, check_targets, stop
 from workflow_scripts.study.active_config import BASE, remember
+from workflow_scripts.study.stages import declaration
 from workflow_scripts.study.units import Units
 from workflow_scripts.study.preflight.check import findings, tell
 from workflow_scripts.study.preflight.findings import Start
@@ -102,7 +102,7 @@ def command(stage, *inputs, wildcards=(), lists=None):
     for name, pattern in (lists or {}).items():
         escaped = pattern.replace("{", "{{").replace("}", "}}")
         parts += [f"--input '{name}={OUT}/{escaped}.manifest.json'"]
-    parts += [f"--device {wanted_device(stage, STUDY.compute.device)} --threads {STUDY.compute.math_threads}"]
+    parts += [f"--device {declaration(stage).device(STUDY.compute.device)} --threads {STUDY.compute.math_threads}"]
     parts += ["--workers {threads} --settings {params.settings:q} --source {params.sources:q}"]
     return " ".join(parts) + " > {log:q} 2>&1"
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.inputs import forget
 from workflow_scripts.core.key import SCHEMA
+from workflow_scripts.core.stage import Stage, run_stage
 
 HASH = 16  # bytes of a sha256 that TarImages takes
-StageMain = Callable[[list[str] | None], None]
 
 
 def make_artifact(
@@ -59,7 +59,7 @@ def hex_hashes(blobs: Sequence[bytes]) -> list[str]:
 
 
 def run(
-    main: StageMain,
+    stage: Stage,
     results: Path,
     artifact: str,
     settings: Mapping[str, Any],
@@ -68,7 +68,7 @@ def run(
     sources: Mapping[str, Path] | None = None,
     options: Sequence[str] = (),
 ) -> Artifact:
-    """Run a stage's ``main`` for ``results/study/<artifact>`` (``<stage>/<name>``) and give what it made."""
+    """Run a stage for ``results/study/<artifact>`` (``<stage>/<name>``) and give what it made."""
     target = results / "study" / artifact
     argv = ["--artifact", str(target), "--settings", json.dumps(settings), "--device", "cpu", *options]
     argv += ["--unit", *(f"{key}={value}" for key, value in (unit or {}).items())]
@@ -78,5 +78,5 @@ def run(
         argv += ["--input", f"{name}={first}", *rest]
     for name, path in (sources or {}).items():
         argv += ["--source", f"{name}={path}"]
-    main(argv)
+    run_stage(stage, argv)
     return Artifact(target.with_name(target.name + MANIFEST))

@@ -20,11 +20,11 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.cache import stored
 from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.core.files.seal import sealed
-from workflow_scripts.core.key import SCHEMA, artifact_key, in_key
+from workflow_scripts.core.key import SCHEMA, artifact_key
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.provenance import lineage
 from workflow_scripts.provenance.shapes import record_fault
-from workflow_scripts.stages.pretrain import main
+from workflow_scripts.stages.pretrain import STAGE
 from workflow_scripts.study.freshness import other_settings
 from workflow_scripts.study.history import rewritten
 
@@ -44,7 +44,7 @@ class First:
 
     def __init__(self, results: Path) -> None:
         self.results, self.index = results, make_index(results)
-        self.made = run(main, results, "pretrain/run", settings([2]), {"images": self.index}, UNIT)
+        self.made = run(STAGE, results, "pretrain/run", settings([2]), {"images": self.index}, UNIT)
         self.record_path = self.made.manifest_path.with_name("run.run.json")
         record = self.record()
         old = {name: value for name, value in record["settings"].items() if name != "checkpoints"}
@@ -128,7 +128,7 @@ def test_a_training_that_holds_what_is_wanted_is_adopted(
     monkeypatch.setattr(
         "workflow_scripts.pretraining.distributed.launch.launch", lambda *_: pytest.fail("it trains again")
     )
-    run(main, first.results, "pretrain/run", wanted, {"images": first.index}, UNIT)
+    run(STAGE, first.results, "pretrain/run", wanted, {"images": first.index}, UNIT)
     again = first.record()
     assert again["cached"] and again["key"] == record["key"] and again["original"]["adopted"]["key"] == before["key"]
     assert first.made.manifest_path.read_bytes() == manifest
@@ -171,7 +171,7 @@ def test_older_words_alone_are_no_other_settings() -> None:
         "evaluated": ["last", "best"]
     }
     del old["probe"]["keep_best"]
-    assert in_key("pretrain", rewritten("pretrain", old)) == in_key("pretrain", settings([]))
+    assert STAGE.in_key(rewritten("pretrain", old)) == STAGE.in_key(settings([]))
     assert other_settings({"settings": old}, "pretrain", settings([])) == []
     assert rewritten("pretrain", settings([2])) == settings([2])
 

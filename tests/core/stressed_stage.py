@@ -12,7 +12,7 @@ import time
 from workflow_scripts.core import cache, stage
 from workflow_scripts.core import code_equivalence as accepted
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.stage import Job, Stage, run_stage
 
 PIECES, PIECE_BYTES = 6, 20_000
 
@@ -74,4 +74,4 @@ if __name__ == "__main__":
     stage.code_parts = lambda *_: {}  # type: ignore[assignment]
     if "STRESS_NO_LOCKS" in os.environ:
         cache.fcntl.flock = no_locks  # type: ignore[assignment]
-    run_stage(stressed, Stressed)
+    run_stage(Stage(run=stressed, settings=Stressed, artifact="{number}"))

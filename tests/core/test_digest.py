@@ -77,10 +77,10 @@ def test_data_files_and_formats(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     folder = tmp_path / "workflow_scripts" / "stages"
     folder.mkdir(parents=True)
     monkeypatch.setattr(digest, "ROOT", tmp_path)
-    (folder / "fetch.py").write_text("FORMAT = 3\n")
+    (folder / "fetch.py").write_text("STAGE = Stage(format=3)\n")
     assert digest.code_digest("fetch") == "format-3"
     (tmp_path / "page.html").write_text("one")
-    (folder / "page.py").write_text('DATA_FILES = ("page.html",)\n')
+    (folder / "page.py").write_text('STAGE = Stage(data_files=("page.html",))\n')
     digest.code_digest.cache_clear()
     first = digest.code_digest("page")
     (tmp_path / "page.html").write_text("two")

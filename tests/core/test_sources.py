@@ -15,7 +15,7 @@ from workflow_scripts.acquisition.http.fetch_file import fetch_file
 from workflow_scripts.core import inputs, sources
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import digest
-from workflow_scripts.stages.source import Source, main
+from workflow_scripts.stages.source import STAGE, Source
 
 DATA = bytes(range(256)) * 4096
 
@@ -74,14 +74,14 @@ def test_a_file_written_just_now_is_not_remembered(folder: Path, results: Path) 
 
 
 def test_stage_lists_a_folder_and_its_consumers_notice_a_change(folder: Path, results: Path) -> None:
-    made = run(main, results, "source/model", {"at": str(folder)}, unit={"source": "model"})
+    made = run(STAGE, results, "source/model", {"at": str(folder)}, unit={"source": "model"})
     files = json.loads(made.path(".files.json").read_bytes())
     assert digest(files) == sources.content_hash(folder, results)
     assert sources.resolve_source("model", str(folder), made, results) == folder
     (folder / "sub" / "weights").write_bytes(b"WEIGHTS")  # of the same size
     with pytest.raises(PipelineError, match=r"source model changed since it was hashed in .*weights: sha256"):
         sources.resolve_source("model", str(folder), made, results)
-    again = run(main, results, "source/model", {"at": str(folder)}, unit={"source": "model"})
+    again = run(STAGE, results, "source/model", {"at": str(folder)}, unit={"source": "model"})
     assert again.hash != made.hash
 
 
@@ -98,7 +98,7 @@ def test_stage_lists_a_folder_and_its_consumers_notice_a_change(folder: Path, re
 def test_a_change_while_a_source_is_used(
     folder: Path, results: Path, edit: Callable[[Path], object], message: str, recorded: bool
 ) -> None:
-    made = run(main, results, "source/model", {"at": str(folder)}, unit={"source": "model"}) if recorded else None
+    made = run(STAGE, results, "source/model", {"at": str(folder)}, unit={"source": "model"}) if recorded else None
     inputs.forget()
     sources.resolve_source("model", str(folder), made, results)
     inputs.check_unchanged()
@@ -130,7 +130,7 @@ def test_faults_end_in_one_line(
     if settings["at"] == "MODEL":
         settings = {**settings, "at": str(folder)}
     with pytest.raises(SystemExit):
-        run(main, results, "source/x", settings, unit={"source": "x"})
+        run(STAGE, results, "source/x", settings, unit={"source": "x"})
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("error: ")
     assert message in last
@@ -148,7 +148,7 @@ def test_hub_snapshot_of_this_disk(tmp_path: Path, results: Path, monkeypatch: p
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("huggingface_hub._snapshot_download.constants.HF_HUB_OFFLINE", True)
     assert sources.local_path("hub:someone/model@main", may_fetch=False) == snapshot
-    assert run(main, results, "source/m", {"at": f"hub:someone/model@{commit}"}).rows["out"] == 1
+    assert run(STAGE, results, "source/m", {"at": f"hub:someone/model@{commit}"}).rows["out"] == 1
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -201,7 +201,7 @@ def test_mirror_is_used_and_the_bytes_are_the_artifacts_own(results: Path, serve
         "mirrors": [f"{server}/good"],
         "sha256": hashlib.sha256(DATA).hexdigest(),
     }
-    made = run(main, results, "source/zip", settings, unit={"source": "zip"})
+    made = run(STAGE, results, "source/zip", settings, unit={"source": "zip"})
     assert made.path(".data").read_bytes() == DATA
     assert sources.resolve_source("zip", settings["at"], made, results) == made.path(".data")
 

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import stat
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,9 +14,8 @@ from tests.helpers import make_artifact, run
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import digest
-from workflow_scripts.core.key import OUTSIDE
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, arguments, run_stage
+from workflow_scripts.core.stage import Job, Stage, arguments
 
 CALLS: list[str] = []
 
@@ -30,7 +30,7 @@ class Doubling(Settings):
 
 def doubling(job: Job[Doubling]) -> None:
     """Repeats its input; counts its calls; fails after a first piece of work when told to."""
-    CALLS.append(job.stage)
+    CALLS.append(job.stage.name)
     text = job.input("text").path(".txt").read_text()
     done = job.work / "half"
     if not done.exists():
@@ -43,9 +43,7 @@ def doubling(job: Job[Doubling]) -> None:
     job.rows(3, 2, {"empty": 1})
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The stage's command."""
-    run_stage(doubling, Doubling, argv)
+STAGE = Stage(run=doubling, settings=Doubling, artifact="{arm}", not_in_key=frozenset({"note"}))
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +51,6 @@ def digest_of_a_test_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stage of this test is no file of the package."""
     monkeypatch.setattr("workflow_scripts.core.code_equivalence.code_digest", lambda stage: "today")
     monkeypatch.setattr("workflow_scripts.core.stage.code_parts", lambda stage: {"module": "parsed"})
-    monkeypatch.setitem(OUTSIDE, "doubling", frozenset({"note"}))
     CALLS.clear()
 
 
@@ -64,7 +61,7 @@ def text(results: Path) -> Path:
 
 
 def test_files_manifest_and_record(results: Path, text: Path) -> None:
-    made = run(main, results, "doubling/x", {"times": 3}, {"text": text}, {"arm": "x"})
+    made = run(STAGE, results, "doubling/x", {"times": 3}, {"text": text}, {"arm": "x"})
     assert made.path(".txt").read_text() == "ababab"
     assert made.suffixes == [".txt", "/deep/more.txt"]
     assert made.rows == {"in": 3, "out": 2, "dropped": {"empty": 1}}
@@ -90,7 +87,7 @@ def test_many_inputs_may_be_given_by_their_range(results: Path) -> None:
         make_artifact(results, "text", name, {".txt": b"ab"})
     stem = results / "study/text"
     job = Job(
-        "x",
+        STAGE,
         Doubling(),
         arguments("x", ["--artifact", "a", "--settings", "", "--input", f"t={stem}/{{008..010}}.manifest.json"]),
     )
@@ -98,17 +95,17 @@ def test_many_inputs_may_be_given_by_their_range(results: Path) -> None:
 
 
 def test_same_key_is_computed_once_and_other_settings_again(results: Path, text: Path) -> None:
-    first = run(main, results, "doubling/x", {}, {"text": text})
+    first = run(STAGE, results, "doubling/x", {}, {"text": text})
     for name in (".manifest.json", ".run.json", ".txt"):
         (results / f"study/doubling/x{name}").unlink()
-    again = run(main, results, "doubling/x", {"note": "changes no bytes"}, {"text": text})
+    again = run(STAGE, results, "doubling/x", {"note": "changes no bytes"}, {"text": text})
     assert again.hash == first.hash
     assert CALLS == ["doubling"]
     record = json.loads((results / "study/doubling/x.run.json").read_bytes())
     assert record["cached"] is True
     assert record["original"]["start"]
-    run(main, results, "doubling/x", {"times": 5}, {"text": text})
-    run(main, results, "doubling/y", {}, {"text": text}, {"arm": "y"})
+    run(STAGE, results, "doubling/x", {"times": 5}, {"text": text})
+    run(STAGE, results, "doubling/y", {}, {"text": text}, {"arm": "y"})
     assert len(CALLS) == 3
 
 
@@ -118,7 +115,7 @@ def test_a_reuse_that_starts_in_the_same_millisecond_is_recorded_as_one(
     monkeypatch.setattr("workflow_scripts.core.runtime.clock.now", lambda: "2026-01-01T00:00:00.000+00:00")
     recorded = []
     for name in ("x", "y"):
-        run(main, results, f"doubling/{name}", {}, {"text": text})
+        run(STAGE, results, f"doubling/{name}", {}, {"text": text})
         recorded.append(json.loads((results / f"study/doubling/{name}.run.json").read_bytes()))
     assert CALLS == ["doubling"]
     assert [record["cached"] for record in recorded] == [False, True]
@@ -126,24 +123,24 @@ def test_a_reuse_that_starts_in_the_same_millisecond_is_recorded_as_one(
 
 
 def test_changed_input_is_another_key(results: Path, text: Path) -> None:
-    run(main, results, "doubling/x", {}, {"text": text})
+    run(STAGE, results, "doubling/x", {}, {"text": text})
     other = make_artifact(results, "text", "a", {".txt": b"cd"})
-    assert run(main, results, "doubling/x", {}, {"text": other}).path(".txt").read_text() == "cdcd"
+    assert run(STAGE, results, "doubling/x", {}, {"text": other}).path(".txt").read_text() == "cdcd"
 
 
 def test_damaged_cache_entry_is_computed_anew(results: Path, text: Path) -> None:
-    made = run(main, results, "doubling/x", {}, {"text": text})
+    made = run(STAGE, results, "doubling/x", {}, {"text": text})
     stored = next((results / ".cache/doubling").glob("*/files/_.txt"))
     stored.chmod(0o644)
     stored.write_bytes(b"ABAB")
-    again = run(main, results, "doubling/x", {}, {"text": text})
+    again = run(STAGE, results, "doubling/x", {}, {"text": text})
     assert len(CALLS) == 2
     assert again.path(".txt").read_text() == "abab"
     assert again.hash == made.hash
 
 
 def test_missing_data_file_is_linked_again_and_a_short_one_refused(results: Path, text: Path) -> None:
-    made = run(main, results, "doubling/x", {}, {"text": text})
+    made = run(STAGE, results, "doubling/x", {}, {"text": text})
     (results / "study/doubling/x.txt").unlink()
     assert made.path(".txt").read_text() == "abab"
     path = results / "study/doubling/x.txt"
@@ -157,12 +154,12 @@ def test_fault_ends_in_one_line_and_leaves_nothing_but_work(
     results: Path, text: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stop:
-        run(main, results, "doubling/x", {"fail": True}, {"text": text})
+        run(STAGE, results, "doubling/x", {"fail": True}, {"text": text})
     assert stop.value.code == 1
     assert capsys.readouterr().err.splitlines()[-1] == "error: a fault in here: 7; try again"
     assert not (results / "study/doubling").exists()
     assert next((results / ".work/doubling").glob("*/half")).read_text() == "ab"
-    made = run(main, results, "doubling/x", {"fail": True}, {"text": text})
+    made = run(STAGE, results, "doubling/x", {"fail": True}, {"text": text})
     assert made.path(".txt").read_text() == "abab"
 
 
@@ -174,29 +171,29 @@ def test_wrong_settings_are_named(
     results: Path, text: Path, capsys: pytest.CaptureFixture[str], settings: dict[str, object], message: str
 ) -> None:
     with pytest.raises(SystemExit):
-        run(main, results, "doubling/x", settings, {"text": text})
+        run(STAGE, results, "doubling/x", settings, {"text": text})
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("error: ")
     assert message in last
 
 
 def test_stray_files_of_an_older_version_go(results: Path, text: Path) -> None:
-    run(main, results, "doubling/x", {}, {"text": text})
+    run(STAGE, results, "doubling/x", {}, {"text": text})
     stray = results / "study/doubling/x/old.txt"
     stray.write_text("old")
-    run(main, results, "doubling/x", {}, {"text": text})
+    run(STAGE, results, "doubling/x", {}, {"text": text})
     assert not stray.exists()
 
 
 def test_a_failing_file_system_is_no_damage(results: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(main, results, "doubling/x", {}, {"text": text})
+    run(STAGE, results, "doubling/x", {}, {"text": text})
 
     def stale(path: Path) -> str:
         raise OSError(errno.ESTALE, "Stale file handle")
 
     monkeypatch.setattr("workflow_scripts.core.cache.file_hash", stale)
     with pytest.raises(SystemExit):
-        run(main, results, "doubling/x", {}, {"text": text})
+        run(STAGE, results, "doubling/x", {}, {"text": text})
     monkeypatch.undo()
     assert len(list((results / ".cache/doubling").iterdir())) == 1
 
@@ -206,28 +203,26 @@ def test_file_systems_without_locks_work(results: Path, text: Path, monkeypatch:
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("workflow_scripts.core.cache.fcntl.flock", no_locks)
-    assert run(main, results, "doubling/x", {}, {"text": text}).path(".txt").read_text() == "abab"
+    assert run(STAGE, results, "doubling/x", {}, {"text": text}).path(".txt").read_text() == "abab"
 
 
 def test_work_of_a_run_killed_after_its_artifact_was_whole_goes(results: Path, text: Path) -> None:
-    run(main, results, "doubling/x", {}, {"text": text})
+    run(STAGE, results, "doubling/x", {}, {"text": text})
     key = next((results / ".cache/doubling").iterdir()).name
     left = results / ".work/doubling" / key
     left.mkdir(parents=True)
     (left / "half").write_text("ab")
-    run(main, results, "doubling/x", {}, {"text": text})
+    run(STAGE, results, "doubling/x", {}, {"text": text})
     assert not left.exists()
 
 
-def test_a_unit_that_is_a_mere_number_makes_no_other_artifact(
-    results: Path, text: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_unit_that_is_only_a_number_makes_no_other_artifact(results: Path, text: Path) -> None:
     for n in ("3", "4"):
-        run(main, results, f"doubling/{n}", {}, {"text": text}, {"shard": n})
+        run(STAGE, results, f"doubling/{n}", {}, {"text": text}, {"shard": n})
     assert CALLS == ["doubling", "doubling"]
     CALLS.clear()
-    monkeypatch.setattr("workflow_scripts.core.stage.NUMBERED", {"doubling"})
-    one, two = (run(main, results, f"doubling/{n}", {}, {"text": text}, {"shard": n}) for n in ("1", "2"))
+    numbered = replace(STAGE, numbered=True)
+    one, two = (run(numbered, results, f"doubling/{n}", {}, {"text": text}, {"shard": n}) for n in ("1", "2"))
     assert CALLS == ["doubling"] and one.hash == two.hash and one.unit == {}
     record = json.loads(two.manifest_path.with_name("2.run.json").read_bytes())
     assert record["cached"] and record["unit"] == {"shard": "2"} and record["original"]["unit"] == {"shard": "1"}

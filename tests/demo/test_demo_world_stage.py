@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.helpers import run
-from workflow_scripts.stages.demo_world import main
+from workflow_scripts.stages.demo_world import STAGE
 
 SMALL = {
     "seed": 1,
@@ -35,7 +35,7 @@ FIELDS = {
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    return run(main, tmp_path_factory.mktemp("one") / "results", "demo_world/world", SMALL)
+    return run(STAGE, tmp_path_factory.mktemp("one") / "results", "demo_world/world", SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +62,9 @@ def members(path):
 
 
 def test_the_same_bytes_in_another_place_with_more_workers(world, tmp_path):
-    again = run(main, tmp_path / "results", "demo_world/world", SMALL, options=["--workers", "3"])
+    again = run(STAGE, tmp_path / "results", "demo_world/world", SMALL, options=["--workers", "3"])
     assert again.manifest == world.manifest
-    other = run(main, tmp_path / "results", "demo_world/other", {**SMALL, "seed": 2})
+    other = run(STAGE, tmp_path / "results", "demo_world/other", {**SMALL, "seed": 2})
     assert other.manifest["files"].keys() == world.manifest["files"].keys()
     assert all(other.manifest["files"][name] != one for name, one in world.manifest["files"].items())
 
@@ -156,7 +156,7 @@ def test_archives_carry_no_times_or_owners(world):
 )
 def test_settings_that_make_no_sense_are_refused(change, message, tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
-        run(main, tmp_path / "results", "demo_world/world", {**SMALL, **change})
+        run(STAGE, tmp_path / "results", "demo_world/world", {**SMALL, **change})
     assert stopped.value.code == 1
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert last.startswith("error: ") and message in last

@@ -11,12 +11,13 @@ from workflow_scripts.core.cache import lookup
 from workflow_scripts.core.code_equivalence import accepted_part, counted_code
 from workflow_scripts.core.digest import code_parts
 from workflow_scripts.core.files.jsonio import digest, pretty
-from workflow_scripts.core.key import BY_CONTENT, NUMBERED, artifact_key
+from workflow_scripts.core.key import artifact_key
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.runtime.clock import Clock
 from workflow_scripts.core.runtime.machine import machine
 from workflow_scripts.core.sources import listing
 from workflow_scripts.study.active_config import remember
+from workflow_scripts.study.stages import declaration
 
 RUNS = ("simclr-self-crop-s0", "simclr-revised-crop-s0")
 
@@ -48,11 +49,12 @@ class Chain:
             "inputs": {role: [Artifact(path).hash for path in paths] for role, paths in given.items()},
             "input_files": {role: [str(path) for path in paths] for role, paths in given.items()},
         }
-        in_key = {} if stage in NUMBERED else recipe["unit"]
+        declared = declaration(stage)
+        unit = declared.manifest_unit(recipe["unit"])
         parts = (recipe["settings"], recipe["inputs"], recipe["environment"])
         recipe["key"] = digest(recipe)  # in place of what was fetched or found
-        if stage not in BY_CONTENT:
-            recipe["key"] = artifact_key(stage, in_key, recipe["code"], *parts)
+        if not declared.by_content:
+            recipe["key"] = artifact_key(stage, unit, recipe["code"], *parts)
         entry = self.results / ".cache" / stage / recipe["key"]
         staging = Staging(self.study / stage / name)
         clock = Clock()
@@ -66,7 +68,7 @@ class Chain:
             rows = {"in": 5, "out": 4, "dropped": {"empty": 1}}
             code = {"closure": code_parts(stage), "git": {"commit": None, "dirty": None, "diff": None}}
             fresh = {**recipe, **code, "facts": {}, **_machine(), **clock.read()}
-            manifest, ours = staging.seal(entry, in_key, rows, fresh)
+            manifest, ours = staging.seal(entry, unit, rows, fresh)
         publish(entry, staging.artifact, manifest, {**recipe, **clock.read()}, ours=ours)
         return Path(f"{staging.artifact}{MANIFEST}")
 

@@ -40,9 +40,9 @@ def make(results: Path, exclude: list[str], address: str) -> dict[str, Artifact]
     }
     write_zip(path, files)
     settings = {"exclude": sorted(token(one) for one in exclude)}
-    rows = run(annotations.main, results, "annotations/rows", settings, sources={"annotations": path})
+    rows = run(annotations.STAGE, results, "annotations/rows", settings, sources={"annotations": path})
     inputs = {"annotations": rows.manifest_path}
-    plan = run(shard_plan.main, results, "shard_plan/plan", {"shards": 2, "rows_per_shard": 10}, inputs)
+    plan = run(shard_plan.STAGE, results, "shard_plan/plan", {"shards": 2, "rows_per_shard": 10}, inputs)
     made = {"annotations": rows, "plan": plan}
     return made | {f"{shard}": downloaded(results, made, shard, address) for shard in range(2)}
 
@@ -148,7 +148,7 @@ def test_results_not_made_again_and_strays_go_too(results: Path) -> None:
         stray.chmod(0o444)
         path = results.parent / "a.zip"
         settings = {"exclude": [token("p2")]}
-        run(annotations.main, results, "annotations/rows", settings, sources={"annotations": path})
+        run(annotations.STAGE, results, "annotations/rows", settings, sources={"annotations": path})
         gone = remove_traces(results, "study")
         assert gone.artifacts == 3 + 1 and not list((results / "study/download").glob("*"))
         assert not stray.exists() and gone.urls == 1

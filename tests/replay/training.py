@@ -17,7 +17,7 @@ from workflow_scripts.core.files import durable
 from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.core.runtime.machine import git_state, machine
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import RECIPE, Job, run_stage
+from workflow_scripts.core.stage import RECIPE, Job, Stage
 from workflow_scripts.pretraining.checkpoint import NAME, step_reached, write_tensors
 from workflow_scripts.pretraining.distributed import launch
 
@@ -58,9 +58,7 @@ def training(job: Job[Training]) -> None:
     job.beside(".times.txt").write_text("outside")
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The stage's command."""
-    run_stage(training, Training, argv)
+STAGE = Stage(run=training, settings=Training, artifact="{name}")
 
 
 @contextmanager
@@ -80,7 +78,7 @@ def train(results: Path, version: str, name: str = "x", say: Say = silent) -> No
     durable._synced.clear()
     Reporter.say = staticmethod(say)
     say(("wanted", version, name))
-    run(main, results, f"training/{name}", {"version": version})
+    run(STAGE, results, f"training/{name}", {"version": version})
     say(("done", version, name))
 
 

@@ -17,10 +17,10 @@ def planned(results: Path, folder: Path, names: list[str], shards: int = 1) -> d
     """Annotations and plan of one row per name, with url http://photos.test/<name>."""
     rows = [row(name.partition(".")[0], url=f"http://{HOST}/{name}") for name in names]
     path = write_zip(folder / "annotations.zip", {"pics_2020": [*rows, rows[0]]})
-    made = run(annotations.main, results, "annotations/rows", {}, sources={"annotations": path})
+    made = run(annotations.STAGE, results, "annotations/rows", {}, sources={"annotations": path})
     inputs = {"annotations": made.manifest_path}
     settings = {"shards": shards, "rows_per_shard": -(-len(names) // shards)}
-    return {"annotations": made, "plan": run(shard_plan.main, results, "shard_plan/plan", settings, inputs)}
+    return {"annotations": made, "plan": run(shard_plan.STAGE, results, "shard_plan/plan", settings, inputs)}
 
 
 def download_settings(address: str, **changed: Any) -> dict[str, Any]:
@@ -36,4 +36,4 @@ def downloaded(
     settings = download_settings(address, **changed)
     inputs = {"plan": made["plan"].manifest_path}
     options = ["--workers", str(workers)]
-    return run(download.main, results, f"download/{name}", settings, inputs, {"shard": name}, options=options)
+    return run(download.STAGE, results, f"download/{name}", settings, inputs, {"shard": name}, options=options)

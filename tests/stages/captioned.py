@@ -44,7 +44,7 @@ class Captioned:
     def arm(self, kind: str, **settings: Any) -> Artifact:
         """``select_captions`` of one kind, run."""
         wanted = {"kind": kind, **settings}
-        return run(select_captions.main, self.results, f"select_captions/{kind}", wanted, {"captions": self.table})
+        return run(select_captions.STAGE, self.results, f"select_captions/{kind}", wanted, {"captions": self.table})
 
 
 def parquet(table: pa.Table) -> bytes:
@@ -100,7 +100,7 @@ def captioned(folder: Path) -> Captioned:
     index = image_index(results, [one, two], [one_rows, two_rows])
     made = [
         run(
-            recaption.main,
+            recaption.STAGE,
             results,
             f"recaption/0000{i}",
             RECAPTION,
@@ -112,11 +112,11 @@ def captioned(folder: Path) -> Captioned:
     ]
     scored = [artifact.manifest_path for artifact in made]
     inputs = {"images": index, "download": [one, two], "recaption": scored}
-    table = run(caption_table.main, results, "caption_table/captions", {}, inputs)
+    table = run(caption_table.STAGE, results, "caption_table/captions", {}, inputs)
     return Captioned(results, checkpoints, [one, two], index, scored, table.manifest_path)
 
 
 def blip2_vectors(given: Captioned) -> Artifact:
     """``embed_images`` by the matcher, run."""
     settings, sources = {"kind": "blip2", "batch_size": 4}, {"encoder": given.checkpoints["matcher"]}
-    return run(embed_images.main, given.results, "embed_images/blip2", settings, {"images": given.index}, {}, sources)
+    return run(embed_images.STAGE, given.results, "embed_images/blip2", settings, {"images": given.index}, {}, sources)

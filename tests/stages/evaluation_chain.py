@@ -99,14 +99,14 @@ def make_chain(results: Path) -> Chain:
     settings = {"concept": {"task": "concept"}, "masks": {"task": "concept", "masks": True, "metric": "mean_per_class"}}
     datasets = {
         name: run(
-            eval_dataset.main, results, f"eval_dataset/{name}", {"kind": "world", **more}, {"world": world}
+            eval_dataset.STAGE, results, f"eval_dataset/{name}", {"kind": "world", **more}, {"world": world}
         ).manifest_path
         for name, more in settings.items()
     }
     vectors = {name: made_features(results, made, path).manifest_path for name, path in datasets.items()}
     probes = {
         name: run(
-            linear_probe.main, results, f"linear_probe/{CHECKPOINT}.{name}", {"fine_points": 5, "resamples": 200},
+            linear_probe.STAGE, results, f"linear_probe/{CHECKPOINT}.{name}", {"fine_points": 5, "resamples": 200},
             {"features": vectors[name], "dataset": path}, UNIT | {"dataset": name},
         ).manifest_path
         for name, path in datasets.items()
@@ -118,4 +118,4 @@ def made_features(results: Path, made: Path, dataset: Path, options: tuple[str, 
     """The features stage."""
     name, inputs = Artifact(dataset).name, {"run": made, "dataset": dataset}
     unit = UNIT | {"dataset": name}
-    return run(features.main, results, f"features/{CHECKPOINT}.{name}", {}, inputs, unit, options=options)
+    return run(features.STAGE, results, f"features/{CHECKPOINT}.{name}", {}, inputs, unit, options=options)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 from workflow_scripts.core.artifact import MANIFEST, Artifact
-from workflow_scripts.core.stage import _groups, arguments
+from workflow_scripts.core.stage import _groups, arguments, run_stage
 
 LINKED = ("Snakefile", "rules", "config.yaml", "profiles", "workflow_scripts", "tests", "envs")
 Owned = tuple[Path, Path]  # a data file and its manifest
@@ -33,7 +33,7 @@ class Job:
         printed = io.StringIO()
         with redirect_stderr(printed):
             try:
-                importlib.import_module(f"workflow_scripts.stages.{self.stage}").main(self.argv)
+                run_stage(importlib.import_module(f"workflow_scripts.stages.{self.stage}").STAGE, self.argv)
             except SystemExit as ended:
                 assert ended.code == 1
                 return printed.getvalue().splitlines()[-1]

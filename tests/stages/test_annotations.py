@@ -9,18 +9,18 @@ import pytest
 from tests.acquisition.zips import row, write_zip
 from tests.helpers import make_artifact, run
 from workflow_scripts.acquisition.annotations.removal_tokens import token
-from workflow_scripts.stages.annotations import main
+from workflow_scripts.stages.annotations import STAGE
 
 
 def test_from_a_path_and_from_the_demo_world(results: Path, tmp_path: Path) -> None:
     path = write_zip(tmp_path / "a.zip", {"pics_2020": [row("b"), row("a"), row("a"), row("c", caption="")]})
-    made = run(main, results, "annotations/rows", {"years": [2020]}, sources={"annotations": path})
+    made = run(STAGE, results, "annotations/rows", {"years": [2020]}, sources={"annotations": path})
     assert pq.read_table(made.path(".parquet"))["image_id"].to_pylist() == ["a", "b"]
     assert made.rows == {"in": 4, "out": 2, "dropped": {"empty_caption": 1, "repeated_id": 1}}
     assert json.loads(made.path(".json").read_bytes())["apart"] == made.rows["dropped"]
     assert pq.read_table(made.path(".apart.parquet"))["reason"].to_pylist() == ["repeated_id", "empty_caption"]
     world = make_artifact(results, "demo_world", "world", {".annotations.zip": path})
-    again = run(main, results, "annotations/other", {"years": [2020]}, inputs={"world": world})
+    again = run(STAGE, results, "annotations/other", {"years": [2020]}, inputs={"world": world})
     assert again.path(".parquet").read_bytes() == made.path(".parquet").read_bytes()
 
 
@@ -30,7 +30,7 @@ def test_a_file_that_is_no_zip_ends_in_one_line(
     path = tmp_path / "a.zip"
     path.write_text("<html>not found</html>")
     with pytest.raises(SystemExit) as ended:
-        run(main, results, "annotations/rows", {}, sources={"annotations": path})
+        run(STAGE, results, "annotations/rows", {}, sources={"annotations": path})
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert ended.value.code == 1
     assert last.startswith("error: not a zip in ") and "; give the RedCaps annotation zip" in last
@@ -43,13 +43,13 @@ def test_removal_lists_inline_and_from_files(results: Path, tmp_path: Path) -> N
     (lists / "one.txt").write_text("# by mail\nb\n")
     (lists / "two.txt").write_text("https://i.redd.it/c.jpg\nnever\n")
     sources = {"annotations": path, "exclude": lists}
-    made = run(main, results, "annotations/rows", {"exclude": [token("a")]}, sources=sources)
+    made = run(STAGE, results, "annotations/rows", {"exclude": [token("a")]}, sources=sources)
     assert pq.read_table(made.path(".parquet"))["image_id"].to_pylist() == ["d", "e", "f", "g"]
     assert made.rows == {"in": 7, "out": 4, "dropped": {"excluded": 3}}
     listed = json.loads(made.path(".exclude.json").read_bytes())
     assert listed == sorted(token(one) for one in ("a", "b", "http://i.redd.it/c.jpg", "never"))
     (lists / "two.txt").write_text("d\n")
-    changed = run(main, results, "annotations/rows", {"exclude": [token("a")]}, sources=sources)
+    changed = run(STAGE, results, "annotations/rows", {"exclude": [token("a")]}, sources=sources)
     assert pq.read_table(changed.path(".parquet"))["image_id"].to_pylist() == ["c", "e", "f", "g"]
 
 
@@ -59,6 +59,6 @@ def test_a_list_with_another_line_ends_in_one_line(
     path = write_zip(tmp_path / "a.zip", {"pics_2020": [row("a"), row("b")]})
     (tmp_path / "list.txt").write_text("a\nplease remove b\n")
     with pytest.raises(SystemExit):
-        run(main, results, "annotations/rows", {}, sources={"annotations": path, "exclude": tmp_path / "list.txt"})
+        run(STAGE, results, "annotations/rows", {}, sources={"annotations": path, "exclude": tmp_path / "list.txt"})
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert last.startswith("error: no removal list in ") and "line 2: 'please remove b'" in last

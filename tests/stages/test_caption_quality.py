@@ -14,7 +14,7 @@ def test_summary_and_columns(given: Captioned) -> None:
     inputs = {"captions": given.arm("original").manifest_path, "images": given.index}
     sources = {"matcher": given.checkpoints["matcher"]}
     settings = {"retrieval_sample": 6, "batch_size": 4}
-    made = run(caption_quality.main, given.results, "caption_quality/original", settings, inputs, {}, sources)
+    made = run(caption_quality.STAGE, given.results, "caption_quality/original", settings, inputs, {}, sources)
     table = pq.read_table(made.path(".parquet"))
     assert len(table) == 9
     assert table["retrieval_rank"].null_count == 3
@@ -33,5 +33,5 @@ def test_captions_of_another_index(given: Captioned, capsys: pytest.CaptureFixtu
     sources = {"matcher": given.checkpoints["matcher"]}
     with pytest.raises(SystemExit):
         inputs = {"captions": odd, "images": given.index}
-        run(caption_quality.main, given.results, "caption_quality/odd", {}, inputs, {}, sources)
+        run(caption_quality.STAGE, given.results, "caption_quality/odd", {}, inputs, {}, sources)
     assert "error: captions not in index order in" in capsys.readouterr().err.splitlines()[-1]

@@ -22,5 +22,5 @@ def test_one_row_per_image_in_index_order(given: Captioned) -> None:
 def test_shard_left_out(given: Captioned, capsys: pytest.CaptureFixture[str]) -> None:
     inputs = {"images": given.index, "download": given.shards, "recaption": given.recaption[:1]}
     with pytest.raises(SystemExit):
-        run(caption_table.main, given.results, "caption_table/broken", {}, inputs)
+        run(caption_table.STAGE, given.results, "caption_table/broken", {}, inputs)
     assert "error: scored images differ from the index in" in capsys.readouterr().err

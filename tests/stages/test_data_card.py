@@ -20,7 +20,7 @@ def test_all_rows_are_accounted_for(results: Path, tmp_path: Path) -> None:
     with serving({f"/{name}": jpeg(seed=n) for n, name in enumerate(NAMES) if n not in (3, 8)}) as site:
         shards = [downloaded(results, made, shard, site.address).manifest_path for shard in range(2)]
     inputs = {"annotations": made["annotations"].manifest_path, "download": shards}
-    card = run(data_card.main, results, "data_card/data_card", {}, inputs)
+    card = run(data_card.STAGE, results, "data_card/data_card", {}, inputs)
     content = json.loads(card.path(".json").read_bytes())
     assert content["states"] == {"http_4xx": 2, "ok": 7, "repeated_id": 1}
     assert card.rows == {"in": 10, "out": 7, "dropped": {"http_4xx": 2, "repeated_id": 1}}

@@ -20,7 +20,6 @@ from tests.stages.acquired import HOST, SETTINGS, download_settings, downloaded,
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.store.journal import Journal
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.core.key import OUTSIDE
 from workflow_scripts.stages import download, shard_plan
 
 NAMES = [f"p{n:03d}.jpg" for n in range(40)]
@@ -62,10 +61,10 @@ def test_settings_that_change_no_byte_ask_for_nothing_again(results: Path, tmp_p
         smaller = downloaded(results, made, 1, site.address, max_side=32)
         assert site.asked.total() == asked and smaller.hash != first.hash
         assert pc.max(pq.read_table(smaller.path(".parquet"))["width"]).as_py() <= 32
-    assert set(Download.model_fields) >= OUTSIDE["download"]
+    assert set(Download.model_fields) >= download.STAGE.not_in_key
     in_key = {"max_side", "jpeg_quality", "min_side", "max_aspect", "max_pixels", "max_bytes", "animated", "rounds"}
     in_key |= {"placeholder_names", "placeholder_sha256", "respect_robots_tag", "imports"}
-    assert set(Download.model_fields) - OUTSIDE["download"] == in_key
+    assert set(Download.model_fields) - download.STAGE.not_in_key == in_key
 
 
 def test_an_unused_shard_is_empty_and_whole(results: Path, tmp_path: Path) -> None:
@@ -73,8 +72,8 @@ def test_an_unused_shard_is_empty_and_whole(results: Path, tmp_path: Path) -> No
 
     made = planned(results, tmp_path, NAMES[:3])
     rows = {"annotations": made["annotations"].manifest_path}
-    plan = run(shard_plan.main, results, "shard_plan/plan", {"shards": 2, "rows_per_shard": 3}, rows)
-    empty = run(download.main, results, "download/00001", fast, {"plan": plan.manifest_path}, {"shard": "00001"})
+    plan = run(shard_plan.STAGE, results, "shard_plan/plan", {"shards": 2, "rows_per_shard": 3}, rows)
+    empty = run(download.STAGE, results, "download/00001", fast, {"plan": plan.manifest_path}, {"shard": "00001"})
     assert empty.rows == {"in": 0, "out": 0, "dropped": {}}
     assert pq.read_table(empty.path(".parquet")).num_rows == 0
 
@@ -88,7 +87,7 @@ def test_the_demo_world_serves_itself(results: Path, tmp_path: Path) -> None:
     world = make_artifact(results, "demo_world", "world", {".images.zip": pictures})
     inputs = {"plan": made["plan"].manifest_path, "world": world}
     settings = {**SETTINGS, "serve_host": HOST}
-    shard = run(download.main, results, "download/00000", settings, inputs, {"shard": "00000"})
+    shard = run(download.STAGE, results, "download/00000", settings, inputs, {"shard": "00000"})
     assert shard.rows == {"in": 40, "out": 38, "dropped": {"http_4xx": 2}}
 
 
@@ -149,8 +148,8 @@ def test_a_store_that_could_not_be_flushed_leaves_no_artifact(
 def test_shards_with_the_same_rows_are_one_artifact_under_any_number(results: Path, tmp_path: Path) -> None:
     made = planned(results, tmp_path, NAMES[:3])
     rows = {"annotations": made["annotations"].manifest_path}
-    plan = run(shard_plan.main, results, "shard_plan/plan", {"shards": 3, "rows_per_shard": 3}, rows)
-    empty = [run(download.main, results, f"download/{n}", SETTINGS, {"plan": plan.manifest_path}, {"shard": n})
+    plan = run(shard_plan.STAGE, results, "shard_plan/plan", {"shards": 3, "rows_per_shard": 3}, rows)
+    empty = [run(download.STAGE, results, f"download/{n}", SETTINGS, {"plan": plan.manifest_path}, {"shard": n})
              for n in ("00001", "00002")]  # fmt: skip
     assert empty[0].hash == empty[1].hash and empty[0].unit == {}
     record = json.loads(empty[1].manifest_path.with_name("00002.run.json").read_bytes())

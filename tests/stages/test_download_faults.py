@@ -38,13 +38,13 @@ def shard(tmp_path_factory: pytest.TempPathFactory) -> tuple[Artifact, FaultServ
     results = folder / "results"
     rows = [row(path[1:].partition(".")[0], url=url_of(path)) for path in faults()]
     source = write_zip(folder / "annotations.zip", {"pics_2020": rows})
-    made = run(annotations.main, results, "annotations/rows", {}, sources={"annotations": source})
+    made = run(annotations.STAGE, results, "annotations/rows", {}, sources={"annotations": source})
     settings = {"shards": 1, "rows_per_shard": len(rows)}
-    plan = run(shard_plan.main, results, "shard_plan/plan", settings, {"annotations": made.manifest_path})
+    plan = run(shard_plan.STAGE, results, "shard_plan/plan", settings, {"annotations": made.manifest_path})
     with serving({path: route for path, (route, _, _) in faults().items()}) as site:
         asking = {**LIMITS, "connect_to": dict.fromkeys(HOSTS, site.address)}
         inputs, options = {"plan": plan.manifest_path}, ["--workers", "2"]
-        artifact = run(download.main, results, "download/00000", asking, inputs, {"shard": "00000"}, options=options)
+        artifact = run(download.STAGE, results, "download/00000", asking, inputs, {"shard": "00000"}, options=options)
     return artifact, site
 
 

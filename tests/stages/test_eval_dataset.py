@@ -16,12 +16,12 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import dataset_images
 from workflow_scripts.evaluation.saliency.masks import dataset_masks
-from workflow_scripts.stages.eval_dataset import main
+from workflow_scripts.stages.eval_dataset import STAGE
 
 
 def test_world_task(results: Path) -> None:
     world = make_world(results)
-    made = run(main, results, "eval_dataset/concept", {"kind": "world", "task": "concept"}, {"world": world})
+    made = run(STAGE, results, "eval_dataset/concept", {"kind": "world", "task": "concept"}, {"world": world})
     rows = pq.read_table(made.path(".parquet")).to_pylist()
     assert json.loads(made.path(".json").read_text()) == {
         "classes": sorted(CLASSES), "metric": "accuracy", "has_masks": False
@@ -40,7 +40,7 @@ def test_world_task(results: Path) -> None:
 
 def test_world_masks_test_on_masked_images_alone(results: Path) -> None:
     settings = {"kind": "world", "task": "concept", "masks": True}
-    made = run(main, results, "eval_dataset/masks", settings, {"world": make_world(results)})
+    made = run(STAGE, results, "eval_dataset/masks", settings, {"world": make_world(results)})
     rows = pq.read_table(made.path(".parquet")).to_pylist()
     assert all((row["split"] == "test") == (row["mask_size"] is not None) for row in rows)
     assert sum(row["split"] == "test" for row in rows) == 9
@@ -79,11 +79,11 @@ def folders(root: Path) -> Path:
 def test_folders_with_limit_are_stable_and_accounted_for(results: Path, tmp_path: Path) -> None:
     sources = {"dataset": folders(tmp_path / "set")}
     settings = {"kind": "folders", "limit": {"train": 5, "test": 3}, "metric": "mean_per_class"}
-    made = run(main, results, "eval_dataset/x", settings, sources=sources)
+    made = run(STAGE, results, "eval_dataset/x", settings, sources=sources)
     table = pq.read_table(made.path(".parquet"))
     assert made.rows["dropped"]["unsafe_name"] == 2
     assert made.rows["in"] == 82 and made.rows["out"] == len(table)
-    whole = run(main, results, "eval_dataset/y", {"kind": "folders"}, sources=sources)
+    whole = run(STAGE, results, "eval_dataset/y", {"kind": "folders"}, sources=sources)
     everything = {row["member"]: row["split"] for row in pq.read_table(whole.path(".parquet")).to_pylist()}
     assert all(everything[row["member"]] == row["split"] for row in table.to_pylist())
     assert not list(tmp_path.rglob("x.png"))
@@ -93,7 +93,7 @@ def test_corrupt_member_ends_in_one_line(results: Path, tmp_path: Path, capsys: 
     root = folders(tmp_path / "set")
     write_tar(root / "test.tar.gz", {"a/good.png": picture(1), "b/bad.png": picture(2)[:60]}, "w:gz")
     with pytest.raises(SystemExit):
-        run(main, results, "eval_dataset/x", {"kind": "folders"}, sources={"dataset": root})
+        run(STAGE, results, "eval_dataset/x", {"kind": "folders"}, sources={"dataset": root})
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert last.startswith("error: corrupt image in ") and "test/b/bad.png" in last
     assert not (results / "study/eval_dataset/x.manifest.json").exists()
@@ -114,12 +114,12 @@ def test_corrupt_member_ends_in_one_line(results: Path, tmp_path: Path, capsys: 
 )
 def test_settings_that_contradict_each_other(settings: dict[str, object], results: Path) -> None:
     with pytest.raises(SystemExit):
-        run(main, results, "eval_dataset/x", settings)
+        run(STAGE, results, "eval_dataset/x", settings)
 
 
 def test_real_photos_with_masks(results: Path, shared_data: Path) -> None:
     settings = {"kind": "masks", "min_dominance": 0.5, "min_per_class": 8, "limit": {"train": 6, "val": 2, "test": 6}}
-    made = run(main, results, "eval_dataset/masks", settings, sources={"dataset": shared_data / "masks"})
+    made = run(STAGE, results, "eval_dataset/masks", settings, sources={"dataset": shared_data / "masks"})
     table = pq.read_table(made.path(".parquet"))
     assert made.rows["in"] == 747 and table["mask_offset"].null_count == 0
     assert set(table["split"].to_pylist()) == {"train", "val", "test"}
@@ -127,5 +127,5 @@ def test_real_photos_with_masks(results: Path, shared_data: Path) -> None:
 
 def test_real_flowers(results: Path, shared_data: Path) -> None:
     settings = {"kind": "folders", "limit": {"train": 3, "val": 2, "test": 2}}
-    made = run(main, results, "eval_dataset/f", settings, sources={"dataset": shared_data / "probe_sets/flowers5"})
+    made = run(STAGE, results, "eval_dataset/f", settings, sources={"dataset": shared_data / "probe_sets/flowers5"})
     assert made.rows["in"] == 4311 and made.rows["out"] == 35

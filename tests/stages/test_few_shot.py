@@ -4,7 +4,7 @@ import pytest
 
 from tests.helpers import run
 from tests.stages.evaluation_chain import CHECKPOINT, UNIT, Chain, make_chain
-from workflow_scripts.stages.few_shot import main
+from workflow_scripts.stages.few_shot import STAGE
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def score(chain: Chain, dataset: str, **settings: int) -> Scored:
     """Results, episodes and counts of rows."""
     inputs = {"features": chain.features[dataset], "dataset": chain.datasets[dataset]}
     unit, settings = UNIT | {"dataset": dataset}, {"episodes": 30, **settings}
-    made = run(main, chain.results, f"few_shot/{CHECKPOINT}.{dataset}", settings, inputs, unit)
+    made = run(STAGE, chain.results, f"few_shot/{CHECKPOINT}.{dataset}", settings, inputs, unit)
     tables = [pq.read_table(made.path(suffix)).to_pylist() for suffix in (".parquet", ".episodes.parquet")]
     return tables[0], tables[1], made.rows
 

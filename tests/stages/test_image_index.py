@@ -24,7 +24,7 @@ def test_images_are_found_by_the_index(results: Path, tmp_path: Path) -> None:
     with serving(pictures) as site:
         shards = [downloaded(results, made, shard, site.address) for shard in range(3)]
     inputs = {"download": [shard.manifest_path for shard in shards]}
-    index = run(image_index.main, results, "image_index/images", {}, inputs)
+    index = run(image_index.STAGE, results, "image_index/images", {}, inputs)
     table = pq.read_table(index.path(".parquet"))
     images = index_images(index)
     keys = table["key"].to_pylist()
@@ -42,5 +42,5 @@ def test_no_image_at_all(results: Path, tmp_path: Path, capsys: pytest.CaptureFi
     with serving({}) as site:
         shard = downloaded(results, made, 0, site.address)
     with pytest.raises(SystemExit):
-        run(image_index.main, results, "image_index/images", {}, {"download": shard.manifest_path})
+        run(image_index.STAGE, results, "image_index/images", {}, {"download": shard.manifest_path})
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: no images in download: 0 of 9 rows")

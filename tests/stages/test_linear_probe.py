@@ -11,7 +11,7 @@ from tests.stages.evaluation_chain import UNIT, Chain, make_chain
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.linear_probe.heads import load_head
-from workflow_scripts.stages.linear_probe import main
+from workflow_scripts.stages.linear_probe import STAGE
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_features_of_another_dataset(chain: Chain, capsys: pytest.CaptureFixture
     short = make_artifact(chain.results, "features", "x", {".npy": npy(chain.results, 5)}, UNIT)
     inputs = {"features": short, "dataset": chain.datasets["concept"]}
     with pytest.raises(SystemExit):
-        run(main, chain.results, "linear_probe/x", {}, inputs, UNIT)
+        run(STAGE, chain.results, "linear_probe/x", {}, inputs, UNIT)
     assert "5 rows, the dataset has 66" in capsys.readouterr().err.strip().splitlines()[-1]
 
 
@@ -72,4 +72,4 @@ def npy(folder: Path, rows: int) -> Path:
 @pytest.mark.parametrize("settings", [{"costs": [0.0]}, {"costs": []}, {"objectives": ["ridge"]}, {"objectives": []}])
 def test_wrong_settings(settings: dict[str, object], chain: Chain) -> None:
     with pytest.raises(SystemExit):
-        run(main, chain.results, "linear_probe/x", settings, {"features": chain.features["concept"]}, UNIT)
+        run(STAGE, chain.results, "linear_probe/x", settings, {"features": chain.features["concept"]}, UNIT)

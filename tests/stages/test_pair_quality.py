@@ -13,12 +13,12 @@ from workflow_scripts.stages import pair_quality, pair_table
 
 def test_pairs_judged_with_all_knowledge(given: Captioned) -> None:
     vectors = blip2_vectors(given).manifest_path
-    pairs = run(pair_table.main, given.results, "pair_table/visual", {"k": 2}, {"vectors": vectors}).manifest_path
+    pairs = run(pair_table.STAGE, given.results, "pair_table/visual", {"k": 2}, {"vectors": vectors}).manifest_path
     truth = pa.table({"image_id": [f"k{i}" for i in range(9)], "concept": ["cat", "dog", "cat"] * 3})
     world = make_artifact(given.results, "demo_world", "world", {".truth.parquet": parquet(truth)})
     inputs = {"pairs": pairs, "index": given.index, "images": vectors, "truth": world}
     settings = {"label": "concept", "bootstrap": 100}
-    made = run(pair_quality.main, given.results, "pair_quality/visual", settings, inputs)
+    made = run(pair_quality.STAGE, given.results, "pair_quality/visual", settings, inputs)
     table = pq.read_table(made.path(".parquet"))
     summary = json.loads(made.path(".json").read_bytes())
     both = pq.read_table(pairs.with_name("visual.parquet"))
@@ -35,9 +35,9 @@ def test_pairs_judged_with_all_knowledge(given: Captioned) -> None:
 
 def test_nothing_known_but_the_pairs(given: Captioned) -> None:
     vectors = blip2_vectors(given).manifest_path
-    pairs = run(pair_table.main, given.results, "pair_table/one", {}, {"vectors": vectors}).manifest_path
+    pairs = run(pair_table.STAGE, given.results, "pair_table/one", {}, {"vectors": vectors}).manifest_path
     inputs = {"pairs": pairs, "index": given.index, "images": [], "truth": []}
-    made = run(pair_quality.main, given.results, "pair_quality/one", {}, inputs)
+    made = run(pair_quality.STAGE, given.results, "pair_quality/one", {}, inputs)
     summary = json.loads(made.path(".json").read_bytes())
     assert summary["image_cosine"] is None
     assert summary["same_label"] is None

@@ -20,7 +20,7 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.models.backbones import load_backbone
 from workflow_scripts.models.preprocessing import normalise, prepare
 from workflow_scripts.pretraining.settings import Pretrain
-from workflow_scripts.stages.pretrain import main
+from workflow_scripts.stages.pretrain import STAGE
 
 KEYS = [f"im{i:02d}" for i in range(20)]
 LANGUAGE = {**SMALL, "pairs": "language", "augmentation": "crop", "steps": 3, "warmup_steps": 1}
@@ -61,7 +61,7 @@ def pairs_of(results: Path, sources: list[str], targets: list[str]) -> Path:
 def test_a_language_guided_run(results: Path, index: Path) -> None:
     pairs = pairs_of(results, KEYS[:17], KEYS[1:18])
     settings = {**LANGUAGE, "checkpoints": [2], "probe": {"every": 1, "images": 20, "neighbours": 3}}
-    made = run(main, results, "pretrain/run", settings, {"images": index, "pairs": pairs})
+    made = run(STAGE, results, "pretrain/run", settings, {"images": index, "pairs": pairs})
     assert made.rows == {"in": 20, "out": 17, "dropped": {"no_pair": 3}}
     steps = ["best", "last", "step-000002"]
     assert made.suffixes == sorted(["/curve.parquet", "/run.json", *(f"/{step}.safetensors" for step in steps)])
@@ -80,11 +80,11 @@ def test_a_language_guided_run(results: Path, index: Path) -> None:
 
 def test_an_untrained_run_is_where_the_trained_ones_start(results: Path, index: Path) -> None:
     settings = {"method": "untrained", "pairs": "none", "augmentation": "none", "backbone": "resnet_small", "steps": 0}
-    made = run(main, results, "pretrain/untrained", settings | {"seed": 3, "image_size": 24})
+    made = run(STAGE, results, "pretrain/untrained", settings | {"seed": 3, "image_size": 24})
     start = load_file(made.path("/last.safetensors"))
     assert pq.read_table(made.path("/curve.parquet")).num_rows == 0
     still = {**LANGUAGE, "pairs": "self", "seed": 3, "steps": 2, "lr": 1e-12, "final_lr": 0, "weight_decay": 0}
-    trained = run(main, results, "pretrain/still", still, {"images": index})
+    trained = run(STAGE, results, "pretrain/still", still, {"images": index})
     end = load_file(trained.path("/last.safetensors"))
     assert end.keys() == start.keys()
     for name in ("conv1.weight", "layer3.0.conv2.weight"):
@@ -97,7 +97,7 @@ def test_a_clip_run_leaves_images_without_caption_out(results: Path, index: Path
     table = make_artifact(results, "select_captions", "original", {".parquet": captions})
     head = {"embedding": 8, "text_width": 16, "text_layers": 1, "text_heads": 2, "context": 8, "vocabulary": 280}
     settings = {**LANGUAGE, "method": "clip", "pairs": "caption", "simclr": None, "clip": head}
-    made = run(main, results, "pretrain/clip", settings, {"images": index, "captions": table})
+    made = run(STAGE, results, "pretrain/clip", settings, {"images": index, "captions": table})
     assert made.rows == {"in": 20, "out": 18, "dropped": {"no_caption": 2}}
     assert all(np.isfinite(pq.read_table(made.path("/curve.parquet"))["loss"].to_pylist()))
 
@@ -112,23 +112,23 @@ def test_a_labelled_probe_never_sees_its_test_split(results: Path, index: Path) 
     rows["sha256"] = hex_hashes(files)
     probe = make_artifact(results, "eval_dataset", "shapes", {".parquet": parquet(rows), ".tar": b"".join(files)})
     settings = {**LANGUAGE, "pairs": "self", "probe": {"every": 3, "images": 15, "neighbours": 2}}
-    made = run(main, results, "pretrain/run", settings, {"images": index, "probe": probe})
+    made = run(STAGE, results, "pretrain/run", settings, {"images": index, "probe": probe})
     accuracies = pq.read_table(made.path("/curve.parquet"))["knn_accuracy"].to_pylist()
     assert all(accuracy * 3 == pytest.approx(round(accuracy * 3)) for accuracy in accuracies if accuracy is not None)
 
 
 def test_how_often_it_is_saved_is_not_in_the_key(results: Path, index: Path) -> None:
     inputs = {"images": index}
-    first = run(main, results, "pretrain/run", LANGUAGE | {"pairs": "self"}, inputs)
-    run(main, results, "pretrain/run", LANGUAGE | {"pairs": "self", "checkpoint_every": 1, "cache_mb": 0}, inputs)
+    first = run(STAGE, results, "pretrain/run", LANGUAGE | {"pairs": "self"}, inputs)
+    run(STAGE, results, "pretrain/run", LANGUAGE | {"pairs": "self", "checkpoint_every": 1, "cache_mb": 0}, inputs)
     assert json.loads(first.manifest_path.with_name("run.run.json").read_bytes())["cached"] is True
-    run(main, results, "pretrain/run", LANGUAGE | {"pairs": "self", "seed": 1}, inputs)
+    run(STAGE, results, "pretrain/run", LANGUAGE | {"pairs": "self", "seed": 1}, inputs)
     assert json.loads(first.manifest_path.with_name("run.run.json").read_bytes())["cached"] is False
 
 
 def test_an_unknown_key_ends_in_one_line(results: Path, index: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        run(main, results, "pretrain/run", LANGUAGE, {"images": index, "pairs": pairs_of(results, ["im00"], ["gone"])})
+        run(STAGE, results, "pretrain/run", LANGUAGE, {"images": index, "pairs": pairs_of(results, ["im00"], ["gone"])})
     assert ended.value.code == 1
     assert "error: key not among the images" in capsys.readouterr().err.splitlines()[-1]
 
@@ -144,9 +144,9 @@ def test_a_damaged_checkpoint_ends_in_one_line(
 
     with monkeypatch.context() as patched, pytest.raises(SystemExit):
         patched.setattr(trainer.Trainer, "_finish", broken)
-        run(main, results, "pretrain/run", LANGUAGE | {"pairs": "self"}, {"images": index})
+        run(STAGE, results, "pretrain/run", LANGUAGE | {"pairs": "self"}, {"images": index})
     with pytest.raises(SystemExit):
-        run(main, results, "pretrain/run", LANGUAGE | {"pairs": "self"}, {"images": index})
+        run(STAGE, results, "pretrain/run", LANGUAGE | {"pairs": "self"}, {"images": index})
     assert "error: damaged checkpoint" in capsys.readouterr().err.splitlines()[-1]
 
 

@@ -33,7 +33,7 @@ def test_workers_do_not_change_bytes(given: Captioned, tmp_path: Path) -> None:
     folder = tmp_path / "results"
     shutil.copytree(given.results / "study" / "download", folder / "study" / "download")
     inputs = {"shard": folder / "study" / "download" / given.shards[0].name}
-    made = run(recaption.main, folder, "recaption/00000", RECAPTION, inputs, {"shard": "00000"}, given.checkpoints,
+    made = run(recaption.STAGE, folder, "recaption/00000", RECAPTION, inputs, {"shard": "00000"}, given.checkpoints,
                ["--workers", "4"])  # fmt: skip
     assert made.hash == Artifact(given.recaption[0]).hash
 
@@ -43,14 +43,14 @@ def test_a_shard_s_number_says_nothing(given: Captioned, tmp_path: Path) -> None
     shutil.copytree(given.results / "study" / "download", folder / "study" / "download")
     shutil.copytree(given.results / ".cache", folder / ".cache")
     inputs = {"shard": folder / "study" / "download" / given.shards[0].name}
-    made = run(recaption.main, folder, "recaption/00009", RECAPTION, inputs, {"shard": "00009"}, given.checkpoints)
+    made = run(recaption.STAGE, folder, "recaption/00009", RECAPTION, inputs, {"shard": "00009"}, given.checkpoints)
     assert made.hash == Artifact(given.recaption[0]).hash
     assert json.loads(made.manifest_path.with_name("00009.run.json").read_bytes())["cached"]
 
 
 def test_empty_shard(given: Captioned, results: Path) -> None:
     path, _ = shard(results, "00007", [], 0, 2)
-    made = run(recaption.main, results, "recaption/00007", RECAPTION, {"shard": path}, {}, given.checkpoints)
+    made = run(recaption.STAGE, results, "recaption/00007", RECAPTION, {"shard": path}, {}, given.checkpoints)
     assert made.rows == {"in": 2, "out": 0, "dropped": {"no_image": 2}}
     assert len(pq.read_table(made.path(".parquet"))) == 0
 
@@ -63,6 +63,6 @@ def test_no_checkpoint(given: Captioned, results: Path, tmp_path: Path, capsys: 
     path = make_artifact(results, "download", "00000", {".tar": tar, ".parquet": parquet})
     sources = {"captioner": tmp_path / "nothing", "matcher": given.checkpoints["matcher"]}
     with pytest.raises(SystemExit):
-        run(recaption.main, results, "recaption/00000", RECAPTION, {"shard": path}, {}, sources)
+        run(recaption.STAGE, results, "recaption/00000", RECAPTION, {"shard": path}, {}, sources)
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert last.startswith("error: no Blip2ForConditionalGeneration checkpoint in")

@@ -7,7 +7,7 @@ from tests.stages.evaluation_chain import UNIT, Chain, make_chain
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.evaluation.saliency.maps import TARGETS
 from workflow_scripts.evaluation.saliency.scores import METRICS
-from workflow_scripts.stages.saliency import main
+from workflow_scripts.stages.saliency import STAGE
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def score(chain: Chain, name: str, **settings: object) -> Artifact:
     of_masks = {"features": chain.features, "probe": chain.probes, "dataset": chain.datasets}
     inputs = {"run": chain.run, **{given: paths["masks"] for given, paths in of_masks.items()}}
     unit = UNIT | {"dataset": "masks"}
-    return run(main, chain.results, f"saliency/{name}", {"examples": 3, **settings}, inputs, unit)
+    return run(STAGE, chain.results, f"saliency/{name}", {"examples": 3, **settings}, inputs, unit)
 
 
 def test_masked_images_are_scored_and_accounted_for(chain: Chain) -> None:

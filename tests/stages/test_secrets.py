@@ -46,7 +46,7 @@ def test_signed_urls_of_rows_stay_in_the_data(
         shard = downloaded(results, made, 0, site.address)
     assert shard.rows == {"in": 4, "out": 2, "dropped": {"http_4xx": 2}}
     inputs = {"annotations": made["annotations"].manifest_path, "download": shard.manifest_path}
-    run(data_card.main, results, "data_card/data_card", {}, inputs)
+    run(data_card.STAGE, results, "data_card/data_card", {}, inputs)
     logged = written(results)["study/download/00000.attempts.parquet"]
     assert b"http://photos.test/b.jpg?..." in logged and SECRET.encode() not in logged
     holding = [name for name, content in written(results).items() if SECRET.encode() in content]

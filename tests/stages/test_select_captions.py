@@ -43,8 +43,8 @@ def test_external(given: Captioned, tmp_path: Path, capsys: pytest.CaptureFixtur
     source.write_text("key,caption\n" + "".join(f"k{i},rewritten {i}\n" for i in range(8)))
     inputs, sources = {"captions": given.table}, {"external": source}
     settings = {"kind": "external", "max_missing_share": 0.2}
-    made = run(select_captions.main, given.results, "select_captions/mine", settings, inputs, {}, sources)
+    made = run(select_captions.STAGE, given.results, "select_captions/mine", settings, inputs, {}, sources)
     assert captions(made) == [*(f"rewritten {i}" for i in range(8)), ""]
     with pytest.raises(SystemExit):
-        run(select_captions.main, given.results, "select_captions/few", {"kind": "external"}, inputs, {}, sources)
+        run(select_captions.STAGE, given.results, "select_captions/few", {"kind": "external"}, inputs, {}, sources)
     assert "error: missing captions in" in capsys.readouterr().err.splitlines()[-1]

@@ -13,17 +13,19 @@ from workflow_scripts.stages import annotations, shard_plan
 def test_plan_and_too_few_shards(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = {"pics_2020": [row(f"a{n}") for n in range(5)], "aww_2020": [row(f"b{n}") for n in range(2)]}
     path = write_zip(tmp_path / "a.zip", files)
-    rows = run(annotations.main, results, "annotations/rows", {}, sources={"annotations": path})
+    rows = run(annotations.STAGE, results, "annotations/rows", {}, sources={"annotations": path})
     inputs = {"annotations": rows.manifest_path}
-    made = run(shard_plan.main, results, "shard_plan/plan", {"shards": 5, "rows_per_shard": 2}, inputs)
+    made = run(shard_plan.STAGE, results, "shard_plan/plan", {"shards": 5, "rows_per_shard": 2}, inputs)
     plan = json.loads(made.path(".json").read_bytes())
     assert (plan["rows"][0], sum(plan["rows"][1:4]), plan["rows"][4]) == (2, 5, 0)
     assert len(plan["slices"]) == plan["shards"] == 5 and made.rows == {"in": 7, "out": 7, "dropped": {}}
     one = {"shards": 4, "rows_per_shard": 2, "group": "all"}
     assert (
-        sum(json.loads(run(shard_plan.main, results, "shard_plan/one", one, inputs).path(".json").read_bytes())["rows"])
+        sum(
+            json.loads(run(shard_plan.STAGE, results, "shard_plan/one", one, inputs).path(".json").read_bytes())["rows"]
+        )
         == 7
     )
     with pytest.raises(SystemExit):
-        run(shard_plan.main, results, "shard_plan/plan", {"shards": 3, "rows_per_shard": 2}, inputs)
+        run(shard_plan.STAGE, results, "shard_plan/plan", {"shards": 3, "rows_per_shard": 2}, inputs)
     assert "too few shards" in capsys.readouterr().err.splitlines()[-1]

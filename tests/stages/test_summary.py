@@ -8,7 +8,7 @@ from pyarrow import csv
 from tests.evaluation.study import few_shot, probe, run, saliency
 from tests.helpers import run as run_stage
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.stages.summary import main
+from workflow_scripts.stages.summary import STAGE
 
 RUNS = [run("simclr", pairs, "crop", seed) for pairs in ("original", "revised") for seed in range(3)]
 
@@ -19,7 +19,7 @@ def summarise(results: Path, name: str = "summary", **settings: object) -> Artif
         "few_shot": [few_shot(results, one) for one in RUNS],
         "saliency": [saliency(results, one) for one in RUNS],
     }
-    return run_stage(main, results, f"summary/{name}", {"runs": RUNS, "bootstrap": 200, **settings}, inputs)
+    return run_stage(STAGE, results, f"summary/{name}", {"runs": RUNS, "bootstrap": 200, **settings}, inputs)
 
 
 def test_tables_csv_and_sources(results: Path) -> None:
@@ -47,7 +47,7 @@ def test_tables_csv_and_sources(results: Path) -> None:
 
 
 def test_what_is_not_there_is_no_row(results: Path) -> None:
-    made = run_stage(main, results, "summary/empty", {"runs": RUNS}, {"probe": probe(results, RUNS[0])})
+    made = run_stage(STAGE, results, "summary/empty", {"runs": RUNS}, {"probe": probe(results, RUNS[0])})
     assert len(pq.read_table(made.path(".parquet"))) == 3
     assert len(pq.read_table(made.path(".contrasts.parquet"))) == 0
 

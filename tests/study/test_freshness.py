@@ -18,11 +18,12 @@ from workflow_scripts.core import artifact
 from workflow_scripts.core.artifact import manifest_hash
 from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.files import bounded_json
-from workflow_scripts.core.key import BY_CONTENT, NUMBERED, ON_DEVICE, OUTSIDE, artifact_key, in_key, wanted_device
+from workflow_scripts.core.key import artifact_key
 from workflow_scripts.stages import source
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.freshness import Freshness, other_settings
 from workflow_scripts.study.snakemake.planning import PlannedJob
+from workflow_scripts.study.stages import declaration
 from workflow_scripts.study.units import Units
 
 ALL = frozenset({"code", "input", "mtime", "params", "software-env"})
@@ -289,7 +290,7 @@ def test_a_disk_that_fails_makes_nothing_stale(
 
 def test_a_source_without_its_list_of_files_is_stale(results: Path, units: Units, reason: Reason) -> None:
     wanted = units.settings("source", {"source": "annotations"})
-    made = run(source.main, results, "source/annotations", wanted, unit={"source": "annotations"})
+    made = run(source.STAGE, results, "source/annotations", wanted, unit={"source": "annotations"})
     made.path(".files.json").unlink()
     assert reason(job(made.manifest_path, {"source": "annotations"})) == "its list of files is missing"
 
@@ -354,7 +355,7 @@ def test_a_changed_source_is_told_every_time_and_a_missing_one_stops_nothing(
     results: Path, units: Units, reason: Reason
 ) -> None:
     wanted = units.settings("source", {"source": "annotations"})
-    made = run(source.main, results, "source/annotations", wanted, unit={"source": "annotations"})
+    made = run(source.STAGE, results, "source/annotations", wanted, unit={"source": "annotations"})
     one = job(made.manifest_path, {"source": "annotations"})
     assert reason(one) is None
     path = Path(wanted["at"])
@@ -416,15 +417,15 @@ def test_stale_is_what_would_have_another_key(
     """Run and check agree on what is in the key, for any two ways to make an artifact."""
     read = {name: make_artifact(results, "embed_images", name, {".npy": name.encode()}) for name in "abc"}
     unit = {"run": units.runs[0]} if stage == "pretrain" else {}
-    base = units.settings(stage, unit)
+    base, declared = units.settings(stage, unit), declaration(stage)
     made = make_artifact(results, stage, "x", {".x": b"x"})
     recorded, keys = [], []
     for one in (then, now):
         own = {**base, **(one["settings"] if stage == "pretrain" else {})}
-        where = {"device": wanted_device(stage, one["device"]), "threads": one["threads"], "packages": {}}
+        where = {"device": declared.device(one["device"]), "threads": one["threads"], "packages": {}}
         hashes = {"vectors": [manifest_hash(read[name]) for name in one["inputs"]]} if one["inputs"] else {}
         recorded.append({"code": one["code"], "settings": own, "environment": where, "inputs": hashes})
-        keys.append(artifact_key(stage, unit, one["code"], own, hashes, where))
+        keys.append(artifact_key(stage, unit, one["code"], declared.in_key(own), hashes, where))
     record(made, units, unit, {"vectors": [read[name] for name in then["inputs"]]}, **recorded[0])
     today = copy.copy(units)
     compute = units.study.compute.model_copy(update={"device": now["device"], "math_threads": now["threads"]})
@@ -434,13 +435,3 @@ def test_stale_is_what_would_have_another_key(
     today.settings = lambda *_: recorded[1]["settings"]  # type: ignore[method-assign]
     planned = job(made, unit, **({"vectors": [read[name] for name in now["inputs"]]} if now["inputs"] else {}))
     assert check.decide([planned], ALL) == {planned: keys[0] != keys[1]}
-
-
-def test_the_declarations_of_the_key_fit_the_stages(units: Units) -> None:
-    stages = {path.stem for path in STAGES.glob("[a-z]*.py")}
-    assert stages > OUTSIDE.keys() | NUMBERED | ON_DEVICE
-    assert {stage for stage in stages if code_digest(stage).startswith("format-")} == BY_CONTENT
-    some = {"pretrain": {"run": units.runs[0]}, "download": {"shard": "00000"}, "source": {"source": "annotations"}}
-    for stage, outside in OUTSIDE.items():
-        own = units.settings(stage, some[stage])
-        assert own.keys() - in_key(stage, own) == outside

@@ -15,7 +15,7 @@ from workflow_scripts.core.code_equivalence import counted_code
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.files.seal import is_intact
-from workflow_scripts.core.key import artifact_key, in_key
+from workflow_scripts.core.key import artifact_key
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.runtime.clock import now
 from workflow_scripts.pretraining.settings import Pretrain, step_name
@@ -24,6 +24,7 @@ from workflow_scripts.provenance.nodes import Node, load
 from workflow_scripts.study.active_config import units_of
 from workflow_scripts.study.freshness import other_settings
 from workflow_scripts.study.history import rewritten
+from workflow_scripts.study.stages import declaration
 
 
 def adopt(results: Path, stage: str, reason: str) -> list[str]:
@@ -128,11 +129,13 @@ def _take_over(node: Node, settings: dict[str, Any], inputs: dict[str, list[str]
     """Make the cache entry of today's key from the artifact's files, and publish it over the artifact."""
     results, artifact, made = node.study.parent, Artifact(node.path), dict(node.computation or {})
     unit = node.manifest["unit"]
-    key = artifact_key(node.stage, unit, made["code"], settings, inputs, made["environment"])
+    stage = declaration(node.stage)
+    in_key = settings if stage is None else stage.in_key(settings)
+    key = artifact_key(node.stage, unit, made["code"], in_key, inputs, made["environment"])
     before = {"key": made["key"], "settings": made["settings"], "inputs": made["inputs"]}
     record = {
         **{name: value for name, value in made.items() if name not in ("cached", "original")},
-        **{"key": key, "settings": settings, "not_in_key": sorted(settings.keys() - in_key(node.stage, settings))},
+        **{"key": key, "settings": settings, "not_in_key": sorted(settings.keys() - in_key.keys())},
         **{"inputs": inputs, "adopted": {**before, "reason": reason, "when": now()}},
     }
     if "accepted" in (node.record or {}):

@@ -10,9 +10,10 @@ from workflow_scripts.audit.kinds import Finding, Kind, finding
 from workflow_scripts.audit.scan import AHEAD
 from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.core.files.seal import is_intact
-from workflow_scripts.core.key import BY_CONTENT, NUMBERED, artifact_key, in_key
+from workflow_scripts.core.key import artifact_key
 from workflow_scripts.provenance.nodes import Node, inputs_of
 from workflow_scripts.provenance.shapes import odd_fields
+from workflow_scripts.study.stages import declaration
 
 _OF_THE_KEY = ("stage", "key", "code")  # the same in the record of a reuse and in that of the computation
 
@@ -66,19 +67,20 @@ def _edit(record: Mapping[str, Any]) -> str | None:
 
 def _other_recipe(record: Mapping[str, Any]) -> str | None:
     """Whether the key does not follow from what the record says, or a reuse tells of another original."""
-    stage, settings = record["stage"], record["settings"]
-    as_today = sorted(record["not_in_key"]) == sorted(settings.keys() - in_key(stage, settings))
-    if stage not in BY_CONTENT and as_today:
-        unit = {} if stage in NUMBERED else record["unit"]
-        parts = (record["code"], settings, record["inputs"], record["environment"])
-        if record["key"] != artifact_key(stage, unit, *parts):
+    stage, settings = declaration(record["stage"]), record["settings"]
+    in_key = settings if stage is None else stage.in_key(settings)
+    if stage is not None and not stage.by_content and sorted(record["not_in_key"]) == sorted(settings.keys() - in_key):
+        unit = stage.manifest_unit(record["unit"])
+        parts = (record["code"], in_key, record["inputs"], record["environment"])
+        if record["key"] != artifact_key(stage.name, unit, *parts):
             return "its key does not follow from its unit, code, settings, inputs and environment"
     original = record.get("original")
     if record.get("cached", False) != (original is not None):
         return "its field cached is wrong: the record of a reuse, and no other, holds the original's record"
     made = original or record
     differ = [name for name in _OF_THE_KEY if record[name] != made[name]]
-    differ += ["settings"] if in_key(stage, settings) != in_key(stage, made["settings"]) else []
+    then = made["settings"] if stage is None else stage.in_key(made["settings"])
+    differ += ["settings"] if in_key != then else []
     return f"the original's record in it has another {', '.join(differ)}" if differ else None
 
 

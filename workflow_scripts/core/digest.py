@@ -1,13 +1,19 @@
 """Digest of the code behind a stage: its import closure inside ``workflow_scripts``.
 
-A call of ``core.registry.discover`` counts as an import of all modules of the package that it names. Comments,
-docstrings and formatting do not count, and the value is the same on every supported Python: nodes are written out by
-our own walk, since ``ast.dump`` differs between versions. Modules that never change an artifact's bytes are left out
-(:data:`NEVER_CHANGES_BYTES`); data files that a stage reads are named in its ``DATA_FILES``.
+A call of ``core.registry.discover`` counts as an import of all modules of the package that it names. The value is the
+same on every supported Python: nodes are written out by our own walk, since ``ast.dump`` differs between versions. What
+can't change bytes does not count:
+
+- comments, docstrings and formatting, and the wording of settings (:data:`WORDING`);
+- what a module assigns to ``FACTS``, and the imports that only this assignment needs;
+- modules that never change an artifact's bytes (:data:`NEVER_CHANGES_BYTES`).
+
+Data files that a stage reads are named in its declaration (:class:`workflow_scripts.core.declaration.stage.Stage`).
 """
 
 import ast
 import hashlib
+from copy import copy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,11 +27,13 @@ PACKAGE = "workflow_scripts"
 NEVER_CHANGES_BYTES = frozenset(
     f"{PACKAGE}.core.{name}"
     for name in (
-        *("artifact", "errors", "inputs", "redact", "stage", "runtime.attempts"),
+        *("artifact", "declaration.stage", "errors", "inputs", "redact", "stage", "runtime.attempts"),
         *("runtime.process", "runtime.progress"),
         *("files.bounded_json", "files.durable", "files.notes", "files.seal", "files.storage_errors"),
     )
 )
+FACTS = "FACTS"
+WORDING = frozenset({"description", "examples"})  # keywords of a settings class's ``Field``
 
 
 def stage_closure(stage: str) -> dict[str, str]:
@@ -44,40 +52,51 @@ def stage_closure(stage: str) -> dict[str, str]:
 
 @cache
 def code_digest(stage: str) -> str:
-    """sha256 over the stage's closure and its data files; ``format-<n>`` for a stage that has a FORMAT number.
+    """sha256 over the stage's closure and its data files; ``format-<n>`` for a stage that declares a format.
 
     A stage whose outputs can't be computed again (fetched bytes) keeps its key through code edits and states its
     output format by number instead.
     """
-    constants = _constants(_module_path(f"{PACKAGE}.stages.{stage}"))
-    if "FORMAT" in constants:
-        return f"format-{constants['FORMAT']}"
+    number = _declared(stage).get("format")
+    if number is not None:
+        return f"format-{number}"
     parts = [f"{name} {value}" for name, value in code_parts(stage).items()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def code_parts(stage: str) -> dict[str, str]:
     """What the code digest is over: module name -> digest of its code, then data file -> sha256 of its bytes."""
-    names = _constants(_module_path(f"{PACKAGE}.stages.{stage}")).get("DATA_FILES", ())
-    return stage_closure(stage) | {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in names}
+    files: list[Path] = []
+    for name in _declared(stage).get("data_files", ()):
+        path = ROOT / name
+        files += sorted(path.iterdir()) if path.is_dir() else [path]
+    hashes = {path.relative_to(ROOT).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return stage_closure(stage) | hashes
 
 
 def _module_path(name: str) -> Path:
     return ROOT.joinpath(*name.split(".")).with_suffix(".py")
 
 
-def _constants(path: Path) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for node in ast.parse(path.read_bytes()).body:
-        name = getattr(node.targets[0], "id", None) if isinstance(node, ast.Assign) else None
-        if isinstance(node, ast.Assign) and name in ("FORMAT", "DATA_FILES"):
-            values[name] = ast.literal_eval(node.value)
-    return values
+def _declared(stage: str) -> dict[str, Any]:
+    """``format`` and ``data_files`` of a stage's declaration, read without running its file."""
+    for node in ast.parse(_module_path(f"{PACKAGE}.stages.{stage}").read_bytes()).body:
+        if _assigned(node) == "STAGE" and isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            keywords = {keyword.arg: keyword.value for keyword in node.value.keywords if keyword.arg}
+            return {name: ast.literal_eval(keywords[name]) for name in ("format", "data_files") if name in keywords}
+    return {}
+
+
+def _assigned(node: ast.stmt) -> str | None:
+    """Name that a statement assigns to, if it is a single one."""
+    if isinstance(node, ast.Assign) and len(node.targets) == 1:
+        return getattr(node.targets[0], "id", None)
+    return getattr(node.target, "id", None) if isinstance(node, ast.AnnAssign) else None
 
 
 @cache
 def _module(path: Path) -> tuple[str, tuple[str, ...]]:
-    tree = ast.parse(path.read_bytes())
+    tree = without_facts(ast.parse(path.read_bytes()))
     imports: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -90,6 +109,29 @@ def _module(path: Path) -> tuple[str, tuple[str, ...]]:
             imports += [f"{package}.{name}" for name in members(ROOT.joinpath(*package.split(".")))]
     ours = [name for name in imports if name.startswith(f"{PACKAGE}.") and _module_path(name).is_file()]
     return canonical_code(tree), tuple(ours)
+
+
+def without_facts(tree: ast.Module) -> ast.Module:
+    """A module without its ``FACTS`` and without the names that it imports for these alone."""
+    facts = [node for node in tree.body if _assigned(node) == FACTS]
+    if not facts:
+        return tree
+    rest = [node for node in tree.body if node not in facts]
+    unneeded = _names(facts) - _names(rest)
+    body: list[ast.stmt] = []
+    for node in rest:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            node = copy(node)
+            node.names = [one for one in node.names if (one.asname or one.name.split(".")[0]) not in unneeded]
+            if not node.names:
+                continue
+        body.append(node)
+    return ast.Module(body=body, type_ignores=[])
+
+
+def _names(nodes: list[ast.stmt]) -> set[str]:
+    """All names that these statements use or assign, apart from those that they import."""
+    return {one.id for node in nodes for one in ast.walk(node) if isinstance(one, ast.Name)}
 
 
 def _absolute(node: ast.ImportFrom, path: Path) -> str:
@@ -112,6 +154,10 @@ def canonical_code(node: ast.AST) -> str:
             continue
         if field == "body" and skip_first:
             value = value[1:]
+        if field == "keywords" and getattr(getattr(node, "func", None), "id", None) == "Field":
+            value = [keyword for keyword in value if keyword.arg not in WORDING]
+            if not value:
+                continue
         parts.append(f"{field}={_canonical_value(value)}")
     return "(" + " ".join(parts) + ")"
 

@@ -1,7 +1,7 @@
 """Runs a stage under the artifact contract: atomic, computed once per key, resumable.
 
-A stage module calls :func:`run_stage` with its function and its settings class; everything about keys, the cache,
-locks, manifests and run records is here and in the modules beside it.
+A stage module calls :func:`run_stage` with its declaration; everything about keys, the cache, locks, manifests and run
+records is here and in the modules beside it.
 """
 
 import argparse
@@ -9,23 +9,23 @@ import logging
 import shutil
 import sys
 import traceback
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 from pydantic import ValidationError
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.cache import discard, key_lock, lookup, results_root
 from workflow_scripts.core.code_equivalence import accepted_part, counted_code
+from workflow_scripts.core.declaration.stage import S, Stage
 from workflow_scripts.core.digest import code_parts
 from workflow_scripts.core.errors import BUG, PipelineError, one_line
 from workflow_scripts.core.files.durable import make_folders, write_atomic
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.files.storage_errors import storage_error
 from workflow_scripts.core.inputs import check_unchanged, forget
-from workflow_scripts.core.key import BY_CONTENT, NUMBERED, artifact_key, in_key
+from workflow_scripts.core.key import artifact_key
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.redact import redacted
 from workflow_scripts.core.runtime.attempts import WORK_LINE, keep_log, log_of_artifact
@@ -40,10 +40,8 @@ from workflow_scripts.core.runtime.environment import (
 from workflow_scripts.core.runtime.machine import git_state, machine
 from workflow_scripts.core.runtime.process import leave, quiet_libraries, start_quickly
 from workflow_scripts.core.runtime.progress import reporting_to
-from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.sources import content_hash, resolve_source
 
-S = TypeVar("S", bound=Settings)
 log = logging.getLogger(__name__)
 RECIPE = ".recipe.json"  # in a work folder: what its key was made from
 
@@ -52,7 +50,7 @@ class Job(Generic[S]):
     """What a stage function gets: its settings, its inputs, and the places to write to.
 
     Attributes:
-        stage: name of the stage.
+        stage: the stage's declaration.
         unit: wildcard values.
         settings: the checked settings.
         device: ``cpu`` or ``cuda``.
@@ -61,7 +59,7 @@ class Job(Generic[S]):
         work: folder for resuming; survives a kill, is given again to the same key, and goes once the artifact is whole.
     """
 
-    def __init__(self, stage: str, settings: S, args: argparse.Namespace) -> None:
+    def __init__(self, stage: Stage[S], settings: S, args: argparse.Namespace) -> None:
         self.stage, self.settings = stage, settings
         self.unit: dict[str, str] = dict(pair.split("=", 1) for pair in args.unit)
         self.device, self.threads, self.workers = resolve_device(args.device), args.threads, args.workers
@@ -72,11 +70,6 @@ class Job(Generic[S]):
         self.work: Path
         self.row_counts: dict[str, Any] = {}
         self.facts: dict[str, Any] = {}
-
-    @property
-    def manifest_unit(self) -> dict[str, str]:
-        """The unit as key and manifest hold it: empty where it is a number that says nothing about the content."""
-        return {} if self.stage in NUMBERED else self.unit
 
     @property
     def results(self) -> Path:
@@ -91,7 +84,9 @@ class Job(Generic[S]):
         """The one artifact given under ``name``."""
         found = self.inputs(name)
         if len(found) != 1:
-            raise PipelineError("wrong number of inputs", self.stage, f"{len(found)} for {name}", "give exactly one")
+            raise PipelineError(
+                "wrong number of inputs", self.stage.name, f"{len(found)} for {name}", "give exactly one"
+            )
         return found[0]
 
     def source(self, name: str) -> Path:
@@ -115,7 +110,7 @@ class Job(Generic[S]):
         dropped = {reason: count for reason, count in sorted((dropped or {}).items()) if count}
         if rows_in != rows_out + sum(dropped.values()):
             value = f"{rows_in} in, {rows_out} out, dropped {dropped}"
-            raise PipelineError("rows unaccounted for", self.stage, value, BUG)
+            raise PipelineError("rows unaccounted for", self.stage.name, value, BUG)
         self.row_counts = {"in": rows_in, "out": rows_out, "dropped": dropped}
 
     def note(self, **facts: Any) -> None:
@@ -171,29 +166,13 @@ def arguments(stage: str, argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def run_stage(
-    function: Callable[[Job[S]], None],
-    settings_class: type[S],
-    argv: list[str] | None = None,
-    *,
-    packages: tuple[str, ...] = (),
-    identity: Callable[[Job[S]], dict[str, Any]] | None = None,
-) -> None:
-    """Make one artifact: from the cache when its key is there, else by ``function``.
-
-    What of settings and unit is in the key is declared in :mod:`workflow_scripts.core.key`.
-
-    Args:
-        function: computes and writes through ``job.file``; its name is the stage's name.
-        settings_class: checks ``--settings``.
-        packages: PyPI packages whose major.minor can change the bytes.
-        identity: for a stage keyed by content (:data:`~workflow_scripts.core.key.BY_CONTENT`) alone: what was fetched
-            or found.
+def run_stage(stage: Stage[S], argv: list[str] | None = None) -> None:
+    """Make one artifact: from the cache when its key is there, else by ``stage.run``.
 
     Raises:
         SystemExit: 1 after a :class:`PipelineError` or any other fault; the last line says ``error: ...``.
     """
-    args = arguments(function.__name__, argv)
+    args = arguments(stage.name, argv)
     _start_log(args.artifact)
     if argv is None:  # a process of its own
         start_quickly()
@@ -203,7 +182,7 @@ def run_stage(
     forget()
     status = 0
     try:
-        _run(function, settings_class, args, packages, identity)
+        _run(stage, args)
     except SystemExit as ended:
         if argv is not None or not isinstance(ended.code, int):
             raise
@@ -212,31 +191,24 @@ def run_stage(
         leave(status)
 
 
-def _run(
-    function: Callable[[Job[S]], None],
-    settings_class: type[S],
-    args: argparse.Namespace,
-    packages: tuple[str, ...],
-    identity: Callable[[Job[S]], dict[str, Any]] | None,
-) -> None:
-    stage, artifact = function.__name__, Path(args.artifact.removesuffix(MANIFEST))
+def _run(stage: Stage[S], args: argparse.Namespace) -> None:
+    artifact = Path(args.artifact.removesuffix(MANIFEST))
     try:
-        settings = settings_class.model_validate_json(args.settings)
-        job = Job(stage, settings, args)
-        _make(function, job, artifact, packages, identity)
+        _make(Job(stage, stage.settings.model_validate_json(args.settings), args), artifact)
     except PipelineError as error:
-        _fail(str(storage_error(error, stage, ()) or error))
+        _fail(str(storage_error(error, stage.name, ()) or error))
     except ValidationError as error:
         first = error.errors()[0]
-        _fail(f"{first['msg']} in settings of {stage}: {'.'.join(map(str, first['loc']))}; correct the config")
+        _fail(f"{first['msg']} in settings of {stage.name}: {'.'.join(map(str, first['loc']))}; correct the config")
     except MemoryError as error:
         log.debug("%s", traceback.format_exc())
-        _fail(f"not enough memory in {stage}: {error or 'nothing left'}; give the job more memory, or smaller batches")
+        advice = "give the job more memory, or smaller batches"
+        _fail(f"not enough memory in {stage.name}: {error or 'nothing left'}; {advice}")
     except Exception as error:  # noqa: BLE001 - the last line of a log must say what happened, whatever it was
-        if known := storage_error(error, stage, (artifact,)):
+        if known := storage_error(error, stage.name, (artifact,)):
             _fail(str(known))
         sys.stderr.write(redacted(traceback.format_exc()))
-        _fail(f"{type(error).__name__} in stage {stage}: {error}; {BUG}")
+        _fail(f"{type(error).__name__} in stage {stage.name}: {error}; {BUG}")
 
 
 class _Redacting(logging.Formatter):
@@ -263,41 +235,32 @@ def _fail(message: str) -> None:
     raise SystemExit(1)
 
 
-def _recipe(
-    job: Job[S],
-    packages: tuple[str, ...],
-    identity: Callable[[Job[S]], dict[str, Any]] | None,
-) -> dict[str, Any]:
+def _recipe(job: Job[S]) -> dict[str, Any]:
     """The key, and all that it was made from: the first part of the run record."""
-    code, inputs = counted_code(job.stage, job.results), job.source_hashes()
+    stage = job.stage
+    code, inputs = counted_code(stage.name, job.results), job.source_hashes()
     settings = job.settings.model_dump(mode="json")
-    where = environment(job.device, job.threads, packages)
-    assert (identity is not None) == (job.stage in BY_CONTENT)
-    if identity is None:
-        key = artifact_key(job.stage, job.manifest_unit, code, settings, inputs, where)
+    in_key = stage.in_key(settings)
+    where = environment(job.device, job.threads, stage.packages)
+    if stage.identity is None:
+        key = artifact_key(stage.name, stage.manifest_unit(job.unit), code, in_key, inputs, where)
     else:
-        key = artifact_key(job.stage, identity(job), code, settings, {}, {})
+        key = artifact_key(stage.name, stage.identity(job), code, in_key, {}, {})
     files = {name: [str(one.manifest_path) for one in job.inputs(name)] for name in inputs}
     return {
-        **{"artifact": f"{job.stage}/{job.staging.artifact.name}", "stage": job.stage, "unit": job.unit},
-        **{"key": key, "code": code, **accepted_part(job.stage, job.results)},
-        **{"settings": settings, "not_in_key": sorted(settings.keys() - in_key(job.stage, settings))},
+        **{"artifact": f"{stage.name}/{job.staging.artifact.name}", "stage": stage.name, "unit": job.unit},
+        **{"key": key, "code": code, **accepted_part(stage.name, job.results)},
+        **{"settings": settings, "not_in_key": sorted(settings.keys() - in_key.keys())},
         **{"inputs": inputs, "input_files": files, "environment": where, "workers": job.workers},
     }
 
 
-def _make(
-    function: Callable[[Job[S]], None],
-    job: Job[S],
-    artifact: Path,
-    packages: tuple[str, ...],
-    identity: Callable[[Job[S]], dict[str, Any]] | None,
-) -> None:
-    clock = Clock()
+def _make(job: Job[S], artifact: Path) -> None:
+    stage, clock = job.stage, Clock()
     job.staging = Staging(artifact)
-    recipe = _recipe(job, packages, identity)
-    entry = job.results / ".cache" / job.stage / recipe["key"]
-    job.work = job.results / ".work" / job.stage / recipe["key"]
+    recipe = _recipe(job)
+    entry = job.results / ".cache" / stage.name / recipe["key"]
+    job.work = job.results / ".work" / stage.name / recipe["key"]
     manifest = lookup(entry)
     if manifest is not None and publish(entry, artifact, manifest, {**recipe, **clock.read()}):
         if job.work.exists():  # of a run that was killed after its artifact was whole
@@ -313,14 +276,14 @@ def _make(
             write_atomic(job.work / RECIPE, pretty(recipe))
             keep_log(log_of_artifact(artifact), job.work)
             log.info("%s%s", WORK_LINE, job.work)
-            job.staging.open(job.results, job.stage, recipe["key"], alone)
+            job.staging.open(job.results, stage.name, recipe["key"], alone)
             # Looked at before the work, since modules are loaded when it begins.
-            code = {"closure": code_parts(job.stage), "git": git_state()}
+            code = {"closure": code_parts(stage.name), "git": git_state()}
             with job.staging, reporting_to(job.work):
-                function(job)
+                stage.run(job)
                 check_unchanged()
-                fresh = {**recipe, **code, "facts": job.facts, **machine(packages, job.device), **clock.read()}
-                manifest, ours = job.staging.seal(entry, job.manifest_unit, job.row_counts, fresh)
+                fresh = {**recipe, **code, "facts": job.facts, **machine(stage.packages, job.device), **clock.read()}
+                manifest, ours = job.staging.seal(entry, stage.manifest_unit(job.unit), job.row_counts, fresh)
         if not publish(entry, artifact, manifest, {**recipe, **clock.read()}, ours=ours):
             raise PipelineError("cache entry removed while it was used", entry, "a file is missing", "run again")
         shutil.rmtree(job.work, ignore_errors=True)

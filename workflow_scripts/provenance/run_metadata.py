@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from workflow_scripts.core.key import in_key
 from workflow_scripts.provenance.nodes import Node
 
 
@@ -28,8 +27,9 @@ def facts(node: Node) -> dict[str, Any]:
 
 
 def mattering(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that can change bytes."""
-    return dict(sorted(in_key(str(record.get("stage")), record.get("settings", {})).items()))
+    """The settings that can change bytes, by what the run record says of them."""
+    left_out = record.get("not_in_key", ())
+    return {name: value for name, value in sorted(record.get("settings", {}).items()) if name not in left_out}
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

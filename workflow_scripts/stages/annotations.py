@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -56,10 +57,13 @@ def annotations(job: Job[Annotations]) -> None:
     job.rows(counts["rows"], counts["kept"], counts["apart"])
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Entry point of the stage."""
-    run_stage(annotations, Annotations, argv, packages=("pyarrow",))
-
+STAGE = Stage(
+    run=annotations,
+    settings=Annotations,
+    artifact="rows",
+    inputs=("world", "annotations", "exclude"),
+    packages=("pyarrow",),
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

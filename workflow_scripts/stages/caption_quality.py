@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -87,10 +88,14 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
     job.rows(len(arm), len(arm))
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Run the stage from the command line."""
-    run_stage(caption_quality, CaptionQuality, argv, packages=("torch", "transformers", "py3langid", "matplotlib"))
-
+STAGE = Stage(
+    run=caption_quality,
+    settings=CaptionQuality,
+    artifact="{arm}",
+    inputs=("captions", "images", "matcher"),
+    packages=("torch", "transformers", "py3langid", "matplotlib"),
+    on_device=True,
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

@@ -1,5 +1,6 @@
 """Original and generated captions of all images in one table, in the order of the image index."""
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -29,10 +30,13 @@ def caption_table(job: Job[CaptionTable]) -> None:
     job.rows(len(index), len(index))
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Run the stage from the command line."""
-    run_stage(caption_table, CaptionTable, argv, packages=("pyarrow",))
-
+STAGE = Stage(
+    run=caption_table,
+    settings=CaptionTable,
+    artifact="captions",
+    inputs=("images", "download", "recaption"),
+    packages=("pyarrow",),
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -43,10 +44,13 @@ def data_card(job: Job[DataCard]) -> None:
     job.rows(made["rows"], states.pop("ok", 0), states)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Entry point of the stage."""
-    run_stage(data_card, DataCard, argv, packages=("pyarrow", "matplotlib"))
-
+STAGE = Stage(
+    run=data_card,
+    settings=DataCard,
+    artifact="data_card",
+    inputs=("annotations", "plan", "download"),
+    packages=("pyarrow", "matplotlib"),
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

@@ -2,6 +2,7 @@
 
 from pydantic import Field, model_validator
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -183,10 +184,12 @@ def _write_masks(job: Job[DemoWorld]) -> None:
     write_tar(job.file(".masks.tar"), {**members, "labels.parquet": table.read_bytes()})
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The stage's command."""
-    run_stage(demo_world, DemoWorld, argv, packages=("numpy", "pillow", "pyarrow"))
-
+STAGE = Stage(
+    run=demo_world,
+    settings=DemoWorld,
+    artifact="world",
+    packages=("numpy", "pillow", "pyarrow"),
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

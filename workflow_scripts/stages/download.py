@@ -3,9 +3,8 @@
 from typing import Any
 
 from workflow_scripts.acquisition.settings import Download
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
-
-FORMAT = 4  # raise it when the same answers would give other bytes
 
 
 def download(job: Job[Download]) -> None:
@@ -54,16 +53,27 @@ def identity(job: Job[Download]) -> dict[str, Any]:
     import json
 
     plan = json.loads(job.input("plan").path(".json").read_bytes())
-    named = {"slice": plan["slices"][int(job.unit["shard"])], "format": FORMAT}
+    named = {"slice": plan["slices"][int(job.unit["shard"])], "format": STAGE.format}
     if job.inputs("world"):
         named["served"] = _served(job)
     return named
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Entry point of the stage."""
-    run_stage(download, Download, argv, packages=("pillow",), identity=identity)
-
+STAGE = Stage(
+    run=download,
+    settings=Download,
+    artifact="{shard}",
+    inputs=("plan", "world"),
+    packages=("pillow",),
+    not_in_key=frozenset(  # how bytes are fetched, not which
+        {"keep", "hosts", "share_of_rate", "max_connections", "attempts", "backoff", "max_wait", "deadline"}
+        | {"max_redirects", "seed", "user_agent", "contact", "allow_addresses", "connect_to", "serve_host"}
+        | {"min_ok_share", "ok_window"}
+    ),
+    numbered=True,
+    identity=identity,
+    format=4,
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

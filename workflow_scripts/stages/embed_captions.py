@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -38,10 +39,14 @@ def embed_captions(job: Job[EmbedCaptions]) -> None:
     job.note(empty_captions=empty)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Run the stage from the command line."""
-    run_stage(embed_captions, EmbedCaptions, argv, packages=("torch", "transformers", "sentence-transformers"))
-
+STAGE = Stage(
+    run=embed_captions,
+    settings=EmbedCaptions,
+    artifact="{arm}.{encoder}",
+    inputs=("captions", "encoder"),
+    packages=("torch", "transformers", "sentence-transformers"),
+    on_device=True,
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -52,10 +53,14 @@ def embed_images(job: Job[EmbedImages]) -> None:
     job.rows(len(vectors), len(vectors))
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Run the stage from the command line."""
-    run_stage(embed_images, EmbedImages, argv, packages=("torch", "transformers", "torchvision", "pillow"))
-
+STAGE = Stage(
+    run=embed_images,
+    settings=EmbedImages,
+    artifact="{encoder}",
+    inputs=("images", "encoder"),
+    packages=("torch", "transformers", "torchvision", "pillow"),
+    on_device=True,
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
@@ -134,10 +135,13 @@ def open_source(job: Job[EvalDataset]) -> "PictureSet":
     return kind.read(locate, settings.seed, **{name: getattr(settings, name) for name in kind.settings})
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The command."""
-    run_stage(eval_dataset, EvalDataset, argv, packages=("pillow", "pyarrow"))
-
+STAGE = Stage(
+    run=eval_dataset,
+    settings=EvalDataset,
+    artifact="{dataset}",
+    inputs=("world", "dataset"),
+    packages=("pillow", "pyarrow"),
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -35,10 +36,14 @@ def features(job: Job[Features]) -> None:
     job.rows(len(vectors), len(vectors))
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The command."""
-    run_stage(features, Features, argv, packages=("torch", "torchvision", "pillow"))
-
+STAGE = Stage(
+    run=features,
+    settings=Features,
+    artifact="{run}.{step}.{dataset}",
+    inputs=("run", "dataset"),
+    packages=("torch", "torchvision", "pillow"),
+    on_device=True,
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

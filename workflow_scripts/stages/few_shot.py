@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -54,10 +55,13 @@ def few_shot(job: Job[FewShot]) -> None:
     job.rows(1, len(results), {"under_two_usable_classes": 1 - len(results)})
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The command."""
-    run_stage(few_shot, FewShot, argv, packages=("numpy", "scipy", "pyarrow"))
-
+STAGE = Stage(
+    run=few_shot,
+    settings=FewShot,
+    artifact="{run}.{step}.{dataset}",
+    inputs=("features", "dataset"),
+    packages=("numpy", "scipy", "pyarrow"),
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

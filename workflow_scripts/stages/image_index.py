@@ -1,5 +1,6 @@
 """Where every image of the study lies, over all shards."""
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -21,10 +22,13 @@ def image_index(job: Job[ImageIndex]) -> None:
     job.rows(rows + sum(lost.values()), rows, lost)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Entry point of the stage."""
-    run_stage(image_index, ImageIndex, argv, packages=("pyarrow",))
-
+STAGE = Stage(
+    run=image_index,
+    settings=ImageIndex,
+    artifact="images",
+    inputs=("download",),
+    packages=("pyarrow",),
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -87,10 +88,14 @@ def linear_probe(job: Job[LinearProbe]) -> None:
     job.rows(len(predictions), len(predictions))
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The command."""
-    run_stage(linear_probe, LinearProbe, argv, packages=("numpy", "scipy", "pyarrow"))
-
+STAGE = Stage(
+    run=linear_probe,
+    settings=LinearProbe,
+    artifact="{run}.{step}.{dataset}",
+    inputs=("features", "dataset"),
+    packages=("numpy", "scipy", "pyarrow"),
+    on_device=True,
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -62,10 +63,13 @@ def pair_quality(job: Job[PairQuality]) -> None:
     job.rows(len(table), len(both))
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Run the stage from the command line."""
-    run_stage(pair_quality, PairQuality, argv, packages=("numpy", "scipy", "matplotlib", "pyarrow"))
-
+STAGE = Stage(
+    run=pair_quality,
+    settings=PairQuality,
+    artifact="{pairs}",
+    inputs=("pairs", "images", "index", "truth"),
+    packages=("numpy", "scipy", "matplotlib", "pyarrow"),
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

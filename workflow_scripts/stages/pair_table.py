@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -70,10 +71,14 @@ def pair_table(job: Job[PairTable]) -> None:
     job.rows(len(keys), len(keys) - without, pairs.without)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Run the stage from the command line."""
-    run_stage(pair_table, PairTable, argv, packages=("numpy", "faiss-cpu", "pyarrow"))
-
+STAGE = Stage(
+    run=pair_table,
+    settings=PairTable,
+    artifact="{pairs}",
+    inputs=("vectors",),
+    packages=("numpy", "faiss-cpu", "pyarrow"),
+    on_device=True,
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

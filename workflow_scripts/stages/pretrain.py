@@ -7,6 +7,7 @@ CLIP), ``probe`` (eval_dataset, optional; without it the online probe guesses su
 import shutil
 from typing import TYPE_CHECKING
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.pretraining.settings import Pretrain
 
@@ -71,11 +72,16 @@ def _plan(job: Job[Pretrain]) -> "Plan":
     return Plan(settings, images, keep, pairing, captions, probe, job.work, job.device, job.threads, job.workers)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Run the stage from the command line."""
-    packages = ("torch", "torchvision", "accelerate", "numpy", "pillow", "tokenizers")
-    run_stage(pretrain, Pretrain, argv, packages=packages)
-
+STAGE = Stage(
+    run=pretrain,
+    settings=Pretrain,
+    artifact="{run}",
+    inputs=("images", "pairs", "captions", "probe"),
+    packages=("torch", "torchvision", "accelerate", "numpy", "pillow", "tokenizers"),
+    # How often a run can be resumed, and what is kept in memory: no bytes of a run on CPU depend on it.
+    not_in_key=frozenset({"checkpoint_every", "cache_mb"}),
+    on_device=True,
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -85,11 +86,15 @@ def recaption(job: Job[Recaption]) -> None:
     job.note(captions=len(table), empty_captions=pc.sum(pc.equal(table["generated"], "")).as_py() or 0)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Run the stage from the command line."""
-    packages = ("torch", "transformers", "torchvision", "pillow")
-    run_stage(recaption, Recaption, argv, packages=packages)
-
+STAGE = Stage(
+    run=recaption,
+    settings=Recaption,
+    artifact="{shard}",
+    inputs=("shard", "captioner", "matcher"),
+    packages=("torch", "transformers", "torchvision", "pillow"),
+    on_device=True,
+    numbered=True,
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -77,10 +78,14 @@ def saliency(job: Job[Saliency]) -> None:
     job.rows(scored + result.left_out.total(), scored, dict(result.left_out))
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The command."""
-    run_stage(saliency, Saliency, argv, packages=("torch", "torchvision", "grad-cam", "pillow"))
-
+STAGE = Stage(
+    run=saliency,
+    settings=Saliency,
+    artifact="{run}.{step}.{dataset}",
+    inputs=("run", "features", "probe", "dataset"),
+    packages=("torch", "torchvision", "grad-cam", "pillow"),
+    on_device=True,
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -86,10 +87,13 @@ def select_captions(job: Job[SelectCaptions]) -> None:
     job.rows(len(table), len(arm))
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Run the stage from the command line."""
-    run_stage(select_captions, SelectCaptions, argv, packages=("numpy", "pyarrow"))
-
+STAGE = Stage(
+    run=select_captions,
+    settings=SelectCaptions,
+    artifact="{arm}",
+    inputs=("captions", "external"),
+    packages=("numpy", "pyarrow"),
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -43,10 +44,13 @@ def shard_plan(job: Job[ShardPlan]) -> None:
     job.rows(sum(made["rows"]), sum(made["rows"]))
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Entry point of the stage."""
-    run_stage(shard_plan, ShardPlan, argv, packages=("pyarrow",))
-
+STAGE = Stage(
+    run=shard_plan,
+    settings=ShardPlan,
+    artifact="plan",
+    inputs=("annotations",),
+    packages=("pyarrow",),
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.redact import has_secret, redacted
 from workflow_scripts.core.settings import Settings
@@ -69,9 +70,6 @@ def _shorthand(value: Any) -> Any:
 SourceField = Annotated[Source, BeforeValidator(_shorthand)]
 
 
-FORMAT = 1
-
-
 def source(job: Job[Source]) -> None:
     """Hash the files behind the source; for a url, fetch it first."""
     from workflow_scripts.acquisition.http.fetch_file import fetch_file
@@ -116,10 +114,14 @@ def content(job: Job[Source]) -> dict[str, Any]:
     return {"files": _files(job), "unit": job.unit}
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The stage's command."""
-    run_stage(source, Source, argv, identity=content)
-
+STAGE = Stage(
+    run=source,
+    settings=Source,
+    artifact="{source}",
+    not_in_key=frozenset({"at", "mirrors", "sha256"}),  # where it is; its content is in the key
+    identity=content,
+    format=1,
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

@@ -4,6 +4,7 @@ import json
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.evaluation.contrasts.settings import STANDARD, Contrast, SummaryRun
@@ -44,10 +45,13 @@ def summary(job: Job[Summary]) -> None:
     job.file(".sources.json").write_text(json.dumps(sources, sort_keys=True) + "\n")
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The command."""
-    run_stage(summary, Summary, argv, packages=("numpy", "scipy", "pyarrow"))
-
+STAGE = Stage(
+    run=summary,
+    settings=Summary,
+    artifact="summary",
+    inputs=("probe", "few_shot", "saliency"),
+    packages=("numpy", "scipy", "pyarrow"),
+)
 
 if __name__ == "__main__":
-    main()
+    run_stage(STAGE)

@@ -10,7 +10,6 @@ Versions of packages are in the key but not compared here: an upgrade alone reco
 import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +17,14 @@ from pydantic import ValidationError
 
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.code_equivalence import counted_code
+from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.jsonio import canonical, digest
-from workflow_scripts.core.key import BY_CONTENT, in_key, wanted_device
 from workflow_scripts.core.sources import LISTING, content_hash, local_path, read_listing
 from workflow_scripts.study.history import rewritten
 from workflow_scripts.study.snakemake.planning import PlannedJob
+from workflow_scripts.study.stages import declaration
 
 if TYPE_CHECKING:
     from workflow_scripts.study.units import Units
@@ -107,7 +107,8 @@ class Freshness:
             differ = other_settings(record, job.stage, self.units.settings(job.stage, job.unit))
             if differ:
                 return f"made with other settings ({'; '.join(differ)})"
-            if job.stage not in BY_CONTENT and (where := self._other_environment(record, job.stage)):
+            stage = declaration(job.stage)
+            if stage is not None and not stage.by_content and (where := self._other_environment(record, stage)):
                 return where
         if "input" in triggers and others:
             return others
@@ -115,9 +116,9 @@ class Freshness:
             return self._other_source(job, path)
         return content
 
-    def _other_environment(self, record: Record, stage: str) -> str | None:
+    def _other_environment(self, record: Record, stage: Stage) -> str | None:
         compute, recorded = self.units.study.compute, record["environment"]
-        device = wanted_device(stage, compute.device)
+        device = stage.device(compute.device)
         if device not in ("auto", recorded["device"]):
             return f"computed on {recorded['device']}, but the config says {device}"
         if recorded["threads"] != compute.math_threads:
@@ -186,21 +187,22 @@ def other_settings(record: Mapping[str, Any], stage: str, today: Mapping[str, An
     Both are read by today's settings class, so neither another way to write a value nor a new setting that is left to
     its default makes a difference. Settings of earlier releases are translated into today's first.
     """
+    declared = declaration(stage)
+    if declared is None:
+        return []
     recorded = rewritten(stage, record["settings"])
-    then, now = (in_key(stage, one) for one in (recorded, today))
+    then, now = (declared.in_key(one) for one in (recorded, today))
     if then == now:
         return []
-    then, now = (in_key(stage, _complete(stage, one)) for one in (recorded, today))
+    then, now = (declared.in_key(_complete(declared, one)) for one in (recorded, today))
     names = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
     return [f"{name} {_short(then.get(name))} then, {_short(now.get(name))} today" for name in names]
 
 
-def _complete(stage: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _complete(stage: Stage, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as the stage reads them; as they are where today's class refuses them."""
-    module = import_module(f"workflow_scripts.stages.{stage}")
-    known = getattr(module, "".join(part.capitalize() for part in stage.split("_")))
     try:
-        return dict(known.model_validate_json(canonical(settings)).model_dump(mode="json"))
+        return dict(stage.settings.model_validate_json(canonical(settings)).model_dump(mode="json"))
     except ValidationError:
         return dict(settings)
 

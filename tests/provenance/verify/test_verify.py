@@ -22,11 +22,11 @@ ROOT = Path(__file__).resolve().parents[3]
 def study(results: Path, tmp_path: Path) -> Path:
     """source -> annotations -> shard_plan by the real stages."""
     path = write_zip(tmp_path / "a.zip", {"pics_2020": [row(f"a{n}") for n in range(5)]})
-    kept = run(source.main, results, "source/annotations", {"at": str(path)}, unit={"source": "annotations"})
+    kept = run(source.STAGE, results, "source/annotations", {"at": str(path)}, unit={"source": "annotations"})
     inputs = {"annotations": kept.manifest_path}
-    rows = run(annotations.main, results, "annotations/rows", {}, inputs, sources={"annotations": path})
+    rows = run(annotations.STAGE, results, "annotations/rows", {}, inputs, sources={"annotations": path})
     settings = {"shards": 3, "rows_per_shard": 2}
-    run(shard_plan.main, results, "shard_plan/plan", settings, {"annotations": rows.manifest_path})
+    run(shard_plan.STAGE, results, "shard_plan/plan", settings, {"annotations": rows.manifest_path})
     return results / "study"
 
 

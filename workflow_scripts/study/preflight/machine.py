@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.key import wanted_device
 from workflow_scripts.core.runtime.environment import gpus, no_gpu
 from workflow_scripts.study.preflight.findings import Finding, Start
+from workflow_scripts.study.stages import declaration
 
 # Stage -> module that not every installation has, and how to get it.
 MODULES = {
@@ -37,7 +37,8 @@ def machine_findings(start: Start) -> Iterator[Finding]:
 
 def _gpus(start: Start) -> Iterator[Finding]:
     device = start.units.study.compute.device
-    on_gpu = sorted(stage for stage in start.stages if wanted_device(stage, device) == "cuda")
+    declared = map(declaration, start.stages)
+    on_gpu = sorted(stage.name for stage in declared if stage is not None and stage.device(device) == "cuda")
     reason = no_gpu() if on_gpu else None
     if reason is not None:
         value = f"cuda, but {reason}; {len(on_gpu)} stages need one, such as {on_gpu[0]}"
