@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.dag import ROOT, SNAKEMAKE
-from workflow_scripts.study.snakemake.planning import _require
 
 WORKFLOW = """
 import sys
@@ -132,8 +131,3 @@ def test_an_error_ends_the_command_before_anything_starts(plan: Plan, tmp_path: 
     assert "error: what in where: value; advice" in " ".join(printed)
     assert not (tmp_path / "d.txt").exists()
     assert "Traceback" not in " ".join(printed)
-
-
-def test_a_snakemake_that_lacks_something_is_named() -> None:
-    with pytest.raises(SystemExit, match=r"error: unknown Snakemake in workflow: .*_build_dag"):
-        _require("workflow", object())

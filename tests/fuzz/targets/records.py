@@ -22,7 +22,7 @@ from workflow_scripts.provenance.lineage import load as load_made
 from workflow_scripts.provenance.lineage import sound
 from workflow_scripts.provenance.locate import locate
 from workflow_scripts.provenance.nodes import Node, load
-from workflow_scripts.provenance.verify.verify import verify
+from workflow_scripts.provenance.verify import verify
 from workflow_scripts.provenance.why import as_json, as_text, why
 
 STUDY, OTHER = "study", "other"

@@ -1,4 +1,4 @@
-"""Uses Snakemake's internals, as only ``startup.py`` does too: which jobs a command has, and which of them run.
+"""Which jobs a command has, and which of them run: decided and checked before anything starts.
 
 Snakemake has no public way for a Snakefile to look at the jobs of a command before they start. Three functions register
 callbacks, from ``rules/common.smk`` and in the main process alone:
@@ -14,7 +14,8 @@ callbacks, from ``rules/common.smk`` and in the main process alone:
       after_planning(workflow, check)
 
 Callbacks are called in the order of their registration. A :class:`PipelineError` from one ends the command with its
-message and exit status 1. ``tests/workflow/test_planning.py`` fails when a new Snakemake no longer works this way.
+message and exit status 1. What is used of Snakemake is listed in ``internals.py``;
+``tests/workflow/test_planning.py`` fails when a new Snakemake no longer works this way.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,20 +25,9 @@ from typing import Any
 
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.study.snakemake.internals import require
 from workflow_scripts.study.snakemake.startup import stop
 
-# What is used of Snakemake's objects, by the name of the object.
-USED = {
-    "workflow": ("_build_dag", "dag", "dag_settings", "dryrun", "execution_settings", "persistence", "rerun_triggers"),
-    "dag": (
-        *("check_incomplete", "postprocess", "toposorted", "needrun_jobs", "bfs", "dependencies", "depending"),
-        *("targetjobs", "forcefiles", "untilrules", "untilfiles", "until_jobs", "in_until", "omitrules", "omitfiles"),
-        *("omitfrom_jobs", "_group", "_check_groups", "_ready", "_n_until_ready", "validate_group"),
-    ),
-    "persistence": (
-        *("params_changed", "input_changed", "code_changed", "software_stack_changed", "input_checksums", "locked"),
-    ),
-}
 COMPARISONS = ("params_changed", "input_changed", "code_changed", "software_stack_changed")
 
 
@@ -89,7 +79,7 @@ class _Hooks:
     """Callbacks of one workflow."""
 
     def __init__(self, workflow: Any) -> None:
-        _require("workflow", workflow)
+        require("workflow", workflow)
         self.workflow = workflow
         self.targets: list[Callable[[Iterable[str]], None]] = []
         self.decide: list[Decide] = []
@@ -99,8 +89,8 @@ class _Hooks:
 
     def build_dag(self) -> None:
         dag = self.workflow.dag
-        _require("dag", dag)
-        _require("persistence", self.workflow.persistence)
+        require("dag", dag)
+        require("persistence", self.workflow.persistence)
         known, plan = dag.check_incomplete, dag.postprocess
 
         async def check_incomplete() -> None:
@@ -167,14 +157,6 @@ def _or_stop(function: Callable[..., Any], *args: Any) -> Any:
     except OSError as error:
         where, advice = error.filename or "the results folder", "check permissions and disk, then start again"
         stop(PipelineError("unreadable or unwritable", where, error.strerror or error, advice))
-
-
-def _require(name: str, there: Any) -> None:
-    """Stop if this Snakemake lacks something that we use: a wrong plan would look right."""
-    lacking = [used for used in USED[name] if used not in dir(there)]
-    if lacking:
-        advice = "install the version of Snakemake in constraints.txt"
-        raise SystemExit(f"error: {PipelineError('unknown Snakemake', name, f'it has no {lacking[0]}', advice)}")
 
 
 def _planned(job: Any, requested: bool) -> PlannedJob:

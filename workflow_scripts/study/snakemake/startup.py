@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError, PipelineErrors, error_lines
 from workflow_scripts.study.config.files import read_file
+from workflow_scripts.study.snakemake.internals import CONFIG_LOADER, CONFIG_MODULES
 
 if TYPE_CHECKING:
     from workflow_scripts.study.units import Units
@@ -25,12 +27,9 @@ SHOWN = 5  # names of artifacts in a message
 
 def prepare() -> None:
     """Have Snakemake take our loader for config files, and end without a traceback when it is interrupted."""
-    import snakemake.common.configfile
-    import snakemake.settings.types
-
-    for module in (snakemake.settings.types, snakemake.common.configfile):
-        if hasattr(module, "load_configfile"):
-            setattr(module, "load_configfile", _load)  # noqa: B010 - mypy knows the function's type
+    for module in map(import_module, CONFIG_MODULES):
+        if hasattr(module, CONFIG_LOADER):
+            setattr(module, CONFIG_LOADER, _load)
     sys.excepthook = _excepthook
 
 

@@ -1,0 +1,69 @@
+"""The installed Snakemake has the internals that the project uses; each that is missing is named."""
+
+import importlib
+import inspect
+import re
+from typing import Any
+
+import pytest
+import snakemake.api
+
+from workflow_scripts.core.digest import ROOT
+from workflow_scripts.study.snakemake import internals
+from workflow_scripts.study.snakemake.failures import failure_lines
+
+CLASSES = {
+    "workflow": ("snakemake.workflow", "Workflow"),
+    "dag": ("snakemake.dag", "DAG"),
+    "persistence": ("snakemake.persistence.file", "FilePersistence"),
+    "job": ("snakemake.jobs", "Job"),
+}
+
+
+def attributes(kind: type) -> set[str]:
+    """Names of a class: what it and its bases define, and what their methods assign to ``self``."""
+    names = set(dir(kind))
+    for base in kind.__mro__[:-1]:
+        names |= set(getattr(base, "__annotations__", ()))
+        names |= set(re.findall(r"\bself\.(\w+)\b[^=\n]*=", inspect.getsource(base)))
+    return names
+
+
+@pytest.mark.parametrize("name", internals.USED)
+def test_snakemake_has_what_is_used(name: str) -> None:
+    module, kind = CLASSES[name]
+    there = attributes(getattr(importlib.import_module(module), kind))
+    missing = sorted(set(internals.USED[name]) - there)
+    assert not missing, f"Snakemake {snakemake.__version__}: {module}.{kind} has no {', '.join(missing)}"
+
+
+def test_snakemake_reads_config_files_by_the_function_that_is_replaced() -> None:
+    modules = [importlib.import_module(name) for name in internals.CONFIG_MODULES]
+    missing = [one.__name__ for one in modules if not callable(getattr(one, internals.CONFIG_LOADER, None))]
+    assert not missing, f"{internals.CONFIG_LOADER} is missing in {', '.join(missing)}"
+    used = inspect.getsource(modules[0]).count(f"{internals.CONFIG_LOADER}(")
+    assert used, f"{modules[0].__name__} does not call {internals.CONFIG_LOADER}"
+
+
+def test_the_rules_use_nothing_of_the_workflow_that_is_not_listed() -> None:
+    texts = "".join(path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")])
+    used = set(re.findall(r"\bworkflow\.(\w+)", texts))
+    assert used <= set(internals.USED["workflow"])
+
+
+def test_an_object_without_them_ends_the_run_with_all_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        internals.require("job", object())
+    assert stopped.value.code == 1
+    expected = "error: unknown Snakemake in job: it has no rule, wildcards_dict, input, output; install the version"
+    assert capsys.readouterr().err.startswith(expected)
+
+
+def test_snakemake_words_failures_as_they_are_read() -> None:
+    """The log that Snakemake's own formatter writes for a failed job is understood."""
+    from snakemake.logging import DefaultFormatter
+
+    said: dict[str, Any] = {"rule_name": "pretrain", "jobid": 3, "msg": "it failed", "rule_msg": "it failed"}
+    said |= {"input": [], "output": [], "log": ["results/s/logs/pretrain/x.log"], "conda_env": None, "shellcmd": None}
+    lines = DefaultFormatter(quiet=set())._format_job_error({**said, "aux": {}})
+    assert failure_lines("\n".join(lines)) == ["error: it failed in results/s/logs/pretrain/x.log; read it"]

@@ -1,0 +1,44 @@
+"""What the project uses of Snakemake beyond its documented interface; nothing outside this folder and the rules does.
+
+``tests/study/snakemake/test_internals.py`` names what a new Snakemake lacks, and :func:`require` stops a run that would
+miss something: a wrong plan would look right.
+"""
+
+import sys
+from typing import Any
+
+from workflow_scripts.core.errors import PipelineError
+
+# Attributes that are used, by the name of the object. Those of the settings are read in rules/common.smk too.
+USED = {
+    "workflow": (
+        *("_build_dag", "dag", "dag_settings", "dryrun", "execution_settings", "persistence", "rerun_triggers"),
+        *("basedir", "config_settings", "deployment_settings", "is_main_process", "local_exec"),
+        *("overwrite_configfiles", "resource_settings", "touch"),
+    ),
+    "dag": (
+        *("check_incomplete", "postprocess", "toposorted", "needrun_jobs", "bfs", "dependencies", "depending"),
+        *("targetjobs", "forcefiles", "untilrules", "untilfiles", "until_jobs", "in_until", "omitrules", "omitfiles"),
+        *("omitfrom_jobs", "_group", "_check_groups", "_ready", "_n_until_ready", "validate_group"),
+    ),
+    "persistence": (
+        *("params_changed", "input_changed", "code_changed", "software_stack_changed", "input_checksums", "locked"),
+    ),
+    "job": ("rule", "wildcards_dict", "input", "output"),
+}
+CONFIG_LOADER = "load_configfile"
+CONFIG_MODULES = ("snakemake.settings.types", "snakemake.common.configfile")  # modules that know it by that name
+
+
+def require(name: str, there: Any) -> None:
+    """Stop if an object of this Snakemake lacks something that is used.
+
+    Raises:
+        SystemExit: with status 1.
+    """
+    missing = [used for used in USED[name] if used not in dir(there)]
+    if missing:
+        advice = "install the version of Snakemake in constraints.txt"
+        error = PipelineError("unknown Snakemake", name, f"it has no {', '.join(missing)}", advice)
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(1)
