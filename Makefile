@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check clean
+.PHONY: demo test check docs clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP) ## the whole chain on the embedded world; ends with the table of arms and the report's path
 	$(BIN)/snakemake --profile profiles/demo
-	$(BIN)/python -m workflow_scripts.commands.show results/demo
+	$(BIN)/faithful-pairs show results/demo
 
 test: $(STAMP) ## all tests, with coverage
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=85
@@ -26,6 +26,9 @@ check: $(STAMP) ## style, types and imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/snakemake --lint
+
+docs: $(STAMP) ## the pages of docs/ that are generated from the code
+	$(BIN)/python -m workflow_scripts.commands.reference
 
 clean: ## results, caches and the environment
 	rm -rf .venv .snakemake results/* .mypy_cache .pytest_cache .ruff_cache

@@ -12,9 +12,9 @@ import pytest
 from tests.helpers import run
 from tests.pretraining.shapes import SMALL
 from tests.stages.test_pretrain import make_index, parquet
-from workflow_scripts.audit import adopt
+from workflow_scripts.audit import accept, adopt
 from workflow_scripts.audit.records import _other_recipe
-from workflow_scripts.commands import accept, why
+from workflow_scripts.commands.main import main as command
 from workflow_scripts.core import code_equivalence as accepted
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.cache import stored
@@ -178,5 +178,5 @@ def test_older_words_alone_are_no_other_settings() -> None:
 
 def test_why_says_where_it_was_adopted_from(first: First, capsys: pytest.CaptureFixture[str]) -> None:
     accept.vouch(first.results, "pretrain", "other words", "")
-    why.main([str(first.made.manifest_path)])
+    assert command(["why", str(first.made.manifest_path)]) == 0
     assert f": from key {first.before['key'][:10]}" in (said := capsys.readouterr().out) and "; other words" in said

@@ -17,7 +17,8 @@ from tests.provenance.tampering import Tampering
 from workflow_scripts.audit.audit import Audit, Audited
 from workflow_scripts.audit.kinds import Finding, Kind
 from workflow_scripts.audit.notes import noted
-from workflow_scripts.commands import audit as tool
+from workflow_scripts.audit.studies import audit
+from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import pretty
@@ -153,7 +154,7 @@ def test_settings_outside_the_key_are_no_fault(chain: Chain) -> None:
 
 
 def test_an_acceptance_is_told_while_it_is_in_force(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
-    from workflow_scripts.commands import accept
+    from workflow_scripts.audit import accept
     from workflow_scripts.core import code_equivalence as accepted
 
     for module in (accepted, accept):
@@ -267,28 +268,20 @@ def test_an_artifact_the_report_does_not_know_is_a_note_and_outside_the_root(cha
 
 
 def test_the_command(chain: Chain, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    with pytest.raises(SystemExit) as stop:
-        tool.main([str(chain.results)])
-    assert stop.value.code == 0
+    assert main(["audit", str(chain.results)]) == 0
     printed = capsys.readouterr().out
     assert "22 artifacts, 37 files" in printed
     assert printed.splitlines()[-1].startswith("all holds (contents checked in ")
     (chain.study / "summary" / "summary.csv").unlink()
-    with pytest.raises(SystemExit) as stop:
-        tool.main(["--json", str(chain.study)])
-    assert stop.value.code == 1
+    assert main(["audit", "--json", str(chain.study)]) == 1
     told = json.loads(capsys.readouterr().out)
     assert told["holds"] is False
     assert [one["kind"] for one in told["studies"][0]["faults"]] == ["missing-file"]
     assert told["studies"][0]["faults"][0]["advice"].startswith("recompute it: snakemake --force ")
-    with pytest.raises(SystemExit) as stop:
-        tool.main([str(tmp_path / "outside")])
-    assert stop.value.code == 2
+    assert main(["audit", str(tmp_path / "outside")]) == 2
     assert capsys.readouterr().err.startswith("error: no artifacts in ")
     (chain.study / "logs").mkdir()
-    with pytest.raises(SystemExit) as stop:
-        tool.main([str(chain.study / "logs")])
-    assert stop.value.code == 2
+    assert main(["audit", str(chain.study / "logs")]) == 2
     assert capsys.readouterr().err.startswith("error: no artifacts in ")
 
 
@@ -325,5 +318,5 @@ def test_finished_artifacts_stay_noted_while_the_study_has_them(chain: Chain) ->
 
 def test_a_study_that_is_missing_as_a_whole_is_told(chain: Chain) -> None:
     shutil.rmtree(chain.study)
-    faults = [fault for one in tool.audit([chain.results], [], quick=False, jobs=1) for fault in one.faults]
+    faults = [fault for one in audit([chain.results], [], quick=False, jobs=1) for fault in one.faults]
     assert [(one.kind, one.path) for one in faults] == [(Kind.MISSING_ARTIFACT, chain.study)]

@@ -2,8 +2,8 @@
 
     python -m tests.bench.bench_audit [--repeats 5] [--megabytes 2000] [--artifacts 20000]
 
-Contents: the whole `tools.audit` against `sha256sum` over the same files with as many processes, interleaved; the aim
-is at least 0.8 of its speed. Sizes: `tools.audit --quick` of many artifacts; the aim is at most 20 s.
+Contents: the whole `faithful-pairs audit` against `sha256sum` over the same files with as many processes, interleaved;
+the aim is at least 0.8 of its speed. Sizes: `faithful-pairs audit --quick` of many artifacts; the aim is at most 20 s.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def contents(folder: Path, megabytes: int, repeats: int) -> None:
     data = random.Random(0).randbytes(megabytes * 1_000_000 // SHARDS)
     files = [make(folder, "recaption", f"{n:05d}", data[n:] + data[:n]) for n in range(SHARDS)]
     remember(folder, "study", [], {})
-    audit = [sys.executable, "-m", "workflow_scripts.commands.audit", str(folder)]
+    audit = [sys.executable, "-m", "workflow_scripts.commands.main", "audit", str(folder)]
     each = ["xargs", "-0", "-n", "1", "-P", str(cores()), "sha256sum"]
     names = b"\0".join(os.fsencode(path) for path in files)
     ours, theirs = [], []
@@ -90,7 +90,7 @@ def sizes(folder: Path, artifacts: int, repeats: int) -> None:
     for number in range(artifacts):
         make(folder, "recaption", f"{number:05d}", f"{number}".encode())
     remember(folder, "study", [], {})
-    audit = [sys.executable, "-m", "workflow_scripts.commands.audit", "--quick", "--json", str(folder)]
+    audit = [sys.executable, "-m", "workflow_scripts.commands.main", "audit", "--quick", "--json", str(folder)]
     told = json.loads(subprocess.run(audit, check=True, capture_output=True).stdout)
     assert told["studies"][0]["artifacts"] == artifacts
     took = statistics.median(seconds(audit) for _ in range(repeats))

@@ -3,80 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.study.config.test_study import changed, merged
-from tests.workflow.dag import snakemake
-from workflow_scripts.commands import cost
-from workflow_scripts.commands.rates import RATES
-from workflow_scripts.core.digest import ROOT
-from workflow_scripts.study.config.study import load_study
-from workflow_scripts.study.units import Units
-
-
-def costs_of(change: dict, rows: int = 3_275_000, tflops: float = 40) -> dict[str, cost.Cost]:
-    study = load_study(changed(merged(), change))
-    return {one.stage: one for one in cost.costs(study, Units(study), rows, tflops)}
-
-
-def test_hours_follow_from_the_rates() -> None:
-    made = costs_of({})
-    assert made.keys() == RATES.keys()
-    # 36 runs of 250,000 steps of 512 pairs, two views each, three forward passes of 7.3 GFLOP, on 40 TFLOP/s.
-    hours = (36 * 250_000 * 512 * 2 * 3 * 7.3 / 40_000 + 37 * 15) / 3600
-    assert made["pretrain"].gpu_hours == pytest.approx(hours)
-    assert made["pretrain"].core_hours == pytest.approx(8 * hours)
-    # A fast card waits for decoding on 8 cores.
-    decoding = (36 * 250_000 * 512 * 2 * 2.1e-3 / 8 + 37 * 15) / 3600
-    assert costs_of({}, tflops=1e6)["pretrain"].gpu_hours == pytest.approx(decoding)
-    # Downloads hold their core while they wait: 20 rows a second.
-    assert made["download"].core_hours == pytest.approx(3_275_000 / 20 / 3600)
-    assert made["annotations"].gpu_hours == 0
-
-
-def test_a_size_changes_what_depends_on_rows_alone() -> None:
-    small, large = costs_of({}, 1_000_000), costs_of({}, 2_000_000)
-    assert small["download"].jobs == large["download"].jobs == 540  # the config's shards hold either
-    assert costs_of({}, 12_000_000)["download"].jobs > 1_200
-    assert large["download"].core_hours == pytest.approx(2 * small["download"].core_hours)
-    starts = (540 * 5 + 54 * 10) / 3600
-    assert large["recaption"].gpu_hours - starts == pytest.approx(2 * (small["recaption"].gpu_hours - starts))
-    assert large["pretrain"] == small["pretrain"]
-    assert large["linear_probe"] == small["linear_probe"]
-
-
-def test_without_gpus_there_are_no_gpu_hours() -> None:
-    assert {one.gpu_hours for one in costs_of({"compute": {"device": "cpu"}}).values()} == {0.0}
-
-
-def test_slurm_gets_a_group_as_one_job(tmp_path: Path) -> None:
-    profile = tmp_path / "profile.yaml"
-    profile.write_text("groups: [get=g, b=all, c=all]\ngroup-components: [g=25]\n")
-    assert cost.slurm_jobs({"get": 51, "b": 4, "c": 5, "d": 2}, profile) == {"get": 3, "b": 5, "c": 0, "d": 2}
-
-
-def test_a_group_with_wildcards_is_a_job_for_each_of_their_values(tmp_path: Path) -> None:
-    profile = tmp_path / "profile.yaml"
-    profile.write_text('groups: ["a={run}", "b={run}"]\ngroup-components: ["{run}=2"]\n')
-    units = [{"run": run, "dataset": dataset} for run in "xy" for dataset in "pqr"]
-    assert cost.slurm_jobs({"a": 6, "b": 6}, profile, {"a": units}) == {"a": 4, "b": 0}
-
-
-def test_all_evaluations_of_a_checkpoint_are_one_slurm_job() -> None:
-    made = costs_of({})
-    assert (made["features"].jobs, made["features"].slurm_jobs) == (73 * 11, 73)
-    assert sum(one.slurm_jobs for one in made.values()) == 220
-
-
-def test_local_rules_are_no_slurm_jobs() -> None:
-    texts = [path.read_text() for path in sorted((ROOT / "rules").glob("*.smk"))]
-    local = {
-        name for text in texts for name in re.findall(r"rule (\w+):(?:(?!\n *rule ).)*?localrule: True", text, re.S)
-    }
-    assert local & RATES.keys() == cost.LOCAL
-    assert costs_of({})["source"].slurm_jobs == 0
+from workflow_scripts.commands.main import main
 
 
 def test_the_command_prints_both_sizes_and_says_they_are_estimates(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cost.main([]) == 0
+    assert main(["cost"]) == 0
     said = capsys.readouterr().out
     assert re.findall(r"\*\*(.+) \(.+ rows\)\*\*", said) == ["RedCaps-2020", "RedCaps"]
     assert "| download | 3,477 | " in said
@@ -84,31 +15,21 @@ def test_the_command_prints_both_sizes_and_says_they_are_estimates(capsys: pytes
     assert said.rstrip().split("\n")[-1].startswith("Estimates: 40 TFLOP/s")
 
 
+def test_a_study_of_fixed_size_has_its_own_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    demo = ["--configfile", "profiles/demo/study.yaml"]
+    assert main(["cost", *demo]) == 0
+    assert "**demo (3,115 rows)**" in capsys.readouterr().out
+    assert main(["cost", *demo, "--configfile", "profiles/demo/dose.yaml", "--rows", "500"]) == 0
+    assert capsys.readouterr().out.startswith("**dose (500 rows)**")
+
+
 def test_a_wrong_overlay_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "over.yaml").write_text("pretraining: {stepz: 3}\n")
-    assert cost.main(["--configfile", str(tmp_path / "over.yaml")]) == 1
+    assert main(["cost", "--configfile", str(tmp_path / "over.yaml")]) == 1
     assert "over.yaml:1 (pretraining.stepz): 'stepz'; did you mean steps?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [("--rows", "0"), ("--rows", "-5"), ("--tflops", "0"), ("--tflops", "nan")])
 def test_numbers_that_are_not_positive_are_refused(words: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        cost.main(list(words))
-    assert f"argument {words[0]}: " in capsys.readouterr().err
-
-
-def test_the_readme_states_the_number_of_jobs() -> None:
-    shards = merged()["shards"]
-    jobs = sum(one.jobs for one in costs_of({}, rows=shards["shards"] * shards["rows_per_shard"]).values())
-    assert f"lists its {jobs:,} jobs" in (cost.ROOT / "README.md").read_text()
-
-
-@pytest.mark.slow
-def test_jobs_are_those_of_a_dry_run() -> None:
-    printed = snakemake("-n", "--quiet", "rules", "--forceall").stdout
-    counted = {name: int(number) for name, number in re.findall(r"^(\w+) +(\d+)$", printed, re.MULTILINE)}
-    assert counted.pop("all") == 1
-    counted.pop("total")
-    shards = merged()["shards"]
-    made = costs_of({}, rows=shards["shards"] * shards["rows_per_shard"])
-    assert {stage: one.jobs for stage, one in made.items() if one.jobs} == counted
+    assert main(["cost", *words]) == 2
+    assert f"Invalid value for '{words[0]}': " in capsys.readouterr().err

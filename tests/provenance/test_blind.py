@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 from tests.provenance import outsider
 from tests.provenance.chain import Chain, finished
 from tests.provenance.manipulations import entry_of, replace_bytes, rewrite
-from workflow_scripts.commands.audit import audit
+from workflow_scripts.audit.studies import audit
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import file_hash, stored
 from workflow_scripts.core.files.jsonio import digest, pretty

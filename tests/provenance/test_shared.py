@@ -11,7 +11,7 @@ from tests.provenance.chain import Chain, finished
 from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.store import Store
-from workflow_scripts.commands.audit import audit
+from workflow_scripts.audit.studies import audit
 from workflow_scripts.core.files.names import FETCHED
 from workflow_scripts.core.files.notes import write_note
 from workflow_scripts.core.sources import REMEMBERED

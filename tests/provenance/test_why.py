@@ -6,7 +6,7 @@ import pytest
 
 from tests.provenance.golden import FOLDER, check_text
 from tests.provenance.hand_made import fake_hash, whole_study
-from workflow_scripts.commands.why import main
+from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.code_equivalence import accept
 from workflow_scripts.core.files.jsonio import pretty
@@ -34,7 +34,7 @@ CELLS = {
 
 
 def ask(capsys: pytest.CaptureFixture[str], *argv: object) -> str:
-    main([str(one) for one in argv])
+    assert main(["why", *(str(one) for one in argv)]) == 0
     return capsys.readouterr().out
 
 
@@ -62,7 +62,7 @@ def test_the_chain_behind_a_row_of_the_summary(kind: str, study: Path, capsys: p
 
 def test_the_docs_show_what_it_says(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parts = [
-        "# What `tools.why` says",
+        "# What `faithful-pairs why` says",
         "Of eleven kinds of file and three rows of the summary's tables, in a small study made by hand for the tests.\n"
         "See [provenance.md](provenance.md) for what the lines mean.",
     ]
@@ -138,15 +138,12 @@ def test_an_accepted_edit_is_shown(study: Path, capsys: pytest.CaptureFixture[st
 def test_questions_without_an_answer(
     argv: list[str], message: str, study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as end:
-        main([str(study / argv[0]), *argv[1:]])
-    assert end.value.code == 1
+    assert main(["why", str(study / argv[0]), *argv[1:]]) == 1
     assert capsys.readouterr().err.startswith(f"error: {message}")
 
 
 def test_a_file_that_no_manifest_names(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stray = study / "pair_table" / "revised.old.parquet"
     stray.write_bytes(b"x")
-    with pytest.raises(SystemExit):
-        main([str(stray)])
+    assert main(["why", str(stray)]) == 1
     assert "no artifact in " in capsys.readouterr().err

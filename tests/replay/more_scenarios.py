@@ -14,8 +14,8 @@ import torchvision.datasets
 from tests.replay.scenarios import Facts, Killed, Scenario, nothing, trained
 from tests.replay.store_scenarios import present
 from tests.replay.training import Say, Truth
+from workflow_scripts.audit import accept
 from workflow_scripts.captions import recaption
-from workflow_scripts.commands import accept
 from workflow_scripts.core import code_equivalence as accepted
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files import durable, notes
@@ -211,7 +211,7 @@ def rows_to_remove(root: Path) -> None:
 
 
 def remove_rows(root: Path, say: Say) -> None:
-    """The steps of `tools.remove`."""
+    """The steps of `faithful-pairs remove`."""
     results = root / "results"
     mine = [one for one in load(results) if one.study]
     traces._remove_logs([results / "study/logs"], Listed(captions={"trace in log"}, ids={"x"}))

@@ -136,7 +136,7 @@ def damaged(root: Path) -> None:
 
 
 def discard_entry(root: Path, say: Say) -> None:
-    """What `tools.cache_gc` does to an entry."""
+    """What `faithful-pairs cache-gc` does to an entry."""
     discard(next((root / "results/.cache/training").iterdir()))
 
 

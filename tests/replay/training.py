@@ -135,7 +135,7 @@ class Truth:
         return version, wrong
 
     def _unexplained(self, results: Path, version: str) -> list[str]:
-        """Kept work must say what it is made from, or `tools.remove` removes it, and `tools.accept` misses it."""
+        """Kept work must say what it is made from, or `remove` removes it, and `accept` misses it."""
         recipes = []
         for path in (results / ".work/training").glob(f"*/{RECIPE}"):
             with suppress(ValueError):

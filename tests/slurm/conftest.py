@@ -15,7 +15,7 @@ import pytest
 
 from tests.slurm.cluster import HERE, STUDY, Clone, jobs, shell, until, up
 from tests.workflow.checkout import NOBODY
-from workflow_scripts.commands.recover import living
+from workflow_scripts.recovery.recover import living
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -52,7 +52,8 @@ def audited_root(checkout: Checkout) -> str:
         *as_user(),
         sys.executable,
         "-m",
-        "workflow_scripts.commands.audit",
+        "workflow_scripts.commands.main",
+        "audit",
         "--json",
         f"results/{checkout.study}",
     ]

@@ -54,7 +54,7 @@ def candidates(results: Path, stage: str) -> list[tuple[Node, dict[str, Any]]]:
             continue
         if not {"settings", "unit", "code"} <= record.keys():
             raise PipelineError(
-                "damaged run record", node.record_path, "it lacks settings, unit or code", "see tools.audit"
+                "damaged run record", node.record_path, "it lacks settings, unit or code", "see faithful-pairs audit"
             )
         if rewritten(stage, record["settings"]) == record["settings"]:
             continue
@@ -71,7 +71,7 @@ def _lacking(node: Node, settings: dict[str, Any], results: Path) -> str | None:
     """Why today's study can't use the artifact as it is; None when it can."""
     record = node.record or {}
     if not is_intact(record):
-        return "its run record was edited; see tools.audit"
+        return "its run record was edited; see faithful-pairs audit"
     if record["code"] != counted_code(node.stage, results):
         return "it was made by code that is neither today's nor accepted as such"
     then = rewritten(node.stage, record["settings"])
@@ -150,6 +150,8 @@ def _take_over(node: Node, settings: dict[str, Any], inputs: dict[str, list[str]
                 link(artifact.path(suffix), staging.file(suffix))
             manifest, _ = staging.seal(entry, unit, artifact.rows, record)
             if manifest != node.manifest:
-                raise PipelineError("files differ from their manifest", node.path, "not adopted", "see tools.audit")
+                raise PipelineError(
+                    "files differ from their manifest", node.path, "not adopted", "see faithful-pairs audit"
+                )
         if not publish(entry, path, node.manifest, record, ours=True):
             raise PipelineError("cache entry is missing", entry, "removed meanwhile", "run again")

@@ -38,7 +38,7 @@ class Kind(Enum):
     MISSING_INPUT = ("missing-input", "an input that the run record names is missing", "run snakemake")
     CHANGED_INPUT = ("changed-input", "an input is not the one that was read: it was recomputed since", "run snakemake")
     CHANGED_SOURCE = ("changed-source", "an external source is not what was hashed", "force")
-    OTHER_CODE = ("other-code", "made by code other than today's", "run snakemake, or see tools.accept")
+    OTHER_CODE = ("other-code", "made by code other than today's", "run snakemake, or see faithful-pairs accept")
     OTHER_SETTINGS = ("other-settings", "made with settings other than today's config has", "run snakemake")
     BROKEN_NOTE = (
         "broken-note",
@@ -61,7 +61,11 @@ class Kind(Enum):
         "check the disk",
     )
     BROKEN_CRATE = ("broken-crate", "the study's crate has a fault", "write it again: snakemake crate")
-    ACCEPTED = ("accepted", "code counts as other code, since someone vouched for the edit with tools.accept", "")
+    ACCEPTED = (
+        "accepted",
+        "code counts as other code, since someone vouched for the edit with faithful-pairs accept",
+        "",
+    )
     NOT_HERE = ("source-not-here", "an external source is not on this machine, so it was not compared", "")
     NO_CONFIG = (
         "settings-not-compared",

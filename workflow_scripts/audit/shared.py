@@ -18,7 +18,7 @@ from workflow_scripts.core.files.names import FETCHED
 from workflow_scripts.core.files.notes import read_note
 from workflow_scripts.core.sources import REMEMBERED
 
-UNFINISHED = (".staging", ".discarded-")  # what running and killed jobs leave in a cache; tools.cache_gc removes it
+UNFINISHED = (".staging", ".discarded-")  # left in a cache by running and killed jobs; cache-gc removes it
 
 
 def shared_findings(results: Path, compared: Collection[Path], quick: bool, jobs: int) -> list[Finding]:

@@ -1,12 +1,39 @@
-"""Which studies a path refers to."""
+"""Which studies a path refers to, and the audit of each."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
+from workflow_scripts.audit.audit import Audit, Audited
+from workflow_scripts.audit.notes import noted
+from workflow_scripts.audit.shared import shared_findings
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.active_config import NOTES, noted_artifacts
 
 HIGHEST = 6  # folders between a data file and the results folder
+
+
+def audit(paths: Sequence[Path], configfiles: Sequence[str], quick: bool, jobs: int) -> list[Audited]:
+    """The outcome for every study that a path names, in order; after those of a results folder, for what they share.
+
+    Raises:
+        PipelineError: a path holds no artifacts, or a config file is faulty.
+    """
+    done = []
+    for path in paths:
+        path = Path(os.path.abspath(path))
+        studies = studies_below(path)
+        for study in studies:
+            scope = max(path, study, key=lambda one: len(one.parts))
+            one = Audit(study, scope, noted(study, configfiles), quick, jobs).run()
+            if not one.artifacts and not one.faults:
+                raise PipelineError("no artifacts", path, "nothing to audit", "name a study, or something in it")
+            done.append(one)
+        if path == studies[0].parent:
+            compared = {entry for one in done for entry in one.compared}
+            done.append(Audited(path, 0, 0, 0, None, shared_findings(path, compared, quick, jobs)))
+    return done
 
 
 def studies_below(path: Path) -> list[Path]:

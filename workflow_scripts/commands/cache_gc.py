@@ -1,23 +1,73 @@
-"""Bound or empty a results folder's cache: `python -m workflow_scripts.commands.cache_gc --max-size 500G --dry-run`.
+"""``faithful-pairs cache-gc``: bound or empty a results folder's cache."""
 
-What a study below the results folder uses is never touched. Old work folders and what dead jobs left go too. Safe
-beside running jobs.
-"""
-
-import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from workflow_scripts.commands.command import plain_errors
-from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.provenance.gc import DAY, KINDS, Piece, Plan, collect, plan
-from workflow_scripts.study.sizes import days, human, parse_size
+import typer
+
+from workflow_scripts.study.sizes import human, parse_size
+
+if TYPE_CHECKING:
+    from workflow_scripts.provenance.gc import Piece, Plan
 
 
-def lines(made: Plan, went: Sequence[Piece], stayed: Sequence[Piece], dry: bool) -> list[str]:
-    """The report for people: how big the cache is, what goes by kind, and how many bytes that frees."""
+def _days(text: str) -> float:
+    days = float(text)
+    if not 0 <= days < float("inf"):
+        raise ValueError(f"{text!r} is not a number of days")
+    return days
+
+
+def command(
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="the results folder")] = Path("results"),
+    max_size: Annotated[
+        int | None,
+        typer.Option(
+            parser=parse_size,
+            metavar="SIZE",
+            help="target size of the cache, such as 500G, 1.5T or 200MiB; default: remove all unused entries",
+        ),
+    ] = None,
+    work_days: Annotated[
+        float, typer.Option(parser=_days, metavar="DAYS", help="idle days after which unfinished work is removed")
+    ] = 14.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print what would be removed, and remove nothing")] = False,
+) -> None:
+    """Bound or empty a results folder's cache.
+
+    What a study below the results folder uses is never touched. Also removed are unfinished work that nothing has
+    touched for --work-days, and what killed jobs left. Safe while jobs are running.
+
+    \b
+    Examples:
+      faithful-pairs cache-gc --max-size 500G --dry-run
+      faithful-pairs cache-gc /large/disk/results
+
+    \b
+    Exit status:
+      0  done
+      1  there is no cache, or it can't be brought below --max-size
+      2  wrong usage
+    """
+    from workflow_scripts.core.errors import PipelineError
+    from workflow_scripts.provenance.gc import DAY, collect, plan
+
+    made = plan(results, max_size, work_days * DAY)
+    went, stayed = (made.remove, []) if dry_run else collect(results, made.remove)
+    sys.stdout.write("\n".join(lines(made, went, stayed, dry_run)) + "\n")
+    after = _after(made, went)
+    if max_size is not None and after > max_size:
+        advice = "studies use the rest: delete a study's folder, or allow more"
+        raise PipelineError("cache larger than wanted", results, f"{human(after)} > {human(max_size)}", advice)
+
+
+def lines(made: "Plan", went: Sequence["Piece"], stayed: Sequence["Piece"], dry: bool) -> list[str]:
+    """The report for people: how big the cache is, what is removed by kind, and how many bytes that frees."""
+    from workflow_scripts.provenance.gc import KINDS
+
     text = [f"cache: {human(made.cache)} ({made.cache} bytes), of which studies use {human(made.in_use)}"]
     for kind, what in KINDS.items():
         pieces = [one for one in went if one.kind == kind]
@@ -29,29 +79,11 @@ def lines(made: Plan, went: Sequence[Piece], stayed: Sequence[Piece], dry: bool)
     for kind, count in Counter(one.kind for one in stayed).items():
         text.append(f"left {count} {KINDS[kind]} alone: a job uses them now, or they are another user's")
     freed = sum(one.freed for one in went)
-    after = made.cache - sum(one.held for one in went if one.kind == "entry")
-    text.append(f"{'would free' if dry else 'freed'} {human(freed)} ({freed} bytes); cache then {human(after)}")
+    text.append(
+        f"{'would free' if dry else 'freed'} {human(freed)} ({freed} bytes); cache then {human(_after(made, went))}"
+    )
     return text
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The command; exit status 1 when the cache cannot be brought below the wanted size."""
-    parser = argparse.ArgumentParser(prog="python -m workflow_scripts.commands.cache_gc", description=__doc__)
-    parser.add_argument("results", nargs="?", type=Path, default=Path("results"), help="the results folder")
-    parser.add_argument("--max-size", help="target size of the cache, such as 500G; default: delete all unused entries")
-    parser.add_argument("--work-days", type=days, default=14.0, help="idle days after which unfinished work is removed")
-    parser.add_argument("--dry-run", action="store_true", help="print what would be removed, and remove nothing")
-    args = parser.parse_args(argv)
-    with plain_errors():
-        limit = None if args.max_size is None else parse_size(args.max_size)
-        made = plan(args.results, limit, args.work_days * DAY)
-        went, stayed = (made.remove, []) if args.dry_run else collect(args.results, made.remove)
-        sys.stdout.write("\n".join(lines(made, went, stayed, args.dry_run)) + "\n")
-        after = made.cache - sum(one.held for one in went if one.kind == "entry")
-        if limit is not None and after > limit:
-            advice = "studies use the rest: delete a study's folder, or allow more"
-            raise PipelineError("cache larger than wanted", args.results, f"{human(after)} > {human(limit)}", advice)
-
-
-if __name__ == "__main__":
-    main()
+def _after(made: "Plan", went: Sequence["Piece"]) -> int:
+    return made.cache - sum(one.held for one in went if one.kind == "entry")

@@ -1,47 +1,62 @@
-"""Write a study's Workflow Run RO-Crate: `python -m workflow_scripts.commands.crate results/demo`.
+"""``faithful-pairs crate``: write or check a study's Workflow Run RO-Crate."""
 
-It stands in `results/demo/crate/`. With `--check` an existing crate is checked, also away from any study.
-"""
-
-import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import ValidationError
+import typer
 
-from workflow_scripts.commands.command import plain_errors
-from workflow_scripts.core.errors import PipelineErrors
-from workflow_scripts.provenance.crate.check import check
-from workflow_scripts.provenance.crate.write import write_crate
-from workflow_scripts.stages.crate import Crate
-from workflow_scripts.study.config.errors import placed, validation_errors
-from workflow_scripts.study.config.files import Node
+if TYPE_CHECKING:
+    from workflow_scripts.stages.crate import Crate
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The command; exit status 1 when the crate can't be written or does not hold."""
-    parser = argparse.ArgumentParser(prog="python -m workflow_scripts.commands.crate", description=__doc__)
-    parser.add_argument("folder", type=Path, help="the study's folder; with --check the crate's")
-    parser.add_argument("--check", action="store_true", help="check a crate instead of writing one")
-    for name, field in Crate.model_fields.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", default=field.default, help=field.description)
-    args = parser.parse_args(argv)
-    with plain_errors():
-        folder = args.folder if args.check else _write(args)
-        faults = check(folder)
+def command(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="the study's folder; with --check the crate's")],
+    check: Annotated[bool, typer.Option("--check", help="check a crate instead of writing one")] = False,
+    license: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="the study's licence: a URL, or a sentence")
+    ] = None,
+    max_file_mb: Annotated[
+        float | None, typer.Option(metavar="MB", help="include files up to this size; larger ones are named by hash")
+    ] = None,
+) -> None:
+    """Write or check a study's Workflow Run RO-Crate.
+
+    The crate is written to STUDY/crate and then checked. With --check an existing crate is checked, without its study
+    and without a network.
+
+    \b
+    Examples:
+      faithful-pairs crate results/demo --license https://creativecommons.org/licenses/by/4.0/
+      faithful-pairs crate --check results/demo/crate
+
+    \b
+    Exit status:
+      0  the crate is complete and matches its own description
+      1  it is not, or it can't be written or read
+      2  wrong usage
+    """
+    from workflow_scripts.provenance.crate import check as checks
+    from workflow_scripts.provenance.crate.write import write_crate
+
+    settings = _settings(license=license, max_file_mb=max_file_mb)
+    crate = folder if check else write_crate(folder, settings.license, settings.max_file_mb).parent
+    faults = checks.check(crate)
     sys.stderr.write("".join(f"error: {fault}\n" for fault in faults))
     if faults:
-        raise SystemExit(1)
-    sys.stdout.write(f"{folder}: whole, by our own checks of the Provenance Run Crate profile\n")
+        raise typer.Exit(1)
+    sys.stdout.write(f"{crate}: complete, by our own checks of the Provenance Run Crate profile\n")
 
 
-def _write(args: argparse.Namespace) -> Path:
+def _settings(**given: str | float | None) -> "Crate":
+    """The crate's settings; those that are None have their defaults."""
+    from pydantic import ValidationError
+
+    from workflow_scripts.stages.crate import Crate
+
     try:
-        settings = Crate.model_validate({name: getattr(args, name) for name in Crate.model_fields})
+        return Crate.model_validate({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        raise placed(PipelineErrors(validation_errors(error, Crate, Node())), Node("the command line")) from None
-    return write_crate(args.folder, settings.license, settings.max_file_mb).parent
-
-
-if __name__ == "__main__":
-    main()
+        first = error.errors()[0]
+        option = f"--{str(first['loc'][0]).replace('_', '-')}"
+        raise typer.BadParameter(f"{first['input']!r}: {first['msg']}", param_hint=option) from None

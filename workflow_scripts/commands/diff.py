@@ -1,36 +1,44 @@
-"""Why two artifacts differ: `python -m workflow_scripts.commands.diff results/a/pair_table/revised.json results/b/...`.
+"""``faithful-pairs diff``: why two artifacts differ."""
 
-Ends with status 0 when their content is the same, 1 when it differs, 2 when one of them is no artifact.
-"""
-
-import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Annotated
 
-from workflow_scripts.commands.command import plain_errors
-from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.provenance.diff.diff import diff
-from workflow_scripts.provenance.diff.text import as_json, as_text
-from workflow_scripts.provenance.locate import locate
+import typer
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(prog="python -m workflow_scripts.commands.diff", description=__doc__)
-    parser.add_argument("a", type=Path, help="any file of a results folder")
-    parser.add_argument("b", type=Path, help="another one, of the same stage")
-    parser.add_argument("--json", action="store_true", help="for programs")
-    args = parser.parse_args(argv)
-    with plain_errors(2):
-        a, b = locate(args.a).node, locate(args.b).node
-        if a.stage != b.stage:
-            advice = "compare artifacts of one stage"
-            raise PipelineError("artifacts of two stages", args.b, f"{a.stage} and {b.stage}", advice)
-        found = diff(a, b)
-    sys.stdout.write(json.dumps(as_json(found), indent=1, ensure_ascii=False) + "\n" if args.json else as_text(found))
-    raise SystemExit(0 if found[-1].same_content else 1)
+def command(
+    a: Annotated[Path, typer.Argument(metavar="A", help="any file of a results folder")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="another one, of the same stage")],
+    in_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """Explain why two artifacts differ.
 
+    The answer begins with the first differing ancestor; if its code differs, functions are named. Both must be of one
+    stage; they may lie in one study, two studies, or two results folders.
 
-if __name__ == "__main__":
-    main()
+    \b
+    Examples:
+      faithful-pairs diff results/a/pair_table/revised.parquet results/b/pair_table/revised.parquet
+      faithful-pairs diff results/a/report/index.html /elsewhere/results/a/report/index.html --json
+
+    \b
+    Exit status:
+      0  the same content
+      1  different content
+      2  A or B is not an artifact, or they are of two stages; or wrong usage
+    """
+    from workflow_scripts.core.errors import PipelineError
+    from workflow_scripts.provenance.diff.diff import diff
+    from workflow_scripts.provenance.diff.text import as_json, as_text
+    from workflow_scripts.provenance.locate import locate
+
+    one, other = locate(a).node, locate(b).node
+    if one.stage != other.stage:
+        advice = "compare artifacts of one stage"
+        raise PipelineError("artifacts of two stages", b, f"{one.stage} and {other.stage}", advice)
+    found = diff(one, other)
+    sys.stdout.write(json.dumps(as_json(found), indent=1, ensure_ascii=False) + "\n" if in_json else as_text(found))
+    if not found[-1].same_content:
+        raise typer.Exit(1)

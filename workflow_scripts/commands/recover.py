@@ -1,156 +1,59 @@
-"""Repair what a kill or a crash left: `python -m workflow_scripts.commands.recover --wait -- snakemake ...`.
+"""``faithful-pairs recover``: repair what a kill or a crash left, then start a command."""
 
-A killed Snakemake leaves its SLURM jobs in the queue, and the next one does not know them. This command finds the jobs
-that were submitted from this folder, lets the running ones end (`--wait`) or cancels them (`--cancel`). It then removes
-stale locks, temporary files and incomplete cache entries from `results`, finishes interrupted downloads' segments, and
-starts the command given after `--`. While jobs are left and neither `--wait` nor `--cancel` is given it only lists
-them. Run it on the machine where Snakemake ran, in the folder where it was started.
-"""
-
-import argparse
 import os
-import subprocess
 import sys
 from pathlib import Path
-from time import monotonic, sleep
-from typing import NamedTuple, NoReturn
+from typing import Annotated
 
-from workflow_scripts.commands.command import plain_errors
-from workflow_scripts.commands.crash_repair import repair
-from workflow_scripts.core.errors import PipelineError
-
-SECONDS_BETWEEN_LOOKS = 5.0
-SECONDS_BETWEEN_LINES = 60.0
+import typer
 
 
-class Orphan(NamedTuple):
-    """A job in SLURM's queue that a Snakemake submitted from this folder."""
+def command(
+    then: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="COMMAND", help="after --: what to start once all is repaired"),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="let running jobs end; take waiting ones out of the queue")
+    ] = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="end all jobs")] = False,
+) -> None:
+    """Repair what a kill or a crash left behind.
 
-    number: str
-    state: str
-    what: str
+    A killed Snakemake leaves its SLURM jobs in the queue, and the next one does not know them. This command finds the
+    jobs that were submitted from this folder, and waits for them (--wait) or cancels them (--cancel). It then removes
+    stale locks, temporary files and incomplete cache entries from results, completes interrupted downloads, and starts
+    the command given after --. If there are jobs and neither option is given, it only lists them. Run it on the machine
+    where Snakemake ran, in the folder where it was started.
 
+    \b
+    Examples:
+      faithful-pairs recover
+      faithful-pairs recover --wait -- snakemake --profile slurm
 
-def living(folder: Path, processes: Path = Path("/proc")) -> list[int]:
-    """Pids of Snakemakes on this machine that were started in ``folder`` and submit jobs (not those inside jobs)."""
-    found = []
-    for process in processes.glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_bytes().split(b"\0")
-            here = os.path.samefile(process / "cwd", folder)
-        except OSError:  # it ended, or is somebody else's
-            continue
-        inside_job = any(word in (b"slurm-jobstep", b"--mode", b"--local-groupid") for word in words)
-        if here and not inside_job and any(Path(os.fsdecode(word)).name == "snakemake" for word in words[:3]):
-            found.append(int(process.name))
-    return sorted(found)
-
-
-def orphans(folder: Path) -> list[Orphan]:
-    """This user's jobs in the queue that were submitted by a Snakemake from ``folder``.
-
-    Raises:
-        PipelineError: SLURM does not answer.
+    \b
+    Exit status:
+      0  repaired; with a command, the command's own status
+      1  jobs are left, a Snakemake still runs here, or SLURM does not answer
+      2  wrong usage
     """
-    wanted = "%i|%T|%k|%Z"  # number, state, comment, working directory
-    lines = _slurm(["squeue", "--noheader", f"--user={os.getuid()}", f"--format={wanted}"]).splitlines()
-    jobs = [line.strip().split("|", 3) for line in lines if line.count("|") >= 3]
-    return [
-        Orphan(number, state, comment.removeprefix("rule_"))
-        for number, state, comment, place in jobs
-        if comment.startswith("rule_") and Path(place) == folder
-    ]
+    from workflow_scripts.recovery.recover import recover
 
-
-def _slurm(command: list[str]) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    except FileNotFoundError:
-        return ""  # no SLURM on this machine, so no jobs either
-    except subprocess.TimeoutExpired:
-        raise PipelineError("no answer from SLURM", command[0], "60 s", "try again later") from None
-    if done.returncode:
-        raise PipelineError("SLURM refused", " ".join(command), done.stderr.strip(), "try again later")
-    return done.stdout
-
-
-def cancel(jobs: list[Orphan]) -> None:
-    """Take jobs out of the queue, or end them; a job that is gone already is fine."""
-    if jobs:
-        subprocess.run(["scancel", *(job.number for job in jobs)], check=False, timeout=60)
-
-
-def wait_for_end(folder: Path) -> None:
-    """Return when no job of ``folder`` is left; a line a minute says how many there are."""
-    said = -SECONDS_BETWEEN_LINES
-    while left := orphans(folder):
-        if monotonic() - said >= SECONDS_BETWEEN_LINES:
-            said = monotonic()
-            sys.stdout.write(f"waiting for {len(left)} jobs: {' '.join(job.number for job in left[:10])}\n")
-            sys.stdout.flush()
-        sleep(SECONDS_BETWEEN_LOOKS)
-
-
-def unlock(folder: Path) -> int:
-    """Remove Snakemake's lock files; gives their number. `rerun-incomplete` recomputes what was incomplete."""
-    locks = list((folder / ".snakemake" / "locks").glob("*.lock"))
-    for lock in locks:
-        lock.unlink(missing_ok=True)
-    return len(locks)
-
-
-def recover(folder: Path, how: str | None) -> bool:
-    """Repair ``folder``; ``how`` is ``wait``, ``cancel`` or None (look only). False when something is left to do.
-
-    Raises:
-        PipelineError: a Snakemake still runs here, or SLURM does not answer.
-    """
-    if pids := living(folder):
-        advice = "nothing needs repair; to start over, stop it first (Ctrl-C cancels its jobs)"
-        raise PipelineError("a Snakemake runs in", folder, "pid " + " ".join(map(str, pids)), advice)
-    found = orphans(folder)
-    for job in found:
-        sys.stdout.write(f"job {job.number} ({job.what}) is {job.state}, and no Snakemake waits for it\n")
-    if not found:
-        sys.stdout.write("no job without a Snakemake\n")
-    elif how is None:
-        sys.stdout.write("--wait lets the running ones end and takes the others out of the queue; --cancel ends all\n")
-        return False
-    cancel([job for job in found if how == "cancel" or job.state == "PENDING"])
-    wait_for_end(folder)
-    if locks := unlock(folder):
-        sys.stdout.write(f"removed {locks} lock files\n")
-    sys.stdout.writelines(f"{line}\n" for line in repair(folder / "results"))
-    return True
-
-
-def main(argv: list[str] | None = None) -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(prog="python -m workflow_scripts.commands.recover", description=__doc__)
-    how = parser.add_mutually_exclusive_group()
-    for word, says in (("wait", "let running jobs end; take waiting ones out of the queue"), ("cancel", "end all")):
-        how.add_argument(f"--{word}", action="store_const", const=word, dest="how", help=says)
-    parser.add_argument(
-        "command", nargs="*", help="after --: the command to start once all is repaired, such as snakemake ..."
-    )
-    args = parser.parse_args(argv)
-    with plain_errors():
-        done = recover(Path.cwd(), args.how)
+    if wait and cancel:
+        raise typer.BadParameter("give --wait or --cancel, not both", param_hint="--cancel")
+    done = recover(Path.cwd(), "wait" if wait else "cancel" if cancel else None)
     sys.stdout.flush()
     if not done:
-        raise SystemExit(1)
-    if args.command:
-        _start(args.command)
+        raise typer.Exit(1)
+    if then:
+        _start(then)
 
 
-def _start(command: list[str]) -> NoReturn:
-    with plain_errors():
-        try:
-            os.execvp(command[0], command)
-        except FileNotFoundError:
-            advice = "everything is repaired; give the command to start after --, or none"
-            raise PipelineError("unknown command", "the command line", command[0], advice) from None
+def _start(command: list[str]) -> None:
+    from workflow_scripts.core.errors import PipelineError
 
-
-if __name__ == "__main__":
-    main()
+    try:
+        os.execvp(command[0], command)
+    except FileNotFoundError:
+        advice = "everything is repaired; give the command to start after --, or none"
+        raise PipelineError("unknown command", "the command line", command[0], advice) from None

@@ -1,4 +1,4 @@
-"""Code that counts as older code: ``results/.accepted.json``, written by ``tools.accept``.
+"""Code that counts as older code: ``results/.accepted.json``, written by ``faithful-pairs accept``.
 
 An edit that a person vouches for need not remake what took days: today's digest of the stage's code then counts as the
 digest that the artifacts were made by. Their keys, cache entries and work folders stay valid as they are, and Snakemake
@@ -14,7 +14,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.notes import read_note, write_note
 
 FIELDS = ("stage", "code", "counts_as", "reason", "when")
-_ADVICE = "delete it, then accept again with tools.accept; run records say what was accepted"
+_ADVICE = "delete it, then accept again with faithful-pairs accept; run records say what was accepted"
 
 
 def accepted(results: Path) -> list[dict[str, str]]:

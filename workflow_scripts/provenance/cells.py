@@ -44,7 +44,7 @@ def cells(summary: Node, suffix: str, wanted: Mapping[str, str]) -> list[Cell]:
                 found.append(Cell(row, tuple(_source(summary, one) for one in sources.values())))
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         value = f"{type(error).__name__}: {error}"
-        raise PipelineError("damaged table", summary.path, value, "tools.audit names the fault") from None
+        raise PipelineError("damaged table", summary.path, value, "faithful-pairs audit names the fault") from None
     if not found:
         value = " ".join(f"{column}={text}" for column, text in wanted.items())
         raise PipelineError("no such row", summary.file(suffix), value, _choices(rows, wanted))

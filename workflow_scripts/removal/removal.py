@@ -103,7 +103,9 @@ def removal_of(results: Path, study: str) -> frozenset[str]:
     advice = f"recompute it with: snakemake --force {rows}{MANIFEST}"
     tokens = read_json(path, advice, MOST_REMOVALS) if path.exists() else []
     if not isinstance(tokens, list) or not all(isinstance(one, str) for one in tokens):
-        raise PipelineError("not a list of removals", path, type(tokens).__name__, "it was edited; run tools.audit")
+        raise PipelineError(
+            "not a list of removals", path, type(tokens).__name__, "it was edited; run faithful-pairs audit"
+        )
     return frozenset(tokens)
 
 

@@ -90,7 +90,7 @@ def shortage(units: Units, out: Path, running: Collection[tuple[str, str]]) -> P
     largest = sorted(need.items(), key=lambda item: -item[1])[:3]
     parts = ", ".join(f"{stage} {human(size)}" for stage, size in largest)
     value = f"about {human(total)} are needed ({parts}), {human(free)} are free"
-    advice = "free space (python -m workflow_scripts.commands.cache_gc), or let results be a link to a larger disk"
+    advice = "free space (faithful-pairs cache-gc), or let results be a link to a larger disk"
     return PipelineError("too little disk space", there, value, advice)
 
 

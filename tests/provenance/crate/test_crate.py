@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.provenance.hand_made import COMMIT, fake_hash, whole_study
-from workflow_scripts.commands.crate import main
+from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import pretty
@@ -291,14 +291,12 @@ def test_paths_out_of_the_crate_are_not_followed(crate: Path) -> None:
 
 def test_commands(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = shutil.copytree(made, tmp_path / "results" / made.name, ignore=shutil.ignore_patterns("crate"))
-    main([str(study), "--max-file-mb", "1"])
-    assert "whole" in capsys.readouterr().out
+    assert main(["crate", str(study), "--max-file-mb", "1"]) == 0
+    assert "complete" in capsys.readouterr().out
     stage(["--out", str(study / "crate" / METADATA), "--settings", '{"max_file_mb": 1.0}'])
-    main(["--check", str(study / "crate")])
+    assert main(["crate", "--check", str(study / "crate")]) == 0
     (study / "crate" / "Snakefile").unlink()
-    with pytest.raises(SystemExit) as end:
-        main(["--check", str(study / "crate")])
-    assert end.value.code == 1
+    assert main(["crate", "--check", str(study / "crate")]) == 1
     assert "error: Snakefile: is not in the crate" in capsys.readouterr().err
 
 

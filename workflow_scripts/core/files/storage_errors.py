@@ -14,7 +14,7 @@ from pathlib import Path
 from workflow_scripts.core.errors import PipelineError
 
 _SAME = "then run the same command again; finished work is kept"
-_FREE = f"free space there (tools.cache_gc removes what no study uses), {_SAME}"
+_FREE = f"free space there (faithful-pairs cache-gc removes what no study uses), {_SAME}"
 ADVICE = {
     errno.ENOSPC: _FREE,
     errno.EDQUOT: f"free space, or request a larger quota, {_SAME}",

@@ -24,7 +24,7 @@ README_TEXT = b"""# A study as a Workflow Run RO-Crate
 versions, when, and at what cost. `manifests/` holds the manifest of every artifact, `files/` the small results, and
 `Snakefile` and `rules/` the workflow. What is not here is named by its sha256.
 
-`python -m workflow_scripts.commands.crate --check FOLDER` checks all of it against itself.
+`faithful-pairs crate --check FOLDER` checks all of it against itself.
 """
 FORMATS = {
     ".json": "application/json",

@@ -28,11 +28,12 @@ def check(folder: Path) -> list[str]:
     Raises:
         PipelineError: there is no readable metadata.
     """
-    advice = "write it with: python -m workflow_scripts.commands.crate results/<study>"
+    advice = "write it with: faithful-pairs crate results/<study>"
     try:
         metadata = read_object(folder / base.METADATA)
     except (OSError, Unfit) as error:
-        raise PipelineError("unreadable crate", folder / base.METADATA, error, advice) from None
+        value = getattr(error, "strerror", None) or error
+        raise PipelineError("unreadable crate", folder / base.METADATA, value, advice) from None
     graph = metadata.get("@graph")
     if not isinstance(graph, list) or not all(_is_entity(one) for one in graph):
         raise PipelineError(

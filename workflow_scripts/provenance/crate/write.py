@@ -86,5 +86,5 @@ def _copy(source: Path, target: Path) -> None:
     try:
         shutil.copyfile(source, target)
     except OSError as error:
-        advice = "repair the study first: tools.audit names the fault"
+        advice = "repair the study first: faithful-pairs audit names the fault"
         raise PipelineError("unreadable data file", source, error.strerror or error, advice) from None

@@ -1,4 +1,4 @@
-"""The answer of ``tools.diff`` as text, A and B side by side, and as JSON."""
+"""The answer of ``faithful-pairs diff`` as text, A and B side by side, and as JSON."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -65,12 +65,14 @@ def _sides(one: Findings) -> list[str]:
     lines = [f"  {title:<{widths[0]}}  {a:<{widths[1]}} | {b}" for title, a, b in table]
     lines += _modules(one)
     if one.unexplained:
-        lines.append("  the same recipe and inputs, other bytes: edited since (ask tools.audit), or not reproducible")
+        lines.append(
+            "  the same recipe and inputs, other bytes: edited since (ask faithful-pairs audit), or not reproducible"
+        )
     return lines or ["  nothing differs in settings, code, inputs or versions"]
 
 
 def _modules(one: Findings) -> list[str]:
-    """The modules that differ, also where they count as the same code: by a format number, or by tools.accept."""
+    """The modules that differ, also where they count as the same code: by a format number, or by ``accept``."""
     if one.code is not None and one.modules is None:
         return ["  which modules differ is not recorded"]
     if one.code is not None and not one.modules:

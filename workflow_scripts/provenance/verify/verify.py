@@ -5,11 +5,13 @@ The originals are read, never written: inputs are given by their paths, everythi
 
 import os
 import random
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from workflow_scripts.core.digest import ROOT, code_digest
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.runtime.environment import version
 from workflow_scripts.core.runtime.machine import cpu_model
+from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
 from workflow_scripts.provenance.nodes import Node, inputs_of, read
 from workflow_scripts.provenance.verify.compare import deviation
@@ -33,6 +36,9 @@ class Kind(StrEnum):
     DIFFERS = "differs"
     BY_DESIGN = "not reproducible by design"
     IMPOSSIBLE = "can't be recomputed"
+
+
+GOOD = (Kind.EXACT, Kind.WITHIN, Kind.BY_DESIGN)
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class Options:
     """How to recompute.
 
     Attributes:
-        scratch: folder for everything that is written.
+        scratch: folder for everything that is written; of :func:`verify_all`, the folder that holds one for each.
         threads: math threads; None: the recorded number.
         device: ``cpu`` or ``cuda``; None: the recorded one.
         workers: processes or threads for reading.
@@ -83,6 +89,23 @@ def sample(nodes: Sequence[Node], count: int, seed: int) -> list[Node]:
     depth = max((len(members) for members in by_stage.values()), default=0)
     rounds = [by_stage[stage][turn] for turn in range(depth) for stage in stages if turn < len(by_stage[stage])]
     return sorted(rounds[:count], key=lambda node: (node.stage, node.name))
+
+
+def verify_all(nodes: Sequence[Node], options: Options) -> list[Verdict]:
+    """Verdicts on all artifacts; the clean folder of each is removed unless a file of it differs."""
+    scratch = Path(tempfile.mkdtemp(prefix="verify-", dir=options.scratch)).absolute()
+    verdicts: list[Verdict] = []
+    for number, node in enumerate(progress(nodes, len(nodes), "artifacts")):
+        folder = scratch / str(number)
+        found = verify(node, replace(options, scratch=folder))
+        verdicts += found
+        if any(one.kind == Kind.DIFFERS for one in found):
+            sys.stderr.write(f"{node.label} differs; what was recomputed is kept in {folder}\n")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    if not any(scratch.iterdir()):
+        scratch.rmdir()
+    return verdicts
 
 
 def verify(node: Node, options: Options) -> list[Verdict]:

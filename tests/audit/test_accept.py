@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.provenance.chain import RUNS, Chain, finished
-from workflow_scripts.commands import accept
+from workflow_scripts.audit import accept
+from workflow_scripts.commands.main import main
 from workflow_scripts.core import code_equivalence as accepted
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import digest
@@ -99,17 +100,13 @@ def test_of_several_codes_one_is_named(chain: Chain) -> None:
 def test_faults_are_one_line_and_change_nothing(
     chain: Chain, capsys: pytest.CaptureFixture[str], stage: str, reason: str, message: str
 ) -> None:
-    with pytest.raises(SystemExit) as stop:
-        accept.main([stage, "--reason", reason, "--results", str(chain.results)])
-    assert stop.value.code == 1
+    assert main(["accept", stage, "--reason", reason, "--results", str(chain.results)]) == 1
     assert capsys.readouterr().err.startswith(message)
     assert not (chain.results / ".accepted.json").exists()
 
 
 def test_a_results_folder_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        accept.main(["summary", "--reason", "why", "--results", str(tmp_path / "none")])
-    assert stop.value.code == 1
+    assert main(["accept", "summary", "--reason", "why", "--results", str(tmp_path / "none")]) == 1
     assert capsys.readouterr().err.startswith(f"error: no results folder in {tmp_path / 'none'}")
 
 

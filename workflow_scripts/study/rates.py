@@ -1,4 +1,4 @@
-"""What one unit of each stage's work takes: the numbers behind ``python -m workflow_scripts.commands.cost``.
+"""What one unit of each stage's work takes: the numbers behind ``faithful-pairs cost``.
 
 ``core_ms`` was measured (CPU time of one x86 server core, on real photos and real annotation rows where the stage reads
 such; where a finished demo study is the source, start-up is in it, so it is an upper bound). ``gflop`` was counted by

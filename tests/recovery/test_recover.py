@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts.commands import recover
+from workflow_scripts.commands.main import main
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.recovery import recover
 
 
 @pytest.fixture
@@ -99,8 +100,7 @@ def test_a_command_that_does_not_exist_is_an_error(
     queue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match="1"):
-        recover.main(["--wait", "--", "snakemaek", "-n"])
+    assert main(["recover", "--wait", "--", "snakemaek", "-n"]) == 1
     assert capsys.readouterr().err.startswith("error: unknown command in the command line: snakemaek; ")
 
 

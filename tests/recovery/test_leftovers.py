@@ -9,8 +9,8 @@ from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.segment import is_sealed
 from workflow_scripts.acquisition.store.store import Store
-from workflow_scripts.commands.crash_repair import repair
 from workflow_scripts.core.cache import key_lock
+from workflow_scripts.recovery.leftovers import repair
 
 
 @pytest.fixture

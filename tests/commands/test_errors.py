@@ -1,0 +1,146 @@
+"""Every command ends in one line where its input or the machine is at fault."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workflow_scripts.commands.errors import TRACEBACK, plain_errors
+from workflow_scripts.commands.main import COMMANDS, main
+from workflow_scripts.core.errors import PipelineError
+
+ARGUMENTS = {"accept": ["pretrain", "--reason", "x", "--results"], "diff": ["{}"]}
+# Sub-commands with a path as an argument.
+OF_A_PATH = sorted(COMMANDS.keys() - {"cost", "recover", "remove"})
+
+
+@pytest.mark.parametrize("fault", ["missing", "file", "empty", "damaged"])
+@pytest.mark.parametrize("name", OF_A_PATH)
+def test_a_wrong_path_is_one_line(
+    tmp_path: Path, name: str, fault: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "results" / "study"
+    if fault == "file":
+        path.parent.mkdir()
+        path.write_bytes(b"\x00")
+    elif fault != "missing":
+        (path / "summary").mkdir(parents=True)
+    if fault == "damaged":
+        for file in ("summary.manifest.json", "summary.run.json", "summary.parquet"):
+            (path / "summary" / file).write_bytes(b"[" * 100_000)
+    given = [one.format(path) for one in ARGUMENTS.get(name, [])]
+    status = main([name, *given, str(path)])
+    said = capsys.readouterr().err
+    assert "Traceback" not in said and "bug in Faithful Pairs" not in said
+    if fault == "missing":
+        assert status == COMMANDS[name][1] and "error: " in said and str(path) in said
+
+
+WRONG = [
+    [],
+    ["audti"],
+    ["--nope"],
+    ["audit", "--jobs", "0"],
+    ["audit", "--jobs", "many"],
+    ["audit", "--configfile"],
+    ["show"],
+    ["show", "a", "b"],
+    ["why"],
+    ["why", "file", "column"],
+    ["diff", "a"],
+    ["verify", "a", "--sample", "-3"],
+    ["verify", "a", "--device", "tpu"],
+    ["verify", "a", "--timeout", "soon"],
+    ["cost", "--rows", "1e6"],
+    ["cost", "--tflops", "inf"],
+    ["accept", "pretrain"],
+    ["accept", "pretrain", "--reason"],
+    ["cache-gc", "--max-size", "foo"],
+    ["cache-gc", "--work-days", "-1"],
+    ["remove"],
+    ["recover", "--wait", "--cancel"],
+    ["crate", "a", "--max-file-mb", "-1"],
+    ["crate", "a", "--license", ""],
+]
+
+
+@pytest.mark.parametrize("words", WRONG, ids=" ".join)
+def test_wrong_usage_is_one_line_and_status_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    if words:
+        assert printed.err.startswith("error: wrong usage in faithful-pairs") and printed.err.count("\n") == 1
+        assert printed.err.endswith(" --help\n")
+    else:
+        assert printed.out.startswith("Usage: faithful-pairs ")
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "line"),
+    [
+        (
+            ["crate", "--check", "nope"],
+            1,
+            "unreadable crate in nope/ro-crate-metadata.json: No such file or directory;",
+        ),
+        (["show", "nope"], 1, "missing file in nope/summary/summary.manifest.json: not there;"),
+        (["cost", "--configfile", "nope.yaml"], 1, "nope.yaml"),
+        (["audit", "nope"], 2, "no artifacts in "),
+        (["accept", "nope", "--reason", "x", "--results", "."], 1, "no such stage in accept: nope;"),
+        (["accept", "pretrain", "--reason", " ", "--results", "."], 1, "empty reason in accept: '';"),
+    ],
+)
+def test_unknown_values_are_named(words: list[str], status: int, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == status
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and line in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (PipelineError("a", "b", "c", "d"), "error: a in b: c; d"),
+        (PermissionError(errno.EACCES, "Permission denied", "/x/y"), "/x/y: Permission denied; check path"),
+        (OSError(errno.ENOSPC, "No space left on device"), "in faithful-pairs x: No space left on device"),
+        (MemoryError(), "error: not enough memory in faithful-pairs x: nothing left; "),
+        (
+            KeyError("k"),
+            f"error: KeyError in faithful-pairs x: 'k'; this is a bug in Faithful Pairs; please report it with "
+            f"what {TRACEBACK}=1 prints",
+        ),
+    ],
+)
+def test_faults_are_lines(error: Exception, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="3"), plain_errors("faithful-pairs x", 3):
+        raise error
+    said = capsys.readouterr().err
+    assert line in said and said.count("\n") == 1
+
+
+def test_a_bug_shows_its_traceback_on_request(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TRACEBACK, "1")
+    with pytest.raises(SystemExit, match="1"), plain_errors("faithful-pairs x"):
+        raise KeyError("k")
+    said = capsys.readouterr().err
+    assert said.startswith("Traceback ") and said.splitlines()[-1].startswith("error: KeyError in faithful-pairs x")
+
+
+def test_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="130"), plain_errors("faithful-pairs x"):
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err == "error: interrupted in faithful-pairs x: Ctrl-C; run the same command again\n"
+
+
+def test_a_reader_that_has_seen_enough() -> None:
+    command = [sys.executable, "-m", "workflow_scripts.commands.main", "cost"]
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")

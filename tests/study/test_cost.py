@@ -1,0 +1,98 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.study.config.test_study import changed, merged
+from tests.workflow.dag import snakemake
+from workflow_scripts.core.digest import ROOT
+from workflow_scripts.study import cost
+from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.rates import RATES
+from workflow_scripts.study.units import Units
+
+
+def costs_of(change: dict, rows: int = 3_275_000, tflops: float = 40) -> dict[str, cost.Cost]:
+    study = load_study(changed(merged(), change))
+    return {one.stage: one for one in cost.costs(study, Units(study), rows, tflops)}
+
+
+def test_hours_follow_from_the_rates() -> None:
+    made = costs_of({})
+    assert made.keys() == RATES.keys()
+    # 36 runs of 250,000 steps of 512 pairs, two views each, three forward passes of 7.3 GFLOP, on 40 TFLOP/s.
+    hours = (36 * 250_000 * 512 * 2 * 3 * 7.3 / 40_000 + 37 * 15) / 3600
+    assert made["pretrain"].gpu_hours == pytest.approx(hours)
+    assert made["pretrain"].core_hours == pytest.approx(8 * hours)
+    # A fast card waits for decoding on 8 cores.
+    decoding = (36 * 250_000 * 512 * 2 * 2.1e-3 / 8 + 37 * 15) / 3600
+    assert costs_of({}, tflops=1e6)["pretrain"].gpu_hours == pytest.approx(decoding)
+    # Downloads hold their core while they wait: 20 rows a second.
+    assert made["download"].core_hours == pytest.approx(3_275_000 / 20 / 3600)
+    assert made["annotations"].gpu_hours == 0
+
+
+def test_a_size_changes_what_depends_on_rows_alone() -> None:
+    small, large = costs_of({}, 1_000_000), costs_of({}, 2_000_000)
+    assert small["download"].jobs == large["download"].jobs == 540  # the config's shards hold either
+    assert costs_of({}, 12_000_000)["download"].jobs > 1_200
+    assert large["download"].core_hours == pytest.approx(2 * small["download"].core_hours)
+    starts = (540 * 5 + 54 * 10) / 3600
+    assert large["recaption"].gpu_hours - starts == pytest.approx(2 * (small["recaption"].gpu_hours - starts))
+    assert large["pretrain"] == small["pretrain"]
+    assert large["linear_probe"] == small["linear_probe"]
+
+
+def test_without_gpus_there_are_no_gpu_hours() -> None:
+    assert {one.gpu_hours for one in costs_of({"compute": {"device": "cpu"}}).values()} == {0.0}
+
+
+def test_slurm_gets_a_group_as_one_job(tmp_path: Path) -> None:
+    profile = tmp_path / "profile.yaml"
+    profile.write_text("groups: [get=g, b=all, c=all]\ngroup-components: [g=25]\n")
+    assert cost.slurm_jobs({"get": 51, "b": 4, "c": 5, "d": 2}, profile) == {"get": 3, "b": 5, "c": 0, "d": 2}
+
+
+def test_a_group_with_wildcards_is_a_job_for_each_of_their_values(tmp_path: Path) -> None:
+    profile = tmp_path / "profile.yaml"
+    profile.write_text('groups: ["a={run}", "b={run}"]\ngroup-components: ["{run}=2"]\n')
+    units = [{"run": run, "dataset": dataset} for run in "xy" for dataset in "pqr"]
+    assert cost.slurm_jobs({"a": 6, "b": 6}, profile, {"a": units}) == {"a": 4, "b": 0}
+
+
+def test_all_evaluations_of_a_checkpoint_are_one_slurm_job() -> None:
+    made = costs_of({})
+    assert (made["features"].jobs, made["features"].slurm_jobs) == (73 * 11, 73)
+    assert sum(one.slurm_jobs for one in made.values()) == 220
+
+
+def test_local_rules_are_no_slurm_jobs() -> None:
+    texts = [path.read_text() for path in sorted((ROOT / "rules").glob("*.smk"))]
+    local = {
+        name for text in texts for name in re.findall(r"rule (\w+):(?:(?!\n *rule ).)*?localrule: True", text, re.S)
+    }
+    assert local & RATES.keys() == cost.LOCAL
+    assert costs_of({})["source"].slurm_jobs == 0
+
+
+def test_the_demo_fixes_its_own_size() -> None:
+    overlay = "profiles/demo/study.yaml"
+    assert cost.fixed_rows(load_study(merged(overlay))) == 3_000 + 60 + 30 + 5 + 12 + 8
+    assert cost.fixed_rows(load_study(merged())) is None
+
+
+def test_the_readme_states_the_number_of_jobs() -> None:
+    shards = merged()["shards"]
+    jobs = sum(one.jobs for one in costs_of({}, rows=shards["shards"] * shards["rows_per_shard"]).values())
+    assert f"lists its {jobs:,} jobs" in (cost.ROOT / "README.md").read_text()
+
+
+@pytest.mark.slow
+def test_jobs_are_those_of_a_dry_run() -> None:
+    printed = snakemake("-n", "--quiet", "rules", "--forceall").stdout
+    counted = {name: int(number) for name, number in re.findall(r"^(\w+) +(\d+)$", printed, re.MULTILINE)}
+    assert counted.pop("all") == 1
+    counted.pop("total")
+    shards = merged()["shards"]
+    made = costs_of({}, rows=shards["shards"] * shards["rows_per_shard"])
+    assert {stage: one.jobs for stage, one in made.items() if one.jobs} == counted

@@ -1,0 +1,112 @@
+"""Accept an edit of a stage's code or of how its settings are written, so that it recomputes nothing.
+
+Today's code then counts as the code that the artifacts were made by: finished artifacts, cache entries and unfinished
+work stay as they are. Artifacts whose settings an earlier release wrote differently are adopted under today's key if
+they hold what today's config requires. Run records, audit, why and the report say so, with your reason.
+"""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.audit.adopt import adopt, candidates
+from workflow_scripts.core.code_equivalence import accept, counted_code
+from workflow_scripts.core.digest import code_digest
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.durable import sync_folder, write_atomic
+from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.core.files.seal import is_intact, sealed
+from workflow_scripts.core.runtime.clock import now
+from workflow_scripts.provenance.lineage import recipe_of
+from workflow_scripts.provenance.nodes import Node, load
+
+FETCHED = "format-"  # stages keyed by a format number: an edit of their code remakes nothing
+
+
+def accept_code(results: Path, stage: str, reason: str, code: str) -> list[str]:
+    """Let today's code of ``stage`` count as the code behind its artifacts; gives lines for people.
+
+    Args:
+        code: the beginning of that code's digest; may be empty where all were made by the same.
+
+    Raises:
+        PipelineError: there is no such folder or stage, nothing to accept, or several codes to choose from.
+    """
+    if not results.is_dir():
+        raise PipelineError("no results folder", results, "not there", "name it with --results")
+    today = _today(stage)
+    nodes = [node for node in load(results) if node.stage == stage and node.record is not None]
+    work = _work(results, stage)
+    made = Counter(str((node.record or {}).get("code")) for node in nodes)
+    started = Counter(str(recipe.get("code")) for recipe in work)
+    chosen = _choose(stage, made + started, today, counted_code(stage, results), code)
+    mine = [node for node in nodes if (node.record or {}).get("code") == chosen]
+    for node in mine:
+        _check(node)
+    entry = {"stage": stage, "code": today, "counts_as": chosen, "reason": reason, "when": now()}
+    for node in mine:
+        _note(node, entry)
+    for folder in sorted({node.record_path.parent for node in mine}):
+        sync_folder(folder)
+    accept(results, entry)  # last: killed before, the edit is not accepted, and can be
+    return [
+        f"{stage}: code {today[:12]} now counts as {chosen[:12]}",
+        f"{len(mine)} artifacts and {started[chosen]} unfinished ones stay as they are",
+        "the next run recomputes the report, which shows it",
+    ]
+
+
+def vouch(results: Path, stage: str, reason: str, code: str) -> list[str]:
+    """Accept the code if it differs, then adopt what an earlier release recorded; gives lines for people.
+
+    Raises:
+        PipelineError: as :func:`accept_code`, where nothing is to be adopted either; or ``reason`` is empty.
+    """
+    if not reason.strip():
+        raise PipelineError("empty reason", "accept", repr(reason), "say why the edit can't change anything")
+    older = candidates(results, stage)
+    as_today = older and {(node.record or {})["code"] for node, _ in older} == {counted_code(stage, results)}
+    lines = [] if as_today else accept_code(results, stage, reason, code)
+    return [*lines, *adopt(results, stage, reason)]
+
+
+def _today(stage: str) -> str:
+    try:
+        today = code_digest(stage)
+    except FileNotFoundError:
+        raise PipelineError("no such stage", "accept", stage, "name one of workflow_scripts/stages") from None
+    if today.startswith(FETCHED):
+        raise PipelineError("nothing to accept", stage, today, "its artifacts are keyed by a number, not by code")
+    return today
+
+
+def _work(results: Path, stage: str) -> list[dict[str, Any]]:
+    """What unfinished artifacts of the stage are made from."""
+    recipes = (recipe_of(work) for work in sorted((results / ".work" / stage).glob("*")))
+    return [recipe for recipe in recipes if recipe]
+
+
+def _choose(stage: str, made: Counter[str], today: str, counted: str, wanted: str) -> str:
+    others = {code: count for code, count in made.items() if code not in (today, counted)}
+    found = [code for code in others if code.startswith(wanted)]
+    if len(found) == 1:
+        return found[0]
+    shown = ", ".join(f"{code[:12]} ({others[code]} artifacts)" for code in sorted(others))
+    if not others:
+        value = f"{made.total()} artifacts, all of today's code"
+        raise PipelineError("nothing to accept", stage, value, "nothing has to be recomputed")
+    if not found:
+        raise PipelineError("no artifacts of that code", stage, wanted, f"there are {shown}")
+    raise PipelineError("several codes to choose from", stage, shown, "name one with --code; the others are recomputed")
+
+
+def _check(node: Node) -> None:
+    """Refuse a record that was edited: it must not get a valid digest."""
+    if not is_intact(node.record or {}):
+        raise PipelineError(
+            "edited run record", node.record_path, "other digest than stated", "see faithful-pairs audit"
+        )
+
+
+def _note(node: Node, entry: dict[str, str]) -> None:
+    write_atomic(node.record_path, pretty(sealed({**(node.record or {}), "accepted": entry})))

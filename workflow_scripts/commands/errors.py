@@ -1,0 +1,88 @@
+"""How every command ends: with an exit status and, if something is wrong, one ``error: ...`` line for each fault."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec
+
+import typer
+
+from workflow_scripts.core.errors import PipelineError, error_lines
+
+PROGRAM = "faithful-pairs"
+TRACEBACK = "FAITHFUL_PAIRS_TRACEBACK"  # variable of the environment: if set, a bug also prints its traceback
+INTERRUPTED = 130
+P = ParamSpec("P")
+
+
+def ends_plainly(function: Callable[P, None], name: str, status: int) -> Callable[P, None]:
+    """``function`` as the sub-command ``name``, which ends with ``status`` after a fault."""
+
+    @wraps(function)
+    def command(*args: P.args, **kwargs: P.kwargs) -> None:
+        with plain_errors(f"{PROGRAM} {name}", status):
+            try:
+                function(*args, **kwargs)
+            finally:
+                sys.stdout.flush()  # here, so that a closed pipe is noticed while it can still be handled
+
+    return command
+
+
+@contextmanager
+def plain_errors(command: str, status: int = 1) -> Iterator[None]:
+    """End with ``error: ...`` lines and ``status`` after a PipelineError, a fault of disk or permissions, or a bug.
+
+    Args:
+        command: what was called, for messages that name no file.
+
+    Raises:
+        SystemExit: with ``status``; 130 after Ctrl-C.
+    """
+    try:
+        yield
+    except (typer.Exit, typer.TyperException):  # an exit status, or wrong usage
+        raise
+    except PipelineError as error:
+        _end(error, status)
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(status) from None
+    except OSError as error:
+        where = error.filename if error.filename is not None else command
+        value = error.strerror or type(error).__name__
+        _end(PipelineError("unreadable or unwritable file", str(where), value, "check path, permissions, disk"), status)
+    except KeyboardInterrupt:
+        _end(PipelineError("interrupted", command, "Ctrl-C", "run the same command again"), INTERRUPTED)
+    except MemoryError as error:
+        _end(
+            PipelineError("not enough memory", command, str(error) or "nothing left", "use a machine that has more"),
+            status,
+        )
+    except Exception as error:  # noqa: BLE001 - nobody is shown a traceback unless they ask for it
+        _bug(error, command, status)
+
+
+def wrong_usage(where: str, message: str) -> None:
+    """Say what is wrong with a command line, and where its help is."""
+    said = message.replace(": Value error, ", ": ").rstrip(".")
+    _say(PipelineError("wrong usage", where, said, f"see {where} --help"))
+
+
+def _bug(error: Exception, command: str, status: int) -> None:
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
+    advice = f"this is a bug in Faithful Pairs; please report it with what {TRACEBACK}=1 prints"
+    _end(PipelineError(type(error).__name__, command, error, advice), status)
+
+
+def _end(error: PipelineError, status: int) -> None:
+    _say(error)
+    raise SystemExit(status) from None
+
+
+def _say(error: PipelineError) -> None:
+    sys.stderr.write("".join(f"{line}\n" for line in error_lines(error)))

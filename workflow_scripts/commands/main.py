@@ -1,0 +1,85 @@
+"""The console script ``faithful-pairs``: one sub-command for each question about studies and results.
+
+Modules of sub-commands import what computes inside their functions, so that ``--help`` and completion are fast.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+
+import typer
+
+from workflow_scripts.commands import accept, audit, cache_gc, cost, crate, diff, recover, remove, show, verify, why
+from workflow_scripts.commands.errors import PROGRAM, ends_plainly, plain_errors, wrong_usage
+
+# Sub-command -> its function, and its exit status when it can't answer, as its help says.
+COMMANDS: dict[str, tuple[Callable[..., None], int]] = {
+    "show": (show.command, 1),
+    "audit": (audit.command, 2),
+    "why": (why.command, 1),
+    "diff": (diff.command, 2),
+    "verify": (verify.command, 1),
+    "cost": (cost.command, 1),
+    "accept": (accept.command, 1),
+    "cache-gc": (cache_gc.command, 1),
+    "remove": (remove.command, 1),
+    "recover": (recover.command, 1),
+    "crate": (crate.command, 1),
+}
+
+app = typer.Typer(
+    rich_markup_mode=None,  # help is the same text on a terminal, in a pipe and in docs/commands.md
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for name, (function, status) in COMMANDS.items():
+    app.command(name)(ends_plainly(function, name, status))
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    show_version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    """Look at, check, explain and clean up the results of Faithful Pairs.
+
+    Snakemake computes studies; these commands are about what it has computed. Run them in the project's folder.
+    Options and examples: faithful-pairs COMMAND --help.
+
+    \b
+    Examples:
+      faithful-pairs show results/demo      # the table of arms
+      faithful-pairs audit results/demo     # is every file intact?
+      faithful-pairs cost                   # what would the full study cost?
+
+    \b
+    Exit status of every command:
+      0    done, and nothing is wrong
+      1    something is wrong; a line that starts with "error:" says what
+      2    wrong usage, unless the command's help says otherwise
+      130  stopped by Ctrl-C
+    """
+    if show_version:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"{PROGRAM} {version('faithful-pairs')}\n")
+    elif context.invoked_subcommand is None:
+        sys.stdout.write(context.get_help() + "\n")
+        raise typer.Exit(2)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; gives its exit status."""
+    try:
+        with plain_errors(PROGRAM):
+            status = app(args=argv, prog_name=PROGRAM, standalone_mode=False)
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        wrong_usage(context.command_path if context else PROGRAM, error.format_message())
+        return error.exit_code
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return status or 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

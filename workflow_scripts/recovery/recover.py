@@ -1,0 +1,118 @@
+"""Repairs a folder whose Snakemake was killed: its SLURM jobs first, then ``.snakemake`` and ``results``.
+
+A killed Snakemake leaves its jobs in the queue, and the next one does not know them.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from time import monotonic, sleep
+from typing import NamedTuple
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.recovery.leftovers import repair
+
+SECONDS_BETWEEN_LOOKS = 5.0
+SECONDS_BETWEEN_LINES = 60.0
+
+
+class Orphan(NamedTuple):
+    """A job in SLURM's queue that a Snakemake submitted from this folder."""
+
+    number: str
+    state: str
+    what: str
+
+
+def living(folder: Path, processes: Path = Path("/proc")) -> list[int]:
+    """Pids of Snakemakes on this machine that were started in ``folder`` and submit jobs (not those inside jobs)."""
+    found = []
+    for process in processes.glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            here = os.path.samefile(process / "cwd", folder)
+        except OSError:  # it ended, or is somebody else's
+            continue
+        inside_job = any(word in (b"slurm-jobstep", b"--mode", b"--local-groupid") for word in words)
+        if here and not inside_job and any(Path(os.fsdecode(word)).name == "snakemake" for word in words[:3]):
+            found.append(int(process.name))
+    return sorted(found)
+
+
+def orphans(folder: Path) -> list[Orphan]:
+    """This user's jobs in the queue that were submitted by a Snakemake from ``folder``.
+
+    Raises:
+        PipelineError: SLURM does not answer.
+    """
+    wanted = "%i|%T|%k|%Z"  # number, state, comment, working directory
+    lines = _slurm(["squeue", "--noheader", f"--user={os.getuid()}", f"--format={wanted}"]).splitlines()
+    jobs = [line.strip().split("|", 3) for line in lines if line.count("|") >= 3]
+    return [
+        Orphan(number, state, comment.removeprefix("rule_"))
+        for number, state, comment, place in jobs
+        if comment.startswith("rule_") and Path(place) == folder
+    ]
+
+
+def _slurm(command: list[str]) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except FileNotFoundError:
+        return ""  # no SLURM on this machine, so no jobs either
+    except subprocess.TimeoutExpired:
+        raise PipelineError("no answer from SLURM", command[0], "60 s", "try again later") from None
+    if done.returncode:
+        raise PipelineError("SLURM refused", " ".join(command), done.stderr.strip(), "try again later")
+    return done.stdout
+
+
+def cancel(jobs: list[Orphan]) -> None:
+    """Take jobs out of the queue, or end them; a job that is gone already is fine."""
+    if jobs:
+        subprocess.run(["scancel", *(job.number for job in jobs)], check=False, timeout=60)
+
+
+def wait_for_end(folder: Path) -> None:
+    """Return when no job of ``folder`` is left; a line a minute says how many there are."""
+    said = -SECONDS_BETWEEN_LINES
+    while left := orphans(folder):
+        if monotonic() - said >= SECONDS_BETWEEN_LINES:
+            said = monotonic()
+            sys.stdout.write(f"waiting for {len(left)} jobs: {' '.join(job.number for job in left[:10])}\n")
+            sys.stdout.flush()
+        sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def unlock(folder: Path) -> int:
+    """Remove Snakemake's lock files; gives their number. `rerun-incomplete` recomputes what was incomplete."""
+    locks = list((folder / ".snakemake" / "locks").glob("*.lock"))
+    for lock in locks:
+        lock.unlink(missing_ok=True)
+    return len(locks)
+
+
+def recover(folder: Path, how: str | None) -> bool:
+    """Repair ``folder``; ``how`` is ``wait``, ``cancel`` or None (look only). False when something is left to do.
+
+    Raises:
+        PipelineError: a Snakemake still runs here, or SLURM does not answer.
+    """
+    if pids := living(folder):
+        advice = "nothing needs repair; to start over, stop it first (Ctrl-C cancels its jobs)"
+        raise PipelineError("a Snakemake runs in", folder, "pid " + " ".join(map(str, pids)), advice)
+    found = orphans(folder)
+    for job in found:
+        sys.stdout.write(f"job {job.number} ({job.what}) is {job.state}, and no Snakemake waits for it\n")
+    if not found:
+        sys.stdout.write("no job without a Snakemake\n")
+    elif how is None:
+        sys.stdout.write("--wait lets the running ones end and takes the others out of the queue; --cancel ends all\n")
+        return False
+    cancel([job for job in found if how == "cancel" or job.state == "PENDING"])
+    wait_for_end(folder)
+    if locks := unlock(folder):
+        sys.stdout.write(f"removed {locks} lock files\n")
+    sys.stdout.writelines(f"{line}\n" for line in repair(folder / "results"))
+    return True
