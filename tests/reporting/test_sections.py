@@ -76,7 +76,7 @@ def test_a_dataset_that_a_run_lacks_is_a_dash() -> None:
 def test_floors_stand_once_above_the_runs() -> None:
     row = {"dataset": "m", "metric": "mass_in_mask", "low": 0.1, "high": 0.3, "n": 9}
     rows = [{**row, "target": t, "value": v} for t, v in (("probe", 0.6), ("uniform", 0.2), ("centre_gaussian", 0.3))]
-    (table,) = saliency_tables([measured("r", rows), measured("s", rows)])
+    (table,) = saliency_tables([measured("r", rows), measured("s", rows)], ("uniform", "centre_gaussian"))
     assert [line.name for line in table.lines] == ["floor: uniform", "floor: centre gaussian", "r", "s"]
     assert [line.cells[0].text for line in table.lines] == ["20.0", "30.0", "60.0", "60.0"]
 

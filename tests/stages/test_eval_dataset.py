@@ -15,7 +15,6 @@ from tests.stages.evaluation_chain import CLASSES, make_world
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import dataset_images
-from workflow_scripts.evaluation.saliency.masks import dataset_masks
 from workflow_scripts.stages.eval_dataset import STAGE
 
 
@@ -46,7 +45,7 @@ def test_world_masks_test_on_masked_images_alone(results: Path) -> None:
     assert sum(row["split"] == "test" for row in rows) == 9
     assert made.rows["dropped"] == {"test_image_of_training_task": 24}
     row = next(i for i, row in enumerate(rows) if row["split"] == "test")
-    assert set(np.unique(np.asarray(Image.open(io.BytesIO(dataset_masks(made).bytes(row)))))) == {0, 1, 255}
+    assert set(np.unique(np.asarray(Image.open(io.BytesIO(dataset_images(made, "mask_").bytes(row)))))) == {0, 1, 255}
     tar = made.location(".tar")
     tar.chmod(0o644)
     data = bytearray(tar.read_bytes())
@@ -54,7 +53,7 @@ def test_world_masks_test_on_masked_images_alone(results: Path) -> None:
     tar.write_bytes(data)
     assert dataset_images(made).bytes(row)
     with pytest.raises(PipelineError, match=rf"damaged image in .*masks.tar: row {row}, "):
-        dataset_masks(made).bytes(row)
+        dataset_images(made, "mask_").bytes(row)
 
 
 def test_a_table_of_an_earlier_release(results: Path) -> None:

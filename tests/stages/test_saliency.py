@@ -6,7 +6,7 @@ from tests.helpers import run
 from tests.stages.evaluation_chain import UNIT, Chain, make_chain
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.evaluation.saliency.maps import TARGETS
-from workflow_scripts.evaluation.saliency.scores import METRICS
+from workflow_scripts.evaluation.saliency.scores import SCORES
 from workflow_scripts.stages.saliency import STAGE
 
 
@@ -27,7 +27,7 @@ def test_masked_images_are_scored_and_accounted_for(chain: Chain) -> None:
     assert made.rows == {"in": 9, "out": 8, "dropped": {"empty_mask": 1}}
     rows = pq.read_table(made.path(".results.parquet")).to_pylist()
     assert [(row["dataset"], row["target"], row["metric"]) for row in rows] == [
-        ("masks", target, metric) for target in TARGETS for metric in METRICS
+        ("masks", target, metric) for target in TARGETS for metric in SCORES
     ]
     images = pq.read_table(made.path(".parquet")).to_pylist()
     for row in rows:

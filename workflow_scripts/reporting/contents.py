@@ -1,6 +1,6 @@
 """The whole page's context: every section, the facts of its head, and the table of artifacts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from workflow_scripts.core.artifact import Artifact
@@ -30,12 +30,18 @@ COUNTED = (("arms", "caption arms"), ("pairs", "pair tables"), ("runs", "models"
 
 
 def page_context(
-    given: Mapping[str, Sequence[Artifact]], settings: Report, behind: Sequence[Artifact] = ()
+    given: Mapping[str, Sequence[Artifact]],
+    settings: Report,
+    behind: Sequence[Artifact],
+    scores: Mapping[str, str],
+    floors: Collection[str],
 ) -> dict[str, Any]:
     """What the template takes, from artifacts by input name; a section without input says so in a sentence.
 
     Args:
         behind: the study's other artifacts; the page cites none of them, but its root hash covers them.
+        scores: what each saliency score means, by its name in tables.
+        floors: targets of saliency tables that do not look at the image.
     """
     study = Study(given, settings)
     whole = {label(artifact): artifact.hash for artifact in [*behind, *(a for found in given.values() for a in found)]}
@@ -55,7 +61,7 @@ def page_context(
         "pairs": data_sections.pairs(study),
         "curves": run_sections.curves(study),
         "accuracy": run_sections.accuracy(study),
-        "saliency": run_sections.saliency(study),
+        "saliency": run_sections.saliency(study, scores, floors),
     }
 
 

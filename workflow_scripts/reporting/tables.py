@@ -1,7 +1,7 @@
 """Accuracy and localisation tables with intervals, and training curves."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,6 @@ from workflow_scripts.reporting.provenance import Number, Source
 from workflow_scripts.reporting.text import percent, plain, words
 
 Row = dict[str, Any]
-FLOORS = ("uniform", "centre_gaussian")
 
 
 @dataclass(frozen=True)
@@ -81,16 +80,16 @@ def _only(item: Measured, column: str, value: str) -> Measured:
     return replace(item, rows=[row for row in item.rows if row[column] == value])
 
 
-def saliency_tables(measured: Sequence[Measured]) -> list[Table]:
-    """A table per dataset and target: floors first (the same for every run, so once), then a line per run and step."""
+def saliency_tables(measured: Sequence[Measured], floors: Collection[str]) -> list[Table]:
+    """A table per dataset and target: `floors` first (once, as runs share them), then a line per run and step."""
     keys = dict.fromkeys((row["dataset"], row["target"]) for item in measured for row in item.rows)
-    floors = [key for key in keys if key[1] in FLOORS]
+    shared = [key for key in keys if key[1] in floors]
     out = []
-    for dataset, target in (key for key in keys if key[1] not in FLOORS):
+    for dataset, target in (key for key in keys if key[1] not in floors):
         metrics = list(dict.fromkeys(row["metric"] for item in measured for row in item.rows))
         shown = [
             _metric_line(measured[0], dataset, name, metrics, f"floor: {words(name)}", "arm-none")
-            for at, name in floors
+            for at, name in shared
             if at == dataset
         ]
         for item in measured:

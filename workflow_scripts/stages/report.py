@@ -13,12 +13,14 @@ ROOT_ONLY = ("source", "world", "download", "recaption", "vectors", "features")
 
 def report(job: Job[Report]) -> None:
     """Gather what the inputs hold and write the page; some inputs count for the study's root hash alone."""
+    from workflow_scripts.evaluation.saliency.scores import FLOORS, SCORES, explained
     from workflow_scripts.reporting.contents import page_context
     from workflow_scripts.reporting.page import render
 
     given = {name: job.inputs(name) for name in INPUTS}
     behind = [artifact for name in ROOT_ONLY for artifact in job.inputs(name)]
-    job.file(".html").write_bytes(render(page_context(given, job.settings, behind)))
+    scores = {name: explained(score) for name, score in SCORES.items()}
+    job.file(".html").write_bytes(render(page_context(given, job.settings, behind, scores, FLOORS)))
 
 
 STAGE = Stage(

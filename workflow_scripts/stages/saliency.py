@@ -57,7 +57,6 @@ def saliency(job: Job[Saliency]) -> None:
     from workflow_scripts.evaluation.downstream import load_downstream
     from workflow_scripts.evaluation.linear_probe.heads import load_head
     from workflow_scripts.evaluation.saliency.maps import SaliencyPlan, evaluate_saliency
-    from workflow_scripts.evaluation.saliency.masks import dataset_masks
     from workflow_scripts.evaluation.saliency.tables import image_table, result_table, write_examples
     from workflow_scripts.models.backbones import load_backbone
 
@@ -69,7 +68,7 @@ def saliency(job: Job[Saliency]) -> None:
     dataset = job.input("dataset")
     data = load_downstream(dataset, job.input("features"))
     head = load_head(job.input("probe").path(".head.safetensors"))
-    images, masks = dataset_images(dataset), dataset_masks(dataset)
+    images, masks = dataset_images(dataset), dataset_images(dataset, "mask_")
     result = evaluate_saliency(network, data, head, images, masks, plan)
     write_table(job.file(".parquet"), image_table(result))
     write_table(job.file(".results.parquet"), result_table(result, settings.resamples, settings.level, settings.seed))

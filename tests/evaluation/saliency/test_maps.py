@@ -21,7 +21,7 @@ from workflow_scripts.evaluation.saliency.maps import (
     map_targets,
     to_bytes,
 )
-from workflow_scripts.evaluation.saliency.scores import METRICS, score_map
+from workflow_scripts.evaluation.saliency.scores import SCORES, score_map
 from workflow_scripts.evaluation.saliency.tables import image_table, result_table, write_examples
 from workflow_scripts.models.backbones import build_backbone
 
@@ -64,11 +64,11 @@ def test_rows_scored_left_out_and_floors(study) -> None:  # type: ignore[no-unty
     found = evaluate_saliency(network, data, head, images, masks, PLAN)
     assert found.keys == [f"k{i}" for i in range(3, 9)]
     assert found.left_out == {"empty_mask": 2}
-    assert found.scores.shape == (6, len(TARGETS), len(METRICS))
+    assert found.scores.shape == (6, len(TARGETS), len(SCORES))
     for i, row in enumerate(range(3, 9)):
         mask = crop_mask(masks, row, data, SIZE)
         share = (mask == 1).sum() / (mask != 255).sum()
-        assert found.scores[i, TARGETS.index("uniform")] == pytest.approx(np.full(len(METRICS), share))
+        assert found.scores[i, TARGETS.index("uniform")] == pytest.approx(np.full(len(SCORES), share))
     again = evaluate_saliency(network, data, head, images, masks, PLAN._replace(workers=3))
     assert (again.scores == found.scores).all()
 
@@ -117,9 +117,9 @@ def test_tables_and_examples(study, tmp_path: Path) -> None:  # type: ignore[no-
     network, data, head, images, masks = study
     found = evaluate_saliency(network, data, head, images, masks, PLAN)
     rows = image_table(found).to_pylist()
-    assert len(rows) == 6 * len(TARGETS) * len(METRICS)
-    assert rows[len(METRICS)] | {"value": 0} == {
-        "dataset": "m", "key": "k3", "target": "cosine", "metric": METRICS[0], "value": 0
+    assert len(rows) == 6 * len(TARGETS) * len(SCORES)
+    assert rows[len(SCORES)] | {"value": 0} == {
+        "dataset": "m", "key": "k3", "target": "cosine", "metric": next(iter(SCORES)), "value": 0
     }  # fmt: skip
     for row in result_table(found, 500, 0.95, 0).to_pylist():
         values = [one["value"] for one in rows if (one["target"], one["metric"]) == (row["target"], row["metric"])]

@@ -9,10 +9,15 @@ from sklearn.metrics import average_precision_score, jaccard_score
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.saliency.scores import (
-    METRICS,
+    FLOORS,
+    OBJECT_SHARE,
+    SCORES,
+    Score,
     centre_gaussian,
     check_mask,
+    explained,
     is_constant,
+    ranking,
     score_map,
     uniform_map,
 )
@@ -43,8 +48,8 @@ def slow_scores(saliency: np.ndarray, mask: np.ndarray) -> dict[str, float]:
 @settings(max_examples=60, deadline=None)
 @given(maps, masks)
 def test_scores_are_those_of_the_slow_reference(saliency: np.ndarray, mask: np.ndarray) -> None:
-    found = dict(zip(METRICS, score_map(saliency, mask, T), strict=True))
-    assert found == pytest.approx(slow_scores(saliency, mask))
+    found, expected = dict(zip(SCORES, score_map(saliency, mask, T), strict=True)), slow_scores(saliency, mask)
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
 
 
 @settings(max_examples=50, deadline=None)
@@ -52,7 +57,8 @@ def test_scores_are_those_of_the_slow_reference(saliency: np.ndarray, mask: np.n
 def test_a_constant_map_scores_the_objects_share(mask: np.ndarray, value: float) -> None:
     share = (mask == 1).sum() / (mask != 255).sum()
     assert is_constant(np.full((5, 6), value), mask)
-    assert score_map(np.full((5, 6), value), mask, T) == pytest.approx(np.full(len(METRICS), share))
+    for score, found in zip(SCORES.values(), score_map(np.full((5, 6), value), mask, T), strict=True):
+        assert score.chance != OBJECT_SHARE or found == pytest.approx(share)
 
 
 @settings(max_examples=50, deadline=None)
@@ -65,9 +71,11 @@ def test_ignored_pixels_change_nothing(saliency: np.ndarray, mask: np.ndarray, o
 def test_a_perfect_and_an_opposite_map() -> None:
     mask = np.zeros((4, 4), np.uint8)
     mask[1:3, 1:3] = 1
-    perfect = dict(zip(METRICS, score_map(mask.astype(float), mask, T), strict=True))
-    assert all(perfect[name] == pytest.approx(1) for name in METRICS if name != "iou_area")
-    opposite = dict(zip(METRICS, score_map(1.0 - mask, mask, T), strict=True))
+    perfect = dict(zip(SCORES, score_map(mask.astype(float), mask, T), strict=True))
+    assert all(
+        perfect[name] == pytest.approx(1) for name in slow_scores(mask.astype(float), mask) if name != "iou_area"
+    )
+    opposite = dict(zip(SCORES, score_map(1.0 - mask, mask, T), strict=True))
     assert opposite["mass_in_mask"] == opposite["pointing_game"] == 0
 
 
@@ -77,8 +85,31 @@ def test_ties_at_the_peak_are_split() -> None:
     assert score_map(peaks, mask, T)[1] == pytest.approx(0.25)
 
 
+@pytest.mark.parametrize("score", SCORES.values(), ids=lambda score: score.name)
+def test_a_row_is_complete_and_true(score: Score) -> None:
+    assert score.name.isidentifier() and score.name.islower()
+    assert score.low < score.high
+    assert score.chance
+    assert explained(score).startswith(f"{score.summary}; {score.low:g} to {score.high:g}, ")
+    mask = np.zeros((4, 4), np.uint8)
+    mask[1:3, 1:3] = 1
+    good, bad = (score.compute(ranking(one, mask, T)) for one in (mask.astype(float), 1.0 - mask))
+    assert score.low <= min(good, bad) <= max(good, bad) <= score.high
+    assert (good > bad) == score.higher_is_better
+
+
+@settings(max_examples=50, deadline=None)
+@given(maps, masks)
+def test_scores_stay_in_their_range(saliency: np.ndarray, mask: np.ndarray) -> None:
+    for score, value in zip(SCORES.values(), score_map(saliency, mask, T), strict=True):
+        assert score.low - 1e-12 <= value <= score.high + 1e-12
+
+
 def test_floors() -> None:
     assert (uniform_map(5) == 1).all()
+    assert list(FLOORS) == ["uniform", "centre_gaussian"]
+    assert (FLOORS["uniform"](9, 0.25) == uniform_map(9)).all()
+    assert (FLOORS["centre_gaussian"](9, 0.25) == centre_gaussian(9, 0.25)).all()
     found = centre_gaussian(9, 0.25)
     y, x = np.mgrid[:9, :9]
     assert found == pytest.approx(np.exp(-((y - 4) ** 2 + (x - 4) ** 2) / (2 * (0.25 * 9) ** 2)))

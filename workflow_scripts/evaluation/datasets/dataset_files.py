@@ -98,8 +98,7 @@ def write_dataset(
             rows.append((key, labels[entry.class_name], entry.class_name, entry.split, *image, *mask, member))
     if chosen:
         raise PipelineError("image removed while reading", source.where, sorted(chosen)[0], "run again")
-    columns = zip(*rows, strict=True)
-    return pa.table([pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)], SCHEMA)
+    return pa.table(list(zip(*rows, strict=True)), schema=SCHEMA)
 
 
 def checked(pictures: Iterator[Picture], where: str, workers: int) -> Iterator[Picture]:

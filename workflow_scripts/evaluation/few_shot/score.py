@@ -1,14 +1,27 @@
-"""Few-shot classification by nearest prototype after centring and L2 (SimpleShot, Wang et al. 2019, CL2N)."""
+"""Few-shot classification by nearest prototype after centring and L2, and its tables.
 
+SimpleShot with CL2N (Wang et al. 2019, arXiv:1911.04623).
+"""
+
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.few_shot.episodes import draw_episodes, eligible, uniforms
 from workflow_scripts.stats.intervals import Interval, standard_error, student_t
 
 AT_ONCE = 64
+RESULTS = pa.schema(
+    [
+        *[("dataset", pa.string()), ("metric", pa.string())],
+        *[(name, pa.float64()) for name in ("value", "low", "high", "standard_error")],
+        *[(name, pa.int64()) for name in ("n", "ways", "classes", "classes_left_out")],
+    ]
+)
+EPISODES = pa.schema([("dataset", pa.string()), ("episode", pa.int32()), ("accuracy", pa.float64())])
 
 
 class FewShotResult(NamedTuple):
@@ -66,3 +79,25 @@ def episode_accuracy(support: np.ndarray, query: np.ndarray) -> np.ndarray:
 def _unit(vectors: np.ndarray) -> np.ndarray:
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.maximum(length, 1e-12))
+
+
+def results_table(results: Sequence[tuple[Downstream, FewShotResult]]) -> pa.Table:
+    """One row per set; ``n`` episodes of ``ways`` classes, drawn from ``classes`` that have enough images."""
+    rows = [
+        {
+            **{"dataset": data.name, "metric": "accuracy", "value": found.score.value, "low": found.score.low},
+            **{"high": found.score.high, "standard_error": found.standard_error, "n": len(found.accuracy)},
+            **{"ways": found.ways, "classes": found.classes, "classes_left_out": len(data.classes) - found.classes},
+        }
+        for data, found in results
+    ]
+    return pa.Table.from_pylist(rows, RESULTS)
+
+
+def episodes_table(results: Sequence[tuple[Downstream, FewShotResult]]) -> pa.Table:
+    """One row per set and episode."""
+    parts = [
+        pa.table([[data.name] * len(found.accuracy), range(len(found.accuracy)), found.accuracy], schema=EPISODES)
+        for data, found in results
+    ]
+    return pa.concat_tables([EPISODES.empty_table(), *parts])

@@ -8,18 +8,23 @@ import pyarrow as pa
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.probe import ProbeResult
 
+RESULTS = pa.schema(
+    [
+        *[(name, pa.string()) for name in ("dataset", "objective", "metric")],
+        *[(name, pa.float64()) for name in ("value", "low", "high")],
+        *[("n", pa.int64()), ("best_c", pa.float64())],
+    ]
+)
 Probed = tuple[Downstream, str, ProbeResult]
 
 
 def results_table(results: Sequence[Probed]) -> pa.Table:
     """One row per set and objective: dataset, objective, metric, value, low, high, n (test images), best_c."""
-    columns = ["dataset", "objective", "metric", "value", "low", "high", "n", "best_c"]
     rows = [
         (data.name, objective, data.metric, *found.score, len(found.predicted), found.cost)
         for data, objective, found in results
     ]
-    types = [pa.string()] * 3 + [pa.float64()] * 3 + [pa.int64(), pa.float64()]
-    return _table(columns, types, rows)
+    return pa.table(list(zip(*rows, strict=True)), schema=RESULTS)
 
 
 def predictions_table(results: Sequence[Probed]) -> pa.Table:
@@ -41,8 +46,3 @@ def predictions_table(results: Sequence[Probed]) -> pa.Table:
             )
         )
     return pa.concat_tables(parts)
-
-
-def _table(columns: Sequence[str], types: Sequence[pa.DataType], rows: Sequence[tuple[object, ...]]) -> pa.Table:
-    arrays = [pa.array([row[i] for row in rows], kind) for i, kind in enumerate(types)]
-    return pa.table(arrays, names=list(columns))

@@ -15,21 +15,11 @@ from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.feature_extraction import batches
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.saliency.grad_cam import Target, class_cosine, explaining, grad_cam, probe_logit
-from workflow_scripts.evaluation.saliency.masks import NONE
-from workflow_scripts.evaluation.saliency.scores import (
-    METRICS,
-    OBJECT,
-    centre_gaussian,
-    check_mask,
-    is_constant,
-    score_map,
-    uniform_map,
-)
+from workflow_scripts.evaluation.saliency.scores import FLOORS, OBJECT, SCORES, check_mask, is_constant, score_map
 from workflow_scripts.models.preprocessing import fit, normalise, prepare
 from workflow_scripts.stats.seeds import derive
 
 MAP_TARGETS = ("probe", "cosine")
-FLOORS = ("uniform", "centre_gaussian")
 TARGETS = (*MAP_TARGETS, *FLOORS)
 
 
@@ -54,7 +44,7 @@ class SaliencyResult:
     Attributes:
         name: the set's name.
         keys: keys of the scored images.
-        scores: (images, targets, metrics) float64, in the order of :data:`TARGETS` and ``METRICS``.
+        scores: (images, targets, scores) float64, in the order of :data:`TARGETS` and ``SCORES``.
         constant: maps without any contrast, by target; they are scored as uniform.
         left_out: masked test images that are not scored, by reason.
         examples: key -> image (s, s, 3) uint8, mask (s, s) uint8, maps (2, s, s) uint8 (255 = the map's maximum).
@@ -62,7 +52,7 @@ class SaliencyResult:
 
     name: str
     keys: list[str] = field(default_factory=list)
-    scores: np.ndarray = field(default_factory=lambda: np.empty((0, len(TARGETS), len(METRICS))))
+    scores: np.ndarray = field(default_factory=lambda: np.empty((0, len(TARGETS), len(SCORES))))
     constant: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     examples: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=dict)
@@ -77,12 +67,12 @@ def evaluate_saliency(
     counted. Map and mask are compared at the size of the network's input.
     """
     result = SaliencyResult(data.name)
-    rows = np.array([row for row in data.rows("test") if masks.size[row] != NONE], dtype=np.int64)
+    rows = np.array([row for row in data.rows("test") if masks.size[row] >= 0], dtype=np.int64)
     cropped = {int(row): crop_mask(masks, int(row), data, plan.size) for row in rows}
     usable = [row for row in rows if _usable(int(row), cropped, head, data, result.left_out)]
     shown = set(example_rows(np.array(usable, dtype=np.int64), data.keys, plan.examples, plan.seed).tolist())
     targets = map_targets(data, head, plan.device)
-    floors = [uniform_map(plan.size), centre_gaussian(plan.size, plan.gaussian_sigma)]
+    floors = [floor(plan.size, plan.gaussian_sigma) for floor in FLOORS.values()]
     thresholds = np.linspace(0, 1, plan.thresholds)
     scores = []
     loaded = batches(

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from workflow_scripts.evaluation.saliency.maps import MAP_TARGETS, TARGETS, SaliencyResult
-from workflow_scripts.evaluation.saliency.scores import METRICS
+from workflow_scripts.evaluation.saliency.scores import SCORES
 from workflow_scripts.stats.intervals import bootstrap_means, percentile_interval
 from workflow_scripts.stats.seeds import derive
 
@@ -22,12 +22,12 @@ RESULTS = pa.schema(
 
 def image_table(result: SaliencyResult) -> pa.Table:
     """One row per image, target and metric."""
-    n, cells = len(result.keys), len(TARGETS) * len(METRICS)
+    n, cells = len(result.keys), len(TARGETS) * len(SCORES)
     columns = [
         [result.name] * (n * cells),
         [key for key in result.keys for _ in range(cells)],
-        [target for target in TARGETS for _ in METRICS] * n,
-        [*METRICS] * (n * len(TARGETS)),
+        [target for target in TARGETS for _ in SCORES] * n,
+        [*SCORES] * (n * len(TARGETS)),
         result.scores.ravel(),
     ]
     return pa.table(columns, schema=IMAGES)
@@ -44,14 +44,13 @@ def result_table(result: SaliencyResult, resamples: int, level: float, seed: int
     rows = []
     flat = result.scores.reshape(n, -1)
     resampled = bootstrap_means(flat, resamples, derive(seed, "saliency", result.name))
-    for i, (target, metric) in enumerate((t, m) for t in TARGETS for m in METRICS):
+    for i, (target, metric) in enumerate((t, m) for t in TARGETS for m in SCORES):
         value, low, high = percentile_interval(float(flat[:, i].mean()), resampled[:, i], level)
         if n < 2:
             low = high = None
         constant = result.constant[target] if target in MAP_TARGETS else n * (target == "uniform")
         rows.append((result.name, target, metric, value, low, high, n, constant))
-    columns = zip(*rows, strict=True)
-    return pa.table([pa.array(c, f.type) for c, f in zip(columns, RESULTS, strict=True)], schema=RESULTS)
+    return pa.table(list(zip(*rows, strict=True)), schema=RESULTS)
 
 
 def write_examples(path: Path, result: SaliencyResult) -> None:

@@ -1,6 +1,6 @@
 """What the page says about trained models: headline, curves, accuracy, saliency. One function per template."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -144,10 +144,12 @@ def accuracy(study: Study) -> Row:
     return {"tables": [*tables, *([by_dataset(few, "Few-shot")] if few else [])]}
 
 
-def saliency(study: Study) -> Row:
+def saliency(study: Study, scores: Mapping[str, str], floors: Collection[str]) -> Row:
     """Grad-CAM overlays of the same images for every run at the headline's step, and the scores with their floors."""
     measured = _measured(study, "saliency", ".results.parquet")
-    return {"grid": _overlays(study), "tables": saliency_tables(measured)}
+    shown = {row["metric"] for item in measured for row in item.rows}
+    meanings = [(words(name), meaning) for name, meaning in scores.items() if name in shown]
+    return {"grid": _overlays(study), "tables": saliency_tables(measured, floors), "scores": meanings}
 
 
 class Example(NamedTuple):
