@@ -5,6 +5,7 @@ Rules ask this module, and so do the tools: there is one place that knows which 
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.artifact import MANIFEST
@@ -62,6 +63,12 @@ class Units:
     def from_world(self, source: Source | None) -> bool:
         """Whether the demo's world provides it."""
         return source is None or source.at == WORLD
+
+    @property
+    def has_local_images(self) -> bool:
+        """Whether the annotation source may hold images, which RedCaps' zip does not."""
+        at = self.study.annotations.source.at
+        return at != WORLD and not urlsplit(at).path.endswith(".zip")
 
     def holds(self, stage: str, name: str) -> bool:
         """Whether today's study has the artifact ``<stage>/<name>``; results of an earlier config may lie beside it."""
@@ -190,6 +197,7 @@ class Units:
         """Source name within the stage -> where the thing lies, for the sources that are read where they lie."""
         wanted = {
             "annotations": {"annotations": "annotations", "exclude": "exclude"},
+            "download": {"annotations": "annotations"} if self.has_local_images else {},
             "recaption": {"captioner": "captioner", "matcher": "matcher"},
             "caption_quality": {"matcher": "matcher"},
             "select_captions": {"external": f"captions-{unit.get('arm')}"},
