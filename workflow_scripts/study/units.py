@@ -234,13 +234,13 @@ class Units:
         return [f"{out}/pair_table/{self._runs[run][0].pairs}{MANIFEST}"] if kind in ("language", "visual") else []
 
     def run_captions(self, out: str, run: str) -> list[str]:
-        """Manifest of the captions that a CLIP run learns from."""
-        is_clip = self._runs[run][1].pairs == "caption"
-        return [f"{out}/select_captions/{self._runs[run][0].pairs}{MANIFEST}"] if is_clip else []
+        """Manifest of the captions that a run learns from, if its method does."""
+        captions = self._runs[run][1].pairs == "caption"
+        return [f"{out}/select_captions/{self._runs[run][0].pairs}{MANIFEST}"] if captions else []
 
     def run_images(self, out: str, run: str) -> list[str]:
         """Manifest of the images that a run learns from."""
-        return [] if self._runs[run][1].method == "untrained" else [f"{out}/image_index/images{MANIFEST}"]
+        return [f"{out}/image_index/images{MANIFEST}"] if self._runs[run][1].trains else []
 
     def run_probe(self, out: str, run: str) -> list[str]:
         """Manifest of the labelled set of the online probe, if the run has a probe."""
@@ -250,7 +250,7 @@ class Units:
     def run_gpus(self, run: str) -> int:
         """GPUs that a run asks for."""
         settings = self._runs[run][1]
-        return 0 if self.study.compute.device == "cpu" or settings.method == "untrained" else settings.processes
+        return settings.processes if self.study.compute.device != "cpu" and settings.trains else 0
 
     def run_kept(self, run: str) -> int:
         """How many checkpoints a run keeps."""
