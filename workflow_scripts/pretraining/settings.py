@@ -1,7 +1,7 @@
 """Settings of one pretraining run, and the methods that it may use.
 
 A method is one file in ``methods/``, found by :func:`~workflow_scripts.core.registry.discover`. All of them are in the
-code digest of ``pretrain``, so a new file makes trainings stale; `accept` vouches that it changes none of them.
+code digest of ``pretrain``, so a new file makes trainings stale; ``faithful-pairs accept`` states that it changes none.
 
 Defaults are those of language-guided SSL (El Banani et al., CVPR 2023, and its code).
 """
