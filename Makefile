@@ -25,10 +25,12 @@ check: $(STAMP) ## style, types and imports
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/python -m workflow_scripts.study.reference --check
 	$(BIN)/snakemake --lint
 
 docs: $(STAMP) ## the pages of docs/ that are generated from the code
 	$(BIN)/python -m workflow_scripts.commands.reference
+	$(BIN)/python -m workflow_scripts.study.reference
 
 clean: ## results, caches and the environment
 	rm -rf .venv .snakemake results/* .mypy_cache .pytest_cache .ruff_cache

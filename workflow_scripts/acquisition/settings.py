@@ -34,13 +34,12 @@ class Import(Settings):
     source: str = Field(min_length=1, description="path of the folder", examples=["/data/redcaps/images"])
 
 
-def _default_hosts() -> dict[str, HostPolicy]:
-    return {
-        "i.redd.it": HostPolicy(rate=20, connections=16),
-        "i.imgur.com": HostPolicy(rate=5, connections=8),
-        "*.staticflickr.com": HostPolicy(rate=10, connections=8),
-        "default": HostPolicy(rate=2, connections=2),
-    }
+HOSTS = {
+    "i.redd.it": HostPolicy(rate=20, connections=16),
+    "i.imgur.com": HostPolicy(rate=5, connections=8),
+    "*.staticflickr.com": HostPolicy(rate=10, connections=8),
+    "default": HostPolicy(rate=2, connections=2),
+}
 
 
 class Download(Settings):
@@ -123,7 +122,7 @@ class Download(Settings):
         examples=[["0" * 64]],
     )
     hosts: dict[str, HostPolicy] = Field(
-        default_factory=_default_hosts,
+        default=HOSTS,
         description="limits by host name or pattern; hosts that match a pattern share its limits, and each host under "
         "'default' has its own",
         examples=[{"i.imgur.com": {"rate": 5, "connections": 8}}],

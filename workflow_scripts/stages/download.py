@@ -14,7 +14,7 @@ def download(job: Job[Download]) -> None:
 
     from workflow_scripts.acquisition.shards.download_state import Ledger
     from workflow_scripts.acquisition.shards.fetch import fetch
-    from workflow_scripts.acquisition.shards.imports import bring_in, bring_local
+    from workflow_scripts.acquisition.shards.imports import bring_in
     from workflow_scripts.acquisition.shards.packing import attempts, pack
     from workflow_scripts.acquisition.shards.plan import shard_rows
     from workflow_scripts.acquisition.store.store import Store
@@ -34,7 +34,6 @@ def download(job: Job[Download]) -> None:
         store = held.enter_context(Store(folder, job.work.name[:16]))
         ledger = held.enter_context(Ledger(store, job.work, job.settings, urls))
         ledger.prepare(job.workers)
-        bring_local(ledger, lambda: job.source("annotations"), job.settings.max_bytes, job.workers)
         bring_in(rows, ledger, job.settings, job.results, job.workers)
         fetch(ledger, job.settings, connect_to, job.workers, job.results / ".hosts")
         sealed = held.enter_context(ThreadPoolExecutor(1)).submit(store.seal)  # waits for the disk
@@ -64,7 +63,7 @@ STAGE = Stage(
     run=download,
     settings=Download,
     artifact="{shard}",
-    inputs=("plan", "world", "annotations"),
+    inputs=("plan", "world"),
     packages=("pillow",),
     not_in_key=frozenset(  # how bytes are fetched, not which
         {"keep", "hosts", "share_of_rate", "max_connections", "attempts", "backoff", "max_wait", "deadline"}

@@ -59,7 +59,7 @@ class EvalDataset(Settings):
         json_schema_extra={"unit": "share of images"},
     )
     limit: dict[Literal["train", "val", "test"], int] = Field(
-        default_factory=dict,
+        default={},
         description="maximum number of images per class, by split; no limit for splits left out",
         examples=[{"train": 150, "test": 50}],
         json_schema_extra={"unit": "images"},

@@ -1,8 +1,7 @@
 """One pretraining run: backbone weights of the kept checkpoints, the training curve, and the run's facts.
 
 Inputs: ``images`` (image_index), ``pairs`` (pair_table; language and visual pairs), ``captions`` (select_captions;
-caption pairs), ``probe`` (eval_dataset, optional; without it the online probe guesses subreddits). An untrained run
-needs none.
+CLIP), ``probe`` (eval_dataset, optional; without it the online probe guesses subreddits). An untrained run needs none.
 """
 
 import shutil
@@ -23,9 +22,9 @@ def pretrain(job: Job[Pretrain]) -> None:
     from workflow_scripts.pretraining.plan import OUTCOME, weights_name
     from workflow_scripts.pretraining.run_metadata import curve_table, kept_checkpoints, run_facts
 
-    if not job.settings.trains:
+    if job.settings.method == "untrained":
         from workflow_scripts.pretraining.checkpoint import write_tensors
-        from workflow_scripts.pretraining.network import seeded_backbone
+        from workflow_scripts.pretraining.methods.methods import seeded_backbone
 
         backbone, _ = seeded_backbone(job.settings.backbone, job.settings.seed)
         write_tensors(job.work / weights_name("last"), backbone.state_dict())

@@ -10,7 +10,7 @@ from workflow_scripts.core.stage import Job, run_stage
 
 
 class ShardPlan(Settings):
-    """How the rows are cut into shards."""
+    """How rows are divided into shards."""
 
     shards: int = Field(
         gt=0,

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.errors import PipelineError
@@ -14,7 +15,7 @@ WORLD = "world"
 
 
 class Source(Settings):
-    """Where an external source comes from."""
+    """Where an external input is. Written as text, it is `at` alone."""
 
     at: str = Field(
         min_length=1,
@@ -38,7 +39,9 @@ class Source(Settings):
         description="sha256 of files in a folder, by file name; other bytes are refused",
         examples=[{"model.safetensors": "0" * 64}],
     )
-    torchvision: str | None = Field(None, description="class name in torchvision.datasets; set by the workflow")
+    torchvision: SkipJsonSchema[str | None] = Field(
+        None, description="class name in torchvision.datasets; set by the workflow"
+    )
 
     @model_validator(mode="after")
     def _url_needs_a_hash(self) -> "Source":
@@ -66,8 +69,9 @@ def _shorthand(value: Any) -> Any:
     return {"at": value} if isinstance(value, str) else value
 
 
-# In the config a source may be written as its place alone.
-SourceField = Annotated[Source, BeforeValidator(_shorthand)]
+# In the config a source may be written as its place alone, except for URLs, which need a hash.
+_PLACE = WithJsonSchema({"type": "string", "minLength": 1, "not": {"pattern": "^https?://"}})
+SourceField = Annotated[Source, BeforeValidator(_shorthand, json_schema_input_type=Annotated[str, _PLACE] | Source)]
 
 
 def source(job: Job[Source]) -> None:

@@ -112,6 +112,14 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
             {"contrasts": [{"name": "c", "minuend": "revised", "subtrahend": "none"}]},
             "contrast without runs in config.contrasts.0: revised and none have no method in common",
         ),
+        (
+            {"pretraining": {"method": "clip"}},
+            "misplaced setting in config.pretraining.method: clip; remove it; each item of runs states its method",
+        ),
+        (
+            {"runs": [{"method": "untrained", "set": {"seed": 3}}]},
+            "misplaced setting in config.runs.0.set.seed: 3; remove it; each item of runs states its seeds",
+        ),
         ({"pretraining": {"clip": {"widht": 3}}}, "unknown key in config.pretraining.clip.widht"),
         (
             {"runs": [{"method": "untrained"}], "pretraining": {"simsiam": {"predictr": 3}}},

@@ -1,13 +1,14 @@
 """The full settings of each run: what all runs share, what a run states itself, and what is wrong with them."""
 
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
 from workflow_scripts.core.errors import PipelineErrors
-from workflow_scripts.pretraining.settings import HEADS, METHODS, Pretrain
-from workflow_scripts.study.config.errors import CONTRADICTION, SettingError, misread_booleans, validation_errors
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.pretraining.settings import HEADS, Pretrain
+from workflow_scripts.study.config.errors import CONTRADICTION, Path, SettingError, misread_booleans, validation_errors
 from workflow_scripts.study.config.files import Node, node_of
 from workflow_scripts.study.config.kept import kept_errors
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from workflow_scripts.study.config.sections import Run
     from workflow_scripts.study.config.study import Study
 
+OF_A_RUN = ("method", "pairs", "augmentation", "seed")  # settings that each item of `runs` states itself
 UNTRAINED = frozenset({"backbone", "image_size"})  # settings that an untrained network depends on, beside its seed
 
 
@@ -23,14 +25,26 @@ def shared_errors(root: Node) -> list[SettingError]:
     given = root.below("pretraining").data()
     if not isinstance(given, dict):
         return []
-    any_method = next(method for method in METHODS.values() if method.objective is not None)
-    fixed = {"method": any_method.name, "pairs": any_method.pairs[0], "augmentation": any_method.augmentations[0]}
+    fixed = {"method": "simclr", "pairs": "self", "augmentation": "simclr"}
     try:
         Pretrain.model_validate({**given, **fixed})
     except ValidationError as error:
         found = validation_errors(error, Pretrain, root, lambda loc: ("pretraining", *loc))
         return [one for one in found if len(one.path) > 1]  # without contradictions, which depend on the run
     return []
+
+
+def misplaced_settings(root: Node) -> Iterator[SettingError]:
+    """One for each setting that a run states itself and that stands elsewhere, where it would have no effect."""
+    runs = root.below("runs").items
+    places: list[Path] = [("pretraining",)]
+    places += [("runs", number, "set") for number in range(len(runs))] if isinstance(runs, list) else []
+    for path in places:
+        given = root.below(*path).items
+        for key in OF_A_RUN:
+            if isinstance(given, dict) and key in given:
+                advice = f"remove it; each item of runs states its {'seeds' if key == 'seed' else key}"
+                yield SettingError("misplaced setting", (*path, key), given[key].data(), advice)
 
 
 def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> list[SettingError]:
@@ -78,7 +92,7 @@ def run_name(run: "Run", settings: Pretrain) -> str:
 
 def _head_errors(method: str, study: "Study", root: Node) -> list[SettingError]:
     """What is wrong with the settings of a method that no run has today."""
-    given, head = study.pretraining.get(method), HEADS[method]
+    given, head = study.pretraining.get(method), cast(type[Settings], HEADS[method])
     try:
         head.model_validate({} if given is None else given)
     except ValidationError as error:
@@ -96,19 +110,20 @@ def pretrain_settings(study: "Study", run: "Run", seed: int, root: Node | None =
         PipelineErrors: they contradict each other.
     """
     kind = run.pairs
-    if METHODS[run.method].captions:
+    if run.method == "clip":
         kind = "caption"
     elif run.pairs not in ("self", "none"):
         kind = next("language" if pairs.arm else "visual" for pairs in study.pairs if pairs.name == run.pairs)
     values: dict[str, Any] = {**study.pretraining, **run.set}
-    if METHODS[run.method].objective is None:
+    if run.method == "untrained":
         # Nothing else decides what an untrained network is, so an edit of anything else must not make it again.
         idle = Pretrain.model_fields.keys() - UNTRAINED  # a mistyped name stays, and is refused below
         values = {name: value for name, value in values.items() if name not in idle}
         values |= {"steps": 0, "warmup_steps": 0, "probe": None}
     elif "checkpoints" not in run.set:
         values |= _reached(values)
-    values = {name: value for name, value in values.items() if name not in HEADS.keys() - {run.method}}
+    heads = {"simclr", "simsiam", "clip"} - {run.method}
+    values = {name: value for name, value in values.items() if name not in heads}
     fixed = {"method": run.method, "pairs": kind, "augmentation": run.augmentation, "seed": seed}
     try:
         return Pretrain.model_validate({**values, **fixed})

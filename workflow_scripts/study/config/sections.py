@@ -1,14 +1,11 @@
 """The sections of a config: settings of a stage, with what the config adds to them (names, sources, references)."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
 from workflow_scripts.acquisition.annotations.removal_tokens import token
-from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.annotations import Annotations
 from workflow_scripts.stages.crate import Crate
 from workflow_scripts.stages.embed_captions import EmbedCaptions
@@ -56,7 +53,7 @@ class AnnotationsSection(Annotations):
 
     source: SourceField = Field(
         description="RedCaps annotation zip, or world (the demo's data)",
-        examples=["data/redcaps_v1.0_annotations.zip"],
+        examples=["world", {"at": "https://example.org/redcaps.zip", "sha256": "0" * 64}],
     )
     exclude: list[str] = Field(
         default=[],
@@ -81,10 +78,12 @@ class RecaptionSection(Recaption):
     """Captioning and image-text matching (ITM) with BLIP-2."""
 
     captioner: SourceField = Field(
-        description="BLIP-2 model that generates captions", examples=["hub:Salesforce/blip2-opt-2.7b@main"]
+        description="BLIP-2 model that generates captions",
+        examples=["hub:Salesforce/blip2-opt-2.7b@main", "models/captioner"],
     )
     matcher: SourceField = Field(
-        description="BLIP-2 model that scores captions (ITM and ITC)", examples=["hub:Salesforce/blip2-itm-vit-g@main"]
+        description="BLIP-2 model that scores captions (ITM and ITC)",
+        examples=["hub:Salesforce/blip2-itm-vit-g@main", "models/matcher"],
     )
 
 
@@ -103,7 +102,7 @@ class TextEncoder(EmbedCaptions):
     """A sentence-transformers model that embeds captions."""
 
     name: str = Name
-    source: SourceField = Field(description="the model", examples=["hub:sentence-transformers/all-mpnet-base-v2@main"])
+    source: SourceField = Field(description="the model", examples=["hub:sentence-transformers/all-MiniLM-L6-v2@main"])
 
 
 class ImageEncoder(EmbedImages):
@@ -113,7 +112,7 @@ class ImageEncoder(EmbedImages):
     source: SourceField | None = Field(
         None,
         description="the model; null: the matcher of recaption (kind blip2 only)",
-        examples=["hub:openai/clip-vit-large-patch14@main"],
+        examples=["hub:facebook/dinov2-base@main"],
     )
 
 
@@ -124,31 +123,31 @@ class Pairs(PairTable):
     arm: str | None = Field(
         None, description="arm whose captions are compared; null: images are compared", examples=["revised"]
     )
-    encoder: str = Field(description="text encoder or, without an arm, image encoder", examples=["mpnet"])
+    encoder: str = Field(description="text encoder or, without an arm, image encoder", examples=["minilm"])
 
 
 class PairQualitySection(PairQuality):
     """How the quality of pairs is measured."""
 
     image_encoder: str | None = Field(
-        None, description="image encoder for the similarity of paired images; null: not measured", examples=["clip"]
+        None, description="image encoder for the similarity of paired images; null: not measured", examples=["blip2"]
     )
 
 
 class Run(Settings):
     """Pretraining runs, one per seed."""
 
-    method: Annotated[str, OneOf(METHODS)] = Field(
-        description=f"method of pretraining. {listed(METHODS)}", examples=["simclr"]
+    method: Literal["simclr", "simsiam", "clip", "untrained"] = Field(
+        description="method of pretraining; untrained: a network at its initial weights, the baseline",
+        examples=["simclr"],
     )
     pairs: str = Field(
         "none",
-        description="positive pairs: self (two views of an image), a pair table or, for methods that learn from "
-        "captions (clip), an arm; none: untrained",
+        description="positive pairs: self (two views of an image), a pair table or, for clip, an arm; none: untrained",
         examples=["revised"],
     )
-    augmentation: Annotated[str, OneOf(AUGMENTATIONS)] = Field(
-        "none", description=f"augmentation of each view. {listed(AUGMENTATIONS)}", examples=["crop"]
+    augmentation: Literal["simclr", "crop", "none"] = Field(
+        "none", description="augmentation of each view. simclr: SimCLR's; crop: random crops only", examples=["crop"]
     )
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="seeds; each is a run", examples=[[0, 1, 2]])
     set: dict[str, Any] = Field(
@@ -174,7 +173,7 @@ class Evaluation(Settings):
         ("last",),
         min_length=1,
         description="kept checkpoints to evaluate: step numbers, last, best (by the online probe)",
-        examples=[["last", "best"]],
+        examples=[[1000, "last"]],
     )
     features: Features = Field(Features(), description="extraction of frozen features")
     linear_probe: LinearProbe = Field(LinearProbe(), description="linear probe")

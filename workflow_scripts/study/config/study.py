@@ -22,7 +22,7 @@ from workflow_scripts.stages.shard_plan import ShardPlan
 from workflow_scripts.study.config.checks import reference_errors
 from workflow_scripts.study.config.errors import SettingError, misread_booleans, placed, validation_errors
 from workflow_scripts.study.config.files import Config, Node, node_of
-from workflow_scripts.study.config.run_settings import run_errors, shared_errors
+from workflow_scripts.study.config.run_settings import misplaced_settings, run_errors, shared_errors
 from workflow_scripts.study.config.sections import (
     NAME,
     AnnotationsSection,
@@ -66,12 +66,16 @@ class Study(Settings):
     probe_dataset: str | None = Field(
         None,
         description="dataset of the online probe, never its test split; null: it predicts subreddits",
-        examples=["cifar10"],
+        examples=["stl10"],
     )
     runs: tuple[Run, ...] = Field(min_length=1, description="networks that are pretrained and evaluated")
     datasets: tuple[Dataset, ...] = Field((), description="downstream datasets")
     evaluation: Evaluation = Field(Evaluation(), description="which checkpoints are evaluated, and how")
-    contrasts: tuple[Contrast, ...] = Field((), description="contrasts in addition to the standard ones")
+    contrasts: tuple[Contrast, ...] = Field(
+        (),
+        description="contrasts in addition to the standard ones",
+        examples=[[{"name": "revised - shuffled", "minuend": "revised", "subtrahend": "shuffled"}]],
+    )
     bootstrap: int = Field(
         2000,
         ge=100,
@@ -99,6 +103,7 @@ def load_study(config: Mapping[str, Any] | Config) -> Study:
     study, refused = _validated(root)
     refused += misread_booleans(root, Study)
     refused += misread_booleans(root.below("pretraining"), Pretrain, ("pretraining",))
+    refused += misplaced_settings(root)
     errors: list[PipelineError] = [*given.errors, *refused]
     if study is None:
         errors += shared_errors(root)

@@ -1,0 +1,53 @@
+"""What an edit reruns is derived from the keys of jobs, and agrees with what Snakemake does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.test_matrix import EDITS
+from workflow_scripts.stages import download, pretrain
+from workflow_scripts.study.reference.reruns import Reruns
+
+ROOT = Path(__file__).resolve().parents[3]
+NEVER = {"compute.workers", "crate.in_all"}  # how jobs run, and which are requested
+
+
+def written() -> dict[str, str]:
+    """Key -> what its edit reruns, as docs/config.md says."""
+    found, section = {}, ""
+    for line in (ROOT / "docs/config.md").read_text().splitlines():
+        if heading := re.fullmatch(r"##+ (.*)", line):
+            section = {"Top level": ""}.get(heading[1], f"{heading[1]}.")
+        elif row := re.match(r"\| `(\w+)` \|", line):
+            found[section + row[1]] = re.split(r"(?<!\\)\|", line)[5].strip()
+    return found
+
+
+def test_keys_that_rerun_nothing_are_those_outside_of_every_key() -> None:
+    sections = {"download": download.STAGE, "pretraining": pretrain.STAGE}
+    outside = {f"{section}.{key}" for section, stage in sections.items() for key in stage.not_in_key}
+    nothing = {key for key, stages in written().items() if stages == "*nothing*"}
+    assert nothing == outside | NEVER | {"download.hosts.rate", "download.hosts.connections"}
+
+
+def test_only_sections_have_no_answer_of_their_own() -> None:
+    without = {key for key, stages in written().items() if not stages}
+    parts = {"pretraining": ("simclr", "simsiam", "clip", "probe")}
+    parts["evaluation"] = ("features", "linear_probe", "few_shot", "saliency")
+    assert without == {f"{section}.{part}" for section, names in parts.items() for part in names}
+
+
+@pytest.mark.parametrize("stage", [stage for stage, edit in EDITS.items() if edit is not None])
+def test_the_reference_agrees_with_the_runs_of_the_edit_matrix(stage: str) -> None:
+    edit = EDITS[stage]
+    assert edit is not None
+    key = re.sub(r"\.\d+", "", edit[0])
+    assert f"`{stage}`" in written()[key]
+
+
+def test_edits_in_items_that_others_refer_to() -> None:
+    reruns = Reruns()
+    assert reruns.stages(("pairs", "name"), ["more"]) == ["pair_quality", "pair_table", "report"]
+    assert reruns.stages(("recaption", "matcher"), ["elsewhere"]) == ["caption_quality", "recaption", "source"]
+    assert reruns.stages(("recaption", "batch_size"), [32]) == []  # it has that value already

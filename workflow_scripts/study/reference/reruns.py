@@ -1,0 +1,113 @@
+"""What an edit of the config reruns: the stages for which the study then wants other jobs.
+
+Nothing is written down by key. A key is set to its example in a study that has every section; then, for each stage, the
+jobs of both studies are compared by what their keys hold of the config: settings, device, threads, and what they read.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from workflow_scripts.acquisition.settings import Import
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.contrasts.settings import Contrast
+from workflow_scripts.stages.demo_world import DemoWorld
+from workflow_scripts.study.config.files import read_config
+from workflow_scripts.study.config.study import Study, load_study
+from workflow_scripts.study.stages import declaration, stage_names
+from workflow_scripts.study.units import Unit, Units
+
+Keys = tuple[str, ...]
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class Reruns:
+    """Compares edited studies with one that has every section."""
+
+    def __init__(self) -> None:
+        self.study = _whole_study()
+        self._jobs = _jobs(Units(self.study))
+
+    def stages(self, path: Keys, examples: list[Any]) -> list[str]:
+        """Stages that an edit of a key reruns; none if it changes no result.
+
+        Args:
+            path: of the key, such as ``("arms", "kind")``; in a list, it is changed in one of the items.
+            examples: values to change it to, until one makes a difference.
+        """
+        for edited in (one for example in examples for one in edits(self.study, path, example)):
+            try:
+                jobs = _jobs(Units(edited))
+            except (ValidationError, PipelineError, StopIteration, KeyError):
+                continue  # that item can't have this value, as others refer to it
+            if found := [stage for stage in sorted(jobs) if jobs[stage] != self._jobs[stage]]:
+                return found
+        return []
+
+
+def edits(value: Any, path: Keys, new: Any) -> Iterator[Any]:
+    """Settings with another value at a path; nothing but the value itself is checked.
+
+    Of a list, and of a mapping of names, each item is edited in turn; then one that is edited is added to the list.
+    """
+    key, below = path[0], path[1:]
+    if isinstance(value, tuple | list):
+        edited = [(number, one) for number, item in enumerate(value) for one in edits(item, path, new)]
+        yield from ([*value[:number], one, *value[number + 1 :]] for number, one in edited)
+        yield from ([*value, one] for _, one in edited[:1])
+    elif isinstance(value, BaseModel):
+        field = type(value).model_fields[key]
+        checked: Any = Annotated[field.annotation, Field(), *field.metadata]
+        for one in edits(getattr(value, key), below, new) if below else [TypeAdapter(checked).validate_python(new)]:
+            yield value.model_copy(update={key: one})
+    elif isinstance(value, Mapping) and any(isinstance(item, BaseModel) for item in value.values()):
+        yield from ({**value, name: one} for name, item in value.items() for one in edits(item, path, new))
+    else:  # settings that are not checked yet: those of `pretraining`
+        given = dict(value) if isinstance(value, Mapping) else {}
+        yield from ({**given, key: one} for one in (edits(given.get(key), below, new) if below else [new]))
+
+
+def _whole_study() -> Study:
+    """The full study, with a world, and otherwise as small as it can be with items of every kind."""
+    study = load_study(read_config([ROOT / "config.yaml"]))
+    download = study.download.model_copy(update={"imports": [Import(kind="img2dataset", source="images")]})
+    few = {
+        "download": download,
+        "shards": study.shards.model_copy(update={"shards": 1}),
+        "runs": tuple({run.method: run.model_copy(update={"seeds": (0,)}) for run in study.runs}.values()),
+        "datasets": (*study.datasets[:2], study.datasets[-1]),
+        "contrasts": (Contrast(name="first", minuend="original", subtrahend="self"),),
+        "pretraining": {**study.pretraining, "processes": 2},  # so that two nodes are possible
+    }
+    return study.model_copy(update={"demo_world": DemoWorld(), **few})
+
+
+def _jobs(units: Units) -> dict[str, Any]:
+    """For each stage its jobs: unit, and everything in their keys that follows from the config."""
+    compute = units.study.compute
+    found: dict[str, Any] = {}
+    for stage in stage_names():
+        declared = declaration(stage)
+        if declared is None:  # the crate, which has no key and depends on settings alone
+            found[stage] = units.settings(stage, {})
+            continue
+        names = (units.names(stage) or []) if declared.unit else [""]
+        named = [dict(zip(declared.unit, name.split("."), strict=False)) for name in names]
+        environment = None if declared.by_content else (declared.device(compute.device), compute.math_threads)
+        content = [(unit, declared.in_key(units.settings(stage, unit)), _read(units, stage, unit)) for unit in named]
+        found[stage] = (content, environment)
+    return found
+
+
+def _read(units: Units, stage: str, unit: Unit) -> Any:
+    """The sources of a job, and which artifacts it reads where the config chooses them."""
+    if stage == "source":
+        return units.sources_by_name[unit["source"]].at
+    chosen: dict[str, Callable[[], Any]] = {
+        "pair_table": lambda: units.pair_vectors("", unit["pairs"]),
+        "pair_quality": lambda: units.quality_encoder,
+        "pretrain": lambda: (units.run_pairs("", unit["run"]), units.run_probe("", unit["run"])),
+    }
+    return units.sources(stage, unit), chosen[stage]() if stage in chosen else None

@@ -1,0 +1,105 @@
+"""JSON schema of a config file (draft 2020-12), by which editors complete and check it.
+
+It describes what a study accepts, with one difference: a file may hold any part of the settings, since files are
+merged. So keys are required only in the items of lists, which an overlay replaces and never merges. Rules that involve
+several keys, such as names that must exist, are checked when the study is loaded.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from workflow_scripts.pretraining.settings import Pretrain
+from workflow_scripts.study.config.run_settings import OF_A_RUN
+from workflow_scripts.study.config.study import Study
+
+Schema = dict[str, Any]
+PART = "Part"  # suffix of the definitions in which no key is required
+
+
+def definitions() -> dict[str, Schema]:
+    """Every settings class that a config file can hold, as a schema by its name; the config itself is ``Study``."""
+    _, combined = models_json_schema([(Study, "validation"), (Pretrain, "validation")])
+    found = {name: _without_titles(one) for name, one in combined["$defs"].items()}
+    for one in found.values():
+        if "name" in one.get("properties", {}):  # first, although it stands in a derived class
+            one["properties"] = {"name": one["properties"]["name"], **one["properties"]}
+    shared = found["Pretrain"]
+    shared["description"] = "Settings of pretraining that all runs share; `set` of a run overrides them."
+    shared["properties"] = {name: one for name, one in shared["properties"].items() if name not in OF_A_RUN}
+    del shared["required"]
+    for model, key in (("Study", "pretraining"), ("Run", "set")):
+        given = found[model]["properties"][key]
+        described = {name: given[name] for name in ("description", "examples") if name in given}
+        found[model]["properties"][key] = {"$ref": "#/$defs/Pretrain", **described}
+    return found
+
+
+def config_schema() -> Schema:
+    """The schema of ``config.yaml`` and its overlays."""
+    found = {name: _described(one) for name, one in definitions().items()}
+    root = _part(found.pop("Study"), found)
+    used: set[str] = set()
+    _collect(root, found, used)
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Config of Faithful Pairs"}
+    return {**head, **root, "$defs": {name: found[name] for name in sorted(used)}}
+
+
+def referred(schema: Mapping[str, Any]) -> str:
+    """Name of the definition that a schema refers to; empty if it refers to none."""
+    return str(schema.get("$ref", "")).rpartition("/")[2]
+
+
+def _without_titles(part: Any) -> Any:
+    """A schema without titles, which repeat names, and without defaults of whole sections."""
+    if isinstance(part, list):
+        return [_without_titles(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    kept = {}
+    for name, value in part.items():
+        if name == "properties":
+            kept[name] = {key: _without_titles(one) for key, one in value.items()}
+        elif name != "title" and not (name == "default" and "$ref" in part):
+            kept[name] = _without_titles(value)
+    return kept
+
+
+def _described(part: Any) -> Any:
+    """A schema with each unit in its description, where editors show it."""
+    if isinstance(part, list):
+        return [_described(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    kept = {name: _described(value) for name, value in part.items() if name != "unit"}
+    if isinstance(part.get("unit"), str):
+        kept["description"] += f" [{part['unit']}]"
+    return kept
+
+
+def _part(schema: Schema, found: dict[str, Schema]) -> Schema:
+    """The schema of a part of a mapping, here and in the mappings in it, but not in the items of lists."""
+    changed = {name: value for name, value in schema.items() if name != "required"}
+    if name := referred(schema):
+        part = _part(found[name], found)
+        if part != found[name]:
+            found[name + PART] = part
+            changed["$ref"] += PART
+    if "anyOf" in schema:
+        changed["anyOf"] = [_part(one, found) for one in schema["anyOf"]]
+    if "properties" in schema:
+        changed["properties"] = {name: _part(one, found) for name, one in schema["properties"].items()}
+    if isinstance(schema.get("additionalProperties"), Mapping):
+        changed["additionalProperties"] = _part(schema["additionalProperties"], found)
+    return changed
+
+
+def _collect(schema: Any, found: Mapping[str, Schema], used: set[str]) -> None:
+    """Add the names of all definitions that a schema refers to."""
+    for one in schema if isinstance(schema, list) else schema.values() if isinstance(schema, dict) else ():
+        _collect(one, found, used)
+    name = referred(schema) if isinstance(schema, dict) else ""
+    if name and name not in used:
+        used.add(name)
+        _collect(found[name], found, used)
