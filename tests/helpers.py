@@ -11,7 +11,7 @@ import numpy as np
 
 from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.core.inputs import forget
+from workflow_scripts.core.inputs import clear_inputs
 from workflow_scripts.core.key import SCHEMA
 from workflow_scripts.core.stage import Stage, run_stage
 
@@ -27,7 +27,7 @@ def make_artifact(
     rows: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write an artifact below ``results/study/<stage>/`` as a stage would; gives its manifest's path."""
-    forget()  # another process would write it, before this one reads
+    clear_inputs()  # another process would write it, before this one reads
     folder = results / "study" / stage
     recorded = {}
     for suffix, content in files.items():

@@ -11,13 +11,13 @@ import pytest
 from aiohttp.abc import ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
-from tests.acquisition import ledgers
+from tests.acquisition import download_states
 from tests.acquisition.fault_server import Handler, Route, serving
 from tests.acquisition.pictures import jpeg
 from workflow_scripts.acquisition.http.client import Client
 from workflow_scripts.acquisition.images.images import Limits, Stored, process
 from workflow_scripts.acquisition.settings import Download
-from workflow_scripts.acquisition.shards import download_state as ledger_module
+from workflow_scripts.acquisition.shards import download_state
 
 SELF_SIGNED = Path(__file__).with_name("self_signed.pem")
 FAST = {"rate": 5000, "connections": 4}
@@ -26,7 +26,7 @@ FAST = {"rate": 5000, "connections": 4}
 def states(folder: Path, urls: list[str], connect_to: dict[str, str], **changed: Any) -> list[tuple[str, int]]:
     """Final state and number of attempts of each url."""
     given = {"hosts": {"default": FAST}, "backoff": 0.01, "attempts": 2, "deadline": 5.0, **changed}
-    ended = ledgers.fetched(folder, urls, Download.model_validate(given), connect_to).done
+    ended = download_states.fetched(folder, urls, Download.model_validate(given), connect_to).done
     return [(str(ended[url].state), len(ended[url].attempts)) for url in urls]
 
 
@@ -86,7 +86,7 @@ def test_requests_go_on_while_pictures_are_decoded(tmp_path: Path, monkeypatch: 
             assert site.asked.total() >= 6, "nothing was asked for while a picture was decoded"
             return process(data, limits, digest)
 
-        monkeypatch.setattr(ledger_module, "process", slow)
+        monkeypatch.setattr(download_state, "process", slow)
         urls = [f"http://a.test{name}" for name in names]
         assert states(tmp_path, urls, {"a.test": site.address}) == [("ok", 1)] * 12
 

@@ -25,9 +25,9 @@ IMAGES = [b"first image", b"other image", b"third image"]
 
 @pytest.fixture(autouse=True)
 def nothing_known() -> Iterator[None]:
-    inputs.forget()
+    inputs.clear_inputs()
     yield
-    inputs.forget()
+    inputs.clear_inputs()
 
 
 @pytest.fixture

@@ -99,13 +99,13 @@ def test_a_change_while_a_source_is_used(
     folder: Path, results: Path, edit: Callable[[Path], object], message: str, recorded: bool
 ) -> None:
     made = run(STAGE, results, "source/model", {"at": str(folder)}, unit={"source": "model"}) if recorded else None
-    inputs.forget()
+    inputs.clear_inputs()
     sources.resolve_source("model", str(folder), made, results)
     inputs.check_unchanged()
     edit(folder)
     with pytest.raises(PipelineError, match=message):
         inputs.check_unchanged()
-    inputs.forget()
+    inputs.clear_inputs()
 
 
 @pytest.mark.parametrize(

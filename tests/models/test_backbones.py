@@ -99,7 +99,7 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
         load_backbone(weights, run)
     weights.write_bytes(whole)
     run.write_text("{")
-    with pytest.raises(PipelineError, match=r"unreadable run facts in .*run\.json"):
+    with pytest.raises(PipelineError, match=r"unreadable run metadata in .*run\.json"):
         load_backbone(weights, run)
     with pytest.raises(PipelineError, match="weights do not fit"):
         load_backbone(*saved(tmp_path, named="resnet18"))

@@ -19,7 +19,7 @@ from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.stage import RECIPE
-from workflow_scripts.removal.removal import Gone, _remove_logs, remove_traces
+from workflow_scripts.removal.removal import Removed, _remove_logs, remove_listed
 from workflow_scripts.removal.rows import Listed
 from workflow_scripts.stages import annotations, shard_plan
 
@@ -96,9 +96,9 @@ def test_rows_go_and_others_stay(results: Path) -> None:
     (spared / RECIPE).write_text(json.dumps(recipe))
     with open(results / ".work/recaption" / f"{'2' * 64}.lock", "wb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        gone = remove_traces(results, "study")
+        gone = remove_listed(results, "study")
     # annotations, plan and the shard of pics, as they were before; url p1 stays, since p4 has it too
-    assert gone == Gone(urls=1, artifacts=0, entries=3, folders=1, logs=2, elsewhere=[], unknown=0)
+    assert gone == Removed(urls=1, artifacts=0, entries=3, folders=1, logs=2, elsewhere=[], unknown=0)
     for needle in (url("p2").encode(), IMAGES["p2"], b"a picture of p2"):
         assert holders(results, needle) == set()
     assert holders(results, b"a picture of p1") == set() and holders(results, url("p1").encode()) >= {".fetched"}
@@ -107,7 +107,7 @@ def test_rows_go_and_others_stay(results: Path) -> None:
     for made in after.values():
         for suffix in made.suffixes:
             assert made.path(suffix).exists()
-    assert remove_traces(results, "study") == Gone(
+    assert remove_listed(results, "study") == Removed(
         urls=0, artifacts=0, entries=0, folders=1, logs=0, elsewhere=[], unknown=0
     )
 
@@ -124,7 +124,7 @@ def test_a_crate_that_tells_of_the_rows_goes(results: Path, of_before: bool) -> 
             shutil.copyfile(made["0"].manifest_path, manifests / "0.json")
             shutil.copyfile(made["1"].manifest_path, manifests / "1.json")
         make(results, ["p2"], site.address)
-    assert remove_traces(results, "study").artifacts == 2 * of_before
+    assert remove_listed(results, "study").artifacts == 2 * of_before
     assert (results / "study" / "crate").exists() is not of_before
 
 
@@ -134,7 +134,7 @@ def test_bytes_whose_annotations_are_gone_go_too(results: Path) -> None:
         shutil.rmtree(results / "study")
         shutil.rmtree(results / ".cache")
         make(results, ["p1", "p3", "https://" + HOST + "/p2.jpg"], site.address)
-    assert remove_traces(results, "study").urls == 2
+    assert remove_listed(results, "study").urls == 2
     assert [holders(results, IMAGES[name]) for name in ("p2", "p3")] == [set(), set()]
     assert holders(results, IMAGES["p1"]) >= {".fetched"}, "p4 has it, too"
 
@@ -149,7 +149,7 @@ def test_results_not_made_again_and_strays_go_too(results: Path) -> None:
         path = results.parent / "a.zip"
         settings = {"exclude": [token("p2")]}
         run(annotations.STAGE, results, "annotations/rows", settings, sources={"annotations": path})
-        gone = remove_traces(results, "study")
+        gone = remove_listed(results, "study")
         assert gone.artifacts == 3 + 1 and not list((results / "study/download").glob("*"))
         assert not stray.exists() and gone.urls == 1
         names = {Path(one).relative_to(results).parts[:2] for one in gone.elsewhere}
@@ -176,4 +176,4 @@ def test_the_command(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for record in [*results.glob("study/annotations/*.run.json"), *results.glob(".cache/annotations/*/run.json")]:
         record.unlink()
     with pytest.raises(PipelineError, match="unknown origin"):
-        remove_traces(results, "study")
+        remove_listed(results, "study")

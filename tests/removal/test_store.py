@@ -10,7 +10,7 @@ from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.store import Store
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.removal.store import forget
+from workflow_scripts.removal.store import remove_urls
 
 URLS = [f"http://a.test/{n:03d}.jpg" for n in range(60)]
 GONE = set(URLS[3:50:9])
@@ -41,7 +41,7 @@ def test_no_byte_stays_and_the_others_do(tmp_path: Path) -> None:
     fill(store_of_world, "a", URLS[:10])
     untouched = (tmp_path / ".fetched" / "untouched-0.jsonl").stat()
     assert all(image(url) in everything(tmp_path) for url in URLS)
-    assert forget(tmp_path, GONE) == 6 + 1
+    assert remove_urls(tmp_path, GONE) == 6 + 1
     left = everything(tmp_path)
     assert not [url for url in GONE if url.encode() in left or image(url) in left]
     assert (tmp_path / ".fetched" / "untouched-0.jsonl").stat() == untouched
@@ -51,16 +51,16 @@ def test_no_byte_stays_and_the_others_do(tmp_path: Path) -> None:
             url: image(url) for url in URLS if url not in GONE
         }
         assert (found["a-down"].round, found["killed-down"].round) == (1, 0), "only what was final stays final"
-    assert forget(tmp_path, GONE) == 0 and forget(tmp_path, []) == 0
+    assert remove_urls(tmp_path, GONE) == 0 and remove_urls(tmp_path, []) == 0
 
 
 def test_a_download_that_runs_now_is_not_touched(tmp_path: Path) -> None:
     with Store(tmp_path / ".fetched", "live") as store:
         store.add(Record(URLS[0], State.OK, 200), b"image")
-        assert forget(tmp_path, URLS[1:2]) == 0
-        with pytest.raises(PipelineError, match=r"cannot forget in .*live-0: 1 urls of a download that runs now; wait"):
-            forget(tmp_path, URLS[:1])
-    assert forget(tmp_path, URLS[:1]) == 1
+        assert remove_urls(tmp_path, URLS[1:2]) == 0
+        with pytest.raises(PipelineError, match=r"cannot remove urls in .*live-0: 1 urls of a download that runs"):
+            remove_urls(tmp_path, URLS[:1])
+    assert remove_urls(tmp_path, URLS[:1]) == 1
 
 
 @pytest.mark.parametrize("moment", range(6))
@@ -83,14 +83,14 @@ def test_killed_on_the_way_it_ends_the_same(tmp_path: Path, monkeypatch: pytest.
         for name in ("rename", "unlink"):
             patched.setattr(Path, name, until_killed(getattr(Path, name)))
         with pytest.raises(KeyboardInterrupt):  # at one of three names given and three files removed
-            forget(tmp_path, GONE)
+            remove_urls(tmp_path, GONE)
     (tmp_path / ".fetched" / ".0123.jsonl").write_bytes(URLS[3].encode())  # killed earlier on
     (tmp_path / ".fetched" / ".0123.bin").write_bytes(image(URLS[3]))
-    forget(tmp_path, GONE)
+    remove_urls(tmp_path, GONE)
     assert not [url for url in GONE if image(url) in everything(tmp_path)]
     with Store(tmp_path / ".fetched", "b") as store:
         assert set(store.find(URLS[:30], "p")) == set(URLS[:30]) - GONE
-    assert forget(tmp_path, URLS[:1]) >= 1
+    assert remove_urls(tmp_path, URLS[:1]) >= 1
     assert image(URLS[0]) not in everything(tmp_path), "nor does a copy lie where no segment is"
     assert not list(tmp_path.rglob("*.lock"))
 
@@ -102,11 +102,11 @@ def test_lines_that_the_disk_spoilt_cost_no_others_and_hide_nothing(tmp_path: Pa
     for number in (2, 5):
         lines[number] = b"?" * (len(lines[number]) - 1) + b"\n"
     path.write_bytes(b"".join(lines))
-    assert forget(tmp_path, [URLS[8]]) == 1
+    assert remove_urls(tmp_path, [URLS[8]]) == 1
     with Store(tmp_path / ".fetched", "b") as store:
         assert set(store.find(URLS[:10], "p")) == {URLS[n] for n in (0, 1, 3, 4, 6, 7, 9)}
     fill(tmp_path / ".fetched", "c", URLS[:3])
     path = tmp_path / ".fetched" / "c-0.jsonl"
     path.write_bytes(b"?" * 10 + path.read_bytes()[10:])
-    assert forget(tmp_path, URLS[:1]) == 1, "the one of a"
+    assert remove_urls(tmp_path, URLS[:1]) == 1, "the one of a"
     assert image(URLS[0]) not in everything(tmp_path)

@@ -12,7 +12,7 @@ from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.store import Store
 from workflow_scripts.core.files import durable
-from workflow_scripts.removal.store import forget
+from workflow_scripts.removal.store import remove_urls
 
 URLS = ("http://a.test/0", "http://a.test/1", "http://a.test/2")
 
@@ -61,7 +61,7 @@ def settle(root: Path, say: Say) -> None:
 
 def forget_first(root: Path, say: Say) -> None:
     """Take one url out."""
-    forget(root / "results", URLS[:1])
+    remove_urls(root / "results", URLS[:1])
     say(("forgotten", URLS[0]))
 
 
@@ -76,7 +76,7 @@ def forget_faults(root: Path, facts: Facts) -> list[str]:
     """The others are there always; what was forgotten does not come back."""
     wrong = present(root, body(URLS[0])) if facts else []
     have = found(root)
-    forget(root / "results", URLS[:1])
+    remove_urls(root / "results", URLS[:1])
     after = found(root)
     wrong += [f"{url} is lost" for url in URLS[1:] if not have.get(url) == after.get(url) == body(url)]
     return wrong + present(root, body(URLS[0]))

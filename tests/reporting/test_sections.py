@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from workflow_scripts.reporting.colours import arm_class
-from workflow_scripts.reporting.provenance import Ledger, Number, Record, Source
+from workflow_scripts.reporting.provenance import ArtifactIndex, Number, Record, Source
 from workflow_scripts.reporting.sections.flow import final_states, steps
 from workflow_scripts.reporting.sections.quality import Figure, flatten, is_detail, side_by_side
 from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels, probe_tables, saliency_tables
@@ -19,15 +19,15 @@ def record(label: str, digest: str, rows: dict[str, Any] | None = None) -> Recor
 
 
 def test_a_number_says_which_file_and_hash_it_is_from() -> None:
-    source = Ledger([record("a/x", "1" * 64)]).source("a/x", ".parquet")
+    source = ArtifactIndex([record("a/x", "1" * 64)]).source("a/x", ".parquet")
     assert Number("61.2", source=source, rows="dataset d").title == "a/x.parquet · sha256 ffffffffff… · dataset d"
-    assert source.anchor == Ledger([record("a/x", "1" * 64)]).rows()[0].anchor
+    assert source.anchor == ArtifactIndex([record("a/x", "1" * 64)]).rows()[0].anchor
 
 
 def test_the_flow_shows_every_reason_largest_first_and_skips_what_counts_nothing() -> None:
     rows = {"in": 10, "out": 6, "dropped": {"gone": 1, "empty_caption": 3}}
     records = [record("annotations/rows", "1" * 64, rows), record("data_card/data_card", "2" * 64)]
-    (step,) = steps(records, Ledger(records))
+    (step,) = steps(records, ArtifactIndex(records))
     assert (step.rows_in.text, step.rows_out.text) == ("10", "6")
     assert [(reason, number.text) for reason, number in step.dropped] == [("empty caption", "3"), ("gone", "1")]
     assert 'width="600.0"' in step.bar and 'width="300.0"' in step.bar

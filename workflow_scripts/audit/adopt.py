@@ -35,7 +35,7 @@ def adopt(results: Path, stage: str, reason: str) -> list[str]:
     """
     lines, adopted = [], 0
     for node, settings in candidates(results, stage):
-        inputs, other = _inputs_of_today(node, results)
+        inputs, other = _current_inputs(node, results)
         lacking = _lacking(node, settings, results) or other
         if lacking:
             lines.append(f"{node.study.name}/{node.label} is not adopted: {lacking}")
@@ -90,7 +90,7 @@ def _lacking(node: Node, settings: dict[str, Any], results: Path) -> str | None:
     return f"other settings ({'; '.join(differ)})" if differ else None
 
 
-def _inputs_of_today(node: Node, results: Path) -> tuple[dict[str, list[str]], str | None]:
+def _current_inputs(node: Node, results: Path) -> tuple[dict[str, list[str]], str | None]:
     """Hashes of the artifact's inputs as they are today, and why one of them is another, or None."""
     record = node.record or {}
     inputs = {name: list(hashes) for name, hashes in record["inputs"].items()}

@@ -93,7 +93,7 @@ class Audit:
         self.known = {node.path: node for node in self.nodes}
         # Each with the manifest of the artifact at fault, or with its own path where it belongs to none.
         self.found: list[tuple[Path, Finding]] = [(one.path, one) for one in self.scan.found]
-        self._code = cache(self._code_today)
+        self._code = cache(self._current_code)
         self._made_in = cache(made_in)
         self.compared: set[Path] = set()
 
@@ -113,7 +113,7 @@ class Audit:
         told = self.at_fault | self.scan.odd
         checks = (input_findings(trusted, self.known, told), cycle_findings(trusted, self.known))
         self.found += [(found.path, found) for check in checks for found in check]
-        self.found += [(node.path, found) for node in trusted for found in self._today(node, node.record or {})]
+        self.found += [(node.path, found) for node in trusted for found in self._out_of_date(node, node.record or {})]
         self._others({claim.path for claim in every})
         if self.scope == self.study and not self.quick:
             self._crate(self.study / CRATE)
@@ -235,7 +235,7 @@ class Audit:
             if wanted and path not in told and not self.scan.hides(path):
                 self.found.append((path, finding(Kind.MISSING_ARTIFACT, path, "it was finished in the last run")))
 
-    def _today(self, node: Node, record: dict[str, Any]) -> Iterator[Finding]:
+    def _out_of_date(self, node: Node, record: dict[str, Any]) -> Iterator[Finding]:
         """Code and settings of today against the recorded ones; what was accepted."""
         today, by_acceptance = self._code(node.stage)
         if record["code"] != today:
@@ -251,7 +251,7 @@ class Audit:
             if differ:
                 yield finding(Kind.OTHER_SETTINGS, node.path, "; ".join(differ))
 
-    def _code_today(self, stage: str) -> tuple[str, bool]:
+    def _current_code(self, stage: str) -> tuple[str, bool]:
         """What today's code of a stage counts as, and whether by an acceptance."""
         try:
             return counted(self.noted.accepted, stage), among(self.noted.accepted, stage) is not None

@@ -42,15 +42,15 @@ def remove(study: Path) -> tuple[str, bool]:
     """What was removed, as text; and whether nothing is left that should be removed.
 
     Raises:
-        PipelineError: see :func:`workflow_scripts.removal.removal.remove_traces`.
+        PipelineError: see :func:`workflow_scripts.removal.removal.remove_listed`.
     """
-    from workflow_scripts.removal.removal import removal_of, remove_traces
+    from workflow_scripts.removal.removal import removal_of, remove_listed
 
     results, name = study.parent, study.name
     listed = len(removal_of(results, name))
     if not listed:
         return f"{study} was made with no removal list; add to annotations.exclude and run snakemake\n", True
-    gone = remove_traces(results, name)
+    gone = remove_listed(results, name)
     lines = [
         f"{listed} entries on the removal list of {study}: removed {gone.urls} records of fetched bytes, "
         f"{gone.artifacts} old results, {gone.entries} cache entries, {gone.folders} work folders, {gone.logs} logs"

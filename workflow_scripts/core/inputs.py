@@ -51,7 +51,7 @@ _verified: dict[Path, _Verified] = {}
 _checks: list[Callable[[], None]] = []
 
 
-def forget() -> None:
+def clear_inputs() -> None:
     """Start with no inputs, as every stage does."""
     _verified.clear()
     _checks.clear()
@@ -95,7 +95,7 @@ def settle() -> None:
         PipelineError: one changed, or is missing.
     """
     check_unchanged()
-    forget()
+    clear_inputs()
 
 
 def _hashed(path: Path, sha256: str, advice: str) -> _Verified:

@@ -24,7 +24,7 @@ from workflow_scripts.core.errors import BUG, PipelineError, one_line
 from workflow_scripts.core.files.durable import make_folders, write_atomic
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.files.storage_errors import storage_error
-from workflow_scripts.core.inputs import check_unchanged, forget
+from workflow_scripts.core.inputs import check_unchanged, clear_inputs
 from workflow_scripts.core.key import artifact_key
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.redact import redacted
@@ -179,7 +179,7 @@ def run_stage(stage: Stage[S], argv: list[str] | None = None) -> None:
         quiet_libraries()
     limit_threads(args.threads)
     allow_many_files()
-    forget()
+    clear_inputs()
     status = 0
     try:
         _run(stage, args)

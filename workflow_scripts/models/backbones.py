@@ -115,7 +115,7 @@ def build_backbone(name: str) -> tuple["nn.Module", int]:
 
 
 def load_backbone(weights: Path, run: Path) -> tuple["nn.Module", dict[str, Any]]:
-    """A trained network in evaluation mode, and its run's facts.
+    """A trained network in evaluation mode, and its run's metadata.
 
     Args:
         weights: ``<run>/<step>.safetensors`` of a pretrain artifact.
@@ -128,13 +128,13 @@ def load_backbone(weights: Path, run: Path) -> tuple["nn.Module", dict[str, Any]
     from safetensors.torch import load_file
 
     try:
-        facts: dict[str, Any] = json.loads(run.read_bytes())
-        network, _ = build_backbone(facts["backbone"])
+        metadata: dict[str, Any] = json.loads(run.read_bytes())
+        network, _ = build_backbone(metadata["backbone"])
     except (ValueError, KeyError, TypeError) as error:
-        raise PipelineError("unreadable run facts", run, error, "delete the run's artifact and run again") from None
+        raise PipelineError("unreadable run metadata", run, error, "delete the run's artifact and run again") from None
     try:
         network.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError) as error:
         value = str(error).splitlines()[0]
         raise PipelineError("weights do not fit", weights, value, "delete the run's artifact and run again") from None
-    return network.eval(), facts
+    return network.eval(), metadata

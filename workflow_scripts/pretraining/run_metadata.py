@@ -1,4 +1,4 @@
-"""What a run publishes beside its weights: its facts and its curve."""
+"""What a run publishes beside its weights: its metadata and its curve."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def kept_checkpoints(settings: Pretrain, outcome: dict[str, Any]) -> list[int | 
     return [step for step in settings.kept if isinstance(step, str) or step <= outcome["step"]]
 
 
-def run_facts(settings: Pretrain, outcome: dict[str, Any]) -> dict[str, Any]:
+def run_metadata(settings: Pretrain, outcome: dict[str, Any]) -> dict[str, Any]:
     """``run.json``: what is needed to use the weights, and how the run ended.
 
     Keys: backbone, feature_dim, layer (the last convolutional stage), preprocessing (size, resize, crop, mean, std),

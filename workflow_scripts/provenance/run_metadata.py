@@ -6,7 +6,7 @@ from typing import Any
 from workflow_scripts.provenance.nodes import Node
 
 
-def facts(node: Node) -> dict[str, Any]:
+def run_metadata(node: Node) -> dict[str, Any]:
     """All that is known of how an artifact came to be; of one from the cache, of the original computation."""
     record, made = node.record or {}, node.computation or {}
     cached = record.get("cached")

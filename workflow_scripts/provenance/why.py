@@ -7,12 +7,12 @@ from typing import Any
 
 from workflow_scripts.core.code_equivalence import accepted
 from workflow_scripts.core.redact import redacted
-from workflow_scripts.provenance import format as wording
+from workflow_scripts.provenance import format as fmt
 from workflow_scripts.provenance.cells import Cell
 from workflow_scripts.provenance.chain import Branch, Chain, annotation_zips
 from workflow_scripts.provenance.locate import Place
 from workflow_scripts.provenance.nodes import Node, inputs_of
-from workflow_scripts.provenance.run_metadata import facts, flat, shared, total_rows
+from workflow_scripts.provenance.run_metadata import flat, run_metadata, shared, total_rows
 
 WIDTH, NAMES_SHOWN = 118, 2
 UNSET: tuple[object, ...] = (None, "", [], {})  # settings that say nothing
@@ -46,7 +46,7 @@ def why(place: Place, cells: Sequence[Cell] = (), together: bool = True) -> Why:
 def as_json(found: Why) -> dict[str, Any]:
     """Every artifact of the chain with all that is known of it; inputs by name, recorded and today's hash."""
     artifacts = {
-        node.label: {**facts(node), "inputs": _inputs(node), "accepted": _acceptances([node], found.accepted)}
+        node.label: {**run_metadata(node), "inputs": _inputs(node), "accepted": _acceptances([node], found.accepted)}
         for node in found.nodes
     }
     return {
@@ -85,7 +85,7 @@ def as_text(found: Why) -> str:
     zips = annotation_zips(found.nodes)
     for one in zips:
         name = f"{one['artifact']}, {one['file']}" if one["file"] else one["artifact"]
-        lines.append(f"annotations ({name}): sha256 {one['sha256'] or wording.UNKNOWN}")
+        lines.append(f"annotations ({name}): sha256 {one['sha256'] or fmt.UNKNOWN}")
     return "\n".join(lines if zips else [*lines, "annotations: not among what it was made from"]) + "\n"
 
 
@@ -96,7 +96,7 @@ def _head(found: Why) -> list[str]:
     if suffix and entry is None:
         lines[0] += "  (beside the manifest: times and attempts, not hashed)"
     for cell in found.cells:
-        lines.append("  " + " ".join(f"{column}={wording.value(one)}" for column, one in cell.row.items()))
+        lines.append("  " + " ".join(f"{column}={fmt.value(one)}" for column, one in cell.row.items()))
     return lines
 
 
@@ -123,7 +123,7 @@ def _title(branch: Branch) -> str:
     if not nodes:
         return "no artifact of today"
     if len(nodes) == 1:
-        title = f"{nodes[0].label}  {wording.short(nodes[0].hash)}"
+        title = f"{nodes[0].label}  {fmt.short(nodes[0].hash)}"
     else:
         title = f"{nodes[0].stage}, {len(nodes):,} artifacts"
         names = ", ".join(node.name for node in nodes[:NAMES_SHOWN])
@@ -132,30 +132,30 @@ def _title(branch: Branch) -> str:
 
 
 def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[tuple[str, str]]:
-    known = [facts(node) for node in nodes if node.record]
+    known = [run_metadata(node) for node in nodes if node.record]
     lines = [("manifest", f"{node.label}: {node.manifest_fault}") for node in nodes if node.manifest_fault]
     lines += [("record", f"{node.label}: {node.record_fault}") for node in nodes if node.record_fault]
     counts = total_rows(nodes)
     if counts:
-        lines.append(("rows", wording.rows(counts)))
+        lines.append(("rows", fmt.rows(counts)))
     if not known:
         return lines
     lines += [("from", str(place)) for node in nodes if (place := _place_outside(node)) is not None]
     same, differ = shared([flat(one["settings"]) for one in known])
-    shown = ", ".join(f"{name}={wording.value(one)}" for name, one in same.items() if one not in UNSET)
+    shown = ", ".join(f"{name}={fmt.value(one)}" for name, one in same.items() if one not in UNSET)
     each = f"each its own: {', '.join(differ)}" if differ else ""
     if shown or each:
         lines.append(("settings", "; ".join(text for text in (shown, each) if text)))
-    codes = sorted({wording.code(one["code"], one["git"]) for one in known})
+    codes = sorted({fmt.code(one["code"], one["git"]) for one in known})
     lines.append(("code", "; ".join(codes)))
     for one in _acceptances(nodes, accepted):
-        text = f"{wording.when(one['when'])}: {wording.short(one['code'])} counts as this code; {one['reason']}"
+        text = f"{fmt.when(one['when'])}: {fmt.short(one['code'])} counts as this code; {one['reason']}"
         lines.append(("accepted", text))
     for node in nodes:
         adopted = (node.computation or {}).get("adopted")
         if adopted is not None:
-            text = f"from key {wording.short(adopted['key'])}; {adopted['reason']}"
-            lines.append(("adopted", f"{wording.when(adopted['when'])}: {text}"))
+            text = f"from key {fmt.short(adopted['key'])}; {adopted['reason']}"
+            lines.append(("adopted", f"{fmt.when(adopted['when'])}: {text}"))
     lines.append(("computed", _computed(known)))
     lines += [("cached", text) for text in [_cached(known)] if text]
     return lines
@@ -171,10 +171,10 @@ def _computed(known: Sequence[dict[str, Any]]) -> str:
     starts, ends = [one["start"] for one in known if one["start"]], [one["end"] for one in known if one["end"]]
     seconds = [one["seconds"] for one in known if one["seconds"] is not None]
     peaks = [one["peak_bytes"] for one in known if one["peak_bytes"] is not None]
-    span = wording.when(min(starts, default=None))
-    span += f" to {wording.when(max(ends, default=None))}" if len(known) > 1 else ""
-    text = f"{span}, {wording.duration(sum(seconds) if seconds else None)} on {_where(known)}"
-    return text + (f", peak {wording.size(max(peaks))}" if peaks else "")
+    span = fmt.when(min(starts, default=None))
+    span += f" to {fmt.when(max(ends, default=None))}" if len(known) > 1 else ""
+    text = f"{span}, {fmt.duration(sum(seconds) if seconds else None)} on {_where(known)}"
+    return text + (f", peak {fmt.size(max(peaks))}" if peaks else "")
 
 
 def _cached(known: Sequence[dict[str, Any]]) -> str:
@@ -183,7 +183,7 @@ def _cached(known: Sequence[dict[str, Any]]) -> str:
     if not placed:
         return ""
     many = f", {len(placed):,} of {len(known):,}" if len(known) > 1 else ""
-    return f"taken from the cache {wording.when(placed[-1])}{many}"
+    return f"taken from the cache {fmt.when(placed[-1])}{many}"
 
 
 def _where(known: Sequence[dict[str, Any]]) -> str:
@@ -191,7 +191,7 @@ def _where(known: Sequence[dict[str, Any]]) -> str:
     for one in known:
         environment = one["environment"] or {}
         job = f", SLURM job {one['slurm_job']}" if one["slurm_job"] else ""
-        threads = environment.get("threads", wording.UNKNOWN)
+        threads = environment.get("threads", fmt.UNKNOWN)
         device = ", ".join(one["gpu_model"] or ()) or environment.get("device") or "unknown device"
         places.add(f"{one['host'] or 'an unknown host'} ({device}, math threads {threads}{job})")
     shown = sorted(places)

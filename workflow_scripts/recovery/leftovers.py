@@ -16,7 +16,7 @@ from workflow_scripts.acquisition.store.segment import is_sealed, stems
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import discard, is_complete, key_lock, try_key_lock
 from workflow_scripts.core.files.names import FETCHED
-from workflow_scripts.removal.store import clear, store_folders
+from workflow_scripts.removal.store import LOCK, clear, store_folders
 
 
 def repair(results: Path) -> list[str]:
@@ -99,7 +99,7 @@ def _incomplete_entries(results: Path) -> int:
 def _segments(results: Path) -> int:
     finished = 0
     for folder in store_folders(results):
-        with key_lock(results / FETCHED / ".forget"):
+        with key_lock(results / FETCHED / LOCK):
             clear(folder)
         left = [stem for stem in stems(folder) if not is_sealed(stem)]
         finished += len(left) - len(list(settle(left)))

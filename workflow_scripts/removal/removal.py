@@ -20,7 +20,7 @@ from workflow_scripts.core.files.jsonio import read_json
 from workflow_scripts.core.redact import redacted
 from workflow_scripts.provenance.lineage import CACHE, Made, inputs_of, load, recipe_of, sound
 from workflow_scripts.removal.rows import Listed, excluded_tokens, listed_rows, urls_among
-from workflow_scripts.removal.store import forget, urls_kept
+from workflow_scripts.removal.store import remove_urls, urls_kept
 
 ROWS = "annotations"
 MOST_REMOVALS = 1 << 30  # bytes of a removal list, with 67 for each entry
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Gone:
+class Removed:
     """How many things were removed, and what could not be."""
 
     urls: int
@@ -43,7 +43,7 @@ class Gone:
     unknown: int  # entries of the list that name no row of the annotations
 
 
-def remove_traces(results: Path, study: str) -> Gone:
+def remove_listed(results: Path, study: str) -> Removed:
     """Remove all that may hold rows on the removal list that ``results/<study>`` was made with.
 
     Annotations go last, since they say what else to look for: killed anywhere and called again, it ends the same.
@@ -77,8 +77,8 @@ def remove_traces(results: Path, study: str) -> Gone:
     listed.urls |= urls_kept(results, tokens | taken_out)
     clean_rows = [one.file(".parquet") for one in everything if one.stage == ROWS and one.hash in good]
     present = [one for one in everything if one.hash in good]
-    return Gone(
-        urls=forget(results, _unused(listed.urls, clean_rows)),
+    return Removed(
+        urls=remove_urls(results, _unused(listed.urls, clean_rows)),
         logs=_remove_logs([results / study / "logs", results / ".slurm", results.parent / ".snakemake/log"], listed),
         folders=_remove_folders(results, good),
         artifacts=_remove_artifacts(mine)

@@ -27,8 +27,10 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import remove_files, sync_folder
 from workflow_scripts.core.files.names import FETCHED
 
+LOCK = ".forget"  # in the store: held while urls are removed from it
 
-def forget(results: Path, urls: Iterable[str]) -> int:
+
+def remove_urls(results: Path, urls: Iterable[str]) -> int:
     """Rewrite every segment below ``results/.fetched`` that knows one of ``urls``, without them.
 
     Killed anywhere and called again, it ends the same: a segment's new files are whole before its old ones go.
@@ -46,8 +48,8 @@ def forget(results: Path, urls: Iterable[str]) -> int:
     folders = store_folders(results)
     if not folders:
         return 0
-    with key_lock(results / FETCHED / ".forget"):  # what another call is writing looks like what a killed one left
-        return sum(_forget_in(folder, wanted, hashes) for folder in folders)
+    with key_lock(results / FETCHED / LOCK):  # what another call is writing looks like what a killed one left
+        return sum(_remove_in(folder, wanted, hashes) for folder in folders)
 
 
 def urls_kept(results: Path, tokens: Collection[str]) -> set[str]:
@@ -79,7 +81,7 @@ def clear(folder: Path) -> None:
     remove_files(left + [path for path in alone if not with_suffix(path.with_suffix(""), LINES).exists()])
 
 
-def _forget_in(folder: Path, wanted: set[str], hashes: np.ndarray) -> int:
+def _remove_in(folder: Path, wanted: set[str], hashes: np.ndarray) -> int:
     clear(folder)
     live = set(settle([stem for stem in stems(folder) if not is_sealed(stem)]))
     gone = 0
@@ -90,7 +92,7 @@ def _forget_in(folder: Path, wanted: set[str], hashes: np.ndarray) -> int:
         found, unreadable = _count(stem, wanted, hits)
         if found and stem in live:
             advice = "wait until the download has ended, then run again"
-            raise PipelineError("cannot forget", stem, f"{found} urls of a download that runs now", advice)
+            raise PipelineError("cannot remove urls", stem, f"{found} urls of a download that runs now", advice)
         if found or unreadable:
             _rewrite(stem, wanted)
             gone += found

@@ -51,7 +51,7 @@ def page_context(
         "facts": facts(study),
         "root": root_hash(whole.items()),
         "behind": len(whole),
-        "artifacts": study.ledger.rows(),
+        "artifacts": study.index.rows(),
         "accepted": settings.accepted,
         "headline": run_sections.headline(study),
         "losses": data_sections.losses(study),
@@ -71,10 +71,10 @@ def facts(study: Study) -> list[tuple[str, Number]]:
     for name, title, side in (("annotations", "annotation rows", "in"), ("images", "images", "out")):
         artifact = study.one(name)
         if artifact is not None and artifact.rows:
-            source = study.ledger.manifest(label(artifact))
+            source = study.index.manifest(label(artifact))
             found.append((title, Number(count(int(artifact.rows[side])), source=source, rows=f"rows {side}")))
     for name, title in COUNTED:
         if study.all(name):
-            source = study.ledger.manifest(label(study.all(name)[0]))
+            source = study.index.manifest(label(study.all(name)[0]))
             found.append((title, Number(count(len(study.all(name))), source=source, rows="the first of them")))
     return found

@@ -56,7 +56,7 @@ class ArtifactRow:
     dropped: dict[str, int]
 
 
-class Ledger:
+class ArtifactIndex:
     """All artifacts that the page was made from, in the order given, each with an anchor."""
 
     def __init__(self, records: Sequence[Record]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.reporting.provenance import Ledger, Record, Source
+from workflow_scripts.reporting.provenance import ArtifactIndex, Record, Source
 from workflow_scripts.reporting.reading import images_of
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.thumbnails import figure, thumbnail
@@ -26,11 +26,11 @@ def record(artifact: Artifact) -> Record:
 
 
 class Study:
-    """Inputs by name, settings, and the ledger of all artifacts."""
+    """Inputs by name, settings, and the index of all artifacts."""
 
     def __init__(self, given: Mapping[str, Sequence[Artifact]], settings: Report) -> None:
         self.given, self.settings = given, settings
-        self.ledger = Ledger([record(artifact) for artifacts in given.values() for artifact in artifacts])
+        self.index = ArtifactIndex([record(artifact) for artifacts in given.values() for artifact in artifacts])
         self._runs: dict[str, Row] | None = None
 
     def all(self, name: str) -> Sequence[Artifact]:
@@ -44,7 +44,7 @@ class Study:
 
     def source(self, artifact: Artifact, suffix: str) -> Source:
         """How the page cites a file of an artifact."""
-        return self.ledger.source(label(artifact), suffix)
+        return self.index.source(label(artifact), suffix)
 
     def table(self, artifact: Artifact, suffix: str = ".parquet") -> list[Row]:
         """All rows of a small table."""

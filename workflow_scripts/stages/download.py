@@ -12,7 +12,7 @@ def download(job: Job[Download]) -> None:
     from concurrent.futures import ThreadPoolExecutor
     from contextlib import ExitStack
 
-    from workflow_scripts.acquisition.shards.download_state import Ledger
+    from workflow_scripts.acquisition.shards.download_state import DownloadState
     from workflow_scripts.acquisition.shards.fetch import fetch
     from workflow_scripts.acquisition.shards.imports import bring_in
     from workflow_scripts.acquisition.shards.packing import attempts, pack
@@ -32,14 +32,14 @@ def download(job: Job[Download]) -> None:
             connect_to[job.settings.serve_host] = f"{address}:{port}"
             folder /= _served(job)
         store = held.enter_context(Store(folder, job.work.name[:16]))
-        ledger = held.enter_context(Ledger(store, job.work, job.settings, urls))
-        ledger.prepare(job.workers)
-        bring_in(rows, ledger, job.settings, job.results, job.workers)
-        fetch(ledger, job.settings, connect_to, job.workers, job.results / ".hosts")
+        downloads = held.enter_context(DownloadState(store, job.work, job.settings, urls))
+        downloads.prepare(job.workers)
+        bring_in(rows, downloads, job.settings, job.results, job.workers)
+        fetch(downloads, job.settings, connect_to, job.workers, job.results / ".hosts")
         sealed = held.enter_context(ThreadPoolExecutor(1)).submit(store.seal)  # waits for the disk
-        states = pack(rows, ledger, job.file(".tar"), job.file(".parquet"))
+        states = pack(rows, downloads, job.file(".tar"), job.file(".parquet"))
         sealed.result()
-        job.note(**attempts(urls, ledger, job.beside(".attempts.parquet")))
+        job.note(**attempts(urls, downloads, job.beside(".attempts.parquet")))
     job.rows(states.total(), states.pop("ok", 0), dict(states))
 
 

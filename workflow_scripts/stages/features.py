@@ -29,8 +29,8 @@ def features(job: Job[Features]) -> None:
 
     run = job.input("run")
     weights = run.path(f"/{job.unit['step']}.safetensors")
-    network, facts = load_backbone(weights, run.path("/run.json"))
-    size, images = int(facts["preprocessing"]["size"]), dataset_images(job.input("dataset"))
+    network, metadata = load_backbone(weights, run.path("/run.json"))
+    size, images = int(metadata["preprocessing"]["size"]), dataset_images(job.input("dataset"))
     vectors = extract(network, images, size, job.settings.batch_size, job.device, job.workers, weights)
     np.save(job.file(".npy"), vectors)
     job.rows(len(vectors), len(vectors))

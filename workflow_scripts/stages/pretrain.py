@@ -1,4 +1,4 @@
-"""One pretraining run: backbone weights of the kept checkpoints, the training curve, and the run's facts.
+"""One pretraining run: backbone weights of the kept checkpoints, the training curve, and the run's metadata.
 
 Inputs: ``images`` (image_index), ``pairs`` (pair_table; language and visual pairs), ``captions`` (select_captions;
 CLIP), ``probe`` (eval_dataset, optional; without it the online probe guesses subreddits). An untrained run needs none.
@@ -20,7 +20,7 @@ def pretrain(job: Job[Pretrain]) -> None:
     from workflow_scripts.core.files.jsonio import pretty, read_json
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pretraining.plan import OUTCOME, weights_name
-    from workflow_scripts.pretraining.run_metadata import curve_table, kept_checkpoints, run_facts
+    from workflow_scripts.pretraining.run_metadata import curve_table, kept_checkpoints, run_metadata
 
     if job.settings.method == "untrained":
         from workflow_scripts.pretraining.checkpoint import write_tensors
@@ -42,7 +42,7 @@ def pretrain(job: Job[Pretrain]) -> None:
         outcome = read_json(job.work / OUTCOME, "run the stage again")
     for name in map(weights_name, kept_checkpoints(job.settings, outcome)):
         shutil.copyfile(job.work / name, job.file(f"/{name}"))
-    job.file("/run.json").write_bytes(pretty(run_facts(job.settings, outcome)))
+    job.file("/run.json").write_bytes(pretty(run_metadata(job.settings, outcome)))
     write_table(job.file("/curve.parquet"), curve_table(outcome["curve"]))
 
 

@@ -61,9 +61,9 @@ def saliency(job: Job[Saliency]) -> None:
     from workflow_scripts.models.backbones import load_backbone
 
     run, settings = job.input("run"), job.settings
-    network, facts = load_backbone(run.path(f"/{job.unit['step']}.safetensors"), run.path("/run.json"))
+    network, metadata = load_backbone(run.path(f"/{job.unit['step']}.safetensors"), run.path("/run.json"))
     options = settings.model_dump(exclude={"resamples", "level"})
-    size = int(facts["preprocessing"]["size"])
+    size = int(metadata["preprocessing"]["size"])
     plan = SaliencyPlan(**options, size=size, device=job.device, workers=job.workers)
     dataset = job.input("dataset")
     data = load_downstream(dataset, job.input("features"))

@@ -3,13 +3,13 @@
 import pytest
 
 from workflow_scripts.acquisition.http import monitor as watch_module
-from workflow_scripts.acquisition.http.monitor import Watch
+from workflow_scripts.acquisition.http.monitor import Monitor
 from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.core.errors import PipelineError
 
 
 def test_the_last_rows_count_not_all() -> None:
-    watch = Watch(0.3, 10, dict)
+    watch = Monitor(0.3, 10, dict)
     for _ in range(1000):
         watch.ended("a.test", State.OK)
     for _ in range(7):
@@ -22,16 +22,16 @@ def test_the_last_rows_count_not_all() -> None:
 
 
 def test_a_share_at_the_limit_or_a_short_run_goes_on() -> None:
-    watch = Watch(0.3, 10, dict)
+    watch = Monitor(0.3, 10, dict)
     for n in range(100):
         watch.ended("a.test", State.OK if n % 10 < 3 else State.TIMEOUT)
-    short = Watch(0.3, 10, dict)
+    short = Monitor(0.3, 10, dict)
     for _ in range(9):
         short.ended("a.test", State.TIMEOUT)
 
 
 def test_rows_that_had_failed_before_do_not_count() -> None:
-    watch = Watch(0.5, 10, dict)
+    watch = Monitor(0.5, 10, dict)
     for _ in range(100):
         watch.ended("a.test", State.TIMEOUT, again=True)
     assert watch.note() == "0% ok"
@@ -40,7 +40,7 @@ def test_rows_that_had_failed_before_do_not_count() -> None:
 def test_note_gives_share_and_present_rates(monkeypatch: pytest.MonkeyPatch) -> None:
     now, counts = [100.0], {"a.test": 0}
     monkeypatch.setattr(watch_module.time, "monotonic", lambda: now[0])
-    watch = Watch(0.0, 10, lambda: counts)
+    watch = Monitor(0.0, 10, lambda: counts)
     assert watch.note() == "none ended, a.test 0.0/s"
     for state in (State.OK, State.OK, State.OK, State.HTTP_4XX):
         watch.ended("a.test", state)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.acquisition import ledgers
+from tests.acquisition import download_states
 from tests.acquisition.fault_server import Route, serving
 from tests.acquisition.faults import faults
 from tests.acquisition.pictures import jpeg
 from workflow_scripts.acquisition.settings import Download
-from workflow_scripts.acquisition.shards.download_state import Ledger
+from workflow_scripts.acquisition.shards.download_state import DownloadState
 from workflow_scripts.core.errors import PipelineError
 
 FAST = {"rate": 5000, "connections": 16}
@@ -25,8 +25,8 @@ def settings(**changed: Any) -> Download:
 
 def fetched(
     folder: Path, urls: list[str], address: str, names: tuple[str, ...] = ("a.test",), **changed: Any
-) -> Ledger:
-    return ledgers.fetched(folder, urls, settings(**changed), dict.fromkeys(names, address))
+) -> DownloadState:
+    return download_states.fetched(folder, urls, settings(**changed), dict.fromkeys(names, address))
 
 
 def test_each_fault_ends_in_its_state(tmp_path: Path) -> None:
@@ -54,10 +54,10 @@ def test_failures_that_may_pass_are_asked_for_in_as_many_rounds_as_wanted(tmp_pa
     }
     with serving(routes) as site:
         urls = [f"http://a.test/{name}.jpg" for name in ("a", "down", "gone")]
-        ledger = fetched(tmp_path, urls, site.address, attempts=2, rounds=3)
+        downloads = fetched(tmp_path, urls, site.address, attempts=2, rounds=3)
         assert dict(site.asked) == {"/a.jpg": 5, "/down.jpg": 6, "/gone.jpg": 1}
-        assert [str(ledger.done[url].state) for url in urls] == ["ok", "http_5xx", "http_4xx"]
-        assert [one["round"] for one in ledger.done[urls[0]].attempts] == [1, 1, 2, 2, 3]
+        assert [str(downloads.done[url].state) for url in urls] == ["ok", "http_5xx", "http_4xx"]
+        assert [one["round"] for one in downloads.done[urls[0]].attempts] == [1, 1, 2, 2, 3]
 
 
 def test_addresses_that_no_server_answers(tmp_path: Path) -> None:
@@ -124,9 +124,9 @@ def test_retry_after_slows_the_whole_host_and_no_other(tmp_path: Path) -> None:
     assert max(a) > at + 0.95
 
 
-def _with_hosts(tmp_path: Path, urls: list[str], address: str, policies: dict[str, Any]) -> Ledger:
+def _with_hosts(tmp_path: Path, urls: list[str], address: str, policies: dict[str, Any]) -> DownloadState:
     targets = {url.split("/")[2]: address for url in urls}
-    return ledgers.fetched(tmp_path / "work", urls, settings(hosts=policies), targets)
+    return download_states.fetched(tmp_path / "work", urls, settings(hosts=policies), targets)
 
 
 def test_rate_and_connections_of_a_pattern_hold_for_all_its_hosts_together(tmp_path: Path) -> None:
@@ -155,14 +155,14 @@ def test_a_collapsing_share_of_successes_stops_the_job(tmp_path: Path) -> None:
         ),
     ):
         fetched(tmp_path / "work", urls, site.address, min_ok_share=0.1)
-    assert len(ledgers.kept(tmp_path / "work")) in range(200, 300)
+    assert len(download_states.kept(tmp_path / "work")) in range(200, 300)
     assert site.asked.total() < 300
 
 
 def test_pauses_grow_with_seeded_jitter_and_change_no_state(tmp_path: Path) -> None:
     from workflow_scripts.acquisition.shards.fetch import _Fetch
 
-    with ledgers.opened(tmp_path, settings(), []) as journal:
+    with download_states.opened(tmp_path, settings(), []) as journal:
         worker = _Fetch(journal, settings(backoff=1.0, max_wait=30.0, seed=3), {}, 1)
         waits = [worker._pause("http://a.test/1", n) for n in range(1, 9)]
         again = [worker._pause("http://a.test/1", n) for n in range(1, 9)]

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.acquisition.ledgers import kept, opened
+from tests.acquisition.download_states import kept, opened
 from tests.acquisition.pictures import jpeg
 from workflow_scripts.acquisition.settings import Download
-from workflow_scripts.acquisition.shards.download_state import Ledger
+from workflow_scripts.acquisition.shards.download_state import DownloadState
 from workflow_scripts.acquisition.shards.imports import bring_in
 from workflow_scripts.core.errors import PipelineError
 
@@ -27,11 +27,11 @@ def settings(kind: str, source: Path, **changed: Any) -> Download:
     return Download.model_validate({"imports": [{"kind": kind, "source": str(source)}], **changed})
 
 
-def brought(folder: Path, wanted: Download) -> Ledger:
-    with opened(folder, wanted, list(URLS.values())) as ledger:
-        ledger.prepare(2)
-        bring_in(ROWS, ledger, wanted, folder, workers=2)
-    return ledger
+def brought(folder: Path, wanted: Download) -> DownloadState:
+    with opened(folder, wanted, list(URLS.values())) as downloads:
+        downloads.prepare(2)
+        bring_in(ROWS, downloads, wanted, folder, workers=2)
+    return downloads
 
 
 def image_folder(folder: Path, keys: list[str]) -> Path:
@@ -59,13 +59,13 @@ def test_a_redcaps_folder(tmp_path: Path) -> None:
     source = image_folder(tmp_path / "images", KEYS[:9])
     (source / "pics" / f"{KEYS[9]}.jpg").write_bytes(b"")
     (source / "pics" / f"{KEYS[10]}.jpg").mkdir()
-    ledger = brought(tmp_path / "w", settings("redcaps_folder", source))
-    assert ledger.waiting == [URLS[key] for key in KEYS[9:]]
+    downloads = brought(tmp_path / "w", settings("redcaps_folder", source))
+    assert downloads.waiting == [URLS[key] for key in KEYS[9:]]
     records = {record.url: record for record in kept(tmp_path / "w")}
     assert sorted(records) == [URLS[key] for key in KEYS[:9]]
     one = records[URLS[KEYS[3]]]
     assert (one.size, one.http_status, one.attempts[0]["state"]) == (len(PICTURES[KEYS[3]]), None, "imported")
-    assert ledger.done[URLS[KEYS[3]]].state == "ok" and ledger.done[URLS[KEYS[3]]].width == 63
+    assert downloads.done[URLS[KEYS[3]]].state == "ok" and downloads.done[URLS[KEYS[3]]].width == 63
 
 
 def test_what_is_damaged_is_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -73,8 +73,8 @@ def test_what_is_damaged_is_asked_for(tmp_path: Path, caplog: pytest.LogCaptureF
     (source / "pics" / f"{KEYS[2]}.jpg").write_bytes(b"<html>not an image</html>")
     (source / "pics" / f"{KEYS[3]}.jpg").write_bytes(PICTURES[KEYS[3]][:-300])
     (source / "pics" / f"{KEYS[4]}.jpg").write_bytes(b"\xff\xd8\xff" + bytes(200_000))
-    ledger = brought(tmp_path / "w", settings("redcaps_folder", source, max_bytes=100_000))
-    assert [key for key in KEYS[:5] if URLS[key] in ledger.waiting] == KEYS[2:5]
+    downloads = brought(tmp_path / "w", settings("redcaps_folder", source, max_bytes=100_000))
+    assert [key for key in KEYS[:5] if URLS[key] in downloads.waiting] == KEYS[2:5]
     assert "2 files are damaged" in caplog.text
 
 
@@ -86,9 +86,9 @@ def test_tar_shards_of_img2dataset(tmp_path: Path) -> None:
     # beside each tar lies a table of the same rows without images
     pq.write_table(pa.table({"url": list(URLS.values()), "status": ["success"] * 12}), source / "00000.parquet")
     (source / "00000_stats.json").write_text("{}")
-    ledger = brought(tmp_path / "w", settings("img2dataset", source))
-    assert ledger.waiting == [URLS[key] for key in KEYS[8:]]
-    assert {ledger.done[URLS[key]].width for key in KEYS[:8]} == set(range(60, 68))
+    downloads = brought(tmp_path / "w", settings("img2dataset", source))
+    assert downloads.waiting == [URLS[key] for key in KEYS[8:]]
+    assert {downloads.done[URLS[key]].width for key in KEYS[:8]} == set(range(60, 68))
     # the index is made once, and again when a shard changes
     (index,) = (tmp_path / "w" / ".fetched" / ".imports").glob("*.npy")
     made = index.stat().st_mtime_ns
@@ -108,8 +108,8 @@ def test_a_sample_without_a_description_is_no_import(tmp_path: Path) -> None:
             member = tarfile.TarInfo(name)
             member.size = len(data)
             tar.addfile(member, io.BytesIO(data))
-    ledger = brought(tmp_path / "w", settings("img2dataset", source))
-    assert ledger.waiting == [URLS[key] for key in KEYS[2:]]
+    downloads = brought(tmp_path / "w", settings("img2dataset", source))
+    assert downloads.waiting == [URLS[key] for key in KEYS[2:]]
 
 
 def test_parquet_shards_of_img2dataset(tmp_path: Path) -> None:
@@ -119,9 +119,9 @@ def test_parquet_shards_of_img2dataset(tmp_path: Path) -> None:
     images = [PICTURES[key] for key in KEYS[:10]] + [None] * 2
     table = pa.table({"url": list(URLS.values()), "status": status, "jpg": pa.array(images, pa.binary())})
     pq.write_table(table, source / "00000.parquet", row_group_size=3)
-    ledger = brought(tmp_path / "w", settings("img2dataset", source))
-    assert ledger.waiting == [URLS[key] for key in KEYS[10:]]
-    assert [ledger.done[URLS[key]].width for key in KEYS[:10]] == list(range(60, 70))
+    downloads = brought(tmp_path / "w", settings("img2dataset", source))
+    assert downloads.waiting == [URLS[key] for key in KEYS[10:]]
+    assert [downloads.done[URLS[key]].width for key in KEYS[:10]] == list(range(60, 70))
 
 
 def test_what_the_store_holds_is_not_imported(tmp_path: Path) -> None:

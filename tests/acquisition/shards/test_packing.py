@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.acquisition.ledgers import opened
+from tests.acquisition.download_states import opened
 from tests.acquisition.pictures import jpeg
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.packing import SHARD, attempts, pack
@@ -29,13 +29,13 @@ def rows() -> pa.Table:
 
 def packed(folder: Path, order: list[str]) -> tuple[bytes, pa.Table]:
     """The tar and the table of the rows, whose answers came in ``order``."""
-    with opened(folder, Download(), URLS) as ledger:
+    with opened(folder, Download(), URLS) as downloads:
         for url in order:
             tries = [{"attempt": 1, "state": "ok", "started": 0.0, "seconds": 1.0, "http_status": None, "read": 5}]
             data = IMAGES.get(url, b"")
-            ledger.finish(url, State.OK if data else State.HTTP_4XX, 200 if data else 410, data, tries)
-        assert pack(rows(), ledger, folder / "out.tar", folder / "out.parquet") == {"ok": 6, "http_4xx": 1}
-        asked = attempts([*URLS, URLS[0]], ledger, folder / "attempts.parquet")
+            downloads.finish(url, State.OK if data else State.HTTP_4XX, 200 if data else 410, data, tries)
+        assert pack(rows(), downloads, folder / "out.tar", folder / "out.parquet") == {"ok": 6, "http_4xx": 1}
+        asked = attempts([*URLS, URLS[0]], downloads, folder / "attempts.parquet")
     assert asked == {"requests": 6, "imported": 0, "bytes_read": 30}
     assert pq.read_table(folder / "attempts.parquet")["url"].to_pylist() == URLS
     return (folder / "out.tar").read_bytes(), pq.read_table(folder / "out.parquet")

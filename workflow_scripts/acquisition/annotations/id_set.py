@@ -7,7 +7,7 @@ import numpy as np
 SHORT = 8  # bytes: Reddit's ids have 4 to 7 characters and fit an unsigned 64-bit number exactly
 
 
-class SeenIds:
+class IdSet:
     """The ids seen so far: 8 bytes each as long as they are short; ids are ASCII without NUL.
 
     Short ids stand as numbers in sorted runs. A run that is not longer than the next is merged into it, so there are

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pyarrow as pa
 
-from workflow_scripts.acquisition.annotations.id_set import SeenIds
+from workflow_scripts.acquisition.annotations.id_set import IdSet
 from workflow_scripts.acquisition.annotations.rows import ROWS, Apart, host_of, is_cut, is_listed, read_row, removed
 from workflow_scripts.acquisition.annotations.zip_reader import Member, members, read_member
 from workflow_scripts.acquisition.shards.parquet import TableWriter
@@ -68,7 +68,7 @@ def gather(zip_path: Path, wanted: Filter, max_bytes: int, max_chars: int, kept:
     found = members(zip_path)
     _check_subreddits(zip_path, wanted, found)
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("apart", "hosts", "years", "subreddits", "endings")}
-    seen, total, truncated = SeenIds(), 0, 0
+    seen, total, truncated = IdSet(), 0, 0
     with ZipFile(zip_path) as archive, TableWriter(kept, ROWS) as keep, TableWriter(apart, APART) as other:
         for _, files in groupby(found, lambda member: member.subreddit):
             good, bad = [ROWS.empty_table()], [APART.empty_table()]
@@ -121,7 +121,7 @@ def _check_subreddits(zip_path: Path, wanted: Filter, found: list[Member]) -> No
 
 
 def _judge(
-    raw_rows: list[Any], member: Member, wanted: Filter, seen: SeenIds, max_chars: int
+    raw_rows: list[Any], member: Member, wanted: Filter, seen: IdSet, max_chars: int
 ) -> tuple[list[dict[str, Any]], list[Apart | None]]:
     rows, reasons = [], []
     for raw in raw_rows:

@@ -11,7 +11,7 @@ SECONDS_PER_RATE = 10.0  # a host's rate is counted over at least so long
 HOSTS_NAMED = 4
 
 
-class Watch:
+class Monitor:
     """Counts how rows end.
 
     Args:

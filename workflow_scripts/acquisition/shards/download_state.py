@@ -18,7 +18,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.progress import progress
 
 
-class Ledger:
+class DownloadState:
     """The urls of one job; use it as a context manager.
 
     Args:
@@ -46,7 +46,7 @@ class Ledger:
         self._asked: dict[str, int] = {}  # the last round in which a URL was requested
         self._read()
 
-    def __enter__(self) -> "Ledger":
+    def __enter__(self) -> "DownloadState":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 import uvloop
 
 from workflow_scripts.acquisition.http.client import Answer, Client
-from workflow_scripts.acquisition.http.monitor import Watch
+from workflow_scripts.acquisition.http.monitor import Monitor
 from workflow_scripts.acquisition.settings import Download
-from workflow_scripts.acquisition.shards.download_state import Ledger
+from workflow_scripts.acquisition.shards.download_state import DownloadState
 from workflow_scripts.acquisition.shards.states import RETRYABLE, State
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.progress import Ticker
@@ -27,16 +27,16 @@ BACKING_OFF = 32  # urls of a host that may wait for their next attempt without 
 
 
 def fetch(
-    ledger: Ledger,
+    downloads: DownloadState,
     settings: Download,
     connect_to: dict[str, str],
     workers: int,
     budgets: Path | None = None,
 ) -> None:
-    """Bring every url that waits in ``ledger`` to its final state, and record it there.
+    """Bring every url that waits in ``downloads`` to its final state, and record it there.
 
     Args:
-        ledger: the urls; takes each one's end as soon as it is known.
+        downloads: the urls; takes each one's end as soon as it is known.
         settings: limits and politeness.
         connect_to: host name -> ``address:port`` to connect to in its place.
         workers: threads that decode; changes no byte.
@@ -50,9 +50,9 @@ def fetch(
     gc.freeze()  # what is loaded stays; looking through it again and again costs a tenth of the time
     try:
         more = True
-        while more and (waiting := ledger.waiting):
-            uvloop.run(_Fetch(ledger, settings, connect_to, workers, budgets).run(waiting))
-            more = ledger.next_round()
+        while more and (waiting := downloads.waiting):
+            uvloop.run(_Fetch(downloads, settings, connect_to, workers, budgets).run(waiting))
+            more = downloads.next_round()
     finally:
         gc.unfreeze()
 
@@ -60,21 +60,21 @@ def fetch(
 class _Fetch:
     def __init__(
         self,
-        ledger: Ledger,
+        downloads: DownloadState,
         settings: Download,
         connect_to: dict[str, str],
         workers: int,
         budgets: Path | None = None,
     ) -> None:
-        self._ledger, self._settings, self._connect_to, self._workers = ledger, settings, connect_to, workers
+        self._downloads, self._settings, self._connect_to, self._workers = downloads, settings, connect_to, workers
         self._budgets = budgets
 
     async def run(self, urls: list[str]) -> None:
         with ThreadPoolExecutor(self._workers, "decode") as self._pool:
             async with Client(self._settings, self._connect_to, self._budgets) as self._client:
                 share, window = self._settings.min_ok_share, self._settings.ok_window
-                self._watch = Watch(share, window, self._client.gates.passed)
-                with Ticker("download", len(urls), self._watch.note) as self._ticker:
+                self._monitor = Monitor(share, window, self._client.gates.passed)
+                with Ticker("download", len(urls), self._monitor.note) as self._ticker:
                     try:
                         await self._all(urls)
                     except* PipelineError as group:
@@ -113,7 +113,7 @@ class _Fetch:
             attempts: list[dict[str, Any]] = []
             state = await self._finish(url, under_way, attempts)
             self._ticker.tick()
-            self._watch.ended(group, state, again=self._ledger.asked_before(url, len(attempts)))
+            self._monitor.ended(group, state, again=self._downloads.asked_before(url, len(attempts)))
 
     async def _finish(self, url: str, under_way: asyncio.Semaphore, attempts: list[dict[str, Any]]) -> State:
         while True:
@@ -128,7 +128,7 @@ class _Fetch:
 
     async def _end(self, url: str, state: State, status: int | None, body: bytes, attempts: list[Any]) -> State:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._ledger.finish, url, state, status, body, attempts)
+        return await loop.run_in_executor(self._pool, self._downloads.finish, url, state, status, body, attempts)
 
     def _pause(self, url: str, number: int) -> float:
         """Seconds behind attempt ``number``: doubling, with jitter in [0.5, 1.5) that depends on url and attempt."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from workflow_scripts.acquisition.settings import Download, Import
-from workflow_scripts.acquisition.shards.download_state import Ledger
+from workflow_scripts.acquisition.shards.download_state import DownloadState
 from workflow_scripts.acquisition.shards.import_index import ImportIndex
 from workflow_scripts.acquisition.shards.states import DAMAGED, State
 from workflow_scripts.acquisition.shards.threads import in_threads
@@ -18,12 +18,12 @@ log = logging.getLogger(__name__)
 IMPORTED = "imported"  # stands in an attempt's state: the bytes came from a folder, and no request was made
 
 
-def bring_in(rows: pa.Table, ledger: Ledger, settings: Download, results: Path, workers: int) -> None:
+def bring_in(rows: pa.Table, downloads: DownloadState, settings: Download, results: Path, workers: int) -> None:
     """Take the images of waiting urls from ``settings.imports``, the first that has a whole one.
 
     Args:
         rows: of the plan, with key, url and subreddit.
-        ledger: takes what is found; the images are checked and prepared as fetched ones are.
+        downloads: takes what is found; the images are checked and prepared as fetched ones are.
         settings: of the download stage.
         results: the results folder, which keeps the indexes of img2dataset shards.
         workers: threads that check and prepare.
@@ -36,12 +36,12 @@ def bring_in(rows: pa.Table, ledger: Ledger, settings: Download, results: Path, 
         url, data = image
         attempt = {"attempt": 1, "started": round(time.time(), 3), "seconds": 0.0, "state": IMPORTED}
         tried = [{**attempt, "http_status": None, "read": len(data)}]
-        if ledger.finish(url, State.OK, None, data, tried, imported=True) in DAMAGED:
+        if downloads.finish(url, State.OK, None, data, tried, imported=True) in DAMAGED:
             damaged.append(url)
 
     for wanted in settings.imports:
         damaged: list[str] = []
-        in_threads(take, _images(wanted, rows, ledger.waiting, settings.max_bytes, results), workers)
+        in_threads(take, _images(wanted, rows, downloads.waiting, settings.max_bytes, results), workers)
         if damaged:
             log.warning("%s: %d files are damaged; their URLs are fetched", wanted.source, len(damaged))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from workflow_scripts.acquisition.shards.download_state import Ledger
+from workflow_scripts.acquisition.shards.download_state import DownloadState
 from workflow_scripts.acquisition.shards.imports import IMPORTED
 from workflow_scripts.acquisition.shards.parquet import TableWriter
 from workflow_scripts.acquisition.shards.states import State
@@ -51,7 +51,7 @@ ATTEMPTS = pa.schema(
 )
 
 
-def pack(rows: pa.Table, ledger: Ledger, tar_path: Path, table_path: Path) -> Counter[str]:
+def pack(rows: pa.Table, downloads: DownloadState, tar_path: Path, table_path: Path) -> Counter[str]:
     """Write the images of ``rows`` (plan columns key, url, subreddit, year, caption) to a WebDataset tar.
 
     Members are ``<key>.<format>`` and ``<key>.json``, in row order, plain USTAR with owner and times 0, so that the
@@ -67,16 +67,16 @@ def pack(rows: pa.Table, ledger: Ledger, tar_path: Path, table_path: Path) -> Co
         TableWriter(table_path, SHARD) as table,
     ):
         for batch in rows.select(["key", "url", "subreddit", "year", "caption"]).to_batches(max_chunksize=ROWS_AT_ONCE):
-            packed = [_packed(tar, row, ledger) for row in batch.to_pylist()]
+            packed = [_packed(tar, row, downloads) for row in batch.to_pylist()]
             states.update(row["state"] for row in packed)
             table.write(pa.Table.from_pylist(packed, schema=SHARD))
     return states
 
 
-def _packed(tar: tarfile.TarFile, row: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
-    record = ledger.done[row["url"]]
+def _packed(tar: tarfile.TarFile, row: dict[str, Any], downloads: DownloadState) -> dict[str, Any]:
+    record = downloads.done[row["url"]]
     row |= {"state": str(record.state), "http_status": record.http_status}
-    return row | (_add_sample(tar, row, record, ledger.data(record)) if record.state is State.OK else {})
+    return row | (_add_sample(tar, row, record, downloads.data(record)) if record.state is State.OK else {})
 
 
 def _add_sample(tar: tarfile.TarFile, row: dict[str, Any], record: Record, data: bytes) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     tar.addfile(member, BytesIO(data))
 
 
-def attempts(urls: Iterable[str], ledger: Ledger, path: Path) -> Mapping[str, int]:
+def attempts(urls: Iterable[str], downloads: DownloadState, path: Path) -> Mapping[str, int]:
     """Write every request that was ever made for ``urls`` to a table in the columns of :data:`ATTEMPTS`, in order.
 
     It is a log, so its urls are redacted; those of :data:`SHARD` are whole.
@@ -105,7 +105,7 @@ def attempts(urls: Iterable[str], ledger: Ledger, path: Path) -> Mapping[str, in
     counts: Counter[str] = Counter(requests=0, imported=0, bytes_read=0)
     with TableWriter(path, ATTEMPTS) as table:
         for tried in _groups(
-            {"url": redacted(url), **one} for url in dict.fromkeys(urls) for one in ledger.done[url].attempts
+            {"url": redacted(url), **one} for url in dict.fromkeys(urls) for one in downloads.done[url].attempts
         ):
             table.write(pa.Table.from_pylist(tried, schema=ATTEMPTS))
             imported = sum(one["state"] == IMPORTED for one in tried)

@@ -19,7 +19,8 @@ def summarise(table: pa.Table, codes: np.ndarray, window: int) -> dict[str, Any]
     """Figures of n captions.
 
     Args:
-        table: the columns of ``wording.describe`` with origin, itm and retrieval_rank (null where not sampled).
+        table: the columns of ``caption_statistics.describe`` with origin, itm and retrieval_rank (null where not
+            sampled).
         codes: (w,) word codes.
         window: words per window of the moving-average type-token ratio.
     """

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from workflow_scripts.core.files.jsonio import canonical, digest
-from workflow_scripts.provenance import format as wording
+from workflow_scripts.provenance import format as fmt
 from workflow_scripts.provenance.crate.base import COMPLETED, Entity, encoding, inside, local, ref, refs
 from workflow_scripts.provenance.crate.public import public_settings
 from workflow_scripts.provenance.nodes import Node, inputs_of
@@ -188,7 +188,7 @@ class Jobs:
 
 def _told(node: Node) -> str:
     rows = node.manifest.get("rows")
-    return f"Makes {node.label}" + (f"; rows {wording.rows(rows)}" if rows else "")
+    return f"Makes {node.label}" + (f"; rows {fmt.rows(rows)}" if rows else "")
 
 
 def _type_of(value: Any) -> str:

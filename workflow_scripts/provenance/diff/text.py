@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from workflow_scripts.provenance import format as wording
+from workflow_scripts.provenance import format as fmt
 from workflow_scripts.provenance.diff.code_diff import ModuleDifference
 from workflow_scripts.provenance.diff.diff import Findings
 from workflow_scripts.provenance.nodes import Input
@@ -53,13 +53,13 @@ def _pair_title(one: Findings) -> str:
 
 def _sides(one: Findings) -> list[str]:
     table = [
-        (f"{title} {name}", wording.value(a), wording.value(b))
+        (f"{title} {name}", fmt.value(a), fmt.value(b))
         for title in ("rows", "unit", "settings")
         for name, (a, b) in getattr(one, title).items()
     ]
     if one.code is not None:
-        table.append(("code", wording.short(one.code[0]), wording.short(one.code[1])))
-    table += [(f"version {name}", wording.value(a), wording.value(b)) for name, (a, b) in one.versions.items()]
+        table.append(("code", fmt.short(one.code[0]), fmt.short(one.code[1])))
+    table += [(f"version {name}", fmt.value(a), fmt.value(b)) for name, (a, b) in one.versions.items()]
     table += [(f"input {pair.name}", _input_text(pair.a), _input_text(pair.b)) for pair in one.inputs]
     widths = [min(WIDEST, max((len(row[column]) for row in table), default=0)) for column in (0, 1)]
     lines = [f"  {title:<{widths[0]}}  {a:<{widths[1]}} | {b}" for title, a, b in table]
@@ -93,7 +93,7 @@ def _input_text(one: Input | None) -> str:
     if one is None:
         return "none"
     gone = one.path is not None and (one.node is None or one.node.hash != one.recorded_hash)
-    return f"{_name(one)} {wording.short(one.recorded_hash)}" + (", no longer there" if gone else "")
+    return f"{_name(one)} {fmt.short(one.recorded_hash)}" + (", no longer there" if gone else "")
 
 
 def _name(one: Input) -> str:

@@ -31,7 +31,7 @@ def losses(study: Study) -> Row:
         for name, rows in final_states(study.json(card)):
             states.append((words(name), Number(count(rows), source=source, rows=f"state {name}")))
         picture = study.figure(card, "Kept and lost rows")
-    return {"steps": steps(records, study.ledger), "states": states, "figure": picture}
+    return {"steps": steps(records, study.index), "states": states, "figure": picture}
 
 
 def _itm(value: float | None, source: Source, rows: str) -> Number:

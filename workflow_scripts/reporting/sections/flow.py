@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from workflow_scripts.reporting.charts import stacked
-from workflow_scripts.reporting.provenance import Ledger, Number, Record
+from workflow_scripts.reporting.provenance import ArtifactIndex, Number, Record
 from workflow_scripts.reporting.text import count, words
 
 EXPLAINED = {
@@ -32,15 +32,15 @@ class Step:
     bar: Markup
 
 
-def steps(records: Sequence[Record], ledger: Ledger) -> list[Step]:
+def steps(records: Sequence[Record], index: ArtifactIndex) -> list[Step]:
     """A step per record that counts rows, in the order given; bars share the width of the largest input."""
     counted = [record for record in records if record.manifest.get("rows")]
     widest = max((int(record.manifest["rows"]["in"]) for record in counted), default=0)
-    return [_step(record, ledger, widest) for record in counted]
+    return [_step(record, index, widest) for record in counted]
 
 
-def _step(record: Record, ledger: Ledger, widest: int) -> Step:
-    rows, source = record.manifest["rows"], ledger.manifest(record.label)
+def _step(record: Record, index: ArtifactIndex, widest: int) -> Step:
+    rows, source = record.manifest["rows"], index.manifest(record.label)
     dropped = sorted((rows.get("dropped") or {}).items(), key=lambda item: (-item[1], item[0]))
     parts = [("kept", int(rows["out"]), "kept")]
     parts += [(words(reason), int(number), f"lost lost-{at % 3}") for at, (reason, number) in enumerate(dropped)]
