@@ -7,7 +7,8 @@ import pytest
 
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.study.config.files import node_of, read_config
+from workflow_scripts.study.config.files import read_config
+from workflow_scripts.study.config.nodes import node_of
 from workflow_scripts.study.config.study import Study, load_study
 from workflow_scripts.study.units import Units
 

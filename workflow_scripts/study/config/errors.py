@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
-from workflow_scripts.study.config.files import Node
+from workflow_scripts.study.config.nodes import Node
 
 FEW = 15  # names that are listed although a close one is known
 CONTRADICTION = "settings that contradict each other"

@@ -9,8 +9,8 @@ from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.pretraining.settings import HEADS, Pretrain
 from workflow_scripts.study.config.errors import CONTRADICTION, Path, SettingError, misread_booleans, validation_errors
-from workflow_scripts.study.config.files import Node, node_of
 from workflow_scripts.study.config.kept import kept_errors
+from workflow_scripts.study.config.nodes import Node, node_of
 
 if TYPE_CHECKING:
     from workflow_scripts.study.config.sections import Run

@@ -21,7 +21,8 @@ from workflow_scripts.stages.demo_world import DemoWorld
 from workflow_scripts.stages.shard_plan import ShardPlan
 from workflow_scripts.study.config.checks import reference_errors
 from workflow_scripts.study.config.errors import SettingError, misread_booleans, placed, validation_errors
-from workflow_scripts.study.config.files import Config, Node, node_of
+from workflow_scripts.study.config.files import Config
+from workflow_scripts.study.config.nodes import Node, node_of
 from workflow_scripts.study.config.run_settings import misplaced_settings, run_errors, shared_errors
 from workflow_scripts.study.config.sections import (
     NAME,
