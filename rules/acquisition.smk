@@ -2,7 +2,7 @@
 
 
 rule annotations:
-    """All rows of the RedCaps zip in canonical order; repeated, empty and malformed ones counted and kept apart."""
+    """All annotation rows in canonical order; repeated, empty and malformed ones counted and kept apart."""
     input:
         world=manifests("demo_world", UNITS.world if UNITS.from_world(STUDY.annotations.source) else []),
         annotations=UNITS.manifest_if_source(OUT, "annotations"),
@@ -46,6 +46,7 @@ rule download:
     input:
         plan=manifest("shard_plan", "plan"),
         world=manifests("demo_world", UNITS.world),
+        annotations=UNITS.manifest_if_source(OUT, "annotations") if UNITS.has_local_images else [],
     output:
         **made("download", "{shard}"),
     log:
@@ -59,7 +60,7 @@ rule download:
     params:
         **recipe("download"),
     shell:
-        command("download", "plan", "world", wildcards=["shard"])
+        command("download", "plan", "world", "annotations", wildcards=["shard"])
 
 
 rule image_index:

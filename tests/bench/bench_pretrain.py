@@ -17,7 +17,7 @@ import torch
 
 from tests.pretraining.shapes import plan
 from workflow_scripts.pretraining.data.loader import prefetch
-from workflow_scripts.pretraining.methods.methods import build_method
+from workflow_scripts.pretraining.network import build_network
 from workflow_scripts.pretraining.plan import Plan
 from workflow_scripts.pretraining.trainer import Trainer, reproducible
 
@@ -33,7 +33,7 @@ def accelerated(run: Plan) -> Trainer:
 def bare(run: Plan, steps: int) -> float:
     """Seconds per forward and backward on one batch that is there already."""
     trainer = accelerated(run)
-    model = build_method(run.settings)
+    model = build_network(run.settings)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     sides = trainer._prepare(1)
     start = time.perf_counter()

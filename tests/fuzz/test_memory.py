@@ -47,7 +47,8 @@ def read(folder: Path, body: str) -> str:
 
 
 GATHER = """
-from workflow_scripts.acquisition.annotations.read import Filter, gather
+from workflow_scripts.acquisition.annotations.counting import Filter
+from workflow_scripts.acquisition.annotations.read import gather
 counts = gather(Path("a.zip"), Filter(None, None), 2 << 30, 2000, Path("kept"), Path("apart"))
 return counts["rows"], counts["kept"], counts["apart"]
 """

@@ -25,7 +25,9 @@ from workflow_scripts.pretraining.distributed import launch as launching
 from workflow_scripts.pretraining.distributed.gather import all_rows
 from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 from workflow_scripts.pretraining.distributed.sync_norm import convert
-from workflow_scripts.pretraining.methods.losses import clip_loss, nt_xent, simsiam
+from workflow_scripts.pretraining.methods.clip import clip_loss
+from workflow_scripts.pretraining.methods.simclr import nt_xent
+from workflow_scripts.pretraining.methods.simsiam import symmetric_loss
 from workflow_scripts.pretraining.plan import OUTCOME
 
 ROWS, WIDTH, CLOSE = 6, 5, {"rtol": 1e-4, "atol": 1e-6}
@@ -58,7 +60,7 @@ def data() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 def loss_of(name: str, one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
     if name == "simsiam":
-        return simsiam((one, two), (two, one))
+        return symmetric_loss((one, two), (two, one))
     every, offset = all_rows(one)
     both = (every, all_rows(two)[0])
     if name == "clip":
@@ -116,8 +118,8 @@ def smooth(module: nn.Module) -> nn.Module:
 
 def records(rank: int, processes: int, folder: Path) -> dict[str, dict[str, list[Any]]]:
     """Losses and gradients of every step of one run of each method, as trained."""
-    made, build = {}, trainer.build_method
-    trainer.build_method = lambda *given: smooth(build(*given))
+    made, build = {}, trainer.build_network
+    trainer.build_network = lambda *given: smooth(build(*given))
     for method, head in HEADS.items():
         gradients: list[list[torch.Tensor]] = []
 
@@ -135,7 +137,7 @@ def records(rank: int, processes: int, folder: Path) -> dict[str, dict[str, list
         if rank == 0:
             losses = [row["loss"] for row in json.loads((run.work / OUTCOME).read_text())["curve"]]
         made[method] = {"losses": losses, "gradients": gradients}
-    trainer.build_method = build
+    trainer.build_network = build
     return made
 
 

@@ -5,10 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.models.backbones import build_backbone
-from workflow_scripts.pretraining.methods.methods import Clip
+from workflow_scripts.pretraining.network import build_network
 from workflow_scripts.pretraining.optimizing import learning_rate, parameter_groups
-from workflow_scripts.pretraining.settings import ClipHead
+from workflow_scripts.pretraining.settings import Pretrain
 
 
 def test_the_rate_is_torchs_warm_up_and_cosine() -> None:
@@ -33,13 +32,14 @@ def test_the_rate_rises_then_falls(rest: int, warmup: int, peak: float) -> None:
 
 
 def test_gains_biases_and_the_logit_scale_do_not_decay() -> None:
-    backbone, dimension = build_backbone("resnet_small")
-    model = Clip(backbone, dimension, ClipHead(text_width=16, text_heads=2, text_layers=1, context=5), 300)
+    head = {"text_width": 16, "text_heads": 2, "text_layers": 1, "context": 5}
+    run = {"method": "clip", "pairs": "caption", "augmentation": "crop", "backbone": "resnet_small", "clip": head}
+    model = build_network(Pretrain.model_validate(run), 300)
     groups = parameter_groups(model, 0.01)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     decayed, free = ({names[id(parameter)] for parameter in group["params"]} for group in groups)
     assert [group["weight_decay"] for group in groups] == [0.01, 0.0]
     assert decayed | free == set(names.values())
-    assert {"log_scale", "backbone.bn1.weight", "backbone.bn1.bias", "text.norm.weight"} <= free
-    assert {"backbone.conv1.weight", "text.token.weight", "project.weight"} <= decayed
+    assert {"heads.scale.log", "backbone.bn1.weight", "backbone.bn1.bias", "heads.text.norm.weight"} <= free
+    assert {"backbone.conv1.weight", "heads.text.token.weight", "heads.project.weight"} <= decayed
     assert not any(name.endswith("bias") for name in decayed)

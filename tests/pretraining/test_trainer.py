@@ -14,7 +14,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining import checkpoint, trainer
 from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 from workflow_scripts.pretraining.live_curve import CURVE_LINES
-from workflow_scripts.pretraining.methods.methods import seeded_backbone
+from workflow_scripts.pretraining.network import seeded_backbone
 from workflow_scripts.pretraining.plan import OUTCOME, Plan
 
 PROBED = {"every": 2, "images": 20, "neighbours": 3}
@@ -145,7 +145,7 @@ def test_learning_happens(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_names_its_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, calls = trainer.build_method, []
+    real, calls = trainer.build_network, []
 
     def broken(*given: object) -> torch.nn.Module:
         model = real(*given)
@@ -153,7 +153,7 @@ def test_a_loss_that_is_no_number_names_its_step(tmp_path: Path, monkeypatch: py
         model.forward = lambda *sides: calls.append(1) or forward(*sides) * (float("nan") if len(calls) == 3 else 1)
         return model
 
-    monkeypatch.setattr(trainer, "build_method", broken)
+    monkeypatch.setattr(trainer, "build_network", broken)
     with pytest.raises(PipelineError, match="loss is not finite in step 3 of pretrain: nan"):
         train(plan(tmp_path, steps=6, log_every=5))
     assert not (tmp_path / "work" / checkpoint.NAME).exists()

@@ -162,7 +162,7 @@ def test_a_damaged_checkpoint_ends_in_one_line(
         ({"checkpoints": {"log_spaced": 1}}, "log_spaced: Input should be greater than or equal to 2"),
         ({"checkpoints": {"spacing": 1}}, "spacing: Extra inputs are not permitted"),
         ({"warmup_steps": 3}, "warmup_steps is 3"),
-        ({"steps": 0}, "0 steps and untrained go together"),
+        ({"steps": 0}, "steps is 0, but method simclr needs at least 1"),
         ({"processes": 3}, "not a multiple of processes 3"),
         ({"probe": {"every": 9}}, "probe.every is 9"),
         ({"batchsize": 3}, "batchsize"),

@@ -40,7 +40,7 @@ from workflow_scripts.core.runtime.environment import (
 from workflow_scripts.core.runtime.machine import git_state, machine
 from workflow_scripts.core.runtime.process import leave, quiet_libraries, start_quickly
 from workflow_scripts.core.runtime.progress import reporting_to
-from workflow_scripts.core.sources import content_hash, resolve_source
+from workflow_scripts.core.sources import content_hash, listing, resolve_source
 
 log = logging.getLogger(__name__)
 RECIPE = ".recipe.json"  # in a work folder: what its key was made from
@@ -96,6 +96,10 @@ class Job(Generic[S]):
             wanted = self._sources.get(name, "")
             self._source_paths[name] = resolve_source(name, wanted, made[0] if made else None, self.results)
         return self._source_paths[name]
+
+    def source_files(self, name: str) -> dict[str, str]:
+        """Relative path (empty for a source of one file) -> sha256 of every file of a source."""
+        return {entry["path"]: entry["sha256"] for entry in listing(self.source(name), self.results)}
 
     def file(self, suffix: str) -> Path:
         """Where to write the data file ``<artifact><suffix>``; it is published when the stage ends."""

@@ -1,33 +1,35 @@
-"""Settings of one pretraining run.
+"""Settings of one pretraining run, and the methods that it may use.
 
-Defaults are those of language-guided SSL (El Banani et al., CVPR 2023, and its code); those of a method's own part are
-from SimCLR (Chen et al. 2020), SimSiam (Chen and He 2021) and CLIP (Radford et al. 2021).
+A method is one file in ``methods/``, found by :func:`~workflow_scripts.core.registry.discover`. All of them are in the
+code digest of ``pretrain``, so a new file makes trainings stale; ``faithful-pairs accept`` states that it changes none.
+
+Defaults are those of language-guided SSL (El Banani et al., CVPR 2023, and its code).
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
     PositiveFloat,
     PositiveInt,
+    SerializerFunctionWrapHandler,
     ValidationError,
     ValidationInfo,
+    create_model,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
-from workflow_scripts.core.registry import OneOf, listed
+from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.models.backbones import BACKBONES
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.method import Method, PairKind
 
-METHODS_OF_PAIRS = {
-    "self": ("simclr", "simsiam"),
-    "language": ("simclr", "simsiam"),
-    "visual": ("simclr", "simsiam"),
-    "caption": ("clip",),
-    "none": ("untrained",),
-}
+METHODS = discover("workflow_scripts.pretraining.methods", Method)
+HEADS = {name: method.objective.settings for name, method in METHODS.items() if method.objective is not None}
 
 
 def step_name(step: int | str) -> str:
@@ -63,66 +65,6 @@ class LogSpaced(Settings):
         return sorted(step for step in found if self.first <= step < end)
 
 
-class SimclrHead(Settings):
-    """SimCLR: projector and temperature of the NT-Xent loss."""
-
-    projector: tuple[PositiveInt, ...] = Field(
-        (2048, 2048, 128), min_length=1, description="widths of the projector's layers", examples=[[256, 256, 64]]
-    )
-    temperature: PositiveFloat = Field(
-        0.1, description="temperature of the softmax over cosine similarities", examples=[0.2]
-    )
-
-
-class SimsiamHead(Settings):
-    """SimSiam: projector, and hidden width of the predictor."""
-
-    projector: tuple[PositiveInt, ...] = Field(
-        (2048, 2048, 2048), min_length=1, description="widths of the projector's layers", examples=[[256, 256, 256]]
-    )
-    predictor: PositiveInt = Field(512, description="hidden width of the predictor", examples=[64])
-
-
-class ClipHead(Settings):
-    """CLIP: shared embedding, text transformer, and tokenizer."""
-
-    embedding: PositiveInt = Field(512, description="width of the embedding that image and text share", examples=[256])
-    text_width: PositiveInt = Field(512, description="width of the text transformer", examples=[256])
-    text_layers: PositiveInt = Field(
-        12, description="layers of the text transformer", examples=[4], json_schema_extra={"unit": "layers"}
-    )
-    text_heads: PositiveInt = Field(
-        8,
-        description="attention heads of the text transformer; text_width must be a multiple",
-        examples=[4],
-        json_schema_extra={"unit": "heads"},
-    )
-    context: int = Field(
-        77,
-        ge=3,
-        description="maximum length of a caption, including start and end token",
-        examples=[32],
-        json_schema_extra={"unit": "tokens"},
-    )
-    vocabulary: int = Field(
-        49_408,
-        ge=259,
-        description="maximum vocabulary of the byte-level BPE that is trained on the captions",
-        examples=[8192],
-        json_schema_extra={"unit": "tokens"},
-    )
-    temperature: PositiveFloat = Field(0.07, description="initial temperature; it is learned", examples=[0.1])
-
-    @model_validator(mode="after")
-    def _heads_divide_width(self) -> Self:
-        if self.text_width % self.text_heads:
-            raise ValueError(f"text_width {self.text_width} is not a multiple of text_heads {self.text_heads}")
-        return self
-
-
-HEADS = {"simclr": SimclrHead, "simsiam": SimsiamHead, "clip": ClipHead}
-
-
 class Probe(Settings):
     """Online probe: weighted nearest neighbours (Wu et al. 2018, section 3.4; Caron et al. 2021)."""
 
@@ -147,16 +89,16 @@ class Probe(Settings):
     )
 
 
-class Pretrain(Settings):
-    """One run: method x pairs x augmentation x backbone x seed."""
+class _Run(Settings):
+    """:class:`Pretrain` without the sections of the methods."""
 
-    method: Literal["simclr", "simsiam", "clip", "untrained"] = Field(
-        description="method of pretraining; untrained: a network at its initial weights"
+    method: Annotated[str, OneOf(METHODS)] = Field(description=f"method of pretraining. {listed(METHODS)}")
+    pairs: PairKind = Field(description="what makes a positive pair")
+    augmentation: Annotated[str, OneOf(AUGMENTATIONS)] = Field(
+        description=f"augmentation of each view. {listed(AUGMENTATIONS)}"
     )
-    pairs: Literal["self", "language", "visual", "caption", "none"] = Field(description="what makes a positive pair")
-    augmentation: Literal["simclr", "crop", "none"] = Field(description="augmentation of each view")
     backbone: Annotated[str, OneOf(BACKBONES)] = Field(
-        "resnet50", description=f"network; {listed(BACKBONES)}", examples=["resnet18"]
+        "resnet50", description=f"network. {listed(BACKBONES)}", examples=["resnet18"]
     )
     image_size: int = Field(224, ge=16, description="side of a view", examples=[96], json_schema_extra={"unit": "px"})
     seed: int = Field(0, ge=0, description="seed of initialisation, order and augmentation")
@@ -166,7 +108,7 @@ class Pretrain(Settings):
     steps: int = Field(
         250_000,
         ge=0,
-        description="optimizer steps; 0 only for untrained",
+        description="optimizer steps; 0 only for methods that don't train (untrained)",
         examples=[100_000],
         json_schema_extra={"unit": "steps"},
     )
@@ -203,9 +145,6 @@ class Pretrain(Settings):
         examples=[2],
         json_schema_extra={"unit": "nodes"},
     )
-    simclr: SimclrHead | None = Field(None, description="settings of method simclr")
-    simsiam: SimsiamHead | None = Field(None, description="settings of method simsiam")
-    clip: ClipHead | None = Field(None, description="settings of method clip")
     probe: Probe | None = Field(None, description="online probe during training; null: none")
     patience: PositiveInt | None = Field(
         None,
@@ -253,6 +192,21 @@ class Pretrain(Settings):
     def _ascending(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(sorted(set(steps)))
 
+    @model_serializer(mode="wrap")
+    def _own_head_alone(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # The key of a run must not depend on which other methods exist.
+        return {name: value for name, value in handler(self).items() if name not in HEADS.keys() - {self.method}}
+
+    @property
+    def trains(self) -> bool:
+        """Whether the run does anything: an untrained one keeps the initial weights."""
+        return METHODS[self.method].objective is not None
+
+    @property
+    def head(self) -> Settings | None:
+        """The settings of the run's method, the section of its name."""
+        return getattr(self, self.method) if self.trains else None
+
     @property
     def keeps_best(self) -> bool:
         """Whether the weights of the best probe are kept."""
@@ -278,8 +232,13 @@ class Pretrain(Settings):
         return self
 
     def _wrong_method(self) -> str | None:
-        if self.method not in METHODS_OF_PAIRS[self.pairs]:
-            return f"pairs {self.pairs} go with {' or '.join(METHODS_OF_PAIRS[self.pairs])}, not with {self.method}"
+        method = METHODS[self.method]
+        if self.pairs not in method.pairs:
+            fitting = " or ".join(name for name, one in METHODS.items() if self.pairs in one.pairs)
+            return f"pairs {self.pairs} go with {fitting}, not with {self.method}"
+        if self.augmentation not in method.augmentations:
+            fitting = " or ".join(method.augmentations)
+            return f"method {self.method} goes with augmentation {fitting}, not with {self.augmentation}"
         for name in HEADS:
             if name != self.method and getattr(self, name) is not None:
                 return f"settings of {name} given for method {self.method}"
@@ -290,8 +249,9 @@ class Pretrain(Settings):
         return None
 
     def _wrong_steps(self) -> str | None:
-        if (self.method == "untrained") != (self.steps == 0):
-            return f"steps is {self.steps} for method {self.method}; 0 steps and untrained go together"
+        if self.trains != (self.steps > 0):
+            wanted = "at least 1" if self.trains else "0"
+            return f"steps is {self.steps}, but method {self.method} needs {wanted}"
         if self.steps and self.warmup_steps >= self.steps:
             return f"warmup_steps is {self.warmup_steps}, but the run has {self.steps} steps"
         if self.checkpoints and self.checkpoints[-1] > self.steps:
@@ -304,3 +264,16 @@ class Pretrain(Settings):
         if self.probe is not None and self.probe.every > self.steps:
             return f"probe.every is {self.probe.every}, but the run has {self.steps} steps"
         return None
+
+
+if TYPE_CHECKING:
+
+    class Pretrain(_Run):
+        """One run: method x pairs x augmentation x backbone x seed."""
+else:
+    Pretrain = create_model(
+        "Pretrain",
+        __base__=_Run,
+        __doc__="One run: method x pairs x augmentation x backbone x seed.",
+        **{name: (head | None, Field(None, description=f"settings of method {name}")) for name, head in HEADS.items()},
+    )

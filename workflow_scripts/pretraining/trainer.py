@@ -16,16 +16,17 @@ from torch import nn
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.pretraining import checkpoint
-from workflow_scripts.pretraining.data.augment import RECIPES
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.data.loader import Batches, Decoded, Order, prefetch
 from workflow_scripts.pretraining.distributed.interrupt import TERMINATED, Interrupt
 from workflow_scripts.pretraining.distributed.sync_norm import convert
 from workflow_scripts.pretraining.live_curve import CURVE_LINES, LiveCurve
-from workflow_scripts.pretraining.methods.methods import build_method
-from workflow_scripts.pretraining.methods.text import Tokens, train_tokenizer
+from workflow_scripts.pretraining.method import CaptionSettings
+from workflow_scripts.pretraining.network import build_network
 from workflow_scripts.pretraining.optimizing import learning_rate, parameter_groups
 from workflow_scripts.pretraining.plan import OUTCOME, Plan, weights_name
 from workflow_scripts.pretraining.probing import OnlineProbe
+from workflow_scripts.pretraining.text import Tokens, train_tokenizer
 
 log = logging.getLogger(__name__)
 Sides = tuple[Any, ...]
@@ -77,7 +78,7 @@ class Trainer:
     def __init__(self, plan: Plan, accelerator: Accelerator) -> None:
         self.plan, self.settings, self.accelerator = plan, plan.settings, accelerator
         tokens, vocabulary = self._tokens()
-        self.model = build_method(self.settings, vocabulary)
+        self.model = build_network(self.settings, vocabulary)
         if accelerator.num_processes > 1:
             cpu = plan.device == "cpu"
             self.model = convert(self.model) if cpu else nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
@@ -96,8 +97,8 @@ class Trainer:
         self.live = LiveCurve(path, self.settings.steps, self.settings.batch_size, self.state.step)
 
     def _tokens(self) -> tuple[Tokens | None, int]:
-        head = self.settings.clip
-        if head is None or self.plan.captions is None:
+        head = self.settings.head
+        if not isinstance(head, CaptionSettings) or self.plan.captions is None:
             return None, 0
         tokenizer = train_tokenizer(self.plan.captions, head.vocabulary)
         tokens = Tokens(self.plan.captions, tokenizer, head.context)
@@ -110,7 +111,7 @@ class Trainer:
             images=Decoded(plan.images, plan.keep_decoded),
             pairing=plan.pairing,
             order=Order(len(plan.pairing), settings.batch_size, settings.seed),
-            recipe=RECIPES[settings.augmentation],
+            augmentation=AUGMENTATIONS[settings.augmentation],
             size=settings.image_size,
             seed=settings.seed,
             part=(self.accelerator.process_index, self.accelerator.num_processes),

@@ -1,9 +1,11 @@
-"""All annotation rows of the RedCaps zip in canonical order; what is not used is kept apart, by reason."""
+"""All annotation rows in canonical order; what is not used is kept apart, by reason."""
 
 from typing import Annotated
 
 from pydantic import Field
 
+from workflow_scripts.acquisition.annotations.formats.columns import Columns
+from workflow_scripts.acquisition.annotations.formats.layout import Format
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
@@ -12,6 +14,16 @@ from workflow_scripts.core.stage import Job, run_stage
 class Annotations(Settings):
     """Which annotation rows the study is about."""
 
+    format: Format | None = Field(
+        default=None,
+        description="redcaps (the zip), folder (a text file beside each image), table, webdataset (tars) or coco "
+        "(JSON); null detects it",
+    )
+    table: str | None = Field(
+        default=None, min_length=1, description="table or COCO JSON in the source folder; null takes the only one"
+    )
+    images: str = Field(default="", description="folder in the source that the image paths of a table start from")
+    columns: Columns = Columns()
     years: list[int] | None = Field(
         default=None, description="years of the posts that are used; null: all", examples=[[2019]]
     )
@@ -39,19 +51,30 @@ class Annotations(Settings):
 
 
 def annotations(job: Job[Annotations]) -> None:
-    """Read the zip (the demo's own world where there is one) and write kept rows, unused rows and counts."""
-    from workflow_scripts.acquisition.annotations.read import Filter, gather
+    """Read the source (the demo's own world where there is one) and write kept rows, unused rows and counts."""
+    from workflow_scripts.acquisition.annotations.counting import Filter
+    from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
+    from workflow_scripts.acquisition.annotations.formats.layout import layout_of
+    from workflow_scripts.acquisition.annotations.own import gather_own, samples_of
+    from workflow_scripts.acquisition.annotations.read import gather
     from workflow_scripts.acquisition.annotations.removal_list import read_tokens
     from workflow_scripts.core.files.jsonio import pretty
 
-    removal = set(job.settings.exclude)
+    settings = job.settings
+    removal = set(settings.exclude)
     if "exclude" in job.source_hashes():
         removal.update(read_tokens(job.source("exclude")))
-    wanted = Filter(job.settings.years, job.settings.subreddits, removal)
+    wanted = Filter(settings.years, settings.subreddits, removal)
     world = job.inputs("world")
     path = job.input("world").path(".annotations.zip") if world else job.source("annotations")
-    limits = (job.settings.max_member_mb << 20, job.settings.max_caption_chars)
-    counts = gather(path, wanted, *limits, job.file(".parquet"), job.file(".apart.parquet"))
+    layout = layout_of(path, settings.format, settings.table)
+    kept, apart = job.file(".parquet"), job.file(".apart.parquet")
+    if layout.format == "redcaps":
+        counts = gather(path, wanted, settings.max_member_mb << 20, settings.max_caption_chars, kept, apart)
+    else:
+        files = SourceFiles(path, job.source_files("annotations"), settings.images)
+        samples = samples_of(layout, settings.columns, files)
+        counts = gather_own(path, samples, wanted, settings.max_caption_chars, kept, apart, job.work)
     job.file(".json").write_bytes(pretty(counts))
     job.file(".exclude.json").write_bytes(pretty(sorted(removal)))
     job.rows(counts["rows"], counts["kept"], counts["apart"])

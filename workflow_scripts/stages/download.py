@@ -14,7 +14,7 @@ def download(job: Job[Download]) -> None:
 
     from workflow_scripts.acquisition.shards.download_state import DownloadState
     from workflow_scripts.acquisition.shards.fetch import fetch
-    from workflow_scripts.acquisition.shards.imports import bring_in
+    from workflow_scripts.acquisition.shards.imports import bring_in, bring_local
     from workflow_scripts.acquisition.shards.packing import attempts, pack
     from workflow_scripts.acquisition.shards.plan import shard_rows
     from workflow_scripts.acquisition.store.store import Store
@@ -34,6 +34,7 @@ def download(job: Job[Download]) -> None:
         store = held.enter_context(Store(folder, job.work.name[:16]))
         downloads = held.enter_context(DownloadState(store, job.work, job.settings, urls))
         downloads.prepare(job.workers)
+        bring_local(downloads, lambda: job.source("annotations"), job.settings.max_bytes, job.workers)
         bring_in(rows, downloads, job.settings, job.results, job.workers)
         fetch(downloads, job.settings, connect_to, job.workers, job.results / ".hosts")
         sealed = held.enter_context(ThreadPoolExecutor(1)).submit(store.seal)  # waits for the disk
@@ -63,7 +64,7 @@ STAGE = Stage(
     run=download,
     settings=Download,
     artifact="{shard}",
-    inputs=("plan", "world"),
+    inputs=("plan", "world", "annotations"),
     packages=("pillow",),
     not_in_key=frozenset(  # how bytes are fetched, not which
         {"keep", "hosts", "share_of_rate", "max_connections", "attempts", "backoff", "max_wait", "deadline"}

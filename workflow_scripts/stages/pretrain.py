@@ -1,7 +1,8 @@
 """One pretraining run: backbone weights of the kept checkpoints, the training curve, and the run's metadata.
 
 Inputs: ``images`` (image_index), ``pairs`` (pair_table; language and visual pairs), ``captions`` (select_captions;
-CLIP), ``probe`` (eval_dataset, optional; without it the online probe guesses subreddits). An untrained run needs none.
+caption pairs), ``probe`` (eval_dataset, optional; without it the online probe guesses subreddits). An untrained run
+needs none.
 """
 
 import shutil
@@ -22,9 +23,9 @@ def pretrain(job: Job[Pretrain]) -> None:
     from workflow_scripts.pretraining.plan import OUTCOME, weights_name
     from workflow_scripts.pretraining.run_metadata import curve_table, kept_checkpoints, run_metadata
 
-    if job.settings.method == "untrained":
+    if not job.settings.trains:
         from workflow_scripts.pretraining.checkpoint import write_tensors
-        from workflow_scripts.pretraining.methods.methods import seeded_backbone
+        from workflow_scripts.pretraining.network import seeded_backbone
 
         backbone, _ = seeded_backbone(job.settings.backbone, job.settings.seed)
         write_tensors(job.work / weights_name("last"), backbone.state_dict())

@@ -15,6 +15,7 @@ import yaml
 
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.models.backbones import BACKBONES
+from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.study.config.study import Study
 from workflow_scripts.study.rates import (
     GROUPS,
@@ -109,11 +110,14 @@ def shards_of(study: Study, rows: int) -> int:
 
 
 def training(runs: Sequence[Mapping[str, Any]]) -> Work:
-    """Work of all training runs; a CLIP image is seen in one view, and its text tower counts as a second."""
-    views = [2 * run["batch_size"] * run["steps"] for run in runs]
-    gflop = sum(3 * BACKBONES[run["backbone"]].forward_gflop * seen for run, seen in zip(runs, views, strict=True))
+    """Work of all training runs; forward and backward pass are counted as three forward passes."""
+    views, gflop = 0, 0.0
+    for run in runs:
+        pairs, method = run["batch_size"] * run["steps"], METHODS[run["method"]]
+        views += pairs * method.views
+        gflop += 3 * pairs * method.passes * BACKBONES[run["backbone"]].forward_gflop
     gpus = max((run["processes"] for run in runs), default=1)
-    return Work(len(runs), sum(views), gflop / max(1, sum(views)), gpus)
+    return Work(len(runs), views, gflop / max(1, views), gpus)
 
 
 def costs(study: Study, units: Units, rows: int, tflops: float = TFLOPS) -> list[Cost]:

@@ -5,6 +5,7 @@ Rules ask this module, and so do the tools: there is one place that knows which 
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.artifact import MANIFEST
@@ -62,6 +63,12 @@ class Units:
     def from_world(self, source: Source | None) -> bool:
         """Whether the demo's world provides it."""
         return source is None or source.at == WORLD
+
+    @property
+    def has_local_images(self) -> bool:
+        """Whether the annotation source may hold images, which RedCaps' zip does not."""
+        at = self.study.annotations.source.at
+        return at != WORLD and not urlsplit(at).path.endswith(".zip")
 
     def holds(self, stage: str, name: str) -> bool:
         """Whether today's study has the artifact ``<stage>/<name>``; results of an earlier config may lie beside it."""
@@ -190,6 +197,7 @@ class Units:
         """Source name within the stage -> where the thing lies, for the sources that are read where they lie."""
         wanted = {
             "annotations": {"annotations": "annotations", "exclude": "exclude"},
+            "download": {"annotations": "annotations"} if self.has_local_images else {},
             "recaption": {"captioner": "captioner", "matcher": "matcher"},
             "caption_quality": {"matcher": "matcher"},
             "select_captions": {"external": f"captions-{unit.get('arm')}"},
@@ -226,13 +234,13 @@ class Units:
         return [f"{out}/pair_table/{self._runs[run][0].pairs}{MANIFEST}"] if kind in ("language", "visual") else []
 
     def run_captions(self, out: str, run: str) -> list[str]:
-        """Manifest of the captions that a CLIP run learns from."""
-        is_clip = self._runs[run][1].pairs == "caption"
-        return [f"{out}/select_captions/{self._runs[run][0].pairs}{MANIFEST}"] if is_clip else []
+        """Manifest of the captions that a run learns from, if its method does."""
+        captions = self._runs[run][1].pairs == "caption"
+        return [f"{out}/select_captions/{self._runs[run][0].pairs}{MANIFEST}"] if captions else []
 
     def run_images(self, out: str, run: str) -> list[str]:
         """Manifest of the images that a run learns from."""
-        return [] if self._runs[run][1].method == "untrained" else [f"{out}/image_index/images{MANIFEST}"]
+        return [f"{out}/image_index/images{MANIFEST}"] if self._runs[run][1].trains else []
 
     def run_probe(self, out: str, run: str) -> list[str]:
         """Manifest of the labelled set of the online probe, if the run has a probe."""
@@ -242,7 +250,7 @@ class Units:
     def run_gpus(self, run: str) -> int:
         """GPUs that a run asks for."""
         settings = self._runs[run][1]
-        return 0 if self.study.compute.device == "cpu" or settings.method == "untrained" else settings.processes
+        return settings.processes if self.study.compute.device != "cpu" and settings.trains else 0
 
     def run_kept(self, run: str) -> int:
         """How many checkpoints a run keeps."""

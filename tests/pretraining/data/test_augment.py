@@ -4,8 +4,9 @@ import torch
 from scipy import stats
 from torchvision.transforms.v2 import functional as tv
 
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.data import augment
-from workflow_scripts.pretraining.data.augment import DRAWS, RECIPES, crop_boxes, cut, draws, recolour
+from workflow_scripts.pretraining.data.augment import DRAWS, crop_boxes, cut, draws, recolour
 
 
 def pictures(number: int, side: int = 40) -> list[torch.Tensor]:
@@ -46,9 +47,9 @@ def test_crop_of_an_image_too_narrow_is_the_centre() -> None:
 @pytest.mark.parametrize("name", ["simclr", "crop"])
 def test_cut_is_torchvisions_resized_crop(name: str) -> None:
     images, uniform = pictures(12), draws(0, 1, np.arange(12), 0)
-    made = cut(images, uniform, RECIPES[name], 24)
+    made = cut(images, uniform, AUGMENTATIONS[name], 24)
     height, width = (np.array([image.shape[d] for image in images]) for d in (1, 2))
-    for i, box in enumerate(crop_boxes(uniform, height, width, RECIPES[name].area).tolist()):
+    for i, box in enumerate(crop_boxes(uniform, height, width, AUGMENTATIONS[name].area).tolist()):
         expected = tv.resized_crop(images[i], *box, [24, 24], antialias=True)
         if name == "simclr" and uniform[i, augment.FLIP] < 0.5:
             expected = tv.horizontal_flip(expected)
@@ -57,7 +58,7 @@ def test_cut_is_torchvisions_resized_crop(name: str) -> None:
 
 def test_none_is_the_same_centre_crop_for_both_views() -> None:
     images = pictures(5)
-    views = [cut(images, draws(0, 1, np.arange(5), view), RECIPES["none"], 24) for view in (0, 1)]
+    views = [cut(images, draws(0, 1, np.arange(5), view), AUGMENTATIONS["none"], 24) for view in (0, 1)]
     assert torch.equal(*views)
     assert torch.equal(views[0][1], tv.center_crop(tv.resize(images[1], [24], antialias=True), [24, 24]))
 
@@ -66,7 +67,7 @@ def test_recolour_is_torchvisions_image_by_image() -> None:
     number = 40
     uniform = draws(3, 1, np.arange(number), 0)
     images = torch.stack([image[:, :40] for image in pictures(number)])
-    ours = recolour(images, uniform, RECIPES["simclr"]) / 255
+    ours = recolour(images, uniform, AUGMENTATIONS["simclr"]) / 255
     operations = (tv.adjust_brightness, tv.adjust_contrast, tv.adjust_saturation, tv.adjust_hue)
     changed = 0
     for i in range(number):
@@ -86,11 +87,11 @@ def test_recolour_is_torchvisions_image_by_image() -> None:
 
 def test_each_change_happens_as_often_as_it_should() -> None:
     uniform = np.random.default_rng(1).random((3000, DRAWS))
-    grey = recolour(torch.randint(0, 256, (3000, 3, 8, 8), dtype=torch.uint8), uniform, RECIPES["simclr"])
+    grey = recolour(torch.randint(0, 256, (3000, 3, 8, 8), dtype=torch.uint8), uniform, AUGMENTATIONS["simclr"])
     share = float((grey.amax(1) - grey.amin(1) < 1e-3).all(2).all(1).float().mean())
     assert share == pytest.approx(0.2, abs=0.03)
 
 
 def test_crop_leaves_colours_alone() -> None:
     images = torch.stack([image[:, :40] for image in pictures(3)])
-    assert torch.equal(recolour(images, draws(0, 1, np.arange(3), 0), RECIPES["crop"]), images.float())
+    assert torch.equal(recolour(images, draws(0, 1, np.arange(3), 0), AUGMENTATIONS["crop"]), images.float())

@@ -7,7 +7,7 @@ import torch
 
 from tests.pretraining.shapes import images
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.pretraining.data.augment import RECIPES
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.data.loader import Batches, Decoded, Order, View, prefetch
 from workflow_scripts.pretraining.data.pairing import Pairing, with_itself
 
@@ -36,7 +36,7 @@ def test_fewer_rows_than_a_batch_is_an_error() -> None:
 
 def batches(folder, keep: bool = True, part: tuple[int, int] = (0, 1)) -> Batches:
     pairing = Pairing(np.array([1, 3, 5, 8]), np.array([0, 1, 2, 4, 5]), np.array([2, 2, 0, 9, 7]))
-    return Batches(Decoded(images(folder, 10), keep), pairing, Order(4, 4, 0), RECIPES["simclr"], 20, 0, part)
+    return Batches(Decoded(images(folder, 10), keep), pairing, Order(4, 4, 0), AUGMENTATIONS["simclr"], 20, 0, part)
 
 
 def test_parts_of_processes_are_the_whole_batch(tmp_path) -> None:
@@ -49,7 +49,7 @@ def test_parts_of_processes_are_the_whole_batch(tmp_path) -> None:
 
 def test_sides_are_source_and_partner(tmp_path) -> None:
     made = batches(tmp_path)
-    plain = Batches(made.images, made.pairing, made.order, RECIPES["none"], 28, 0)
+    plain = Batches(made.images, made.pairing, made.order, AUGMENTATIONS["none"], 28, 0)
     first, second = plain.raw(1)
     assert isinstance(second, View)
     partners = {1: {2}, 3: {2}, 5: {0, 9}, 8: {7}}
@@ -66,7 +66,7 @@ def cropped(image: torch.Tensor) -> torch.Tensor:
 
 def test_views_of_self_pairs_differ(tmp_path) -> None:
     made = batches(tmp_path)
-    own = Batches(made.images, with_itself(10), Order(10, 4, 0), RECIPES["crop"], 20, 0)
+    own = Batches(made.images, with_itself(10), Order(10, 4, 0), AUGMENTATIONS["crop"], 20, 0)
     first, second = own.raw(1)
     assert isinstance(second, View)
     assert not torch.equal(first.pixels, second.pixels)

@@ -42,6 +42,9 @@ class Apart(StrEnum):
     BAD_ID = "bad_id"  # no image_id, or one that is unfit as a key
     NO_URL = "no_url"  # no url
     BAD_URL = "bad_url"  # a url that is not http(s) with a host
+    BAD_PATH = "bad_path"  # a path that is absolute or leads out of the source
+    NO_IMAGE = "no_image"  # no image where the row says
+    FURTHER_CAPTION = "further_caption"  # its image has a caption with a lower id
     FILTERED_SUBREDDIT = "filtered_subreddit"  # not in the configured subreddits
     FILTERED_YEAR = "filtered_year"  # not in the configured years
     EMPTY_CAPTION = "empty_caption"  # no caption, or white space alone
@@ -64,12 +67,13 @@ def host_of(url: str) -> str | None:
 
 
 def read_row(
-    raw: Any, subreddit: str, file_year: int, max_chars: int | None = None
+    raw: Any, subreddit: str, file_year: int, max_chars: int | None = None, local_url: str | None = None
 ) -> tuple[dict[str, Any], Apart | None]:
     """Fields of one annotation in the columns of :data:`ROWS`, and why it is unfit (None: fit so far).
 
     ``subreddit`` and ``file_year`` come from the file's name; the year is that of ``created_utc`` where there is one.
     Captions of more than ``max_chars`` characters are cut (None: none is). Names of people are masked in all texts.
+    ``local_url`` names an image of the source, and takes the place of the row's own url.
     """
     row: dict[str, Any] = {"subreddit": subreddit, "year": file_year, "created_utc": None}
     if isinstance(raw, Oversized):
@@ -94,7 +98,13 @@ def read_row(
         malformed = True
     if row["created_utc"] is not None:
         row["year"] = datetime.fromtimestamp(row["created_utc"], UTC).year
-    return row, Apart.MALFORMED_ROW if malformed else _unfit(row)
+    if malformed:
+        return row, Apart.MALFORMED_ROW
+    if not IMAGE_ID.fullmatch(row["image_id"] or ""):
+        return row, Apart.BAD_ID
+    if local_url is not None:
+        return {**row, "url": local_url}, None
+    return row, _unfit_url(row["url"])
 
 
 def cut(text: str, max_chars: int | None) -> str:
@@ -125,14 +135,10 @@ def removed(row: dict[str, Any]) -> dict[str, Any]:
     return {**dict.fromkeys(row), "subreddit": row["subreddit"], "year": row["year"], **hashes}
 
 
-def _unfit(row: dict[str, Any]) -> Apart | None:
-    if not IMAGE_ID.fullmatch(row["image_id"] or ""):
-        return Apart.BAD_ID
-    if not row["url"]:
+def _unfit_url(url: str | None) -> Apart | None:
+    if not url:
         return Apart.NO_URL
-    if host_of(row["url"]) is None:
-        return Apart.BAD_URL
-    return None
+    return Apart.BAD_URL if host_of(url) is None else None
 
 
 def _seconds(value: Any) -> int | None:

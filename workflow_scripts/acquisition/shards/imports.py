@@ -1,18 +1,24 @@
-"""Images that somebody else's tool downloaded before, taken into the store as if they had been fetched."""
+"""Images that are already there, taken into the store as if they had been fetched.
+
+They lie in the annotation source itself, or somebody else's tool downloaded them before.
+"""
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
+from workflow_scripts.acquisition.annotations.local_image import parse_local
 from workflow_scripts.acquisition.settings import Download, Import
 from workflow_scripts.acquisition.shards.download_state import DownloadState
 from workflow_scripts.acquisition.shards.import_index import ImportIndex
 from workflow_scripts.acquisition.shards.states import DAMAGED, State
 from workflow_scripts.acquisition.shards.threads import in_threads
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.runtime.progress import progress
 
 log = logging.getLogger(__name__)
 IMPORTED = "imported"  # stands in an attempt's state: the bytes came from a folder, and no request was made
@@ -34,9 +40,7 @@ def bring_in(rows: pa.Table, downloads: DownloadState, settings: Download, resul
 
     def take(image: tuple[str, bytes]) -> None:
         url, data = image
-        attempt = {"attempt": 1, "started": round(time.time(), 3), "seconds": 0.0, "state": IMPORTED}
-        tried = [{**attempt, "http_status": None, "read": len(data)}]
-        if downloads.finish(url, State.OK, None, data, tried, imported=True) in DAMAGED:
+        if downloads.finish(url, State.OK, None, data, _tried(len(data)), imported=True) in DAMAGED:
             damaged.append(url)
 
     for wanted in settings.imports:
@@ -44,6 +48,37 @@ def bring_in(rows: pa.Table, downloads: DownloadState, settings: Download, resul
         in_threads(take, _images(wanted, rows, downloads.waiting, settings.max_bytes, results), workers)
         if damaged:
             log.warning("%s: %d files are damaged; their URLs are fetched", wanted.source, len(damaged))
+
+
+def bring_local(downloads: DownloadState, source: Callable[[], Path], max_bytes: int, workers: int) -> None:
+    """End every waiting url of an image that lies in the annotation source; damaged ones end as fetched ones do.
+
+    Args:
+        downloads: takes the images, or why there is none.
+        source: gives the annotation source; called only if there are such urls.
+        max_bytes: of an image.
+        workers: threads that read, check and prepare.
+
+    Raises:
+        PipelineError: an image is missing or changed since the annotations were read.
+    """
+    images = {url: image for url in downloads.waiting if (image := parse_local(url)) is not None}
+    if not images:
+        return
+    folder = source()
+
+    def take(url: str) -> None:
+        data = images[url].read(folder, max_bytes)
+        state = State.TOO_LARGE if data is None else State.OK if data else State.EMPTY
+        downloads.finish(url, state, None, data or b"", _tried(len(data or b"")))
+
+    in_threads(take, progress(list(images), len(images), "local images"), workers)
+
+
+def _tried(size: int) -> list[dict[str, Any]]:
+    """The attempt that stands for an image which was already there."""
+    attempt = {"attempt": 1, "started": round(time.time(), 3), "seconds": 0.0, "state": IMPORTED}
+    return [{**attempt, "http_status": None, "read": size}]
 
 
 def _images(

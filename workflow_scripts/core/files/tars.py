@@ -43,8 +43,12 @@ class Member:
         Raises:
             EOFError: the tar ends before the member does.
         """
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        """The same, some at a time."""
         self._stream.seek(self.offset)
-        return self._stream.exactly(self.size)
+        yield from self._stream.pieces(self.size)
 
 
 def members(path: Path, packed: bool = True) -> Iterator[Member]:
@@ -97,24 +101,20 @@ class _Forward:
         if whence or place < self._at:
             raise tarfile.ReadError(f"member at {place}, before {self._at}")
         if self._size is None:
-            for piece in self._pieces(place - self._at):
-                self._at += len(piece)
+            for _ in self.pieces(place - self._at):
+                pass
         elif place > self._size:
             raise EOFError(f"the file ends at {self._size}, a member at {place}")
         else:
             self._at = self._raw.seek(place)
         return self._at
 
-    def exactly(self, size: int) -> bytes:
-        """``size`` bytes."""
-        data = b"".join(self._pieces(size))
-        self._at += len(data)
-        return data
-
-    def _pieces(self, size: int) -> Iterator[bytes]:
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """``size`` bytes, some at a time."""
         while size > 0:
             piece = self._raw.read(min(size, PIECE))
             if not piece:
                 raise EOFError(f"{size} bytes are missing at the end")
+            self._at += len(piece)
             size -= len(piece)
             yield piece

@@ -5,13 +5,13 @@ batches, on whatever device they are. Each operation is that of ``torchvision.tr
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
 from workflow_scripts.models.preprocessing import fit
+from workflow_scripts.pretraining.augmentations import Augmentation
 from workflow_scripts.pretraining.data.colour import blur, grey, jitter
 from workflow_scripts.stats.seeds import derive
 
@@ -19,28 +19,6 @@ TRIES = 10
 RATIO = (3 / 4, 4 / 3)
 POSITION, FLIP, JITTER, GREY, BLUR = 2 * TRIES, 2 * TRIES + 2, 2 * TRIES + 3, 2 * TRIES + 12, 2 * TRIES + 13
 DRAWS = 2 * TRIES + 15
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What is done to a view.
-
-    Attributes:
-        area: range of the share of the image's area that a random crop keeps; None: centre crop, nothing random.
-        colour: SimCLR's flip p 0.5, jitter 0.4/0.4/0.4/0.1 p 0.8, grey p 0.2 and Gaussian blur p 0.5.
-    """
-
-    area: tuple[float, float] | None
-    colour: bool
-
-
-RECIPES = {
-    # Chen et al. 2020, appendix A, with the strengths of the language-guided paper's code.
-    "simclr": Recipe((0.2, 1.0), True),
-    # El Banani et al. 2023: language-guided pairs are cropped only.
-    "crop": Recipe((0.5, 1.0), False),
-    "none": Recipe(None, False),
-}
 
 
 def draws(seed: int, step: int, rows: np.ndarray, view: int) -> np.ndarray:
@@ -81,10 +59,10 @@ def crop_boxes(uniform: np.ndarray, height: np.ndarray, width: np.ndarray, area:
     return np.stack([top, left, high, wide], 1).astype(np.int64)
 
 
-def cut(images: list[torch.Tensor], uniform: np.ndarray, recipe: Recipe, size: int) -> torch.Tensor:
+def cut(images: list[torch.Tensor], uniform: np.ndarray, augmentation: Augmentation, size: int) -> torch.Tensor:
     """Images (3, h, w) uint8 of any size -> (n, 3, size, size) uint8: cropped, resized, and flipped if asked."""
     out = torch.empty((len(images), 3, size, size), dtype=torch.uint8)
-    if recipe.area is None:
+    if augmentation.area is None:
         for i, image in enumerate(images):
             out[i] = fit(image, size)
         return out
@@ -92,20 +70,20 @@ def cut(images: list[torch.Tensor], uniform: np.ndarray, recipe: Recipe, size: i
         np.array([image.shape[1] for image in images]),
         np.array([image.shape[2] for image in images]),
     )
-    boxes = crop_boxes(uniform, height, width, recipe.area).tolist()
+    boxes = crop_boxes(uniform, height, width, augmentation.area).tolist()
     for i, (image, (top, left, high, wide)) in enumerate(zip(images, boxes, strict=True)):
         part = image[None, :, top : top + high, left : left + wide]
         out[i] = interpolate(part, (size, size), mode="bilinear", align_corners=False, antialias=True)[0]
-    if recipe.colour:
+    if augmentation.colour:
         flipped = torch.from_numpy(uniform[:, FLIP] < 0.5)
         out[flipped] = out[flipped].flip(-1)
     return out
 
 
-def recolour(images: torch.Tensor, uniform: np.ndarray, recipe: Recipe) -> torch.Tensor:
-    """(n, 3, s, s) uint8 -> float32 in 0..255 with the recipe's colour changes, on the images' device."""
+def recolour(images: torch.Tensor, uniform: np.ndarray, augmentation: Augmentation) -> torch.Tensor:
+    """(n, 3, s, s) uint8 -> float32 in 0..255 with the augmentation's colour changes, on the images' device."""
     values = images.float()
-    if not recipe.colour:
+    if not augmentation.colour:
         return values
     values /= 255
     device = images.device

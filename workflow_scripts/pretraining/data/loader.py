@@ -13,7 +13,8 @@ import torch
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.models.preprocessing import normalise, pixels
-from workflow_scripts.pretraining.data.augment import Recipe, cut, draws, recolour
+from workflow_scripts.pretraining.augmentations import Augmentation
+from workflow_scripts.pretraining.data.augment import cut, draws, recolour
 from workflow_scripts.pretraining.data.pairing import Pairing
 from workflow_scripts.stats.seeds import derive
 
@@ -73,11 +74,11 @@ class View:
 
     pixels: torch.Tensor
     uniform: np.ndarray
-    recipe: Recipe
+    augmentation: Augmentation
 
     def finish(self, device: torch.device) -> torch.Tensor:
         """Colours changed and normalised on ``device``: (b, 3, s, s) float32, channels last in memory."""
-        coloured = recolour(self.pixels.to(device, non_blocking=True), self.uniform, self.recipe)
+        coloured = recolour(self.pixels.to(device, non_blocking=True), self.uniform, self.augmentation)
         return normalise(coloured).contiguous(memory_format=torch.channels_last)
 
 
@@ -89,7 +90,7 @@ class Batches:
         images: decoded images by row.
         pairing: positive pairs.
         order: order of training.
-        recipe: the augmentation.
+        augmentation: of each view.
         size: side of a view in pixels.
         seed: seed of the run.
         part: number of this process, and of all processes.
@@ -99,7 +100,7 @@ class Batches:
     images: Decoded
     pairing: Pairing
     order: Order
-    recipe: Recipe
+    augmentation: Augmentation
     size: int
     seed: int
     part: tuple[int, int] = (0, 1)
@@ -119,7 +120,7 @@ class Batches:
     def _view(self, shown: np.ndarray, rows: np.ndarray, step: int, view: int) -> View:
         uniform = draws(self.seed, step, rows, view)
         images = [self.images[row] for row in shown.tolist()]
-        return View(cut(images, uniform, self.recipe, self.size), uniform, self.recipe)
+        return View(cut(images, uniform, self.augmentation, self.size), uniform, self.augmentation)
 
     def finish(self, sides: tuple[View, View | torch.Tensor], device: torch.device) -> tuple[torch.Tensor, ...]:
         """Both sides as the network takes them, on ``device``."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.evaluation.datasets.kinds import KINDS
+from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.source import WORLD
 from workflow_scripts.study.config.errors import Path, SettingError, one_of
 
@@ -57,7 +58,7 @@ def _pairs_and_runs(study: Study) -> Iterator[SettingError]:
         yield from _known(("pairs", number, "encoder"), kind, table.encoder, encoders)
     for number, run in enumerate(study.runs):
         tables = [*(pairs.name for pairs in study.pairs), *RESERVED_PAIRS]
-        kind, allowed = ("arm", arms) if run.method == "clip" else ("pair table", tables)
+        kind, allowed = ("arm", arms) if METHODS[run.method].captions else ("pair table", tables)
         yield from _known(("runs", number, "pairs"), kind, run.pairs, allowed)
     if study.pair_quality.image_encoder is not None:
         yield from _known(("pair_quality", "image_encoder"), "image encoder", study.pair_quality.image_encoder, image)

@@ -14,7 +14,7 @@ def evaluated(wanted: Sequence[int | str], runs: Mapping[str, Pretrain]) -> dict
     """
     steps = list(dict.fromkeys(wanted))
     return {
-        name: ["last"] if run.method == "untrained" else [step_name(step) for step in steps if step in run.kept]
+        name: [step_name(step) for step in steps if step in run.kept] if run.trains else ["last"]
         for name, run in runs.items()
     }
 
@@ -26,7 +26,7 @@ def kept_errors(wanted: Sequence[int | str], listed: object, runs: Mapping[str, 
         wanted: ``evaluation.steps``.
         listed: ``pretraining.checkpoints``, of all runs.
     """
-    trained = {name: run for name, run in runs.items() if run.method != "untrained"}
+    trained = {name: run for name, run in runs.items() if run.trains}
     for number, step in enumerate(wanted if trained else ()):
         yield from _step_errors(("evaluation", "steps", number), step, trained)
     longest = max((run.steps for run in trained.values()), default=0)

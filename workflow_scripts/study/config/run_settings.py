@@ -1,13 +1,12 @@
 """The full settings of each run: what all runs share, what a run states itself, and what is wrong with them."""
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from workflow_scripts.core.errors import PipelineErrors
-from workflow_scripts.core.settings import Settings
-from workflow_scripts.pretraining.settings import HEADS, Pretrain
+from workflow_scripts.pretraining.settings import HEADS, METHODS, Pretrain
 from workflow_scripts.study.config.errors import CONTRADICTION, Path, SettingError, misread_booleans, validation_errors
 from workflow_scripts.study.config.kept import kept_errors
 from workflow_scripts.study.config.nodes import Node, node_of
@@ -25,7 +24,8 @@ def shared_errors(root: Node) -> list[SettingError]:
     given = root.below("pretraining").data()
     if not isinstance(given, dict):
         return []
-    fixed = {"method": "simclr", "pairs": "self", "augmentation": "simclr"}
+    any_method = next(method for method in METHODS.values() if method.objective is not None)
+    fixed = {"method": any_method.name, "pairs": any_method.pairs[0], "augmentation": any_method.augmentations[0]}
     try:
         Pretrain.model_validate({**given, **fixed})
     except ValidationError as error:
@@ -92,7 +92,7 @@ def run_name(run: "Run", settings: Pretrain) -> str:
 
 def _head_errors(method: str, study: "Study", root: Node) -> list[SettingError]:
     """What is wrong with the settings of a method that no run has today."""
-    given, head = study.pretraining.get(method), cast(type[Settings], HEADS[method])
+    given, head = study.pretraining.get(method), HEADS[method]
     try:
         head.model_validate({} if given is None else given)
     except ValidationError as error:
@@ -110,20 +110,19 @@ def pretrain_settings(study: "Study", run: "Run", seed: int, root: Node | None =
         PipelineErrors: they contradict each other.
     """
     kind = run.pairs
-    if run.method == "clip":
+    if METHODS[run.method].captions:
         kind = "caption"
     elif run.pairs not in ("self", "none"):
         kind = next("language" if pairs.arm else "visual" for pairs in study.pairs if pairs.name == run.pairs)
     values: dict[str, Any] = {**study.pretraining, **run.set}
-    if run.method == "untrained":
+    if METHODS[run.method].objective is None:
         # Nothing else decides what an untrained network is, so an edit of anything else must not make it again.
         idle = Pretrain.model_fields.keys() - UNTRAINED  # a mistyped name stays, and is refused below
         values = {name: value for name, value in values.items() if name not in idle}
         values |= {"steps": 0, "warmup_steps": 0, "probe": None}
     elif "checkpoints" not in run.set:
         values |= _reached(values)
-    heads = {"simclr", "simsiam", "clip"} - {run.method}
-    values = {name: value for name, value in values.items() if name not in heads}
+    values = {name: value for name, value in values.items() if name not in HEADS.keys() - {run.method}}
     fixed = {"method": run.method, "pairs": kind, "augmentation": run.augmentation, "seed": seed}
     try:
         return Pretrain.model_validate({**values, **fixed})

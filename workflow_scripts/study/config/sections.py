@@ -1,11 +1,14 @@
 """The sections of a config: settings of a stage, with what the config adds to them (names, sources, references)."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
 from workflow_scripts.acquisition.annotations.removal_tokens import token
+from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.annotations import Annotations
 from workflow_scripts.stages.crate import Crate
 from workflow_scripts.stages.embed_captions import EmbedCaptions
@@ -137,17 +140,17 @@ class PairQualitySection(PairQuality):
 class Run(Settings):
     """Pretraining runs, one per seed."""
 
-    method: Literal["simclr", "simsiam", "clip", "untrained"] = Field(
-        description="method of pretraining; untrained: a network at its initial weights, the baseline",
-        examples=["simclr"],
+    method: Annotated[str, OneOf(METHODS)] = Field(
+        description=f"method of pretraining. {listed(METHODS)}", examples=["simclr"]
     )
     pairs: str = Field(
         "none",
-        description="positive pairs: self (two views of an image), a pair table or, for clip, an arm; none: untrained",
+        description="positive pairs: self (two views of an image), a pair table or, for methods that learn from "
+        "captions (clip), an arm; none: untrained",
         examples=["revised"],
     )
-    augmentation: Literal["simclr", "crop", "none"] = Field(
-        "none", description="augmentation of each view. simclr: SimCLR's; crop: random crops only", examples=["crop"]
+    augmentation: Annotated[str, OneOf(AUGMENTATIONS)] = Field(
+        "none", description=f"augmentation of each view. {listed(AUGMENTATIONS)}", examples=["crop"]
     )
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="seeds; each is a run", examples=[[0, 1, 2]])
     set: dict[str, Any] = Field(

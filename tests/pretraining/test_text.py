@@ -4,12 +4,12 @@ import sys
 import numpy as np
 import torch
 
-from workflow_scripts.pretraining.methods.text import END, PAD, START, TextTower, Tokens, train_tokenizer
+from workflow_scripts.pretraining.text import END, PAD, START, TextTower, Tokens, train_tokenizer
 
 CAPTIONS = [f"a {c} {o} on the {s}" for c in ("red", "blue") for o in ("boat", "house") for s in ("beach", "snow")] * 5
 CODE = """
-from tests.pretraining.methods.test_text import CAPTIONS
-from workflow_scripts.pretraining.methods.text import train_tokenizer
+from tests.pretraining.test_text import CAPTIONS
+from workflow_scripts.pretraining.text import train_tokenizer
 print(train_tokenizer(CAPTIONS, 320).to_str())
 """
 

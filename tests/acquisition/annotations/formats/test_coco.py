@@ -1,0 +1,80 @@
+"""COCO-style JSON: one caption per image, the others counted."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.acquisition.own_images import coco, pictures, read, shown
+from workflow_scripts.core.errors import PipelineError
+
+
+def annotation(number: object, image: object, caption: object = "words") -> dict[str, object]:
+    return {"id": number, "image_id": image, "caption": caption}
+
+
+def test_the_lowest_annotation_id_is_the_caption(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "own", ["train/1.jpg", "train/2.jpg", "train/left.jpg", "val/3.jpg"])
+    images = [
+        {"id": 2, "file_name": "2.jpg"},
+        {"id": 1, "file_name": "1.jpg"},
+        {"id": 1, "file_name": "again.jpg"},
+        {"id": 7, "file_name": "gone.jpg", "coco_url": "http://a.test/7.jpg"},
+        {"id": 8, "file_name": "../../8.jpg"},
+        {"id": "nine", "file_name": "gone.jpg"},
+        {"file_name": "no id"},
+        "no image",
+    ]
+    notes = [
+        *(
+            annotation(5, 1, "later"),
+            annotation(3, 1, "first"),
+            annotation(4, 2, "of two"),
+            annotation(3, 1, "same id"),
+        ),
+        *(annotation(6, 99, "of nothing"), annotation(None, 1), annotation(10, 7, "by url"), annotation(11, 8), 5),
+        annotation(12, "nine", None),
+    ]
+    coco(folder / "captions.json", images, notes)
+    samples = read(folder, "train")
+    assert shown(samples) == [
+        (None, None, "repeated_id"),
+        (None, None, "NoneType"),
+        (None, None, "NoneType"),
+        (None, "later", "further_caption"),
+        ("train/1.jpg", "first", None),
+        ("train/2.jpg", "of two", None),
+        (None, "same id", "further_caption"),
+        (None, "of nothing", "no_image"),
+        (None, None, "NoneType"),
+        (None, "by url", None),
+        (None, "words", "bad_path"),
+        (None, None, "NoneType"),
+        (None, None, "no_image"),
+        ("train/left.jpg", None, None),
+    ]
+    assert [one.raw["image_id"] for one in samples[4:6]] == ["1", "2"]
+    assert samples[9].raw["url"] == "http://a.test/7.jpg"
+
+
+def test_an_image_without_annotation_has_no_caption(tmp_path: Path) -> None:
+    path = coco(
+        tmp_path / "a.json", [{"id": n, "coco_url": f"http://a.test/{n}.jpg"} for n in (1, 2)], [annotation(1, 2)]
+    )
+    assert [(one.raw["image_id"], one.raw["caption"]) for one in read(path)] == [("2", "words"), ("1", None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"images": [', r"unreadable COCO file in .*a\.json"),
+        ('{"images": [],\n "annotations": []}', r"no captioned images in .*a\.json: 0 images, 0 with annotations"),
+        ('{"images": [{"id": 1}],\n "labels": 1}', r"no captioned images in .*a\.json: 1 images, 0 with"),
+        ('{"images": [{"id": 1}],\n "annotations": {"a": 1}}', r"no captioned images"),
+        ("{" + '"a":[' * 20_000, r"unreadable COCO file"),
+        ('{"images": [{"id": 1e999}],\n "annotations": []}', r"no captioned images|unreadable COCO file"),
+    ],
+)
+def test_what_is_none(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(PipelineError, match=message):
+        read(tmp_path / "a.json")

@@ -1,0 +1,84 @@
+"""Which format a source has, and errors where none or several fit."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.acquisition.own_images import coco, pictures, tar_of
+from tests.acquisition.zips import row, write_zip
+from workflow_scripts.acquisition.annotations.formats.layout import layout_of
+from workflow_scripts.core.errors import PipelineError
+
+
+def test_files_by_content(tmp_path: Path) -> None:
+    zipped = write_zip(tmp_path / "zip", {"pics_2020": [row("a")]})
+    assert layout_of(zipped).format == "redcaps"
+    tar = tar_of(tmp_path / "tar", {"a.jpg": b"x"})
+    assert (layout_of(tar).format, layout_of(tar).tars) == ("webdataset", (tar,))
+    for name, text, format in (
+        ("csv", "url,caption\n", "table"),
+        ("tsv", "url\tcaption\n", "table"),
+        ("jsonl", '{"url": "http://a.test/1.jpg"}\n', "table"),
+        ("parquet", "PAR1", "table"),
+        ("json", '{"images": [], "annotations": []}', "coco"),
+        ("spaced", '{\n "images": [],\n "annotations": []}', "coco"),
+    ):
+        (tmp_path / name).write_text(text)
+        found = layout_of(tmp_path / name)
+        assert (found.format, found.table) == (format, tmp_path / name), name
+    assert layout_of(tmp_path / "json", "table").format == "table"
+    (tmp_path / "a.tar.gz").write_bytes(b"\x1f\x8b\x08")
+    with pytest.raises(PipelineError, match=r"compressed source in .*a\.tar\.gz"):
+        layout_of(tmp_path / "a.tar.gz")
+    with pytest.raises(PipelineError, match=r"source is a file in .*csv: annotations.table is x.csv"):
+        layout_of(tmp_path / "csv", table="x.csv")
+
+
+def test_folders_by_what_lies_at_their_top(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "own", ["a.jpg", "sub/b.jpg"])
+    assert layout_of(folder).format == "folder"
+    (folder / "captions.csv").write_text("image,caption\n")
+    (folder / "README.md").write_text("notes")
+    found = layout_of(folder)
+    assert (found.format, found.table) == ("table", folder / "captions.csv")
+    (folder / "more.tsv").write_text("x")
+    with pytest.raises(PipelineError, match=r"no single table file in .*: 2 files: captions.csv, more.tsv; name it in"):
+        layout_of(folder)
+    assert layout_of(folder, table="more.tsv").table == folder / "more.tsv"
+    assert layout_of(folder, "folder").format == "folder"
+    (folder / "more.tsv").unlink()
+    coco(folder / "instances.json", [], [])
+    with pytest.raises(
+        PipelineError, match=r"several formats in .*: captions.csv \(table\) and instances.json \(coco\)"
+    ):
+        layout_of(folder)
+    assert layout_of(folder, "coco").table == folder / "instances.json"
+    assert layout_of(folder, table="instances.json").format == "coco"
+
+
+def test_img2dataset_writes_tables_beside_its_tars(tmp_path: Path) -> None:
+    folder = tmp_path / "shards"
+    for number in (1, 0):
+        tar_of(folder / f"{number:05d}.tar", {"a.jpg": b"x"})
+        (folder / f"{number:05d}.parquet").write_bytes(b"PAR1")
+        (folder / f"{number:05d}_stats.json").write_text("{}")
+    found = layout_of(folder)
+    assert (found.format, found.tars) == ("webdataset", (folder / "00000.tar", folder / "00001.tar"))
+
+
+@pytest.mark.parametrize(
+    ("format", "table", "message"),
+    [
+        ("webdataset", None, r"no WebDataset shards in .*: 0\.tar\.gz is compressed; put uncompressed tars there"),
+        ("table", None, r"no single table file in .*: no such file; name it in annotations\.table"),
+        ("redcaps", None, r"not a zip in .*: a folder"),
+        (None, "gone.csv", r"missing table in .*: no gone\.csv; correct annotations\.table"),
+        (None, "../other.csv", r"path leads out of the source in .*: \.\./other\.csv"),
+    ],
+)
+def test_what_does_not_fit(tmp_path: Path, format: str | None, table: str | None, message: str) -> None:
+    folder = pictures(tmp_path / "own", ["a.jpg"])
+    (folder / "0.tar.gz").write_bytes(b"\x1f\x8b")
+    (tmp_path / "other.csv").write_text("image,caption\n")
+    with pytest.raises(PipelineError, match=message):
+        layout_of(folder, format, table)  # type: ignore[arg-type]

@@ -1,0 +1,29 @@
+"""A folder of images with a text file beside each."""
+
+import os
+from pathlib import Path
+
+from tests.acquisition.own_images import pictures, read, shown
+
+
+def test_captions_beside_images(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "own", ["b.jpg", "a/1.PNG", "a/2.jpg", "a/3.v2.jpg", "c.webp", "d.jpg", "e.jpg"])
+    (folder / "b.txt").write_text("\ufeffa cat \n on a  mat\n", "utf-8")
+    (folder / "a/1.txt").write_text("ein Übermut", "utf-8")
+    (folder / "a/3.v2.txt").write_text("third")
+    (folder / "c.txt").write_bytes(b"\xff\xfe\x00")
+    (folder / "d.txt").write_bytes(b"x" * (2 << 20))
+    (folder / "alone.txt").write_text("no image")
+    (tmp_path / "secret.txt").write_text("secret")
+    (folder / "e.txt").symlink_to(tmp_path / "secret.txt")
+    os.mkfifo(folder / "pipe.txt")
+    assert shown(read(folder)) == [
+        ("a/1.PNG", "ein Übermut", None),
+        ("a/2.jpg", "", None),
+        ("a/3.v2.jpg", "third", None),
+        ("b.jpg", "a cat on a mat", None),
+        (None, None, "NoneType"),
+        (None, None, "Oversized"),
+        (None, None, "NoneType"),
+        (None, None, "no_image"),
+    ]

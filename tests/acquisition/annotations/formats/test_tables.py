@@ -1,0 +1,167 @@
+"""Tables of images and captions: every row becomes a sample, in each kind of file."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.acquisition.own_images import pictures, read, shown
+from workflow_scripts.acquisition.annotations.formats.sample import derived_id
+from workflow_scripts.core.errors import PipelineError
+
+ROWS: list[dict[str, Any]] = [
+    {"image": "a.jpg", "caption": 'a cat, "sitting"\non a mat', "group": "Cats"},
+    {"image": "sub/b.jpg", "caption": "ein Hund läuft 🐕", "group": ""},
+    {"image": "gone.jpg", "caption": "nothing there", "group": "cats"},
+    {"image": "../x.jpg", "caption": "outside", "group": "cats"},
+    {"image": "/etc/passwd", "caption": "outside", "group": "cats"},
+    {"image": "https://a.test/1.jpg", "caption": "NA", "group": "cats"},
+    {"image": "a.jpg", "caption": "", "group": "a/b"},
+]
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    """``rows`` as the kind of table that the suffix says."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    else:
+        with open(path, "w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, list(rows[0]), delimiter="\t" if path.suffix == ".tsv" else ",")
+            writer.writeheader()
+            writer.writerows(rows)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
+def test_rows_by_value(tmp_path: Path, suffix: str) -> None:
+    folder = pictures(tmp_path / "own", ["a.jpg", "sub/b.jpg", "sub/left.png"])
+    write(folder / f"captions.{suffix}", ROWS)
+    samples = read(folder)
+    assert shown(samples) == [
+        ("a.jpg", 'a cat, "sitting"\non a mat', None),
+        ("sub/b.jpg", "ein Hund läuft 🐕", None),
+        (None, "nothing there", "no_image"),
+        (None, "outside", "bad_path"),
+        (None, "outside", "bad_path"),
+        (None, "NA", None),
+        (None, "", "malformed_row"),
+        ("sub/left.png", None, None),  # no row names it
+    ]
+    assert [one.group for one in samples[:3]] == ["cats", "all", "cats"]
+    assert samples[0].raw["image_id"] == derived_id("a.jpg") and samples[5].raw["url"] == "https://a.test/1.jpg"
+
+
+def test_columns_are_found_or_named(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "own", ["im/a.jpg"])
+    row = {"photo": "a.jpg", "text": "a cat", "alt": "a dog", "key": 7, "subreddit": "pets", "created_utc": 1577836800}
+    for suffix in ("csv", "jsonl", "parquet"):
+        path = write(folder / f"t.{suffix}", [row])
+        (sample,) = read(folder, "im", image="photo")
+        assert sample.raw["image_id"] == "7" and sample.raw["caption"] == "a cat" and sample.group == "pets"
+        assert sample.raw["created_utc"] == 1577836800 and sample.image is not None
+        (sample,) = read(folder, "im", image="photo", caption="alt", id="", group="")
+        assert (sample.raw["image_id"], sample.group) == (derived_id("im/a.jpg"), "all")
+        assert sample.raw["caption"] == "a dog"
+        path.unlink()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize(
+    ("row", "columns", "message"),
+    [
+        (
+            {"image": "a", "words": "b"},
+            {},
+            r"no column caption in .*: its columns are image, words; name the column in "
+            r"annotations\.columns\.caption",
+        ),
+        (
+            {"pic": "a", "caption": "b"},
+            {},
+            r"no column image or url in .*; name the column in annotations\.columns\.image",
+        ),
+        ({"image": "a", "caption": "b"}, {"id": "no"}, r"no column no in .*; correct annotations\.columns\.id"),
+    ],
+)
+def test_wrong_columns_are_named(
+    tmp_path: Path, suffix: str, row: dict[str, str], columns: dict[str, str], message: str
+) -> None:
+    folder = tmp_path / "own"
+    write(folder / f"t.{suffix}", [row])
+    with pytest.raises(PipelineError, match=message):
+        read(folder, **columns)
+
+
+def test_a_file_beats_the_url_and_the_url_a_missing_file(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "own", ["a.jpg"])
+    url = "http://a.test/1.jpg"
+    rows = [{"image": name, "url": url, "caption": "x"} for name in ("a.jpg", "gone.jpg", "../a.jpg", "")]
+    write(folder / "t.csv", rows)
+    samples = read(folder)
+    assert [(one.image is not None, one.unfit) for one in samples] == [
+        (True, None),
+        (False, None),
+        (False, "bad_path"),
+        (False, None),
+    ]
+    assert [one.raw["url"] for one in samples] == [url, url, "../a.jpg", url]
+
+
+def test_damaged_rows_cost_no_others(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "own", ["a.jpg", "b.jpg"])
+    (folder / "t.csv").write_bytes(b"image,caption\na.jpg,one\nb.jpg\na.jpg,\xff\xfe\nb.jpg,two\nb.jpg,x,y,z\n")
+    assert shown(read(folder)) == [
+        ("a.jpg", "one", None),
+        (None, None, "NoneType"),
+        ("b.jpg", "two", None),
+        (None, None, "NoneType"),
+        (None, None, "NoneType"),
+    ]
+    (folder / "t.csv").unlink()
+    long = json.dumps({"image": "a.jpg", "caption": "x" * (3 << 20)})
+    lines = [
+        '{"image": "a.jpg", "caption": "one"}',
+        "{",
+        "[1]",
+        "",
+        long,
+        "[" * 100_000,
+        '{"image": 5, "caption": "q"}',
+    ]
+    (folder / "t.jsonl").write_text("\n".join(lines))
+    assert [wrong for _, _, wrong in shown(read(folder))] == [
+        *(None, "NoneType", "list", "Oversized", "NoneType", "malformed_row", None)
+    ]
+
+
+def test_a_damaged_table_is_named(tmp_path: Path) -> None:
+    (tmp_path / "t.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(PipelineError, match=r"unreadable table in .*t\.parquet: "):
+        read(tmp_path / "t.parquet")
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(PipelineError, match=r"unreadable table in .*empty\.csv: "):
+        read(tmp_path / "empty.csv")
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.fixed_dictionaries({"url": TEXT, "caption": TEXT, "id": TEXT}), min_size=1, max_size=8))
+def test_the_kinds_of_tables_agree(rows: list[dict[str, str]], tmp_path: Path) -> None:
+    made = []
+    for suffix in ("parquet", "jsonl", "csv"):
+        folder = tmp_path / suffix
+        write(folder / f"t.{suffix}", rows)
+        made.append([one.raw for one in read(folder)])
+    assert made[0] == made[1] == made[2] and len(made[0]) == len(rows)
+    assert [one["caption"] for one in made[0]] == [row["caption"] for row in rows]

@@ -1,0 +1,74 @@
+"""WebDataset tars: captions and places of images; nothing is unpacked."""
+
+import gzip
+import json
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from tests.acquisition.own_images import pictures, read, shown, tar_of
+from tests.acquisition.pictures import jpeg
+from workflow_scripts.acquisition.annotations.formats.sample import derived_id
+from workflow_scripts.core.errors import PipelineError
+
+
+def test_samples_by_value(tmp_path: Path) -> None:
+    images = [jpeg(40, 30, seed=seed) for seed in range(4)]
+    folder = tmp_path / "shards"
+    described = {"caption": "from json", "group": "Dogs", "id": 5, "url": "http://a.test/1.jpg", "image": "../x"}
+    tar_of(
+        folder / "01.tar",
+        {
+            "x/000.jpg": images[0],
+            "x/000.txt": "a cat\n",
+            "x/000.json": json.dumps({"caption": "not used"}),
+            "x/000.cls": "3",
+            "x/001.json": json.dumps(described),
+            "x/001.seg.png": b"a mask",
+            "x/001.png": images[1],
+            "../002.jpg": images[2],
+            "../002.txt": "its name is no path",
+            "003.txt": "no image",
+            "004.jpg": images[3],
+            "005.jpg": images[3],
+            "005.json": "{",
+            "006.jpg": images[3],
+            "006.txt": b"\xff",
+        },
+    )
+    tar_of(folder / "00.tar", {"000.jpg": images[3], "000.txt": "first shard"})
+    samples = read(folder)
+    assert shown(samples) == [
+        ("00.tar", "first shard", None),
+        ("01.tar", "a cat", None),
+        ("01.tar", "from json", None),
+        ("01.tar", "its name is no path", None),
+        (None, "no image", "no_image"),
+        ("01.tar", None, None),
+        (None, None, "NoneType"),
+        (None, None, "NoneType"),
+    ]
+    assert samples[1].raw["image_id"] == derived_id("01.tar/x/000") and samples[2].group == "dogs"
+    for sample, data in zip(samples[1:4], images, strict=False):
+        assert sample.image is not None and sample.image.sha256 == sha256(data).hexdigest()
+        assert sample.image.read(folder, 1 << 20) == data
+    assert read(folder, id="id")[2].raw["image_id"] == "5"
+
+
+def test_a_single_tar_and_what_is_none(tmp_path: Path) -> None:
+    tar = tar_of(tmp_path / "a.tar", {"0.jpg": jpeg(), "0.txt": "a cat"})
+    (sample,) = read(tar)
+    assert sample.image is not None and sample.image.path == "" and sample.image.read(tar, 1 << 20) == jpeg()
+    folder = pictures(tmp_path / "own", ["x.jpg"])
+    (folder / "0.tar").write_bytes(gzip.compress(tar.read_bytes()))
+    with pytest.raises(
+        PipelineError, match=r"unreadable WebDataset shard in .*0\.tar: .*; pack that shard again, uncomp"
+    ):
+        read(folder)
+    (folder / "0.tar").write_bytes(tar.read_bytes()[:700])
+    with pytest.raises(PipelineError, match=r"unreadable WebDataset shard in .*0\.tar"):
+        read(folder)
+    (folder / "0.tar").unlink()
+    (folder / "0.tar").symlink_to(tar)
+    assert shown(read(folder)) == [(None, None, "bad_path")]

@@ -1,0 +1,77 @@
+"""Every method states what the workflow needs to know of it, and what it states is true."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from workflow_scripts.core.registry import listed
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.method import CaptionSettings
+from workflow_scripts.pretraining.network import build_network
+from workflow_scripts.pretraining.settings import HEADS, METHODS, Pretrain
+
+TRAINED = [name for name, method in METHODS.items() if method.objective is not None]
+
+
+def run_of(name: str, **changed: object) -> Pretrain:
+    """A run of method ``name`` with the defaults of its section."""
+    method = METHODS[name]
+    given = {"method": name, "pairs": method.pairs[0], "augmentation": method.augmentations[0]}
+    steps = {"steps": 100 if method.objective is not None else 0, "warmup_steps": 0}
+    return Pretrain.model_validate({**given, **steps, "backbone": "resnet_small", **changed})
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_an_entry_is_complete(name: str) -> None:
+    method = METHODS[name]
+    assert method.summary and method.pairs and method.augmentations
+    assert set(method.augmentations) <= AUGMENTATIONS.keys()
+    assert method.captions == (method.pairs == ("caption",))
+    if method.objective is None:
+        assert (method.pairs, method.views, method.passes) == (("none",), 0, 0)
+    else:
+        assert method.views in (1, 2) and method.passes > 0
+        assert issubclass(method.objective.settings, CaptionSettings) == method.captions
+        assert (method.views == 1) == method.captions
+        assert all(field.description for field in method.objective.settings.model_fields.values())
+        assert HEADS[name] is method.objective.settings
+    assert Pretrain.model_fields["method"].description.endswith(listed(METHODS))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_the_loss_reaches_every_weight_and_the_seed_decides_them(name: str) -> None:
+    run = run_of(name)
+    made = []
+    for _ in range(2):
+        network = build_network(run, vocabulary=300)
+        views = torch.randn(2, 4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+        other = torch.arange(4 * 16).reshape(4, 16) % 298 + 2 if METHODS[name].captions else views[1]
+        loss = network(views[0], other)
+        assert loss.shape == () and loss.isfinite()
+        loss.backward()
+        assert not [path for path, weight in network.named_parameters() if weight.grad is None]
+        made.append(network.state_dict())
+    assert all(torch.equal(made[1][key], value) for key, value in made[0].items())
+
+
+def test_a_runs_settings_hold_no_section_of_another_method() -> None:
+    for name in METHODS:
+        run = run_of(name)
+        assert set(run.model_dump()) & HEADS.keys() == ({name} if name in TRAINED else set())
+        assert Pretrain.model_validate(run.model_dump(mode="json")) == run
+        assert (run.trains, run.head) == (name in TRAINED, HEADS[name]() if name in TRAINED else None)
+
+
+def test_pairs_and_augmentations_that_a_method_does_not_take_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValidationError, match="pairs language go with simclr or simsiam, not with clip"):
+        run_of("clip", pairs="language")
+    monkeypatch.setitem(METHODS, "simclr", replace(METHODS["simclr"], augmentations=("crop",)))
+    with pytest.raises(ValidationError, match="method simclr goes with augmentation crop, not with none"):
+        run_of("simclr", augmentation="none")
+
+
+def test_an_unknown_method_names_the_known_ones() -> None:
+    with pytest.raises(ValidationError, match="Input should be 'clip', 'simclr', 'simsiam' or 'untrained'"):
+        Pretrain.model_validate({"method": "simsim", "pairs": "self", "augmentation": "crop"})

@@ -1,0 +1,116 @@
+"""Which annotation rows are used, and what is counted of them; the same for every format."""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from workflow_scripts.acquisition.annotations.id_set import IdSet
+from workflow_scripts.acquisition.annotations.rows import ROWS, Apart, host_of
+from workflow_scripts.core.errors import PipelineError
+
+APART = ROWS.append(pa.field("reason", pa.string()))
+ROWS_AT_ONCE, CHARACTERS_AT_ONCE = 16_384, 8 << 20  # read and judged together
+_ENDING = re.compile(r"\.([A-Za-z0-9]{1,5})$")
+T = TypeVar("T")
+Row = dict[str, Any]
+
+
+class Filter:
+    """The years and subreddits that a study is about (None keeps all), and the tokens of its removal list."""
+
+    def __init__(
+        self,
+        years: Collection[int] | None,
+        subreddits: Collection[str] | None,
+        removal: Collection[str] = (),
+    ) -> None:
+        self.years = None if years is None else frozenset(years)
+        self.subreddits = None if subreddits is None else frozenset(name.lower() for name in subreddits)
+        self.removal = frozenset(removal)
+
+    def reason(self, row: Row) -> Apart | None:
+        """Why a well-formed row is not used, as far as the row alone can tell."""
+        if self.subreddits is not None and row["subreddit"] not in self.subreddits:
+            return Apart.FILTERED_SUBREDDIT
+        if self.years is not None and row["year"] not in self.years:
+            return Apart.FILTERED_YEAR
+        if not (row["caption"] or "").strip():
+            return Apart.EMPTY_CAPTION
+        return None
+
+
+class Counts:
+    """What the annotations' ``.json`` says: all rows, those apart by reason, and of the kept ones hosts and so on."""
+
+    def __init__(self) -> None:
+        self._seen, self._truncated, self.rows, self.kept = IdSet(), 0, 0, 0
+        names = ("apart", "hosts", "years", "subreddits", "endings")
+        self._counts: dict[str, Counter[str]] = {name: Counter() for name in names}
+
+    def add(
+        self, rows: Sequence[Row], reasons: Iterable[Apart | None], cut: Iterable[bool]
+    ) -> tuple[list[Row], pa.Table]:
+        """Count rows, with why each is not used so far and whether its caption was cut.
+
+        Returns:
+            The kept rows, and a table of the others with their reason.
+        """
+        found = list(reasons)
+        fit = [place for place, reason in enumerate(found) if reason is None]
+        fresh = self._seen.first_seen([rows[place]["image_id"] for place in fit])
+        for place, first in zip(fit, fresh, strict=True):
+            found[place] = None if first else Apart.REPEATED_ID
+        used = [row for row, why in zip(rows, found, strict=True) if why is None]
+        self._truncated += sum(one for one, why in zip(cut, found, strict=True) if why is None)
+        self.rows, self.kept = self.rows + len(rows), self.kept + len(used)
+        self._counts["apart"].update(str(reason) for reason in found if reason)
+        self._counts["hosts"].update(host_of(row["url"]) or "" for row in used)
+        self._counts["years"].update(str(row["year"]) for row in used)
+        self._counts["subreddits"].update(row["subreddit"] for row in used)
+        self._counts["endings"].update(_ending(row["url"]) for row in used)
+        unused = [{**row, "reason": str(why)} for row, why in zip(rows, found, strict=True) if why is not None]
+        return used, pa.Table.from_pylist(unused, schema=APART)
+
+    def summary(self, source: Path, advice: dict[str, str]) -> dict[str, Any]:
+        """All that was counted.
+
+        ``rows``, ``kept``, ``apart`` by reason, and of the kept rows ``hosts``, ``years``, ``subreddits`` and
+        ``endings`` (of the urls' paths, empty for none); ``truncated``, the kept rows whose caption was cut, where
+        there are any.
+
+        Raises:
+            PipelineError: no row is kept; its advice is that of the most frequent reason in ``advice``, or of ``""``.
+        """
+        apart = self._counts["apart"]
+        if self.kept == 0:
+            frequent = apart.most_common(1)[0][0] if apart else ""
+            value = f"0 of {self.rows} rows ({dict(apart)})"
+            raise PipelineError("no rows left", source, value, advice.get(frequent, advice[""]))
+        named = {name: dict(sorted(count.items())) for name, count in self._counts.items()}
+        truncated = {"truncated": self._truncated} if self._truncated else {}
+        return {"rows": self.rows, "kept": self.kept, **named, **truncated}
+
+
+def batches(
+    items: Iterable[tuple[T, int]], rows: int = ROWS_AT_ONCE, most: int = CHARACTERS_AT_ONCE
+) -> Iterator[list[T]]:
+    """Lists of so many items, or fewer once their sizes exceed ``most``."""
+    batch: list[T] = []
+    size = 0
+    for item, characters in items:
+        batch.append(item)
+        size += characters
+        if len(batch) == rows or size > most:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _ending(url: str) -> str:
+    found = _ENDING.search(url.partition("?")[0].partition("#")[0].rpartition("/")[2])
+    return found[1].lower() if found else ""

@@ -1,0 +1,97 @@
+"""COCO-style JSON: lists ``images`` and ``annotations``, several captions for an image.
+
+The caption with the lowest annotation id is the image's; the others are counted as ``further_caption``. The file is
+streamed; memory holds the ids and file names of its images.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ijson
+
+from workflow_scripts.acquisition.annotations.formats.columns import Columns, fields_of
+from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
+from workflow_scripts.acquisition.annotations.formats.sample import Sample, sample_of
+from workflow_scripts.acquisition.annotations.formats.tables import without_row
+from workflow_scripts.acquisition.annotations.rows import Apart
+from workflow_scripts.core.errors import PipelineError
+
+Id = int | str
+Record = dict[str, Any]
+_SAME = {name: name for name in ("image", "url", "caption", "id", "group")}
+LAYOUT = "expected COCO's {images: [{id, file_name, ...}], annotations: [{id, image_id, caption}]}"
+
+
+def coco_samples(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
+    """One for each annotation, in order; then one without caption for each other image of the file and the source.
+
+    Raises:
+        PipelineError: no JSON, or without the two lists.
+    """
+    images: dict[Id, Record] = {}
+    for image in _items(path, "images"):
+        number = _id(image, "id")
+        if number is None:
+            yield Sample(None)
+        elif number in images:
+            yield Sample({"image_id": str(number)}, unfit=Apart.REPEATED_ID)
+        else:
+            images[number] = _described(image, number, columns)
+    captions: dict[Id, Id] = {}  # image -> its annotation with the lowest id
+    for annotation in _items(path, "annotations"):
+        number, of = _id(annotation, "id"), _id(annotation, "image_id")
+        if number is not None and of is not None and (of not in captions or _order(number) < _order(captions[of])):
+            captions[of] = number
+    if not images or not captions:
+        value = f"{len(images)} images, {len(captions)} with annotations"
+        raise PipelineError("no captioned images", path, value, LAYOUT)
+    yield from _annotated(path, columns, files, images, captions)
+    for number, image in images.items():
+        if number not in captions:
+            yield sample_of(image, _SAME, files)
+    yield from without_row(files)
+
+
+def _described(image: Record, number: Id, columns: Columns) -> Record:
+    """What is kept of an image: its place, its group and its id."""
+    fields = fields_of(image, columns)
+    return {field: image[fields[field]] for field in ("image", "url", "group") if field in fields} | {"id": str(number)}
+
+
+def _annotated(
+    path: Path, columns: Columns, files: SourceFiles, images: dict[Id, Record], captions: dict[Id, Id]
+) -> Iterator[Sample]:
+    taken: set[Id] = set()
+    for annotation in _items(path, "annotations"):
+        number, of = _id(annotation, "id"), _id(annotation, "image_id")
+        if number is None or of is None:
+            yield Sample(None)
+            continue
+        caption = annotation.get(fields_of(annotation, columns).get("caption", ""))
+        row = {"image_id": str(of), "caption": caption}
+        if of not in images:
+            yield Sample(row, unfit=Apart.NO_IMAGE)
+        elif number != captions[of] or of in taken:
+            yield Sample(row, unfit=Apart.FURTHER_CAPTION)
+        else:
+            taken.add(of)
+            yield sample_of(images[of] | {"caption": caption}, _SAME, files)
+
+
+def _items(path: Path, name: str) -> Iterator[Any]:
+    try:
+        with open(path, "rb") as stream:
+            yield from ijson.items(stream, f"{name}.item", use_float=True)
+    except (ijson.JSONError, ValueError, OverflowError) as error:
+        raise PipelineError("unreadable COCO file", path, error, LAYOUT) from None
+
+
+def _id(record: Any, name: str) -> Id | None:
+    """A whole number or a text; None where there is none."""
+    value = record.get(name) if isinstance(record, dict) else None
+    return value if isinstance(value, int | str) and not isinstance(value, bool) else None
+
+
+def _order(number: Id) -> tuple[bool, Id]:
+    return isinstance(number, str), number

@@ -1,0 +1,60 @@
+"""Which columns of a table hold image, caption, id and group."""
+
+from collections.abc import Collection
+
+from pydantic import Field
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.settings import Settings
+
+
+class Columns(Settings):
+    """Names of a table's columns, or of the fields of JSON rows; null: the first usual name; an empty text: none."""
+
+    image: str | None = Field(default=None, description="path of the image, from annotations.images")
+    url: str | None = Field(default=None, description="URL of the image, for rows without a file")
+    caption: str | None = Field(default=None, min_length=1, description="its caption")
+    id: str | None = Field(default=None, description="its id: letters, digits, - and _; else made from path or URL")
+    group: str | None = Field(default=None, description="its group, which takes the place of the subreddit")
+
+
+USUAL: dict[str, tuple[str, ...]] = {
+    "image": ("image", "image_path", "file_name", "filename", "filepath", "path", "file"),
+    "url": ("url", "image_url", "coco_url", "flickr_url"),
+    "caption": ("caption", "text", "title"),
+    "id": ("id", "image_id", "key"),
+    "group": ("group", "subreddit"),
+    "created_utc": ("created_utc",),
+}
+"""Names by which a field is found where the config names none, in this order."""
+
+
+def fields_of(names: Collection[str], columns: Columns) -> dict[str, str]:
+    """Which of ``names`` holds what: keys of :data:`USUAL` -> name; the config's choice, or the first usual name."""
+    chosen = columns.model_dump()
+    found = {}
+    for field, usual in USUAL.items():
+        wanted = usual if chosen.get(field) is None else (chosen[field],)
+        name = next((one for one in wanted if one and one in names), None)
+        if name is not None:
+            found[field] = name
+    return found
+
+
+def check_fields(names: Collection[str], columns: Columns, where: object) -> dict[str, str]:
+    """:func:`fields_of`, where the columns of a table are known.
+
+    Raises:
+        PipelineError: no caption, neither image nor url, or a column of the config is missing.
+    """
+    found = fields_of(names, columns)
+    there = f"its columns are {', '.join(list(names)[:20]) or 'none'}"
+    for field, name in columns.model_dump().items():
+        if name and field not in found:
+            raise PipelineError(f"no column {name}", str(where), there, f"correct annotations.columns.{field}")
+    for needed in (("caption",), ("image", "url")):
+        if not any(field in found for field in needed):
+            usual = " or ".join(USUAL[needed[0]][:1] + USUAL[needed[-1]][:1] if len(needed) > 1 else needed)
+            advice = f"name the column in annotations.columns.{needed[0]}"
+            raise PipelineError(f"no column {usual}", str(where), there, advice)
+    return found

@@ -1,0 +1,129 @@
+"""Which format an annotation source has, from what lies at its path."""
+
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from workflow_scripts.core.errors import PipelineError
+
+Format = Literal["redcaps", "folder", "table", "webdataset", "coco"]
+TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
+PACKED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
+_HEAD = 1 << 16  # bytes
+
+
+@dataclass(frozen=True)
+class Layout:
+    """An annotation source of a known format.
+
+    Attributes:
+        source: its path, a folder or a file.
+        table: the table or COCO JSON in it; the source itself where that is one file.
+        tars: WebDataset shards, sorted.
+    """
+
+    format: Format
+    source: Path
+    table: Path | None = None
+    tars: tuple[Path, ...] = ()
+
+
+def layout_of(source: Path, wanted: Format | None = None, table: str | None = None) -> Layout:
+    """The format of the annotation source at ``source``.
+
+    Args:
+        source: a folder or file that exists.
+        wanted: the format that the config states; None detects it.
+        table: name of the table or JSON file in the folder, where the config states one.
+
+    Raises:
+        PipelineError: no format fits, or several do.
+    """
+    if source.is_dir():
+        return _folder(source, wanted, table)
+    if table is not None:
+        value = f"annotations.table is {table}"
+        raise PipelineError("source is a file", source, value, "give the folder that holds it, or remove the setting")
+    format = wanted or _format_of_file(source)
+    tars = (source,) if format == "webdataset" else ()
+    return Layout(format, source, source if format in ("table", "coco") else None, tars)
+
+
+def _folder(source: Path, wanted: Format | None, table: str | None) -> Layout:
+    if wanted == "redcaps":
+        raise PipelineError("not a zip", source, "a folder", "give the RedCaps annotation zip, or remove its format")
+    if table is not None:
+        path = source / table
+        if path.resolve() != path.absolute() and source.resolve() not in path.resolve().parents:
+            raise PipelineError("path leads out of the source", source, table, "correct annotations.table")
+        if not path.is_file():
+            raise PipelineError("missing table", source, f"no {table}", "correct annotations.table in the config")
+        return Layout(wanted or ("coco" if path.suffix.lower() == ".json" else "table"), source, path)
+    with os.scandir(source) as entries:
+        names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+    found = _candidates(source, names)
+    if wanted is not None:
+        found = {format: files for format, files in found.items() if format == wanted}
+    if len(found) > 1:
+        value = " and ".join(f"{files[0].name} ({format})" for format, files in found.items())
+        raise PipelineError("several formats", source, value, "set annotations.format, or annotations.table, to one")
+    format, files = next(iter(found.items()), (wanted or "folder", []))
+    if format == "webdataset":
+        if not files:
+            packed = next((name for name in names if name.endswith(PACKED_TARS)), None)
+            value = f"{packed} is compressed" if packed else "no *.tar"
+            raise PipelineError("no WebDataset shards", source, value, "put uncompressed tars there")
+        return Layout(format, source, tars=tuple(files))
+    if format in ("table", "coco"):
+        if len(files) != 1:
+            value = f"{len(files)} files: {', '.join(file.name for file in files[:5])}" if files else "no such file"
+            raise PipelineError(f"no single {format} file", source, value, "name it in annotations.table")
+        return Layout(format, source, files[0])
+    return Layout(format, source)
+
+
+def _candidates(source: Path, names: list[str]) -> dict[Format, list[Path]]:
+    """Files at the top of a folder by the format that they suggest.
+
+    img2dataset writes a table and counts beside each tar; these are no source of their own.
+    """
+    tars = [name for name in names if name.endswith(".tar")]
+    stems = {name.removesuffix(".tar") for name in tars}
+    others = [name for name in names if Path(name).stem.removesuffix("_stats") not in stems]
+    by_format: dict[Format, list[str]] = {
+        "webdataset": tars,
+        "table": [name for name in others if name.lower().endswith(TABLES)],
+        "coco": [name for name in others if name.lower().endswith(".json")],
+    }
+    return {format: [source / name for name in found] for format, found in by_format.items() if found}
+
+
+def _format_of_file(path: Path) -> Format:
+    """By content: a file that was fetched has no suffix."""
+    with open(path, "rb") as stream:
+        head = stream.read(_HEAD)
+    if path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
+        return "redcaps"
+    if head[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC):
+        return "webdataset"
+    if head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ")):
+        raise PipelineError(
+            "compressed source", path, "gzip, bzip2 or xz", "unpack it; zips, parquet and tars are read"
+        )
+    return "table" if kind_of_table(head) != "json" else "coco"
+
+
+def kind_of_table(head: bytes) -> Literal["parquet", "csv", "tsv", "jsonl", "json"]:
+    """What a table's first bytes say that it is; ``json`` is one JSON object over several lines."""
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    first = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    line = first.partition(b"\n")[0].rstrip()
+    if first.startswith(b"{"):
+        # A COCO file is one object, often on one line, which is longer than what was read.
+        is_row = line.endswith(b"}") and b'"annotations"' not in line
+        return "jsonl" if is_row else "json"
+    return "tsv" if b"\t" in line else "csv"

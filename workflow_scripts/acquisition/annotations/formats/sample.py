@@ -1,0 +1,96 @@
+"""One image and its caption, as a reader of any format found them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
+from workflow_scripts.acquisition.annotations.local_image import LocalImage
+from workflow_scripts.acquisition.annotations.rows import Apart
+
+GROUP = "all"  # of rows without a group
+_GROUP = re.compile(r"[^/\\\x00-\x1f\x7f]{1,64}")
+_WEB = re.compile(r"https?://", re.IGNORECASE)
+_WHOLE = re.compile(r"-?\d{1,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A row before it is judged.
+
+    Attributes:
+        raw: the fields that RedCaps' annotations have; anything else is malformed.
+        image: where the image lies, if it lies in the source.
+        unfit: what the reader found wrong.
+        group: name of its group.
+        size: about how many characters it takes.
+    """
+
+    raw: Any
+    image: LocalImage | None = None
+    unfit: Apart | None = None
+    group: str = GROUP
+    size: int = 0
+
+
+def sample_of(record: Mapping[str, Any], fields: Mapping[str, str], files: SourceFiles) -> Sample:
+    """The sample that a record of a table describes.
+
+    An image path that is a URL counts as one. A row with both path and URL uses the file if it is there.
+    """
+    value = {field: record.get(name) for field, name in fields.items()}
+    caption, group = value.get("caption"), _group(value.get("group"))
+    size = len(caption) if isinstance(caption, str) else 0
+    path, url = value.get("image") or None, value.get("url") or None
+    if isinstance(path, str) and _WEB.match(path):
+        path, url = None, url or path
+    image: LocalImage | Apart | None = None
+    if path is not None:
+        image = files.image(path) if isinstance(path, str) else Apart.MALFORMED_ROW
+    if image is Apart.NO_IMAGE and url is not None:
+        image = None
+    wanted = value.get("id")
+    wanted = str(wanted) if isinstance(wanted, int) and not isinstance(wanted, bool) else wanted or None
+    place = image.path if isinstance(image, LocalImage) else str(path or url)
+    raw = {
+        "image_id": derived_id(place) if wanted is None else wanted,
+        "url": url,
+        "caption": caption,
+        "created_utc": _whole(value.get("created_utc")),
+    }
+    if group is None:
+        return Sample(raw, None, Apart.MALFORMED_ROW, size=size)
+    if isinstance(image, Apart):
+        return Sample(raw | {"url": path if isinstance(path, str) else None}, None, image, group, size)
+    return Sample(raw, image, None, group, size)
+
+
+def image_sample(name: str, caption: str | None, files: SourceFiles) -> Sample:
+    """The sample of a listed image and its caption, which no table describes."""
+    image = files.listed(name)
+    raw = {"image_id": derived_id(name), "url": name, "caption": caption}
+    if isinstance(image, Apart):
+        return Sample(raw, unfit=image)
+    return Sample(raw, image, size=len(caption or ""))
+
+
+def derived_id(place: str) -> str:
+    """The id of an image that has none of its own: the first 64 bits of a hash of its path or URL, in hex."""
+    return sha256(place.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def _group(value: Any) -> str | None:
+    """A group's name in lower case; None where it can't be one, since names are parts of paths."""
+    if value is None or value == "":
+        return GROUP
+    text = str(value).strip().lower() if isinstance(value, str | int) else ""
+    return text if _GROUP.fullmatch(text) and text not in (".", "..") and text.isprintable() else None
+
+
+def _whole(value: Any) -> Any:
+    """A whole number that is written as text, as in CSV."""
+    if value == "":
+        return None
+    return int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else value

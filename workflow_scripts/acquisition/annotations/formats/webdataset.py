@@ -1,0 +1,96 @@
+"""WebDataset tars: members that share a name up to its first dot are one sample.
+
+``0001.jpg``, ``0001.txt`` and ``0001.json`` are an image, its caption and its description. Tars are read once, member
+by member. Nothing is unpacked or unpickled; the image stays where it is.
+"""
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.acquisition.annotations.formats.columns import Columns, fields_of
+from workflow_scripts.acquisition.annotations.formats.files import IMAGES, SourceFiles
+from workflow_scripts.acquisition.annotations.formats.sample import Sample, derived_id, sample_of
+from workflow_scripts.acquisition.annotations.formats.sidecars import one_line_text
+from workflow_scripts.acquisition.annotations.json_reader import LARGEST_ROW, Oversized
+from workflow_scripts.acquisition.annotations.local_image import LocalImage
+from workflow_scripts.acquisition.annotations.rows import Apart
+from workflow_scripts.core.files import tars
+from workflow_scripts.core.files.foreign import readable
+
+ADVICE = "pack that shard again, uncompressed, or move it away"
+Parts = dict[str, Any]  # of a sample: image, txt, json
+
+
+def webdataset_samples(shards: tuple[Path, ...], columns: Columns, files: SourceFiles) -> Iterator[Sample]:
+    """The samples of all shards, in order.
+
+    The caption is that of the ``.txt`` member, else the field of the ``.json`` member. The id is a field of the JSON
+    only where ``columns.id`` names it: keys of shards need not be unique.
+
+    Raises:
+        PipelineError: a shard is no tar, compressed, or damaged.
+    """
+    own_id = columns if columns.id is not None else columns.model_copy(update={"id": ""})
+    for shard in shards:
+        name = "" if shard == files.source else shard.relative_to(files.source).as_posix()
+        if name and not files.is_inside(name):
+            yield Sample(None, unfit=Apart.BAD_PATH)
+            continue
+        with readable("unreadable WebDataset shard", shard, ADVICE):
+            for key, parts in _grouped(shard, name):
+                yield _sample(name, key, parts, own_id, files)
+
+
+def _grouped(shard: Path, name: str) -> Iterator[tuple[str, Parts]]:
+    """Members that follow each other and share a key."""
+    key, parts = "", Parts()
+    for member in tars.members(shard, packed=False):
+        folder, slash, base = member.name.rpartition("/")
+        stem, _, suffix = base.partition(".")
+        kind = suffix.lower()
+        if not stem or (kind not in ("txt", "json") and f".{kind}" not in IMAGES):
+            continue
+        if parts and folder + slash + stem != key:
+            yield key, parts
+            parts = {}
+        key = folder + slash + stem
+        if kind in ("txt", "json"):
+            parts.setdefault(kind, member.read() if member.size <= LARGEST_ROW else Oversized())
+        elif "image" not in parts:
+            parts["image"] = LocalImage(_hash(member), name, member.offset, member.size)
+    if parts:
+        yield key, parts
+
+
+def _hash(member: tars.Member) -> str:
+    digest = sha256()
+    for piece in member.pieces():
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _sample(name: str, key: str, parts: Parts, columns: Columns, files: SourceFiles) -> Sample:
+    image, described, caption = parts.get("image"), parts.get("json"), parts.get("txt")
+    if isinstance(described, Oversized) or isinstance(caption, Oversized):
+        return Sample(Oversized())
+    record: Any = {}
+    if described is not None:
+        try:
+            record = json.loads(described)
+        except (ValueError, RecursionError):
+            record = None
+        if not isinstance(record, dict):
+            return Sample(None)
+    fields = {field: one for field, one in fields_of(record, columns).items() if field not in ("image", "url")}
+    if caption is not None:
+        text = one_line_text(caption)
+        if text is None:
+            return Sample(None)
+        record, fields = {**record, "txt": text}, {**fields, "caption": "txt"}
+    made = sample_of(record, fields, files)
+    raw = made.raw if "id" in fields else made.raw | {"image_id": derived_id(f"{name}/{key}")}
+    unfit = made.unfit or (Apart.NO_IMAGE if image is None else None)
+    return Sample(raw, image, unfit, made.group, made.size)

@@ -1,0 +1,114 @@
+"""All rows of somebody's own captioned images in canonical order, and apart from them what is not used."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from workflow_scripts.acquisition.annotations.counting import APART, Counts, Filter, batches
+from workflow_scripts.acquisition.annotations.formats.coco import coco_samples
+from workflow_scripts.acquisition.annotations.formats.columns import Columns
+from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
+from workflow_scripts.acquisition.annotations.formats.layout import Layout
+from workflow_scripts.acquisition.annotations.formats.sample import Sample
+from workflow_scripts.acquisition.annotations.formats.sidecars import sidecar_samples
+from workflow_scripts.acquisition.annotations.formats.tables import table_samples
+from workflow_scripts.acquisition.annotations.formats.webdataset import webdataset_samples
+from workflow_scripts.acquisition.annotations.rows import ROWS, Apart, is_cut, is_listed, read_row, removed
+from workflow_scripts.acquisition.shards.parquet import TableWriter
+
+NO_YEAR = 0  # of rows without created_utc
+ROWS_AT_ONCE = 65_536  # written as one row group
+SORTED_AT_ONCE = 1 << 20  # rows that are sorted in memory
+ORDER = ("subreddit", "year", "image_id")
+ADVICE = {
+    "": "widen annotations.years or annotations.subreddits",
+    Apart.NO_IMAGE: "set annotations.images to the folder, inside the source folder, that the paths start from",
+    Apart.BAD_PATH: "give paths inside the source folder",
+    Apart.EMPTY_CAPTION: "put captions into a table, or beside each image in a text file of the same name",
+    Apart.BAD_ID: 'ids have letters, digits, - and _; with annotations.columns.id: "" they are made from paths',
+    Apart.NO_URL: "name the column of the images' paths or URLs in annotations.columns",
+    Apart.FILTERED_YEAR: "set annotations.years to null; only rows with created_utc have a year",
+}
+
+
+def samples_of(layout: Layout, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
+    """The samples of a source that is no RedCaps zip, in the order of its files.
+
+    Raises:
+        PipelineError: it can't be read, or lacks what its format needs.
+    """
+    if layout.format == "webdataset":
+        return webdataset_samples(layout.tars, columns, files)
+    if layout.table is None:
+        return sidecar_samples(files)
+    reader = coco_samples if layout.format == "coco" else table_samples
+    return reader(layout.table, columns, files)
+
+
+def gather_own(
+    source: Path, samples: Iterable[Sample], wanted: Filter, max_chars: int, kept: Path, apart: Path, work: Path
+) -> dict[str, Any]:
+    """Write the kept rows to ``kept`` (sorted by subreddit, year, image_id) and the others to ``apart``, as read.
+
+    Of a repeated id the first row stays. Memory holds a million rows at most, besides ids and sort keys.
+
+    Args:
+        source: for messages.
+        max_chars: of a caption; longer ones are cut.
+        work: a folder for the rows in the order in which they were read.
+
+    Returns:
+        Counts: see :meth:`workflow_scripts.acquisition.annotations.counting.Counts.summary`.
+
+    Raises:
+        PipelineError: as :func:`samples_of`, or nothing left to use.
+    """
+    counts, unsorted = Counts(), work / "unsorted.parquet"
+    with TableWriter(unsorted, ROWS) as keep, TableWriter(apart, APART) as other:
+        for batch in batches((sample, sample.size) for sample in samples):
+            rows, reasons = zip(*(_judged(sample, wanted, max_chars) for sample in batch), strict=True)
+            cut = [why is None and is_cut(one.raw, max_chars) for one, why in zip(batch, reasons, strict=True)]
+            used, unused = counts.add(rows, reasons, cut)
+            keep.write(pa.Table.from_pylist(used, schema=ROWS))
+            other.write(unused)
+    summary = counts.summary(source, ADVICE)
+    sort_rows(unsorted, kept)
+    return summary
+
+
+def _judged(sample: Sample, wanted: Filter, max_chars: int) -> tuple[dict[str, Any], Apart | None]:
+    url = None if sample.image is None else sample.image.url
+    row, reason = read_row(sample.raw, sample.group, NO_YEAR, max_chars, url)
+    if wanted.removal and is_listed(row, wanted.removal):
+        return removed(row), Apart.EXCLUDED
+    return row, sample.unfit or reason or wanted.reason(row)
+
+
+def sort_rows(unsorted: Path, out: Path, at_once: int = SORTED_AT_ONCE) -> None:
+    """Write the rows of one file to another, in the order of :data:`ORDER`; ``at_once`` of them are in memory.
+
+    The sort keys of all rows say which rows belong to each part of the result; each part is then picked from the file.
+    """
+    keys = pq.read_table(unsorted, columns=list(ORDER))
+    order = pc.sort_indices(keys, [(name, "ascending") for name in ORDER]).to_numpy()
+    part = np.empty(len(order), dtype=np.int32)
+    part[order] = np.arange(len(order)) // at_once
+    del keys, order
+    with TableWriter(out, ROWS) as writer:
+        for number in range(int(part.max(initial=-1)) + 1):
+            table = _picked(unsorted, part == number).sort_by([(name, "ascending") for name in ORDER])
+            for start in range(0, len(table), ROWS_AT_ONCE):
+                writer.write(table.slice(start, ROWS_AT_ONCE))
+
+
+def _picked(path: Path, wanted: np.ndarray) -> pa.Table:
+    found, at = [], 0
+    for batch in pq.ParquetFile(path).iter_batches(batch_size=ROWS_AT_ONCE):
+        found.append(batch.filter(pa.array(wanted[at : at + len(batch)])))
+        at += len(batch)
+    return pa.Table.from_batches(found, ROWS)

@@ -1,0 +1,35 @@
+"""Augmentations of views, one row each."""
+
+from dataclasses import dataclass
+
+from workflow_scripts.core.registry import by_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """What is done to a view.
+
+    Attributes:
+        name: in configs and run names.
+        summary: one sentence.
+        area: range of the share of the image's area that a random crop keeps; None: centre crop, nothing random.
+        colour: SimCLR's flip p 0.5, jitter 0.4/0.4/0.4/0.1 p 0.8, grey p 0.2 and Gaussian blur p 0.5.
+    """
+
+    name: str
+    summary: str
+    area: tuple[float, float] | None
+    colour: bool
+
+
+AUGMENTATIONS = by_name(
+    [
+        # Chen et al. 2020, appendix A, with the strengths of the language-guided paper's code.
+        Augmentation(
+            name="simclr", summary="SimCLR's random crops, flips, colours and blur", area=(0.2, 1.0), colour=True
+        ),
+        # El Banani et al. 2023: language-guided pairs are cropped only.
+        Augmentation(name="crop", summary="random crops only", area=(0.5, 1.0), colour=False),
+        Augmentation(name="none", summary="centre crop", area=None, colour=False),
+    ]
+)

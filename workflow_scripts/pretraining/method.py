@@ -1,0 +1,85 @@
+"""What a method of pretraining states about itself."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from workflow_scripts.core.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from workflow_scripts.pretraining.network import Network
+
+PairKind = Literal["self", "language", "visual", "caption", "none"]
+"""What makes a positive pair: two views of an image, images with similar captions, similar images, or an image and
+its caption; none for networks that are not trained."""
+
+
+class CaptionSettings(Settings):
+    """Settings that a method shares with all methods that learn from captions: the tokenizer's."""
+
+    context: int = Field(
+        77,
+        ge=3,
+        description="maximum length of a caption, including start and end token",
+        examples=[32],
+        json_schema_extra={"unit": "tokens"},
+    )
+    vocabulary: int = Field(
+        49_408,
+        ge=259,
+        description="maximum vocabulary of the byte-level BPE that is trained on the captions",
+        examples=[8192],
+        json_schema_extra={"unit": "tokens"},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """How a method trains a backbone.
+
+    Attributes:
+        settings: class of the method's own settings, which are the section of its name in a config; a subclass of
+            :class:`CaptionSettings` if it learns from captions.
+        heads: (settings, width of the backbone's features, size of the tokenizer's vocabulary or 0) -> the modules
+            that are trained with the backbone, with random weights from torch's global generator.
+        loss: (network, settings, first side, second side) -> scalar loss of this process's part of a batch of b
+            pairs. A side is (b, 3, s, s) float32 normalised images; for captions, the second is (b, context) int64
+            tokens. The mean over processes must be the loss of the joined batch (``distributed.gather.all_rows``).
+    """
+
+    settings: type[Settings]
+    heads: Callable[[Any, int, int], "Mapping[str, nn.Module]"]
+    loss: "Callable[[Network, Any, Tensor, Tensor], Tensor]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """A method of pretraining.
+
+    Attributes:
+        name: in configs and run names.
+        summary: one sentence.
+        objective: how it trains; None: it keeps the initial weights.
+        pairs: kinds of pairs that it accepts; ``caption`` alone if it learns from captions, ``none`` alone if it does
+            not train.
+        augmentations: names of the augmentations that it accepts.
+        views: images that are decoded and augmented per pair.
+        passes: cost of one pair's forward pass, in forward passes of the backbone.
+    """
+
+    name: str
+    summary: str
+    objective: Objective | None
+    pairs: tuple[PairKind, ...]
+    augmentations: tuple[str, ...]
+    views: int
+    passes: float
+
+    @property
+    def captions(self) -> bool:
+        """Whether its pairs are images and their captions, so that a run names an arm instead of a pair table."""
+        return "caption" in self.pairs

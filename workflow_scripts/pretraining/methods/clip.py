@@ -1,0 +1,118 @@
+"""CLIP (Radford et al. 2021, "Learning Transferable Visual Models From Natural Language Supervision")."""
+
+import math
+from typing import TYPE_CHECKING, Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.method import CaptionSettings, Method, Objective
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from workflow_scripts.pretraining.network import Network
+
+LARGEST_SCALE = 100.0
+
+
+class ClipHead(CaptionSettings):
+    """CLIP: shared embedding, text transformer, and tokenizer."""
+
+    embedding: PositiveInt = Field(512, description="width of the embedding that image and text share", examples=[256])
+    text_width: PositiveInt = Field(512, description="width of the text transformer", examples=[256])
+    text_layers: PositiveInt = Field(
+        12, description="layers of the text transformer", examples=[4], json_schema_extra={"unit": "layers"}
+    )
+    text_heads: PositiveInt = Field(
+        8,
+        description="attention heads of the text transformer; text_width must be a multiple",
+        examples=[4],
+        json_schema_extra={"unit": "heads"},
+    )
+    temperature: PositiveFloat = Field(0.07, description="initial temperature; it is learned", examples=[0.1])
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Self:
+        if self.text_width % self.text_heads:
+            raise ValueError(f"text_width {self.text_width} is not a multiple of text_heads {self.text_heads}")
+        return self
+
+
+def heads(settings: ClipHead, width: int, vocabulary: int) -> "dict[str, nn.Module]":
+    """Projection of images, text transformer, and the learned logit scale."""
+    import torch
+    from torch import nn
+
+    from workflow_scripts.pretraining.text import TextTower
+
+    project = nn.Linear(width, settings.embedding, bias=False)
+    nn.init.normal_(project.weight, std=width**-0.5)
+    text = TextTower(
+        vocabulary,
+        settings.context,
+        settings.text_width,
+        settings.text_layers,
+        settings.text_heads,
+        settings.embedding,
+    )
+    log_scale = nn.Parameter(torch.tensor(-math.log(settings.temperature)))
+    return {"project": project, "text": text, "scale": nn.ParameterDict({"log": log_scale})}
+
+
+def loss(network: "Network", settings: ClipHead, images: "Tensor", tokens: "Tensor") -> "Tensor":
+    """Images (b, 3, s, s) and tokens (b, context) -> scalar loss."""
+    import torch
+
+    from workflow_scripts.pretraining.distributed.gather import all_rows
+
+    log_scale = network.get_parameter("heads.scale.log")
+    # Beyond the bound its gradient would stay 0, so the parameter itself is clamped.
+    with torch.no_grad():
+        log_scale.clamp_(max=math.log(LARGEST_SCALE))
+    image = network.heads["project"](network.backbone(images)).float()
+    text = network.heads["text"](tokens).float()
+    all_images, offset = all_rows(image)
+    return clip_loss(image, text, log_scale, (all_images, all_rows(text)[0]), offset)
+
+
+def clip_loss(
+    images: "Tensor",
+    texts: "Tensor",
+    log_scale: "Tensor",
+    every: "tuple[Tensor, Tensor] | None" = None,
+    offset: int = 0,
+) -> "Tensor":
+    """Symmetric InfoNCE of images and texts (Radford et al. 2021, figure 3).
+
+    Args:
+        images: (b, d) float, need not be of unit length.
+        texts: (b, d) float, row by row.
+        log_scale: scalar; logits are cosine * min(exp(log_scale), 100) (section 2.5).
+        every: images and texts of all processes, each (n, d); this process's own when None.
+        offset: where this process's rows begin in ``every``.
+
+    Returns:
+        Scalar float32, mean over rows of both directions.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy, normalize
+
+    images, texts = normalize(images.float()), normalize(texts.float())
+    all_images, all_texts = every or (images, texts)
+    scale = log_scale.float().exp().clamp(max=LARGEST_SCALE)
+    target = torch.arange(len(images), device=images.device) + offset
+    to_text = cross_entropy(scale * images @ normalize(all_texts.float()).T, target)
+    to_image = cross_entropy(scale * texts @ normalize(all_images.float()).T, target)
+    return (to_text + to_image) / 2
+
+
+METHOD = Method(
+    name="clip",
+    summary="symmetric InfoNCE between images and their captions (Radford et al. 2021)",
+    objective=Objective(settings=ClipHead, heads=heads, loss=loss),
+    pairs=("caption",),
+    augmentations=tuple(AUGMENTATIONS),
+    views=1,
+    passes=2,  # the text transformer is counted as a second forward pass
+)

@@ -1,0 +1,69 @@
+"""SimSiam (Chen and He 2021, "Exploring Simple Siamese Representation Learning")."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field, PositiveInt
+
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.method import Method, Objective
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from workflow_scripts.pretraining.network import Network
+
+
+class SimsiamHead(Settings):
+    """SimSiam: projector, and hidden width of the predictor."""
+
+    projector: tuple[PositiveInt, ...] = Field(
+        (2048, 2048, 2048), min_length=1, description="widths of the projector's layers", examples=[[256, 256, 256]]
+    )
+    predictor: PositiveInt = Field(512, description="hidden width of the predictor", examples=[64])
+
+
+def heads(settings: SimsiamHead, width: int, vocabulary: int) -> "dict[str, nn.Module]":
+    """The projector, which ends in a batch norm without gain and bias, and the predictor."""
+    from torch import nn
+
+    from workflow_scripts.pretraining.network import mlp
+
+    last = settings.projector[-1]
+    return {
+        "projector": nn.Sequential(*mlp(width, settings.projector), nn.BatchNorm1d(last, affine=False)),
+        "predictor": nn.Sequential(*mlp(last, (settings.predictor, last))),
+    }
+
+
+def loss(network: "Network", settings: SimsiamHead, first: "Tensor", second: "Tensor") -> "Tensor":
+    """Two views (b, 3, s, s), which go through the network one by one, -> scalar loss."""
+    projector, predictor = network.heads["projector"], network.heads["predictor"]
+    one, two = projector(network.backbone(first)), projector(network.backbone(second))
+    return symmetric_loss((predictor(one), predictor(two)), (one, two))
+
+
+def symmetric_loss(predicted: "tuple[Tensor, Tensor]", projected: "tuple[Tensor, Tensor]") -> "Tensor":
+    """D(p1, z2)/2 + D(p2, z1)/2 (Chen and He 2021, eq. 4); all (b, d) float -> scalar."""
+    return (negative_cosine(predicted[0], projected[1]) + negative_cosine(predicted[1], projected[0])) / 2
+
+
+def negative_cosine(predicted: "Tensor", projected: "Tensor") -> "Tensor":
+    """-cosine of prediction and projection, mean over rows; no gradient into the latter (Chen and He 2021, eq. 1, 3).
+
+    (b, d), (b, d) float -> scalar float32 in [-1, 1].
+    """
+    from torch.nn.functional import cosine_similarity
+
+    return -cosine_similarity(predicted.float(), projected.detach().float(), dim=1).mean()
+
+
+METHOD = Method(
+    name="simsiam",
+    summary="each image of a pair predicts the projection of the other, without negatives (Chen and He 2021)",
+    objective=Objective(settings=SimsiamHead, heads=heads, loss=loss),
+    pairs=("self", "language", "visual"),
+    augmentations=tuple(AUGMENTATIONS),
+    views=2,
+    passes=2,
+)

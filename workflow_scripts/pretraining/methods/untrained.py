@@ -1,0 +1,14 @@
+"""The untrained network: initial weights, the baseline of every evaluation."""
+
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.method import Method
+
+METHOD = Method(
+    name="untrained",
+    summary="a network at its initial weights, the baseline",
+    objective=None,
+    pairs=("none",),
+    augmentations=tuple(AUGMENTATIONS),
+    views=0,
+    passes=0,
+)

@@ -1,0 +1,50 @@
+"""A backbone with the heads of its method, whose ``forward`` gives the loss of a batch."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import nn
+
+from workflow_scripts.models.backbones import build_backbone
+from workflow_scripts.pretraining.settings import METHODS, Pretrain
+from workflow_scripts.stats.seeds import derive
+
+Loss = Callable[["Network", torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+class Network(nn.Module):
+    """What is trained: ``backbone``, and the modules of the method in ``heads``."""
+
+    def __init__(self, backbone: nn.Module, heads: Mapping[str, nn.Module], loss: Loss) -> None:
+        super().__init__()
+        self.backbone, self.heads, self.loss = backbone, nn.ModuleDict(heads), loss
+
+    def forward(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        """Both sides of this process's pairs -> scalar loss."""
+        return self.loss(self, first, second)
+
+
+def mlp(inside: int, widths: Sequence[int]) -> list[nn.Module]:
+    """Linear layers with batch norm and ReLU between them; the last one is linear alone."""
+    layers: list[nn.Module] = []
+    for width in widths[:-1]:
+        layers += [nn.Linear(inside, width, bias=False), nn.BatchNorm1d(width), nn.ReLU(inplace=True)]
+        inside = width
+    return [*layers, nn.Linear(inside, widths[-1], bias=False)]
+
+
+def seeded_backbone(name: str, seed: int) -> tuple[nn.Module, int]:
+    """The backbone as every run of ``seed`` starts with it, whatever its method, and the width of its features."""
+    torch.manual_seed(derive(seed, "backbone"))
+    return build_backbone(name)
+
+
+def build_network(settings: Pretrain, vocabulary: int = 0) -> Network:
+    """Backbone and heads of a run, initialised by its seed; ``vocabulary`` is the tokenizer's size, for captions."""
+    objective = METHODS[settings.method].objective
+    if objective is None:
+        raise ValueError(f"method {settings.method} has nothing to train")
+    backbone, width = seeded_backbone(settings.backbone, settings.seed)
+    torch.manual_seed(derive(settings.seed, "heads"))
+    heads = objective.heads(settings.head, width, vocabulary)
+    return Network(backbone, heads, lambda network, *sides: objective.loss(network, settings.head, *sides))
