@@ -8,11 +8,25 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from workflow_scripts.commands import accept, audit, cache_gc, cost, crate, diff, recover, remove, show, verify, why
+from workflow_scripts.commands import (
+    accept,
+    audit,
+    cache_gc,
+    cost,
+    crate,
+    diff,
+    recover,
+    remove,
+    show,
+    status,
+    verify,
+    why,
+)
 from workflow_scripts.commands.errors import PROGRAM, ends_plainly, plain_errors, wrong_usage
 
 # Sub-command -> its function, and its exit status when it can't answer, as its help says.
 COMMANDS: dict[str, tuple[Callable[..., None], int]] = {
+    "status": (status.command, 1),
     "show": (show.command, 1),
     "audit": (audit.command, 2),
     "why": (why.command, 1),
@@ -31,8 +45,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for name, (function, status) in COMMANDS.items():
-    app.command(name)(ends_plainly(function, name, status))
+for name, (function, after_fault) in COMMANDS.items():
+    app.command(name)(ends_plainly(function, name, after_fault))
 
 
 @app.callback(invoke_without_command=True)
@@ -47,6 +61,7 @@ def root(
 
     \b
     Examples:
+      faithful-pairs status results/demo    # how far is it?
       faithful-pairs show results/demo      # the table of arms
       faithful-pairs audit results/demo     # is every file intact?
       faithful-pairs cost                   # what would the full study cost?
@@ -71,14 +86,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; gives its exit status."""
     try:
         with plain_errors(PROGRAM):
-            status = app(args=argv, prog_name=PROGRAM, standalone_mode=False)
+            ended_with = app(args=argv, prog_name=PROGRAM, standalone_mode=False)
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         wrong_usage(context.command_path if context else PROGRAM, error.format_message())
         return error.exit_code
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    return status or 0
+    return ended_with or 0
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """The stages of the workflow: every file in ``stages/``, by what it declares of itself."""
 
+import re
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 
 from workflow_scripts import stages
 from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.digest import ROOT
 
 FOLDER = Path(stages.__path__[0])
 
@@ -14,6 +16,15 @@ FOLDER = Path(stages.__path__[0])
 def stage_names() -> frozenset[str]:
     """Names of all stages."""
     return frozenset(path.stem for path in FOLDER.glob("*.py")) - {"__init__"}
+
+
+@cache
+def stages_in_order() -> list[str]:
+    """Names of all stages in the order of their rules, which is the order of the chain."""
+    texts = [
+        (ROOT / path).read_text() for path in re.findall(r'^include: "(.+)"', (ROOT / "Snakefile").read_text(), re.M)
+    ]
+    return [name for text in texts for name in re.findall(r"^ *rule (\w+):", text, re.M)]
 
 
 @cache

@@ -4,6 +4,7 @@ Rules ask this module, and so do the tools: there is one place that knows which 
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from workflow_scripts.study.config.kept import evaluated
 from workflow_scripts.study.config.run_settings import pretrain_settings, run_name
 from workflow_scripts.study.config.sections import Run
 from workflow_scripts.study.config.study import Study
+from workflow_scripts.study.stages import declaration
 
 Unit = dict[str, str]
 ASSUMED_IMAGES, ASSUMED_MASKS = 20_000, 1_000  # of a downstream set that is not public
@@ -92,6 +94,19 @@ class Units:
             "demo_world": self.world,
         }
         return members.get(stage)
+
+    def needed(self, stage: str) -> list[str]:
+        """Those of them that the report depends on: no vectors that no pair table is made of, for example."""
+        if stage == "source":
+            return self.used_sources
+        declared, used = declaration(stage), [Path(path) for path in self.used_vectors("")]
+        if declared is None:
+            return []
+        names = self.names(stage)
+        names = [declared.artifact] if names is None else names
+        if stage not in ("embed_captions", "embed_images"):
+            return names
+        return [name for name in names if any(one.match(f"{stage}/{name}{MANIFEST}") for one in used)]
 
     # Settings ------------------------------------------------------------------------------------------------------
 

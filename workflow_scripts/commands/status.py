@@ -1,0 +1,86 @@
+"""``faithful-pairs status``: how far a study is that runs elsewhere or has stopped."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from workflow_scripts.study.status.survey import Status
+
+RUNS, STANDS = 3, 4
+WIDTH = 200  # columns, where the output is no terminal
+
+
+def command(
+    path: Annotated[
+        Path, typer.Argument(metavar="STUDY", help="the study's folder, or a results folder: all its studies")
+    ] = Path("results"),
+    as_json: Annotated[bool, typer.Option("--json", help="every job, for programs")] = False,
+) -> None:
+    """Show how far a study is, from its results and logs alone.
+
+    Snakemake may run on another machine, in another terminal, or no longer. Prints for each stage how many artifacts
+    are finished, running, silent (no sign of life for five minutes: killed, or busy with one long step) and failed; for
+    each training its step, loss, images per second and time left; the latest errors with the paths of their logs; and
+    what to type next. Whether finished artifacts are out of date is for snakemake -n to say.
+
+    \b
+    Examples:
+      faithful-pairs status
+      faithful-pairs status results/demo
+      watch faithful-pairs status results/demo      # every two seconds
+
+    \b
+    Exit status:
+      0  everything is finished
+      1  there is no such study, or a file can't be read
+      2  wrong usage
+      3  unfinished; jobs are running
+      4  unfinished; no job is running
+    """
+    import json
+    import time
+
+    from workflow_scripts.study.status.survey import studies_in, survey
+
+    now = time.time()
+    found = [survey(study, now) for study in studies_in(path)]
+    if as_json:
+        sys.stdout.write(json.dumps([_as_json(one) for one in found], indent=1) + "\n")
+    else:
+        _show(found, now)
+    if status := max(map(_exit_status, found), default=0):
+        raise typer.Exit(status)
+
+
+def _show(found: list["Status"], now: float) -> None:
+    from rich.console import Console
+
+    from workflow_scripts.study.status.text import rendered
+
+    terminal = sys.stdout.isatty()
+    console = Console(highlight=False, width=None if terminal else WIDTH)
+    for number, one in enumerate(found):
+        with console.capture() as captured:
+            console.print(rendered(one, now, bars=terminal), soft_wrap=not terminal)
+        lines = captured.get().splitlines()
+        sys.stdout.write("\n" * (number > 0) + "".join(f"{line.rstrip()}\n" for line in lines))
+
+
+def _as_json(status: "Status") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    jobs = [job for of_stage in status.jobs.values() for job in of_stage]
+    listed = [{**asdict(job), "log": None if job.log is None else str(job.log)} for job in jobs]
+    return {"study": str(status.study), "planned_known": status.planned, "jobs": listed}
+
+
+def _exit_status(status: "Status") -> int:
+    from workflow_scripts.study.status.survey import State
+
+    if status.of_state(State.RUNNING):
+        return RUNS
+    unfinished = status.of_state(State.WAITING, State.FAILED, State.SILENT)
+    return STANDS if unfinished or not status.planned else 0

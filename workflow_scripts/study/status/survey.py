@@ -1,0 +1,149 @@
+"""How far a study is, from its results folder and logs alone: it may be computed elsewhere, or have stopped."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.runtime.attempts import log_of_artifact, work_folder
+from workflow_scripts.core.runtime.progress import PROGRESS, Progress, read_progress
+from workflow_scripts.pretraining.live_curve import CURVE_LINES, read_curve
+from workflow_scripts.study.active_config import NOTES, note_of, units_of
+from workflow_scripts.study.stages import stages_in_order
+
+SILENT_AFTER = 300.0  # seconds; a job that counts what it does writes every second, its log once a minute
+ERROR = "error: "
+
+
+class State(StrEnum):
+    """How a job is, as far as its files tell."""
+
+    FINISHED = "finished"
+    RUNNING = "running"
+    SILENT = "silent"
+    FAILED = "failed"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One artifact of a study and the job that makes it.
+
+    Attributes:
+        log: path of its log; None if there is none.
+        seen: when it last wrote something, in seconds since the epoch.
+        error: what made it fail, without ``error:``.
+        progress: how far it is, if it counts.
+        curve: last row of its training curve, if it trains.
+    """
+
+    stage: str
+    name: str
+    state: State
+    log: Path | None = None
+    seen: float | None = None
+    error: str = ""
+    progress: Progress | None = None
+    curve: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a study is.
+
+    Attributes:
+        study: its folder.
+        jobs: stage -> its jobs, in the order of the workflow.
+        planned: whether the config is known, and with it the jobs that have left no trace yet.
+    """
+
+    study: Path
+    jobs: dict[str, list[Job]]
+    planned: bool
+
+    def of_state(self, *states: State) -> list[Job]:
+        """All jobs in one of these states."""
+        return [job for jobs in self.jobs.values() for job in jobs if job.state in states]
+
+
+def studies_in(path: Path) -> list[Path]:
+    """The studies of a results folder, or the one that ``path`` is.
+
+    Raises:
+        PipelineError: it is neither.
+    """
+    if (path / NOTES).is_dir():
+        return sorted(path / note.stem for note in (path / NOTES).glob("[!.]*.json"))
+    if note_of(path.parent, path.name).is_file() or next(path.glob(f"*/*{MANIFEST}"), None) or (path / "logs").is_dir():
+        return [path]
+    advice = "give a study's folder, such as results/demo, or a results folder"
+    raise PipelineError("no study", path, "no results and no logs" if path.exists() else "not there", advice)
+
+
+def survey(study: Path, now: float) -> Status:
+    """Look at the files of a study.
+
+    Args:
+        now: seconds since the epoch.
+
+    Raises:
+        PipelineError: the note of the study's config is damaged, or a config file is faulty.
+        OSError: a file is there and can't be read.
+    """
+    units = units_of(study.parent, study.name)
+    jobs: dict[str, list[Job]] = {}
+    for stage in stages_in_order():
+        names = _found(study, stage) if units is None else units.needed(stage)
+        if names:
+            jobs[stage] = [_job(study, stage, name, now) for name in names]
+    return Status(study, jobs, units is not None)
+
+
+def _found(study: Path, stage: str) -> list[str]:
+    """Names of the stage's artifacts that are finished or have a log."""
+    finished = {path.name.removesuffix(MANIFEST) for path in (study / stage).glob(f"*{MANIFEST}")}
+    return sorted(finished | {path.stem for path in log_of_artifact(study / stage / "any").parent.glob("*.log")})
+
+
+def _job(study: Path, stage: str, name: str, now: float) -> Job:
+    log = log_of_artifact(study / stage / name)
+    finished, logged = _written(study / stage / f"{name}{MANIFEST}"), _written(log)
+    if logged is None:
+        return Job(stage, name, State.WAITING if finished is None else State.FINISHED)
+    if finished is not None and finished >= logged:
+        return Job(stage, name, State.FINISHED, log, finished)
+    if error := _error(log):
+        return Job(stage, name, State.FAILED, log, logged, error)
+    named = work_folder(log)
+    work = None if named is None else study.parent / ".work" / named.parent.name / named.name
+    if finished is not None and (work is None or not work.is_dir()):
+        return Job(stage, name, State.FINISHED, log, finished)
+    signs = [] if work is None else [_written(work / file) for file in (PROGRESS, CURVE_LINES)]
+    seen = max([logged, *(sign for sign in signs if sign is not None)])
+    state = State.RUNNING if now - seen < SILENT_AFTER else State.SILENT
+    if work is None:
+        return Job(stage, name, state, log, seen)
+    return Job(stage, name, state, log, seen, "", read_progress(work), _last_row(work))
+
+
+def _written(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _error(log: Path) -> str:
+    """What the last line of a log says is wrong; empty if it says nothing like that."""
+    last = log.read_text(errors="replace").rstrip().rpartition("\n")[2]
+    return last.removeprefix(ERROR) if last.startswith(ERROR) else ""
+
+
+def _last_row(work: Path) -> dict[str, Any] | None:
+    try:
+        rows = read_curve(work / CURVE_LINES)
+    except (OSError, ValueError):  # a disk that is full leaves half a line
+        return None
+    return rows[-1] if rows and isinstance(rows[-1], dict) else None

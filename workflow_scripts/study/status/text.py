@@ -1,0 +1,129 @@
+"""How far a study is, for people: tables, errors with their logs, and what to type next."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Group, JustifyMethod, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from workflow_scripts.core.runtime.progress import span
+from workflow_scripts.study.status.survey import Job, State, Status
+
+SHOWN = 10  # jobs or errors of one list; --json has all
+COUNTED = (State.RUNNING, State.SILENT, State.FAILED)
+STYLES = {State.FINISHED: "green", State.RUNNING: "cyan", State.SILENT: "yellow", State.FAILED: "bold red"}
+BAR = 16  # columns
+
+
+def rendered(status: Status, now: float, bars: bool) -> RenderableType:
+    """The status of one study.
+
+    Args:
+        now: seconds since the epoch.
+        bars: draw a bar for each stage.
+    """
+    parts: list[RenderableType] = [Text(_headline(status), "bold"), Text(), _stages(status, bars)]
+    for title, lines in (("trainings", _trainings(status, now)), ("other jobs", _others(status, now))):
+        if lines is not None:
+            parts += [Text(), Text(title, "bold"), lines]
+    if failed := status.of_state(State.FAILED):
+        parts += [Text(), Text("errors", "bold"), *_errors(failed)]
+    return Group(*parts, Text(), Text(f"next: {next_step(status)}"))
+
+
+def _headline(status: Status) -> str:
+    counts = {state: len(status.of_state(state)) for state in State}
+    total = sum(counts.values())
+    said = f"{counts[State.FINISHED]} of {total} artifacts finished" if status.planned else ""
+    said = said or f"{counts[State.FINISHED]} artifacts finished, number of planned ones unknown"
+    return ", ".join([f"{status.study}: {said}", *(f"{counts[state]} {state}" for state in COUNTED if counts[state])])
+
+
+def _stages(status: Status, bars: bool) -> Table:
+    shown = [state for state in COUNTED if status.of_state(state)]
+    table = _table("stage", *([""] if bars else []), "finished", *shown)
+    for stage, jobs in status.jobs.items():
+        done = sum(job.state == State.FINISHED for job in jobs)
+        bar = [_bar(done, len(jobs))] if bars else []
+        finished = f"{done}/{len(jobs)}" if status.planned else str(done)
+        counts = [sum(job.state == state for job in jobs) for state in shown]
+        cells = [Text(str(count) if count else "", STYLES[state]) for state, count in zip(shown, counts, strict=True)]
+        table.add_row(stage, *bar, Text(finished, STYLES[State.FINISHED] if done == len(jobs) else ""), *cells)
+    return table
+
+
+def _bar(done: int, total: int) -> Text:
+    """Two kinds of lines, so that it can be read without colours too."""
+    full = BAR * done // total
+    return Text.assemble(("━" * full, STYLES[State.FINISHED]), ("─" * (BAR - full), "dim"))
+
+
+def _trainings(status: Status, now: float) -> Table | None:
+    jobs = [job for job in status.of_state(*COUNTED) if job.curve or (job.stage == "pretrain" and job.progress)]
+    table = _table("run", "step", "loss", "images/s", "left", "last sign")
+    for job in jobs[:SHOWN]:
+        row, progress = job.curve or {}, job.progress
+        step = f"{progress.done}/{progress.total}" if progress else f"{row.get('step')}/{row.get('steps')}"
+        left = span(progress.seconds_left) if progress and progress.seconds_left is not None else ""
+        loss, rate = row.get("loss"), row.get("images_per_s")
+        numbers = ["" if loss is None else f"{loss:.4g}", "" if rate is None else f"{rate:,.0f}"]
+        table.add_row(job.name, step, *numbers, left if job.state == State.RUNNING else "", _ago(job, now))
+    return _with_rest(table, jobs) if jobs else None
+
+
+def _others(status: Status, now: float) -> Table | None:
+    jobs = [job for job in status.of_state(State.RUNNING, State.SILENT) if not job.curve and job.stage != "pretrain"]
+    table = _table("job", "progress", "last sign")
+    for job in jobs[:SHOWN]:
+        table.add_row(f"{job.stage}/{job.name}", str(job.progress or ""), _ago(job, now))
+    return _with_rest(table, jobs) if jobs else None
+
+
+def _with_rest(table: Table, jobs: list[Job]) -> Table:
+    if len(jobs) > SHOWN:
+        table.add_row(f"… and {len(jobs) - SHOWN} more")
+    return table
+
+
+def _errors(failed: list[Job]) -> Iterator[Text]:
+    latest = sorted(failed, key=lambda job: job.seen or 0.0, reverse=True)
+    for job in latest[:SHOWN]:
+        yield Text(f"{job.stage}/{job.name}: {job.error}", STYLES[State.FAILED])
+        yield Text(f"  log: {job.log}")
+    if len(latest) > SHOWN:
+        yield Text(f"… and {len(latest) - SHOWN} more")
+
+
+def next_step(status: Status) -> str:
+    """What to type next."""
+    again = "give the same snakemake command again; it continues where it stopped"
+    if not status.planned:
+        return "run snakemake -n with the config files of this study; then its planned artifacts are known"
+    if not status.of_state(*COUNTED, State.WAITING):
+        return f"faithful-pairs show {status.study}; the report is {_report(status.study)}"
+    if status.of_state(State.FAILED):
+        runs = "wait for the running jobs, " if status.of_state(State.RUNNING) else ""
+        return f"{runs}correct what the errors say, and {again}"
+    if status.of_state(State.RUNNING):
+        return f"nothing to do; to look again: faithful-pairs status {status.study}"
+    if status.of_state(State.SILENT):
+        return f"if Snakemake and its jobs have ended (on SLURM: squeue --me), {again}"
+    return f"if no Snakemake runs, {again}"
+
+
+def _report(study: Path) -> Path:
+    return study / "report" / "index.html"
+
+
+def _ago(job: Job, now: float) -> Text:
+    ago = "" if job.seen is None else f"{span(max(0.0, now - job.seen))} ago"
+    return Text(ago, STYLES[job.state])
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for number, column in enumerate(columns):
+        justify: JustifyMethod = "left" if column in ("", "progress", "last sign") or number == 0 else "right"
+        table.add_column(column, justify=justify, no_wrap=column not in ("job", "run", "progress"), overflow="fold")
+    return table
