@@ -16,14 +16,22 @@ class Annotations(Settings):
 
     format: Format | None = Field(
         default=None,
-        description="redcaps (the zip), folder (a text file beside each image), table, webdataset (tars) or coco "
-        "(JSON); null detects it",
+        description="format of the source. redcaps: the zip; folder: images with a text file beside each; table: "
+        "parquet, CSV or JSON rows; webdataset: tars; coco: COCO-style JSON; null: it is detected",
+        examples=["webdataset"],
     )
     table: str | None = Field(
-        default=None, min_length=1, description="table or COCO JSON in the source folder; null takes the only one"
+        default=None,
+        min_length=1,
+        description="table or COCO JSON in the source folder; null: the only one",
+        examples=["train.csv"],
     )
-    images: str = Field(default="", description="folder in the source that the image paths of a table start from")
-    columns: Columns = Columns()
+    images: str = Field(
+        default="",
+        description="folder in the source to which the image paths of a table are relative",
+        examples=["train2017"],
+    )
+    columns: Columns = Field(default=Columns(), description="column or field names of your own table")
     years: list[int] | None = Field(
         default=None, description="years of the posts that are used; null: all", examples=[[2019]]
     )

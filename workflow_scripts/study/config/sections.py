@@ -55,7 +55,7 @@ class AnnotationsSection(Annotations):
     """Which annotations are used, and which rows are removed."""
 
     source: SourceField = Field(
-        description="RedCaps annotation zip, or world (the demo's data)",
+        description="RedCaps annotation zip, your own captioned images, or world (the demo's data)",
         examples=["world", {"at": "https://example.org/redcaps.zip", "sha256": "0" * 64}],
     )
     exclude: list[str] = Field(

@@ -9,13 +9,21 @@ from workflow_scripts.core.settings import Settings
 
 
 class Columns(Settings):
-    """Names of a table's columns, or of the fields of JSON rows; null: the first usual name; an empty text: none."""
+    """Columns of a table, or fields of JSON rows. null: the first of the usual names that exists; empty text: none."""
 
-    image: str | None = Field(default=None, description="path of the image, from annotations.images")
-    url: str | None = Field(default=None, description="URL of the image, for rows without a file")
-    caption: str | None = Field(default=None, min_length=1, description="its caption")
-    id: str | None = Field(default=None, description="its id: letters, digits, - and _; else made from path or URL")
-    group: str | None = Field(default=None, description="its group, which takes the place of the subreddit")
+    image: str | None = Field(default=None, description="path of the image, relative to images", examples=["file_name"])
+    url: str | None = Field(
+        default=None, description="URL of the image, for rows without a file", examples=["image_url"]
+    )
+    caption: str | None = Field(default=None, min_length=1, description="caption of the image", examples=["text"])
+    id: str | None = Field(
+        default=None,
+        description="id of the image: letters, digits, - and _; derived from path or URL if there is none",
+        examples=["image_id"],
+    )
+    group: str | None = Field(
+        default=None, description="group of the image, which takes the place of the subreddit", examples=["category"]
+    )
 
 
 USUAL: dict[str, tuple[str, ...]] = {
