@@ -71,7 +71,7 @@ def gather_own(
     counts, unsorted = Counts(), work / "unsorted.parquet"
     with TableWriter(unsorted, ROWS) as keep, TableWriter(apart, APART) as other:
         for batch in batches((sample, sample.size) for sample in samples):
-            rows, reasons = zip(*(_judged(sample, wanted, max_chars) for sample in batch), strict=True)
+            rows, reasons = zip(*(judged(sample, wanted, max_chars) for sample in batch), strict=True)
             cut = [why is None and is_cut(one.raw, max_chars) for one, why in zip(batch, reasons, strict=True)]
             used, unused = counts.add(rows, reasons, cut)
             keep.write(pa.Table.from_pylist(used, schema=ROWS))
@@ -81,7 +81,8 @@ def gather_own(
     return summary
 
 
-def _judged(sample: Sample, wanted: Filter, max_chars: int) -> tuple[dict[str, Any], Apart | None]:
+def judged(sample: Sample, wanted: Filter, max_chars: int) -> tuple[dict[str, Any], Apart | None]:
+    """The row of a sample, and why it is not used, apart from a repeated id."""
     url = None if sample.image is None else sample.image.url
     row, reason = read_row(sample.raw, sample.group, NO_YEAR, max_chars, url)
     if wanted.removal and is_listed(row, wanted.removal):

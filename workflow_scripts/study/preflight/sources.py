@@ -2,7 +2,6 @@
 
 import os
 import stat
-import zipfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -69,8 +68,6 @@ def _source_error(name: str, source: Source, start: Start) -> PipelineError | No
     error = _path_error(what, path, folder=role in ("captioner", "matcher", "encoder", "dataset"))
     if error is None and role in ("captioner", "matcher", "encoder"):
         error = _model_error(what, path)
-    if error is None and role == "annotations" and not zipfile.is_zipfile(path):
-        error = PipelineError(f"{what} is not a zip", path, "not a zip archive", "give the RedCaps annotation zip")
     if error is None and role == "dataset":
         kind = next(one.kind for one in start.units.study.datasets if one.name == member)
         error = _layout_error(what, path, kind)

@@ -83,14 +83,19 @@ class SourceFiles:
         start = os.path.join(self.source, self._images)
         return [
             os.path.relpath(os.path.join(folder, name), self.source)
-            for folder, _, names in os.walk(start)
-            for name in names
-            if not name.startswith(".")
+            for folder, folders, names in os.walk(start)
+            for name in _visible(folders, names)
         ]
 
     def unused_images(self) -> list[str]:
         """Paths of images that no row has named, sorted."""
         return [name for name in self.names() if name not in self.used and is_image_name(name)]
+
+
+def _visible(folders: list[str], names: list[str]) -> list[str]:
+    """Names that are not hidden; hidden folders are not entered."""
+    folders[:] = [name for name in folders if not name.startswith(".")]
+    return [name for name in names if not name.startswith(".")]
 
 
 def is_image_name(name: str) -> bool:

@@ -1,0 +1,87 @@
+"""A source of one's own that can't be used is named before anything runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acquisition.own_images import coco, pictures
+from tests.study.preflight.test_check import Found, job, look, source  # noqa: F401 - look is a fixture
+
+JOBS = [source("annotations"), job("annotations", "rows", ("annotations",))]
+
+
+def own(**changed: Any) -> dict[str, Any]:
+    """The part of a config that names the folder ``own``."""
+    return {"annotations": {"source": "own", "years": None, **changed}}
+
+
+def test_a_good_source_of_each_format(look: Callable[..., Found], tmp_path: Path) -> None:  # noqa: F811
+    folder = pictures(tmp_path / "own", ["im/a.jpg"])
+    (folder / "im/a.txt").write_text("a cat")
+    assert look(JOBS, own()) == {}
+    (folder / "t.csv").write_text("image,caption\na.jpg,a cat\n")
+    assert look(JOBS, own(images="im")) == {}
+    (folder / "t.csv").unlink()
+    coco(folder / "c.json", [{"id": 1, "file_name": "im/a.jpg"}], [{"id": 1, "image_id": 1, "caption": "a cat"}])
+    assert look(JOBS, own()) == {}
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "message"),
+    [
+        (
+            None,
+            {},
+            "no usable rows in source annotations in own: 1 of the first 1 rows end as empty_caption, the first",
+        ),
+        (
+            "picture,caption\na,b\n",
+            {},
+            "no column image or url in own/t.csv: its columns are picture, caption; name the ",
+        ),
+        (
+            "image,words\na,b\n",
+            {},
+            "no column caption in own/t.csv: its columns are image, words; name the column in ann",
+        ),
+        (
+            "image,caption\nim/a.jpg,x\n",
+            {"table": "u.csv"},
+            "missing table in own: no u.csv; correct annotations.table",
+        ),
+        (
+            "image,caption\na.jpg,x\na.jpg,y\n",
+            {},
+            "no usable rows in source annotations in own/t.csv: 2 of the first 3 rows end as no_image, the first of "
+            "them with a.jpg; set annotations.images",
+        ),
+        (
+            "image,caption\nim/a.jpg,x\n",
+            {"years": [2020]},
+            "no usable rows in source annotations in own/t.csv: 1 of the",
+        ),
+        ("image,caption\n", {"images": "empty"}, "no rows in source annotations in own/t.csv: empty; add rows"),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_to_do(
+    look: Callable[..., Found],  # noqa: F811
+    tmp_path: Path,
+    table: str | None,
+    change: dict[str, Any],
+    message: str,
+) -> None:
+    folder = pictures(tmp_path / "own", ["im/a.jpg"])
+    if table is not None:
+        (folder / "t.csv").write_text(table)
+    ((found, certain),) = look(JOBS, own(**change)).items()
+    assert found.startswith(message) and certain
+
+
+def test_bad_rows_at_the_start_of_many_are_a_warning(look: Callable[..., Found], tmp_path: Path) -> None:  # noqa: F811
+    folder = pictures(tmp_path / "own", ["a.jpg"])
+    (folder / "t.csv").write_text("image,caption\n" + "gone.jpg,x\n" * 300 + "a.jpg,x\n")
+    ((found, certain),) = look(JOBS, own()).items()
+    assert "200 of the first 200 rows end as no_image" in found and not certain
+    assert look([job("data_card", "data_card")], own()) == {}

@@ -1,0 +1,63 @@
+"""What a look at an annotation source shows before anything is computed from it."""
+
+import zipfile
+from collections import Counter
+from collections.abc import Collection
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.acquisition.annotations.counting import Filter
+from workflow_scripts.acquisition.annotations.formats.columns import Columns
+from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
+from workflow_scripts.acquisition.annotations.formats.layout import Format, layout_of
+from workflow_scripts.acquisition.annotations.own import ADVICE, judged, samples_of
+from workflow_scripts.acquisition.annotations.rows import Apart
+from workflow_scripts.core.errors import PipelineError
+
+ROWS = 200
+LARGEST_COCO = 16 << 20  # bytes: a COCO file is read three times, which takes a second from here on
+_MAY_CHANGE = {Apart.FILTERED_SUBREDDIT, Apart.REPEATED_ID, Apart.FURTHER_CAPTION, Apart.EXCLUDED}
+
+
+def look(
+    source: Path,
+    format: Format | None,
+    table: str | None,
+    images: str,
+    columns: Columns,
+    years: Collection[int] | None,
+) -> tuple[PipelineError, bool] | None:
+    """What is wrong with a source that exists, as its first :data:`ROWS` rows show, and whether it is certain.
+
+    Rows are looked at on the disk, without hashes. That none of them can be used is certain where they are all.
+    """
+    try:
+        layout = layout_of(source, format, table)
+        if layout.format == "redcaps":
+            if zipfile.is_zipfile(source):
+                return None
+            advice = "give the RedCaps annotation zip"
+            return PipelineError("source annotations is not a zip", source, "not a zip archive", advice), True
+        if layout.format == "coco" and layout.table is not None and layout.table.stat().st_size > LARGEST_COCO:
+            return None
+        samples = list(islice(samples_of(layout, columns, SourceFiles(source, None, images)), ROWS + 1))
+    except PipelineError as error:
+        return error, True
+    where = layout.table or source
+    if not samples:
+        return PipelineError("no rows in source annotations", where, "empty", "add rows, or correct the path"), True
+    seen = [judged(sample, Filter(years, None), ROWS) for sample in samples[:ROWS]]
+    reasons = Counter(reason for _, reason in seen)
+    (frequent, count), used = reasons.most_common(1)[0], reasons[None]
+    if frequent is None or used or reasons.keys() & _MAY_CHANGE:
+        return None
+    value = f"{count} of the first {len(seen)} rows end as {frequent}{_example(samples[0].raw)}"
+    return PipelineError("no usable rows in source annotations", where, value, ADVICE.get(frequent, ADVICE[""])), len(
+        samples
+    ) <= ROWS
+
+
+def _example(raw: Any) -> str:
+    place = raw.get("url") if isinstance(raw, dict) else None
+    return f", the first of them with {place}" if isinstance(place, str) else ""
