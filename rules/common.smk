@@ -165,4 +165,4 @@ onsuccess:
     # Rows on the removal list are out of the study now; what was made with them before goes too.
     if STUDY.annotations.exclude or STUDY.annotations.exclude_from:
         # Status 2: another study holds them still, which is no failure of this one.
-        shell("{sys.executable:q} -m workflow_scripts.commands.main remove {OUT:q} >&2 || [ $? -eq 2 ]")
+        shell("{sys.executable:q} -m workflow_scripts.commands remove {OUT:q} >&2 || [ $? -eq 2 ]")

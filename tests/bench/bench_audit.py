@@ -73,7 +73,7 @@ def contents(folder: Path, megabytes: int, repeats: int) -> None:
     data = random.Random(0).randbytes(megabytes * 1_000_000 // SHARDS)
     files = [make(folder, "recaption", f"{n:05d}", data[n:] + data[:n]) for n in range(SHARDS)]
     remember(folder, "study", [], {})
-    audit = [sys.executable, "-m", "workflow_scripts.commands.main", "audit", str(folder)]
+    audit = [sys.executable, "-m", "workflow_scripts.commands", "audit", str(folder)]
     each = ["xargs", "-0", "-n", "1", "-P", str(cores()), "sha256sum"]
     names = b"\0".join(os.fsencode(path) for path in files)
     ours, theirs = [], []
@@ -90,7 +90,7 @@ def sizes(folder: Path, artifacts: int, repeats: int) -> None:
     for number in range(artifacts):
         make(folder, "recaption", f"{number:05d}", f"{number}".encode())
     remember(folder, "study", [], {})
-    audit = [sys.executable, "-m", "workflow_scripts.commands.main", "audit", "--quick", "--json", str(folder)]
+    audit = [sys.executable, "-m", "workflow_scripts.commands", "audit", "--quick", "--json", str(folder)]
     told = json.loads(subprocess.run(audit, check=True, capture_output=True).stdout)
     assert told["studies"][0]["artifacts"] == artifacts
     took = statistics.median(seconds(audit) for _ in range(repeats))

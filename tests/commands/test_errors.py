@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer.core
 
 from workflow_scripts.commands.errors import TRACEBACK, plain_errors
 from workflow_scripts.commands.main import COMMANDS, main
@@ -137,8 +138,27 @@ def test_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "error: interrupted in faithful-pairs x: Ctrl-C; run the same command again\n"
 
 
+def test_ctrl_c_while_the_command_line_is_read(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(typer.core.TyperCommand, "parse_args", interrupted)
+    assert main(["show", "x"]) == 130
+    assert capsys.readouterr().err.startswith("error: interrupted in faithful-pairs: Ctrl-C; ")
+
+
+def test_a_terminal_without_utf8_is_no_bug() -> None:
+    page = "import sys; from workflow_scripts.commands import main as m; m.show.text = lambda *_: 'a \u2212 b'"
+    code = page + "; sys.exit(m.main(['show', 'x']))"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "a \\u2212 b", "")
+
+
 def test_a_reader_that_has_seen_enough() -> None:
-    command = [sys.executable, "-m", "workflow_scripts.commands.main", "cost"]
+    command = [sys.executable, "-m", "workflow_scripts.commands", "cost"]
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)

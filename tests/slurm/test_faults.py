@@ -105,15 +105,15 @@ def test_killed_snakemake_is_repaired_by_one_command(copy: Clone) -> None:
     words = copy.again("pretrain")
     process = copy.start(*words)
     job = running("pretrain")
-    look = copy.call("python", "-m", "workflow_scripts.commands.main", "recover")
+    look = copy.call("python", "-m", "workflow_scripts.commands", "recover")
     assert look.wait(timeout=60) == 1
     assert copy.printed().startswith("error: a Snakemake runs in ")
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    look = copy.call("python", "-m", "workflow_scripts.commands.main", "recover")
+    look = copy.call("python", "-m", "workflow_scripts.commands", "recover")
     assert look.wait(timeout=60) == 1
     assert f"job {job} (pretrain" in copy.printed()
-    repair = ("python", "-m", "workflow_scripts.commands.main", "recover", "--wait", "--", "snakemake", *STUDY, *words)
+    repair = ("python", "-m", "workflow_scripts.commands", "recover", "--wait", "--", "snakemake", *STUDY, *words)
     assert "waiting for " in copy.ends_well(copy.call(*repair))
     assert asked_for(job)["JobState"] == "COMPLETED"
     assert copy.hashes() == before

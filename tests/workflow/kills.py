@@ -52,7 +52,7 @@ def audited_root(checkout: Checkout) -> str:
         *as_user(),
         sys.executable,
         "-m",
-        "workflow_scripts.commands.main",
+        "workflow_scripts.commands",
         "audit",
         "--json",
         f"results/{checkout.study}",

@@ -20,7 +20,7 @@ def test_after_accept_only_the_report_runs_and_then_nothing(copy_of: Callable[[]
         *as_user(),
         sys.executable,
         "-m",
-        "workflow_scripts.commands.main",
+        "workflow_scripts.commands",
         "accept",
         "pretrain",
         "--reason",

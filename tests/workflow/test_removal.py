@@ -110,7 +110,7 @@ def test_twenty_rows_leave_no_trace(copy_of: Callable[[], Checkout]) -> None:
 
 
 def test_by_hand_before_the_study_is_made_again(finished: Checkout) -> None:
-    command = [sys.executable, "-m", "workflow_scripts.commands.main", "remove", "results/tiny"]
+    command = [sys.executable, "-m", "workflow_scripts.commands", "remove", "results/tiny"]
     done = subprocess.run(
         [*as_user(), *command], cwd=finished.folder, env=finished.environment(), capture_output=True, text=True
     )

@@ -3,6 +3,7 @@
 Modules of sub-commands import what computes inside their functions, so that ``--help`` and completion are fast.
 """
 
+import io
 import sys
 from collections.abc import Callable, Sequence
 
@@ -22,7 +23,7 @@ from workflow_scripts.commands import (
     verify,
     why,
 )
-from workflow_scripts.commands.errors import PROGRAM, ends_plainly, plain_errors, wrong_usage
+from workflow_scripts.commands.errors import INTERRUPTED, PROGRAM, ends_plainly, plain_errors, wrong_usage
 
 # Sub-command -> its function, and its exit status when it can't answer, as its help says.
 COMMANDS: dict[str, tuple[Callable[..., None], int]] = {
@@ -84,9 +85,13 @@ def root(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; gives its exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows the rest
     try:
         with plain_errors(PROGRAM):
             ended_with = app(args=argv, prog_name=PROGRAM, standalone_mode=False)
+            if ended_with == INTERRUPTED:  # typer has taken the KeyboardInterrupt while it read the command line
+                raise KeyboardInterrupt
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         wrong_usage(context.command_path if context else PROGRAM, error.format_message())
@@ -94,7 +99,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return ended_with or 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

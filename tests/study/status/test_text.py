@@ -80,6 +80,7 @@ def test_without_a_config_nothing_is_said_of_planned_artifacts() -> None:
         ((DONE, FAILED), "correct what the errors say, and give the same snakemake command again"),
         ((DONE, TRAINS, WAITS), "nothing to do; to look again: faithful-pairs status results/tiny"),
         ((COUNTS, WAITS), "if Snakemake and its jobs have ended (on SLURM: squeue --me), give the same"),
+        ((WAITS,), "nothing has been computed yet; start snakemake"),
         ((DONE, WAITS), "if no Snakemake runs, give the same snakemake command again"),
     ],
 )

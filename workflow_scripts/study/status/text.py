@@ -100,6 +100,8 @@ def next_step(status: Status) -> str:
     again = "give the same snakemake command again; it continues where it stopped"
     if not status.planned:
         return "run snakemake -n with the config files of this study; then its planned artifacts are known"
+    if not status.of_state(*COUNTED, State.FINISHED):
+        return "nothing has been computed yet; start snakemake with the config files of this study"
     if not status.of_state(*COUNTED, State.WAITING):
         return f"faithful-pairs show {status.study}; the report is {_report(status.study)}"
     if status.of_state(State.FAILED):
