@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.provenance.chain import RUNS, Chain, finished
-from tests.provenance.outsider import invented_artifact
+from tests.provenance.outsider.unrecorded import invented_artifact
 from tests.provenance.tampering import Tampering
 from workflow_scripts.audit.audit import Audit, Audited
 from workflow_scripts.audit.kinds import Finding, Kind

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from tests.provenance import outsider
 from tests.provenance.chain import Chain, finished
-from tests.provenance.manipulations import entry_of, replace_bytes, rewrite
+from tests.provenance.manipulations.tools import entry_of, replace_bytes, rewrite
+from tests.provenance.outsider.shared import note_of_config_rewritten
+from tests.provenance.outsider.tools import dump, keyed, signed
+from tests.provenance.outsider.unrecorded import invented_artifact
 from workflow_scripts.audit.studies import audit
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import file_hash, stored
@@ -79,21 +81,21 @@ def noted_and_deleted(chain: Chain) -> None:
 
 @blind
 def shortened_note(chain: Chain) -> None:
-    outsider.note_of_config_rewritten(chain.study)
+    note_of_config_rewritten(chain.study)
 
 
 @blind
 def invented_and_noted(chain: Chain) -> None:
-    outsider.invented_artifact(chain.study)
+    invented_artifact(chain.study)
     today.remember(chain.results, chain.study.name, [], {})
 
 
 @blind
 def other_key_and_times(chain: Chain) -> None:
     record = chain.study / "summary" / f"summary{RUN}"
-    content = outsider.keyed({**json.loads(record.read_bytes()), "settings": {"alpha": 0.5}})
+    content = keyed({**json.loads(record.read_bytes()), "settings": {"alpha": 0.5}})
     times = {"start": "2026-01-01T00:00:00.000+00:00", "end": "2026-01-01T00:00:01.000+00:00"}
-    replace_bytes(record, outsider.dump(outsider.signed({**content, **times})))
+    replace_bytes(record, dump(signed({**content, **times})))
 
 
 @blind

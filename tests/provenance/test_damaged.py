@@ -10,19 +10,10 @@ from types import FrameType
 import pytest
 
 from tests.provenance.hand_made import whole_study
-from tests.provenance.manipulations import (
-    Manipulation,
-    Way,
-    cycle,
-    deleted,
-    fifo,
-    folder_in_place_of_a_file,
-    link_that_leads_nowhere,
-    nested,
-    not_a_number,
-    not_utf8,
-    wrong_type,
-)
+from tests.provenance.manipulations.everything import Manipulation
+from tests.provenance.manipulations.json_values import cycle, nested, not_a_number, not_utf8, wrong_type
+from tests.provenance.manipulations.names import deleted, fifo, folder_in_place_of_a_file, link_that_leads_nowhere
+from tests.provenance.manipulations.tools import Way
 from tests.provenance.test_manipulations import clear
 from workflow_scripts.commands.main import main
 from workflow_scripts.provenance.crate import write
@@ -82,7 +73,7 @@ def test_no_command_ends_in_a_traceback(tmp_path: Path, capsys: pytest.CaptureFi
 def test_a_study_that_can_not_be_written_to_ends_a_crate_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(study: Path, _settings: object) -> Path:
+    def refuse(study: Path, *_: object) -> Path:
         raise PermissionError(errno.EACCES, "Permission denied", str(study / ".crate.part"))
 
     monkeypatch.setattr(write, "write_crate", refuse)

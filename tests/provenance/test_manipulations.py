@@ -14,8 +14,10 @@ import pytest
 
 from tests.provenance.chain import finished
 from tests.provenance.flips import check_flips, damageable, flip
-from tests.provenance.manipulations import WAYS, Manipulation, Way, manipulations
-from tests.provenance.outsider import MANIPULATIONS, note_of_config_rewritten
+from tests.provenance.manipulations.everything import WAYS, Manipulation, manipulations
+from tests.provenance.manipulations.tools import Way
+from tests.provenance.outsider.everything import MANIPULATIONS
+from tests.provenance.outsider.shared import note_of_config_rewritten
 from workflow_scripts.commands.main import main
 from workflow_scripts.core.code_equivalence import accept
 

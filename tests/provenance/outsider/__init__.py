@@ -1,0 +1,1 @@
+"""Manipulations of a finished study by somebody who had read neither the code nor the tests."""
