@@ -13,7 +13,7 @@ from workflow_scripts.core.code_equivalence import accepted, counted_code
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.study.snakemake.failures import failure_lines
+from workflow_scripts.study.snakemake.failures import last_lines
 from workflow_scripts.study.freshness import Freshness
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.study.snakemake.planning import after_planning, before_jobs, before_planning
@@ -156,7 +156,7 @@ if workflow.is_main_process:
 onerror:
     note_state()
     # Snakemake still has its own lines to say; the ones that people need come last.
-    lines = failure_lines("\n".join(Path(path).read_text(errors="replace") for path in log))
+    lines = last_lines(Path(log[0]).read_text(errors="replace"), Path(log[0])) if log else []
     atexit.register(sys.stderr.write, "".join(f"{line}\n" for line in lines))
 
 

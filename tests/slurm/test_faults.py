@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -53,6 +54,11 @@ def undisturbed(local: Clone, place: Path) -> dict[str, str]:
     return trained(clone)
 
 
+def assert_log_is_named(printed: str, job: str) -> None:
+    """The line about a failure names the log of the SLURM job."""
+    assert re.search(rf"; log: [^;]*/{job}\.log", " ".join(printed.split())), printed[-3000:]
+
+
 @pytest.mark.parametrize("rules", [("download", "recaption"), ("pretrain",)])
 def test_cancelled_jobs(copy: Clone, rules: tuple[str, ...]) -> None:
     before = copy.hashes()
@@ -63,7 +69,7 @@ def test_cancelled_jobs(copy: Clone, rules: tuple[str, ...]) -> None:
         shell("scancel", cancelled[-1])
     printed = copy.ends_well(process)
     for job in cancelled:
-        assert f"/{job}.log (check log file(s) for error details)" in printed
+        assert_log_is_named(printed, job)
     assert copy.hashes() == before
 
 
@@ -131,8 +137,8 @@ def test_time_limit_goes_on_where_it_ended(copy: Clone, undisturbed: dict[str, s
     shell("scontrol", "update", f"JobId={job}", "EndTime=now+1")
     printed = copy.ends_well(process)
     assert asked_for(job)["JobState"] == "TIMEOUT"
-    assert f"SLURM-job '{job}' failed, SLURM status is: 'TIMEOUT'" in printed
-    assert f"/{job}.log (check log file(s) for error details)" in printed
+    assert f"SLURM-job '{job}' failed, SLURM status is: 'TIMEOUT'" in " ".join(printed.split())
+    assert_log_is_named(printed, job)
     first, second = starts(copy)
     assert (first, second > 0) == (0, True)
     assert trained(copy) == undisturbed

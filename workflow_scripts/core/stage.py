@@ -204,6 +204,8 @@ def _run(stage: Stage[S], args: argparse.Namespace) -> None:
     except ValidationError as error:
         first = error.errors()[0]
         _fail(f"{first['msg']} in settings of {stage.name}: {'.'.join(map(str, first['loc']))}; correct the config")
+    except KeyboardInterrupt:
+        _fail(str(PipelineError("interrupted", stage.name, "Ctrl-C", "run the same command again to continue")))
     except MemoryError as error:
         log.debug("%s", traceback.format_exc())
         advice = "give the job more memory, or smaller batches"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts.study.snakemake.failures import failure_lines
+from workflow_scripts.study.snakemake.failures import INTERRUPTED, INTERRUPTION, failures, last_lines
 
 RULE = """[Tue Nov 24 19:50:02 2026]
 Error in rule pretrain:
@@ -47,7 +47,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_job_that_slurm_ended() -> None:
-    [line] = failure_lines(RULE, {"12": "TIMEOUT"}.__getitem__)
+    [line] = failures(RULE, {"12": "TIMEOUT"}.__getitem__)
     assert line == (
         "error: SLURM ended job 12: TIMEOUT; logs: results/s/logs/pretrain/a.b.log, "
         "/x y/.slurm/rule_pretrain/12.log; run the same command again to continue"
@@ -55,7 +55,7 @@ def test_job_that_slurm_ended() -> None:
 
 
 def test_group_has_a_line_for_each_of_its_rules_and_names_its_job() -> None:
-    lines = failure_lines(GROUP, {"15": "CANCELLED"}.__getitem__)
+    lines = list(failures(GROUP, {"15": "CANCELLED"}.__getitem__))
     assert [line.split(";")[0] for line in lines] == ["error: SLURM ended job 15: CANCELLED"] * 2
     assert "download/1.log, /x/.slurm/group_download_download/15.log" in lines[0]
     assert "download/0.log" in lines[1]
@@ -63,7 +63,7 @@ def test_group_has_a_line_for_each_of_its_rules_and_names_its_job() -> None:
 
 def test_what_a_stage_said_is_quoted(folder: Path) -> None:
     (folder / "results/s/logs/download/1.log").write_text("working\nerror: no room in /x: 0 bytes; make room\n")
-    lines = failure_lines(GROUP, lambda job: "FAILED")
+    lines = list(failures(GROUP, lambda job: "FAILED"))
     assert lines[0] == "error: no room in /x: 0 bytes; make room"
     assert lines[1].startswith("error: job died without a message in results/s/logs/download/0.log, /x/.slurm/")
 
@@ -71,17 +71,38 @@ def test_what_a_stage_said_is_quoted(folder: Path) -> None:
 def test_job_that_failed_and_was_then_done_is_left_out(folder: Path) -> None:
     (folder / "results/s/download").mkdir()
     (folder / "results/s/download/1.manifest.json").write_text("{}")
-    [line] = failure_lines(GROUP, lambda job: "CANCELLED")
+    [line] = failures(GROUP, lambda job: "CANCELLED")
     assert "download/0.log" in line
 
 
 def test_job_that_slurm_refused() -> None:
-    [line] = failure_lines(REFUSED, lambda job: "")
+    [line] = failures(REFUSED, lambda job: "")
     assert line.startswith("error: SLURM sbatch failed. The error message was 'sbatch: error: too much memory'.")
     assert "results/s/logs/summary/summary.log" in line
 
 
 def test_last_failure_of_a_job_counts(folder: Path) -> None:
     again = RULE.replace("12", "13")
-    [line] = failure_lines(RULE + "Trying to restart job 9.\n" + again, lambda job: "OUT_OF_MEMORY")
+    [line] = failures(RULE + "Trying to restart job 9.\n" + again, lambda job: "OUT_OF_MEMORY")
     assert "job 13: OUT_OF_MEMORY" in line
+
+
+def test_the_end_says_what_to_do_and_then_each_error_below_its_logs(folder: Path) -> None:
+    for name in ("0", "1"):
+        (folder / f"results/s/logs/download/{name}.log").write_text("error: no room in /x: 0 bytes; make room\n")
+    log = Path.cwd() / "snakemake.log"
+    slurm = "/x/.slurm/group_download_download/15.log"
+    assert last_lines(GROUP, log, lambda job: "FAILED") == [
+        "2 jobs failed. Finished jobs are kept: correct what the errors say, then run the same command again.",
+        "Snakemake's log: snakemake.log",
+        f"log: results/s/logs/download/1.log, {slurm} and 1 more",
+        "error: no room in /x: 0 bytes; make room",
+    ]
+
+
+def test_jobs_that_an_interruption_ended_are_no_failures() -> None:
+    text = f"{INTERRUPTION}, this might take some time.\n{RULE}"
+    assert last_lines(text, Path("x.log"), lambda job: "") == [INTERRUPTED]
+    both = last_lines(RULE + text, Path("x.log"), lambda job: "TIMEOUT")
+    assert both[0].startswith("1 job failed.") and both[-2].startswith("error: SLURM ended job 12: TIMEOUT; ")
+    assert both[-1] == INTERRUPTED and len(both) == 5

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGUSR1 as a request to stop after the current step, agreed among all processes."""
+"""SIGTERM, SIGUSR1 and Ctrl-C as a request to stop after the current step, agreed among all processes."""
 
 import signal
 import threading
@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     import torch
 
-# What SLURM sends before it takes a job down, and what a site can have sent before the time limit.
-SIGNALS = frozenset({signal.SIGTERM, signal.SIGUSR1})
+# What SLURM sends before it takes a job down, what a site can have sent before the time limit, and Ctrl-C.
+SIGNALS = frozenset({signal.SIGTERM, signal.SIGUSR1, signal.SIGINT})
 TERMINATED = 143
 
 
 class Interrupt:
     """While entered, the signals are remembered instead of ending the process; leaving brings the handlers back.
+
+    A second Ctrl-C interrupts at once.
 
     This module imports nothing heavy, so that a stage can enter one before its long imports.
     """
@@ -38,6 +40,8 @@ class Interrupt:
             signal.signal(number, handler)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT and self.here:
+            raise KeyboardInterrupt
         self.here = True
 
     def asked(self, device: "torch.device") -> bool:

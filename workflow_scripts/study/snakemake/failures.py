@@ -1,5 +1,6 @@
 """What made a run fail, in one line for each job, from Snakemake's own log."""
 
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from pathlib import Path
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.files.storage_errors import full_disk
 
+INTERRUPTION = "Terminating processes on user request"  # what Snakemake logs on Ctrl-C
+INTERRUPTED = "error: interrupted in Snakemake: Ctrl-C; run the same command again to continue"
 _LOG = re.compile(r" +log: (.+?) \(check log file")
 _MESSAGE = re.compile(r" +message: (?!None$)(.+)")
 _RULE = re.compile(r" *Error in rule \w+:$")
@@ -34,17 +37,36 @@ def slurm_state(job: str) -> str:
         return ""
 
 
-def failure_lines(text: str, state_of: Callable[[str], str] = slurm_state) -> list[str]:
-    """The ``error: ...`` lines to end a failed run with, in the order in which jobs failed.
+def last_lines(text: str, log: Path, state_of: Callable[[str], str] = slurm_state) -> list[str]:
+    """What a run that did not finish ends with: what to do next, then each error below the logs of its jobs.
 
-    A stage that said what was wrong is quoted. A job that SLURM ended (cancelled, out of time or memory, node lost)
-    or never took is named with SLURM's word for it and its logs. Jobs that failed and then were done are left out.
+    Jobs that Ctrl-C ended are no failures.
 
     Args:
         text: Snakemake's log.
+        log: its path.
         state_of: SLURM's word for how a job, given by number, ended.
     """
-    found: dict[str, str] = {}
+    before, interrupted, _ = text.partition(INTERRUPTION)
+    lines, found = [], failures(before, state_of)
+    if found:
+        jobs = sum(map(len, found.values()))
+        again = "Finished jobs are kept: correct what the errors say, then run the same command again."
+        lines += [f"{jobs} job{'s' if jobs > 1 else ''} failed. {again}", f"Snakemake's log: {os.path.relpath(log)}"]
+    for error, logs in found.items():
+        more = f" and {len(logs) - 1} more" if len(logs) > 1 else ""
+        lines += [f"log: {logs[0]}{more}", error]
+    return [*lines, INTERRUPTED] if interrupted else lines
+
+
+def failures(text: str, state_of: Callable[[str], str] = slurm_state) -> dict[str, list[str]]:
+    """The ``error: ...`` lines of a failed run, in the order in which jobs failed, and the logs of the jobs of each.
+
+    A stage that said what was wrong is quoted. A job that SLURM ended (cancelled, out of time or memory, node lost)
+    or never took is named with SLURM's word for it and its logs. Jobs that failed and then were done are left out.
+    Arguments as for :func:`last_lines`.
+    """
+    found: dict[str, tuple[str, str]] = {}
     group = _Failure(True)
     for failure in _failures(text):
         if failure.group:
@@ -54,8 +76,12 @@ def failure_lines(text: str, state_of: Callable[[str], str] = slurm_state) -> li
         if not slurm and stage in group.logs[1:]:
             slurm = group.logs[:1]
         if not _is_done(stage):
-            found[stage] = _line(failure.message, stage, slurm, state_of)
-    return list(dict.fromkeys(found.values()))
+            logs = ", ".join(filter(None, [stage, *slurm]))
+            found[stage] = (_line(failure.message, stage, slurm, state_of), logs)
+    lines: dict[str, list[str]] = {}
+    for line, logs in found.values():
+        lines.setdefault(line, []).append(logs)
+    return lines
 
 
 def _failures(text: str) -> list[_Failure]:

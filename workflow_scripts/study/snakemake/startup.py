@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError, PipelineErrors, error_lines
 from workflow_scripts.study.config.files import read_file
+from workflow_scripts.study.snakemake.failures import INTERRUPTED
 from workflow_scripts.study.snakemake.internals import CONFIG_LOADER, CONFIG_MODULES
+from workflow_scripts.study.terminal.handler import register
 
 if TYPE_CHECKING:
     from workflow_scripts.study.units import Units
@@ -26,11 +28,12 @@ SHOWN = 5  # names of artifacts in a message
 
 
 def prepare() -> None:
-    """Have Snakemake take our loader for config files, and end without a traceback when it is interrupted."""
+    """Have Snakemake take our loader for config files and our display, and end without a traceback on Ctrl-C."""
     for module in map(import_module, CONFIG_MODULES):
         if hasattr(module, CONFIG_LOADER):
             setattr(module, CONFIG_LOADER, _load)
     sys.excepthook = _excepthook
+    register()
 
 
 def _load(path: Any) -> dict[str, Any]:
@@ -52,8 +55,7 @@ def stop(error: PipelineError) -> NoReturn:
 
 def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
-        line = PipelineError("interrupted", "Snakemake", "Ctrl-C", "run the same command again to continue")
-        sys.stderr.write(f"error: {line}\n")
+        sys.stderr.write(f"{INTERRUPTED}\n")
     else:
         sys.__excepthook__(kind, error, trace)
 

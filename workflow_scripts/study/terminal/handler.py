@@ -1,0 +1,193 @@
+"""Snakemake's logger plugin ``faithful-pairs``: takes log records and shows the run.
+
+Snakemake looks for plugins among installed packages; :func:`register` adds this one from the checkout. Everything
+that is left out here stands in Snakemake's own log, ``.snakemake/log/``.
+"""
+
+import logging
+import os
+import re
+import sys
+import threading
+import time
+from logging import LogRecord
+from pathlib import Path
+from typing import Any, Protocol
+
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.common import LogEvent
+
+from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.runtime.progress import span
+from workflow_scripts.study.snakemake.failures import INTERRUPTION
+from workflow_scripts.study.terminal.jobs import Jobs, Running, counted, event_of
+from workflow_scripts.study.terminal.lines import Lines
+
+SHOW = "faithful-pairs show"
+SECONDS_BETWEEN_TICKS = 1.0
+# Plain messages that tell nobody what to do. All others are shown, those of a newer Snakemake too.
+UNTOLD = (
+    *("Assuming unrestricted shared", "Building DAG of jobs", "Conda environments: ignored", "Config file "),
+    *("Elapsed time", "Exiting because a job", "Group jobs: inactive", "Select jobs to execute", "Shutting down, this"),
+    *("SLURM run ID", "Singularity containers: ignored", "Trying to restart job", "Complete log"),
+    *("Using shell", "WorkflowError:\nAt least one job did not complete"),
+)
+NON_ZERO = "returned non-zero exit status"  # a stage that fails says why itself
+SUBMITTED = re.compile(r"Job (\S+) has been submitted with SLURM jobid (\d+) \(log: (.+)\)\.$")
+
+
+class View(Protocol):
+    """What shows a run: :class:`~screen.Screen` or :class:`~lines.Lines`."""
+
+    def say(self, text: str, style: str = "") -> None: ...
+    def started(self, job: Running) -> None: ...
+    def finished(self, job: Running) -> None: ...
+    def failed(self, job: Running, why: str, logs: str) -> None: ...
+    def tick(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class LogHandler(LogHandlerBase):
+    """Shows a run; dry runs print what Snakemake prints."""
+
+    def __post_init__(self) -> None:
+        settings = self.common_settings
+        self.stream = sys.stdout if settings.stdout else sys.stderr
+        self.jobs, self._report, self._ended = Jobs(), "", threading.Event()
+        self._start, self._stopping = time.monotonic(), False
+        self._theirs: logging.Handler | None = None
+        self._view: View
+        if settings.dryrun:
+            from snakemake.logging import ColorizingTextHandler
+
+            self._theirs = ColorizingTextHandler(settings.nocolor, self.stream)
+        elif self.stream.isatty() and os.environ.get("TERM") != "dumb":
+            from workflow_scripts.study.terminal.screen import Screen
+
+            self._view = Screen(self.stream, self.jobs, time.monotonic, settings.nocolor)
+        else:
+            self._view = Lines(self.stream, self.jobs, time.monotonic)
+            threading.Thread(target=self._tick, daemon=True).start()
+
+    @property
+    def writes_to_stream(self) -> bool:
+        """Snakemake adds no handler of its own for the terminal."""
+        return True
+
+    @property
+    def writes_to_file(self) -> bool:
+        """Snakemake's own log stays."""
+        return False
+
+    @property
+    def has_filter(self) -> bool:
+        """Snakemake's filter knows ``--quiet``, ``--verbose`` and so on."""
+        return False
+
+    @property
+    def has_formatter(self) -> bool:
+        """Snakemake's formatter is for dry runs."""
+        return False
+
+    @property
+    def needs_rulegraph(self) -> bool:
+        """Nothing is drawn from it."""
+        return False
+
+    def emit(self, record: LogRecord) -> None:
+        """Show what a record tells. An exception would end the thread that all records come through."""
+        try:
+            if self._theirs is not None:
+                self._theirs.formatter = self.formatter
+                self._theirs.emit(record)
+            else:
+                self._show(record)
+        except OSError:
+            self._ended.set()  # nobody reads any more; the run goes on
+        except Exception:  # noqa: BLE001
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Remove the display; Snakemake calls this when it ends, however it ends."""
+        self._ended.set()
+        if self._theirs is None:
+            self._view.close()
+        super().close()
+
+    def _tick(self) -> None:
+        while not self._ended.wait(SECONDS_BETWEEN_TICKS):
+            self.acquire()
+            try:
+                self._view.tick()
+            except OSError:
+                return
+            finally:
+                self.release()
+
+    def _show(self, record: LogRecord) -> None:
+        now, known = time.monotonic(), record.__dict__
+        match event_of(record):
+            case LogEvent.RUN_INFO:
+                self.jobs.plan(record)
+                self._view.say(
+                    f"{counted(self.jobs.total, 'job')} of {counted(len(self.jobs.stages.keys() - {'all'}), 'stage')}"
+                )
+            case LogEvent.JOB_INFO:
+                self._view.started(self._begin(record, now))
+            case LogEvent.JOB_FINISHED:
+                self._finish(known["job_id"])
+            case LogEvent.PROGRESS:
+                self.jobs.done, self.jobs.total = known["done"], known["total"]
+            case LogEvent.JOB_ERROR if self._stopping:
+                self.jobs.running.pop(known["jobid"], None)  # ended by Ctrl-C, which is no failure
+            case LogEvent.JOB_ERROR:
+                self._view.failed(self.jobs.fail(record, now), *_reason(known))
+            case LogEvent.GROUP_ERROR:
+                self._view.say(f"{record.getMessage()}; log: {', '.join(map(str, known['aux_logs']))}", "red")
+            case LogEvent.WORKFLOW_STARTED | LogEvent.RESOURCES_INFO | LogEvent.JOB_STARTED | LogEvent.GROUP_INFO:
+                pass
+            case LogEvent.DEBUG_DAG:
+                self._view.say(self.format(record))
+            case _:
+                self._message(record)
+
+    def _begin(self, record: LogRecord, now: float) -> Running:
+        job = self.jobs.begin(record, now)
+        if job.stage == "report":
+            self._report = record.__dict__["output"][0].removesuffix(MANIFEST) + ".html"
+        return job
+
+    def _finish(self, number: int) -> None:
+        job = self.jobs.finish(number)
+        if job is not None:
+            self._view.finished(job)
+        if self.jobs.total and self.jobs.done == self.jobs.total:
+            self._view.say(
+                f"done: {counted(self.jobs.total, 'job')} in {span(time.monotonic() - self._start)}", "bold green"
+            )
+            if self._report:
+                self._view.say(f"report: {self._report}")
+                self._view.say(f"next: {SHOW} {Path(self._report).parents[1]}")
+
+    def _message(self, record: LogRecord) -> None:
+        text = record.getMessage()
+        if found := SUBMITTED.match(text):
+            job = self.jobs.running.get(int(found[1])) if found[1].isdigit() else None
+            text = f"{job.name if job else 'group'}: submitted with SLURM jobid {found[2]} (log: {found[3]})"
+        elif text.startswith(INTERRUPTION):
+            self._stopping, text = True, "stopping the running jobs"
+        elif text in ("", "None") or text.startswith(UNTOLD) or NON_ZERO in text:
+            return
+        self._view.say(text, "red" if record.levelno >= logging.ERROR else "")
+
+
+def _reason(known: dict[str, Any]) -> tuple[str, str]:
+    """Snakemake's message about a failed job, which only a job of SLURM has, and its logs."""
+    return known.get("rule_msg") or "", ", ".join(known.get("log") or [])
+
+
+def register() -> None:
+    """Make the plugin known to Snakemake, which only looks for packages that are installed."""
+    from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
+
+    LoggerPluginRegistry().register_plugin("snakemake_logger_plugin_faithful_pairs", sys.modules[__name__])

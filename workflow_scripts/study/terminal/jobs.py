@@ -1,0 +1,114 @@
+"""The jobs of a run, as Snakemake's log records tell of them."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from logging import LogRecord
+from pathlib import Path
+
+from snakemake_interface_logger_plugins.common import LogEvent
+
+from workflow_scripts.core.artifact import MANIFEST
+
+
+@dataclass(eq=False)
+class Running:
+    """A job that was started, or submitted to a cluster.
+
+    Attributes:
+        stage: name of the rule, which is the stage's name.
+        unit: name of the artifact; empty for a rule that makes none.
+        log: path of the job's log, if it has one.
+        start: seconds, on the clock of the caller.
+    """
+
+    stage: str
+    unit: str
+    log: Path | None
+    start: float
+
+    @property
+    def name(self) -> str:
+        """Stage and unit."""
+        return f"{self.stage} {self.unit}".strip()
+
+
+@dataclass
+class Stage:
+    """How far a stage is: ``total`` jobs, ``done`` and ``failed`` ones, and the start of its first job."""
+
+    total: int
+    done: int = 0
+    failed: int = 0
+    start: float | None = None
+
+
+@dataclass
+class Jobs:
+    """All jobs of the command.
+
+    Attributes:
+        running: jobs by Snakemake's number, in the order of their start.
+        stages: stages that have jobs, in the order in which Snakemake lists them.
+        done: number of jobs done.
+        total: number of jobs of the command; 0 before it is known.
+        failed: jobs that failed and were not started again.
+    """
+
+    running: dict[int, Running] = field(default_factory=dict)
+    stages: dict[str, Stage] = field(default_factory=dict)
+    done: int = 0
+    total: int = 0
+    failed: dict[int, Running] = field(default_factory=dict)
+
+    def plan(self, record: LogRecord) -> None:
+        """Take the numbers of jobs from the record of a run's start (``RUN_INFO``)."""
+        counts = {name: int(number) for name, number in record.__dict__["stats"].items()}
+        self.total = counts.pop("total", sum(counts.values()))
+        self.stages = {name: Stage(number) for name, number in counts.items()}
+
+    def begin(self, record: LogRecord, now: float) -> Running:
+        """Note that a job starts (``JOB_INFO``)."""
+        known = record.__dict__
+        log, output = known.get("log") or [], known.get("output") or []
+        unit = Path(output[0]).name.removesuffix(MANIFEST) if output else ""
+        job = Running(known["rule_name"], unit, Path(log[0]) if log else None, now)
+        self.running[known["jobid"]] = job
+        self.failed.pop(known["jobid"], None)
+        stage = self.stage(job.stage)
+        stage.start = now if stage.start is None else stage.start
+        return job
+
+    def finish(self, number: int) -> Running | None:
+        """Note that a job is done (``JOB_FINISHED``); gives the job, if its start was told."""
+        self.done += 1
+        job = self.running.pop(number, None)
+        if job is not None:
+            self.stage(job.stage).done += 1
+        return job
+
+    def fail(self, record: LogRecord, now: float) -> Running:
+        """Note that a job failed (``JOB_ERROR``)."""
+        number = record.__dict__["jobid"]
+        if number not in self.running:
+            self.begin(record, now)
+        job = self.failed[number] = self.running.pop(number)
+        self.stage(job.stage).failed += 1
+        return job
+
+    def stage(self, name: str) -> Stage:
+        """The stage with this name; one that was not planned is added."""
+        return self.stages.setdefault(name, Stage(0))
+
+    def counts(self) -> Counter[str]:
+        """Stage -> number of running jobs."""
+        return Counter(job.stage for job in self.running.values())
+
+
+def event_of(record: LogRecord) -> LogEvent | None:
+    """What a record tells; None for plain text."""
+    return getattr(record, "event", None)
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 job``, ``2 jobs``."""
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")

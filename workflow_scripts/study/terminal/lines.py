@@ -1,0 +1,93 @@
+"""Plain lines, for a pipe, a file or a batch job: one per stage and minute, none wider than 200 characters."""
+
+import textwrap
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from workflow_scripts.core.runtime.progress import span
+from workflow_scripts.study.terminal.figures import Figures, Reader
+from workflow_scripts.study.terminal.jobs import Jobs, Running, Stage
+
+WIDTH = 200
+SECONDS_BETWEEN_LINES = 60.0
+
+
+class Lines:
+    """Writes how far the stages are.
+
+    A stage has a line once a minute if it got further, one when its last job is done, and one when its first job fails.
+    """
+
+    def __init__(self, stream: TextIO, jobs: Jobs, clock: Callable[[], float]) -> None:
+        self._stream, self._jobs, self._clock, self._reader = stream, jobs, clock, Reader()
+        self._last = clock()
+        self._said: dict[str, tuple[int, int]] = {}  # stage -> what its last line said was done and failed
+
+    def say(self, text: str, style: str = "") -> None:
+        """Write a message; lines that are too wide are wrapped."""
+        for line in text.splitlines():
+            self._stream.write("\n".join(wrapped(line)) + "\n")
+        self._stream.flush()
+
+    def started(self, job: Running) -> None:
+        """Nothing: a line for each job would be too many."""
+
+    def finished(self, job: Running) -> None:
+        """Write a line if this was the stage's last job."""
+        self._reader.forget(job.log)
+        stage = self._jobs.stage(job.stage)
+        if job.unit and stage.total and stage.done >= stage.total:
+            took = span(self._clock() - (stage.start or 0.0))
+            self._stamped(f"{job.stage}: {stage.done} of {stage.total} done in {took}")
+            self._said[job.stage] = (stage.done, stage.failed)
+
+    def failed(self, job: Running, why: str, logs: str) -> None:
+        """Write a line for the first failure of a stage; the errors of all follow when the run ends."""
+        self._reader.forget(job.log)
+        if self._jobs.stage(job.stage).failed == 1:
+            self.say(f"{_time()}  failed: {job.name}{f': {why}' if why else ''}; log: {logs}")
+
+    def tick(self) -> None:
+        """Write the lines of the minute, if it is over."""
+        now = self._clock()
+        if now - self._last < SECONDS_BETWEEN_LINES or not self._jobs.total:
+            return
+        self._last = now
+        for name, number in self._jobs.counts().items():
+            stage = self._jobs.stage(name)
+            figures = [self._figures(job, now) for job in self._jobs.running.values() if job.stage == name]
+            text = next(filter(None, figures), "")
+            if text or self._said.get(name) != (stage.done, stage.failed):
+                self._said[name] = (stage.done, stage.failed)
+                self._stamped(_state(name, stage, number) + text)
+        jobs = self._jobs
+        self._stamped(f"all: {jobs.done} of {jobs.total} jobs done ({jobs.done / jobs.total:.0%})")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _figures(self, job: Running, now: float) -> str:
+        figures: Figures = self._reader.read(job.log, now)
+        parts = [str(part) for part in (figures.progress, figures.training) if part]
+        return f"; {job.unit}: {', '.join(parts)}" if parts else ""
+
+    def _stamped(self, text: str) -> None:
+        line = f"{_time()}  {text}"
+        self._stream.write((line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…") + "\n")
+        self._stream.flush()
+
+
+def _time() -> str:
+    return time.strftime("%H:%M:%S")
+
+
+def _state(name: str, stage: Stage, running: int) -> str:
+    failed = f", {stage.failed} failed" if stage.failed else ""
+    return f"{name}: {stage.done} of {stage.total} done{failed}, {running} running"
+
+
+def wrapped(line: str) -> list[str]:
+    """The line, in parts of at most 200 characters; later parts are indented."""
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.wrap(line, WIDTH, subsequent_indent=indent[:40], break_on_hyphens=False) or [""]
