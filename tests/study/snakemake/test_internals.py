@@ -3,6 +3,8 @@
 import importlib
 import inspect
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ import snakemake.api
 
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.study.snakemake import internals
-from workflow_scripts.study.snakemake.failures import failure_lines
+from workflow_scripts.study.snakemake.failures import INTERRUPTION, failures
+from workflow_scripts.study.terminal.handler import NON_ZERO, UNTOLD
 
 CLASSES = {
     "workflow": ("snakemake.workflow", "Workflow"),
@@ -66,4 +69,15 @@ def test_snakemake_words_failures_as_they_are_read() -> None:
     said: dict[str, Any] = {"rule_name": "pretrain", "jobid": 3, "msg": "it failed", "rule_msg": "it failed"}
     said |= {"input": [], "output": [], "log": ["results/s/logs/pretrain/x.log"], "conda_env": None, "shellcmd": None}
     lines = DefaultFormatter(quiet=set())._format_job_error({**said, "aux": {}})
-    assert failure_lines("\n".join(lines)) == ["error: it failed in results/s/logs/pretrain/x.log; read it"]
+    assert list(failures("\n".join(lines))) == ["error: it failed in results/s/logs/pretrain/x.log; read it"]
+
+
+def test_snakemake_logs_the_messages_that_are_told_otherwise() -> None:
+    """One that is worded differently would be shown, and an interruption be called a failure."""
+    folder = Path(snakemake.api.__file__).parent
+    text = "".join(path.read_text() for path in folder.rglob("*.py"))
+    text += "".join(path.read_text() for path in folder.with_name("snakemake_executor_plugin_slurm").glob("*.py"))
+    raised = subprocess.CalledProcessError(1, "x")
+    assert NON_ZERO in str(raised)
+    missing = [words for words in (*UNTOLD, INTERRUPTION) if words.split("\n")[-1] not in text]
+    assert not missing, f"Snakemake {snakemake.__version__} no longer says {', '.join(missing)}"
