@@ -26,9 +26,8 @@ def data_card(job: Job[DataCard]) -> None:
     """Count all rows of the study, draw the counts, and list the ids that two groups can compare on."""
     import json
 
-    from workflow_scripts.acquisition.card.card import card, count_shards, link_rot
+    from workflow_scripts.acquisition.card.card import card, count_shards, link_rot, write_ids
     from workflow_scripts.acquisition.card.figure import draw
-    from workflow_scripts.acquisition.shards.kept_ids import write_ids
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
 

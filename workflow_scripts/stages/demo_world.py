@@ -135,11 +135,11 @@ def _write_feed(job: Job[DemoWorld]) -> None:
         annotation_files,
         faulty_posts,
         good_posts,
+        placeholder,
         repeats,
         routes,
     )
-    from workflow_scripts.demo.world.placeholder import placeholder
-    from workflow_scripts.demo.world.truth import truth_table
+    from workflow_scripts.demo.world.posts import truth_table
 
     s = job.settings
     shares = (s.faithful, s.partial, s.vague, s.wrong)

@@ -8,9 +8,8 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from workflow_scripts.acquisition.card.card import card, count_shards, link_rot
+from workflow_scripts.acquisition.card.card import card, count_shards, link_rot, write_ids
 from workflow_scripts.acquisition.card.figure import draw
-from workflow_scripts.acquisition.shards.kept_ids import write_ids
 from workflow_scripts.acquisition.shards.packing import SHARD
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.tables import write_table

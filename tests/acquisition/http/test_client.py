@@ -7,7 +7,7 @@ from email.utils import format_datetime
 import aiohttp
 import pytest
 
-from workflow_scripts.acquisition.http.client import _fault, _parse, _retry_after
+from workflow_scripts.acquisition.http.client import _fault, _parse, _retry_after, forbids_ai
 from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.core.errors import PipelineError
 
@@ -39,3 +39,28 @@ def test_faults_of_this_machine_are_no_row_s_fate() -> None:
     assert _fault(aiohttp.InvalidURL("x")) is State.BAD_URL
     with pytest.raises(PipelineError, match="no resources for a connection"):
         _fault(OSError(errno.EMFILE, "Too many open files"))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ["noai"],
+        ["NoImageAI"],
+        ["noindex, noai"],
+        ["index", "nofollow, noimageai "],
+        ["faithful-pairs: noindex, noai"],
+        ["*: noai"],
+        ["max-snippet: 20, noai"],
+        ["unavailable_after: 25 Jun 2030 15:00:00 PST, noai"],
+    ],
+)
+def test_forbidden(headers: list[str]) -> None:
+    assert forbids_ai(headers, "faithful-pairs")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [[], [""], ["noindex, nofollow"], ["otherbot: noai"], ["otherbot: noindex, noai"], ["noaim"], ["a:b:noai"]],
+)
+def test_allowed(headers: list[str]) -> None:
+    assert not forbids_ai(headers, "faithful-pairs")

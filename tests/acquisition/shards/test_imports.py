@@ -14,6 +14,7 @@ from tests.acquisition.download_states import kept, opened
 from tests.acquisition.pictures import jpeg
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.download_state import DownloadState
+from workflow_scripts.acquisition.shards.import_index import ImportIndex
 from workflow_scripts.acquisition.shards.imports import bring_in
 from workflow_scripts.core.errors import PipelineError
 
@@ -122,6 +123,17 @@ def test_parquet_shards_of_img2dataset(tmp_path: Path) -> None:
     downloads = brought(tmp_path / "w", settings("img2dataset", source))
     assert downloads.waiting == [URLS[key] for key in KEYS[10:]]
     assert [downloads.done[URLS[key]].width for key in KEYS[:10]] == list(range(60, 70))
+
+
+def test_a_parquet_shard_that_shrinks_while_it_is_read_is_named(tmp_path: Path) -> None:
+    urls, images = list(URLS.values()), pa.array([PICTURES[key] for key in KEYS], pa.binary())
+    pq.write_table(pa.table({"url": urls, "jpg": images}), tmp_path / "00000.parquet")
+    index = ImportIndex(tmp_path, tmp_path / "results", 1_000_000)
+    pq.write_table(pa.table({"url": urls[:2], "jpg": images[:2]}), tmp_path / "00000.parquet")
+    with pytest.raises(
+        PipelineError, match=r"unreadable shard to import in .*00000\.parquet: it has 2 rows, but had more"
+    ):
+        list(index.images(urls))
 
 
 def test_what_the_store_holds_is_not_imported(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The data card: what became of every row of the annotation zip."""
 
+import gzip
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -121,3 +122,13 @@ def _share(states: Counter[str], confidence: float) -> dict[str, Any]:
     kept, total = states[State.OK], states.total()
     low, high = wilson(kept / total, total, confidence)[1:] if total else (0.0, 1.0)
     return {"urls": total, "images": kept, "share": kept / total if total else None, "low": low, "high": high}
+
+
+AT_ONCE = 65_536
+
+
+def write_ids(path: Path, ids: pa.ChunkedArray) -> None:
+    """Write ids (strings, sorted), one a line, gzipped; equal ids give equal bytes."""
+    with open(path, "wb") as stream, gzip.GzipFile("", "wb", compresslevel=9, fileobj=stream, mtime=0) as packed:
+        for start in range(0, len(ids), AT_ONCE):
+            packed.write("".join(f"{one}\n" for one in ids.slice(start, AT_ONCE).to_pylist()).encode())

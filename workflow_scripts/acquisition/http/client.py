@@ -4,7 +4,7 @@ import asyncio
 import errno
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,7 +18,6 @@ from yarl import URL
 from workflow_scripts.acquisition.http.addresses import Addresses, BlockedAddressError, SafeResolver
 from workflow_scripts.acquisition.http.budget import Policy
 from workflow_scripts.acquisition.http.hosts import Gates
-from workflow_scripts.acquisition.http.robots import forbids_ai
 from workflow_scripts.acquisition.images.images import MAGIC_BYTES, looks_like_image
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.states import State
@@ -244,3 +243,25 @@ def _fault(error: Exception) -> State:
         ((aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, OSError), State.RESET),
     ]
     return next((state for kind, state in kinds if isinstance(error, kind)), State.BAD_RESPONSE)
+
+
+FORBIDDEN = frozenset({"noai", "noimageai"})
+VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
+
+
+def forbids_ai(headers: Iterable[str], agent: str) -> bool:
+    """Whether an answer's X-Robots-Tag headers say ``noai`` or ``noimageai`` to everybody or to ``agent``.
+
+    Args:
+        headers: values such as ``noai, noindex`` or ``somebot: noai``; a name holds up to the end of its header.
+        agent: the product name in our User-Agent, in lower case.
+    """
+    for header in headers:
+        addressed = True
+        for part in header.lower().split(","):
+            name, colon, rule = (text.strip() for text in part.partition(":"))
+            if colon and name not in VALUED:
+                addressed, name = name in ("*", agent), rule
+            if addressed and name in FORBIDDEN:
+                return True
+    return False

@@ -108,7 +108,11 @@ class ImportIndex:
             self._batches = _parquet_images(self._files[number])
         while row >= self._first + len(self._images):  # images come in the order of rows
             self._first += len(self._images)
-            self._images = next(self._batches)
+            batch = next(self._batches, None)
+            if batch is None:
+                value = f"it has {self._first} rows, but had more when they were indexed"
+                raise PipelineError(UNREADABLE, self._files[number], value, ADVICE)
+            self._images = batch
         return self._images[row - self._first] or b""
 
 

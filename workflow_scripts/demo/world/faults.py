@@ -1,10 +1,13 @@
 """The whole feed of the demo world: good posts and those with the faults that real ones have."""
 
+import io
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
+
+from PIL import Image, ImageDraw
 
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.demo.world.posts import HOST, YEARS, Post, post
@@ -84,3 +87,14 @@ def routes(placeholders: Iterable[Post], pages: Iterable[Post]) -> bytes:
             "types": {one.path: "text/html; charset=utf-8" for one in pages},
         }
     )
+
+
+def placeholder() -> bytes:
+    """PNG bytes of a grey 161 x 81 picture that says nothing, the size of Imgur's `removed.png`."""
+    image = Image.new("RGB", (161, 81), (34, 34, 34))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((20, 24, 140, 56), outline=(200, 200, 200), width=2)
+    draw.line((20, 24, 140, 56), fill=(200, 200, 200), width=2)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()

@@ -2,9 +2,11 @@
 
 import datetime
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from PIL import Image
 
 from workflow_scripts.demo.world.titles import title
@@ -81,3 +83,14 @@ def post(seed: int, split: str, index: int, size: int, shares: tuple[float, floa
         created_utc=start + int(rng.integers(365 * 86400)),
         score=int(rng.geometric(0.02)),
     )
+
+
+def truth_table(posts: Sequence[Post]) -> pa.Table:
+    """Table image_id, concept, colour, texture, size, scene, faithful (all string), in the order of the posts.
+
+    `faithful` is the title's level: faithful, partial, vague or wrong.
+    """
+    columns = {"image_id": [one.image_id for one in posts]}
+    for name in ("concept", "colour", "texture", "size", "scene"):
+        columns[name] = [getattr(one.spec, name) for one in posts]
+    return pa.table({**columns, "faithful": [one.level for one in posts]})
