@@ -92,7 +92,7 @@ def test_a_caption_of_300_mib_in_a_table(tmp_path: Path, form: str) -> None:
         tmp_path,
         """
         import pyarrow as pa
-        from workflow_scripts.captions.arms.caption_file import read_captions
+        from workflow_scripts.captions.caption_file import read_captions
         return read_captions(Path("t"), pa.chunked_array([["a"]])).num_rows
         """,
     )

@@ -15,7 +15,7 @@ def caption_table(job: Job[CaptionTable]) -> None:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.arms.table import gather
+    from workflow_scripts.captions.table import gather
     from workflow_scripts.core.files.tables import write_table
 
     images = job.input("images")

@@ -1,89 +1,89 @@
-"""One caption per image for an arm."""
+"""One caption per image for an arm.
 
-from typing import Literal
+A kind of arm is one file in ``captions/arms/``. All of them are in the code digest of this stage, which takes seconds
+per arm and leaves later stages alone where its bytes stay the same.
+"""
 
-from pydantic import Field
+from collections.abc import Mapping
+from copy import copy
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
+from pydantic import Field, create_model, model_validator
+from pydantic.fields import FieldInfo
+
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
 from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
-Kind = Literal["original", "generated", "revised", "shuffled", "mixed", "external"]
-Base = Literal["original", "generated", "revised"]
+ARM_KINDS = discover("workflow_scripts.captions.arms", ArmKind)
+BASES = [name for name, kind in ARM_KINDS.items() if kind.needs is None]
 
 
-class SelectCaptions(Settings):
-    """Which caption each image of an arm gets."""
+class _Arm(Settings):
+    """:class:`SelectCaptions` without the settings of the kinds."""
 
-    kind: Kind = Field(
-        description="how the caption of an image is chosen. original: the Reddit title; generated: BLIP-2's caption; "
-        "revised: the better of the two by ITM; shuffled: the caption of another image; mixed: a share keeps its "
-        "caption and the rest is shuffled; external: from a table",
-        examples=["revised"],
+    kind: Annotated[str, OneOf(ARM_KINDS)] = Field(
+        description=f"how the caption of an image is chosen. {listed(ARM_KINDS)}", examples=["revised"]
     )
-    base: Base = Field(
+    base: Annotated[str, OneOf(BASES)] = Field(
         "original", description="shuffled and mixed: the captions that are shuffled", examples=["revised"]
     )
-    margin: float = Field(
-        0.0,
-        description="revised: the generated caption is used if its ITM score is higher by more than this",
-        examples=[0.5],
-        json_schema_extra={"unit": "ITM logit difference"},
+
+    def settings_of(self, kind: str) -> Settings:
+        """The settings of a kind among those of the arm."""
+        wanted = ARM_KINDS[kind].settings
+        return wanted.model_validate({name: getattr(self, name) for name in wanted.model_fields})
+
+    @model_validator(mode="after")
+    def _kind_accepts_them(self) -> Self:
+        self.settings_of(self.kind)
+        return self
+
+
+def _settings_of_kinds(kinds: Mapping[str, ArmKind]) -> dict[str, tuple[Any, FieldInfo]]:
+    """Name -> type and field of each setting that a kind has; its description says which kinds."""
+    found: dict[str, tuple[Any, FieldInfo]] = {}
+    for name, field in ((name, field) for kind in kinds.values() for name, field in kind.settings.model_fields.items()):
+        users = [one.name for one in kinds.values() if name in one.settings.model_fields]
+        field = copy(field)
+        field.description = f"{' and '.join(users)}: {field.description}"
+        found[name] = (field.annotation, field)
+    return found
+
+
+if TYPE_CHECKING:
+
+    class SelectCaptions(_Arm):
+        """Which caption each image of an arm gets."""
+else:
+    SelectCaptions = create_model(
+        "SelectCaptions",
+        __base__=_Arm,
+        __doc__="Which caption each image of an arm gets.",
+        **_settings_of_kinds(ARM_KINDS),
     )
-    threshold: float | None = Field(
-        None,
-        description="revised: an original with a lower ITM score is always replaced; null: no threshold",
-        examples=[0.0],
-        json_schema_extra={"unit": "ITM logit difference"},
-    )
-    share: float = Field(
-        0.5,
-        ge=0,
-        le=1,
-        description="mixed: share of images that keep the base caption",
-        examples=[0.25],
-        json_schema_extra={"unit": "share of images"},
-    )
-    max_missing_share: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="external: maximum share of images without a caption",
-        examples=[0.01],
-        json_schema_extra={"unit": "share of images"},
-    )
-    seed: int = Field(0, description="seed of shuffled and mixed", examples=[1])
 
 
 def select_captions(job: Job[SelectCaptions]) -> None:
     """Apply the arm's rule to the caption table."""
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.arms import select
-    from workflow_scripts.captions.arms.caption_file import read_captions
+    from workflow_scripts.captions.arm_rows import counts
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
 
-    options = job.settings
+    settings, kind = job.settings, ARM_KINDS[job.settings.kind]
     table = pq.read_table(job.input("captions").path(".parquet"))
-    if options.kind == "external":
-        source = job.source("external")
-        given = read_captions(source, table["key"])
-        arm = select.external(table, given, options.max_missing_share, source)
-    else:
-        named = options.kind if options.kind in ("original", "generated", "revised") else options.base
-        rules = {
-            "original": lambda: select.original(table),
-            "generated": lambda: select.generated(table),
-            "revised": lambda: select.revised(table, options.margin, options.threshold),
-        }
-        arm = rules[named]()
-        if options.kind == "shuffled":
-            arm = select.shuffled(arm, options.seed)
-        if options.kind == "mixed":
-            arm = select.mixed(arm, options.share, options.seed)
+    base = file = None
+    if kind.needs == "base":
+        base = ARM_KINDS[settings.base].rule(ArmInputs(table), settings.settings_of(settings.base))
+    if kind.needs == "file":
+        file = job.source("external")
+    arm = kind.rule(ArmInputs(table, base, file), settings.settings_of(kind.name))
     write_table(job.file(".parquet"), arm)
-    job.file(".json").write_bytes(pretty({"kind": options.kind, **select.counts(arm, table)}))
+    job.file(".json").write_bytes(pretty({"kind": kind.name, **counts(arm, table)}))
     job.rows(len(table), len(arm))
 
 

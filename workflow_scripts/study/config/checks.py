@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.pretraining.settings import METHODS
+from workflow_scripts.stages.select_captions import ARM_KINDS
 from workflow_scripts.stages.source import WORLD
 from workflow_scripts.study.config.errors import Path, SettingError, one_of
 
@@ -87,9 +88,10 @@ def _contrasts(study: Study) -> Iterator[SettingError]:
 def _sources(study: Study) -> Iterator[SettingError]:
     for number, arm in enumerate(study.arms):
         where = ("arms", number, "table")
-        if arm.kind == "external" and arm.table is None:
-            yield SettingError("missing table", where, f"none for arm {arm.name}", "arms of kind external need one")
-        elif arm.kind != "external" and arm.table is not None:
+        needed = ARM_KINDS[arm.kind].needs == "file"
+        if needed and arm.table is None:
+            yield SettingError("missing table", where, f"none for arm {arm.name}", f"arms of kind {arm.kind} need one")
+        elif not needed and arm.table is not None:
             yield SettingError("unused table", where, arm.table.at, f"remove it; arm {arm.name} is {arm.kind}")
     for number, encoder in enumerate(study.image_encoders):
         if encoder.kind == "transformers" and encoder.source is None:

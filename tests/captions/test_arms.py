@@ -7,9 +7,13 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from workflow_scripts.captions.arms import select
+from workflow_scripts.captions.arm_kind import ArmInputs
+from workflow_scripts.captions.arm_rows import SCHEMA, counts
+from workflow_scripts.captions.arms.external import External, join
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.stages.select_captions import ARM_KINDS, BASES, SelectCaptions
 
 SCORE = st.integers(-8, 8).map(lambda x: x / 4)
 CANDIDATE = st.tuples(st.sampled_from(["", "a cat", "a dog", "grass"]), SCORE)
@@ -33,6 +37,12 @@ def caption_table(rows: list) -> pa.Table:  # type: ignore[type-arg]
     )
 
 
+def arm_of(kind: str, table: pa.Table, base: pa.Table | None = None, **settings: object) -> pa.Table:
+    """Rows of an arm."""
+    entry = ARM_KINDS[kind]
+    return entry.rule(ArmInputs(table, base), entry.settings.model_validate(settings))
+
+
 def best_of(candidates: list[tuple[str, float]]) -> tuple[str, float]:
     """Best ITM, the first at a tie, empty ones last."""
     return max(candidates, key=lambda c: (c[0] != "", c[1]))
@@ -40,7 +50,7 @@ def best_of(candidates: list[tuple[str, float]]) -> tuple[str, float]:
 
 @given(st.lists(ROW, min_size=1, max_size=12), SCORE, st.one_of(st.none(), SCORE))
 def test_revised_row_by_row(rows: list, margin: float, threshold: float | None) -> None:  # type: ignore[type-arg]
-    arm = select.revised(caption_table(rows), margin, threshold).to_pylist()
+    arm = arm_of("revised", caption_table(rows), margin=margin, threshold=threshold).to_pylist()
     for got, (text, itm, candidates) in zip(arm, rows, strict=True):
         new, new_itm = best_of(candidates)
         wanted = new_itm > itm + margin or (threshold is not None and itm < threshold) or text == ""
@@ -53,14 +63,14 @@ def test_revised_row_by_row(rows: list, margin: float, threshold: float | None) 
 @given(st.lists(ROW, min_size=1, max_size=12))
 def test_original_and_generated(rows: list) -> None:  # type: ignore[type-arg]
     table = caption_table(rows)
-    assert select.original(table)["caption"].to_pylist() == [row[0] for row in rows]
-    arm = select.generated(table)
+    assert arm_of("original", table)["caption"].to_pylist() == [row[0] for row in rows]
+    arm = arm_of("generated", table)
     assert list(zip(arm["caption"].to_pylist(), arm["itm"].to_pylist(), strict=True)) == [best_of(r[2]) for r in rows]
 
 
 def test_shuffled_uses_each_caption_once_and_knows_no_score() -> None:
-    base = select.original(caption_table([(f"caption {i}", 0.0, [("x", 1.0)]) for i in range(50)]))
-    arm = select.shuffled(base, 3)
+    base = arm_of("original", caption_table([(f"caption {i}", 0.0, [("x", 1.0)]) for i in range(50)]))
+    arm = arm_of("shuffled", base, base, seed=3)
     assert sorted(arm["caption"].to_pylist()) == sorted(base["caption"].to_pylist())
     assert not any(a == b for a, b in zip(arm["caption"].to_pylist(), base["caption"].to_pylist(), strict=True))
     assert arm["key"].equals(base["key"])
@@ -69,10 +79,10 @@ def test_shuffled_uses_each_caption_once_and_knows_no_score() -> None:
 
 
 def test_mixed_is_nested_and_exact() -> None:
-    base = select.original(caption_table([(f"caption {i}", float(i), [("x", 1.0)]) for i in range(41)]))
+    base = arm_of("original", caption_table([(f"caption {i}", float(i), [("x", 1.0)]) for i in range(41)]))
     kept_before: set[str] = set()
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        arm = select.mixed(base, share, 7)
+        arm = arm_of("mixed", base, base, share=share, seed=7)
         kept = set(arm.filter(pa.array(np.array(arm["origin"].to_pylist()) == "original"))["key"].to_pylist())
         assert len(kept) == int(share * 41 + 0.5)
         assert kept_before <= kept
@@ -83,18 +93,51 @@ def test_mixed_is_nested_and_exact() -> None:
 
 
 def test_one_image_can_not_be_shuffled() -> None:
+    base = arm_of("original", caption_table([("a", 0.0, [("x", 1.0)])]))
     with pytest.raises(PipelineError, match="too few images to shuffle"):
-        select.shuffled(select.original(caption_table([("a", 0.0, [("x", 1.0)])])), 0)
+        arm_of("shuffled", base, base)
 
 
 def test_external_counts_what_is_missing() -> None:
     table = caption_table([("a", 0.0, [("x", 1.0)])] * 4)
     given_table = pa.table({"key": ["k3", "k0", "other"], "caption": ["third", "zeroth", "unused"]})
-    arm = select.external(table, given_table, 0.5, Path("mine.csv"))
+    arm = join(table, given_table, External(max_missing_share=0.5), Path("mine.csv"))
     assert arm["caption"].to_pylist() == ["zeroth", "", "", "third"]
-    assert select.counts(arm, table)["empty"] == 2
+    assert counts(arm, table)["empty"] == 2
     with pytest.raises(PipelineError, match=r"missing captions in mine.csv: 2 of 4 images have none"):
-        select.external(table, given_table, 0.4, Path("mine.csv"))
+        join(table, given_table, External(max_missing_share=0.4), Path("mine.csv"))
     twice = pa.table({"key": ["k0", "k1", "k1"], "caption": ["a", "b", "c"]})
     with pytest.raises(PipelineError, match=r"repeated key in mine.csv: k1"):
-        select.external(table, twice, 1.0, Path("mine.csv"))
+        join(table, twice, External(max_missing_share=1.0), Path("mine.csv"))
+
+
+@pytest.mark.parametrize("name", ARM_KINDS)
+def test_an_entry_is_complete_and_works(name: str, tmp_path: Path) -> None:
+    kind = ARM_KINDS[name]
+    assert kind.summary and kind.needs in (None, "base", "file")
+    assert (name in BASES) == (kind.needs is None)
+    table = caption_table([(f"caption {i}", float(i % 3), [(f"made {i}", 1.0)]) for i in range(9)])
+    (tmp_path / "mine.csv").write_text("key,caption\n" + "".join(f"k{i},mine {i}\n" for i in range(9)))
+    base = arm_of("original", table) if kind.needs == "base" else None
+    file = tmp_path / "mine.csv" if kind.needs == "file" else None
+    arm = SelectCaptions.model_validate({"kind": name})
+    rows = kind.rule(ArmInputs(table, base, file), arm.settings_of(name))
+    assert rows.schema == SCHEMA
+    assert rows["key"] == table["key"] and rows["caption"].null_count == 0
+    assert counts(rows, table)["rows"] == 9
+
+
+def test_settings_of_all_kinds_are_keys_of_an_arm() -> None:
+    fields = SelectCaptions.model_fields
+    for name, kind in ARM_KINDS.items():
+        for key, field in kind.settings.model_fields.items():
+            # Kinds that share a setting define it alike.
+            assert (fields[key].default, fields[key].annotation) == (field.default, field.annotation), (name, key)
+            assert name in str(fields[key].description).split(":")[0]
+    assert str(fields["seed"].description) == "mixed and shuffled: seed of the shuffle"
+    arm = SelectCaptions.model_validate({"kind": "mixed", "share": 0.25, "seed": 3, "margin": 2.0})
+    assert arm.settings_of("mixed").model_dump() == {"share": 0.25, "seed": 3}
+    assert arm.settings_of("revised").model_dump() == {"margin": 2.0, "threshold": None}
+    for wrong in ({"kind": "mixd"}, {"kind": "mixed", "share": 1.5}, {"kind": "mixed", "base": "mixed"}):
+        with pytest.raises(ValidationError):
+            SelectCaptions.model_validate(wrong)

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from workflow_scripts.captions.arms.table import gather
 from workflow_scripts.captions.recaption import SCHEMA
+from workflow_scripts.captions.table import gather
 from workflow_scripts.core.errors import PipelineError
 
 WHERE = Path("images.manifest.json")

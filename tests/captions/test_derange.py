@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.captions.arms.derange import derange, faithful_rows, mix
+from workflow_scripts.captions.derange import derange, faithful_rows, mix
 
 TEXTS = st.lists(st.integers(0, 6), min_size=2, max_size=60).map(lambda x: np.array(x, dtype=np.int64))
 SEEDS = st.integers(0, 1000)

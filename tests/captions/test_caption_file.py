@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from workflow_scripts.captions.arms.caption_file import read_captions
+from workflow_scripts.captions.caption_file import read_captions
 from workflow_scripts.core.errors import PipelineError
 
 KEYS = pa.chunked_array([["007", "b"]])

@@ -1,0 +1,59 @@
+"""What a kind of arm states about itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from workflow_scripts.core.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class NoSettings(Settings):
+    """Settings of a kind that has none."""
+
+
+class ShuffleSettings(Settings):
+    """Settings that all kinds share which shuffle captions."""
+
+    seed: int = Field(0, description="seed of the shuffle", examples=[1])
+
+
+@dataclass(frozen=True)
+class ArmInputs:
+    """What an arm is made of.
+
+    Attributes:
+        table: the caption table (``caption_table``): original and generated captions of n images, with their scores.
+        base: rows of the arm's base, for kinds that need one.
+        file: the user's table of captions, for kinds that need one.
+    """
+
+    table: "pa.Table"
+    base: "pa.Table | None" = None
+    file: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmKind:
+    """A rule that gives each image one caption.
+
+    Attributes:
+        name: the setting ``kind`` of an arm.
+        summary: one phrase.
+        settings: class of the rule's settings, which are keys of the arm in a config. Kinds may share a setting if
+            they define it alike.
+        needs: ``base``: it starts from the rows of another kind, named by the arm's ``base``; ``file``: it reads a
+            table of the user's, the arm's ``table``; None: the caption table is enough, so the kind can be a base.
+        rule: (inputs, settings) -> n rows in the order of the caption table (``arm_rows.SCHEMA``).
+    """
+
+    name: str
+    summary: str
+    settings: type[Settings]
+    needs: Literal["base", "file"] | None
+    rule: Callable[[ArmInputs, Any], "pa.Table"]

@@ -1,0 +1,102 @@
+"""Rows of an arm: one caption per image, where it is from, and its scores."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workflow_scripts.core.errors import PipelineError
+
+SCHEMA = pa.schema(
+    [
+        ("key", pa.string()),
+        ("subreddit", pa.string()),
+        ("year", pa.int16()),
+        ("caption", pa.string()),
+        ("origin", pa.string()),
+        ("itm", pa.float32()),
+        ("itc", pa.float32()),
+    ]
+)
+
+
+def arm_table(images: pa.Table, caption: Any, origin: Any, itm: Any, itc: Any) -> pa.Table:
+    """``SCHEMA`` rows of the images with these columns."""
+    image = {name: images[name] for name in ("key", "subreddit", "year")}
+    return pa.table({**image, "caption": caption, "origin": origin, "itm": itm, "itc": itc}, schema=SCHEMA)
+
+
+def original_rows(table: pa.Table) -> pa.Table:
+    """``SCHEMA`` rows of a caption table with their original captions."""
+    origin = ["original"] * len(table)
+    return arm_table(table, table["original"], origin, table["itm_original"], table["itc_original"])
+
+
+def generated_rows(table: pa.Table) -> pa.Table:
+    """``SCHEMA`` rows with each image's best generated caption by ITM."""
+    best = best_candidates(table)
+    columns = [flat(table[name]).take(best) for name in ("generated", "itm_generated", "itc_generated")]
+    return arm_table(table, columns[0], ["generated"] * len(table), columns[1], columns[2])
+
+
+def best_candidates(table: pa.Table) -> pa.Array:
+    """(n,) int64 positions in the flattened candidates: best ITM per image, the earlier one at a tie.
+
+    An empty caption is taken only where all candidates are empty.
+    """
+    owner = pc.list_parent_indices(table["generated"].combine_chunks()).to_numpy()
+    itm = flat(table["itm_generated"]).to_numpy()
+    order = np.lexsort((np.arange(len(owner)), -itm, empty(flat(table["generated"])), owner))
+    first = np.flatnonzero(np.append(True, np.diff(owner[order]) > 0))[: len(table)]
+    return pa.array(order[first])
+
+
+def exchange(base: pa.Table, rule: Callable[[np.ndarray], np.ndarray]) -> pa.Table:
+    """``base`` with captions given to other images, whose scores are then unknown.
+
+    Args:
+        rule: (n,) int64, equal for equal captions -> (n,) rows: image i gets the caption of image ``result[i]``. Its
+            ValueError says that there are too few images.
+
+    Raises:
+        PipelineError: too few images.
+    """
+    texts = pc.dictionary_encode(base["caption"].combine_chunks()).indices.to_numpy().astype(np.int64)
+    try:
+        given = rule(texts)
+    except ValueError as error:
+        raise PipelineError("too few images to shuffle", "captions", error, "use more images") from None
+    moved = given != np.arange(len(base))
+    kept = pa.array(~moved)
+    none = pa.scalar(None, pa.float32())
+    return arm_table(
+        base,
+        base["caption"].take(pa.array(given)),
+        pc.if_else(kept, base["origin"].combine_chunks(), "shuffled"),
+        pc.if_else(kept, base["itm"].combine_chunks(), none),
+        pc.if_else(kept, base["itc"].combine_chunks(), none),
+    )
+
+
+def counts(arm: pa.Table, table: pa.Table) -> dict[str, Any]:
+    """What an arm is made of: rows, per origin, empty captions, and rows whose text equals the original's."""
+    origins = {row["values"]: row["counts"] for row in pc.value_counts(arm["origin"]).to_pylist()}
+    same = pc.sum(pc.equal(arm["caption"], table["original"])).as_py() or 0
+    return {
+        "rows": len(arm),
+        "origin": dict(sorted(origins.items())),
+        "empty": int(empty(arm["caption"]).sum()),
+        "same_text_as_original": same,
+    }
+
+
+def flat(lists: pa.ChunkedArray) -> pa.Array:
+    """All members of a column of lists."""
+    return pc.list_flatten(lists.combine_chunks())
+
+
+def empty(captions: pa.ChunkedArray | pa.Array) -> np.ndarray:
+    """(n,) bool: which captions are empty."""
+    return np.asarray(pc.equal(captions, "").to_numpy(zero_copy_only=False), dtype=bool)

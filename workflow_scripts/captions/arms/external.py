@@ -1,0 +1,71 @@
+"""Captions from a table of the user's."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class External(Settings):
+    """What the table may lack."""
+
+    max_missing_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="maximum share of images without a caption",
+        examples=[0.01],
+        json_schema_extra={"unit": "share of images"},
+    )
+
+
+def rule(inputs: ArmInputs, settings: External) -> "pa.Table":
+    """The captions of the user's table.
+
+    Raises:
+        PipelineError: there is no such table, or it does not fit the images (:func:`join`).
+    """
+    from workflow_scripts.captions.caption_file import read_captions
+
+    where = Path(str(inputs.file))
+    return join(inputs.table, read_captions(where, inputs.table["key"]), settings, where)
+
+
+def join(table: "pa.Table", given: "pa.Table", settings: External, where: Path) -> "pa.Table":
+    """Rows with the captions of ``given`` (columns key, caption), matched by key; "" where it has none.
+
+    Raises:
+        PipelineError: ``given`` names a key twice, or lacks too many of the images.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from workflow_scripts.captions.arm_rows import arm_table
+
+    counts = pc.value_counts(given["key"])
+    twice = counts.filter(pc.greater(counts.field("counts"), 1))
+    if len(twice):
+        raise PipelineError("repeated key", where, twice[0]["values"].as_py(), "leave one row per image")
+    captions = given["caption"].take(pc.index_in(table["key"], value_set=given["key"]))
+    missing = captions.null_count
+    if missing > settings.max_missing_share * len(table):
+        value = f"{missing} of {len(table)} images have none, {settings.max_missing_share:.2%} may"
+        raise PipelineError("missing captions", where, value, "complete the table or raise max_missing_share")
+    none = pa.nulls(len(table), pa.float32())
+    return arm_table(table, pc.fill_null(captions, ""), ["external"] * len(table), none, none)
+
+
+ARM_KIND = ArmKind(
+    name="external",
+    summary="from a table",
+    settings=External,
+    needs="file",
+    rule=rule,
+)

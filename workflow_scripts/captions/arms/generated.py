@@ -1,0 +1,24 @@
+"""The generated captions: of each image, the best by ITM."""
+
+from typing import TYPE_CHECKING
+
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, NoSettings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def rule(inputs: ArmInputs, settings: NoSettings) -> "pa.Table":
+    """Rows of the caption table."""
+    from workflow_scripts.captions.arm_rows import generated_rows
+
+    return generated_rows(inputs.table)
+
+
+ARM_KIND = ArmKind(
+    name="generated",
+    summary="BLIP-2's caption, of several the best by ITM",
+    settings=NoSettings,
+    needs=None,
+    rule=rule,
+)

@@ -1,0 +1,44 @@
+"""A share of the images keeps its caption; the captions of the rest are shuffled."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, ShuffleSettings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Mixed(ShuffleSettings):
+    """How much is shuffled."""
+
+    share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of images that keep the base caption",
+        examples=[0.25],
+        json_schema_extra={"unit": "share of images"},
+    )
+
+
+def rule(inputs: ArmInputs, settings: Mixed) -> "pa.Table":
+    """The base with exactly round(share * n) images as they are and the rest shuffled among themselves.
+
+    Raises:
+        PipelineError: the only image would need another one's caption.
+    """
+    from workflow_scripts.captions.arm_rows import exchange
+    from workflow_scripts.captions.derange import mix
+
+    return exchange(inputs.base, lambda texts: mix(texts, settings.share, settings.seed))
+
+
+ARM_KIND = ArmKind(
+    name="mixed",
+    summary="a share of images keeps its caption and the rest is shuffled",
+    settings=Mixed,
+    needs="base",
+    rule=rule,
+)

@@ -1,0 +1,24 @@
+"""The original captions, on RedCaps the Reddit titles."""
+
+from typing import TYPE_CHECKING
+
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, NoSettings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def rule(inputs: ArmInputs, settings: NoSettings) -> "pa.Table":
+    """Rows of the caption table."""
+    from workflow_scripts.captions.arm_rows import original_rows
+
+    return original_rows(inputs.table)
+
+
+ARM_KIND = ArmKind(
+    name="original",
+    summary="the caption that the image came with",
+    settings=NoSettings,
+    needs=None,
+    rule=rule,
+)

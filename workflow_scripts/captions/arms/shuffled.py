@@ -1,0 +1,25 @@
+"""Captions of other images: the negative control."""
+
+from typing import TYPE_CHECKING
+
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, ShuffleSettings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def rule(inputs: ArmInputs, settings: ShuffleSettings) -> "pa.Table":
+    """The base with the caption of another image for each; the scores of the new pairs are unknown.
+
+    Raises:
+        PipelineError: fewer than two images.
+    """
+    from workflow_scripts.captions.arm_rows import exchange
+    from workflow_scripts.captions.derange import derange
+
+    return exchange(inputs.base, lambda texts: derange(texts, settings.seed))
+
+
+ARM_KIND = ArmKind(
+    name="shuffled", summary="the caption of another image", settings=ShuffleSettings, needs="base", rule=rule
+)
