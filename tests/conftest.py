@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from PIL import Image
 
 settings.register_profile("no deadline", deadline=None)  # a busy machine is no fault
 settings.load_profile("no deadline")
@@ -25,3 +26,19 @@ def results(tmp_path: Path) -> Path:
     folder = tmp_path / "results"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders of small BLIP-2 checkpoints: ``captioner`` and ``matcher``."""
+    from tests.captions.small_blip2 import save_checkpoints
+
+    return save_checkpoints(tmp_path_factory.mktemp("blip2"))
+
+
+@pytest.fixture(scope="session")
+def pictures() -> list[Image.Image]:
+    """Nine RGB images of several sizes."""
+    from tests.captions.small_blip2 import draw_pictures
+
+    return draw_pictures()

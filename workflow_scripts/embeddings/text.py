@@ -1,5 +1,6 @@
-"""Unit vectors of captions by a sentence-transformers encoder."""
+"""Unit vectors of captions."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,12 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks
 from workflow_scripts.models.unreadable import UNREADABLE
 
+Encoder = Callable[[Sequence[str], int], np.ndarray]
+"""n texts and a batch size -> (n, d) float32."""
 
-def load_encoder(folder: Path, device: str) -> SentenceTransformer:
-    """The encoder of ``folder`` in float32, from safetensors, without remote code.
+
+def sentence_encoder(folder: Path, device: str) -> Encoder:
+    """The sentence-transformers model of ``folder`` in float32, from safetensors, without remote code or prompt.
 
     Raises:
         PipelineError: no sentence-transformers model there.
@@ -25,17 +29,16 @@ def load_encoder(folder: Path, device: str) -> SentenceTransformer:
     except UNREADABLE as error:
         advice = "give the folder or the revision of a sentence-transformers model with safetensors weights"
         raise PipelineError("no sentence encoder", folder, error, advice) from error
-    return model.float().eval()
+    model = model.float().eval()
+    return lambda texts, batch: model.encode(list(texts), batch_size=batch, prompt="", show_progress_bar=False)
 
 
-def embed(
-    captions: pa.ChunkedArray, encoder: SentenceTransformer, batch: int, chunk: int, work: Path, out: Path
-) -> int:
+def embed(captions: pa.ChunkedArray, encoder: Encoder, batch: int, chunk: int, work: Path, out: Path) -> int:
     """Write the vectors of n captions to ``out``; gives how many captions are empty.
 
     Each different caption is encoded once, so equal captions get equal vectors to the last bit. They are encoded in
     order of length, so that a batch pads little; the order, and with it every batch, follows from the set of captions.
-    No prompt is put before them. An empty caption means nothing: its vector is zero and pairs leave it out.
+    An empty caption means nothing: its vector is zero and pairs leave it out.
 
     Args:
         captions: n strings.
@@ -48,12 +51,12 @@ def embed(
     coded = coded.chunk(0) if isinstance(coded, pa.ChunkedArray) else coded
     texts = coded.dictionary.to_pylist()
     ordered = sorted((i for i, text in enumerate(texts) if text), key=lambda i: (len(texts[i]), texts[i]))
-    width = encoder.encode("a", prompt="", show_progress_bar=False).shape[-1]
+    width = encoder(["a"], 1).shape[-1]
     unique = np.zeros((len(texts), width), dtype=np.float32)
 
     def compute(start: int, stop: int) -> np.ndarray:
         chosen = [texts[i] for i in ordered[start:stop]]
-        return unit_rows(encoder.encode(chosen, batch_size=batch, prompt="", show_progress_bar=False))
+        return unit_rows(encoder(chosen, batch))
 
     for rows, vectors in vector_chunks(len(ordered), batch * chunk, work, compute, "chunks of captions embedded"):
         unique[ordered[rows]] = vectors

@@ -7,13 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow_scripts.pairs.neighbours import Found, Rule, nearest
-
-SCOPES: dict[str, tuple[str, ...]] = {
-    "global": (),
-    "subreddit": ("subreddit",),
-    "year": ("year",),
-    "subreddit_year": ("subreddit", "year"),
-}
+from workflow_scripts.pairs.scopes import SCOPES
 
 
 @dataclass(frozen=True)
@@ -59,7 +53,7 @@ def has_meaning(vectors: np.ndarray, block: int = 65_536) -> np.ndarray:
 def scope_rows(keys: pa.Table, scope: str, wanted: np.ndarray) -> list[np.ndarray]:
     """Rows of every scope, ascending, those not ``wanted`` left out; scopes in order of their first row."""
     code = np.zeros(len(keys), dtype=np.int64)
-    for name in SCOPES[scope]:
+    for name in SCOPES[scope].columns:
         column = pc.dictionary_encode(keys[name].combine_chunks())
         code = code * len(column.dictionary) + column.indices.to_numpy()
     rows = np.flatnonzero(wanted)

@@ -1,15 +1,24 @@
 """Unit vectors of an arm's captions."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
 
 
 class EmbedCaptions(Settings):
     """How captions become vectors."""
 
+    kind: Annotated[str, OneOf(TEXT_ENCODERS)] = Field(
+        "sentence_transformers",
+        description=f"what the model is. {listed(TEXT_ENCODERS)}",
+        examples=["sentence_transformers"],
+    )
     batch_size: int = Field(
         256, ge=1, description="captions per forward pass", examples=[128], json_schema_extra={"unit": "captions"}
     )
@@ -27,11 +36,11 @@ def embed_captions(job: Job[EmbedCaptions]) -> None:
     import pyarrow.parquet as pq
 
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.embeddings.text import embed, load_encoder
+    from workflow_scripts.embeddings.text import embed
 
     options = job.settings
     arm = pq.read_table(job.input("captions").path(".parquet"), columns=["key", "subreddit", "year", "caption"])
-    encoder = load_encoder(job.source("encoder"), job.device)
+    encoder = TEXT_ENCODERS[options.kind].load(job.source("encoder"), job.device)
     out = job.file(".npy")
     empty = embed(arm["caption"], encoder, options.batch_size, options.chunk_batches, job.work, out)
     write_table(job.file(".keys.parquet"), arm.drop_columns(["caption"]))

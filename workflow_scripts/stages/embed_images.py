@@ -1,21 +1,21 @@
 """Unit vectors of the images."""
 
-from typing import Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 
 
 class EmbedImages(Settings):
     """How images become vectors."""
 
-    kind: Literal["blip2", "transformers"] = Field(
-        "transformers",
-        description="blip2: the contrastive image feature of a BLIP-2 matcher; transformers: any AutoModel for images",
-        examples=["blip2"],
+    kind: Annotated[str, OneOf(IMAGE_ENCODERS)] = Field(
+        "transformers", description=f"what the model is. {listed(IMAGE_ENCODERS)}", examples=["blip2"]
     )
     batch_size: int = Field(
         64, ge=1, description="images per forward pass", examples=[128], json_schema_extra={"unit": "images"}
@@ -38,12 +38,11 @@ def embed_images(job: Job[EmbedImages]) -> None:
 
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.core.shards import index_images
-    from workflow_scripts.embeddings.images import blip2_encoder, embed, transformers_encoder
+    from workflow_scripts.embeddings.images import embed
 
     options = job.settings
     index = job.input("images")
-    load = blip2_encoder if options.kind == "blip2" else transformers_encoder
-    encoder = load(job.source("encoder"), job.device)
+    encoder = IMAGE_ENCODERS[options.kind].load(job.source("encoder"), job.device)
     images = index_images(index)
     with ThreadPoolExecutor(max_workers=max(1, job.workers)) as pool:
         vectors = embed(images, encoder, options.batch_size, options.chunk_batches, job.work, pool)

@@ -1,12 +1,14 @@
 """Nearest captions of every image, the image itself left out."""
 
-from typing import Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.pairs.scopes import SCOPES
 
 
 class PairTable(Settings):
@@ -19,10 +21,8 @@ class PairTable(Settings):
         examples=[5],
         json_schema_extra={"unit": "neighbours"},
     )
-    scope: Literal["global", "subreddit", "year", "subreddit_year"] = Field(
-        "global",
-        description="where neighbours are searched: in all images, or in those that share subreddit, year or both",
-        examples=["year"],
+    scope: Annotated[str, OneOf(SCOPES)] = Field(
+        "global", description=f"where the neighbours of an image are searched. {listed(SCOPES)}", examples=["year"]
     )
     min_cosine: float | None = Field(
         None,

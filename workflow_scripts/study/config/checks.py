@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.select_captions import ARM_KINDS
@@ -94,9 +95,9 @@ def _sources(study: Study) -> Iterator[SettingError]:
         elif not needed and arm.table is not None:
             yield SettingError("unused table", where, arm.table.at, f"remove it; arm {arm.name} is {arm.kind}")
     for number, encoder in enumerate(study.image_encoders):
-        if encoder.kind == "transformers" and encoder.source is None:
+        if IMAGE_ENCODERS[encoder.kind].own_source and encoder.source is None:
             where, value = ("image_encoders", number, "source"), f"none for {encoder.name}"
-            yield SettingError("missing source", where, value, "kind transformers needs one")
+            yield SettingError("missing source", where, value, f"kind {encoder.kind} needs one")
     for number, dataset in enumerate(study.datasets):
         where, from_world = ("datasets", number, "source"), KINDS[dataset.kind].from_world
         if not from_world and dataset.source is None:

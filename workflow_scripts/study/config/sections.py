@@ -102,7 +102,7 @@ class Arm(SelectCaptions):
 
 
 class TextEncoder(EmbedCaptions):
-    """A sentence-transformers model that embeds captions."""
+    """A model that embeds captions."""
 
     name: str = Name
     source: SourceField = Field(description="the model", examples=["hub:sentence-transformers/all-MiniLM-L6-v2@main"])
@@ -114,7 +114,7 @@ class ImageEncoder(EmbedImages):
     name: str = Name
     source: SourceField | None = Field(
         None,
-        description="the model; null: the matcher of recaption (kind blip2 only)",
+        description="the model; null: the matcher of recaption, for kinds that can use it (blip2)",
         examples=["hub:facebook/dinov2-base@main"],
     )
 
