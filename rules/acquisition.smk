@@ -8,18 +8,17 @@ rule annotations:
         annotations=UNITS.manifest_if_source(OUT, "annotations"),
         exclude=UNITS.manifest_if_source(OUT, "exclude"),
     output:
-        **made("annotations", "rows"),
+        **made("annotations"),
     log:
-        log_of("annotations", "rows"),
+        log_of("annotations"),
     conda:
-        "../envs/core.yaml"
+        environment_of("annotations")
     resources:
-        mem_mb=by_rows(8_000),
-        runtime=more(120),
+        **resources_of("annotations"),
     params:
         **recipe("annotations"),
     shell:
-        command("annotations", "world", "annotations", "exclude")
+        command("annotations")
 
 
 rule shard_plan:
@@ -27,18 +26,17 @@ rule shard_plan:
     input:
         annotations=manifest("annotations", "rows"),
     output:
-        **made("shard_plan", "plan"),
+        **made("shard_plan"),
     log:
-        log_of("shard_plan", "plan"),
+        log_of("shard_plan"),
     conda:
-        "../envs/core.yaml"
+        environment_of("shard_plan")
     resources:
-        mem_mb=by_rows(8_000),
-        runtime=more(60),
+        **resources_of("shard_plan"),
     params:
         **recipe("shard_plan"),
     shell:
-        command("shard_plan", "annotations")
+        command("shard_plan")
 
 
 rule download:
@@ -48,19 +46,17 @@ rule download:
         world=manifests("demo_world", UNITS.world),
         annotations=UNITS.manifest_if_source(OUT, "annotations") if UNITS.has_local_images else [],
     output:
-        **made("download", "{shard}"),
+        **made("download"),
     log:
-        log_of("download", "{shard}"),
+        log_of("download"),
     conda:
-        "../envs/core.yaml"
+        environment_of("download")
     resources:
-        downloads=1,  # how many a SLURM job works on at a time is the profile's choice
-        mem_mb=more(4_000),
-        runtime=120,  # the next attempt goes on where this one ends
+        **resources_of("download"),
     params:
         **recipe("download"),
     shell:
-        command("download", "plan", "world", "annotations", wildcards=["shard"])
+        command("download")
 
 
 rule image_index:
@@ -68,18 +64,17 @@ rule image_index:
     input:
         download=manifests("download", SHARDS),
     output:
-        **made("image_index", "images"),
+        **made("image_index"),
     log:
-        log_of("image_index", "images"),
+        log_of("image_index"),
     conda:
-        "../envs/core.yaml"
+        environment_of("image_index")
     resources:
-        mem_mb=by_rows(8_000),
-        runtime=more(60),
+        **resources_of("image_index"),
     params:
         **recipe("image_index"),
     shell:
-        command("image_index", "download")
+        command("image_index")
 
 
 rule data_card:
@@ -89,15 +84,14 @@ rule data_card:
         plan=manifest("shard_plan", "plan"),
         download=manifests("download", SHARDS),
     output:
-        **made("data_card", "data_card"),
+        **made("data_card"),
     log:
-        log_of("data_card", "data_card"),
+        log_of("data_card"),
     conda:
-        "../envs/core.yaml"
+        environment_of("data_card")
     resources:
-        mem_mb=by_rows(8_000),
-        runtime=more(60),
+        **resources_of("data_card"),
     params:
         **recipe("data_card"),
     shell:
-        command("data_card", "annotations", "plan", "download")
+        command("data_card")

@@ -8,21 +8,18 @@ rule recaption:
         captioner=manifest("source", "captioner"),
         matcher=manifest("source", "matcher"),
     output:
-        **made("recaption", "{shard}"),
+        **made("recaption"),
     log:
-        log_of("recaption", "{shard}"),
+        log_of("recaption"),
     conda:
-        "../envs/train.yaml"
-    threads: WORKERS
+        environment_of("recaption")
+    threads: cores("recaption")
     resources:
-        gpu=GPUS,
-        recaptions=1,  # how many a SLURM job works on at a time is the profile's choice
-        mem_mb=more(32_000 if GPUS else 4_000),
-        runtime=more(90),
+        **resources_of("recaption"),
     params:
         **recipe("recaption"),
     shell:
-        command("recaption", "shard", "captioner", "matcher", wildcards=["shard"])
+        command("recaption")
 
 
 rule caption_table:
@@ -32,18 +29,17 @@ rule caption_table:
         download=manifests("download", SHARDS),
         recaption=manifests("recaption", SHARDS),
     output:
-        **made("caption_table", "captions"),
+        **made("caption_table"),
     log:
-        log_of("caption_table", "captions"),
+        log_of("caption_table"),
     conda:
-        "../envs/core.yaml"
+        environment_of("caption_table")
     resources:
-        mem_mb=by_rows(32_000),
-        runtime=more(120),
+        **resources_of("caption_table"),
     params:
         **recipe("caption_table"),
     shell:
-        command("caption_table", "images", "download", "recaption")
+        command("caption_table")
 
 
 rule select_captions:
@@ -52,18 +48,17 @@ rule select_captions:
         captions=manifest("caption_table", "captions"),
         external=lambda w: UNITS.manifest_if_source(OUT, f"captions-{w.arm}"),
     output:
-        **made("select_captions", "{arm}"),
+        **made("select_captions"),
     log:
-        log_of("select_captions", "{arm}"),
+        log_of("select_captions"),
     conda:
-        "../envs/core.yaml"
+        environment_of("select_captions")
     resources:
-        mem_mb=by_rows(16_000),
-        runtime=more(60),
+        **resources_of("select_captions"),
     params:
         **recipe("select_captions"),
     shell:
-        command("select_captions", "captions", "external", wildcards=["arm"])
+        command("select_captions")
 
 
 rule caption_quality:
@@ -73,17 +68,15 @@ rule caption_quality:
         images=manifest("image_index", "images"),
         matcher=manifest("source", "matcher"),
     output:
-        **made("caption_quality", "{arm}"),
+        **made("caption_quality"),
     log:
-        log_of("caption_quality", "{arm}"),
+        log_of("caption_quality"),
     conda:
-        "../envs/train.yaml"
-    threads: WORKERS
+        environment_of("caption_quality")
+    threads: cores("caption_quality")
     resources:
-        gpu=GPUS,
-        mem_mb=more(32_000 if GPUS else 4_000),
-        runtime=more(240),
+        **resources_of("caption_quality"),
     params:
         **recipe("caption_quality"),
     shell:
-        command("caption_quality", "captions", "images", "matcher", wildcards=["arm"])
+        command("caption_quality")

@@ -19,7 +19,7 @@ from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.study.snakemake.planning import after_planning, before_jobs, before_planning
 from workflow_scripts.study.snakemake.startup import check_folders, check_targets, stop
 from workflow_scripts.study.active_config import BASE, remember
-from workflow_scripts.study.stages import declaration
+from workflow_scripts.study.stages import declaration, facts
 from workflow_scripts.study.units import Units
 from workflow_scripts.study.preflight.check import findings, tell
 from workflow_scripts.study.preflight.findings import Start
@@ -47,7 +47,6 @@ OUT = f"{RESULTS}/{STUDY.study}"
 CRATE = f"{OUT}/crate/ro-crate-metadata.json"
 SHARDS = UNITS.shards
 GPUS = 0 if STUDY.compute.device == "cpu" else 1
-WORKERS = STUDY.compute.workers
 
 # `python` is the one that runs Snakemake, unless conda environments bring their own.
 own_python = "" if workflow.deployment_settings.deployment_method else f"{Path(sys.executable).parent}:"
@@ -65,14 +64,42 @@ def manifests(stage, names):
     return [f"{OUT}/{stage}/{name}.manifest.json" for name in names]
 
 
-def made(stage, name):
+def artifact_path(stage):
+    """`<stage>/<name>` of a stage's artifacts below the study's folder, with wildcards."""
+    return f"{stage}/{declaration(stage).artifact}"
+
+
+def made(stage):
     """Declared outputs of a rule: manifest and run record. Data files stand beside them, named by the manifest."""
-    return {"manifest": f"{OUT}/{stage}/{name}.manifest.json", "run": f"{OUT}/{stage}/{name}.run.json"}
+    path = f"{OUT}/{artifact_path(stage)}"
+    return {"manifest": f"{path}.manifest.json", "run": f"{path}.run.json"}
 
 
-def log_of(stage, name):
+def log_of(stage):
     """Log file of a rule."""
-    return f"{OUT}/logs/{stage}/{name}.log"
+    return f"{OUT}/logs/{artifact_path(stage)}.log"
+
+
+def environment_of(stage):
+    """File of the conda environment, seen from the rules."""
+    return f"../envs/{facts(stage).environment.format(device='gpu' if GPUS else 'cpu')}.yaml"
+
+
+def cores(stage, processes=None):
+    """Cores of a job; each of `processes` on a node, if there are several, takes so many."""
+    one = STUDY.compute.workers if facts(stage).resources.workers else 1
+    return one if processes is None else lambda wildcards: one * processes(wildcards)
+
+
+def resources_of(stage, processes=lambda wildcards: 1):
+    """Resources of a rule, as its stage declares them; a job that died of too little gets that much again."""
+    wanted = facts(stage).resources
+    memory = wanted.memory(STUDY.shards.shards * STUDY.shards.rows_per_shard, bool(GPUS))
+    found = {
+        "mem_mb": lambda wildcards, attempt: memory * processes(wildcards) * attempt,
+        "runtime": wanted.minutes if wanted.resumes else lambda wildcards, attempt: wanted.minutes * attempt,
+    }
+    return found | ({"gpu": GPUS} if wanted.gpu else {}) | ({wanted.slot: 1} if wanted.slot else {})
 
 
 def recipe(stage):
@@ -88,42 +115,24 @@ def braces(names):
     return "{" + ",".join(names) + "}"
 
 
-def command(stage, *inputs, wildcards=(), lists=None):
+def command(stage, lists=None):
     """The shell command of a rule: one stage, its unit, its inputs by name, its settings.
 
-    ``lists``: further inputs by name, as `<stage>/<pattern>`; the stage writes their lists out (:func:`braces`), since a
-    command can't hold lists of a thousand paths.
+    ``lists``: inputs, of those that the stage declares, as `<stage>/<pattern>`; the stage writes their lists out
+    (:func:`braces`), since a command can't hold lists of a thousand paths.
     The stage takes the shell's place, so that a signal that is to end the job reaches it and nothing dies before it.
     A stage that computes nothing on a GPU stays on the CPU, since a node can have cards that belong to other jobs.
     """
+    declared, lists = declaration(stage), lists or {}
     parts = [f"exec python -m workflow_scripts.stages.{stage} --artifact {{output.manifest:q}}"]
-    parts += ["--unit " + " ".join(f"{name}={{wildcards.{name}}}" for name in wildcards)] if wildcards else []
-    parts += [f"--input {name}={{input.{name}}}" for name in inputs]
-    for name, pattern in (lists or {}).items():
+    parts += ["--unit " + " ".join(f"{name}={{wildcards.{name}}}" for name in declared.unit)] if declared.unit else []
+    parts += [f"--input {name}={{input.{name}}}" for name in declared.inputs if name not in lists]
+    for name, pattern in lists.items():
         escaped = pattern.replace("{", "{{").replace("}", "}}")
         parts += [f"--input '{name}={OUT}/{escaped}.manifest.json'"]
-    parts += [f"--device {declaration(stage).device(STUDY.compute.device)} --threads {STUDY.compute.math_threads}"]
+    parts += [f"--device {declared.device(STUDY.compute.device)} --threads {STUDY.compute.math_threads}"]
     parts += ["--workers {threads} --settings {params.settings:q} --source {params.sources:q}"]
     return " ".join(parts) + " > {log:q} 2>&1"
-
-
-def more(amount):
-    """A resource that grows with each attempt: a job that died of too little gets that much again."""
-    return lambda wildcards, attempt: amount * attempt
-
-
-def by_rows(amount):
-    """Memory, growing as :func:`more`, of a stage that sees the whole study: ``amount`` MB from a million rows on.
-
-    Smaller studies ask for their share, at least 4,000 MB, so that a small node does not refuse them.
-    """
-    rows = STUDY.shards.shards * STUDY.shards.rows_per_shard
-    return more(max(4_000, min(amount, amount * rows // 1_000_000)))
-
-
-def across_nodes(value):
-    """A resource that only runs on several nodes have."""
-    return lambda wildcards: value(UNITS.run_nodes(wildcards.run)) if UNITS.run_nodes(wildcards.run) > 1 else None
 
 
 def note_state():

@@ -1,7 +1,6 @@
 # Frozen networks on downstream sets: probe, few-shot, Grad-CAM.
 # `{run}.{step}` names a checkpoint, `{run}.{step}.{dataset}` its evaluation on one set; no part has a dot in it.
 EVALUATION = "{run}.{step}.{dataset}"
-WILDCARDS = ["run", "step", "dataset"]
 
 
 rule eval_dataset:
@@ -10,18 +9,17 @@ rule eval_dataset:
         world=lambda w: UNITS.dataset_world(OUT, w.dataset),
         dataset=lambda w: UNITS.manifest_if_source(OUT, f"dataset-{w.dataset}"),
     output:
-        **made("eval_dataset", "{dataset}"),
+        **made("eval_dataset"),
     log:
-        log_of("eval_dataset", "{dataset}"),
+        log_of("eval_dataset"),
     conda:
-        "../envs/train.yaml"
+        environment_of("eval_dataset")
     resources:
-        mem_mb=more(4_000),
-        runtime=more(240),
+        **resources_of("eval_dataset"),
     params:
         **recipe("eval_dataset"),
     shell:
-        command("eval_dataset", "world", "dataset", wildcards=["dataset"])
+        command("eval_dataset")
 
 
 rule features:
@@ -30,21 +28,18 @@ rule features:
         run=manifest("pretrain", "{run}"),
         dataset=manifest("eval_dataset", "{dataset}"),
     output:
-        **made("features", EVALUATION),
+        **made("features"),
     log:
-        log_of("features", EVALUATION),
+        log_of("features"),
     conda:
-        "../envs/train.yaml"
-    threads: WORKERS
+        environment_of("features")
+    threads: cores("features")
     resources:
-        evaluations=1,  # how many a SLURM job works on at a time is the profile's choice
-        gpu=GPUS,
-        mem_mb=more(32_000 if GPUS else 4_000),
-        runtime=more(30),
+        **resources_of("features"),
     params:
         **recipe("features"),
     shell:
-        command("features", "run", "dataset", wildcards=WILDCARDS)
+        command("features")
 
 
 rule linear_probe:
@@ -53,21 +48,18 @@ rule linear_probe:
         features=manifest("features", EVALUATION),
         dataset=manifest("eval_dataset", "{dataset}"),
     output:
-        **made("linear_probe", EVALUATION),
+        **made("linear_probe"),
     log:
-        log_of("linear_probe", EVALUATION),
+        log_of("linear_probe"),
     conda:
-        "../envs/train.yaml"
-    threads: WORKERS
+        environment_of("linear_probe")
+    threads: cores("linear_probe")
     resources:
-        evaluations=1,
-        gpu=GPUS,
-        mem_mb=more(32_000 if GPUS else 4_000),
-        runtime=more(60),
+        **resources_of("linear_probe"),
     params:
         **recipe("linear_probe"),
     shell:
-        command("linear_probe", "features", "dataset", wildcards=WILDCARDS)
+        command("linear_probe")
 
 
 rule few_shot:
@@ -76,20 +68,18 @@ rule few_shot:
         features=manifest("features", EVALUATION),
         dataset=manifest("eval_dataset", "{dataset}"),
     output:
-        **made("few_shot", EVALUATION),
+        **made("few_shot"),
     log:
-        log_of("few_shot", EVALUATION),
+        log_of("few_shot"),
     conda:
-        "../envs/train.yaml"
-    threads: WORKERS
+        environment_of("few_shot")
+    threads: cores("few_shot")
     resources:
-        evaluations=1,
-        mem_mb=more(16_000 if GPUS else 4_000),
-        runtime=more(20),
+        **resources_of("few_shot"),
     params:
         **recipe("few_shot"),
     shell:
-        command("few_shot", "features", "dataset", wildcards=WILDCARDS)
+        command("few_shot")
 
 
 rule saliency:
@@ -100,18 +90,15 @@ rule saliency:
         probe=manifest("linear_probe", EVALUATION),
         dataset=manifest("eval_dataset", "{dataset}"),
     output:
-        **made("saliency", EVALUATION),
+        **made("saliency"),
     log:
-        log_of("saliency", EVALUATION),
+        log_of("saliency"),
     conda:
-        "../envs/train.yaml"
-    threads: WORKERS
+        environment_of("saliency")
+    threads: cores("saliency")
     resources:
-        evaluations=1,
-        gpu=GPUS,
-        mem_mb=more(32_000 if GPUS else 4_000),
-        runtime=more(60),
+        **resources_of("saliency"),
     params:
         **recipe("saliency"),
     shell:
-        command("saliency", "run", "features", "probe", "dataset", wildcards=WILDCARDS)
+        command("saliency")

@@ -7,20 +7,18 @@ rule embed_captions:
         captions=manifest("select_captions", "{arm}"),
         encoder=manifest("source", "encoder-{encoder}"),
     output:
-        **made("embed_captions", "{arm}.{encoder}"),
+        **made("embed_captions"),
     log:
-        log_of("embed_captions", "{arm}.{encoder}"),
+        log_of("embed_captions"),
     conda:
-        "../envs/train.yaml"
-    threads: WORKERS
+        environment_of("embed_captions")
+    threads: cores("embed_captions")
     resources:
-        gpu=GPUS,
-        mem_mb=more(96_000 if GPUS else 4_000),
-        runtime=more(480),
+        **resources_of("embed_captions"),
     params:
         **recipe("embed_captions"),
     shell:
-        command("embed_captions", "captions", "encoder", wildcards=["arm", "encoder"])
+        command("embed_captions")
 
 
 rule embed_images:
@@ -29,20 +27,18 @@ rule embed_images:
         images=manifest("image_index", "images"),
         encoder=manifest("source", "encoder-{encoder}"),
     output:
-        **made("embed_images", "{encoder}"),
+        **made("embed_images"),
     log:
-        log_of("embed_images", "{encoder}"),
+        log_of("embed_images"),
     conda:
-        "../envs/train.yaml"
-    threads: WORKERS
+        environment_of("embed_images")
+    threads: cores("embed_images")
     resources:
-        gpu=GPUS,
-        mem_mb=more(96_000 if GPUS else 4_000),
-        runtime=more(720),
+        **resources_of("embed_images"),
     params:
         **recipe("embed_images"),
     shell:
-        command("embed_images", "images", "encoder", wildcards=["encoder"])
+        command("embed_images")
 
 
 rule pair_table:
@@ -50,20 +46,18 @@ rule pair_table:
     input:
         vectors=lambda w: UNITS.pair_vectors(OUT, w.pairs),
     output:
-        **made("pair_table", "{pairs}"),
+        **made("pair_table"),
     log:
-        log_of("pair_table", "{pairs}"),
+        log_of("pair_table"),
     conda:
-        "../envs/knn-gpu.yaml" if GPUS else "../envs/knn-cpu.yaml"
-    threads: WORKERS
+        environment_of("pair_table")
+    threads: cores("pair_table")
     resources:
-        gpu=GPUS,
-        mem_mb=more(96_000 if GPUS else 4_000),
-        runtime=more(480),
+        **resources_of("pair_table"),
     params:
         **recipe("pair_table"),
     shell:
-        command("pair_table", "vectors", wildcards=["pairs"])
+        command("pair_table")
 
 
 rule pair_quality:
@@ -74,15 +68,14 @@ rule pair_quality:
         index=manifest("image_index", "images"),
         truth=manifests("demo_world", UNITS.world),
     output:
-        **made("pair_quality", "{pairs}"),
+        **made("pair_quality"),
     log:
-        log_of("pair_quality", "{pairs}"),
+        log_of("pair_quality"),
     conda:
-        "../envs/core.yaml"
+        environment_of("pair_quality")
     resources:
-        mem_mb=by_rows(32_000),
-        runtime=more(120),
+        **resources_of("pair_quality"),
     params:
         **recipe("pair_quality"),
     shell:
-        command("pair_quality", "pairs", "images", "index", "truth", wildcards=["pairs"])
+        command("pair_quality")

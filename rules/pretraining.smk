@@ -1,6 +1,16 @@
 # Networks from pairs.
 
 
+def run_local(wildcards):
+    """Processes of a run on each of its nodes."""
+    return UNITS.run_local(wildcards.run)
+
+
+def across_nodes(value):
+    """A resource that only runs on several nodes have."""
+    return lambda wildcards: value(UNITS.run_nodes(wildcards.run)) if UNITS.run_nodes(wildcards.run) > 1 else None
+
+
 rule pretrain:
     """One run: method x pairs x augmentation x backbone x seed."""
     input:
@@ -9,14 +19,14 @@ rule pretrain:
         captions=lambda w: UNITS.run_captions(OUT, w.run),
         probe=lambda w: UNITS.run_probe(OUT, w.run),
     output:
-        **made("pretrain", "{run}"),
+        **made("pretrain"),
     log:
-        log_of("pretrain", "{run}"),
+        log_of("pretrain"),
     conda:
-        "../envs/train.yaml"
-    threads: lambda w: WORKERS * UNITS.run_local(w.run)
+        environment_of("pretrain")
+    threads: cores("pretrain", run_local)
     resources:
-        gpu=lambda w: UNITS.run_gpus(w.run),
+        **(resources_of("pretrain", run_local) | {"gpu": lambda w: UNITS.run_gpus(w.run)}),
         nodes=lambda w: UNITS.run_nodes(w.run),
         # On several nodes the plugin starts the stage without an srun around it ("mpi"), and the stage starts one task
         # on each node itself. Without tasks_per_gpu=0 the plugin would ask for `tasks` tasks per GPU.
@@ -25,9 +35,7 @@ rule pretrain:
         tasks_per_gpu=across_nodes(lambda nodes: 0),
         # Five minutes before its time is up the stage is told; it then writes a checkpoint and goes back to the queue.
         slurm_extra="--signal=USR1@300 --open-mode=append",
-        mem_mb=lambda w, attempt: (64_000 if GPUS else 4_000) * UNITS.run_local(w.run) * attempt,
-        runtime=2_880,  # the next attempt goes on where this one ends
     params:
         **recipe("pretrain"),
     shell:
-        command("pretrain", "images", "pairs", "captions", "probe", wildcards=["run"])
+        command("pretrain")

@@ -15,14 +15,13 @@ rule summary:
         few_shot=manifests("few_shot", UNITS.evaluations),
         saliency=manifests("saliency", UNITS.mask_evaluations),
     output:
-        **made("summary", "summary"),
+        **made("summary"),
     log:
-        log_of("summary", "summary"),
+        log_of("summary"),
     conda:
-        "../envs/core.yaml"
+        environment_of("summary")
     resources:
-        mem_mb=by_rows(16_000),
-        runtime=more(60),
+        **resources_of("summary"),
     params:
         **recipe("summary"),
     shell:
@@ -55,34 +54,18 @@ rule report:
         vectors=UNITS.used_vectors(OUT),
         features=manifests("features", UNITS.evaluations),
     output:
-        **made("report", "index"),
+        **made("report"),
     log:
-        log_of("report", "index"),
+        log_of("report"),
     conda:
-        "../envs/core.yaml"
+        environment_of("report")
     resources:
-        mem_mb=by_rows(8_000),
-        runtime=more(60),
+        **resources_of("report"),
     params:
         **recipe("report"),
     shell:
         command(
             "report",
-            "annotations",
-            "plan",
-            "data_card",
-            "images",
-            "captions_table",
-            "arms",
-            "caption_quality",
-            "pairs",
-            "pair_quality",
-            "runs",
-            "datasets",
-            "summary",
-            "source",
-            "world",
-            "vectors",
             lists={
                 **SCORES,
                 "download": f"download/{ALL_SHARDS}",
@@ -99,13 +82,12 @@ rule crate:
     output:
         CRATE,
     log:
-        log_of("crate", "crate"),
-    localrule: True  # reads manifests and run records, copies small files
+        f"{OUT}/logs/crate/crate.log",
+    localrule: facts("crate").resources.local
     conda:
-        "../envs/core.yaml"
+        environment_of("crate")
     resources:
-        mem_mb=2_000,
-        runtime=30,
+        **resources_of("crate"),
     params:
         **recipe("crate"),
         code=lambda wildcards: counted_code("crate", Path(RESULTS)),  # no run record says it

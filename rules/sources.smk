@@ -4,19 +4,18 @@
 rule source:
     """Content of an external thing; hashed again only when size, time or inode of a file changed."""
     output:
-        **made("source", "{source}"),
+        **made("source"),
     log:
-        log_of("source", "{source}"),
-    localrule: True  # compute nodes often have no network; models and sets are fetched where Snakemake runs
+        log_of("source"),
+    localrule: facts("source").resources.local
     conda:
-        "../envs/train.yaml"
+        environment_of("source")
     resources:
-        mem_mb=more(2_000),
-        runtime=more(240),
+        **resources_of("source"),
     params:
         **recipe("source"),
     shell:
-        command("source", wildcards=["source"])
+        command("source")
 
 
 if STUDY.demo_world is not None:
@@ -24,14 +23,13 @@ if STUDY.demo_world is not None:
     rule demo_world:
         """A small procedural world: images, captions like Reddit titles, probe sets, masks."""
         output:
-            **made("demo_world", "world"),
+            **made("demo_world"),
         log:
-            log_of("demo_world", "world"),
+            log_of("demo_world"),
         conda:
-            "../envs/core.yaml"
+            environment_of("demo_world")
         resources:
-            mem_mb=more(2_000),
-            runtime=more(30),
+            **resources_of("demo_world"),
         params:
             **recipe("demo_world"),
         shell:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from workflow_scripts.core.digest import ROOT, stage_closure
+from workflow_scripts.study.stages import facts, stage_names
 
 FILES = sorted((ROOT / "envs").glob("*.yaml"))
 FAISS = {"faiss-cpu", "faiss-gpu"}
@@ -42,16 +43,13 @@ def declared() -> dict[str, str]:
     return dict(map(split, [*project["dependencies"], *extras["cpu"], *extras["gpu"]]))
 
 
-def conda_of_rules() -> dict[str, list[str]]:
-    """Rule -> names of the environment files that its ``conda:`` can take."""
-    found: dict[str, list[str]] = {}
-    for path in sorted((ROOT / "rules").glob("*.smk")):
-        for name, body in re.findall(
-            r"^ *rule (\w+):\n(.*?)(?=^ *rule |\Z)", path.read_text(), re.MULTILINE | re.DOTALL
-        ):
-            if conda := re.search(r"^ *conda:\n(.*)$", body, re.MULTILINE):
-                found[name] = re.findall(r"envs/([\w-]+\.yaml)", conda[1])
-    return found
+def conda_of_stages() -> dict[str, list[str]]:
+    """Stage -> names of the environment files that its rule can take."""
+    declared = {stage: facts(stage).environment for stage in stage_names()}
+    return {
+        stage: [f"{name.format(device=device)}.yaml" for device in (("cpu", "gpu") if "{" in name else ("",))]
+        for stage, name in declared.items()
+    }
 
 
 def imported(stage: str) -> set[str]:
@@ -87,9 +85,8 @@ def test_the_two_faiss_are_never_together_nor_beside_torch() -> None:
     assert declared().keys() >= FAISS
 
 
-@pytest.mark.parametrize(("rule", "files"), sorted(conda_of_rules().items()))
-def test_a_rule_finds_all_its_stage_imports(rule: str, files: list[str]) -> None:
-    assert files, f"rule {rule} has a conda line without an environment"
+@pytest.mark.parametrize(("rule", "files"), sorted(conda_of_stages().items()))
+def test_an_environment_holds_all_that_its_stages_import(rule: str, files: list[str]) -> None:
     for name in files:
         there = environment(ROOT / "envs" / name)
         wanted = {PACKAGE_OF.get(one, one.replace("_", "-")) for one in imported(rule) if one not in BROUGHT}
@@ -97,8 +94,3 @@ def test_a_rule_finds_all_its_stage_imports(rule: str, files: list[str]) -> None
         if "faiss" in wanted:
             wanted = wanted - {"faiss"} | (FAISS & there.keys() or {"faiss-cpu"})
         assert wanted <= there.keys(), f"{name} lacks {sorted(wanted - there.keys())} for {rule}"
-
-
-def test_every_rule_with_a_stage_has_an_environment() -> None:
-    stages = {path.stem for path in (ROOT / "workflow_scripts/stages").glob("*.py")} - {"__init__"}
-    assert stages <= conda_of_rules().keys()

@@ -70,7 +70,7 @@ def test_closure_follows_imports_inside_functions() -> None:
 def test_list_of_left_out_modules_is_short_and_real() -> None:
     for name in digest.NEVER_CHANGES_BYTES:
         assert digest._module_path(name).is_file(), name
-    assert len(digest.NEVER_CHANGES_BYTES) <= 13
+    assert len(digest.NEVER_CHANGES_BYTES) <= 14
 
 
 def test_data_files_and_formats(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -88,3 +88,61 @@ def test_data_files_and_formats(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert digest.code_digest("page") != first
     digest.code_digest.cache_clear()
     digest._module.cache_clear()
+
+
+STAGE = """
+from workflow_scripts.core.declaration.facts import Cost, Facts
+from workflow_scripts.core.declaration.stage import Stage
+from elsewhere import shared, rate
+
+
+class Small(Settings):
+    lr: float = Field(0.1, gt=0, description="rate", examples=[0.2], json_schema_extra={"unit": "1"})
+
+
+def small(job):
+    return shared
+
+
+STAGE = Stage(run=small, settings=Small, artifact="x", packages=("numpy",))
+FACTS = Facts(cost=Cost(core_ms=rate(1), per="row"), disk=lambda load: shared, group="page")
+"""
+
+
+def stage_meaning(source: str) -> str:
+    return digest.canonical_code(digest.without_facts(ast.parse(source)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("core_ms=rate(1)", "core_ms=rate(2)"),
+        ("lambda load: shared", "lambda load: 3"),
+        ('group="page"', "minutes=9, memory_mb=5"),
+        ('description="rate", examples=[0.2], json_schema_extra={"unit": "1"}', 'description="learning rate"'),
+        ("import shared, rate", "import shared"),
+        ("from workflow_scripts.core.declaration.facts import Cost, Facts\n", ""),
+    ],
+)
+def test_facts_and_wording_do_not_count(old: str, new: str) -> None:
+    assert old in STAGE
+    assert stage_meaning(STAGE.replace(old, new)) == stage_meaning(STAGE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("0.1", "0.3"), ("gt=0", "ge=0"), ('("numpy",)', '("numpy", "scipy")'), ("import shared", "import shared as s")],
+)
+def test_settings_and_declarations_count(old: str, new: str) -> None:
+    assert stage_meaning(STAGE.replace(old, new, 1)) != stage_meaning(STAGE)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_nothing_is_computed_from_facts(stage: str) -> None:
+    closure = digest.stage_closure(stage)
+    assert "workflow_scripts.core.declaration.facts" not in closure
+    for module in closure:
+        tree = digest.without_facts(ast.parse(digest._module_path(module).read_bytes()))
+        assert not [node for node in ast.walk(tree) if getattr(node, "id", getattr(node, "attr", "")) == "FACTS"], (
+            module
+        )

@@ -73,7 +73,7 @@ def test_no_command_ends_in_a_traceback(tmp_path: Path, capsys: pytest.CaptureFi
 def test_a_study_that_can_not_be_written_to_ends_a_crate_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(study: Path, *_: object) -> Path:
+    def refuse(study: Path, *_: object, **__: object) -> Path:
         raise PermissionError(errno.EACCES, "Permission denied", str(study / ".crate.part"))
 
     monkeypatch.setattr(write, "write_crate", refuse)

@@ -174,7 +174,7 @@ def write_copies(root: Path, say: Say) -> None:
     nodes = [SimpleNamespace(study=root / "study", path="x")]
     made = {"load": lambda _: [], "behind_report": lambda _: nodes, "describe": lambda *_: crate}
     with mock.patch.multiple(crate_write, _check=lambda *_: None, **made):
-        crate_write.write_crate(root / "study", "", 1.0)
+        crate_write.write_crate(root / "study", "", 1.0, {})
     say("crate")
 
 

@@ -1,25 +1,23 @@
 import re
-from pathlib import Path
 
 import pytest
 
 from tests.study.config.test_study import changed, merged
 from tests.workflow.dag import snakemake
-from workflow_scripts.core.digest import ROOT
 from workflow_scripts.study import cost
 from workflow_scripts.study.config.study import load_study
-from workflow_scripts.study.rates import RATES
+from workflow_scripts.study.stages import facts, stage_names
 from workflow_scripts.study.units import Units
 
 
-def costs_of(change: dict, rows: int = 3_275_000, tflops: float = 40) -> dict[str, cost.Cost]:
+def costs_of(change: dict, rows: int = 3_275_000, tflops: float = 40) -> dict[str, cost.StageCost]:
     study = load_study(changed(merged(), change))
-    return {one.stage: one for one in cost.costs(study, Units(study), rows, tflops)}
+    return {one.stage: one for one in cost.costs(Units(study), rows, tflops)}
 
 
 def test_hours_follow_from_the_rates() -> None:
     made = costs_of({})
-    assert made.keys() == RATES.keys()
+    assert made.keys() == stage_names() - {"crate"}
     # 36 runs of 250,000 steps of 512 pairs, two views each, three forward passes of 7.3 GFLOP, on 40 TFLOP/s.
     hours = (36 * 250_000 * 512 * 2 * 3 * 7.3 / 40_000 + 37 * 15) / 3600
     assert made["pretrain"].gpu_hours == pytest.approx(hours)
@@ -47,17 +45,21 @@ def test_without_gpus_there_are_no_gpu_hours() -> None:
     assert {one.gpu_hours for one in costs_of({"compute": {"device": "cpu"}}).values()} == {0.0}
 
 
-def test_slurm_gets_a_group_as_one_job(tmp_path: Path) -> None:
-    profile = tmp_path / "profile.yaml"
-    profile.write_text("groups: [get=g, b=all, c=all]\ngroup-components: [g=25]\n")
-    assert cost.slurm_jobs({"get": 51, "b": 4, "c": 5, "d": 2}, profile) == {"get": 3, "b": 5, "c": 0, "d": 2}
+def test_slurm_gets_a_group_as_one_job() -> None:
+    names = {
+        "download": list(map(str, range(51))),
+        "annotations": ["rows"],
+        "shard_plan": ["plan"],
+        "image_index": ["i"],
+    }
+    made = {"download": 3, "annotations": 1, "shard_plan": 0, "image_index": 1}
+    assert cost.slurm_jobs(names, {"download": 25}) == made
 
 
-def test_a_group_with_wildcards_is_a_job_for_each_of_their_values(tmp_path: Path) -> None:
-    profile = tmp_path / "profile.yaml"
-    profile.write_text('groups: ["a={run}", "b={run}"]\ngroup-components: ["{run}=2"]\n')
-    units = [{"run": run, "dataset": dataset} for run in "xy" for dataset in "pqr"]
-    assert cost.slurm_jobs({"a": 6, "b": 6}, profile, {"a": units}) == {"a": 4, "b": 0}
+def test_a_group_with_wildcards_is_a_job_for_each_of_their_values() -> None:
+    names = [f"{run}.last.{dataset}" for run in "xy" for dataset in "pqr"]
+    group = facts("features").group
+    assert cost.slurm_jobs({"features": names, "few_shot": names}, {group: 2}) == {"features": 4, "few_shot": 0}
 
 
 def test_all_evaluations_of_a_checkpoint_are_one_slurm_job() -> None:
@@ -67,12 +69,15 @@ def test_all_evaluations_of_a_checkpoint_are_one_slurm_job() -> None:
 
 
 def test_local_rules_are_no_slurm_jobs() -> None:
-    texts = [path.read_text() for path in sorted((ROOT / "rules").glob("*.smk"))]
-    local = {
-        name for text in texts for name in re.findall(r"rule (\w+):(?:(?!\n *rule ).)*?localrule: True", text, re.S)
-    }
-    assert local & RATES.keys() == cost.LOCAL
     assert costs_of({})["source"].slurm_jobs == 0
+
+
+def test_hours_are_of_the_cores_that_a_rule_requests() -> None:
+    made = costs_of({})
+    for stage in ("pair_table", "few_shot"):
+        assert facts(stage).resources.workers
+    assert made["pair_table"].core_hours == pytest.approx(8 * made["pair_table"].gpu_hours)
+    assert made["few_shot"].core_hours > 8 * 803 * 5 / 3600
 
 
 def test_the_demo_fixes_its_own_size() -> None:

@@ -36,7 +36,7 @@ def test_the_full_study_needs_terabytes_and_a_tenth_where_fetched_bytes_are_not_
     full = units()
     need = disk.remaining(full, tmp_path / "results/x", everything(full))
     rows = full.study.shards.shards * full.study.shards.rows_per_shard
-    assert need["download"] == rows * (int(0.2 * 512**2) + 3_000)
+    assert need["download"] == int(rows * (0.2 * 512**2 + 3_000))
     used = {pairs.arm for pairs in full.study.pairs if pairs.arm is not None}
     assert need["embed_captions"] == rows * 768 * 4 * len(used)
     assert need["fetched bytes"] == int(rows * 0.2 * 512**2 * 10)

@@ -346,7 +346,7 @@ def test_no_file_that_is_a_pipe_is_waited_for(
         assert reason(card) == "its run record is missing or unreadable"
     else:
         wanted = units.settings("source", {"source": "annotations"})
-        made = run(source.main, results, "source/annotations", wanted, unit={"source": "annotations"})
+        made = run(source.STAGE, results, "source/annotations", wanted, unit={"source": "annotations"})
         replace(made.location(".files.json"))
         assert reason(job(made.manifest_path, {"source": "annotations"})) == "its list of files is damaged"
 

@@ -50,14 +50,13 @@ def command(
     from workflow_scripts.study.active_config import BASE
     from workflow_scripts.study.config.files import read_config
     from workflow_scripts.study.config.study import load_study
-    from workflow_scripts.study.cost import costs, fixed_rows, table
-    from workflow_scripts.study.rates import KEPT, SIZES, TFLOPS
+    from workflow_scripts.study.cost import KEPT, SIZES, TFLOPS, costs, fixed_rows, table
     from workflow_scripts.study.units import Units
 
     study = load_study(read_config([ROOT / BASE, *(configfile or [])]))
     units, own, speed = Units(study), rows or fixed_rows(study), tflops or TFLOPS
     sizes = {study.study: own} if own else SIZES
-    tables = [table(f"{name} ({size:,} rows)", costs(study, units, size, speed)) for name, size in sizes.items()]
+    tables = [table(f"{name} ({size:,} rows)", costs(units, size, speed)) for name, size in sizes.items()]
     note = f"Estimates: {speed:g} TFLOP/s sustained per GPU and {KEPT:.0%} of the images still there are assumed;"
-    sys.stdout.write("\n\n".join([*tables, f"{note} workflow_scripts/study/rates.py says where each rate is from."]))
+    sys.stdout.write("\n\n".join([*tables, f"{note} docs/cost.md says where each rate is from."]))
     sys.stdout.write("\n")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from workflow_scripts.stages.crate import Crate
+    from workflow_scripts.stages.crate import CrateContents
 
 
 def command(
@@ -38,9 +38,10 @@ def command(
     """
     from workflow_scripts.provenance.crate import check as checks
     from workflow_scripts.provenance.crate.write import write_crate
+    from workflow_scripts.study.stages import published
 
     settings = _settings(license=license, max_file_mb=max_file_mb)
-    crate = folder if check else write_crate(folder, settings.license, settings.max_file_mb).parent
+    crate = folder if check else write_crate(folder, **settings.model_dump(), published=published()).parent
     faults = checks.check(crate)
     sys.stderr.write("".join(f"error: {fault}\n" for fault in faults))
     if faults:
@@ -48,14 +49,14 @@ def command(
     sys.stdout.write(f"{crate}: complete, by our own checks of the Provenance Run Crate profile\n")
 
 
-def _settings(**given: str | float | None) -> "Crate":
+def _settings(**given: str | float | None) -> "CrateContents":
     """The crate's settings; those that are None have their defaults."""
     from pydantic import ValidationError
 
-    from workflow_scripts.stages.crate import Crate
+    from workflow_scripts.stages.crate import CrateContents
 
     try:
-        return Crate.model_validate({name: value for name, value in given.items() if value is not None})
+        return CrateContents.model_validate({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
         option = f"--{str(first['loc'][0]).replace('_', '-')}"

@@ -51,11 +51,12 @@ def command(
     from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.provenance.nodes import load
     from workflow_scripts.provenance.verify.verify import GOOD, Options, sample, verify_all
+    from workflow_scripts.study.stages import tolerance
 
     nodes = sample(load(path), number, seed)
     if not nodes:
         raise PipelineError("nothing to verify", path, "no manifest below it", "give a folder with results")
-    verdicts = verify_all(nodes, Options(scratch or Path(gettempdir()), threads, device, workers, timeout))
+    verdicts = verify_all(nodes, Options(scratch or Path(gettempdir()), tolerance, threads, device, workers, timeout))
     sys.stdout.write(
         (json.dumps([asdict(one) for one in verdicts], indent=1) if as_json else "\n".join(lines(verdicts))) + "\n"
     )

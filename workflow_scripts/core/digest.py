@@ -32,8 +32,8 @@ NEVER_CHANGES_BYTES = frozenset(
         *("files.bounded_json", "files.durable", "files.notes", "files.seal", "files.storage_errors"),
     )
 )
-FACTS = "FACTS"
-WORDING = frozenset({"description", "examples"})  # keywords of a settings class's ``Field``
+SKIPPED = "FACTS"
+WORDING = frozenset({"description", "examples", "json_schema_extra"})  # keywords of a settings class's ``Field``
 
 
 def stage_closure(stage: str) -> dict[str, str]:
@@ -113,7 +113,7 @@ def _module(path: Path) -> tuple[str, tuple[str, ...]]:
 
 def without_facts(tree: ast.Module) -> ast.Module:
     """A module without its ``FACTS`` and without the names that it imports for these alone."""
-    facts = [node for node in tree.body if _assigned(node) == FACTS]
+    facts = [node for node in tree.body if _assigned(node) == SKIPPED]
     if not facts:
         return tree
     rest = [node for node in tree.body if node not in facts]

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from workflow_scripts.acquisition.annotations.formats.columns import Columns
 from workflow_scripts.acquisition.annotations.formats.layout import Format
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
@@ -94,6 +95,23 @@ STAGE = Stage(
     artifact="rows",
     inputs=("world", "annotations", "exclude"),
     packages=("pyarrow",),
+)
+
+FACTS = Facts(
+    files={
+        ".parquet": File(
+            "rows that are used, in canonical order (subreddit, year, id). Authors are not kept, names of people in "
+            "titles are masked as `<usr>`, permalinks are cut before the title, captions are cut at `max_caption_chars`"
+        ),
+        ".apart.parquet": File("the other rows with their reason"),
+        ".json": File("counts", published=True),
+        ".exclude.json": File("hashes of the removal list"),
+    },
+    environment="core",
+    resources=Resources(minutes=120, memory_mb=8_000, scales="rows"),
+    cost=Cost(per="row", units=lambda load: load.rows, core_ms=0.018, source="measured on 230,415 real rows"),
+    sources={"annotations": "annotations", "exclude": "exclude"},
+    group="rows",
 )
 
 if __name__ == "__main__":

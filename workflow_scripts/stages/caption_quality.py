@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
@@ -95,6 +96,26 @@ STAGE = Stage(
     inputs=("captions", "images", "matcher"),
     packages=("torch", "transformers", "py3langid", "matplotlib"),
     on_device=True,
+)
+
+FACTS = Facts(
+    files={
+        ".parquet": File("per caption", Tolerance(1e-4, 0.005, "1e-6, no rank")),
+        ".json": File("summary", Tolerance(1e-4, 0.02, "none; means of the table's columns"), published=True),
+        ".png": File("the summary, drawn", Tolerance(0, 0.02, "none; drawn from the table"), published=True),
+    },
+    environment="train",
+    resources=Resources(minutes=240, memory_mb=32_000, scales="gpu", workers=True, gpu=True),
+    cost=Cost(
+        per="image",
+        units=lambda load: load.images,
+        core_ms=1.5,
+        gflop=lambda _: 0.2,
+        source="demo study, upper bound",
+    ),
+    names="arms",
+    section="caption_quality",
+    sources={"matcher": "matcher"},
 )
 
 if __name__ == "__main__":

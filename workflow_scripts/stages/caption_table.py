@@ -1,5 +1,6 @@
 """Original and generated captions of all images in one table, in the order of the image index."""
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
@@ -36,6 +37,13 @@ STAGE = Stage(
     artifact="captions",
     inputs=("images", "download", "recaption"),
     packages=("pyarrow",),
+)
+
+FACTS = Facts(
+    files={".parquet": File("one row per image, all shards together")},
+    environment="core",
+    resources=Resources(minutes=120, memory_mb=32_000, scales="rows"),
+    cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="demo study, upper bound"),
 )
 
 if __name__ == "__main__":

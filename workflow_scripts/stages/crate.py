@@ -6,11 +6,12 @@ from pathlib import Path
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, Resources
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.settings import Settings
 
 
-class Crate(Settings):
+class CrateContents(Settings):
     """The study as a Workflow Run RO-Crate."""
 
     license: str = Field(
@@ -28,6 +29,22 @@ class Crate(Settings):
     )
 
 
+class Crate(CrateContents):
+    """Everything that the crate depends on besides the study's artifacts."""
+
+    published: dict[str, dict[str, bool]] = Field(
+        description="stage: {suffix: included at any size}, of the files that may be included"
+    )
+
+
+FACTS = Facts(
+    files={},
+    environment="core",
+    resources=Resources(minutes=30, memory_mb=2_000, local=True),  # reads manifests and run records, copies small files
+    cost=Cost(per="crate", units=lambda _: 1, core_ms=5_000, source="assumed"),
+)
+
+
 def main(argv: list[str] | None = None) -> None:
     """The stage's command; the last line says ``error: ...`` when the crate can't be written or does not hold."""
     from workflow_scripts.provenance.crate.check import check
@@ -39,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     try:
         settings = Crate.model_validate_json(args.settings)
-        faults = check(write_crate(args.out.parents[1], settings.license, settings.max_file_mb).parent)
+        faults = check(write_crate(args.out.parents[1], **settings.model_dump()).parent)
     except PipelineError as error:
         faults = [str(error)]
     if faults:

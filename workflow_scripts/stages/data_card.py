@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
@@ -49,6 +50,19 @@ STAGE = Stage(
     artifact="data_card",
     inputs=("annotations", "plan", "download"),
     packages=("pyarrow", "matplotlib"),
+)
+
+FACTS = Facts(
+    files={
+        ".json": File("one number per final state, per host, subreddit and year", published=True),
+        ".link_rot.parquet": File("share of URLs that gave an image, by host and year, with interval"),
+        ".kept_ids.txt.gz": File("the sorted ids that have an image, for comparing studies on common ids"),
+        ".png": File("the counts, drawn", published=True),
+    },
+    environment="core",
+    resources=Resources(minutes=60, memory_mb=8_000, scales="rows"),
+    cost=Cost(per="row", units=lambda load: load.rows, core_ms=0.1, source="assumed: as image_index"),
+    section="data_card",
 )
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from pydantic import Field, model_validator
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
@@ -189,6 +190,21 @@ STAGE = Stage(
     settings=DemoWorld,
     artifact="world",
     packages=("numpy", "pillow", "pyarrow"),
+)
+
+FACTS = Facts(
+    files={
+        ".annotations.zip": File("the demo's annotations, as RedCaps writes them"),
+        ".images.zip": File("its images, and what its server answers for faulty links"),
+        ".truth.parquet": File("what each picture shows, and how its title was written"),
+        ".probe_*.tar": File("probe sets by task"),
+        ".masks.tar": File("images with object masks"),
+    },
+    environment="core",
+    resources=Resources(minutes=30, memory_mb=2_000),
+    cost=Cost(per="image", units=lambda load: load.settings["images"], core_ms=2.7, source="demo study"),
+    names="world",
+    section="demo_world",
 )
 
 if __name__ == "__main__":

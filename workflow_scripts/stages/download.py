@@ -3,6 +3,7 @@
 from typing import Any
 
 from workflow_scripts.acquisition.settings import Download
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -74,6 +75,42 @@ STAGE = Stage(
     numbered=True,
     identity=identity,
     format=4,
+)
+
+MAIN_HOST = "i.redd.it"  # has all but a few of the images
+# JPEG of quality 90: bytes per squared longer side (60 Flickr photos scaled to 256 px: 0.23, to 512 px: 0.14).
+JPEG_BYTES = 0.2
+TAR_MEMBER = 3_000  # bytes of headers, padding and the JSON beside an image
+AS_FETCHED = {"fetched": 10, "prepared": 1}  # setting ``keep``: bytes in the store per byte of a prepared image
+
+
+def _rate(hosts: dict[str, dict[str, float]]) -> float:
+    """Requests per second to the host that has nearly all images."""
+    return hosts.get(MAIN_HOST, hosts["default"])["rate"]
+
+
+FACTS = Facts(
+    files={
+        ".tar": File("WebDataset (`<key>.jpg`, `<key>.json`)"),
+        ".parquet": File("**every** row with its final state. [States, politeness, what is stored](download.md)"),
+        ".attempts.parquet": File("attempts and times", hashed=False),
+    },
+    environment="core",
+    # How many a SLURM job works on at a time is the profile's choice.
+    resources=Resources(minutes=120, memory_mb=4_000, resumes=True, slot="downloads"),
+    cost=Cost(
+        per="row",
+        units=lambda load: load.rows,
+        core_ms=9.2,
+        wait_s=lambda load: load.rows / _rate(load.settings["hosts"]),
+        source="measured: 1,600-pixel photos to 512; the wait for hosts is added",
+    ),
+    disk=lambda load: load.rows * (JPEG_BYTES * load.settings["max_side"] ** 2 + TAR_MEMBER),
+    store=lambda load: load.rows * JPEG_BYTES * load.settings["max_side"] ** 2 * AS_FETCHED[load.settings["keep"]],
+    names="shards",
+    section="download",
+    sources={"annotations": "annotations"},  # where the images are beside them
+    group="download",
 )
 
 if __name__ == "__main__":

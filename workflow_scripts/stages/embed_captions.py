@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
@@ -55,6 +56,26 @@ STAGE = Stage(
     inputs=("captions", "encoder"),
     packages=("torch", "transformers", "sentence-transformers"),
     on_device=True,
+)
+
+FACTS = Facts(
+    files={
+        ".npy": File("unit-length rows, float32", Tolerance(1e-5, 0, "2e-7")),
+        ".keys.parquet": File("the key of each row"),
+    },
+    environment="train",
+    resources=Resources(minutes=480, memory_mb=96_000, scales="gpu", workers=True, gpu=True),
+    cost=Cost(
+        per="caption",
+        units=lambda load: load.images,
+        core_ms=0.05,
+        gflop=lambda _: 5.5,
+        source="counted: all-mpnet-base-v2, 32 tokens; tokenizing assumed",
+    ),
+    disk=lambda load: load.rows * 768 * 4,  # the widest of the encoders named in the configs
+    names="text_vectors",
+    section="text_encoders.{encoder}",
+    sources={"encoder": "encoder-{encoder}"},
 )
 
 if __name__ == "__main__":

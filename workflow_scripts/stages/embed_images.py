@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
@@ -59,6 +60,26 @@ STAGE = Stage(
     inputs=("images", "encoder"),
     packages=("torch", "transformers", "torchvision", "pillow"),
     on_device=True,
+)
+
+FACTS = Facts(
+    files={
+        ".npy": File("unit-length rows, float32", Tolerance(1e-5, 0, "3e-7")),
+        ".keys.parquet": File("the key of each row"),
+    },
+    environment="train",
+    resources=Resources(minutes=720, memory_mb=96_000, scales="gpu", workers=True, gpu=True),
+    cost=Cost(
+        per="image",
+        units=lambda load: load.images,
+        core_ms=1.7,
+        gflop=lambda _: 162,
+        source="measured decoding; counted: CLIP ViT-L/14",
+    ),
+    disk=lambda load: load.rows * 768 * 4,  # the widest of the encoders named in the configs
+    names="image_encoders",
+    section="image_encoders.{encoder}",
+    sources={"encoder": "encoder-{encoder}"},
 )
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
@@ -141,6 +142,21 @@ STAGE = Stage(
     artifact="{dataset}",
     inputs=("world", "dataset"),
     packages=("pillow", "pyarrow"),
+)
+
+FACTS = Facts(
+    files={
+        ".tar": File("images and masks"),
+        ".parquet": File("label, split; offset, size and sha256 of images and masks"),
+        ".json": File("classes, metric", published=True),
+    },
+    environment="train",
+    resources=Resources(minutes=240, memory_mb=4_000),
+    cost=Cost(per="labelled image", units=lambda load: load.labelled, core_ms=0.5, source="demo study, upper bound"),
+    disk=lambda load: load.labelled * 40_000,
+    names="datasets",
+    section="datasets.{dataset}",
+    sources={"dataset": "dataset-{dataset}"},
 )
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
@@ -43,6 +44,26 @@ STAGE = Stage(
     inputs=("run", "dataset"),
     packages=("torch", "torchvision", "pillow"),
     on_device=True,
+)
+
+FACTS = Facts(
+    files={
+        ".npy": File("frozen features, rows as in the dataset's table", Tolerance(1e-4, 0, "6e-7")),
+    },
+    environment="train",
+    # How many a SLURM job works on at a time is the profile's choice.
+    resources=Resources(minutes=30, memory_mb=32_000, scales="gpu", workers=True, gpu=True, slot="evaluations"),
+    cost=Cost(
+        per="labelled image",
+        units=lambda load: load.labelled,
+        core_ms=1.7,
+        gflop=lambda load: load.forward_gflop,
+        source="measured decoding; counted: a forward pass of the backbone",
+    ),
+    disk=lambda load: load.labelled * load.features * 4,
+    names="evaluations",
+    section="evaluation.features",
+    group="evaluation.{run}.{step}",
 )
 
 if __name__ == "__main__":

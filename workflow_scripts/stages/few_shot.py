@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
@@ -61,6 +62,31 @@ STAGE = Stage(
     artifact="{run}.{step}.{dataset}",
     inputs=("features", "dataset"),
     packages=("numpy", "scipy", "pyarrow"),
+)
+
+FACTS = Facts(
+    files={
+        ".parquet": File(
+            "mean, standard error, interval",
+            Tolerance(0.01, 0.01, "none; items as near to two prototypes"),
+            published=True,
+        ),
+        ".episodes.parquet": File(
+            "accuracy of each episode", Tolerance(0.01, 0.01, "none; items as near to two prototypes")
+        ),
+    },
+    environment="train",
+    resources=Resources(minutes=20, memory_mb=16_000, scales="gpu", workers=True, slot="evaluations"),
+    cost=Cost(
+        per="episode",
+        units=lambda load: load.settings["episodes"],
+        core_ms=0.15,
+        source="demo study, upper bound",
+    ),
+    disk=lambda _: 2e6,
+    names="evaluations",
+    section="evaluation.few_shot",
+    group="evaluation.{run}.{step}",
 )
 
 if __name__ == "__main__":

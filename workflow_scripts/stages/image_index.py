@@ -1,5 +1,6 @@
 """Where every image of the study lies, over all shards."""
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
@@ -28,6 +29,16 @@ STAGE = Stage(
     artifact="images",
     inputs=("download",),
     packages=("pyarrow",),
+)
+
+FACTS = Facts(
+    files={
+        ".parquet": File("key, shard, offset, size and sha256 of every image with state `ok`"),
+        ".json": File("the tars", published=True),
+    },
+    environment="core",
+    resources=Resources(minutes=60, memory_mb=8_000, scales="rows"),
+    cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="demo study, upper bound"),
 )
 
 if __name__ == "__main__":

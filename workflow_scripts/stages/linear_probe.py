@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
@@ -95,6 +96,34 @@ STAGE = Stage(
     inputs=("features", "dataset"),
     packages=("numpy", "scipy", "pyarrow"),
     on_device=True,
+)
+
+FACTS = Facts(
+    files={
+        ".parquet": File(
+            "accuracies with intervals and C",
+            Tolerance(0.01, 0.01, "none; items at the border of two classes"),
+            published=True,
+        ),
+        ".predictions.parquet": File(
+            "predicted classes", Tolerance(0.01, 0.01, "none; items at the border of two classes")
+        ),
+        ".head.safetensors": File(
+            "the head of the first objective", Tolerance(0.01, 0, "none; the fit ends at a gradient of 1e-5")
+        ),
+    },
+    environment="train",
+    resources=Resources(minutes=60, memory_mb=32_000, scales="gpu", workers=True, gpu=True, slot="evaluations"),
+    cost=Cost(
+        per="labelled image",
+        units=lambda load: load.labelled,
+        core_ms=2.0,
+        source="demo study: 4,408 rows of 128 columns in 2 s; here 512 columns",
+    ),
+    disk=lambda _: 2e6,
+    names="evaluations",
+    section="evaluation.linear_probe",
+    group="evaluation.{run}.{step}",
 )
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
@@ -69,6 +70,19 @@ STAGE = Stage(
     artifact="{pairs}",
     inputs=("pairs", "images", "index", "truth"),
     packages=("numpy", "scipy", "matplotlib", "pyarrow"),
+)
+
+FACTS = Facts(
+    files={
+        ".json": File("summary", Tolerance(1e-4, 0.02, "none; as pair_table"), published=True),
+        ".parquet": File("per pair", Tolerance(1e-4, 0.01, "none; as pair_table")),
+        ".png": File("the summary, drawn", Tolerance(0, 0.02, "none; drawn from the table"), published=True),
+    },
+    environment="core",
+    resources=Resources(minutes=120, memory_mb=32_000, scales="rows"),
+    cost=Cost(per="image", units=lambda load: load.images, core_ms=0.5, source="demo study, upper bound"),
+    names="pairs",
+    section="pair_quality",
 )
 
 if __name__ == "__main__":

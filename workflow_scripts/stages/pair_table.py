@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
@@ -78,6 +79,30 @@ STAGE = Stage(
     inputs=("vectors",),
     packages=("numpy", "faiss-cpu", "pyarrow"),
     on_device=True,
+)
+
+FACTS = Facts(
+    files={
+        ".parquet": File(
+            "source, target, rank, cosine",
+            Tolerance(1e-5, 0.01, "none; neighbours as near as 1e-5 may change places"),
+        ),
+        ".json": File(
+            "images without a pair, by reason", Tolerance(1e-4, 0.02, "none; means over the table"), published=True
+        ),
+    },
+    environment="knn-{device}",
+    resources=Resources(minutes=480, memory_mb=96_000, scales="gpu", workers=True, gpu=True),
+    cost=Cost(
+        per="pair of images compared",
+        units=lambda load: load.images**2,
+        core_ms=0,
+        gflop=lambda _: 2 * 768e-9,
+        source="counted: 768 dimensions, exact search",
+    ),
+    disk=lambda load: load.rows * 100 * load.settings["k"],  # two keys, rank and cosine of each neighbour
+    names="pairs",
+    section="pairs.{pairs}",
 )
 
 if __name__ == "__main__":

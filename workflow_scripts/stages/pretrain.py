@@ -8,6 +8,7 @@ needs none.
 import shutil
 from typing import TYPE_CHECKING
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.pretraining.settings import Pretrain
@@ -82,6 +83,38 @@ STAGE = Stage(
     # How often a run can be resumed, and what is kept in memory: no bytes of a run on CPU depend on it.
     not_in_key=frozenset({"checkpoint_every", "cache_mb"}),
     on_device=True,
+)
+
+FACTS = Facts(
+    files={
+        "/*.safetensors": File(
+            "`last`, `best` and `step-<n>`: the kept [checkpoints](#checkpoints)",
+            Tolerance(0.5, 0, "0.33 of the weights' norm; another seed: 0.92"),
+        ),
+        "/run.json": File(
+            "what evaluations need to know of the run; not its run record",
+            Tolerance(0.15, 0.2, "0.06, of the probe's accuracy"),
+            published=True,
+        ),
+        "/curve.parquet": File(
+            "loss, learning rate and probe by step",
+            Tolerance(0.2, 0, "0.08, of the loss: rounding grows with every step"),
+            published=True,
+        ),
+    },
+    environment="train",
+    resources=Resources(minutes=2_880, memory_mb=64_000, scales="gpu", workers=True, gpu=True, resumes=True),
+    cost=Cost(
+        per="view",
+        units=lambda load: load.views * load.settings["batch_size"] * load.settings["steps"],
+        core_ms=2.1,  # decoding a 512-pixel JPEG 1.5, crop to 224 and flip 0.4 to 0.55; colours change on the GPU
+        # Forward and backward pass count as three forward passes.
+        gflop=lambda load: 3 * load.forward_gflop * load.passes / max(1, load.views),
+        source="measured; counted: three times a forward pass of the backbone",
+    ),
+    # The kept weights and, while it trains, the last two checkpoints with optimizer state (three times the weights).
+    disk=lambda load: load.weights_bytes * (load.checkpoints + 2 * 3),
+    names="runs",
 )
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
@@ -94,6 +95,31 @@ STAGE = Stage(
     packages=("torch", "transformers", "torchvision", "pillow"),
     on_device=True,
     numbered=True,
+)
+
+FACTS = Facts(
+    files={
+        ".parquet": File(
+            "generated caption(s); ITM (logit difference) and ITC of original and generated; tokens before truncation "
+            "to 32",
+            Tolerance(1e-4, 0.005, "8e-7, no caption"),
+        ),
+    },
+    environment="train",
+    # How many a SLURM job works on at a time is the profile's choice.
+    resources=Resources(minutes=90, memory_mb=32_000, scales="gpu", workers=True, gpu=True, slot="recaptions"),
+    cost=Cost(
+        per="image",
+        units=lambda load: load.images,
+        core_ms=1.7,
+        gflop=lambda _: 1_300,
+        source="measured decoding; counted: ViT-g twice 1,041, OPT-2.7b 44 tokens 240",
+    ),
+    disk=lambda load: load.rows * 400,  # captions, scores, ids and states
+    names="shards",
+    section="recaption",
+    sources={"captioner": "captioner", "matcher": "matcher"},
+    group="recaption",
 )
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """One self-contained HTML page on the study: results, data, captions, pairs, models, and where each number is from."""
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.reporting.settings import Report
@@ -30,6 +31,14 @@ STAGE = Stage(
     inputs=(*INPUTS, *ROOT_ONLY),
     packages=("jinja2", "markupsafe", "numpy", "pillow", "pyarrow", "scipy"),
     data_files=("workflow_scripts/reporting/templates",),
+)
+
+FACTS = Facts(
+    files={".html": File("one self-contained page", published="always")},
+    environment="core",
+    resources=Resources(minutes=60, memory_mb=8_000, scales="rows"),
+    cost=Cost(per="page", units=lambda _: 1, core_ms=1_000, source="demo study"),
+    group="page",
 )
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
@@ -84,6 +85,28 @@ STAGE = Stage(
     inputs=("run", "features", "probe", "dataset"),
     packages=("torch", "torchvision", "grad-cam", "pillow"),
     on_device=True,
+)
+
+FACTS = Facts(
+    files={
+        ".parquet": File("per image", Tolerance(0.01, 0.01, "0.2 % of the values by more: a hit flips")),
+        ".results.parquet": File("means with intervals", Tolerance(0.05, 0, "0.011"), published=True),
+        ".examples.npz": File(
+            "maps of some images, for the report", Tolerance(0, 0.005, "0.006 % of the maps' pixels, by 1 of 255")
+        ),
+    },
+    environment="train",
+    resources=Resources(minutes=60, memory_mb=32_000, scales="gpu", workers=True, gpu=True, slot="evaluations"),
+    cost=Cost(
+        per="image with mask",
+        units=lambda load: load.masked,
+        core_ms=60,
+        source="demo study, upper bound, on a CPU",
+    ),
+    disk=lambda _: 2e6,
+    names="mask_evaluations",
+    section="evaluation.saliency",
+    group="evaluation.{run}.{step}",
 )
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pydantic import Field, create_model, model_validator
 from pydantic.fields import FieldInfo
 
 from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.settings import Settings
@@ -93,6 +94,20 @@ STAGE = Stage(
     artifact="{arm}",
     inputs=("captions", "external"),
     packages=("numpy", "pyarrow"),
+)
+
+FACTS = Facts(
+    files={
+        ".parquet": File("the caption of each image and its origin"),
+        ".json": File("counts", published=True),
+    },
+    environment="core",
+    resources=Resources(minutes=60, memory_mb=16_000, scales="rows"),
+    cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="demo study, upper bound"),
+    disk=lambda load: load.rows * 200,  # a caption and its key
+    names="arms",
+    section="arms.{arm}",
+    sources={"external": "captions-{arm}"},
 )
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
@@ -50,6 +51,18 @@ STAGE = Stage(
     artifact="plan",
     inputs=("annotations",),
     packages=("pyarrow",),
+)
+
+FACTS = Facts(
+    files={
+        ".parquet": File("which row goes to which shard, one row group per shard"),
+        ".json": File("hash of each shard's part", published=True),
+    },
+    environment="core",
+    resources=Resources(minutes=60, memory_mb=8_000, scales="rows"),
+    cost=Cost(per="row", units=lambda load: load.rows, core_ms=0.01, source="assumed: half of reading them"),
+    section="shards",
+    group="rows",
 )
 
 if __name__ == "__main__":

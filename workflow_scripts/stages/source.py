@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.redact import has_secret, redacted
@@ -125,6 +126,25 @@ STAGE = Stage(
     not_in_key=frozenset({"at", "mirrors", "sha256"}),  # where it is; its content is in the key
     identity=content,
     format=1,
+)
+
+FACTS = Facts(
+    files={
+        ".files.json": File(
+            "path, size and sha256 of every file behind a path, a hub model or a package", published=True
+        ),
+        ".data": File("the file of a URL"),
+    },
+    environment="train",
+    # Compute nodes often have no network; models and sets are fetched where Snakemake runs.
+    resources=Resources(minutes=240, memory_mb=2_000, local=True),
+    cost=Cost(
+        per="source",
+        units=lambda _: 1,
+        core_ms=60_000,
+        source="assumed: hashing some gigabytes, a download of a model not included",
+    ),
+    names="sources_by_name",
 )
 
 if __name__ == "__main__":

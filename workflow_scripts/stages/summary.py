@@ -4,6 +4,7 @@ import json
 
 from pydantic import Field
 
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
@@ -51,6 +52,29 @@ STAGE = Stage(
     artifact="summary",
     inputs=("probe", "few_shot", "saliency"),
     packages=("numpy", "scipy", "pyarrow"),
+)
+
+FACTS = Facts(
+    files={
+        ".parquet": File(
+            "run, method, pairs, augmentation, seed, step, dataset, metric, value, low, high",
+            Tolerance(1e-9, 0, "2e-16"),
+            published=True,
+        ),
+        ".csv": File("the same", Tolerance(1e-9, 0, "2e-16"), published=True),
+        ".contrasts.parquet": File("named contrasts", Tolerance(1e-9, 0, "2e-16"), published=True),
+        ".contrasts.csv": File("the same", Tolerance(1e-9, 0, "2e-16"), published=True),
+        ".sources.json": File("the files behind each row", published=True),
+    },
+    environment="core",
+    resources=Resources(minutes=60, memory_mb=16_000, scales="rows"),
+    cost=Cost(
+        per="test item of a checkpoint",
+        units=lambda load: load.labelled,
+        core_ms=0.02,
+        source="demo study, upper bound",
+    ),
+    group="page",
 )
 
 if __name__ == "__main__":

@@ -5,24 +5,16 @@ be made count. The cache adds nothing, since results are hard links to it; the s
 """
 
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 
-from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.declaration.facts import none
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.names import FETCHED
-from workflow_scripts.models.backbones import BACKBONES, Backbone
+from workflow_scripts.study.loads import loads
 from workflow_scripts.study.sizes import human
+from workflow_scripts.study.stages import declaration, facts
 from workflow_scripts.study.units import Units
-
-# JPEG of quality 90: bytes per squared longer side (60 Flickr photos scaled to 256 px: 0.23, to 512 px: 0.14).
-JPEG_BYTES = 0.2
-AS_FETCHED = 10  # times as many bytes has an image as it comes
-TAR_MEMBER = 3_000  # headers, padding and the JSON beside an image
-ROW = 400  # captions, scores, ids and states of one image in all tables
-VECTOR = 768 * 4  # the widest of the encoders named in the configs
-SET_IMAGE = 40_000  # bytes of an image of a downstream set
-SMALL = 2_000_000  # tables, pictures and pages of any other artifact
 
 
 def remaining(units: Units, out: Path, running: Collection[tuple[str, str]]) -> dict[str, int]:
@@ -34,49 +26,35 @@ def remaining(units: Units, out: Path, running: Collection[tuple[str, str]]) -> 
         out: folder of the study.
         running: stage and name of the artifacts that will be made.
     """
-    study = units.study
-    rows = study.shards.shards * study.shards.rows_per_shard
-    image = int(JPEG_BYTES * study.download.max_side**2) + TAR_MEMBER
-    datasets = {name: units.dataset_facts(name)[0] for name in units.datasets}
-    vectors = [Path(path) for path in units.used_vectors("")]
-    captions, images = (
-        [path.name.removesuffix(MANIFEST) for path in vectors if path.parent.name == stage]
-        for stage in ("embed_captions", "embed_images")
-    )
-    neighbours = {one.name: one.k for one in study.pairs}
-    wanted: dict[str, tuple[list[str], Callable[[str], float]]] = {
-        "download": (units.shards, lambda _: study.shards.rows_per_shard * image),
-        "recaption": (units.shards, lambda _: study.shards.rows_per_shard * ROW),
-        "select_captions": (units.arms, lambda _: rows * ROW / 2),
-        "embed_captions": (captions, lambda _: rows * VECTOR),
-        "embed_images": (images, lambda _: rows * VECTOR),
-        "pair_table": (units.pairs, lambda name: rows * ROW / 4 * neighbours[name]),
-        "eval_dataset": (units.datasets, lambda name: datasets[name] * SET_IMAGE),
-        "pretrain": (units.runs, lambda run: _run_bytes(units, run)),
-        "features": (
-            units.evaluations,
-            lambda name: datasets[name.rpartition(".")[2]] * 4 * _backbone(units, name.partition(".")[0]).features,
-        ),
-        **dict.fromkeys(("linear_probe", "few_shot"), (units.evaluations, lambda _: SMALL)),
-        "saliency": (units.mask_evaluations, lambda _: SMALL),
-    }
-    need = {}
-    for stage, (names, size) in wanted.items():
-        need[stage] = int(sum(size(name) for name in names if (stage, name) in running))
-    need["fetched bytes"] = _fetched(units, out, running)
+    names: dict[str, list[str]] = {}
+    for stage in {stage for stage, _ in running}:
+        names[stage] = [name for name in units.names(stage) or [] if (stage, name) in running]
+    rows = units.study.shards.shards * units.study.shards.rows_per_shard
+    need, store = {}, 0.0
+    for stage, made in names.items():
+        declared, known = declaration(stage), facts(stage)
+        if declared is None or (known.disk, known.store) == (none, none):
+            continue
+        rows_here = len(made) * units.study.shards.rows_per_shard if declared.unit == ("shard",) else rows
+        found = list(loads(units, declared, made, rows_here, rows_here))
+        need[stage] = int(sum(known.disk(load) * count for load, count in found))
+        store += sum(known.store(load) * count for load, count in found)
+    need["fetched bytes"] = _fetched(units, out, len(names.get("download", ())), store)
     return {stage: size for stage, size in need.items() if size}
 
 
-def _fetched(units: Units, out: Path, running: Collection[tuple[str, str]]) -> int:
-    """What images will take in the store, besides what lies there: studies share it, and it serves later plans."""
-    study = units.study
-    image = JPEG_BYTES * study.download.max_side**2 * (AS_FETCHED if study.download.keep == "fetched" else 1)
-    shard = study.shards.rows_per_shard * image
-    missing = [one for one in units.shards if ("download", one) in running]
-    if not missing:
+def _fetched(units: Units, out: Path, shards: int, store: float) -> int:
+    """What the images of so many shards will take in the store, besides what lies there.
+
+    Studies share the store, and it serves later plans.
+
+    Args:
+        store: bytes of these shards when nothing lies there.
+    """
+    if not shards:
         return 0
     there = sum(path.stat().st_size for path in (out.parent / FETCHED).glob("**/*.bin"))
-    return int(max(0, min(len(missing) * shard, len(units.shards) * shard - there)))
+    return int(max(0, min(store, store / shards * len(units.shards) - there)))
 
 
 def shortage(units: Units, out: Path, running: Collection[tuple[str, str]]) -> PipelineError | None:
@@ -92,12 +70,3 @@ def shortage(units: Units, out: Path, running: Collection[tuple[str, str]]) -> P
     value = f"about {human(total)} are needed ({parts}), {human(free)} are free"
     advice = "free space (faithful-pairs cache-gc), or let results be a link to a larger disk"
     return PipelineError("too little disk space", there, value, advice)
-
-
-def _backbone(units: Units, run: str) -> Backbone:
-    return BACKBONES[units.settings("pretrain", {"run": run})["backbone"]]
-
-
-def _run_bytes(units: Units, run: str) -> float:
-    """Kept weights, and the last two checkpoints with optimizer state (three times the weights) while it trains."""
-    return _backbone(units, run).weights_bytes * (units.run_kept(run) + 2 * 3)

@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from workflow_scripts import stages
+from workflow_scripts.core.declaration.facts import Facts, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.digest import ROOT
 
@@ -21,10 +22,10 @@ def stage_names() -> frozenset[str]:
 @cache
 def stages_in_order() -> list[str]:
     """Names of all stages in the order of their rules, which is the order of the chain."""
-    texts = [
-        (ROOT / path).read_text() for path in re.findall(r'^include: "(.+)"', (ROOT / "Snakefile").read_text(), re.M)
+    included = re.findall(r'^include: "(.+)"', (ROOT / "Snakefile").read_text(), re.MULTILINE)
+    return [
+        name for path in included for name in re.findall(r"^ *rule (\w+):", (ROOT / path).read_text(), re.MULTILINE)
     ]
-    return [name for text in texts for name in re.findall(r"^ *rule (\w+):", text, re.M)]
 
 
 @cache
@@ -37,3 +38,28 @@ def declaration(name: str) -> Stage | None:
         return None
     found: Stage | None = getattr(import_module(f"{stages.__name__}.{name}"), "STAGE", None)
     return found
+
+
+@cache
+def facts(name: str) -> Facts:
+    """What is known of a stage and can't change bytes.
+
+    Raises:
+        ModuleNotFoundError: there is no such stage.
+    """
+    found: Facts = import_module(f"{stages.__name__}.{name}").FACTS
+    return found
+
+
+def published() -> dict[str, dict[str, bool]]:
+    """Stage -> suffixes of the files that a crate may hold copies of -> whether it does so at any size."""
+    return {
+        name: {suffix: file.published == "always" for suffix, file in facts(name).files.items() if file.published}
+        for name in sorted(stage_names())
+    }
+
+
+def tolerance(stage: str, suffix: str) -> Tolerance | None:
+    """What a recomputed file may deviate by on another machine; None where its bytes must be the same."""
+    file = facts(stage).file(suffix) if stage in stage_names() else None
+    return None if file is None else file.tolerance

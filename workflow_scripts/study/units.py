@@ -3,8 +3,7 @@
 Rules ask this module, and so do the tools: there is one place that knows which settings a job has.
 """
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +17,7 @@ from workflow_scripts.study.config.kept import evaluated
 from workflow_scripts.study.config.run_settings import pretrain_settings, run_name
 from workflow_scripts.study.config.sections import Run
 from workflow_scripts.study.config.study import Study
-from workflow_scripts.study.stages import declaration
+from workflow_scripts.study.stages import declaration, facts, published
 
 Unit = dict[str, str]
 ASSUMED_IMAGES, ASSUMED_MASKS = 20_000, 1_000  # of a downstream set that is not public
@@ -34,6 +33,12 @@ class Units:
 
     def __init__(self, study: Study, accepted: Sequence[Mapping[str, str]] = ()) -> None:
         self.study, self.accepted = study, accepted
+        self._sections: dict[str, dict[str, Any]] = {}
+        # Stages whose settings are more than a section of the config.
+        self._gathered: dict[str, Callable[[Unit], dict[str, Any]]] = {
+            **{"source": self._source, "annotations": self._annotations, "pretrain": self._pretrain},
+            **{"summary": self._summary, "report": self._report, "crate": self._crate},
+        }
         self._runs: dict[str, tuple[Run, Pretrain]] = {}
         for run in study.runs:
             for seed in run.seeds:
@@ -51,6 +56,8 @@ class Units:
         self.mask_evaluations = [
             f"{checkpoint}.{name}" for checkpoint in self.checkpoints for name in self.mask_datasets
         ]
+        self.text_vectors = [f"{arm}.{encoder.name}" for arm in self.arms for encoder in study.text_encoders]
+        self.image_encoders = [encoder.name for encoder in study.image_encoders]
         self.world = ["world"] if study.demo_world is not None else []
         self.quality_encoder = [name for name in [study.pair_quality.image_encoder] if name]
         self.sources_by_name = self._sources()
@@ -78,50 +85,49 @@ class Units:
         return names is None or name in names
 
     def names(self, stage: str) -> list[str] | None:
-        """Names of a stage's artifacts in today's study; None where the stage has one artifact, whatever its name."""
-        encoders = [encoder.name for encoder in self.study.text_encoders]
-        members: dict[str, list[str]] = {
-            "source": list(self.sources_by_name),
-            **dict.fromkeys(("download", "recaption"), self.shards),
-            **dict.fromkeys(("select_captions", "caption_quality"), self.arms),
-            "embed_captions": [f"{arm}.{encoder}" for arm in self.arms for encoder in encoders],
-            "embed_images": [encoder.name for encoder in self.study.image_encoders],
-            **dict.fromkeys(("pair_table", "pair_quality"), self.pairs),
-            "pretrain": self.runs,
-            "eval_dataset": self.datasets,
-            **dict.fromkeys(("features", "linear_probe", "few_shot"), self.evaluations),
-            "saliency": self.mask_evaluations,
-            "demo_world": self.world,
-        }
-        return members.get(stage)
+        """Names of a stage's artifacts in today's study; None for what is no stage with artifacts."""
+        declared = declaration(stage)
+        if declared is None:
+            return None
+        named = facts(stage).names
+        return [declared.artifact] if named is None else list(getattr(self, named))
 
     def needed(self, stage: str) -> list[str]:
         """Those of them that the report depends on: no vectors that no pair table is made of, for example."""
         if stage == "source":
             return self.used_sources
-        declared, used = declaration(stage), [Path(path) for path in self.used_vectors("")]
-        if declared is None:
-            return []
-        names = self.names(stage)
-        names = [declared.artifact] if names is None else names
-        if stage not in ("embed_captions", "embed_images"):
-            return names
-        return [name for name in names if any(one.match(f"{stage}/{name}{MANIFEST}") for one in used)]
+        names, used = self.names(stage) or [], self.used_vectors("")
+        if stage in ("embed_captions", "embed_images"):
+            return [name for name in names if f"/{stage}/{name}{MANIFEST}" in used]
+        return names
 
     # Settings ------------------------------------------------------------------------------------------------------
 
     def settings(self, stage: str, unit: Unit) -> dict[str, Any]:
-        """Settings of one job, as JSON values.
+        """Settings of one job, as JSON values: of its section of the config, or gathered from several.
 
         Raises:
             KeyError: the study has no such unit.
         """
-        special = getattr(self, f"_{stage}", None)
-        if special is not None:
-            return dict(special(unit))
-        study = self.study
-        section = getattr(study.evaluation, stage, None) or getattr(study, stage, None)
-        return {} if section is None else dict(section.model_dump(mode="json"))
+        gathered = self._gathered.get(stage)
+        if gathered is not None:
+            return gathered(unit)
+        section = facts(stage).section
+        if section is None:
+            return {}
+        path = section.format(**unit)
+        if path not in self._sections:
+            self._sections[path] = self._section(stage, path)
+        return dict(self._sections[path])
+
+    def _section(self, stage: str, path: str) -> dict[str, Any]:
+        """What a section says of the stage itself; it may add names and sources."""
+        found: Any = self.study
+        for part in path.split("."):
+            found = _named(found, part) if isinstance(found, tuple | list) else getattr(found, part)
+        declared = declaration(stage)
+        assert declared is not None
+        return dict(found.model_dump(mode="json", include=set(declared.settings.model_fields)))
 
     def _source(self, unit: Unit) -> dict[str, Any]:
         return self.sources_by_name[unit["source"]].model_dump(mode="json")
@@ -132,38 +138,8 @@ class Units:
         tokens = sorted({token(entry) for entry in section.exclude})
         return section.model_dump(mode="json", exclude={"source", "exclude_from"}) | {"exclude": tokens}
 
-    def _shard_plan(self, unit: Unit) -> dict[str, Any]:
-        return self.study.shards.model_dump(mode="json")
-
-    def _recaption(self, unit: Unit) -> dict[str, Any]:
-        return self.study.recaption.model_dump(mode="json", exclude={"captioner", "matcher"})
-
-    def _select_captions(self, unit: Unit) -> dict[str, Any]:
-        return _named(self.study.arms, unit["arm"]).model_dump(mode="json", exclude={"name", "table"})
-
-    def _embed_captions(self, unit: Unit) -> dict[str, Any]:
-        return _named(self.study.text_encoders, unit["encoder"]).model_dump(mode="json", exclude={"name", "source"})
-
-    def _embed_images(self, unit: Unit) -> dict[str, Any]:
-        return _named(self.study.image_encoders, unit["encoder"]).model_dump(mode="json", exclude={"name", "source"})
-
-    def _pair_table(self, unit: Unit) -> dict[str, Any]:
-        return _named(self.study.pairs, unit["pairs"]).model_dump(mode="json", exclude={"name", "arm", "encoder"})
-
-    def _pair_quality(self, unit: Unit) -> dict[str, Any]:
-        return self.study.pair_quality.model_dump(mode="json", exclude={"image_encoder"})
-
     def _pretrain(self, unit: Unit) -> dict[str, Any]:
         return self._runs[unit["run"]][1].model_dump(mode="json")
-
-    def _eval_dataset(self, unit: Unit) -> dict[str, Any]:
-        return _named(self.study.datasets, unit["dataset"]).model_dump(mode="json", exclude={"name", "source"})
-
-    def _image_index(self, unit: Unit) -> dict[str, Any]:
-        return {}
-
-    def _caption_table(self, unit: Unit) -> dict[str, Any]:
-        return {}
 
     def _summary(self, unit: Unit) -> dict[str, Any]:
         study = self.study
@@ -186,7 +162,7 @@ class Units:
         return {**own, **named, "accepted": [dict(one) for one in self.accepted]}
 
     def _crate(self, unit: Unit) -> dict[str, Any]:
-        return self.study.crate.model_dump(mode="json", exclude={"in_all"})
+        return self.study.crate.model_dump(mode="json", exclude={"in_all"}) | {"published": published()}
 
     # Inputs --------------------------------------------------------------------------------------------------------
 
@@ -210,16 +186,9 @@ class Units:
 
     def sources(self, stage: str, unit: Unit) -> dict[str, str]:
         """Source name within the stage -> where the thing lies, for the sources that are read where they lie."""
-        wanted = {
-            "annotations": {"annotations": "annotations", "exclude": "exclude"},
-            "download": {"annotations": "annotations"} if self.has_local_images else {},
-            "recaption": {"captioner": "captioner", "matcher": "matcher"},
-            "caption_quality": {"matcher": "matcher"},
-            "select_captions": {"external": f"captions-{unit.get('arm')}"},
-            "embed_captions": {"encoder": f"encoder-{unit.get('encoder')}"},
-            "embed_images": {"encoder": f"encoder-{unit.get('encoder')}"},
-            "eval_dataset": {"dataset": f"dataset-{unit.get('dataset')}"},
-        }.get(stage, {})
+        if stage == "download" and not self.has_local_images:
+            return {}
+        wanted = {name: source.format(**unit) for name, source in facts(stage).sources.items()}
         there = self.sources_by_name
         return {name: there[key].at for name, key in wanted.items() if key in there}
 
@@ -267,9 +236,9 @@ class Units:
         settings = self._runs[run][1]
         return settings.processes if self.study.compute.device != "cpu" and settings.trains else 0
 
-    def run_kept(self, run: str) -> int:
-        """How many checkpoints a run keeps."""
-        return len(self._runs[run][1].kept)
+    def run_settings(self, run: str) -> Pretrain:
+        """Full settings of a run."""
+        return self._runs[run][1]
 
     def run_nodes(self, run: str) -> int:
         """Nodes that a run asks for."""
@@ -296,7 +265,7 @@ class Units:
         return ASSUMED_IMAGES, ASSUMED_MASKS if settings.has_masks else 0
 
 
-def _named(items: tuple[Any, ...], name: str) -> Any:
+def _named(items: Sequence[Any], name: str) -> Any:
     for item in items:
         if item.name == name:
             return item

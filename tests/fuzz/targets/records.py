@@ -77,7 +77,7 @@ def _against(other: Path, node: Node) -> None:
 
 
 def _recomputed(node: Node, folder: Path) -> None:
-    options = verify.Options(folder / "scratch")
+    options = verify.Options(folder / "scratch", lambda stage, suffix: None)
     if verify.not_by_design(node) is None and verify._obstacle(node, options) is None:
         verify.command(node, folder / "target", options)
         verify.start_folder(node)

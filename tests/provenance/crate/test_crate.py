@@ -18,8 +18,10 @@ from workflow_scripts.provenance.crate.write import write_crate
 from workflow_scripts.provenance.locate import locate
 from workflow_scripts.provenance.nodes import load
 from workflow_scripts.stages.crate import main as stage
+from workflow_scripts.study.stages import published
 
 METADATA = "ro-crate-metadata.json"
+PUBLISHED = published()
 Graph = dict[str, dict[str, Any]]
 
 
@@ -55,7 +57,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study with its crate. Never change it."""
     study = whole_study(tmp_path_factory.mktemp("crate") / "results")
     real_bytes(study)
-    write_crate(study, "by request", 1.0)
+    write_crate(study, "by request", 1.0, PUBLISHED)
     return study
 
 
@@ -133,14 +135,14 @@ def test_small_results_go_along_and_posts_and_pictures_do_not(made: Path) -> Non
     assert "files/pretrain/simclr-revised-crop-s0/run.json" in there
     assert not [one for one in there if one.endswith((".tar", ".npy", ".safetensors"))]
     assert not [one for one in there if one.startswith("files/") and "captions/" in one and one.endswith(".parquet")]
-    assert goes_along("report", ".html", 10**9, 10)
-    assert not goes_along("summary", ".csv", 11, 10)
-    assert not goes_along("annotations", ".parquet", 1, 10)
+    assert goes_along(PUBLISHED, "report", ".html", 10**9, 10)
+    assert not goes_along(PUBLISHED, "summary", ".csv", 11, 10)
+    assert not goes_along(PUBLISHED, "annotations", ".parquet", 1, 10)
 
 
 def test_the_same_records_give_the_same_crate(made: Path, tmp_path: Path) -> None:
     again = shutil.copytree(made, tmp_path / "results" / made.name)
-    write_crate(again, "by request", 1.0)
+    write_crate(again, "by request", 1.0, PUBLISHED)
     assert (again / "crate" / METADATA).read_bytes() == (made / "crate" / METADATA).read_bytes()
     assert not list(again.glob(".crate*"))
 
@@ -150,13 +152,13 @@ def test_results_of_an_earlier_config_are_left_out(made: Path, tmp_path: Path) -
     for path in (again / "pair_table").glob("original.*"):
         shutil.copyfile(path, path.with_name(path.name.replace("original", "earlier")))
     (again / "pair_table" / f"earlier{RUN}").unlink()
-    write_crate(again, "by request", 1.0)
+    write_crate(again, "by request", 1.0, PUBLISHED)
     assert (again / "crate" / METADATA).read_bytes() == (made / "crate" / METADATA).read_bytes()
 
 
 def test_a_file_that_is_too_large_is_named_by_hash(made: Path, tmp_path: Path) -> None:
     again = shutil.copytree(made, tmp_path / "results" / made.name)
-    write_crate(again, "https://spdx.org/licenses/CC-BY-4.0", 0.0)
+    write_crate(again, "https://spdx.org/licenses/CC-BY-4.0", 0.0, PUBLISHED)
     graph = graph_of(again / "crate")
     assert graph["#summary/summary.csv"]["sha256"] == graph_of(made / "crate")["files/summary/summary.csv"]["sha256"]
     assert graph["./"]["license"] == {"@id": "https://spdx.org/licenses/CC-BY-4.0"}
@@ -182,8 +184,8 @@ def test_settings_lose_people_and_places() -> None:
 
 
 def test_a_removal_list_does_not_go_along() -> None:
-    assert goes_along("annotations", ".json", 10, 100)
-    assert not goes_along("annotations", ".exclude.json", 10, 100)
+    assert goes_along(PUBLISHED, "annotations", ".json", 10, 100)
+    assert not goes_along(PUBLISHED, "annotations", ".exclude.json", 10, 100)
 
 
 def test_no_host_and_no_job_number(made: Path) -> None:
@@ -293,7 +295,7 @@ def test_commands(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     study = shutil.copytree(made, tmp_path / "results" / made.name, ignore=shutil.ignore_patterns("crate"))
     assert main(["crate", str(study), "--max-file-mb", "1"]) == 0
     assert "complete" in capsys.readouterr().out
-    stage(["--out", str(study / "crate" / METADATA), "--settings", '{"max_file_mb": 1.0}'])
+    stage(["--out", str(study / "crate" / METADATA), "--settings", json.dumps({"published": PUBLISHED})])
     assert main(["crate", "--check", str(study / "crate")]) == 0
     (study / "crate" / "Snakefile").unlink()
     assert main(["crate", "--check", str(study / "crate")]) == 1
@@ -304,7 +306,7 @@ def test_only_a_study_gets_a_crate(made: Path, tmp_path: Path) -> None:
     study = shutil.copytree(made, tmp_path / "results" / made.name, ignore=shutil.ignore_patterns("crate"))
     for folder in (study.parent, study / "summary"):
         with pytest.raises(PipelineError, match="not a study"):
-            write_crate(folder, "by request", 1.0)
+            write_crate(folder, "by request", 1.0, PUBLISHED)
         assert not (folder / "crate").exists()
 
 
@@ -324,6 +326,6 @@ def test_a_study_that_is_not_whole_gets_no_crate(made: Path, tmp_path: Path, dam
         shutil.rmtree(study)
         study.mkdir()
     with pytest.raises(PipelineError):
-        write_crate(study, "by request", 1.0)
+        write_crate(study, "by request", 1.0, PUBLISHED)
     assert not (study / "crate").exists()
     assert not list(study.glob(".crate*"))

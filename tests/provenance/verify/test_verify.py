@@ -9,11 +9,12 @@ import pytest
 from tests.acquisition.zips import row, write_zip
 from tests.helpers import make_artifact, run
 from workflow_scripts.commands.main import main
+from workflow_scripts.core.declaration.facts import Tolerance
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.provenance.nodes import Node, load, read
-from workflow_scripts.provenance.verify.tolerances import TOLERANCES, Tolerance, tolerance
 from workflow_scripts.provenance.verify.verify import Kind, Options, Verdict, command, sample, verify
 from workflow_scripts.stages import annotations, shard_plan, source
+from workflow_scripts.study.stages import tolerance
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -87,11 +88,12 @@ def test_a_result_that_does_not_come_out_differs_and_is_kept(
     [(1.0, 2, Kind.WITHIN), (1.0, 1, Kind.DIFFERS), (0.9, 2, Kind.DIFFERS)],
 )
 def test_a_tolerance_counts_only_where_the_machine_differs(
-    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: float, threads: int, kind: Kind
+    study: Path, tmp_path: Path, allowed: float, threads: int, kind: Kind
 ) -> None:
     edit_record(study, "shard_plan/plan", lambda record: record["settings"].update(rows_per_shard=3))
-    monkeypatch.setitem(TOLERANCES, ("shard_plan", ".parquet"), Tolerance(0.0, allowed, "measured here"))
-    verdicts = verify(node_of(study, "shard_plan/plan"), Options(tmp_path / "s", threads=threads))
+    bound = Tolerance(0.0, allowed, "measured here")
+    options = Options(tmp_path / "s", lambda _, suffix: bound if suffix == ".parquet" else None, threads=threads)
+    verdicts = verify(node_of(study, "shard_plan/plan"), options)
     table = next(one for one in verdicts if one.suffix == ".parquet")
     assert table.kind == kind
     assert "100.00% of cells by more than 0e+00 (key)" in table.detail
@@ -102,15 +104,19 @@ def test_a_damaged_original_is_not_taken_for_the_recorded_file(study: Path, tmp_
     path = study / "shard_plan/plan.json"
     path.unlink()
     path.write_text("{}")
-    assert set(kinds(verify(node_of(study, "shard_plan/plan"), Options(tmp_path / "s"))).values()) == {Kind.EXACT}
+    assert set(kinds(verify(node_of(study, "shard_plan/plan"), Options(tmp_path / "s", tolerance))).values()) == {
+        Kind.EXACT
+    }
     edit_record(study, "shard_plan/plan", lambda record: record["settings"].update(rows_per_shard=3))
-    verdicts = {one.suffix: one for one in verify(node_of(study, "shard_plan/plan"), Options(tmp_path / "t"))}
+    verdicts = {
+        one.suffix: one for one in verify(node_of(study, "shard_plan/plan"), Options(tmp_path / "t", tolerance))
+    }
     assert "run audit" in verdicts[".json"].detail
 
 
 def test_other_code_is_said(study: Path, tmp_path: Path) -> None:
     edit_record(study, "shard_plan/plan", lambda record: record.update(code="older"))
-    verdicts = verify(node_of(study, "shard_plan/plan"), Options(tmp_path / "s", threads=2))
+    verdicts = verify(node_of(study, "shard_plan/plan"), Options(tmp_path / "s", tolerance, threads=2))
     assert {(one.kind, one.detail) for one in verdicts} == {(Kind.EXACT, "though other code, 2 math threads, 1 before")}
 
 
@@ -118,7 +124,7 @@ def test_what_is_fetched_or_holds_times_is_not_recomputed(results: Path, tmp_pat
     for stage, settings in [("download", {}), ("source", {"at": "https://a.invalid/x"}), ("crate", {})]:
         path = make_artifact(results, stage, "x", {".bin": b"x"})
         path.with_name("x.run.json").write_bytes(pretty({"settings": settings, "inputs": {}, "input_files": {}}))
-        assert kinds(verify(read(path), Options(tmp_path / "none"))) == {".bin": Kind.BY_DESIGN}
+        assert kinds(verify(read(path), Options(tmp_path / "none", tolerance))) == {".bin": Kind.BY_DESIGN}
     assert not (tmp_path / "none").exists()
 
 
@@ -147,19 +153,19 @@ def test_what_stands_in_the_way_is_said(
     study: Path, tmp_path: Path, damage: Callable[[Path], object], reason: str
 ) -> None:
     damage(study)
-    verdicts = verify(node_of(study, "shard_plan/plan"), Options(tmp_path / "s"))
+    verdicts = verify(node_of(study, "shard_plan/plan"), Options(tmp_path / "s", tolerance))
     assert kinds(verdicts) == {"": Kind.IMPOSSIBLE}
     assert reason in verdicts[0].detail
 
 
 def test_a_source_without_a_manifest_is_not_guessed(study: Path, tmp_path: Path) -> None:
     edit_record(study, "annotations/rows", lambda record: record["input_files"].update(annotations=[]))
-    verdicts = verify(node_of(study, "annotations/rows"), Options(tmp_path / "s"))
+    verdicts = verify(node_of(study, "annotations/rows"), Options(tmp_path / "s", tolerance))
     assert "no manifest that says where it lies" in verdicts[0].detail
 
 
 def test_the_command_has_recorded_settings_unit_inputs_and_sources(study: Path, tmp_path: Path) -> None:
-    words = command(node_of(study, "annotations/rows"), tmp_path / "x", Options(tmp_path, workers=3))
+    words = command(node_of(study, "annotations/rows"), tmp_path / "x", Options(tmp_path, tolerance, workers=3))
     rest = words[words.index("--unit") :]
     assert rest[:1] == ["--unit"]
     assert f"annotations={study / 'source/annotations.manifest.json'}" in rest
@@ -177,25 +183,6 @@ def test_a_sample_takes_every_stage_once_before_one_comes_twice(results: Path) -
     assert len(sample(nodes, 100, 0)) == 9
     assert sample(nodes, 4, 7) == sample(nodes, 4, 7)
     assert len({tuple(node.label for node in sample(nodes, 3, seed)) for seed in range(20)}) > 3
-
-
-def test_every_tolerance_is_of_a_stage_and_has_a_source() -> None:
-    stages = {path.stem for path in (ROOT / "workflow_scripts/stages").glob("*.py")}
-    assert {stage for stage, _ in TOLERANCES} <= stages
-    for bound in TOLERANCES.values():
-        assert bound.source
-        assert 0 <= bound.number < 1
-        assert 0 <= bound.unequal < 1
-
-
-def test_the_longest_ending_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = Tolerance(0.1, 0, "a"), Tolerance(0.2, 0, "b")
-    monkeypatch.setitem(TOLERANCES, ("x", ".parquet"), table[0])
-    monkeypatch.setitem(TOLERANCES, ("x", ".keys.parquet"), table[1])
-    assert tolerance("x", ".parquet") is table[0]
-    assert tolerance("x", ".minilm.keys.parquet") is table[1]
-    assert tolerance("x", ".npy") is None
-    assert tolerance("y", ".parquet") is None
 
 
 def test_an_empty_folder_is_refused(results: Path, capsys: pytest.CaptureFixture[str]) -> None:

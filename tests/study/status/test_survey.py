@@ -6,13 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.study.config.test_study import merged
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.active_config import remember
-from workflow_scripts.study.config.study import load_study
-from workflow_scripts.study.cost import work
 from workflow_scripts.study.status.survey import SILENT_AFTER, Job, State, Status, studies_in, survey
-from workflow_scripts.study.units import Units
 
 NOW = 1_000_000.0
 RUN = "simclr-original-crop-resnet_small-s0"
@@ -139,12 +135,3 @@ def test_paths(study: Study, tmp_path: Path) -> None:
     for path in (tmp_path / "none", tmp_path):
         with pytest.raises(PipelineError, match="no study"):
             studies_in(path)
-
-
-@pytest.mark.parametrize("overlays", [(), ("profiles/demo/study.yaml",)])
-def test_the_planned_artifacts_are_those_of_the_estimates(overlays: tuple[str, ...]) -> None:
-    units = Units(load_study(merged(*overlays)))
-    shards = units.study.shards
-    jobs = {stage: one.jobs for stage, one in work(units.study, units, shards.shards * shards.rows_per_shard).items()}
-    needed = {stage: len(units.needed(stage)) for stage in jobs}
-    assert needed == jobs

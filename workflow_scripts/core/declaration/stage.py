@@ -69,6 +69,10 @@ class Stage(Generic[S]):
         """Whether the key holds what was fetched or found in place of what it was computed from."""
         return self.identity is not None
 
+    def unit_of(self, name: str) -> dict[str, str]:
+        """The wildcard values in the name of an artifact."""
+        return dict(zip(self.unit, name.split("."), strict=True)) if self.unit else {}
+
     def in_key(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """The settings that can change the bytes of an artifact."""
         return {name: value for name, value in settings.items() if name not in self.not_in_key}

@@ -16,7 +16,7 @@ from workflow_scripts.core.root_hash import root_hash
 from workflow_scripts.provenance.crate import base
 from workflow_scripts.provenance.crate.base import Entity, ref, refs
 from workflow_scripts.provenance.crate.jobs import Jobs, file_path, manifest_path
-from workflow_scripts.provenance.crate.public import goes_along
+from workflow_scripts.provenance.crate.public import Published, goes_along
 from workflow_scripts.provenance.nodes import Node, inputs_of
 
 MEGABYTE = 1_000_000
@@ -30,26 +30,37 @@ class Crate:
     files: dict[str, Path]
 
 
-def describe(nodes: Sequence[Node], study: str, license_text: str, limit: int = MEGABYTE, root: Path = ROOT) -> Crate:
+def describe(
+    nodes: Sequence[Node],
+    study: str,
+    license_text: str,
+    published: Published,
+    limit: int = MEGABYTE,
+    root: Path = ROOT,
+) -> Crate:
     """The crate of a study.
 
     Args:
         nodes: all artifacts of the study, each with a readable run record.
         study: the study's name.
         license_text: under what the study is given away.
+        published: which data files may go along.
         limit: size in bytes up to which a data file goes along.
         root: the checkout, whose Snakefile and rules go along.
     """
     ordered = in_order(nodes)
-    jobs = Jobs(lambda node, suffix: goes_along(node.stage, suffix, node.files[suffix]["bytes"], limit))
+
+    def along(node: Node, suffix: str) -> bool:
+        return goes_along(published, node.stage, suffix, node.files[suffix]["bytes"], limit)
+
+    jobs = Jobs(along)
     for node in ordered:
         jobs.add(node)
         jobs.requirements(node.stage, (node.computation or {}).get("packages") or {})
     _describe_stages(jobs, root)
     files = {manifest_path(node): node.path for node in ordered}
     for node in ordered:
-        along = [suffix for suffix in node.files if goes_along(node.stage, suffix, node.files[suffix]["bytes"], limit)]
-        files |= {file_path(node, suffix): node.file(suffix) for suffix in along}
+        files |= {file_path(node, suffix): node.file(suffix) for suffix in node.files if along(node, suffix)}
     recipes = {
         path.relative_to(root).as_posix(): path for path in (root / "Snakefile", *sorted(root.glob("rules/*.smk")))
     }

@@ -8,27 +8,17 @@ from workflow_scripts.core.redact import redacted
 
 # Whose they are or where they ran; and who asked to be taken out, by hashes that anyone with the annotations can match.
 PRIVATE_SETTINGS = frozenset({"contact", "user_agent", "connect_to", "allow_addresses", "exclude"})
-REMOVAL_LIST = ".exclude.json"
-SMALL_SUFFIXES = (".json", ".csv", ".png")
-# Tables of scores. All others have a row for each post, picture or test item.
-TABLES = {
-    ".parquet": ("linear_probe", "few_shot", "summary"),
-    ".contrasts.parquet": ("summary",),
-    ".results.parquet": ("saliency",),
-    "/curve.parquet": ("pretrain",),
-}
+# Stage -> suffixes of the files of which a crate may hold copies -> whether it does so at any size.
+Published = Mapping[str, Mapping[str, bool]]
 MAIL = r"(?<![\w.+-])(?:[\w.+-]++@(?:[\w-]++\.)+[A-Za-z]{2,})+"  # one, or several that touch
 _MAIL = re.compile(MAIL)
 _ROOT = re.compile(r"(?:file://|[a-z]+:(?=/(?!/)))?[/~]")
 
 
-def goes_along(stage: str, suffix: str, size: int, limit: int) -> bool:
-    """Whether a crate holds a copy of the file: the page, and small files without posts or pictures in them."""
-    if stage == "report":
-        return True
-    if suffix == REMOVAL_LIST:
-        return False
-    return size <= limit and (suffix.endswith(SMALL_SUFFIXES) or stage in TABLES.get(suffix, ()))
+def goes_along(published: Published, stage: str, suffix: str, size: int, limit: int) -> bool:
+    """Whether a crate holds a copy of the file: one that may be published, if it has at most ``limit`` bytes."""
+    at_any_size = published.get(stage, {}).get(suffix)
+    return at_any_size is not None and (at_any_size or size <= limit)
 
 
 def public_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

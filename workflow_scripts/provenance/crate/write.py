@@ -10,19 +10,21 @@ from workflow_scripts.core.files.durable import move_folder_durable
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.provenance.crate.base import METADATA, README, README_TEXT
 from workflow_scripts.provenance.crate.crate import MEGABYTE, describe
+from workflow_scripts.provenance.crate.public import Published
 from workflow_scripts.provenance.nodes import Node, inputs_of, load
 
 FOLDER, REPORT = "crate", "report/index"  # in the study's folder
 
 
-def write_crate(study: Path, license_text: str, max_file_mb: float) -> Path:
+def write_crate(study: Path, license: str, max_file_mb: float, published: Published) -> Path:
     """Write ``<study>/crate``; gives the path of its metadata.
 
     The files in it are copies: what happens to the crate does not touch the study.
 
     Args:
-        license_text: the study's licence: a URL, or a sentence.
+        license: the study's licence: a URL, or a sentence.
         max_file_mb: files up to this size [MB] are included; larger ones are named by hash.
+        published: which files may be included.
 
     Raises:
         PipelineError: the folder is no study or has no artifacts, one has no readable manifest or run record, what one
@@ -39,7 +41,7 @@ def write_crate(study: Path, license_text: str, max_file_mb: float) -> Path:
     known = {node.path: node for node in nodes}
     for node in nodes:
         _check(node, known)
-    crate = describe(nodes, study.resolve().name, license_text, round(max_file_mb * MEGABYTE))
+    crate = describe(nodes, study.resolve().name, license, published, round(max_file_mb * MEGABYTE))
     target = study / FOLDER
     part = study / f".{FOLDER}.{uuid.uuid4().hex}.part"
     try:

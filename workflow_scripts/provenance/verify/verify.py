@@ -10,13 +10,14 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.cache import file_hash
+from workflow_scripts.core.declaration.facts import Tolerance
 from workflow_scripts.core.digest import ROOT, code_digest
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.runtime.environment import version
@@ -25,7 +26,6 @@ from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
 from workflow_scripts.provenance.nodes import Node, inputs_of, read
 from workflow_scripts.provenance.verify.compare import deviation
-from workflow_scripts.provenance.verify.tolerances import tolerance
 
 
 class Kind(StrEnum):
@@ -67,9 +67,11 @@ class Options:
         device: ``cpu`` or ``cuda``; None: the recorded one.
         workers: processes or threads for reading.
         timeout: seconds for one stage; None: no limit.
+        tolerance: bound of a stage's file, given stage and suffix; None where bytes must be the same.
     """
 
     scratch: Path
+    tolerance: Callable[[str, str], Tolerance | None]
     threads: int | None = None
     device: str | None = None
     workers: int = 1
@@ -122,7 +124,8 @@ def verify(node: Node, options: Options) -> list[Verdict]:
         return [Verdict(node.label, "", Kind.IMPOSSIBLE, reason)]
     made = read(target.with_name(f"{target.name}.manifest.json"))
     changes = differences(node, options)
-    verdicts = [_compare(node, made, suffix, changes) for suffix in sorted(node.files.keys() | made.files.keys())]
+    suffixes = sorted(node.files.keys() | made.files.keys())
+    verdicts = [_compare(node, made, one, changes, options.tolerance(node.stage, one)) for one in suffixes]
     if node.manifest["rows"] != made.manifest["rows"]:
         detail = f"row counts {canonical(made.manifest['rows'])}, recorded {canonical(node.manifest['rows'])}"
         verdicts.append(Verdict(node.label, "", Kind.DIFFERS, detail))
@@ -256,7 +259,7 @@ def differences(node: Node, options: Options) -> list[str]:
     return found
 
 
-def _compare(node: Node, made: Node, suffix: str, changes: list[str]) -> Verdict:
+def _compare(node: Node, made: Node, suffix: str, changes: list[str], allowed: Tolerance | None) -> Verdict:
     """The verdict on one file. The recorded sha256 counts, not the file that lies there: that is audit's to check."""
     if suffix not in made.files or suffix not in node.files:
         missing = "is not made any more" if suffix in node.files else "was not made before"
@@ -267,7 +270,6 @@ def _compare(node: Node, made: Node, suffix: str, changes: list[str]) -> Verdict
     original = node.file(suffix)
     if not original.exists() or file_hash(original) != recorded["sha256"]:
         return Verdict(node.label, suffix, Kind.DIFFERS, "and the original is not what its manifest says: run audit")
-    allowed = tolerance(node.stage, suffix)
     bound = allowed.number if allowed is not None else 0.0
     found = deviation(made.file(suffix), original, suffix, bound)
     if isinstance(found, str):

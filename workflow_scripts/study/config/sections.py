@@ -10,7 +10,7 @@ from workflow_scripts.core.settings import Settings
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.annotations import Annotations
-from workflow_scripts.stages.crate import Crate
+from workflow_scripts.stages.crate import CrateContents
 from workflow_scripts.stages.embed_captions import EmbedCaptions
 from workflow_scripts.stages.embed_images import EmbedImages
 from workflow_scripts.stages.eval_dataset import EvalDataset
@@ -184,7 +184,7 @@ class Evaluation(Settings):
     saliency: Saliency = Field(Saliency(), description="Grad-CAM against object masks")
 
 
-class CrateSection(Crate):
+class CrateSection(CrateContents):
     """The study as a Workflow Run RO-Crate."""
 
     in_all: bool = Field(False, description="true: a run without a target writes the crate too", examples=[True])

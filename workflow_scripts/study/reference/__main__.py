@@ -1,4 +1,4 @@
-"""Writes the config reference and the schema: ``python -m workflow_scripts.study.reference``; ``--check`` compares."""
+"""Writes the config reference, the schema and the tables of stages into ``docs/``; ``--check`` compares."""
 
 import argparse
 import json
@@ -9,9 +9,10 @@ from typing import Any
 from workflow_scripts.study.reference.page import page
 from workflow_scripts.study.reference.reruns import Keys, Reruns
 from workflow_scripts.study.reference.schema import config_schema
+from workflow_scripts.study.reference.tables import cost_tables, files_table, rates_table, with_tables
 from workflow_scripts.study.stages import stage_names
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = SOURCE = Path(__file__).resolve().parents[3]  # where files are written, and where pages with tables are read
 
 
 def documents() -> dict[str, str]:
@@ -24,6 +25,8 @@ def documents() -> dict[str, str]:
     return {
         "docs/config.md": page(named),
         "docs/config.schema.json": json.dumps(config_schema(), indent=2, ensure_ascii=False) + "\n",
+        "docs/stages.md": with_tables(SOURCE / "docs/stages.md", {"files": files_table()}),
+        "docs/cost.md": with_tables(SOURCE / "docs/cost.md", {"costs": cost_tables(SOURCE), "rates": rates_table()}),
     }
 
 
@@ -52,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue
         if check:
-            sys.stderr.write(f"error: {name} is out of date with the settings classes; run: make docs\n")
+            sys.stderr.write(f"error: {name} is out of date; run: make docs\n")
             status = 1
         else:
             path.write_text(text, encoding="utf-8")

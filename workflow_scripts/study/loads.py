@@ -1,0 +1,49 @@
+"""What each job of a study has to do, as far as the config tells: the basis of cost and disk estimates."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from workflow_scripts.core.declaration.facts import Load
+from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.models.backbones import BACKBONES
+from workflow_scripts.pretraining.settings import METHODS
+from workflow_scripts.study.units import Units
+
+
+def loads(units: Units, stage: Stage, names: Sequence[str], rows: float, images: float) -> Iterator[tuple[Load, int]]:
+    """Loads of the jobs of a stage, each with the number of jobs that have it.
+
+    Args:
+        names: of the artifacts; shards count as equally large.
+        rows: annotation rows that all these jobs of shards share, or that each other job sees.
+        images: images behind these rows that are still available.
+    """
+    if stage.unit == ("shard",):
+        if names:
+            yield _load(units, stage, units.shards[0], rows / len(names), images / len(names)), len(names)
+        return
+    for name in names:
+        yield _load(units, stage, name, rows, images), 1
+
+
+def _load(units: Units, stage: Stage, name: str, rows: float, images: float) -> Load:
+    unit = stage.unit_of(name)
+    if "dataset" in unit:
+        labelled, masked = units.dataset_facts(unit["dataset"])
+    else:
+        known, checkpoints = map(units.dataset_facts, units.datasets), len(units.checkpoints)
+        labelled, masked = (checkpoints * sum(counts) for counts in zip((0, 0), *known, strict=True))
+    load = Load(rows=rows, images=images, labelled=labelled, masked=masked, settings=units.settings(stage.name, unit))
+    if "run" not in unit:
+        return load
+    run = units.run_settings(unit["run"])
+    backbone, method = BACKBONES[run.backbone], METHODS[run.method]
+    return replace(
+        load,
+        forward_gflop=backbone.forward_gflop,
+        weights_bytes=backbone.weights_bytes,
+        features=backbone.features,
+        checkpoints=len(run.kept),
+        views=method.views,
+        passes=method.passes,
+    )

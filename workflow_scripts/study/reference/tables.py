@@ -1,0 +1,70 @@
+"""The tables in ``docs/`` that follow from what stages declare: their files, their rates, and what a study costs."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from workflow_scripts.core.declaration.facts import File, Load
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.study.active_config import BASE
+from workflow_scripts.study.config.files import read_config
+from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.cost import SIZES, costs, table
+from workflow_scripts.study.stages import declaration, facts, stages_in_order
+from workflow_scripts.study.units import Units
+
+
+def with_tables(path: Path, tables: Mapping[str, str]) -> str:
+    """A page with its tables: each replaces what is between ``<!-- generated: NAME -->`` and ``<!-- end -->``.
+
+    Raises:
+        PipelineError: the page has no place for one of them.
+    """
+    text = path.read_text(encoding="utf-8")
+    for name, content in tables.items():
+        start, end = f"<!-- generated: {name} -->\n", "<!-- end -->"
+        old = re.findall(f"{start}.*?{end}", text, flags=re.DOTALL)
+        if len(old) != 1:
+            raise PipelineError("no place for a table", path, f"{len(old)} of {start.strip()}", f"add it, and {end}")
+        text = text.replace(old[0], f"{start}{content}\n{end}")
+    return text
+
+
+def files_table() -> str:
+    """All data files, in the order of the stages."""
+    rows = ["| artifact | files |", "|---|---|"]
+    for stage in stages_in_order():
+        declared = declaration(stage)
+        if declared is not None:
+            name = declared.artifact.replace("{", "<").replace("}", ">")
+            files = "; ".join(_described(suffix, file) for suffix, file in facts(stage).files.items())
+            rows.append(f"| `{stage}/{name}` | {files} |")
+    return "\n".join(rows)
+
+
+def _described(suffix: str, file: File) -> str:
+    return f"`{suffix}`{'' if file.hashed else ' (not hashed)'}: {file.holds}"
+
+
+def rates_table() -> str:
+    """What one unit of each stage's work takes, and where the numbers are from."""
+    alone = Load(rows=1, images=1, labelled=1, masked=1, settings={})
+    with_backbone = replace(alone, forward_gflop=1, views=1, passes=1)
+    rows = ["| stage | for each | core ms | GFLOP | source |", "|---|---|--:|--:|---|"]
+    for stage in stages_in_order():
+        cost = facts(stage).cost
+        varies = cost.gflop(alone) != cost.gflop(with_backbone)
+        gflop = "of the backbone" if varies else _number(cost.gflop(alone))
+        rows.append(f"| {stage} | {cost.per} | {_number(cost.core_ms)} | {gflop} | {cost.source} |")
+    return "\n".join(rows)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.10g}" if value else ""
+
+
+def cost_tables(root: Path) -> str:
+    """What the study of ``config.yaml`` costs at the size of RedCaps-2020 and of all RedCaps."""
+    units = Units(load_study(read_config([root / BASE])))
+    return "\n\n".join(table(f"{name} ({rows:,} rows)", costs(units, rows)) for name, rows in SIZES.items())
