@@ -133,7 +133,7 @@ def code_edit(study: Study, stage: str) -> None:
 
 def table(rows: list[list[str]]) -> str:
     """The rows as Markdown."""
-    head = ["stage", "comment", "code, same output", "setting", "computes then", "setting's jobs", "undone"]
+    head = ["stage", "comment", "code, same output", "setting", "stages that compute", "jobs", "undone"]
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -141,8 +141,8 @@ def table(rows: list[list[str]]) -> str:
 def words(stages: set[str], stage: str, family: set[str]) -> str:
     """The stages that computed, in words."""
     if stages == family:
-        return "it and all below"
-    return ", ".join(["it", *sorted(stages - {stage})])
+        return "itself and its dependents"
+    return ", ".join(["itself", *sorted(stages - {stage})])
 
 
 def test_every_stage_reruns_for_what_it_depends_on_and_nothing_else(fresh: Checkout) -> None:
@@ -179,7 +179,7 @@ def test_every_stage_reruns_for_what_it_depends_on_and_nothing_else(fresh: Check
             cells += [f"`{name}`", words(computed, stage, family), of_setting, ""]
             undoing = stage
         else:
-            cells += ["it has none", "", "", ""]
+            cells += ["no settings", "", "", ""]
         rows.append(cells)
     since = now()
     study.run({})

@@ -101,16 +101,16 @@ EDITS = (
     Edit("`compute.workers`", lambda c: c["compute"].update(workers=2)),
     Edit("`download.attempts`", lambda c: c["download"].update(attempts=7)),
     Edit("`pretraining.checkpoint_every`", lambda c: c["pretraining"].update(checkpoint_every=5)),
-    Edit("values written otherwise, a new default", written_otherwise),
+    Edit("values written differently, a new default", written_otherwise),
     Edit("comments", files=COMMENTS),
     Edit("code of `data_card`", files=code_of("data_card")),
     Edit("code of `pretrain`", files=code_of("pretrain")),
     Edit("content of the captioner", files=CARD),
     Edit("a pair table deleted", gone=(TABLE,)),
-    Edit("a pair table deleted, and its `k`", lambda c: c["pairs"][0].update(k=2), gone=(TABLE,)),
-    Edit("a pair table deleted, in the cache too", gone=(TABLE, ".cache/pair_table")),
+    Edit("a pair table deleted, and its `k` edited", lambda c: c["pairs"][0].update(k=2), gone=(TABLE,)),
+    Edit("a pair table deleted, also from the cache", gone=(TABLE, ".cache/pair_table")),
     Edit("a run record deleted", gone=("tiny/pretrain/clip-*.run.json",)),
-    Edit("a run record deleted, in the cache too", gone=("tiny/pretrain/clip-*.run.json", ".cache/pretrain")),
+    Edit("a run record deleted, also from the cache", gone=("tiny/pretrain/clip-*.run.json", ".cache/pretrain")),
 )
 DATA_CARD = "results/tiny/data_card/data_card.manifest.json"
 PRETRAIN = f"results/tiny/pretrain/{RUN}.manifest.json"
