@@ -97,3 +97,20 @@ def test_control_c(fresh: Checkout) -> None:
     assert status == -signal.SIGINT and "Traceback" not in printed, printed
     last = printed.splitlines()[-1]
     assert last == "error: interrupted in Snakemake: Ctrl-C; run the same command again to continue"
+
+
+def test_a_home_and_results_that_can_not_be_written(fresh: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = "results/tiny/demo_world/world.manifest.json"
+    status, printed = fresh.run(target, *CONFIG)
+    assert status == 0, printed
+    for path in (fresh.folder / "results/tiny/demo_world").iterdir():
+        path.chmod(0o444)
+        if os.getuid() == 0:
+            os.chown(path, 0, 0)
+    assert last_line(fresh, "--forcerun", "demo_world").startswith(
+        "error: no write permission in results/tiny/demo_world/world.run.json: user "
+    )
+    monkeypatch.setattr(fresh, "environment", lambda: {**os.environ, "HOME": "/proc/x", "XDG_CACHE_HOME": ""})
+    line = last_line(fresh)
+    assert line.startswith("error: no cache folder in /proc/x/.cache/snakemake/snakemake/source-cache: No such file")
+    assert line.endswith("; set XDG_CACHE_HOME to a folder that you may write")

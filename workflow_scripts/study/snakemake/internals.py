@@ -5,6 +5,7 @@ miss something: a wrong plan would look right.
 """
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.errors import PipelineError
@@ -26,8 +27,16 @@ USED = {
     ),
     "job": ("rule", "wildcards_dict", "input", "output"),
 }
+CACHE_OPTION = "--runtime-source-cache-path"  # sets another folder than cache_folder
 CONFIG_LOADER = "load_configfile"
 CONFIG_MODULES = ("snakemake.settings.types", "snakemake.common.configfile")  # modules that know it by that name
+
+
+def cache_folder() -> Path:
+    """Where Snakemake keeps copies of rules unless told otherwise."""
+    from snakemake.common import get_appdirs
+
+    return Path(get_appdirs().user_cache_dir) / "snakemake/source-cache"
 
 
 def require(name: str, there: Any) -> None:

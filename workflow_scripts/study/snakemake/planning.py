@@ -18,6 +18,7 @@ message and exit status 1. What is used of Snakemake is listed in ``internals.py
 ``tests/workflow/test_planning.py`` fails when a new Snakemake no longer works this way.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,8 @@ class _Hooks:
         workflow._build_dag = self.build_dag
 
     def build_dag(self) -> None:
+        from snakemake.exceptions import ProtectedOutputException
+
         dag = self.workflow.dag
         require("dag", dag)
         require("persistence", self.workflow.persistence)
@@ -98,7 +101,12 @@ class _Hooks:
             self._decided(dag)
 
         async def postprocess(*args: Any, **kwargs: Any) -> None:
-            await plan(*args, **kwargs)
+            try:
+                await plan(*args, **kwargs)
+            except ProtectedOutputException as error:
+                *_, file = str(error).split()  # the last of the files that it lists
+                advice = "change the permissions of the results, or work in a copy of your own"
+                stop(PipelineError("no write permission", file, f"user {os.geteuid()} may not write", advice))
             if kwargs.get("check_initial"):
                 # Jobs behind those of --until are out of the plan by now. Snakemake would also never start the jobs
                 # between two of them, where one needs the other, and end with "Out of jobs".

@@ -17,7 +17,7 @@ from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError, PipelineErrors, error_lines
 from workflow_scripts.study.config.files import read_file
 from workflow_scripts.study.snakemake.failures import INTERRUPTED
-from workflow_scripts.study.snakemake.internals import CONFIG_LOADER, CONFIG_MODULES
+from workflow_scripts.study.snakemake.internals import CACHE_OPTION, CONFIG_LOADER, CONFIG_MODULES, cache_folder
 from workflow_scripts.study.terminal.handler import register
 
 if TYPE_CHECKING:
@@ -34,6 +34,24 @@ def prepare() -> None:
             setattr(module, CONFIG_LOADER, _load)
     sys.excepthook = _excepthook
     register()
+    if not any(word.startswith(CACHE_OPTION) for word in sys.argv):
+        try:
+            check_cache(cache_folder())
+        except PipelineError as error:
+            stop(error)
+
+
+def check_cache(folder: Path) -> None:
+    """Create the folder in which Snakemake keeps copies of rules, in the user's home; it does so in dry runs too.
+
+    Raises:
+        PipelineError: the folder can't be created.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        advice = "set XDG_CACHE_HOME to a folder that you may write"
+        raise PipelineError("no cache folder", folder, error.strerror or error, advice) from None
 
 
 def _load(path: Any) -> dict[str, Any]:
