@@ -16,9 +16,7 @@ class EmbedCaptions(Settings):
     """How captions become vectors."""
 
     kind: Annotated[str, OneOf(TEXT_ENCODERS)] = Field(
-        "sentence_transformers",
-        description=f"what the model is. {listed(TEXT_ENCODERS)}",
-        examples=["sentence_transformers"],
+        "sentence_transformers", description=f"what the model is. {listed(TEXT_ENCODERS)}"
     )
     batch_size: int = Field(
         256, ge=1, description="captions per forward pass", examples=[128], json_schema_extra={"unit": "captions"}

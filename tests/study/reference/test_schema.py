@@ -130,7 +130,8 @@ def test_every_setting_is_described_and_has_an_example_that_is_valid() -> None:
     for name, model in found.items():
         for key, setting in model["properties"].items():
             holds_settings = "$defs" in str({k: v for k, v in setting.items() if k != "examples"})
-            assert "examples" in setting or holds_settings, f"{name}.{key}"
+            only_choice = "const" in setting
+            assert "examples" in setting or holds_settings or only_choice, f"{name}.{key}"
             checked = Draft202012Validator({**setting, "$defs": found})
             for example in setting.get("examples", []):
                 assert example != setting.get("default"), f"{name}.{key}"

@@ -148,7 +148,12 @@ def _code(value: Any) -> str:
 
 def _text(schema: Schema) -> str:
     """The description; values that it explains are set as code."""
-    words = {"null", "true", "false", *(str(one) for part in _parts(schema) for one in part.get("enum", ()) if one)}
+    words = {
+        "null",
+        "true",
+        "false",
+        *(str(one) for part in _parts(schema) for one in part.get("enum", [part.get("const")]) if one),
+    }
     return re.sub(
         rf"(?<![\w/])({'|'.join(map(re.escape, sorted(words)))}): ", r"`\1`: ", _escaped(schema["description"])
     )
