@@ -59,7 +59,7 @@ def call_sites() -> list[tuple[str, int, int, str]]:
         module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
         for node in ast.walk(ast.parse(path.read_bytes())):
             name = ast.unparse(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
-            if module != "core.durable" and (name in SYNCING or name == "fsync"):
+            if module != "core.files.durable" and (name in SYNCING or name == "fsync"):
                 found.append((module, node.lineno, node.end_lineno or node.lineno, name))
     return found
 
@@ -67,7 +67,7 @@ def call_sites() -> list[tuple[str, int, int, str]]:
 @pytest.mark.parametrize("call", call_sites(), ids=lambda call: f"{call[0]}:{call[1]}-{call[3]}")
 def test_no_sync_can_be_left_out(crashes: Crashes, call: tuple[str, int, int, str]) -> None:
     module, first, last, name = call
-    assert name != "fsync", f"{module}:{first} syncs without core/durable.py"
+    assert name != "fsync", f"{module}:{first} syncs without core/files/durable.py"
     if module in NOT_NEEDED:
         pytest.skip(NOT_NEEDED[module])
     sites = {

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 from unittest import mock
 
-DURABLE = "core.durable"
+DURABLE = "core.files.durable"
 ROOT = 0  # the node of the recorded folder itself
 OURS = f"{Path(__file__).resolve().parents[2] / 'workflow_scripts'}{os.sep}"
 
