@@ -146,3 +146,32 @@ def test_nothing_is_computed_from_facts(stage: str) -> None:
         assert not [node for node in ast.walk(tree) if getattr(node, "id", getattr(node, "attr", "")) == "FACTS"], (
             module
         )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ('x = Field(1, description="one")', 'x = Field(1, description="1", examples=[2])', True),
+        ('x = Field(1, description="one")', 'x = Field(2, description="one")', False),
+        ("x = Backbone(features=2, forward_gflop=1.0)", "x = Backbone(features=2, forward_gflop=2.0)", True),
+        ("x = Backbone(features=2, forward_gflop=1.0)", "x = Backbone(features=3, forward_gflop=1.0)", False),
+        ("x = DownstreamSet(contents=Contents(images=1))", "x = DownstreamSet(contents=Contents(images=2))", True),
+        ('x = DownstreamSet(metric="accuracy")', 'x = DownstreamSet(metric="mean_per_class")', False),
+        ("x = Other(contents=1)", "x = Other(contents=2)", False),
+    ],
+)
+def test_wording_and_figures_that_no_stage_reads_do_not_count(first: str, second: str, same: bool) -> None:
+    assert (meaning(first) == meaning(second)) == same
+
+
+def test_no_stage_reads_what_the_digest_skips() -> None:
+    skipped = {name for names in digest.SKIPPED_KEYWORDS.values() for name in names} - {
+        "description",
+        "examples",
+        "json_schema_extra",
+        "summary",
+    }
+    modules = {name for stage in STAGES for name in digest.stage_closure(stage)}
+    trees = [digest.without_facts(ast.parse(digest._module_path(name).read_bytes())) for name in sorted(modules)]
+    read = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not read & skipped

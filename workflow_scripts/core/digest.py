@@ -4,7 +4,8 @@ A call of ``core.registry.discover`` counts as an import of all modules of the p
 same on every supported Python: nodes are written out by our own walk, since ``ast.dump`` differs between versions. What
 can't change bytes does not count:
 
-- comments, docstrings and formatting, and the wording of settings (:data:`WORDING`);
+- comments, docstrings and formatting;
+- the wording of settings, and figures in registries that no stage reads (:data:`SKIPPED_KEYWORDS`);
 - what a module assigns to ``FACTS``, and the imports that only this assignment needs;
 - modules that never change an artifact's bytes (:data:`NEVER_CHANGES_BYTES`).
 
@@ -33,7 +34,13 @@ NEVER_CHANGES_BYTES = frozenset(
     )
 )
 SKIPPED = "FACTS"
-WORDING = frozenset({"description", "examples", "json_schema_extra"})  # keywords of a settings class's ``Field``
+# By called name: keywords that never change bytes. Config, estimates and docs alone read them.
+SKIPPED_KEYWORDS = {
+    "Field": frozenset({"description", "examples", "json_schema_extra"}),
+    "Backbone": frozenset({"summary", "weights_bytes", "forward_gflop"}),
+    "DownstreamSet": frozenset({"summary", "contents"}),
+    "DatasetKind": frozenset({"summary", "contains"}),
+}
 
 
 def stage_closure(stage: str) -> dict[str, str]:
@@ -154,8 +161,9 @@ def canonical_code(node: ast.AST) -> str:
             continue
         if field == "body" and skip_first:
             value = value[1:]
-        if field == "keywords" and getattr(getattr(node, "func", None), "id", None) == "Field":
-            value = [keyword for keyword in value if keyword.arg not in WORDING]
+        called = getattr(getattr(node, "func", None), "id", None)
+        if field == "keywords" and called in SKIPPED_KEYWORDS:
+            value = [keyword for keyword in value if keyword.arg not in SKIPPED_KEYWORDS[called]]
             if not value:
                 continue
         parts.append(f"{field}={_canonical_value(value)}")

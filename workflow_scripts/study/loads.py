@@ -29,9 +29,9 @@ def loads(units: Units, stage: Stage, names: Sequence[str], rows: float, images:
 def _load(units: Units, stage: Stage, name: str, rows: float, images: float) -> Load:
     unit = stage.unit_of(name)
     if "dataset" in unit:
-        labelled, masked = units.dataset_facts(unit["dataset"])
+        labelled, masked = units.dataset_contents(unit["dataset"])
     else:
-        known, checkpoints = map(units.dataset_facts, units.datasets), len(units.checkpoints)
+        known, checkpoints = map(units.dataset_contents, units.datasets), len(units.checkpoints)
         labelled, masked = (checkpoints * sum(counts) for counts in zip((0, 0), *known, strict=True))
     load = Load(rows=rows, images=images, labelled=labelled, masked=masked, settings=units.settings(stage.name, unit))
     if "run" not in unit:

@@ -254,14 +254,14 @@ class Units:
         kind = KINDS[_named(self.study.datasets, dataset).kind]
         return [f"{out}/demo_world/world{MANIFEST}"] if kind.from_world else []
 
-    def dataset_facts(self, dataset: str) -> tuple[int, int]:
+    def dataset_contents(self, dataset: str) -> tuple[int, int]:
         """Images of a downstream set, all splits together, and those with masks; assumed where they are unknown."""
         settings, world = _named(self.study.datasets, dataset), self.study.demo_world
         if world is not None and KINDS[settings.kind].from_world:
             return world.probe_train + world.probe_test, world.masks if settings.masks else 0
         row = known_set(settings.kind, settings.name, settings.torchvision_name)
         if row is not None:
-            return row.facts.images, row.facts.masks
+            return row.contents.images, row.contents.masks
         return ASSUMED_IMAGES, ASSUMED_MASKS if settings.has_masks else 0
 
 

@@ -9,7 +9,7 @@ import torchvision.datasets
 from tests.study.config.test_study import merged
 from workflow_scripts.demo.world.probes import TASKS
 from workflow_scripts.evaluation.datasets import registry
-from workflow_scripts.evaluation.datasets.kinds import KINDS, Kind
+from workflow_scripts.evaluation.datasets.kinds import KINDS, DatasetKind
 from workflow_scripts.evaluation.datasets.registry import DownstreamSet, Metric, Paths, known_set
 from workflow_scripts.evaluation.datasets.splits import SPLITS
 from workflow_scripts.stages.eval_dataset import EvalDataset, Task
@@ -21,11 +21,11 @@ SETTINGS = EvalDataset.model_fields
 def test_a_set_is_complete(row: DownstreamSet) -> None:
     assert row.name.isidentifier() and row.name == row.name.lower()
     assert row.metric in get_args(Metric)
-    assert row.facts.images > row.facts.classes > 1
+    assert row.contents.images > row.contents.classes > 1
     assert row.summary.endswith(")")
     assert row.kind in KINDS
     assert (row.name in registry.TORCHVISION) == (row.kind == "torchvision")
-    assert (row.facts.masks > 0) == KINDS[row.kind].has_masks
+    assert (row.contents.masks > 0) == KINDS[row.kind].has_masks
 
 
 @pytest.mark.parametrize("name", sorted(registry.TORCHVISION))
@@ -41,14 +41,14 @@ def test_a_reader_of_torchvision_takes_its_arguments(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name, row in registry.TORCHVISION.items() if row.counts])
 def test_counted_images_are_those_of_the_splits(name: str) -> None:
-    row, facts = registry.TORCHVISION[name], registry.SETS[name].facts
+    row, contents = registry.TORCHVISION[name], registry.SETS[name].contents
     assert row.splits == {"train": {}} and row.counts.keys() <= set(SPLITS)
-    counted = sum(row.counts.values()) * (facts.classes if row.per_class else 1)
-    assert facts.images == counted or -1 in row.counts.values()
+    counted = sum(row.counts.values()) * (contents.classes if row.per_class else 1)
+    assert contents.images == counted or -1 in row.counts.values()
 
 
 @pytest.mark.parametrize("row", KINDS.values(), ids=lambda row: row.name)
-def test_a_kind_is_complete(row: Kind) -> None:
+def test_a_kind_is_complete(row: DatasetKind) -> None:
     assert row.summary and not row.summary.endswith(".")
     assert list(inspect.signature(row.read).parameters) == ["locate", "seed", *row.settings]
     assert set(row.settings) <= SETTINGS.keys()
@@ -64,9 +64,9 @@ def test_no_setting_belongs_to_two_kinds() -> None:
 
 def test_a_row_is_found_by_what_the_config_says() -> None:
     cars = known_set("torchvision", "my_cars", "cars196")
-    assert cars is not None and cars.facts.images == 16_185
+    assert cars is not None and cars.contents.images == 16_185
     masks = known_set("imagenet_s", "imagenet_s50", "")
-    assert masks is not None and masks.facts.masks == 752
+    assert masks is not None and masks.contents.masks == 752
     assert known_set("folders", "food101", "") is None  # somebody's own folder of that name
     assert known_set("imagenet_s", "imagenet_s300", "") is None
 

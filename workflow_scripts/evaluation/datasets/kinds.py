@@ -18,7 +18,7 @@ Locate = Callable[[str], Path]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class DatasetKind:
     """A way in which sets are stored.
 
     Attributes:
@@ -75,7 +75,7 @@ def _imagenet_s(locate: Locate, seed: int) -> "PictureSet":
 
 KINDS = by_name(
     [
-        Kind(
+        DatasetKind(
             name="folders",
             summary="<split>.tar.gz or <split>/ with <class>/<image>, or class folders alone",
             read=_folders,
@@ -84,7 +84,7 @@ KINDS = by_name(
             has_masks=False,
             from_world=False,
         ),
-        Kind(
+        DatasetKind(
             name="world",
             summary="a task of the demo's data",
             read=_world,
@@ -93,7 +93,7 @@ KINDS = by_name(
             has_masks=False,
             from_world=True,
         ),
-        Kind(
+        DatasetKind(
             name="torchvision",
             summary="as torchvision.datasets reads it",
             read=_torchvision,
@@ -102,7 +102,7 @@ KINDS = by_name(
             has_masks=False,
             from_world=False,
         ),
-        Kind(
+        DatasetKind(
             name="masks",
             summary="photos with object masks and labels.parquet",
             read=_masks,
@@ -111,7 +111,7 @@ KINDS = by_name(
             has_masks=True,
             from_world=False,
         ),
-        Kind(
+        DatasetKind(
             name="imagenet_s",
             summary="ImageNet-S",
             read=_imagenet_s,

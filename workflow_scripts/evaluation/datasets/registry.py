@@ -1,8 +1,8 @@
 """Public downstream sets with fixed contents: one row each.
 
-A row says how a set is read, how its accuracy is usually averaged, and what is known of it. Config checks, error
-messages, disk and cost estimates and ``docs/datasets.md`` read these rows. A set of torchvision needs a row here and
-nothing else; images in class folders need no row at all (kind ``folders``).
+A row says how a set is read, how its accuracy is usually averaged, and how much it holds. Config checks, error
+messages, disk and cost estimates and the table in ``docs/stages.md`` read these rows. A set of torchvision needs a row
+here and nothing else; images in class folders need no row at all (kind ``folders``).
 """
 
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ Paths = Literal["loader", "lazy", "pets", "arrays"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What is known of a set. None of it changes a byte of any artifact.
+class Contents:
+    """How much a set holds, for estimates. The code digest skips it, as no stage reads it.
 
     Attributes:
         images: number of images that the workflow uses, all splits together.
@@ -59,7 +59,7 @@ class DownstreamSet:
         name: what configs call it: its ``torchvision_name``, for other kinds the ``name`` of the dataset.
         summary: what it shows, and where it was published.
         metric: how accuracy on it is usually averaged; the default of the setting ``metric``.
-        facts: what is known of it.
+        contents: how much it holds.
         layout: torchvision's reader of it, or the name of another kind
             (:data:`workflow_scripts.evaluation.datasets.kinds.KINDS`).
     """
@@ -67,7 +67,7 @@ class DownstreamSet:
     name: str
     summary: str
     metric: Metric
-    facts: Facts
+    contents: Contents
     layout: Torchvision | str
 
     @property
@@ -89,56 +89,56 @@ SETS = by_name(
             name="food101",
             summary="dishes (Bossard et al. 2014, ECCV)",
             metric="accuracy",
-            facts=Facts(images=101_000, classes=101),
+            contents=Contents(images=101_000, classes=101),
             layout=Torchvision("Food101", _by_name("train", "test")),
         ),
         DownstreamSet(
             name="cifar10",
             summary="small images of animals and vehicles (Krizhevsky 2009)",
             metric="accuracy",
-            facts=Facts(images=60_000, classes=10),
+            contents=Contents(images=60_000, classes=10),
             layout=Torchvision("CIFAR10", _BY_FLAG, paths="arrays"),
         ),
         DownstreamSet(
             name="cifar100",
             summary="small images of everyday things (Krizhevsky 2009)",
             metric="accuracy",
-            facts=Facts(images=60_000, classes=100),
+            contents=Contents(images=60_000, classes=100),
             layout=Torchvision("CIFAR100", _BY_FLAG, paths="arrays"),
         ),
         DownstreamSet(
             name="sun397",
             summary="scenes (Xiao et al. 2010, CVPR)",
             metric="accuracy",
-            facts=Facts(images=39_700, classes=397),  # of 108,754
+            contents=Contents(images=39_700, classes=397),  # of 108,754
             layout=Torchvision("SUN397", _WHOLE, {"train": 50, "test": 50}),
         ),
         DownstreamSet(
             name="cars196",
             summary="car models (Krause et al. 2013, 3dRR)",
             metric="accuracy",
-            facts=Facts(images=16_185, classes=196),
+            contents=Contents(images=16_185, classes=196),
             layout=Torchvision("StanfordCars", _by_name("train", "test")),
         ),
         DownstreamSet(
             name="aircraft",
             summary="aircraft variants (Maji et al. 2013, arXiv:1306.5151)",
             metric="mean_per_class",
-            facts=Facts(images=10_000, classes=100),
+            contents=Contents(images=10_000, classes=100),
             layout=Torchvision("FGVCAircraft", _by_name("train", "val", "test")),
         ),
         DownstreamSet(
             name="dtd",
             summary="textures (Cimpoi et al. 2014, CVPR)",
             metric="accuracy",
-            facts=Facts(images=5_640, classes=47),
+            contents=Contents(images=5_640, classes=47),
             layout=Torchvision("DTD", _by_name("train", "val", "test")),
         ),
         DownstreamSet(
             name="pets",
             summary="breeds of cats and dogs (Parkhi et al. 2012, CVPR)",
             metric="mean_per_class",
-            facts=Facts(images=7_349, classes=37),
+            contents=Contents(images=7_349, classes=37),
             layout=Torchvision(
                 "OxfordIIITPet", {"train": {"split": "trainval"}, "test": {"split": "test"}}, paths="pets"
             ),
@@ -147,42 +147,42 @@ SETS = by_name(
             name="caltech101",
             summary="objects (Fei-Fei et al. 2004, CVPR workshop)",
             metric="mean_per_class",
-            facts=Facts(images=8_677, classes=101),  # torchvision leaves the background class out
+            contents=Contents(images=8_677, classes=101),  # torchvision leaves the background class out
             layout=Torchvision("Caltech101", _WHOLE, {"train": 30, "test": -1}, paths="lazy"),
         ),
         DownstreamSet(
             name="flowers",
             summary="flower species (Nilsback and Zisserman 2008, ICVGIP)",
             metric="mean_per_class",
-            facts=Facts(images=8_189, classes=102),
+            contents=Contents(images=8_189, classes=102),
             layout=Torchvision("Flowers102", _by_name("train", "val", "test")),
         ),
         DownstreamSet(
             name="stl10",
             summary="animals and vehicles, from ImageNet (Coates et al. 2011, AISTATS)",
             metric="accuracy",
-            facts=Facts(images=13_000, classes=10),
+            contents=Contents(images=13_000, classes=10),
             layout=Torchvision("STL10", _by_name("train", "test"), paths="arrays"),
         ),
         DownstreamSet(
             name="eurosat",
             summary="land use seen by satellite (Helber et al. 2019, JSTARS)",
             metric="accuracy",
-            facts=Facts(images=15_000, classes=10),  # of 27,000
+            contents=Contents(images=15_000, classes=10),  # of 27,000
             layout=Torchvision("EuroSAT", _WHOLE, {"train": 5000, "val": 5000, "test": 5000}, per_class=False),
         ),
         DownstreamSet(
             name="pcam",
             summary="lymph node tissue with and without tumour (Veeling et al. 2018, MICCAI)",
             metric="accuracy",
-            facts=Facts(images=327_680, classes=2),
+            contents=Contents(images=327_680, classes=2),
             layout=Torchvision("PCAM", _by_name("train", "val", "test"), paths="arrays"),
         ),
         DownstreamSet(
             name="imagenet_s50",
             summary="ImageNet with object masks (Gao et al. 2022, TPAMI)",
             metric="accuracy",
-            facts=Facts(images=65_183, classes=50, masks=752),  # train and validation; the test set has no masks
+            contents=Contents(images=65_183, classes=50, masks=752),  # train and validation; the test set has no masks
             layout="imagenet_s",
         ),
     ]

@@ -3,7 +3,7 @@
 Notation: map values s_i >= 0 and object membership m_i over the pixels i that are not ignored. A constant map (all zero
 after Grad-CAM's ReLU included) carries no information: it is scored as the uniform map, and is never a hit.
 
-To add a score, add a row to :data:`SCORES`; tables, report and ``docs/evaluation.md`` follow.
+To add a score, add a row to :data:`SCORES`; the tables and the report follow.
 """
 
 from collections.abc import Callable
