@@ -100,9 +100,9 @@ STAGE = Stage(
 
 FACTS = Facts(
     files={
-        ".parquet": File("per caption", Tolerance(1e-4, 0.005, "1e-6, no rank")),
+        ".parquet": File("diagnostics of each caption", Tolerance(1e-4, 0.005, "1e-6, no rank")),
         ".json": File("summary", Tolerance(1e-4, 0.02, "none; means of the table's columns"), published=True),
-        ".png": File("the summary, drawn", Tolerance(0, 0.02, "none; drawn from the table"), published=True),
+        ".png": File("charts of the summary", Tolerance(0, 0.02, "none; drawn from the table"), published=True),
     },
     environment="train",
     resources=Resources(minutes=240, memory_mb=32_000, scales="gpu", workers=True, gpu=True),

@@ -54,14 +54,14 @@ STAGE = Stage(
 
 FACTS = Facts(
     files={
-        ".json": File("one number per final state, per host, subreddit and year", published=True),
-        ".link_rot.parquet": File("share of URLs that gave an image, by host and year, with interval"),
-        ".kept_ids.txt.gz": File("the sorted ids that have an image, for comparing studies on common ids"),
-        ".png": File("the counts, drawn", published=True),
+        ".json": File("number of rows by final state, host, subreddit and year", published=True),
+        ".link_rot.parquet": File("share of URLs that returned an image, by host and year, with interval"),
+        ".kept_ids.txt.gz": File("sorted ids of the rows with an image, to compare studies on common ids"),
+        ".png": File("chart of the counts", published=True),
     },
     environment="core",
     resources=Resources(minutes=60, memory_mb=8_000, scales="rows"),
-    cost=Cost(per="row", units=lambda load: load.rows, core_ms=0.1, source="assumed: as image_index"),
+    cost=Cost(per="row", units=lambda load: load.rows, core_ms=0.1, source="assumed: same as image_index"),
     section="data_card",
 )
 

@@ -195,8 +195,8 @@ STAGE = Stage(
 FACTS = Facts(
     files={
         ".annotations.zip": File("the demo's annotations, as RedCaps writes them"),
-        ".images.zip": File("its images, and what its server answers for faulty links"),
-        ".truth.parquet": File("what each picture shows, and how its title was written"),
+        ".images.zip": File("its images, and the responses of its server to faulty links"),
+        ".truth.parquet": File("what each image shows, and how its title was made"),
         ".probe_*.tar": File("probe sets by task"),
         ".masks.tar": File("images with object masks"),
     },

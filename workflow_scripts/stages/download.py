@@ -103,7 +103,7 @@ FACTS = Facts(
         units=lambda load: load.rows,
         core_ms=9.2,
         wait_s=lambda load: load.rows / _rate(load.settings["hosts"]),
-        source="measured: 1,600-pixel photos to 512; the wait for hosts is added",
+        source="measured: photos of 1,600 pixels scaled to 512; the wait for hosts is added",
     ),
     disk=lambda load: load.rows * (JPEG_BYTES * load.settings["max_side"] ** 2 + TAR_MEMBER),
     store=lambda load: load.rows * JPEG_BYTES * load.settings["max_side"] ** 2 * AS_FETCHED[load.settings["keep"]],

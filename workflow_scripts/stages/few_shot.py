@@ -68,11 +68,11 @@ FACTS = Facts(
     files={
         ".parquet": File(
             "mean, standard error, interval",
-            Tolerance(0.01, 0.01, "none; items as near to two prototypes"),
+            Tolerance(0.01, 0.01, "none; items equally near to two prototypes"),
             published=True,
         ),
         ".episodes.parquet": File(
-            "accuracy of each episode", Tolerance(0.01, 0.01, "none; items as near to two prototypes")
+            "accuracy of each episode", Tolerance(0.01, 0.01, "none; items equally near to two prototypes")
         ),
     },
     environment="train",

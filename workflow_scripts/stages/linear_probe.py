@@ -102,11 +102,11 @@ FACTS = Facts(
     files={
         ".parquet": File(
             "accuracies with intervals and C",
-            Tolerance(0.01, 0.01, "none; items at the border of two classes"),
+            Tolerance(0.01, 0.01, "none; items on the border of two classes"),
             published=True,
         ),
         ".predictions.parquet": File(
-            "predicted classes", Tolerance(0.01, 0.01, "none; items at the border of two classes")
+            "predicted classes", Tolerance(0.01, 0.01, "none; items on the border of two classes")
         ),
         ".head.safetensors": File(
             "the head of the first objective", Tolerance(0.01, 0, "none; the fit ends at a gradient of 1e-5")

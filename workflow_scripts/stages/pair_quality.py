@@ -75,8 +75,8 @@ STAGE = Stage(
 FACTS = Facts(
     files={
         ".json": File("summary", Tolerance(1e-4, 0.02, "none; as pair_table"), published=True),
-        ".parquet": File("per pair", Tolerance(1e-4, 0.01, "none; as pair_table")),
-        ".png": File("the summary, drawn", Tolerance(0, 0.02, "none; drawn from the table"), published=True),
+        ".parquet": File("diagnostics of each pair", Tolerance(1e-4, 0.01, "none; as pair_table")),
+        ".png": File("charts of the summary", Tolerance(0, 0.02, "none; drawn from the table"), published=True),
     },
     environment="core",
     resources=Resources(minutes=120, memory_mb=32_000, scales="rows"),

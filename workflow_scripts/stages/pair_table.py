@@ -85,7 +85,7 @@ FACTS = Facts(
     files={
         ".parquet": File(
             "source, target, rank, cosine",
-            Tolerance(1e-5, 0.01, "none; neighbours as near as 1e-5 may change places"),
+            Tolerance(1e-5, 0.01, "none; neighbours that differ by 1e-5 may swap"),
         ),
         ".json": File(
             "images without a pair, by reason", Tolerance(1e-4, 0.02, "none; means over the table"), published=True

@@ -92,7 +92,7 @@ FACTS = Facts(
             Tolerance(0.5, 0, "0.33 of the weights' norm; another seed: 0.92"),
         ),
         "/run.json": File(
-            "what evaluations need to know of the run; not its run record",
+            "what evaluations need to know about the run; not its run record",
             Tolerance(0.15, 0.2, "0.06, of the probe's accuracy"),
             published=True,
         ),

@@ -89,7 +89,7 @@ STAGE = Stage(
 
 FACTS = Facts(
     files={
-        ".parquet": File("per image", Tolerance(0.01, 0.01, "0.2 % of the values by more: a hit flips")),
+        ".parquet": File("scores of each image", Tolerance(0.01, 0.01, "0.2 % of the values by more: a hit flips")),
         ".results.parquet": File("means with intervals", Tolerance(0.05, 0, "0.011"), published=True),
         ".examples.npz": File(
             "maps of some images, for the report", Tolerance(0, 0.005, "0.006 % of the maps' pixels, by 1 of 255")

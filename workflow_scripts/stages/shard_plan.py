@@ -60,7 +60,7 @@ FACTS = Facts(
     },
     environment="core",
     resources=Resources(minutes=60, memory_mb=8_000, scales="rows"),
-    cost=Cost(per="row", units=lambda load: load.rows, core_ms=0.01, source="assumed: half of reading them"),
+    cost=Cost(per="row", units=lambda load: load.rows, core_ms=0.01, source="assumed: half the time to read a row"),
     section="shards",
     group="rows",
 )

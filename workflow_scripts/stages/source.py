@@ -133,7 +133,7 @@ FACTS = Facts(
         ".files.json": File(
             "path, size and sha256 of every file behind a path, a hub model or a package", published=True
         ),
-        ".data": File("the file of a URL"),
+        ".data": File("the file at a URL"),
     },
     environment="train",
     # Compute nodes often have no network; models and sets are fetched where Snakemake runs.
@@ -142,7 +142,7 @@ FACTS = Facts(
         per="source",
         units=lambda _: 1,
         core_ms=60_000,
-        source="assumed: hashing some gigabytes, a download of a model not included",
+        source="assumed: hashing a few gigabytes, without downloading a model",
     ),
     names="sources_by_name",
 )

@@ -122,7 +122,7 @@ class Tolerance:
     @property
     def source(self) -> str:
         """Where the bound is from."""
-        return f"seen on the demo with 2 math threads and without AVX: {self.seen}"
+        return f"observed on the demo with 2 math threads and without AVX: {self.seen}"
 
 
 @dataclass(frozen=True)
