@@ -231,9 +231,9 @@ def test_a_stage_refuses_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch
 
 
 def test_python_packages(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workflow_scripts.study.preflight.machine.find_spec", lambda name: None)
+    monkeypatch.setattr("workflow_scripts.study.preflight.machine.version", {"numpy": "2.0", "pyarrow": "20.0"}.get)
     (text,) = look([job("pair_table", "revised", pairs="revised")])
-    assert text.startswith("missing Python package in stage pair_table: faiss; pip install")
+    assert text.startswith("missing Python package in stage pair_table: faiss-cpu; pip install")
 
 
 def test_folders_without_permission(

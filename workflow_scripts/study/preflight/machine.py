@@ -2,18 +2,13 @@
 
 import shutil
 from collections.abc import Iterator
-from importlib.util import find_spec
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.runtime.environment import gpus, no_gpu
+from workflow_scripts.core.runtime.environment import gpus, no_gpu, version
 from workflow_scripts.study.preflight.findings import Finding, Start
 from workflow_scripts.study.stages import declaration
 
-# Stage -> module that not every installation has, and how to get it.
-MODULES = {
-    "pair_table": ("faiss", "pip install -c constraints.txt -e '.[cpu]' (or '.[gpu]')"),
-    "saliency": ("pytorch_grad_cam", "pip install -c constraints.txt -e ."),
-}
+INSTALL = "pip install -c constraints.txt -e '.[cpu]' (or '.[gpu]')"
 SLURM = ("sbatch", "squeue")
 
 
@@ -28,11 +23,11 @@ def machine_findings(start: Start) -> Iterator[Finding]:
                     "missing program", "PATH", program, "start Snakemake on a machine that has SLURM's commands"
                 )
                 yield Finding(error, True)
-    for stage in sorted(start.stages & MODULES.keys()) if start.own_python else ():
-        module, advice = MODULES[stage]
-        if find_spec(module) is None:
-            error = PipelineError("missing Python package", f"stage {stage}", module, advice)
-            yield Finding(error, start.computes(stage))
+    for stage in filter(None, map(declaration, sorted(start.stages))) if start.own_python else ():
+        missing = [package for package in stage.packages if version(package) is None]
+        if missing:
+            error = PipelineError("missing Python package", f"stage {stage.name}", ", ".join(missing), INSTALL)
+            yield Finding(error, start.computes(stage.name))
 
 
 def _gpus(start: Start) -> Iterator[Finding]:
