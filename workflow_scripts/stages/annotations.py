@@ -101,7 +101,8 @@ FACTS = Facts(
     files={
         ".parquet": File(
             "rows that are used, in canonical order (subreddit, year, id). Authors are not kept, names of people in "
-            "titles are masked as `<usr>`, permalinks are cut before the title, and captions are cut at `max_caption_chars`"
+            "titles are masked as `<usr>`, permalinks are cut before the title, and captions are cut at "
+            "`max_caption_chars`"
         ),
         ".apart.parquet": File("the other rows, with the reason"),
         ".json": File("counts", published=True),
