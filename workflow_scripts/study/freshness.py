@@ -25,6 +25,7 @@ from workflow_scripts.core.sources import LISTING, content_hash, local_path, rea
 from workflow_scripts.study.history import rewritten
 from workflow_scripts.study.snakemake.planning import PlannedJob
 from workflow_scripts.study.stages import declaration
+from workflow_scripts.study.terminal.lines import wrapped
 
 if TYPE_CHECKING:
     from workflow_scripts.study.units import Units
@@ -83,7 +84,7 @@ class Freshness:
                     told.setdefault((job.stage, self.reasons[path]), []).append(path)
         for (stage, reason), paths in told.items():
             what = paths[0] if len(paths) == 1 else f"{len(paths)} artifacts of {stage} ({paths[0]}, ...)"
-            log.warning("%s: %s; recomputed", what, reason)
+            log.warning("%s", "\n".join(wrapped(f"{what}: {reason}; recomputed")))
 
     def _reason(self, job: PlannedJob, manifest: str, triggers: frozenset[str]) -> str | None:
         path = Path(manifest)
