@@ -16,7 +16,7 @@ from workflow_scripts.core.inputs import check_unchanged
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.models.blip2 import Checkpoint
-from workflow_scripts.models.matcher import Matcher, itc
+from workflow_scripts.models.judges import Scorer
 
 SCHEMA = pa.schema(
     [
@@ -35,10 +35,10 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Models:
-    """What a batch needs: a captioner, a matcher and how captions are drawn."""
+    """What a batch needs: a captioner, a judge and how captions are drawn."""
 
     captioner: Checkpoint
-    matcher: Matcher
+    judge: Scorer
     decoding: Decoding
 
 
@@ -93,15 +93,13 @@ def recaption_batch(
 ) -> pa.Table:
     """``SCHEMA`` rows of one batch of n images with n keys and n original captions."""
     generated = generate_captions(models.captioner, models.captioner.pixels(images), keys, models.decoding)
-    matcher = models.matcher
-    states = matcher.image_states(images)
-    vectors = matcher.image_vectors(states)
+    prepared = models.judge.prepare(images)
     each = models.decoding.num_captions
     # Column 0 holds the originals, then one column per candidate; a column is scored as one batch.
     columns = [list(originals), *([captions[j] for captions in generated] for j in range(each))]
-    itm = [matcher.itm(states, texts).tolist() for texts in columns]
-    cosine = [itc(vectors, matcher.text_vectors(texts)).tolist() for texts in columns]
-    tokens = [matcher.token_counts(texts) for texts in columns]
+    scored = [models.judge.scores(prepared, texts) for texts in columns]
+    itm, cosine = ([scores[part].tolist() for scores in scored] for part in (0, 1))
+    tokens = [models.judge.token_counts(texts) for texts in columns]
     order = [(i, j) for i in range(len(keys)) for j in range(1, each + 1)]
     return pa.table(
         {

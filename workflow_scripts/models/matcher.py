@@ -74,6 +74,18 @@ class Matcher:
         logits = model.itm_head(states[:, :count, :].to(model.itm_head.weight.dtype)).float().mean(dim=1)
         return logits[:, 1] - logits[:, 0]
 
+    def prepare(self, images: Sequence[Image.Image]) -> tuple[torch.Tensor, torch.Tensor]:
+        """RGB images -> their :meth:`image_states` and :meth:`image_vectors`."""
+        states = self.image_states(images)
+        return states, self.image_vectors(states)
+
+    def scores(
+        self, prepared: tuple[torch.Tensor, torch.Tensor], texts: Sequence[str]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Prepared images and n captions -> (n,) float32 :meth:`itm` and (n,) float32 :func:`itc`."""
+        states, vectors = prepared
+        return self.itm(states, texts), itc(vectors, self.text_vectors(texts))
+
     def token_counts(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each caption before it is cut, start and end token included."""
         return [min(len(ids), MOST_TOKENS) for ids in self._encode(texts)["input_ids"]]

@@ -1,11 +1,15 @@
 """Generated captions of a shard's images, and how well they and the original fit, by BLIP-2."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.models.judges import JUDGES
 
 
 class Recaption(Settings):
@@ -18,6 +22,7 @@ class Recaption(Settings):
         examples=[64],
         json_schema_extra={"unit": "images"},
     )
+    judge: Annotated[str, OneOf(JUDGES)] = Field("blip2", description=f"what scores captions. {listed(JUDGES)}")
     prompt: str = Field(
         "", description="text that the caption continues; not part of the caption", examples=["a photo of"]
     )
@@ -64,7 +69,6 @@ def recaption(job: Job[Recaption]) -> None:
     from workflow_scripts.captions.recaption import Models, recaption_shard
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.core.shards import TarImages, hash_column
-    from workflow_scripts.models.matcher import load_matcher
 
     options = job.settings
     shard = job.input("shard")
@@ -77,8 +81,8 @@ def recaption(job: Job[Recaption]) -> None:
     def load() -> Models:
         return Models(
             load_captioner(job.source("captioner"), job.device),
-            load_matcher(job.source("matcher"), job.device, options.max_text_tokens),
-            Decoding(**options.model_dump(exclude={"batch_size", "max_text_tokens"})),
+            JUDGES[options.judge].load(job.source("matcher"), job.device, options.max_text_tokens),
+            Decoding(**options.model_dump(exclude={"batch_size", "judge", "max_text_tokens"})),
         )
 
     table = recaption_shard(rows, images, options.batch_size, job.work, load, job.workers)

@@ -1,0 +1,60 @@
+"""Judges, one row each: models that score how well a caption fits an image.
+
+Read with every config, so models are imported in the functions.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from workflow_scripts.core.registry import by_name
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
+
+
+class Scorer(Protocol):
+    """A loaded judge."""
+
+    def prepare(self, images: "Sequence[Image.Image]") -> Any:
+        """What scores need of n RGB images; computed once, however many captions they are compared with."""
+
+    def scores(self, prepared: Any, texts: Sequence[str]) -> "tuple[Tensor, Tensor]":
+        """Prepared images and n captions -> (n,) float32 matching (ITM) and (n,) float32 contrastive (ITC) score."""
+
+    def token_counts(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each caption before it is cut."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """A way to load a judge.
+
+    Attributes:
+        name: the setting ``judge`` of ``recaption``.
+        summary: one phrase.
+        load: (model folder, device, maximum number of tokens of a caption) -> the judge.
+    """
+
+    name: str
+    summary: str
+    load: Callable[[Path, str, int], Scorer]
+
+
+def _blip2(folder: Path, device: str, max_text_tokens: int) -> Scorer:
+    from workflow_scripts.models.matcher import load_matcher
+
+    return load_matcher(folder, device, max_text_tokens)
+
+
+JUDGES = by_name(
+    [
+        Judge(
+            name="blip2",
+            summary="image-text matching (ITM) and contrastive (ITC) score of BLIP-2",
+            load=_blip2,
+        )
+    ]
+)
