@@ -14,6 +14,7 @@ SHARES = {
     "imports": 80,
     "masks": 60,
     "notes": 50,
+    "own_images": 60,
     "records": 40,
     "removal": 60,
 }
