@@ -70,6 +70,10 @@ def test_an_image_without_annotation_has_no_caption(tmp_path: Path) -> None:
         ('{"images": [],\n "annotations": []}', r"no captioned images in .*a\.json: 0 images, 0 with annotations"),
         ('{"images": [{"id": 1}],\n "labels": 1}', r"no captioned images in .*a\.json: 1 images, 0 with"),
         ('{"images": [{"id": 1}],\n "annotations": {"a": 1}}', r"no captioned images"),
+        (
+            '{"images": [{"id": 1, "file_name": "' + "x" * (3 << 20),
+            r"unreadable COCO file in .*without a quotation mark",
+        ),
         ("{" + '"a":[' * 20_000, r"unreadable COCO file"),
         ('{"images": [{"id": 1e999}],\n "annotations": []}', r"no captioned images|unreadable COCO file"),
     ],

@@ -6,7 +6,7 @@ streamed; memory holds the ids and file names of its images.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import ijson
 
@@ -17,6 +17,7 @@ from workflow_scripts.acquisition.annotations.formats.tables import without_row
 from workflow_scripts.acquisition.annotations.rows import Apart
 from workflow_scripts.core.errors import PipelineError
 
+PIECE = 1 << 20  # bytes that are parsed at a time
 Id = int | str
 Record = dict[str, Any]
 _SAME = {name: name for name in ("image", "url", "caption", "id", "group")}
@@ -79,10 +80,24 @@ def _annotated(
             yield sample_of(images[of] | {"caption": caption}, _SAME, files)
 
 
+class _Bounded:
+    """A stream without texts of megabytes: the parser would start over on each piece of one, in quadratic time."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        """The next ``size`` bytes. Raises ValueError where a whole piece lies within one value."""
+        piece = self._stream.read(size)
+        if len(piece) == PIECE and b'"' not in piece.replace(b'\\"', b""):
+            raise ValueError(f"{PIECE} bytes without a quotation mark")
+        return piece
+
+
 def _items(path: Path, name: str) -> Iterator[Any]:
     try:
         with open(path, "rb") as stream:
-            yield from ijson.items(stream, f"{name}.item", use_float=True)
+            yield from ijson.items(_Bounded(stream), f"{name}.item", use_float=True, buf_size=PIECE)
     except (ijson.JSONError, ValueError, OverflowError) as error:
         raise PipelineError("unreadable COCO file", path, error, LAYOUT) from None
 
