@@ -25,7 +25,7 @@ from workflow_scripts.evaluation.datasets import torchvision_sets
 from workflow_scripts.evaluation.datasets.registry import TORCHVISION, Torchvision
 from workflow_scripts.provenance.crate import write as crate_write
 from workflow_scripts.provenance.lineage import load
-from workflow_scripts.removal import removal as traces
+from workflow_scripts.removal import removal
 from workflow_scripts.removal.rows import Listed
 from workflow_scripts.study.active_config import remember
 
@@ -214,17 +214,17 @@ def remove_rows(root: Path, say: Say) -> None:
     """The steps of `faithful-pairs remove`."""
     results = root / "results"
     mine = [one for one in load(results) if one.study]
-    traces._remove_logs([results / "study/logs"], Listed(captions={"trace in log"}, ids={"x"}))
+    removal._remove_logs([results / "study/logs"], Listed(captions={"trace in log"}, ids={"x"}))
     say("trace in log")
-    traces._remove_folders(results, set())
+    removal._remove_folders(results, set())
     say("trace in work")
     say("trace in aside")
-    traces._remove_strays(results / "study", mine)
+    removal._remove_strays(results / "study", mine)
     say("trace in stray")
-    traces._remove_crate(results / "study", set())
+    removal._remove_crate(results / "study", set())
     say("trace in crate")
-    traces._remove_artifacts(mine)
-    traces._discard([one for one in load(results) if not one.study])
+    removal._remove_artifacts(mine)
+    removal._discard([one for one in load(results) if not one.study])
     say("a" * 8)
 
 

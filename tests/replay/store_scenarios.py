@@ -59,10 +59,10 @@ def settle(root: Path, say: Say) -> None:
     found(root)
 
 
-def forget_first(root: Path, say: Say) -> None:
+def remove_first(root: Path, say: Say) -> None:
     """Take one url out."""
     remove_urls(root / "results", URLS[:1])
-    say(("forgotten", URLS[0]))
+    say(("removed", URLS[0]))
 
 
 def half_forgotten(root: Path) -> None:
@@ -111,7 +111,7 @@ def store_scenarios() -> list[Scenario]:
     return [
         Scenario("bytes fetched", nothing, fetch_and_say, store_faults),
         Scenario("killed download settled", lambda root: fetch(root, ended=False), settle, store_faults),
-        Scenario("url forgotten", fetch, forget_first, forget_faults),
-        Scenario("url forgotten after a kill", half_forgotten, forget_first, forget_faults),
+        Scenario("url forgotten", fetch, remove_first, forget_faults),
+        Scenario("url forgotten after a kill", half_forgotten, remove_first, forget_faults),
         Scenario("shards imported", shards_to_import, index_imports, import_faults),
     ]

@@ -15,6 +15,7 @@ from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import sync_folder, write_atomic
 from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.core.files.names import WORK
 from workflow_scripts.core.files.seal import is_intact, sealed
 from workflow_scripts.core.runtime.clock import now
 from workflow_scripts.provenance.lineage import recipe_of
@@ -82,7 +83,7 @@ def _today(stage: str) -> str:
 
 def _work(results: Path, stage: str) -> list[dict[str, Any]]:
     """What unfinished artifacts of the stage are made from."""
-    recipes = (recipe_of(work) for work in sorted((results / ".work" / stage).glob("*")))
+    recipes = (recipe_of(work) for work in sorted((results / WORK / stage).glob("*")))
     return [recipe for recipe in recipes if recipe]
 
 

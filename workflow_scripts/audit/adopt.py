@@ -14,6 +14,7 @@ from workflow_scripts.core.cache import discard, key_lock, link, lookup
 from workflow_scripts.core.code_equivalence import counted_code
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import canonical
+from workflow_scripts.core.files.names import cache_entry, work_folder
 from workflow_scripts.core.files.seal import is_intact
 from workflow_scripts.core.key import artifact_key
 from workflow_scripts.core.publish import Staging, publish
@@ -140,8 +141,8 @@ def _take_over(node: Node, settings: dict[str, Any], inputs: dict[str, list[str]
     }
     if "accepted" in (node.record or {}):
         record["accepted"] = (node.record or {})["accepted"]
-    entry, path = results / ".cache" / node.stage / key, node.path.with_name(node.name)
-    with key_lock(results / ".work" / node.stage / key) as alone:
+    entry, path = cache_entry(results, node.stage, key), node.path.with_name(node.name)
+    with key_lock(work_folder(results, node.stage, key)) as alone:
         if lookup(entry) is None:
             discard(entry)
             staging = Staging(path)

@@ -16,6 +16,7 @@ from workflow_scripts.audit.scan import Scan
 from workflow_scripts.core.cache import results_root, stored
 from workflow_scripts.core.files.bounded_json import Unfit, kind_of, parse_object, read_bytes
 from workflow_scripts.core.files.jsonio import digest, pretty
+from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
 from workflow_scripts.core.files.seal import is_intact
 from workflow_scripts.provenance.nodes import Node
 from workflow_scripts.provenance.shapes import manifest_fault, odd_fields, record_fault
@@ -45,10 +46,10 @@ def read_entry(folder: Path) -> Entry:
         OSError: it can't be read.
     """
     parts = {}
-    for path in (folder, folder / "manifest.json", folder / "run.json"):
+    for path in (folder, folder / ENTRY_MANIFEST, folder / ENTRY_RECORD):
         if path.is_symlink():
             raise Unfit(f"{path.name} is a symbolic link")
-    for name, fault in (("manifest.json", manifest_fault), ("run.json", record_fault)):
+    for name, fault in ((ENTRY_MANIFEST, manifest_fault), (ENTRY_RECORD, record_fault)):
         try:
             data = read_bytes(folder / name)
             parts[name] = parse_object(data)
@@ -58,7 +59,7 @@ def read_entry(folder: Path) -> Entry:
             raise Unfit(f"{name}: {wrong}")
         if data != pretty(parts[name]):
             raise Unfit(f"{name}: it is not formatted as the workflow writes it")
-    manifest, record = parts["manifest.json"], parts["run.json"]
+    manifest, record = parts[ENTRY_MANIFEST], parts[ENTRY_RECORD]
     if (wrong := odd_fields(record)) is not None:
         raise Unfit(f"run.json: {wrong}")
     if not is_intact(record):
@@ -105,7 +106,7 @@ def _times(record: Mapping[str, Any]) -> frozenset[str]:
 
 def cache_of(node: Node) -> Path:
     """The folder of the cache for an artifact's stage."""
-    return results_root(node.path) / ".cache" / node.stage
+    return results_root(node.path) / CACHE / node.stage
 
 
 def entry_folder(node: Node) -> Path | None:
@@ -158,7 +159,7 @@ def entry_claims(node: Node, entry: Entry, scanned: Scan) -> tuple[list[Claim], 
             findings.append(_damaged(path, f"it is {kind_of(status.st_mode)}"))
         elif mine is None or (mine.st_dev, mine.st_ino) != (status.st_dev, status.st_ino):
             claims.append(Claim(node, suffix, path, one["sha256"], one["bytes"], Kind.DAMAGED_CACHE))
-    expected = {entry.folder / "manifest.json", entry.folder / "run.json"}
+    expected = {entry.folder / ENTRY_MANIFEST, entry.folder / ENTRY_RECORD}
     expected |= {stored(entry.folder, suffix) for suffix in recorded}
     findings += [_damaged(path, "no file of the entry") for path in _leaves(entry.folder) if path not in expected]
     return claims, findings

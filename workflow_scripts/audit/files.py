@@ -14,6 +14,7 @@ from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import results_root, stored
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.files.bounded_json import kind_of
+from workflow_scripts.core.files.names import cache_entry
 from workflow_scripts.provenance.nodes import Node
 
 Owners = dict[str, list[Path]]
@@ -127,7 +128,7 @@ def _sizes(claim: Claim, size: int) -> str:
 def _shared(claim: Claim) -> str:
     """Whether the cache holds the very same file, so that an edit in place changed both."""
     key = str((claim.node.record or {}).get("key"))
-    entry = results_root(claim.node.path) / ".cache" / claim.node.stage / key
+    entry = cache_entry(results_root(claim.node.path), claim.node.stage, key)
     try:
         same = claim.kind is None and os.path.samefile(stored(entry, claim.suffix), claim.path)
     except OSError:

@@ -14,11 +14,11 @@ from workflow_scripts.audit.kinds import Finding, Kind, finding
 from workflow_scripts.core.cache import stored
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, kind_of
-from workflow_scripts.core.files.names import FETCHED
+from workflow_scripts.core.files.names import CACHE, FETCHED, STAGING
 from workflow_scripts.core.files.notes import read_note
 from workflow_scripts.core.sources import REMEMBERED
 
-UNFINISHED = (".staging", ".discarded-")  # left in a cache by running and killed jobs; cache-gc removes it
+UNFINISHED = (STAGING, ".discarded-")  # left in a cache by running and killed jobs; cache-gc removes it
 
 
 def shared_findings(results: Path, compared: Collection[Path], quick: bool, jobs: int) -> list[Finding]:
@@ -31,7 +31,7 @@ def shared_findings(results: Path, compared: Collection[Path], quick: bool, jobs
     """
     if quick:
         return []
-    found = [*_cache(results / ".cache", compared, jobs), *_remembered(results)]
+    found = [*_cache(results / CACHE, compared, jobs), *_remembered(results)]
     if (results / FETCHED).is_dir():
         # Not before: loading what reads the store takes longer than auditing a small study.
         from workflow_scripts.audit.store import store_findings

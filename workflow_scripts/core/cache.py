@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from workflow_scripts.core.files.bounded_json import read_object
 from workflow_scripts.core.files.durable import naming, sync_descriptor, sync_folder
 from workflow_scripts.core.files.jsonio import digest
+from workflow_scripts.core.files.names import ENTRY_MANIFEST, ENTRY_RECORD
 from workflow_scripts.core.files.seal import is_intact
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ def lookup(entry: Path) -> dict[str, Any] | None:
         reason = str(error)
     else:
         with suppress(OSError):  # a cache that belongs to somebody else is as good to read
-            os.utime(entry / "manifest.json")
+            os.utime(entry / ENTRY_MANIFEST)
         return manifest
     log.warning("cache entry %s is damaged (%s); recomputing it", entry, reason)
     return None
@@ -79,8 +80,8 @@ def is_complete(entry: Path) -> bool:
 
 
 def _read_entry(entry: Path) -> dict[str, Any]:
-    manifest = read_object(entry / "manifest.json")
-    _check_record(entry, manifest, read_object(entry / "run.json"))
+    manifest = read_object(entry / ENTRY_MANIFEST)
+    _check_record(entry, manifest, read_object(entry / ENTRY_RECORD))
     for suffix, recorded in manifest["files"].items():
         if stored(entry, suffix).stat().st_size != recorded["bytes"]:
             raise ValueError(f"_{suffix} differs from what the manifest records")

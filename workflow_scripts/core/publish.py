@@ -20,6 +20,7 @@ from workflow_scripts.core.files.durable import (
     write_durable,
 )
 from workflow_scripts.core.files.jsonio import digest, pretty
+from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD, STAGING
 from workflow_scripts.core.files.seal import sealed
 from workflow_scripts.core.key import SCHEMA
 
@@ -39,7 +40,7 @@ class Staging:
 
     def open(self, results: Path, stage: str, key: str, alone: bool = True) -> None:
         """Make the folder; ``alone`` (the caller holds the key's lock): clear what killed runs of the key left."""
-        parent = results / ".cache" / ".staging"
+        parent = results / CACHE / STAGING
         parent.mkdir(parents=True, exist_ok=True)
         for old in parent.glob(f"{stage}-{key}-*") if alone else ():
             shutil.rmtree(old, ignore_errors=True)
@@ -94,8 +95,8 @@ class Staging:
             where[suffix] = {"sha256": file_hash(path), "bytes": path.stat().st_size}
         manifest = {"schema": SCHEMA, "stage": record["stage"], "unit": unit, "files": files, "rows": rows}
         original = sealed({**record, "beside": beside, "manifest": digest(manifest)})
-        write_atomic(self._folder / "run.json", pretty(original))
-        write_atomic(self._folder / "manifest.json", pretty(manifest))
+        write_atomic(self._folder / ENTRY_RECORD, pretty(original))
+        write_atomic(self._folder / ENTRY_MANIFEST, pretty(manifest))
         for folder, _, _ in os.walk(self._folder):
             sync_folder(Path(folder))
         entry.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +130,7 @@ def publish(
     False when the entry was removed or damaged while it was read (the cache was cleared meanwhile).
     """
     try:
-        original = read_object(entry / "run.json")
+        original = read_object(entry / ENTRY_RECORD)
         sync_parents([entry])  # whoever made it may have been killed before this
     except (FileNotFoundError, Unfit):
         return False

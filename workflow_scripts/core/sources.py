@@ -18,11 +18,12 @@ from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_value
 from workflow_scripts.core.files.jsonio import digest
+from workflow_scripts.core.files.names import CACHE
 from workflow_scripts.core.files.notes import read_note, write_note
 from workflow_scripts.core.inputs import stamp_of, watch
 
 MOST_VISITS = 8  # of one folder by different links; a loop leads there without end
-REMEMBERED = Path(".cache", ".stat")  # hashes of sources, in a results folder
+REMEMBERED = Path(CACHE, ".stat")  # hashes of sources, in a results folder
 LISTING = ".files.json"  # data file of a source: what :func:`listing` gave
 MOST_LISTED = 1 << 30  # bytes of a listing; each file takes about 150
 HUB, PACKAGE, TORCHVISION = "hub:", "package:", "torchvision:"

@@ -23,6 +23,7 @@ from workflow_scripts.core.digest import code_parts
 from workflow_scripts.core.errors import BUG, PipelineError, one_line
 from workflow_scripts.core.files.durable import make_folders, write_atomic
 from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.core.files.names import cache_entry, work_folder
 from workflow_scripts.core.files.storage_errors import storage_error
 from workflow_scripts.core.inputs import check_unchanged, clear_inputs
 from workflow_scripts.core.key import artifact_key
@@ -265,8 +266,8 @@ def _make(job: Job[S], artifact: Path) -> None:
     stage, clock = job.stage, Clock()
     job.staging = Staging(artifact)
     recipe = _recipe(job)
-    entry = job.results / ".cache" / stage.name / recipe["key"]
-    job.work = job.results / ".work" / stage.name / recipe["key"]
+    entry = cache_entry(job.results, stage.name, recipe["key"])
+    job.work = work_folder(job.results, stage.name, recipe["key"])
     manifest = lookup(entry)
     if manifest is not None and publish(entry, artifact, manifest, {**recipe, **clock.read()}):
         if job.work.exists():  # of a run that was killed after its artifact was whole

@@ -17,6 +17,7 @@ from workflow_scripts.core.artifact import RUN
 from workflow_scripts.core.cache import discard, try_key_lock
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
+from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD, STAGING, WORK
 
 KINDS = {
     "entry": "cache entries that no study uses",
@@ -80,7 +81,7 @@ def plan(results: Path, max_size: int | None, work_age: float, now: float | None
         PipelineError: ``results`` is no results folder, or its cache holds things that are no entries.
     """
     now = time.time() if now is None else now
-    if not (results / ".cache").is_dir():
+    if not (results / CACHE).is_dir():
         raise PipelineError("no cache", results, "no folder .cache in it", "give the results folder")
     made = Plan()
     used = _keys_in_use(results, made.spared)
@@ -112,7 +113,7 @@ def _take(results: Path, piece: Piece) -> bool:
     if piece.key is None:
         _delete(piece.path)
         return not piece.path.exists()
-    with try_key_lock(results / ".work" / piece.key) as ours:
+    with try_key_lock(results / WORK / piece.key) as ours:
         if not ours or not _as_planned(piece):
             return False
         if piece.kind == "entry":
@@ -142,7 +143,7 @@ def _delete(path: Path) -> None:
 def _entries(results: Path) -> list[Path]:
     """All cache entries; a ``.cache`` that holds anything else is somebody's own, such as the one of a home folder."""
     found = []
-    for stage in sorted((results / ".cache").glob("[!.]*")):
+    for stage in sorted((results / CACHE).glob("[!.]*")):
         inside = sorted(stage.glob("[!.]*")) if stage.is_dir() else [stage]
         for path in inside:
             if _is_entry(path):
@@ -155,7 +156,7 @@ def _entries(results: Path) -> list[Path]:
 
 def _is_entry(path: Path) -> bool:
     """Whether it is shaped like an entry; a damaged one may lack parts."""
-    return path.is_dir() and any((path / name).exists() for name in ("manifest.json", "run.json", "files"))
+    return path.is_dir() and any((path / name).exists() for name in (ENTRY_MANIFEST, ENTRY_RECORD, "files"))
 
 
 def _keys_in_use(results: Path, spared: dict[str, str]) -> set[str]:
@@ -175,14 +176,14 @@ def _keys_in_use(results: Path, spared: dict[str, str]) -> set[str]:
 
 def _leavings(results: Path, gone: set[str | None], work_age: float, now: float) -> list[Piece]:
     """Work folders given up or of finished keys, and what dead jobs left half made."""
-    cache = results / ".cache"
-    folders = [path for path in sorted((results / ".work").glob("*/*")) if path.is_dir()]
+    cache = results / CACHE
+    folders = [path for path in sorted((results / WORK).glob("*/*")) if path.is_dir()]
     found = []
     for piece in _pieces("work", folders, lambda path: f"{path.parent.name}/{path.name}"):
-        finished = (cache / str(piece.key) / "manifest.json").exists() and piece.key not in gone
+        finished = (cache / str(piece.key) / ENTRY_MANIFEST).exists() and piece.key not in gone
         if finished or now - piece.used > work_age:
             found.append(piece)
-    found += _pieces("staging", sorted((cache / ".staging").glob("*-*-*")), _staged_key)
+    found += _pieces("staging", sorted((cache / STAGING).glob("*-*-*")), _staged_key)
     found += _pieces("discarded", sorted(cache.glob("*/.discarded-*")), lambda _: None)
     parts = _pieces("part", _halves(results), lambda _: None)
     return found + [piece for piece in parts if now - piece.used > PART_AGE]
@@ -223,7 +224,7 @@ def _piece(kind: str, path: Path, key: str | None) -> Piece:
 
 def _last_use(kind: str, path: Path) -> float:
     if kind == "entry":  # a hit sets the time of the entry's manifest
-        manifest = path / "manifest.json"
+        manifest = path / ENTRY_MANIFEST
         return (manifest if manifest.exists() else path).stat().st_mtime
     return max([path.stat().st_mtime, *(file.lstat().st_mtime for file in _files(path))])
 

@@ -8,9 +8,8 @@ from typing import Any
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.cache import stored
 from workflow_scripts.core.files.bounded_json import Unfit, read_object, try_object
+from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
 from workflow_scripts.core.stage import RECIPE
-
-CACHE = ".cache"
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,8 @@ def load(results: Path) -> list[Made]:
         stem = path.with_name(path.name.removesuffix(MANIFEST))
         if not path.parts[-3].startswith("."):
             found.append(_made(stem, path, Path(f"{stem}{RUN}"), path.parts[-3]))
-    for path in sorted((results / CACHE).glob("[!.]*/*/manifest.json")):
-        found.append(_made(path.parent, path, path.with_name("run.json"), None))
+    for path in sorted((results / CACHE).glob(f"[!.]*/*/{ENTRY_MANIFEST}")):
+        found.append(_made(path.parent, path, path.with_name(ENTRY_RECORD), None))
     return [one for one in found if one is not None]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
+from workflow_scripts.core.files.names import CACHE
 from workflow_scripts.provenance.nodes import Node, read
 
 DEEPEST = 8  # folders between a data file and its manifest
@@ -83,9 +84,9 @@ def _in_crate(path: Path) -> Place | None:
 def _cached(path: Path) -> Place | None:
     """The artifact of some study that stands for ``.cache/<stage>/<key>/...``."""
     parts = path.parts
-    if ".cache" not in parts or len(parts) < parts.index(".cache") + 3:
+    if CACHE not in parts or len(parts) < parts.index(CACHE) + 3:
         return None
-    at = parts.index(".cache")
+    at = parts.index(CACHE)
     root, stage, key = Path(*parts[:at]), parts[at + 1], parts[at + 2]
     inner = "/".join(parts[at + 3 :])
     for record in sorted(root.glob(f"*/{stage}/*{RUN}")):

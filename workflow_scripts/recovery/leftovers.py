@@ -15,7 +15,7 @@ from workflow_scripts.acquisition.store.journal import settle
 from workflow_scripts.acquisition.store.segment import is_sealed, stems
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import discard, is_complete, key_lock, try_key_lock
-from workflow_scripts.core.files.names import FETCHED
+from workflow_scripts.core.files.names import CACHE, FETCHED, WORK, work_folder
 from workflow_scripts.removal.store import LOCK, clear, store_folders
 
 
@@ -57,7 +57,7 @@ def _temporary_files(results: Path) -> int:
     found = [
         Path(folder, name) for folder, _, names in os.walk(results) for name in names if fnmatchcase(name, ".*.part")
     ]
-    work = results / ".work"
+    work = results / WORK
     removed = 0
     for path in found:
         with ExitStack() as held:
@@ -74,11 +74,11 @@ def _cache_leftovers(results: Path) -> int:
     removed = 0
     for half in sorted((results / ".cache/.staging").glob("*-*-*")):
         stage, key, _ = half.name.rsplit("-", 2)
-        with try_key_lock(results / ".work" / stage / key) as idle:
+        with try_key_lock(work_folder(results, stage, key)) as idle:
             if idle:
                 shutil.rmtree(half)
                 removed += 1
-    for aside in sorted((results / ".cache").glob("*/.discarded-*")):
+    for aside in sorted((results / CACHE).glob("*/.discarded-*")):
         shutil.rmtree(aside)
         removed += 1
     return removed
@@ -86,10 +86,10 @@ def _cache_leftovers(results: Path) -> int:
 
 def _incomplete_entries(results: Path) -> int:
     removed = 0
-    for entry in sorted((results / ".cache").glob("[!.]*/[!.]*")):
+    for entry in sorted((results / CACHE).glob("[!.]*/[!.]*")):
         if not entry.is_dir() or is_complete(entry):
             continue
-        with try_key_lock(results / ".work" / entry.parent.name / entry.name) as idle:
+        with try_key_lock(work_folder(results, entry.parent.name, entry.name)) as idle:
             if idle:
                 discard(entry)
                 removed += 1
@@ -107,7 +107,7 @@ def _segments(results: Path) -> int:
 
 
 def _locks(results: Path) -> int:
-    return sum(_unlocked(path) for path in sorted((results / ".work").glob("*/*.lock")))
+    return sum(_unlocked(path) for path in sorted((results / WORK).glob("*/*.lock")))
 
 
 def _unlocked(path: Path) -> bool:

@@ -17,8 +17,9 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.durable import remove_files, remove_folder, sync_folder
 from workflow_scripts.core.files.jsonio import read_json
+from workflow_scripts.core.files.names import CACHE, STAGING, WORK, work_folder
 from workflow_scripts.core.redact import redacted
-from workflow_scripts.provenance.lineage import CACHE, Made, inputs_of, load, recipe_of, sound
+from workflow_scripts.provenance.lineage import Made, inputs_of, load, recipe_of, sound
 from workflow_scripts.removal.rows import Listed, excluded_tokens, listed_rows, urls_among
 from workflow_scripts.removal.store import remove_urls, urls_kept
 
@@ -133,14 +134,14 @@ def _remove_logs(folders: Iterable[Path], listed: Listed) -> int:
 def _remove_folders(results: Path, good: set[str]) -> int:
     """Work folders and half-made entries that no process works on; work that rests on good inputs alone is spared."""
     gone = 0
-    for work in sorted((results / ".work").glob("*/*")):
+    for work in sorted((results / WORK).glob("*/*")):
         if not work.is_dir():
             continue
         inputs = inputs_of(recipe_of(work))
         if work.parent.name != ROWS and inputs is not None and inputs <= good:
             continue
         gone += _remove_idle(results, work.parent.name, work.name, work)
-    for half in sorted((results / CACHE / ".staging").glob("*")):
+    for half in sorted((results / CACHE / STAGING).glob("*")):
         named = _STAGING.fullmatch(half.name)
         if named:
             gone += _remove_idle(results, named["stage"], named["key"], half)
@@ -151,7 +152,7 @@ def _remove_folders(results: Path, good: set[str]) -> int:
 
 
 def _remove_idle(results: Path, stage: str, key: str, folder: Path) -> int:
-    with try_key_lock(results / ".work" / stage / key, without_locks=True) as ours:
+    with try_key_lock(work_folder(results, stage, key), without_locks=True) as ours:
         if not ours:
             log.warning("%s is being worked on; run this again when that has ended", folder)
             return 0

@@ -5,6 +5,7 @@ from typing import Any
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.files.names import HOSTS
 from workflow_scripts.core.stage import Job, run_stage
 
 
@@ -37,7 +38,7 @@ def download(job: Job[Download]) -> None:
         downloads.prepare(job.workers)
         bring_local(downloads, lambda: job.source("annotations"), job.settings.max_bytes, job.workers)
         bring_in(rows, downloads, job.settings, job.results, job.workers)
-        fetch(downloads, job.settings, connect_to, job.workers, job.results / ".hosts")
+        fetch(downloads, job.settings, connect_to, job.workers, job.results / HOSTS)
         sealed = held.enter_context(ThreadPoolExecutor(1)).submit(store.seal)  # waits for the disk
         states = pack(rows, downloads, job.file(".tar"), job.file(".parquet"))
         sealed.result()

@@ -21,6 +21,7 @@ from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.jsonio import canonical, digest
+from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
 from workflow_scripts.core.sources import LISTING, content_hash, local_path, read_listing
 from workflow_scripts.study.history import rewritten
 from workflow_scripts.study.snakemake.planning import PlannedJob
@@ -259,8 +260,8 @@ def _record(path: Path) -> Record | None:
 def _cache_records(results: Path, stage: str) -> dict[str, Record]:
     """Manifest hash -> run record of every cache entry of a stage."""
     found = {}
-    for path in sorted((results / ".cache" / stage).glob("[!.]*/manifest.json")):
-        record, known = _record(path.with_name("run.json")), _hash_of(str(path))
+    for path in sorted((results / CACHE / stage).glob(f"[!.]*/{ENTRY_MANIFEST}")):
+        record, known = _record(path.with_name(ENTRY_RECORD)), _hash_of(str(path))
         if record is not None and known is not None:
             found[known] = record
     return found

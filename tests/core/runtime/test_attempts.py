@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from workflow_scripts.core.runtime.attempts import KEPT, log_of_artifact, work_folder
+from workflow_scripts.core.runtime.attempts import KEPT, log_of_artifact, logged_work_folder
 
 STAGE = """
 import logging, sys
@@ -31,7 +31,7 @@ def test_a_later_attempt_keeps_the_lines_of_the_earlier_ones(tmp_path: Path) -> 
     log, work = tmp_path / "run.log", tmp_path / "work"
     work.mkdir()
     assert attempt(log, work, "error: first")[-1] == "error: first"
-    assert work_folder(log) == work
+    assert logged_work_folder(log) == work
     second = attempt(log, work, "error: second")
     assert [line for line in second if line.startswith("error: ")] == ["error: second"]
     third = attempt(log, work, "killed")
@@ -49,5 +49,5 @@ def test_without_an_earlier_attempt_nothing_is_added(tmp_path: Path) -> None:
     work.mkdir()
     lines = attempt(tmp_path / "run.log", work, "done")
     assert len(lines) == 3 and lines[0].endswith(" start") and lines[-1] == "done"
-    assert work_folder(tmp_path / "none.log") is None
+    assert logged_work_folder(tmp_path / "none.log") is None
     assert log_of_artifact(Path("results/s/few_shot/run.last.x")) == Path("results/s/logs/few_shot/run.last.x.log")

@@ -1,4 +1,20 @@
-"""Names of the folders that all studies of a results folder share."""
+"""Names in a results folder of what all its studies share, and in the folder of a cache entry."""
 
-FETCHED = ".fetched"
-"""Fetched bytes and the index of imported archives, by url."""
+from pathlib import Path
+
+CACHE = ".cache"  # finished artifacts by key: <stage>/<key>
+STAGING = ".staging"  # in the cache: entries that are being written
+WORK = ".work"  # what unfinished jobs resume from, and the locks of their keys: <stage>/<key>
+FETCHED = ".fetched"  # fetched bytes and the index of imported archives, by url
+HOSTS = ".hosts"  # when each host was last asked, so that jobs share one rate
+ENTRY_MANIFEST, ENTRY_RECORD = "manifest.json", "run.json"  # in the folder of a cache entry
+
+
+def cache_entry(results: Path, stage: str, key: str) -> Path:
+    """The folder of a cache entry."""
+    return results / CACHE / stage / key
+
+
+def work_folder(results: Path, stage: str, key: str) -> Path:
+    """The folder that a job with this key works in; ``<folder>.lock`` is the key's lock."""
+    return results / WORK / stage / key

@@ -45,7 +45,7 @@ def log_of_artifact(artifact: Path) -> Path:
     return stage.parent / "logs" / stage.name / f"{artifact.name}.log"
 
 
-def work_folder(path: Path) -> Path | None:
+def logged_work_folder(path: Path) -> Path | None:
     """Work folder of the job that writes this log; None as long as it computes nothing, or without a log."""
     try:
         lines = path.read_text(errors="replace").splitlines()

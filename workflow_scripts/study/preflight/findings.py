@@ -6,6 +6,7 @@ from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.names import CACHE
 from workflow_scripts.study.snakemake.planning import PlannedJob
 from workflow_scripts.study.units import Units
 
@@ -51,7 +52,7 @@ class Start:
 
     def computes(self, stage: str) -> bool:
         """Whether a job of the stage surely computes: nothing in the cache could take its place."""
-        folder = self.results / ".cache" / stage
+        folder = self.results / CACHE / stage
         return not (folder.is_dir() and any(folder.iterdir()))
 
 

@@ -10,10 +10,11 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.cache import NO_LOCKS
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
+from workflow_scripts.core.files.names import CACHE, FETCHED, HOSTS, STAGING, WORK
 from workflow_scripts.study.disk import shortage
 from workflow_scripts.study.preflight.findings import Finding, Start
 
-SHARED = (".cache", ".cache/.staging", ".work", ".fetched", ".hosts")  # below results, of all studies
+SHARED = (CACHE, f"{CACHE}/{STAGING}", WORK, FETCHED, HOSTS)  # below results, of all studies
 FILES_PER_JOB = 20
 
 
@@ -36,8 +37,8 @@ def _unwritable(start: Start) -> Iterator[Finding]:
         folders += [
             study / stage,
             study / "logs" / stage,
-            start.results / ".cache" / stage,
-            start.results / ".work" / stage,
+            start.results / CACHE / stage,
+            start.results / WORK / stage,
         ]
     for folder in [*folders, *(start.results / name for name in SHARED)]:
         nearest = next(one for one in (folder, *folder.absolute().parents) if one.exists())

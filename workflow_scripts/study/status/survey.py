@@ -7,7 +7,8 @@ from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.runtime.attempts import log_of_artifact, work_folder
+from workflow_scripts.core.files.names import work_folder
+from workflow_scripts.core.runtime.attempts import log_of_artifact, logged_work_folder
 from workflow_scripts.core.runtime.progress import PROGRESS, Progress, read_progress
 from workflow_scripts.pretraining.live_curve import CURVE_LINES, read_curve
 from workflow_scripts.study.active_config import NOTES, note_of, units_of
@@ -116,8 +117,8 @@ def _job(study: Path, stage: str, name: str, now: float) -> Job:
         return Job(stage, name, State.FINISHED, log, finished)
     if error := _error(log):
         return Job(stage, name, State.FAILED, log, logged, error)
-    named = work_folder(log)
-    work = None if named is None else study.parent / ".work" / named.parent.name / named.name
+    named = logged_work_folder(log)
+    work = None if named is None else work_folder(study.parent, named.parent.name, named.name)
     if finished is not None and (work is None or not work.is_dir()):
         return Job(stage, name, State.FINISHED, log, finished)
     signs = [] if work is None else [_written(work / file) for file in (PROGRESS, CURVE_LINES)]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.core.runtime.attempts import work_folder
+from workflow_scripts.core.runtime.attempts import logged_work_folder
 from workflow_scripts.core.runtime.progress import Progress, read_progress
 from workflow_scripts.pretraining.live_curve import CURVE_LINES, read_curve
 
@@ -47,7 +47,7 @@ class Reader:
 
     @staticmethod
     def _read(log: Path) -> Figures:
-        work = work_folder(log)  # not remembered: at first the log can still be that of an earlier run
+        work = logged_work_folder(log)  # not remembered: at first the log can still be that of an earlier run
         if work is None:
             return Figures()
         return Figures(read_progress(work), training_text(read_curve(work / CURVE_LINES)))
