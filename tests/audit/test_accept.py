@@ -134,3 +134,13 @@ def test_a_run_record_without_settings_or_unit_is_named(chain: Chain, content: s
     path.write_text(content)
     with pytest.raises(PipelineError, match=f"damaged run record in {path}"):
         accept.vouch(chain.results, path.parent.name, "x", "")
+
+
+def test_all_stands_for_the_stages_with_artifacts_of_other_code(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    stages = sorted({path.parent.name for path in chain.study.glob("*/*.manifest.json")})
+    current = {path.parent.name: json.loads(path.read_bytes())["code"] for path in chain.study.glob("*/*.run.json")}
+    for module in (accepted, accept):
+        monkeypatch.setattr(module, "code_digest", {**current, "pretrain": EDITED}.__getitem__)
+    assert accept.edited_stages(chain.results, stages) == ["pretrain"]
+    accept.accept_code(chain.results, "pretrain", "a comment became a log line", "")
+    assert accept.edited_stages(chain.results, stages) == []

@@ -6,6 +6,7 @@ they hold what today's config requires. Run records, audit, why and the report s
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,22 @@ def vouch(results: Path, stage: str, reason: str, code: str) -> list[str]:
     as_today = older and {(node.record or {})["code"] for node, _ in older} == {counted_code(stage, results)}
     lines = [] if as_today else accept_code(results, stage, reason, code)
     return [*lines, *adopt(results, stage, reason)]
+
+
+def edited_stages(results: Path, stages: Iterable[str]) -> list[str]:
+    """Those of ``stages`` with artifacts that other code than today's made, or that an earlier release recorded."""
+    made: dict[str, set[str]] = {}
+    for node in load(results):
+        if node.record is not None:
+            made.setdefault(node.stage, set()).add(str(node.record.get("code")))
+    found = []
+    for stage in stages:
+        today = code_digest(stage)
+        if today.startswith(FETCHED):
+            continue
+        if made.get(stage, set()) - {today, counted_code(stage, results)} or candidates(results, stage):
+            found.append(stage)
+    return found
 
 
 def _today(stage: str) -> str:

@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 
 
+ALL = "all"
+
+
 def _stages() -> list[str]:
     from workflow_scripts.core.digest import ROOT
 
@@ -15,9 +18,13 @@ def _stages() -> list[str]:
 
 
 def command(
-    stage: Annotated[
-        str,
-        typer.Argument(metavar="STAGE", help="stage whose code was edited, such as pretrain", autocompletion=_stages),
+    stages: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="STAGE...",
+            help=f"stages whose code was edited, such as pretrain; {ALL}: every stage with artifacts of other code",
+            autocompletion=lambda: [*_stages(), ALL],
+        ),
     ],
     reason: Annotated[
         str, typer.Option(metavar="TEXT", help="why the edit can't change the artifacts", show_default=False)
@@ -27,9 +34,9 @@ def command(
     ] = "",
     results: Annotated[Path, typer.Option(metavar="FOLDER", help="results folder")] = Path("results"),
 ) -> None:
-    """Keep a stage's artifacts after an edit that can't change them.
+    """Keep artifacts after an edit that can't change them.
 
-    Today's code of the stage then counts as the code that made the artifacts: finished artifacts, cache entries and
+    Today's code of each stage then counts as the code that made the artifacts: finished artifacts, cache entries and
     unfinished work stay as they are. Artifacts whose settings an earlier release wrote differently are adopted if they
     hold what today's config requires. Run records, audit, why and the report show the edit and your reason. Nothing
     checks your claim; faithful-pairs verify can.
@@ -37,6 +44,7 @@ def command(
     \b
     Examples:
       faithful-pairs accept pretrain --reason "renames a variable"
+      faithful-pairs accept all --reason "a new release that computes the same"
       faithful-pairs accept summary --reason "a log line" --code 3f2a
 
     \b
@@ -45,7 +53,13 @@ def command(
       1  nothing to accept, several codes to choose from, or a damaged run record
       2  wrong usage
     """
-    from workflow_scripts.audit.accept import vouch
+    from workflow_scripts.audit.accept import edited_stages, vouch
+    from workflow_scripts.core.errors import PipelineError
 
-    lines = vouch(Path(os.path.abspath(results)), stage, reason.strip(), code)
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    folder = Path(os.path.abspath(results))
+    wanted = edited_stages(folder, _stages()) if stages == [ALL] else stages
+    if not wanted:
+        raise PipelineError("nothing to accept", folder, "all artifacts are of today's code", "nothing is recomputed")
+    for stage in wanted:
+        lines = vouch(folder, stage, reason.strip(), code)
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
