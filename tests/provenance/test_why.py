@@ -62,8 +62,8 @@ def test_the_chain_behind_a_row_of_the_summary(kind: str, study: Path, capsys: p
 
 def test_the_docs_show_what_it_says(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parts = [
-        "# What `faithful-pairs why` says",
-        "Of eleven kinds of file and three rows of the summary's tables, in a small study made by hand for the tests.\n"
+        "# Output of `faithful-pairs why`",
+        "The output for eleven kinds of file and three rows of the summary tables, in a small study made for tests.\n"
         "See [provenance.md](provenance.md) for what the lines mean.",
     ]
     asked = [[file] for file in FILES.values()] + [[f"summary/{file}", *columns] for file, *columns in CELLS.values()]
