@@ -19,8 +19,8 @@ def arms_table(summary: pa.Table, contrasts: pa.Table, step: str = "last") -> st
     found = headline.leading(headline.contrasts(contrasts.to_pylist()), step)
     parts = ["Arms: mean over test sets in %, with 95 % interval (s: over seeds, i: over test items)"]
     parts += _arms(arms) if arms else ["no arm was evaluated"]
-    parts += ["", "Contrasts: difference in points, paired, with 95 % interval (none from fewer than 3 seeds)"]
-    parts += _contrasts(found) if found else ["no two arms make a named contrast"]
+    parts += ["", "Contrasts: difference in points, paired, with 95 % interval (over seeds: at least 3 needed)"]
+    parts += _contrasts(found) if found else ["no two arms form a named contrast"]
     return "\n".join(parts) + "\n"
 
 

@@ -14,7 +14,7 @@ from workflow_scripts.reporting.text import count
 
 CONTENTS = (
     ("results", "Results"),
-    ("losses", "What was lost where"),
+    ("losses", "Rows lost at each stage"),
     ("captions", "Captions before and after"),
     ("caption-quality", "Caption quality"),
     ("pair-quality", "Pair quality"),
@@ -74,7 +74,8 @@ def facts(study: Study) -> list[tuple[str, Number]]:
             source = study.index.manifest(label(artifact))
             found.append((title, Number(count(int(artifact.rows[side])), source=source, rows=f"rows {side}")))
     for name, title in COUNTED:
-        if study.all(name):
-            source = study.index.manifest(label(study.all(name)[0]))
-            found.append((title, Number(count(len(study.all(name))), source=source, rows="the first of them")))
+        artifacts = study.all(name)
+        if artifacts:
+            source = study.index.manifest(label(artifacts[0]))
+            found.append((title, Number(count(len(artifacts)), source=source, rows=f"first of {len(artifacts)}")))
     return found

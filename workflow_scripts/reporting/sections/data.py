@@ -22,7 +22,7 @@ FLOW = ("annotations", "plan", "images", "captions_table", "arms", "pairs")
 
 
 def losses(study: Study) -> Row:
-    """What was lost where."""
+    """Rows lost at each stage."""
     records = [record(artifact) for name in FLOW for artifact in study.all(name)]
     card = study.one("data_card")
     states, picture = [], None

@@ -206,19 +206,19 @@ def claim(leaders: Sequence[Contrast], name: str = "revised - original") -> str:
     """One sentence on the main contrast, as the intervals have it, at the level with the better right to speak."""
     rows = [row for row in leaders if _same(row.name, name) and row.family == "probe"]
     if not rows:
-        return "This study holds no contrast of revised with original captions; what was measured is below."
+        return "This study has no contrast of revised and original captions; its results are below."
     by_seed = [row for row in rows if row.level == "seed" and row.verdict != "no interval"]
     told = by_seed or [row for row in rows if row.level == "image" and row.verdict != "no interval"]
     if not told:
-        return "Revised against original captions was measured, but too seldom for any interval."
-    level = f"over {told[0].n} seeds" if by_seed else "over test images, for the seeds at hand"
+        return "Revised and original captions were compared, but on too little data for an interval."
+    level = f"over {told[0].n} seeds" if by_seed else "over test images, for these seeds"
     if len(told) == 1:
         return _one(told[0], level)
     if len({row.method for row in told}) == len(told):
         return " ".join(_one(row, level) for row in told)
     tally = Counter(row.verdict for row in told)
     return (
-        f"Revised against original captions, linear probe: of {len(told)} comparisons {tally['higher']} higher, "
+        f"Linear probe, revised versus original captions, {len(told)} comparisons: {tally['higher']} higher, "
         f"{tally['lower']} lower, {tally['inconclusive']} inconclusive (95 % intervals {level})."
     )
 

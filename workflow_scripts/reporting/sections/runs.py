@@ -21,8 +21,8 @@ from workflow_scripts.reporting.thumbnails import masked, overlay, thumbnail
 Row = dict[str, Any]
 EXAMPLES = ("datasets", "keys", "images", "masks", "maps")  # the map shown is that of the probe's logit
 LEVELS = {
-    "seed": "Over seeds: would another training run say the same?",
-    "image": "Over test images: would other images say the same of these very models?",
+    "seed": "Over seeds: would other training runs give the same result?",
+    "image": "Over test images: would other images give the same result for these models?",
 }
 
 
