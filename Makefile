@@ -1,4 +1,4 @@
-# Two commands do everything on a fresh machine with python3 >= 3.11, pip and make: `make demo` and `make test`.
+# `make demo` and `make test` work on a fresh machine with python3 >= 3.11, pip, venv and make.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -7,19 +7,19 @@ STAMP := .venv/.installed
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "error: python too old in $(PYTHON): $$($(PYTHON) -V); give one >= 3.11: make PYTHON=python3.12" >&2; exit 1; }
+		{ echo "error: Python too old in $(PYTHON): $$($(PYTHON) -V); use 3.11 or newer: make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cpu,demo,dev,slurm]'
 	@touch $(STAMP)
 
-demo: $(STAMP) ## the whole chain on the embedded world; ends with the table of arms and the report's path
+demo: $(STAMP) ## the whole pipeline on synthetic data; ends with the table of arms and the path of the report
 	$(BIN)/snakemake --profile profiles/demo
 	$(BIN)/faithful-pairs show results/demo
 
 test: $(STAMP) ## all tests, with coverage
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=85
 
-check: $(STAMP) ## style, types and imports
+check: $(STAMP) ## style, types, imports and generated documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
@@ -28,9 +28,9 @@ check: $(STAMP) ## style, types and imports
 	$(BIN)/python -m workflow_scripts.study.reference --check
 	$(BIN)/snakemake --lint
 
-docs: $(STAMP) ## the pages of docs/ that are generated from the code
+docs: $(STAMP) ## regenerate the parts of docs/ that come from the code
 	$(BIN)/python -m workflow_scripts.commands.reference
 	$(BIN)/python -m workflow_scripts.study.reference
 
-clean: ## results, caches and the environment
+clean: ## remove results, caches and the environment
 	rm -rf .venv .snakemake results/* .mypy_cache .pytest_cache .ruff_cache

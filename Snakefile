@@ -1,4 +1,4 @@
-# Table of contents: captions of RedCaps to pairs, pairs to pretrained networks, networks to a report.
+# Entry point: from captions to pairs, from pairs to pretrained networks, from networks to a report.
 from snakemake.utils import min_version
 
 min_version("9.20")
@@ -11,7 +11,7 @@ include: "rules/common.smk"
 
 
 rule all:
-    """The report, and with it everything that the study asks for."""
+    """The report and everything that it needs; with `crate.in_all`, the crate too."""
     input:
         manifest("report", "index"),
         CRATE if STUDY.crate.in_all else [],

@@ -1,8 +1,8 @@
-# Annotations to image shards.
+# From annotations to image shards.
 
 
 rule annotations:
-    """All annotation rows in canonical order; repeated, empty and malformed ones counted and kept apart."""
+    """All annotation rows in canonical order; repeated, empty and malformed ones are counted and kept separately."""
     input:
         world=manifests("demo_world", UNITS.world if UNITS.from_world(STUDY.annotations.source) else []),
         annotations=UNITS.manifest_if_source(OUT, "annotations"),
@@ -22,7 +22,7 @@ rule annotations:
 
 
 rule shard_plan:
-    """Which row goes to which shard, decided by content."""
+    """Assign each row to a shard by a hash of its id."""
     input:
         annotations=manifest("annotations", "rows"),
     output:
@@ -60,7 +60,7 @@ rule download:
 
 
 rule image_index:
-    """Where each good image lies: shard, offset, size."""
+    """Shard, offset and size of each usable image."""
     input:
         download=manifests("download", SHARDS),
     output:
@@ -78,7 +78,7 @@ rule image_index:
 
 
 rule data_card:
-    """What was kept and what was lost, per reason, host, subreddit and year."""
+    """Number of kept and lost rows by reason, host, subreddit and year."""
     input:
         annotations=manifest("annotations", "rows"),
         plan=manifest("shard_plan", "plan"),

@@ -62,7 +62,7 @@ rule select_captions:
 
 
 rule caption_quality:
-    """Diagnostics of an arm's captions, per caption and in summary, with a figure."""
+    """Diagnostics of an arm's captions: per caption, as a summary, and as a figure."""
     input:
         captions=manifest("select_captions", "{arm}"),
         images=manifest("image_index", "images"),

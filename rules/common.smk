@@ -1,4 +1,4 @@
-# What all rules share: the checked config, names of artifacts, and the parts that every rule has. No rules here.
+# Shared by all rules: the checked config, names of artifacts, and the parts that every rule has. Defines no rules.
 import atexit
 import os
 import shlex
@@ -26,12 +26,12 @@ from workflow_scripts.study.preflight.findings import Start
 
 RESULTS = "results"
 
-# Near its time limit SLURM sends SIGUSR1 to all processes of a job: it is for the stage, not for the Snakemake around it.
+# Near the time limit, SLURM sends SIGUSR1 to all processes of a job. It is meant for the stage, not for Snakemake.
 if not workflow.is_main_process:
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
-# The files that Snakemake made `config` of, read once more with the line of each key.
+# Snakemake has merged these files into `config`; they are read again because errors name the line of a key.
 overlays = [str(path) for path in workflow.overwrite_configfiles]
 base = [] if workflow.config_settings.replace_workflow_config else [BASE]
 overrides = dict(workflow.config_settings.config)
@@ -48,19 +48,19 @@ CRATE = f"{OUT}/crate/ro-crate-metadata.json"
 SHARDS = UNITS.shards
 GPUS = 0 if STUDY.compute.device == "cpu" else 1
 
-# `python` is the one that runs Snakemake, unless conda environments bring their own.
+# `python` is the one that runs Snakemake, unless conda environments provide another.
 own_python = "" if workflow.deployment_settings.deployment_method else f"{Path(sys.executable).parent}:"
 shell.prefix(f'export PYTHONPATH={shlex.quote(str(ROOT))} PATH={shlex.quote(own_python)}"$PATH" PYTHONHASHSEED=0; ')
 
 
 def manifest(stage, *names):
-    """Path, or list of paths, of manifests of a stage; `{{wildcards}}` may stand in the names."""
+    """Path, or list of paths, of manifests of a stage; the names may contain `{{wildcards}}`."""
     paths = [f"{OUT}/{stage}/{name}.manifest.json" for name in names]
     return paths[0] if len(paths) == 1 else paths
 
 
 def manifests(stage, names):
-    """List of manifests of a stage, also for one name or none."""
+    """List of manifests of a stage, even for one name or none."""
     return [f"{OUT}/{stage}/{name}.manifest.json" for name in names]
 
 
@@ -70,7 +70,7 @@ def artifact_path(stage):
 
 
 def made(stage):
-    """Declared outputs of a rule: manifest and run record. Data files stand beside them, named by the manifest."""
+    """Declared outputs of a rule: manifest and run record. The manifest names the data files."""
     path = f"{OUT}/{artifact_path(stage)}"
     return {"manifest": f"{path}.manifest.json", "run": f"{path}.run.json"}
 
@@ -81,18 +81,18 @@ def log_of(stage):
 
 
 def environment_of(stage):
-    """File of the conda environment, seen from the rules."""
+    """File of the conda environment, relative to `rules/`."""
     return f"../envs/{facts(stage).environment.format(device='gpu' if GPUS else 'cpu')}.yaml"
 
 
 def cores(stage, processes=None):
-    """Cores of a job; each of `processes` on a node, if there are several, takes so many."""
+    """Cores of a job; with `processes`, the number of processes on a node, cores of all of them together."""
     one = STUDY.compute.workers if facts(stage).resources.workers else 1
     return one if processes is None else lambda wildcards: one * processes(wildcards)
 
 
 def resources_of(stage, processes=lambda wildcards: 1):
-    """Resources of a rule, as its stage declares them; a job that died of too little gets that much again."""
+    """Resources of a rule, as its stage declares them; memory, and time unless the stage resumes, grow per attempt."""
     wanted = facts(stage).resources
     memory = wanted.memory(STUDY.shards.shards * STUDY.shards.rows_per_shard, bool(GPUS))
     found = {
@@ -103,7 +103,7 @@ def resources_of(stage, processes=lambda wildcards: 1):
 
 
 def recipe(stage):
-    """Settings of a job (JSON), and where the things from outside lie that it reads."""
+    """Settings of a job (JSON), and the locations of the external inputs that it reads."""
     return {
         "settings": lambda wildcards: canonical(UNITS.settings(stage, dict(wildcards))),
         "sources": lambda wildcards: [f"{k}={v}" for k, v in UNITS.sources(stage, dict(wildcards)).items()],
@@ -111,17 +111,17 @@ def recipe(stage):
 
 
 def braces(names):
-    """`{a,b}`: stands for all of these names in one argument of a stage."""
+    """`{a,b}`: all of these names in one argument of a stage."""
     return "{" + ",".join(names) + "}"
 
 
 def command(stage, lists=None):
     """The shell command of a rule: one stage, its unit, its inputs by name, its settings.
 
-    ``lists``: inputs, of those that the stage declares, as `<stage>/<pattern>`; the stage writes their lists out
-    (:func:`braces`), since a command can't hold lists of a thousand paths.
-    The stage takes the shell's place, so that a signal that is to end the job reaches it and nothing dies before it.
-    A stage that computes nothing on a GPU stays on the CPU, since a node can have cards that belong to other jobs.
+    ``lists``: declared inputs that are given as `<stage>/<pattern>`. The stage expands the patterns (:func:`braces`),
+    since a command line can't hold thousands of paths.
+    The stage replaces the shell (``exec``), so that signals that end the job reach it directly.
+    A stage that doesn't use a GPU is told to use the CPU, since the GPUs of a node may belong to other jobs.
     """
     declared, lists = declaration(stage), lists or {}
     parts = [f"exec python -m workflow_scripts.stages.{stage} --artifact {{output.manifest:q}}"]
@@ -136,7 +136,7 @@ def command(stage, lists=None):
 
 
 def note_state():
-    """Note the study's config and its finished artifacts, for commands that are given results alone."""
+    """Note the study's config and its finished artifacts, for commands that see only the results."""
     if workflow.is_main_process:
         remember(Path(RESULTS), STUDY.study, [*base, *overlays], overrides, UNITS.holds)
 
@@ -145,15 +145,15 @@ note_state()
 
 
 def check_before_start(jobs, dry_run):
-    """Tell everything that the jobs lack before the first of them starts."""
-    # A dry run is local whatever the profile says; a number of jobs, and none of cores, is what clusters are given.
+    """Report everything that the jobs lack before the first of them starts."""
+    # A dry run always counts as local in Snakemake; a cluster is recognised by a limit of jobs instead of cores.
     local = workflow.local_exec and not (workflow.dryrun and workflow.resource_settings.nodes)
     own_python = not workflow.deployment_settings.deployment_method
     start = Start(UNITS, Path(RESULTS), jobs, local=local, own_python=own_python)
     tell(findings(start), dry_run or workflow.touch)
 
 
-# Run records decide what is stale, in the main process; the jobs that it starts are told what to do.
+# The main process decides from run records what is stale; the jobs that it starts only follow.
 if workflow.is_main_process:
     freshness = Freshness(Path(RESULTS), UNITS)
     before_jobs(workflow, lambda targets: check_targets(targets, Path(RESULTS), UNITS))
@@ -164,14 +164,14 @@ if workflow.is_main_process:
 
 onerror:
     note_state()
-    # Snakemake still has its own lines to say; the ones that people need come last.
+    # Snakemake still prints lines of its own after this; print the useful ones last.
     lines = last_lines(Path(log[0]).read_text(errors="replace"), Path(log[0])) if log else []
     atexit.register(sys.stderr.write, "".join(f"{line}\n" for line in lines))
 
 
 onsuccess:
     note_state()
-    # Rows on the removal list are out of the study now; what was made with them before goes too.
+    # The study no longer has the rows on the removal list; also remove what was made from them before.
     if STUDY.annotations.exclude or STUDY.annotations.exclude_from:
-        # Status 2: another study holds them still, which is no failure of this one.
+        # Status 2: another study still has them, which is not a failure of this one.
         shell("{sys.executable:q} -m workflow_scripts.commands remove {OUT:q} >&2 || [ $? -eq 2 ]")

@@ -1,10 +1,10 @@
-# Frozen networks on downstream sets: probe, few-shot, Grad-CAM.
-# `{run}.{step}` names a checkpoint, `{run}.{step}.{dataset}` its evaluation on one set; no part has a dot in it.
+# Frozen networks on downstream datasets: linear probe, few-shot, Grad-CAM.
+# `{run}.{step}` names a checkpoint, `{run}.{step}.{dataset}` its evaluation on one dataset; no part contains a dot.
 EVALUATION = "{run}.{step}.{dataset}"
 
 
 rule eval_dataset:
-    """A downstream dataset in the one form that all evaluations read."""
+    """A downstream dataset in the format that all evaluations read."""
     input:
         world=lambda w: UNITS.dataset_world(OUT, w.dataset),
         dataset=lambda w: UNITS.manifest_if_source(OUT, f"dataset-{w.dataset}"),
@@ -23,7 +23,7 @@ rule eval_dataset:
 
 
 rule features:
-    """Frozen features of a checkpoint on a downstream set."""
+    """Frozen features of a checkpoint on a downstream dataset."""
     input:
         run=manifest("pretrain", "{run}"),
         dataset=manifest("eval_dataset", "{dataset}"),
@@ -43,7 +43,7 @@ rule features:
 
 
 rule linear_probe:
-    """Logistic regression on frozen features; its strength chosen on validation data alone."""
+    """Logistic regression on frozen features; its regularisation is chosen on validation data only."""
     input:
         features=manifest("features", EVALUATION),
         dataset=manifest("eval_dataset", "{dataset}"),
@@ -83,7 +83,7 @@ rule few_shot:
 
 
 rule saliency:
-    """Grad-CAM maps against object masks, with the uniform map and a centre Gaussian beside them."""
+    """Grad-CAM maps compared with object masks; the baselines are a uniform map and a centre Gaussian."""
     input:
         run=manifest("pretrain", "{run}"),
         features=manifest("features", EVALUATION),

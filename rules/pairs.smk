@@ -1,8 +1,8 @@
-# Sentence and image vectors, nearest neighbours, and what the pairs are like.
+# Sentence and image embeddings, nearest neighbours, and diagnostics of pairs.
 
 
 rule embed_captions:
-    """Unit vector of every caption of an arm."""
+    """Embedding of every caption of an arm, of unit length."""
     input:
         captions=manifest("select_captions", "{arm}"),
         encoder=manifest("source", "encoder-{encoder}"),
@@ -22,7 +22,7 @@ rule embed_captions:
 
 
 rule embed_images:
-    """Unit vector of every image."""
+    """Embedding of every image, of unit length."""
     input:
         images=manifest("image_index", "images"),
         encoder=manifest("source", "encoder-{encoder}"),
@@ -42,7 +42,7 @@ rule embed_images:
 
 
 rule pair_table:
-    """Nearest captions (or images) of every image, the image itself left out."""
+    """Nearest captions (or images) of every image, excluding the image itself."""
     input:
         vectors=lambda w: UNITS.pair_vectors(OUT, w.pairs),
     output:
@@ -61,7 +61,7 @@ rule pair_table:
 
 
 rule pair_quality:
-    """Hubs, reciprocity, repeats, image similarity and label purity of a pair table, with a figure."""
+    """Hubness, reciprocity, repeats, image similarity and label purity of a pair table, with a figure."""
     input:
         pairs=manifest("pair_table", "{pairs}"),
         images=manifests("embed_images", UNITS.quality_encoder),

@@ -1,4 +1,4 @@
-# Networks from pairs.
+# From pairs to pretrained networks.
 
 
 def run_local(wildcards):
@@ -7,7 +7,7 @@ def run_local(wildcards):
 
 
 def across_nodes(value):
-    """A resource that only runs on several nodes have."""
+    """A resource that only runs on several nodes request."""
     return lambda wildcards: value(UNITS.run_nodes(wildcards.run)) if UNITS.run_nodes(wildcards.run) > 1 else None
 
 
@@ -28,12 +28,12 @@ rule pretrain:
     resources:
         **(resources_of("pretrain", run_local) | {"gpu": lambda w: UNITS.run_gpus(w.run)}),
         nodes=lambda w: UNITS.run_nodes(w.run),
-        # On several nodes the plugin starts the stage without an srun around it ("mpi"), and the stage starts one task
-        # on each node itself. Without tasks_per_gpu=0 the plugin would ask for `tasks` tasks per GPU.
+        # On several nodes, the plugin starts the stage without srun ("mpi"), and the stage itself starts one task on
+        # each node. Without tasks_per_gpu=0, the plugin would request `tasks` tasks per GPU.
         mpi=across_nodes(lambda nodes: "srun"),
         tasks=across_nodes(lambda nodes: nodes),
         tasks_per_gpu=across_nodes(lambda nodes: 0),
-        # Five minutes before its time is up the stage is told; it then writes a checkpoint and goes back to the queue.
+        # Five minutes before the time limit, the stage gets a signal; it writes a checkpoint and is requeued.
         slurm_extra="--signal=USR1@300 --open-mode=append",
     params:
         **recipe("pretrain"),

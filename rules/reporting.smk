@@ -1,4 +1,4 @@
-# Named contrasts with intervals, and the page.
+# Table of scores, contrasts with intervals, the report, and the crate.
 EVALUATED = f"{braces(UNITS.checkpoints)}.{braces(UNITS.datasets)}"
 ALL_SHARDS = f"{{{SHARDS[0]}..{SHARDS[-1]}}}"
 SCORES = {
@@ -46,7 +46,7 @@ rule report:
         few_shot=manifests("few_shot", UNITS.evaluations),
         saliency=manifests("saliency", UNITS.mask_evaluations),
         summary=manifest("summary", "summary"),
-        # What follows is read for the root hash over the whole study alone.
+        # The inputs below are read only for the root hash of the study.
         source=manifests("source", UNITS.used_sources),
         world=manifests("demo_world", UNITS.world),
         download=manifests("download", SHARDS),
@@ -76,7 +76,7 @@ rule report:
 
 
 rule crate:
-    """The study as a Workflow Run RO-Crate, to be given away: `snakemake crate`."""
+    """The study as a Workflow Run RO-Crate, for sharing: `snakemake crate`."""
     input:
         report=manifest("report", "index"),
     output:
@@ -90,6 +90,6 @@ rule crate:
         **resources_of("crate"),
     params:
         **recipe("crate"),
-        code=lambda wildcards: counted_code("crate", Path(RESULTS)),  # no run record says it
+        code=lambda wildcards: counted_code("crate", Path(RESULTS)),  # the crate has no run record
     shell:
         "python -m workflow_scripts.stages.crate --out {output:q} --settings {params.settings:q} > {log:q} 2>&1"

@@ -1,8 +1,8 @@
-# Things from outside: the demo's own world, and files, folders and models that the study names.
+# External inputs (files, folders, models), and the synthetic data of the demo.
 
 
 rule source:
-    """Content of an external thing; hashed again only when size, time or inode of a file changed."""
+    """Content of an external input; hashed again only when size, time or inode of a file changed."""
     output:
         **made("source"),
     log:
@@ -21,7 +21,7 @@ rule source:
 if STUDY.demo_world is not None:
 
     rule demo_world:
-        """A small procedural world: images, captions like Reddit titles, probe sets, masks."""
+        """A small synthetic dataset: images, captions like Reddit titles, probe sets, masks."""
         output:
             **made("demo_world"),
         log:
