@@ -55,7 +55,7 @@ class Download(Settings):
         default=1,
         ge=1,
         le=1000,
-        description="rounds of requests; each further round requests once more the rows whose failure may be temporary",
+        description="rounds of requests; each further round retries the rows whose failure may be temporary",
         examples=[2],
         json_schema_extra={"unit": "rounds"},
     )
@@ -75,7 +75,7 @@ class Download(Settings):
         default=90,
         ge=1,
         le=95,
-        description="JPEG quality of images that are encoded anew; smaller ones keep their encoded pixels",
+        description="JPEG quality of re-encoded images; smaller images keep their encoded pixels",
         examples=[95],
     )
     min_side: int = Field(
