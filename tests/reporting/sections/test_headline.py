@@ -102,14 +102,14 @@ def test_the_claim_never_takes_one_method_for_all() -> None:
 
 
 def test_claims_without_interval_or_contrast() -> None:
-    assert "too seldom" in headline.claim(headline.contrasts([contrast(n=1)]))
+    assert "too little data" in headline.claim(headline.contrasts([contrast(n=1)]))
     assert "no contrast" in headline.claim([])
 
 
 def test_many_comparisons_are_counted() -> None:
     ends = [(0.01, 0.09), (-0.09, -0.01), (-0.01, 0.05)]
     rows = [contrast(dataset=f"d{at}", low=low, high=high) for at, (low, high) in enumerate(ends)]
-    assert "of 3 comparisons 1 higher, 1 lower, 1 inconclusive" in headline.claim(headline.contrasts(rows))
+    assert "3 comparisons: 1 higher, 1 lower, 1 inconclusive" in headline.claim(headline.contrasts(rows))
 
 
 def test_the_headline_takes_pooled_rows_of_its_step() -> None:

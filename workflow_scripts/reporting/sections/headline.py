@@ -210,7 +210,7 @@ def claim(leaders: Sequence[Contrast], name: str = "revised - original") -> str:
     by_seed = [row for row in rows if row.level == "seed" and row.verdict != "no interval"]
     told = by_seed or [row for row in rows if row.level == "image" and row.verdict != "no interval"]
     if not told:
-        return "Revised and original captions were compared, but on too little data for an interval."
+        return "Revised and original captions were compared, but with too little data for an interval."
     level = f"over {told[0].n} seeds" if by_seed else "over test images, for these seeds"
     if len(told) == 1:
         return _one(told[0], level)
