@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from humanize import naturalsize
+
 from workflow_scripts.audit.audit import Audited
 from workflow_scripts.audit.kinds import Finding, Kind
 
@@ -15,7 +17,7 @@ def table(done: Sequence[Audited], quick: bool, seconds: float) -> str:
     lines = []
     for one in done:
         if one.artifacts or one.files:
-            lines += [f"{_shown(one.study)}: {one.artifacts} artifacts, {one.files} files, {one.bytes / 1e6:.1f} MB"]
+            lines += [f"{_shown(one.study)}: {one.artifacts} artifacts, {one.files} files, {naturalsize(one.bytes)}"]
             lines += [f"  root {one.root or 'none: an artifact behind the report is missing'}"]
         elif one.findings:
             lines += [f"{_shown(one.study)}:"]

@@ -1,5 +1,6 @@
 """``faithful-pairs cache-gc``: bound or empty a results folder's cache."""
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -7,11 +8,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-
-from workflow_scripts.study.sizes import human, parse_size
+from humanize import naturalsize
 
 if TYPE_CHECKING:
     from workflow_scripts.provenance.gc import Piece, Plan
+
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGTP]I?)?B?")
+_UNITS = {"": 1, **{letter: 1000**power for power, letter in enumerate("KMGTP", start=1)}}
+_UNITS |= {f"{letter}I": 1024**power for power, letter in enumerate("KMGTP", start=1)}
+
+
+def parse_size(text: str) -> int:
+    """Bytes of ``500G``, ``1.5T``, ``200 MiB`` or ``0``; K, M, G, T, P are powers of 1000, Ki, Mi... of 1024.
+
+    Raises:
+        ValueError: it is no such number.
+    """
+    match = _SIZE.fullmatch(text.strip().upper())
+    if match is None:
+        raise ValueError(f"{text!r} is not a size; write it like 500G, 1.5T or 200MiB")
+    return int(float(match[1]) * _UNITS[match[2] or ""])
 
 
 def _days(text: str) -> float:
@@ -61,28 +78,31 @@ def command(
     after = _after(made, went)
     if max_size is not None and after > max_size:
         advice = "studies use the rest: delete a study's folder, or allow more"
-        raise PipelineError("cache larger than wanted", results, f"{human(after)} > {human(max_size)}", advice)
+        value = f"{naturalsize(after)} > {naturalsize(max_size)}"
+        raise PipelineError("cache larger than wanted", results, value, advice)
 
 
 def lines(made: "Plan", went: Sequence["Piece"], stayed: Sequence["Piece"], dry: bool) -> list[str]:
     """The report for people: how big the cache is, what is removed by kind, and how many bytes that frees."""
     from workflow_scripts.provenance.gc import KINDS
 
-    text = [f"cache: {human(made.cache)} ({made.cache} bytes), of which studies use {human(made.in_use)}"]
+    text = [f"cache: {_exact(made.cache)}, of which studies use {naturalsize(made.in_use)}"]
     for kind, what in KINDS.items():
         pieces = [one for one in went if one.kind == kind]
         if pieces:
-            freed = sum(one.freed for one in pieces)
-            text.append(f"{'would delete' if dry else 'deleted'} {len(pieces)} {what}: {human(freed)} ({freed} bytes)")
+            deleted = f"{'would delete' if dry else 'deleted'} {len(pieces)} {what}"
+            text.append(f"{deleted}: {_exact(sum(one.freed for one in pieces))}")
     for stage, record in made.spared.items():
         text.append(f"left all entries of {stage} alone: unreadable run record {record}")
     for kind, count in Counter(one.kind for one in stayed).items():
         text.append(f"left {count} {KINDS[kind]} alone: a job uses them now, or they are another user's")
-    freed = sum(one.freed for one in went)
-    text.append(
-        f"{'would free' if dry else 'freed'} {human(freed)} ({freed} bytes); cache then {human(_after(made, went))}"
-    )
+    freed = _exact(sum(one.freed for one in went))
+    text.append(f"{'would free' if dry else 'freed'} {freed}; cache then {naturalsize(_after(made, went))}")
     return text
+
+
+def _exact(size: int) -> str:
+    return f"{naturalsize(size)} ({size} bytes)"
 
 
 def _after(made: "Plan", went: Sequence["Piece"]) -> int:

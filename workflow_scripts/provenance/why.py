@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from humanize import naturalsize
+
 from workflow_scripts.core.code_equivalence import accepted
 from workflow_scripts.core.redact import redacted
 from workflow_scripts.provenance import format as fmt
@@ -174,7 +176,7 @@ def _computed(known: Sequence[dict[str, Any]]) -> str:
     span = fmt.when(min(starts, default=None))
     span += f" to {fmt.when(max(ends, default=None))}" if len(known) > 1 else ""
     text = f"{span}, {fmt.duration(sum(seconds) if seconds else None)} on {_where(known)}"
-    return text + (f", peak {fmt.size(max(peaks))}" if peaks else "")
+    return text + (f", peak {naturalsize(max(peaks))}" if peaks else "")
 
 
 def _cached(known: Sequence[dict[str, Any]]) -> str:

@@ -8,11 +8,12 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
+from humanize import naturalsize
+
 from workflow_scripts.core.declaration.facts import none
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.names import FETCHED
 from workflow_scripts.study.loads import loads
-from workflow_scripts.study.sizes import human
 from workflow_scripts.study.stages import declaration, facts
 from workflow_scripts.study.units import Units
 
@@ -66,7 +67,7 @@ def shortage(units: Units, out: Path, running: Collection[tuple[str, str]]) -> P
     if total <= free:
         return None
     largest = sorted(need.items(), key=lambda item: -item[1])[:3]
-    parts = ", ".join(f"{stage} {human(size)}" for stage, size in largest)
-    value = f"about {human(total)} are needed ({parts}), {human(free)} are free"
+    parts = ", ".join(f"{stage} {naturalsize(size)}" for stage, size in largest)
+    value = f"about {naturalsize(total)} are needed ({parts}), {naturalsize(free)} are free"
     advice = "free space (faithful-pairs cache-gc), or let results be a link to a larger disk"
     return PipelineError("too little disk space", there, value, advice)
