@@ -91,8 +91,8 @@ def test_of_several_codes_one_is_named(chain: Chain) -> None:
 @pytest.mark.parametrize(
     ("stage", "reason", "message"),
     [
-        ("summary", "why", "error: nothing to accept in summary: 1 artifacts, all of today's code"),
-        ("no_such", "why", "error: no such stage in accept: no_such"),
+        ("summary", "why", "error: nothing to accept in summary: 1 artifacts, all made by the current code"),
+        ("no_such", "why", "error: unknown stage in accept: no_such"),
         ("download", "why", "error: nothing to accept in download: format-"),
         ("pretrain", "  ", "error: empty reason"),
     ],
@@ -120,7 +120,7 @@ def test_an_edited_run_record_is_not_sealed_anew(chain: Chain) -> None:
 
 def test_a_damaged_list_is_named(chain: Chain) -> None:
     write_note(chain.results / ".accepted.json", {"accepted": [{"stage": "pretrain"}]})
-    with pytest.raises(PipelineError, match="not a list of acceptances"):
+    with pytest.raises(PipelineError, match="damaged list of acceptances"):
         accepted.accepted(chain.results)
     (chain.results / ".accepted.json").write_text("[]")
     with pytest.raises(PipelineError, match="damaged note"):

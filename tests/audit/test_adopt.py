@@ -163,7 +163,7 @@ def test_an_input_with_other_content_or_without_its_older_version_is_refused(fir
 
 def test_other_code_is_accepted_first(first: First) -> None:
     (line,) = adopt.adopt(first.results, "pretrain", "why")[1:]
-    assert line.endswith("it was made by code that is neither today's nor accepted as such")
+    assert line.endswith("it was made by code that is neither current nor accepted")
 
 
 def test_older_words_alone_are_no_other_settings() -> None:

@@ -42,5 +42,5 @@ def test_numbers_may_be_keys_but_nothing_else_may(tmp_path: Path) -> None:
     assert read_captions(tmp_path / "c", pa.chunked_array([["7"]])).to_pydict() == {"key": ["7"], "caption": ["x"]}
     for strange in ([[1]], [1.5], [{"a": 1}], [True]):
         pq.write_table(pa.table({"key": ["b"], "caption": strange}), tmp_path / "c")
-        with pytest.raises(PipelineError, match=r"column caption is of type .*, string is needed"):
+        with pytest.raises(PipelineError, match=r"column caption is of type .*, but must be string"):
             read_captions(tmp_path / "c", KEYS)

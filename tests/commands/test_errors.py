@@ -88,10 +88,10 @@ def test_wrong_usage_is_one_line_and_status_2(words: list[str], capsys: pytest.C
             1,
             "unreadable crate in nope/ro-crate-metadata.json: No such file or directory;",
         ),
-        (["show", "nope"], 1, "missing file in nope/summary/summary.manifest.json: not there;"),
+        (["show", "nope"], 1, "missing file in nope/summary/summary.manifest.json: no such file;"),
         (["cost", "--configfile", "nope.yaml"], 1, "nope.yaml"),
         (["audit", "nope"], 2, "no artifacts in "),
-        (["accept", "nope", "--reason", "x", "--results", "."], 1, "no such stage in accept: nope;"),
+        (["accept", "nope", "--reason", "x", "--results", "."], 1, "unknown stage in accept: nope;"),
         (["accept", "pretrain", "--reason", " ", "--results", "."], 1, "empty reason in accept: '';"),
     ],
 )

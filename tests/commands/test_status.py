@@ -45,6 +45,6 @@ def test_json_lists_every_job(study: Study, capsys: pytest.CaptureFixture[str]) 
 def test_no_study_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", str(tmp_path / "none")]) == 1
     assert capsys.readouterr().err == (
-        f"error: no study in {tmp_path / 'none'}: not there; "
+        f"error: no study in {tmp_path / 'none'}: no such folder; "
         "give a study's folder, such as results/demo, or a results folder\n"
     )

@@ -77,7 +77,7 @@ def reseal_for(entry: Path) -> None:
         (lambda entry: edit(entry / "manifest.json", lambda one: one["rows"].update(out=7)), "its manifest"),
         (lambda entry: edit(entry / "run.json", lambda one: one.update(start="now")), "its run record was edited"),
         (lie_about_bytes, "its manifest"),
-        (reseal_for, "it is another key's entry"),
+        (reseal_for, "it belongs to another key"),
         (lambda entry: instead_of(entry / "manifest.json", os.mkfifo), "it is a FIFO"),
         (lambda entry: instead_of(entry / "run.json", os.mkdir), "it is a folder"),
         (lambda entry: instead_of(entry / "files", Path.touch), "a file is missing"),

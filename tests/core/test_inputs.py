@@ -96,7 +96,7 @@ def test_an_edit_that_was_undone_is_found_too(made: Artifact) -> None:
     path = made.path(".txt")
     overwrite(path, WRONG)
     overwrite(path, RIGHT, OLD)
-    with pytest.raises(PipelineError, match="input changed while it was used"):
+    with pytest.raises(PipelineError, match="input changed during use"):
         inputs.check_unchanged()
 
 

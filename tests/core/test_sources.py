@@ -90,7 +90,7 @@ def test_stage_lists_a_folder_and_its_consumers_notice_a_change(folder: Path, re
     ("edit", "message"),
     [
         (lambda folder: (folder / "config.json").write_bytes(b"[]"), "source model changed .* in .*config.json: "),
-        (lambda folder: os.utime(folder / "sub" / "weights", ns=(1, 1)), "while it was used in .*sub/weights: "),
+        (lambda folder: os.utime(folder / "sub" / "weights", ns=(1, 1)), "during use in .*sub/weights: "),
         (lambda folder: (folder / "more").write_bytes(b"x"), "source model changed"),
         (lambda folder: (folder / "config.json").unlink(), "source model changed"),
     ],
@@ -114,7 +114,7 @@ def test_a_change_while_a_source_is_used(
         ({"at": "no/such/folder"}, "missing source in no/such/folder"),
         ({"at": "package:no_such_package/model"}, "missing Python package"),
         ({"at": "MODEL", "expect": {"config.json": "0" * 64}}, "unexpected content of source"),
-        ({"at": "https://example.invalid/a.zip"}, "state its sha256"),
+        ({"at": "https://example.invalid/a.zip"}, "give its sha256"),
         ({"at": "hub:nobody/nothing@main"}, "hub model unavailable"),
     ],
 )
@@ -184,7 +184,7 @@ def server() -> Iterator[str]:
 def test_fetch_resumes_and_takes_only_the_right_bytes(tmp_path: Path, server: str) -> None:
     right = hashlib.sha256(DATA).hexdigest()
     part, target = tmp_path / "part", tmp_path / "target"
-    with pytest.raises(PipelineError, match="no url gave the file"):
+    with pytest.raises(PipelineError, match="cannot fetch file"):
         fetch_file([f"{server}/short"], right, part, target)
     assert not target.exists()
     assert part.stat().st_size == len(DATA) // 2
@@ -207,7 +207,7 @@ def test_mirror_is_used_and_the_bytes_are_the_artifacts_own(results: Path, serve
 
 
 def test_url_needs_a_hash() -> None:
-    with pytest.raises(ValueError, match="state its sha256"):
+    with pytest.raises(ValueError, match="give its sha256"):
         Source(at="https://example.invalid/x")
 
 

@@ -71,5 +71,5 @@ def test_the_port_is_closed_afterwards(zipped):
 def test_a_file_that_is_no_zip_is_a_named_error(tmp_path):
     path = tmp_path / "images.zip"
     path.write_bytes(b"not a zip")
-    with pytest.raises(PipelineError, match=r"unreadable zip of pictures in .*images\.zip"), serve_zip(path):
+    with pytest.raises(PipelineError, match=r"unreadable zip of images in .*images\.zip"), serve_zip(path):
         pass

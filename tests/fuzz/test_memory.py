@@ -65,7 +65,7 @@ def test_a_zip_of_a_million_bytes_that_unpacks_to_a_thousand_times_that(tmp_path
             stream.write(b", " + rows.encode())
         stream.write(b"]}")
     assert (tmp_path / "a.zip").stat().st_size < 4 << 20
-    assert "zip unpacks to too many bytes in a.zip" in read(tmp_path, GATHER)
+    assert "zip unpacks to too much data in a.zip" in read(tmp_path, GATHER)
 
 
 def test_a_caption_of_300_mib_is_a_counted_row(tmp_path: Path) -> None:

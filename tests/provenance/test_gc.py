@@ -178,7 +178,7 @@ def test_a_cache_of_other_things_is_refused(filled: Path) -> None:
     other = filled / ".cache" / "pip" / "wheels"
     other.mkdir(parents=True)
     (other / "some.whl").write_bytes(b"x")
-    with pytest.raises(PipelineError, match="no cache of a results folder"):
+    with pytest.raises(PipelineError, match="not a results folder's cache"):
         plan(filled, None, DAY)
     assert (other / "some.whl").exists() and len(names(filled)) == 6
 

@@ -98,15 +98,15 @@ def test_an_input_that_is_another_one_today_is_told(study: Path, capsys: pytest.
     path = study / "shard_plan" / f"plan{MANIFEST}"
     path.write_bytes(pretty({**json.loads(path.read_bytes()), "rows": {}}))
     text = ask(capsys, study / "download" / "00000.tar")
-    assert f"! shard_plan/plan{MANIFEST} is another one today; sha256 " in text
+    assert f"! shard_plan/plan{MANIFEST} has changed; sha256 " in text
 
 
 def test_an_input_that_is_gone_ends_the_chain_and_is_told(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (study / "annotations" / f"rows{MANIFEST}").unlink()
     text = ask(capsys, study / "download" / "00000.tar")
-    assert "annotations: no artifact of today" in text
-    assert f"! annotations/rows{MANIFEST} is gone; sha256 " in text
-    assert text.splitlines()[-1] == "annotations: not among what it was made from"
+    assert "annotations: no such artifact now" in text
+    assert f"! annotations/rows{MANIFEST} is missing; sha256 " in text
+    assert text.splitlines()[-1] == "annotations: not among its inputs"
 
 
 def test_a_file_in_the_cache_is_found_by_its_key(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,9 +130,9 @@ def test_an_accepted_edit_is_shown(study: Path, capsys: pytest.CaptureFixture[st
     ("argv", "message"),
     [
         (["pair_table/none.parquet"], "no such file in "),
-        (["pair_table/revised.parquet", "run=x"], "no table of cells in "),
-        (["summary/summary.parquet", "run=x"], "no such row in "),
-        (["summary/summary.parquet", "seed=1"], "no such column in "),
+        (["pair_table/revised.parquet", "run=x"], "not a table of the summary in "),
+        (["summary/summary.parquet", "run=x"], "no matching row in "),
+        (["summary/summary.parquet", "seed=1"], "unknown column in "),
     ],
 )
 def test_questions_without_an_answer(

@@ -92,7 +92,7 @@ def test_living_snakemakes_of_this_folder(tmp_path: Path) -> None:
 
 def test_refuses_while_a_snakemake_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recover, "living", lambda folder: [4711])
-    with pytest.raises(PipelineError, match=r"a Snakemake runs in .*pid 4711"):
+    with pytest.raises(PipelineError, match=r"Snakemake is running in .*pid 4711"):
         recover.recover(tmp_path, "cancel")
 
 

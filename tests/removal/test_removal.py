@@ -166,12 +166,12 @@ def test_the_command(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
         make(results, [], site.address)
         assert main(["remove", str(results / "study")]) == 0
-        assert "no removal list" in capsys.readouterr().out
+        assert "without a removal list" in capsys.readouterr().out
         shutil.copytree(results / "study", results / "other")
         make(results, ["p2", "http://" + HOST + "/p3.jpeg"], site.address)
     assert main(["remove", str(results / "study")]) == 2
     out = capsys.readouterr().out
-    assert "2 entries on the removal list" in out and "1 of the entries name no row" in out
+    assert "2 entries on the removal list" in out and "1 of the entries match no row" in out
     assert "other/download/00001" in out
     for record in [*results.glob("study/annotations/*.run.json"), *results.glob(".cache/annotations/*/run.json")]:
         record.unlink()

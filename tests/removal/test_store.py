@@ -58,7 +58,7 @@ def test_a_download_that_runs_now_is_not_touched(tmp_path: Path) -> None:
     with Store(tmp_path / ".fetched", "live") as store:
         store.add(Record(URLS[0], State.OK, 200), b"image")
         assert remove_urls(tmp_path, URLS[1:2]) == 0
-        with pytest.raises(PipelineError, match=r"cannot remove urls in .*live-0: 1 urls of a download that runs"):
+        with pytest.raises(PipelineError, match=r"cannot remove URLs in .*live-0: 1 URLs of a running download"):
             remove_urls(tmp_path, URLS[:1])
     assert remove_urls(tmp_path, URLS[:1]) == 1
 

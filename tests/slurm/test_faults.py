@@ -113,7 +113,7 @@ def test_killed_snakemake_is_repaired_by_one_command(copy: Clone) -> None:
     job = running("pretrain")
     look = copy.call("python", "-m", "workflow_scripts.commands", "recover")
     assert look.wait(timeout=60) == 1
-    assert copy.printed().startswith("error: a Snakemake runs in ")
+    assert copy.printed().startswith("error: Snakemake is running in ")
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     look = copy.call("python", "-m", "workflow_scripts.commands", "recover")

@@ -40,7 +40,5 @@ def test_a_run_that_got_other_nodes_than_its_settings_say_is_refused(copy: Clone
     fewer = ("--set-resources", "pretrain:nodes=1", "--retries=0")
     process = copy.start(copy.write("two.yaml", TWO), *ON_TWINS, *fewer, *anew(copy))
     assert process.wait(timeout=300) == 1
-    wanted = (
-        "error: wrong number of nodes in pretrain: SLURM gave 1, the settings say 2; let `nodes` of the run and the"
-    )
+    wanted = "error: wrong number of nodes in pretrain: SLURM allocated 1, but the settings say 2; request as many"
     assert copy.printed().splitlines()[-1].startswith(wanted), copy.printed()[-3000:]

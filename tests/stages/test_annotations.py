@@ -61,4 +61,4 @@ def test_a_list_with_another_line_ends_in_one_line(
     with pytest.raises(SystemExit):
         run(STAGE, results, "annotations/rows", {}, sources={"annotations": path, "exclude": tmp_path / "list.txt"})
     last = capsys.readouterr().err.strip().splitlines()[-1]
-    assert last.startswith("error: no removal list in ") and "line 2: 'please remove b'" in last
+    assert last.startswith("error: invalid removal list in ") and "line 2: 'please remove b'" in last

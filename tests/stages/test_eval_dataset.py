@@ -60,7 +60,7 @@ def test_a_table_of_an_earlier_release(results: Path) -> None:
     table = io.BytesIO()
     pq.write_table(pa.table({"offset": [0], "size": [1]}), table)
     made = Artifact(make_artifact(results, "eval_dataset", "old", {".parquet": table.getvalue(), ".tar": b"x"}))
-    with pytest.raises(PipelineError, match=r"table of an earlier release in .*: without a column sha256; recompute"):
+    with pytest.raises(PipelineError, match=r"table of an earlier release in .*: no column sha256; recompute"):
         dataset_images(made)
 
 

@@ -51,7 +51,7 @@ def test_a_head_that_is_damaged_or_lacks_a_part(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"damaged")
     save_file({"weight": np.zeros((2, 2), np.float32)}, tmp_path / "y")
     for name in ("x", "y"):
-        with pytest.raises(PipelineError, match="unreadable head"):
+        with pytest.raises(PipelineError, match="unreadable linear head"):
             load_head(tmp_path / name)
 
 
@@ -60,7 +60,7 @@ def test_features_of_another_dataset(chain: Chain, capsys: pytest.CaptureFixture
     inputs = {"features": short, "dataset": chain.datasets["concept"]}
     with pytest.raises(SystemExit):
         run(STAGE, chain.results, "linear_probe/x", {}, inputs, UNIT)
-    assert "5 rows, the dataset has 66" in capsys.readouterr().err.strip().splitlines()[-1]
+    assert "5 rows, but the dataset has 66" in capsys.readouterr().err.strip().splitlines()[-1]
 
 
 def npy(folder: Path, rows: int) -> Path:

@@ -130,7 +130,7 @@ def test_an_unknown_key_ends_in_one_line(results: Path, index: Path, capsys: pyt
     with pytest.raises(SystemExit) as ended:
         run(STAGE, results, "pretrain/run", LANGUAGE, {"images": index, "pairs": pairs_of(results, ["im00"], ["gone"])})
     assert ended.value.code == 1
-    assert "error: key not among the images" in capsys.readouterr().err.splitlines()[-1]
+    assert "error: unknown image key" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_a_damaged_checkpoint_ends_in_one_line(

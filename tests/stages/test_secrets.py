@@ -110,7 +110,7 @@ def test_a_secret_comes_from_the_environment_and_stays_there(results: Path, monk
         assert done.returncode == 0, done.stderr
         wrong = {**settings, "sha256": "1" * 64}
         failed = subprocess.run([*command[:4], json.dumps(wrong), *words], capture_output=True, text=True, check=False)
-    assert failed.returncode == 1 and "no url gave the file" in failed.stderr.splitlines()[-1]
+    assert failed.returncode == 1 and "cannot fetch file" in failed.stderr.splitlines()[-1]
     assert "refused" in done.stderr, "the first url's fault is logged"
     files = written(results)
     assert files["study/source/zip.data"] == body

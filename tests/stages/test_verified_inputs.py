@@ -175,7 +175,7 @@ def test_a_missing_file_is_linked_from_a_sound_cache_alone(study: list[Job]) -> 
     with replaced(kept, damaged(kept)):
         vectors.unlink()
         said = from_scratch(search)
-        assert said.startswith(f"error: missing data file in {vectors}: its copy") and str(kept) in said
+        assert said.startswith(f"error: missing data file in {vectors}: its cached copy") and str(kept) in said
         assert not vectors.exists() and not search.entries()
     assert from_scratch(search) == "" and search.manifest.read_bytes() == expected
     assert os.path.samefile(vectors, kept)

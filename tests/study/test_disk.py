@@ -91,7 +91,7 @@ def test_a_shortage_is_one_line_with_both_numbers(
     assert asked == [tmp_path]
     assert (error is not None) == said
     if error is not None:
-        assert "1.0 GB are free" in str(error.value) and "download" in str(error.value)
+        assert "1.0 GB free" in str(error.value) and "download" in str(error.value)
 
 
 def test_datasets_take_the_images_that_the_registry_counts(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_config_files_that_can_not_be_read(fresh: Checkout) -> None:
     (fresh.folder / "nested.yaml").write_text("\n".join(aliases))
     assert last_line(fresh, "data_card") == (
         "error: missing config file in data_card: no such file; "
-        "correct the path; targets go before --configfile, which takes all words after it"
+        "correct the path; put targets before --configfile, which takes all words after it"
     )
     assert last_line(fresh, "nested.yaml").startswith("error: too many values in nested.yaml:6 (a5)")
 
@@ -43,7 +43,7 @@ def test_mistakes_of_all_config_files_are_named_in_a_dry_run_too(fresh: Checkout
     status, printed = fresh.run(*DRY, "over.yaml", "--config", "probe_dataset=concpet")
     assert status == 1
     assert [line.split(";")[0] for line in printed.splitlines() if line.startswith("error: ")] == [
-        "error: key given twice in over.yaml:4 (bootstrap): 'bootstrap', first on line 3",
+        "error: repeated key in over.yaml:4 (bootstrap): 'bootstrap', first on line 3",
         "error: unknown arm in over.yaml:2 (pairs.0.arm): revisde",
         "error: unknown pair table in tests/config/tiny.yaml:62 (runs.0.pairs): revised",
         "error: unknown pair table in tests/config/tiny.yaml:63 (runs.1.pairs): visual",
@@ -113,4 +113,4 @@ def test_a_home_and_results_that_can_not_be_written(fresh: Checkout, monkeypatch
     monkeypatch.setattr(fresh, "environment", lambda: {**os.environ, "HOME": "/proc/x", "XDG_CACHE_HOME": ""})
     line = last_line(fresh)
     assert line.startswith("error: no cache folder in /proc/x/.cache/snakemake/snakemake/source-cache: No such file")
-    assert line.endswith("; set XDG_CACHE_HOME to a folder that you may write")
+    assert line.endswith("; set XDG_CACHE_HOME to a writable folder")

@@ -23,7 +23,7 @@ def test_every_file_of_the_small_study_has_an_answer(finished: Checkout) -> None
         stage = path.relative_to(study).parts[1 if path.suffix == ".log" else 0]
         from_outside = stage == "source" or (stage == "pretrain" and "untrained-" in str(path))
         last = answer(path, {}, "text").splitlines()[-1]
-        assert last == ("annotations: not among what it was made from" if from_outside else zip_line), path
+        assert last == ("annotations: not among its inputs" if from_outside else zip_line), path
 
 
 def test_every_row_of_the_summary_leads_to_its_captions(finished: Checkout) -> None:

@@ -35,7 +35,7 @@ def accept_code(results: Path, stage: str, reason: str, code: str) -> list[str]:
         PipelineError: there is no such folder or stage, nothing to accept, or several codes to choose from.
     """
     if not results.is_dir():
-        raise PipelineError("no results folder", results, "not there", "name it with --results")
+        raise PipelineError("no results folder", results, "no such folder", "give it with --results")
     today = _today(stage)
     nodes = [node for node in load(results) if node.stage == stage and node.record is not None]
     work = _work(results, stage)
@@ -65,7 +65,7 @@ def vouch(results: Path, stage: str, reason: str, code: str) -> list[str]:
         PipelineError: as :func:`accept_code`, where nothing is to be adopted either; or ``reason`` is empty.
     """
     if not reason.strip():
-        raise PipelineError("empty reason", "accept", repr(reason), "say why the edit can't change anything")
+        raise PipelineError("empty reason", "accept", repr(reason), "say why the edit can't change results")
     older = candidates(results, stage)
     as_today = older and {(node.record or {})["code"] for node, _ in older} == {counted_code(stage, results)}
     lines = [] if as_today else accept_code(results, stage, reason, code)
@@ -92,9 +92,9 @@ def _today(stage: str) -> str:
     try:
         today = code_digest(stage)
     except FileNotFoundError:
-        raise PipelineError("no such stage", "accept", stage, "name one of workflow_scripts/stages") from None
+        raise PipelineError("unknown stage", "accept", stage, "choose one of workflow_scripts/stages") from None
     if today.startswith(FETCHED):
-        raise PipelineError("nothing to accept", stage, today, "its artifacts are keyed by a number, not by code")
+        raise PipelineError("nothing to accept", stage, today, "its keys depend on a format number, not on code")
     return today
 
 
@@ -111,18 +111,18 @@ def _choose(stage: str, made: Counter[str], today: str, counted: str, wanted: st
         return found[0]
     shown = ", ".join(f"{code[:12]} ({others[code]} artifacts)" for code in sorted(others))
     if not others:
-        value = f"{made.total()} artifacts, all of today's code"
-        raise PipelineError("nothing to accept", stage, value, "nothing has to be recomputed")
+        value = f"{made.total()} artifacts, all made by the current code"
+        raise PipelineError("nothing to accept", stage, value, "nothing needs to be recomputed")
     if not found:
-        raise PipelineError("no artifacts of that code", stage, wanted, f"there are {shown}")
-    raise PipelineError("several codes to choose from", stage, shown, "name one with --code; the others are recomputed")
+        raise PipelineError("no artifacts of that code", stage, wanted, f"choose from {shown}")
+    raise PipelineError("several codes to choose from", stage, shown, "choose one with --code; others are recomputed")
 
 
 def _check(node: Node) -> None:
     """Refuse a record that was edited: it must not get a valid digest."""
     if not is_intact(node.record or {}):
         raise PipelineError(
-            "edited run record", node.record_path, "other digest than stated", "see faithful-pairs audit"
+            "edited run record", node.record_path, "it does not match its digest", "see faithful-pairs audit"
         )
 
 

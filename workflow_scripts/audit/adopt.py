@@ -74,7 +74,7 @@ def _lacking(node: Node, settings: dict[str, Any], results: Path) -> str | None:
     if not is_intact(record):
         return "its run record was edited; see faithful-pairs audit"
     if record["code"] != counted_code(node.stage, results):
-        return "it was made by code that is neither today's nor accepted as such"
+        return "it was made by code that is neither current nor accepted"
     then = rewritten(node.stage, record["settings"])
     if node.stage == "pretrain":
         kept = [f"/{step_name(step)}.safetensors" for step in Pretrain.model_validate(settings).kept]
@@ -99,7 +99,7 @@ def _current_inputs(node: Node, results: Path) -> tuple[dict[str, list[str]], st
         for number, file in enumerate(files):
             path = node.study / Path(file).parent.name / Path(file).name
             if not path.exists():
-                return inputs, f"its input {path} is missing; compute that first"
+                return inputs, f"its input {path} is missing; compute it first"
             now_hash, then_hash = Artifact(path).hash, inputs[name][number]
             if now_hash != then_hash:
                 older = next((one for one in lineage.load(results) if one.hash == then_hash), None)
@@ -155,4 +155,4 @@ def _take_over(node: Node, settings: dict[str, Any], inputs: dict[str, list[str]
                     "files differ from their manifest", node.path, "not adopted", "see faithful-pairs audit"
                 )
         if not publish(entry, path, node.manifest, record, ours=True):
-            raise PipelineError("cache entry is missing", entry, "removed meanwhile", "run again")
+            raise PipelineError("missing cache entry", entry, "it was removed", "run the same command again")

@@ -28,7 +28,7 @@ def audit(paths: Sequence[Path], configfiles: Sequence[str], quick: bool, jobs: 
             scope = max(path, study, key=lambda one: len(one.parts))
             one = Audit(study, scope, noted(study, configfiles), quick, jobs).run()
             if not one.artifacts and not one.faults:
-                raise PipelineError("no artifacts", path, "nothing to audit", "name a study, or something in it")
+                raise PipelineError("no artifacts", path, "nothing to audit", "give a study or a path in it")
             done.append(one)
         if path == studies[0].parent:
             compared = {entry for one in done for entry in one.compared}
@@ -52,8 +52,8 @@ def studies_below(path: Path) -> list[Path]:
         found = sorted({manifest.parent.parent for manifest in path.glob(f"*/*/*{MANIFEST}")})
         if found:
             return found
-    advice = "name a results folder, a study, or something in it"
-    raise PipelineError("no artifacts", path, "nothing to audit" if path.exists() else "not there", advice)
+    advice = "give a results folder, a study, or a path in it"
+    raise PipelineError("no artifacts", path, "nothing to audit" if path.exists() else "no such file or folder", advice)
 
 
 def _studies_of(results: Path) -> list[Path]:

@@ -21,7 +21,7 @@ def derange(texts: np.ndarray, seed: int) -> np.ndarray:
     """
     count = len(texts)
     if count < 2:
-        raise ValueError(f"{count} captions can't be exchanged, 2 are needed")
+        raise ValueError(f"{count} captions can't be shuffled; at least 2 are needed")
     rng = np.random.default_rng(derive(seed, "derange"))
     _, group, sizes = np.unique(texts, return_inverse=True, return_counts=True)
     place = rng.permutation(len(sizes))[group]
@@ -53,7 +53,7 @@ def mix(texts: np.ndarray, share: float, seed: int) -> np.ndarray:
         others = np.flatnonzero(texts != texts[rest[0]])
         others = others if len(others) else np.delete(given, rest[0])
         if len(others) == 0:
-            raise ValueError("1 caption can't be exchanged, 2 are needed")
+            raise ValueError("1 caption can't be shuffled; at least 2 are needed")
         given[rest] = others[derive(seed, "single") % len(others)]
     elif len(rest):
         given[rest] = rest[derange(texts[rest], seed)]

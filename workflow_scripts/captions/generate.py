@@ -58,8 +58,8 @@ def load_captioner(folder: Path, device: str) -> Checkpoint:
     """
     captioner = load_checkpoint(Blip2ForConditionalGeneration, folder, device)
     if captioner.model.config.image_token_index is None:
-        advice = "take a revision of the checkpoint whose config.json has image_token_index"
-        raise PipelineError("BLIP-2 checkpoint without image token", folder, "image_token_index null", advice)
+        advice = "use a revision of the checkpoint whose config.json has image_token_index"
+        raise PipelineError("BLIP-2 checkpoint without image token", folder, "image_token_index is null", advice)
     return captioner
 
 

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from workflow_scripts.core.errors import PipelineError
 
-ADVICE = "the shards and the index belong to different plans; run the workflow again from the download on"
+ADVICE = "the shards and the index belong to different plans; rerun the workflow from the download"
 
 
 def gather(index: pa.Table, scored: pa.Table, originals: pa.Table, where: Path) -> pa.Table:

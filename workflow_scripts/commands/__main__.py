@@ -4,8 +4,8 @@ import signal
 
 
 def run() -> int:
-    """Run the command line of this process; gives its exit status."""
-    # While modules load there is nothing to say and nothing to undo: Ctrl-C ends the process without a traceback.
+    """Run the command line of this process; returns its exit status."""
+    # While modules are loading there is nothing to clean up: Ctrl-C ends the process without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from workflow_scripts.commands.main import main
 

@@ -29,16 +29,16 @@ def command(
         str, typer.Option(metavar="TEXT", help="why the edit can't change the artifacts", show_default=False)
     ],
     code: Annotated[
-        str, typer.Option(metavar="DIGEST", help="start of the digest of the code to keep, if there are several")
+        str, typer.Option(metavar="DIGEST", help="digest of the code to keep, or its first characters")
     ] = "",
     results: Annotated[Path, typer.Option(metavar="FOLDER", help="results folder")] = Path("results"),
 ) -> None:
     """Keep artifacts after an edit that can't change them.
 
-    Today's code of each stage then counts as the code that made the artifacts: finished artifacts, cache entries and
-    unfinished work stay as they are. Artifacts whose settings an earlier release wrote differently are adopted if they
-    hold what today's config requires. Run records, audit, why and the report show the edit and your reason. Nothing
-    checks your claim; faithful-pairs verify can.
+    The current code of each stage then counts as the code that made the artifacts: finished artifacts, cache entries
+    and unfinished work stay valid. Artifacts whose settings an earlier release wrote differently are adopted if they
+    contain what the current config requires. Run records, audit, why and the report show the edit and your reason.
+    Your claim is not checked; faithful-pairs verify can check it.
 
     \b
     Examples:

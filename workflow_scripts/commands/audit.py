@@ -10,7 +10,7 @@ import typer
 def command(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="PATH", help="a results folder, a study, or a part of one; default: results"),
+        typer.Argument(metavar="PATH", help="a results folder, a study, or a path in one; default: results"),
     ] = None,
     in_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="check sizes, not contents")] = False,
@@ -24,7 +24,7 @@ def command(
 ) -> None:
     """Check that every file of finished studies is intact.
 
-    Files are compared with their manifests and run records, and those with each other, down to the external sources.
+    Files are compared with their manifests and run records, and these with each other, back to the external sources.
     Prints each finding with what to do about it, and one root hash per study: two people with the same root hash have
     the same study, byte for byte. docs/provenance.md lists all findings.
 
@@ -37,8 +37,8 @@ def command(
     \b
     Exit status:
       0  everything is intact
-      1  something is not
-      2  there is nothing to audit, or wrong usage
+      1  there are faults
+      2  nothing to audit, or wrong usage
     """
     import json
     import logging

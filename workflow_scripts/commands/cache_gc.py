@@ -1,4 +1,4 @@
-"""``faithful-pairs cache-gc``: bound or empty a results folder's cache."""
+"""``faithful-pairs cache-gc``: shrink or empty a results folder's cache."""
 
 import re
 import sys
@@ -53,10 +53,10 @@ def command(
     ] = 14.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print what would be removed, and remove nothing")] = False,
 ) -> None:
-    """Bound or empty a results folder's cache.
+    """Shrink or empty a results folder's cache.
 
-    What a study below the results folder uses is never touched. Also removed are unfinished work that nothing has
-    touched for --work-days, and what killed jobs left. Safe while jobs are running.
+    Entries that a study in the results folder uses are never removed. Unfinished work that has been idle for
+    --work-days and files left by killed jobs are removed too. Safe while jobs are running.
 
     \b
     Examples:
@@ -77,13 +77,13 @@ def command(
     sys.stdout.write("\n".join(lines(made, went, stayed, dry_run)) + "\n")
     after = _after(made, went)
     if max_size is not None and after > max_size:
-        advice = "studies use the rest: delete a study's folder, or allow more"
+        advice = "studies use the rest: delete a study's folder, or raise --max-size"
         value = f"{naturalsize(after)} > {naturalsize(max_size)}"
-        raise PipelineError("cache larger than wanted", results, value, advice)
+        raise PipelineError("cache larger than --max-size", results, value, advice)
 
 
 def lines(made: "Plan", went: Sequence["Piece"], stayed: Sequence["Piece"], dry: bool) -> list[str]:
-    """The report for people: how big the cache is, what is removed by kind, and how many bytes that frees."""
+    """The report as text: the size of the cache, what is removed by kind, and how many bytes that frees."""
     from workflow_scripts.provenance.gc import KINDS
 
     text = [f"cache: {_exact(made.cache)}, of which studies use {naturalsize(made.in_use)}"]
@@ -93,9 +93,9 @@ def lines(made: "Plan", went: Sequence["Piece"], stayed: Sequence["Piece"], dry:
             deleted = f"{'would delete' if dry else 'deleted'} {len(pieces)} {what}"
             text.append(f"{deleted}: {_exact(sum(one.freed for one in pieces))}")
     for stage, record in made.spared.items():
-        text.append(f"left all entries of {stage} alone: unreadable run record {record}")
+        text.append(f"kept all entries of {stage}: unreadable run record {record}")
     for kind, count in Counter(one.kind for one in stayed).items():
-        text.append(f"left {count} {KINDS[kind]} alone: a job uses them now, or they are another user's")
+        text.append(f"kept {count} {KINDS[kind]}: in use by a job, or owned by another user")
     freed = _exact(sum(one.freed for one in went))
     text.append(f"{'would free' if dry else 'freed'} {freed}; cache then {naturalsize(_after(made, went))}")
     return text

@@ -1,4 +1,4 @@
-"""``faithful-pairs cost``: what a study costs on a cluster."""
+"""``faithful-pairs cost``: estimate the cost of a study on a cluster."""
 
 import math
 import sys
@@ -22,18 +22,18 @@ def command(
     ] = None,
     rows: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="annotation rows; default: the demo's own, or both sizes of RedCaps"),
+        typer.Option(min=1, metavar="N", help="annotation rows; default: the demo's, or both sizes of RedCaps"),
     ] = None,
     tflops: Annotated[
         float | None,
-        typer.Option(parser=_speed, metavar="N", help="what your GPU sustains, in TFLOP/s; default: 40"),
+        typer.Option(parser=_speed, metavar="N", help="sustained speed of your GPU in TFLOP/s; default: 40"),
     ] = None,
 ) -> None:
-    """Estimate what a study costs on a cluster.
+    """Estimate the cost of a study on a cluster.
 
     Prints jobs, core hours and GPU hours of every stage. An hour counts for every core and GPU that a job holds, busy
-    or waiting. Jobs are Snakemake's; SLURM gets fewer, as the slurm profile groups them (a group's jobs stand in the
-    line of its first stage). docs/cost.md has the sources.
+    or waiting. Jobs are Snakemake's; SLURM gets fewer, as the slurm profile groups them (a group's jobs are
+    counted for its first stage). docs/cost.md gives the sources.
 
     \b
     Examples:
@@ -57,6 +57,6 @@ def command(
     units, own, speed = Units(study), rows or fixed_rows(study), tflops or TFLOPS
     sizes = {study.study: own} if own else SIZES
     tables = [table(f"{name} ({size:,} rows)", costs(units, size, speed)) for name, size in sizes.items()]
-    note = f"Estimates: {speed:g} TFLOP/s sustained per GPU and {KEPT:.0%} of the images still there are assumed;"
-    sys.stdout.write("\n\n".join([*tables, f"{note} docs/cost.md says where each rate is from."]))
+    note = f"Estimates: {speed:g} TFLOP/s sustained per GPU; {KEPT:.0%} of the images still exist;"
+    sys.stdout.write("\n\n".join([*tables, f"{note} docs/cost.md gives the source of each rate."]))
     sys.stdout.write("\n")

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def command(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="the study's folder; with --check the crate's")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="the study's folder; with --check, the crate")],
     check: Annotated[bool, typer.Option("--check", help="check a crate instead of writing one")] = False,
     license: Annotated[
         str | None, typer.Option(metavar="TEXT", help="the study's licence: a URL, or a sentence")
     ] = None,
     max_file_mb: Annotated[
-        float | None, typer.Option(metavar="MB", help="include files up to this size; larger ones are named by hash")
+        float | None, typer.Option(metavar="MB", help="include files up to this size, and only hashes of larger ones")
     ] = None,
 ) -> None:
     """Write or check a study's Workflow Run RO-Crate.
@@ -32,8 +32,8 @@ def command(
 
     \b
     Exit status:
-      0  the crate is complete and matches its own description
-      1  it is not, or it can't be written or read
+      0  the crate is complete and consistent with its metadata
+      1  it is not, or can't be written or read
       2  wrong usage
     """
     from workflow_scripts.provenance.crate import check as checks
@@ -46,11 +46,11 @@ def command(
     sys.stderr.write("".join(f"error: {fault}\n" for fault in faults))
     if faults:
         raise typer.Exit(1)
-    sys.stdout.write(f"{crate}: complete, by our own checks of the Provenance Run Crate profile\n")
+    sys.stdout.write(f"{crate}: complete, as far as faithful-pairs checks the Provenance Run Crate profile\n")
 
 
 def _settings(**given: str | float | None) -> "CrateContents":
-    """The crate's settings; those that are None have their defaults."""
+    """The crate's settings; None means the default."""
     from pydantic import ValidationError
 
     from workflow_scripts.stages.crate import CrateContents

@@ -10,13 +10,13 @@ import typer
 
 def command(
     a: Annotated[Path, typer.Argument(metavar="A", help="any file of a results folder")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="another one, of the same stage")],
-    in_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    b: Annotated[Path, typer.Argument(metavar="B", help="a file of another artifact of the same stage")],
+    in_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Explain why two artifacts differ.
 
-    The answer begins with the first differing ancestor; if its code differs, functions are named. Both must be of one
-    stage; they may lie in one study, two studies, or two results folders.
+    The answer begins with the first differing ancestor; if its code differs, the differing functions are listed. Both
+    must be of the same stage, but may be in different studies or results folders.
 
     \b
     Examples:
@@ -25,9 +25,9 @@ def command(
 
     \b
     Exit status:
-      0  the same content
+      0  same content
       1  different content
-      2  A or B is not an artifact, or they are of two stages; or wrong usage
+      2  A or B is not an artifact, they are of different stages, or wrong usage
     """
     from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.provenance.diff.diff import diff
@@ -37,7 +37,7 @@ def command(
     one, other = locate(a).node, locate(b).node
     if one.stage != other.stage:
         advice = "compare artifacts of one stage"
-        raise PipelineError("artifacts of two stages", b, f"{one.stage} and {other.stage}", advice)
+        raise PipelineError("artifacts of different stages", b, f"{one.stage} and {other.stage}", advice)
     found = diff(one, other)
     sys.stdout.write(json.dumps(as_json(found), indent=1, ensure_ascii=False) + "\n" if in_json else as_text(found))
     if not found[-1].same_content:

@@ -1,4 +1,4 @@
-"""How every command ends: with an exit status and, if something is wrong, one ``error: ...`` line for each fault."""
+"""How every command ends: with an exit status and, if something is wrong, one ``error: ...`` line per error."""
 
 import os
 import sys
@@ -13,13 +13,13 @@ import typer
 from workflow_scripts.core.errors import PipelineError, error_lines
 
 PROGRAM = "faithful-pairs"
-TRACEBACK = "FAITHFUL_PAIRS_TRACEBACK"  # variable of the environment: if set, a bug also prints its traceback
+TRACEBACK = "FAITHFUL_PAIRS_TRACEBACK"  # environment variable: if set, a bug also prints its traceback
 INTERRUPTED = 130
 P = ParamSpec("P")
 
 
 def ends_plainly(function: Callable[P, None], name: str, status: int) -> Callable[P, None]:
-    """``function`` as the sub-command ``name``, which ends with ``status`` after a fault."""
+    """``function`` as the sub-command ``name``, which exits with ``status`` after an error."""
 
     @wraps(function)
     def command(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -34,10 +34,10 @@ def ends_plainly(function: Callable[P, None], name: str, status: int) -> Callabl
 
 @contextmanager
 def plain_errors(command: str, status: int = 1) -> Iterator[None]:
-    """End with ``error: ...`` lines and ``status`` after a PipelineError, a fault of disk or permissions, or a bug.
+    """Exit with ``error: ...`` lines and ``status`` after a PipelineError, a disk or permission error, or a bug.
 
     Args:
-        command: what was called, for messages that name no file.
+        command: the command, for messages that name no file.
 
     Raises:
         SystemExit: with ``status``; 130 after Ctrl-C.
@@ -54,20 +54,23 @@ def plain_errors(command: str, status: int = 1) -> Iterator[None]:
     except OSError as error:
         where = error.filename if error.filename is not None else command
         value = error.strerror or type(error).__name__
-        _end(PipelineError("unreadable or unwritable file", str(where), value, "check path, permissions, disk"), status)
+        _end(
+            PipelineError("unreadable or unwritable file", str(where), value, "check path, permissions, disk"),
+            status,
+        )
     except KeyboardInterrupt:
         _end(PipelineError("interrupted", command, "Ctrl-C", "run the same command again"), INTERRUPTED)
     except MemoryError as error:
         _end(
-            PipelineError("not enough memory", command, str(error) or "nothing left", "use a machine that has more"),
+            PipelineError("not enough memory", command, str(error) or "nothing left", "use a machine with more memory"),
             status,
         )
-    except Exception as error:  # noqa: BLE001 - nobody is shown a traceback unless they ask for it
+    except Exception as error:  # noqa: BLE001 - tracebacks are shown only on request
         _bug(error, command, status)
 
 
 def wrong_usage(where: str, message: str) -> None:
-    """Say what is wrong with a command line, and where its help is."""
+    """Report an error in a command line, with a pointer to its help."""
     said = message.replace(": Value error, ", ": ").rstrip(".")
     _say(PipelineError("wrong usage", where, said, f"see {where} --help"))
 

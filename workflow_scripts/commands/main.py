@@ -1,6 +1,6 @@
 """The console script ``faithful-pairs``: one sub-command for each question about studies and results.
 
-Modules of sub-commands import what computes inside their functions, so that ``--help`` and completion are fast.
+Modules of sub-commands import heavy modules inside their functions, so that ``--help`` and completion are fast.
 """
 
 import io
@@ -25,7 +25,7 @@ from workflow_scripts.commands import (
 )
 from workflow_scripts.commands.errors import INTERRUPTED, PROGRAM, ends_plainly, plain_errors, wrong_usage
 
-# Sub-command -> its function, and its exit status when it can't answer, as its help says.
+# Sub-command -> its function, and its exit status after an error, as documented in its help.
 COMMANDS: dict[str, tuple[Callable[..., None], int]] = {
     "status": (status.command, 1),
     "show": (show.command, 1),
@@ -55,9 +55,9 @@ def root(
     context: typer.Context,
     show_version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
-    """Look at, check, explain and clean up the results of Faithful Pairs.
+    """Inspect, check, explain and clean up the results of Faithful Pairs.
 
-    Snakemake computes studies; these commands are about what it has computed. Run them in the project's folder.
+    Snakemake computes studies; these commands work on its results. Run them in the project's folder.
     Options and examples: faithful-pairs COMMAND --help.
 
     \b
@@ -72,7 +72,7 @@ def root(
       0    done, and nothing is wrong
       1    something is wrong; a line that starts with "error:" says what
       2    wrong usage, unless the command's help says otherwise
-      130  stopped by Ctrl-C
+      130  interrupted by Ctrl-C
     """
     if show_version:
         from importlib.metadata import version
@@ -84,13 +84,13 @@ def root(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; gives its exit status."""
+    """Run the command line; returns its exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows the rest
     try:
         with plain_errors(PROGRAM):
             ended_with = app(args=argv, prog_name=PROGRAM, standalone_mode=False)
-            if ended_with == INTERRUPTED:  # typer has taken the KeyboardInterrupt while it read the command line
+            if ended_with == INTERRUPTED:  # typer caught the KeyboardInterrupt while it parsed the command line
                 raise KeyboardInterrupt
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)

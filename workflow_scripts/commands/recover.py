@@ -11,16 +11,16 @@ import typer
 def command(
     then: Annotated[
         list[str] | None,
-        typer.Argument(metavar="COMMAND", help="after --: what to start once all is repaired"),
+        typer.Argument(metavar="COMMAND", help="command to start after the repair; put -- before it"),
     ] = None,
     wait: Annotated[
-        bool, typer.Option("--wait", help="let running jobs end; take waiting ones out of the queue")
+        bool, typer.Option("--wait", help="wait for running jobs; cancel those waiting in the queue")
     ] = False,
-    cancel: Annotated[bool, typer.Option("--cancel", help="end all jobs")] = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="cancel all jobs")] = False,
 ) -> None:
     """Repair what a kill or a crash left behind.
 
-    A killed Snakemake leaves its SLURM jobs in the queue, and the next one does not know them. This command finds the
+    A killed Snakemake leaves its SLURM jobs in the queue, and the next one does not find them. This command finds the
     jobs that were submitted from this folder, and waits for them (--wait) or cancels them (--cancel). It then removes
     stale locks, temporary files and incomplete cache entries from results, completes interrupted downloads, and starts
     the command given after --. If there are jobs and neither option is given, it only lists them. Run it on the machine
@@ -34,7 +34,7 @@ def command(
     \b
     Exit status:
       0  repaired; with a command, the command's own status
-      1  jobs are left, a Snakemake still runs here, or SLURM does not answer
+      1  jobs are left, Snakemake is still running here, or SLURM does not answer
       2  wrong usage
     """
     from workflow_scripts.recovery.recover import recover

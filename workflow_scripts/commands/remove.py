@@ -1,4 +1,4 @@
-"""``faithful-pairs remove``: remove what a study's removal list leaves behind."""
+"""``faithful-pairs remove``: remove all traces of the rows on a study's removal list."""
 
 import sys
 from pathlib import Path
@@ -27,7 +27,7 @@ def command(
     Exit status:
       0  nothing is left
       1  the study has no annotations yet, or a file can't be removed
-      2  results of other studies may still hold the rows; or wrong usage
+      2  results of other studies may still hold the rows, or wrong usage
     """
     import logging
 
@@ -39,7 +39,7 @@ def command(
 
 
 def remove(study: Path) -> tuple[str, bool]:
-    """What was removed, as text; and whether nothing is left that should be removed.
+    """Describe what was removed; also return whether nothing is left to remove.
 
     Raises:
         PipelineError: see :func:`workflow_scripts.removal.removal.remove_listed`.
@@ -49,15 +49,15 @@ def remove(study: Path) -> tuple[str, bool]:
     results, name = study.parent, study.name
     listed = len(removal_of(results, name))
     if not listed:
-        return f"{study} was made with no removal list; add to annotations.exclude and run snakemake\n", True
+        return f"{study} was made without a removal list; add entries to annotations.exclude and run snakemake\n", True
     gone = remove_listed(results, name)
     lines = [
         f"{listed} entries on the removal list of {study}: removed {gone.urls} records of fetched bytes, "
         f"{gone.artifacts} old results, {gone.entries} cache entries, {gone.folders} work folders, {gone.logs} logs"
     ]
     if gone.unknown:
-        lines.append(f"{gone.unknown} of the entries name no row of the annotations: check how they are written")
+        lines.append(f"{gone.unknown} of the entries match no row of the annotations: check their spelling")
     if gone.elsewhere:
-        lines.append("these results of other studies may hold the rows too; give these studies the list and run them:")
+        lines.append("other studies may hold the rows too; add the list to their configs and run them again:")
         lines += [f"  {path}" for path in gone.elsewhere]
     return "\n".join(lines) + "\n", not gone.elsewhere

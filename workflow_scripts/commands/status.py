@@ -1,4 +1,4 @@
-"""``faithful-pairs status``: how far a study is that runs elsewhere or has stopped."""
+"""``faithful-pairs status``: the progress of a study that runs elsewhere or has stopped."""
 
 import sys
 from pathlib import Path
@@ -10,21 +10,21 @@ if TYPE_CHECKING:
     from workflow_scripts.study.status.survey import Status
 
 RUNS, STANDS = 3, 4
-WIDTH = 200  # columns, where the output is no terminal
+WIDTH = 200  # columns, if the output is not a terminal
 
 
 def command(
     path: Annotated[
-        Path, typer.Argument(metavar="STUDY", help="the study's folder, or a results folder: all its studies")
+        Path, typer.Argument(metavar="STUDY", help="a study's folder, or a results folder for all its studies")
     ] = Path("results"),
-    as_json: Annotated[bool, typer.Option("--json", help="every job, for programs")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print every job as JSON")] = False,
 ) -> None:
-    """Show how far a study is, from its results and logs alone.
+    """Show the progress of a study, from its results and logs alone.
 
     Snakemake may run on another machine, in another terminal, or no longer. Prints for each stage how many artifacts
-    are finished, running, silent (no sign of life for five minutes: killed, or busy with one long step) and failed; for
+    are finished, running, silent (no output for five minutes: killed, or busy with one long step) and failed; for
     each training its step, loss, images per second and time left; the latest errors with the paths of their logs; and
-    what to type next. Whether finished artifacts are out of date is for snakemake -n to say.
+    what to type next. Use snakemake -n to see whether finished artifacts are out of date.
 
     \b
     Examples:

@@ -17,10 +17,10 @@ def command(
     number: Annotated[int, typer.Option("--sample", min=1, metavar="N", help="number of artifacts to recompute")] = 12,
     seed: Annotated[int, typer.Option(metavar="N", help="seed of the sample")] = 0,
     threads: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="math threads, in place of the recorded number")
+        int | None, typer.Option(min=1, metavar="N", help="math threads, instead of the recorded number")
     ] = None,
-    device: Annotated[Literal["cpu", "cuda"] | None, typer.Option(help="in place of the recorded device")] = None,
-    workers: Annotated[int, typer.Option(min=1, metavar="N", help="for input and output; never changes bytes")] = 1,
+    device: Annotated[Literal["cpu", "cuda"] | None, typer.Option(help="device, instead of the recorded one")] = None,
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="workers for reading and writing")] = 1,
     timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="time limit for one stage")] = None,
     scratch: Annotated[
         Path | None,
@@ -55,7 +55,7 @@ def command(
 
     nodes = sample(load(path), number, seed)
     if not nodes:
-        raise PipelineError("nothing to verify", path, "no manifest below it", "give a folder with results")
+        raise PipelineError("nothing to verify", path, "it contains no manifest", "give a folder with results")
     verdicts = verify_all(nodes, Options(scratch or Path(gettempdir()), tolerance, threads, device, workers, timeout))
     sys.stdout.write(
         (json.dumps([asdict(one) for one in verdicts], indent=1) if as_json else "\n".join(lines(verdicts))) + "\n"

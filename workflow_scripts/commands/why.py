@@ -13,15 +13,15 @@ def command(
     columns: Annotated[
         list[str] | None, typer.Argument(metavar="COLUMN=VALUE", help="a row of the summary's tables")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="everything in the run records, for programs")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print all fields of the run records as JSON")] = False,
     each: Annotated[
-        bool, typer.Option("--each", help="a branch for each artifact, even for a thousand shards")
+        bool, typer.Option("--each", help="print a branch for each artifact, even for a thousand shards")
     ] = False,
 ) -> None:
     """Explain where a file or a number comes from.
 
-    The answer goes down to the raw annotations. FILE may be a data file, a manifest, a run record, a log or a file of
-    the cache. A row of the summary's tables is named by its columns.
+    The answer traces it back to the raw annotations. FILE may be a data file, a manifest, a run record, a log or a file
+    of the cache. Select a row of the summary's tables by its columns.
 
     \b
     Examples:

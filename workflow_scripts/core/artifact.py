@@ -1,8 +1,8 @@
 """A finished artifact as its consumers see it: a manifest and the files that it names.
 
-``<dir>/<name>.manifest.json`` says what the artifact *is* (design: same content, same bytes: no time, host or path
-in it); its data files are ``<dir>/<name><suffix>``. ``<name>.run.json`` says how it came to be; nothing reads it to
-compute.
+``<dir>/<name>.manifest.json`` says what the artifact *is*; the same content gives the same bytes, so it holds no time,
+host or path. Its data files are ``<dir>/<name><suffix>``. ``<name>.run.json`` records how it was made; no computation
+reads it.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ MANIFEST, RUN = ".manifest.json", ".run.json"
 
 
 def manifest_hash(path: Path) -> str:
-    """sha256 of a manifest's bytes, in hex: it stands for all of an artifact's bytes.
+    """sha256 of a manifest's bytes, in hex; since the manifest holds all file hashes, it identifies the whole artifact.
 
     Raises:
         Unfit: the manifest is not a regular file, or is larger than any manifest.
@@ -30,7 +30,7 @@ def manifest_hash(path: Path) -> str:
 
 def repair_advice(manifest_path: Path) -> str:
     """How to repair an artifact with damaged files; a job checks its cache entry, which is often the same file."""
-    here = Path.cwd()  # Snakemake knows files by their path from here
+    here = Path.cwd()  # Snakemake identifies files by their path relative to it
     shown = manifest_path.relative_to(here) if manifest_path.is_relative_to(here) else manifest_path
     return f"restore the file, or recompute it with: snakemake --force {shown}"
 
@@ -42,18 +42,18 @@ class Artifact:
         manifest_path: the manifest's path.
         name: the manifest's file name without ``.manifest.json``.
         manifest: its content: ``schema``, ``stage``, ``unit``, ``files`` (suffix -> sha256, bytes), ``rows``.
-        hash: sha256 of the manifest's bytes, in hex; it stands for all of the artifact's bytes.
+        hash: sha256 of the manifest's bytes, in hex; it identifies all of the artifact's bytes.
     """
 
     def __init__(self, manifest_path: Path) -> None:
-        advice = f"make it with: snakemake {manifest_path}"
+        advice = f"compute it with: snakemake {manifest_path}"
         self.manifest_path = manifest_path
         self.name = manifest_path.name.removesuffix(MANIFEST)
         try:
             content = read_bytes(manifest_path)
             self.manifest = parse_object(content)
         except FileNotFoundError:
-            raise PipelineError("missing file", manifest_path, "not there", advice) from None
+            raise PipelineError("missing file", manifest_path, "no such file", advice) from None
         except Unfit as error:
             raise PipelineError("unreadable manifest", manifest_path, error, repair_advice(manifest_path)) from None
         self.hash = hashlib.sha256(content).hexdigest()
@@ -63,7 +63,7 @@ class Artifact:
 
     @property
     def unit(self) -> dict[str, str]:
-        """The wildcard values that the artifact was made for."""
+        """The wildcard values of the artifact."""
         return dict(self.manifest["unit"])
 
     @property
@@ -100,7 +100,7 @@ class Artifact:
             PipelineError: the manifest names no such file, it is missing and not in the cache, or its size differs.
         """
         if not self.has(suffix):
-            raise PipelineError("no such file", self.manifest_path, suffix, f"it names {self.suffixes}")
+            raise PipelineError("unknown data file", self.manifest_path, suffix, f"the manifest names {self.suffixes}")
         path = self.manifest_path.parent / f"{self.name}{suffix}"
         if not path.exists():
             self._link_again(path, suffix)
@@ -117,9 +117,9 @@ class Artifact:
         entry = cache_entry(results_root(self.manifest_path), str(self.manifest["stage"]), str(key))
         kept, recorded = stored(entry, suffix), self.manifest["files"][suffix]
         if key is not None and kept.is_file() and file_hash(kept) != recorded["sha256"]:
-            raise PipelineError("missing data file", path, f"its copy {kept} is damaged", advice)
+            raise PipelineError("missing data file", path, f"its cached copy {kept} is damaged", advice)
         if key is None or not place(entry, self.manifest_path.with_name(self.name), {"files": {suffix: recorded}}):
-            raise PipelineError("missing data file", path, "not there, and not in the cache", advice)
+            raise PipelineError("missing data file", path, "neither in the results nor in the cache", advice)
 
 
 def _fault_of(manifest: dict[str, Any]) -> str:

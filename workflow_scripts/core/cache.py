@@ -1,7 +1,7 @@
 """Finished artifacts by key, under ``results/.cache/<stage>/<key>/``.
 
-An entry is a folder ``{manifest.json, run.json, files/_<suffix>}`` that appears by one rename, so it is there whole or
-not at all. Data files are read-only; results are hard links to them, else reflinks, else copies.
+An entry is a folder ``{manifest.json, run.json, files/_<suffix>}`` that one rename puts in place, so a
+partial entry never appears. Data files are read-only; results are hard links to them, else reflinks, else copies.
 """
 
 import errno
@@ -45,11 +45,11 @@ def stored(entry: Path, suffix: str) -> Path:
 
 
 def lookup(entry: Path) -> dict[str, Any] | None:
-    """The manifest of a cache entry that is whole and untouched, else None; a hit is marked as used now.
+    """The manifest of a cache entry that is complete and intact, else None; a hit is marked as used now.
 
-    Whole means: every file has the recorded hash, the manifest is the one that the entry's run record was written for,
-    and that record belongs to this key. A damaged entry stays where it is: who holds the key's lock discards it. A file
-    system that fails to read is no damage: its OSError is the caller's.
+    Every file must have the recorded hash, the manifest must be the one that the entry's run record was written for,
+    and that record must belong to this key. A damaged entry is left in place; the holder of the key's lock discards it.
+    An OSError of the file system does not count as damage and is passed on to the caller.
     """
     try:
         manifest = _read_entry(entry)
@@ -63,7 +63,7 @@ def lookup(entry: Path) -> dict[str, Any] | None:
     except DAMAGE as error:
         reason = str(error)
     else:
-        with suppress(OSError):  # a cache that belongs to somebody else is as good to read
+        with suppress(OSError):  # a cache of another user can be read all the same
             os.utime(entry / ENTRY_MANIFEST)
         return manifest
     log.warning("cache entry %s is damaged (%s); recomputing it", entry, reason)
@@ -92,13 +92,13 @@ def _check_record(entry: Path, manifest: dict[str, Any], record: dict[str, Any])
     if not is_intact(record):
         raise ValueError("its run record was edited")
     if record["manifest"] != digest(manifest):
-        raise ValueError("its manifest is not the one that was written")
+        raise ValueError("its manifest is not the original one")
     if record["key"] != entry.name:
-        raise ValueError("it is another key's entry")
+        raise ValueError("it belongs to another key")
 
 
 def discard(entry: Path) -> None:
-    """Take an entry out of the cache: rename it, sync that, and delete it; a crash leaves no part of an entry."""
+    """Remove an entry from the cache: rename it, sync the rename, and delete it; a crash leaves no partial entry."""
     aside = entry.with_name(f".discarded-{uuid.uuid4().hex}")
     try:
         os.rename(entry, aside)
@@ -109,7 +109,7 @@ def discard(entry: Path) -> None:
 
 
 def place(entry: Path, artifact: Path, manifest: dict[str, Any]) -> bool:
-    """Put an entry's data files beside ``artifact`` (path without suffix); False when the entry lacks one."""
+    """Link an entry's data files beside ``artifact`` (path without suffix); False when the entry lacks one."""
     for suffix in manifest["files"]:
         source, target = stored(entry, suffix), Path(f"{artifact}{suffix}")
         try:
@@ -123,9 +123,9 @@ def place(entry: Path, artifact: Path, manifest: dict[str, Any]) -> bool:
 
 
 def link(source: Path, target: Path) -> None:
-    """Make ``target`` the same bytes as ``source``: hard link, else reflink, else copy; replaced by rename.
+    """Give ``target`` the bytes of ``source``: hard link, else reflink, else copy; replaced by rename.
 
-    The bytes are on disk then; the target's name is once its folder has been synced.
+    The bytes are then on disk; the target's name is durable once its folder has been synced.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
@@ -167,10 +167,10 @@ def _same_file(descriptor: int, path: Path) -> bool:
 
 @contextmanager
 def key_lock(work: Path) -> Iterator[bool]:
-    """One writer per key: wait until nobody else holds ``<work>.lock``; False where the file system has no locks.
+    """One writer per key: wait until no other process holds ``<work>.lock``; False where the file system has no locks.
 
-    Correctness does not rest on it (publishing is by rename); it saves doing the same work twice and keeps two
-    processes out of one work folder.
+    Correctness does not depend on it, since publishing is a rename; it avoids computing the same artifact twice and
+    keeps two processes out of one work folder.
     """
     work.parent.mkdir(parents=True, exist_ok=True)
     path = work.with_name(work.name + ".lock")
@@ -179,15 +179,15 @@ def key_lock(work: Path) -> Iterator[bool]:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                log.info("another process is making this artifact; waiting for it")
+                log.info("another process is computing this artifact; waiting for it")
                 fcntl.flock(stream, fcntl.LOCK_EX)
             except OSError as error:
                 if error.errno not in NO_LOCKS:
                     raise
-                log.warning("this file system has no locks; do not run two Snakemakes on one results folder")
+                log.warning("this file system has no locks; never run two Snakemake processes on one results folder")
                 yield False
                 return
-            # The holder before us removed the file: the lock we hold is on a name that nobody else will open.
+            # The previous holder removed the file: our lock is on a file that no other process will open.
             if _same_file(stream.fileno(), path):
                 try:
                     yield True
@@ -198,9 +198,9 @@ def key_lock(work: Path) -> Iterator[bool]:
 
 @contextmanager
 def try_key_lock(work: Path, without_locks: bool = False) -> Iterator[bool]:
-    """Whether nobody holds ``<work>.lock``; if so, it is held for the length of the block.
+    """Whether ``<work>.lock`` is free; if so, it is held for the duration of the block.
 
-    False too in another user's folder. A file system without locks cannot tell: ``without_locks`` is the answer there.
+    Also False in another user's folder. Where the file system has no locks, the result is ``without_locks``.
     """
     path = work.with_name(work.name + ".lock")
     with ExitStack() as held:

@@ -23,7 +23,7 @@ from workflow_scripts.core.registry import members
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "workflow_scripts"
-# How an artifact is stored, found, verified, logged and shown. A change of the manifest's form has its own number in
+# Modules that store, find, verify, log or show artifacts. The format of the manifest has its own version number in
 # the key.
 NEVER_CHANGES_BYTES = frozenset(
     f"{PACKAGE}.core.{name}"
@@ -34,7 +34,7 @@ NEVER_CHANGES_BYTES = frozenset(
     )
 )
 SKIPPED = "FACTS"
-# By called name: keywords that never change bytes. Config, estimates and docs alone read them.
+# Called name -> keywords that never change bytes: only config checks, estimates and docs read them.
 SKIPPED_KEYWORDS = {
     "Field": frozenset({"description", "examples", "json_schema_extra"}),
     "Backbone": frozenset({"summary", "weights_bytes", "forward_gflop"}),
@@ -61,8 +61,8 @@ def stage_closure(stage: str) -> dict[str, str]:
 def code_digest(stage: str) -> str:
     """sha256 over the stage's closure and its data files; ``format-<n>`` for a stage that declares a format.
 
-    A stage whose outputs can't be computed again (fetched bytes) keeps its key through code edits and states its
-    output format by number instead.
+    A stage whose output can't be recomputed (fetched bytes) keeps its key after code edits and declares a version
+    number of its output format instead.
     """
     number = _declared(stage).get("format")
     if number is not None:
@@ -72,7 +72,7 @@ def code_digest(stage: str) -> str:
 
 
 def code_parts(stage: str) -> dict[str, str]:
-    """What the code digest is over: module name -> digest of its code, then data file -> sha256 of its bytes."""
+    """The parts of the code digest: module name -> digest of its code, then data file -> sha256 of its bytes."""
     files: list[Path] = []
     for name in _declared(stage).get("data_files", ()):
         path = ROOT / name
@@ -95,7 +95,7 @@ def _declared(stage: str) -> dict[str, Any]:
 
 
 def _assigned(node: ast.stmt) -> str | None:
-    """Name that a statement assigns to, if it is a single one."""
+    """The name that a statement assigns to, if there is exactly one."""
     if isinstance(node, ast.Assign) and len(node.targets) == 1:
         return getattr(node.targets[0], "id", None)
     return getattr(node.target, "id", None) if isinstance(node, ast.AnnAssign) else None
@@ -119,7 +119,7 @@ def _module(path: Path) -> tuple[str, tuple[str, ...]]:
 
 
 def without_facts(tree: ast.Module) -> ast.Module:
-    """A module without its ``FACTS`` and without the names that it imports for these alone."""
+    """A module without its ``FACTS`` and without the names that are imported only for it."""
     facts = [node for node in tree.body if _assigned(node) == SKIPPED]
     if not facts:
         return tree
@@ -149,14 +149,14 @@ def _absolute(node: ast.ImportFrom, path: Path) -> str:
 
 
 def canonical_code(node: ast.AST) -> str:
-    """A parsed module as text that only a change of meaning changes."""
+    """A parsed module as text that changes only if the meaning does."""
     skip_first = (
         isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and ast.get_docstring(node, clean=False) is not None
     )
     parts = [type(node).__name__]
     for field, value in ast.iter_fields(node):
-        # Fields that are empty, or that only some versions of Python have, say nothing.
+        # Fields that are empty, or that only some versions of Python have, carry no meaning.
         if value is None or value == [] or field in ("ctx", "kind", "type_comment", "type_ignores"):
             continue
         if field == "body" and skip_first:

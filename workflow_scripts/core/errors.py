@@ -1,4 +1,4 @@
-"""The one error that people are meant to read."""
+"""The error class for everything that a user can fix."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 from workflow_scripts.core.redact import redacted
 
 BUG = "this is a bug in Faithful Pairs; please report it with this log"
-"""Advice where no input, setting or machine is to blame."""
+"""Advice for errors that no input, setting or machine causes."""
 
 
 class PipelineError(Exception):
-    """A fault in the input, the config or the machine that a user can act on.
+    """A problem in the input, the config or the machine that a user can act on.
 
     ``str()`` of it is a single line: ``<what> in <where>: <value>; <advice>``. A stage prints it behind
     ``error:`` as the last line of its log and ends with exit status 1, without a traceback. URLs in it are
@@ -18,17 +18,17 @@ class PipelineError(Exception):
     """
 
     def __init__(self, what: str, where: str | Path, value: object, advice: str) -> None:
-        value = value if str(value).strip() else repr(value)  # an empty text as ''
+        value = value if str(value).strip() else repr(value)  # empty text is shown as ''
         self.what, self.where, self.value, self.advice = what, where, value, advice
         super().__init__(redacted(one_line(f"{what} in {where}: {value}; {advice}")))
 
     def __reduce__(self) -> tuple[type["PipelineError"], tuple[str, str, str, str]]:
-        # Exceptions cross process pools by pickle of our own making; the default would lose the fields.
+        # Process pools pickle exceptions; the default pickling would lose the fields.
         return PipelineError, (self.what, str(self.where), str(self.value), self.advice)
 
     @property
     def errors(self) -> "list[PipelineError]":
-        """Itself, or all that were found together."""
+        """This error, or all errors that were found together."""
         return [self]
 
 
@@ -46,16 +46,16 @@ class PipelineErrors(PipelineError):
 
     @property
     def errors(self) -> list[PipelineError]:
-        """All of them, in the order in which they were found."""
+        """All errors, in the order in which they were found."""
         return self._errors
 
 
 def error_lines(error: PipelineError, most: int = 20) -> list[str]:
-    """``error: ...`` lines for the terminal; where there are more than ``most``, a first line says how many."""
+    """``error: ...`` lines for the terminal; if there are more than ``most``, a first line gives their number."""
     lines = [f"error: {one}" for one in error.errors]
     return lines if len(lines) <= most else [f"{len(lines)} errors; the first {most} are:", *lines[:most]]
 
 
 def one_line(text: str) -> str:
-    """``text`` with every run of white space, line breaks too, made one space."""
+    """``text`` with each run of white space, line breaks included, replaced by one space."""
     return " ".join(text.split())

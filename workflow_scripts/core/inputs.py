@@ -1,8 +1,8 @@
 """Input files of this process: verified before they are used, and checked again before their result is kept.
 
-A file's sha256 is computed once per process. Its stamp (inode, size and times) then tells whether it changed. A write
-can't hide from the stamp: the system sets the change time (ctime), and restoring the other times updates it. A new
-hard link moves it too, so a file of which only the change time is new is hashed again.
+A file's sha256 is computed once per process. Its stamp (inode, size and times) then shows whether it changed. No write
+escapes the stamp: the system sets the change time (ctime), and restoring the other times updates it. A new hard link
+changes the ctime too, so a file of which only that is new is hashed again.
 """
 
 import os
@@ -16,8 +16,8 @@ from typing import NamedTuple
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
 
-# File systems keep times in steps of up to two seconds: a file that changed so shortly before it was hashed could
-# change once more without a new time. Its stamp is not relied on.
+# File systems store times in steps of up to two seconds: a file that changed that shortly before it was hashed could
+# change once more without a new time. Its stamp is therefore not trusted.
 MARGIN = 2_000_000_000  # ns
 
 
@@ -30,12 +30,12 @@ class Stamp(NamedTuple):
     ctime: int
 
     def settled(self, now: int) -> bool:
-        """Whether the file last changed long enough before ``now`` (ns since 1970) that another write would show."""
+        """Whether the last change is old enough at ``now`` (ns since 1970) for another write to change the stamp."""
         return max(self.mtime, self.ctime) < now - MARGIN
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
-    """The stamp in what ``stat`` gave."""
+    """The stamp from the result of ``stat``."""
     return Stamp(status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
 
 
@@ -52,17 +52,17 @@ _checks: list[Callable[[], None]] = []
 
 
 def clear_inputs() -> None:
-    """Start with no inputs, as every stage does."""
+    """Forget all inputs; every stage starts without any."""
     _verified.clear()
     _checks.clear()
 
 
 def verify(path: Path, sha256: str, advice: str) -> None:
-    """Make sure that a file has the recorded ``sha256`` (hex), and watch it until :func:`settle`.
+    """Check that a file has the recorded ``sha256`` (hex), and watch it until :func:`settle`.
 
     Raises:
-        PipelineError: it has another, is not a regular file, or changed since this process verified it; ``advice`` says
-            what to do.
+        PipelineError: it has another hash, is not a regular file, or changed since this process verified it; ``advice``
+            says what to do.
     """
     known = _verified.get(path)
     if known is None or known.sha256 != sha256:
@@ -72,12 +72,12 @@ def verify(path: Path, sha256: str, advice: str) -> None:
 
 
 def watch(check: Callable[[], None]) -> None:
-    """Have :func:`check_unchanged` call ``check``, which raises when what it stands for changed."""
+    """Have :func:`check_unchanged` call ``check``, which raises if its source changed."""
     _checks.append(check)
 
 
 def check_unchanged() -> None:
-    """Make sure that no input changed since it was verified; to be called before anything made from them is kept.
+    """Check that no input changed since it was verified; must be called before anything made from the inputs is kept.
 
     Raises:
         PipelineError: one changed, or is missing.
@@ -89,7 +89,7 @@ def check_unchanged() -> None:
 
 
 def settle() -> None:
-    """:func:`check_unchanged`, after which the inputs may change: all that is needed of them is in memory.
+    """:func:`check_unchanged`, after which the inputs may change, since everything needed is in memory.
 
     Raises:
         PipelineError: one changed, or is missing.
@@ -112,7 +112,9 @@ def _check(path: Path, known: _Verified) -> None:
         return
     if (stamp.size, stamp.mtime) != (known.stamp.size, known.stamp.mtime):
         value = f"{stamp.size} bytes written at {_time(stamp.mtime)}, {known.stamp.size} at {_time(known.stamp.mtime)}"
-        raise PipelineError("input changed while it was used", path, f"{value} when it was verified", "run again")
+        raise PipelineError(
+            "input changed during use", path, f"{value} when it was verified", "run the same command again"
+        )
     _verified[path] = _hashed(path, known.sha256, known.advice)
 
 
@@ -120,7 +122,7 @@ def _stamp(path: Path, advice: str) -> Stamp:
     try:
         status = path.stat()
     except FileNotFoundError:
-        raise PipelineError("missing input", path, "it was removed while it was used", advice) from None
+        raise PipelineError("missing input", path, "it was removed during use", advice) from None
     if not stat.S_ISREG(status.st_mode):
         raise PipelineError("input is not a regular file", path, stat.filemode(status.st_mode), advice)
     return stamp_of(status)

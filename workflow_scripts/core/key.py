@@ -1,6 +1,6 @@
 """The key of an artifact: what decides its bytes, and nothing else.
 
-Which of its settings belong to the key, and whether its unit does, is declared by each stage
+Each stage declares which of its settings belong to the key, and whether its unit does
 (:class:`workflow_scripts.core.declaration.stage.Stage`).
 """
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from workflow_scripts.core.files.jsonio import digest
 
-SCHEMA = 1  # of manifests, run records and cache entries
+SCHEMA = 1  # version of manifests, run records and cache entries
 
 
 def artifact_key(
@@ -24,7 +24,7 @@ def artifact_key(
 
     Args:
         unit: all wildcard values, as :meth:`~workflow_scripts.core.declaration.stage.Stage.manifest_unit` gives them.
-        settings: as JSON values, those that can change bytes
+        settings: those that can change bytes, as JSON values
             (:meth:`~workflow_scripts.core.declaration.stage.Stage.in_key`).
         inputs: input name -> manifest hashes, in order.
         environment: see :func:`workflow_scripts.core.runtime.environment.environment`.

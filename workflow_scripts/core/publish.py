@@ -24,13 +24,13 @@ from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECOR
 from workflow_scripts.core.files.seal import sealed
 from workflow_scripts.core.key import SCHEMA
 
-RENAMES = 5  # tries to put an entry into place where damaged ones stand
+RENAMES = 5  # attempts to put an entry where damaged ones are
 
 
 class Staging:
-    """The unfinished cache entry that a stage writes into; nobody reads it before it is renamed into place.
+    """The unfinished cache entry that a stage writes to; no one reads it before it is renamed into place.
 
-    As a context it removes what an error left, so that a full disk has room for the message at least.
+    As a context manager it removes what an error left, so that a full disk has room at least for the message.
     """
 
     def __init__(self, artifact: Path) -> None:
@@ -39,7 +39,7 @@ class Staging:
         self._folder: Path | None = None
 
     def open(self, results: Path, stage: str, key: str, alone: bool = True) -> None:
-        """Make the folder; ``alone`` (the caller holds the key's lock): clear what killed runs of the key left."""
+        """Create the folder; ``alone`` (the caller holds the key's lock): remove what killed runs of the key left."""
         parent = results / CACHE / STAGING
         parent.mkdir(parents=True, exist_ok=True)
         for old in parent.glob(f"{stage}-{key}-*") if alone else ():
@@ -59,12 +59,12 @@ class Staging:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def file(self, suffix: str, hashed: bool = True) -> Path:
-        """Path to write the file with ``suffix`` to; its parent is there."""
+        """Path for the file with ``suffix``; its parent folder exists."""
         if self._folder is None:
-            raise PipelineError("no place to write", self.artifact, suffix, BUG)
+            raise PipelineError("file written outside a run", self.artifact, suffix, BUG)
         inner = suffix.removeprefix("/")
         if not suffix.startswith((".", "/")) or ".." in Path(inner).parts or Path(inner).is_absolute():
-            raise PipelineError("unsafe file suffix", self.artifact, suffix, "start it with . or /")
+            raise PipelineError("unsafe file suffix", self.artifact, suffix, "a suffix must start with . or /")
         self._hashed[suffix] = hashed
         path = stored(self._folder, suffix)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,14 +73,14 @@ class Staging:
     def seal(
         self, entry: Path, unit: dict[str, str], rows: dict[str, Any], record: dict[str, Any]
     ) -> tuple[dict[str, Any], bool]:
-        """Hash the files, write manifest and run record, and rename the whole into the cache.
+        """Hash the files, write manifest and run record, and rename the folder into the cache.
 
-        All of it is on disk before the rename, and the rename itself once :func:`publish` has synced it.
+        Everything is on disk before the rename; the rename is durable once :func:`publish` has synced it.
 
-        Gives the manifest of the entry that stands, and whether it is ours: False where another process was first.
+        Returns the manifest of the entry in the cache, and whether this process made it: False if another was first.
 
         Raises:
-            PipelineError: a file that the stage announced was not written.
+            PipelineError: the stage did not write a file that it requested.
         """
         assert self._folder is not None
         files: dict[str, Any] = {}
@@ -88,10 +88,10 @@ class Staging:
         for suffix, hashed in sorted(self._hashed.items()):
             path = stored(self._folder, suffix)
             if not path.is_file():
-                raise PipelineError("stage wrote no", self.artifact, suffix, BUG)
+                raise PipelineError("file not written", self.artifact, suffix, BUG)
             sync_file(path)
             path.chmod(0o444)
-            where = files if hashed else beside  # these are in the run record: known, but not what the artifact is
+            where = files if hashed else beside  # the run record lists ``beside``; it is not in the manifest
             where[suffix] = {"sha256": file_hash(path), "bytes": path.stat().st_size}
         manifest = {"schema": SCHEMA, "stage": record["stage"], "unit": unit, "files": files, "rows": rows}
         original = sealed({**record, "beside": beside, "manifest": digest(manifest)})
@@ -105,7 +105,7 @@ class Staging:
                 os.rename(self._folder, entry)
                 return manifest, True
             except OSError:
-                # Another process made the same entry first; its bytes are the ones that stand, if they are whole.
+                # Another process made the same entry first; its bytes are used if they are complete.
                 standing = lookup(entry)
                 if standing is not None:
                     shutil.rmtree(self._folder, ignore_errors=True)
@@ -113,25 +113,25 @@ class Staging:
                 if not entry.exists():
                     raise
                 discard(entry)
-        raise PipelineError("cache entry taken again and again", entry, f"{RENAMES} tries", "run again")
+        raise PipelineError("cannot replace cache entry", entry, f"{RENAMES} attempts", "run the same command again")
 
 
 def publish(
     entry: Path, artifact: Path, manifest: dict[str, Any], record: dict[str, Any], *, ours: bool = False
 ) -> bool:
-    """Put an entry's files, run record and manifest (in this order) beside ``artifact``; all is on disk at the end.
+    """Put an entry's files, run record and manifest, in this order, beside ``artifact``; durable when this returns.
 
-    Whoever sees a manifest takes the files for those that it names. So the manifest of an earlier version is removed
-    before the first file is replaced, each step is on disk before the next begins, and the new manifest comes last.
+    A manifest implies that its files are complete. So the manifest of an earlier version is removed before the first
+    file is replaced, each step is on disk before the next begins, and the new manifest comes last.
 
-    Where the entry is not ours (this process did not make it), ``record`` tells of the reuse and holds the entry's own
-    record as ``original``. No two times can tell the two apart: two processes may start in the same millisecond.
+    If another process made the entry (``ours`` is False), ``record`` describes the reuse and holds the entry's own
+    record as ``original``. Times could not distinguish the two: two processes may start in the same millisecond.
 
-    False when the entry was removed or damaged while it was read (the cache was cleared meanwhile).
+    Returns False when the entry was removed or damaged while it was read, such as by a cleanup of the cache.
     """
     try:
         original = read_object(entry / ENTRY_RECORD)
-        sync_parents([entry])  # whoever made it may have been killed before this
+        sync_parents([entry])  # its maker may have been killed before its own sync
     except (FileNotFoundError, Unfit):
         return False
     make_folders(artifact.parent)
@@ -152,16 +152,16 @@ def publish(
 
 
 def withdraw(artifact: Path) -> None:
-    """Remove the manifest, so that nobody takes what is there for complete; on disk when this returns.
+    """Remove the manifest, so that the files do not count as complete; durable when this returns.
 
-    That holds for a manifest which is missing already, too: Snakemake removes it before a job starts, without a sync.
+    A missing manifest is synced too: Snakemake removes it before a job starts, without a sync.
     """
     Path(f"{artifact}{MANIFEST}").unlink(missing_ok=True)
     sync_folder(artifact.parent)
 
 
 def _remove_strays(artifact: Path, manifest: dict[str, Any], beside: Iterable[str]) -> None:
-    """Files of an earlier version in the artifact's own folder (``<name>/...``) that nothing names any more."""
+    """Files of an earlier version in the artifact's own folder (``<name>/...``) that the manifest no longer names."""
     named = {Path(f"{artifact}{suffix}") for suffix in [*manifest["files"], *beside]}
     for path in artifact.rglob("*") if artifact.is_dir() else ():
         if path.is_file() and path not in named and path.suffix != ".part":

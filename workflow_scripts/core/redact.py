@@ -1,15 +1,15 @@
-"""URLs as logs, messages and tables of requests show them: logins, queries and fragments may hold secrets."""
+"""Redaction of URLs in logs, messages and tables of requests: logins, queries and fragments may hold secrets."""
 
 import re
 from urllib.parse import urlsplit
 
 _URL = re.compile(r"(://|\bhttps?:/(?!/))([^\s/?#]*+)([^\s?#]*+)([?#]\S*+)?", re.IGNORECASE)
-CLOSING = "])}>\"',;:|"  # what may stand behind a URL in a sentence
+CLOSING = "])}>\"',;:|"  # characters that may follow a URL in a sentence
 _HOST = re.compile(r"(?:\[[^]]*\]?|[^][:]*)(?::\d*)?")
 HIDDEN = "..."
-VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")  # stands for an environment variable in a URL
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")  # an environment variable in a URL
 _SECRET_NAME = re.compile(r"token|key|sig|pass|secret|auth|cred", re.IGNORECASE)
-LONGEST_OPEN = 8  # characters of a value in a query that is taken for no secret, such as dl=1
+LONGEST_OPEN = 8  # length up to which a value in a query, such as dl=1, is not considered a secret
 
 
 def redacted(text: str) -> str:
@@ -27,7 +27,7 @@ def _shown(found: re.Match[str]) -> str:
 
 
 def has_secret(url: str) -> bool:
-    """Whether a url's login, query or fragment holds text that may be a secret; ``${NAME}`` is none."""
+    """Whether a URL's login, query or fragment holds text that may be a secret; ``${NAME}`` is not one."""
     try:
         parts = urlsplit(VARIABLE.sub("", url))
     except ValueError:

@@ -14,7 +14,7 @@ from pydantic_core import CoreSchema, core_schema
 
 
 class Entry(Protocol):
-    """What all entries have: the name used in configs, and one sentence for the reference."""
+    """Base of all entries: the name used in configs, and one sentence for the reference."""
 
     @property
     def name(self) -> str: ...
@@ -27,10 +27,10 @@ E = TypeVar("E", bound=Entry)
 
 
 def by_name(entries: Iterable[E]) -> dict[str, E]:
-    """The registry of these entries.
+    """A registry of these entries.
 
     Raises:
-        ValueError: two have the same name.
+        ValueError: two entries have the same name.
     """
     found: dict[str, E] = {}
     for entry in entries:
@@ -41,12 +41,12 @@ def by_name(entries: Iterable[E]) -> dict[str, E]:
 
 
 def discover(package: str, kind: type[E]) -> dict[str, E]:
-    """The registry of a package whose modules each define one entry, under the module's name.
+    """A registry of a package whose modules each define one entry with the module's name.
 
     The code digest counts a call of this function with a literal ``package`` as an import of all its modules.
 
     Raises:
-        ValueError: a module defines no entry, several entries, or one of another name.
+        ValueError: a module defines no entry, several entries, or one with another name.
     """
     folder = Path(str(import_module(package).__file__)).parent
     entries = []
@@ -73,7 +73,7 @@ def listed(registry: Mapping[str, Entry]) -> str:
 class OneOf:
     """Annotation of a setting whose values are names: ``Annotated[str, OneOf(METHODS)]``.
 
-    Values are checked, and shown in the JSON schema, as those of a ``Literal`` are.
+    Values are checked, and appear in the JSON schema, like those of a ``Literal``.
     """
 
     def __init__(self, names: Iterable[str]) -> None:

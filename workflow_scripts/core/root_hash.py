@@ -1,13 +1,13 @@
-"""One hash for a whole study, so that two people can compare studies by one line."""
+"""One hash for a whole study, so that two people can compare studies by a single line."""
 
 import hashlib
 from collections.abc import Iterable
 
-AROUND = ("report", "crate")  # made of the study, not part of it
+AROUND = ("report", "crate")  # made from the study, not part of it
 
 
 def root_hash(manifests: Iterable[tuple[str, str]]) -> str:
-    """sha256 over lines ``<manifest hash>  <stage>/<name>``, sorted by label; report and crate do not count.
+    """sha256 over lines ``<manifest hash>  <stage>/<name>``, sorted by label, without report and crate.
 
     Args:
         manifests: label and manifest hash of every artifact of the study; a repeated pair counts once.

@@ -1,4 +1,4 @@
-"""Images read straight from tars by offset and verified; nothing is ever unpacked to files."""
+"""Images read directly from tars by offset and verified; nothing is ever unpacked to files."""
 
 import hashlib
 import io
@@ -21,21 +21,21 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.undecodable import UNDECODABLE
 from workflow_scripts.core.inputs import Stamp, stamp_of
 
-HALF = 16  # bytes of a sha256 that are held for each image: millions of them are in memory
+HALF = 16  # bytes kept of each image's sha256, since millions are in memory
 
 
 class TarImages:
-    """Encoded images in tars, by row, each one verified when this process first reads it.
+    """Encoded images in tars, by row; each is verified when this process first reads it.
 
     Args:
         tars: paths of the tars, which are files of artifacts.
-        tar: (n,) int, which of ``tars`` a row's image is in.
+        tar: (n,) int, index into ``tars`` of each row's image.
         offset: (n,) int64, first byte of the image in its tar.
         size: (n,) int64, bytes of the image.
         sha256: (n, 16) uint8, first half of the sha256 of the image's bytes: see :func:`hash_column`.
 
-    An image is verified again after its tar changed. Reads are positional, so one object serves many threads; file
-    descriptors are opened lazily and per process, so it can be sent to workers.
+    An image is verified again if its tar changed. Reads are positional, so one object can serve many threads; file
+    descriptors are opened lazily and per process, so it can be pickled and sent to workers.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class TarImages:
     def _start(self) -> None:
         self._open: dict[tuple[int, int], int] = {}
         self._lock = threading.Lock()
-        # A tar's stamp, and how often it was new. A row holds that number once its image was verified; 0: not yet.
+        # Each tar's stamp, and how often it changed. A verified row holds the count at that time; 0: not verified yet.
         self._versions: dict[int, tuple[Stamp, int]] = {}
         self._verified = np.zeros(len(self.offset), np.uint32)
 
@@ -71,7 +71,7 @@ class TarImages:
         """The encoded image of ``row``.
 
         Raises:
-            PipelineError: the tar ends before the image does, or its bytes are not those that were recorded.
+            PipelineError: the tar ends before the image does, or the image does not have the recorded hash.
         """
         which = int(self.tar[row])
         key = (os.getpid(), which)
@@ -84,7 +84,7 @@ class TarImages:
         if len(data) != size:
             value = f"{len(data)} of {size} bytes at offset {offset} (row {row})"
             raise PipelineError("truncated shard", self.tars[which], value, self._advice(which))
-        # After the read: bytes that were written before it have given the tar a new stamp by now.
+        # Checked after the read: any earlier write has changed the tar's stamp by now.
         stamp = stamp_of(os.fstat(self._open[key]))
         if self._verified[row] != self._version(which, stamp):
             self._verify(row, hashlib.sha256(data).hexdigest()[: 2 * HALF], stamp)
@@ -121,7 +121,7 @@ class TarImages:
         """The image of ``row`` decoded to RGB.
 
         Raises:
-            PipelineError: the bytes are no image, or a broken one.
+            PipelineError: the bytes are not a valid image.
         """
         try:
             return Image.open(io.BytesIO(self.bytes(row))).convert("RGB")
@@ -132,7 +132,7 @@ class TarImages:
 
 
 def hash_column(column: pa.ChunkedArray) -> np.ndarray:
-    """(n, 16) uint8: the first half of each sha256 in hex, zeros for a null; 128 bits can't be forged either."""
+    """(n, 16) uint8: the first half of each hex sha256, zeros for nulls; 128 bits still can't be forged."""
     rows, at = np.zeros((len(column), HALF), np.uint8), 0
     for chunk in column.chunks:
         hexadecimal = pc.fill_null(pc.utf8_slice_codeunits(chunk, 0, 2 * HALF), "0" * 2 * HALF)
@@ -143,14 +143,14 @@ def hash_column(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def index_images(index: Artifact) -> TarImages:
-    """The images of an ``image_index`` artifact, in its row order; the tars are those that were indexed.
+    """The images of an ``image_index`` artifact, in its row order, from the tars that were indexed.
 
     Raises:
-        PipelineError: a shard is missing, or it is another than the one that was indexed.
+        PipelineError: a shard is missing, or is not the one that was indexed.
     """
     path = index.path(".parquet")
     table = pq.read_table(path, columns=["shard", "offset", "size"])
-    with pq.ParquetFile(path) as file:  # in parts: as text the hashes of all images would fill a gigabyte
+    with pq.ParquetFile(path) as file:  # in batches: as text the hashes of all images would take a gigabyte
         hashes = [hash_column(pa.chunked_array([part["sha256"]])) for part in file.iter_batches(columns=["sha256"])]
     recorded = json.loads(index.path(".json").read_bytes())["tars"]
     names = sorted(recorded)
@@ -159,8 +159,10 @@ def index_images(index: Artifact) -> TarImages:
     tars = [shard.location(".tar") for shard in shards]
     for name, shard, tar in zip(names, shards, tars, strict=True):
         if shard.manifest["files"][".tar"] != recorded[name]:
-            value = f"sha256 is {shard.manifest['files']['.tar']['sha256']}, {recorded[name]['sha256']} was indexed"
-            raise PipelineError("not the shard that was indexed", tar, value, f"run snakemake {index.manifest_path}")
+            value = f"sha256 is {shard.manifest['files']['.tar']['sha256']}, but {recorded[name]['sha256']} was indexed"
+            raise PipelineError(
+                "shard changed since it was indexed", tar, value, f"run snakemake {index.manifest_path}"
+            )
     which = np.searchsorted(np.array([int(name) for name in names]), table["shard"].to_numpy())
     place = table["offset"].to_numpy(), table["size"].to_numpy()
     return TarImages(tars, which, *place, np.concatenate(hashes))
@@ -169,15 +171,15 @@ def index_images(index: Artifact) -> TarImages:
 def dataset_images(dataset: Artifact, kind: str = "") -> TarImages:
     """The images of an ``eval_dataset`` artifact in the row order of its table, or of ``kind`` ``mask_`` its masks.
 
-    ``size`` is -1 where a row has none.
+    ``size`` is -1 for rows without one.
 
     Raises:
-        PipelineError: the table is of an earlier release, which kept no hashes.
+        PipelineError: the table is from an earlier release, which stored no hashes.
     """
     path, names = dataset.path(".parquet"), [f"{kind}offset", f"{kind}size", f"{kind}sha256"]
     if not set(names) <= set(pq.read_schema(path).names):
         advice = f"recompute it with: snakemake --force {dataset.manifest_path}"
-        raise PipelineError("table of an earlier release", path, f"without a column {names[-1]}", advice)
+        raise PipelineError("table of an earlier release", path, f"no column {names[-1]}", advice)
     table = pq.read_table(path, columns=names)
     offset, size = (table[name].fill_null(-1).to_numpy() for name in names[:2])
     which = np.zeros(len(table), dtype=np.int64)

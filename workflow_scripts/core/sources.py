@@ -1,7 +1,7 @@
-"""External things: files, folders and hub snapshots that the workflow reads but did not make.
+"""External sources: files, folders and hub snapshots that the workflow reads but did not create.
 
-Their content is hashed once, and again only when a file's stamp (size, inode, or a time, also that of the last change
-of any kind) is new. Hashes and stamps are kept in ``results/.cache/.stat``, which is safe to delete.
+Their content is hashed once, and again only when a file's stamp changes (its size, inode, or any of its times, ctime
+included). Hashes and stamps are kept in ``results/.cache/.stat``, which is safe to delete.
 """
 
 import hashlib
@@ -22,9 +22,9 @@ from workflow_scripts.core.files.names import CACHE
 from workflow_scripts.core.files.notes import read_note, write_note
 from workflow_scripts.core.inputs import stamp_of, watch
 
-MOST_VISITS = 8  # of one folder by different links; a loop leads there without end
-REMEMBERED = Path(CACHE, ".stat")  # hashes of sources, in a results folder
-LISTING = ".files.json"  # data file of a source: what :func:`listing` gave
+MOST_VISITS = 8  # of one folder through different links; more indicate a loop
+REMEMBERED = Path(CACHE, ".stat")  # hashes of sources, relative to a results folder
+LISTING = ".files.json"  # data file of a source with the result of :func:`listing`
 MOST_LISTED = 1 << 30  # bytes of a listing; each file takes about 150
 HUB, PACKAGE, TORCHVISION = "hub:", "package:", "torchvision:"
 
@@ -35,19 +35,19 @@ def resolve_source(name: str, wanted: str, made: Artifact | None, results: Path)
     Args:
         name: its name, for messages.
         wanted: a path, ``hub:<repository>@<revision>``, ``package:<module>/<folder>`` or ``torchvision:<root>``.
-        results: the results folder, which keeps the hashes of what was seen before.
-        made: the ``source`` artifact behind it; when that holds the bytes itself (fetched by url), they are used.
+        results: the results folder, which stores the hashes of known sources.
+        made: the ``source`` artifact of it; if that holds the bytes itself (fetched by URL), they are used.
 
-    :func:`workflow_scripts.core.inputs.check_unchanged` finds a change while it is used.
+    :func:`workflow_scripts.core.inputs.check_unchanged` detects changes during use.
 
     Raises:
-        PipelineError: there is nothing at the path, or it changed since it was hashed.
+        PipelineError: nothing exists at the path, or it changed since it was hashed.
     """
     if made is not None and made.has(".data"):
         return made.path(".data")
     path = local_path(wanted, made is None)
     if not wanted or not path.exists():
-        raise PipelineError(f"missing source {name}", path, "nothing there", "correct the path in the config")
+        raise PipelineError(f"missing source {name}", path, "no such file or folder", "correct the path in the config")
     before = _recorded_content(name, path, made, results)
     written, content = _written(before), _hash_of(before)
 
@@ -55,15 +55,17 @@ def resolve_source(name: str, wanted: str, made: Artifact | None, results: Path)
         now = _recorded_content(name, path, made, results)
         if _written(now) != written or _hash_of(now) != content:
             others = (one for one, then, today in zip(now, written, _written(now), strict=False) if then != today)
-            value = "it was written to after it was verified"
-            raise PipelineError(f"source {name} changed while it was used", path / next(others, ""), value, "run again")
+            value = "modified after it was verified"
+            raise PipelineError(
+                f"source {name} changed during use", path / next(others, ""), value, "run the same command again"
+            )
 
     watch(check)
     return path
 
 
 def local_path(wanted: str, may_fetch: bool) -> Path:
-    """Where a source lies on this disk; ``may_fetch`` lets a hub model be downloaded first.
+    """Local path of a source; ``may_fetch`` allows a hub model to be downloaded first.
 
     Raises:
         PipelineError: a hub model or a Python package is unavailable.
@@ -80,10 +82,10 @@ def local_path(wanted: str, may_fetch: bool) -> Path:
 
 
 def hub_snapshot(wanted: str, local: bool) -> Path:
-    """Folder of a hub model; ``local`` takes what is on this disk already, as compute nodes have no network.
+    """Folder of a hub model; ``local`` uses only what is on this disk, since compute nodes may have no network.
 
     Raises:
-        PipelineError: it is neither here nor available.
+        PipelineError: it is neither on this disk nor available from the hub.
     """
     from huggingface_hub import snapshot_download
 
@@ -91,7 +93,7 @@ def hub_snapshot(wanted: str, local: bool) -> Path:
     try:
         return Path(snapshot_download(repository, revision=revision or None, local_files_only=local))
     except Exception as error:
-        advice = "check name, revision and network, or give a local folder"
+        advice = "check its name, its revision and the network, or give a local folder"
         raise PipelineError("hub model unavailable", wanted, type(error).__name__, advice) from error
 
 
@@ -99,14 +101,14 @@ Content = dict[str, tuple[list[int], str]]  # relative name of each file -> its 
 
 
 def _recorded_content(name: str, path: Path, made: Artifact | None, results: Path) -> Content:
-    """A source's files after a look whether they are those that were recorded, if any were."""
+    """A source's files, checked against the recorded ones, if there are any."""
     found = _scan(path, results)
     if made is not None:
         recorded = {entry["path"]: entry["sha256"] for entry in read_listing(made.path(LISTING))}
         today = {relative: sha256 for relative, (_, sha256) in found.items()}
         if today != recorded:
             file = next(one for one in sorted(recorded.keys() | today.keys()) if recorded.get(one) != today.get(one))
-            value = f"sha256 is {today.get(file, 'missing')}, {recorded.get(file, 'none')} is recorded"
+            value = f"sha256 is {today.get(file, 'missing')}, but {recorded.get(file, 'none')} is recorded"
             advice = f"restore it, or hash it again with: snakemake --force {made.manifest_path}"
             raise PipelineError(f"source {name} changed since it was hashed", path / file, value, advice)
     return found
@@ -125,17 +127,17 @@ def listing(path: Path, results: Path) -> list[dict[str, Any]]:
     """Every file of a source, sorted: ``path`` (relative; empty for a single file), ``bytes``, ``sha256``.
 
     Raises:
-        PipelineError: there is nothing at ``path``, or a folder without files.
+        PipelineError: nothing exists at ``path``, or it is a folder without files.
     """
     found = _scan(path, results)
     return [{"path": relative, "bytes": stamp[0], "sha256": sha256} for relative, (stamp, sha256) in found.items()]
 
 
 def read_listing(path: Path) -> list[dict[str, Any]]:
-    """What :func:`listing` gave, from a source's data file.
+    """The result of :func:`listing`, read from a source's data file.
 
     Raises:
-        Unfit: the file holds no such list.
+        Unfit: the file does not hold such a list.
         OSError: it can't be read.
     """
     files = read_value(path, MOST_LISTED)
@@ -147,7 +149,7 @@ def read_listing(path: Path) -> list[dict[str, Any]]:
 def _scan(path: Path, results: Path) -> Content:
     """Every file of a source; see :func:`listing`."""
     if not path.exists():
-        raise PipelineError("missing source", path, "nothing there", "correct the path in the config")
+        raise PipelineError("missing source", path, "no such file or folder", "correct the path in the config")
     memory, now = _memory(path, results), time.time_ns()
     known = _remembered(memory)
     found: Content = {}
@@ -175,7 +177,7 @@ def _remembered(memory: Path) -> dict[str, Any]:
 
 
 def content_hash(path: Path, results: Path) -> str:
-    """One sha256 for all of a source's content: file names and bytes, not times."""
+    """One sha256 over a source's content: file names and bytes, not times."""
     return digest(listing(path, results))
 
 
@@ -185,10 +187,10 @@ def _memory(path: Path, results: Path) -> Path:
 
 
 def files_of(path: Path) -> list[tuple[str, Path]]:
-    """Relative name (empty for a single file) and path of every file of a source; hidden ones do not count.
+    """Relative name (empty for a single file) and path of every file of a source, without hidden ones.
 
     Raises:
-        PipelineError: a folder can't be read, or symbolic links lead in a circle.
+        PipelineError: a folder can't be read, or symbolic links form a loop.
     """
     if path.is_file():
         return [("", path)]
@@ -197,7 +199,7 @@ def files_of(path: Path) -> list[tuple[str, Path]]:
     for folder, folders, names in os.walk(path, followlinks=True, onerror=_unreadable):
         visits[os.path.realpath(folder)] += 1
         if visits[os.path.realpath(folder)] > MOST_VISITS:
-            advice = "links to folders are followed; remove those that lead back to a folder above them"
+            advice = "remove the links that point to a folder above them; links to folders are followed"
             raise PipelineError("loop of symbolic links", path, folder, advice)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
@@ -208,7 +210,7 @@ def files_of(path: Path) -> list[tuple[str, Path]]:
 
 
 def _text(name: str) -> str:
-    """A file's name as JSON can hold it; bytes that are no UTF-8 become ``\\xff``."""
+    """A file's name as valid Unicode for JSON; bytes that are not UTF-8 become ``\\xff``."""
     return os.fsencode(name).decode(errors="backslashreplace")
 
 

@@ -1,7 +1,7 @@
-"""Runs a stage under the artifact contract: atomic, computed once per key, resumable.
+"""Runs a stage under the artifact contract: atomic, computed once per key, and resumable.
 
-A stage module calls :func:`run_stage` with its declaration; everything about keys, the cache, locks, manifests and run
-records is here and in the modules beside it.
+A stage module calls :func:`run_stage` with its declaration; this module and those beside it handle keys, the cache,
+locks, manifests and run records.
 """
 
 import argparse
@@ -44,11 +44,11 @@ from workflow_scripts.core.runtime.progress import reporting_to
 from workflow_scripts.core.sources import content_hash, listing, resolve_source
 
 log = logging.getLogger(__name__)
-RECIPE = ".recipe.json"  # in a work folder: what its key was made from
+RECIPE = ".recipe.json"  # in a work folder: what its key was computed from
 
 
 class Job(Generic[S]):
-    """What a stage function gets: its settings, its inputs, and the places to write to.
+    """What a stage function receives: its settings, its inputs, and the paths to write to.
 
     Attributes:
         stage: the stage's declaration.
@@ -57,7 +57,8 @@ class Job(Generic[S]):
         device: ``cpu`` or ``cuda``.
         threads: math threads (part of the key).
         workers: processes or threads for input and output; never changes bytes.
-        work: folder for resuming; survives a kill, is given again to the same key, and goes once the artifact is whole.
+        work: folder for resuming; survives a kill, is reused by the same key, and is removed once the artifact is
+            complete.
     """
 
     def __init__(self, stage: Stage[S], settings: S, args: argparse.Namespace) -> None:
@@ -78,11 +79,11 @@ class Job(Generic[S]):
         return results_root(self.staging.artifact)
 
     def inputs(self, name: str) -> list[Artifact]:
-        """The artifacts given under ``name``, in order; empty when there are none."""
+        """The input artifacts named ``name``, in order; empty if there are none."""
         return self._inputs.get(name, [])
 
     def input(self, name: str) -> Artifact:
-        """The one artifact given under ``name``."""
+        """The single input artifact named ``name``."""
         found = self.inputs(name)
         if len(found) != 1:
             raise PipelineError(
@@ -91,7 +92,7 @@ class Job(Generic[S]):
         return found[0]
 
     def source(self, name: str) -> Path:
-        """Local path of an external thing: a file, a folder or a hub snapshot; its content is part of the key."""
+        """Local path of an external source: a file, a folder or a hub snapshot; its content is part of the key."""
         if name not in self._source_paths:
             made = self.inputs(name)
             wanted = self._sources.get(name, "")
@@ -103,7 +104,7 @@ class Job(Generic[S]):
         return {entry["path"]: entry["sha256"] for entry in listing(self.source(name), self.results)}
 
     def file(self, suffix: str) -> Path:
-        """Where to write the data file ``<artifact><suffix>``; it is published when the stage ends."""
+        """Path for the data file ``<artifact><suffix>``; it is published when the stage ends."""
         return self.staging.file(suffix)
 
     def beside(self, suffix: str) -> Path:
@@ -111,7 +112,7 @@ class Job(Generic[S]):
         return self.staging.file(suffix, hashed=False)
 
     def rows(self, rows_in: int, rows_out: int, dropped: dict[str, int] | None = None) -> None:
-        """State how many rows came in, went out and were dropped, by reason; the numbers must add up."""
+        """Record how many rows were read, written, and dropped by reason; the numbers must add up."""
         dropped = {reason: count for reason, count in sorted((dropped or {}).items()) if count}
         if rows_in != rows_out + sum(dropped.values()):
             value = f"{rows_in} in, {rows_out} out, dropped {dropped}"
@@ -119,7 +120,7 @@ class Job(Generic[S]):
         self.row_counts = {"in": rows_in, "out": rows_out, "dropped": dropped}
 
     def note(self, **facts: Any) -> None:
-        """Facts for the run record alone: rates, times, counts of retries."""
+        """Add facts to the run record only: rates, times, numbers of retries."""
         self.facts.update(facts)
 
     def source_hashes(self) -> dict[str, list[str]]:
@@ -132,7 +133,7 @@ class Job(Generic[S]):
 
 
 def _groups(options: list[list[str]]) -> list[tuple[str, list[str]]]:
-    """``[["name=a", "b"], ["other=c"]]`` as name and values; an empty value means none."""
+    """``[["name=a", "b"], ["other=c"]]`` as names and values; an empty value means no path."""
     groups = []
     for first, *rest in options:
         name, _, value = first.partition("=")
@@ -141,9 +142,9 @@ def _groups(options: list[list[str]]) -> list[tuple[str, list[str]]]:
 
 
 def _written_out(value: str) -> list[str]:
-    """The paths that a pattern stands for, as in a shell: ``a/{00000..00002}.x``, ``{a,b}.{c,d}``; ``{}`` is none.
+    """The paths that a brace pattern expands to, as in a shell: ``a/{00000..00002}.x``, ``{a,b}.{c,d}``; none: ``{}``.
 
-    A command can't hold thousands of paths.
+    Patterns are used because a command line can't hold thousands of paths.
     """
     before, brace, rest = value.partition("{")
     if not brace:
@@ -172,10 +173,10 @@ def arguments(stage: str, argv: list[str] | None) -> argparse.Namespace:
 
 
 def run_stage(stage: Stage[S], argv: list[str] | None = None) -> None:
-    """Make one artifact: from the cache when its key is there, else by ``stage.run``.
+    """Make one artifact: from the cache if its key is there, else by ``stage.run``.
 
     Raises:
-        SystemExit: 1 after a :class:`PipelineError` or any other fault; the last line says ``error: ...``.
+        SystemExit: 1 after a :class:`PipelineError` or any other error; the last line starts with ``error:``.
     """
     args = arguments(stage.name, argv)
     _start_log(args.artifact)
@@ -209,9 +210,9 @@ def _run(stage: Stage[S], args: argparse.Namespace) -> None:
         _fail(str(PipelineError("interrupted", stage.name, "Ctrl-C", "run the same command again to continue")))
     except MemoryError as error:
         log.debug("%s", traceback.format_exc())
-        advice = "give the job more memory, or smaller batches"
+        advice = "give the job more memory or use smaller batches"
         _fail(f"not enough memory in {stage.name}: {error or 'nothing left'}; {advice}")
-    except Exception as error:  # noqa: BLE001 - the last line of a log must say what happened, whatever it was
+    except Exception as error:  # noqa: BLE001 - the last line of a log must report any error
         if known := storage_error(error, stage.name, (artifact,)):
             _fail(str(known))
         sys.stderr.write(redacted(traceback.format_exc()))
@@ -224,9 +225,9 @@ class _Redacting(logging.Formatter):
 
 
 def _start_log(artifact: str) -> None:
-    """Log to standard error, warnings of libraries too.
+    """Log to standard error, including warnings of libraries.
 
-    The first line takes a block of the disk, so that a short message finds room when the disk is full later.
+    The first line allocates a disk block, so that a short message still fits if the disk is full later.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Redacting("%(asctime)s %(message)s"))
@@ -243,7 +244,7 @@ def _fail(message: str) -> None:
 
 
 def _recipe(job: Job[S]) -> dict[str, Any]:
-    """The key, and all that it was made from: the first part of the run record."""
+    """The key, and everything that it was computed from: the first part of the run record."""
     stage = job.stage
     code, inputs = counted_code(stage.name, job.results), job.source_hashes()
     settings = job.settings.model_dump(mode="json")
@@ -270,7 +271,7 @@ def _make(job: Job[S], artifact: Path) -> None:
     job.work = work_folder(job.results, stage.name, recipe["key"])
     manifest = lookup(entry)
     if manifest is not None and publish(entry, artifact, manifest, {**recipe, **clock.read()}):
-        if job.work.exists():  # of a run that was killed after its artifact was whole
+        if job.work.exists():  # of a run that was killed after its artifact was complete
             with key_lock(job.work):
                 shutil.rmtree(job.work, ignore_errors=True)
         return
@@ -284,7 +285,7 @@ def _make(job: Job[S], artifact: Path) -> None:
             keep_log(log_of_artifact(artifact), job.work)
             log.info("%s%s", WORK_LINE, job.work)
             job.staging.open(job.results, stage.name, recipe["key"], alone)
-            # Looked at before the work, since modules are loaded when it begins.
+            # Read before the computation, since modules are loaded when it begins.
             code = {"closure": code_parts(stage.name), "git": git_state()}
             with job.staging, reporting_to(job.work):
                 stage.run(job)
@@ -292,5 +293,7 @@ def _make(job: Job[S], artifact: Path) -> None:
                 fresh = {**recipe, **code, "facts": job.facts, **machine(stage.packages, job.device), **clock.read()}
                 manifest, ours = job.staging.seal(entry, stage.manifest_unit(job.unit), job.row_counts, fresh)
         if not publish(entry, artifact, manifest, {**recipe, **clock.read()}, ours=ours):
-            raise PipelineError("cache entry removed while it was used", entry, "a file is missing", "run again")
+            raise PipelineError(
+                "cache entry removed during use", entry, "a file is missing", "run the same command again"
+            )
         shutil.rmtree(job.work, ignore_errors=True)

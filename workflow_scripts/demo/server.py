@@ -26,7 +26,7 @@ class Pictures:
             with zipfile.ZipFile(path) as archive:
                 self.members = {name: archive.read(name) for name in archive.namelist()}
         except (OSError, zipfile.BadZipFile) as error:
-            raise PipelineError("unreadable zip of pictures", path, error, "make the demo world again") from error
+            raise PipelineError("unreadable zip of images", path, error, "recompute the demo world") from error
         routes = json.loads(self.members.pop(ROUTES, b"{}"))
         self.redirects: dict[str, str] = routes.get("redirects", {})
         self.types: dict[str, str] = routes.get("types", {})

@@ -51,8 +51,8 @@ def load_downstream(dataset: Artifact, features: Artifact) -> Downstream:
     path: Path = features.path(".npy")
     vectors = np.load(path, allow_pickle=False)
     if len(vectors) != len(table):
-        value = f"{len(vectors)} rows, the dataset has {len(table)}"
-        raise PipelineError("features of another dataset", path, value, "delete it and run again")
+        value = f"{len(vectors)} rows, but the dataset has {len(table)}"
+        raise PipelineError("features of another dataset", path, value, "delete it and run the same command again")
     return Downstream(
         dataset.name,
         facts["classes"],

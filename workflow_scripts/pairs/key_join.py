@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pairs.quality import PairRows
 
-ADVICE = "the inputs belong to different image indexes; run the workflow again from the embeddings on"
+ADVICE = "the inputs belong to different image indexes; rerun the workflow from the embeddings"
 
 
 def pair_rows(table: pa.Table, keys: pa.ChunkedArray) -> PairRows:

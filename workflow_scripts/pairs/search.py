@@ -61,5 +61,5 @@ def _knn(device: str) -> Search:
             resources, queries, database, k, metric=faiss.METRIC_INNER_PRODUCT
         )
     if device == "cuda":
-        log.info("this FAISS has no GPU support: neighbours are searched on the CPU")
+        log.info("FAISS has no GPU support here: searching neighbours on the CPU")
     return lambda queries, database, k: faiss.knn(queries, database, k, metric=faiss.METRIC_INNER_PRODUCT)

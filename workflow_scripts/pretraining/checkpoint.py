@@ -98,7 +98,7 @@ def load(
                     optimizer.state[parameter][part] = like.copy_(found[name])
     except (SafetensorError, RuntimeError, KeyError, ValueError, TypeError) as error:
         value = str(error).splitlines()[0]
-        raise PipelineError("damaged checkpoint", path, value, "delete it to train from the start") from None
+        raise PipelineError("damaged checkpoint", path, value, "delete it to restart the training") from None
     return state, _below("best.", tensors) or None
 
 

@@ -43,7 +43,7 @@ def build_network(settings: Pretrain, vocabulary: int = 0) -> Network:
     """Backbone and heads of a run, initialised by its seed; ``vocabulary`` is the tokenizer's size, for captions."""
     objective = METHODS[settings.method].objective
     if objective is None:
-        raise ValueError(f"method {settings.method} has nothing to train")
+        raise ValueError(f"method {settings.method} has no network to train")
     backbone, width = seeded_backbone(settings.backbone, settings.seed)
     torch.manual_seed(derive(settings.seed, "heads"))
     heads = objective.heads(settings.head, width, vocabulary)

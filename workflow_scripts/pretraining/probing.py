@@ -63,7 +63,7 @@ def split_rows(images: TarImages, labels: np.ndarray, most: int, seed: int) -> P
     """
     chosen = _choose(np.arange(len(labels)), most, seed, "probe")
     if len(chosen) < 2:
-        raise PipelineError("too few images to probe", "pretrain", len(chosen), "add images or turn the probe off")
+        raise PipelineError("too few images to probe", "pretrain", len(chosen), "add images or disable the probe")
     queries = max(1, len(chosen) // 5)
     return ProbeRows(images, labels, np.sort(chosen[queries:]), np.sort(chosen[:queries]))
 
@@ -79,7 +79,7 @@ def dataset_rows(
     train, val = np.flatnonzero(split == "train"), np.flatnonzero(split == "val")
     if not len(train) or not len(val):
         value = f"{len(train)} train and {len(val)} val rows"
-        raise PipelineError("probe needs both splits", where, value, "take a dataset with a validation split")
+        raise PipelineError("probe needs both splits", where, value, "choose a dataset with a validation split")
     queries = _choose(val, max(1, min(len(val), most // 5)), seed, "probe-queries")
     bank = _choose(train, max(1, most - len(queries)), seed, "probe-bank")
     return ProbeRows(images, labels, np.sort(bank), np.sort(queries))

@@ -102,7 +102,7 @@ class Trainer:
             return None, 0
         tokenizer = train_tokenizer(self.plan.captions, head.vocabulary)
         tokens = Tokens(self.plan.captions, tokenizer, head.context)
-        log.info("%d captions, %d cut to %d tokens", len(self.plan.captions), tokens.cut_short, head.context)
+        log.info("%d captions, %d truncated to %d tokens", len(self.plan.captions), tokens.cut_short, head.context)
         return tokens, tokenizer.get_vocab_size()
 
     def _batches(self, tokens: Tokens | None) -> Batches:

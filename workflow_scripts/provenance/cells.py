@@ -31,8 +31,8 @@ def cells(summary: Node, suffix: str, wanted: Mapping[str, str]) -> list[Cell]:
 
     kind = TABLES.get(suffix) if summary.stage == "summary" else None
     if kind is None:
-        advice = f"cells are those of summary/summary with {', '.join(TABLES)}"
-        raise PipelineError("no table of cells", summary.path, suffix or "the artifact", advice)
+        advice = f"rows can be selected in summary/summary with {', '.join(TABLES)}"
+        raise PipelineError("not a table of the summary", summary.path, suffix or "the artifact", advice)
     try:
         listed = read_object(summary.file(".sources.json"))
         rows = pq.read_table(summary.file(".parquet" if kind == "rows" else ".contrasts.parquet")).to_pylist()
@@ -44,10 +44,10 @@ def cells(summary: Node, suffix: str, wanted: Mapping[str, str]) -> list[Cell]:
                 found.append(Cell(row, tuple(_source(summary, one) for one in sources.values())))
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         value = f"{type(error).__name__}: {error}"
-        raise PipelineError("damaged table", summary.path, value, "faithful-pairs audit names the fault") from None
+        raise PipelineError("damaged table", summary.path, value, "see faithful-pairs audit") from None
     if not found:
         value = " ".join(f"{column}={text}" for column, text in wanted.items())
-        raise PipelineError("no such row", summary.file(suffix), value, _choices(rows, wanted))
+        raise PipelineError("no matching row", summary.file(suffix), value, _choices(rows, wanted))
     return found
 
 
@@ -55,7 +55,7 @@ def _check_columns(rows: list[dict[str, Any]], wanted: Mapping[str, str], where:
     columns = list(rows[0]) if rows else []
     for column in wanted:
         if column not in columns:
-            raise PipelineError("no such column", where, column, f"it has {', '.join(columns) or 'no rows'}")
+            raise PipelineError("unknown column", where, column, f"it has {', '.join(columns) or 'no rows'}")
 
 
 def _choices(rows: list[dict[str, Any]], wanted: Mapping[str, str]) -> str:
@@ -64,7 +64,7 @@ def _choices(rows: list[dict[str, Any]], wanted: Mapping[str, str]) -> str:
         there = sorted({str(row[column]) for row in rows})
         if value not in there:
             return f"{column} is one of {', '.join(there[:20])}{' ...' if len(there) > 20 else ''}"
-    return "each value is there, but no row has them all"
+    return "each value occurs, but no row has all of them"
 
 
 def _source(summary: Node, listed: Mapping[str, str]) -> Input:

@@ -88,12 +88,12 @@ class Chain:
 
 def _fault(one: Input) -> str | None:
     if one.path is None:
-        return f"read where it lay, content sha256 {one.recorded_hash}"
+        return f"read in place, content sha256 {one.recorded_hash}"
     name = f"{one.path.parent.name}/{one.path.name}"
     if one.node is None:
-        return f"{name} is gone; sha256 {one.recorded_hash} was read"
+        return f"{name} is missing; sha256 {one.recorded_hash} was read"
     if one.node.hash != one.recorded_hash:
-        return f"{name} is another one today; sha256 {one.recorded_hash} was read"
+        return f"{name} has changed; sha256 {one.recorded_hash} was read"
     return None
 
 

@@ -21,7 +21,7 @@ from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECOR
 
 KINDS = {
     "entry": "cache entries that no study uses",
-    "staging": "half-made cache entries of dead jobs",
+    "staging": "unfinished cache entries of dead jobs",
     "discarded": "cache entries that were being deleted",
     "work": "old work folders",
     "part": "temporary files of dead jobs",
@@ -82,7 +82,7 @@ def plan(results: Path, max_size: int | None, work_age: float, now: float | None
     """
     now = time.time() if now is None else now
     if not (results / CACHE).is_dir():
-        raise PipelineError("no cache", results, "no folder .cache in it", "give the results folder")
+        raise PipelineError("no cache", results, "it has no folder .cache", "give the results folder")
     made = Plan()
     used = _keys_in_use(results, made.spared)
     entries = _pieces("entry", _entries(results), lambda path: f"{path.parent.name}/{path.name}")
@@ -149,8 +149,8 @@ def _entries(results: Path) -> list[Path]:
             if _is_entry(path):
                 found.append(path)
             elif path.exists():  # else it went while we looked
-                advice = "give the results folder, or take this out of it by hand"
-                raise PipelineError("no cache of a results folder", results, f"{path} is no cache entry", advice)
+                advice = "give the results folder, or move this out of it"
+                raise PipelineError("not a results folder's cache", results, f"{path} is not a cache entry", advice)
     return found
 
 

@@ -10,7 +10,7 @@ from workflow_scripts.core.files.names import CACHE
 from workflow_scripts.provenance.nodes import Node, read
 
 DEEPEST = 8  # folders between a data file and its manifest
-ADVICE = "name a file of results/<study>/<stage>/, its manifest, its log, or a file of results/.cache"
+ADVICE = "give a file of results/<study>/<stage>/, its manifest, its log, or a file of results/.cache"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def locate(path: Path) -> Place:
     found = _cached(path) or _log(path) or _in_crate(path) or _data_file(path)
     if found is None:
         what = "no artifact" if path.exists() else "no such file"
-        raise PipelineError(what, path, "no manifest names it" if path.exists() else "not there", ADVICE)
+        raise PipelineError(what, path, "no manifest names it" if path.exists() else "it does not exist", ADVICE)
     return found
 
 

@@ -19,7 +19,7 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)"
 
 def _time(text: str) -> str:
     if not _ISO.fullmatch(text):
-        raise ValueError("it is no time with date and zone")
+        raise ValueError("it is not a time with date and zone")
     datetime.fromisoformat(text)
     return text
 
@@ -28,14 +28,14 @@ def _suffix(text: str) -> str:
     """A data file lies beside its manifest, or in the artifact's own folder."""
     inner = PurePosixPath(text.removeprefix("/"))
     if not text.startswith((".", "/")) or inner.is_absolute() or ".." in inner.parts or not text.isprintable():
-        raise ValueError("it leads out of the artifact")
+        raise ValueError("it is outside the artifact")
     return text
 
 
 def _manifest_path(text: str) -> str:
     path = PurePosixPath(text)
     if not path.name.endswith(MANIFEST) or len(path.parts) < 3 or ".." in path.parts[-2:]:
-        raise ValueError("it is no manifest's path")
+        raise ValueError("it is not the path of a manifest")
     return text
 
 

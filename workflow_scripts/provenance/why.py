@@ -88,7 +88,7 @@ def as_text(found: Why) -> str:
     for one in zips:
         name = f"{one['artifact']}, {one['file']}" if one["file"] else one["artifact"]
         lines.append(f"annotations ({name}): sha256 {one['sha256'] or fmt.UNKNOWN}")
-    return "\n".join(lines if zips else [*lines, "annotations: not among what it was made from"]) + "\n"
+    return "\n".join(lines if zips else [*lines, "annotations: not among its inputs"]) + "\n"
 
 
 def _head(found: Why) -> list[str]:
@@ -123,7 +123,7 @@ def _branch_lines(found: Why, branch: Branch, first: str, rest: str) -> list[str
 def _title(branch: Branch) -> str:
     nodes = branch.nodes
     if not nodes:
-        return "no artifact of today"
+        return "no such artifact now"
     if len(nodes) == 1:
         title = f"{nodes[0].label}  {fmt.short(nodes[0].hash)}"
     else:

@@ -1,7 +1,7 @@
-"""Repairs what a kill or a power loss may leave below a results folder.
+"""Cleans up what a kill or a power loss may leave in a results folder.
 
-None of it can be mistaken for a result: the next run would skip or repair it by itself. Removing it frees the disk, and
-needs no sync, since it may come back. What is locked by another process stays.
+None of it can be mistaken for a result: the next run would skip or repair it by itself. Removing it frees disk space,
+and needs no sync, since it may reappear. Anything locked by another process is kept.
 """
 
 import os
@@ -20,7 +20,7 @@ from workflow_scripts.removal.store import LOCK, clear, store_folders
 
 
 def repair(results: Path) -> list[str]:
-    """Repair a results folder that no Snakemake works in; gives lines for people, none when all was well.
+    """Repair a results folder that no Snakemake uses; returns messages, none if nothing had to be repaired.
 
     Raises:
         OSError: something can't be removed or written.
@@ -41,7 +41,7 @@ def repair(results: Path) -> list[str]:
 
 
 def _crates(results: Path) -> int:
-    """A crate is replaced by two renames; without the second, the one before is put back."""
+    """Restore crates: one is replaced by two renames; if the second is missing, the old crate is restored."""
     restored = 0
     for aside in sorted(results.glob("*/.crate.*.part.old")):
         crate = aside.parent / "crate"
@@ -111,7 +111,7 @@ def _locks(results: Path) -> int:
 
 
 def _unlocked(path: Path) -> bool:
-    with try_key_lock(path.with_suffix("")) as idle:  # removes the file of a lock that nobody held
+    with try_key_lock(path.with_suffix("")) as idle:  # removes the file of a lock that no process holds
         return idle
 
 

@@ -1,6 +1,6 @@
-"""Repairs a folder whose Snakemake was killed: its SLURM jobs first, then ``.snakemake`` and ``results``.
+"""Repairs a folder after its Snakemake was killed: its SLURM jobs first, then ``.snakemake`` and ``results``.
 
-A killed Snakemake leaves its jobs in the queue, and the next one does not know them.
+A killed Snakemake leaves its jobs in the queue, and the next one does not find them.
 """
 
 import os
@@ -32,7 +32,7 @@ def living(folder: Path, processes: Path = Path("/proc")) -> list[int]:
         try:
             words = (process / "cmdline").read_bytes().split(b"\0")
             here = os.path.samefile(process / "cwd", folder)
-        except OSError:  # it ended, or is somebody else's
+        except OSError:  # it ended, or belongs to another user
             continue
         inside_job = any(word in (b"slurm-jobstep", b"--mode", b"--local-groupid") for word in words)
         if here and not inside_job and any(Path(os.fsdecode(word)).name == "snakemake" for word in words[:3]):
@@ -69,13 +69,13 @@ def _slurm(command: list[str]) -> str:
 
 
 def cancel(jobs: list[Orphan]) -> None:
-    """Take jobs out of the queue, or end them; a job that is gone already is fine."""
+    """Cancel jobs, queued or running; a job that has ended already is ignored."""
     if jobs:
         subprocess.run(["scancel", *(job.number for job in jobs)], check=False, timeout=60)
 
 
 def wait_for_end(folder: Path) -> None:
-    """Return when no job of ``folder`` is left; a line a minute says how many there are."""
+    """Wait until no job of ``folder`` is left; print their number once a minute."""
     said = -SECONDS_BETWEEN_LINES
     while left := orphans(folder):
         if monotonic() - said >= SECONDS_BETWEEN_LINES:
@@ -86,7 +86,7 @@ def wait_for_end(folder: Path) -> None:
 
 
 def unlock(folder: Path) -> int:
-    """Remove Snakemake's lock files; gives their number. `rerun-incomplete` recomputes what was incomplete."""
+    """Remove Snakemake's lock files; returns their number. `rerun-incomplete` recomputes what was incomplete."""
     locks = list((folder / ".snakemake" / "locks").glob("*.lock"))
     for lock in locks:
         lock.unlink(missing_ok=True)
@@ -94,21 +94,21 @@ def unlock(folder: Path) -> int:
 
 
 def recover(folder: Path, how: str | None) -> bool:
-    """Repair ``folder``; ``how`` is ``wait``, ``cancel`` or None (look only). False when something is left to do.
+    """Repair ``folder``; ``how`` is ``wait``, ``cancel`` or None (list only). Returns False if something is left to do.
 
     Raises:
-        PipelineError: a Snakemake still runs here, or SLURM does not answer.
+        PipelineError: Snakemake is still running here, or SLURM does not answer.
     """
     if pids := living(folder):
         advice = "nothing needs repair; to start over, stop it first (Ctrl-C cancels its jobs)"
-        raise PipelineError("a Snakemake runs in", folder, "pid " + " ".join(map(str, pids)), advice)
+        raise PipelineError("Snakemake is running", folder, "pid " + " ".join(map(str, pids)), advice)
     found = orphans(folder)
     for job in found:
-        sys.stdout.write(f"job {job.number} ({job.what}) is {job.state}, and no Snakemake waits for it\n")
+        sys.stdout.write(f"job {job.number} ({job.what}) is {job.state}, but its Snakemake is not running\n")
     if not found:
-        sys.stdout.write("no job without a Snakemake\n")
+        sys.stdout.write("no jobs without a running Snakemake\n")
     elif how is None:
-        sys.stdout.write("--wait lets the running ones end and takes the others out of the queue; --cancel ends all\n")
+        sys.stdout.write("--wait waits for running jobs and cancels those in the queue; --cancel cancels all\n")
         return False
     cancel([job for job in found if how == "cancel" or job.state == "PENDING"])
     wait_for_end(folder)

@@ -1,8 +1,8 @@
-"""Where rows that were taken out of a study may have left traces, and how these go.
+"""Finds and removes the traces of rows that were removed from a study.
 
 A study rerun without some rows leaves behind what was made with them: cache entries, work folders, artifacts of an
-earlier config, fetched bytes, logs. What stays is what was provably made without them: clean annotations, and all whose
-recorded inputs lead to clean annotations or to no annotations at all.
+earlier config, fetched bytes, logs. Only what was provably made without them is kept: clean annotations, and everything
+whose recorded inputs lead to clean annotations or to none at all.
 """
 
 import logging
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Removed:
-    """How many things were removed, and what could not be."""
+    """What was removed, as counts, and what could not be."""
 
     urls: int
     artifacts: int
@@ -41,17 +41,17 @@ class Removed:
     folders: int
     logs: int
     elsewhere: list[str]  # artifacts of other studies that hold the rows
-    unknown: int  # entries of the list that name no row of the annotations
+    unknown: int  # entries of the list that match no row of the annotations
 
 
 def remove_listed(results: Path, study: str) -> Removed:
-    """Remove all that may hold rows on the removal list that ``results/<study>`` was made with.
+    """Remove everything that may hold rows on the removal list that ``results/<study>`` was made with.
 
-    Annotations go last, since they say what else to look for: killed anywhere and called again, it ends the same.
+    Annotations are removed last, since they determine what else to look for: after a kill, a second call completes it.
 
     Raises:
-        PipelineError: the study is not there, nothing says what its annotations were made from, or a download that
-            runs now has such rows.
+        PipelineError: the study does not exist, the origin of its annotations is unknown, or a running download has
+            such rows.
     """
     everything = load(results)
     tokens = removal_of(results, study)
@@ -73,7 +73,7 @@ def remove_listed(results: Path, study: str) -> Removed:
     spared = {(one.stage, one.key) for one in elsewhere}
     entries = [one for one in bad if one.study is None and (one.stage, one.key) not in spared]
     mine = [one for one in bad if one.study == study]
-    # Bytes outlive annotations: those that knew a row's url may have gone with the cache.
+    # Fetched bytes outlive annotations: those that contained a row's URL may have been removed with the cache.
     taken_out = excluded_tokens(own.file(TABLES[1]))
     listed.urls |= urls_kept(results, tokens | taken_out)
     clean_rows = [one.file(".parquet") for one in everything if one.stage == ROWS and one.hash in good]
@@ -99,19 +99,19 @@ def removal_of(results: Path, study: str) -> frozenset[str]:
     """
     rows = results / study / ROWS / "rows"
     if not Path(f"{rows}{MANIFEST}").exists():
-        raise PipelineError("no annotations", results / study, "does not exist", "run the study first")
+        raise PipelineError("no annotations", results / study, "they do not exist", "run the study first")
     path = Path(f"{rows}.exclude.json")
     advice = f"recompute it with: snakemake --force {rows}{MANIFEST}"
     tokens = read_json(path, advice, MOST_REMOVALS) if path.exists() else []
     if not isinstance(tokens, list) or not all(isinstance(one, str) for one in tokens):
         raise PipelineError(
-            "not a list of removals", path, type(tokens).__name__, "it was edited; run faithful-pairs audit"
+            "invalid list of removals", path, type(tokens).__name__, "it was edited; run faithful-pairs audit"
         )
     return frozenset(tokens)
 
 
 def _unused(urls: set[str], tables: Iterable[Path]) -> set[str]:
-    """Urls that no row has that stays; one that such a row has is removed by listing the url itself."""
+    """URLs that no remaining row has; a URL that a remaining row shares is removed only if it is listed itself."""
     left = set(urls)
     for table in tables:
         if table.exists():
@@ -132,7 +132,7 @@ def _remove_logs(folders: Iterable[Path], listed: Listed) -> int:
 
 
 def _remove_folders(results: Path, good: set[str]) -> int:
-    """Work folders and half-made entries that no process works on; work that rests on good inputs alone is spared."""
+    """Work folders and unfinished entries not in use by a process; work that has only good inputs is kept."""
     gone = 0
     for work in sorted((results / WORK).glob("*/*")):
         if not work.is_dir():
@@ -154,14 +154,14 @@ def _remove_folders(results: Path, good: set[str]) -> int:
 def _remove_idle(results: Path, stage: str, key: str, folder: Path) -> int:
     with try_key_lock(work_folder(results, stage, key), without_locks=True) as ours:
         if not ours:
-            log.warning("%s is being worked on; run this again when that has ended", folder)
+            log.warning("%s is in use by a job; run this again when the job has ended", folder)
             return 0
         remove_folder(folder)
         return 1
 
 
 def _remove_artifacts(artifacts: list[Made]) -> int:
-    remove_files(Path(f"{one.path}{MANIFEST}") for one in artifacts)  # without it nobody takes the rest for complete
+    remove_files(Path(f"{one.path}{MANIFEST}") for one in artifacts)  # without it the rest does not count as complete
     remove_files(
         Path(f"{one.path}{suffix}") for one in artifacts for suffix in [*one.manifest["files"], *_beside(one), RUN]
     )
@@ -174,7 +174,7 @@ def _beside(one: Made) -> list[str]:
 
 
 def _remove_strays(study: Path, good: list[Made]) -> int:
-    """Data files that no manifest names: of killed runs, and of versions of a stage that had other files."""
+    """Data files that no manifest names: leftovers of killed runs, and of earlier versions of a stage."""
     named = {
         Path(f"{one.path}{suffix}")
         for one in good
@@ -191,7 +191,7 @@ def _remove_strays(study: Path, good: list[Made]) -> int:
 
 
 def _remove_crate(study: Path, good: set[str]) -> int:
-    """The study's crate, which is a copy of pages and pictures, when it tells of anything else than what stays."""
+    """The study's crate, which holds copies of pages and figures, if it describes anything that is removed."""
     gone = 0
     for crate in [study / "crate", *study.glob(".crate.*")]:
         if crate.is_dir() and not _rests_on(crate, good):
@@ -218,5 +218,5 @@ def _discard(entries: list[Made]) -> int:
     for one in entries:
         discard(one.path)
     for folder in sorted({one.path.parent for one in entries}):
-        sync_folder(folder)  # what was discarded can't come back either
+        sync_folder(folder)  # discarded entries can't reappear either
     return len(entries)

@@ -1,4 +1,4 @@
-"""Rows of annotation tables that a removal list names: what else holds their words, addresses and pictures."""
+"""Rows of annotation tables that a removal list names, to find other places with their text, URLs and images."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from workflow_scripts.acquisition.annotations.removal_tokens import id_token, ur
 from workflow_scripts.acquisition.annotations.rows import Apart
 
 COLUMNS = ["image_id", "url", "caption", "raw_caption"]
-SHORTEST = 8  # characters of a caption that a search may look for; shorter ones are everywhere
+SHORTEST = 8  # minimum characters of a caption to search for; shorter ones occur everywhere
 
 
 @dataclass
 class Listed:
-    """What annotation tables hold of the rows on a removal list."""
+    """Ids, URLs and captions of rows on a removal list."""
 
     ids: set[str] = field(default_factory=set)
     urls: set[str] = field(default_factory=set)
@@ -25,7 +25,7 @@ class Listed:
         return bool(self.ids or self.urls)
 
     def update(self, other: "Listed") -> None:
-        """Add what ``other`` holds."""
+        """Add the content of ``other``."""
         self.ids |= other.ids
         self.urls |= other.urls
         self.captions |= other.captions
@@ -45,7 +45,7 @@ def listed_rows(tables: Iterable[Path], tokens: Collection[str]) -> Listed:
 
 
 def excluded_tokens(table: Path) -> set[str]:
-    """Tokens of the ids and urls of all rows that a removal list took out, from the table of rows that are apart."""
+    """Tokens of the ids and URLs of all rows that a removal list excluded, from the table of unused rows."""
     found: set[str] = set()
     for batch in pq.ParquetFile(table).iter_batches(batch_size=65_536, columns=["reason", "image_id", "url"]):
         for reason, image_id, url in zip(*(column.to_pylist() for column in batch.columns), strict=True):
@@ -54,7 +54,7 @@ def excluded_tokens(table: Path) -> set[str]:
 
 
 def urls_among(table: Path, urls: Collection[str]) -> set[str]:
-    """Those of ``urls`` that rows of ``table`` have."""
+    """Those of ``urls`` that occur in ``table``."""
     found: set[str] = set()
     for batch in pq.ParquetFile(table).iter_batches(batch_size=65_536, columns=["url"]):
         found.update(url for url in batch.column(0).to_pylist() if url in urls)

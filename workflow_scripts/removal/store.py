@@ -1,4 +1,4 @@
-"""Takes urls out of the store of fetched bytes, so that no byte of them stays."""
+"""Removes URLs and all of their bytes from the store of fetched bytes."""
 
 import uuid
 from collections.abc import Collection, Iterable
@@ -31,15 +31,15 @@ LOCK = ".forget"  # in the store: held while urls are removed from it
 
 
 def remove_urls(results: Path, urls: Iterable[str]) -> int:
-    """Rewrite every segment below ``results/.fetched`` that knows one of ``urls``, without them.
+    """Rewrite every segment below ``results/.fetched`` that contains one of ``urls``, without them.
 
-    Killed anywhere and called again, it ends the same: a segment's new files are whole before its old ones go.
+    After a kill, a second call completes it: a segment's new files are complete before the old ones are removed.
 
     Returns:
-        Number of records taken out.
+        Number of records removed.
 
     Raises:
-        PipelineError: a download that runs now has one of them in its segment.
+        PipelineError: a running download has one of them in its segment.
     """
     wanted = set(urls)
     if not wanted:
@@ -48,14 +48,14 @@ def remove_urls(results: Path, urls: Iterable[str]) -> int:
     folders = store_folders(results)
     if not folders:
         return 0
-    with key_lock(results / FETCHED / LOCK):  # what another call is writing looks like what a killed one left
+    with key_lock(results / FETCHED / LOCK):  # files that another call is writing look like leftovers of a killed one
         return sum(_remove_in(folder, wanted, hashes) for folder in folders)
 
 
 def urls_kept(results: Path, tokens: Collection[str]) -> set[str]:
-    """Urls in the store whose token is one of ``tokens``.
+    """URLs in the store whose token is one of ``tokens``.
 
-    Every line is read, since annotations that knew these urls may be gone: some seconds for a million.
+    Every line is read, since annotations that contained these URLs may be missing: some seconds for a million.
     """
     found: set[str] = set()
     for stem in (stem for folder in store_folders(results) for stem in stems(folder)) if tokens else ():
@@ -69,13 +69,13 @@ def urls_kept(results: Path, tokens: Collection[str]) -> set[str]:
 
 
 def store_folders(results: Path) -> list[Path]:
-    """The store of a results folder, and the stores within it that belong to a demo's server."""
+    """The store of a results folder, and the stores of demo servers in it."""
     root = results / FETCHED
     return [path for path in (root, *root.glob("[!.]*")) if path.is_dir()]
 
 
 def clear(folder: Path) -> None:
-    """Remove what a call that was killed left: segments half written, and half renamed or removed."""
+    """Remove leftovers of a killed call: partially written, renamed or removed segments."""
     left = [path for suffix in (LINES, BYTES, INDEX) for path in folder.glob(f".*{suffix}")]
     alone = [path for suffix in (INDEX, BYTES) for path in folder.glob(f"[!.]*{suffix}")]
     remove_files(left + [path for path in alone if not with_suffix(path.with_suffix(""), LINES).exists()])
@@ -91,8 +91,8 @@ def _remove_in(folder: Path, wanted: set[str], hashes: np.ndarray) -> int:
             continue
         found, unreadable = _count(stem, wanted, hits)
         if found and stem in live:
-            advice = "wait until the download has ended, then run again"
-            raise PipelineError("cannot remove urls", stem, f"{found} urls of a download that runs now", advice)
+            advice = "wait until the download has ended, then run the same command again"
+            raise PipelineError("cannot remove URLs", stem, f"{found} URLs of a running download", advice)
         if found or unreadable:
             _rewrite(stem, wanted)
             gone += found
@@ -100,7 +100,7 @@ def _remove_in(folder: Path, wanted: set[str], hashes: np.ndarray) -> int:
 
 
 def _count(stem: Path, wanted: set[str], hits: list[tuple[int, int, bool]]) -> tuple[int, bool]:
-    """Lines with a wanted url, and whether one that the index knows by such a url's hash can't be read any more."""
+    """Lines with a wanted URL, and whether a line that the index lists under such a URL's hash is unreadable."""
     segment = Segment(stem)
     try:
         found = sum(record.url in wanted for record, _, _ in segment.records())
@@ -110,11 +110,11 @@ def _count(stem: Path, wanted: set[str], hits: list[tuple[int, int, bool]]) -> t
 
 
 def _rewrite(stem: Path, wanted: set[str]) -> None:
-    """Copy what stays to a segment of another name, one record at a time, and remove the old files.
+    """Copy the remaining records to a segment with another name, one at a time, and remove the old files.
 
-    What can't be read any more does not stay.
+    Unreadable records are dropped.
     """
-    hidden = stem.with_name(f".{uuid.uuid4().hex}")  # no segment to others before it is whole
+    hidden = stem.with_name(f".{uuid.uuid4().hex}")  # hidden from other processes until it is complete
     old = Segment(stem)
     try:
         with Journal(hidden) as new:
@@ -126,7 +126,7 @@ def _rewrite(stem: Path, wanted: set[str]) -> None:
     finally:
         old.close()
     final = stem.with_name(f"{stem.name.partition('+')[0]}+{hidden.name[1:9]}")
-    # Lines make it a segment: they come last, and with the new segment on disk the old one can be removed.
+    # The lines make it a segment, so they are renamed last; once the new segment is on disk, the old one is removed.
     for suffixes in ((INDEX, BYTES), (LINES,)):
         for suffix in suffixes:
             with_suffix(hidden, suffix).rename(with_suffix(final, suffix))

@@ -1,4 +1,4 @@
-"""All annotation rows in canonical order; what is not used is kept apart, by reason."""
+"""All annotation rows in canonical order; unused rows are kept separately, with reasons."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from workflow_scripts.core.stage import Job, run_stage
 
 
 class Annotations(Settings):
-    """Which annotation rows the study is about."""
+    """Which annotation rows the study uses."""
 
     format: Format | None = Field(
         default=None,
@@ -60,7 +60,7 @@ class Annotations(Settings):
 
 
 def annotations(job: Job[Annotations]) -> None:
-    """Read the source (the demo's own world where there is one) and write kept rows, unused rows and counts."""
+    """Read the source (the demo's world if there is one) and write kept rows, unused rows and counts."""
     from workflow_scripts.acquisition.annotations.counting import Filter
     from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
     from workflow_scripts.acquisition.annotations.formats.layout import layout_of

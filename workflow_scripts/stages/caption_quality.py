@@ -1,4 +1,4 @@
-"""What an arm's captions are like, one by one and in sum."""
+"""Diagnostics of an arm's captions, one by one and as a summary."""
 
 from pydantic import Field
 
@@ -50,7 +50,7 @@ class CaptionQuality(Settings):
 
 
 def caption_quality(job: Job[CaptionQuality]) -> None:
-    """Describe the captions, let a sample of them find their images, and draw the result."""
+    """Describe the captions, rank the images of a sample by caption, and draw the result."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -71,7 +71,7 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
     keys = pq.read_table(index.path(".parquet"), columns=["key"])["key"]
     if arm["key"] != keys:
         value = f"{len(arm)} captions, {len(keys)} images"
-        raise PipelineError("captions not in index order", path, value, "run the workflow again from this arm on")
+        raise PipelineError("captions not in index order", path, value, "rerun the workflow from this arm")
     columns, words = describe(arm["caption"], options.short_words)
     rows = sample_rows(len(arm), options.retrieval_sample, options.seed)
     ranks = np.full(len(arm), np.nan, dtype=np.float32)

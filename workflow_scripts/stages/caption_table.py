@@ -7,7 +7,7 @@ from workflow_scripts.core.stage import Job, run_stage
 
 
 class CaptionTable(Settings):
-    """Gathering has nothing to set."""
+    """This stage has no settings."""
 
 
 def caption_table(job: Job[CaptionTable]) -> None:

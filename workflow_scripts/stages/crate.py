@@ -1,4 +1,4 @@
-"""The study as a Workflow Run RO-Crate; it holds times, so it is no artifact and never comes from the cache."""
+"""The study as a Workflow Run RO-Crate; it contains times, so it is not an artifact and is never cached."""
 
 import argparse
 import sys
@@ -46,7 +46,7 @@ FACTS = Facts(
 
 
 def main(argv: list[str] | None = None) -> None:
-    """The stage's command; the last line says ``error: ...`` when the crate can't be written or does not hold."""
+    """The stage's command; the last line starts with ``error:`` if the crate can't be written or is inconsistent."""
     from workflow_scripts.provenance.crate.check import check
     from workflow_scripts.provenance.crate.write import write_crate
 

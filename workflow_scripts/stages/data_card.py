@@ -1,4 +1,4 @@
-"""What became of every annotation row: kept and lost per reason, host, subreddit and year; and which ids were kept."""
+"""The final state of every annotation row: kept and lost by reason, host, subreddit and year; and the kept ids."""
 
 from pydantic import Field
 
@@ -24,7 +24,7 @@ class DataCard(Settings):
 
 
 def data_card(job: Job[DataCard]) -> None:
-    """Count all rows of the study, draw the counts, and list the ids that two groups can compare on."""
+    """Count all rows of the study, draw the counts, and list the kept ids, so that studies can be compared on them."""
     import json
 
     from workflow_scripts.acquisition.card.card import card, count_shards, link_rot, write_ids

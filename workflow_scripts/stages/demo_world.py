@@ -1,4 +1,4 @@
-"""The demo's own small world: posts with pictures and titles, probe tasks, and object masks."""
+"""The demo's small synthetic world: posts with images and titles, probe tasks, and object masks."""
 
 from pydantic import Field, model_validator
 
@@ -115,14 +115,14 @@ class DemoWorld(Settings):
     def _adds_up(self) -> "DemoWorld":
         total = self.faithful + self.partial + self.vague + self.wrong
         if abs(total - 1) > 1e-9:
-            raise ValueError(f"faithful + partial + vague + wrong is {total}, but shares of titles add up to 1")
+            raise ValueError(f"faithful + partial + vague + wrong is {total}, but the shares must add up to 1")
         if max(self.oversized, self.repeated_ids) > self.images:
-            raise ValueError(f"oversized and repeated_ids are at most images, {self.images}")
+            raise ValueError(f"oversized and repeated_ids must be at most images, {self.images}")
         return self
 
 
 def demo_world(job: Job[DemoWorld]) -> None:
-    """Draw everything; titles and faults come with the pictures."""
+    """Generate images, titles, faulty posts, probe tasks and masks."""
     _write_feed(job)
     _write_probes(job)
     _write_masks(job)

@@ -47,12 +47,12 @@ def download(job: Job[Download]) -> None:
 
 
 def _served(job: Job[Download]) -> str:
-    """The demo's answers come from a zip of our own, which may change while its urls stay."""
+    """The demo's responses come from our own zip, which may change while its URLs stay the same."""
     return str(job.input("world").manifest["files"][".images.zip"]["sha256"])
 
 
 def identity(job: Job[Download]) -> dict[str, Any]:
-    """What a shard's bytes are a copy of: its rows; not which code fetched them, nor what number it has."""
+    """What identifies a shard's content: its rows, but not the code that fetched them or the shard's number."""
     import json
 
     plan = json.loads(job.input("plan").path(".json").read_bytes())
@@ -97,7 +97,7 @@ FACTS = Facts(
         ".attempts.parquet": File("attempts and times", hashed=False),
     },
     environment="core",
-    # How many a SLURM job works on at a time is the profile's choice.
+    # The profile sets how many of these jobs a SLURM job runs at a time.
     resources=Resources(minutes=120, memory_mb=4_000, resumes=True, slot="downloads"),
     cost=Cost(
         per="row",

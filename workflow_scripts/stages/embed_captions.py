@@ -13,7 +13,7 @@ from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
 
 
 class EmbedCaptions(Settings):
-    """How captions become vectors."""
+    """How captions are embedded."""
 
     kind: Annotated[str, OneOf(TEXT_ENCODERS)] = Field(
         "sentence_transformers", description=f"what the model is. {listed(TEXT_ENCODERS)}"
@@ -31,7 +31,7 @@ class EmbedCaptions(Settings):
 
 
 def embed_captions(job: Job[EmbedCaptions]) -> None:
-    """Encode an arm's captions in its order, keys beside them."""
+    """Encode an arm's captions in its order, with their keys."""
     import pyarrow.parquet as pq
 
     from workflow_scripts.core.files.tables import write_table

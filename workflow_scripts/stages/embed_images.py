@@ -13,7 +13,7 @@ from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 
 
 class EmbedImages(Settings):
-    """How images become vectors."""
+    """How images are embedded."""
 
     kind: Annotated[str, OneOf(IMAGE_ENCODERS)] = Field(
         "transformers", description=f"what the model is. {listed(IMAGE_ENCODERS)}", examples=["blip2"]
@@ -31,7 +31,7 @@ class EmbedImages(Settings):
 
 
 def embed_images(job: Job[EmbedImages]) -> None:
-    """Encode the images in index order, keys beside them."""
+    """Encode the images in index order, with their keys."""
     from concurrent.futures import ThreadPoolExecutor
 
     import numpy as np

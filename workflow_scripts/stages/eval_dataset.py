@@ -1,4 +1,4 @@
-"""A downstream set in one form: images, masks, labels, and a train / val / test split."""
+"""A downstream dataset in a common format: images, masks, labels, and a train / val / test split."""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -84,7 +84,7 @@ class EvalDataset(Settings):
     @model_validator(mode="before")
     @classmethod
     def _usual_metric(cls, given: Any) -> Any:
-        """A set of torchvision brings its metric unless the config states one."""
+        """A torchvision dataset has a default metric, which the config may override."""
         row = SETS.get(str(given.get("torchvision_name"))) if isinstance(given, dict) else None
         return given if row is None else {"metric": row.metric, **given}
 
@@ -99,7 +99,7 @@ class EvalDataset(Settings):
         if self.kind == "world" and not (self.task or self.masks):
             raise ValueError("kind world needs a task, masks: true, or both")
         if any(count < 1 for count in self.limit.values()):
-            raise ValueError("limit must be at least 1; leave a split out for no limit")
+            raise ValueError("limit must be at least 1; omit a split for no limit")
         return self
 
     @property
@@ -109,7 +109,7 @@ class EvalDataset(Settings):
 
 
 def eval_dataset(job: Job[EvalDataset]) -> None:
-    """Choose, check and copy the images of one set."""
+    """Select, check and copy the images of one dataset."""
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation.datasets.dataset_files import Choice, choose, class_list, write_dataset
 
@@ -129,7 +129,7 @@ def eval_dataset(job: Job[EvalDataset]) -> None:
 
 
 def open_source(job: Job[EvalDataset]) -> "PictureSet":
-    """The set named in the settings; only the reader of its kind is imported."""
+    """The dataset named in the settings; only the reader of its kind is imported."""
     settings = job.settings
     kind = KINDS[settings.kind]
     locate: Locate = job.input("world").path if kind.from_world else job.source("dataset").joinpath

@@ -1,4 +1,4 @@
-"""Frozen features of one checkpoint on one downstream set."""
+"""Frozen features of one checkpoint on one downstream dataset."""
 
 from pydantic import Field
 
@@ -21,7 +21,7 @@ class Features(Settings):
 
 
 def features(job: Job[Features]) -> None:
-    """Extract the set's features with the checkpoint that the unit's ``step`` names."""
+    """Extract the dataset's features with the checkpoint named by the unit's ``step``."""
     import numpy as np
 
     from workflow_scripts.core.shards import dataset_images
@@ -51,7 +51,7 @@ FACTS = Facts(
         ".npy": File("frozen features, rows as in the dataset's table", Tolerance(1e-4, 0, "6e-7")),
     },
     environment="train",
-    # How many a SLURM job works on at a time is the profile's choice.
+    # The profile sets how many of these jobs a SLURM job runs at a time.
     resources=Resources(minutes=30, memory_mb=32_000, scales="gpu", workers=True, gpu=True, slot="evaluations"),
     cost=Cost(
         per="labelled image",

@@ -1,4 +1,4 @@
-"""Few-shot accuracy of one checkpoint on one downstream set."""
+"""Few-shot accuracy of one checkpoint on one downstream dataset."""
 
 from pydantic import Field
 
@@ -42,7 +42,7 @@ class FewShot(Settings):
 
 
 def few_shot(job: Job[FewShot]) -> None:
-    """Score the same episodes for every checkpoint; a set with fewer than two usable classes has no result."""
+    """Score the same episodes for every checkpoint; a dataset with fewer than two usable classes has no result."""
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation.downstream import load_downstream
     from workflow_scripts.evaluation.few_shot.score import episodes_table, results_table

@@ -1,4 +1,4 @@
-"""Where every image of the study lies, over all shards."""
+"""The location of every image of the study, over all shards."""
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
@@ -7,15 +7,15 @@ from workflow_scripts.core.stage import Job, run_stage
 
 
 class ImageIndex(Settings):
-    """The index has nothing to set: it lists every image that is there."""
+    """The index has no settings: it lists every stored image."""
 
 
 def image_index(job: Job[ImageIndex]) -> None:
-    """Gather the shards' tables; the tars stay where they are."""
+    """Collect the shards' tables; the tars stay in place."""
     from workflow_scripts.acquisition.shards.index import index
     from workflow_scripts.core.files.jsonio import pretty
 
-    # A shard's number is in its name: its manifest may come from the cache, made under another number.
+    # A shard's number is read from its name: its manifest may come from the cache, where it had another number.
     shards = job.inputs("download")
     rows, lost = index([(int(shard.name), shard.path(".parquet")) for shard in shards], job.file(".parquet"))
     tars = {shard.name: shard.manifest["files"][".tar"] for shard in shards}

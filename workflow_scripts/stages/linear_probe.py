@@ -1,4 +1,4 @@
-"""Linear probes of one checkpoint on one downstream set."""
+"""Linear probes of one checkpoint on one downstream dataset."""
 
 from typing import Literal
 
@@ -65,12 +65,12 @@ class LinearProbe(Settings):
     @model_validator(mode="after")
     def _positive_costs(self) -> "LinearProbe":
         if min(self.costs) <= 0:
-            raise ValueError(f"costs must be positive, the smallest is {min(self.costs)}")
+            raise ValueError(f"costs must be positive; the smallest is {min(self.costs)}")
         return self
 
 
 def linear_probe(job: Job[LinearProbe]) -> None:
-    """Fit and test a probe per objective; the head of the first one is saved."""
+    """Fit and test a probe for each objective; the head of the first one is saved."""
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation.downstream import load_downstream
     from workflow_scripts.evaluation.linear_probe.heads import save_head

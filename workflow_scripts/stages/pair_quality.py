@@ -1,4 +1,4 @@
-"""What a pair table is like: hubs, reciprocity, agreement of images, subreddits and labels."""
+"""Diagnostics of a pair table: hubs, reciprocity, agreement of images, subreddits and labels."""
 
 from typing import Literal
 
@@ -29,7 +29,7 @@ class PairQuality(Settings):
 
 
 def pair_quality(job: Job[PairQuality]) -> None:
-    """Judge the pairs and draw them."""
+    """Compute the diagnostics and draw them."""
     import numpy as np
     import pyarrow.parquet as pq
 

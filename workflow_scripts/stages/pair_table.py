@@ -1,4 +1,4 @@
-"""Nearest captions of every image, the image itself left out."""
+"""The nearest neighbours of every image by caption or by image, excluding itself."""
 
 from typing import Annotated
 

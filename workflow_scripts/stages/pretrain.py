@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def pretrain(job: Job[Pretrain]) -> None:
-    """Train the run, or write its initial weights; count the images that have no partner."""
+    """Train the run, or write its initial weights; count the images without a partner."""
     from workflow_scripts.core.files.jsonio import pretty, read_json
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pretraining.plan import OUTCOME, weights_name
@@ -34,7 +34,7 @@ def pretrain(job: Job[Pretrain]) -> None:
     else:
         from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 
-        # From here on SLURM may ask for the node back; imports and tables take a while, so this comes first.
+        # From here on SLURM may preempt the job; imports and tables take a while, so this comes first.
         with Interrupt() as interrupt:
             from workflow_scripts.pretraining.distributed.launch import launch
             from workflow_scripts.pretraining.trainer import deterministic
@@ -69,7 +69,7 @@ def _plan(job: Job[Pretrain]) -> "Plan":
         probe = dataset_probe(settings, dataset_images(dataset), dataset.path(".parquet"))
     else:
         probe = subreddit_probe(settings, images, table["subreddit"])
-    settle()  # all tables are in memory, and each image is verified as it is read: an edit must not end days of work
+    settle()  # tables are in memory and images are verified when read: an edited input must not end days of training
     keep = decoded_bytes(table) <= settings.cache_mb * 2**20
     return Plan(settings, images, keep, pairing, captions, probe, job.work, job.device, job.threads, job.workers)
 
@@ -80,7 +80,7 @@ STAGE = Stage(
     artifact="{run}",
     inputs=("images", "pairs", "captions", "probe"),
     packages=("torch", "torchvision", "accelerate", "numpy", "pillow", "tokenizers"),
-    # How often a run can be resumed, and what is kept in memory: no bytes of a run on CPU depend on it.
+    # How often the run is saved, and what is kept in memory; on a CPU no bytes depend on these.
     not_in_key=frozenset({"checkpoint_every", "cache_mb"}),
     on_device=True,
 )

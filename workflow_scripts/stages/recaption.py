@@ -1,4 +1,4 @@
-"""Generated captions of a shard's images, and how well they and the original fit, by BLIP-2."""
+"""Generated captions of a shard's images, and BLIP-2's scores of generated and original captions."""
 
 from typing import Annotated
 
@@ -60,7 +60,7 @@ class Recaption(Settings):
 
 
 def recaption(job: Job[Recaption]) -> None:
-    """Caption and score the good rows of one shard."""
+    """Caption and score the rows of one shard that have an image."""
     import numpy as np
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -110,7 +110,7 @@ FACTS = Facts(
         ),
     },
     environment="train",
-    # How many a SLURM job works on at a time is the profile's choice.
+    # The profile sets how many of these jobs a SLURM job runs at a time.
     resources=Resources(minutes=90, memory_mb=32_000, scales="gpu", workers=True, gpu=True, slot="recaptions"),
     cost=Cost(
         per="image",

@@ -1,4 +1,4 @@
-"""One self-contained HTML page on the study: results, data, captions, pairs, models, and where each number is from."""
+"""A self-contained HTML page on the study: results, data, captions, pairs, models, and the source of each number."""
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
@@ -13,7 +13,7 @@ ROOT_ONLY = ("source", "world", "download", "recaption", "vectors", "features")
 
 
 def report(job: Job[Report]) -> None:
-    """Gather what the inputs hold and write the page; some inputs count for the study's root hash alone."""
+    """Collect the inputs' content and write the page; some inputs only count in the study's root hash."""
     from workflow_scripts.evaluation.saliency.scores import FLOORS, SCORES, explained
     from workflow_scripts.reporting.contents import page_context
     from workflow_scripts.reporting.page import render

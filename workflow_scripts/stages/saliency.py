@@ -1,4 +1,4 @@
-"""Grad-CAM maps of one checkpoint scored against the object masks of one downstream set."""
+"""Grad-CAM maps of one checkpoint scored against the object masks of one downstream dataset."""
 
 from typing import Literal
 
@@ -52,7 +52,7 @@ class Saliency(Settings):
 
 
 def saliency(job: Job[Saliency]) -> None:
-    """Score the set's masked test images."""
+    """Score the dataset's masked test images."""
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.core.shards import dataset_images
     from workflow_scripts.evaluation.downstream import load_downstream

@@ -1,7 +1,7 @@
 """One caption per image for an arm.
 
 A kind of arm is one file in ``captions/arms/``. All of them are in the code digest of this stage, which takes seconds
-per arm and leaves later stages alone where its bytes stay the same.
+per arm; later stages do not rerun if its bytes stay the same.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Which annotation row goes to which shard."""
+"""Which annotation row belongs to which shard."""
 
 from typing import Literal
 
@@ -35,7 +35,7 @@ class ShardPlan(Settings):
 
 
 def shard_plan(job: Job[ShardPlan]) -> None:
-    """Deal the kept rows out to shards."""
+    """Assign the kept rows to shards."""
     from workflow_scripts.acquisition.shards.plan import plan
     from workflow_scripts.core.files.jsonio import pretty
 

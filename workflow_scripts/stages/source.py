@@ -1,4 +1,4 @@
-"""An external thing: what it holds, by sha256; bytes fetched by url are kept, all else stays where it is."""
+"""An external source: its files by sha256; bytes fetched by URL are stored, everything else stays in place."""
 
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ WORLD = "world"
 
 
 class Source(Settings):
-    """Where an external input is. Written as text, it is `at` alone."""
+    """Location of an external input. A plain text is its `at`."""
 
     at: str = Field(
         min_length=1,
@@ -47,7 +47,7 @@ class Source(Settings):
     @model_validator(mode="after")
     def _url_needs_a_hash(self) -> "Source":
         if self.is_url and self.sha256 is None:
-            raise ValueError(f"{redacted(self.at)} is a url: state its sha256")
+            raise ValueError(f"{redacted(self.at)} is a URL: give its sha256")
         return self
 
     @model_validator(mode="after")
@@ -55,14 +55,14 @@ class Source(Settings):
         for url in (self.at, *self.mirrors) if self.is_url else ():
             if has_secret(url):
                 raise ValueError(
-                    f"{redacted(url)} holds a secret, which records would keep: write ${{NAME}} in its place and set "
+                    f"{redacted(url)} has a secret, which records would store: write ${{NAME}} in its place and set "
                     "the environment variable NAME (a login, or a value in the query that is long or named like a key)"
                 )
         return self
 
     @property
     def is_url(self) -> bool:
-        """Whether the bytes are fetched over HTTP and then kept as the artifact's own."""
+        """Whether the bytes are fetched over HTTP and then stored in the artifact."""
         return self.at.startswith(("http://", "https://"))
 
 
@@ -70,13 +70,13 @@ def _shorthand(value: Any) -> Any:
     return {"at": value} if isinstance(value, str) else value
 
 
-# In the config a source may be written as its place alone, except for URLs, which need a hash.
+# In the config a source may be written as its location alone, except for URLs, which need a hash.
 _PLACE = WithJsonSchema({"type": "string", "minLength": 1, "not": {"pattern": "^https?://"}})
 SourceField = Annotated[Source, BeforeValidator(_shorthand, json_schema_input_type=Annotated[str, _PLACE] | Source)]
 
 
 def source(job: Job[Source]) -> None:
-    """Hash the files behind the source; for a url, fetch it first."""
+    """Hash the files of the source; a URL is fetched first."""
     from workflow_scripts.acquisition.http.fetch_file import fetch_file
     from workflow_scripts.core.files.jsonio import pretty
 
@@ -107,13 +107,13 @@ def _files(job: Job[Source]) -> list[dict[str, Any]]:
     expected = dict(settings.expect) | ({"": settings.sha256} if settings.sha256 else {})
     for name, sha256 in expected.items():
         if found.get(name) != sha256:
-            value = f"{name or 'the file'} has {found.get(name, 'gone')}"
-            raise PipelineError("unexpected content of source", settings.at, value, f"{sha256} is expected")
+            value = f"{name or 'the file'} has {found.get(name, 'no sha256: it is missing')}"
+            raise PipelineError("unexpected content of source", settings.at, value, f"expected sha256 {sha256}")
     return files
 
 
 def content(job: Job[Source]) -> dict[str, Any]:
-    """A source's key holds what is there now, and the place for the hints that follow from it."""
+    """A source's key holds its current content, and its location for the advice that depends on it."""
     if job.settings.is_url:
         return {"sha256": job.settings.sha256}
     return {"files": _files(job), "unit": job.unit}
@@ -136,7 +136,7 @@ FACTS = Facts(
         ".data": File("the file at a URL"),
     },
     environment="train",
-    # Compute nodes often have no network; models and sets are fetched where Snakemake runs.
+    # Compute nodes often have no network; models and datasets are fetched where Snakemake runs.
     resources=Resources(minutes=240, memory_mb=2_000, local=True),
     cost=Cost(
         per="source",

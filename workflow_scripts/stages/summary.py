@@ -12,7 +12,7 @@ from workflow_scripts.evaluation.contrasts.settings import STANDARD, Contrast, S
 
 
 class Summary(Settings):
-    """The standard contrasts are always made where the study has their runs."""
+    """The standard contrasts are always computed if the study has their runs."""
 
     runs: tuple[SummaryRun, ...] = Field(min_length=1, description="all runs of the study")
     contrasts: tuple[Contrast, ...] = Field((), description="contrasts in addition to the standard ones")
@@ -22,7 +22,7 @@ class Summary(Settings):
 
 
 def summary(job: Job[Summary]) -> None:
-    """Gather the scores of all checkpoints; each row's files are listed beside it in ``.sources.json``."""
+    """Collect the scores of all checkpoints; ``.sources.json`` lists the files behind each row."""
     import pyarrow as pa
     from pyarrow import csv
 

@@ -1,7 +1,7 @@
-"""The config and artifacts that a study has today, for commands that are given results alone.
+"""The current config and artifacts of a study, for commands that are given only results.
 
-Each start and end of the workflow notes in ``results/.configs/<study>.json`` which config files and overrides it was
-given and which artifacts are finished; the config files are read when somebody asks.
+At each start and end of a run, the workflow notes in ``results/.configs/<study>.json`` its config files and overrides,
+and which artifacts are finished. The config files are read on demand.
 """
 
 import errno
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 BASE = "config.yaml"
 NOTES = ".configs"  # folder of the notes, in a results folder
 _ARTIFACTS = f"*/*{MANIFEST}"
-_ADVICE = "run snakemake -n with the config files of that study, which writes the note"
+_ADVICE = "run snakemake -n with the config files of that study; it writes the note"
 
 
 def remember(
@@ -35,15 +35,15 @@ def remember(
     overrides: Mapping[str, Any],
     holds: Callable[[str, str], bool] = lambda stage, name: True,
 ) -> None:
-    """Note what the study's config is made of and which artifacts are finished, at each start and end of a run.
+    """Note the sources of the study's config and which artifacts are finished, at each start and end of a run.
 
-    An artifact stays noted until the study no longer has it, so that an audit misses one that was deleted. A results
-    folder that this user may not write to is left as it is; any other error is logged.
+    An artifact stays noted until it is no longer part of the study, so that an audit notices if it was deleted. A
+    results folder that is not writable is left unchanged; any other error is logged.
 
     Args:
         files: config files, later ones win; paths below the working directory are kept relative to it.
-        overrides: what ``--config`` said.
-        holds: whether the study has the artifact of a stage and name.
+        overrides: the values of ``--config``.
+        holds: whether the study has the artifact with this stage and name.
     """
     here = os.getcwd()
     kept = [os.path.relpath(file, here) if Path(file).is_relative_to(here) else file for file in files]
@@ -59,7 +59,7 @@ def remember(
         write_note(path, note)
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            log.warning("%s: %s; a deleted artifact may go unnoticed until the next run", path, error.strerror)
+            log.warning("%s: %s; the deletion of an artifact may go unnoticed until the next run", path, error.strerror)
 
 
 def noted_artifacts(results: Path, study: str) -> frozenset[str] | None:
@@ -82,18 +82,18 @@ def _noted(results: Path, study: str) -> dict[str, Any]:
         or not all(isinstance(one, list) and all(isinstance(word, str) for word in one) for one in lists)
         or not all(label.count("/") == 1 for label in noted["artifacts"])
     ):
-        raise PipelineError("no note of config and artifacts", path, ", ".join(noted)[:80], _ADVICE)
+        raise PipelineError("unreadable note of config and artifacts", path, ", ".join(noted)[:80], _ADVICE)
     return noted
 
 
 def units_of(results: Path, study: str, files: Sequence[str] = ()) -> "Units | None":
-    """The study's units by today's config; None when no config is known for it.
+    """The study's units by its current config; None if no config is known for it.
 
     Args:
-        files: config files to use instead of those that the last start of the workflow was given.
+        files: config files to use instead of those of the last run.
 
     Raises:
-        PipelineError: a config file given is missing or faulty, or the note of the last start is.
+        PipelineError: a config file or the note of the last run is missing or faulty.
     """
     names, overrides = [BASE, *files], {}
     if not files:
@@ -104,7 +104,7 @@ def units_of(results: Path, study: str, files: Sequence[str] = ()) -> "Units | N
     config = read_config([_find(name) or name for name in names], overrides)
     if config.data().get("study") != study:
         return None
-    # Not before: checking a config takes longer than reading a small study.
+    # Imported here, since checking a config takes longer than reading a small study.
     from workflow_scripts.study.config.study import load_study
     from workflow_scripts.study.units import Units
 
@@ -112,7 +112,7 @@ def units_of(results: Path, study: str, files: Sequence[str] = ()) -> "Units | N
 
 
 def note_of(results: Path, study: str) -> Path:
-    """Where the note of a study lies."""
+    """Path of the note of a study."""
     return results / NOTES / f"{study}.json"
 
 

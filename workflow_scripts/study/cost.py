@@ -1,12 +1,12 @@
-"""What a study costs on a cluster: jobs, core hours and GPU hours per stage, as estimates.
+"""Estimates the cost of a study on a cluster: jobs, core hours and GPU hours per stage.
 
 An hour counts for every core and GPU that a job holds, busy or waiting. Jobs are Snakemake's; SLURM gets fewer, as the
 slurm profile groups them (a group's jobs are counted in the line of its first stage).
 
-What one unit of a stage's work takes, and where the number is from, is declared by the stage
+Each stage declares the cost of a unit of its work, and the source of that figure
 (:class:`workflow_scripts.core.declaration.facts.Cost`). Core times were measured (CPU time of one x86 server core, on
-real photos and real annotation rows where the stage reads such; where a finished demo study is the source, start-up is
-in it, so it is an upper bound). GPU work was counted by torch's FlopCounterMode on the published architectures.
+real photos and annotation rows if the stage reads any; figures from a finished demo study include start-up, so they are
+upper bounds). GPU work was counted by torch's FlopCounterMode on the published architectures.
 Neither was measured on a GPU: :data:`TFLOPS` is an assumption, and with it every GPU hour is an estimate.
 """
 
@@ -24,18 +24,18 @@ from workflow_scripts.study.stages import declaration, facts, stages_in_order
 from workflow_scripts.study.units import Units
 
 TFLOPS = 40.0  # sustained, mixed precision: about an eighth of an A100's peak; training of a ResNet reaches 30 to 60
-SECONDS_PER_SLURM_JOB = 10.0  # start of a job under SLURM, and of the Snakemake in it
-SECONDS_PER_START = 5.0  # of each job in it: another start of Snakemake, imports, checkpoint loading
+SECONDS_PER_SLURM_JOB = 10.0  # start-up of a SLURM job, and of the Snakemake in it
+SECONDS_PER_START = 5.0  # per job in it: start-up of another Snakemake, imports, checkpoint loading
 GROUPS = 350 * 13  # subreddits and years of RedCaps, at most
-KEPT = 0.6  # of RedCaps' images, still available: about 7 of 12 million in 2024
-SIZES = {"RedCaps-2020": 3_275_000, "RedCaps": 12_011_121}  # rows of the annotations, that of 2020 about
+KEPT = 0.6  # share of RedCaps' images that still exist: about 7 of 12 million in 2024
+SIZES = {"RedCaps-2020": 3_275_000, "RedCaps": 12_011_121}  # annotation rows; approximate for 2020
 PROFILE = ROOT / "profiles/slurm/profile.yaml"
 COLUMNS = ("jobs", "slurm_jobs", "core_hours", "gpu_hours")
 
 
 @dataclass(frozen=True)
 class StageCost:
-    """What a stage costs."""
+    """The cost of a stage."""
 
     stage: str
     jobs: int
@@ -47,8 +47,8 @@ class StageCost:
 def costs(units: Units, rows: int, tflops: float = TFLOPS) -> list[StageCost]:
     """Cost of every stage of a study over ``rows`` annotation rows, in the order in which they run.
 
-    A job holds its cores and GPUs as long as the slower of the two takes; a download as long as its slowest host lets
-    it wait at the rate that the config allows.
+    A job holds its cores and GPUs for the time of the slower of the two; a download takes at least as long as the
+    configured rate limit of its slowest host requires.
     """
     shards = [str(number) for number in range(shards_of(units.study, rows))]
     names = {
@@ -61,7 +61,7 @@ def costs(units: Units, rows: int, tflops: float = TFLOPS) -> list[StageCost]:
 
 
 def shards_of(study: Study, rows: int) -> int:
-    """Shards for so many rows: those of the config where they can hold them, else as many as all of RedCaps needs.
+    """Number of shards for ``rows``: that of the config if it suffices, else that which all of RedCaps needs.
 
     Each subreddit and year has shards of its own, the last of them half full on average.
     """
@@ -88,11 +88,11 @@ def _cost(units: Units, stage: str, names: Sequence[str], slurm: int, size: tupl
 
 
 def slurm_jobs(names: Mapping[str, Sequence[str]], sizes: Mapping[str, int]) -> dict[str, int]:
-    """How many jobs SLURM gets for the artifacts of each stage.
+    """Number of SLURM jobs for the artifacts of each stage.
 
     Args:
-        names: of the artifacts, by stage.
-        sizes: jobs of each stage that a job of a group holds at most, by group.
+        names: names of the artifacts, by stage.
+        sizes: maximum number of jobs of a stage in one SLURM job, by group.
     """
     made, seen = {}, set()
     groups = {stage: facts(stage).group or stage for stage in names}
@@ -110,14 +110,14 @@ def slurm_jobs(names: Mapping[str, Sequence[str]], sizes: Mapping[str, int]) -> 
 
 
 def _together(stage: str, group: str, names: Sequence[str]) -> Counter[str]:
-    """Jobs of a stage in each group that a name with wildcards stands for."""
+    """Number of jobs of a stage in each group that a name with wildcards expands to."""
     declared = declaration(stage)
     assert declared is not None
     return Counter(group.format(**declared.unit_of(name)) for name in names)
 
 
 def _group_sizes() -> dict[str, int]:
-    """``group-components`` of the slurm profile, which a site may change."""
+    """``group-components`` of the slurm profile, which sites may change."""
     pairs = (pair.split("=") for pair in yaml.safe_load(PROFILE.read_text()).get("group-components", ()))
     return {group: int(size) for group, size in pairs}
 
@@ -141,7 +141,7 @@ def _hours(hours: float) -> str:
 
 
 def fixed_rows(study: Study) -> int | None:
-    """Annotation rows of a study whose size its config fixes, which is the demo's; None for all others."""
+    """Number of annotation rows if the config determines it, as for the demo; else None."""
     world = study.demo_world
     if world is None:
         return None

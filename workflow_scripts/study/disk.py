@@ -1,7 +1,7 @@
-"""How much disk a study will still need, by order of magnitude, before anything is computed.
+"""Estimates, by order of magnitude, how much more disk space a study needs.
 
-An upper estimate from the config alone: every planned row is counted as a good image, and only artifacts that will
-be made count. The cache adds nothing, since results are hard links to it; the store of fetched bytes does.
+An upper bound from the config alone: every planned row counts as a good image, and only artifacts that will be
+computed count. The cache adds nothing, since results are hard links to it; the store of fetched bytes does.
 """
 
 import shutil
@@ -19,9 +19,9 @@ from workflow_scripts.study.units import Units
 
 
 def remaining(units: Units, out: Path, running: Collection[tuple[str, str]]) -> dict[str, int]:
-    """Stage -> bytes that its artifacts will take; stages that need none are left out.
+    """Stage -> bytes that its artifacts will take; stages that take none are left out.
 
-    ``fetched bytes`` stands for the store that all studies below one results folder share.
+    ``fetched bytes`` is the store that all studies of a results folder share.
 
     Args:
         out: folder of the study.
@@ -45,12 +45,12 @@ def remaining(units: Units, out: Path, running: Collection[tuple[str, str]]) -> 
 
 
 def _fetched(units: Units, out: Path, shards: int, store: float) -> int:
-    """What the images of so many shards will take in the store, besides what lies there.
+    """Bytes that the images of ``shards`` shards will add to the store.
 
     Studies share the store, and it serves later plans.
 
     Args:
-        store: bytes of these shards when nothing lies there.
+        store: bytes of these shards in an empty store.
     """
     if not shards:
         return 0
@@ -59,7 +59,7 @@ def _fetched(units: Units, out: Path, shards: int, store: float) -> int:
 
 
 def shortage(units: Units, out: Path, running: Collection[tuple[str, str]]) -> PipelineError | None:
-    """An error when the artifacts that will be made need more than is free where ``out`` lies, else None."""
+    """An error if the artifacts to compute need more space than is free on the disk of ``out``, else None."""
     need = remaining(units, out, running)
     there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     free = shutil.disk_usage(there).free
@@ -68,6 +68,6 @@ def shortage(units: Units, out: Path, running: Collection[tuple[str, str]]) -> P
         return None
     largest = sorted(need.items(), key=lambda item: -item[1])[:3]
     parts = ", ".join(f"{stage} {naturalsize(size)}" for stage, size in largest)
-    value = f"about {naturalsize(total)} are needed ({parts}), {naturalsize(free)} are free"
-    advice = "free space (faithful-pairs cache-gc), or let results be a link to a larger disk"
+    value = f"about {naturalsize(total)} needed ({parts}), {naturalsize(free)} free"
+    advice = "free space (faithful-pairs cache-gc), or make results a link to a larger disk"
     return PipelineError("too little disk space", there, value, advice)

@@ -1,10 +1,10 @@
-"""Which artifacts must be computed again: their run records against the study of today.
+"""Which artifacts must be recomputed, by comparing their run records with the current study.
 
-The run records decide, not Snakemake's memory (``.snakemake``) and not the times of files: what a job was made from is
-compared with what it would be made from now, part by part of its key (:mod:`workflow_scripts.core.key`). So results
-that were moved, copied or cloned without that memory are planned as before.
+The run records decide, not Snakemake's metadata (``.snakemake``) and not file times: what an artifact was made from is
+compared with what it would be made from now, for each part of its key (:mod:`workflow_scripts.core.key`). So results
+that were moved, copied or cloned without that metadata are planned as before.
 
-Versions of packages are in the key but not compared here: an upgrade alone recomputes nothing; ``diff`` names them.
+Versions of packages are in the key but not compared here: an upgrade alone recomputes nothing; ``diff`` shows them.
 """
 
 import logging
@@ -40,31 +40,31 @@ class Freshness:
 
     Args:
         results: the results folder.
-        units: the study of today.
+        units: the current study.
     """
 
     def __init__(self, results: Path, units: "Units") -> None:
         self.results, self.units = results, units
         self.reasons: dict[str, str] = {}  # manifest -> why it is stale
-        self._wanted: dict[str, str] = {}  # manifest -> its hash, as recorded by what was made from it
+        self._wanted: dict[str, str] = {}  # manifest -> its hash, as recorded by its consumers
         self._hash = cache(_hash_of)
         self._code = cache(lambda stage: counted_code(stage, results))
         self._cached = cache(lambda stage: _cache_records(results, stage))
 
     def decide(self, jobs: Sequence[PlannedJob], triggers: frozenset[str]) -> dict[PlannedJob, bool]:
-        """For each job with an artifact: whether it must run, whatever else does.
+        """For each job with an artifact: whether it must run on its own account.
 
         Args:
-            jobs: inputs before what is made from them.
+            jobs: all jobs, inputs first.
             triggers: names of ``--rerun-triggers``. Without ``params``, ``code`` or ``input`` a change of settings,
-                device and threads, of code, or of which inputs there are counts for nothing; changed content of an
-                input always counts.
+                device and threads, of code, or of the set of inputs is ignored; changed content of an input always
+                counts.
 
         Raises:
-            OSError: a manifest or run record is there and can't be read.
+            OSError: a manifest or run record exists but can't be read.
         """
         verdicts, read = {}, set[str]()
-        for job in reversed(jobs):  # what was made from an artifact says which one that was
+        for job in reversed(jobs):  # consumers record which artifact they read
             manifest = next((path for path in job.outputs if path.endswith(MANIFEST)), None)
             if manifest is not None:
                 reason = self._reason(job, manifest, triggers)
@@ -77,7 +77,7 @@ class Freshness:
         return verdicts
 
     def tell(self, jobs: Sequence[PlannedJob], dry_run: bool) -> None:
-        """Say which of the jobs that will run do so because their artifact is stale, and why."""
+        """Log which of the jobs will run because their artifact is stale, and why."""
         told: dict[tuple[str, str], list[str]] = {}
         for job in jobs:
             for path in job.outputs:
@@ -94,7 +94,7 @@ class Freshness:
         if record is None:
             known = self._hash(manifest) if present else self._wanted.get(manifest)
             if known is None:
-                return None  # never computed, as far as is known; it runs when something needs it
+                return None  # never computed, as far as known; it runs if something needs it
             record = self._cached(job.stage).get(known)
             if record is None:
                 return "its run record is missing or unreadable" if present else "it is missing, and not in the cache"
@@ -128,7 +128,7 @@ class Freshness:
         return None
 
     def _inputs(self, record: Record, job: PlannedJob) -> tuple[str | None, str | None]:
-        """How the inputs differ: in what they are, and in content. An input that is missing is compared by name."""
+        """How the inputs differ, by name and by content. A missing input is compared by name."""
         others = content = None
         recorded = {name: hashes for name, hashes in record["inputs"].items() if record["input_files"].get(name)}
         for name in sorted(recorded.keys() | job.inputs.keys()):
@@ -161,12 +161,12 @@ class Freshness:
         try:
             now = content_hash(local_path(source.at, may_fetch=False), self.results)
         except (PipelineError, OSError):
-            return None  # a source that is missing or unreadable stops nothing that is finished
+            return None  # a missing or unreadable source does not make finished artifacts stale
         return "the source changed" if now != digest(files) else None
 
 
 def _is_whole(record: Record) -> bool:
-    """Whether a run record has the fields that are compared, each of the type that stages write."""
+    """Whether a run record has the compared fields with the right types."""
     where = record.get("environment")
     return (
         isinstance(record.get("code"), str)
@@ -178,16 +178,16 @@ def _is_whole(record: Record) -> bool:
 
 
 def _holds_lists(value: Any) -> bool:
-    """Whether it is a dict of lists of text."""
+    """Whether a value is a dict of lists of text."""
     lists = value.values() if isinstance(value, dict) else [None]
     return all(isinstance(one, list) and all(isinstance(text, str) for text in one) for one in lists)
 
 
 def other_settings(record: Mapping[str, Any], stage: str, today: Mapping[str, Any]) -> list[str]:
-    """Settings in the key that have another value today than in a run record, in words.
+    """Descriptions of settings in the key that differ between now and a run record.
 
-    Both are read by today's settings class, so neither another way to write a value nor a new setting that is left to
-    its default makes a difference. Settings of earlier releases are translated into today's first.
+    Both are parsed by the current settings class, so neither another spelling of a value nor a new setting with its
+    default value makes a difference. Settings of earlier releases are translated first.
     """
     declared = declaration(stage)
     if declared is None:
@@ -202,7 +202,7 @@ def other_settings(record: Mapping[str, Any], stage: str, today: Mapping[str, An
 
 
 def _complete(stage: Stage, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as the stage reads them; as they are where today's class refuses them."""
+    """Settings as the stage parses them; unchanged if the current class refuses them."""
     try:
         return dict(stage.settings.model_validate_json(canonical(settings)).model_dump(mode="json"))
     except ValidationError:
@@ -217,7 +217,7 @@ def _label(path: str) -> str:
     return f"{Path(path).parent.name}/{Path(path).name}"
 
 
-# Files that are there and can't be read raise: to compute again what a disk fails to read would be the wrong answer.
+# Existing files that can't be read raise: a read error of the disk is no reason to recompute.
 NOT_THERE = (FileNotFoundError, NotADirectoryError)
 
 
@@ -227,11 +227,11 @@ def _hash_of(manifest: str) -> str | None:
     except NOT_THERE:
         return None
     except Unfit:
-        return ""  # nothing has this hash
+        return ""  # matches no hash
 
 
 def _incomplete(manifest: Path) -> str | None:
-    """Which data file is missing or has another size. What is read by a job is checked, and restored, by that job."""
+    """Which data file is missing or has another size. Jobs verify, and restore, the files that they read."""
     try:
         files = read_object(manifest)["files"]
         stem = str(manifest).removesuffix(MANIFEST)

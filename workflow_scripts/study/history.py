@@ -1,14 +1,14 @@
-"""Settings as earlier releases wrote them, translated into today's; a run record keeps the original."""
+"""Translates settings of earlier releases into the current form; run records keep the original."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def rewritten(stage: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Recorded settings of a stage as they are written today; unchanged if they are already."""
+    """Recorded settings of a stage in the current form."""
     found = dict(settings)
     if stage == "pretrain" and isinstance(found.get("evaluated"), list):
-        # A training kept the steps that were evaluated then, and no others.
+        # In earlier releases a training kept exactly the steps that were evaluated.
         kept = found.pop("evaluated")
         found["checkpoints"] = sorted({step for step in kept if isinstance(step, int)})
         if isinstance(found.get("probe"), dict):

@@ -1,4 +1,4 @@
-"""What each job of a study has to do, as far as the config tells: the basis of cost and disk estimates."""
+"""The workload of each job of a study, as far as the config determines it: the basis of cost and disk estimates."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,12 +11,12 @@ from workflow_scripts.study.units import Units
 
 
 def loads(units: Units, stage: Stage, names: Sequence[str], rows: float, images: float) -> Iterator[tuple[Load, int]]:
-    """Loads of the jobs of a stage, each with the number of jobs that have it.
+    """The distinct loads of a stage's jobs, each with its number of jobs.
 
     Args:
-        names: of the artifacts; shards count as equally large.
-        rows: annotation rows that all these jobs of shards share, or that each other job sees.
-        images: images behind these rows that are still available.
+        names: names of the artifacts; shards are assumed to be equally large.
+        rows: annotation rows of all shards together, or of each job that is not per shard.
+        images: those of them whose image is still available.
     """
     if stage.unit == ("shard",):
         if names:

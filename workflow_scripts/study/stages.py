@@ -1,4 +1,4 @@
-"""The stages of the workflow: every file in ``stages/``, by what it declares of itself."""
+"""The stages of the workflow: the declarations of all files in ``stages/``."""
 
 import re
 from functools import cache
@@ -21,7 +21,7 @@ def stage_names() -> frozenset[str]:
 
 @cache
 def stages_in_order() -> list[str]:
-    """Names of all stages in the order of their rules, which is the order of the chain."""
+    """Names of all stages in the order of their rules, which is the order of the workflow."""
     included = re.findall(r'^include: "(.+)"', (ROOT / "Snakefile").read_text(), re.MULTILINE)
     return [
         name for path in included for name in re.findall(r"^ *rule (\w+):", (ROOT / path).read_text(), re.MULTILINE)
@@ -30,7 +30,7 @@ def stages_in_order() -> list[str]:
 
 @cache
 def declaration(name: str) -> Stage | None:
-    """What a stage declares of its artifacts; None for the crate, which is no artifact, and for what is no stage.
+    """The declaration of a stage; None for the crate, which is not an artifact, and for unknown names.
 
     Results of other versions of the workflow may hold artifacts of stages that this one lacks.
     """
@@ -42,7 +42,7 @@ def declaration(name: str) -> Stage | None:
 
 @cache
 def facts(name: str) -> Facts:
-    """What is known of a stage and can't change bytes.
+    """The facts about a stage, which can't change bytes.
 
     Raises:
         ModuleNotFoundError: there is no such stage.
@@ -60,6 +60,6 @@ def published() -> dict[str, dict[str, bool]]:
 
 
 def tolerance(stage: str, suffix: str) -> Tolerance | None:
-    """What a recomputed file may deviate by on another machine; None where its bytes must be the same."""
+    """How far a recomputed file may deviate on another machine; None if its bytes must be the same."""
     file = facts(stage).file(suffix) if stage in stage_names() else None
     return None if file is None else file.tolerance

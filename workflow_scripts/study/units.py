@@ -1,6 +1,6 @@
-"""The study's units of work: names of artifacts, settings of each stage for a unit, and what an input path is.
+"""The study's units of work: names of artifacts, settings of each stage for a unit, and paths of inputs.
 
-Rules ask this module, and so do the tools: there is one place that knows which settings a job has.
+Rules and commands use this module: it is the only place that determines the settings of a job.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,15 +20,15 @@ from workflow_scripts.study.config.study import Study
 from workflow_scripts.study.stages import declaration, facts, published
 
 Unit = dict[str, str]
-ASSUMED_IMAGES, ASSUMED_MASKS = 20_000, 1_000  # of a downstream set that is not public
+ASSUMED_IMAGES, ASSUMED_MASKS = 20_000, 1_000  # of a dataset that is not public
 
 
 class Units:
-    """Everything that follows from a study without looking at any data.
+    """Everything that follows from a study's config without reading data.
 
     Args:
-        accepted: code that counts as older code (:func:`workflow_scripts.core.code_equivalence.accepted`); the
-            report shows it.
+        accepted: code that counts as earlier code (:func:`workflow_scripts.core.code_equivalence.accepted`), for the
+            report.
     """
 
     def __init__(self, study: Study, accepted: Sequence[Mapping[str, str]] = ()) -> None:
@@ -70,22 +70,22 @@ class Units:
         return self._steps[run]
 
     def from_world(self, source: Source | None) -> bool:
-        """Whether the demo's world provides it."""
+        """Whether the demo's world provides the dataset."""
         return source is None or source.at == WORLD
 
     @property
     def has_local_images(self) -> bool:
-        """Whether the annotation source may hold images, which RedCaps' zip does not."""
+        """Whether the annotation source may contain images, unlike RedCaps' zip."""
         at = self.study.annotations.source.at
         return at != WORLD and not urlsplit(at).path.endswith(".zip")
 
     def holds(self, stage: str, name: str) -> bool:
-        """Whether today's study has the artifact ``<stage>/<name>``; results of an earlier config may lie beside it."""
+        """Whether the study has the artifact ``<stage>/<name>``; its folder may hold results of earlier configs too."""
         names = self.names(stage)
         return names is None or name in names
 
     def names(self, stage: str) -> list[str] | None:
-        """Names of a stage's artifacts in today's study; None for what is no stage with artifacts."""
+        """Names of a stage's artifacts in the study; None if there is no such stage with artifacts."""
         declared = declaration(stage)
         if declared is None:
             return None
@@ -93,7 +93,7 @@ class Units:
         return [declared.artifact] if named is None else list(getattr(self, named))
 
     def needed(self, stage: str) -> list[str]:
-        """Those of them that the report depends on: no vectors that no pair table is made of, for example."""
+        """Those of them that the report depends on; vectors that no pair table uses, for example, are left out."""
         if stage == "source":
             return self.used_sources
         names, used = self.names(stage) or [], self.used_vectors("")
@@ -104,7 +104,7 @@ class Units:
     # Settings ------------------------------------------------------------------------------------------------------
 
     def settings(self, stage: str, unit: Unit) -> dict[str, Any]:
-        """Settings of one job, as JSON values: of its section of the config, or gathered from several.
+        """Settings of one job, as JSON values: those of its section of the config, or collected from several.
 
         Raises:
             KeyError: the study has no such unit.
@@ -121,7 +121,7 @@ class Units:
         return dict(self._sections[path])
 
     def _section(self, stage: str, path: str) -> dict[str, Any]:
-        """What a section says of the stage itself; it may add names and sources."""
+        """A section's settings of the stage itself, without names and sources that the section adds."""
         found: Any = self.study
         for part in path.split("."):
             found = _named(found, part) if isinstance(found, tuple | list) else getattr(found, part)
@@ -133,7 +133,7 @@ class Units:
         return self.sources_by_name[unit["source"]].model_dump(mode="json")
 
     def _annotations(self, unit: Unit) -> dict[str, Any]:
-        # Records, logs and Snakemake's memory hold settings: what is to be removed must not stand in them.
+        # Records, logs and Snakemake's metadata store settings, so these must not contain what the user wants removed.
         section = self.study.annotations
         tokens = sorted({token(entry) for entry in section.exclude})
         return section.model_dump(mode="json", exclude={"source", "exclude_from"}) | {"exclude": tokens}
@@ -185,7 +185,7 @@ class Units:
         return {name: source for name, source in named.items() if source is not None and source.at != WORLD}
 
     def sources(self, stage: str, unit: Unit) -> dict[str, str]:
-        """Source name within the stage -> where the thing lies, for the sources that are read where they lie."""
+        """Source name within the stage -> location, for the sources that are read in place."""
         if stage == "download" and not self.has_local_images:
             return {}
         wanted = {name: source.format(**unit) for name, source in facts(stage).sources.items()}
@@ -193,22 +193,22 @@ class Units:
         return {name: there[key].at for name, key in wanted.items() if key in there}
 
     def manifest_if_source(self, out: str, name: str) -> list[str]:
-        """Manifest of a source when the study has it."""
+        """Manifest of a source, if the study has it."""
         return [f"{out}/source/{name}{MANIFEST}"] if name in self.sources_by_name else []
 
     def pair_vectors(self, out: str, pairs: str) -> str:
-        """Manifest of the vectors that a pair table is made of."""
+        """Manifest of the vectors that a pair table is computed from."""
         table = _named(self.study.pairs, pairs)
         made = f"embed_captions/{table.arm}.{table.encoder}" if table.arm else f"embed_images/{table.encoder}"
         return f"{out}/{made}{MANIFEST}"
 
     def used_vectors(self, out: str) -> list[str]:
-        """Manifests of all vectors that the study makes: of its pair tables, and of the diagnostics of pairs."""
+        """Manifests of all vectors that the study computes: for its pair tables, and for the diagnostics of pairs."""
         images = [f"{out}/embed_images/{name}{MANIFEST}" for name in self.quality_encoder if self.pairs]
         return sorted({*(self.pair_vectors(out, pairs) for pairs in self.pairs), *images})
 
     def _encoders(self) -> set[str]:
-        """Sources of the encoders behind them."""
+        """Sources of the encoders of these vectors."""
         used = [pairs.encoder for pairs in self.study.pairs] + [e for e in self.quality_encoder if self.pairs]
         return {f"encoder-{name}" for name in used}
 
@@ -232,7 +232,7 @@ class Units:
         return [f"{out}/eval_dataset/{wanted}{MANIFEST}"] if wanted else []
 
     def run_gpus(self, run: str) -> int:
-        """GPUs that a run asks for."""
+        """Number of GPUs that a run requests."""
         settings = self._runs[run][1]
         return settings.processes if self.study.compute.device != "cpu" and settings.trains else 0
 
@@ -241,7 +241,7 @@ class Units:
         return self._runs[run][1]
 
     def run_nodes(self, run: str) -> int:
-        """Nodes that a run asks for."""
+        """Number of nodes that a run requests."""
         return self._runs[run][1].nodes
 
     def run_local(self, run: str) -> int:
@@ -250,12 +250,12 @@ class Units:
         return settings.processes // settings.nodes
 
     def dataset_world(self, out: str, dataset: str) -> list[str]:
-        """Manifest of the demo's world for a set that it provides."""
+        """Manifest of the demo's world, for a dataset that it provides."""
         kind = KINDS[_named(self.study.datasets, dataset).kind]
         return [f"{out}/demo_world/world{MANIFEST}"] if kind.from_world else []
 
     def dataset_contents(self, dataset: str) -> tuple[int, int]:
-        """Images of a downstream set, all splits together, and those with masks; assumed where they are unknown."""
+        """Numbers of images and of masks in a downstream dataset, all splits together; assumed if unknown."""
         settings, world = _named(self.study.datasets, dataset), self.study.demo_world
         if world is not None and KINDS[settings.kind].from_world:
             return world.probe_train + world.probe_test, world.masks if settings.masks else 0

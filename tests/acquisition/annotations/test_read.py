@@ -74,7 +74,7 @@ def test_filters(tmp_path: Path) -> None:
     assert sorted(kept["image_id"].to_pylist()) == ["c3", "z9"] and counts["apart"]["filtered_year"] == 8
     counts, kept, apart = gathered(tmp_path, path, Filter(None, ["AWW"]))
     assert kept["image_id"].to_pylist() == ["a1", "m5"] and len(kept) + len(apart) == 13
-    with pytest.raises(PipelineError, match=r"no such subreddit.*cats"):
+    with pytest.raises(PipelineError, match=r"unknown subreddit.*cats"):
         gathered(tmp_path, path, Filter(None, ["aww", "cats"]))
     with pytest.raises(PipelineError, match=r"no rows left.*0 of 13"):
         gathered(tmp_path, path, Filter([1999], None))

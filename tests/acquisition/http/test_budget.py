@@ -111,7 +111,7 @@ def test_a_file_system_without_locks_names_the_other_way(tmp_path: Path, monkeyp
     with pytest.raises(PipelineError, match=r"No locks available; .*set download.share_of_rate"):
         budget.take()
     (tmp_path / "file").write_text("")
-    with pytest.raises(PipelineError, match="hosts' budget not usable"):
+    with pytest.raises(PipelineError, match="unusable request budget of hosts"):
         SharedBudget(tmp_path / "file", "a.test", 2)
 
 
@@ -120,5 +120,5 @@ def test_too_many_hosts_for_the_open_files_allowed_are_named(tmp_path: Path, mon
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr(budget_module.os, "open", refuse)
-    with pytest.raises(PipelineError, match=r"Too many open files; a file is open for each host"):
+    with pytest.raises(PipelineError, match=r"Too many open files; each contacted host needs an open file"):
         SharedBudget(tmp_path, "a.test", 2)

@@ -17,8 +17,10 @@ def test_the_last_rows_count_not_all() -> None:
     with pytest.raises(PipelineError) as caught:
         watch.ended("c.test", State.DNS)
     said = str(caught.value)
-    assert said.startswith("too few images arrive in download: 2 ok of the last 10 urls (http_4xx 7, dns 1; most from")
-    assert "most from b.test 7, c.test 1); download.min_ok_share asks for 0.3: " in said
+    assert said.startswith(
+        "too few images received in download: 2 of the last 10 URLs ok (http_4xx 7, dns 1; mostly from"
+    )
+    assert "mostly from b.test 7, c.test 1); download.min_ok_share is 0.3: " in said
 
 
 def test_a_share_at_the_limit_or_a_short_run_goes_on() -> None:

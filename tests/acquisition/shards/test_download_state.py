@@ -146,7 +146,7 @@ def test_changed_prepared_bytes_are_named(tmp_path: Path) -> None:
         finish(downloads, URLS[0])
         (tmp_path / "work" / "prepared.bin").write_bytes(bytes(100))
         with pytest.raises(
-            PipelineError, match=r"changed bytes in .*work: http://a\.test/0\.jpg; .*only what the disk lost"
+            PipelineError, match=r"stored image changed in .*work: http://a\.test/0\.jpg; .*only what the disk lost"
         ):
             downloads.data(downloads.done[URLS[0]])
 
@@ -169,7 +169,9 @@ def test_what_is_stored_as_it_came_is_kept_once(tmp_path: Path) -> None:
         assert [one["round"] for one in record.attempts] == [1]
         (store,) = (tmp_path / "store").glob("*.bin")
         store.write_bytes(bytes(store.stat().st_size))
-        with pytest.raises(PipelineError, match=r"changed bytes in .*store: http://a\.test/0\.jpg; check the disk"):
+        with pytest.raises(
+            PipelineError, match=r"stored image changed in .*store: http://a\.test/0\.jpg; check the disk"
+        ):
             downloads.data(record)
     with opened(tmp_path, settings(), URLS[:2], "c") as downloads:
         downloads.prepare(1)

@@ -151,7 +151,7 @@ def test_a_collapsing_share_of_successes_stops_the_job(tmp_path: Path) -> None:
         serving({}) as site,
         pytest.raises(
             PipelineError,
-            match=r"too few images arrive.*0 ok of the last 200 urls \(http_4xx 200; most from a.test 200\)",
+            match=r"too few images received.*0 of the last 200 URLs ok \(http_4xx 200; mostly from a.test 200\)",
         ),
     ):
         fetched(tmp_path / "work", urls, site.address, min_ok_share=0.1)

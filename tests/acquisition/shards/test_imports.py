@@ -146,7 +146,7 @@ def test_what_the_store_holds_is_not_imported(tmp_path: Path) -> None:
 
 
 def test_a_missing_or_damaged_import_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match=r"missing import in .*nowhere: no folder there; correct download\.imports"):
+    with pytest.raises(PipelineError, match=r"missing import in .*nowhere: no such folder; correct download\.imports"):
         brought(tmp_path / "a", settings("redcaps_folder", tmp_path / "nowhere"))
     source = tmp_path / "shards"
     source.mkdir()

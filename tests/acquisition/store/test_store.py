@@ -128,7 +128,7 @@ def test_the_index_is_sorted_and_a_damaged_one_is_named(tmp_path: Path) -> None:
     assert len(search(stem, wanted)) == 3 and search(stem, np.array([1], dtype=np.uint64)) == []
     whole = stem.with_suffix(".idx").read_bytes()
     stem.with_suffix(".idx").write_bytes(whole[:-3])
-    with pytest.raises(PipelineError, match=r"damaged index in .*a-0\.idx: 18 bytes too many; delete it"):
+    with pytest.raises(PipelineError, match=r"damaged index in .*a-0\.idx: 18 extra bytes; delete it"):
         search(stem, wanted)
     seal(stem, ended=True)
     assert stem.with_suffix(".idx").read_bytes() == whole

@@ -40,13 +40,13 @@ def test_text_of_any_kind(tmp_path: Path, column: pa.Array) -> None:
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     path = tmp_path / "t"
     pq.write_table(pa.table({"b": [1]}), path)
-    with pytest.raises(PipelineError, match=r"unreadable table in .*t: no columns named a; there are b; mend it"):
+    with pytest.raises(PipelineError, match=r"unreadable table in .*t: no columns named a; the columns are b; mend it"):
         read(path)
     pq.write_table(pa.Table.from_arrays([pa.array(["x"])] * 2, names=["a", "a"]), path)
     with pytest.raises(PipelineError, match="2 columns named a"):
         read(path)
     pq.write_table(pa.table({"a": [{"x": 1}]}), path)
-    with pytest.raises(PipelineError, match=r"column a is of type struct<x: int64>, string is needed"):
+    with pytest.raises(PipelineError, match=r"column a is of type struct<x: int64>, but must be string"):
         read(path)
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(PipelineError, match="unreadable table"):

@@ -33,7 +33,7 @@ def test_stripes_repeat_along_their_angle_and_not_across():
 
 
 def test_an_unknown_pattern_is_refused():
-    with pytest.raises(ValueError, match="pattern is 'tartan', but only plain"):
+    with pytest.raises(ValueError, match="unknown pattern 'tartan'; choose plain"):
         pattern_of(Paint((0, 0, 0), pattern="tartan"), np.zeros(1), np.zeros(1))
 
 

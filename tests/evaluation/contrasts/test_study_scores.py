@@ -58,5 +58,5 @@ def test_mean_interval_adds_variances() -> None:
 
 def test_scores_given_twice_are_refused(results: Path) -> None:
     one = Artifact(probe(results, ONE)[0])
-    with pytest.raises(PipelineError, match="scores given twice"):
+    with pytest.raises(PipelineError, match="repeated input"):
         read_scores({"probe": [one, one]})

@@ -56,5 +56,5 @@ def test_unclear_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="split missing"):
         FolderSet(tmp_path)
     write_tar(tmp_path / "train.tar", {"a/1.png": b""})
-    with pytest.raises(PipelineError, match="split given twice"):
+    with pytest.raises(PipelineError, match="repeated split"):
         FolderSet(tmp_path)

@@ -120,5 +120,5 @@ def test_masks_are_checked() -> None:
     good = np.array([[0, 1], [255, 0]], np.uint8)
     assert check_mask(good, "x", "k") is good
     for bad in (np.array([[0, 3]], np.uint8), np.zeros((2, 2, 3), np.uint8)):
-        with pytest.raises(PipelineError, match="not an object mask in x: k"):
+        with pytest.raises(PipelineError, match="invalid object mask in x: k"):
             check_mask(bad, "x", "k")

@@ -76,9 +76,12 @@ def settings(**changed: object) -> Pretrain:
     ("environment", "message"),
     [
         ({"WORLD_SIZE": "2"}, "started by a launcher in pretrain: WORLD_SIZE is 2"),
-        ({"SLURM_STEP_NUM_TASKS": "2"}, "started more than once by SLURM in pretrain: SLURM_STEP_NUM_TASKS is 2"),
+        ({"SLURM_STEP_NUM_TASKS": "2"}, "started several times by SLURM in pretrain: SLURM_STEP_NUM_TASKS is 2"),
         ({"SLURM_PROCID": "1"}, "SLURM_PROCID is 1; start the stage once"),
-        ({"SLURM_JOB_ID": "7", "SLURM_JOB_NUM_NODES": "2"}, "wrong number of nodes in pretrain: SLURM gave 2, the"),
+        (
+            {"SLURM_JOB_ID": "7", "SLURM_JOB_NUM_NODES": "2"},
+            "wrong number of nodes in pretrain: SLURM allocated 2, but the",
+        ),
     ],
 )
 def test_a_stage_started_otherwise_than_once_on_its_nodes_is_refused(
@@ -99,7 +102,7 @@ def test_nodes_are_counted_by_the_job_not_by_the_step(command: Command, monkeypa
     monkeypatch.setenv("SLURM_NNODES", "1")
     command("scontrol", scontrol({"JobId": "7", "NumNodes": "2"}))
     slurm.check_start(two)
-    with pytest.raises(PipelineError, match="SLURM gave 2, the settings say 1"):
+    with pytest.raises(PipelineError, match="SLURM allocated 2, but the settings say 1"):
         slurm.check_start(settings())
     command("scontrol", "#!/bin/sh\nexit 1\n")
     slurm.check_start(settings())

@@ -72,7 +72,7 @@ def test_other_bytes_by_the_same_recipe(tmp_path: Path, capsys: pytest.CaptureFi
     first = [one["a"]["artifact"] for one in found if one["first"]]
     assert sorted(first) == ["source/annotations", "source/captioner", "source/encoder-minilm", "source/matcher"]
     assert all(one["unexplained"] for one in found if one["first"])
-    assert "the same recipe and inputs, other bytes" in ask(capsys, a / CHECKPOINT, b / CHECKPOINT)[1]
+    assert "same code, settings and inputs, other bytes" in ask(capsys, a / CHECKPOINT, b / CHECKPOINT)[1]
 
 
 def test_versions_and_rows_stand_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,7 +102,7 @@ def test_an_input_that_was_replaced_since_is_said_to_be_gone(
 def test_artifacts_of_two_stages_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = whole_study(tmp_path / "a")
     assert main(["diff", str(study / CHECKPOINT), str(study / "report" / "index.html")]) == 2
-    assert capsys.readouterr().err.startswith("error: artifacts of two stages in ")
+    assert capsys.readouterr().err.startswith("error: artifacts of different stages in ")
 
 
 # Code ----------------------------------------------------------------------------------------------------------------

@@ -86,10 +86,10 @@ def test_other_names_forms_kinds_and_broken_files_are_said(both: tuple[Path, Pat
     pq.write_table(pa.table({"y": [1.0]}), both[1])
     assert deviation(*both, ".parquet") == "names differ: x, y"
     pq.write_table(pa.table({"x": [1.0, 2.0]}), both[1])
-    assert "x has another form" in str(deviation(*both, ".parquet"))
+    assert "x has another type or shape" in str(deviation(*both, ".parquet"))
     both[1].write_bytes(b"PAR1")
     assert "can't be read" in str(deviation(*both, ".parquet"))
-    assert deviation(*both, ".tar") == "its kind is compared by bytes only"
+    assert deviation(*both, ".tar") == "files of this kind are compared by bytes only"
 
 
 def test_no_pickle_is_ever_loaded(both: tuple[Path, Path]) -> None:

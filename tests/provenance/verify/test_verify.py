@@ -132,12 +132,12 @@ def test_what_is_fetched_or_holds_times_is_not_recomputed(results: Path, tmp_pat
     ("damage", "reason"),
     [
         (lambda study: (study / "shard_plan/plan.run.json").unlink(), "no run record"),
-        (lambda study: (study / "annotations/rows.parquet").unlink(), "a file of its inputs is gone"),
-        (lambda study: (study / "source/annotations.files.json").unlink(), "a file of its inputs is gone"),
-        (lambda study: (study / "annotations/rows.manifest.json").unlink(), "its input annotations is gone"),
+        (lambda study: (study / "annotations/rows.parquet").unlink(), "a file of its inputs is missing"),
+        (lambda study: (study / "source/annotations.files.json").unlink(), "a file of its inputs is missing"),
+        (lambda study: (study / "annotations/rows.manifest.json").unlink(), "its input annotations is missing"),
         (
             lambda study: (study / "annotations/rows.manifest.json").write_text("{}"),
-            "its input annotations is another than the recorded one",
+            "its input annotations is not the recorded one",
         ),
         (
             lambda study: edit_record(study, "shard_plan/plan", lambda one: one["settings"].update(shards=1)),
@@ -161,7 +161,7 @@ def test_what_stands_in_the_way_is_said(
 def test_a_source_without_a_manifest_is_not_guessed(study: Path, tmp_path: Path) -> None:
     edit_record(study, "annotations/rows", lambda record: record["input_files"].update(annotations=[]))
     verdicts = verify(node_of(study, "annotations/rows"), Options(tmp_path / "s", tolerance))
-    assert "no manifest that says where it lies" in verdicts[0].detail
+    assert "no manifest that gives its location" in verdicts[0].detail
 
 
 def test_the_command_has_recorded_settings_unit_inputs_and_sources(study: Path, tmp_path: Path) -> None:

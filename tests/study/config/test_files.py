@@ -88,7 +88,7 @@ def test_the_settings_of_pretraining_are_looked_at_when_runs_can_not_be_read(tmp
 def test_an_error_is_at_the_last_file_that_sets_the_key(tmp_path: Path) -> None:
     path = overlay(tmp_path, "pretraining:\n  steps: 100\n")
     assert messages(BASE, path) == [
-        f"settings that contradict each other in {Path('config.yaml')}:{line_of('- {method: simclr, pairs: self')} "
+        f"contradictory settings in {Path('config.yaml')}:{line_of('- {method: simclr, pairs: self')} "
         "(runs.0): warmup_steps is 5000, but the run has 100 steps; change one of them"
     ]
     path = overlay(tmp_path, "pretraining: {batch_size: 1}\n")
@@ -143,9 +143,9 @@ def test_keys_are_texts_and_stand_once(tmp_path: Path) -> None:
     one = read_file(overlay(tmp_path, "a: {b: 1, no: 2, b: 3}\n1: x\na: 4\n"))
     assert [str(error).split("; ")[0] for error in one.errors] == [
         f"key is not text in {tmp_path}/over.yaml:1 (a.no): no, which YAML reads as bool",
-        f"key given twice in {tmp_path}/over.yaml:1 (a.b): 'b', first on line 1",
+        f"repeated key in {tmp_path}/over.yaml:1 (a.b): 'b', first on line 1",
         f"key is not text in {tmp_path}/over.yaml:2 (1): 1, which YAML reads as int",
-        f"key given twice in {tmp_path}/over.yaml:3 (a): 'a', first on line 1",
+        f"repeated key in {tmp_path}/over.yaml:3 (a): 'a', first on line 1",
     ]
 
 

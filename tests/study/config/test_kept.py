@@ -59,9 +59,9 @@ def test_evaluation_picks_from_what_each_run_keeps() -> None:
     [
         (
             100,
-            "no run keeps this checkpoint in config.evaluation.steps.0: 100; take one of 50, 150, last, or add it to",
+            "no run keeps this checkpoint in config.evaluation.steps.0: 100; choose from 50, 150, last, or add it to",
         ),
-        ("best", "no run keeps this checkpoint in config.evaluation.steps.0: best; take one of 50, 150, last, or give"),
+        ("best", "no run keeps this checkpoint in config.evaluation.steps.0: best; choose from 50, 150, last, or give"),
     ],
 )
 def test_a_step_that_no_run_keeps(step: int | str, message: str) -> None:
@@ -73,7 +73,7 @@ def test_a_step_that_a_stopped_run_may_not_reach() -> None:
     runs = {"run": run(100, [20, 30, 40], probe=PROBE, patience=2)}
     assert evaluated([30, "best"], runs) == {"run": ["step-000030", "best"]}
     (error,) = kept_errors([30, 40], [], runs)
-    assert "not be reached in config.evaluation.steps.1: 40; run may stop earlier: take steps up to 30" in str(error)
+    assert "not be reached in config.evaluation.steps.1: 40; run may stop earlier: use steps up to 30" in str(error)
     outcome = {"step": 30}
     assert kept_checkpoints(runs["run"], outcome) == [20, 30, "best", "last"]
 
@@ -106,7 +106,8 @@ def test_a_shorter_run_skips_the_steps_that_it_does_not_have() -> None:
         ["step-000002", "last"],
     ]
     with pytest.raises(
-        PipelineError, match=r"beyond the end in config\.pretraining\.checkpoints\.1: 40; the longest run"
+        PipelineError,
+        match=r"checkpoint after the end of training in config\.pretraining\.checkpoints\.1: 40; the longest run",
     ):
         units(pretraining={"checkpoints": [2, 40]})
 

@@ -100,7 +100,7 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
             "missing source in config.datasets.0.source: none for dataset d; kind folders needs one",
         ),
         ({"annotations": {"source": "world"}}, "in config.annotations.source: demo_world is null"),
-        ({"annotations": {"source": "https://example.invalid/a.zip"}}, "state its sha256"),
+        ({"annotations": {"source": "https://example.invalid/a.zip"}}, "give its sha256"),
         (
             {"image_encoders": [{"name": "x", "kind": "transformers"}], "pair_quality": {"image_encoder": None}},
             "missing source in config.image_encoders.0.source: none for x",
@@ -115,11 +115,11 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
         ),
         (
             {"pretraining": {"method": "clip"}},
-            "misplaced setting in config.pretraining.method: clip; remove it; each item of runs states its method",
+            "misplaced setting in config.pretraining.method: clip; remove it; each item of runs has its own method",
         ),
         (
             {"runs": [{"method": "untrained", "set": {"seed": 3}}]},
-            "misplaced setting in config.runs.0.set.seed: 3; remove it; each item of runs states its seeds",
+            "misplaced setting in config.runs.0.set.seed: 3; remove it; each item of runs has its own seeds",
         ),
         ({"pretraining": {"clip": {"widht": 3}}}, "unknown key in config.pretraining.clip.widht"),
         (

@@ -34,17 +34,17 @@ def test_a_good_source_of_each_format(look: Callable[..., Found], tmp_path: Path
         (
             None,
             {},
-            "no usable rows in source annotations in own: 1 of the first 1 rows end as empty_caption, the first",
+            "no usable rows in source annotations in own: 1 of the first 1 rows are counted as empty_caption, the",
         ),
         (
             "picture,caption\na,b\n",
             {},
-            "no column image or url in own/t.csv: its columns are picture, caption; name the ",
+            "no column image or url in own/t.csv: the columns are picture, caption; name the ",
         ),
         (
             "image,words\na,b\n",
             {},
-            "no column caption in own/t.csv: its columns are image, words; name the column in ann",
+            "no column caption in own/t.csv: the columns are image, words; name the column in ann",
         ),
         (
             "image,caption\nim/a.jpg,x\n",
@@ -54,8 +54,8 @@ def test_a_good_source_of_each_format(look: Callable[..., Found], tmp_path: Path
         (
             "image,caption\na.jpg,x\na.jpg,y\n",
             {},
-            "no usable rows in source annotations in own/t.csv: 2 of the first 3 rows end as no_image, the first of "
-            "them with a.jpg; set annotations.images",
+            "no usable rows in source annotations in own/t.csv: 2 of the first 3 rows are counted as no_image, the "
+            "first of them with a.jpg; set annotations.images",
         ),
         (
             "image,caption\nim/a.jpg,x\n",
@@ -83,5 +83,5 @@ def test_bad_rows_at_the_start_of_many_are_a_warning(look: Callable[..., Found],
     folder = pictures(tmp_path / "own", ["a.jpg"])
     (folder / "t.csv").write_text("image,caption\n" + "gone.jpg,x\n" * 300 + "a.jpg,x\n")
     ((found, certain),) = look(JOBS, own()).items()
-    assert "200 of the first 200 rows end as no_image" in found and not certain
+    assert "200 of the first 200 rows are counted as no_image" in found and not certain
     assert look([job("data_card", "data_card")], own()) == {}

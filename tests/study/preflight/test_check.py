@@ -138,7 +138,7 @@ def test_all_findings_come_together(look: Callable[..., Found], tmp_path: Path) 
     names = ["annotations", "exclude", "captions-own", "encoder-minilm", "dataset-masks", "dataset-s50"]
     found = look([*map(source, names), job("download", "00000", shard="00000")], change)
     assert {text.split(";")[0]: certain for text, certain in found.items()} == {
-        "source annotations is not a zip in no.zip: not a zip archive": True,
+        "wrong source annotations in no.zip: not a zip archive": True,
         "missing source exclude in removed.txt: nothing there": True,
         "missing source captions-own in captions.csv: nothing there": True,
         "missing Python package of source encoder-minilm in package:no_such_module/model: no_such_module": True,
@@ -186,7 +186,7 @@ def test_gpus(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> No
         "no GPU in compute.device: cuda, but no GPU is visible (CUDA_VISIBLE_DEVICES is ''); 1 stages"
     )
     assert look(train, cuda, local=False).keys() == {
-        f"missing program in PATH: {name}; start Snakemake on a machine that has SLURM's commands"
+        f"missing program in PATH: {name}; start Snakemake on a machine with SLURM's commands"
         for name in ("sbatch", "squeue")
         if shutil.which(name) is None
     }

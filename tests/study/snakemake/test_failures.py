@@ -93,7 +93,7 @@ def test_the_end_says_what_to_do_and_then_each_error_below_its_logs(folder: Path
     log = Path.cwd() / "snakemake.log"
     slurm = "/x/.slurm/group_download_download/15.log"
     assert last_lines(GROUP, log, lambda job: "FAILED") == [
-        "2 jobs failed. Finished jobs are kept: correct what the errors say, then run the same command again.",
+        "2 jobs failed. Finished jobs are kept: fix the errors, then run the same command again.",
         "Snakemake's log: snakemake.log",
         f"log: results/s/logs/download/1.log, {slurm} and 1 more",
         "error: no room in /x: 0 bytes; make room",

@@ -56,8 +56,8 @@ def test_everything_is_told() -> None:
         "download/00001: no space in x: 0 B; free space",
         "log: results/tiny/logs/download/00001.log",
         "",
-        "next: wait for the running jobs, correct what the errors say, and give the same snakemake command",
-        "again; it continues where it stopped",
+        "next: wait for the running jobs, fix the errors, and run the same snakemake command again; it",
+        "continues where it stopped",
     ]
 
 
@@ -77,11 +77,11 @@ def test_without_a_config_nothing_is_said_of_planned_artifacts() -> None:
     ("jobs", "start"),
     [
         ((DONE,), "faithful-pairs show results/tiny; the report is results/tiny/report/index.html"),
-        ((DONE, FAILED), "correct what the errors say, and give the same snakemake command again"),
+        ((DONE, FAILED), "fix the errors, and run the same snakemake command again"),
         ((DONE, TRAINS, WAITS), "nothing to do; to look again: faithful-pairs status results/tiny"),
-        ((COUNTS, WAITS), "if Snakemake and its jobs have ended (on SLURM: squeue --me), give the same"),
+        ((COUNTS, WAITS), "if Snakemake and its jobs have ended (on SLURM: squeue --me), run the same"),
         ((WAITS,), "nothing has been computed yet; start snakemake"),
-        ((DONE, WAITS), "if no Snakemake runs, give the same snakemake command again"),
+        ((DONE, WAITS), "if no Snakemake runs, run the same snakemake command again"),
     ],
 )
 def test_what_to_type_next(jobs: tuple[Job, ...], start: str) -> None:

@@ -1,4 +1,4 @@
-"""Which annotation rows are used, and what is counted of them; the same for every format."""
+"""Which annotation rows are used, and their counts; the same for every format."""
 
 import re
 from collections import Counter
@@ -13,14 +13,14 @@ from workflow_scripts.acquisition.annotations.rows import ROWS, Apart, host_of
 from workflow_scripts.core.errors import PipelineError
 
 APART = ROWS.append(pa.field("reason", pa.string()))
-ROWS_AT_ONCE, CHARACTERS_AT_ONCE = 16_384, 8 << 20  # read and judged together
+ROWS_AT_ONCE, CHARACTERS_AT_ONCE = 16_384, 8 << 20  # read and checked together
 _ENDING = re.compile(r"\.([A-Za-z0-9]{1,5})$")
 T = TypeVar("T")
 Row = dict[str, Any]
 
 
 class Filter:
-    """The years and subreddits that a study is about (None keeps all), and the tokens of its removal list."""
+    """The years and subreddits of a study (None keeps all), and the tokens of its removal list."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Filter:
 
 
 class Counts:
-    """What the annotations' ``.json`` says: all rows, those apart by reason, and of the kept ones hosts and so on."""
+    """Counts for the annotations' ``.json``: all rows, unused rows by reason, and hosts and so on of the kept ones."""
 
     def __init__(self) -> None:
         self._seen, self._truncated, self.rows, self.kept = IdSet(), 0, 0, 0
@@ -54,10 +54,10 @@ class Counts:
     def add(
         self, rows: Sequence[Row], reasons: Iterable[Apart | None], cut: Iterable[bool]
     ) -> tuple[list[Row], pa.Table]:
-        """Count rows, with why each is not used so far and whether its caption was cut.
+        """Count rows, given the reason why each is not used, if any, and whether its caption was cut.
 
         Returns:
-            The kept rows, and a table of the others with their reason.
+            The kept rows, and a table of the others with their reasons.
         """
         found = list(reasons)
         fit = [place for place, reason in enumerate(found) if reason is None]
@@ -76,14 +76,14 @@ class Counts:
         return used, pa.Table.from_pylist(unused, schema=APART)
 
     def summary(self, source: Path, advice: dict[str, str]) -> dict[str, Any]:
-        """All that was counted.
+        """The counts.
 
         ``rows``, ``kept``, ``apart`` by reason, and of the kept rows ``hosts``, ``years``, ``subreddits`` and
         ``endings`` (of the urls' paths, empty for none); ``truncated``, the kept rows whose caption was cut, where
         there are any.
 
         Raises:
-            PipelineError: no row is kept; its advice is that of the most frequent reason in ``advice``, or of ``""``.
+            PipelineError: no row is kept; the advice is ``advice`` of the most frequent reason, or of ``""``.
         """
         apart = self._counts["apart"]
         if self.kept == 0:
@@ -98,7 +98,7 @@ class Counts:
 def batches(
     items: Iterable[tuple[T, int]], rows: int = ROWS_AT_ONCE, most: int = CHARACTERS_AT_ONCE
 ) -> Iterator[list[T]]:
-    """Lists of so many items, or fewer once their sizes exceed ``most``."""
+    """Lists of a given number of items, or of fewer if their total size would exceed ``most``."""
     batch: list[T] = []
     size = 0
     for item, characters in items:

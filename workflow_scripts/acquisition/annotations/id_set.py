@@ -1,4 +1,4 @@
-"""Which image ids were there before, for tens of millions of them."""
+"""A compact set of image ids, for tens of millions of them."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,10 @@ SHORT = 8  # bytes: Reddit's ids have 4 to 7 characters and fit an unsigned 64-b
 
 
 class IdSet:
-    """The ids seen so far: 8 bytes each as long as they are short; ids are ASCII without NUL.
+    """The ids seen so far; short ones take 8 bytes each. Ids are ASCII without NUL.
 
-    Short ids stand as numbers in sorted runs. A run that is not longer than the next is merged into it, so there are
-    few of them, and each number is moved few times.
+    Short ids are stored as numbers in sorted runs. A run is merged with the next one unless it is longer, so there are
+    few runs, and each number is moved only a few times.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The rows of one RedCaps annotation file, read piece by piece: its text never stands in memory as a whole."""
+"""The rows of one RedCaps annotation file, read in pieces: its text is never in memory as a whole."""
 
 import codecs
 import json
@@ -16,21 +16,21 @@ _decode = json.JSONDecoder().raw_decode
 
 
 class Oversized:
-    """Stands for a value of more than :data:`LARGEST_ROW` characters, which was read over and not kept."""
+    """Placeholder for a value of more than :data:`LARGEST_ROW` characters, which was skipped and not kept."""
 
 
 class NoListError(ValueError):
-    """The file is JSON, but has no list ``annotations`` at its top."""
+    """The file is JSON, but has no list ``annotations`` at the top level."""
 
 
 def rows_of(stream: IO[bytes]) -> Iterator[tuple[Any, int]]:
     """Yield the members of the list ``annotations`` of a JSON object, each with its number of characters.
 
-    One that is too long comes as :class:`Oversized`.
+    A member that is too long is replaced by :class:`Oversized`.
 
     Raises:
-        NoListError: JSON of another form.
-        ValueError: no JSON; also UnicodeDecodeError.
+        NoListError: JSON with another structure.
+        ValueError: not JSON; also UnicodeDecodeError.
         RecursionError: nested too deeply.
     """
     text = _Text(stream)
@@ -47,11 +47,11 @@ def rows_of(stream: IO[bytes]) -> Iterator[tuple[Any, int]]:
             text.value()
     text.end()
     if not found:
-        raise NoListError("a JSON dict without annotations")
+        raise NoListError("a JSON dict without the key annotations")
 
 
 class _Text:
-    """A place in JSON text, and what follows as far as it was read."""
+    """A position in JSON text, with the text after it that was read so far."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream, self._decoder = stream, codecs.getincrementaldecoder("utf-8-sig")()
@@ -59,14 +59,14 @@ class _Text:
         self.length = 0  # characters of the latest value
 
     def _more(self) -> None:
-        """Read on; twice as much as waits, so that a long value costs linear time."""
+        """Read more: twice as much as is buffered, so that a long value takes linear time."""
         piece = self._stream.read(max(PIECE, len(self._text) - self._at))
         self._whole = not piece
         self._text = self._text[self._at :] + self._decoder.decode(piece, final=self._whole)
         self._at = 0
 
     def peek(self) -> str:
-        """The next character that is no space; empty at the end."""
+        """The next character that is not white space; empty at the end."""
         while True:
             match = _SPACE.match(self._text, self._at)
             assert match is not None
@@ -76,15 +76,15 @@ class _Text:
             self._more()
 
     def take(self, wanted: str) -> str:
-        """Step over the next character, which must be one of ``wanted``."""
+        """Consume the next character, which must be one of ``wanted``."""
         found = self.peek()
         if not found or found not in wanted:
-            raise ValueError(f"{found or 'the end'} where one of {wanted} is expected")
+            raise ValueError(f"expected one of {wanted}, found {found or 'the end'}")
         self._at += 1
         return found
 
     def value(self) -> Any:
-        """The value that comes next; :class:`Oversized` for one that is too long to be held."""
+        """The next value; :class:`Oversized` if it is too long to keep in memory."""
         self.peek()
         while True:
             try:
@@ -96,14 +96,14 @@ class _Text:
                     self._skip(error)
                     return Oversized()
             else:
-                # A number may go on in the next piece: 1 could be 1.5 or 1e5.
+                # A number may continue in the next piece: 1 could be 1.5 or 1e5.
                 if self._text[end : end + 1] in _FOLLOW or self._whole:
                     self.length, self._at = end - self._at, end
                     return value if self.length <= LARGEST_ROW else Oversized()
             self._more()
 
     def _skip(self, error: Exception) -> None:
-        """Step over a text, list or object without holding it; ``error`` is raised when it is not too long."""
+        """Skip a string, list or object without keeping it; raises ``error`` if it is not too long."""
         if self._text[self._at] not in '"[{':
             raise error
         self.length = depth = 0
@@ -116,7 +116,7 @@ class _Text:
             sign = self._text[self._at : self._at + 1]
             if sign in ("", "\\"):  # the text ends here, or within an escape
                 if self._whole:
-                    raise ValueError("the end within a value")
+                    raise ValueError("the file ends within a value")
                 self._more()
                 continue
             self.length, self._at = self.length + 1, self._at + 1
@@ -128,14 +128,14 @@ class _Text:
             raise error
 
     def fields(self) -> Iterator[str]:
-        """Keys of the object that comes next; the caller steps over each value."""
+        """Keys of the next object; the caller must consume each value."""
         self.take("{")
         if self.peek() == "}":
             self.take("}")
             return
         while True:
             if self.peek() != '"':
-                raise ValueError(f"{self.peek() or 'the end'} where a key is expected")
+                raise ValueError(f"expected a key, found {self.peek() or 'the end'}")
             name = self.value()
             self.take(":")
             yield name
@@ -143,7 +143,7 @@ class _Text:
                 return
 
     def members(self) -> Iterator[tuple[Any, int]]:
-        """Members of the list that comes next, each with its number of characters."""
+        """Members of the next list, each with its number of characters."""
         self.take("[")
         if self.peek() == "]":
             self.take("]")
@@ -155,6 +155,6 @@ class _Text:
                 return
 
     def end(self) -> None:
-        """Nothing may follow."""
+        """Check that only white space follows."""
         if self.peek():
-            raise ValueError(f"{self.peek()} behind the end")
+            raise ValueError(f"{self.peek()} after the end of the object")

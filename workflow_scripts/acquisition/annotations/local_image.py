@@ -1,4 +1,4 @@
-"""Images that lie in the annotation source itself: their URLs name content and place, and nothing is requested.
+"""Images in the annotation source itself: their URLs give content and location, and nothing is downloaded.
 
 ``local:<sha256>/<path>`` is a file of the source, ``local:<sha256>/<path>?offset=<n>&size=<n>`` a member of a tar. As
 the URL holds the image's hash, an edited image is a new URL, and the bytes are verified when they are read.
@@ -32,11 +32,11 @@ class LocalImage:
         return f"local:{self.sha256}/{quote(self.path)}{part}"
 
     def read(self, source: Path, max_bytes: int) -> bytes | None:
-        """The image's bytes, verified; None where it has more than ``max_bytes``.
+        """The image's bytes, verified; None if there are more than ``max_bytes``.
 
         Args:
             source: the annotation source, a folder or a file.
-            max_bytes: of an image.
+            max_bytes: maximum size of an image.
 
         Raises:
             PipelineError: the file is missing, unreadable, or changed since the annotations were read.
@@ -55,11 +55,11 @@ class LocalImage:
         return data
 
 
-_ADVICE = "restore it and run again, or run again with the source as it is now"
+_ADVICE = "restore it, or leave it; then run the same command again, which reads the source as it is now"
 
 
 def parse_local(url: str) -> LocalImage | None:
-    """The image that a URL of :attr:`LocalImage.url` names; None for other URLs."""
+    """The image of a URL that :attr:`LocalImage.url` gave; None for other URLs."""
     found = _URL.fullmatch(url)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""All rows of somebody's own captioned images in canonical order, and apart from them what is not used."""
+"""Rows of the user's own captioned images: kept rows in canonical order, and unused rows separately."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -37,7 +37,7 @@ ADVICE = {
 
 
 def samples_of(layout: Layout, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
-    """The samples of a source that is no RedCaps zip, in the order of its files.
+    """The samples of a source other than a RedCaps zip, in the order of its files.
 
     Raises:
         PipelineError: it can't be read, or lacks what its format needs.
@@ -59,14 +59,14 @@ def gather_own(
 
     Args:
         source: for messages.
-        max_chars: of a caption; longer ones are cut.
+        max_chars: maximum length of a caption; longer ones are cut.
         work: a folder for the rows in the order in which they were read.
 
     Returns:
         Counts: see :meth:`workflow_scripts.acquisition.annotations.counting.Counts.summary`.
 
     Raises:
-        PipelineError: as :func:`samples_of`, or nothing left to use.
+        PipelineError: as :func:`samples_of`, or no row is kept.
     """
     counts, unsorted = Counts(), work / "unsorted.parquet"
     with TableWriter(unsorted, ROWS) as keep, TableWriter(apart, APART) as other:
@@ -82,7 +82,7 @@ def gather_own(
 
 
 def judged(sample: Sample, wanted: Filter, max_chars: int) -> tuple[dict[str, Any], Apart | None]:
-    """The row of a sample, and why it is not used, apart from a repeated id."""
+    """The row of a sample, and the reason why it is not used, if any; repeated ids are checked elsewhere."""
     url = None if sample.image is None else sample.image.url
     row, reason = read_row(sample.raw, sample.group, NO_YEAR, max_chars, url)
     if wanted.removal and is_listed(row, wanted.removal):
@@ -93,7 +93,7 @@ def judged(sample: Sample, wanted: Filter, max_chars: int) -> tuple[dict[str, An
 def sort_rows(unsorted: Path, out: Path, at_once: int = SORTED_AT_ONCE) -> None:
     """Write the rows of one file to another, in the order of :data:`ORDER`; ``at_once`` of them are in memory.
 
-    The sort keys of all rows say which rows belong to each part of the result; each part is then picked from the file.
+    The sort keys of all rows determine the rows of each part of the result; each part is then read from the file.
     """
     keys = pq.read_table(unsorted, columns=list(ORDER))
     order = pc.sort_indices(keys, [(name, "ascending") for name in ORDER]).to_numpy()

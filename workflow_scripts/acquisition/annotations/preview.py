@@ -1,4 +1,4 @@
-"""What a look at an annotation source shows before anything is computed from it."""
+"""A quick check of an annotation source before anything is computed from it."""
 
 import zipfile
 from collections import Counter
@@ -28,9 +28,9 @@ def look(
     columns: Columns,
     years: Collection[int] | None,
 ) -> tuple[PipelineError, bool] | None:
-    """What is wrong with a source that exists, as its first :data:`ROWS` rows show, and whether it is certain.
+    """What is wrong with an existing source, according to its first :data:`ROWS` rows, and whether it is certain.
 
-    Rows are looked at on the disk, without hashes. That none of them can be used is certain where they are all.
+    Rows are read from disk, without hashes. If none of them can be used, that is certain only if there are no others.
     """
     try:
         layout = layout_of(source, format, table)
@@ -38,7 +38,7 @@ def look(
             if zipfile.is_zipfile(source):
                 return None
             advice = "give the RedCaps annotation zip"
-            return PipelineError("source annotations is not a zip", source, "not a zip archive", advice), True
+            return PipelineError("wrong source annotations", source, "not a zip archive", advice), True
         if layout.format == "coco" and layout.table is not None and layout.table.stat().st_size > LARGEST_COCO:
             return None
         samples = list(islice(samples_of(layout, columns, SourceFiles(source, None, images)), ROWS + 1))
@@ -52,7 +52,7 @@ def look(
     (frequent, count), used = reasons.most_common(1)[0], reasons[None]
     if frequent is None or used or reasons.keys() & _MAY_CHANGE:
         return None
-    value = f"{count} of the first {len(seen)} rows end as {frequent}{_example(samples[0].raw)}"
+    value = f"{count} of the first {len(seen)} rows are counted as {frequent}{_example(samples[0].raw)}"
     return PipelineError("no usable rows in source annotations", where, value, ADVICE.get(frequent, ADVICE[""])), len(
         samples
     ) <= ROWS

@@ -1,4 +1,4 @@
-"""All annotation rows of a RedCaps zip in one canonical order, and apart from them what is not used."""
+"""Annotation rows of a RedCaps zip: kept rows in canonical order, and unused rows separately."""
 
 from itertools import groupby
 from pathlib import Path
@@ -21,17 +21,17 @@ def gather(zip_path: Path, wanted: Filter, max_bytes: int, max_chars: int, kept:
     """Write the kept rows to ``kept`` (sorted by subreddit, year, image_id) and the others to ``apart``.
 
     Memory holds the rows of one subreddit at a time, besides 8 bytes for each image id. The order of the files in
-    the zip changes nothing: of a repeated id the row stays that comes first by subreddit, file name and place.
+    the zip does not matter: of a repeated id, the first row by subreddit, file name and position is kept.
 
     Args:
-        max_bytes: of a file in the zip, unpacked.
-        max_chars: of a caption; longer ones are cut.
+        max_bytes: maximum unpacked size of a file in the zip.
+        max_chars: maximum length of a caption; longer ones are cut.
 
     Returns:
         Counts: see :meth:`workflow_scripts.acquisition.annotations.counting.Counts.summary`.
 
     Raises:
-        PipelineError: a zip or file that is not RedCaps', an unknown subreddit, or nothing left to use.
+        PipelineError: the zip or a file is not RedCaps', a subreddit is unknown, or no row is kept.
     """
     found = members(zip_path)
     _check_subreddits(zip_path, wanted, found)
@@ -59,8 +59,8 @@ def _write(writer: TableWriter, table: pa.Table) -> None:
 def _check_subreddits(zip_path: Path, wanted: Filter, found: list[Member]) -> None:
     missing = (wanted.subreddits or frozenset()) - {member.subreddit for member in found}
     if missing:
-        advice = "correct annotations.subreddits; it takes the names of the files in the zip"
-        raise PipelineError("no such subreddit", zip_path, ", ".join(sorted(missing)), advice)
+        advice = "correct annotations.subreddits; use the names of the files in the zip"
+        raise PipelineError("unknown subreddit", zip_path, ", ".join(sorted(missing)), advice)
 
 
 def _judge(

@@ -1,4 +1,4 @@
-"""Removal lists as people keep them: text files of image ids and urls."""
+"""Removal lists as users write them: text files of image ids and URLs."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ def read_tokens(source: Path) -> list[str]:
     """Tokens of all entries of a list, or of all lists in a folder.
 
     Raises:
-        PipelineError: a file is no text, or has a line that is neither an image id nor a url.
+        PipelineError: a file is not text, or has a line that is neither an image id nor a URL.
     """
     found: set[str] = set()
     for path in sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]:
@@ -19,6 +19,6 @@ def read_tokens(source: Path) -> list[str]:
         try:
             found.update(tokens_of(path.read_text("utf-8").splitlines()))
         except ValueError as error:
-            advice = "one image id or url a line, # starts a comment"
-            raise PipelineError("no removal list", path, error, advice) from None
+            advice = "write one image id or URL per line; # starts a comment"
+            raise PipelineError("invalid removal list", path, error, advice) from None
     return sorted(found)

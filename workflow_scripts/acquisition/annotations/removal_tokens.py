@@ -1,4 +1,4 @@
-"""What people asked to be taken out, known by hashes alone: a removal list must not keep what it removes."""
+"""Removal lists as hashes: a removal list must not itself store what it removes."""
 
 import hashlib
 import re
@@ -8,18 +8,18 @@ from yarl import URL
 
 IMAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
-# Already as `normal_url` would leave it: nearly all urls are, and taking one apart costs ten times as much.
+# Already in the form that `normal_url` gives; so are nearly all URLs, and parsing one takes ten times as long.
 _NORMAL = re.compile(r"https?://((?:[a-z0-9]+\.)+[a-z]+/(?:[\w~-]++[./]?+)*+)", re.ASCII)
 _USUAL_PORT = {"http": 80, "https": 443}
 
 
 def token(entry: str) -> str:
-    """sha256 in hex of an image id or of a url, which stands for it in settings, tables and run records.
+    """sha256 in hex of an image id or URL, used in its place in settings, tables and run records.
 
-    All spellings of a url have one token: see :func:`normal_url`.
+    All spellings of a URL have the same token: see :func:`normal_url`.
 
     Raises:
-        ValueError: neither an image id nor an http(s) url.
+        ValueError: neither an image id nor an http(s) URL.
     """
     entry = entry.strip()
     scheme = _SCHEME.match(entry)
@@ -27,25 +27,25 @@ def token(entry: str) -> str:
         return url_token(entry)
     if IMAGE_ID.fullmatch(entry):
         return id_token(entry)
-    raise ValueError(f"{entry[:80]!r} is neither an image id nor an http(s) url")
+    raise ValueError(f"{entry[:80]!r} is neither an image id nor an http(s) URL")
 
 
 def id_token(image_id: str) -> str:
-    """:func:`token` of an image id, or of anything that stands in its place."""
+    """:func:`token` of an image id, or of any other value of that field."""
     return _sha256("id:" + image_id)
 
 
 def url_token(url: str) -> str:
-    """:func:`token` of a url, or of anything that stands in its place."""
+    """:func:`token` of a URL, or of any other value of that field."""
     return _sha256("url:" + normal_url(url))
 
 
 def normal_url(url: str) -> str:
-    """The part of a URL that identifies the resource, in one spelling.
+    """The part of a URL that identifies the resource, in canonical form.
 
-    Scheme (http or https), login, fragment, the usual port, an empty query and dots behind the host do not count. The
+    Scheme (http or https), login, fragment, the default port, an empty query and dots after the host are ignored. The
     host is in lower case and punycode, dot segments are resolved, and characters are percent-encoded where they must
-    be and nowhere else, as in the request. Of text that is no url, scheme, fragment and the host's case do not count.
+    be and nowhere else, as in the request. In text that is not a URL, scheme, fragment and the host's case are ignored.
     """
     url = url.strip()
     common = _NORMAL.fullmatch(url)
@@ -65,10 +65,10 @@ def normal_url(url: str) -> str:
 
 
 def tokens_of(lines: Iterable[str]) -> list[str]:
-    """Tokens of the entries of a list: one a line, ``#`` starts a comment, empty lines count for nothing.
+    """Tokens of the entries of a list: one per line, ``#`` starts a comment, empty lines are ignored.
 
     Raises:
-        ValueError: a line that is no entry; the message has its number.
+        ValueError: a line is not a valid entry; the message gives its number.
     """
     found = set()
     for number, line in enumerate(lines, 1):

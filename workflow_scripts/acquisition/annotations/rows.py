@@ -1,4 +1,4 @@
-"""One RedCaps annotation: checked, or set apart for a named reason."""
+"""One RedCaps annotation: checked, or rejected with a reason."""
 
 import re
 from collections.abc import Collection
@@ -25,7 +25,7 @@ ROWS = pa.schema(
         ("permalink", pa.string()),
     ]
 )
-FIRST_YEAR, LAST_YEAR = 2005, 2100  # Reddit began in 2005; a time stamp outside is no time stamp
+FIRST_YEAR, LAST_YEAR = 2005, 2100  # Reddit started in 2005; other time stamps are invalid
 FIRST_SECOND, END = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (FIRST_YEAR, LAST_YEAR + 1))
 CAPTIONS = ("caption", "raw_caption")
 TEXTS = ("image_id", "url", *CAPTIONS, "permalink")
@@ -34,26 +34,26 @@ _COMMON_HOST = re.compile(r"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)+)/")
 
 
 class Apart(StrEnum):
-    """Why an annotation row is not part of the study. Checked in this order; a row has the first that applies."""
+    """Reasons why an annotation row is not used. They are checked in this order; the first that applies counts."""
 
-    EXCLUDED = "excluded"  # its image_id or url is on the removal list; nothing but hashes of the two is kept
-    OVERSIZED_ROW = "oversized_row"  # more characters than any real row has; it was not kept
+    EXCLUDED = "excluded"  # its image_id or url is on the removal list; only hashes of the two are kept
+    OVERSIZED_ROW = "oversized_row"  # more characters than any real row; not kept
     MALFORMED_ROW = "malformed_row"  # not an object, or a field of a wrong type
-    BAD_ID = "bad_id"  # no image_id, or one that is unfit as a key
+    BAD_ID = "bad_id"  # no image_id, or one that can't be a key
     NO_URL = "no_url"  # no url
     BAD_URL = "bad_url"  # a url that is not http(s) with a host
-    BAD_PATH = "bad_path"  # a path that is absolute or leads out of the source
-    NO_IMAGE = "no_image"  # no image where the row says
+    BAD_PATH = "bad_path"  # a path that is absolute or leads outside the source
+    NO_IMAGE = "no_image"  # no image at the row's path
     FURTHER_CAPTION = "further_caption"  # its image has a caption with a lower id
     FILTERED_SUBREDDIT = "filtered_subreddit"  # not in the configured subreddits
     FILTERED_YEAR = "filtered_year"  # not in the configured years
-    EMPTY_CAPTION = "empty_caption"  # no caption, or white space alone
-    REPEATED_ID = "repeated_id"  # the image_id is already there (first file by name, first row, wins)
+    EMPTY_CAPTION = "empty_caption"  # no caption, or only white space
+    REPEATED_ID = "repeated_id"  # an earlier row (by file name and position) has the same image_id
 
 
 def host_of(url: str) -> str | None:
-    """Host of an http(s) url, lower case, with its port when it has one; None when there is none."""
-    common = _COMMON_HOST.match(url)  # of nearly all urls; splitting costs ten times as much
+    """Host of an http(s) URL in lower case, with its port if it has one; None if there is no host."""
+    common = _COMMON_HOST.match(url)  # matches nearly all URLs; splitting takes ten times as long
     if common:
         return common[1]
     try:
@@ -69,11 +69,11 @@ def host_of(url: str) -> str | None:
 def read_row(
     raw: Any, subreddit: str, file_year: int, max_chars: int | None = None, local_url: str | None = None
 ) -> tuple[dict[str, Any], Apart | None]:
-    """Fields of one annotation in the columns of :data:`ROWS`, and why it is unfit (None: fit so far).
+    """Fields of one annotation in the columns of :data:`ROWS`, and the reason why it is not used (None so far).
 
     ``subreddit`` and ``file_year`` come from the file's name; the year is that of ``created_utc`` where there is one.
-    Captions of more than ``max_chars`` characters are cut (None: none is). Names of people are masked in all texts.
-    ``local_url`` names an image of the source, and takes the place of the row's own url.
+    Captions of more than ``max_chars`` characters are cut (None: no limit). Names of people are masked in all texts.
+    ``local_url`` is the URL of an image in the source and replaces the row's own URL.
     """
     row: dict[str, Any] = {"subreddit": subreddit, "year": file_year, "created_utc": None}
     if isinstance(raw, Oversized):
@@ -84,7 +84,7 @@ def read_row(
     for name in TEXTS:
         value = raw.get(name)
         if isinstance(value, str):
-            # JSON may hold lone surrogates, which no UTF-8 file can: they become the replacement character.
+            # JSON may contain lone surrogates, which UTF-8 can't encode: they become the replacement character.
             row[name] = value if value.isascii() else _SURROGATE.sub("\ufffd", value)
         else:
             row[name] = None
@@ -108,9 +108,9 @@ def read_row(
 
 
 def cut(text: str, max_chars: int | None) -> str:
-    """The start of ``text``, at most ``max_chars`` characters, which ends before a space where there is one.
+    """The first ``max_chars`` characters of ``text`` at most, cut before a space if there is one.
 
-    So no name of a person is cut in two, which would hide it from the mask, and no emoji of several characters.
+    So the cut splits no name of a person, which would hide it from the mask, and no emoji of several characters.
     """
     if max_chars is None or len(text) <= max_chars:
         return text
@@ -130,7 +130,7 @@ def is_listed(row: dict[str, Any], tokens: Collection[str]) -> bool:
 
 
 def removed(row: dict[str, Any]) -> dict[str, Any]:
-    """All that is kept of a row on a removal list: where it was, and hashes by which it is known."""
+    """What is kept of a row on a removal list: its position, and the hashes that identify it."""
     hashes = {"image_id": id_token(row["image_id"] or ""), "url": url_token(row["url"] or "")}
     return {**dict.fromkeys(row), "subreddit": row["subreddit"], "year": row["year"], **hashes}
 
@@ -142,7 +142,7 @@ def _unfit_url(url: str | None) -> Apart | None:
 
 
 def _seconds(value: Any) -> int | None:
-    """A Unix time as JSON has it (whole number, or one written as a float) in seconds."""
+    """A Unix time from JSON (an integer, possibly written as a float) in seconds."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -1,4 +1,4 @@
-"""The official RedCaps v1.0 zip: ``annotations/<subreddit>_<year>.json`` and nothing else that counts."""
+"""The official RedCaps v1.0 zip: ``annotations/<subreddit>_<year>.json``; other files are ignored."""
 
 import lzma
 import re
@@ -14,17 +14,17 @@ from workflow_scripts.acquisition.annotations.json_reader import NoListError, ro
 from workflow_scripts.core.errors import PipelineError
 
 MEMBER = re.compile(r"annotations/(?P<subreddit>[A-Za-z0-9_]{1,64})_(?P<year>\d{4})\.json")
-MOST_TIMES, SMALL = 50, 64 << 20  # a zip of that many unpacked bytes is taken, however well it is packed
+MOST_TIMES, SMALL = 50, 64 << 20  # a zip that unpacks to at most SMALL bytes is accepted at any compression ratio
 DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
-    *(OSError, NotImplementedError, RuntimeError),  # a seek to nowhere; a method of packing or a password
+    *(OSError, NotImplementedError, RuntimeError),  # an invalid seek; an unknown compression method or a password
 )
 LAYOUT = "expected annotations/<subreddit>_<year>.json with {info, annotations: [...]}, as in RedCaps v1.0"
 
 
 @dataclass(frozen=True, order=True)
 class Member:
-    """One annotation file of the zip; the order is the one in which files are read."""
+    """One annotation file of the zip; files are read in sort order."""
 
     subreddit: str
     year: int
@@ -35,7 +35,7 @@ def members(path: Path) -> list[Member]:
     """The zip's annotation files, sorted, whatever their order in the zip.
 
     Raises:
-        PipelineError: no zip, no annotation file in it, a name of another form, or one name twice.
+        PipelineError: not a zip, no annotation file in it, an unexpected name, or a repeated name.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -49,7 +49,7 @@ def members(path: Path) -> list[Member]:
             continue
         match = MEMBER.fullmatch(name)
         if match is None:
-            raise PipelineError("file name of another form", path, name, LAYOUT)
+            raise PipelineError("unexpected file name", path, name, LAYOUT)
         found.append(Member(match["subreddit"].lower(), int(match["year"]), name))
     if not found:
         raise PipelineError("no annotation files", path, f"{len(names)} members", LAYOUT)
@@ -57,31 +57,32 @@ def members(path: Path) -> list[Member]:
     if unpacked > max(SMALL, MOST_TIMES * packed):
         value = f"{unpacked} bytes from {packed}, more than {MOST_TIMES} times as many"
         raise PipelineError(
-            "zip unpacks to too many bytes",
+            "zip unpacks to too much data",
             path,
             value,
             "annotation JSON compresses about 7 times; use the official RedCaps zip",
         )
     repeated = [one.name for one, two in pairwise(found) if one.name == two.name]
     if repeated:
-        raise PipelineError("file twice in one zip", path, repeated[0], "rebuild the zip with one of them")
+        raise PipelineError("repeated file in zip", path, repeated[0], "rebuild the zip with one of them")
     return sorted(found)
 
 
 def read_member(archive: zipfile.ZipFile, member: Member, max_bytes: int) -> Iterator[tuple[Any, int]]:
     """Yield the raw rows of one annotation file of an open zip, each with its number of characters.
 
-    The file is read piece by piece; a fault may show only at its end.
+    The file is read in pieces; an error may be found only at its end.
 
     Raises:
-        PipelineError: larger than ``max_bytes`` unpacked, damaged, encrypted, no JSON, or not the layout.
+        PipelineError: the file is larger than ``max_bytes`` unpacked, damaged, encrypted, not JSON, or has another
+            layout.
     """
     where = f"{archive.filename}!{member.name}"
     try:
         size = archive.getinfo(member.name).file_size
         if size > max_bytes:
-            raise PipelineError("too large a file", where, f"{size} bytes", "raise annotations.max_member_mb")
-        # zipfile stops at the size that the directory states, and checks the checksum there.
+            raise PipelineError("file too large", where, f"{size} bytes", "raise annotations.max_member_mb")
+        # zipfile reads up to the size in the directory and then verifies the checksum.
         with archive.open(member.name) as stream:
             yield from rows_of(stream)
     except DAMAGED as error:

@@ -1,4 +1,4 @@
-"""The data card: what became of every row of the annotation zip."""
+"""The data card: the final state of every row of the annotation zip."""
 
 import gzip
 from collections import Counter
@@ -80,16 +80,17 @@ def card(annotations: Mapping[str, Any], tally: Tally, confidence: float) -> dic
     Returns:
         ``rows`` of the zip; ``states`` (one number per final state, the annotations' reasons among them; they sum to
         ``rows``); ``truncated``, the kept rows whose caption was cut, where there are any; ``http_status`` by state;
-        ``kept``: the share of asked-for urls that gave an image, with its interval; ``host``, ``subreddit``, ``year``:
+        ``kept``: the share of requested URLs that returned an image, with its interval; ``host``, ``subreddit``,
+            ``year``:
         the same share, and states, of each.
 
     Raises:
-        PipelineError: the shards do not hold exactly the kept annotation rows.
+        PipelineError: the shards do not contain exactly the kept annotation rows.
     """
     states = tally.states
     if states.total() != annotations["kept"]:
         value = f"{states.total()} rows in shards, {annotations['kept']} kept annotation rows"
-        raise PipelineError("rows unaccounted for", "data_card", value, "give all shards of one plan as inputs")
+        raise PipelineError("rows unaccounted for", "data_card", value, "give exactly the shards of one plan")
     everything = Counter(annotations["apart"]) + states
     return {
         "rows": annotations["rows"],
@@ -102,7 +103,7 @@ def card(annotations: Mapping[str, Any], tally: Tally, confidence: float) -> dic
 
 
 def link_rot(tally: Tally, confidence: float) -> pa.Table:
-    """Share of asked-for urls that gave an image, by host and year of the post, with its interval: see :data:`ROT`."""
+    """Share of requested URLs that returned an image, by host and year of the post, with interval: see :data:`ROT`."""
     rows = [
         {"host": host, "year": year, **_share(states, confidence)}
         for (host, year), states in sorted(tally.host_years.items())
@@ -128,7 +129,7 @@ AT_ONCE = 65_536
 
 
 def write_ids(path: Path, ids: pa.ChunkedArray) -> None:
-    """Write ids (strings, sorted), one a line, gzipped; equal ids give equal bytes."""
+    """Write ids (strings, sorted), one per line, gzipped; equal ids give equal bytes."""
     with open(path, "wb") as stream, gzip.GzipFile("", "wb", compresslevel=9, fileobj=stream, mtime=0) as packed:
         for start in range(0, len(ids), AT_ONCE):
             packed.write("".join(f"{one}\n" for one in ids.slice(start, AT_ONCE).to_pylist()).encode())

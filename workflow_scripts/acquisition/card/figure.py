@@ -1,4 +1,4 @@
-"""The data card's picture: rows by final state, kept share by host, by year, and by both."""
+"""The data card's figure: rows by final state, kept share by host, by year, and by both."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,11 +13,11 @@ from workflow_scripts.acquisition.shards.states import State
 
 KEPT, LOST = "#2a6f97", "#b5523b"
 LONGEST = 28  # characters of a label
-DARK_BELOW = 0.55  # shares whose cell is too dark for black text
+DARK_BELOW = 0.55  # share below which a cell is too dark for black text
 
 
 def draw(card: Mapping[str, Any], rot: Sequence[Mapping[str, Any]], path: Path, hosts_shown: int) -> None:
-    """Write the picture of a data card and of the rows of its link rot as PNG.
+    """Write the figure of a data card and its link rot as PNG.
 
     See :func:`workflow_scripts.acquisition.card.card.card` and :func:`workflow_scripts.acquisition.card.card.link_rot`.
     """
@@ -38,7 +38,7 @@ def draw(card: Mapping[str, Any], rot: Sequence[Mapping[str, Any]], path: Path, 
 
 
 def _rot(axis: Axes, hosts: list[str], years: list[int], rot: Sequence[Mapping[str, Any]]) -> None:
-    """Cells of host and year: images in per cent of urls, and how many urls these are."""
+    """Cells by host and year: images in per cent of URLs, and the number of URLs."""
     shares = np.full((len(hosts), len(years)), np.nan)
     for row in rot:
         if row["host"] in hosts:
@@ -88,6 +88,6 @@ def _shares(axis: Axes, groups: list[tuple[str, Any]], title: str) -> None:
 
 
 def _plain(text: str) -> str:
-    """A label from the outside: short, and without the sign that starts a formula."""
+    """An untrusted label: shortened, and without the character that starts a formula."""
     short = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
     return short.replace("$", r"\$")

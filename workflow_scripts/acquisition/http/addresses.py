@@ -1,8 +1,8 @@
-"""Which network addresses may be asked: public ones, and those that the config allows by name.
+"""Which network addresses may be contacted: public ones, and those that the config allows.
 
-The check stands where connections are made: a name's addresses are filtered when it is resolved, and the address of
-every socket is checked again just before it connects. So redirects, names that change their address between two
-look-ups, and urls that are bare addresses are all covered.
+The check is made when connections are opened: a name's addresses are filtered when it is resolved, and the address of
+every socket is checked again just before it connects. So redirects, names whose address changes between two
+look-ups, and URLs with bare addresses are all covered.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ NEVER = tuple(
 
 
 class BlockedAddressError(OSError):
-    """A connection to an address that is not public and not allowed."""
+    """A connection to an address that is neither public nor allowed."""
 
 
 class Addresses:
-    """Decides about addresses.
+    """Decides which addresses may be contacted.
 
     Args:
-        allowed: networks that may be asked although they are not public.
-        connect_to: host name -> ``address:port`` to connect to in its place; these exact targets are allowed.
+        allowed: networks that may be contacted although they are not public.
+        connect_to: host name -> ``address:port`` to connect to instead; exactly these targets are allowed.
     """
 
     def __init__(self, allowed: Iterable[str], connect_to: Mapping[str, str]) -> None:
@@ -51,7 +51,7 @@ class Addresses:
         """A socket for ``info``, an entry as of ``socket.getaddrinfo``; for ``aiohttp.TCPConnector``.
 
         Raises:
-            BlockedAddressError: the address may not be asked.
+            BlockedAddressError: the address may not be contacted.
         """
         family, kind, protocol, _, address = info
         if (address[0], address[1]) not in self._targets and not self.may_ask(address[0]):
@@ -60,7 +60,7 @@ class Addresses:
 
 
 class SafeResolver(AbstractResolver):
-    """Host names to addresses that may be asked; a name in ``connect_to`` goes to its own target, port and all."""
+    """Resolves host names to allowed addresses; a name in ``connect_to`` resolves to its target and port."""
 
     def __init__(self, addresses: Addresses, system: AbstractResolver | None = None) -> None:
         self._addresses = addresses
@@ -72,7 +72,7 @@ class SafeResolver(AbstractResolver):
         """Addresses of ``host``.
 
         Raises:
-            BlockedAddressError: all addresses of the name are such that may not be asked.
+            BlockedAddressError: none of the name's addresses may be contacted.
             OSError: the name has no address.
         """
         target = self._addresses.connect_to.get(host.lower())
@@ -95,7 +95,7 @@ def _target(text: str) -> tuple[str, int]:
 
 
 def _embedded(address: Address) -> Address:
-    """The IPv4 address that an IPv6 address stands for, where it does (mapped, 6to4, NAT64)."""
+    """The IPv4 address embedded in an IPv6 address, if there is one (mapped, 6to4, NAT64)."""
     if isinstance(address, ipaddress.IPv6Address):
         if address in NAT64:
             return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)

@@ -1,9 +1,9 @@
-"""What one host still allows: when the next request may go, and how many connections are free.
+"""The request budget of one host: when the next request may be sent, and how many connections are free.
 
-All jobs that share a results folder share one budget per host, through a small file each below ``results/.hosts``: the
-pace is written there under a lock, and each connection is a lock on one byte of it, which the kernel lets go of when a
-job dies. So N jobs together stay under the host's rate, on one machine or on many that share the file system. Where
-locks do not work, each job gets its own N-th of the rate instead (``download.share_of_rate``).
+All jobs that share a results folder share one budget per host, through a small file below ``results/.hosts``: the
+pace is written there under a lock, and each connection is a lock on one byte of it, which the kernel releases when a
+job dies. So N jobs together stay below the host's rate, on one machine or on several that share the file system. Where
+locks do not work, each job gets 1/N of the rate instead (``download.share_of_rate``).
 """
 
 import asyncio
@@ -23,10 +23,10 @@ from typing import Protocol, TypeVar
 from workflow_scripts.core.errors import PipelineError
 
 T = TypeVar("T")
-BURST_SECONDS = 0.05  # requests of so many seconds may come at once; keeps any window of seconds near the rate
-SLOWEST = 64.0  # a host that refuses is asked up to so many times more slowly
-EASE = 0.99  # each request that goes takes back a little of that
-DAY = 86_400.0  # times further ahead come from a clock that was wrong
+BURST_SECONDS = 0.05  # length of a burst at full rate; keeps the rate of any longer window near the limit
+SLOWEST = 64.0  # maximum slowdown after refusals
+EASE = 0.99  # each later request reduces the slowdown by this factor
+DAY = 86_400.0  # times further ahead are due to a wrong clock
 FORM = struct.Struct("<8sdddd")
 MAGIC = b"budget 1"
 FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux
@@ -51,7 +51,7 @@ class Pace:
         due: when the next request comes at even spacing (the theoretical arrival time of the generic cell rate
             algorithm, ITU-T I.371).
         not_before: end of the pause that the host requested.
-        slow: how many times more slowly than the policy says; doubles with a refusal.
+        slow: slowdown relative to the policy; doubles with a refusal.
         refused: when it last doubled.
     """
 
@@ -61,7 +61,7 @@ class Pace:
     refused: float = 0.0
 
     def reserve(self, now: float, rate: float) -> float:
-        """Take the next free time, at or after ``now``, and give it."""
+        """Reserve and return the next free time, at or after ``now``."""
         step = self.slow / rate
         if self.due > now + DAY or self.not_before > now + DAY:
             self.due = self.not_before = now
@@ -71,29 +71,29 @@ class Pace:
         return start
 
     def refuse(self, now: float, seconds: float) -> None:
-        """Ask nothing for ``seconds`` from ``now`` on, and then more slowly; answers under way count as one refusal."""
+        """Send nothing for ``seconds`` from ``now`` on, then more slowly; several refusals at once count as one."""
         if now >= max(self.not_before, self.refused + 1.0):
             self.slow, self.refused = min(SLOWEST, self.slow * 2), now
         self.not_before = max(self.not_before, now + seconds)
 
 
 class Budget(Protocol):
-    """What a gate needs of a budget."""
+    """The interface of a budget."""
 
     def now(self) -> float:
-        """Seconds of the clock that the pace is in."""
+        """Seconds of the clock that the pace uses."""
 
     async def change(self, step: Callable[[Pace, float], T]) -> T:
-        """Let ``step`` read and change the pace at the present time, alone among all who share it."""
+        """Let ``step`` read and change the pace at the current time, with exclusive access."""
 
     def take(self) -> int | None:
         """A free connection's number, or None."""
 
     def give(self, slot: int) -> None:
-        """Let a connection go."""
+        """Release a connection."""
 
     def close(self) -> None:
-        """Let everything go."""
+        """Release everything."""
 
 
 class OwnBudget:
@@ -119,16 +119,16 @@ class OwnBudget:
         self._free.add(slot)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to release."""
 
 
 class SharedBudget:
     """A budget in a file, shared by all processes that open it.
 
     Args:
-        folder: holds a file per host; made if it is not there.
-        name: of the host, or of the pattern of hosts that share one budget.
-        connections: concurrent requests, of all processes.
+        folder: holds a file per host; created if missing.
+        name: the host, or the pattern of hosts that share one budget.
+        connections: maximum number of concurrent requests of all processes.
 
     Raises:
         PipelineError: the file cannot be opened.
@@ -145,13 +145,13 @@ class SharedBudget:
         self._connections, self._held = connections, set[int]()
 
     def now(self) -> float:
-        """Seconds since 1970, which machines agree on."""
+        """Seconds since 1970, the same on all machines."""
         return time.time()
 
     async def change(self, step: Callable[[Pace, float], T]) -> T:
         """See :class:`Budget`."""
         while not self._locked(PACE_BYTE, fcntl.F_WRLCK):
-            await asyncio.sleep(0.001 + 0.004 * random.random())  # others hold it for microseconds
+            await asyncio.sleep(0.001 + 0.004 * random.random())  # other processes hold it for microseconds
         try:
             pace = self._read()
             value = step(pace, self.now())
@@ -170,7 +170,7 @@ class SharedBudget:
 
     def take(self) -> int | None:
         """See :class:`Budget`."""
-        start = random.randrange(self._connections)  # jobs that look at the same time look in different places
+        start = random.randrange(self._connections)  # so that concurrent jobs try different connections first
         for slot in (*range(start, self._connections), *range(start)):
             if slot not in self._held and self._locked(FIRST_SLOT + slot, fcntl.F_WRLCK):
                 self._held.add(slot)
@@ -183,11 +183,11 @@ class SharedBudget:
         self._locked(FIRST_SLOT + slot, fcntl.F_UNLCK)
 
     def close(self) -> None:
-        """Let all locks go."""
+        """Release all locks."""
         os.close(self._file)
 
     def _locked(self, byte: int, kind: int) -> bool:
-        """Whether the lock on ``byte`` could be had at once (an open file description lock, so the file's own)."""
+        """Whether the lock on ``byte`` was free (an open file description lock, which belongs to the open file)."""
         try:
             fcntl.fcntl(self._file, fcntl.F_OFD_SETLK, FLOCK.pack(kind, os.SEEK_SET, byte, 1, 0))
         except OSError as error:
@@ -197,7 +197,7 @@ class SharedBudget:
         return True
 
     def _unusable(self, error: OSError) -> PipelineError:
-        advice = "if the file system has no locks, set download.share_of_rate to the number of jobs that run at once"
+        advice = "if the file system has no locks, set download.share_of_rate to the maximum number of concurrent jobs"
         if error.errno in (errno.EMFILE, errno.ENFILE):
-            advice = "a file is open for each host that was asked: allow more (ulimit -n), or make shards smaller"
-        return PipelineError("hosts' budget not usable", self._path, error.strerror or error, advice)
+            advice = "each contacted host needs an open file: raise the limit (ulimit -n), or make shards smaller"
+        return PipelineError("unusable request budget of hosts", self._path, error.strerror or error, advice)

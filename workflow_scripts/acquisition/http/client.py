@@ -1,4 +1,4 @@
-"""One polite request for one url: its final state, and the body when there is one."""
+"""One polite request for one URL: its final state, and the body if there is one."""
 
 import asyncio
 import errno
@@ -23,14 +23,14 @@ from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.core.errors import PipelineError
 
-BUFFER = 1 << 18  # bytes of a body that wait to be read, of each connection, before the sender is held up
-DRAIN = 65_536  # bytes of an error page that are read so that the connection can be used again
+BUFFER = 1 << 18  # bytes per connection that are buffered before the sender is paused
+DRAIN = 65_536  # bytes of an error page that are read so that the connection can be reused
 LOCAL_FAULTS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of one attempt. ``state`` is ok when ``body`` may be an image; ``location`` is a redirect's target."""
+    """The result of one attempt. ``state`` is ok if ``body`` may be an image; ``location`` is a redirect's target."""
 
     state: State
     status: int | None = None
@@ -45,7 +45,7 @@ class Answer:
 class _Connector(aiohttp.TCPConnector):
     """Refuse a connection with unrequested bytes: they would be taken for the response to the next URL.
 
-    They come where a server sends more than its Content-Length says, or answers twice.
+    A server may send more than its Content-Length says, or respond twice.
     """
 
     async def connect(self, *args: Any, **options: Any) -> aiohttp.connector.Connection:
@@ -57,12 +57,12 @@ class _Connector(aiohttp.TCPConnector):
 
 
 class Client:
-    """Asks for urls within the policies of ``settings``; use it as an async context manager, in one event loop.
+    """Requests URLs within the policies of ``settings``; use it as an async context manager, in one event loop.
 
     Args:
         settings: limits and politeness.
-        connect_to: host name -> ``address:port`` to connect to in its place.
-        budgets: folder of the hosts' budgets that all jobs share; None: they are this process's own.
+        connect_to: host name -> ``address:port`` to connect to instead.
+        budgets: folder of the hosts' budgets that all jobs share; None: this process has its own.
     """
 
     def __init__(self, settings: Download, connect_to: dict[str, str], budgets: Path | None = None) -> None:
@@ -84,13 +84,13 @@ class Client:
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
-            timeout=aiohttp.ClientTimeout(total=None),  # the deadline is ours, per request
+            timeout=aiohttp.ClientTimeout(total=None),  # the deadline is set per request below
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": agent, "Accept": "image/*", "Accept-Encoding": "identity"},
             read_bufsize=BUFFER,
-            auto_decompress=False,  # a small answer must not unpack to a large one
+            auto_decompress=False,  # a small response must not unpack to a large one
         )
-        # aiohttp would ask once more, past our pace, where a kept connection has ended; there is no public switch.
+        # aiohttp would retry at once, ignoring our pace, if a kept connection has ended; there is no public switch.
         self._session._retry_connection = False
         return self
 
@@ -99,7 +99,7 @@ class Client:
         self.gates.close()
 
     def group(self, url: str) -> str:
-        """The name of the gate that ``url`` goes through; urls without a host share one."""
+        """The name of the gate for ``url``; URLs without a host share one."""
         parsed = _parse(url)
         return "" if parsed is None else self.gates.group(parsed.host or "")
 
@@ -117,7 +117,7 @@ class Client:
             async with gate.request(self._bodies):
                 try:
                     found = await self._ask(current)
-                    if found.retry_after is not None:  # said before the connection goes to the next request
+                    if found.retry_after is not None:  # applied before the connection is released to the next request
                         await gate.refused(min(found.retry_after, self._settings.max_wait))
                 except BaseException:
                     self._bodies.release()
@@ -139,7 +139,7 @@ class Client:
         return State.REDIRECT_LOOP if hops > self._settings.max_redirects else None
 
     async def _ask(self, url: URL) -> Answer:
-        """One request, without following redirects, with every fault of the network made a state."""
+        """One request, without following redirects; every network error becomes a state."""
         try:
             async with asyncio.timeout(self._settings.deadline):
                 async with self._session.get(url, allow_redirects=False) as response:
@@ -171,7 +171,7 @@ class Client:
         return Answer(State.HTTP_4XX if 400 <= status < 500 else State.BAD_RESPONSE, status)
 
     async def _body(self, response: aiohttp.ClientResponse) -> Answer:
-        """Read the body as long as it can be a picture of allowed size; what is not wanted is not read."""
+        """Read the body as long as it can be an image of allowed size; the rest is not read."""
         limit, chunks, read = self._settings.max_bytes, list[bytes](), 0
         if (response.content_length or 0) > limit:
             response.close()
@@ -191,7 +191,7 @@ class Client:
 
 
 def _parse(text: str, base: URL | None = None) -> URL | None:
-    """An absolute http(s) url with a host, or None."""
+    """An absolute http(s) URL with a host, or None."""
     try:
         url = URL(text) if base is None else base.join(URL(text))
         usable = url.scheme in ("http", "https") and bool(url.host) and url.port is not None
@@ -224,15 +224,15 @@ def _retry_after(text: str | None) -> float | None:
 
 
 def _fault(error: Exception) -> State:
-    """The state that stands for a fault of the network.
+    """The state for a network error.
 
     Raises:
-        PipelineError: the fault is this machine's own, so that no row is to blame.
+        PipelineError: the error is due to this machine, not to a row.
     """
     cause = getattr(error, "os_error", error)
     if isinstance(cause, OSError) and cause.errno in LOCAL_FAULTS:
-        advice = "lower download.hosts' connections or raise the limits of this machine"
-        raise PipelineError("no resources for a connection", "download", cause, advice) from None
+        advice = "lower connections in download.hosts, or raise the limits of this machine"
+        raise PipelineError("cannot open a connection", "download", cause, advice) from None
     if isinstance(cause, BlockedAddressError):
         return State.BLOCKED_ADDRESS
     kinds: list[tuple[type[Exception] | tuple[type[Exception], ...], State]] = [
@@ -250,10 +250,10 @@ VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "ma
 
 
 def forbids_ai(headers: Iterable[str], agent: str) -> bool:
-    """Whether an answer's X-Robots-Tag headers say ``noai`` or ``noimageai`` to everybody or to ``agent``.
+    """Whether a response's X-Robots-Tag headers say ``noai`` or ``noimageai`` to all agents or to ``agent``.
 
     Args:
-        headers: values such as ``noai, noindex`` or ``somebot: noai``; a name holds up to the end of its header.
+        headers: values such as ``noai, noindex`` or ``somebot: noai``; a name applies up to the end of its header.
         agent: the product name in our User-Agent, in lower case.
     """
     for header in headers:

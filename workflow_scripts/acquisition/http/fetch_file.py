@@ -1,4 +1,4 @@
-"""Fetches one large file by url, resuming where an earlier try stopped, and takes it only with the right sha256."""
+"""Fetches one large file by URL, resuming an earlier attempt, and accepts it only with the right sha256."""
 
 import logging
 import os
@@ -19,13 +19,13 @@ TIMEOUT = 60.0  # seconds without a byte
 
 
 def fetch_file(urls: Sequence[str], sha256: str, part: Path, target: Path) -> None:
-    """Write the file to ``target``; ``part`` keeps what has come so far and may be there from before.
+    """Write the file to ``target``; ``part`` keeps what was received so far and may exist from an earlier attempt.
 
     Args:
-        urls: of the same bytes, tried in order; ``${NAME}`` in one stands for an environment variable.
+        urls: URLs of the same bytes, tried in order; ``${NAME}`` in one is replaced by an environment variable.
 
     Raises:
-        PipelineError: no url gave the bytes with that hash; each url's fault is named. Or a variable is not set.
+        PipelineError: no URL gave bytes with that hash (the error of each is listed), or a variable is not set.
     """
     faults = []
     for url in urls:
@@ -41,13 +41,13 @@ def fetch_file(urls: Sequence[str], sha256: str, part: Path, target: Path) -> No
             return
         part.unlink()
         faults.append(f"{redacted(url)}: sha256 is {found}")
-    raise PipelineError("no url gave the file", target.name, " | ".join(faults), f"expected sha256 {sha256}")
+    raise PipelineError("cannot fetch file", target.name, " | ".join(faults), f"expected sha256 {sha256}")
 
 
 def _with_variables(url: str) -> str:
     missing = [name for name in VARIABLE.findall(url) if not os.environ.get(name)]
     if missing:
-        advice = "set the environment variable where Snakemake runs"
+        advice = "set it in the environment in which Snakemake runs"
         raise PipelineError("environment variable not set", redacted(url), missing[0], advice)
     return VARIABLE.sub(lambda found: os.environ[found[1]], url)
 
@@ -70,8 +70,8 @@ def _resume(url: str, part: Path) -> None:
                     got += stream.write(block)
             announced = answer.headers.get("Content-Length")
             if announced is not None and got != int(announced):
-                raise OSError(f"the answer ended after {got} of {announced} bytes")
+                raise OSError(f"the response ended after {got} of {announced} bytes")
     except urllib.error.HTTPError as error:
-        # What is on disk is already all of it; its hash decides.
+        # The file on disk is already complete; its hash decides.
         if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise

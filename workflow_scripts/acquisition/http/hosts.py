@@ -1,4 +1,4 @@
-"""Politeness: how often and how widely each host is asked, whatever the number of rows that want it."""
+"""Politeness: limits on request rate and connections of each host, for any number of rows."""
 
 import asyncio
 import random
@@ -10,36 +10,36 @@ from pathlib import Path
 
 from workflow_scripts.acquisition.http.budget import BURST_SECONDS, Budget, OwnBudget, Pace, Policy, SharedBudget
 
-MOST_AT_ONCE = 64  # times of a host that are taken from its budget in one go
+MOST_AT_ONCE = 64  # maximum number of request times reserved from a host's budget at once
 YIELD_EVERY, YIELD_SECONDS = 10, 0.005
-LATE = 0.25  # seconds after which a request's time is over: sent late, it would crowd the seconds that follow
+LATE = 0.25  # seconds after which a reserved time expires: a late request would add to the rate of later seconds
 
 
 class Gate:
-    """The way to one host, or to the hosts of one pattern: a rate, a number of connections, and pauses.
+    """Access to one host, or to the hosts of one pattern: a rate, a number of connections, and pauses.
 
     Attributes:
-        policy: what this process may do at most.
-        passed: requests that went through.
+        policy: limits of this process.
+        passed: number of requests made.
     """
 
     def __init__(self, policy: Policy, budget: Budget) -> None:
         self.policy, self.passed = policy, 0
         self._budget = budget
         self._turn, self._given, self._taken_again = asyncio.Lock(), asyncio.Event(), 0
-        self._times: deque[float] = deque()  # taken from the budget and not used yet, first to last
-        self._taken, self._used = 0.0, 0  # when the latest were taken, and how many were used since
+        self._times: deque[float] = deque()  # reserved and not used yet, in order
+        self._taken, self._used = 0.0, 0  # time of the latest reservation, and how many were used since
 
     async def refused(self, seconds: float) -> None:
-        """Ask this host nothing for ``seconds``, and then more slowly for a while."""
+        """Send no requests to this host for ``seconds``, then more slowly for a while."""
         await self._budget.change(lambda pace, now: pace.refuse(now, seconds))
         self._times.clear()
 
     async def _time(self) -> float:
-        """The time for one more request.
+        """The time of the next request.
 
-        Of a quick host some are taken at once, since each look into a shared budget is six calls to the system. They
-        are over a burst later: what was taken before a refusal is then no longer sent.
+        For a fast host several are reserved at once, since each access to a shared budget takes six system calls. They
+        expire a burst later, so requests reserved before a refusal are then no longer sent.
         """
         if self._budget.now() - self._taken > BURST_SECONDS:
             self._times.clear()
@@ -49,7 +49,7 @@ class Gate:
         return self._times.popleft()
 
     def _some_times(self, pace: Pace, now: float) -> list[float]:
-        """As many as this job uses in half a burst, by the latest ones: what it can't use is lost to other jobs."""
+        """As many as this job used recently in half a burst: what it does not use is lost to other jobs."""
         own = self._used / max(now - self._taken, 1e-6)  # requests per second
         self._taken, self._used = now, 0
         number = min(MOST_AT_ONCE, min(own, self.policy.rate / pace.slow) * BURST_SECONDS / 2)
@@ -57,11 +57,11 @@ class Gate:
 
     @asynccontextmanager
     async def request(self, room: asyncio.Semaphore) -> AsyncIterator[None]:
-        """Wait until one more request may be made, and hold a connection for as long as the block lasts.
+        """Wait until one more request may be made, and hold a connection for the duration of the block.
 
-        ``room`` is what the answer needs besides; it is taken too, and the block lets it go when it likes.
+        ``room`` is the space for the response; it is acquired too, and the block releases it.
         """
-        async with self._turn:  # one waits at a time, so that jobs which share a budget take turns
+        async with self._turn:  # one waits at a time, so that jobs that share a budget take turns
             slot = await self._admitted(room)
         self.passed += 1
         try:
@@ -74,7 +74,7 @@ class Gate:
         self._given.set()
 
     async def _admitted(self, room: asyncio.Semaphore) -> int:
-        """Wait for a time, a connection and room for the answer, until all three are there; gives the connection."""
+        """Wait until a time, a connection and room for the response are all available; returns the connection."""
         slot, patience, roomy = None, LATE, False
         try:
             while True:
@@ -90,7 +90,7 @@ class Gate:
                 if not late and not (waited and await self._budget.change(lambda pace, now: now < pace.not_before)):
                     return slot
                 room.release()
-                roomy = False  # nobody sleeps on what other hosts need
+                roomy = False  # don't hold what other hosts need while sleeping
                 patience *= 2
         except BaseException:
             if slot is not None:
@@ -100,7 +100,7 @@ class Gate:
             raise
 
     async def _sleep_until(self, start: float) -> bool:
-        """Whether there was anything to wait for."""
+        """Whether it had to wait."""
         waited = False
         while (wait := start - self._budget.now()) > 0:
             waited = True
@@ -114,24 +114,26 @@ class Gate:
             self._given.clear()
             try:
                 async with asyncio.timeout(pause * (0.5 + random.random())):
-                    await self._given.wait()  # or look again: other jobs' connections end unseen
+                    await (
+                        self._given.wait()
+                    )  # or check again: this job is not notified when other jobs release connections
             except TimeoutError:
                 pause = min(2 * pause, 0.05)
                 continue
             self._taken_again += 1
-            if self._taken_again % YIELD_EVERY == 0:  # else a busy job would never leave one to the others
+            if self._taken_again % YIELD_EVERY == 0:  # otherwise a busy job would never leave one to others
                 await asyncio.sleep(YIELD_SECONDS * random.random())
         return slot
 
 
 class Gates:
-    """Gates by host name, made as they are needed.
+    """Gates by host name, created on demand.
 
     Args:
-        policies: policy by host name pattern (``fnmatch``); the first pattern that fits counts, and its hosts share one
-            gate. Hosts that fit none get a gate of their own each, with the policy ``default``.
-        folder: where the budgets lie that all jobs share; None: this process has its own.
-        share: the part of rate and connections that is this process's own is one in so many; 1 for shared budgets.
+        policies: policy by host name pattern (``fnmatch``); the first pattern that matches counts, and its hosts share
+            one gate. Each host that matches none has its own gate with the policy ``default``.
+        folder: folder of the budgets that all jobs share; None: this process has its own.
+        share: this process uses 1/``share`` of rate and connections; 1 for shared budgets.
     """
 
     def __init__(self, policies: Mapping[str, Policy], folder: Path | None = None, share: int = 1) -> None:
@@ -164,10 +166,10 @@ class Gates:
         return self._gates[group]
 
     def passed(self) -> dict[str, int]:
-        """Requests that went through each gate."""
+        """Number of requests made through each gate."""
         return {group: gate.passed for group, gate in self._gates.items()}
 
     def close(self) -> None:
-        """Let all shared budgets go."""
+        """Release all shared budgets."""
         for budget in self._budgets:
             budget.close()

@@ -1,4 +1,4 @@
-"""How a download goes: what is said about it while it runs, and when it is better stopped."""
+"""Monitors a download: reports its progress, and stops it if too few images are received."""
 
 import time
 from collections import Counter, deque
@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping
 from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.core.errors import PipelineError
 
-SECONDS_PER_RATE = 10.0  # a host's rate is counted over at least so long
+SECONDS_PER_RATE = 10.0  # minimum time over which a host's rate is measured
 HOSTS_NAMED = 4
 
 
 class Monitor:
-    """Counts how rows end.
+    """Counts final states of rows.
 
     Args:
-        min_ok_share: share of ok rows among the last ``window`` below which :meth:`ended` raises.
-        window: rows to look back on.
-        passed: gives the number of requests so far by host.
+        min_ok_share: :meth:`ended` raises if the share of ok rows among the last ``window`` falls below this.
+        window: number of latest rows to consider.
+        passed: returns the number of requests so far by host.
     """
 
     def __init__(self, min_ok_share: float, window: int, passed: Callable[[], Mapping[str, int]]) -> None:
@@ -26,12 +26,12 @@ class Monitor:
         self._since, self._counts, self._rates = time.monotonic(), dict(passed()), dict[str, float]()
 
     def ended(self, host: str, state: State, again: bool = False) -> None:
-        """A row of ``host`` ended.
+        """Count a finished row of ``host``.
 
         Args:
             host: name of its gate.
             state: its final state.
-            again: it had failed before; such rows fail more often, which says nothing about the network.
+            again: it had failed before; such rows fail more often, whatever the state of the network.
 
         Raises:
             PipelineError: too few of the last rows were ok.
@@ -52,15 +52,15 @@ class Monitor:
         lost = [(host, state) for host, state in self._recent if state is not State.OK]
         worst = ", ".join(f"{state} {count}" for state, count in Counter(state for _, state in lost).most_common(4))
         hosts = ", ".join(f"{host} {count}" for host, count in Counter(host for host, _ in lost).most_common(2))
-        value = f"{self._recent_ok} ok of the last {total} urls ({worst}; most from {hosts})"
+        value = f"{self._recent_ok} of the last {total} URLs ok ({worst}; mostly from {hosts})"
         advice = (
-            f"download.min_ok_share asks for {self._least:g}: check the network and whether the hosts refuse us, "
-            "then run again (what is finished is kept), or lower it"
+            f"download.min_ok_share is {self._least:g}: check the network and whether the hosts refuse requests, then "
+            "run the same command again (finished work is kept), or lower it"
         )
-        return PipelineError("too few images arrive", "download", value, advice)
+        return PipelineError("too few images received", "download", value, advice)
 
     def note(self) -> str:
-        """Share of ok rows, and the hosts' present rates: ``81% ok, i.redd.it 19.8/s, i.imgur.com 4.9/s``."""
+        """Share of ok rows, and the hosts' current rates: ``81% ok, i.redd.it 19.8/s, i.imgur.com 4.9/s``."""
         now, counts = time.monotonic(), dict(self._passed())
         if now - self._since >= SECONDS_PER_RATE or not self._rates:
             seconds = max(now - self._since, 1e-9)

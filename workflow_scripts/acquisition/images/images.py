@@ -1,4 +1,4 @@
-"""From the bytes of an answer to the bytes that are stored: checked, freed of metadata, made smaller when needed."""
+"""From a response's bytes to the stored bytes: checked, stripped of metadata, scaled down if needed."""
 
 import io
 import math
@@ -14,11 +14,11 @@ from workflow_scripts.acquisition.shards.states import State
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM")
 MAGIC_BYTES = 12
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")  # Pillow opens MPO through JPEG
-MAX_SCANS = 200  # an encoder makes about ten; each costs a pass over all pixels, so that thousands would last for hours
+MAX_SCANS = 200  # encoders write about ten; each costs a pass over all pixels, so thousands would take hours
 EXTENSION = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 ORIENTATION = 0x0112
 STRIP = 256  # rows
-HAMMING_FROM = 1.5  # ratio; below, some pixels would hardly count
+HAMMING_FROM = 1.5  # scaling ratio; below it, some pixels would hardly contribute
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -32,7 +32,7 @@ UPRIGHT = {
 
 @dataclass(frozen=True)
 class Limits:
-    """What is accepted and how it is stored; see the settings of the download stage."""
+    """Limits of accepted images and how images are stored; see the settings of the download stage."""
 
     max_side: int
     jpeg_quality: int
@@ -40,12 +40,12 @@ class Limits:
     max_aspect: float
     max_pixels: int
     animated: str
-    placeholders: frozenset[str] = frozenset()  # sha256, in hex, of hosts' stand-ins for a removed image
+    placeholders: frozenset[str] = frozenset()  # sha256, in hex, of hosts' placeholders for removed images
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A processed answer: its state, and for ``ok`` the bytes to store with their size in pixels and extension."""
+    """A processed response: its state, and for ``ok`` the bytes to store with their size in pixels and extension."""
 
     state: State
     data: bytes = b""
@@ -60,12 +60,12 @@ def looks_like_image(head: bytes | bytearray) -> bool:
 
 
 def process(data: bytes, limits: Limits, digest: str | None = None) -> Stored:
-    """Decide what becomes of an answer's bytes; never raises for bytes of whatever kind.
+    """Check and convert a response's bytes; never raises, whatever the bytes.
 
-    An upright, opaque RGB or grey JPEG, PNG or WebP of one frame within ``max_side`` is stored with its pixels' bytes
-    as they are and its metadata left out. All else is stored as an RGB JPEG: first frame, EXIF orientation applied, on
-    white where transparent, the longer side at most ``max_side``. Colour profiles go too; the pixels' numbers stay.
-    ``digest`` is the sha256 of ``data`` in hex where it is known.
+    An upright, opaque RGB or grey JPEG, PNG or WebP of one frame within ``max_side`` is stored with its encoded
+    pixels unchanged and without its metadata. All others are stored as an RGB JPEG: first frame, EXIF orientation
+    applied, on white where transparent, the longer side at most ``max_side``. Colour profiles are removed; pixel values
+    stay. ``digest`` is the sha256 of ``data`` in hex, if known.
     """
     if not looks_like_image(data[:MAGIC_BYTES]):
         return Stored(State.NOT_AN_IMAGE)
@@ -77,7 +77,7 @@ def process(data: bytes, limits: Limits, digest: str | None = None) -> Stored:
         return Stored(State.DECOMPRESSION_BOMB)
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001 - decoders raise nearly anything on broken bytes; that is the row's fate
+    except Exception as error:  # noqa: BLE001 - decoders raise nearly anything on broken bytes, which the state records
         early = "truncated" in str(error).lower() or _cut_riff(data)
         return Stored(State.TRUNCATED if early else State.CORRUPT)
 
@@ -106,19 +106,19 @@ def _process(data: bytes, limits: Limits) -> Stored:
 
 
 def _scans(data: bytes) -> int:
-    """How many scans a JPEG file may have: marks of their beginning, ten times as quickly as ``bytes.count``."""
+    """Upper bound of a JPEG file's scans: its start-of-scan markers, ten times as fast as ``bytes.count``."""
     octets = np.frombuffer(data, np.uint8)
     return int(np.count_nonzero((octets[:-1] == 0xFF) & (octets[1:] == 0xDA)))
 
 
 def _kept(data: bytes, format: str, size: tuple[int, int]) -> Stored | None:
-    """The same picture without metadata, or None where only re-encoding can give that."""
+    """The same image without metadata, or None if that requires re-encoding."""
     bare = without_metadata(data, format) if format in EXTENSION else None
     if bare is None:
         return None
     if format == "JPEG":
-        # What is stored must decode. That it ends where it should is known by now, and what else a decoder refuses is
-        # found without the data of the scans, at an eighth of the size: a tenth of decoding. Others were loaded before.
+        # Stored images must decode. The file is known to be complete, and whatever else a decoder refuses is found
+        # without the data of the scans, at an eighth of the size: a tenth of the cost. Others were loaded before.
         with Image.open(io.BytesIO(skeleton(bare)), formats=(format,)) as image:
             image.draft(None, (1, 1))
             image.load()
@@ -126,7 +126,7 @@ def _kept(data: bytes, format: str, size: tuple[int, int]) -> Stored | None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation, 2 to 8, or 1 where there is none; a broken EXIF block costs no image."""
+    """EXIF orientation, 2 to 8, or 1 if there is none; a broken EXIF block is ignored."""
     try:
         value = image.getexif().get(ORIENTATION, 1)
     except Exception:  # noqa: BLE001 - the parser raises nearly anything on broken blocks
@@ -135,12 +135,12 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _animated(image: Image.Image) -> bool:
-    # An MPO file is a JPEG photo with further views behind it, not an animation.
+    # An MPO file is a JPEG photo followed by further views, not an animation.
     return image.format != "MPO" and bool(getattr(image, "is_animated", False))
 
 
 def _refused(image: Image.Image, limits: Limits) -> State | None:
-    """The state that the header alone decides, before anything is decoded."""
+    """The state that follows from the header, before anything is decoded."""
     width, height = image.size
     if width * height > limits.max_pixels:
         return State.DECOMPRESSION_BOMB
@@ -159,18 +159,18 @@ def _smaller(image: Image.Image, max_side: int, orientation: int) -> Image.Image
     drafted = image.draft("RGB", size)
     rgb = _rgb(image)
     if rgb.size != size:
-        # The scaled size of a draft is rounded up; the box is the part of it that the photo covers.
+        # The size of a draft is rounded up; the box is the part that the photo covers.
         filtered = _filter(drafted=rgb.size != (width, height), ratio=max(rgb.size) / max(size))
         rgb = rgb.resize(size, filtered, box=drafted[1] if drafted else None)
     return rgb.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else rgb
 
 
 def _filter(drafted: bool, ratio: float) -> Image.Resampling:
-    """The filter that makes an image ``ratio`` times smaller.
+    """The filter for scaling an image down by ``ratio``.
 
-    A draft is an average already, after which shorter filters do: against Lanczos, bicubic costs 0.2 dB of PSNR and
-    saves a seventh of all the work of an image, Hamming 0.7 dB and a third. Close to a ratio of one, Hamming would all
-    but pick the nearest pixel, at 2 to 4 dB.
+    A draft is already averaged, so shorter filters suffice: against Lanczos, bicubic costs 0.2 dB of PSNR and saves a
+    seventh of the total work per image; Hamming costs 0.7 dB and saves a third. At a ratio near one, Hamming would
+    almost pick the nearest pixel, which costs 2 to 4 dB.
     """
     if not drafted:
         return Image.Resampling.LANCZOS

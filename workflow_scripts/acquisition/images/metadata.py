@@ -1,7 +1,7 @@
-"""Image files without what is not picture: EXIF (places, serial numbers, thumbnails), XMP, IPTC, comments, profiles.
+"""Removes metadata from image files: EXIF (places, serial numbers, thumbnails), XMP, IPTC, comments, profiles.
 
-Nothing is decoded: the parts that hold pixels are copied, the others left out, and so is everything behind the end of
-the picture (further views, embedded videos). The pixels stay as they are.
+Nothing is decoded: the parts that hold pixels are copied, the others left out, and so is everything after the end of
+the image (further views, embedded videos). Pixels do not change.
 """
 
 import re
@@ -16,7 +16,7 @@ PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"IDAT", b"tRNS", b"IEND"})
 
 
 def without_metadata(data: bytes, format: str) -> bytes | None:
-    """``data``, a JPEG, PNG or WebP file, with its pixels alone; None where its parts are not what they should be.
+    """``data``, a JPEG, PNG or WebP file, without metadata; None if its structure is invalid.
 
     Args:
         data: the file.
@@ -29,9 +29,9 @@ def without_metadata(data: bytes, format: str) -> bytes | None:
 
 
 def skeleton(jpeg: bytes) -> bytes:
-    """A whole JPEG file with the data of its scans left out: a decoder of it meets all that can make it give up.
+    """A JPEG file without the data of its scans; a decoder still sees everything that can make it fail.
 
-    Tables, sizes and the order of scans can; bits of scans can't, they only give wrong pixels.
+    Tables, sizes and the order of scans can; the data of scans can't, it only gives wrong pixels.
     """
     return _jpeg(jpeg, scans=False)
 
@@ -64,11 +64,11 @@ def _jpeg(data: bytes, scans: bool = True) -> bytes:
 
 
 def _segment(marker: int, segment: bytes) -> bytes:
-    """What is kept of a segment, its marker and length included."""
+    """The part of a segment that is kept, including its marker and length."""
     if marker == APP0 and segment[4:9] == b"JFIF\x00":
-        return JFIF  # says that colours are YCbCr; the thumbnail that may follow goes
+        return JFIF  # declares YCbCr; a thumbnail after it is removed
     if marker == APP14 and segment[4:9] == b"Adobe" and len(segment) >= 16:
-        return b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00" + segment[15:16]  # says how colours are coded
+        return b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00" + segment[15:16]  # declares the colour transform
     return segment if marker in SOF or marker in TABLES else b""
 
 
@@ -86,7 +86,7 @@ def _png(data: bytes) -> bytes:
 
 
 def _webp(data: bytes) -> bytes:
-    """The picture's own chunk in a simple file (RFC 9649, section 2.5); for pictures without transparency."""
+    """The image chunk as a simple file (RFC 9649, section 2.5); for images without transparency."""
     at = 12
     while at < len(data):
         kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")

@@ -1,4 +1,4 @@
-"""What is made of fetched bytes before they go into a tar, and the name that this goes by."""
+"""How fetched bytes are prepared before they are packed into a tar, and the name of the preparation."""
 
 from dataclasses import asdict
 
@@ -7,14 +7,14 @@ from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.core.files.jsonio import digest
 
-# Raise it when the same fetched bytes would give other stored bytes, and the download stage's FORMAT with it.
+# Raise it, and the download stage's format, when the same fetched bytes would give other stored bytes.
 PREPARATION = 3
 BY_SETTINGS = frozenset({State.PLACEHOLDER, State.TOO_LARGE, State.NOAI, State.BLOCKED_ADDRESS})
 """Failures that other settings may turn into images: they are requested again when the settings below differ."""
 
 
 def limits_of(settings: Download) -> Limits:
-    """What is accepted and how it is stored."""
+    """Limits of accepted images and how images are stored."""
     return Limits(
         max_side=settings.max_side,
         jpeg_quality=settings.jpeg_quality,

@@ -1,4 +1,4 @@
-"""How every url of one job stands: from what came for it, in the store, to what goes into the tar."""
+"""The state of every URL of one job: from the received bytes in the store to the prepared image for the tar."""
 
 import threading
 from collections.abc import Iterable
@@ -19,18 +19,18 @@ from workflow_scripts.core.runtime.progress import progress
 
 
 class DownloadState:
-    """The urls of one job; use it as a context manager.
+    """The URLs of one job; use it as a context manager.
 
     Args:
         store: the store of fetched bytes.
-        work: the job's work folder, which holds prepared images until the shard is whole; not those that are stored
-            as received.
+        work: the job's work folder, which holds prepared images until the shard is complete, except those that are
+            stored as received.
         settings: what is kept, how it is prepared, and which failures are requested again.
-        urls: the job's urls; one that occurs twice counts once.
+        urls: the job's URLs; repeated ones count once.
 
     Attributes:
-        done: final record by url; of an image it describes the prepared bytes, which :meth:`data` gives. ``attempts``
-            are those of all times.
+        done: final record by URL; for an image it describes the prepared bytes, which :meth:`data` returns.
+            ``attempts`` are all that were ever made.
     """
 
     def __init__(self, store: Store, work: Path, settings: Download, urls: Iterable[str]) -> None:
@@ -65,7 +65,7 @@ class DownloadState:
                 self._end(record)
 
     def _stands(self, record: Record) -> bool:
-        """Whether an end without fetched bytes is final under today's settings."""
+        """Whether a failure is final under the current settings."""
         if record.preparation or record.size:
             return record.preparation == self._preparation
         if record.state in BY_SETTINGS and record.policy != self._policy:
@@ -77,18 +77,18 @@ class DownloadState:
 
     @property
     def waiting(self) -> list[str]:
-        """The urls without a final record, in order."""
+        """The URLs without a final record, in order."""
         return [url for url in self._urls if url not in self.done]
 
     def next_round(self) -> bool:
-        """Let failures that may pass wait again, where rounds are left for them; False when there are none."""
+        """Requeue temporary failures that have rounds left; False if there are none."""
         ended = [record for record in self.done.values() if record.may_pass and record.round < self._rounds]
         for record in ended:
             del self.done[record.url]
         return bool(ended)
 
     def prepare(self, workers: int) -> None:
-        """Prepare what the store holds as it came, in ``workers`` threads; images in memory: twice as many."""
+        """Prepare images that the store holds as received, in ``workers`` threads (twice as many are in memory)."""
         urls = [url for url in self.waiting if url in self._raw]
         if urls:
             in_threads(self._prepare, progress(urls, len(urls), "prepare"), workers)
@@ -96,7 +96,7 @@ class DownloadState:
     def _prepare(self, url: str) -> None:
         record = self._raw[url]
         data = self._store.data(record)
-        if data is not None:  # else the disk lost it, and the URL is requested again
+        if data is not None:  # otherwise the disk lost it, and the URL is requested again
             self._add_prepared(record, data, process(data, self._limits, record.sha256))
 
     def finish(
@@ -108,21 +108,21 @@ class DownloadState:
         attempts: list[dict[str, Any]],
         imported: bool = False,
     ) -> State:
-        """Record how asking for ``url`` ended, with what came; may be called from several threads.
+        """Record the result of requesting ``url``; may be called from several threads.
 
         Args:
-            url: one of the job's.
+            url: one of the job's URLs.
             state: ok when ``body`` may be an image.
             status: the HTTP status.
             body: the bytes as received; none unless ``state`` is ok.
             attempts: the requests that were made.
-            imported: the bytes are another tool's; damaged ones are not taken, and the url goes on waiting.
+            imported: another tool fetched the bytes; damaged ones are rejected, and the URL stays in the queue.
 
         Returns:
-            The final state: an answer may turn out to hold no image.
+            The final state: a response may turn out not to be an image.
 
         Raises:
-            PipelineError: the disk does not take it; what was finished before stays.
+            PipelineError: it can't be written; URLs that were finished before are kept.
         """
         number = min(self._rounds, self._asked.get(url, 0) + 1)
         attempts = [{**one, "round": number} for one in attempts]
@@ -150,7 +150,7 @@ class DownloadState:
         return stored.state
 
     def _add_prepared(self, raw: Record, body: bytes, stored: Stored) -> None:
-        """End a url whose bytes ``raw`` has; what is stored as it came lies in the store alone."""
+        """Finish a URL whose bytes are in ``raw``; bytes that are stored as received are only in the store."""
         if stored.data == body:
             with self._lock:
                 self._end(_described(raw, stored))
@@ -160,7 +160,7 @@ class DownloadState:
             self._end(self._prepared.add(record, stored.data))
 
     def asked_before(self, url: str, now: int) -> bool:
-        """Whether more requests than the ``now`` latest have been made for ``url``."""
+        """Whether requests other than the ``now`` latest have been made for ``url``."""
         return len(self._tried.get(url, [])) > now
 
     def data(self, record: Record) -> bytes:
@@ -174,7 +174,7 @@ class DownloadState:
         if data is None:
             work = self._prepared.stem.parent
             advice = f"check the disk; then delete {work} and run again (only what the disk lost is fetched again)"
-            raise PipelineError("changed bytes", work if in_work else self._store.folder, record.url, advice)
+            raise PipelineError("stored image changed", work if in_work else self._store.folder, record.url, advice)
         return data
 
 

@@ -1,4 +1,4 @@
-"""All urls of a shard to their final states: hosts side by side, each at its own pace, decoding in threads."""
+"""Fetches all URLs of a shard: hosts in parallel, each at its own pace, decoding in threads."""
 
 import asyncio
 import gc
@@ -21,9 +21,9 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.progress import Ticker
 from workflow_scripts.stats.seeds import derive
 
-SECONDS_BETWEEN_LOOKS = 2.0  # how often progress is shown although nothing ends
+SECONDS_BETWEEN_LOOKS = 2.0  # interval of progress updates while nothing finishes
 MOST_THREADS = 1024  # of libuv
-BACKING_OFF = 32  # urls of a host that may wait for their next attempt without keeping others from their first
+BACKING_OFF = 32  # URLs per host that may wait for a retry without delaying first attempts of others
 
 
 def fetch(
@@ -33,21 +33,21 @@ def fetch(
     workers: int,
     budgets: Path | None = None,
 ) -> None:
-    """Bring every url that waits in ``downloads`` to its final state, and record it there.
+    """Bring every waiting URL of ``downloads`` to its final state, and record it there.
 
     Args:
-        downloads: the urls; takes each one's end as soon as it is known.
+        downloads: the URLs; each final state is recorded as soon as it is known.
         settings: limits and politeness.
-        connect_to: host name -> ``address:port`` to connect to in its place.
-        workers: threads that decode; changes no byte.
-        budgets: folder of the hosts' budgets that all jobs share; None: this call keeps its own.
+        connect_to: host name -> ``address:port`` to connect to instead.
+        workers: threads that decode; does not change the result.
+        budgets: folder of the hosts' budgets that all jobs share; None: this call has its own.
 
     Raises:
-        PipelineError: the share of successes fell below ``min_ok_share``, or this machine ran out of something.
+        PipelineError: the share of successes fell below ``min_ok_share``, or this machine ran out of a resource.
     """
-    # uvloop looks names up in half of so many threads; of its four, a few dead names would hold up all others.
+    # uvloop resolves names in half of these threads; with its default of four, a few dead names would block all others.
     os.environ.setdefault("UV_THREADPOOL_SIZE", str(min(MOST_THREADS, 2 * settings.max_connections)))
-    gc.freeze()  # what is loaded stays; looking through it again and again costs a tenth of the time
+    gc.freeze()  # loaded objects stay; scanning them repeatedly would take a tenth of the time
     try:
         more = True
         while more and (waiting := downloads.waiting):
@@ -101,7 +101,7 @@ class _Fetch:
             self._ticker.pulse()
 
     def _queues(self, urls: list[str]) -> dict[str, deque[str]]:
-        """Urls by the gate that they go through."""
+        """URLs by gate."""
         queues: dict[str, deque[str]] = {}
         for url in urls:
             queues.setdefault(self._client.group(url), deque()).append(url)
@@ -120,7 +120,7 @@ class _Fetch:
             async with under_way, self._client.answer(url) as answer:
                 attempts.append(_logged(len(attempts) + 1, answer))
                 if answer.state is State.OK:
-                    # What came is decoded and written in a thread; its room among the bodies is free when that is done.
+                    # The body is decoded and written in a thread; its slot is released when that is done.
                     return await self._end(url, State.OK, answer.status, answer.body, attempts)
             if answer.state not in RETRYABLE or len(attempts) == self._settings.attempts:
                 return await self._end(url, answer.state, answer.status, b"", attempts)
@@ -131,7 +131,7 @@ class _Fetch:
         return await loop.run_in_executor(self._pool, self._downloads.finish, url, state, status, body, attempts)
 
     def _pause(self, url: str, number: int) -> float:
-        """Seconds behind attempt ``number``: doubling, with jitter in [0.5, 1.5) that depends on url and attempt."""
+        """Pause in seconds after attempt ``number``: doubling, with jitter in [0.5, 1.5) by URL and attempt."""
         jitter = 0.5 + derive(self._settings.seed, url, number) / 2**63
         return min(self._settings.max_wait, self._settings.backoff * math.ldexp(jitter, min(number, 60) - 1))
 

@@ -1,6 +1,6 @@
-"""Where the images of img2dataset's shards lie, by url; made once, and again when the shards change.
+"""Index of the images in img2dataset's shards by URL; built once, and rebuilt when the shards change.
 
-It is kept in ``results/.fetched/.imports`` as one sorted array and holds hashes of urls, no urls.
+It is kept in ``results/.fetched/.imports`` as one sorted array and holds hashes of URLs, not URLs.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ class ImportIndex:
     def __init__(self, folder: Path, results: Path, max_bytes: int) -> None:
         self._files = sorted(path for kind in ("*.tar", "*.parquet") for path in folder.glob(kind) if path.is_file())
         self._max_bytes = max_bytes
-        self._number, self._first = -1, 0  # the parquet shard that is read, and its first row in memory
+        self._number, self._first = -1, 0  # the parquet shard being read, and its first row in memory
         self._images: list[bytes | None] = []
         self._batches: Iterator[list[bytes | None]] = iter(())
         stamps = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in self._files]
@@ -80,7 +80,7 @@ class ImportIndex:
             yield from _in_tar(path) if path.suffix == ".tar" else _in_parquet(path)
 
     def images(self, urls: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """The images of those of ``urls`` that are here, shard by shard; larger ones than allowed are left out."""
+        """The images of those of ``urls`` that exist here, shard by shard; oversized ones are left out."""
         found = sorted((entry for url in urls for entry in self._entries_of(url)), key=lambda one: one[1:])
         for url, number, at, size in found:
             with readable(UNREADABLE, self._files[number], ADVICE):
@@ -89,7 +89,7 @@ class ImportIndex:
                 yield url, data
 
     def _entries_of(self, url: str) -> list[tuple[str, int, int, int]]:
-        """The url's entry, in a list that is empty when there is none; of several the first."""
+        """A list with the first entry of a URL; empty if there is none."""
         high, low = _hash(url)
         high_column = self._entries["high"]
         first, last = (int(np.searchsorted(high_column, np.uint64(high), side)) for side in ("left", "right"))
@@ -106,7 +106,7 @@ class ImportIndex:
         if number != self._number or row < self._first:
             self._number, self._first, self._images = number, 0, []
             self._batches = _parquet_images(self._files[number])
-        while row >= self._first + len(self._images):  # images come in the order of rows
+        while row >= self._first + len(self._images):  # images are requested in row order
             self._first += len(self._images)
             batch = next(self._batches, None)
             if batch is None:
@@ -148,7 +148,7 @@ def _in_parquet(path: Path) -> Iterator[tuple[str, int, int]]:
 
 
 def _parquet_images(path: Path) -> Iterator[list[bytes | None]]:
-    """Bytes of the images of a parquet shard, some rows at a time."""
+    """Bytes of the images of a parquet shard, in batches of rows."""
     with pq.ParquetFile(path) as file:
         column = column_of(file.schema_arrow, IMAGES)
     for batch in batches(path, {column: pa.binary()}, rows=IMAGES_AT_ONCE):

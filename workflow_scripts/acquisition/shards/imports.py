@@ -1,6 +1,6 @@
-"""Images that are already there, taken into the store as if they had been fetched.
+"""Imports existing images into the store as if they had been fetched.
 
-They lie in the annotation source itself, or somebody else's tool downloaded them before.
+They are in the annotation source itself, or another tool downloaded them before.
 """
 
 import logging
@@ -21,21 +21,21 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.progress import progress
 
 log = logging.getLogger(__name__)
-IMPORTED = "imported"  # stands in an attempt's state: the bytes came from a folder, and no request was made
+IMPORTED = "imported"  # state of an attempt whose bytes came from a folder, without a request
 
 
 def bring_in(rows: pa.Table, downloads: DownloadState, settings: Download, results: Path, workers: int) -> None:
-    """Take the images of waiting urls from ``settings.imports``, the first that has a whole one.
+    """Take the images of waiting URLs from ``settings.imports``: from the first import with an intact image.
 
     Args:
-        rows: of the plan, with key, url and subreddit.
-        downloads: takes what is found; the images are checked and prepared as fetched ones are.
-        settings: of the download stage.
+        rows: rows of the plan, with key, url and subreddit.
+        downloads: receives the images, which are checked and prepared like fetched ones.
+        settings: settings of the download stage.
         results: the results folder, which keeps the indexes of img2dataset shards.
         workers: threads that check and prepare.
 
     Raises:
-        PipelineError: an import's folder is not there, or holds nothing of its kind.
+        PipelineError: an import's folder does not exist, or contains no images of its kind.
     """
 
     def take(image: tuple[str, bytes]) -> None:
@@ -47,16 +47,16 @@ def bring_in(rows: pa.Table, downloads: DownloadState, settings: Download, resul
         damaged: list[str] = []
         in_threads(take, _images(wanted, rows, downloads.waiting, settings.max_bytes, results), workers)
         if damaged:
-            log.warning("%s: %d files are damaged; their URLs are fetched", wanted.source, len(damaged))
+            log.warning("%s: %d files are damaged; their URLs will be fetched", wanted.source, len(damaged))
 
 
 def bring_local(downloads: DownloadState, source: Callable[[], Path], max_bytes: int, workers: int) -> None:
-    """End every waiting url of an image that lies in the annotation source; damaged ones end as fetched ones do.
+    """Finish every waiting URL of an image in the annotation source; damaged images are treated like fetched ones.
 
     Args:
-        downloads: takes the images, or why there is none.
-        source: gives the annotation source; called only if there are such urls.
-        max_bytes: of an image.
+        downloads: receives the images, or the reason why there is none.
+        source: returns the annotation source; called only if there are such URLs.
+        max_bytes: maximum size of an image.
         workers: threads that read, check and prepare.
 
     Raises:
@@ -76,7 +76,7 @@ def bring_local(downloads: DownloadState, source: Callable[[], Path], max_bytes:
 
 
 def _tried(size: int) -> list[dict[str, Any]]:
-    """The attempt that stands for an image which was already there."""
+    """The attempt that records an imported image."""
     attempt = {"attempt": 1, "started": round(time.time(), 3), "seconds": 0.0, "state": IMPORTED}
     return [{**attempt, "http_status": None, "read": size}]
 
@@ -86,7 +86,7 @@ def _images(
 ) -> Iterator[tuple[str, bytes]]:
     folder = Path(wanted.source)
     if not folder.is_dir():
-        raise PipelineError("missing import", folder, "no folder there", "correct download.imports in the config")
+        raise PipelineError("missing import", folder, "no such folder", "correct download.imports in the config")
     if wanted.kind == "img2dataset":
         yield from ImportIndex(folder, results, max_bytes).images(waiting)
         return
@@ -100,8 +100,8 @@ def _images(
 
 
 def _file(path: Path, max_bytes: int) -> bytes:
-    """A file's bytes; empty where there is none, or one larger than allowed."""
-    if not path.is_file():  # opening a pipe would wait for ever
+    """A file's bytes; empty if it is missing or larger than allowed."""
+    if not path.is_file():  # opening a pipe would block forever
         return b""
     with open(path, "rb") as stream:
         data = stream.read(max_bytes + 1)

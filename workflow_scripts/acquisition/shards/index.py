@@ -1,4 +1,4 @@
-"""Where every stored image lies: one table over all shards."""
+"""The image index: the location of every stored image, in one table over all shards."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,7 +35,7 @@ def index(shards: Sequence[tuple[int, Path]], out: Path) -> tuple[int, dict[str,
         Number of rows, and the rows without an image by state.
 
     Raises:
-        PipelineError: no shard holds any image.
+        PipelineError: no shard contains an image.
     """
     lost: dict[str, int] = {}
     with TableWriter(out, INDEX) as writer:

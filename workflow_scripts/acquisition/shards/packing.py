@@ -18,7 +18,7 @@ from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.core.redact import redacted
 
-ROWS_AT_ONCE = 4096  # of a table in memory, and in one row group
+ROWS_AT_ONCE = 4096  # rows in memory, and per row group
 
 SHARD = pa.schema(
     [
@@ -56,7 +56,7 @@ def pack(rows: pa.Table, downloads: DownloadState, tar_path: Path, table_path: P
 
     Members are ``<key>.<format>`` and ``<key>.json``, in row order, plain USTAR with owner and times 0, so that the
     bytes depend on the rows and the images alone. Every row goes to the table at ``table_path``, in the columns of
-    :data:`SHARD`; ``offset`` is where the image's bytes begin in the tar. One image is in memory at a time.
+    :data:`SHARD`; ``offset`` is the position of the image's bytes in the tar. One image is in memory at a time.
 
     Returns:
         Rows by final state.
@@ -81,7 +81,7 @@ def _packed(tar: tarfile.TarFile, row: dict[str, Any], downloads: DownloadState)
 
 def _add_sample(tar: tarfile.TarFile, row: dict[str, Any], record: Record, data: bytes) -> dict[str, Any]:
     facts = {"sha256": record.sha256, "width": record.width, "height": record.height}
-    offset = tar.offset + tarfile.BLOCKSIZE  # behind the member's own header
+    offset = tar.offset + tarfile.BLOCKSIZE  # after the member's header
     _add(tar, f"{row['key']}.{record.format}", data)
     described = {**{name: row[name] for name in ("key", "url", "subreddit", "year", "caption")}, **facts}
     _add(tar, f"{row['key']}.json", json.dumps(described, sort_keys=True, ensure_ascii=False).encode())
@@ -95,12 +95,12 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def attempts(urls: Iterable[str], downloads: DownloadState, path: Path) -> Mapping[str, int]:
-    """Write every request that was ever made for ``urls`` to a table in the columns of :data:`ATTEMPTS`, in order.
+    """Write all requests ever made for ``urls`` to a table with the columns of :data:`ATTEMPTS`, in order.
 
-    It is a log, so its urls are redacted; those of :data:`SHARD` are whole.
+    The table is a log, so its URLs are redacted; those of :data:`SHARD` are complete.
 
     Returns:
-        ``requests``, ``imported`` (images that were taken from elsewhere instead) and ``bytes_read``.
+        ``requests``, ``imported`` (images that were imported instead) and ``bytes_read``.
     """
     counts: Counter[str] = Counter(requests=0, imported=0, bytes_read=0)
     with TableWriter(path, ATTEMPTS) as table:

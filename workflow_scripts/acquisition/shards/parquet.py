@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 
 class TableWriter:
-    """Write tables one after the other into one file, each as row groups of its own; equal tables, equal bytes."""
+    """Writes tables to one file in turn, each as its own row groups; equal tables give equal bytes."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.rows = 0

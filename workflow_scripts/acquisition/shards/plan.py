@@ -1,8 +1,8 @@
-"""Which row goes to which shard: fixed by the rows of its own subreddit and year alone.
+"""Which row belongs to which shard; it depends only on the rows of the same subreddit and year.
 
-A group of n rows has as many shards as it takes at the wanted size, and a hash of the row's id says which is its own.
-So another subreddit or year adds shards and moves no row, and a row that goes leaves all other shards as they are,
-unless its group then needs a shard less.
+A group of n rows has as many shards as it needs at the configured size, and a hash of a row's id selects its shard.
+So another subreddit or year adds shards and moves no row, and the removal of a row leaves all other shards unchanged,
+unless its group then needs one shard fewer.
 """
 
 import hashlib
@@ -31,20 +31,20 @@ PLAN = pa.schema(
 )
 COLUMNS = ["image_id", "url", "subreddit", "year", "caption"]
 ROWS_AT_ONCE = 65_536
-EMPTY = hashlib.sha256().hexdigest()  # slice of a shard that no row fell to
+EMPTY = hashlib.sha256().hexdigest()  # slice hash of a shard without rows
 
 
 def plan(rows: Path, shards: int, rows_per_shard: int, group: str, out: Path) -> dict[str, Any]:
-    """Deal the kept annotation rows out to shards and write the plan to ``out``, a row group per shard with rows.
+    """Assign the kept annotation rows to shards and write the plan to ``out``, one row group per non-empty shard.
 
     Memory holds the rows of one group.
 
     Args:
         rows: annotation rows, sorted by subreddit, year and image_id.
-        shards: number of shards; those that are not needed stay empty.
-        rows_per_shard: a shard's size, about: rows are dealt by hash.
+        shards: number of shards; spare ones stay empty.
+        rows_per_shard: approximate size of a shard, since rows are assigned by hash.
         group: ``subreddit_year``, or ``all`` for one group of all rows.
-        out: where the plan goes.
+        out: path of the plan.
 
     Returns:
         ``shards`` (number), ``slices`` (sha256 of each shard's rows) and ``rows`` (number of rows of each shard).
@@ -57,7 +57,7 @@ def plan(rows: Path, shards: int, rows_per_shard: int, group: str, out: Path) ->
     if needed > shards:
         value = (
             f"{sum(sizes)} rows in {len(sizes)} groups need {needed} shards of about {rows_per_shard}, "
-            f"the config has {shards}"
+            f"but the config has {shards}"
         )
         raise PipelineError("too few shards", "shards.shards", value, f"set shards.shards to {needed}")
     slices: list[str] = []
@@ -98,12 +98,12 @@ def _check_sorted(rows: Path, found: list[tuple[tuple[str, int], int]]) -> None:
     names = [name for name, _ in found]
     if len(set(names)) < len(names):
         repeated = next(name for name in names if names.count(name) > 1)
-        advice = "make the annotations again; their rows are sorted by subreddit and year"
-        raise PipelineError("rows out of order", rows, f"{repeated[0]} {repeated[1]} is not in one piece", advice)
+        advice = "recompute the annotations; their rows must be sorted by subreddit and year"
+        raise PipelineError("rows out of order", rows, f"{repeated[0]} {repeated[1]} is not contiguous", advice)
 
 
 def _tables(rows: Path, sizes: list[int]) -> Iterator[pa.Table]:
-    """The rows of one group after the other."""
+    """The rows of each group in turn."""
     schema = pa.schema([pq.read_schema(rows).field(name) for name in COLUMNS])
     batches = pq.ParquetFile(rows).iter_batches(batch_size=ROWS_AT_ONCE, columns=COLUMNS)
     waiting = schema.empty_table()
@@ -133,7 +133,7 @@ def _shard_of(image_id: str, shards: int) -> int:
 
 
 def slice_hash(part: pa.Table) -> str:
-    """sha256 over what a shard's bytes depend on: key, url, subreddit, year and caption of its rows, in order."""
+    """sha256 of what a shard's bytes depend on: key, url, subreddit, year and caption of its rows, in order."""
     digest = hashlib.sha256()
     for row in zip(*(column.to_pylist() for column in part.columns), strict=True):
         digest.update(json.dumps(row, ensure_ascii=False).encode() + b"\n")

@@ -1,4 +1,4 @@
-"""Work on many items in a few threads, with few of them in memory."""
+"""Processes many items in a few threads, with few items in memory."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 def in_threads(function: Callable[[T], object], items: Iterable[T], workers: int) -> None:
-    """Call ``function`` on every item in ``workers`` threads; at most twice as many items are under way.
+    """Call ``function`` on every item in ``workers`` threads; at most twice as many items are in progress.
 
     Raises:
-        Exception: the first one that a call raised, by order of the items.
+        Exception: that of the first item, in order, whose call raised.
     """
     running: deque[Future[object]] = deque()
     with ThreadPoolExecutor(workers) as pool:

@@ -1,7 +1,7 @@
-"""A segment that is being written: append-only, so that nothing finished is ever lost or requested again.
+"""A segment being written: append-only, so that finished URLs are never lost or requested again.
 
-Bytes are written before their line. A process killed anywhere leaves at most bytes without a line or half a line; both
-are cut off when the segment is opened again. A disk may lose more than that: whoever reads bytes checks their hash.
+Bytes are written before their line. A killed process leaves at most bytes without a line, or a partial line; both are
+cut off when the segment is opened again. A disk may lose more than that, so hashes are checked when bytes are read.
 """
 
 import errno
@@ -19,18 +19,18 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class Journal(Segment):
-    """The segment ``stem`` to write to; one process at a time has it, and the lock goes with the process.
+    """Opens the segment ``stem`` for writing; one process at a time holds it, and the lock ends with the process.
 
     Args:
-        stem: its path without suffix; its files are made when they are not there.
-        left: whether somebody else may be writing to it; without locks nobody can tell.
+        stem: its path without suffix; missing files are created.
+        left: whether another process may be writing to it, for file systems without locks.
 
     Raises:
-        BlockingIOError: another process has it, or may have it.
+        BlockingIOError: another process holds it, or may hold it.
     """
 
     def __init__(self, stem: Path, left: bool = False) -> None:
-        for suffix in (LINES, BYTES):  # in this order: bytes without lines are what a killed removal left
+        for suffix in (LINES, BYTES):  # in this order: bytes without lines are leftovers of a killed removal
             os.close(os.open(with_suffix(stem, suffix), os.O_RDWR | os.O_CREAT, 0o644))
         super().__init__(stem)
         os.close(self._lines)
@@ -52,10 +52,10 @@ class Journal(Segment):
             if error.errno in NO_LOCKS and not left:
                 return
             self.close()
-            raise BlockingIOError(error.errno, "somebody else may be writing", str(self.stem)) from None
+            raise BlockingIOError(error.errno, "another process may be writing", str(self.stem)) from None
 
     def _recover(self) -> tuple[int, int]:
-        """Cut off what a kill left half done; gives where the next line and the next bytes go."""
+        """Cut off incomplete data that a kill left; returns the positions of the next line and the next bytes."""
         assert self._bytes is not None
         there = os.fstat(self._bytes).st_size
         whole = end = 0
@@ -68,12 +68,12 @@ class Journal(Segment):
         return whole, end
 
     def add(self, record: Record, data: bytes = b"", digest: str | None = None) -> Record:
-        """Finish a url with the bytes kept of it; gives the record with ``offset``, ``size`` and ``sha256`` set.
+        """Finish a URL with its bytes; returns the record with ``offset``, ``size`` and ``sha256`` set.
 
-        ``digest`` is the sha256 of ``data`` where it is known.
+        ``digest`` is the sha256 of ``data``, if known.
 
         Raises:
-            PipelineError: the disk does not take it; what was finished before stays.
+            PipelineError: it can't be written; URLs that were finished before are kept.
         """
         assert self._bytes is not None
         placed = record.at(self._end if data else 0, data, digest)
@@ -82,14 +82,14 @@ class Journal(Segment):
             _write(self._bytes, data, self._end)
             _write(self._lines, line, self._whole)
         except OSError as error:
-            advice = "make room and run again; finished urls are kept"
+            advice = "free space and run the same command again; finished URLs are kept"
             raise PipelineError("cannot write", self.stem, error.strerror or error, advice) from None
         self._end += len(data)
         self._whole += len(line)
         return placed
 
     def seal(self, ended: bool) -> None:
-        """Flush all to the disk and write the index; nothing may be added afterwards."""
+        """Sync everything to disk and write the index; nothing may be added afterwards."""
         assert self._bytes is not None
         sync_descriptor(self._bytes, with_suffix(self.stem, BYTES))
         sync_descriptor(self._lines, with_suffix(self.stem, LINES))
@@ -104,11 +104,11 @@ def _write(descriptor: int, data: bytes, offset: int) -> None:
 
 
 def settle(stems: list[Path]) -> Iterator[Path]:
-    """Seal the segments that killed jobs left; gives those that cannot be: other processes write to them."""
+    """Seal the segments that killed jobs left; returns those that other processes are writing to."""
     for stem in stems:
         try:
             with Journal(stem, left=True) as journal:
-                if not is_sealed(stem):  # else its job ended just now, and what it found is final
+                if not is_sealed(stem):  # otherwise its job has just ended and sealed it
                     journal.seal(ended=False)
-        except (BlockingIOError, PermissionError):  # of a job that runs now, or of another user
+        except (BlockingIOError, PermissionError):  # of a running job, or of another user
             yield stem

@@ -1,4 +1,4 @@
-"""How one url ended: a line of a segment."""
+"""The outcome of one URL: a line of a segment."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from typing import Any
 
 from workflow_scripts.acquisition.shards.states import RETRYABLE, State
 
-FINAL_CODES = frozenset({404, 410, 451})  # codes by which a host says that an image is gone for good
+FINAL_CODES = frozenset({404, 410, 451})  # status codes for images that were removed permanently
 
 _HEAD = b'{"url":"'
 _string = json.JSONDecoder().raw_decode
@@ -15,16 +15,16 @@ _string = json.JSONDecoder().raw_decode
 
 @dataclass(frozen=True)
 class Record:
-    """The end of one url.
+    """The outcome of one URL.
 
     Attributes:
-        attempts: the requests of this time, each with ``attempt``, ``started``, ``seconds``, ``state``...
+        attempts: the requests of this round, each with ``attempt``, ``started``, ``seconds``, ``state``...
         round: number of the round in which it was requested.
         finished: seconds since 1970.
-        preparation: empty for bytes as received (or none); else what they were prepared by.
-        policy: the settings that a failure follows from, for states that follow from settings.
-        offset, size, sha256: where the bytes lie in the segment, and what they are; 0, 0 and empty without bytes.
-        width, height, format: of prepared bytes.
+        preparation: name of the preparation; empty for bytes as received, or if there are none.
+        policy: name of the settings that caused the failure, for states that depend on settings.
+        offset, size, sha256: position, length and hash of the bytes in the segment; 0, 0 and empty without bytes.
+        width, height, format: properties of prepared bytes.
     """
 
     url: str
@@ -44,27 +44,27 @@ class Record:
 
     @property
     def may_pass(self) -> bool:
-        """Whether another round may end better: an outage, or a refusal that is not for good (403, 429...)."""
+        """Whether another round may succeed: after an outage, or a refusal that may be temporary (403, 429...)."""
         refused = self.state is State.HTTP_4XX and self.http_status not in FINAL_CODES
         return not self.size and (self.state in RETRYABLE or refused)
 
     def at(self, offset: int, data: bytes, digest: str | None = None) -> "Record":
-        """The same, with ``data`` lying at ``offset``; ``digest`` is its :func:`sha256` where that is known."""
+        """A copy with ``data`` at ``offset``; ``digest`` is its :func:`sha256`, if known."""
         return replace(self, offset=offset, size=len(data), sha256=sha256(data) if digest is None else digest)
 
 
 def sha256(data: bytes) -> str:
-    """In hex; empty for no bytes, which is how a row without an image is stored."""
+    """The hash in hex; empty for no bytes, as stored for a row without an image."""
     return hashlib.sha256(data).hexdigest() if data else ""
 
 
 def to_line(record: Record) -> bytes:
-    """A line of JSON, with its end."""
+    """A line of JSON, with the line break."""
     return json.dumps(vars(record), separators=(",", ":")).encode() + b"\n"
 
 
 def url_of(line: bytes) -> str | None:
-    """The url of a line that :func:`to_line` gave, also where its end is missing; None when it has none."""
+    """The URL of a line of :func:`to_line`, even if its end is missing; None if it has none."""
     if not line.startswith(_HEAD):
         return None
     try:
@@ -74,7 +74,7 @@ def url_of(line: bytes) -> str | None:
 
 
 def from_line(line: bytes) -> Record | None:
-    """The record of a line, or None when the line is not whole."""
+    """The record of a line, or None if the line is incomplete."""
     if not line.endswith(b"\n"):
         return None
     try:

@@ -1,9 +1,9 @@
 """One segment of the store of fetched bytes: three files that share a name.
 
-``<name>.bin`` has bytes one after the other, ``<name>.jsonl`` a line per finished url that says where its bytes lie,
-and ``<name>.idx``, once the segment is sealed, where each url's line is: four arrays one after the other, sorted by the
-first: url hash (uint64), offset and length of the line (uint64, uint32), and whether the failure is open (uint8), which
-it is when it may pass and the job that saw it was not at its end.
+``<name>.bin`` holds the bytes one after the other; ``<name>.jsonl`` holds a line per finished URL with the position of
+its bytes; ``<name>.idx``, once the segment is sealed, holds the position of each URL's line in four consecutive arrays,
+sorted by the first: URL hash (uint64), offset and length of the line (uint64, uint32), and whether the failure is open
+(uint8): it may be temporary, and its job did not complete.
 """
 
 import os
@@ -23,12 +23,12 @@ ENTRY = HASH.itemsize + OFFSET.itemsize + LENGTH.itemsize + OPEN.itemsize
 
 
 def url_hash(url: str) -> int:
-    """The first 8 bytes of a url's sha256: what an index is sorted by."""
+    """The first 8 bytes of a URL's sha256, by which an index is sorted."""
     return int(sha256(url.encode(errors="surrogatepass"))[:16] or "0", 16)
 
 
 class Segment:
-    """A segment to read from; it may be sealed, or still be written to by another process.
+    """A segment opened for reading; it may be sealed, or another process may still be writing to it.
 
     Args:
         stem: its path without suffix.
@@ -40,17 +40,17 @@ class Segment:
         self._bytes: int | None = None
 
     def close(self) -> None:
-        """Give the files back."""
+        """Close the files."""
         os.close(self._lines)
         if self._bytes is not None:
             os.close(self._bytes)
 
     def record(self, offset: int, length: int) -> Record | None:
-        """The record of a line; None when it is no line any more."""
+        """The record of a line; None if the line is damaged."""
         return from_line(os.pread(self._lines, length, offset))
 
     def records(self) -> Iterator[tuple[Record, int, int]]:
-        """Every whole line's record, with the line's offset and length; a line that the disk spoilt is stepped over."""
+        """Every intact line's record, with the line's offset and length; damaged lines are skipped."""
         offset = 0
         with open(self._lines, "rb", closefd=False) as stream:
             stream.seek(0)
@@ -61,7 +61,7 @@ class Segment:
                 offset += len(line)
 
     def urls(self) -> Iterator[str]:
-        """Every line's url, without reading the rest of the line; several times as fast as :meth:`records`."""
+        """Every line's URL, without parsing the rest of the line; several times as fast as :meth:`records`."""
         with open(self._lines, "rb", closefd=False) as stream:
             stream.seek(0)
             for line in stream:
@@ -70,7 +70,7 @@ class Segment:
                     yield url
 
     def data(self, record: Record) -> bytes | None:
-        """The bytes of a url, or None when they are not what the record says (a disk lost them)."""
+        """The bytes of a URL, or None if they do not match the record (the disk lost them)."""
         if self._bytes is None:
             try:
                 self._bytes = os.open(with_suffix(self.stem, BYTES), os.O_RDONLY)
@@ -86,7 +86,7 @@ def with_suffix(stem: Path, suffix: str) -> Path:
 
 
 def is_sealed(stem: Path) -> bool:
-    """Whether a segment has an index, and so is never written to again."""
+    """Whether a segment has an index, and so is read-only."""
     return with_suffix(stem, INDEX).exists()
 
 
@@ -96,13 +96,13 @@ def stems(folder: Path) -> list[Path]:
 
 
 def seal(stem: Path, ended: bool) -> None:
-    """Write a segment's index; from then on it is whole. The caller holds the segment's lock.
+    """Write a segment's index, which completes it. The caller must hold the segment's lock.
 
     The segment's lines and bytes have been synced; their names, and the index, are on disk when this returns.
 
     Args:
         stem: its path without suffix.
-        ended: whether the job came to its end, so that failures which may pass are final for its round.
+        ended: whether the job completed, so that temporary failures are final for its round.
     """
     segment = Segment(stem)
     try:
@@ -117,20 +117,20 @@ def seal(stem: Path, ended: bool) -> None:
 
 
 def search(stem: Path, wanted: np.ndarray) -> list[tuple[int, int, bool]]:
-    """Lines of a sealed segment whose url may be among the wanted ones: offset, length, and whether it is open.
+    """Lines of a sealed segment whose URL may be among the wanted ones: offset, length, and whether it is open.
 
     Args:
         stem: the segment's path without suffix.
-        wanted: (n,) uint64, sorted hashes of urls, n > 0.
+        wanted: (n,) uint64, sorted hashes of URLs, n > 0.
 
     Raises:
-        PipelineError: the index is not whole.
+        PipelineError: the index is incomplete.
     """
     path = with_suffix(stem, INDEX)
     with open(path, "rb") as stream:
         count, rest = divmod(os.fstat(stream.fileno()).st_size, ENTRY)
         if rest:
-            raise PipelineError("damaged index", path, f"{rest} bytes too many", "delete it; it is rebuilt")
+            raise PipelineError("damaged index", path, f"{rest} extra bytes", "delete it; it will be rebuilt")
         hashes = np.frombuffer(stream.read(count * HASH.itemsize), dtype=HASH)
         place = np.minimum(np.searchsorted(wanted, hashes), len(wanted) - 1)
         hits = np.flatnonzero(wanted[place] == hashes)

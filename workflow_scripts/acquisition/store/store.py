@@ -1,8 +1,8 @@
-"""The store of fetched bytes: whatever any job received for a URL, kept for ever and never requested again.
+"""The store of fetched bytes: everything that any job received for a URL, kept permanently and never requested again.
 
-It lies in ``results/.fetched``, outside of all keys. Each download job writes segments of its own, so that jobs on many
-machines share it without a database. A demo's own server, whose answers change while its urls stay, has a store of its
-own in a folder within.
+It is in ``results/.fetched`` and part of no key. Each download job writes its own segments, so that jobs on many
+machines share the store without a database. The demo's server, whose responses may change while its URLs stay, has a
+separate store in a subfolder.
 """
 
 import time
@@ -19,11 +19,11 @@ from workflow_scripts.core.files.durable import make_folders
 
 
 class Store:
-    """The store in ``folder`` as one job uses it; use it as a context manager.
+    """One job's view of the store in ``folder``; use it as a context manager.
 
     Args:
-        folder: made when it is not there.
-        job: name of the job, which its segments are named after.
+        folder: created if missing.
+        job: name of the job, used in the names of its segments.
     """
 
     def __init__(self, folder: Path, job: str) -> None:
@@ -41,10 +41,10 @@ class Store:
             segment.close()
 
     def find(self, urls: Iterable[str], preparation: str) -> dict[str, Record]:
-        """What the store knows of ``urls``: of each the best end, with the attempts of all times.
+        """The best outcome of each of ``urls`` in the store, with all attempts ever made.
 
-        Bytes as received come before bytes prepared by ``preparation``, and these before failures; of each the last.
-        Failures that may pass count only from jobs that came to their end; where there is nothing else, ``round`` is 0.
+        Bytes as received are preferred to bytes prepared by ``preparation``, and these to failures; of each kind, the
+        last counts. Temporary failures count only from completed jobs; if there is nothing else, ``round`` is 0.
         """
         wanted = set(urls)
         ends: dict[str, list[tuple[Record, Segment, bool]]] = {}
@@ -85,14 +85,14 @@ class Store:
         return self._segments[stem]
 
     def data(self, record: Record) -> bytes | None:
-        """The bytes of a record that :meth:`find` or :meth:`add` gave, or None when the disk lost them."""
+        """The bytes of a record from :meth:`find` or :meth:`add`, or None if the disk lost them."""
         return self._homes[record.url].data(record)
 
     def add(self, record: Record, data: bytes = b"", digest: str | None = None) -> Record:
-        """Keep how a url ended, and the bytes that came; ``digest`` is their sha256 where it is known.
+        """Store the outcome of a URL and the received bytes; ``digest`` is their sha256, if known.
 
         Raises:
-            PipelineError: the disk does not take it; what was finished before stays.
+            PipelineError: it can't be written; URLs that were finished before are kept.
         """
         if self._own is None:
             self._own = self._new_segment()
@@ -111,21 +111,21 @@ class Store:
             try:
                 journal = Journal(stem)
             except BlockingIOError:
-                continue  # another process is settling it, thinking that its writer is gone
+                continue  # another process is sealing it, assuming that its writer has died
             if not is_sealed(stem):
                 return journal
             journal.close()
 
     def seal(self) -> None:
-        """The job has come to its end: its segment is whole, and its failures are final for their round."""
+        """Mark the job as completed: its segment is sealed, and its failures are final for their round."""
         if self._own is not None:
             self._own.seal(ended=True)
 
 
 def _rank(record: Record, preparation: str) -> tuple[int, float, int]:
-    """Sorts the outcomes of one URL: bytes as received, bytes prepared as wanted, failures; then by time and round.
+    """Sort key for outcomes of one URL: bytes as received, bytes of the wanted preparation, failures; then time, round.
 
-    The later bytes win, since a second fetch happens when a disk has lost the first.
+    Later bytes win, since a second fetch happens only if a disk has lost the first.
     """
     if not record.size or record.preparation not in ("", preparation):
         return 0, record.finished, record.round

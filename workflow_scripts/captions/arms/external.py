@@ -52,11 +52,11 @@ def join(table: "pa.Table", given: "pa.Table", settings: External, where: Path) 
     counts = pc.value_counts(given["key"])
     twice = counts.filter(pc.greater(counts.field("counts"), 1))
     if len(twice):
-        raise PipelineError("repeated key", where, twice[0]["values"].as_py(), "leave one row per image")
+        raise PipelineError("repeated key", where, twice[0]["values"].as_py(), "keep one row per image")
     captions = given["caption"].take(pc.index_in(table["key"], value_set=given["key"]))
     missing = captions.null_count
     if missing > settings.max_missing_share * len(table):
-        value = f"{missing} of {len(table)} images have none, {settings.max_missing_share:.2%} may"
+        value = f"{missing} of {len(table)} images have none; {settings.max_missing_share:.2%} are allowed"
         raise PipelineError("missing captions", where, value, "complete the table or raise max_missing_share")
     none = pa.nulls(len(table), pa.float32())
     return arm_table(table, pc.fill_null(captions, ""), ["external"] * len(table), none, none)

@@ -1,8 +1,8 @@
 """Facts about a stage that can't change the bytes of its artifacts: the constant ``FACTS`` of its file.
 
-The code digest skips ``FACTS``, so an edit of a cost, a disk figure, a tolerance or a resource recomputes nothing. It
-must therefore never be read to compute. Rules, the names and settings of jobs, cost, the disk check, ``verify``, the
-crate, the groups of the SLURM profile and the tables in ``docs/`` are derived from it.
+The code digest skips ``FACTS``, so an edit of a cost, a disk figure, a tolerance or a resource recomputes nothing. Code
+that computes results must therefore never read it. Rules, the names and settings of jobs, cost, the disk check,
+``verify``, the crate, the groups of the SLURM profile and the tables in ``docs/`` are derived from it.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,19 +10,20 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-LEAST_MB = 4_000  # memory that every job of a small study gets along with
+LEAST_MB = 4_000  # enough memory for every job of a small study
 MILLION = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What one job has to do, as far as the config tells. Costs and disk figures are functions of it.
+    """The workload of one job, as far as the config determines it. Costs and disk figures are functions of it.
 
     Attributes:
-        rows: annotation rows that the job sees: of the study, or of its shard.
+        rows: annotation rows that the job reads: those of the study, or of its shard.
         images: images behind these rows that are still available.
-        labelled: images of the job's downstream set; for a stage that gathers evaluations, of all evaluations together.
-        masked: images with an object mask of the same.
+        labelled: images of the job's downstream set; for a stage that collects evaluations, of all evaluations
+            together.
+        masked: those of them that have an object mask.
         settings: settings of the job, as JSON values.
         forward_gflop: 10^9 floating-point operations of a forward pass of the run's backbone for one image.
         weights_bytes: size of the backbone's weights.
@@ -71,28 +72,28 @@ class Resources:
     slot: str | None = None
 
     def memory(self, rows: int, gpu: bool) -> int:
-        """Memory in MB of the first attempt, in a study of so many rows, on a GPU or without one."""
+        """Memory in MB of the first attempt, in a study of ``rows`` rows, with a GPU or without."""
         if self.scales == "rows":
             return max(LEAST_MB, min(self.memory_mb, self.memory_mb * rows // MILLION))
         return LEAST_MB if self.scales == "gpu" and not gpu else self.memory_mb
 
 
 def none(_: Load) -> float:
-    """Nothing, or too little to count."""
+    """A negligible amount."""
     return 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """The work of a job, in units that are counted.
+    """The work of a job, as a number of units and the cost of each.
 
     Attributes:
-        per: what is counted.
-        units: how many of them a job has.
-        core_ms: milliseconds of one core for each.
-        gflop: 10^9 floating-point operations on a GPU for each.
-        wait_s: seconds that the job waits at least, whatever it computes.
-        source: where the numbers are from.
+        per: what a unit is.
+        units: number of units of a job.
+        core_ms: milliseconds of one core per unit.
+        gflop: 10^9 floating-point operations on a GPU per unit.
+        wait_s: seconds that the job waits at least, such as for rate limits.
+        source: where the figures come from.
     """
 
     per: str
@@ -105,14 +106,14 @@ class Cost:
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What a recomputed file may deviate by where the machine differs from the recorded one.
+    """How far a recomputed file may deviate if the machine differs from the recorded one.
 
     Attributes:
-        number: of a floating-point number, as
-            :class:`workflow_scripts.provenance.verify.compare.Deviation` measures it.
-        unequal: share of a column's cells that may differ all the same: numbers by more, anything else at all (a
+        number: bound for floating-point numbers, measured as in
+            :class:`workflow_scripts.provenance.verify.compare.Deviation`.
+        unequal: share of a column's cells that may exceed the bound or, if they aren't numbers, differ at all (a
             caption at a near tie, a hit that flips, a pixel of a chart).
-        seen: what was seen on the demo. Every bound leaves room above it, for larger models and batches.
+        seen: what was observed on the demo. Every bound leaves room above it, for larger models and batches.
     """
 
     number: float
@@ -121,7 +122,7 @@ class Tolerance:
 
     @property
     def source(self) -> str:
-        """Where the bound is from."""
+        """Where the bound comes from."""
         return f"observed on the demo with 2 math threads and without AVX: {self.seen}"
 
 
@@ -130,10 +131,10 @@ class File:
     """A data file of the stage's artifacts.
 
     Attributes:
-        holds: what is in it, for people.
-        tolerance: None: it has the same bytes on every machine, as sums are not taken in another order elsewhere.
-        published: whether a crate that is given away holds a copy, if the file is small: it must hold no posts,
-            pictures or test items. ``always``: of any size.
+        holds: its content, as the documentation describes it.
+        tolerance: None if it has the same bytes on every machine, since no sum depends on the order of its terms.
+        published: whether a crate includes a copy if the file is small: such a file must hold no posts,
+            images or test items. ``always``: at any size.
         hashed: False for a file outside manifest and hash (times, attempts).
     """
 
@@ -145,20 +146,20 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """All that is known of a stage and can't change the bytes of its artifacts.
+    """All facts about a stage that can't change the bytes of its artifacts.
 
     Attributes:
-        files: suffix -> data file, in the order of the documentation; ``*`` stands for any text.
+        files: suffix -> data file, in the order of the documentation; ``*`` matches any text.
         environment: name of the conda environment in ``envs/``; ``{device}`` in it becomes ``cpu`` or ``gpu``.
         resources: what a job requests.
         cost: work of a job.
-        disk: bytes that its artifact takes, at most and by order of magnitude; small artifacts count as nothing.
+        disk: upper bound of the bytes that its artifact takes, by order of magnitude; small artifacts count as 0.
         store: bytes that it adds to the store of fetched bytes, which all studies share.
         names: attribute of :class:`workflow_scripts.study.units.Units` with the names of the stage's artifacts; None
             for a stage with one artifact.
         section: section of the config with the stage's settings, such as ``evaluation.few_shot``; a wildcard in braces
-            chooses a member of a list by its name. None: :mod:`workflow_scripts.study.units` gathers the settings, or
-            there are none.
+            selects a member of a list by its name. None: :mod:`workflow_scripts.study.units` collects the settings,
+            or there are none.
         sources: input -> name of the external source that it may be.
         group: jobs that share a SLURM job, as the profile ``slurm`` names them.
     """
@@ -175,7 +176,7 @@ class Facts:
     group: str | None = None
 
     def file(self, suffix: str) -> File | None:
-        """What is known of the file with this suffix; None for a file that the stage does not declare."""
+        """The declared file with this suffix; None if the stage declares none."""
         if suffix in self.files:
             return self.files[suffix]
         return next((file for pattern, file in self.files.items() if fnmatchcase(suffix, pattern)), None)

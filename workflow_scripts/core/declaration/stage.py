@@ -1,7 +1,7 @@
-"""What a stage declares of itself for the artifact contract: the constant ``STAGE`` of its file.
+"""What a stage declares about itself for the artifact contract: the constant ``STAGE`` of its file.
 
 Everything here decides bytes or keys, so the code digest covers it. What can't change bytes (costs, resources and so
-on) is declared apart, in ``FACTS`` (:mod:`workflow_scripts.core.declaration.facts`).
+on) is declared separately, in ``FACTS`` (:mod:`workflow_scripts.core.declaration.facts`).
 """
 
 import re
@@ -27,7 +27,7 @@ class Stage(Generic[S]):
         run: computes and writes through ``job.file``; its name is the stage's name.
         settings: checks ``--settings``.
         artifact: name of the stage's artifacts; wildcards in braces make the unit, as in ``{run}.{step}.{dataset}``.
-            No part that stands for a wildcard has a dot in it.
+            The value of a wildcard contains no dot.
         inputs: names of the inputs, in the order of the command line. Those that may come from outside the workflow
             are read with ``job.source``.
         packages: PyPI packages whose major.minor version can change the bytes.
@@ -35,9 +35,9 @@ class Stage(Generic[S]):
         on_device: computes on the device of the config; other stages compute on the CPU.
         numbered: the unit is only a number: the same content under another number is the same artifact, whose manifest
             holds no unit.
-        identity: what was fetched or found, for a stage that computes nothing else. The key holds it in place of code,
+        identity: content that was fetched or found, for a stage that computes nothing. The key has it instead of code,
             inputs, unit and environment.
-        format: number of the output's format, to raise when the same fetched bytes would give another artifact; for
+        format: version number of the output's format, raised when the same fetched bytes give another artifact; for
             stages with an ``identity``.
         data_files: files that the stage reads from the checkout, and folders of which it reads all files.
     """
@@ -66,7 +66,7 @@ class Stage(Generic[S]):
 
     @property
     def by_content(self) -> bool:
-        """Whether the key holds what was fetched or found in place of what it was computed from."""
+        """Whether the key holds the fetched or found content instead of what it was computed from."""
         return self.identity is not None
 
     def unit_of(self, name: str) -> dict[str, str]:
@@ -78,7 +78,7 @@ class Stage(Generic[S]):
         return {name: value for name, value in settings.items() if name not in self.not_in_key}
 
     def device(self, wanted: str) -> str:
-        """The device that the stage is given (``auto``, ``cpu`` or ``cuda``) when the config says ``wanted``."""
+        """The device (``auto``, ``cpu`` or ``cuda``) of the stage's jobs when the config says ``wanted``."""
         return wanted if self.on_device else "cpu"
 
     def manifest_unit(self, unit: Mapping[str, str]) -> dict[str, str]:

@@ -1,7 +1,8 @@
-"""JSON of manifests, run records, notes and small data files, read within bounds whatever has happened to the file.
+"""JSON of manifests, run records, notes and small data files, read with limits on size and depth.
 
-A FIFO or a device is never waited for, and no large file is read into memory. What comes out can be printed, hashed and
-written again: text in UTF-8, finite numbers, each key once.
+A FIFO or device never blocks the reader, and no large file is read into memory. Values that are returned can be
+printed,
+hashed and written again: valid Unicode, finite numbers, unique keys.
 """
 
 import json
@@ -32,14 +33,14 @@ def read_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file.
 
     Raises:
-        Unfit: it holds none, or the file is not a regular file, or is larger than any of ours.
+        Unfit: the file has no valid one, is not a regular file, or is larger than any that the workflow writes.
         OSError: it can't be read.
     """
     return parse_object(read_bytes(path))
 
 
 def try_object(path: Path) -> dict[str, Any] | None:
-    """The JSON object in a file; None when the file is missing, unreadable or holds none."""
+    """The JSON object in a file; None when the file is missing, unreadable or has no valid one."""
     try:
         return read_object(path)
     except (OSError, Unfit):
@@ -52,24 +53,24 @@ def read_value(path: Path, largest: int = LARGEST) -> Any:
 
 
 def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
-    """The bytes of a small regular file; a FIFO, socket or device is never waited for. Raises as read_object."""
+    """The bytes of a small regular file; never blocks on a FIFO, socket or device. Raises as read_object."""
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode):
         raise Unfit(f"it is {kind_of(mode)}")
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as stream:
         size = os.fstat(stream.fileno()).st_size
         if size > largest:
-            raise Unfit(f"it has {size} bytes, and no such file is larger than {largest}")
+            raise Unfit(f"it has {size} bytes; at most {largest} are allowed")
         return stream.read(largest + 1)
 
 
 def kind_of(mode: int) -> str:
-    """What a file of this mode is, where it is no regular one."""
+    """The kind of a file that is not a regular one, by its mode."""
     return KINDS.get(stat.S_IFMT(mode), "no file")
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
-    """The JSON object that ``data`` is. Raises Unfit."""
+    """The JSON object encoded in ``data``. Raises Unfit."""
     content = _parsed(data)
     if not isinstance(content, dict):
         raise Unfit("not a JSON object")
@@ -102,7 +103,7 @@ def _no_number(text: str) -> None:
 
 
 def _check_values(content: Any) -> None:
-    """Refuse what no record holds and what would fail later: deep nesting, infinite numbers, halves of characters."""
+    """Refuse what no record contains and what would fail later: deep nesting, infinite numbers, lone surrogates."""
     level: list[Any] = [[content]]
     for _ in range(DEEPEST + 1):
         below: list[Any] = []
@@ -117,7 +118,7 @@ def _check_values(content: Any) -> None:
                 elif isinstance(value, str):
                     _check_text(value)
                 elif isinstance(value, float) and not math.isfinite(value):
-                    raise Unfit("it holds a number that is not finite")
+                    raise Unfit("it contains a number that is not finite")
         if not below:
             return
         level = below
@@ -126,4 +127,4 @@ def _check_values(content: Any) -> None:
 
 def _check_text(text: str) -> None:
     if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
-        raise Unfit("it holds text that is not Unicode")
+        raise Unfit("it contains text that is not Unicode")

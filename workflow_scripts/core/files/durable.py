@@ -1,8 +1,8 @@
-"""Writes that survive a crash: what is renamed into place is on disk first, and so is the name.
+"""Writes that survive a crash: data is on disk before it is renamed into place, and the rename is synced too.
 
 POSIX promises none of this by itself. After a power loss a file can be empty although its rename survived, and a rename
-can be lost although the program ended well. ``docs/artifacts.md`` says what is synced where, and what it costs.
-Every OSError names its file, also where Python leaves the name out (``write`` and ``fsync``).
+can be lost although the program ended normally. ``docs/artifacts.md`` describes what is synced where, and what it
+costs. Every OSError names its file, even where Python leaves the name out (``write`` and ``fsync``).
 """
 
 import errno
@@ -30,30 +30,30 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def sync_descriptor(descriptor: int, path: Path) -> None:
-    """Force what was written to an open file to disk; ``path`` is its name in errors.
+    """Sync an open file to disk; ``path`` is its name in errors.
 
     Raises:
-        OSError: the disk refuses; what was written may be lost.
+        OSError: the sync failed; what was written may be lost.
     """
     with naming(path):
         os.fsync(descriptor)
 
 
 def sync_file(path: Path) -> None:
-    """Force a file's content to disk; its entry in the folder is not synced.
+    """Sync a file's content to disk; its entry in the folder is not synced.
 
     Raises:
-        OSError: the disk refuses; the content may be lost.
+        OSError: the sync failed; the content may be lost.
     """
     with open(path, "rb") as stream:
         sync_descriptor(stream.fileno(), path)
 
 
 def sync_folder(folder: Path) -> None:
-    """Force a folder's entries (new, renamed and removed names) to disk; nothing on file systems without such a call.
+    """Sync a folder's entries (new, renamed and removed names) to disk; does nothing on file systems that can't.
 
     Raises:
-        OSError: the folder can't be opened, or the disk refuses.
+        OSError: the folder can't be opened, or the sync failed.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -66,9 +66,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def sync_parents(paths: Iterable[Path]) -> None:
-    """Force the entries of ``paths`` and of all folders above them to disk, up to the working directory or mount point.
+    """Sync the entries of ``paths`` and of all folders above them to disk, up to the working directory or mount point.
 
-    That includes entries which exist already: another process may have made them and been killed before its own sync.
+    That includes existing entries: another process may have created them and been killed before its own sync.
     An entry is synced once per process. Folders that this user may not read are left out.
     """
     waiting: dict[Path, list[tuple[str, int, int]]] = {}
@@ -87,15 +87,15 @@ def sync_parents(paths: Iterable[Path]) -> None:
 
 
 def make_folders(folder: Path) -> None:
-    """Make ``folder`` and its missing parents, and :func:`sync_parents`."""
+    """Create ``folder`` and its missing parents, and call :func:`sync_parents`."""
     folder.mkdir(parents=True, exist_ok=True)
     sync_parents([folder])
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Replace ``path`` by ``data``: a crash leaves the old file or the new one, never part of one.
+    """Replace the content of ``path`` by ``data``; a crash leaves the old file or the new one, never a partial one.
 
-    Which of both it leaves is open until the folder is synced.
+    Which of the two is undetermined until the folder is synced.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
@@ -115,7 +115,7 @@ def write_durable(path: Path, data: bytes) -> None:
 
 
 def move_atomic(part: Path, target: Path) -> None:
-    """Sync a finished file and rename it to ``target``; a crash leaves the old target or all of the new one."""
+    """Sync a finished file and rename it to ``target``; a crash leaves the old target or the complete new one."""
     sync_file(part)
     os.replace(part, target)
 
@@ -127,7 +127,7 @@ def move_durable(part: Path, target: Path) -> None:
 
 
 def move_folder_durable(part: Path, target: Path) -> None:
-    """Sync everything in a finished folder and rename it to ``target``; a folder that is there is removed afterwards.
+    """Sync everything in a finished folder and rename it to ``target``; an existing folder is removed afterwards.
 
     Between the two renames there is no ``target``, but never an incomplete one.
     """
@@ -144,7 +144,7 @@ def move_folder_durable(part: Path, target: Path) -> None:
 
 
 def remove_files(paths: Iterable[Path]) -> None:
-    """Remove files; none of them can come back once this returns. Files that are missing already count as removed."""
+    """Remove files durably: none of them can reappear after a crash. Missing files count as removed."""
     folders = set()
     for path in paths:
         path.unlink(missing_ok=True)
@@ -155,10 +155,10 @@ def remove_files(paths: Iterable[Path]) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder and what is in it; it can't come back once this returns.
+    """Remove a folder and its content durably: it can't reappear after a crash.
 
     Raises:
-        OSError: something in it can't be removed. What others remove meanwhile counts as removed.
+        OSError: something in it can't be removed. What other processes remove at the same time counts as removed.
     """
 
     def missing_is_fine(_: object, __: str, found: tuple[type[BaseException], BaseException, object]) -> None:

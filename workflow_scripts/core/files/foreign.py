@@ -1,4 +1,4 @@
-"""Tables from elsewhere: read with the needed columns and types, or refused with a reason."""
+"""Tables from other sources: read with the required columns and types, or refused with a reason."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,17 +12,17 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files import tars
 
 ROWS_AT_ONCE = 4096
-LONG_TEXT, LONG_TEXTS = 16 << 10, 64 << 20  # bytes of text a row on average, and in a group of rows that is checked
-# pa.ArrowException: of a header that claims terabytes pyarrow says that memory is short, which it is not.
+LONG_TEXT, LONG_TEXTS = 16 << 10, 64 << 20  # bytes of text: average per row; group size to check
+# pa.ArrowException: if a header claims terabytes, pyarrow reports that memory is short.
 _UNREADABLE = (*tars.BROKEN, pa.ArrowException)
 
 
 @contextmanager
 def readable(what: str, where: Path | str, advice: str) -> Iterator[None]:
-    """Turn whatever reading a foreign parquet file or tar raises into a PipelineError.
+    """Turn any error in reading a foreign parquet file or tar into a PipelineError.
 
     Raises:
-        PipelineError: ``<what> in <where>: <that message>; <advice>``.
+        PipelineError: ``<what> in <where>: <original message>; <advice>``.
     """
     try:
         yield
@@ -33,11 +33,11 @@ def readable(what: str, where: Path | str, advice: str) -> Iterator[None]:
 def batches(
     source: Path | BinaryIO, kinds: Mapping[str, pa.DataType], rows: int = ROWS_AT_ONCE
 ) -> Iterator[pa.RecordBatch]:
-    """Rows of a foreign parquet file, some at a time, with the columns ``kinds`` cast to these types.
+    """Batches of rows of a foreign parquet file, with the columns in ``kinds`` cast to these types.
 
     Raises:
-        ValueError: a column is missing, there twice, or of a type that can't be cast; call it within :func:`readable`,
-            as pyarrow raises much else on damaged files.
+        ValueError: a column is missing, repeated, or of a type that can't be cast; call it within :func:`readable`,
+            since pyarrow raises many other errors on damaged files.
     """
     with pq.ParquetFile(source, buffer_size=1 << 20, pre_buffer=False) as file:
         check_columns(file.schema_arrow, kinds)
@@ -52,37 +52,37 @@ def batches(
 
 
 def _check_sizes(metadata: pq.FileMetaData, texts: Sequence[str]) -> None:
-    """Raise ValueError where texts are so long that a few of them would fill the memory."""
+    """Raise ValueError if texts are so long that a few of them would fill the memory."""
     for group in (metadata.row_group(number) for number in range(metadata.num_row_groups)):
-        if group.total_byte_size <= LONG_TEXTS:  # pyarrow aborts when asked for a column with broken statistics
+        if group.total_byte_size <= LONG_TEXTS:  # pyarrow aborts on a column with broken statistics
             continue
         for column in (group.column(number) for number in range(group.num_columns)):
             size, name = column.total_uncompressed_size, column.path_in_schema
             if name in texts and size > max(LONG_TEXTS, LONG_TEXT * group.num_rows):
-                raise ValueError(f"column {name} has {size} bytes of text in {group.num_rows} rows")
+                raise ValueError(f"column {name} has {size} bytes of text in {group.num_rows} rows, which is too much")
 
 
 def check_columns(schema: pa.Schema, wanted: Mapping[str, pa.DataType]) -> None:
-    """Raise ValueError for a column that is missing, there twice, or of a type that can't be cast."""
+    """Raise ValueError for a column that is missing, repeated, or of a type that can't be cast."""
     for name, kind in wanted.items():
         if (count := schema.names.count(name)) != 1:
             raise ValueError(
-                f"{count or 'no'} columns named {name}; there are {', '.join(schema.names[:20]) or 'none'}"
+                f"{count or 'no'} columns named {name}; the columns are {', '.join(schema.names[:20]) or 'none'}"
             )
         found = schema.field(name).type
         if pa.types.is_nested(found) or (pa.types.is_string(kind) and not _is_text(found)):
-            raise ValueError(f"column {name} is of type {found}, {kind} is needed")
+            raise ValueError(f"column {name} is of type {found}, but must be {kind}")
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    """Whether values of a type are words, or numbers that may stand for them."""
+    """Whether values of a type are text, or numbers that can be read as text."""
     inner = kind.value_type if pa.types.is_dictionary(kind) else kind
     texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_integer)
     return any(test(inner) for test in texts) or pa.types.is_null(inner)
 
 
 def column_of(schema: pa.Schema, names: Sequence[str]) -> str:
-    """The first of ``names`` that the schema has as a column of bytes; empty when it has none."""
+    """The first of ``names`` that is a column of bytes in the schema; empty if there is none."""
     return next((name for name in names if schema.names.count(name) == 1 and _is_bytes(schema.field(name).type)), "")
 
 

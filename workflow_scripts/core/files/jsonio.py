@@ -1,4 +1,4 @@
-"""JSON with one spelling per value, and its digest."""
+"""JSON with one canonical text per value, and its digest."""
 
 import hashlib
 import json
@@ -28,11 +28,11 @@ def read_json(path: Path, advice: str, largest: int = LARGEST) -> Any:
     """The content of a JSON file of at most ``largest`` bytes.
 
     Raises:
-        PipelineError: the file is missing or unreadable, is larger, or holds no JSON; ``advice`` says what to do.
+        PipelineError: the file is missing, unreadable, larger, or not JSON; ``advice`` says what to do.
     """
     try:
         return read_value(path, largest)
     except FileNotFoundError:
-        raise PipelineError("missing file", path, "not there", advice) from None
+        raise PipelineError("missing file", path, "no such file", advice) from None
     except (OSError, Unfit) as error:
         raise PipelineError("unreadable JSON", path, error, advice) from None

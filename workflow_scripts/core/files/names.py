@@ -1,12 +1,12 @@
-"""Names in a results folder of what all its studies share, and in the folder of a cache entry."""
+"""Names of the files and folders that all studies of a results folder share, and of those of a cache entry."""
 
 from pathlib import Path
 
 CACHE = ".cache"  # finished artifacts by key: <stage>/<key>
 STAGING = ".staging"  # in the cache: entries that are being written
-WORK = ".work"  # what unfinished jobs resume from, and the locks of their keys: <stage>/<key>
-FETCHED = ".fetched"  # fetched bytes and the index of imported archives, by url
-HOSTS = ".hosts"  # when each host was last asked, so that jobs share one rate
+WORK = ".work"  # files for resuming jobs, and the locks of their keys: <stage>/<key>
+FETCHED = ".fetched"  # fetched bytes and the index of imported archives, by URL
+HOSTS = ".hosts"  # request budgets of hosts, so that jobs share one rate
 ENTRY_MANIFEST, ENTRY_RECORD = "manifest.json", "run.json"  # in the folder of a cache entry
 
 
@@ -16,5 +16,5 @@ def cache_entry(results: Path, stage: str, key: str) -> Path:
 
 
 def work_folder(results: Path, stage: str, key: str) -> Path:
-    """The folder that a job with this key works in; ``<folder>.lock`` is the key's lock."""
+    """The work folder of jobs with this key; ``<folder>.lock`` is the key's lock."""
     return results / WORK / stage / key

@@ -1,4 +1,4 @@
-"""Small JSON files beside the studies. Each states a digest of itself, so that damage shows."""
+"""Small JSON files beside the studies. Each contains a digest of itself, so that damage is detected."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,21 +12,21 @@ from workflow_scripts.core.files.seal import is_intact, sealed, unsealed
 
 
 def write_note(path: Path, content: Mapping[str, Any]) -> None:
-    """Write ``content`` and its digest, on disk when this returns; a file that holds just that stays as it is."""
+    """Write ``content`` and its digest durably; a file that already holds them is not rewritten."""
     data = pretty(sealed(content))
     try:
         same = path.is_file() and path.read_bytes() == data
     except OSError:
         same = False
     if same:
-        sync_parents([path])  # whoever wrote it may have been killed before this
+        sync_parents([path])  # its writer may have been killed before its own sync
     else:
         make_folders(path.parent)
         write_durable(path, data)
 
 
 def read_note(path: Path, advice: str) -> dict[str, Any]:
-    """What :func:`write_note` wrote; empty when there is no such file.
+    """The content that :func:`write_note` wrote; empty when there is no such file.
 
     Raises:
         PipelineError: the file is damaged or unreadable; ``advice`` says what to do.
@@ -41,7 +41,7 @@ def read_note(path: Path, advice: str) -> dict[str, Any]:
     except (Unfit, OSError) as error:
         raise PipelineError("damaged note", path, error, advice) from None
     if "self" not in content:
-        raise PipelineError("damaged note", path, "it states no digest of itself, like notes from version 0.1", advice)
+        raise PipelineError("damaged note", path, "it has no digest, like notes of version 0.1", advice)
     if not is_intact(content) or data != pretty(content):
-        raise PipelineError("damaged note", path, "it does not have the digest that it states of itself", advice)
+        raise PipelineError("damaged note", path, "its content does not match its digest", advice)
     return unsealed(content)

@@ -1,7 +1,7 @@
-"""Errors of disks and file systems in one line: the file, what failed, and what to do.
+"""One-line errors of disks and file systems: the file, what failed, and what to do.
 
-Python names the file and gives the number (``errno``) of most such errors. Some libraries give only a text, or not even
-that, so the number is also looked for in the messages of the whole chain of exceptions.
+Python gives the file and the error number (``errno``) of most such errors. Some libraries give only a message, or not
+even that, so the number is also searched for in the messages of the whole chain of exceptions.
 """
 
 import errno
@@ -17,34 +17,34 @@ _SAME = "then run the same command again; finished work is kept"
 _FREE = f"free space there (faithful-pairs cache-gc removes what no study uses), {_SAME}"
 ADVICE = {
     errno.ENOSPC: _FREE,
-    errno.EDQUOT: f"free space, or request a larger quota, {_SAME}",
-    errno.EIO: f"the disk or its server is failing; check it (dmesg, the server's log), {_SAME}",
+    errno.EDQUOT: f"free space or request a larger quota, {_SAME}",
+    errno.EIO: f"the disk or file server is failing; check it (dmesg, the server's log), {_SAME}",
     errno.EROFS: f"the file system is read-only; mount it writable, {_SAME}",
     errno.ESTALE: f"the file server replaced or removed the file; check the mount, {_SAME}",
     errno.ETIMEDOUT: f"the file server does not answer; check the mount, {_SAME}",
     errno.EMFILE: f"raise the limit of open files (ulimit -n), {_SAME}",
     errno.ENFILE: f"the machine has too many open files; close some, {_SAME}",
-    errno.EACCES: f"give this user the permission, {_SAME}",
-    errno.EPERM: f"give this user the permission, {_SAME}",
+    errno.EACCES: f"give this user permission, {_SAME}",
+    errno.EPERM: f"give this user permission, {_SAME}",
 }
 OF_DISKS = frozenset(ADVICE) - {errno.EACCES, errno.EPERM}
 _NUMBERS = re.compile(r"(?:os error|code:|errno) (\d{1,3})\b", re.IGNORECASE)
 _TEXTS = {os.strerror(number): number for number in ADVICE}
-# What libraries say when a write was cut short and the reason was lost.
+# Messages of libraries when a write was incomplete and the reason was lost.
 _CUT_SHORT = re.compile(r"requested and \d+ written|failed writing|write failed|problem writing|encoder error -2")
 ALMOST_FULL = 1 << 20  # bytes
 
 
 def storage_error(error: BaseException, stage: str, places: tuple[Path, ...]) -> PipelineError | None:
-    """The error with advice, or None if no disk or file system is to blame.
+    """The error with advice, or None if no disk or file system caused it.
 
     Args:
-        error: what was raised; its causes are looked at too.
-        stage: what was being done.
-        places: files or folders that were being written to, for errors that name no file.
+        error: what was raised; its causes are examined too.
+        stage: what was being computed.
+        places: files or folders that were being written, for errors that name no file.
     """
     number, file = None, None
-    told = isinstance(error, PipelineError)  # it names file and advice, but a disk that failed is no damaged file
+    told = isinstance(error, PipelineError)  # it has its own advice, but a failing disk is not a damaged file
     for one in _chain(error):
         number = number or _number(one, OF_DISKS if told else frozenset(ADVICE))
         file = file or _file(one)
@@ -66,7 +66,7 @@ def storage_error(error: BaseException, stage: str, places: tuple[Path, ...]) ->
 
 
 def full_disk(log: Path) -> PipelineError | None:
-    """Why a job's log is empty, where its disk is full: every stage writes a line when it starts."""
+    """The error of a job whose log is empty since its disk is full: every stage writes a line when it starts."""
     left = _free(log)
     if left >= ALMOST_FULL:
         return None
@@ -99,7 +99,7 @@ def _file(error: BaseException) -> str | None:
 
 
 def _free(path: Path) -> int:
-    """Bytes that this user may still write where ``path`` lies."""
+    """Bytes that this user may still write to the file system of ``path``."""
     for place in (path, *path.parents):
         try:
             status = os.statvfs(place)

@@ -1,4 +1,4 @@
-"""Parquet written so that the same rows always give the same bytes."""
+"""Parquet output in which the same rows always give the same bytes."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""Tars from elsewhere, read member by member without trusting what their headers claim.
+"""Tars from other sources, read member by member without trusting their headers.
 
 tarfile seeks and reads as far as a header says: a few bytes can make it allocate gigabytes or step through terabytes of
-nothing. Here it gets a stream that goes forward only, ends where the file does, and refuses absurd reads.
+nothing. Here it gets a stream that only moves forward, ends where the file does, and refuses absurd reads.
 """
 
 import bz2
@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-PIECE = 1 << 20  # bytes read at a time; no header needs as many
+PIECE = 1 << 20  # bytes read at a time; more than any header needs
 BROKEN = (
     *(tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, MemoryError, OverflowError),
     *(ValueError, KeyError, IndexError, RecursionError),  # headers that tarfile does not check
 )
-"""What reading a damaged or hostile tar raises."""
+"""Exceptions that reading a damaged or hostile tar raises."""
 _PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),
     b"BZh": bz2.BZ2File,
@@ -30,7 +30,7 @@ _PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
 
 @dataclass(frozen=True)
 class Member:
-    """A regular file in a tar: its name, and where its bytes lie in the unpacked tar."""
+    """A regular file in a tar: its name, and the position of its bytes in the unpacked tar."""
 
     name: str
     offset: int
@@ -38,7 +38,7 @@ class Member:
     _stream: "_Forward"
 
     def read(self) -> bytes:
-        """Its bytes; to be read before the next member.
+        """The member's bytes; must be read before the next member.
 
         Raises:
             EOFError: the tar ends before the member does.
@@ -46,7 +46,7 @@ class Member:
         return b"".join(self.pieces())
 
     def pieces(self) -> Iterator[bytes]:
-        """The same, some at a time."""
+        """The member's bytes, in pieces."""
         self._stream.seek(self.offset)
         yield from self._stream.pieces(self.size)
 
@@ -75,7 +75,7 @@ def members(path: Path, packed: bool = True) -> Iterator[Member]:
 
 
 class _Forward:
-    """A stream that is read forward, with the seeks that tarfile makes."""
+    """A forward-only stream that supports the seeks that tarfile makes."""
 
     def __init__(self, raw: IO[bytes], size: int | None) -> None:
         self._raw, self._size, self._at = raw, size, 0
@@ -104,13 +104,13 @@ class _Forward:
             for _ in self.pieces(place - self._at):
                 pass
         elif place > self._size:
-            raise EOFError(f"the file ends at {self._size}, a member at {place}")
+            raise EOFError(f"the file ends at byte {self._size}, but a member ends at byte {place}")
         else:
             self._at = self._raw.seek(place)
         return self._at
 
     def pieces(self, size: int) -> Iterator[bytes]:
-        """``size`` bytes, some at a time."""
+        """``size`` bytes, in pieces."""
         while size > 0:
             piece = self._raw.read(min(size, PIECE))
             if not piece:

@@ -1,4 +1,4 @@
-"""What Pillow raises on images that are damaged or malicious."""
+"""Exceptions that Pillow raises on damaged or malicious images."""
 
 import struct
 import zlib
@@ -9,6 +9,6 @@ UNDECODABLE = (
     *(OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, Image.DecompressionBombError),
     *(ArithmeticError, LookupError, TypeError, AttributeError, RuntimeError, MemoryError),
 )
-"""Its decoders check headers only partly; other damage raises any of these."""
+"""Pillow's decoders check headers only partly; damage elsewhere raises any of these."""
 MOST_PIXELS = 89_478_485
-"""Pixels of the largest image that is decoded; as RGBA it takes 360 MB."""
+"""Largest number of pixels that is decoded; as RGBA they take 360 MB."""

@@ -1,4 +1,4 @@
-"""A job's log: where it is, what earlier attempts wrote to it, and where the job works.
+"""A job's log: its path, the lines of earlier attempts, and the job's work folder.
 
 Snakemake deletes the log of a job before it starts the job again.
 """
@@ -12,18 +12,18 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 KEPT = "attempts.log"
 INDENT = "  "
-WORK_LINE = "work folder: "  # in the log of a job that computes; the folder's path follows
+WORK_LINE = "work folder: "  # followed by the folder's path, in the log of a job that computes
 
 
 def keep_log(path: Path, work: Path) -> None:
     """Repeat what earlier attempts logged, indented, and keep this attempt's log for the next one.
 
-    The work folder holds a second name (a hard link) of the log, so that its lines survive even a kill. Nothing happens
-    where standard error is not the log, or where the file system has no hard links.
+    The work folder holds a hard link to the log, so that its lines survive even a kill. Does nothing if standard error
+    is not the log or the file system has no hard links.
 
     Args:
         path: log of the job, ``results/<study>/logs/<stage>/<name>.log``.
-        work: work folder of the artifact, which is the same for each attempt.
+        work: work folder of the artifact, the same for each attempt.
     """
     kept = work / KEPT
     with suppress(OSError):
@@ -40,13 +40,13 @@ def keep_log(path: Path, work: Path) -> None:
 
 
 def log_of_artifact(artifact: Path) -> Path:
-    """Where the rules write the log of ``results/<study>/<stage>/<name>``."""
+    """Path of the log of ``results/<study>/<stage>/<name>``, as the rules set it."""
     stage = artifact.parent
     return stage.parent / "logs" / stage.name / f"{artifact.name}.log"
 
 
 def logged_work_folder(path: Path) -> Path | None:
-    """Work folder of the job that writes this log; None as long as it computes nothing, or without a log."""
+    """Work folder of the job that writes this log; None without a log or before the job starts to compute."""
     try:
         lines = path.read_text(errors="replace").splitlines()
     except OSError:

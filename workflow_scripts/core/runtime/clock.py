@@ -1,4 +1,4 @@
-"""Times and memory of a piece of work, as run records state them."""
+"""Times and peak memory of a computation, for run records."""
 
 import resource
 import sys
@@ -13,14 +13,14 @@ def now() -> str:
 
 
 def peak_memory() -> int:
-    """Largest resident set of this process or of one of its children so far, in bytes."""
+    """Peak resident memory of this process or of one of its children so far, in bytes."""
     scale = 1 if sys.platform == "darwin" else 1024
     who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return max(resource.getrusage(one).ru_maxrss for one in who) * scale
 
 
 class Clock:
-    """Start, end, duration and CPU time of a piece of work."""
+    """Start, end, duration and CPU time of a computation."""
 
     def __init__(self) -> None:
         self.start, self._monotonic = now(), time.monotonic()

@@ -1,4 +1,4 @@
-"""What of the machine can change bytes, and so belongs to an artifact's key."""
+"""Properties of the machine that can change bytes and so belong to an artifact's key."""
 
 import os
 import resource
@@ -25,7 +25,7 @@ def allow_many_files() -> None:
 
 
 def resolve_device(wanted: str) -> str:
-    """``cpu`` or ``cuda``; ``auto`` means cuda where a GPU is visible, judged without importing torch."""
+    """``cpu`` or ``cuda``; ``auto`` means cuda if a GPU is visible, determined without importing torch."""
     if wanted != "auto":
         return wanted
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
@@ -33,11 +33,11 @@ def resolve_device(wanted: str) -> str:
 
 
 def gpus(devices: Path = Path("/dev")) -> int | None:
-    """Number of GPUs that this process may use, judged without importing torch; None where that can't be known."""
+    """Number of GPUs that this process may use, determined without importing torch; None if it is unknown."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None and visible.strip() in ("", "-1"):
         return 0
-    # AMD's cards, those of Windows's Linux, and Jetsons have other device files.
+    # AMD GPUs, WSL and Jetson boards have other device files.
     if any((devices / name).exists() for name in ("kfd", "dxg", "nvmap")):
         return None
     cards = len([path for path in devices.glob("nvidia*") if path.name.removeprefix("nvidia").isdigit()])
@@ -45,7 +45,7 @@ def gpus(devices: Path = Path("/dev")) -> int | None:
 
 
 def no_gpu() -> str | None:
-    """Why nothing can be computed on a GPU here, or None where it can, as far as that shows without importing torch."""
+    """Why this process can't use a GPU; None if it can, as far as can be determined without importing torch."""
     if gpus() == 0:
         hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
         return "no GPU is visible" + ("" if hidden is None else f" (CUDA_VISIBLE_DEVICES is {hidden!r})")
@@ -55,7 +55,7 @@ def no_gpu() -> str | None:
 
 
 def check_device(device: str) -> None:
-    """Refuse to compute on a GPU where there is none.
+    """Check that a GPU is available if ``device`` requires one.
 
     Raises:
         PipelineError: ``device`` is ``cuda``, and :func:`no_gpu` has a reason.
@@ -67,7 +67,7 @@ def check_device(device: str) -> None:
 
 
 def version(package: str) -> str | None:
-    """Installed version of a PyPI package; ``faiss-cpu`` stands for ``faiss-gpu`` too; None when absent."""
+    """Installed version of a PyPI package; ``faiss-cpu`` also finds ``faiss-gpu``; None if it is not installed."""
     names = ("faiss-cpu", "faiss-gpu") if package == "faiss-cpu" else (package,)
     for name in names:
         try:

@@ -1,4 +1,4 @@
-"""What a run record says about the machine and the checkout that made an artifact. Not known is null, never a guess."""
+"""The machine and checkout that made an artifact, for run records. Unknown values are null, never guessed."""
 
 import hashlib
 import os
@@ -15,20 +15,20 @@ from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.runtime.environment import THREAD_VARIABLES, version
 
 DETERMINISM_VARIABLES = ("PYTHONHASHSEED", "CUBLAS_WORKSPACE_CONFIG", *THREAD_VARIABLES)
-SECONDS = 20  # an answer of git or nvidia-smi that takes longer is not waited for
-# Whatever the user's git configuration says, the same changes give the same text.
+SECONDS = 20  # timeout of git and nvidia-smi
+# The same changes give the same text under any git configuration.
 _PLAIN_DIFF = ("-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false", "-c", "diff.algorithm=myers")
 _DIFF = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "--full-index", "-U3", "HEAD")
 
 
 def machine(packages: Sequence[str], device: str) -> dict[str, Any]:
-    """Host, system, processor, cards, Python, packages, determinism and SLURM job of this process.
+    """Host, system, processor, GPUs, Python, packages, determinism and SLURM job of this process.
 
-    Called when the work is done, since it looks at what was loaded.
+    To be called after the computation, since it inspects the loaded modules.
 
     Args:
         packages: those that the stage declares; they are listed even when this process did not load them.
-        device: ``cpu`` or ``cuda``; cards are asked about only when they were used.
+        device: ``cpu`` or ``cuda``; GPUs are queried only if they were used.
     """
     return {
         "host": socket.gethostname(),
@@ -44,7 +44,7 @@ def machine(packages: Sequence[str], device: str) -> dict[str, Any]:
 
 
 def _loaded() -> set[str]:
-    """Installed distributions whose module of the same name is loaded: no list of all, but nothing untrue."""
+    """Installed distributions whose module of the same name is loaded: perhaps incomplete, but never wrong."""
     top = {name.lower() for name in sys.modules.keys() - sys.stdlib_module_names if "." not in name}
     return {str(one.metadata["Name"]) for one in _distributions(top)}
 
@@ -59,7 +59,7 @@ def _distributions(modules: Iterable[str]) -> Iterable[metadata.Distribution]:
 
 
 def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str | None:
-    """The processor's name as Linux tells it."""
+    """The processor's name as Linux reports it."""
     try:
         text = info.read_text(errors="replace")
     except OSError:
@@ -72,7 +72,7 @@ def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str | None:
 
 
 def cards(device: str) -> dict[str, Any]:
-    """``gpu_model`` (names of the visible cards), ``driver``, ``gpu_peak_bytes`` (allocated by torch in this process).
+    """``gpu_model`` (names of the visible GPUs), ``driver``, ``gpu_peak_bytes`` (allocated by torch in this process).
 
     All null on the CPU.
     """
@@ -95,9 +95,9 @@ def _gpu_peak() -> int | None:
 
 
 def determinism() -> dict[str, Any]:
-    """Variables and switches that decide whether the same input gives the same bytes; torch's only when it is loaded.
+    """Variables and switches that determine whether the same input gives the same bytes; torch's only if it is loaded.
 
-    The switches are those at the end of the stage: a stage that turns one on for a while says so in its facts.
+    The switches are those at the end of the stage; a stage that sets one temporarily records that itself.
     """
     found: dict[str, Any] = {name: os.environ.get(name) for name in DETERMINISM_VARIABLES}
     torch = sys.modules.get("torch")
@@ -111,7 +111,7 @@ def determinism() -> dict[str, Any]:
 
 
 def ask(*command: str) -> str | None:
-    """What a command prints; None when it is not there, fails, or takes too long."""
+    """The output of a command; None if it is missing, fails, or takes too long."""
     quiet = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
     try:
         answer = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False, env=quiet)
@@ -123,7 +123,7 @@ def ask(*command: str) -> str | None:
 def git_state(root: Path = ROOT) -> dict[str, Any]:
     """``commit``, ``dirty`` (tracked files differ from it) and ``diff`` (sha256 of that difference, null when clean).
 
-    All null where git does not tell.
+    All null if git gives no answer.
     """
     git = ("git", "-c", f"safe.directory={root}", *_PLAIN_DIFF, "-C", str(root))
     commit = ask(*git, "rev-parse", "HEAD")

@@ -1,4 +1,4 @@
-"""Start and end of a stage's process, which take longer than the work of many small jobs."""
+"""Fast start and end of a stage's process: for small jobs these would take longer than the work itself."""
 
 import gc
 import logging
@@ -11,7 +11,7 @@ from types import ModuleType
 
 
 class _NoPandas(MetaPathFinder, Loader):
-    """Makes importing pandas fail: pyarrow would load it in each process, if it is installed."""
+    """Makes the import of pandas fail: pyarrow would otherwise load it in each process if it is installed."""
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
         return ModuleSpec("pandas", self) if fullname == "pandas" else None
@@ -21,15 +21,15 @@ class _NoPandas(MetaPathFinder, Loader):
 
 
 def start_quickly() -> None:
-    """Skip what costs each of a study's jobs a quarter of a second and helps none of them."""
+    """Skip work at start-up that costs each job a quarter of a second and helps none."""
     sys.meta_path.insert(0, _NoPandas())
     gc.set_threshold(100_000)  # imports create many objects and no garbage
 
 
 def quiet_libraries() -> None:
-    """Keep what libraries say about themselves out of logs: loading messages, and bars drawn for a terminal.
+    """Keep libraries' loading messages and progress bars out of logs.
 
-    Their warnings and errors stay. Called before the first of them is imported.
+    Their warnings and errors stay. Must be called before the first of them is imported.
     """
     logging.getLogger("workflow_scripts").setLevel(logging.INFO)
     logging.getLogger().setLevel(logging.WARNING)
@@ -38,10 +38,10 @@ def quiet_libraries() -> None:
 
 
 def leave(status: int) -> None:
-    """End a process at once, with an exit status, when its artifact is published or its error is written.
+    """End the process at once, with an exit status, after its artifact is published or its error is written.
 
-    Freeing all that it loaded takes up to a fifth of a second, and some libraries report what they did not free
-    ("nanobind: leaked 1 instances!"), below the error that should be the last line.
+    A normal exit frees all loaded objects, which takes up to a fifth of a second, and some libraries then report leaks
+    ("nanobind: leaked 1 instances!") below the error that should be the last line.
     """
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):

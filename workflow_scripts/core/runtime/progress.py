@@ -1,4 +1,4 @@
-"""Progress of a long job: a bar on a terminal, a plain line a minute in a log, and a file that others can read.
+"""Progress of a long job: a bar on a terminal, a plain line per minute in a log, and a file for other processes.
 
 The file, ``progress.json`` in the job's work folder, is rewritten once a second. :func:`read_progress` reads it.
 """
@@ -27,14 +27,14 @@ SECONDS_BETWEEN_FILES = 1.0
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a job is.
+    """Progress of a job.
 
     Attributes:
-        what: what is done.
+        what: what is being done.
         done: items done, those of earlier attempts included.
         total: number of items, if known.
         per_second: items per second of this attempt.
-        note: more to say.
+        note: additional text.
     """
 
     what: str
@@ -45,7 +45,7 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """Time left at this rate; None if it can't be known, or if all is done."""
+        """Time left at this rate; None if it is unknown or everything is done."""
         if self.total is None or self.per_second <= 0 or self.done >= self.total:
             return None
         return (self.total - self.done) / self.per_second
@@ -60,7 +60,7 @@ class Progress:
 
 
 class _Report:
-    """Where this process tells others how far it is."""
+    """The file to which this process writes its progress, if any."""
 
     folder: Path | None = None
 
@@ -84,7 +84,7 @@ def read_progress(folder: Path) -> Progress | None:
 
 
 def progress(iterable: Iterable[T], total: int | None, what: str, done: int = 0) -> Iterator[T]:
-    """Yield the items of ``iterable`` and show how far it is; arguments as for :class:`Ticker`."""
+    """Yield the items of ``iterable`` and show the progress; arguments as for :class:`Ticker`."""
     with Ticker(what, total, done=done) as ticker:
         for item in iterable:
             yield item
@@ -92,13 +92,13 @@ def progress(iterable: Iterable[T], total: int | None, what: str, done: int = 0)
 
 
 class Ticker:
-    """Shows how far something is, in a ``with`` block.
+    """Shows the progress of a ``with`` block.
 
     Args:
-        what: what is done.
+        what: what is being done.
         total: number of items, if known.
-        note: more to say, called whenever something is shown.
-        done: items that an earlier attempt has done.
+        note: additional text, called whenever something is shown.
+        done: items done by an earlier attempt.
     """
 
     def __init__(self, what: str, total: int | None, note: Callable[[], str] = str, done: int = 0) -> None:
@@ -122,14 +122,14 @@ class Ticker:
         self._write()
 
     def tick(self) -> None:
-        """One more item is done."""
+        """Count one more item as done."""
         self._done += 1
         if self._bar is not None:
             self._bar.update()
         self.pulse()
 
     def pulse(self) -> None:
-        """Show something if it is time to; for waits in which nothing gets done."""
+        """Update the display if it is due; for waits during which no item finishes."""
         now = time.monotonic()
         if now - self._written >= SECONDS_BETWEEN_FILES:
             self._written = now
@@ -151,14 +151,14 @@ class Ticker:
         folder = _Report.folder
         if folder is None:
             return
-        with suppress(OSError):  # a full disk must not end a job through its progress
+        with suppress(OSError):  # progress must not make a job fail on a full disk
             part = folder / f".{PROGRESS}.part"
             part.write_text(json.dumps(asdict(self._progress())))
             os.replace(part, folder / PROGRESS)
 
 
 def span(seconds: float) -> str:
-    """A time for people: ``5 s``, ``12 min`` or ``3.4 h``."""
+    """A duration in readable form: ``5 s``, ``12 min`` or ``3.4 h``."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -80,7 +80,7 @@ def pattern_of(paint: Paint, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     if paint.pattern == "dotted":
         shifted = a + 0.5 * (np.floor(b) % 2)
         return np.asarray((shifted % 1 - 0.5) ** 2 + (b % 1 - 0.5) ** 2 < 0.09)
-    raise ValueError(f"pattern is {paint.pattern!r}, but only plain, striped, checked and dotted are known")
+    raise ValueError(f"unknown pattern {paint.pattern!r}; choose plain, striped, checked or dotted")
 
 
 class Canvas:

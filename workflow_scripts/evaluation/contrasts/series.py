@@ -70,7 +70,7 @@ class ItemOrder:
         first = self._seen.setdefault((kind, dataset), items)
         if not first.equals(items):
             value = f"items of dataset {dataset} differ from those of the first checkpoint"
-            raise PipelineError("results cannot be paired", artifact.manifest_path, value, "run the stage again")
+            raise PipelineError("results cannot be paired", artifact.manifest_path, value, "recompute this artifact")
 
 
 def probe_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator[Series]:

@@ -58,7 +58,7 @@ def read_scores(given: Mapping[str, Iterable[Artifact]]) -> StudyScores:
             unit = artifact.unit
             checkpoint = (unit["run"], unit["step"])
             if artifact.name in seen:
-                raise PipelineError("scores given twice", artifact.manifest_path, artifact.name, "give them once")
+                raise PipelineError("repeated input", artifact.manifest_path, artifact.name, "give each artifact once")
             seen.add(artifact.name)
             suffix = ".results.parquet" if kind == "saliency" else ".parquet"
             name = f"{artifact.manifest['stage']}/{artifact.name}{suffix}"

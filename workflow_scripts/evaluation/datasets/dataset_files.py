@@ -97,7 +97,7 @@ def write_dataset(
             member = entry.name.encode("utf-8", "replace").decode()
             rows.append((key, labels[entry.class_name], entry.class_name, entry.split, *image, *mask, member))
     if chosen:
-        raise PipelineError("image removed while reading", source.where, sorted(chosen)[0], "run again")
+        raise PipelineError("image removed during reading", source.where, sorted(chosen)[0], "run it again")
     return pa.table(list(zip(*rows, strict=True)), schema=SCHEMA)
 
 

@@ -65,7 +65,7 @@ def _parts(root: Path) -> dict[str, Path]:
         candidates = [root / split, *(root / f"{split}{ending}" for ending in ARCHIVES)]
         there = [path for path in candidates if path.exists()]
         if len(there) > 1:
-            raise PipelineError("split given twice", root, [path.name for path in there], "keep one of them")
+            raise PipelineError("repeated split", root, [path.name for path in there], "keep one of them")
         if there:
             found[split] = there[0]
     if found and not {"train", "test"} <= found.keys():

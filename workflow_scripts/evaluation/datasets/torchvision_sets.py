@@ -113,7 +113,7 @@ def download(name: str, root: Path) -> None:
         for arguments in official.splits.values():
             getattr(torchvision.datasets, official.reader)(root=str(part), download=True, **arguments)
     except (OSError, RuntimeError, ValueError, ImportError) as error:
-        advice = f"put its files into {root} by hand, in the layout of torchvision.datasets.{official.reader}"
+        advice = f"put its files into {root}, in the layout of torchvision.datasets.{official.reader}"
         raise PipelineError("download failed", root, f"{name}: {error}", advice) from None
     move_folder_durable(part, root)
 
@@ -121,7 +121,7 @@ def download(name: str, root: Path) -> None:
 def _official(name: str) -> Torchvision:
     if name not in TORCHVISION:
         advice = f"choose one of {', '.join(sorted(TORCHVISION))}"
-        raise PipelineError("unknown torchvision set", "torchvision_name", name, advice)
+        raise PipelineError("unknown torchvision dataset", "torchvision_name", name, advice)
     return TORCHVISION[name]
 
 

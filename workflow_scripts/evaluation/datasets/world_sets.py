@@ -79,7 +79,7 @@ class MasksTar:
             if name in wanted:
                 mask = masks.get("masks/" + name.removeprefix("images/"))
                 if mask is None:
-                    raise PipelineError("mask missing", self.tar, name, "make the world again")
+                    raise PipelineError("mask missing", self.tar, name, "recompute the demo world")
                 yield Picture(name, data, mask)
 
     def _labels(self) -> dict[str, str]:
@@ -87,4 +87,4 @@ class MasksTar:
             if name == "labels.parquet":
                 table = pq.read_table(io.BytesIO(data), columns=["image_id", "label"])
                 return dict(zip(table["image_id"].to_pylist(), table["label"].to_pylist(), strict=True))
-        raise PipelineError("member missing", self.tar, "labels.parquet", "make the world again")
+        raise PipelineError("member missing", self.tar, "labels.parquet", "recompute the demo world")

@@ -42,5 +42,5 @@ def load_head(path: Path) -> FittedHead:
         arrays = load_file(path)
         return FittedHead(*(arrays[part] for part in FittedHead._fields))
     except (KeyError, SafetensorError, OSError) as error:
-        advice = "delete the linear probe's artifact and run again"
-        raise PipelineError("unreadable head", path, error, advice) from None
+        advice = "delete the linear probe's artifact and run the same command again"
+        raise PipelineError("unreadable linear head", path, error, advice) from None

@@ -50,7 +50,7 @@ def explaining(network: nn.Module, layer: str) -> Iterator[GradCAM]:
     stage = getattr(network, layer, None)
     if not isinstance(stage, nn.Sequential) or len(stage) == 0:
         have = [name for name, child in network.named_children() if isinstance(child, nn.Sequential)]
-        raise PipelineError("no such layer", "settings of saliency, layer", layer, f"choose one of {have}")
+        raise PipelineError("unknown layer", "settings of saliency, layer", layer, f"choose one of {have}")
     network.requires_grad_(False)
     with stage[-1].register_forward_hook(_cut):  # before the library's hooks, which then see what it returns
         cam = GradCAM(model=network, target_layers=[stage[-1]])

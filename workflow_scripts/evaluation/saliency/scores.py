@@ -209,6 +209,6 @@ def check_mask(mask: np.ndarray, where: str, key: str) -> np.ndarray:
     """
     strange = sorted(set(np.unique(mask).tolist()) - {BACKGROUND, OBJECT, IGNORE}) if mask.ndim == 2 else mask.shape
     if strange:
-        advice = "masks are grey images of 0 (background), 1 (object) and 255 (ignore)"
-        raise PipelineError("not an object mask", where, f"{key}: {strange}", advice)
+        advice = "use greyscale masks with 0 (background), 1 (object) and 255 (ignore)"
+        raise PipelineError("invalid object mask", where, f"{key}: {strange}", advice)
     return mask

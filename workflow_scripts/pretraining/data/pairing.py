@@ -55,8 +55,8 @@ def rows_of(keys: pa.ChunkedArray, wanted: pa.ChunkedArray, where: Path) -> np.n
     found = pc.index_in(wanted, value_set=keys.combine_chunks())
     if found.null_count:
         missing = wanted.filter(pc.is_null(found))[0].as_py()
-        advice = "the table belongs to other images; make it again from this study's"
-        raise PipelineError("key not among the images", where, repr(missing), advice)
+        advice = "the table belongs to other images; recompute it from this study's"
+        raise PipelineError("unknown image key", where, repr(missing), advice)
     return found.to_numpy().astype(np.int64)
 
 

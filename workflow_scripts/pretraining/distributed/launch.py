@@ -53,7 +53,7 @@ def launch(plan: Plan, interrupt: Interrupt) -> list[int]:
         if ended.code == TERMINATED:
             back_to_queue()
             value = f"step {step_reached(plan.work)} of {plan.settings.steps} is kept"
-            error = PipelineError("stopped by a signal", "pretrain", value, "start it again to go on from there")
+            error = PipelineError("stopped by a signal", "pretrain", value, "run the same command again to continue")
             sys.stderr.write(f"error: {one_line(str(error))}\n")
         raise
     return starts
@@ -83,7 +83,7 @@ def _train_together(plan: Plan, interrupt: Interrupt) -> None:
         raise SystemExit(status)
     raise_error(plan.work, ranks)
     value = ("srun " if several else f"process {rank} ") + (f"by signal {-status}" if status < 0 else f"({status})")
-    advice = "the traceback above says why; without one, memory ran out: raise mem_mb of the job"
+    advice = "see the traceback above; if there is none, memory ran out: raise mem_mb of the job"
     raise PipelineError("a training process died", "pretrain", value, advice)
 
 

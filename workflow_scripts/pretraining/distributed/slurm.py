@@ -64,14 +64,14 @@ def check_start(settings: Pretrain) -> None:
     copies, number = int(environment.get("SLURM_STEP_NUM_TASKS", "1")), int(environment.get("SLURM_PROCID", "0"))
     if copies > 1 or number > 0:
         value = f"SLURM_STEP_NUM_TASKS is {copies}, SLURM_PROCID is {number}"
-        raise PipelineError("started more than once by SLURM", "pretrain", value, advice)
+        raise PipelineError("started several times by SLURM", "pretrain", value, advice)
     given = nodes_given()
     if settings.nodes > 1 and given is None:
         value = f"nodes is {settings.nodes}"
-        raise PipelineError("several nodes without SLURM", "pretrain", value, "set `nodes` to 1 or use profile slurm")
+        raise PipelineError("several nodes without SLURM", "pretrain", value, "set `nodes` to 1 or use --profile slurm")
     if given is not None and given != settings.nodes:
-        value = f"SLURM gave {given}, the settings say {settings.nodes}"
-        raise PipelineError("wrong number of nodes", "pretrain", value, "let `nodes` of the run and the job agree")
+        value = f"SLURM allocated {given}, but the settings say {settings.nodes}"
+        raise PipelineError("wrong number of nodes", "pretrain", value, "request as many nodes as `nodes` says")
 
 
 def nodes_given() -> int | None:
@@ -107,9 +107,9 @@ def check_gpus(wanted: int) -> None:
         given = count()
         if given is not None and given < wanted:
             value = f"{given} for {wanted} processes"
-            raise PipelineError("too few GPUs", "pretrain", value, "lower `processes`, or ask for as many GPUs")
+            raise PipelineError("too few GPUs", "pretrain", value, "lower `processes` or request more GPUs")
         if given is not None and given > wanted and job_id() is not None:
-            advice = "raise `processes`, or ask for as many; inside an allocation hide some by CUDA_VISIBLE_DEVICES"
+            advice = "raise `processes` or request fewer GPUs; inside an allocation hide some with CUDA_VISIBLE_DEVICES"
             raise PipelineError("more GPUs than processes", "pretrain", f"{given} for {wanted} processes", advice)
 
 
@@ -128,14 +128,14 @@ def back_to_queue() -> None:
     facts = job_facts()
     mine = facts.get("Comment", "").startswith(OWN_JOB) and facts.get("BatchFlag", "0") != "0"
     if not mine or facts.get("JobState") != "RUNNING" or facts.get("Requeue") != "1":
-        log.info("not requeued from here: %s", {name: facts.get(name) for name in ("JobState", "Requeue", "Comment")})
+        log.info("cannot requeue: %s", {name: facts.get(name) for name in ("JobState", "Requeue", "Comment")})
         return
     if _is_requeued_when_it_ends(facts):
-        log.info("job %s goes back to the queue when it ends", facts["JobId"])
+        log.info("job %s will be requeued when it ends", facts["JobId"])
         return
     if _scontrol("requeue", facts["JobId"]) is None:
         return
-    log.info("job %s is back in the queue", facts["JobId"])
+    log.info("job %s was requeued", facts["JobId"])
     # An exit now could be taken for the job's failure, so SLURM ends this process: its SIGTERM is no wish any more.
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     time.sleep(SECONDS_TO_BE_KILLED)

@@ -96,7 +96,7 @@ def in_order(nodes: Sequence[Node]) -> list[Node]:
             return
         if node.path in begun:
             raise PipelineError(
-                "cycle of inputs", node.record_path, node.label, "faithful-pairs audit names the record at fault"
+                "cycle of inputs", node.record_path, node.label, "faithful-pairs audit names the faulty record"
             )
         begun.add(node.path)
         for one in inputs_of(node, by_path):

@@ -33,10 +33,10 @@ def write_crate(study: Path, license: str, max_file_mb: float, published: Publis
     nodes = behind_report(load(study))
     if not nodes:
         raise PipelineError(
-            "no artifacts", study, "no manifest below it", "name a study's folder, such as results/demo"
+            "no artifacts", study, "no manifest below it", "give a study's folder, such as results/demo"
         )
     if any(node.study != study for node in nodes):
-        advice = "name a study's folder, such as results/demo"
+        advice = "give a study's folder, such as results/demo"
         raise PipelineError("not a study", study, f"{nodes[0].path} is not <stage>/<name> in it", advice)
     known = {node.path: node for node in nodes}
     for node in nodes:

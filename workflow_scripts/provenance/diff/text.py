@@ -66,7 +66,7 @@ def _sides(one: Findings) -> list[str]:
     lines += _modules(one)
     if one.unexplained:
         lines.append(
-            "  the same recipe and inputs, other bytes: edited since (ask faithful-pairs audit), or not reproducible"
+            "  same code, settings and inputs, other bytes: edited (see faithful-pairs audit) or not reproducible"
         )
     return lines or ["  nothing differs in settings, code, inputs or versions"]
 

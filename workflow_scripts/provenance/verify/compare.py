@@ -38,7 +38,7 @@ def deviation(file: Path, reference: Path, suffix: str, bound: float = 0.0) -> D
     """
     reader = next((read for ending, read in READERS.items() if suffix.endswith(ending)), None)
     if reader is None:
-        return "its kind is compared by bytes only"
+        return "files of this kind are compared by bytes only"
     try:
         ours, theirs = reader(file), reader(reference)
     except Exception as error:  # noqa: BLE001 - readers of seven formats raise nearly anything on damaged files
@@ -49,7 +49,7 @@ def deviation(file: Path, reference: Path, suffix: str, bound: float = 0.0) -> D
     for name, values in ours.items():
         other = theirs[name]
         if values.shape != other.shape or values.dtype.kind != other.dtype.kind:
-            return f"{name} has another form: {values.dtype}{values.shape}, {other.dtype}{other.shape} before"
+            return f"{name} has another type or shape: {values.dtype}{values.shape}, {other.dtype}{other.shape} before"
         if name == WEIGHTS:
             number = _norm_apart(values, other)
             unequal = float(number > bound)

@@ -102,7 +102,7 @@ def verify_all(nodes: Sequence[Node], options: Options) -> list[Verdict]:
         found = verify(node, replace(options, scratch=folder))
         verdicts += found
         if any(one.kind == Kind.DIFFERS for one in found):
-            sys.stderr.write(f"{node.label} differs; what was recomputed is kept in {folder}\n")
+            sys.stderr.write(f"{node.label} differs; the recomputed files are kept in {folder}\n")
         else:
             shutil.rmtree(folder, ignore_errors=True)
     if not any(scratch.iterdir()):
@@ -136,11 +136,11 @@ def not_by_design(node: Node) -> str | None:
     """Why an artifact is not reproducible by design, or None."""
     inputs = {one.name for one in inputs_of(node)}
     if node.stage == "download" and "world" not in inputs:
-        return "a second fetch asks servers that may have changed or lost the images"
+        return "a second fetch depends on servers that may have changed or lost the images"
     if node.stage == "source" and node.record and str(node.record.get("settings", {}).get("at", "")).startswith("http"):
-        return "fetched by url; its bytes are checked against the sha256 in the config"
+        return "fetched by URL; its bytes are checked against the sha256 in the config"
     if node.stage == "crate":
-        return "it holds times"
+        return "it contains times"
     return None
 
 
@@ -155,18 +155,18 @@ def _obstacle(node: Node, options: Options) -> str | None:
         return f"its run record or manifest lacks {', '.join(lacking) if isinstance(lacking, list) else 'rows'}"
     for one in inputs_of(node):
         if one.node is not None and one.node.stage == "source" and _place(one.node) is None:
-            return f"its source {one.name} has no run record that says where it lies"
+            return f"its source {one.name} has no run record that gives its location"
         if one.path is None:
-            return f"its source {one.name} has no manifest that says where it lies"
+            return f"its source {one.name} has no manifest that gives its location"
         if one.node is None:
-            return f"its input {one.name} is gone: {one.path}"
+            return f"its input {one.name} is missing: {one.path}"
         if one.node.hash != one.recorded_hash:
-            return f"its input {one.name} is another than the recorded one: {one.path}"
+            return f"its input {one.name} is not the recorded one: {one.path}"
     missing = next((path for path in _files_above(node, {}) if not path.exists()), None)
     if missing is not None:
-        return f"a file of its inputs is gone: {missing}"
+        return f"a file of its inputs is missing: {missing}"
     if (options.device or record["environment"]["device"]) == "cuda" and not Path("/dev/nvidiactl").exists():
-        return "made on a GPU, and there is none here; compare within tolerance with --device cpu"
+        return "made on a GPU, and none is available; compare within tolerance with --device cpu"
     return None
 
 
@@ -229,7 +229,7 @@ def _run(node: Node, target: Path, options: Options) -> str | None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"not done after {options.timeout:.0f} s"
+        return f"not finished after {options.timeout:.0f} s"
     if done.returncode == 0:
         return None
     printed = done.stderr.decode(errors="replace").splitlines()
@@ -262,14 +262,14 @@ def differences(node: Node, options: Options) -> list[str]:
 def _compare(node: Node, made: Node, suffix: str, changes: list[str], allowed: Tolerance | None) -> Verdict:
     """The verdict on one file. The recorded sha256 counts, not the file that lies there: that is audit's to check."""
     if suffix not in made.files or suffix not in node.files:
-        missing = "is not made any more" if suffix in node.files else "was not made before"
+        missing = "is no longer made" if suffix in node.files else "was not made before"
         return Verdict(node.label, suffix, Kind.DIFFERS, f"the file {missing}; {_told(changes)}")
     recorded = node.files[suffix]
     if recorded == made.files[suffix]:
         return Verdict(node.label, suffix, Kind.EXACT, "though " + ", ".join(changes) if changes else "")
     original = node.file(suffix)
     if not original.exists() or file_hash(original) != recorded["sha256"]:
-        return Verdict(node.label, suffix, Kind.DIFFERS, "and the original is not what its manifest says: run audit")
+        return Verdict(node.label, suffix, Kind.DIFFERS, "and the original does not match its manifest: run audit")
     bound = allowed.number if allowed is not None else 0.0
     found = deviation(made.file(suffix), original, suffix, bound)
     if isinstance(found, str):

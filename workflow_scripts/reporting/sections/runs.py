@@ -198,7 +198,7 @@ def _examples(artifacts: Sequence[Artifact]) -> dict[tuple[str, str], Example]:
         with np.load(path, allow_pickle=False) as stored:
             missing = set(EXAMPLES) - set(stored.files)
             if missing:
-                raise PipelineError("missing arrays", path, sorted(missing), "run the saliency stage again")
+                raise PipelineError("missing arrays", path, sorted(missing), "recompute the saliency artifact")
             datasets, keys, *arrays = (stored[name] for name in EXAMPLES)
         for dataset, key, *parts in zip(datasets.tolist(), keys.tolist(), *arrays, strict=True):
             found[str(dataset), str(key)] = Example(*parts)

@@ -1,7 +1,7 @@
-"""From the events of a YAML parser to values with their lines, strictly.
+"""Builds values with line numbers from the events of a YAML parser, strictly.
 
-PyYAML alone lets a repeated key pass, forgets lines, and follows nested aliases until memory is exhausted. Values mean
-what they mean to Snakemake (YAML 1.1).
+PyYAML alone accepts repeated keys, drops line numbers, and expands nested aliases until memory is exhausted. Values are
+interpreted as Snakemake does (YAML 1.1).
 """
 
 import re
@@ -15,17 +15,17 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.config.nodes import Node
 
 MAX_DEPTH = 50
-MAX_VALUES = 200_000  # in one file, aliases written out
+MAX_VALUES = 200_000  # in one file, with aliases expanded
 LARGEST = 2**63 - 1
 _MERGE = "tag:yaml.org,2002:merge"
 _COLLECTIONS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
-# Numbers that YAML 1.1 reads in a way that nobody means: 010 is 8, 1:30 is 90.
+# Numbers that YAML 1.1 reads in an unexpected way: 010 is 8, 1:30 is 90.
 _SURPRISING = re.compile(r"[-+]?(0[0-7_]+|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)")
 
 
 @dataclass
 class _Open:
-    """A mapping or list whose end has not come yet; a mapping has a ``key`` when that came and its value did not."""
+    """An unfinished mapping or list; ``key`` is a mapping's latest key while its value is missing."""
 
     items: dict[str, Node] | list[Node]
     line: int
@@ -39,7 +39,7 @@ class _Open:
 
 
 class Builder:
-    """Makes nodes of YAML events without recursion, so that no nesting is too deep to be refused."""
+    """Builds nodes from YAML events without recursion, so that nesting of any depth can be refused."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -98,7 +98,7 @@ class Builder:
             self._stop(line, "unsupported value", f"{tag} {event.value[:80]}", "write a plain value")
         text = None if isinstance(value, str) else event.value
         if isinstance(value, int) and abs(value) > LARGEST:
-            self._complain(line, "number too large", event.value[:40], f"take one up to {LARGEST}")
+            self._complain(line, "number too large", event.value[:40], f"use at most {LARGEST}")
         elif text is not None and isinstance(value, int | float) and _SURPRISING.fullmatch(text):
             advice = f'write the number in decimal digits, or quote it: "{text}"'
             self._complain(line, "ambiguous number", f"{text}, which YAML reads as {value}", advice)
@@ -114,7 +114,7 @@ class Builder:
             self._complain(line, "key is not text", f"{text}, which YAML reads as {kind}", f'quote it: "{text}"')
         if text in top.lines:
             value = f"{text!r}, first on line {top.lines[text]}"
-            self._complain(line, "key given twice", value, "keep one of them")
+            self._complain(line, "repeated key", value, "keep one of them")
         top.lines[text] = line
 
     def _add(self, node: Node, anchor: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""References within a study: every name that is used must be there, once."""
+"""Checks of references within a study: every name that is used must be defined exactly once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RESERVED_PAIRS = ("self", "none")
 
 
 def reference_errors(study: Study) -> Iterator[SettingError]:
-    """One for each name that is repeated, unknown or reserved; its place is a path like ``("pairs", 2, "arm")``."""
+    """Yield an error for each repeated, unknown or reserved name; its place is a path like ``("pairs", 2, "arm")``."""
     yield from _names(study)
     yield from _pairs_and_runs(study)
     yield from _contrasts(study)
@@ -44,7 +44,7 @@ def _names(study: Study) -> Iterator[SettingError]:
             first = seen.setdefault((space, member.name), f"{section}.{number}")
             if first != f"{section}.{number}":
                 value = f"{member.name}, already the name of {first}"
-                yield SettingError("repeated name", where, value, "names become file names; give each its own")
+                yield SettingError("repeated name", where, value, "names are used in file names; give each its own")
             if section == "pairs" and member.name in RESERVED_PAIRS:
                 yield SettingError("reserved name", where, member.name, "give the pair table another name")
 
@@ -93,7 +93,7 @@ def _sources(study: Study) -> Iterator[SettingError]:
         if needed and arm.table is None:
             yield SettingError("missing table", where, f"none for arm {arm.name}", f"arms of kind {arm.kind} need one")
         elif not needed and arm.table is not None:
-            yield SettingError("unused table", where, arm.table.at, f"remove it; arm {arm.name} is {arm.kind}")
+            yield SettingError("unused table", where, arm.table.at, f"remove it; kind {arm.kind} has none")
     for number, encoder in enumerate(study.image_encoders):
         if IMAGE_ENCODERS[encoder.kind].own_source and encoder.source is None:
             where, value = ("image_encoders", number, "source"), f"none for {encoder.name}"

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with the config, as errors that name file, line and key, and the closest spelling."""
+"""Turns pydantic's errors about the config into errors with file, line, key, and the closest spelling."""
 
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,18 +11,18 @@ from pydantic_core import ErrorDetails
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.study.config.nodes import Node
 
-FEW = 15  # names that are listed although a close one is known
-CONTRADICTION = "settings that contradict each other"
+FEW = 15  # maximum number of names listed in addition to a close one
+CONTRADICTION = "contradictory settings"
 Path = tuple[Any, ...]
 
 
 def one_of(wrong: object, allowed: Iterable[str]) -> str:
-    """Advice for a name that is not among those allowed: the closest spelling, and the list."""
+    """Advice for an unknown name: the closest spelling, and the list of allowed names."""
     names = sorted(allowed)
     close = get_close_matches(str(wrong).lower(), {name.lower() for name in names}, 1, 0.6)
     close = [name for name in names if name.lower() in close]
     if not names:
-        return "there are none to choose from"
+        return "the config defines none"
     listed = f"choose from {', '.join(names)}"
     if not close:
         return listed
@@ -38,7 +38,7 @@ class SettingError(PipelineError):
 
 
 def placed(error: PipelineError, root: Node) -> PipelineErrors:
-    """The errors, each once, with the file and line of what is a path in the config."""
+    """The errors without repetition, with the file and line of their paths in the config."""
     found = [
         SettingError(one.what, one.path, one.value, one.advice, root) if isinstance(one, SettingError) else one
         for one in error.errors
@@ -49,21 +49,21 @@ def placed(error: PipelineError, root: Node) -> PipelineErrors:
 def validation_errors(
     error: ValidationError, model: type[BaseModel], root: Node, place: Callable[[Path], Path] = tuple
 ) -> list[SettingError]:
-    """One for each value that pydantic refused.
+    """Yield an error for each value that pydantic refused.
 
     Args:
         model: what was validated.
         root: the config.
-        place: from pydantic's location below ``model`` to the path in the config; the same, if left out.
+        place: maps pydantic's location below ``model`` to the path in the config; identity if omitted.
     """
     groups: dict[Path, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
         path = place(detail["loc"])
-        # Pydantic's locations have the names of a union's members too.
+        # Pydantic's locations also contain the names of a union's members.
         path = path if detail["type"] == "missing" else root.at(path)[1]
         groups.setdefault(path, []).append(detail)
     for path in list(groups):
-        # Pydantic calls a list too short when its only member is refused.
+        # Pydantic reports a list as too short if its only member is refused.
         if groups[path][0]["type"] == "too_short" and any(path == one[: len(path)] != one for one in groups):
             del groups[path]
     return [_error(path, details, model, root.at(path)[0].text) for path, details in groups.items()]
@@ -107,7 +107,7 @@ def _choices(detail: ErrorDetails) -> list[str]:
 
 
 def _fields(model: type[BaseModel], path: Path) -> Mapping[str, Any]:
-    """Fields of the settings class at a path below ``model``; empty where there is none."""
+    """Fields of the settings class at a path below ``model``; empty if there is none."""
     return {name: field for kind in _kinds(model, path) if _is_model(kind) for name, field in kind.model_fields.items()}
 
 
@@ -131,7 +131,7 @@ def _is_model(kind: Any) -> bool:
 
 
 def _unpacked(annotation: Any) -> list[Any]:
-    """The members of a union, without the wrappers that pydantic's annotations have."""
+    """The members of a union, without the wrappers of pydantic's annotations."""
     if hasattr(annotation, "__metadata__"):
         return _unpacked(annotation.__origin__)
     if get_origin(annotation) in (Union, types.UnionType):
@@ -140,7 +140,7 @@ def _unpacked(annotation: Any) -> list[Any]:
 
 
 def misread_booleans(node: Node, model: type[BaseModel], path: Path = (), below: Path = ()) -> Iterator[SettingError]:
-    """Values that YAML reads as true or false where a number belongs: pydantic takes them as 1 and 0.
+    """Yield an error for each boolean in place of a number, which pydantic would accept as 1 or 0.
 
     Args:
         node: settings of class ``model``, at ``path`` in the config.

@@ -20,7 +20,7 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True)
 class Config:
-    """The merged config, and what is wrong in its files although they can be read (a key given twice)."""
+    """The merged config, and the errors in files that could still be read (repeated keys)."""
 
     root: Node
     errors: list[PipelineError] = field(default_factory=list)
@@ -31,10 +31,10 @@ class Config:
 
 
 def read_config(files: Sequence[str | Path], overrides: Mapping[str, Any] | None = None) -> Config:
-    """Config files merged in order, later ones win, and then what ``--config`` says.
+    """Merge config files in order, with later ones taking precedence, and then the values of ``--config``.
 
     Raises:
-        PipelineErrors: files are missing or can't be read; all of them are named.
+        PipelineErrors: files are missing or can't be read; all of them are listed.
     """
     root, errors, unreadable = Node(items={}), [], []
     for file in files:
@@ -54,7 +54,7 @@ def read_file(file: str | Path) -> Config:
     """One config file.
 
     Raises:
-        PipelineError: it is missing or too large, is no YAML, or its nesting or its aliases go too far.
+        PipelineError: it is missing, too large, not YAML, or has too deep nesting or too many aliases.
     """
     path = Path(file)
     name = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
@@ -66,7 +66,7 @@ def read_file(file: str | Path) -> Config:
         mark = getattr(error, "problem_mark", None)
         place = name if mark is None else f"{name}:{mark.line + 1}"
         said = getattr(error, "problem", None) or getattr(error, "reason", None) or error
-        advice = "correct the YAML; texts with special characters need quotes, and indentation needs spaces"
+        advice = "correct the YAML; quote text with special characters, and indent with spaces"
         raise PipelineError("invalid YAML", place, said, advice) from None
     root = builder.root
     if root is None or not isinstance(root.items, dict):
@@ -84,7 +84,7 @@ def _text(path: Path, name: str) -> str:
         with open(path, "rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        advice = "correct the path; targets go before --configfile, which takes all words after it"
+        advice = "correct the path; put targets before --configfile, which takes all words after it"
         raise PipelineError("missing config file", name, "no such file", advice) from None
     except OSError as error:
         value, advice = error.strerror, "correct the path, or the permissions of the file"

@@ -1,4 +1,4 @@
-"""Which of the checkpoints that runs keep are evaluated."""
+"""Which of the checkpoints kept by runs are evaluated."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -7,10 +7,10 @@ from workflow_scripts.study.config.errors import SettingError
 
 
 def evaluated(wanted: Sequence[int | str], runs: Mapping[str, Pretrain]) -> dict[str, list[str]]:
-    """Run -> names of its evaluated checkpoints: those of ``wanted`` that it keeps, in that order.
+    """Run -> names of its evaluated checkpoints: those in ``wanted`` that it keeps, in that order.
 
-    A run that keeps none of a step, because it is shorter or states other checkpoints, skips it. An untrained run has
-    its last checkpoint alone.
+    A run that has no checkpoint at a step, because it is shorter or keeps others, skips it. An untrained run has only
+    its last checkpoint.
     """
     steps = list(dict.fromkeys(wanted))
     return {
@@ -20,11 +20,11 @@ def evaluated(wanted: Sequence[int | str], runs: Mapping[str, Pretrain]) -> dict
 
 
 def kept_errors(wanted: Sequence[int | str], listed: object, runs: Mapping[str, Pretrain]) -> Iterator[SettingError]:
-    """Steps to evaluate that no run keeps, or that one may stop before; and listed steps beyond the end of all.
+    """Yield errors for wanted steps that no run keeps or that a run may not reach, and for listed steps after all ends.
 
     Args:
         wanted: ``evaluation.steps``.
-        listed: ``pretraining.checkpoints``, of all runs.
+        listed: ``pretraining.checkpoints``, shared by all runs.
     """
     trained = {name: run for name, run in runs.items() if run.trains}
     for number, step in enumerate(wanted if trained else ()):
@@ -36,7 +36,7 @@ def kept_errors(wanted: Sequence[int | str], listed: object, runs: Mapping[str, 
                 ("pretraining", "checkpoints", number),
                 f"the longest run has {longest} steps; correct or remove it",
             )
-            yield SettingError("checkpoint beyond the end", path, step, advice)
+            yield SettingError("checkpoint after the end of training", path, step, advice)
 
 
 def _step_errors(
@@ -47,12 +47,12 @@ def _step_errors(
         kept = {one for run in trained.values() for one in run.kept}
         numbers = sorted(one for one in kept if isinstance(one, int))
         shown = ", ".join(map(str, [*numbers, *(name for name in ("best", "last") if name in kept)]))
-        advice = f"take one of {shown}, or add it to pretraining.checkpoints, which retrains every run"
+        advice = f"choose from {shown}, or add it to pretraining.checkpoints, which retrains every run"
         if step == "best":
-            advice = f"take one of {shown}, or give the runs a probe (pretraining.probe) that keeps its best"
+            advice = f"choose from {shown}, or give the runs a probe (pretraining.probe) that keeps its best"
         yield SettingError("no run keeps this checkpoint", path, step, advice)
     for name, run in keepers.items():
         if isinstance(step, int) and step > run.sure_steps:
-            advice = f"take steps up to {run.sure_steps}, last or best, or set patience to null"
+            advice = f"use steps up to {run.sure_steps}, last or best, or set patience to null"
             yield SettingError("checkpoint may not be reached", path, step, f"{name} may stop earlier: {advice}")
             return

@@ -1,4 +1,4 @@
-"""Values of config files with the file and line of every key, so that an error can say where it is."""
+"""Values of config files with the file and line of every key, so that errors can give their location."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,13 +7,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Node:
-    """A value of a config file, and where it is.
+    """A value of a config file, and its location.
 
     Attributes:
-        file: the file, as people know it; empty where there is none.
-        line: of the key, or of the item of a list; 0 where there is no file.
-        value: a scalar; of mappings and lists see ``items``.
-        text: what stands in the file for an unquoted scalar that is not read as text.
+        file: the file's name as the user gave it; empty if there is none.
+        line: line of the key, or of the list item; 0 without a file.
+        value: a scalar; for mappings and lists see ``items``.
+        text: the text in the file of an unquoted scalar that is not read as text.
         size: number of values in it, itself included.
     """
 
@@ -41,7 +41,7 @@ class Node:
         return node, tuple(path)
 
     def below(self, *path: Any) -> "Node":
-        """The node at ``path``; an empty one where there is none."""
+        """The node at ``path``; an empty one if there is none."""
         node, found = self.at(path)
         return node if found == path else Node()
 
@@ -55,7 +55,7 @@ class Node:
         return f"{place} ({dotted})" if dotted else place
 
     def merged(self, overlay: "Node") -> "Node":
-        """With an overlay on it, as Snakemake does: mappings are merged, all else is replaced."""
+        """The node with an overlay applied, as Snakemake does: mappings are merged, all else is replaced."""
         if not isinstance(self.items, dict) or not isinstance(overlay.items, dict):
             return overlay
         items = dict(self.items)

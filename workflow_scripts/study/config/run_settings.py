@@ -1,4 +1,4 @@
-"""The full settings of each run: what all runs share, what a run states itself, and what is wrong with them."""
+"""The full settings of each run, from the shared section and its own settings, and their checks."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from workflow_scripts.study.config.sections import Run
     from workflow_scripts.study.config.study import Study
 
-OF_A_RUN = ("method", "pairs", "augmentation", "seed")  # settings that each item of `runs` states itself
-UNTRAINED = frozenset({"backbone", "image_size"})  # settings that an untrained network depends on, beside its seed
+OF_A_RUN = ("method", "pairs", "augmentation", "seed")  # settings that only the items of `runs` have
+UNTRAINED = frozenset({"backbone", "image_size"})  # settings that an untrained network depends on, besides its seed
 
 
 def shared_errors(root: Node) -> list[SettingError]:
-    """What is wrong with the section ``pretraining`` by itself, for when the runs can't be read."""
+    """Errors in the section ``pretraining`` by itself, for when the runs can't be read."""
     given = root.below("pretraining").data()
     if not isinstance(given, dict):
         return []
@@ -35,7 +35,7 @@ def shared_errors(root: Node) -> list[SettingError]:
 
 
 def misplaced_settings(root: Node) -> Iterator[SettingError]:
-    """One for each setting that a run states itself and that stands elsewhere, where it would have no effect."""
+    """Yield an error for each setting that belongs to the items of ``runs`` and would have no effect elsewhere."""
     runs = root.below("runs").items
     places: list[Path] = [("pretraining",)]
     places += [("runs", number, "set") for number in range(len(runs))] if isinstance(runs, list) else []
@@ -43,15 +43,15 @@ def misplaced_settings(root: Node) -> Iterator[SettingError]:
         given = root.below(*path).items
         for key in OF_A_RUN:
             if isinstance(given, dict) and key in given:
-                advice = f"remove it; each item of runs states its {'seeds' if key == 'seed' else key}"
+                advice = f"remove it; each item of runs has its own {'seeds' if key == 'seed' else key}"
                 yield SettingError("misplaced setting", (*path, key), given[key].data(), advice)
 
 
 def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> list[SettingError]:
-    """What is wrong with the settings of runs, and runs of the same name.
+    """Errors in the settings of runs, including runs of the same name.
 
     Args:
-        left_out: numbers of runs whose pairs are unknown.
+        left_out: numbers of runs to skip, since their pairs are unknown.
     """
     errors: list[SettingError] = []
     names: dict[str, int] = {}
@@ -72,7 +72,7 @@ def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> li
             found[name] = settings
             if names.setdefault(name, number) != number or run.seeds.count(seed) > 1:
                 value = f"{name}, as in runs.{names[name]}"
-                advice = "runs that differ in method, pairs, augmentation, backbone or seed have different names"
+                advice = "runs must differ in method, pairs, augmentation, backbone or seed"
                 errors.append(SettingError("repeated run", ("runs", number), value, advice))
     if not errors and not left_out:
         errors += kept_errors(study.evaluation.steps, study.pretraining.get("checkpoints"), found)
@@ -80,7 +80,7 @@ def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> li
         errors += _head_errors(method, study, root)
     first: dict[Any, SettingError] = {}
     for one in errors:
-        # A contradiction within the settings that all runs share is said once.
+        # A contradiction within the shared settings is reported once.
         first.setdefault(one.value if one.what == CONTRADICTION else (one.path, one.what, one.value), one)
     return list(first.values())
 
@@ -91,7 +91,7 @@ def run_name(run: "Run", settings: Pretrain) -> str:
 
 
 def _head_errors(method: str, study: "Study", root: Node) -> list[SettingError]:
-    """What is wrong with the settings of a method that no run has today."""
+    """Errors in the settings of methods that no run uses."""
     given, head = study.pretraining.get(method), HEADS[method]
     try:
         head.model_validate({} if given is None else given)
@@ -104,7 +104,7 @@ def pretrain_settings(study: "Study", run: "Run", seed: int, root: Node | None =
     """The full settings of one run.
 
     Args:
-        root: the config, by which errors name file and line.
+        root: the config, for the file and line in errors.
 
     Raises:
         PipelineErrors: they contradict each other.
@@ -116,8 +116,8 @@ def pretrain_settings(study: "Study", run: "Run", seed: int, root: Node | None =
         kind = next("language" if pairs.arm else "visual" for pairs in study.pairs if pairs.name == run.pairs)
     values: dict[str, Any] = {**study.pretraining, **run.set}
     if METHODS[run.method].objective is None:
-        # Nothing else decides what an untrained network is, so an edit of anything else must not make it again.
-        idle = Pretrain.model_fields.keys() - UNTRAINED  # a mistyped name stays, and is refused below
+        # An untrained network depends on nothing else, so no other edit may recompute it.
+        idle = Pretrain.model_fields.keys() - UNTRAINED  # a misspelt name stays, and is refused below
         values = {name: value for name, value in values.items() if name not in idle}
         values |= {"steps": 0, "warmup_steps": 0, "probe": None}
     elif "checkpoints" not in run.set:
@@ -139,7 +139,7 @@ def pretrain_settings(study: "Study", run: "Run", seed: int, root: Node | None =
 
 
 def _reached(values: Mapping[str, Any]) -> dict[str, Any]:
-    """``checkpoints`` of the section that all runs share, without the steps that a shorter run does not have."""
+    """``checkpoints`` of the shared section, without steps after the end of a shorter run."""
     listed, end = values.get("checkpoints"), values.get("steps", Pretrain.model_fields["steps"].default)
     if not isinstance(listed, list | tuple) or not isinstance(end, int):
         return {}

@@ -9,7 +9,7 @@ from workflow_scripts.study.preflight.findings import Finding, Start
 
 
 def annotation_findings(start: Start) -> Iterator[Finding]:
-    """What is wrong with the rows that the jobs will read; a missing or unreadable source is found elsewhere."""
+    """Problems with the rows that the jobs will read; missing or unreadable sources are found elsewhere."""
     source = start.units.sources_by_name.get("annotations")
     hashed = any(job.unit.get("source") == "annotations" for job in start.jobs if job.stage == "source")
     if source is None or source.is_url or not (hashed or "annotations" in start.stages):

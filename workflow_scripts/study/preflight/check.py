@@ -15,16 +15,16 @@ CHECKS = (source_findings, annotation_findings, import_findings, machine_finding
 
 
 def findings(start: Start) -> list[Finding]:
-    """Everything that is wrong, without repetition."""
+    """All findings, without repetition."""
     found = chain.from_iterable(check(start) for check in CHECKS)
     return list({str(one.error): one for one in found}.values())
 
 
 def tell(found: Iterable[Finding], dry_run: bool) -> None:
-    """Print warnings, and stop where a run is certain to fail; in a dry run everything is a warning.
+    """Print warnings, and stop if a run is certain to fail; in a dry run everything is a warning.
 
     Raises:
-        PipelineErrors: all that the run would fail by.
+        PipelineErrors: all errors that would make the run fail.
     """
     found = list(found)
     for one in found:

@@ -1,4 +1,4 @@
-"""What the checks before a run look at, and what they find."""
+"""The input and the findings of the checks before a run."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ from workflow_scripts.study.units import Units
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong.
+    """A problem.
 
     Attributes:
-        certain: the run fails by it; otherwise it may.
+        certain: whether it makes the run fail; otherwise it may.
     """
 
     error: PipelineError
@@ -47,16 +47,16 @@ class Start:
 
     @property
     def stages(self) -> set[str]:
-        """Stages of which a job will run."""
+        """Stages with a job that will run."""
         return {job.stage for job in self.jobs}
 
     def computes(self, stage: str) -> bool:
-        """Whether a job of the stage surely computes: nothing in the cache could take its place."""
+        """Whether a job of the stage is certain to compute, since the cache has no entry that it could use."""
         folder = self.results / CACHE / stage
         return not (folder.is_dir() and any(folder.iterdir()))
 
 
 def artifacts(jobs: Iterable[PlannedJob]) -> list[tuple[str, str]]:
-    """Stage and name of what jobs make."""
+    """Stage and name of the jobs' artifacts."""
     paths = [Path(path) for job in jobs for path in job.outputs if path.endswith(MANIFEST)]
     return [(path.parent.name, path.name.removesuffix(MANIFEST)) for path in paths]

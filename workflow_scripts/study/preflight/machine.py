@@ -1,4 +1,4 @@
-"""What the jobs need of the machine: GPUs, the scheduler's programs, Python packages."""
+"""Checks what jobs need of the machine: GPUs, the scheduler's programs, Python packages."""
 
 import shutil
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ SLURM = ("sbatch", "squeue")
 
 
 def machine_findings(start: Start) -> Iterator[Finding]:
-    """What this machine lacks; of machines on which a scheduler starts the jobs nothing is known here."""
+    """What this machine lacks; machines on which a scheduler starts jobs can't be checked from here."""
     if start.local:
         yield from _gpus(start)
     if not start.local:
         for program in SLURM:
             if shutil.which(program) is None:
                 error = PipelineError(
-                    "missing program", "PATH", program, "start Snakemake on a machine that has SLURM's commands"
+                    "missing program", "PATH", program, "start Snakemake on a machine with SLURM's commands"
                 )
                 yield Finding(error, True)
     for stage in filter(None, map(declaration, sorted(start.stages))) if start.own_python else ():

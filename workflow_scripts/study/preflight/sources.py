@@ -1,4 +1,4 @@
-"""Things from outside that the jobs will read: files, folders, models, Python packages, images to import."""
+"""Checks external sources that the jobs will read: files, folders, models, Python packages, images to import."""
 
 import os
 import stat
@@ -17,7 +17,7 @@ LFS = b"version https://git-lfs"
 
 
 def source_findings(start: Start) -> Iterator[Finding]:
-    """What is wrong with the sources that the jobs hash or read."""
+    """Problems with the sources that the jobs hash or read."""
     hashed = {job.unit["source"] for job in start.jobs if job.stage == "source"}
     read = {
         Path(path).name.removesuffix(MANIFEST): job.stage
@@ -38,7 +38,7 @@ def source_findings(start: Start) -> Iterator[Finding]:
 
 
 def import_findings(start: Start) -> Iterator[Finding]:
-    """Folders of images to import that are not there."""
+    """Missing folders of images to import."""
     for wanted in start.units.study.download.imports if "download" in start.stages else ():
         error = _path_error("images to import", Path(wanted.source), folder=True)
         if error is not None:
@@ -56,7 +56,7 @@ def _source_error(name: str, source: Source, start: Start) -> PipelineError | No
             return None
         try:
             found = find_spec(module)
-        except (ImportError, ValueError):  # a parent is missing, or the name is none
+        except (ImportError, ValueError):  # a parent package is missing, or the name is invalid
             found = None
         if found is None or not found.submodule_search_locations:
             return PipelineError(f"missing Python package of {what}", source.at, module, f"pip install {module}")
@@ -100,7 +100,7 @@ def _path_error(what: str, path: Path, folder: bool) -> PipelineError | None:
 
 
 def _model_error(what: str, path: Path) -> PipelineError | None:
-    """A folder that transformers or sentence-transformers can't load: no description, or weights that are not there."""
+    """Yield an error for a folder that transformers or sentence-transformers can't load: no config, or no weights."""
     advice = "give a folder written by save_pretrained, with safetensors weights"
     if not (path / "config.json").is_file() and not (path / "modules.json").is_file():
         return PipelineError(f"no model in {what}", path, "no config.json", advice)
@@ -124,7 +124,7 @@ def _layout_error(what: str, path: Path, kind: str) -> PipelineError | None:
 
 
 def _hub_error(what: str, wanted: str) -> PipelineError | None:
-    """A hub model that is not on this disk where nothing may be fetched; whether it can be fetched shows later."""
+    """A hub model that is not on this disk in offline mode; whether others can be fetched is found out later."""
     from huggingface_hub import constants, try_to_load_from_cache
 
     if not constants.HF_HUB_OFFLINE:
@@ -144,5 +144,5 @@ def _download_error(what: str, path: Path) -> PipelineError | None:
     parent = next(folder for folder in path.absolute().parents if os.path.exists(folder))
     if os.access(parent, os.W_OK | os.X_OK):
         return None
-    advice = "change its permissions, or put the set there by hand"
+    advice = "change its permissions, or put the dataset there yourself"
     return PipelineError(f"no place for {what}", path, f"{parent} can't be written", advice)

@@ -1,4 +1,4 @@
-"""Whether the jobs can write their results, and whether these fit."""
+"""Checks whether the jobs can write their results, and whether these fit on the disk."""
 
 import errno
 import fcntl
@@ -14,12 +14,12 @@ from workflow_scripts.core.files.names import CACHE, FETCHED, HOSTS, STAGING, WO
 from workflow_scripts.study.disk import shortage
 from workflow_scripts.study.preflight.findings import Finding, Start
 
-SHARED = (CACHE, f"{CACHE}/{STAGING}", WORK, FETCHED, HOSTS)  # below results, of all studies
+SHARED = (CACHE, f"{CACHE}/{STAGING}", WORK, FETCHED, HOSTS)  # in the results folder
 FILES_PER_JOB = 20
 
 
 def storage_findings(start: Start) -> Iterator[Finding]:
-    """What is wrong with the results folder."""
+    """Problems with the results folder."""
     if not start.jobs:
         return
     unwritable = list(_unwritable(start))
@@ -45,7 +45,7 @@ def _unwritable(start: Start) -> Iterator[Finding]:
         place = folder if nearest == folder else nearest if folder == start.results else None
         if place is not None and not os.access(place, os.W_OK | os.X_OK):
             value = "read-only file system" if _read_only(place) else f"user {os.geteuid()} may not write"
-            advice = "change its owner or permissions, or let results be a link to a place of your own"
+            advice = "change its owner or permissions, or make results a link to a folder of your own"
             yield Finding(PipelineError("no write permission", place, value, advice), True)
 
 
@@ -54,14 +54,14 @@ def _read_only(folder: Path) -> bool:
 
 
 def _locks(results: Path) -> Iterator[Finding]:
-    """A file system without locks: two Snakemakes would do the same work there, and wait for nothing."""
+    """A file system without locks, on which concurrent Snakemake processes would not wait for each other."""
     there = next(one for one in (results, *results.absolute().parents) if one.exists())
     handle = os.open(there, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in NO_LOCKS:
-            advice = "mount it with locks, or never run two commands at once on these results"
+            advice = "mount it with locks, or never run two commands on these results at the same time"
             yield Finding(PipelineError("no file locks", there, os.strerror(error.errno), advice), False)
         elif error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN):
             raise
@@ -76,12 +76,12 @@ def _space(start: Start) -> Iterator[Finding]:
     there = next(one for one in (start.results, *start.results.absolute().parents) if one.exists())
     status = os.statvfs(there)
     if status.f_files and status.f_favail < FILES_PER_JOB * len(start.jobs):
-        value = f"{status.f_favail} more files fit, {len(start.jobs)} jobs write about {FILES_PER_JOB} each"
-        yield Finding(PipelineError("too few inodes", there, value, "remove files there, or use another disk"), False)
+        value = f"{status.f_favail} free inodes, {len(start.jobs)} jobs write about {FILES_PER_JOB} files each"
+        yield Finding(PipelineError("too few inodes", there, value, "remove files there or use another disk"), False)
 
 
 def _shards(start: Start) -> Iterator[Finding]:
-    """More rows than fit into the shards, where the number of rows is known already."""
+    """More rows than fit into the shards, if the number of rows is known already."""
     if "shard_plan" not in start.stages:
         return
     settings = start.units.study.shards
@@ -94,7 +94,7 @@ def _shards(start: Start) -> Iterator[Finding]:
 
 
 def _groups(start: Start, group: str) -> list[Mapping[str, int]]:
-    """Rows by group, of groupings that are at most as fine as the plan's; none where the rows are not known yet."""
+    """Rows by group, for groupings no finer than the plan's; empty if the rows are not known yet."""
     study = start.units.study
     if "annotations" not in start.stages:
         path = start.results / study.study / "annotations" / f"rows{MANIFEST}"
@@ -102,7 +102,7 @@ def _groups(start: Start, group: str) -> list[Mapping[str, int]]:
             counts = read_object(path.with_name("rows.json"))
             return [{"": counts["kept"]}] if group == "all" else [counts["subreddits"], counts["years"]]
         except (OSError, Unfit, KeyError):
-            return []  # its own job, or the audit, says what is wrong with it
+            return []  # its own job, or the audit, reports the problem
     world, rows = study.demo_world, study.annotations
     if world is None or not start.units.from_world(rows.source) or rows.exclude or rows.exclude_from:
         return []

@@ -31,7 +31,7 @@ def documents() -> dict[str, str]:
 
 
 def stages_text(stages: list[str]) -> str:
-    """Stages as the reference names them; where nearly all are named, by those that are missing."""
+    """Stages as listed in the reference; if nearly all are included, as all but the others."""
     others = sorted(stage_names() - set(stages))
     if not stages:
         return "*nothing*"
@@ -45,7 +45,7 @@ def _listed(stages: list[str]) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Write the files, or say which are out of date; gives the exit status."""
+    """Write the files, or report which are out of date; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m workflow_scripts.study.reference", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a file is out of date")
     check = parser.parse_args(argv).check

@@ -1,7 +1,8 @@
-"""What an edit of the config reruns: the stages for which the study then wants other jobs.
+"""Which stages an edit of the config reruns: those whose jobs change.
 
-Nothing is written down by key. A key is set to its example in a study that has every section; then, for each stage, the
-jobs of both studies are compared by what their keys hold of the config: settings, device, threads, and what they read.
+This is derived, not listed by key: a key is set to its example in a study that has every section; then, for each stage,
+the jobs of both studies are compared by the parts of the key that follow from the config: settings, device, threads
+and inputs.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -34,23 +35,23 @@ class Reruns:
         """Stages that an edit of a key reruns; none if it changes no result.
 
         Args:
-            path: of the key, such as ``("arms", "kind")``; in a list, it is changed in one of the items.
+            path: path of the key, such as ``("arms", "kind")``; in a list, one of the items is changed.
             examples: values to change it to, until one makes a difference.
         """
         for edited in (one for example in examples for one in edits(self.study, path, example)):
             try:
                 jobs = _jobs(Units(edited))
             except (ValidationError, PipelineError, StopIteration, KeyError):
-                continue  # that item can't have this value, as others refer to it
+                continue  # this item can't have the value, since others refer to it
             if found := [stage for stage in sorted(jobs) if jobs[stage] != self._jobs[stage]]:
                 return found
         return []
 
 
 def edits(value: Any, path: Keys, new: Any) -> Iterator[Any]:
-    """Settings with another value at a path; nothing but the value itself is checked.
+    """Settings with another value at a path; only the value itself is checked.
 
-    Of a list, and of a mapping of names, each item is edited in turn; then one that is edited is added to the list.
+    In a list, or a mapping of names, each item is edited in turn; then an edited item is added to the list.
     """
     key, below = path[0], path[1:]
     if isinstance(value, tuple | list):
@@ -70,7 +71,7 @@ def edits(value: Any, path: Keys, new: Any) -> Iterator[Any]:
 
 
 def _whole_study() -> Study:
-    """The full study, with a world, and otherwise as small as it can be with items of every kind."""
+    """The full study with a demo world, reduced to the fewest items that cover every kind."""
     study = load_study(read_config([ROOT / "config.yaml"]))
     download = study.download.model_copy(update={"imports": [Import(kind="img2dataset", source="images")]})
     few = {
@@ -102,7 +103,7 @@ def _jobs(units: Units) -> dict[str, Any]:
 
 
 def _read(units: Units, stage: str, unit: Unit) -> Any:
-    """The sources of a job, and which artifacts it reads where the config chooses them."""
+    """The sources of a job, and the artifacts that it reads by choice of the config."""
     if stage == "source":
         return units.sources_by_name[unit["source"]].at
     chosen: dict[str, Callable[[], Any]] = {

@@ -23,7 +23,7 @@ def definitions() -> dict[str, Schema]:
     _, combined = models_json_schema([(Study, "validation"), (Pretrain, "validation")])
     found = {name: _without_titles(one) for name, one in combined["$defs"].items()}
     for one in found.values():
-        if "name" in one.get("properties", {}):  # first, although it stands in a derived class
+        if "name" in one.get("properties", {}):  # first, although a derived class defines it
             one["properties"] = {"name": one["properties"]["name"], **one["properties"]}
     shared = found["Pretrain"]
     shared["description"] = "Settings of pretraining that all runs share; `set` of a run overrides them."
@@ -79,7 +79,7 @@ def _described(part: Any) -> Any:
 
 
 def _part(schema: Schema, found: dict[str, Schema]) -> Schema:
-    """The schema of a part of a mapping, here and in the mappings in it, but not in the items of lists."""
+    """The schema of a part of a mapping and of the mappings in it, but not of the items of lists."""
     changed = {name: value for name, value in schema.items() if name != "required"}
     if name := referred(schema):
         part = _part(found[name], found)

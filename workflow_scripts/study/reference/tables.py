@@ -48,7 +48,7 @@ def _described(suffix: str, file: File) -> str:
 
 
 def rates_table() -> str:
-    """What one unit of each stage's work takes, and where the numbers are from."""
+    """The cost of one unit of each stage's work, and the sources of the figures."""
     alone = Load(rows=1, images=1, labelled=1, masked=1, settings={})
     with_backbone = replace(alone, forward_gflop=1, views=1, passes=1)
     rows = ["| stage | for each | core ms | GFLOP | source |", "|---|---|--:|--:|---|"]
@@ -65,6 +65,6 @@ def _number(value: float) -> str:
 
 
 def cost_tables(root: Path) -> str:
-    """What the study of ``config.yaml`` costs at the size of RedCaps-2020 and of all RedCaps."""
+    """The cost of the study of ``config.yaml`` at the size of RedCaps-2020 and of all RedCaps."""
     units = Units(load_study(read_config([root / BASE])))
     return "\n\n".join(table(f"{name} ({rows:,} rows)", costs(units, rows)) for name, rows in SIZES.items())

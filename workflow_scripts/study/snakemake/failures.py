@@ -1,4 +1,4 @@
-"""What made a run fail, in one line for each job, from Snakemake's own log."""
+"""Why a run failed, in one line for each job, from Snakemake's log."""
 
 import os
 import re
@@ -21,7 +21,7 @@ _SLURM_LOG = re.compile(r"/(\d+)\.log$")
 
 @dataclass
 class _Failure:
-    """One `Error in rule` of the log, or the one of a group of rules that shared a SLURM job."""
+    """An `Error in rule` of the log, or that of a group of rules that shared a SLURM job."""
 
     group: bool
     message: str = ""
@@ -29,7 +29,7 @@ class _Failure:
 
 
 def slurm_state(job: str) -> str:
-    """SLURM's word for how a job is or ended, such as TIMEOUT; empty when it does not tell (any more)."""
+    """SLURM's state of a job, such as TIMEOUT; empty if SLURM does not know it (any more)."""
     command = ["squeue", "--noheader", "--states=all", "--format=%T", f"--jobs={job}"]
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False).stdout.strip()
@@ -38,20 +38,20 @@ def slurm_state(job: str) -> str:
 
 
 def last_lines(text: str, log: Path, state_of: Callable[[str], str] = slurm_state) -> list[str]:
-    """What a run that did not finish ends with: what to do next, then each error below the logs of its jobs.
+    """The last lines of a run that did not finish: what to do next, then each error below the logs of its jobs.
 
-    Jobs that Ctrl-C ended are no failures.
+    Jobs that Ctrl-C ended do not count as failures.
 
     Args:
         text: Snakemake's log.
         log: its path.
-        state_of: SLURM's word for how a job, given by number, ended.
+        state_of: returns SLURM's final state of a job, given its number.
     """
     before, interrupted, _ = text.partition(INTERRUPTION)
     lines, found = [], failures(before, state_of)
     if found:
         jobs = sum(map(len, found.values()))
-        again = "Finished jobs are kept: correct what the errors say, then run the same command again."
+        again = "Finished jobs are kept: fix the errors, then run the same command again."
         lines += [f"{jobs} job{'s' if jobs > 1 else ''} failed. {again}", f"Snakemake's log: {os.path.relpath(log)}"]
     for error, logs in found.items():
         more = f" and {len(logs) - 1} more" if len(logs) > 1 else ""
@@ -62,8 +62,8 @@ def last_lines(text: str, log: Path, state_of: Callable[[str], str] = slurm_stat
 def failures(text: str, state_of: Callable[[str], str] = slurm_state) -> dict[str, list[str]]:
     """The ``error: ...`` lines of a failed run, in the order in which jobs failed, and the logs of the jobs of each.
 
-    A stage that said what was wrong is quoted. A job that SLURM ended (cancelled, out of time or memory, node lost)
-    or never took is named with SLURM's word for it and its logs. Jobs that failed and then were done are left out.
+    The error of a stage is quoted. A job that SLURM ended (cancelled, out of time or memory, node lost) or never
+    accepted is listed with SLURM's state and its logs. Jobs that failed and succeeded later are left out.
     Arguments as for :func:`last_lines`.
     """
     found: dict[str, tuple[str, str]] = {}
@@ -92,7 +92,7 @@ def _failures(text: str) -> list[_Failure]:
         elif _GROUP.match(line):
             failures.append(_Failure(True))
         elif not line.startswith(" "):
-            failures.append(_Failure(True))  # the end of what belongs to a failure
+            failures.append(_Failure(True))  # the end of the lines of a failure
         elif message := _MESSAGE.match(line):
             failures[-1].message = failures[-1].message or message[1]
         elif logs := _LOG.match(line):
@@ -101,7 +101,7 @@ def _failures(text: str) -> list[_Failure]:
 
 
 def _is_done(log: str) -> bool:
-    """Whether the artifact to which a stage's log belongs is there: ``<study>/logs/<stage>/<name>.log``."""
+    """Whether the artifact of a log ``<study>/logs/<stage>/<name>.log`` exists."""
     path = Path(log)
     return len(path.parts) > 3 and path.parents[2].joinpath(path.parent.name, path.stem + MANIFEST).exists()
 

@@ -1,7 +1,7 @@
-"""What the project uses of Snakemake beyond its documented interface; nothing outside this folder and the rules does.
+"""Snakemake's internals that the project uses; only this folder and the rules use any.
 
-``tests/study/snakemake/test_internals.py`` names what a new Snakemake lacks, and :func:`require` stops a run that would
-miss something: a wrong plan would look right.
+``tests/study/snakemake/test_internals.py`` reports what a new Snakemake lacks, and :func:`require` stops a run if
+anything is missing, since a wrong plan would look right.
 """
 
 import sys
@@ -27,20 +27,20 @@ USED = {
     ),
     "job": ("rule", "wildcards_dict", "input", "output"),
 }
-CACHE_OPTION = "--runtime-source-cache-path"  # sets another folder than cache_folder
+CACHE_OPTION = "--runtime-source-cache-path"  # overrides cache_folder
 CONFIG_LOADER = "load_configfile"
-CONFIG_MODULES = ("snakemake.settings.types", "snakemake.common.configfile")  # modules that know it by that name
+CONFIG_MODULES = ("snakemake.settings.types", "snakemake.common.configfile")  # modules that import it by that name
 
 
 def cache_folder() -> Path:
-    """Where Snakemake keeps copies of rules unless told otherwise."""
+    """Snakemake's default folder for copies of rules."""
     from snakemake.common import get_appdirs
 
     return Path(get_appdirs().user_cache_dir) / "snakemake/source-cache"
 
 
 def require(name: str, there: Any) -> None:
-    """Stop if an object of this Snakemake lacks something that is used.
+    """Stop if an object of this Snakemake lacks an attribute that is used.
 
     Raises:
         SystemExit: with status 1.
@@ -48,6 +48,6 @@ def require(name: str, there: Any) -> None:
     missing = [used for used in USED[name] if used not in dir(there)]
     if missing:
         advice = "install the version of Snakemake in constraints.txt"
-        error = PipelineError("unknown Snakemake", name, f"it has no {', '.join(missing)}", advice)
+        error = PipelineError("unsupported Snakemake version", name, f"it has no {', '.join(missing)}", advice)
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(1)

@@ -1,11 +1,11 @@
-"""Which jobs a command has, and which of them run: decided and checked before anything starts.
+"""Decides and checks which jobs of a command run, before any starts.
 
-Snakemake has no public way for a Snakefile to look at the jobs of a command before they start. Three functions register
-callbacks, from ``rules/common.smk`` and in the main process alone:
+Snakemake has no public interface for a Snakefile to inspect the jobs of a command before they start. Three functions
+register callbacks, from ``rules/common.smk`` and only in the main process:
 
-- :func:`before_jobs`: called before Snakemake looks for the jobs that make the targets.
+- :func:`before_jobs`: called before Snakemake determines the jobs for the targets.
 - :func:`before_planning`: called once the jobs are known and before Snakemake decides which of them run. The callback
-  decides for the jobs that it knows better.
+  may decide for some of the jobs.
 - :func:`after_planning`: called when that is decided and nothing has started yet, dry runs included. The callback gets
   the jobs that will run, without those that ``--until`` and ``--omit-from`` cut off::
 
@@ -14,7 +14,7 @@ callbacks, from ``rules/common.smk`` and in the main process alone:
       after_planning(workflow, check)
 
 Callbacks are called in the order of their registration. A :class:`PipelineError` from one ends the command with its
-message and exit status 1. What is used of Snakemake is listed in ``internals.py``;
+message and exit status 1. The internals of Snakemake that are used are listed in ``internals.py``;
 ``tests/workflow/test_planning.py`` fails when a new Snakemake no longer works this way.
 """
 
@@ -57,22 +57,22 @@ Check = Callable[[list[PlannedJob], bool], None]
 
 
 def before_jobs(workflow: Any, check: Callable[[Iterable[str]], None]) -> None:
-    """Register ``check(targets)``, which gets the requested rules and files, none for the default target."""
+    """Register ``check(targets)``, which gets the requested rules and files; none mean the default target."""
     _hooks(workflow).targets.append(check)
 
 
 def before_planning(workflow: Any, decide: Decide) -> None:
-    """Register ``decide(jobs, triggers)``, which gives for jobs that it knows whether they must run.
+    """Register ``decide(jobs, triggers)``, which returns, for the jobs that it knows, whether they must run.
 
-    ``jobs`` are all jobs, inputs before what reads them; ``triggers`` are the names given to ``--rerun-triggers``. A
-    job that must not run still does when its outputs are missing and needed, when one of its inputs is computed again,
+    ``jobs`` are all jobs, inputs first; ``triggers`` are the names given to ``--rerun-triggers``. A
+    job that must not run still does when its outputs are missing and needed, when one of its inputs is recomputed,
     or when the user forces it.
     """
     _hooks(workflow).decide.append(decide)
 
 
 def after_planning(workflow: Any, check: Check) -> None:
-    """Register ``check(jobs, dry_run)``, which gets the jobs that will run, inputs before what reads them."""
+    """Register ``check(jobs, dry_run)``, which gets the jobs that will run, inputs first."""
     _hooks(workflow).check.append(check)
 
 
@@ -104,12 +104,12 @@ class _Hooks:
             try:
                 await plan(*args, **kwargs)
             except ProtectedOutputException as error:
-                *_, file = str(error).split()  # the last of the files that it lists
-                advice = "change the permissions of the results, or work in a copy of your own"
+                *_, file = str(error).split()  # the last file in the message
+                advice = "change the permissions of the results, or work in your own copy"
                 stop(PipelineError("no write permission", file, f"user {os.geteuid()} may not write", advice))
             if kwargs.get("check_initial"):
-                # Jobs behind those of --until are out of the plan by now. Snakemake would also never start the jobs
-                # between two of them, where one needs the other, and end with "Out of jobs".
+                # Jobs after those of --until are no longer in the plan. Snakemake would also never start the jobs
+                # between two of them, if one needs the other, and end with "Out of jobs".
                 dag.in_until = lambda job: False
                 self._checked(dag)
 
@@ -121,12 +121,12 @@ class _Hooks:
         self._refuse_lock()
 
     def _refuse_lock(self) -> None:
-        """Replace the message that Snakemake would print next; ``profiles/default`` switches its locks off."""
+        """Replace the message that Snakemake would print next; ``profiles/default`` disables its locks."""
         settings = self.workflow.execution_settings
         if settings is None or not settings.lock or self.workflow.dryrun or not self.workflow.persistence.locked:
             return
-        value = "another Snakemake is computing the same files, or was killed while it was"
-        advice = "wait for it; if none is running: snakemake --unlock"
+        value = "another Snakemake is computing the same files, or was killed while doing so"
+        advice = "wait for it; if none is running, run snakemake --unlock"
         stop(PipelineError("locked study", Path.cwd() / ".snakemake/locks", value, advice))
 
     def _decided(self, dag: Any) -> None:
@@ -163,7 +163,10 @@ def _or_stop(function: Callable[..., Any], *args: Any) -> Any:
     except PipelineError as error:
         stop(error)
     except OSError as error:
-        where, advice = error.filename or "the results folder", "check permissions and disk, then start again"
+        where, advice = (
+            error.filename or "the results folder",
+            "check permissions and disk, then start again",
+        )
         stop(PipelineError("unreadable or unwritable", where, error.strerror or error, advice))
 
 
@@ -181,11 +184,11 @@ def _sorted(level: Iterable[Any]) -> list[Any]:
 
 
 def _check_groups_once(dag: Any) -> None:
-    """Keep Snakemake's checks of groups from taking a minute for a study of 1,202 shards; they find the same.
+    """Speed up Snakemake's checks of groups, which take a minute for 1,202 shards; the result is the same.
 
-    It checks a group once for each of its jobs, walks through all that a job depends on for each job of each group, and
-    counts a job's inputs from its own group whenever it asks whether the group is ready: thousands of inputs of the
-    report, after each of thousands of jobs.
+    Snakemake checks a group once per job in it, visits all dependencies of each job of each group, and counts a job's
+    inputs from its own group whenever it checks whether the group is ready: thousands of inputs of the report, after
+    each of thousands of jobs.
     """
     check, complain = dag._check_groups, dag.validate_group
     internal: dict[Any, int] = {}
@@ -219,14 +222,14 @@ def _check_groups_once(dag: Any) -> None:
 
 
 def _requested(dag: Any) -> set[Any]:
-    """Jobs that stay when ``--until`` and ``--omit-from`` have cut the rest off, which Snakemake does later."""
+    """Jobs that remain after ``--until`` and ``--omit-from``, which Snakemake applies later."""
     until = set(dag.until_jobs()) if dag.untilrules or dag.untilfiles else dag.targetjobs
     omitted = dag.omitfrom_jobs() if dag.omitrules or dag.omitfiles else ()
     return set(dag.bfs(dag.dependencies, *until)) - set(dag.bfs(dag.depending, *omitted))
 
 
 def _settle(persistence: Any, settled: set[Any]) -> None:
-    """Make Snakemake's metadata report no change for these jobs, whatever it recorded and whatever the file times."""
+    """Make Snakemake's metadata report no change for these jobs, regardless of its records and of file times."""
 
     def unchanged(compare: Callable[..., Any]) -> Callable[..., Any]:
         return lambda job, file=None: () if job in settled else compare(job, file=file)

@@ -1,7 +1,7 @@
-"""What happens before Snakemake reads the rules: our loader reads the config files, and Ctrl-C ends in one line.
+"""Set-up before Snakemake reads the rules: our loader reads the config files, and Ctrl-C ends with one line.
 
-``profiles/default`` calls :func:`prepare` while Snakemake reads its options, since no Snakefile runs before the config
-files are read. Without it (``--workflow-profile none``) mistakes end in Snakemake's own messages.
+``profiles/default`` calls :func:`prepare` while Snakemake parses its options, since the config files are read before
+any Snakefile runs. Without it (``--workflow-profile none``) mistakes end in Snakemake's own messages.
 """
 
 import os
@@ -28,7 +28,7 @@ SHOWN = 5  # names of artifacts in a message
 
 
 def prepare() -> None:
-    """Have Snakemake take our loader for config files and our display, and end without a traceback on Ctrl-C."""
+    """Make Snakemake use our config loader and our display, and end without a traceback on Ctrl-C."""
     for module in map(import_module, CONFIG_MODULES):
         if hasattr(module, CONFIG_LOADER):
             setattr(module, CONFIG_LOADER, _load)
@@ -50,7 +50,7 @@ def check_cache(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        advice = "set XDG_CACHE_HOME to a folder that you may write"
+        advice = "set XDG_CACHE_HOME to a writable folder"
         raise PipelineError("no cache folder", folder, error.strerror or error, advice) from None
 
 
@@ -62,7 +62,7 @@ def _load(path: Any) -> dict[str, Any]:
 
 
 def stop(error: PipelineError) -> NoReturn:
-    """End with a line for each error.
+    """Print a line for each error and exit.
 
     Raises:
         SystemExit: with status 1.
@@ -79,10 +79,10 @@ def _excepthook(kind: type[BaseException], error: BaseException, trace: Tracebac
 
 
 def check_targets(targets: Iterable[str], results: Path, units: "Units") -> None:
-    """Find targets that the study lacks: Snakemake would plan jobs that fail, or end in a traceback.
+    """Refuse targets that the study does not have: Snakemake would plan jobs that fail, or end with a traceback.
 
     Raises:
-        PipelineErrors: one error for each, with the names that there are.
+        PipelineErrors: an error for each, with the names that exist.
     """
     study, errors = results.resolve() / units.study.study, []
     for target in sorted(targets):
@@ -104,10 +104,10 @@ def check_targets(targets: Iterable[str], results: Path, units: "Units") -> None
 
 
 def check_folders(results: Path) -> None:
-    """Find what stops Snakemake itself, also in a dry run.
+    """Check what Snakemake itself needs, even in a dry run.
 
     Raises:
-        PipelineError: ``results`` is no folder, or Snakemake's own folder can't be written.
+        PipelineError: ``results`` is not a folder, or Snakemake's own folder can't be written.
     """
     if not results.is_dir() and (results.exists() or results.is_symlink()):
         value = f"a link to {os.readlink(results)}, where no folder is" if results.is_symlink() else "a file"
@@ -115,5 +115,5 @@ def check_folders(results: Path) -> None:
         raise PipelineError("no results folder", results, value, advice)
     folder = SNAKEMAKE if SNAKEMAKE.is_dir() else Path()
     if not os.access(folder, os.W_OK | os.X_OK):
-        advice = "Snakemake keeps its state there; change the permissions, or work in a copy of your own"
+        advice = "Snakemake stores its state there; change the permissions, or work in your own copy"
         raise PipelineError("no write permission", Path.cwd() / folder, f"user {os.geteuid()} may not write", advice)

@@ -1,4 +1,4 @@
-"""How far a study is, from its results folder and logs alone: it may be computed elsewhere, or have stopped."""
+"""The progress of a study, from its results folder and logs alone: it may run elsewhere, or have stopped."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,12 +14,12 @@ from workflow_scripts.pretraining.live_curve import CURVE_LINES, read_curve
 from workflow_scripts.study.active_config import NOTES, note_of, units_of
 from workflow_scripts.study.stages import stages_in_order
 
-SILENT_AFTER = 300.0  # seconds; a job that counts what it does writes every second, its log once a minute
+SILENT_AFTER = 300.0  # seconds; a job with a progress file updates it every second, its log once a minute
 ERROR = "error: "
 
 
 class State(StrEnum):
-    """How a job is, as far as its files tell."""
+    """The state of a job, as far as its files show."""
 
     FINISHED = "finished"
     RUNNING = "running"
@@ -34,9 +34,9 @@ class Job:
 
     Attributes:
         log: path of its log; None if there is none.
-        seen: when it last wrote something, in seconds since the epoch.
-        error: what made it fail, without ``error:``.
-        progress: how far it is, if it counts.
+        seen: time of its last output, in seconds since the epoch.
+        error: its error message, without ``error:``.
+        progress: its progress, if it reports any.
         curve: last row of its training curve, if it trains.
     """
 
@@ -52,12 +52,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Status:
-    """How far a study is.
+    """The progress of a study.
 
     Attributes:
         study: its folder.
         jobs: stage -> its jobs, in the order of the workflow.
-        planned: whether the config is known, and with it the jobs that have left no trace yet.
+        planned: whether the config is known, and with it the jobs that have not started yet.
     """
 
     study: Path
@@ -70,7 +70,7 @@ class Status:
 
 
 def studies_in(path: Path) -> list[Path]:
-    """The studies of a results folder, or the one that ``path`` is.
+    """The studies of a results folder, or the single study ``path``.
 
     Raises:
         PipelineError: it is neither.
@@ -80,18 +80,18 @@ def studies_in(path: Path) -> list[Path]:
     if note_of(path.parent, path.name).is_file() or next(path.glob(f"*/*{MANIFEST}"), None) or (path / "logs").is_dir():
         return [path]
     advice = "give a study's folder, such as results/demo, or a results folder"
-    raise PipelineError("no study", path, "no results and no logs" if path.exists() else "not there", advice)
+    raise PipelineError("no study", path, "no results and no logs" if path.exists() else "no such folder", advice)
 
 
 def survey(study: Path, now: float) -> Status:
-    """Look at the files of a study.
+    """Determine the progress of a study from its files.
 
     Args:
         now: seconds since the epoch.
 
     Raises:
         PipelineError: the note of the study's config is damaged, or a config file is faulty.
-        OSError: a file is there and can't be read.
+        OSError: a file exists but can't be read.
     """
     units = units_of(study.parent, study.name)
     jobs: dict[str, list[Job]] = {}
@@ -137,7 +137,7 @@ def _written(path: Path) -> float | None:
 
 
 def _error(log: Path) -> str:
-    """What the last line of a log says is wrong; empty if it says nothing like that."""
+    """The error in the last line of a log; empty if it is not an error."""
     last = log.read_text(errors="replace").rstrip().rpartition("\n")[2]
     return last.removeprefix(ERROR) if last.startswith(ERROR) else ""
 
@@ -145,6 +145,6 @@ def _error(log: Path) -> str:
 def _last_row(work: Path) -> dict[str, Any] | None:
     try:
         rows = read_curve(work / CURVE_LINES)
-    except (OSError, ValueError):  # a disk that is full leaves half a line
+    except (OSError, ValueError):  # a full disk leaves a partial line
         return None
     return rows[-1] if rows and isinstance(rows[-1], dict) else None

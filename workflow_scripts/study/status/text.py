@@ -1,4 +1,4 @@
-"""How far a study is, for people: tables, errors with their logs, and what to type next."""
+"""The progress of a study as text: tables, errors with their logs, and what to type next."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,7 +54,7 @@ def _stages(status: Status, bars: bool) -> Table:
 
 
 def _bar(done: int, total: int) -> Text:
-    """Two kinds of lines, so that it can be read without colours too."""
+    """A bar of two kinds of lines, readable without colours."""
     full = BAR * done // total
     return Text.assemble(("━" * full, STYLES[State.FINISHED]), ("─" * (BAR - full), "dim"))
 
@@ -97,7 +97,7 @@ def _errors(failed: list[Job]) -> Iterator[Text]:
 
 def next_step(status: Status) -> str:
     """What to type next."""
-    again = "give the same snakemake command again; it continues where it stopped"
+    again = "run the same snakemake command again; it continues where it stopped"
     if not status.planned:
         return "run snakemake -n with the config files of this study; then its planned artifacts are known"
     if not status.of_state(*COUNTED, State.FINISHED):
@@ -106,7 +106,7 @@ def next_step(status: Status) -> str:
         return f"faithful-pairs show {status.study}; the report is {_report(status.study)}"
     if status.of_state(State.FAILED):
         runs = "wait for the running jobs, " if status.of_state(State.RUNNING) else ""
-        return f"{runs}correct what the errors say, and {again}"
+        return f"{runs}fix the errors, and {again}"
     if status.of_state(State.RUNNING):
         return f"nothing to do; to look again: faithful-pairs status {status.study}"
     if status.of_state(State.SILENT):

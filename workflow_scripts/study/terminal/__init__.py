@@ -1,1 +1,1 @@
-"""What a run shows: bars on a terminal, a line per stage and minute elsewhere. A logger plugin of Snakemake."""
+"""The output of a run: bars on a terminal, a line per stage and minute elsewhere. A logger plugin of Snakemake."""

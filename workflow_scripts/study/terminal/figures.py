@@ -13,10 +13,10 @@ SECONDS_BETWEEN_READS = 1.0
 
 @dataclass(frozen=True)
 class Figures:
-    """What a running job tells.
+    """Figures of a running job.
 
     Attributes:
-        progress: how far it is.
+        progress: its progress.
         training: the latest values of its training curve, as text.
     """
 
@@ -47,7 +47,7 @@ class Reader:
 
     @staticmethod
     def _read(log: Path) -> Figures:
-        work = logged_work_folder(log)  # not remembered: at first the log can still be that of an earlier run
+        work = logged_work_folder(log)  # not cached: at first the log can still be that of an earlier run
         if work is None:
             return Figures()
         return Figures(read_progress(work), training_text(read_curve(work / CURVE_LINES)))

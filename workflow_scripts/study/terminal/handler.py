@@ -1,7 +1,7 @@
-"""Snakemake's logger plugin ``faithful-pairs``: takes log records and shows the run.
+"""Snakemake's logger plugin ``faithful-pairs``: receives log records and displays the run.
 
 Snakemake looks for plugins among installed packages; :func:`register` adds this one from the checkout. Everything
-that is left out here stands in Snakemake's own log, ``.snakemake/log/``.
+that is left out here is in Snakemake's own log, ``.snakemake/log/``.
 """
 
 import logging
@@ -25,19 +25,19 @@ from workflow_scripts.study.terminal.lines import Lines
 
 SHOW = "faithful-pairs show"
 SECONDS_BETWEEN_TICKS = 1.0
-# Plain messages that tell nobody what to do. All others are shown, those of a newer Snakemake too.
+# Messages that require no action. All others are shown, including those of newer Snakemake versions.
 UNTOLD = (
     *("Assuming unrestricted shared", "Building DAG of jobs", "Conda environments: ignored", "Config file "),
     *("Elapsed time", "Exiting because a job", "Group jobs: inactive", "Select jobs to execute", "Shutting down, this"),
     *("SLURM run ID", "Singularity containers: ignored", "Trying to restart job", "Complete log"),
     *("Using shell", "WorkflowError:\nAt least one job did not complete"),
 )
-NON_ZERO = "returned non-zero exit status"  # a stage that fails says why itself
+NON_ZERO = "returned non-zero exit status"  # a failing stage reports the reason itself
 SUBMITTED = re.compile(r"Job (\S+) has been submitted with SLURM jobid (\d+) \(log: (.+)\)\.$")
 
 
 class View(Protocol):
-    """What shows a run: :class:`~screen.Screen` or :class:`~lines.Lines`."""
+    """Interface of a display: :class:`~screen.Screen` or :class:`~lines.Lines`."""
 
     def say(self, text: str, style: str = "") -> None: ...
     def started(self, job: Running) -> None: ...
@@ -76,7 +76,7 @@ class LogHandler(LogHandlerBase):
 
     @property
     def writes_to_file(self) -> bool:
-        """Snakemake's own log stays."""
+        """Snakemake's own log is kept."""
         return False
 
     @property
@@ -91,11 +91,11 @@ class LogHandler(LogHandlerBase):
 
     @property
     def needs_rulegraph(self) -> bool:
-        """Nothing is drawn from it."""
+        """No DAG is drawn."""
         return False
 
     def emit(self, record: LogRecord) -> None:
-        """Show what a record tells. An exception would end the thread that all records come through."""
+        """Display a record. An exception would end the thread that handles all records."""
         try:
             if self._theirs is not None:
                 self._theirs.formatter = self.formatter
@@ -103,12 +103,12 @@ class LogHandler(LogHandlerBase):
             else:
                 self._show(record)
         except OSError:
-            self._ended.set()  # nobody reads any more; the run goes on
+            self._ended.set()  # the reader is gone; the run continues
         except Exception:  # noqa: BLE001
             self.handleError(record)
 
     def close(self) -> None:
-        """Remove the display; Snakemake calls this when it ends, however it ends."""
+        """Remove the display; Snakemake always calls this at the end."""
         self._ended.set()
         if self._theirs is None:
             self._view.close()
@@ -139,7 +139,7 @@ class LogHandler(LogHandlerBase):
             case LogEvent.PROGRESS:
                 self.jobs.done, self.jobs.total = known["done"], known["total"]
             case LogEvent.JOB_ERROR if self._stopping:
-                self.jobs.running.pop(known["jobid"], None)  # ended by Ctrl-C, which is no failure
+                self.jobs.running.pop(known["jobid"], None)  # ended by Ctrl-C, which is not a failure
             case LogEvent.JOB_ERROR:
                 self._view.failed(self.jobs.fail(record, now), *_reason(known))
             case LogEvent.GROUP_ERROR:
@@ -182,12 +182,12 @@ class LogHandler(LogHandlerBase):
 
 
 def _reason(known: dict[str, Any]) -> tuple[str, str]:
-    """Snakemake's message about a failed job, which only a job of SLURM has, and its logs."""
+    """Snakemake's message about a failed job, which only SLURM jobs have, and its logs."""
     return known.get("rule_msg") or "", ", ".join(known.get("log") or [])
 
 
 def register() -> None:
-    """Make the plugin known to Snakemake, which only looks for packages that are installed."""
+    """Register the plugin with Snakemake, which otherwise only finds installed packages."""
     from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
 
     LoggerPluginRegistry().register_plugin("snakemake_logger_plugin_faithful_pairs", sys.modules[__name__])

@@ -1,4 +1,4 @@
-"""The jobs of a run, as Snakemake's log records tell of them."""
+"""The jobs of a run, tracked from Snakemake's log records."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Running:
 
 @dataclass
 class Stage:
-    """How far a stage is: ``total`` jobs, ``done`` and ``failed`` ones, and the start of its first job."""
+    """Progress of a stage: numbers of ``total``, ``done`` and ``failed`` jobs, and the start of its first job."""
 
     total: int
     done: int = 0
@@ -79,7 +79,7 @@ class Jobs:
         return job
 
     def finish(self, number: int) -> Running | None:
-        """Note that a job is done (``JOB_FINISHED``); gives the job, if its start was told."""
+        """Note that a job is done (``JOB_FINISHED``); returns the job if its start was recorded."""
         self.done += 1
         job = self.running.pop(number, None)
         if job is not None:
@@ -105,7 +105,7 @@ class Jobs:
 
 
 def event_of(record: LogRecord) -> LogEvent | None:
-    """What a record tells; None for plain text."""
+    """The event of a record; None for plain text."""
     return getattr(record, "event", None)
 
 

@@ -1,4 +1,4 @@
-"""Plain lines, for a pipe, a file or a batch job: one per stage and minute, none wider than 200 characters."""
+"""Plain lines, for a pipe, a file or a batch job: one per stage and minute, at most 200 characters wide."""
 
 import textwrap
 import time
@@ -14,15 +14,15 @@ SECONDS_BETWEEN_LINES = 60.0
 
 
 class Lines:
-    """Writes how far the stages are.
+    """Writes the progress of the stages.
 
-    A stage has a line once a minute if it got further, one when its last job is done, and one when its first job fails.
+    A stage gets a line per minute if it made progress, one when its last job is done, and one when its first job fails.
     """
 
     def __init__(self, stream: TextIO, jobs: Jobs, clock: Callable[[], float]) -> None:
         self._stream, self._jobs, self._clock, self._reader = stream, jobs, clock, Reader()
         self._last = clock()
-        self._said: dict[str, tuple[int, int]] = {}  # stage -> what its last line said was done and failed
+        self._said: dict[str, tuple[int, int]] = {}  # stage -> done and failed jobs in its last line
 
     def say(self, text: str, style: str = "") -> None:
         """Write a message; lines that are too wide are wrapped."""
@@ -31,7 +31,7 @@ class Lines:
         self._stream.flush()
 
     def started(self, job: Running) -> None:
-        """Nothing: a line for each job would be too many."""
+        """Do nothing: a line for each job would be too much."""
 
     def finished(self, job: Running) -> None:
         """Write a line if this was the stage's last job."""
@@ -49,7 +49,7 @@ class Lines:
             self.say(f"{_time()}  failed: {job.name}{f': {why}' if why else ''}; log: {logs}")
 
     def tick(self) -> None:
-        """Write the lines of the minute, if it is over."""
+        """Write the lines of the minute if it is over."""
         now = self._clock()
         if now - self._last < SECONDS_BETWEEN_LINES or not self._jobs.total:
             return
@@ -65,7 +65,7 @@ class Lines:
         self._stamped(f"all: {jobs.done} of {jobs.total} jobs done ({jobs.done / jobs.total:.0%})")
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
     def _figures(self, job: Running, now: float) -> str:
         figures: Figures = self._reader.read(job.log, now)

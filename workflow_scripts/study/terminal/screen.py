@@ -15,8 +15,8 @@ from workflow_scripts.study.terminal.jobs import Jobs, Running
 
 REFRESHES_PER_SECOND = 2
 LONG = 5.0  # seconds after which a job without figures shows its time
-WIDEST = 110  # columns; on a wider terminal a time would stand too far from its job
-MARGIN = 4  # lines of the terminal that the running jobs leave free
+WIDEST = 110  # columns; on wider terminals times would be too far from their jobs
+MARGIN = 4  # lines of the terminal that are left free
 
 
 class Screen:
@@ -65,7 +65,7 @@ class Screen:
         self.say(f"        {f'{why}; ' if why else ''}log: {logs}", "red")
 
     def tick(self) -> None:
-        """Nothing: the display refreshes itself."""
+        """Do nothing: the display refreshes itself."""
 
     def close(self) -> None:
         """Remove the display."""
@@ -74,7 +74,7 @@ class Screen:
             self._live = None
 
     def renderable(self) -> RenderableType:
-        """The display as it is now: running jobs, then the progress of the command."""
+        """The current display: running jobs, then the progress of the command."""
         now = self._clock()
         parts: list[RenderableType] = []
         free = max(1, self.console.height - MARGIN)

@@ -30,7 +30,7 @@ def test_files_by_content(tmp_path: Path) -> None:
     (tmp_path / "a.tar.gz").write_bytes(b"\x1f\x8b\x08")
     with pytest.raises(PipelineError, match=r"compressed source in .*a\.tar\.gz"):
         layout_of(tmp_path / "a.tar.gz")
-    with pytest.raises(PipelineError, match=r"source is a file in .*csv: annotations.table is x.csv"):
+    with pytest.raises(PipelineError, match=r"source is a single file in .*csv: annotations.table is x.csv"):
         layout_of(tmp_path / "csv", table="x.csv")
 
 
@@ -69,11 +69,15 @@ def test_img2dataset_writes_tables_beside_its_tars(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("format", "table", "message"),
     [
-        ("webdataset", None, r"no WebDataset shards in .*: 0\.tar\.gz is compressed; put uncompressed tars there"),
+        (
+            "webdataset",
+            None,
+            r"no WebDataset shards in .*: 0\.tar\.gz is compressed; put uncompressed tars into the folder",
+        ),
         ("table", None, r"no single table file in .*: no such file; name it in annotations\.table"),
         ("redcaps", None, r"not a zip in .*: a folder"),
         (None, "gone.csv", r"missing table in .*: no gone\.csv; correct annotations\.table"),
-        (None, "../other.csv", r"path leads out of the source in .*: \.\./other\.csv"),
+        (None, "../other.csv", r"path outside the source in .*: \.\./other\.csv"),
     ],
 )
 def test_what_does_not_fit(tmp_path: Path, format: str | None, table: str | None, message: str) -> None:

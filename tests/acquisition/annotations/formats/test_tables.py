@@ -81,7 +81,7 @@ def test_columns_are_found_or_named(tmp_path: Path) -> None:
         (
             {"image": "a", "words": "b"},
             {},
-            r"no column caption in .*: its columns are image, words; name the column in "
+            r"no column caption in .*: the columns are image, words; name the column in "
             r"annotations\.columns\.caption",
         ),
         (

@@ -1,6 +1,6 @@
 """COCO-style JSON: lists ``images`` and ``annotations``, several captions for an image.
 
-The caption with the lowest annotation id is the image's; the others are counted as ``further_caption``. The file is
+An image gets the caption with the lowest annotation id; the others are counted as ``further_caption``. The file is
 streamed; memory holds the ids and file names of its images.
 """
 
@@ -25,10 +25,10 @@ LAYOUT = "expected COCO's {images: [{id, file_name, ...}], annotations: [{id, im
 
 
 def coco_samples(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
-    """One for each annotation, in order; then one without caption for each other image of the file and the source.
+    """A sample for each annotation, in order; then one without caption for each other image of the file and the source.
 
     Raises:
-        PipelineError: no JSON, or without the two lists.
+        PipelineError: the file is not JSON, or lacks one of the two lists.
     """
     images: dict[Id, Record] = {}
     for image in _items(path, "images"):
@@ -55,7 +55,7 @@ def coco_samples(path: Path, columns: Columns, files: SourceFiles) -> Iterator[S
 
 
 def _described(image: Record, number: Id, columns: Columns) -> Record:
-    """What is kept of an image: its place, its group and its id."""
+    """The fields kept for an image: its path or URL, its group and its id."""
     fields = fields_of(image, columns)
     return {field: image[fields[field]] for field in ("image", "url", "group") if field in fields} | {"id": str(number)}
 
@@ -81,16 +81,16 @@ def _annotated(
 
 
 class _Bounded:
-    """A stream without texts of megabytes: the parser would start over on each piece of one, in quadratic time."""
+    """A stream that refuses huge strings: the parser would restart on each piece of one, in quadratic time."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
 
     def read(self, size: int) -> bytes:
-        """The next ``size`` bytes. Raises ValueError where a whole piece lies within one value."""
+        """The next ``size`` bytes. Raises ValueError if a whole piece lies within one value."""
         piece = self._stream.read(size)
         if len(piece) == PIECE and b'"' not in piece.replace(b'\\"', b""):
-            raise ValueError(f"{PIECE} bytes without a quotation mark")
+            raise ValueError(f"more than {PIECE} bytes without a quotation mark")
         return piece
 
 

@@ -22,7 +22,7 @@ class Columns(Settings):
         examples=["image_id"],
     )
     group: str | None = Field(
-        default=None, description="group of the image, which takes the place of the subreddit", examples=["category"]
+        default=None, description="group of the image, used in place of the subreddit", examples=["category"]
     )
 
 
@@ -34,11 +34,11 @@ USUAL: dict[str, tuple[str, ...]] = {
     "group": ("group", "subreddit"),
     "created_utc": ("created_utc",),
 }
-"""Names by which a field is found where the config names none, in this order."""
+"""Names that identify a field if the config names none, in order of preference."""
 
 
 def fields_of(names: Collection[str], columns: Columns) -> dict[str, str]:
-    """Which of ``names`` holds what: keys of :data:`USUAL` -> name; the config's choice, or the first usual name."""
+    """Field (a key of :data:`USUAL`) -> its name among ``names``: the config's choice, or the first usual name."""
     chosen = columns.model_dump()
     found = {}
     for field, usual in USUAL.items():
@@ -50,13 +50,13 @@ def fields_of(names: Collection[str], columns: Columns) -> dict[str, str]:
 
 
 def check_fields(names: Collection[str], columns: Columns, where: object) -> dict[str, str]:
-    """:func:`fields_of`, where the columns of a table are known.
+    """:func:`fields_of` for a table whose columns are known.
 
     Raises:
         PipelineError: no caption, neither image nor url, or a column of the config is missing.
     """
     found = fields_of(names, columns)
-    there = f"its columns are {', '.join(list(names)[:20]) or 'none'}"
+    there = f"the columns are {', '.join(list(names)[:20]) or 'none'}"
     for field, name in columns.model_dump().items():
         if name and field not in found:
             raise PipelineError(f"no column {name}", str(where), there, f"correct annotations.columns.{field}")

@@ -1,4 +1,4 @@
-"""The files of an annotation source, as its rows may name them: nothing outside it, whatever the rows say."""
+"""The files of an annotation source that its rows may name: never a file outside the source."""
 
 import os
 import stat
@@ -32,10 +32,10 @@ class SourceFiles:
         self.used: set[str] = set()
 
     def image(self, path: str) -> LocalImage | Apart:
-        """The image that a row names by ``path``; why it is none where that is so.
+        """The image that a row names by ``path``, or the reason why there is none.
 
-        ``bad_path``: absolute, with ``..`` or a NUL, or led out of the source by a link.
-        ``no_image``: nothing there; hidden files do not count.
+        ``bad_path``: the path is absolute, contains ``..`` or a NUL, or leads outside the source through a link.
+        ``no_image``: no such file, or a hidden one.
         """
         pure = PurePosixPath(path)
         if "\0" in path or pure.is_absolute() or ".." in pure.parts or not pure.parts:
@@ -57,7 +57,7 @@ class SourceFiles:
         return UNKNOWN if not hidden and self.source.is_dir() and (self.source / name).is_file() else None
 
     def is_inside(self, name: str) -> bool:
-        """Whether a listed file lies in the source itself, not behind a link that leads out of it."""
+        """Whether a listed file is in the source itself, not behind a link that leads outside it."""
         path = os.path.join(self.source, name)
         try:
             is_link = stat.S_ISLNK(os.lstat(path).st_mode)

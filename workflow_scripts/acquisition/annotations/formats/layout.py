@@ -1,4 +1,4 @@
-"""Which format an annotation source has, from what lies at its path."""
+"""Detects the format of an annotation source from the files at its path."""
 
 import os
 import zipfile
@@ -40,13 +40,13 @@ def layout_of(source: Path, wanted: Format | None = None, table: str | None = No
         table: name of the table or JSON file in the folder, where the config states one.
 
     Raises:
-        PipelineError: no format fits, or several do.
+        PipelineError: no format matches, or several do.
     """
     if source.is_dir():
         return _folder(source, wanted, table)
     if table is not None:
         value = f"annotations.table is {table}"
-        raise PipelineError("source is a file", source, value, "give the folder that holds it, or remove the setting")
+        raise PipelineError("source is a single file", source, value, "give its folder, or remove the setting")
     format = wanted or _format_of_file(source)
     tars = (source,) if format == "webdataset" else ()
     return Layout(format, source, source if format in ("table", "coco") else None, tars)
@@ -58,7 +58,7 @@ def _folder(source: Path, wanted: Format | None, table: str | None) -> Layout:
     if table is not None:
         path = source / table
         if path.resolve() != path.absolute() and source.resolve() not in path.resolve().parents:
-            raise PipelineError("path leads out of the source", source, table, "correct annotations.table")
+            raise PipelineError("path outside the source", source, table, "correct annotations.table")
         if not path.is_file():
             raise PipelineError("missing table", source, f"no {table}", "correct annotations.table in the config")
         return Layout(wanted or ("coco" if path.suffix.lower() == ".json" else "table"), source, path)
@@ -75,7 +75,7 @@ def _folder(source: Path, wanted: Format | None, table: str | None) -> Layout:
         if not files:
             packed = next((name for name in names if name.endswith(PACKED_TARS)), None)
             value = f"{packed} is compressed" if packed else "no *.tar"
-            raise PipelineError("no WebDataset shards", source, value, "put uncompressed tars there")
+            raise PipelineError("no WebDataset shards", source, value, "put uncompressed tars into the folder")
         return Layout(format, source, tars=tuple(files))
     if format in ("table", "coco"):
         if len(files) != 1:
@@ -86,9 +86,9 @@ def _folder(source: Path, wanted: Format | None, table: str | None) -> Layout:
 
 
 def _candidates(source: Path, names: list[str]) -> dict[Format, list[Path]]:
-    """Files at the top of a folder by the format that they suggest.
+    """Files at the top of a folder, by the format that their names suggest.
 
-    img2dataset writes a table and counts beside each tar; these are no source of their own.
+    img2dataset writes a table and counts beside each tar; these do not count as sources.
     """
     tars = [name for name in names if name.endswith(".tar")]
     stems = {name.removesuffix(".tar") for name in tars}
@@ -102,7 +102,7 @@ def _candidates(source: Path, names: list[str]) -> dict[Format, list[Path]]:
 
 
 def _format_of_file(path: Path) -> Format:
-    """By content: a file that was fetched has no suffix."""
+    """The format by content, since a fetched file has no suffix."""
     with open(path, "rb") as stream:
         head = stream.read(_HEAD)
     if path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
@@ -117,7 +117,7 @@ def _format_of_file(path: Path) -> Format:
 
 
 def kind_of_table(head: bytes) -> Literal["parquet", "csv", "tsv", "jsonl", "json"]:
-    """What a table's first bytes say that it is; ``json`` is one JSON object over several lines."""
+    """The kind of table by its first bytes; ``json`` is one JSON object over several lines."""
     if head.startswith(b"PAR1"):
         return "parquet"
     first = head.removeprefix(b"\xef\xbb\xbf").lstrip()

@@ -1,4 +1,4 @@
-"""One image and its caption, as a reader of any format found them."""
+"""One image and its caption, as the readers of all formats return them."""
 
 import re
 from collections.abc import Mapping
@@ -18,14 +18,14 @@ _WHOLE = re.compile(r"-?\d{1,18}")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A row before it is judged.
+    """A row before it is checked.
 
     Attributes:
         raw: the fields that RedCaps' annotations have; anything else is malformed.
-        image: where the image lies, if it lies in the source.
-        unfit: what the reader found wrong.
+        image: location of the image, if it is in the source.
+        unfit: the reader's reason not to use the row.
         group: name of its group.
-        size: about how many characters it takes.
+        size: approximate number of characters.
     """
 
     raw: Any
@@ -38,7 +38,7 @@ class Sample:
 def sample_of(record: Mapping[str, Any], fields: Mapping[str, str], files: SourceFiles) -> Sample:
     """The sample that a record of a table describes.
 
-    An image path that is a URL counts as one. A row with both path and URL uses the file if it is there.
+    An image path that is a URL counts as one. A row with both path and URL uses the file if it exists.
     """
     value = {field: record.get(name) for field, name in fields.items()}
     caption, group = value.get("caption"), _group(value.get("group"))
@@ -77,12 +77,12 @@ def image_sample(name: str, caption: str | None, files: SourceFiles) -> Sample:
 
 
 def derived_id(place: str) -> str:
-    """The id of an image that has none of its own: the first 64 bits of a hash of its path or URL, in hex."""
+    """The id of an image without one: the first 64 bits of a hash of its path or URL, in hex."""
     return sha256(place.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def _group(value: Any) -> str | None:
-    """A group's name in lower case; None where it can't be one, since names are parts of paths."""
+    """A group's name in lower case; None if it is not usable, since group names become parts of paths."""
     if value is None or value == "":
         return GROUP
     text = str(value).strip().lower() if isinstance(value, str | int) else ""

@@ -10,7 +10,7 @@ from workflow_scripts.acquisition.annotations.rows import Apart
 
 
 def sidecar_samples(files: SourceFiles) -> Iterator[Sample]:
-    """One for each image, in order of paths, then one for each text file without an image."""
+    """A sample for each image, in order of paths, then one for each text file without an image."""
     names = files.names()
     texts = {name for name in names if name.lower().endswith(".txt")}
     stems = set()
@@ -25,7 +25,7 @@ def sidecar_samples(files: SourceFiles) -> Iterator[Sample]:
 
 
 def text_of(files: SourceFiles, name: str) -> str | Oversized | None:
-    """A text file's content, line breaks as spaces; None for what is not UTF-8 or lies behind a link that leads out."""
+    """A text file's content, line breaks as spaces; None if it is not UTF-8 or is behind a link out of the source."""
     if not files.is_inside(name):
         return None
     with open(files.source / name, "rb") as stream:
@@ -34,7 +34,7 @@ def text_of(files: SourceFiles, name: str) -> str | Oversized | None:
 
 
 def one_line_text(data: bytes) -> str | Oversized | None:
-    """A caption file's text, line breaks as spaces; None for what is not UTF-8."""
+    """A caption file's text, line breaks as spaces; None if it is not UTF-8."""
     if len(data) > LARGEST_ROW:
         return Oversized()
     try:

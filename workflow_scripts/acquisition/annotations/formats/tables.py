@@ -1,4 +1,4 @@
-"""Tables of images and captions: parquet, CSV, TSV, or JSON lines. Rows are read in order, some at a time."""
+"""Tables of images and captions: parquet, CSV, TSV, or JSON lines. Rows are read in order, in batches."""
 
 import json
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def table_samples(path: Path, columns: Columns, files: SourceFiles) -> Iterator[
     """The rows of a table, then one without caption for each image of the source that no row names.
 
     Raises:
-        PipelineError: unreadable, or without the columns that are needed.
+        PipelineError: the table is unreadable or lacks required columns.
     """
     with open(path, "rb") as stream:
         kind = kind_of_table(stream.read(_HEAD))
@@ -78,7 +78,7 @@ def _delimited(path: Path, delimiter: str, columns: Columns, files: SourceFiles)
     with csv.open_csv(path, read, parse) as reader:
         fields = check_fields(reader.schema.names, columns, path)
     malformed = 0
-    # Bytes: one caption that is not UTF-8 must not cost the whole table. "NA" is a caption.
+    # Read as bytes, so that one caption that is not UTF-8 does not spoil the whole table. "NA" is a caption.
     kinds = dict.fromkeys(fields.values(), pa.binary())
     convert = csv.ConvertOptions(column_types=kinds, include_columns=list(kinds), strings_can_be_null=False)
     with csv.open_csv(path, read, parse, convert) as reader:
@@ -106,7 +106,7 @@ def _json_lines(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sa
 
 
 def _records(stream: Any) -> Iterator[Any]:
-    """The value of each line; None for what is no JSON, :class:`Oversized` for a line that is too long to be held."""
+    """The value of each line; None if it is not JSON, :class:`Oversized` if it is too long to keep in memory."""
     while line := stream.readline(LARGEST_ROW + 1):
         if len(line) > LARGEST_ROW:
             while line and not line.endswith(b"\n"):

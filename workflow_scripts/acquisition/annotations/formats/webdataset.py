@@ -31,7 +31,7 @@ def webdataset_samples(shards: tuple[Path, ...], columns: Columns, files: Source
     only where ``columns.id`` names it: keys of shards need not be unique.
 
     Raises:
-        PipelineError: a shard is no tar, compressed, or damaged.
+        PipelineError: a shard is not a tar, is compressed, or is damaged.
     """
     own_id = columns if columns.id is not None else columns.model_copy(update={"id": ""})
     for shard in shards:
@@ -45,7 +45,7 @@ def webdataset_samples(shards: tuple[Path, ...], columns: Columns, files: Source
 
 
 def _grouped(shard: Path, name: str) -> Iterator[tuple[str, Parts]]:
-    """Members that follow each other and share a key."""
+    """Groups of consecutive members that share a key."""
     key, parts = "", Parts()
     for member in tars.members(shard, packed=False):
         folder, slash, base = member.name.rpartition("/")
