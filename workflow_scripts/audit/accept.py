@@ -1,8 +1,8 @@
 """Accept an edit of a stage's code or of how its settings are written, so that it recomputes nothing.
 
-Today's code then counts as the code that the artifacts were made by: finished artifacts, cache entries and unfinished
-work stay as they are. Artifacts whose settings an earlier release wrote differently are adopted under today's key if
-they hold what today's config requires. Run records, audit, why and the report say so, with your reason.
+The current code then counts as the code that the artifacts were made by: finished artifacts, cache entries and
+unfinished work stay as they are. Artifacts whose settings an earlier release wrote differently are adopted under
+today's key if they hold what today's config requires. Run records, audit, why and the report say so, with your reason.
 """
 
 from collections import Counter
@@ -22,11 +22,11 @@ from workflow_scripts.core.runtime.clock import now
 from workflow_scripts.provenance.lineage import recipe_of
 from workflow_scripts.provenance.nodes import Node, load
 
-FETCHED = "format-"  # stages keyed by a format number: an edit of their code remakes nothing
+FETCHED = "format-"  # stages keyed by a format number: an edit of their code recomputes nothing
 
 
 def accept_code(results: Path, stage: str, reason: str, code: str) -> list[str]:
-    """Let today's code of ``stage`` count as the code behind its artifacts; gives lines for people.
+    """Let the current code of ``stage`` count as the code behind its artifacts; returns messages.
 
     Args:
         code: the beginning of that code's digest; may be empty where all were made by the same.
@@ -59,7 +59,7 @@ def accept_code(results: Path, stage: str, reason: str, code: str) -> list[str]:
 
 
 def vouch(results: Path, stage: str, reason: str, code: str) -> list[str]:
-    """Accept the code if it differs, then adopt what an earlier release recorded; gives lines for people.
+    """Accept the code if it differs, then adopt artifacts of an earlier release; returns messages.
 
     Raises:
         PipelineError: as :func:`accept_code`, where nothing is to be adopted either; or ``reason`` is empty.

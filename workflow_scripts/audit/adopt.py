@@ -29,7 +29,7 @@ from workflow_scripts.study.stages import declaration
 
 
 def adopt(results: Path, stage: str, reason: str) -> list[str]:
-    """Adopt all artifacts of ``stage`` that today's studies can use as they are; gives lines for people.
+    """Adopt all artifacts of ``stage`` that current studies can use unchanged; returns messages.
 
     Raises:
         PipelineError: a config of today or a data file is faulty.
@@ -69,7 +69,7 @@ def candidates(results: Path, stage: str) -> list[tuple[Node, dict[str, Any]]]:
 
 
 def _lacking(node: Node, settings: dict[str, Any], results: Path) -> str | None:
-    """Why today's study can't use the artifact as it is; None when it can."""
+    """Why the current study can't use the artifact unchanged; None if it can."""
     record = node.record or {}
     if not is_intact(record):
         return "its run record was edited; see faithful-pairs audit"

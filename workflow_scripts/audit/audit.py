@@ -1,7 +1,7 @@
-"""Whether a study is what its manifests and run records say: every file, every input, all the way to the sources.
+"""Checks a study against its manifests and run records: every file and every input, back to the sources.
 
-This finds accidents and careless edits. Someone who rewrites files, manifests, run records and cache together goes
-unnoticed, unless the root hash was written down elsewhere.
+This finds accidents and careless edits. A consistent rewrite of files, manifests, run records and cache remains
+undetected unless the root hash was stored elsewhere.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -65,7 +65,7 @@ class Audited:
 
     @property
     def faults(self) -> list[Finding]:
-        """Findings that are no mere notes."""
+        """Findings that are not just notes."""
         return [one for one in self.findings if not one.kind.note]
 
 

@@ -1,4 +1,4 @@
-"""Checks of data files, and of things from outside, against what is recorded of them."""
+"""Checks data files and external sources against their recorded hashes."""
 
 import errno
 import os

@@ -31,7 +31,7 @@ def hashes(files: Sequence[tuple[Path, int]], jobs: int) -> Iterator[tuple[Path,
 
 def _one(path: Path) -> tuple[Path, str | OSError]:
     try:
-        if not path.is_file():  # replaced by something that would be waited for
+        if not path.is_file():  # replaced by something that would block the reader
             raise OSError(errno.EINVAL, "not a regular file")
         return path, file_hash(path)
     except OSError as error:

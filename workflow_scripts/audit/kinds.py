@@ -1,4 +1,4 @@
-"""What an audit can find, and how it says so."""
+"""The kinds of findings of an audit."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -91,7 +91,7 @@ _NOTES = frozenset((Kind.ACCEPTED, Kind.NOT_HERE, Kind.NO_CONFIG, Kind.NO_CACHE,
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One thing found.
+    """A finding.
 
     Attributes:
         path: the file that it is about.

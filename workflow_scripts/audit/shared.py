@@ -22,7 +22,7 @@ UNFINISHED = (STAGING, ".discarded-")  # left in a cache by running and killed j
 
 
 def shared_findings(results: Path, compared: Collection[Path], quick: bool, jobs: int) -> list[Finding]:
-    """What is damaged.
+    """Yield findings of damage.
 
     Args:
         compared: cache entries that were compared with a study's artifacts.

@@ -1,4 +1,4 @@
-"""What comes from outside (the annotation zip, models, downstream sets) against what was hashed of them."""
+"""Checks external sources (the annotation zip, models, downstream datasets) against their recorded hashes."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ DATA = ".data"
 def source_claims(node: Node) -> tuple[list[Claim], list[Finding]]:
     """What is recorded of the files behind a ``source`` artifact, and files that were not there when it was made.
 
-    Nothing remembered is believed, unlike in the stages: an edit that restores size and time shows. A source that holds
+    Unlike in the stages, cached hashes are not trusted: an edit that restores size and time shows. A source that holds
     its bytes itself (fetched by url) has none outside.
     """
     if DATA in node.files:

@@ -1,4 +1,4 @@
-"""What a kind of arm states about itself."""
+"""The declaration of a kind of arm."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 class NoSettings(Settings):
-    """Settings of a kind that has none."""
+    """For kinds without settings."""
 
 
 class ShuffleSettings(Settings):
-    """Settings that all kinds share which shuffle captions."""
+    """Settings shared by all kinds that shuffle captions."""
 
     seed: int = Field(0, description="seed of the shuffle", examples=[1])
 
 
 @dataclass(frozen=True)
 class ArmInputs:
-    """What an arm is made of.
+    """Inputs of an arm.
 
     Attributes:
         table: the caption table (``caption_table``): original and generated captions of n images, with their scores.
@@ -46,7 +46,7 @@ class ArmKind:
         name: the setting ``kind`` of an arm.
         summary: one phrase.
         settings: class of the rule's settings, which are keys of the arm in a config. Kinds may share a setting if
-            they define it alike.
+            they define it identically.
         needs: ``base``: it starts from the rows of another kind, named by the arm's ``base``; ``file``: it reads a
             table of the user's, the arm's ``table``; None: the caption table is enough, so the kind can be a base.
         rule: (inputs, settings) -> n rows in the order of the caption table (``arm_rows.SCHEMA``).

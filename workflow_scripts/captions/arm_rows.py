@@ -42,9 +42,9 @@ def generated_rows(table: pa.Table) -> pa.Table:
 
 
 def best_candidates(table: pa.Table) -> pa.Array:
-    """(n,) int64 positions in the flattened candidates: best ITM per image, the earlier one at a tie.
+    """(n,) int64 positions in the flattened candidates: best ITM per image, ties broken by order.
 
-    An empty caption is taken only where all candidates are empty.
+    An empty caption is chosen only if all candidates are empty.
     """
     owner = pc.list_parent_indices(table["generated"].combine_chunks()).to_numpy()
     itm = flat(table["itm_generated"]).to_numpy()
@@ -54,7 +54,7 @@ def best_candidates(table: pa.Table) -> pa.Array:
 
 
 def exchange(base: pa.Table, rule: Callable[[np.ndarray], np.ndarray]) -> pa.Table:
-    """``base`` with captions given to other images, whose scores are then unknown.
+    """``base`` with captions moved to other images; their scores are then unknown.
 
     Args:
         rule: (n,) int64, equal for equal captions -> (n,) rows: image i gets the caption of image ``result[i]``. Its
@@ -81,7 +81,7 @@ def exchange(base: pa.Table, rule: Callable[[np.ndarray], np.ndarray]) -> pa.Tab
 
 
 def counts(arm: pa.Table, table: pa.Table) -> dict[str, Any]:
-    """What an arm is made of: rows, per origin, empty captions, and rows whose text equals the original's."""
+    """Counts of an arm: rows, by origin, empty captions, and rows whose text equals the original."""
     origins = {row["values"]: row["counts"] for row in pc.value_counts(arm["origin"]).to_pylist()}
     same = pc.sum(pc.equal(arm["caption"], table["original"])).as_py() or 0
     return {

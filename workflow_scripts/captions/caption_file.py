@@ -1,4 +1,4 @@
-"""A table of captions that a user brings: parquet or CSV with the columns key and caption."""
+"""Reads the user's table of captions: parquet or CSV with the columns key and caption."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +16,10 @@ BLOCK = 16 << 20  # bytes of CSV that are parsed at once; no row may be longer
 def read_captions(path: Path, keys: pa.ChunkedArray) -> pa.Table:
     """key, caption (strings) of the rows of ``path`` whose key is one of ``keys``; memory holds no other rows.
 
-    Parquet when the file begins like one (a fetched file has no suffix), else CSV.
+    The format is detected from the first bytes, since a fetched file has no suffix.
 
     Raises:
-        PipelineError: no such table, or a column is absent.
+        PipelineError: the table is missing or lacks a column.
     """
     with readable("unreadable caption table", path, "give a parquet or CSV file with the columns key and caption"):
         with open(path, "rb") as stream:
@@ -30,7 +30,7 @@ def read_captions(path: Path, keys: pa.ChunkedArray) -> pa.Table:
 
 
 def _csv(path: Path) -> Iterator[pa.RecordBatch]:
-    # A caption "NA" or "null" is a caption; only an absent key counts as missing.
+    # "NA" and "null" are valid captions; only an absent key counts as missing.
     kinds = {field.name: field.type for field in SCHEMA}
     convert = csv.ConvertOptions(column_types=kinds, strings_can_be_null=False)
     with csv.open_csv(path, csv.ReadOptions(block_size=BLOCK), convert_options=convert) as reader:

@@ -1,4 +1,4 @@
-"""Captions given to the wrong images, by seed: the negative control and the unfaithful part of a dose."""
+"""Assigns captions to wrong images, by seed: the negative control and the unfaithful part of a dose."""
 
 import numpy as np
 
@@ -6,11 +6,11 @@ from workflow_scripts.stats.seeds import derive
 
 
 def derange(texts: np.ndarray, seed: int) -> np.ndarray:
-    """Whose caption each image gets: a permutation without fixed point that avoids equal texts too.
+    """The source of each image's caption: a permutation without fixed points that also avoids equal texts.
 
-    Images are put in an order in which equal texts stand together (groups and members in random order), and each gets
-    the caption that stands m places further on, m the size of the largest group. So nobody gets its own text unless
-    one text makes up more than half of all, and then as few as possible do (2 m - n).
+    Images are ordered so that equal texts are adjacent (groups and members in random order), and each gets the caption
+    m places further on, where m is the size of the largest group. So no image keeps its own text unless one text makes
+    up more than half of all, and then as few as possible do (2 m - n).
 
     Args:
         texts: (n,) int64, equal for equal captions; n >= 2.

@@ -27,11 +27,11 @@ class Decoding:
 
 
 class SeededDraw:
-    """Nucleus sampling by one uniform number per row and step, from a stream of the row's own.
+    """Nucleus sampling with one uniform number per row and step, from a separate stream for each row.
 
     ``torch.multinomial`` draws for the whole batch from one stream, so an image's caption would depend on its
     neighbours. Here the next token is the inverse of the cumulative distribution at u; all other tokens get -inf, so
-    whatever ``generate`` does next can only choose it.
+    that ``generate`` can choose no other.
     """
 
     def __init__(self, seeds: Sequence[int], temperature: float, top_p: float) -> None:
@@ -43,7 +43,7 @@ class SeededDraw:
         """(rows, steps) int64, (rows, vocabulary) float -> the scores with one finite entry per row."""
         kept = self.nucleus(input_ids, scores.float() / self.temperature)
         cumulative = kept.double().softmax(dim=-1).cumsum(dim=-1)
-        # Just under 1, so that rounding of the last sum can't point behind the last token.
+        # Just below 1, so that rounding of the last sum can't select past the last token.
         draws = torch.tensor([stream.random() for stream in self.streams], dtype=torch.float64) * (1 - 1e-12)
         points = draws.to(scores.device)[:, None] * cumulative[:, -1:]
         chosen = torch.searchsorted(cumulative, points, right=True)
@@ -51,10 +51,10 @@ class SeededDraw:
 
 
 def load_captioner(folder: Path, device: str) -> Checkpoint:
-    """The captioner of ``folder``.
+    """Load the captioner in ``folder``.
 
     Raises:
-        PipelineError: no usable checkpoint, or one from before transformers knew BLIP-2's image token.
+        PipelineError: no usable checkpoint, or one too old to define BLIP-2's image token.
     """
     captioner = load_checkpoint(Blip2ForConditionalGeneration, folder, device)
     if captioner.model.config.image_token_index is None:

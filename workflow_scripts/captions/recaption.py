@@ -1,4 +1,4 @@
-"""One shard captioned and scored, batch by batch, so that a killed job goes on where it was."""
+"""One shard captioned and scored, batch by batch, so that a killed job resumes where it stopped."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +35,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Models:
-    """What a batch needs: a captioner, a judge and how captions are drawn."""
+    """Models and settings for a batch: a captioner, a judge and how captions are decoded."""
 
     captioner: Checkpoint
     judge: Scorer
@@ -50,16 +50,16 @@ def recaption_shard(
     Args:
         rows: key and caption of n images.
         images: the same n images.
-        batch_size: images per batch; batch i is rows i * batch_size onwards, however often the job was stopped.
+        batch_size: images per batch; batch i starts at row i * batch_size, however often the job was stopped.
         work: folder for finished batches.
-        load: gives the models; not called when every batch is there.
+        load: returns the models; not called if all batches are finished.
         workers: threads that decode images.
 
     Returns:
         ``SCHEMA``, rows in order, each with ``num_captions`` candidates.
 
     Raises:
-        PipelineError: an image can't be decoded, or a checkpoint is unfit.
+        PipelineError: an image can't be decoded, or a checkpoint is unusable.
     """
     count = -(-len(rows) // batch_size)
     parts = [work / f"batch-{i:06d}.parquet" for i in range(count)]
@@ -71,7 +71,7 @@ def recaption_shard(
         for i, pictures in batches:
             chunk = rows.slice(i * batch_size, batch_size)
             table = recaption_batch(models, pictures, chunk["key"].to_pylist(), chunk["caption"].to_pylist())
-            (work / "batch.part").unlink(missing_ok=True)  # after a crash it can be another name of a finished part
+            (work / "batch.part").unlink(missing_ok=True)  # after a crash it can be a hard link to a finished part
             write_table(work / "batch.part", table)
             check_unchanged()
             move_durable(work / "batch.part", parts[i])

@@ -18,7 +18,7 @@ def gather(index: pa.Table, scored: pa.Table, originals: pa.Table, where: Path) 
         index: key, subreddit, year of n images.
         scored: rows of ``recaption``, the candidates of an image together and in order.
         originals: key, caption of at least the n images.
-        where: the artifact named in errors.
+        where: the artifact, for errors.
 
     Returns:
         key, subreddit, year, original, generated, itm_generated, itc_generated, itm_original, itc_original,

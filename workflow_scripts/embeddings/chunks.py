@@ -1,4 +1,4 @@
-"""Vectors computed chunk by chunk into files, so that a killed job goes on where it was."""
+"""Vectors computed chunk by chunk into files, so that a killed job resumes where it stopped."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,11 +16,11 @@ def vector_chunks(
     """Yield the vectors of rows 0..n in order, by chunks that do not depend on where a job was stopped.
 
     Args:
-        rows: n, how many rows there are.
+        rows: n, the number of rows.
         chunk_rows: rows per chunk.
         work: folder of finished chunks.
         compute: (start, stop) -> (stop - start, d) float32.
-        what: name of the work, for the progress line.
+        what: description of the work for the progress line.
 
     Yields:
         The rows and their (m, d) float32 vectors.
@@ -29,7 +29,7 @@ def vector_chunks(
         stop = min(start + chunk_rows, rows)
         path = work / f"vectors-{start:010d}.npy"
         if not path.exists():
-            (work / "vectors.part").unlink(missing_ok=True)  # after a crash it can be another name of a finished part
+            (work / "vectors.part").unlink(missing_ok=True)  # after a crash it can be a hard link to a finished part
             with open(work / "vectors.part", "wb") as stream:
                 np.save(stream, np.ascontiguousarray(compute(start, stop), dtype=np.float32))
             check_unchanged()
@@ -38,7 +38,7 @@ def vector_chunks(
 
 
 def unit_rows(vectors: np.ndarray) -> np.ndarray:
-    """(n, d) -> float32 rows of length 1; a row of zeros stays one."""
+    """(n, d) -> float32 rows of length 1; a row of zeros stays zero."""
     wide = vectors.astype(np.float64)
     lengths = np.linalg.norm(wide, axis=1, keepdims=True)
     return (wide / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)

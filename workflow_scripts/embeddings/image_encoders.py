@@ -1,4 +1,4 @@
-"""Kinds of image encoders, one row each. Read with every config, so models are imported in the functions."""
+"""Kinds of image encoders, one row each. Imported with every config, so models are imported inside the functions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

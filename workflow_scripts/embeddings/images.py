@@ -1,4 +1,4 @@
-"""Unit vectors of images: BLIP-2's contrastive feature, or any image model that transformers knows."""
+"""Unit vectors of images: BLIP-2's contrastive feature, or any image model supported by transformers."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -32,7 +32,7 @@ def transformers_encoder(folder: Path, device: str) -> Encoder:
     """``get_image_features`` of a two-tower model such as CLIP, else the pooled output, in float32.
 
     Raises:
-        PipelineError: no image model in ``folder``, only part of one, or one without a pooled output.
+        PipelineError: ``folder`` has no image model, an incomplete one, or one without a pooled output.
     """
     advice = "give the folder or the revision of an image model with safetensors weights"
     try:

@@ -20,7 +20,7 @@ def sentence_encoder(folder: Path, device: str) -> Encoder:
     """The sentence-transformers model of ``folder`` in float32, from safetensors, without remote code or prompt.
 
     Raises:
-        PipelineError: no sentence-transformers model there.
+        PipelineError: the folder has no sentence-transformers model.
     """
     try:
         model = SentenceTransformer(
@@ -34,11 +34,11 @@ def sentence_encoder(folder: Path, device: str) -> Encoder:
 
 
 def embed(captions: pa.ChunkedArray, encoder: Encoder, batch: int, chunk: int, work: Path, out: Path) -> int:
-    """Write the vectors of n captions to ``out``; gives how many captions are empty.
+    """Write the vectors of n captions to ``out``; returns the number of empty captions.
 
-    Each different caption is encoded once, so equal captions get equal vectors to the last bit. They are encoded in
-    order of length, so that a batch pads little; the order, and with it every batch, follows from the set of captions.
-    An empty caption means nothing: its vector is zero and pairs leave it out.
+    Each distinct caption is encoded once, so equal captions get bit-identical vectors. They are encoded in order of
+    length to reduce padding; the order, and so every batch, depends only on the set of captions. An empty caption gets
+    a zero vector and forms no pairs.
 
     Args:
         captions: n strings.

@@ -1,4 +1,4 @@
-"""Kinds of text encoders, one row each. Read with every config, so models are imported in the functions."""
+"""Kinds of text encoders, one row each. Imported with every config, so models are imported inside the functions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

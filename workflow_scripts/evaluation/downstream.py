@@ -1,4 +1,4 @@
-"""A downstream set with the features of one checkpoint, as the scoring stages read it."""
+"""A downstream dataset with the features of one checkpoint, as the scoring stages read it."""
 
 import json
 from dataclasses import dataclass

@@ -19,7 +19,7 @@ def batches(
 ) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
     """Rows in batches with their loaded tensors stacked; the next batch is loaded while one is in use.
 
-    At most two batches are in memory; what a row loads to does not depend on the number of workers.
+    At most two batches are in memory; the result does not depend on the number of workers.
     """
     parts = [rows[start : start + batch] for start in range(0, len(rows), batch)]
     with ThreadPoolExecutor(max(1, workers)) as pool:
@@ -39,9 +39,9 @@ def extract(
     Args:
         network: (b, 3, size, size) float32 -> (b, d) float32, in evaluation mode.
         images: the set's images.
-        size: side in pixels of the centre crop that the network was trained for.
-        batch: images at once; part of the settings because it can move the last bits.
-        source: the weights' path, for the message.
+        size: side in pixels of the centre crop for which the network was trained.
+        batch: images per forward pass; part of the settings because it can change the last bits.
+        source: the weights' path, for errors.
 
     Raises:
         PipelineError: a feature is not finite.

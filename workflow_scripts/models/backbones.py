@@ -1,8 +1,8 @@
 """Backbones, one row each: image networks without a classifier.
 
 To add one, add a row. A network of your own gets a module beside this one, imported in the function that builds it:
-this module is read with every config and must not import torch. All rows are in the code digests of ``pretrain`` and
-of evaluations, so a new row makes them stale; ``faithful-pairs accept`` states that it changes none.
+this module is imported with every config and must not import torch. All rows are in the code digests of ``pretrain``
+and of evaluations, so a new row makes them stale; ``faithful-pairs accept`` states that it changes none.
 """
 
 import json
@@ -26,7 +26,7 @@ class Backbone:
     Attributes:
         name: in configs and run names.
         summary: one sentence.
-        build: gives the network with random weights, drawn from torch's global generator.
+        build: returns the network with random weights from torch's global generator.
         features: width of its output.
         stages: names of its stages, each an ``nn.Sequential`` whose last block Grad-CAM can explain; the last stage
             is the default.
@@ -107,7 +107,7 @@ def build_backbone(name: str) -> tuple["nn.Module", int]:
     """The randomly initialised network ``name``, and the width of its features.
 
     Raises:
-        PipelineError: there is no such network.
+        PipelineError: no such network is registered.
     """
     if name not in BACKBONES:
         raise PipelineError("unknown backbone", "settings of pretrain", name, f"choose from {', '.join(BACKBONES)}")
@@ -122,7 +122,7 @@ def load_backbone(weights: Path, run: Path) -> tuple["nn.Module", dict[str, Any]
         run: ``<run>/run.json`` beside it (keys ``backbone``, ``feature_dim``, ``preprocessing``, ``method``...).
 
     Raises:
-        PipelineError: a file is damaged, or the weights are not those of the network that the run names.
+        PipelineError: a file is damaged, or the weights do not match the run's network.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file

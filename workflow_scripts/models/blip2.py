@@ -1,4 +1,4 @@
-"""BLIP-2 checkpoints loaded so that a wrong or half a checkpoint is an error, never a random network."""
+"""Loads BLIP-2 checkpoints so that a wrong or incomplete checkpoint is an error, never a random network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ class Checkpoint:
     device: torch.device
 
     def pixels(self, images: Sequence[Image.Image]) -> torch.Tensor:
-        """RGB images -> (n, 3, height, width) as the model wants them, in its dtype and on its device."""
+        """RGB images -> (n, 3, height, width) in the format, dtype and device of the model."""
         values = self.image_processor(list(images), return_tensors="pt")["pixel_values"]
         return values.to(self.device, self.model.dtype)
 
 
 def dtype_of(device: str) -> torch.dtype:
-    """bfloat16 on a GPU, float32 elsewhere: CPU scores are the reference that others are compared with."""
+    """bfloat16 on a GPU, float32 elsewhere: CPU scores are the reference."""
     return torch.bfloat16 if device.startswith("cuda") else torch.float32
 
 
@@ -38,7 +38,7 @@ def load_checkpoint(model_class: Any, folder: Path, device: str, dtype: torch.dt
 
     Raises:
         PipelineError: the folder holds no such checkpoint, or not all of its weights. transformers would fill missing
-            weights with random numbers and go on.
+            weights with random numbers and continue.
     """
     advice = "give the folder or the revision of a BLIP-2 checkpoint saved by save_pretrained"
     try:

@@ -1,6 +1,6 @@
 """Judges, one row each: models that score how well a caption fits an image.
 
-Read with every config, so models are imported in the functions.
+Imported with every config, so models are imported inside the functions.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,13 +19,13 @@ class Scorer(Protocol):
     """A loaded judge."""
 
     def prepare(self, images: "Sequence[Image.Image]") -> Any:
-        """What scores need of n RGB images; computed once, however many captions they are compared with."""
+        """Features of n RGB images that scores need; computed once for any number of captions."""
 
     def scores(self, prepared: Any, texts: Sequence[str]) -> "tuple[Tensor, Tensor]":
         """Prepared images and n captions -> (n,) float32 matching (ITM) and (n,) float32 contrastive (ITC) score."""
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each caption before it is cut."""
+        """Number of tokens of each caption before truncation."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """How well a caption fits an image by BLIP-2: matching (ITM) and contrastive (ITC) scores.
 
-The steps are those of ``Blip2ForImageTextRetrieval.forward``, taken apart so that an image passes the vision tower
-and the query transformer once, however many captions it is compared with. Source: Li et al. 2023, arXiv 2301.12597,
+The steps are those of ``Blip2ForImageTextRetrieval.forward``, split so that an image passes the vision tower and the
+query transformer once, for any number of captions. Source: Li et al. 2023, arXiv 2301.12597,
 section 3.2.
 """
 
@@ -21,7 +21,7 @@ MOST_TOKENS = 2**15 - 1  # token counts are stored as int16
 
 @dataclass(frozen=True)
 class Matcher:
-    """A matching checkpoint; captions are cut to ``max_text_tokens``, start and end token included."""
+    """A matching checkpoint; captions are truncated to ``max_text_tokens``, including start and end token."""
 
     checkpoint: Checkpoint
     max_text_tokens: int
@@ -87,11 +87,11 @@ class Matcher:
         return self.itm(states, texts), itc(vectors, self.text_vectors(texts))
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each caption before it is cut, start and end token included."""
+        """Number of tokens of each caption before truncation, including start and end token."""
         return [min(len(ids), MOST_TOKENS) for ids in self._encode(texts)["input_ids"]]
 
     def _tokens(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
-        # Positions count from the left, so padding must be on the right, whatever the checkpoint says.
+        # Positions count from the left, so padding must be on the right, regardless of the checkpoint's setting.
         encoded = self._encode(
             texts,
             padding=True,

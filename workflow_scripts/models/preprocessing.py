@@ -1,4 +1,4 @@
-"""How images are prepared for our networks."""
+"""Image preprocessing for backbones."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def preprocessing(image_size: int) -> dict[str, Any]:
-    """How images are prepared for evaluation, as it stands in ``run.json``."""
+    """The preprocessing for evaluation, as recorded in ``run.json``."""
     return {
         "size": image_size,
         "resize": "shorter side, bilinear",
@@ -27,7 +27,7 @@ def pixels(image: Image.Image) -> torch.Tensor:
 
 
 def fit(values: torch.Tensor, size: int, mode: str = "bilinear") -> torch.Tensor:
-    """(c, h, w) uint8 -> (c, size, size): shorter side resized, then the centre cut out, both as torchvision does.
+    """(c, h, w) uint8 -> (c, size, size): shorter side resized, then the centre cropped, both as in torchvision.
 
     ``mode``: ``bilinear`` (antialiased) or ``nearest-exact``.
     """

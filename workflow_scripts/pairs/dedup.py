@@ -1,4 +1,4 @@
-"""Rows that are equal to the last bit, found once, so that repeated captions cost one search and tie exactly."""
+"""Groups bit-identical rows, so that repeated captions need one search and tie exactly."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ def group_equal(vectors: np.ndarray) -> Groups:
     for start in range(0, len(vectors), BLOCK):
         rows = np.arange(start, min(start + BLOCK, len(vectors)))
         if not np.array_equal(vectors[rows], vectors[first[group[rows]]]):
-            # Two vectors share a 64-bit key: compare whole rows instead, slowly and surely.
+            # Two vectors share a 64-bit key: compare whole rows instead, which is slow but exact.
             _, first, group = np.unique(np.asarray(vectors), axis=0, return_index=True, return_inverse=True)
             break
     rank = np.empty(len(first), dtype=np.int64)

@@ -23,9 +23,9 @@ def draw(
     """Write the PNG: caption cosines, k-occurrence, image cosines of pairs and random pairs, shares.
 
     Args:
-        path: where to.
+        path: the file to write.
         cosine: (m,) caption cosines.
-        chosen: (n,) how often each image is a target.
+        chosen: (n,) number of times that each image is a target.
         image: (m,) image cosines of pairs and of random pairs, or None.
         summary: from ``report.judge``.
     """

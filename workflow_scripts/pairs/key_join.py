@@ -1,4 +1,4 @@
-"""Tables joined by key to the row numbers that pair figures are computed with."""
+"""Joins tables by key to the row numbers that diagnostics of pairs use."""
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ def pair_rows(table: pa.Table, keys: pa.ChunkedArray) -> PairRows:
     """``source``, ``target`` (keys) of a pair table as rows of ``keys``.
 
     Raises:
-        PipelineError: a pair names an image that ``keys`` lacks.
+        PipelineError: a pair names an image that is not in ``keys``.
     """
     source, target = (_places(table[name], keys, "pairs") for name in ("source", "target"))
     return PairRows(source, target, table["cosine"].to_numpy(), len(keys))
@@ -37,7 +37,7 @@ def codes(values: pa.ChunkedArray) -> np.ndarray:
 
 
 def label_codes(keys: pa.ChunkedArray, named: pa.ChunkedArray, labels: pa.ChunkedArray) -> np.ndarray:
-    """(n,) int64 codes of the labels of ``keys``; -1 where the truth does not name the image."""
+    """(n,) int64 codes of the labels of ``keys``; -1 for images without ground truth."""
     rows = pc.index_in(keys, value_set=named)
     encoded = pc.dictionary_encode(labels.combine_chunks()).indices.take(rows.combine_chunks())
     return pc.fill_null(encoded, -1).to_numpy().astype(np.int64)

@@ -1,7 +1,7 @@
-"""Exact nearest neighbours by inner product, the row itself left out, ties by row order.
+"""Exact nearest neighbours by inner product, excluding the row itself, with ties in row order.
 
-FAISS proposes, double precision decides: proposals are scored again one by one, so that a score depends on its two
-vectors alone, and the search is widened for every row whose proposals might have missed a better one.
+FAISS proposes candidates, and double precision decides: each candidate is scored again by itself, so that a score
+depends only on its two vectors, and the search is widened for every row whose candidates may have missed a better one.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ BLOCK = 4096
 
 @dataclass(frozen=True)
 class Rule:
-    """How many neighbours, and between which scores (inclusive)."""
+    """Number of neighbours, and the range of their scores (inclusive)."""
 
     k: int
     lowest: float = -np.inf
@@ -41,7 +41,7 @@ def nearest(vectors: np.ndarray, rule: Rule, device: str = "cpu") -> Found:
 
     Args:
         vectors: (n, d) float32; rows of length 1 make the scores cosines.
-        rule: k and the range of scores; rows outside the range are passed over.
+        rule: k and the range of scores; rows outside the range are skipped.
         device: ``cuda`` to search on a GPU.
 
     Returns:
@@ -65,7 +65,7 @@ def _settled(distinct: np.ndarray, rule: Rule, device: str) -> Iterator[tuple[np
         queries = distinct if len(left) == count else distinct[left]
         rough, near = candidates(queries, distinct, width, device)
         scores = _exact(distinct, left, near)
-        # Whatever was not proposed scores at most this much.
+        # Upper bound on the score of any row that was not proposed.
         unseen = rough[:, -1] + ROUNDING * norms[left] * norms.max()
         counts = (near != left[:, None]) & (scores >= rule.lowest) & (scores <= rule.highest)
         better = (counts & (scores > unseen[:, None])).sum(axis=1)
@@ -95,7 +95,7 @@ def _exact(distinct: np.ndarray, asked: np.ndarray, near: np.ndarray) -> np.ndar
 def _expand(
     groups: Groups, asked: np.ndarray, scores: np.ndarray, near: np.ndarray, distinct: np.ndarray, rule: Rule
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs (source, target, score), unsorted, of all rows whose vectors are ``asked``; each has its k best at least.
+    """Pairs (source, target, score), unsorted, of all rows with the vectors ``asked``; each has at least its k best.
 
     Of a near group at most k + 1 members can be needed: k, and one that may be the source itself.
     """
@@ -112,7 +112,7 @@ def _expand(
     owner, score = owner[pick], score[pick]
     keep = _first_per_owner(owner, score, row, rule.k + 1)
     owner, score, row = owner[keep], score[keep], row[keep]
-    # Every member of the asked group gets the same list, itself left out.
+    # Every member of the query group gets the same list, except itself.
     copies, copy = _spread(np.diff(groups.start)[asked[owner]])
     source = groups.members[groups.start[asked[owner[copies]]] + copy]
     other = source != row[copies]
@@ -126,13 +126,13 @@ def _spread(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _first_per_owner(owner: np.ndarray, score: np.ndarray, row: np.ndarray, most: int) -> np.ndarray:
-    """Positions of each owner's ``most`` best, sorted by owner, then score (falling), then row."""
+    """Positions of each owner's ``most`` best, sorted by owner, then score (descending), then row."""
     order = np.lexsort((row, -score, owner))
     return order[_place(owner[order]) < most]
 
 
 def _place(ordered: np.ndarray) -> np.ndarray:
-    """Place of every entry within its run of equal values."""
+    """Position of every entry within its run of equal values."""
     starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if len(ordered) else np.zeros(0, np.int64)
     return np.arange(len(ordered)) - np.repeat(starts, np.diff(np.append(starts, len(ordered))))
 

@@ -1,4 +1,4 @@
-"""What a pair table is like: hubs, reciprocity, repeated captions, agreement with subreddit, image and label."""
+"""Diagnostics of a pair table: hubs, reciprocity, repeated captions, agreement with subreddit, image and label."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ def hubness(pairs: PairRows) -> dict[str, Number]:
     """How unevenly images are chosen as targets.
 
     ``skewness`` is that of N_k, how often an image is a target (Radovanovic et al. 2010, JMLR 11:2487); ``gini`` is 0
-    when all are chosen equally often and near 1 when one takes all; ``never_share`` are chosen by nobody.
+    if all are chosen equally often and near 1 if one takes all; ``never_share`` is the share that is never chosen.
     """
     if not len(pairs):
         return {"skewness": None, "max": None, "gini": None, "never_share": None}
@@ -79,7 +79,7 @@ def chance(codes: np.ndarray, sources: np.ndarray) -> float | None:
 
 
 def random_targets(pairs: PairRows, seed: int) -> np.ndarray:
-    """(m,) rows: for every pair another image than its source, all equally likely."""
+    """(m,) rows: for every pair a random image other than its source, all equally likely."""
     rng = np.random.default_rng(derive(seed, "random-pairs"))
     return (pairs.source + 1 + rng.integers(0, max(pairs.count - 1, 1), len(pairs))) % pairs.count
 

@@ -1,4 +1,4 @@
-"""All figures of a pair table together: per pair and in sum."""
+"""All diagnostics of a pair table: per pair, and as a summary."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from workflow_scripts.pairs.quality import PairRows
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What is known about the n images: int codes of the subreddits; image vectors and label codes where there are any.
+    """Data on the n images: int codes of the subreddits; image vectors and label codes, if any.
 
     A label code of -1 means unknown.
     """
@@ -32,7 +32,7 @@ class Report:
 
 
 def judge(pairs: PairRows, known: Knowledge, bootstrap: int, seed: int) -> Report:
-    """Per-pair columns and the summary of ``pairs``; what is not known is null."""
+    """Per-pair columns and the summary of ``pairs``; unknown values are null."""
     back = quality.reciprocal(pairs)
     same = known.subreddit[pairs.source] == known.subreddit[pairs.target]
     summary: dict[str, Any] = {

@@ -1,6 +1,6 @@
 """Candidates for nearest neighbours: the largest inner products as FAISS finds them in float32.
 
-They come with rounding errors and arbitrary order among equals; ``neighbours`` settles both.
+They have rounding errors and an arbitrary order of ties; ``neighbours`` resolves both.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""The pair table: neighbours within each scope, and why an image has none."""
+"""The pair table: neighbours within each scope, and the reasons why images have none."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ def pair_table(vectors: np.ndarray, keys: pa.Table, rule: Rule, scope: str, devi
     """Neighbours of n images.
 
     Args:
-        vectors: (n, d) float32 unit rows; a row of zeros (an empty caption) is nobody's neighbour and has none.
+        vectors: (n, d) float32 unit rows; a row of zeros (an empty caption) has no neighbours and is none.
         keys: key, subreddit, year of the same n images.
         rule: k and thresholds.
         scope: one of ``SCOPES``; neighbours share its columns.

@@ -7,7 +7,7 @@ from workflow_scripts.core.registry import by_name
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """What is done to a view.
+    """The transformations of a view.
 
     Attributes:
         name: in configs and run names.

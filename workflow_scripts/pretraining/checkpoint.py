@@ -21,7 +21,7 @@ NAME = "checkpoint.safetensors"
 
 @dataclass
 class State:
-    """Where a run stands, apart from its tensors.
+    """Progress of a run, apart from its tensors.
 
     Attributes:
         step: steps done.
@@ -46,11 +46,11 @@ class State:
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
     """Write tensors (contiguous, on CPU) to ``path``, atomically; they are on disk when this returns.
 
-    A run that goes on from a checkpoint does not write the weights of earlier steps again, so none may be lost.
+    A resumed run does not write the weights of earlier steps again, so none may be lost.
     """
     part = path.with_name(f".{path.name}.part")
     ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    part.unlink(missing_ok=True)  # after a crash it can be another name of the checkpoint
+    part.unlink(missing_ok=True)  # after a crash it can be a hard link to the checkpoint
     save_file(ready, part, metadata)
     move_durable(part, path)
 
@@ -74,12 +74,12 @@ def save(
 def load(
     folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer
 ) -> tuple[State, dict[str, torch.Tensor] | None]:
-    """Bring model and optimizer back to the checkpoint of ``folder``; gives the state and the best weights.
+    """Restore model and optimizer from the checkpoint of ``folder``; returns the state and the best weights.
 
-    Without a checkpoint everything stays as it is and the state is that of step 0.
+    Without a checkpoint nothing changes, and the state is that of step 0.
 
     Raises:
-        PipelineError: the file is damaged or is not one of this model.
+        PipelineError: the file is damaged or belongs to another model.
     """
     path = folder / NAME
     if not path.exists():
@@ -93,7 +93,7 @@ def load(
             found = _below(f"optimizer.{part}.", tensors)
             for name, parameter in model.named_parameters():
                 if name in found:
-                    # Moments lie in memory as their parameter does, or the optimizer takes a slower way.
+                    # Moments must have the memory layout of their parameter, or the optimizer takes a slower path.
                     like = torch.empty_like(parameter.detach()) if part != "step" else torch.empty(())
                     optimizer.state[parameter][part] = like.copy_(found[name])
     except (SafetensorError, RuntimeError, KeyError, ValueError, TypeError) as error:

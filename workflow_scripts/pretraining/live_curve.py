@@ -1,6 +1,6 @@
 """The training curve while a run trains: ``curve.jsonl`` in its work folder, one JSON object per line.
 
-It is for people and programs that watch; ``curve.parquet`` is the record. Each line holds the columns of that table
+It is for monitoring; ``curve.parquet`` is the record. Each line holds the columns of that table
 and ``steps`` (planned), ``images_per_s`` (sources per second since the line before, probe and checkpoints left out) and
 ``data_wait`` (share of that time, 0..1, in which the network waited for a batch); both are null at step 0.
 """
@@ -16,7 +16,7 @@ CURVE_LINES = "curve.jsonl"
 
 
 class LiveCurve:
-    """Measures how fast a run trains, and writes the rows of its curve as they come.
+    """Measures the speed of a run, and writes the rows of its curve as they are produced.
 
     Args:
         path: the file, or None in a process that does not write. Lines of an earlier attempt stay, up to ``step``;

@@ -1,4 +1,4 @@
-"""What a method of pretraining states about itself."""
+"""The declaration of a pretraining method."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

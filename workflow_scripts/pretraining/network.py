@@ -13,7 +13,7 @@ Loss = Callable[["Network", torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class Network(nn.Module):
-    """What is trained: ``backbone``, and the modules of the method in ``heads``."""
+    """The trained modules: ``backbone``, and those of the method in ``heads``."""
 
     def __init__(self, backbone: nn.Module, heads: Mapping[str, nn.Module], loss: Loss) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Network(nn.Module):
 
 
 def mlp(inside: int, widths: Sequence[int]) -> list[nn.Module]:
-    """Linear layers with batch norm and ReLU between them; the last one is linear alone."""
+    """Linear layers with batch norm and ReLU between them; the last one is only linear."""
     layers: list[nn.Module] = []
     for width in widths[:-1]:
         layers += [nn.Linear(inside, width, bias=False), nn.BatchNorm1d(width), nn.ReLU(inplace=True)]
@@ -34,7 +34,7 @@ def mlp(inside: int, widths: Sequence[int]) -> list[nn.Module]:
 
 
 def seeded_backbone(name: str, seed: int) -> tuple[nn.Module, int]:
-    """The backbone as every run of ``seed`` starts with it, whatever its method, and the width of its features."""
+    """The initial backbone of every run with ``seed``, for any method, and the width of its features."""
     torch.manual_seed(derive(seed, "backbone"))
     return build_backbone(name)
 

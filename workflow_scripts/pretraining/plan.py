@@ -1,4 +1,4 @@
-"""Everything a training process needs, in a form that can be handed to one by file."""
+"""Everything that a training process needs, in a form that can be passed to it as a file."""
 
 import json
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ def decoded_bytes(index: pa.Table) -> int:
 
 @dataclass(frozen=True)
 class Plan:
-    """A run that is to be trained.
+    """A run to train.
 
     Attributes:
         settings: of the run.
@@ -39,7 +39,7 @@ class Plan:
         pairing: positive pairs.
         captions: text of each of ``pairing.sources`` (CLIP), else None.
         probe: labelled images of the online probe, or None.
-        work: folder for checkpoints and for what is made.
+        work: folder for checkpoints and output files.
         device: ``cpu`` or ``cuda``.
         threads: math threads of each process.
         workers: threads that prepare batches, of all processes of a node together.

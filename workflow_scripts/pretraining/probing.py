@@ -47,7 +47,7 @@ def knn_accuracy(
 
 @dataclass(frozen=True)
 class ProbeRows:
-    """Rows of labelled images that the probe uses: bank to vote, queries to be told; labels are of all images."""
+    """Rows of labelled images for the probe: a bank that votes, and queries; labels are those of all images."""
 
     images: TarImages
     labels: np.ndarray
@@ -56,7 +56,7 @@ class ProbeRows:
 
 
 def split_rows(images: TarImages, labels: np.ndarray, most: int, seed: int) -> ProbeRows:
-    """At most ``most`` rows of images without a split of their own; every fifth of them is a query.
+    """At most ``most`` rows of images without a split of their own; every fifth is a query.
 
     Raises:
         PipelineError: there are fewer than two images.
@@ -71,7 +71,7 @@ def split_rows(images: TarImages, labels: np.ndarray, most: int, seed: int) -> P
 def dataset_rows(
     images: TarImages, labels: np.ndarray, split: np.ndarray, most: int, seed: int, where: Path
 ) -> ProbeRows:
-    """At most ``most`` rows of a labelled dataset: train votes, val asks, test is never touched.
+    """At most ``most`` rows of a labelled dataset: train is the bank, val the queries, test is never used.
 
     Raises:
         PipelineError: the table ``where`` has no train or no val rows.
@@ -102,7 +102,7 @@ class OnlineProbe:
         self._neighbours, self._temperature = neighbours, temperature
 
     def __call__(self, backbone: nn.Module, device: torch.device) -> float:
-        """Accuracy of ``backbone``, which is put into evaluation mode and back."""
+        """Accuracy of ``backbone``, which is temporarily put into evaluation mode."""
         training = backbone.training
         backbone.eval()
         bank, queries = (self._features(backbone, images, device) for images in self._sides)

@@ -1,4 +1,4 @@
-"""What a run publishes beside its weights: its metadata and its curve."""
+"""What a run publishes in addition to its weights: its metadata and its curve."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def curve_table(rows: list[dict[str, Any]]) -> pa.Table:
 
 
 def kept_checkpoints(settings: Pretrain, outcome: dict[str, Any]) -> list[int | str]:
-    """The checkpoints that a run has kept: one that the stopping rule ended early lacks the later steps."""
+    """The checkpoints that a run has kept; a run that stopped early lacks the later steps."""
     return [step for step in settings.kept if isinstance(step, str) or step <= outcome["step"]]
 
 

@@ -199,7 +199,7 @@ class _Run(Settings):
 
     @property
     def trains(self) -> bool:
-        """Whether the run does anything: an untrained one keeps the initial weights."""
+        """Whether the run trains: an untrained one keeps the initial weights."""
         return METHODS[self.method].objective is not None
 
     @property
@@ -209,7 +209,7 @@ class _Run(Settings):
 
     @property
     def keeps_best(self) -> bool:
-        """Whether the weights of the best probe are kept."""
+        """Whether the weights with the best probe result are kept."""
         return self.probe is not None and self.probe.keep_best
 
     @property
@@ -219,7 +219,7 @@ class _Run(Settings):
 
     @property
     def sure_steps(self) -> int:
-        """Steps that the run does whatever its probes say: the stopping rule can't end it before."""
+        """Steps that the run is certain to do: the stopping rule can't end it before."""
         if self.patience is None or self.probe is None:
             return self.steps
         return min(self.steps, self.probe.every * (self.patience + 1))

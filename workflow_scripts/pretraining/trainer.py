@@ -33,13 +33,13 @@ Sides = tuple[Any, ...]
 
 
 def deterministic(device: str) -> bool:
-    """Whether training uses deterministic algorithms alone: on CPU."""
+    """Whether training uses only deterministic algorithms: on CPU."""
     return device == "cpu"
 
 
 @contextmanager
 def reproducible(device: str, threads: int) -> Iterator[None]:
-    """Fixed math threads and, where :func:`deterministic` says so, deterministic algorithms alone."""
+    """Fixed math threads and, where :func:`deterministic` says so, only deterministic algorithms."""
     before = torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(deterministic(device))
@@ -125,7 +125,7 @@ class Trainer:
         return OnlineProbe(self.plan.probe, self.settings.image_size, probe.neighbours, probe.temperature)
 
     def run(self, interrupt: Interrupt) -> None:
-        """Train to the end, or to the step after which ``interrupt`` was asked."""
+        """Train to the end, or to the step in which ``interrupt`` was requested."""
         state = self.state
         if state.step == 0 and self.settings.probe is not None and not state.curve:
             self._add(self._row(None, self._accuracy()), self.live.measure(0))
@@ -139,7 +139,7 @@ class Trainer:
                 self._after_step()
                 if interrupt.asked(self.accelerator.device):
                     self._save()
-                    # None may end before the checkpoint is whole: the end of one can end the others.
+                    # No process may end before the checkpoint is complete: the end of one can end the others.
                     self.accelerator.wait_for_everyone()
                     raise SystemExit(TERMINATED)
                 if state.stopped:
@@ -179,7 +179,7 @@ class Trainer:
             self._collect()
             loss = math.fsum(self.state.window) / len(self.state.window)
             self.state.window.clear()
-            measured = self.live.measure(step)  # before the probe, which is no training
+            measured = self.live.measure(step)  # before the probe, which does not count as training
             self._add(self._row(loss, self._judge() if probing else None), measured)
         if step in settings.checkpoints:
             self._collect()
@@ -188,7 +188,7 @@ class Trainer:
             self._save()
 
     def _collect(self) -> None:
-        """Move losses from the device to the state; they are looked at here, not each step, so a GPU never waits."""
+        """Move losses from the device to the state; they are checked here, not at each step, so a GPU never waits."""
         if not self.losses:
             return
         values = self.accelerator.reduce(torch.stack(self.losses).float(), "mean").tolist()

@@ -1,4 +1,4 @@
-"""The chain behind artifacts as a tree: artifacts that one consumer reads under one name stand together.
+"""The chain behind artifacts as a tree: artifacts that a consumer reads under one name form one branch.
 
 A study with a thousand shards has the same tree as one with two: ``image_index`` has one branch, ``download``, with a
 thousand artifacts on it.
@@ -22,12 +22,12 @@ class Branch:
     """Artifacts of one stage, and what they were made from.
 
     Attributes:
-        number: counts branches from 1, in the order in which they are told.
+        number: counts branches from 1, in the order of output.
         role: name under which the consumer reads them; empty for the root.
-        nodes: the artifacts; empty for a source that was read where it lay, or when all are gone.
-        faults: what does not hold between these artifacts and the consumer's record.
+        nodes: the artifacts; empty for a source that was read in place, or if all are missing.
+        faults: mismatches between these artifacts and the consumer's record.
         inputs: what they were made from; empty when ``again``.
-        again: whether the branch of this number was told before.
+        again: whether the branch with this number was shown before.
     """
 
     number: int
@@ -56,11 +56,11 @@ class Chain:
         return self._branch("", [node], ())
 
     def branches(self, inputs: Iterable[Input]) -> tuple[Branch, ...]:
-        """The trees above some artifacts, as if one consumer had read them."""
+        """The trees above several artifacts, as if one consumer had read them."""
         return tuple(self._branch(*one) for one in self._grouped(list(inputs)))
 
     def nodes(self) -> list[Node]:
-        """Every artifact that was met, sorted by label."""
+        """Every artifact in the tree, sorted by label."""
         return sorted(self._known.values(), key=lambda node: node.label)
 
     def _branch(self, role: str, nodes: Sequence[Node], faults: Sequence[str]) -> Branch:

@@ -1,7 +1,7 @@
-"""What of a results folder's cache, work folders and staging nobody needs any more, and how to take it away.
+"""Finds and removes unused cache entries, work folders and staging files of a results folder.
 
-Safe beside running jobs: a key's lock is taken before anything of that key goes, and what is locked is spared. A job
-that had looked an entry up before it went computes it again (:mod:`workflow_scripts.core.stage`).
+Safe while jobs are running: a key's lock is taken before anything of that key is removed, and locked keys are kept. A
+job that had found an entry before its removal recomputes it (:mod:`workflow_scripts.core.stage`).
 """
 
 import os
@@ -32,13 +32,13 @@ PART_AGE = 1 * DAY  # a temporary name lives for one write; a day old, nobody wr
 
 @dataclass(frozen=True)
 class Piece:
-    """Something that can go.
+    """Something that can be removed.
 
     Attributes:
         kind: one of :data:`KINDS`.
         path: folder or file.
         key: ``<stage>/<key>`` whose lock guards it, or None.
-        freed: bytes on the disk that go with it; a file that results link to frees nothing.
+        freed: disk space that its removal frees; a file that results link to frees nothing.
         held: bytes that the cache counts less without it, linked elsewhere or not.
         used: seconds since the epoch of its last use.
     """
@@ -58,8 +58,8 @@ class Plan:
     Attributes:
         cache: bytes of all cache entries.
         in_use: bytes of those that a study uses.
-        remove: what goes, oldest first.
-        spared: stages that stay whole because a run record could not be read, with that record's path.
+        remove: what is removed, oldest first.
+        spared: stages that are kept entirely because a run record could not be read, with that record's path.
     """
 
     cache: int = 0
@@ -69,7 +69,7 @@ class Plan:
 
 
 def plan(results: Path, max_size: int | None, work_age: float, now: float | None = None) -> Plan:
-    """What goes from ``results``.
+    """What to remove from ``results``.
 
     Args:
         max_size: bytes that the cache may have: unused entries go, longest unused first, until it fits. None: all
@@ -101,7 +101,7 @@ def plan(results: Path, max_size: int | None, work_age: float, now: float | None
 
 
 def collect(results: Path, pieces: Iterable[Piece]) -> tuple[list[Piece], list[Piece]]:
-    """Take the pieces away; gives those that went and those that stayed (locked, used meanwhile, or not ours)."""
+    """Remove the pieces; returns the removed ones and the kept ones (locked, used since, or another user's)."""
     went: list[Piece] = []
     stayed: list[Piece] = []
     for piece in pieces:
@@ -119,7 +119,7 @@ def _take(results: Path, piece: Piece) -> bool:
         if piece.kind == "entry":
             try:
                 discard(piece.path)
-            except PermissionError:  # somebody else's
+            except PermissionError:  # another user's
                 return False
         else:
             _delete(piece.path)
@@ -148,7 +148,7 @@ def _entries(results: Path) -> list[Path]:
         for path in inside:
             if _is_entry(path):
                 found.append(path)
-            elif path.exists():  # else it went while we looked
+            elif path.exists():  # otherwise it was just removed
                 advice = "give the results folder, or move this out of it"
                 raise PipelineError("not a results folder's cache", results, f"{path} is not a cache entry", advice)
     return found
@@ -175,7 +175,7 @@ def _keys_in_use(results: Path, spared: dict[str, str]) -> set[str]:
 
 
 def _leavings(results: Path, gone: set[str | None], work_age: float, now: float) -> list[Piece]:
-    """Work folders given up or of finished keys, and what dead jobs left half made."""
+    """Work folders that are abandoned or of finished keys, and unfinished files of dead jobs."""
     cache = results / CACHE
     folders = [path for path in sorted((results / WORK).glob("*/*")) if path.is_dir()]
     found = []
@@ -193,7 +193,7 @@ def _halves(results: Path) -> Iterator[Path]:
     """Temporary names of notes, of crates, of data."""
     yield from sorted(results.glob(".*.part"))
     yield from sorted(results.glob("*/.*.part"))
-    # Folders of keys go while they are looked through, which os.walk allows for and glob does not.
+    # Folders of keys may be removed while they are listed, which os.walk tolerates and glob does not.
     for top in sorted(results.glob("*/*")):
         inside = (Path(folder, name) for folder, *both in os.walk(top) for names in both for name in names)
         yield from sorted(path for path in inside if fnmatchcase(path.name, ".*.part"))

@@ -17,7 +17,7 @@ from workflow_scripts.provenance.nodes import Node, inputs_of
 from workflow_scripts.provenance.run_metadata import flat, run_metadata, shared, total_rows
 
 WIDTH, NAMES_SHOWN = 118, 2
-UNSET: tuple[object, ...] = (None, "", [], {})  # settings that say nothing
+UNSET: tuple[object, ...] = (None, "", [], {})  # settings without a value
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def why(place: Place, cells: Sequence[Cell] = (), together: bool = True) -> Why:
 
 
 def as_json(found: Why) -> dict[str, Any]:
-    """Every artifact of the chain with all that is known of it; inputs by name, recorded and today's hash."""
+    """Every artifact of the chain with its metadata; inputs by name, with recorded and current hash."""
     artifacts = {
         node.label: {**run_metadata(node), "inputs": _inputs(node), "accepted": _acceptances([node], found.accepted)}
         for node in found.nodes
@@ -164,7 +164,7 @@ def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[
 
 
 def _place_outside(node: Node) -> str | None:
-    """Where an external thing lay; its content alone is in the key."""
+    """Location of an external source; only its content is in the key."""
     at = (node.record or {}).get("settings", {}).get("at") if node.stage == "source" else None
     return None if at is None else redacted(str(at))
 

@@ -1,4 +1,4 @@
-"""The page: templates filled and joined into one file that asks for nothing from outside."""
+"""The page: templates rendered into one self-contained file."""
 
 import base64
 import hashlib
@@ -28,7 +28,7 @@ def environment() -> Environment:
 
 
 def policy(style: str) -> str:
-    """Content-Security-Policy: nothing but this very style sheet and pictures inside the page; no script at all."""
+    """Content-Security-Policy: only this style sheet and embedded images are allowed; no scripts."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     return f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 

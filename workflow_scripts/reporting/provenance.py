@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-SHORT = 10  # hex digits shown of a sha256; the whole one is in the manifest
+SHORT = 10  # hex digits shown of a sha256; the manifest has all of them
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Number:
 
     @property
     def title(self) -> str:
-        """What a pointer at rest over the number shows."""
+        """The tooltip of the number."""
         if self.source is None:
             return self.rows
         where = f"{self.source.file} · sha256 {self.source.digest}…"

@@ -1,4 +1,4 @@
-"""Reads from large tables only what the page shows."""
+"""Reads only the shown rows of large tables."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ def sample_rows(path: Path, columns: Sequence[str], most: int, seed: int, use: s
 
 
 def rows_of(path: Path, column: str, keys: Sequence[str], columns: Sequence[str] | None = None) -> list[Row]:
-    """The rows whose `column` is among `keys`, in table order; the table is scanned in batches, not held."""
+    """The rows whose `column` is among `keys`, in table order; the table is scanned in batches."""
     if not keys:
         return []
     wanted = sorted(set(keys))

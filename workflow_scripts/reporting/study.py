@@ -1,4 +1,4 @@
-"""The artifacts that a report was given, by input name, and how the page cites them."""
+"""The input artifacts of a report, by input name, and how the page cites them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ def label(artifact: Artifact) -> str:
 
 
 def record(artifact: Artifact) -> Record:
-    """The artifact as provenance sees it."""
+    """The artifact for citation."""
     return Record(label(artifact), artifact.hash, artifact.manifest)
 
 
@@ -34,11 +34,11 @@ class Study:
         self._runs: dict[str, Row] | None = None
 
     def all(self, name: str) -> Sequence[Artifact]:
-        """The artifacts given under `name`, possibly none."""
+        """The input artifacts named `name`, possibly none."""
         return self.given.get(name, ())
 
     def one(self, name: str) -> Artifact | None:
-        """The first artifact given under `name`, or None."""
+        """The first input artifact named `name`, or None."""
         artifacts = self.all(name)
         return artifacts[0] if artifacts else None
 

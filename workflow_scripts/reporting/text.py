@@ -18,9 +18,10 @@ def mask_people(text: str) -> str:
 
 
 def caption_text(text: str, limit: int = 280) -> str:
-    """A caption for people: no unseen characters, one line, masked, at most `limit` characters.
+    """A caption for display: no invisible characters, one line, masked, at most `limit` characters.
 
-    Unseen characters go first, so that a zero-width character inside a user name cannot hide it from the mask.
+    Invisible characters are removed first, so that a zero-width character inside a user name cannot hide it from the
+    mask.
     Not escaped: the templates do that (autoescape).
     """
     seen = "".join(
@@ -60,5 +61,5 @@ def plain(value: float) -> str:
 
 
 def words(name: str) -> str:
-    """`mean_per_class` -> "mean per class": names of metrics and reasons for people."""
+    """`mean_per_class` -> "mean per class": names of metrics and reasons for display."""
     return name.replace("_", " ")

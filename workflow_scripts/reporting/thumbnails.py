@@ -1,4 +1,4 @@
-"""Pictures as data: addresses of bounded size."""
+"""Images as data: URLs of bounded size."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""Histograms of any numbers: constant, nearly constant, none, or not finite."""
+"""Histograms that also handle constant, nearly constant, missing and non-finite values."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Seeds derived by hashing, so that no two uses share a stream and order of work never matters."""
+"""Seeds derived by hashing, so that no two uses share a stream and the order of work does not matter."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Captions from a table of the user's."""
+"""Captions from the user's table."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class External(Settings):
-    """What the table may lack."""
+    """How many captions may be missing."""
 
     max_missing_share: float = Field(
         0.0,
@@ -30,7 +30,7 @@ def rule(inputs: ArmInputs, settings: External) -> "pa.Table":
     """The captions of the user's table.
 
     Raises:
-        PipelineError: there is no such table, or it does not fit the images (:func:`join`).
+        PipelineError: the table is missing, or does not match the images (:func:`join`).
     """
     from workflow_scripts.captions.caption_file import read_captions
 
@@ -39,10 +39,10 @@ def rule(inputs: ArmInputs, settings: External) -> "pa.Table":
 
 
 def join(table: "pa.Table", given: "pa.Table", settings: External, where: Path) -> "pa.Table":
-    """Rows with the captions of ``given`` (columns key, caption), matched by key; "" where it has none.
+    """Rows with the captions of ``given`` (columns key, caption), matched by key; "" for missing ones.
 
     Raises:
-        PipelineError: ``given`` names a key twice, or lacks too many of the images.
+        PipelineError: ``given`` repeats a key, or lacks too many of the images.
     """
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -1,4 +1,4 @@
-"""The generated captions: of each image, the best by ITM."""
+"""The generated captions: the best by ITM for each image."""
 
 from typing import TYPE_CHECKING
 

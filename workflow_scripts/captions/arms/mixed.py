@@ -24,10 +24,10 @@ class Mixed(ShuffleSettings):
 
 
 def rule(inputs: ArmInputs, settings: Mixed) -> "pa.Table":
-    """The base with exactly round(share * n) images as they are and the rest shuffled among themselves.
+    """The base with exactly round(share * n) captions unchanged and the rest shuffled among themselves.
 
     Raises:
-        PipelineError: the only image would need another one's caption.
+        PipelineError: the only image would need the caption of another one.
     """
     from workflow_scripts.captions.arm_rows import exchange
     from workflow_scripts.captions.derange import mix

@@ -1,4 +1,4 @@
-"""Per-caption columns: length, language, repetition and what the wording betrays."""
+"""Per-caption columns: length, language, repetition and features of the wording."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""How varied the wording of a set of captions is."""
+"""Lexical diversity of a set of captions."""
 
 import numpy as np
 

@@ -18,7 +18,7 @@ def draw(path: Path, table: pa.Table, summary: dict[str, Any]) -> None:
     """Write the PNG: words per caption, ITM by origin, shares with intervals, rank of the own image.
 
     Args:
-        path: where to.
+        path: the file to write.
         table: per-caption columns: words, origin, itm, retrieval_rank.
         summary: from ``summary.summarise``.
     """

@@ -22,8 +22,8 @@ def own_image_ranks(
     """(m,) float64 rank of every caption's own image among all m; 1 is best.
 
     Args:
-        matcher: scores them.
-        image: gives the RGB image of a row.
+        matcher: model that scores captions.
+        image: returns the RGB image of a row.
         captions: the captions of ``rows``.
         rows: (m,) rows of the images.
         batch_size: images, and captions, per forward pass.
@@ -37,7 +37,7 @@ def own_image_ranks(
 def ranks(scores: np.ndarray) -> np.ndarray:
     """(m, m) scores of caption i with image j -> (m,) rank of image i for caption i.
 
-    Equal scores share the middle of their places: a matcher that scores all alike ranks at chance, not first.
+    Equal scores share their mean rank, so a matcher that gives all the same score ranks at chance level, not first.
     """
     own = np.diagonal(scores)[:, None]
     return 1 + (scores > own).sum(axis=1) + ((scores == own).sum(axis=1) - 1) / 2

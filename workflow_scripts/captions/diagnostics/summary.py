@@ -44,7 +44,7 @@ def summarise(table: pa.Table, codes: np.ndarray, window: int) -> dict[str, Any]
 
 
 def share(flags: np.ndarray) -> dict[str, Any]:
-    """Share of true with its Wilson interval."""
+    """Share of true values with its Wilson interval."""
     return share_of(int(np.count_nonzero(flags)), len(flags))
 
 
@@ -82,7 +82,7 @@ def itm(scores: pa.ChunkedArray) -> dict[str, Any]:
 
 
 def retrieval(ranks: np.ndarray) -> dict[str, Any]:
-    """Median rank of the own image and recall at 1 and 5, each with what chance would give."""
+    """Median rank of the own image and recall at 1 and 5, each with its chance level."""
     count = len(ranks)
     if not count:
         return {"n": 0}

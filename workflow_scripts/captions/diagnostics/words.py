@@ -1,17 +1,17 @@
-"""What is counted in the wording of a caption, and the lists behind it. English, as RedCaps is."""
+"""Features of a caption's wording, and the word lists behind them. English, like RedCaps."""
 
 import re
 
 WORD = re.compile(r"\w+(?:['’]\w+)*")
 HASHTAG = re.compile(r"(?<![\w&/])#\w*[^\W\d_]\w*")
-URL = re.compile(  # of a bare host its last letter, so that no word is searched twice
+URL = re.compile(  # for a bare host only its last letter, so that no word is searched twice
     r"https?://|www\.|\w-*+\.(?:com|org|net|edu|gov|io|co|uk|de|ca|be|it|gg|tv|ly)\b(?!\.)", re.IGNORECASE
 )
 
 _FIRST_PERSON = "i me my mine myself we us our ours ourselves i'm i've i'd i'll im ive we're we've we'd we'll"
 
-# Words that tell nothing of what is to be seen. A caption is vague when all of its words are among these, are numbers,
-# or are English fragments of one or two letters. A word that no list knows counts as naming something, so the share of
+# Words that say nothing about what is visible. A caption is vague when all of its words are among these, are numbers,
+# or are English fragments of one or two letters. A word in no list counts as naming something, so the share of
 # vague captions is a lower bound.
 _FUNCTION_WORDS = """
     a about above across after again against all almost along already also although always am among an and another
@@ -49,7 +49,7 @@ EMPTY_WORDS = frozenset(_EMPTY_WORDS.split())
 
 
 def words_of(caption: str) -> list[str]:
-    """The words of a caption in lower case; a straight apostrophe stands for every kind."""
+    """The words of a caption in lower case, with all apostrophes made straight."""
     return [word.lower().replace("’", "'") for word in WORD.findall(caption)]
 
 
@@ -59,7 +59,7 @@ def is_vague(words: list[str]) -> bool:
 
 
 def is_first_person(caption: str) -> bool:
-    """Whether the writer speaks of themself; US in capitals is a country."""
+    """Whether the caption is in the first person; US in capitals is a country."""
     return any(word != "US" and word.lower().replace("’", "'") in FIRST_PERSON for word in WORD.findall(caption))
 
 

@@ -1,7 +1,7 @@
-"""The twelve things of the demo world, each made of parts with colours and textures of their own.
+"""The twelve objects of the demo world, each made of parts with their own colours and textures.
 
 Every function takes a random generator, the paint of the dominant part and a shade of it, and returns the
-parts from back to front. Shapes vary in style and proportion, as real things do.
+parts from back to front. Shapes vary in style and proportion, like real objects.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The six places of the demo world: sky, ground with a texture of its own, and small things lying about."""
+"""The six places of the demo world: sky, ground with a texture of its own, and small distractors."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -42,7 +42,7 @@ def _vary(rng: np.random.Generator, colour: Colour) -> np.ndarray:
 
 
 def backdrop(rng: np.random.Generator, scene: str, side: int) -> np.ndarray:
-    """Sky, ground and the things lying about: (side, side, 3) uint8. The same proportions at every side."""
+    """Sky, ground and distractors: (side, side, 3) uint8. The same proportions at every side."""
     upper, lower, near, far = (_vary(rng, colour) for colour in PALETTES[scene])
     horizon = int(side * rng.uniform(0.3, 0.58))
     down = np.linspace(0, 1, side)[:, None, None]

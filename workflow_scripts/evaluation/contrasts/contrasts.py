@@ -1,8 +1,8 @@
-"""Named contrasts between arms, paired: by test item for the seeds at hand, and by seed.
+"""Named contrasts between arms, paired by test item for the given seeds, and by seed.
 
 Item level ("image"): both arms are scored on the same items (test images; episodes for few-shot). Each arm's score of
 an item is averaged over its seeds first (those that both arms have, else all of each), then the difference is
-bootstrapped over items. It speaks about these trained networks. Seed level ("seed"): each common seed gives one
+bootstrapped over items. It is a statement about these trained networks. Seed level ("seed"): each common seed gives one
 difference; Student's t over them. It generalises to new trainings, and needs at least three seeds.
 """
 
@@ -37,7 +37,7 @@ Row = tuple[dict[str, Any], list[int]]
 
 
 class Options(NamedTuple):
-    """Resamples of the bootstrap, confidence level, seed."""
+    """Settings: resamples of the bootstrap, confidence level, seed."""
 
     resamples: int
     level: float
@@ -59,8 +59,8 @@ def contrast_rows(
 ) -> Iterator[Row]:
     """Rows of :data:`CONTRASTS`, each with the indices of the files it came from.
 
-    Within a method and backbone, arms of one augmentation are compared. Only where two arms share none are they
-    compared across, and ``augmentation`` then says so ("crop vs simclr").
+    Within a method and backbone, arms with the same augmentation are compared. Only two arms that share none are
+    compared across augmentations, and ``augmentation`` then says so ("crop vs simclr").
     """
     for contrast in contrasts:
         groups = dict.fromkeys((run.method, run.backbone) for run in runs)
@@ -127,7 +127,7 @@ def compare(first: dict[int, Series], second: dict[int, Series], options: Option
 
 
 def pooled(members: Sequence[Compared]) -> Compared:
-    """The unweighted mean over sets, whose items were resampled apart."""
+    """The unweighted mean over datasets, whose items were resampled independently."""
     files = sorted({file for one in members for file in one.files})
     value = float(np.mean([one.value for one in members]))
     resampled = np.mean([one.resampled for one in members], axis=0)

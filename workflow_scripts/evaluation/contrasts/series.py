@@ -1,7 +1,7 @@
-"""Scores item by item, as the summary reads them from the tables of probe, few-shot and saliency.
+"""Scores per item, which the summary reads from the tables of probe, few-shot and saliency.
 
-An item is what is drawn at random: a test image for probe and saliency, an episode for few-shot. Items are the same,
-and in the same order, for every run; :class:`ItemOrder` makes sure of it, so that pairing is by position.
+An item is the unit of sampling: a test image for probe and saliency, an episode for few-shot. Items are the same, and
+in the same order, for every run; :class:`ItemOrder` checks this, so that pairing is by position.
 """
 
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ class Series:
 
 
 class ItemOrder:
-    """Remembers each set's items as first seen and refuses another order or other items."""
+    """Remembers each dataset's items as first seen and refuses another order or other items."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], pa.Array] = {}

@@ -20,7 +20,7 @@ from workflow_scripts.evaluation.contrasts.series import (
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 
 MEAN = "mean"
-"""Name that the mean over sets has in the column ``dataset``."""
+"""Name of the mean over datasets in the column ``dataset``."""
 READERS = {"probe": probe_series, "few_shot": few_shot_series, "saliency": saliency_series}
 ROWS = pa.schema(
     [
@@ -46,7 +46,7 @@ class StudyScores:
 
 
 def read_scores(given: Mapping[str, Iterable[Artifact]]) -> StudyScores:
-    """Read the artifacts given under the names of :data:`READERS`.
+    """Read the input artifacts named in :data:`READERS`.
 
     Raises:
         PipelineError: two artifacts of a kind are of one checkpoint and set, or their items can't be paired.

@@ -1,4 +1,4 @@
-"""A downstream set brought into one form: a tar of encoded images (and masks) and a table of rows."""
+"""Converts a downstream dataset to a common format: a tar of encoded images (and masks) and a table of rows."""
 
 import hashlib
 import io
@@ -31,7 +31,7 @@ SCHEMA = pa.schema(
 
 
 class Choice(NamedTuple):
-    """Which images of a set are used: see the settings of ``eval_dataset`` for each field."""
+    """Which images of a dataset are used: see the settings of ``eval_dataset`` for each field."""
 
     seed: int
     val_fraction: float
@@ -47,7 +47,7 @@ def choose(listing: Listing, choice: Choice, where: str) -> tuple[list[Entry], C
     ``val_fraction`` of its training images to val. Both by a hash of each image's name.
 
     Raises:
-        PipelineError: nothing is left in train or test.
+        PipelineError: train or test is empty.
     """
     left_out = Counter(listing.left_out)
     entries = without_rare(listing.entries, choice.min_per_class)
@@ -65,7 +65,7 @@ def choose(listing: Listing, choice: Choice, where: str) -> tuple[list[Entry], C
 
 
 def key_of(name: str) -> str:
-    """Key of an image: 20 hex digits of the sha256 of its name, safe as a file name whatever the name holds."""
+    """Key of an image: 20 hex digits of the sha256 of its name, so always safe as a file name."""
     return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:20]
 
 
@@ -80,10 +80,10 @@ def write_dataset(
 ) -> pa.Table:
     """Copy the chosen images into a tar and give its table (:data:`SCHEMA`), in source order.
 
-    Every image is decoded once, so that a corrupt one is found here and not in each of the later stages.
+    Every image is decoded once, so that a corrupt one is found here and not in a later stage.
 
     Raises:
-        PipelineError: an image or a mask can't be decoded (names the member), or a chosen one is gone.
+        PipelineError: an image or a mask can't be decoded (the member is named), or a selected one is missing.
     """
     chosen = {one.name: one for one in entries}
     labels = {name: label for label, name in enumerate(classes)}
@@ -102,7 +102,7 @@ def write_dataset(
 
 
 def checked(pictures: Iterator[Picture], where: str, workers: int) -> Iterator[Picture]:
-    """``pictures`` in order, each one decoded to see that it is whole."""
+    """``pictures`` in order, each decoded to check that it is intact."""
     with ThreadPoolExecutor(max(1, workers)) as pool:
         while batch := list(islice(pictures, CHECKED_AT_ONCE)):
             for picture, fault in zip(batch, pool.map(fault_of, batch), strict=True):
@@ -129,7 +129,7 @@ def fault_of(picture: Picture) -> str:
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes) -> tuple[int, int, str]:
-    """Add a member; gives where its bytes begin, how many they are, and their sha256."""
+    """Add a member; returns the offset, number and sha256 of its bytes."""
     header = tarfile.TarInfo(name)
     header.size = len(data)
     offset = tar.offset + tarfile.BLOCKSIZE

@@ -1,4 +1,4 @@
-"""Sets kept as ``<split>.tar.gz`` or ``<split>/`` with ``<class>/<image>`` inside, or as class folders alone."""
+"""Datasets stored as ``<split>.tar.gz`` or ``<split>/`` with ``<class>/<image>`` inside, or as class folders alone."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class FolderSet:
         self.parts = _parts(root)
 
     def listing(self) -> Listing:
-        """Entries are named ``<split>/<class>/<file>``, so equal file names of two splits stay two images."""
+        """Entries are named ``<split>/<class>/<file>``, so equal file names in two splits are two images."""
         left_out: Counter[str] = Counter()
         entries = []
         for split, path in self.parts.items():

@@ -1,4 +1,4 @@
-"""The kinds of downstream sets: how each is laid out where it lies, and what reads it. One row each.
+"""The kinds of downstream datasets, one row each: their layout, and the reader.
 
 A new kind needs a reader (a :class:`~workflow_scripts.evaluation.datasets.picture_sets.PictureSet`) and a row here.
 """
@@ -19,16 +19,16 @@ Locate = Callable[[str], Path]
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetKind:
-    """A way in which sets are stored.
+    """A way in which datasets are stored.
 
     Attributes:
         name: the value of the setting ``kind``.
-        summary: what lies at the source, in one phrase.
+        summary: what the source contains, in one phrase.
         read: ``(locate, seed, **settings)`` -> the set; the reader's module is imported only then.
         settings: names of the settings that only this kind has; ``read`` takes them as keywords.
         contains: names of which the source's folder must have one of each group.
         has_masks: whether images come with object masks.
-        from_world: whether the demo's world provides the set, so that it has no source of its own.
+        from_world: whether the demo's world provides the dataset, so that it needs no source.
     """
 
     name: str

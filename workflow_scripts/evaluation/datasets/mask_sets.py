@@ -62,9 +62,9 @@ class MaskFolder:
 class ImageNetS:
     """ImageNet-S (Gao et al. 2022): ``validation/<class>/<image>`` and ``validation-segmentation/<class>/<name>.png``.
 
-    A segmentation pixel holds the class id R + 256 G; 1000 is ignored, 0 is any other thing. The object's id is the
-    position of the image's class folder among the sorted class folders, counted from 1. Where ``train/<class>/`` is
-    there its images are the training split; else all images are ``train``, to be cut later.
+    A segmentation pixel holds the class id R + 256 G; 1000 is ignored, 0 is anything else. The object's id is the
+    position of the image's class folder among the sorted class folders, counted from 1. If ``train/<class>/``
+    exists, its images are the training split; else all images are ``train``, to be split later.
     """
 
     def __init__(self, root: Path) -> None:

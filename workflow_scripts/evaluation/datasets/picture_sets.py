@@ -1,4 +1,4 @@
-"""What every kind of downstream set offers: entries to choose from, then the chosen pictures in source order."""
+"""The interface of downstream datasets: entries to choose from, then the chosen images in source order."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class Listing:
 
     Attributes:
         entries: images with the split that the source gives them (``train`` where it gives none).
-        left_out: files that are no candidates, by reason.
+        left_out: number of files that are not candidates, by reason.
         classes: class names in the set's own label order; empty where labels follow the sorted names.
     """
 
@@ -36,7 +36,7 @@ class PictureSet(Protocol):
 
     @property
     def where(self) -> str:
-        """The source's name for messages."""
+        """The source's name, for messages."""
         ...
 
     def listing(self) -> Listing:
@@ -44,5 +44,5 @@ class PictureSet(Protocol):
         ...
 
     def read(self, wanted: frozenset[str]) -> Iterator[Picture]:
-        """The pictures named in ``wanted``, in the order of the listing."""
+        """The images named in ``wanted``, in the order of the listing."""
         ...

@@ -1,4 +1,4 @@
-"""Splits and subsets chosen image by image from a hash, so that adding or dropping an image moves no other one."""
+"""Splits and subsets chosen per image by a hash, so that adding or dropping an image moves no other."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,7 +35,7 @@ def cut(entries: Iterable[Entry], source: str, target: str, fraction: float, see
 
 
 def with_val(entries: Sequence[Entry], fraction: float, seed: int) -> list[Entry]:
-    """``entries`` with a validation split cut from train, unless the set brings its own."""
+    """``entries`` with a validation split taken from train, unless the dataset has its own."""
     if any(one.split == "val" for one in entries):
         return list(entries)
     return cut(entries, "train", "val", fraction, seed)
@@ -77,7 +77,7 @@ def limited(entries: Sequence[Entry], limit: dict[str, int], seed: int) -> list[
 
 
 def without_rare(entries: Sequence[Entry], fewest: int) -> list[Entry]:
-    """``entries`` of the classes that have at least ``fewest`` images in all."""
+    """``entries`` of the classes that have at least ``fewest`` images in total."""
     counts = Counter(one.class_name for one in entries)
     return [one for one in entries if counts[one.class_name] >= fewest]
 

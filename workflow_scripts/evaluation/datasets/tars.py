@@ -1,4 +1,4 @@
-"""Downstream sets that come as tars: members are streamed in order, and their names are never used as paths."""
+"""Downstream datasets in tars: members are streamed in order, and their names are never used as paths."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -7,7 +7,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files import tars
 
 LARGEST = 256 * 2**20
-"""Bytes of the largest member that is read; no photo of these sets comes near it."""
+"""Maximum bytes of a member; photos of these datasets are far smaller."""
 IMAGE_NAMES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif"})
 
 
@@ -15,10 +15,10 @@ def members(path: Path, read: frozenset[str] | None = None) -> Iterator[tuple[st
     """Regular members of the tar ``path`` (compressed or not) in order, as name and bytes.
 
     Args:
-        read: names whose bytes are wanted; others come with empty bytes. None = all.
+        read: names of members to read; others are yielded with empty bytes. None = all.
 
     Raises:
-        PipelineError: the file is no tar, is cut short, or has an absurdly large member.
+        PipelineError: the file is not a tar, is truncated, or has an absurdly large member.
     """
     try:
         for member in tars.members(path):
@@ -37,7 +37,7 @@ def _content(path: Path, member: tars.Member) -> bytes:
 
 
 def safe_parts(name: str) -> tuple[str, ...] | None:
-    """Parts of a relative member name, or None for a name that points out of its folder or is not printable text."""
+    """Parts of a relative member name, or None for a name that points outside its folder or is not printable text."""
     parts = tuple(part for part in PurePosixPath(name).parts if part != ".")
     if not parts or name.startswith("/") or ".." in parts or "\\" in name or not name.isprintable():
         return None

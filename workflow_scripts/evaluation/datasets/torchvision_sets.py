@@ -22,7 +22,7 @@ class TorchvisionSet:
     """A set of the registry below ``root``.
 
     Raises:
-        PipelineError: the set is unknown, or its files are not there.
+        PipelineError: the dataset is unknown, or its files are missing.
     """
 
     def __init__(self, name: str, root: Path, seed: int) -> None:
@@ -31,7 +31,7 @@ class TorchvisionSet:
 
     def listing(self) -> Listing:
         """Entries are named by path below the root, or ``<split>/<row>`` where the set is one array."""
-        # A reader may know only the classes of its own split, so labels are turned into names split by split.
+        # A reader may know only the classes of its own split, so labels are converted to names for each split.
         names = {split: _class_names(reader) for split, reader in self.readers.items()}
         classes = list(dict.fromkeys(name for known in names.values() for name in known))
         with self._readable("unreadable dataset"):
@@ -46,7 +46,7 @@ class TorchvisionSet:
         return listing
 
     def read(self, wanted: frozenset[str]) -> Iterator[Picture]:
-        """Files as they are; arrays as PNG, which keeps every pixel."""
+        """Files unchanged; arrays as PNG, which is lossless."""
         if self.official.paths != "arrays":
             for entry in self.listing().entries:
                 if entry.name in wanted:
@@ -69,7 +69,7 @@ class TorchvisionSet:
 
     @contextmanager
     def _readable(self, what: str) -> Iterator[None]:
-        """torchvision's readers raise nearly anything on files that are damaged or of another layout."""
+        """Convert exceptions: torchvision's readers raise nearly anything on damaged or unexpected files."""
         try:
             yield
         except PipelineError:
@@ -99,12 +99,12 @@ class TorchvisionSet:
 
 
 def download(name: str, root: Path) -> None:
-    """Make ``root`` with the files of a set of the registry, by torchvision's own download code.
+    """Create ``root`` with the files of a dataset of the registry, by torchvision's download code.
 
     torchvision writes into ``<root>.part``, which is renamed at the end; a stopped download continues there.
 
     Raises:
-        PipelineError: there is no such set, or its files are unavailable.
+        PipelineError: there is no such dataset, or its files are unavailable.
     """
     official = _official(name)
     part = root.with_name(f"{root.name}.part")

@@ -44,7 +44,7 @@ class MasksTar:
     """Images with object masks: ``images/<id>.png``, ``masks/<id>.png``, ``labels.parquet`` (image_id, label).
 
     With ``train`` (a probe task that has the same classes) the masked images are all ``test`` and that task's training
-    images are ``train``; alone, all are ``train``, to be cut later.
+    images are ``train``; alone, all are ``train``, to be split later.
     """
 
     def __init__(self, tar: Path, train: WorldTask | None = None) -> None:
@@ -71,7 +71,7 @@ class MasksTar:
         return Listing(entries, left_out)
 
     def read(self, wanted: frozenset[str]) -> Iterator[Picture]:
-        """Masks are small PNGs and held; images are streamed."""
+        """Masks are small PNGs and kept in memory; images are streamed."""
         if self.train is not None:
             yield from self.train.read(frozenset(name for name in wanted if not name.startswith("images/")))
         masks = {name: data for name, data in members(self.tar) if name.startswith("masks/")}

@@ -1,4 +1,4 @@
-"""Few-shot episodes: which classes and images, drawn by a seed of their own, so that all runs see the same ones."""
+"""Few-shot episodes: which classes and images, drawn by a separate seed, so that all runs use the same ones."""
 
 from dataclasses import dataclass
 

@@ -39,8 +39,8 @@ def few_shot(
 ) -> FewShotResult | None:
     """Episodes with support from the train split and queries from the test split, as in the original.
 
-    Classes with too few images for an episode are not drawn. A set with fewer such classes than ``ways`` uses all it
-    has, and the result says how many; with fewer than two there is no result.
+    Classes with too few images for an episode are not drawn. A dataset with fewer such classes than ``ways`` uses
+    all of them, and the result records their number; with fewer than two there is no result.
     """
     pools = eligible(data.labels, data.rows("train"), data.rows("test"), shots, queries)
     ways = min(ways, len(pools.labels))

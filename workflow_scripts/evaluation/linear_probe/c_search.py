@@ -8,10 +8,10 @@ DECADES = 2.0
 
 
 def sweep(score: Callable[[float], float], coarse: Sequence[float], fine_points: int) -> float:
-    """The cost with the best score; of several the smallest, that is, the strongest penalty.
+    """The cost with the best score; on ties the smallest, that is, the strongest penalty.
 
     Args:
-        score: validation score of a cost; asked once per cost.
+        score: validation score of a cost; called once per cost.
         coarse: first grid (CLIP: 1e-6 ... 1e6, every second decade).
         fine_points: points of the second grid, which spans two decades on each side of the best coarse cost and stays
             inside the coarse grid's ends; of these about 2 log2(fine_points) are tried.

@@ -1,4 +1,4 @@
-"""Linear heads, and how they are kept in files."""
+"""Linear heads, and their files."""
 
 from pathlib import Path
 from typing import NamedTuple

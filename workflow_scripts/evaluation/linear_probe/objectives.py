@@ -17,7 +17,7 @@ from workflow_scripts.evaluation.linear_probe.softmax import CrossEntropy
 
 HISTORY = 10
 FLOOR = 1e-6
-"""Share of the largest mean square below which a feature counts as that large: rounding noise is not blown up."""
+"""Floor of a feature's mean square, as a share of the largest, so that rounding noise is not amplified."""
 
 
 class Head(NamedTuple):
@@ -48,7 +48,7 @@ def fit_lgssl(data: CrossEntropy, cost: float, max_iter: int, tolerance: float) 
     """Minimise mean CE + ||W|| / (2 cost).
 
     The norm has no gradient at W = 0. There, with the best bias (log class shares), W = 0 is the minimum if and only
-    if the gradient of the mean CE is not longer than 1 / (2 cost); that case is answered without iterating.
+    if the gradient of the mean CE is not longer than 1 / (2 cost); that case is solved without iterating.
     """
     strength = 0.5 / cost
     shares = np.bincount(data.labels, minlength=data.classes) / data.rows
@@ -98,7 +98,7 @@ def _minimise(
         loss, gradient = objective(flat * scale)
         return loss, gradient * scale
 
-    # The change of the loss must not end the search before the gradient does: it is tiny on flat objectives.
+    # The search must end by the gradient, not by the change of the loss, which is tiny on flat objectives.
     options = {"maxiter": max_iter, "maxcor": HISTORY, "gtol": tolerance, "ftol": 64 * np.finfo(float).eps}
     found = minimize(scaled, np.zeros(len(scale)), jac=True, method="L-BFGS-B", options=options)
     return Head(*_unpack(found.x * scale, data))

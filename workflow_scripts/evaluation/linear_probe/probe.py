@@ -1,6 +1,6 @@
-"""Linear probe of frozen features: C chosen on validation alone, refitted on train + val, tested once.
+"""Linear probe of frozen features: C chosen only on validation, refitted on train + val, tested once.
 
-Features enter as they are, as in the original's and CLIP's evaluation; ``standardise`` (off) scales them by the mean
+Features are used unscaled, as in the original's and CLIP's evaluation; ``standardise`` (off) scales them by the mean
 and deviation of the rows that a head is fitted on.
 """
 
@@ -89,7 +89,7 @@ def tested_interval(correct: np.ndarray, labels: np.ndarray, data: Downstream, p
 
 
 def _fitter(data: Downstream, rows: np.ndarray, objective: str, plan: Plan) -> Callable[[float], FittedHead]:
-    # In float32 rounding stalls the line search long before the gradient is small.
+    # In float32, rounding stalls the line search long before the gradient is small.
     features, labels = data.features[rows].astype(np.float64), data.labels[rows]
     dimension = features.shape[1]
     mean, std = np.zeros(dimension), np.ones(dimension)

@@ -8,7 +8,7 @@ from workflow_scripts.evaluation.linear_probe.softmax import mean_squares
 
 
 class TorchCrossEntropy:
-    """As ``NumpyCrossEntropy``, with the features kept on ``device``; weights travel, features do not."""
+    """As ``NumpyCrossEntropy``, with the features kept on ``device``; only weights are transferred."""
 
     def __init__(self, features: np.ndarray, labels: np.ndarray, classes: int, device: str) -> None:
         self.features = torch.from_numpy(np.ascontiguousarray(features)).to(device)

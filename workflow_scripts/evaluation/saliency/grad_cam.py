@@ -1,4 +1,4 @@
-"""Grad-CAM maps of a backbone for targets of our own: a probe's logit, or the cosine to a class mean.
+"""Grad-CAM maps of a backbone for two targets: a probe's logit, or the cosine to a class mean.
 
 Selvaraju et al. 2017 (ICCV), equations 1 and 2: channel weights are the gradients' means over the map, the map is the
 ReLU of the weighted sum of the layer's channels. Hooks, weights and sums are pytorch-grad-cam's; its rescaling of
@@ -42,7 +42,7 @@ def class_cosine(means: np.ndarray, device: str) -> Target:
 
 @contextmanager
 def explaining(network: nn.Module, layer: str) -> Iterator[GradCAM]:
-    """Grad-CAM on the last block of ``layer``; its hooks are removed when the ``with`` ends, however it ends.
+    """Grad-CAM on the last block of ``layer``; its hooks are always removed when the ``with`` block ends.
 
     Raises:
         PipelineError: the network has no such layer.
@@ -52,16 +52,16 @@ def explaining(network: nn.Module, layer: str) -> Iterator[GradCAM]:
         have = [name for name, child in network.named_children() if isinstance(child, nn.Sequential)]
         raise PipelineError("unknown layer", "settings of saliency, layer", layer, f"choose one of {have}")
     network.requires_grad_(False)
-    with stage[-1].register_forward_hook(_cut):  # before the library's hooks, which then see what it returns
+    with stage[-1].register_forward_hook(_cut):  # before the library's hooks, which then receive its result
         cam = GradCAM(model=network, target_layers=[stage[-1]])
         try:
             yield cam
-        finally:  # GradCAM's own ``with`` would swallow an IndexError
+        finally:  # GradCAM's context manager would swallow an IndexError
             cam.activations_and_grads.release()
 
 
 def _cut(block: nn.Module, given: object, maps: torch.Tensor) -> torch.Tensor:
-    """Gradients are needed from the block's maps on, and from nothing before."""
+    """Cut the graph: gradients are needed from the block's maps on, but not before."""
     return maps.detach().requires_grad_()
 
 

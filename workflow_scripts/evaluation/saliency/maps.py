@@ -1,4 +1,4 @@
-"""Scores of Grad-CAM maps and of floors on the masked test images of a set."""
+"""Scores of Grad-CAM maps and of baselines on the masked test images of a dataset."""
 
 import io
 from collections import Counter
@@ -24,7 +24,7 @@ TARGETS = (*MAP_TARGETS, *FLOORS)
 
 
 class SaliencyPlan(NamedTuple):
-    """How maps are made and scored: see the settings of ``saliency`` for each field."""
+    """How maps are computed and scored: see the settings of ``saliency`` for each field."""
 
     layer: str
     thresholds: int
@@ -63,7 +63,7 @@ def evaluate_saliency(
 ) -> SaliencyResult:
     """Score the masked test images of a set; maps of one batch are in memory at a time.
 
-    Images whose mask is empty once the centre is cut out, or whose class has no training image, are left out and
+    Images whose mask is empty after the centre crop, or whose class has no training image, are left out and
     counted. Map and mask are compared at the size of the network's input.
     """
     result = SaliencyResult(data.name)

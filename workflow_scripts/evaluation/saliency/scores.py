@@ -188,7 +188,7 @@ def uniform_map(side: int) -> np.ndarray:
 
 
 def centre_gaussian(side: int, sigma: float) -> np.ndarray:
-    """A map that knows where photographers put things: a round Gaussian, its standard deviation ``sigma`` sides."""
+    """The centre bias of photographs: a round Gaussian with a standard deviation of ``sigma`` sides."""
     distance = (np.arange(side) - (side - 1) / 2) / (sigma * side)
     line = np.exp(-(distance**2) / 2)
     return np.outer(line, line)
@@ -202,7 +202,7 @@ FLOORS: dict[str, Callable[[int, float], np.ndarray]] = {
 
 
 def check_mask(mask: np.ndarray, where: str, key: str) -> np.ndarray:
-    """``mask`` if it is two-dimensional and holds nothing but 0, 1 and 255.
+    """``mask`` if it is two-dimensional and holds only 0, 1 and 255.
 
     Raises:
         PipelineError: otherwise.

@@ -1,4 +1,4 @@
-"""Augmentations with names, whose randomness depends on seed, step, row and view alone.
+"""Named augmentations, whose randomness depends only on seed, step, row and view.
 
 Each view of each row has its own row of uniform numbers; cropping is done image by image on uint8, colour on whole
 batches, on whatever device they are. Each operation is that of ``torchvision.transforms.v2.functional``.
@@ -60,7 +60,7 @@ def crop_boxes(uniform: np.ndarray, height: np.ndarray, width: np.ndarray, area:
 
 
 def cut(images: list[torch.Tensor], uniform: np.ndarray, augmentation: Augmentation, size: int) -> torch.Tensor:
-    """Images (3, h, w) uint8 of any size -> (n, 3, size, size) uint8: cropped, resized, and flipped if asked."""
+    """Images (3, h, w) uint8 of any size -> (n, 3, size, size) uint8: cropped, resized, and optionally flipped."""
     out = torch.empty((len(images), 3, size, size), dtype=torch.uint8)
     if augmentation.area is None:
         for i, image in enumerate(images):

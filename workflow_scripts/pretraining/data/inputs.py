@@ -1,4 +1,4 @@
-"""Tables of other stages read into what a run needs."""
+"""Reads the inputs of a run from tables of other stages."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def read_pairing(kind: str, keys: pa.ChunkedArray, path: Path | None) -> tuple[P
 
 
 def subreddit_probe(settings: Pretrain, images: TarImages, subreddits: pa.ChunkedArray) -> ProbeRows | None:
-    """Probe that tells the study's own images' subreddits; None when the probe is off."""
+    """Probe that predicts the subreddits of the study's images; None if the probe is disabled."""
     if settings.probe is None:
         return None
     labels = np.unique(np.array(subreddits.to_pylist()), return_inverse=True)[1]
@@ -39,7 +39,7 @@ def subreddit_probe(settings: Pretrain, images: TarImages, subreddits: pa.Chunke
 
 
 def dataset_probe(settings: Pretrain, images: TarImages, path: Path) -> ProbeRows | None:
-    """Probe on a labelled dataset whose table is ``path``; None when the probe is off."""
+    """Probe on a labelled dataset whose table is ``path``; None if the probe is disabled."""
     if settings.probe is None:
         return None
     table = pq.read_table(path, columns=["label", "split"])

@@ -1,4 +1,4 @@
-"""Batches of pretraining, each a function of seed and step alone, prepared ahead by threads."""
+"""Batches for pretraining, each a function of seed and step only, prefetched by threads."""
 
 import threading
 from collections import deque
@@ -38,7 +38,7 @@ class Decoded:
 
 
 class Order:
-    """Order of training: a new permutation per epoch, cut into whole batches; the rest of an epoch is left out.
+    """Order of training: a new permutation per epoch, cut into full batches; the rest of an epoch is dropped.
 
     Args:
         rows: number of rows to draw from.
@@ -46,7 +46,7 @@ class Order:
         seed: seed of the run.
 
     Raises:
-        PipelineError: there are fewer rows than one batch takes.
+        PipelineError: there are fewer rows than one batch needs.
     """
 
     def __init__(self, rows: int, batch: int, seed: int) -> None:
@@ -94,7 +94,7 @@ class Batches:
         size: side of a view in pixels.
         seed: seed of the run.
         part: number of this process, and of all processes.
-        tokens: gives (b, context) int64 tokens of positions in ``pairing.sources``; None: the partner is an image.
+        tokens: returns (b, context) int64 tokens of positions in ``pairing.sources``; None: the partner is an image.
     """
 
     images: Decoded
@@ -123,7 +123,7 @@ class Batches:
         return View(cut(images, uniform, self.augmentation, self.size), uniform, self.augmentation)
 
     def finish(self, sides: tuple[View, View | torch.Tensor], device: torch.device) -> tuple[torch.Tensor, ...]:
-        """Both sides as the network takes them, on ``device``."""
+        """Both sides, ready for the network, on ``device``."""
         return tuple(side.finish(device) if isinstance(side, View) else side.to(device) for side in sides)
 
 

@@ -1,4 +1,4 @@
-"""Which image goes with which: positive pairs as row numbers of the image index."""
+"""Positive pairs, as row numbers of the image index."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +61,7 @@ def rows_of(keys: pa.ChunkedArray, wanted: pa.ChunkedArray, where: Path) -> np.n
 
 
 def from_table(keys: pa.ChunkedArray, table: pa.Table, where: Path) -> Pairing:
-    """Pairs of a pair table (columns source, target, rank); images that are no source are left out.
+    """Pairs of a pair table (columns source, target, rank); images that are not sources are left out.
 
     Args:
         keys: keys of all images in index order.
@@ -69,7 +69,7 @@ def from_table(keys: pa.ChunkedArray, table: pa.Table, where: Path) -> Pairing:
         where: its path, for messages.
 
     Raises:
-        PipelineError: it names an image that is not there.
+        PipelineError: the table names an unknown image.
     """
     source = rows_of(keys, table["source"], where)
     target = rows_of(keys, table["target"], where)

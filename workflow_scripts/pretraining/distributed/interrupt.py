@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     import torch
 
-# What SLURM sends before it takes a job down, what a site can have sent before the time limit, and Ctrl-C.
+# What SLURM sends before it ends a job, what a site can configure before the time limit, and Ctrl-C.
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGUSR1, signal.SIGINT})
 TERMINATED = 143
 
 
 class Interrupt:
-    """While entered, the signals are remembered instead of ending the process; leaving brings the handlers back.
+    """While entered, the signals are remembered instead of ending the process; leaving restores the handlers.
 
     A second Ctrl-C interrupts at once.
 
@@ -29,7 +29,7 @@ class Interrupt:
         # Only the main thread may set handlers; elsewhere the signals keep their meaning.
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._remember) for number in SIGNALS}
-            # Whoever started this process may have held them back until now.
+            # The parent process may have blocked them until now.
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         return self
 
@@ -45,7 +45,7 @@ class Interrupt:
         self.here = True
 
     def asked(self, device: "torch.device") -> bool:
-        """Whether any process has been asked to stop; every process must ask at the same step."""
+        """Whether any process has been asked to stop; every process must call this at the same step."""
         import torch
         import torch.distributed as dist
 

@@ -1,7 +1,7 @@
 """Starts the processes of a run: none beside this one, several on this node, or several on each node of a SLURM job.
 
-The stage itself is always started once. One process per GPU; they find one another through a store that this process
-holds on a port which the system picked.
+The stage itself is always started once. There is one process per GPU; they find one another through a store that
+this process serves on a port chosen by the system.
 """
 
 import json
@@ -30,7 +30,7 @@ STARTS = "starts.json"
 
 
 def launch(plan: Plan, interrupt: Interrupt) -> list[int]:
-    """Train ``plan`` in as many processes as its settings say; see :func:`trainer.train` for what is left behind.
+    """Train ``plan`` in as many processes as its settings say; see :func:`trainer.train` for its output files.
 
     Returns:
         Steps at which the run was started and resumed, this time included.
@@ -91,12 +91,12 @@ def _run_nodes(plan: Plan, file: Path, store: tuple[str, int], interrupt: Interr
     nodes, shape = plan.settings.nodes, (plan.settings.processes, plan.local)
     command = [
         *("srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", f"--cpus-per-task={plan.workers}"),
-        # All of each node's share of the job, beside whatever step this stage runs in.
+        # Each node's full share of the job, in addition to the step that this stage runs in.
         *("--mem=0", "--overlap", "--kill-on-bad-exit=1", "--cpu-bind=none", "--input=none"),
         *([f"--gres=gpu:{plan.local}"] if plan.device == "cuda" else []),
         *python("workflow_scripts.pretraining.distributed.node", file, plan.device, *map(str, (*shape, *store))),
     ]
     log.info("%d processes on each of %d nodes", plan.local, nodes)
     environment = with_our_code(environment_for_step() | {"SLURM_EXPORT_ENV": "ALL"})
-    # srun passes SIGUSR1 on to its tasks, while SIGTERM makes it kill them.
+    # srun forwards SIGUSR1 to its tasks, while SIGTERM makes it kill them.
     return wait(start([(command, environment)]), interrupt, stop=signal.SIGUSR1)

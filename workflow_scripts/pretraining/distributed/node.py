@@ -1,7 +1,7 @@
 """The processes of one node.
 
 ``python -m workflow_scripts.pretraining.distributed.node PLAN DEVICE PROCESSES LOCAL HOST PORT`` is what SLURM
-starts once on each of several nodes. It reads nothing of the plan and imports no torch: its processes do.
+starts once on each of several nodes. It does not read the plan or import torch; its processes do.
 """
 
 import os
@@ -25,7 +25,7 @@ def run_node(
         node: number of this node, from 0.
         shape: processes of the run, and of each node.
         store: host and port where the processes find one another.
-        interrupt: is passed on to them.
+        interrupt: forwarded to them.
 
     Returns:
         Rank and exit status of the process that decides; see :func:`processes.wait`.
@@ -40,7 +40,7 @@ def run_node(
             "LOCAL_WORLD_SIZE": str(local),
             "MASTER_ADDR": store[0],
             "MASTER_PORT": str(store[1]),
-            # The store is there already, held by the process that started the run: its port is nobody else's.
+            # The store is already served by the process that started the run, so no other process uses its port.
             "TORCHELASTIC_USE_AGENT_STORE": "True",
             "TORCHELASTIC_RESTART_COUNT": "0",
         }
@@ -52,7 +52,7 @@ def run_node(
 
 
 def main(file: str, device: str, processes: str, local: str, host: str, port: str) -> int:
-    """Run the node that SLURM says this is; gives the exit status."""
+    """Run this node, as numbered by SLURM; returns the exit status."""
     node, shape = int(os.environ["SLURM_PROCID"]), (int(processes), int(local))
     with Interrupt() as interrupt:
         try:

@@ -1,4 +1,4 @@
-"""Child processes of a run: started with signals held back, told to stop once, ended when one of them fails."""
+"""Child processes of a run: started with signals blocked, told to stop once, ended if one of them fails."""
 
 import math
 import signal
@@ -11,7 +11,7 @@ from pathlib import Path
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.pretraining.distributed.interrupt import SIGNALS, TERMINATED, Interrupt
 
-# A process that dies takes the connections of the others down; who of them ends first is chance.
+# A process that dies breaks the connections of the others; which of them ends first is random.
 SECONDS_TO_SHOW = 2
 SECONDS_TO_END = 30
 Process = subprocess.Popen[bytes]
@@ -20,8 +20,8 @@ Process = subprocess.Popen[bytes]
 def start(commands: Sequence[tuple[Sequence[str], Mapping[str, str]]]) -> list[Process]:
     """Start (command, environment) pairs.
 
-    They start with the signals of :mod:`interrupt` blocked, and take one that came early as soon as they can. Their
-    standard input ends when this process does, however it ends.
+    They start with the signals of :mod:`interrupt` blocked, and handle an early one as soon as they can. Their
+    standard input is closed when this process ends, for any reason.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
@@ -41,11 +41,11 @@ def with_our_code(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def wait(children: Sequence[Process], interrupt: Interrupt, stop: signal.Signals = signal.SIGTERM) -> tuple[int, int]:
-    """Wait until all have ended; pass an interrupt on as ``stop``.
+    """Wait until all have ended; forward an interrupt as ``stop``.
 
-    Once one has failed the others can't go on: those that don't fail within ``SECONDS_TO_SHOW`` are told to stop, and
-    ended by force ``SECONDS_TO_END`` later. One that stopped because it was asked to is no failure, and the others are
-    left to finish what they write.
+    Once one has failed the others can't continue: those that don't fail within ``SECONDS_TO_SHOW`` are told to stop,
+    and killed ``SECONDS_TO_END`` later. A process that stopped on request is not a failure, and the others may finish
+    writing.
 
     Returns:
         Number and status of the one that failed, by :func:`_cause` where several did, else of the first with status

@@ -1,4 +1,4 @@
-"""What SLURM gave a run, whether that is what the run requested, and the way back into the queue."""
+"""Checks the resources that SLURM allocated to a run, and requeues its job."""
 
 import logging
 import os
@@ -14,10 +14,10 @@ SECONDS_TO_BE_KILLED = 300
 # How often a preempted job may end by itself. SLURM counts that in BatchFlag, and holds a job after max_batch_requeue,
 # which is 5 unless a site says otherwise.
 ENDS = 3
-# How the executor plugin marks a job that was submitted for a training run alone.
+# How the executor plugin marks a job that was submitted for a single training run.
 OWN_JOB = "rule_pretrain"
 # All that a nested srun needs to find its job. Everything else describes the step that the stage itself may run in,
-# and would be taken as wishes for the new one.
+# and would be taken as requests for the new one.
 KEPT = frozenset({"SLURM_JOB_ID", "SLURM_JOBID", "SLURM_CLUSTER_NAME", "SLURM_CONF"})
 FOREIGN = ("SLURM_", "SLURMD_", "SRUN_", "SBATCH_")
 
@@ -39,7 +39,7 @@ def _show(kind: str, name: str) -> dict[str, str]:
 
 
 def _scontrol(*words: str) -> str | None:
-    """What scontrol prints; None when there is none, or when it fails."""
+    """The output of scontrol; None if it is missing or fails."""
     try:
         answer = subprocess.run(["scontrol", *words], capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -75,7 +75,7 @@ def check_start(settings: Pretrain) -> None:
 
 
 def nodes_given() -> int | None:
-    """Nodes of this SLURM job; None where there is no job, or where SLURM does not say."""
+    """Number of nodes of this SLURM job; None without a job, or if SLURM does not say."""
     said = os.environ.get("SLURM_JOB_NUM_NODES") or job_facts().get("NumNodes", "").split("-")[0]
     return int(said) if said else None
 
@@ -89,7 +89,7 @@ def gpus_given() -> int | None:
 
 
 def gpus_usable() -> int:
-    """GPUs that torch can use here."""
+    """Number of GPUs that torch can use here."""
     import torch
 
     return torch.cuda.device_count()
@@ -101,7 +101,7 @@ def check_gpus(wanted: int) -> None:
     Outside SLURM more are fine. Inside, more would lie idle on someone's account, so they are a mistake too.
 
     Raises:
-        PipelineError: as said.
+        PipelineError: the number of GPUs is wrong.
     """
     for count in (gpus_given, gpus_usable):
         given = count()
@@ -114,12 +114,12 @@ def check_gpus(wanted: int) -> None:
 
 
 def environment_for_step() -> dict[str, str]:
-    """This process's environment without what SLURM said about the step it runs in."""
+    """This process's environment without SLURM's variables about the step that it runs in."""
     return {name: value for name, value in os.environ.items() if name in KEPT or not name.startswith(FOREIGN)}
 
 
 def back_to_queue() -> None:
-    """Put this process's job back into SLURM's queue, if it is a training job that nobody has cancelled.
+    """Requeue this process's SLURM job, if it is a training job that was not cancelled.
 
     Snakemake counts its retries, but not SLURM's requeues. A cancelled job is no longer RUNNING here, and stays so.
     Returns when there is nothing to requeue, when SLURM does it once this process has ended, or when SLURM has not
@@ -136,7 +136,7 @@ def back_to_queue() -> None:
     if _scontrol("requeue", facts["JobId"]) is None:
         return
     log.info("job %s was requeued", facts["JobId"])
-    # An exit now could be taken for the job's failure, so SLURM ends this process: its SIGTERM is no wish any more.
+    # An exit now could count as the job's failure, so SLURM must end this process: SIGTERM is no longer a request.
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     time.sleep(SECONDS_TO_BE_KILLED)
     signal.signal(signal.SIGTERM, before)

@@ -17,12 +17,12 @@ from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 
 
 def error_file(work: Path, rank: int) -> Path:
-    """Where process ``rank`` leaves the error that ended it, for the process that started it."""
+    """File for the error that ended process ``rank``, for the process that started it."""
     return work / f"error-{rank}.json"
 
 
 def write_error(work: Path, rank: int, error: PipelineError) -> None:
-    """Leave ``error`` in :func:`error_file`."""
+    """Write ``error`` to :func:`error_file`."""
     fields = {
         "what": error.what,
         "where": str(error.where),
@@ -33,7 +33,7 @@ def write_error(work: Path, rank: int, error: PipelineError) -> None:
 
 
 def raise_error(work: Path, ranks: range) -> None:
-    """Raise the error that one of ``ranks`` left, if one did."""
+    """Raise the error that one of ``ranks`` wrote, if any did."""
     for rank in ranks:
         path = error_file(work, rank)
         if path.exists():
@@ -41,7 +41,7 @@ def raise_error(work: Path, ranks: range) -> None:
 
 
 def main(plan: str) -> int:
-    """Train one process's part of the plan in file ``plan``; gives the exit status."""
+    """Train one process's part of the plan in file ``plan``; returns the exit status."""
     rank = int(os.environ["RANK"])
     level = logging.INFO if rank == 0 else logging.WARNING
     logging.basicConfig(stream=sys.stderr, level=level, format=f"%(asctime)s [{rank}] %(message)s")
@@ -71,7 +71,7 @@ def _end_with_parent() -> None:
 if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
     status = main(sys.argv[1])
-    # Everything is on disk and all processes have met. Taking gloo down in order can wait for ever on a peer that
-    # has gone, so the system does it.
+    # Everything is on disk and all processes have synchronised. An orderly shutdown of gloo can wait forever for a peer
+    # that has ended, so it is left to the operating system.
     sys.stderr.flush()
     os._exit(status)

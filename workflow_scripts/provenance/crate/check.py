@@ -1,4 +1,4 @@
-"""Checks a crate against the profile and against itself: nothing is asked of a network, and no study is needed."""
+"""Checks a crate against the profile and against itself: no network and no study is needed."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ _PERSONAL = re.compile(r"(?:^|[\s\"'=:])(?:/(?:home|root|Users|mnt|media)/|~/)|"
 
 
 def check(folder: Path) -> list[str]:
-    """What does not hold, one line each; empty when the crate is whole.
+    """Faults, one line each; empty if the crate is consistent.
 
     Raises:
         PipelineError: there is no readable metadata.

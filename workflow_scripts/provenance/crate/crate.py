@@ -24,7 +24,7 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True)
 class Crate:
-    """The metadata, and the files that go along: path in the crate -> where it is now."""
+    """The metadata, and the included files: path in the crate -> current path."""
 
     metadata: dict[str, Any]
     files: dict[str, Path]
@@ -43,10 +43,10 @@ def describe(
     Args:
         nodes: all artifacts of the study, each with a readable run record.
         study: the study's name.
-        license_text: under what the study is given away.
-        published: which data files may go along.
-        limit: size in bytes up to which a data file goes along.
-        root: the checkout, whose Snakefile and rules go along.
+        license_text: licence of the study.
+        published: which data files may be included.
+        limit: maximum size in bytes of included data files.
+        root: the checkout, whose Snakefile and rules are included.
     """
     ordered = in_order(nodes)
 
@@ -82,7 +82,7 @@ def describe(
 
 
 def in_order(nodes: Sequence[Node]) -> list[Node]:
-    """Artifacts after what they were made from; else by label.
+    """Artifacts in topological order, then by label.
 
     Raises:
         PipelineError: run records say that artifacts were made from each other.

@@ -27,7 +27,7 @@ def manifest_path(node: Node) -> str:
 
 
 def file_path(node: Node, suffix: str) -> str:
-    """Where a data file lies in the crate, if it goes along."""
+    """Path of a data file in the crate, if it is included."""
     return f"files/{node.label}{suffix}"
 
 
@@ -35,7 +35,7 @@ class Jobs:
     """Collects the entities of all jobs.
 
     Args:
-        goes_along: of a node and a suffix, whether the crate holds that file.
+        goes_along: whether the crate includes the file of a node and suffix.
     """
 
     def __init__(self, goes_along: Callable[[Node, str], bool]) -> None:
@@ -47,7 +47,7 @@ class Jobs:
         self.stages: dict[str, set[str | None]] = {}  # stage -> digests of its code
 
     def add(self, node: Node) -> None:
-        """One artifact: its files, its job, and what the job was told."""
+        """Add one artifact: its files, its job, and the job's parameters."""
         made = node.computation or {}
         self.stages.setdefault(node.stage, set()).add(made.get("code"))
         tool = self._tool(node.stage)

@@ -1,4 +1,4 @@
-"""What may stand in a crate that is given away: which files go along, and settings without people or places."""
+"""What a published crate may contain: which files, and settings without people or places."""
 
 import re
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ def public_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def public_value(value: Any) -> Any:
-    """A value with every text in it made public."""
+    """A value with private parts of its texts removed."""
     if isinstance(value, str):
         return public_text(value)
     if isinstance(value, Mapping):
@@ -46,7 +46,7 @@ def public_value(value: Any) -> Any:
 
 
 def public_text(text: str) -> str:
-    """``/home/somebody/data/redcaps.zip`` -> ``.../redcaps.zip``; secrets in URLs and mail addresses go."""
+    """``/home/somebody/data/redcaps.zip`` -> ``.../redcaps.zip``; secrets in URLs and mail addresses are removed."""
     root = _ROOT.match(text)
     if root:
         return f".../{text[root.end() :].removesuffix('/').rpartition('/')[2]}"

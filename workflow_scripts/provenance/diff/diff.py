@@ -29,7 +29,7 @@ class InputPair:
 
 @dataclass(frozen=True)
 class Findings:
-    """How two artifacts and their making differ; what is the same is not in it.
+    """How two artifacts and their origins differ; equal parts are left out.
 
     Attributes:
         first: whether they differ while none of their common ancestors that can be followed does.
@@ -60,7 +60,7 @@ class Findings:
 
     @property
     def unexplained(self) -> bool:
-        """Other content by the same recipe from the same inputs: edited since, or not reproducible."""
+        """Other content from the same code, settings and inputs: edited since, or not reproducible."""
         recipe = (self.unit, self.settings, self.code, self.modules, self.versions, self.inputs)
         return not self.same_content and not any(recipe)
 
@@ -71,7 +71,7 @@ class _Walk:
     found: list[Findings] = field(default_factory=list)
 
     def visit(self, a: Node, b: Node) -> bool:
-        """Ancestors first; gives whether the two, or what they were made from, differ."""
+        """Ancestors first; returns whether the two, or what they were made from, differ."""
         key = (a.path, b.path)
         if key in self.done:
             return self.done[key]

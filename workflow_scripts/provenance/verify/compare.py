@@ -1,4 +1,4 @@
-"""How far two files of one kind lie apart: the largest deviation of a number, and the share of cells that differ."""
+"""How much two files of one kind differ: the largest deviation of a number, and the share of cells that differ."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ WEIGHTS = "weights"  # all floating-point tensors of a file in one
 
 @dataclass(frozen=True)
 class Deviation:
-    """How far a file lies from another.
+    """How much a file deviates from another.
 
     Attributes:
         number: largest deviation of a floating-point number, as a share of the largest absolute value of its column,

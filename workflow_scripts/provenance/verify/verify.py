@@ -29,7 +29,7 @@ from workflow_scripts.provenance.verify.compare import deviation
 
 
 class Kind(StrEnum):
-    """What is said of a file."""
+    """A verdict on a file."""
 
     EXACT = "bit-exact"
     WITHIN = "within tolerance"
@@ -43,7 +43,7 @@ GOOD = (Kind.EXACT, Kind.WITHIN, Kind.BY_DESIGN)
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said of one file of one artifact.
+    """The verdict on one file of one artifact.
 
     Attributes:
         artifact: ``<stage>/<name>``.
@@ -111,7 +111,7 @@ def verify_all(nodes: Sequence[Node], options: Options) -> list[Verdict]:
 
 
 def verify(node: Node, options: Options) -> list[Verdict]:
-    """Recompute one artifact and say of each of its files how it compares."""
+    """Recompute one artifact and compare each of its files."""
     reason = not_by_design(node)
     if reason is not None:
         return [Verdict(node.label, suffix, Kind.BY_DESIGN, reason) for suffix in sorted(node.files)]
@@ -145,7 +145,7 @@ def not_by_design(node: Node) -> str | None:
 
 
 def _obstacle(node: Node, options: Options) -> str | None:
-    """What stands in the way of recomputing, or None."""
+    """Why an artifact can't be recomputed, or None."""
     record = node.record
     if record is None:
         return f"no run record: {node.record_fault}"
@@ -202,7 +202,7 @@ def command(node: Node, target: Path, options: Options) -> list[str]:
 
 
 def _place(source: Node) -> str | None:
-    """Where an external thing lay, if its run record says so."""
+    """Recorded location of an external source, if its run record has it."""
     at = (source.record or {}).get("settings", {}).get("at")
     return at if isinstance(at, str) else None
 
@@ -217,7 +217,7 @@ def start_folder(node: Node) -> Path:
 
 
 def _run(node: Node, target: Path, options: Options) -> str | None:
-    """Run the stage; None, or what went wrong."""
+    """Run the stage; returns None, or the error."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
     try:
         done = subprocess.run(

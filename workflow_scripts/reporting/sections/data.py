@@ -1,4 +1,4 @@
-"""What the page says about data: losses, captions, pairs. Each function gives the context of one template."""
+"""Sections on data: losses, captions, pairs. Each function returns the context of one template."""
 
 import math
 from collections.abc import Mapping, Sequence

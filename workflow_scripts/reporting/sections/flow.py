@@ -1,4 +1,4 @@
-"""From annotations to pairs: what each stage took in, gave on and lost, per reason."""
+"""From annotations to pairs: rows read, passed on and lost by each stage, by reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

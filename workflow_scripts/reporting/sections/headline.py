@@ -63,7 +63,7 @@ class Contrast:
 
     @property
     def verdict(self) -> str:
-        """What the interval says, whichever way it falls."""
+        """The verdict that follows from the interval."""
         if self.low is None or self.high is None:
             return "no interval"
         if self.low > 0:

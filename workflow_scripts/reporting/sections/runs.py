@@ -1,4 +1,4 @@
-"""What the page says about trained models: headline, curves, accuracy, saliency. One function per template."""
+"""Sections on trained models: headline, curves, accuracy, saliency. One function per template."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -116,7 +116,7 @@ def curves(study: Study) -> Row:
 
 
 def _measured(study: Study, name: str, suffix: str) -> list[Measured]:
-    """What was measured of each checkpoint, over all datasets."""
+    """The scores of each checkpoint, over all datasets."""
     found = []
     for (run, step), artifacts in _by_checkpoint(study, name).items():
         rows: list[Row] = []
