@@ -24,6 +24,7 @@ SYNCING = (
 )
 NOT_NEEDED = {"core.sources": "hashes of sources are computed again where their memory is damaged"}
 SAMPLE, AT_LEAST, SEED = 560, 5_000, 0
+pytestmark = pytest.mark.no_cover  # thousands of runs of the same lines, which tracing would slow by half
 NAMES = [one.name for one in scenarios(Truth((), Path()))]
 looked_at: dict[tuple[str, str], int] = {}  # number of states by model and scenario
 

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -55,22 +56,36 @@ rule d:
 Plan = Callable[..., tuple[int, list[str]]]
 
 
-@pytest.fixture
-def plan(tmp_path: Path) -> Plan:
-    """Writes the workflow above, runs Snakemake on it in a folder of its own; status and lines printed."""
+def snakemake(
+    folder: Path,
+    *words: str,
+    forced: tuple[str, ...] = (),
+    settled: tuple[str, ...] = (),
+    param: str = "1",
+    stop: bool = False,
+) -> tuple[int, list[str]]:
+    """Write the workflow above into a folder and run Snakemake there; status and lines printed."""
+    text = WORKFLOW.format(root=str(ROOT), forced=forced, settled=settled, param=param, stop=stop)
+    (folder / "Snakefile").write_text(text)
+    command = [str(SNAKEMAKE), "--cores", "1", "--quiet", "rules", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return done.returncode, (done.stdout + done.stderr).splitlines()
 
-    def run(
-        *words: str, forced: tuple[str, ...] = (), settled: tuple[str, ...] = (), param: str = "1", stop: bool = False
-    ) -> tuple[int, list[str]]:
-        text = WORKFLOW.format(root=str(ROOT), forced=forced, settled=settled, param=param, stop=stop)
-        (tmp_path / "Snakefile").write_text(text)
-        command = [str(SNAKEMAKE), "--cores", "1", "--quiet", "rules", *words]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        return done.returncode, (done.stdout + done.stderr).splitlines()
 
-    status, printed = run()
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the workflow has run. Never change it."""
+    folder = tmp_path_factory.mktemp("complete")
+    status, printed = snakemake(folder)
     assert status == 0, printed
-    return run
+    return folder
+
+
+@pytest.fixture
+def plan(complete: Path, tmp_path: Path) -> Plan:
+    """Runs Snakemake in a copy of the complete folder."""
+    subprocess.run(["cp", "-a", f"{complete}/.", str(tmp_path)], check=True)
+    return partial(snakemake, tmp_path)
 
 
 def line(printed: list[str], start: str) -> list[str]:
