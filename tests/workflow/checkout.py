@@ -14,6 +14,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65_534
 CONFIG = ("--profile", "profiles/demo", "--configfile", "tests/config/tiny.yaml")
+NANO = ("--profile", "profiles/demo", "--configfile", "tests/config/nano.yaml")
 NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", ".snakemake", "__pycache__", "results", "*.egg-info", ".*_cache", ".hypothesis", ".coverage*"
 )
@@ -47,6 +48,13 @@ class Checkout:
         for parent in folder.parents:
             if parent.owner() == "root" and parent.name.startswith(("pytest-", "popen-", "test_", "workflow")):
                 parent.chmod(0o755)
+
+    def copy_to(self, folder: Path) -> "Checkout":
+        """A copy in ``folder``, Snakemake's memory and hard links to the cache included."""
+        subprocess.run(["cp", "-a", str(self.folder), str(folder)], check=True)
+        copy = object.__new__(type(self))
+        copy.folder, copy.study = folder, self.study
+        return copy
 
     def environment(self) -> dict[str, str]:
         """The environment of the user: a home of their own, nothing of the coverage or worker settings."""

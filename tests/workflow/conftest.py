@@ -1,4 +1,4 @@
-"""The small study, run once from nothing; tests that change it work on copies."""
+"""The small and the smallest study, each run once from nothing; tests that change one work on copies."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.checkout import Checkout, give_to_user
+from tests.workflow.checkout import NANO, Checkout, give_to_user
 
 
 @pytest.fixture(scope="session")
@@ -19,18 +19,35 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     return checkout
 
 
+@pytest.fixture(scope="session")
+def finished_nano(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout with the finished smallest study. Never change it."""
+    checkout = Checkout(tmp_path_factory.mktemp("workflow") / "nano")
+    checkout.study = "nano"
+    status, printed = checkout.run(*NANO)
+    assert status == 0, printed[-4000:]
+    return checkout
+
+
+@pytest.fixture
+def nano(finished_nano: Checkout, tmp_path: Path) -> Checkout:
+    """A copy of the checkout with the finished smallest study."""
+    tmp_path.chmod(0o755)
+    tmp_path.parent.chmod(0o755)
+    copy = finished_nano.copy_to(tmp_path / "nano")
+    give_to_user(tmp_path)
+    return copy
+
+
 @pytest.fixture
 def copy_of(finished: Checkout, tmp_path: Path) -> Callable[[], Checkout]:
     """Gives a copy of the finished checkout, Snakemake's memory and hard links to the cache included."""
 
     def make() -> Checkout:
-        folder = tmp_path / "copy"
         tmp_path.chmod(0o755)
         tmp_path.parent.chmod(0o755)
-        subprocess.run(["cp", "-a", str(finished.folder), str(folder)], check=True)
+        copy = finished.copy_to(tmp_path / "copy")
         give_to_user(tmp_path)
-        copy = object.__new__(Checkout)
-        copy.folder = folder
         return copy
 
     return make

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.checkout import give_to_user
+from tests.workflow.checkout import NANO, Checkout, give_to_user
 from tests.workflow.faulty_disk import FaultyCheckout, compiled, disturb
 from tests.workflow.full_disk import fill, sizes_between
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fresh")]
-NANO = ("--profile", "profiles/demo", "--configfile", "tests/config/nano.yaml")
 
 
 @pytest.fixture
@@ -28,12 +27,15 @@ def faulty(tmp_path: Path) -> FaultyCheckout:
     return checkout
 
 
-def test_a_disk_that_is_too_small_and_calls_that_fail_change_no_byte(faulty: FaultyCheckout) -> None:
+def test_a_disk_that_is_too_small_and_calls_that_fail_change_no_byte(
+    faulty: FaultyCheckout, finished_nano: Checkout
+) -> None:
+    hashes = finished_nano.hashes()
     said = disturb(faulty, NANO, failures=12, one_in=120)
     assert len(said) >= 6
     status, printed = faulty.run(*NANO)
     assert status == 0, printed[-4000:]
-    hashes = faulty.hashes()
+    assert faulty.hashes() == hashes
     if os.getuid() == 0:  # mounts
         faulty.clear()
         try:

@@ -1,7 +1,7 @@
 """Edit and rerun, for every stage: a comment, code with the same output, a setting, and the undoing of it.
 
 As an ordinary user, on the smallest study. One Snakemake run undoes the edit before and makes the next one, so a run
-shows both; the resulting table is in docs/reruns.md.
+shows both; the resulting table is in docs/reruns.md. One edit of code changes the output too.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.workflow.checkout import ROOT, Checkout, now
+from tests.workflow.checkout import NANO, ROOT, Checkout, now
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fresh")]
 
@@ -55,6 +55,7 @@ EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
     "demo_world": ("demo_world.masks", 23, {"demo_world", "annotations", "eval_dataset", "pair_quality", *PROBES}),
 }
 FORMATTED = {"source", "download"}  # keyed by a format number in place of code
+FORMAT = (r"^    format=(\d+)", r"    format=\g<1>0")
 
 
 def edited(config: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
@@ -69,12 +70,11 @@ def edited(config: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
 
 
 class Study:
-    """The smallest study in a checkout of its own, edited and run again and again."""
+    """The finished smallest study in a checkout of its own, edited and run again and again."""
 
     def __init__(self, checkout: Checkout) -> None:
         self.checkout = checkout
         self.code: dict[Path, str] = {}
-        self.run({})
         self.first = checkout.records()
         self.hashes = checkout.hashes()
 
@@ -126,9 +126,9 @@ class Study:
 def code_edit(study: Study, stage: str) -> None:
     """An edit of meaning that leaves the output as it is."""
     if stage in FORMATTED:
-        study.edit_code(stage, r"^FORMAT = (\d+)", r"FORMAT = \g<1>0")
+        study.edit_code(stage, *FORMAT)
     else:
-        study.edit_code(stage, r"^def main\(", "EQUAL = 1\n\n\ndef main(")
+        study.edit_code(stage, rf"^def {stage}\(", f"EQUAL = 1\n\n\ndef {stage}(")
 
 
 def table(rows: list[list[str]]) -> str:
@@ -145,14 +145,13 @@ def words(stages: set[str], stage: str, family: set[str]) -> str:
     return ", ".join(["itself", *sorted(stages - {stage})])
 
 
-def test_every_stage_reruns_for_what_it_depends_on_and_nothing_else(fresh: Checkout) -> None:
-    fresh.study = "nano"
-    study = Study(fresh)
+def test_every_stage_reruns_for_what_it_depends_on_and_nothing_else(nano: Checkout) -> None:
+    study = Study(nano)
     assert {record["stage"] for record in study.first.values()} == set(EDITS)
     for stage in EDITS:
         study.edit_code(stage, r'^"""', '# A comment.\n"""Another text. ')
     for stage in FORMATTED:
-        study.edit_code(stage, r"^def main\(", "EQUAL = 1\n\n\ndef main(")
+        study.edit_code(stage, rf"^def {stage}\(", f"EQUAL = 1\n\n\ndef {stage}(")
     assert "Nothing to be done" in study.run({})
     study.restore_code()
     rows: list[list[str]] = []
@@ -193,3 +192,25 @@ def test_every_stage_reruns_for_what_it_depends_on_and_nothing_else(fresh: Check
     assert wrong == []
     assert all(row[-1].startswith("0 / ") for row in rows if row[-1])
     assert text in (ROOT / "docs/reruns.md").read_text()
+
+
+def test_an_edit_that_changes_the_output_runs_what_follows_and_undoing_it_computes_nothing(nano: Checkout) -> None:
+    file, old, new = "workflow_scripts/captions/arms/revised.py", "(settings.margin)", "(settings.margin - 1000.0)"
+    before = nano.hashes()
+    start = now()
+    nano.edit(file, old, new)
+    status, printed = nano.run(*NANO)
+    assert status == 0, printed[-3000:]
+    upstream = {"source", "demo_world", "annotations", "shard_plan", "download", "data_card", "image_index"}
+    upstream |= {"recaption", "caption_table", "embed_images", "eval_dataset"}
+    records = nano.records(start).values()
+    assert "select_captions" in {record["stage"] for record in records if not record["cached"]}
+    assert not upstream & {record["stage"] for record in records}
+    changed = {name for name, value in nano.hashes().items() if before.get(name) != value}
+    assert "results/nano/select_captions/revised.parquet" in changed
+    start = now()
+    nano.edit(file, new, old)
+    status, printed = nano.run(*NANO)
+    assert status == 0, printed[-3000:]
+    assert {record["stage"] for record in nano.records(start).values() if not record["cached"]} == set()
+    assert nano.hashes() == before

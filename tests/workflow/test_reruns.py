@@ -39,43 +39,9 @@ def test_again_touched_or_comment_edited_nothing_runs(copy_of: Callable[[], Chec
     assert NOTHING in checkout.run()[1]
 
 
-def test_change_of_meaning_runs_the_stage_and_what_follows_and_undoing_it_comes_from_the_cache(
-    copy_of: Callable[[], Checkout],
-) -> None:
-    checkout = copy_of()
-    before = checkout.hashes()
-    start = now()
-    checkout.edit("workflow_scripts/stages/select_captions.py", "options.margin,", "options.margin - 1000.0,")
-    status, printed = checkout.run()
-    assert status == 0, printed[-3000:]
-    upstream = {"source", "demo_world", "annotations", "shard_plan", "download", "data_card", "image_index"}
-    upstream |= {"recaption", "caption_table", "embed_images", "eval_dataset"}
-    assert "select_captions" in computed(checkout, start)
-    assert not upstream & {record["stage"] for record in checkout.records(start).values()}
-    changed = {name for name, value in checkout.hashes().items() if before.get(name) != value}
-    assert "results/tiny/select_captions/revised.parquet" in changed
-    start = now()
-    checkout.edit("workflow_scripts/stages/select_captions.py", "options.margin - 1000.0,", "options.margin,")
-    status, printed = checkout.run()
-    assert status == 0, printed[-3000:]
-    assert computed(checkout, start) == set()
-    assert checkout.hashes() == before
-
-
-def test_code_edit_with_equal_output_computes_one_stage(copy_of: Callable[[], Checkout]) -> None:
-    checkout = copy_of()
-    before = checkout.hashes()
-    start = now()
-    checkout.edit("workflow_scripts/stages/shard_plan.py", "def main(", "EQUAL = 1\n\n\ndef main(")
-    status, printed = checkout.run()
-    assert status == 0, printed[-3000:]
-    assert computed(checkout, start) == {"shard_plan"}
-    assert checkout.hashes() == before
-
-
 def test_moved_results_compute_exactly_the_edited_stage(moved: Checkout, finished: Checkout) -> None:
     start = now()
-    moved.edit("workflow_scripts/stages/data_card.py", "def main(", "EQUAL = 1\n\n\ndef main(")
+    moved.edit("workflow_scripts/stages/data_card.py", "def data_card(", "EQUAL = 1\n\n\ndef data_card(")
     status, printed = moved.run()
     assert status == 0, printed[-3000:]
     assert computed(moved, start) == {"data_card"}

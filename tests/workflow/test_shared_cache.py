@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.workflow.checkout import Checkout, give_to_user
+from tests.workflow.checkout import NANO, Checkout, give_to_user
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
-WORDS = ("--profile", "profiles/demo", "--configfile", "tests/config/nano.yaml")
 KILLS = 2
 
 
@@ -39,7 +38,7 @@ def pair(tmp_path: Path) -> list[Checkout]:
 
 def start(checkout: Checkout) -> Any:
     """Its Snakemake, for the study that has the checkout's name."""
-    return checkout.start(*WORDS, "--config", f"study={checkout.study}")
+    return checkout.start(*NANO, "--config", f"study={checkout.study}")
 
 
 def test_two_snakemakes_on_one_cache_compute_every_key_once(pair: list[Checkout]) -> None:

@@ -19,7 +19,7 @@ from tests.workflow.checkout import ROOT, Checkout
 from tests.workflow.dag import snakemake
 from tests.workflow.planner import Plan, Planner
 from tests.workflow.test_matrix import EDITS as SETTINGS
-from tests.workflow.test_matrix import FORMATTED, edited
+from tests.workflow.test_matrix import FORMAT, FORMATTED, edited
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 
@@ -68,8 +68,8 @@ def written_otherwise(config: Config) -> None:
 def code_of(stage: str) -> dict[str, tuple[str, str]]:
     """An edit of the stage's meaning that leaves its output as it is; for a stage with a format, another one."""
     if stage in FORMATTED:
-        return {f"workflow_scripts/stages/{stage}.py": (r"^FORMAT = (\d+)", r"FORMAT = \g<1>7")}
-    return {f"workflow_scripts/stages/{stage}.py": (r"^def main\(", "EQUAL = 1\n\n\ndef main(")}
+        return {f"workflow_scripts/stages/{stage}.py": FORMAT}
+    return {f"workflow_scripts/stages/{stage}.py": (rf"^def {stage}\(", f"EQUAL = 1\n\n\ndef {stage}(")}
 
 
 COMMENTS = {f"workflow_scripts/stages/{stage}.py": (r'^"""', '# A comment.\n"""Another text. ') for stage in SETTINGS}
