@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -111,11 +112,14 @@ def kill_on_the_way(study: Study, moments: list[int]) -> int:
     killed, number = 0, 0
     staging = study.results / ".cache" / ".staging"
     waiting = list(moments)
+
+    def packing() -> bool:
+        return any(path.stat().st_size for path in staging.glob("*/files/_.tar"))
+
     while number < study.shards:
         process = study.started(number)
         while process.poll() is None:
-            packing = any(path.stat().st_size for path in staging.glob("*/files/_.tar"))
-            if waiting and (packing if waiting[0] == 0 else len(study.site.log) >= waiting[0]):
+            if waiting and (len(study.site.log) >= waiting[0] if waiting[0] else packing()):
                 os.killpg(process.pid, signal.SIGKILL)
                 killed += process.wait() == -signal.SIGKILL
                 waiting.pop(0)
@@ -186,7 +190,7 @@ def check_nothing_is_asked(study: Study, monkeypatch: pytest.MonkeyPatch, rows: 
     """The packer edited, another size of shards, other image settings: no request at all, and the same rows."""
     start = len(study.site.log)
     with monkeypatch.context() as edited:
-        edited.setattr(download, "FORMAT", download.FORMAT + 1)
+        edited.setattr(download, "STAGE", replace(download.STAGE, format=(download.STAGE.format or 0) + 1))
         packed = study.all()
     assert all(
         not json.loads(one.manifest_path.with_name(f"{one.name}.run.json").read_bytes())["cached"] for one in packed
