@@ -11,9 +11,9 @@ include: "rules/common.smk"
 
 
 rule all:
-    """The report and everything that it needs; with `crate.in_all`, the crate too."""
+    """The report and everything that it needs, stages that declare `in_all`, and the crate with `crate.in_all`."""
     input:
-        manifest("report", "index"),
+        UNITS.requested(OUT),
         CRATE if STUDY.crate.in_all else [],
 
 

@@ -38,6 +38,7 @@ FACTS = Facts(
     environment="core",
     resources=Resources(minutes=60, memory_mb=8_000, scales="rows"),
     cost=Cost(per="page", units=lambda _: 1, core_ms=1_000, source="demo study"),
+    in_all=True,
     group="page",
 )
 

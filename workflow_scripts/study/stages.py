@@ -9,6 +9,7 @@ from workflow_scripts import stages
 from workflow_scripts.core.declaration.facts import Facts, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.settings import Settings
 
 FOLDER = Path(stages.__path__[0])
 
@@ -49,6 +50,12 @@ def facts(name: str) -> Facts:
     """
     found: Facts = import_module(f"{stages.__name__}.{name}").FACTS
     return found
+
+
+def sections_below(section: str) -> dict[str, type[Settings]]:
+    """Stage -> class of its settings, for stages whose settings are ``<section>.<stage>`` in a config."""
+    found = {name: declaration(name) for name in stages_in_order() if facts(name).section == f"{section}.{name}"}
+    return {name: stage.settings for name, stage in found.items() if stage is not None}
 
 
 def published() -> dict[str, dict[str, bool]]:

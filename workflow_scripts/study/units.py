@@ -17,7 +17,7 @@ from workflow_scripts.study.config.kept import evaluated
 from workflow_scripts.study.config.run_settings import pretrain_settings, run_name
 from workflow_scripts.study.config.sections import Run
 from workflow_scripts.study.config.study import Study
-from workflow_scripts.study.stages import declaration, facts, published
+from workflow_scripts.study.stages import declaration, facts, published, stages_in_order
 
 Unit = dict[str, str]
 ASSUMED_IMAGES, ASSUMED_MASKS = 20_000, 1_000  # of a dataset that is not public
@@ -100,6 +100,11 @@ class Units:
         if stage in ("embed_captions", "embed_images"):
             return [name for name in names if f"/{stage}/{name}{MANIFEST}" in used]
         return names
+
+    def requested(self, out: str) -> list[str]:
+        """Manifests that the rule ``all`` requests, of stages that say so."""
+        stages = [stage for stage in stages_in_order() if facts(stage).in_all]
+        return [f"{out}/{stage}/{name}{MANIFEST}" for stage in stages for name in self.names(stage) or []]
 
     # Settings ------------------------------------------------------------------------------------------------------
 

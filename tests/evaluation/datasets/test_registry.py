@@ -87,6 +87,7 @@ def test_the_full_study_uses_the_sets_metrics() -> None:
 
 def test_the_docs_list_every_set() -> None:
     lines = [line for line in (ROOT / "docs/stages.md").read_text().splitlines() if line.endswith(("cy |", "_class |"))]
+    lines = [line for line in lines if line.count("|") == 6]
     assert lines == [
         f"| `{row.name}` | {row.summary} | {row.contents.images:,} | {row.contents.classes} | {row.metric} |"
         for row in registry.SETS.values()

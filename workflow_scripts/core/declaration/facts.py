@@ -161,6 +161,7 @@ class Facts:
             selects a member of a list by its name. None: :mod:`workflow_scripts.study.units` collects the settings,
             or there are none.
         sources: input -> name of the external source that it may be.
+        in_all: requested by the rule ``all``. For stages whose artifacts no other stage reads.
         group: jobs that share a SLURM job, as the profile ``slurm`` names them.
     """
 
@@ -173,6 +174,7 @@ class Facts:
     names: str | None = None
     section: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
+    in_all: bool = False
     group: str | None = None
 
     def file(self, suffix: str) -> File | None:

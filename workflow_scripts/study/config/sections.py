@@ -1,8 +1,8 @@
 """The sections of a config: settings of a stage, with what the config adds to them (names, sources, references)."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveInt, create_model, field_validator
 
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.registry import OneOf, listed
@@ -14,15 +14,12 @@ from workflow_scripts.stages.crate import CrateContents
 from workflow_scripts.stages.embed_captions import EmbedCaptions
 from workflow_scripts.stages.embed_images import EmbedImages
 from workflow_scripts.stages.eval_dataset import EvalDataset
-from workflow_scripts.stages.features import Features
-from workflow_scripts.stages.few_shot import FewShot
-from workflow_scripts.stages.linear_probe import LinearProbe
 from workflow_scripts.stages.pair_quality import PairQuality
 from workflow_scripts.stages.pair_table import PairTable
 from workflow_scripts.stages.recaption import Recaption
-from workflow_scripts.stages.saliency import Saliency
 from workflow_scripts.stages.select_captions import SelectCaptions
 from workflow_scripts.stages.source import SourceField
+from workflow_scripts.study.stages import sections_below
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 Name = Field(pattern=NAME, max_length=64, description="name; part of file names", examples=["my-name"])
@@ -169,8 +166,8 @@ class Dataset(EvalDataset):
     )
 
 
-class Evaluation(Settings):
-    """Which checkpoints are evaluated, and how."""
+class _Evaluation(Settings):
+    """:class:`Evaluation` without the sections of the stages."""
 
     steps: tuple[Step, ...] = Field(
         ("last",),
@@ -178,10 +175,22 @@ class Evaluation(Settings):
         description="kept checkpoints to evaluate: step numbers, last, best (by the online probe)",
         examples=[[1000, "last"]],
     )
-    features: Features = Field(Features(), description="extraction of frozen features")
-    linear_probe: LinearProbe = Field(LinearProbe(), description="linear probe")
-    few_shot: FewShot = Field(FewShot(), description="few-shot classification")
-    saliency: Saliency = Field(Saliency(), description="Grad-CAM against object masks")
+
+
+if TYPE_CHECKING:
+
+    class Evaluation(_Evaluation):
+        """Which checkpoints are evaluated, and how."""
+else:
+    Evaluation = create_model(
+        "Evaluation",
+        __base__=_Evaluation,
+        __doc__="Which checkpoints are evaluated, and how.",
+        **{
+            name: (settings, Field(settings(), description=f"settings of stage {name}"))
+            for name, settings in sections_below("evaluation").items()
+        },
+    )
 
 
 class CrateSection(CrateContents):

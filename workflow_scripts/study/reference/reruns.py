@@ -14,8 +14,11 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from workflow_scripts.acquisition.settings import Import
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.settings import Contrast
+from workflow_scripts.pretraining.method import Method
+from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.demo_world import DemoWorld
 from workflow_scripts.study.config.files import read_config
+from workflow_scripts.study.config.sections import Run
 from workflow_scripts.study.config.study import Study, load_study
 from workflow_scripts.study.stages import declaration, stage_names
 from workflow_scripts.study.units import Unit, Units
@@ -74,15 +77,23 @@ def _whole_study() -> Study:
     """The full study with a demo world, reduced to the fewest items that cover every kind."""
     study = load_study(read_config([ROOT / "config.yaml"]))
     download = study.download.model_copy(update={"imports": [Import(kind="img2dataset", source="images")]})
+    runs = {run.method: run.model_copy(update={"seeds": (0,)}) for run in study.runs}
+    runs = {name: _run(method) for name, method in METHODS.items()} | runs
     few = {
         "download": download,
         "shards": study.shards.model_copy(update={"shards": 1}),
-        "runs": tuple({run.method: run.model_copy(update={"seeds": (0,)}) for run in study.runs}.values()),
+        "runs": tuple(runs.values()),
         "datasets": (*study.datasets[:2], study.datasets[-1]),
         "contrasts": (Contrast(name="first", minuend="original", subtrahend="self"),),
         "pretraining": {**study.pretraining, "processes": 2},  # so that two nodes are possible
     }
     return study.model_copy(update={"demo_world": DemoWorld(), **few})
+
+
+def _run(method: Method) -> Run:
+    """A run of a method that the full study does not use; methods that take self pairs get those."""
+    pairs = "self" if "self" in method.pairs else "revised"
+    return Run(method=method.name, pairs=pairs, augmentation=method.augmentations[0])
 
 
 def _jobs(units: Units) -> dict[str, Any]:
