@@ -7,7 +7,6 @@ import pytest
 import torchvision.datasets
 
 from tests.study.config.test_study import merged
-from workflow_scripts.core.digest import ROOT
 from workflow_scripts.demo.world.probes import TASKS
 from workflow_scripts.evaluation.datasets import registry
 from workflow_scripts.evaluation.datasets.kinds import KINDS, DatasetKind
@@ -83,15 +82,6 @@ def test_the_full_study_uses_the_sets_metrics() -> None:
     for one in merged()["datasets"]:
         row = known_set(one["kind"], one["name"], one.get("torchvision_name", ""))
         assert row is not None and one.get("metric", row.metric) == row.metric
-
-
-def test_the_docs_list_every_set() -> None:
-    lines = [line for line in (ROOT / "docs/stages.md").read_text().splitlines() if line.endswith(("cy |", "_class |"))]
-    lines = [line for line in lines if line.count("|") == 6]
-    assert lines == [
-        f"| `{row.name}` | {row.summary} | {row.contents.images:,} | {row.contents.classes} | {row.metric} |"
-        for row in registry.SETS.values()
-    ]
 
 
 def test_tasks_are_those_of_the_demos_world() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from workflow_scripts.study.reference.page import page
 from workflow_scripts.study.reference.reruns import Keys, Reruns
 from workflow_scripts.study.reference.schema import config_schema
-from workflow_scripts.study.reference.tables import cost_tables, files_table, rates_table, with_tables
+from workflow_scripts.study.reference.tables import cost_tables, datasets_table, files_table, rates_table, with_tables
 from workflow_scripts.study.stages import stage_names
 
 ROOT = SOURCE = Path(__file__).resolve().parents[3]  # where files are written, and where pages with tables are read
@@ -25,7 +25,9 @@ def documents() -> dict[str, str]:
     return {
         "docs/config.md": page(named),
         "docs/config.schema.json": json.dumps(config_schema(), indent=2, ensure_ascii=False) + "\n",
-        "docs/stages.md": with_tables(SOURCE / "docs/stages.md", {"files": files_table()}),
+        "docs/stages.md": with_tables(
+            SOURCE / "docs/stages.md", {"files": files_table(), "datasets": datasets_table()}
+        ),
         "docs/cost.md": with_tables(SOURCE / "docs/cost.md", {"costs": cost_tables(SOURCE), "rates": rates_table()}),
     }
 

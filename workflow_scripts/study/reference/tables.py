@@ -1,4 +1,4 @@
-"""The tables in ``docs/`` that follow from what stages declare: their files, their rates, and what a study costs."""
+"""The tables in ``docs/`` that follow from declarations: files and rates of stages, datasets, and costs of a study."""
 
 import re
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from workflow_scripts.core.declaration.facts import File, Load
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.datasets.registry import SETS
 from workflow_scripts.study.active_config import BASE
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.study import load_study
@@ -45,6 +46,15 @@ def files_table() -> str:
 
 def _described(suffix: str, file: File) -> str:
     return f"`{suffix}`{'' if file.hashed else ' (not hashed)'}: {file.holds}"
+
+
+def datasets_table() -> str:
+    """All downstream sets of the registry."""
+    rows = ["| name | content | images | classes | metric |", "|---|---|--:|--:|---|"]
+    for row in SETS.values():
+        images = f"{row.contents.images:,}"
+        rows.append(f"| `{row.name}` | {row.summary} | {images} | {row.contents.classes} | {row.metric} |")
+    return "\n".join(rows)
 
 
 def rates_table() -> str:

@@ -1,0 +1,48 @@
+"""The method of docs/extending.md; run in a copy that has it."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from workflow_scripts.pretraining.methods.barlow_twins import redundancy_loss
+
+from tests.extending.configs import refusal, study_with
+from tests.helpers import run
+from tests.pretraining.shapes import SMALL
+from tests.stages.test_pretrain import make_index
+from workflow_scripts.stages.pretrain import STAGE
+from workflow_scripts.study.reference.reruns import Reruns
+from workflow_scripts.study.reference.schema import config_schema
+
+RUN = {"method": "barlow_twins", "pairs": "self", "augmentation": "simclr"}
+
+
+def test_its_loss_is_that_of_the_paper() -> None:
+    first, second = np.random.default_rng(0).normal(size=(2, 9, 4))
+    correlations = np.corrcoef(first.T, second.T)[:4, 4:]
+    expected = sum(
+        (1 - correlations[i, j]) ** 2 if i == j else 0.1 * correlations[i, j] ** 2 for i in range(4) for j in range(4)
+    )
+    found = redundancy_loss(torch.from_numpy(first), torch.from_numpy(second), 0.1)
+    assert found.item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_it_trains(results: Path) -> None:
+    settings = {name: value for name, value in SMALL.items() if name != "simclr"}
+    settings |= {**RUN, "steps": 2, "warmup_steps": 1, "log_every": 1, "barlow_twins": {"projector": [16, 8]}}
+    made = run(STAGE, results, "pretrain/run", settings, {"images": make_index(results)})
+    losses = pq.read_table(made.path("/curve.parquet"))["loss"].to_pylist()
+    assert len(losses) == 2 and all(0 < loss < 16 for loss in losses)
+
+
+def test_configs_reference_and_schema_know_it() -> None:
+    change = {"runs": [RUN], "contrasts": [], "pretraining": {"barlow_twins": {"redundancy": 0.01}}}
+    (name,) = study_with(change).runs
+    assert name.startswith("barlow_twins-self-simclr-")
+    assert "did you mean barlow_twins?" in refusal({"runs": [{**RUN, "method": "barlow_twin"}], "contrasts": []})
+    change["pretraining"] = {"barlow_twins": {"redundncy": 0.01}}
+    assert "did you mean redundancy?" in refusal(change)
+    assert Reruns().stages(("pretraining", "barlow_twins", "redundancy"), [0.01]) == ["pretrain"]
+    assert "BarlowTwinsHead" in config_schema()["$defs"]

@@ -1,0 +1,38 @@
+"""The diffs of docs/extending.md, and copies of the project to which they are applied."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+PAGE = ROOT / "docs/extending.md"
+DIFFS = dict(re.findall(r"^```diff (\w+)\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE))
+
+
+def touched(diff: str) -> list[str]:
+    """Files that a diff changes or adds."""
+    return re.findall(r"^\+\+\+ b/(\S+)$", diff, re.MULTILINE)
+
+
+def copy_project(folder: Path, diff: str = "") -> Path:
+    """A copy of the project in the new ``folder``, with a diff applied."""
+    names = ("workflow_scripts", "rules", "tests", "docs", "profiles", "envs")
+    for name in names:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Snakefile", "config.yaml", "pyproject.toml", ".importlinter"):
+        shutil.copy(ROOT / name, folder)
+    (folder / "results").mkdir()
+    if diff:
+        command = ["git", "apply", "--whitespace=nowarn", "-"]
+        subprocess.run(command, cwd=folder, input=diff, text=True, check=True, capture_output=True)
+    return folder
+
+
+def python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the interpreter in a copy, whose code it imports."""
+    environment = {"PYTHONPATH": str(folder), "PATH": "/usr/bin:/bin", "HOME": str(folder), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *words]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
