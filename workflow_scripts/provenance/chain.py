@@ -116,7 +116,7 @@ def annotation_zips(nodes: Iterable[Node]) -> list[dict[str, Any]]:
 
 
 def _listed(node: Node) -> dict[str, Any]:
-    """Name and hash of a source's one file; of several, or when the listing is gone, the hash of the whole."""
+    """Name and hash of a source's one file; of several, or if the listing is missing, the hash of the whole."""
     try:
         files = read_listing(node.file(LISTING))
     except (OSError, Unfit):

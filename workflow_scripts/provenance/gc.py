@@ -27,7 +27,7 @@ KINDS = {
     "part": "temporary files of dead jobs",
 }
 DAY = 86_400.0
-PART_AGE = 1 * DAY  # a temporary name lives for one write; a day old, nobody writes it
+PART_AGE = 1 * DAY  # a temporary file exists for one write; after a day it is abandoned
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ def plan(results: Path, max_size: int | None, work_age: float, now: float | None
             break
         left -= one.held
         made.remove.append(one)
-    gone = {one.key for one in made.remove}
-    made.remove += _leavings(results, gone, work_age, now)
+    removed = {one.key for one in made.remove}
+    made.remove += _leftovers(results, removed, work_age, now)
     return made
 
 
@@ -141,7 +141,7 @@ def _delete(path: Path) -> None:
 
 
 def _entries(results: Path) -> list[Path]:
-    """All cache entries; a ``.cache`` that holds anything else is somebody's own, such as the one of a home folder."""
+    """All cache entries; a ``.cache`` that holds anything else is not ours, such as the one of a home folder."""
     found = []
     for stage in sorted((results / CACHE).glob("[!.]*")):
         inside = sorted(stage.glob("[!.]*")) if stage.is_dir() else [stage]
@@ -174,13 +174,13 @@ def _keys_in_use(results: Path, spared: dict[str, str]) -> set[str]:
     return used
 
 
-def _leavings(results: Path, gone: set[str | None], work_age: float, now: float) -> list[Piece]:
+def _leftovers(results: Path, removed: set[str | None], work_age: float, now: float) -> list[Piece]:
     """Work folders that are abandoned or of finished keys, and unfinished files of dead jobs."""
     cache = results / CACHE
     folders = [path for path in sorted((results / WORK).glob("*/*")) if path.is_dir()]
     found = []
     for piece in _pieces("work", folders, lambda path: f"{path.parent.name}/{path.name}"):
-        finished = (cache / str(piece.key) / ENTRY_MANIFEST).exists() and piece.key not in gone
+        finished = (cache / str(piece.key) / ENTRY_MANIFEST).exists() and piece.key not in removed
         if finished or now - piece.used > work_age:
             found.append(piece)
     found += _pieces("staging", sorted((cache / STAGING).glob("*-*-*")), _staged_key)
@@ -205,7 +205,7 @@ def _staged_key(path: Path) -> str:
 
 
 def _pieces(kind: str, paths: Iterable[Path], key: Callable[[Path], str | None]) -> list[Piece]:
-    """The pieces at ``paths``; what goes while it is looked at is nobody's to take away."""
+    """The pieces at ``paths``; those that disappear while they are examined are skipped."""
     found = []
     for path in paths:
         with suppress(FileNotFoundError):

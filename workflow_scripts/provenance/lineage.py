@@ -21,7 +21,7 @@ class Made:
         study: name of the study; None for a cache entry.
         hash: of its manifest.
         manifest: its content.
-        record: its run record; empty where that is gone or unreadable.
+        record: its run record; empty if that is missing or unreadable.
     """
 
     path: Path
@@ -37,7 +37,7 @@ class Made:
 
     @property
     def key(self) -> str:
-        """Its key; empty when its record is gone."""
+        """Its key; empty if its record is missing."""
         return self.path.name if self.study is None else str(self.record.get("key", ""))
 
     def file(self, suffix: str) -> Path:

@@ -133,22 +133,22 @@ def _remove_logs(folders: Iterable[Path], listed: Listed) -> int:
 
 def _remove_folders(results: Path, good: set[str]) -> int:
     """Work folders and unfinished entries not in use by a process; work that has only good inputs is kept."""
-    gone = 0
+    removed = 0
     for work in sorted((results / WORK).glob("*/*")):
         if not work.is_dir():
             continue
         inputs = inputs_of(recipe_of(work))
         if work.parent.name != ROWS and inputs is not None and inputs <= good:
             continue
-        gone += _remove_idle(results, work.parent.name, work.name, work)
+        removed += _remove_idle(results, work.parent.name, work.name, work)
     for half in sorted((results / CACHE / STAGING).glob("*")):
         named = _STAGING.fullmatch(half.name)
         if named:
-            gone += _remove_idle(results, named["stage"], named["key"], half)
+            removed += _remove_idle(results, named["stage"], named["key"], half)
     for aside in sorted((results / CACHE).glob("*/.discarded-*")):
         remove_folder(aside)
-        gone += 1
-    return gone
+        removed += 1
+    return removed
 
 
 def _remove_idle(results: Path, stage: str, key: str, folder: Path) -> int:
@@ -192,12 +192,12 @@ def _remove_strays(study: Path, good: list[Made]) -> int:
 
 def _remove_crate(study: Path, good: set[str]) -> int:
     """The study's crate, which holds copies of pages and figures, if it describes anything that is removed."""
-    gone = 0
+    removed = 0
     for crate in [study / "crate", *study.glob(".crate.*")]:
         if crate.is_dir() and not _rests_on(crate, good):
             remove_folder(crate)
-            gone += 1
-    return gone
+            removed += 1
+    return removed
 
 
 def _rests_on(crate: Path, good: set[str]) -> bool:

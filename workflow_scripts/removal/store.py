@@ -84,7 +84,7 @@ def clear(folder: Path) -> None:
 def _remove_in(folder: Path, wanted: set[str], hashes: np.ndarray) -> int:
     clear(folder)
     live = set(settle([stem for stem in stems(folder) if not is_sealed(stem)]))
-    gone = 0
+    removed = 0
     for stem in stems(folder):
         hits = [] if stem in live else search(stem, hashes)
         if stem not in live and not hits:
@@ -95,8 +95,8 @@ def _remove_in(folder: Path, wanted: set[str], hashes: np.ndarray) -> int:
             raise PipelineError("cannot remove URLs", stem, f"{found} URLs of a running download", advice)
         if found or unreadable:
             _rewrite(stem, wanted)
-            gone += found
-    return gone
+            removed += found
+    return removed
 
 
 def _count(stem: Path, wanted: set[str], hits: list[tuple[int, int, bool]]) -> tuple[int, bool]:

@@ -86,7 +86,7 @@ def _failed(ended: Mapping[int, int]) -> dict[int, int]:
 
 
 def _cause(failed: Mapping[int, int]) -> tuple[int, int]:
-    """One killed from outside, rather than one that raised, which may be since its peer was gone, rather than one that
+    """One killed from outside, rather than one that raised, perhaps because its peer had ended, rather than one that
     aborted, as NCCL's watchdog does where a peer has raised; of the same kind the one seen first.
     """
 

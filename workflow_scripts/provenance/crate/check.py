@@ -87,7 +87,7 @@ class _Crate:
                     if target not in self.entities and not target.startswith("https://"):
                         yield f"{entity['@id']}: {name} names {target}, which is not described"
             if _PERSONAL.search(json.dumps({name: one for name, one in entity.items() if name != "@id"})):
-                yield f"{entity['@id']}: holds a path of somebody's machine or a mail address"
+                yield f"{entity['@id']}: contains a path of a user's machine or a mail address"
 
     def _files(self) -> Iterator[str]:
         parts = set(ids(self.entities.get(base.ROOT_ID, {}).get("hasPart")))

@@ -28,7 +28,7 @@ def write_crate(study: Path, license: str, max_file_mb: float, published: Publis
 
     Raises:
         PipelineError: the folder is no study or has no artifacts, one has no readable manifest or run record, what one
-            was made from is gone or another one today, or a file that goes along is gone.
+            was made from is missing or has changed, or a file to include is missing.
     """
     nodes = behind_report(load(study))
     if not nodes:

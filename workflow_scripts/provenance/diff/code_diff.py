@@ -93,7 +93,7 @@ def _committed(root: Path, commit: str | None, path: Path) -> str | None:
 def changed_names(a: str, b: str) -> tuple[str, ...]:
     """Functions, methods and classes whose code differs between two texts of a module; the rest as one name.
 
-    One that is gone has `` (only in A)`` behind its name, a new one `` (only in B)``.
+    A removed one has `` (only in A)`` after its name, a new one `` (only in B)``.
     """
     ours, theirs = _definitions(ast.parse(a)), _definitions(ast.parse(b))
     names = []

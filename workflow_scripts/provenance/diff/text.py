@@ -92,8 +92,8 @@ def _names(module: ModuleDifference) -> str:
 def _input_text(one: Input | None) -> str:
     if one is None:
         return "none"
-    gone = one.path is not None and (one.node is None or one.node.hash != one.recorded_hash)
-    return f"{_name(one)} {fmt.short(one.recorded_hash)}" + (", no longer there" if gone else "")
+    missing = one.path is not None and (one.node is None or one.node.hash != one.recorded_hash)
+    return f"{_name(one)} {fmt.short(one.recorded_hash)}" + (", no longer there" if missing else "")
 
 
 def _name(one: Input) -> str:
