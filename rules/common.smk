@@ -102,6 +102,16 @@ def resources_of(stage, processes=lambda wildcards: 1):
     return found | ({"gpu": GPUS} if wanted.gpu else {}) | ({wanted.slot: 1} if wanted.slot else {})
 
 
+def run_local(wildcards):
+    """Processes of a run on each of its nodes."""
+    return UNITS.run_local(wildcards.run)
+
+
+def across_nodes(value):
+    """A resource that only runs on several nodes request."""
+    return lambda wildcards: value(UNITS.run_nodes(wildcards.run)) if UNITS.run_nodes(wildcards.run) > 1 else None
+
+
 def recipe(stage):
     """Settings of a job (JSON), and the locations of the external inputs that it reads."""
     return {

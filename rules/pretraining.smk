@@ -1,16 +1,6 @@
 # From pairs to pretrained networks.
 
 
-def run_local(wildcards):
-    """Processes of a run on each of its nodes."""
-    return UNITS.run_local(wildcards.run)
-
-
-def across_nodes(value):
-    """A resource that only runs on several nodes request."""
-    return lambda wildcards: value(UNITS.run_nodes(wildcards.run)) if UNITS.run_nodes(wildcards.run) > 1 else None
-
-
 rule pretrain:
     """One run: method x pairs x augmentation x backbone x seed."""
     input:
