@@ -76,9 +76,7 @@ def test_a_secret_in_the_config_is_refused_without_repeating_it(url: str) -> Non
     for place in ({"at": url}, {"at": "https://h.test/a.zip", "mirrors": [url]}):
         with pytest.raises(PipelineError) as error:
             load_study({**config, "annotations": {"source": {**place, "sha256": "0" * 64}}})
-        assert (
-            "holds a secret" in str(error.value) and "1234" not in str(error.value) and SECRET not in str(error.value)
-        )
+        assert "has a secret" in str(error.value) and "1234" not in str(error.value) and SECRET not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +130,7 @@ def test_a_fault_that_repeats_a_url_does_not_repeat_its_secret(
 
 def test_a_variable_that_is_not_set_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PAIRS_TOKEN", raising=False)
-    with pytest.raises(PipelineError, match="PAIRS_TOKEN; set the environment variable"):
+    with pytest.raises(PipelineError, match="PAIRS_TOKEN; set it in the environment"):
         fetch_file(["https://h.test/?${PAIRS_TOKEN}"], "0" * 64, tmp_path / "part", tmp_path / "target")
 
 
