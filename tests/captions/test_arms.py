@@ -40,7 +40,7 @@ def caption_table(rows: list) -> pa.Table:  # type: ignore[type-arg]
 def arm_of(kind: str, table: pa.Table, base: pa.Table | None = None, **settings: object) -> pa.Table:
     """Rows of an arm."""
     entry = ARM_KINDS[kind]
-    return entry.rule(ArmInputs(table, base), entry.settings.model_validate(settings))
+    return entry.select(ArmInputs(table, base), entry.settings.model_validate(settings))
 
 
 def best_of(candidates: list[tuple[str, float]]) -> tuple[str, float]:
@@ -121,7 +121,7 @@ def test_an_entry_is_complete_and_works(name: str, tmp_path: Path) -> None:
     base = arm_of("original", table) if kind.needs == "base" else None
     file = tmp_path / "mine.csv" if kind.needs == "file" else None
     arm = SelectCaptions.model_validate({"kind": name})
-    rows = kind.rule(ArmInputs(table, base, file), arm.settings_of(name))
+    rows = kind.select(ArmInputs(table, base, file), arm.settings_of(name))
     assert rows.schema == SCHEMA
     assert rows["key"] == table["key"] and rows["caption"].null_count == 0
     assert counts(rows, table)["rows"] == 9

@@ -45,7 +45,7 @@ class Training(Settings):
 def training(job: Job[Training]) -> None:
     """Train two steps; each leaves weights and a checkpoint that a later run goes on from."""
     version, work = job.settings.version, job.work
-    launch._remember_start(work)
+    launch._record_start(work)
     for step in STEPS[step_reached(work) :]:
         COMPUTED.append((version, step))
         weights = {"x": torch.full((4,), ord(version) + step, dtype=torch.float32)}

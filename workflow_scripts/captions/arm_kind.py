@@ -40,20 +40,20 @@ class ArmInputs:
 
 @dataclass(frozen=True, kw_only=True)
 class ArmKind:
-    """A rule that gives each image one caption.
+    """A way to select one caption per image.
 
     Attributes:
         name: the setting ``kind`` of an arm.
         summary: one phrase.
-        settings: class of the rule's settings, which are keys of the arm in a config. Kinds may share a setting if
+        settings: class of the kind's settings, which are keys of the arm in a config. Kinds may share a setting if
             they define it identically.
         needs: ``base``: it starts from the rows of another kind, named by the arm's ``base``; ``file``: it reads a
             table of the user's, the arm's ``table``; None: the caption table is enough, so the kind can be a base.
-        rule: (inputs, settings) -> n rows in the order of the caption table (``arm_rows.SCHEMA``).
+        select: (inputs, settings) -> n rows in the order of the caption table (``arm_rows.SCHEMA``).
     """
 
     name: str
     summary: str
     settings: type[Settings]
     needs: Literal["base", "file"] | None
-    rule: Callable[[ArmInputs, Any], "pa.Table"]
+    select: Callable[[ArmInputs, Any], "pa.Table"]

@@ -53,11 +53,11 @@ def best_candidates(table: pa.Table) -> pa.Array:
     return pa.array(order[first])
 
 
-def exchange(base: pa.Table, rule: Callable[[np.ndarray], np.ndarray]) -> pa.Table:
+def exchange(base: pa.Table, assign: Callable[[np.ndarray], np.ndarray]) -> pa.Table:
     """``base`` with captions moved to other images; their scores are then unknown.
 
     Args:
-        rule: (n,) int64, equal for equal captions -> (n,) rows: image i gets the caption of image ``result[i]``. Its
+        assign: (n,) int64, equal for equal captions -> (n,) rows: image i gets the caption of image ``result[i]``. Its
             ValueError says that there are too few images.
 
     Raises:
@@ -65,7 +65,7 @@ def exchange(base: pa.Table, rule: Callable[[np.ndarray], np.ndarray]) -> pa.Tab
     """
     texts = pc.dictionary_encode(base["caption"].combine_chunks()).indices.to_numpy().astype(np.int64)
     try:
-        given = rule(texts)
+        given = assign(texts)
     except ValueError as error:
         raise PipelineError("too few images to shuffle", "captions", error, "use more images") from None
     moved = given != np.arange(len(base))

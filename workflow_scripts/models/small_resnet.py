@@ -10,21 +10,23 @@ class BasicBlock(nn.Module):
     torchvision takes longer to import than the demo's networks take to compute a set's features.
     """
 
-    def __init__(self, inside: int, outside: int, stride: int = 1, downsample: nn.Module | None = None) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, stride: int = 1, downsample: nn.Module | None = None
+    ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(inside, outside, 3, stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outside)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(out_channels)
         self.relu = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(outside, outside, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outside)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out_channels)
         self.downsample = downsample
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        """(n, inside, h, w) -> (n, outside, h / stride, w / stride)."""
-        inner = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(maps)))))
-        inner += maps if self.downsample is None else self.downsample(maps)
-        found: torch.Tensor = self.relu(inner)
-        return found
+        """(n, in_channels, h, w) -> (n, out_channels, h / stride, w / stride)."""
+        residual = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(maps)))))
+        residual += maps if self.downsample is None else self.downsample(maps)
+        activated: torch.Tensor = self.relu(residual)
+        return activated
 
 
 class SmallResNet(nn.Module):
@@ -56,6 +58,7 @@ class SmallResNet(nn.Module):
         return self.avgpool(maps).flatten(1)
 
 
-def _stage(inside: int, outside: int) -> nn.Sequential:
-    shortcut = nn.Sequential(nn.Conv2d(inside, outside, 1, stride=2, bias=False), nn.BatchNorm2d(outside))
-    return nn.Sequential(BasicBlock(inside, outside, 2, shortcut))
+def _stage(in_channels: int, out_channels: int) -> nn.Sequential:
+    projection = nn.Conv2d(in_channels, out_channels, 1, stride=2, bias=False)
+    shortcut = nn.Sequential(projection, nn.BatchNorm2d(out_channels))
+    return nn.Sequential(BasicBlock(in_channels, out_channels, 2, shortcut))

@@ -148,7 +148,7 @@ class Trainer:
 
     def _prepare(self, step: int) -> Sides:
         """Batch of a step; on CPU wholly made here, for a GPU its colours are changed there."""
-        sides = self.batches.raw(step)
+        sides = self.batches.sides(step)
         return self.batches.finish(sides, torch.device("cpu")) if self.plan.device == "cpu" else sides
 
     def _rate(self, step: int) -> float:

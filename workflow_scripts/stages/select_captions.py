@@ -68,7 +68,7 @@ else:
 
 
 def select_captions(job: Job[SelectCaptions]) -> None:
-    """Apply the arm's rule to the caption table."""
+    """Select the arm's captions from the caption table."""
     import pyarrow.parquet as pq
 
     from workflow_scripts.captions.arm_rows import counts
@@ -79,10 +79,10 @@ def select_captions(job: Job[SelectCaptions]) -> None:
     table = pq.read_table(job.input("captions").path(".parquet"))
     base = file = None
     if kind.needs == "base":
-        base = ARM_KINDS[settings.base].rule(ArmInputs(table), settings.settings_of(settings.base))
+        base = ARM_KINDS[settings.base].select(ArmInputs(table), settings.settings_of(settings.base))
     if kind.needs == "file":
         file = job.source("external")
-    arm = kind.rule(ArmInputs(table, base, file), settings.settings_of(kind.name))
+    arm = kind.select(ArmInputs(table, base, file), settings.settings_of(kind.name))
     write_table(job.file(".parquet"), arm)
     job.file(".json").write_bytes(pretty({"kind": kind.name, **counts(arm, table)}))
     job.rows(len(table), len(arm))

@@ -9,7 +9,7 @@ from tests.fuzz.mutate import TEXTS, mutate_bytes
 from tests.fuzz.parquet_files import parquet
 from tests.fuzz.target import Files, Target
 from workflow_scripts.captions.arm_kind import ArmInputs
-from workflow_scripts.captions.arms.external import External, rule
+from workflow_scripts.captions.arms.external import External, select
 
 KEYS = [f"k{number}" for number in range(6)]
 TABLE = pa.table(
@@ -29,7 +29,7 @@ class Fuzzed(Target):
     def run(self, folder: Path) -> str:
         """As the arm of kind external reads it."""
         path = folder / "table"
-        arm = rule(ArmInputs(TABLE, file=path), External(max_missing_share=1.0))
+        arm = select(ArmInputs(TABLE, file=path), External(max_missing_share=1.0))
         assert arm["key"] == TABLE["key"] and arm["caption"].null_count == 0
         return "accepted"
 

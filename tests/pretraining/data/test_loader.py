@@ -40,9 +40,9 @@ def batches(folder, keep: bool = True, part: tuple[int, int] = (0, 1)) -> Batche
 
 
 def test_parts_of_processes_are_the_whole_batch(tmp_path) -> None:
-    whole = batches(tmp_path).finish(batches(tmp_path).raw(2), torch.device("cpu"))
+    whole = batches(tmp_path).finish(batches(tmp_path).sides(2), torch.device("cpu"))
     parts = [batches(tmp_path, part=(i, 2)) for i in (0, 1)]
-    sides = [part.finish(part.raw(2), torch.device("cpu")) for part in parts]
+    sides = [part.finish(part.sides(2), torch.device("cpu")) for part in parts]
     for i in (0, 1):
         torch.testing.assert_close(torch.cat([sides[0][i], sides[1][i]]), whole[i], rtol=1e-5, atol=1e-5)
 
@@ -50,7 +50,7 @@ def test_parts_of_processes_are_the_whole_batch(tmp_path) -> None:
 def test_sides_are_source_and_partner(tmp_path) -> None:
     made = batches(tmp_path)
     plain = Batches(made.images, made.pairing, made.order, AUGMENTATIONS["none"], 28, 0)
-    first, second = plain.raw(1)
+    first, second = plain.sides(1)
     assert isinstance(second, View)
     partners = {1: {2}, 3: {2}, 5: {0, 9}, 8: {7}}
     for i, position in enumerate(made.order.positions(1)):
@@ -67,7 +67,7 @@ def cropped(image: torch.Tensor) -> torch.Tensor:
 def test_views_of_self_pairs_differ(tmp_path) -> None:
     made = batches(tmp_path)
     own = Batches(made.images, with_itself(10), Order(10, 4, 0), AUGMENTATIONS["crop"], 20, 0)
-    first, second = own.raw(1)
+    first, second = own.sides(1)
     assert isinstance(second, View)
     assert not torch.equal(first.pixels, second.pixels)
 
@@ -75,7 +75,7 @@ def test_views_of_self_pairs_differ(tmp_path) -> None:
 def test_memory_of_decoded_images_changes_no_byte_and_saves_decoding(tmp_path, monkeypatch) -> None:
     kept, fresh = batches(tmp_path, True), batches(tmp_path, False)
     for step in (1, 2, 3):
-        for one, two in zip(kept.raw(step), fresh.raw(step), strict=True):
+        for one, two in zip(kept.sides(step), fresh.sides(step), strict=True):
             assert torch.equal(one.pixels, two.pixels)
     shown = images(tmp_path, 3)
     calls = []

@@ -26,7 +26,7 @@ class External(Settings):
     )
 
 
-def rule(inputs: ArmInputs, settings: External) -> "pa.Table":
+def select(inputs: ArmInputs, settings: External) -> "pa.Table":
     """The captions of the user's table.
 
     Raises:
@@ -67,5 +67,5 @@ ARM_KIND = ArmKind(
     summary="from a table",
     settings=External,
     needs="file",
-    rule=rule,
+    select=select,
 )

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def rule(inputs: ArmInputs, settings: NoSettings) -> "pa.Table":
-    """Rows of the caption table."""
+def select(inputs: ArmInputs, settings: NoSettings) -> "pa.Table":
+    """Rows with the best generated caption of each image."""
     from workflow_scripts.captions.arm_rows import generated_rows
 
     return generated_rows(inputs.table)
@@ -20,5 +20,5 @@ ARM_KIND = ArmKind(
     summary="BLIP-2's caption, of several the best by ITM",
     settings=NoSettings,
     needs=None,
-    rule=rule,
+    select=select,
 )

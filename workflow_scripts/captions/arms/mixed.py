@@ -23,7 +23,7 @@ class Mixed(ShuffleSettings):
     )
 
 
-def rule(inputs: ArmInputs, settings: Mixed) -> "pa.Table":
+def select(inputs: ArmInputs, settings: Mixed) -> "pa.Table":
     """The base with exactly round(share * n) captions unchanged and the rest shuffled among themselves.
 
     Raises:
@@ -40,5 +40,5 @@ ARM_KIND = ArmKind(
     summary="a share of images keeps its caption and the rest is shuffled",
     settings=Mixed,
     needs="base",
-    rule=rule,
+    select=select,
 )

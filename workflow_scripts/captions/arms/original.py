@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def rule(inputs: ArmInputs, settings: NoSettings) -> "pa.Table":
-    """Rows of the caption table."""
+def select(inputs: ArmInputs, settings: NoSettings) -> "pa.Table":
+    """Rows with the original caption of each image."""
     from workflow_scripts.captions.arm_rows import original_rows
 
     return original_rows(inputs.table)
@@ -20,5 +20,5 @@ ARM_KIND = ArmKind(
     summary="the caption that the image came with",
     settings=NoSettings,
     needs=None,
-    rule=rule,
+    select=select,
 )

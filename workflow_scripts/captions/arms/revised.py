@@ -34,7 +34,7 @@ class Revised(Settings):
     )
 
 
-def rule(inputs: ArmInputs, settings: Revised) -> "pa.Table":
+def select(inputs: ArmInputs, settings: Revised) -> "pa.Table":
     """The generated caption where :func:`replaced` says so, else the original."""
     import numpy as np
     import pyarrow as pa
@@ -71,5 +71,5 @@ ARM_KIND = ArmKind(
     summary="the better of original and generated caption by ITM",
     settings=Revised,
     needs=None,
-    rule=rule,
+    select=select,
 )

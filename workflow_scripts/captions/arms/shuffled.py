@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def rule(inputs: ArmInputs, settings: ShuffleSettings) -> "pa.Table":
-    """The base with the caption of another image for each; the scores of the new pairs are unknown.
+def select(inputs: ArmInputs, settings: ShuffleSettings) -> "pa.Table":
+    """The base rows, each with the caption of another image; the scores of the new pairs are unknown.
 
     Raises:
-        PipelineError: fewer than two images.
+        PipelineError: there are fewer than two images.
     """
     from workflow_scripts.captions.arm_rows import exchange
     from workflow_scripts.captions.derange import derange
@@ -21,5 +21,5 @@ def rule(inputs: ArmInputs, settings: ShuffleSettings) -> "pa.Table":
 
 
 ARM_KIND = ArmKind(
-    name="shuffled", summary="the caption of another image", settings=ShuffleSettings, needs="base", rule=rule
+    name="shuffled", summary="the caption of another image", settings=ShuffleSettings, needs="base", select=select
 )

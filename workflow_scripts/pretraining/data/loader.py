@@ -93,7 +93,7 @@ class Batches:
         augmentation: of each view.
         size: side of a view in pixels.
         seed: seed of the run.
-        part: number of this process, and of all processes.
+        part: rank of this process, and number of processes.
         tokens: returns (b, context) int64 tokens of positions in ``pairing.sources``; None: the partner is an image.
     """
 
@@ -106,8 +106,11 @@ class Batches:
     part: tuple[int, int] = (0, 1)
     tokens: Callable[[np.ndarray], torch.Tensor] | None = None
 
-    def raw(self, step: int) -> tuple[View, View | torch.Tensor]:
-        """Both sides of this process's pairs of a step, before colours and normalisation."""
+    def sides(self, step: int) -> tuple[View, View | torch.Tensor]:
+        """Both sides of this process's b pairs of step ``step``, counted from 1: crops on the CPU, for :meth:`finish`.
+
+        The first side is a view; the second is a view or, with ``tokens``, (b, context) int64 tokens of a caption.
+        """
         rank, processes = self.part
         share = self.order.batch // processes
         positions = self.order.positions(step)[rank * share : (rank + 1) * share]

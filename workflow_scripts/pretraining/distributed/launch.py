@@ -43,7 +43,7 @@ def launch(plan: Plan, interrupt: Interrupt) -> list[int]:
     check_start(plan.settings)
     if plan.device == "cuda":
         check_gpus(plan.local)
-    starts = _remember_start(plan.work)
+    starts = _record_start(plan.work)
     try:
         if plan.settings.processes == 1:
             train(plan, interrupt)
@@ -59,7 +59,14 @@ def launch(plan: Plan, interrupt: Interrupt) -> list[int]:
     return starts
 
 
-def _remember_start(work: Path) -> list[int]:
+def _record_start(work: Path) -> list[int]:
+    """Append the step of the last checkpoint, from which training goes on, to the record of starts in ``work``.
+
+    Without a checkpoint training starts at step 0, and so does the record.
+
+    Returns:
+        All recorded steps, in the order of the starts.
+    """
     path, step = work / STARTS, step_reached(work)
     starts: list[int] = [*(json.loads(path.read_text()) if step and path.exists() else []), step]
     write_atomic(path, json.dumps(starts).encode())
