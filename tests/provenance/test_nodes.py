@@ -12,7 +12,7 @@ from workflow_scripts.audit.notes import Noted
 from workflow_scripts.core.files.bounded_json import LARGEST
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.files.seal import sealed
-from workflow_scripts.provenance.nodes import inputs_of, load, read, studies
+from workflow_scripts.provenance.nodes import inputs_of, load, read_node, studies
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_every_manifest_is_a_node_and_hidden_folders_are_not_read(chain: Chain) 
 
 
 def test_inputs_are_those_of_today_wherever_the_results_lie(chain: Chain) -> None:
-    node = read(chain.study / "caption_table" / "captions.manifest.json")
+    node = read_node(chain.study / "caption_table" / "captions.manifest.json")
     found = inputs_of(node)
     assert [(one.name, one.node.label) for one in found if one.node] == [
         *(("download", f"download/{number:05d}") for number in range(4)),
@@ -42,12 +42,12 @@ def test_inputs_are_those_of_today_wherever_the_results_lie(chain: Chain) -> Non
 
 
 def test_files_in_a_folder_and_the_record_of_the_computation(chain: Chain) -> None:
-    node = read(chain.study / "pretrain" / f"{RUNS[0]}.manifest.json")
+    node = read_node(chain.study / "pretrain" / f"{RUNS[0]}.manifest.json")
     assert node.file("/last.safetensors") == chain.study / "pretrain" / RUNS[0] / "last.safetensors"
     assert node.computation == node.record
     inputs = {"images": ["image_index/images"], "captions": ["select_captions/revised"]}
     settings = {"steps": 9, "run": RUNS[0]}
-    again = read(chain.make(f"pretrain/{RUNS[0]}", ["/last.safetensors", "/run.json"], inputs, settings))
+    again = read_node(chain.make(f"pretrain/{RUNS[0]}", ["/last.safetensors", "/run.json"], inputs, settings))
     assert again.record is not None and again.record["cached"] is True
     assert again.computation is not None and again.computation["closure"]
     assert again.hash == node.hash
@@ -79,7 +79,7 @@ def test_a_damaged_manifest_is_a_node_that_says_so(tmp_path: Path, data: bytes, 
     path = tmp_path / "study" / "x" / "a.manifest.json"
     path.parent.mkdir(parents=True)
     path.write_bytes(data)
-    node = read(path)
+    node = read_node(path)
     assert node.manifest == {} and node.record is None
     assert fault in str(node.manifest_fault)
     assert "there is none" in str(node.record_fault)
@@ -106,6 +106,6 @@ def test_a_misshapen_record_is_none(chain: Chain, tmp_path: Path, change: dict[s
     record.chmod(0o644)
     content = {**json.loads(record.read_bytes()), **change}
     record.write_bytes(pretty(sealed({name: value for name, value in content.items() if name != "self"})))
-    node = read(study / "summary" / "summary.manifest.json")
+    node = read_node(study / "summary" / "summary.manifest.json")
     assert node.record is None and node.record_fault is not None
     assert {one.label for one in Audit(study, study, Noted(), quick=True, jobs=1).run().faults} == {"broken-record"}

@@ -34,7 +34,7 @@ from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.root_hash import AROUND, root_hash
 from workflow_scripts.provenance.crate.check import check
 from workflow_scripts.provenance.locate import locate
-from workflow_scripts.provenance.nodes import CRATE, Node, input_path, read
+from workflow_scripts.provenance.nodes import CRATE, Node, input_path, read_node
 from workflow_scripts.study.freshness import other_settings
 
 REPORT = "report/index"
@@ -89,7 +89,9 @@ class Audit:
             if path.name.endswith(MANIFEST) and path.parent.parent == study
         }
         with ThreadPoolExecutor(max_workers=READERS) as pool:  # so that a slow file system's answers overlap
-            self.nodes = list(pool.map(read, sorted({*manifests, *lonely_records(self.scan.files, manifests, study)})))
+            self.nodes = list(
+                pool.map(read_node, sorted({*manifests, *lonely_records(self.scan.files, manifests, study)}))
+            )
         self.known = {node.path: node for node in self.nodes}
         # Each with the manifest of the artifact at fault, or with its own path where it belongs to none.
         self.found: list[tuple[Path, Finding]] = [(one.path, one) for one in self.scan.found]

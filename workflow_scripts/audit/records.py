@@ -27,12 +27,12 @@ def record_findings(node: Node, written_for: Mapping[str, str], to_the_byte: boo
     """
     if node.manifest_fault:
         kind = Kind.BROKEN_MANIFEST if _is_there(node.path) else Kind.MISSING_MANIFEST
-        kind = Kind.UNREADABLE if node.path in node.closed else kind
+        kind = Kind.UNREADABLE if node.path in node.unreadable else kind
         yield finding(kind, node.path, node.manifest_fault, node.path)
     record = node.record
     if record is None:
         kind = Kind.BROKEN_RECORD if _is_there(node.record_path) else Kind.MISSING_RECORD
-        kind = Kind.UNREADABLE if node.record_path in node.closed else kind
+        kind = Kind.UNREADABLE if node.record_path in node.unreadable else kind
         yield finding(kind, node.record_path, str(node.record_fault), node.path)
         return
     edited = _edit(record)

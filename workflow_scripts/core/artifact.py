@@ -11,7 +11,7 @@ from typing import Any
 
 from workflow_scripts.core.cache import file_hash, place, results_root, stored
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.bounded_json import Unfit, parse_object, read_bytes, try_object
+from workflow_scripts.core.files.bounded_json import Unfit, parse_object, read_bytes, read_object_or_none
 from workflow_scripts.core.files.names import cache_entry
 from workflow_scripts.core.inputs import verify
 
@@ -113,7 +113,7 @@ class Artifact:
     def _link_again(self, path: Path, suffix: str) -> None:
         record = self.manifest_path.with_name(self.name + RUN)
         advice = f"recompute it with: snakemake --force {self.manifest_path}"
-        key = (try_object(record) or {}).get("key")
+        key = (read_object_or_none(record) or {}).get("key")
         entry = cache_entry(results_root(self.manifest_path), str(self.manifest["stage"]), str(key))
         kept, recorded = stored(entry, suffix), self.manifest["files"][suffix]
         if key is not None and kept.is_file() and file_hash(kept) != recorded["sha256"]:

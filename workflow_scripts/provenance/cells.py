@@ -8,7 +8,7 @@ from typing import Any
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import read_object
-from workflow_scripts.provenance.nodes import Input, Node, read
+from workflow_scripts.provenance.nodes import Input, Node, read_node
 
 TABLES = {".parquet": "rows", ".csv": "rows", ".contrasts.parquet": "contrasts", ".contrasts.csv": "contrasts"}
 
@@ -73,6 +73,6 @@ def _source(summary: Node, listed: Mapping[str, str]) -> Input:
     while name:
         path = summary.study / stage / f"{name}{MANIFEST}"
         if path.is_file():
-            return Input(stage, listed["manifest_sha256"], path, read(path))
+            return Input(stage, listed["manifest_sha256"], path, read_node(path))
         name = name.rpartition(".")[0]
     return Input(stage, listed["manifest_sha256"], None, None)

@@ -15,15 +15,15 @@ def short(sha256: object) -> str:
     return text[:SHORT] if len(text) in (40, 64) else text
 
 
-def value(one: object) -> str:
-    """A setting's value: lists and mappings compact, None as ``null``, text bare, URLs in it redacted."""
-    if isinstance(one, Mapping):
-        return "{" + ", ".join(f"{name}: {value(inner)}" for name, inner in sorted(one.items())) + "}"
-    if isinstance(one, Sequence) and not isinstance(one, str):
-        return "[" + ", ".join(value(inner) for inner in one) + "]"
-    if one is None:
+def value(recorded: object) -> str:
+    """A setting, version or table cell as in YAML: ``{a: 1}``, ``[1, 2]``, ``null``, ``true``; URLs are redacted."""
+    if isinstance(recorded, Mapping):
+        return "{" + ", ".join(f"{name}: {value(inner)}" for name, inner in sorted(recorded.items())) + "}"
+    if isinstance(recorded, Sequence) and not isinstance(recorded, str):
+        return "[" + ", ".join(value(inner) for inner in recorded) + "]"
+    if recorded is None:
         return "null"
-    return str(one).lower() if isinstance(one, bool) else redacted(str(one))
+    return str(recorded).lower() if isinstance(recorded, bool) else redacted(str(recorded))
 
 
 def duration(seconds: float | None) -> str:

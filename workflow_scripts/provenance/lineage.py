@@ -7,7 +7,7 @@ from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.cache import stored
-from workflow_scripts.core.files.bounded_json import Unfit, read_object, try_object
+from workflow_scripts.core.files.bounded_json import Unfit, read_object, read_object_or_none
 from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
 from workflow_scripts.core.stage import RECIPE
 
@@ -75,12 +75,12 @@ def _made(path: Path, manifest: Path, record: Path, study: str | None) -> Made |
         return None
     if "stage" not in content or "files" not in content:
         return None
-    return Made(path, study, value, content, try_object(record) or {})
+    return Made(path, study, value, content, read_object_or_none(record) or {})
 
 
 def recipe_of(work: Path) -> dict[str, Any]:
     """What the key of a work folder was made from; empty when that is missing or unreadable."""
-    return try_object(work / RECIPE) or {}
+    return read_object_or_none(work / RECIPE) or {}
 
 
 def sound(everything: list[Made], is_clean: Callable[[Made], bool]) -> set[str]:

@@ -7,7 +7,7 @@ from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.names import CACHE
-from workflow_scripts.provenance.nodes import Node, read
+from workflow_scripts.provenance.nodes import Node, read_node
 
 DEEPEST = 8  # folders between a data file and its manifest
 ADVICE = "give a file of results/<study>/<stage>/, its manifest, its log, or a file of results/.cache"
@@ -32,11 +32,11 @@ def locate(path: Path) -> Place:
     path = path.absolute()
     manifest = path.name.endswith(MANIFEST) and path.is_file()
     if manifest:
-        return Place(read(path), "")
+        return Place(read_node(path), "")
     for name in (path.name.removesuffix(RUN), path.name):
         beside = path.with_name(name + MANIFEST)
         if beside.is_file():
-            return Place(read(beside), "")
+            return Place(read_node(beside), "")
     found = _cached(path) or _log(path) or _in_crate(path) or _data_file(path)
     if found is None:
         what = "no artifact" if path.exists() else "no such file"
@@ -53,7 +53,7 @@ def _data_file(path: Path) -> Place | None:
             suffix = inner.removeprefix(name)
             if not inner.startswith(name) or not suffix.startswith((".", "/")):
                 continue
-            node = read(manifest)
+            node = read_node(manifest)
             if suffix in node.files or suffix in (node.record or {}).get("beside", []):
                 return Place(node, suffix)
     return None
@@ -64,7 +64,7 @@ def _log(path: Path) -> Place | None:
     if path.suffix != ".log" or path.parent.parent.name != "logs":
         return None
     manifest = path.parents[2] / path.parent.name / f"{path.name.removesuffix('.log')}{MANIFEST}"
-    return Place(read(manifest), "") if manifest.is_file() else None
+    return Place(read_node(manifest), "") if manifest.is_file() else None
 
 
 def _in_crate(path: Path) -> Place | None:
@@ -77,7 +77,7 @@ def _in_crate(path: Path) -> Place | None:
             return _data_file(folder.parent.joinpath(*inner.parts[1:]))
         manifest = folder.parent / inner.parts[1] / f"{inner.name.removesuffix('.json')}{MANIFEST}"
         if inner.parts[0] == "manifests" and manifest.is_file():
-            return Place(read(manifest), "")
+            return Place(read_node(manifest), "")
     return None
 
 
@@ -96,5 +96,5 @@ def _cached(path: Path) -> Place | None:
         except (OSError, Unfit):
             continue
         if same and manifest.is_file():
-            return Place(read(manifest), inner.removeprefix("files/_") if inner.startswith("files/_") else "")
+            return Place(read_node(manifest), inner.removeprefix("files/_") if inner.startswith("files/_") else "")
     return None

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.files.bounded_json import Unfit, parse_object, read_bytes
@@ -32,7 +32,7 @@ class Node:
         record: the run record's content; None when there is none or it can't be read.
         manifest_fault: why the manifest can't be read, or None.
         record_fault: why there is no readable run record, or None.
-        closed: of manifest and run record, those that the disk or a permission keeps from being read.
+        unreadable: of manifest and run record, those that exist but that a permission or disk error makes unreadable.
     """
 
     path: Path
@@ -43,7 +43,7 @@ class Node:
     record: dict[str, Any] | None
     manifest_fault: str | None = None
     record_fault: str | None = None
-    closed: frozenset[Path] = frozenset()
+    unreadable: frozenset[Path] = frozenset()
 
     @property
     def study(self) -> Path:
@@ -94,41 +94,58 @@ class Input:
     path: Path | None
     node: Node | None
 
+    @property
+    def label(self) -> str:
+        """``<stage>/<name>`` of its manifest; without one, the input's name."""
+        return f"{self.path.parent.name}/{self.path.name.removesuffix(MANIFEST)}" if self.path else self.name
 
-def read(manifest: Path) -> Node:
-    """The node of one manifest, whatever is there."""
+
+def read_node(manifest: Path) -> Node:
+    """The artifact behind one manifest; missing or damaged files become faults of the node."""
     name = manifest.name.removesuffix(MANIFEST)
-    data, content, fault, manifest_closed = _read(manifest)
-    fault = fault or shapes.manifest_fault(content)
     record_path = manifest.with_name(name + RUN)
-    _, record, record_fault, record_closed = _read(record_path)
-    record_fault = record_fault or shapes.record_fault(record)
+    found, record = _read(manifest), _read(record_path)
+    manifest_fault = found.fault or shapes.manifest_fault(found.content)
+    record_fault = record.fault or shapes.record_fault(record.content)
     return Node(
         path=manifest,
         name=name,
         stage=manifest.parent.name,
-        manifest={} if fault else content,
-        hash=hashlib.sha256(data).hexdigest(),
-        record=None if record_fault else record,
-        manifest_fault=fault,
+        manifest={} if manifest_fault else found.content,
+        hash=hashlib.sha256(found.data).hexdigest(),
+        record=None if record_fault else record.content,
+        manifest_fault=manifest_fault,
         record_fault=record_fault,
-        closed=frozenset(
-            path for path, closed in ((manifest, manifest_closed), (record_path, record_closed)) if closed
-        ),
+        unreadable=frozenset(path for path, file in ((manifest, found), (record_path, record)) if file.unreadable),
     )
 
 
-def _read(path: Path) -> tuple[bytes, dict[str, Any], str | None, bool]:
-    """Bytes and content of a file, what is wrong with it, and whether it is there but can't be read."""
+class _JsonFile(NamedTuple):
+    """What was read of a JSON file.
+
+    Attributes:
+        data: its bytes; empty if they couldn't be read.
+        content: its object; empty if there is a fault.
+        fault: what is wrong with it, or None.
+        unreadable: whether it exists but a permission or disk error makes it unreadable.
+    """
+
+    data: bytes
+    content: dict[str, Any]
+    fault: str | None = None
+    unreadable: bool = False
+
+
+def _read(path: Path) -> _JsonFile:
     data = b""
     try:
         data = read_bytes(path)
-        return data, parse_object(data), None, False
+        return _JsonFile(data, parse_object(data))
     except Unfit as error:
-        return data, {}, str(error), False
+        return _JsonFile(data, {}, str(error))
     except OSError as error:
         missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
-        return data, {}, f"there is none ({error.strerror})" if missing else str(error.strerror), not missing
+        return _JsonFile(data, {}, f"there is none ({error.strerror})" if missing else str(error.strerror), not missing)
 
 
 def walk(root: Path) -> Iterator[Path]:
@@ -153,7 +170,7 @@ def walk(root: Path) -> Iterator[Path]:
 
 def load(root: Path) -> list[Node]:
     """All artifacts below a results, study or stage folder, or of one manifest, sorted by path."""
-    return [read(path) for path in walk(root) if path.name.endswith(MANIFEST)]
+    return [read_node(path) for path in walk(root) if path.name.endswith(MANIFEST)]
 
 
 def studies(root: Path) -> list[Path]:
@@ -190,4 +207,4 @@ def _node_at(path: Path | None, known: Mapping[Path, Node] | None) -> Node | Non
         return None
     if known is not None and path in known:
         return known[path]
-    return read(path) if path.is_file() else None
+    return read_node(path) if path.is_file() else None

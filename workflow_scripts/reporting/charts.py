@@ -20,6 +20,7 @@ class Line:
 
 
 def _f(value: float) -> str:
+    """A coordinate as text, with one decimal."""
     return f"{value:.1f}"
 
 
@@ -103,8 +104,7 @@ def thin(x: Sequence[float], y: Sequence[float], most: int = 120) -> tuple[list[
 
 
 def lines(curves: Sequence[Line], y_label: str, x_label: str, scale: float = 1.0) -> Markup:
-    """Curves over a common x (360 × 200 units), values times `scale`; not-finite points break a curve's mean nowhere:
-    they are left out."""
+    """Curves over a common x axis, values times `scale`; points that are not finite are left out."""
     kept = [_finite(curve, scale) for curve in curves]
     kept = [curve for curve in kept if curve.x]
     if not kept:
@@ -112,7 +112,7 @@ def lines(curves: Sequence[Line], y_label: str, x_label: str, scale: float = 1.0
     xs = [at for curve in kept for at in curve.x]
     ys = [at for curve in kept for at in curve.y]
     box = _Box(min(xs), max(xs), min(ys), max(ys))
-    drawn = "".join(_polyline(curve, box) for curve in kept)
+    drawn = "".join(_curve(curve, box) for curve in kept)
     labels = (
         f'<text class="label" x="{_Box.left}" y="12">{escape(y_label)}</text>'
         f'<text class="label" x="{_Box.right}" y="{_Box.height - 4}" text-anchor="end">{escape(x_label)}</text>'
@@ -144,13 +144,15 @@ class _Box:
         return self.bottom - (self.bottom - self.top) * (at - self.y0) / (self.y1 - self.y0)
 
 
-def _polyline(curve: Line, box: _Box) -> str:
-    points = " ".join(f"{_f(box.x(x))},{_f(box.y(y))}" for x, y in zip(curve.x, curve.y, strict=True))
+def _curve(curve: Line, box: _Box) -> str:
+    """A polyline; of a single point, a dot."""
+    points = [(_f(box.x(x)), _f(box.y(y))) for x, y in zip(curve.x, curve.y, strict=True)]
     title = f"<title>{escape(curve.label)}</title>"
-    if len(curve.x) == 1:
-        x, y = points.split(",")
+    if len(points) == 1:
+        ((x, y),) = points
         return f'<circle class="point {escape(curve.css)}" cx="{x}" cy="{y}" r="3">{title}</circle>'
-    return f'<polyline class="curve {escape(curve.css)}" points="{points}">{title}</polyline>'
+    path = " ".join(f"{x},{y}" for x, y in points)
+    return f'<polyline class="curve {escape(curve.css)}" points="{path}">{title}</polyline>'
 
 
 def _grid(box: _Box) -> str:

@@ -1,4 +1,4 @@
-"""The whole page's context: every section, the facts of its head, and the table of artifacts."""
+"""The whole page's context: every section, the counts in its head, and the table of artifacts."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -48,7 +48,7 @@ def page_context(
     return {
         "study": settings.study,
         "contents": CONTENTS,
-        "facts": facts(study),
+        "counts": study_counts(study),
         "root": root_hash(whole.items()),
         "behind": len(whole),
         "artifacts": study.index.rows(),
@@ -65,8 +65,8 @@ def page_context(
     }
 
 
-def facts(study: Study) -> list[tuple[str, Number]]:
-    """What ran, in numbers."""
+def study_counts(study: Study) -> list[tuple[str, Number]]:
+    """Title and number of rows, arms, models and so on, each citing the artifact that it was read from."""
     found = []
     for name, title, side in (("annotations", "annotation rows", "in"), ("images", "images", "out")):
         artifact = study.one(name)

@@ -131,7 +131,7 @@ def demo_world(job: Job[DemoWorld]) -> None:
 def _write_feed(job: Job[DemoWorld]) -> None:
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.demo.world.archives import write_zip
-    from workflow_scripts.demo.world.faults import (
+    from workflow_scripts.demo.world.feed import (
         PLACEHOLDER,
         annotation_files,
         faulty_posts,

@@ -83,16 +83,16 @@ def source(job: Job[Source]) -> None:
     settings = job.settings
     if settings.is_url:
         assert settings.sha256 is not None
-        data = job.file(".data")
-        fetch_file((settings.at, *settings.mirrors), settings.sha256, job.work / "part", data)
-        files: list[dict[str, Any]] = [{"path": "", "bytes": data.stat().st_size, "sha256": settings.sha256}]
+        fetched = job.file(".data")
+        fetch_file((settings.at, *settings.mirrors), settings.sha256, job.work / "part", fetched)
+        files: list[dict[str, Any]] = [{"path": "", "bytes": fetched.stat().st_size, "sha256": settings.sha256}]
     else:
-        files = _files(job)
+        files = _local_files(job)
     job.file(".files.json").write_bytes(pretty(files))
     job.rows(len(files), len(files))
 
 
-def _files(job: Job[Source]) -> list[dict[str, Any]]:
+def _local_files(job: Job[Source]) -> list[dict[str, Any]]:
     """Listing of a local source, checked against the hashes that the config expects."""
     from workflow_scripts.core.sources import listing, local_path
 
@@ -112,11 +112,11 @@ def _files(job: Job[Source]) -> list[dict[str, Any]]:
     return files
 
 
-def content(job: Job[Source]) -> dict[str, Any]:
+def identity(job: Job[Source]) -> dict[str, Any]:
     """A source's key holds its current content, and its location for the advice that depends on it."""
     if job.settings.is_url:
         return {"sha256": job.settings.sha256}
-    return {"files": _files(job), "unit": job.unit}
+    return {"files": _local_files(job), "unit": job.unit}
 
 
 STAGE = Stage(
@@ -124,7 +124,7 @@ STAGE = Stage(
     settings=Source,
     artifact="{source}",
     not_in_key=frozenset({"at", "mirrors", "sha256"}),  # where it is; its content is in the key
-    identity=content,
+    identity=identity,
     format=1,
 )
 

@@ -202,10 +202,10 @@ class Units:
         return [f"{out}/source/{name}{MANIFEST}"] if name in self.sources_by_name else []
 
     def pair_vectors(self, out: str, pairs: str) -> str:
-        """Manifest of the vectors that a pair table is computed from."""
+        """Manifest of the caption or image embeddings that pair table ``pairs`` is computed from."""
         table = _named(self.study.pairs, pairs)
-        made = f"embed_captions/{table.arm}.{table.encoder}" if table.arm else f"embed_images/{table.encoder}"
-        return f"{out}/{made}{MANIFEST}"
+        label = f"embed_captions/{table.arm}.{table.encoder}" if table.arm else f"embed_images/{table.encoder}"
+        return f"{out}/{label}{MANIFEST}"
 
     def used_vectors(self, out: str) -> list[str]:
         """Manifests of all vectors that the study computes: for its pair tables, and for the diagnostics of pairs."""
@@ -213,7 +213,7 @@ class Units:
         return sorted({*(self.pair_vectors(out, pairs) for pairs in self.pairs), *images})
 
     def _encoders(self) -> set[str]:
-        """Sources of the encoders of these vectors."""
+        """Source names of the encoders that compute these vectors."""
         used = [pairs.encoder for pairs in self.study.pairs] + [e for e in self.quality_encoder if self.pairs]
         return {f"encoder-{name}" for name in used}
 

@@ -10,7 +10,14 @@ import pytest
 from workflow_scripts.core.artifact import manifest_hash
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.bounded_json import DEEPEST, LARGEST, Unfit, read_object, read_value, try_object
+from workflow_scripts.core.files.bounded_json import (
+    DEEPEST,
+    LARGEST,
+    Unfit,
+    read_object,
+    read_object_or_none,
+    read_value,
+)
 from workflow_scripts.core.files.jsonio import read_json
 from workflow_scripts.core.files.notes import read_note
 from workflow_scripts.core.sources import read_listing
@@ -49,7 +56,7 @@ def test_what_is_no_small_regular_file_is_refused(
     said = make(path)
     with pytest.raises(Unfit, match=said):
         read(path)
-    assert try_object(path) is None
+    assert read_object_or_none(path) is None
     for checked in (read_json, read_note):
         with pytest.raises(PipelineError, match=said):
             checked(path, "do something")
@@ -80,7 +87,7 @@ def test_values_of_every_kind_are_read(tmp_path: Path) -> None:
     for text, value in [("7", 7), ('["a", null]', ["a", None]), ('{"b": 0.5}', {"b": 0.5})]:
         path.write_text(text)
         assert read_value(path) == value
-    assert read_object(path) == try_object(path) == {"b": 0.5}
+    assert read_object(path) == read_object_or_none(path) == {"b": 0.5}
     path.write_text("[" * DEEPEST + "]" * DEEPEST)
     read_value(path)
     path.write_text("[]")

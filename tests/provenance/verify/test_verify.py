@@ -11,7 +11,7 @@ from tests.helpers import make_artifact, run
 from workflow_scripts.commands.main import main
 from workflow_scripts.core.declaration.facts import Tolerance
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.provenance.nodes import Node, load, read
+from workflow_scripts.provenance.nodes import Node, load, read_node
 from workflow_scripts.provenance.verify.verify import Kind, Options, Verdict, command, sample, verify
 from workflow_scripts.stages import annotations, shard_plan, source
 from workflow_scripts.study.stages import tolerance
@@ -33,7 +33,7 @@ def study(results: Path, tmp_path: Path) -> Path:
 
 def node_of(study: Path, label: str) -> Node:
     """The node of ``<stage>/<name>``."""
-    return read(study / f"{label}.manifest.json")
+    return read_node(study / f"{label}.manifest.json")
 
 
 def edit_record(study: Path, label: str, change: Callable[[dict], None]) -> None:
@@ -124,7 +124,7 @@ def test_what_is_fetched_or_holds_times_is_not_recomputed(results: Path, tmp_pat
     for stage, settings in [("download", {}), ("source", {"at": "https://a.invalid/x"}), ("crate", {})]:
         path = make_artifact(results, stage, "x", {".bin": b"x"})
         path.with_name("x.run.json").write_bytes(pretty({"settings": settings, "inputs": {}, "input_files": {}}))
-        assert kinds(verify(read(path), Options(tmp_path / "none", tolerance))) == {".bin": Kind.BY_DESIGN}
+        assert kinds(verify(read_node(path), Options(tmp_path / "none", tolerance))) == {".bin": Kind.BY_DESIGN}
     assert not (tmp_path / "none").exists()
 
 

@@ -39,7 +39,7 @@ def read_object(path: Path) -> dict[str, Any]:
     return parse_object(read_bytes(path))
 
 
-def try_object(path: Path) -> dict[str, Any] | None:
+def read_object_or_none(path: Path) -> dict[str, Any] | None:
     """The JSON object in a file; None when the file is missing, unreadable or has no valid one."""
     try:
         return read_object(path)

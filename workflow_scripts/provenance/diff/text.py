@@ -44,7 +44,7 @@ def _entry(one: Findings) -> dict[str, Any]:
 
 
 def _input(one: Input | None) -> dict[str, Any] | None:
-    return None if one is None else {"artifact": _name(one), "sha256": one.recorded_hash}
+    return None if one is None else {"artifact": one.label, "sha256": one.recorded_hash}
 
 
 def _pair_title(one: Findings) -> str:
@@ -78,10 +78,10 @@ def _modules(one: Findings) -> list[str]:
     if one.code is not None and not one.modules:
         return ["  no module differs: the format number of the stage does"]
     counted = ", counted as the same code" if one.code is None else ""
-    return [f"  code in {module.module}: {_names(module)}{counted}" for module in one.modules or ()]
+    return [f"  code in {module.module}: {_changed_names(module)}{counted}" for module in one.modules or ()]
 
 
-def _names(module: ModuleDifference) -> str:
+def _changed_names(module: ModuleDifference) -> str:
     if module.kind != "changed":
         return module.kind
     if module.names is None:
@@ -90,11 +90,8 @@ def _names(module: ModuleDifference) -> str:
 
 
 def _input_text(one: Input | None) -> str:
+    """Label and recorded hash; says so where the artifact with that hash is missing or was replaced."""
     if one is None:
         return "none"
-    missing = one.path is not None and (one.node is None or one.node.hash != one.recorded_hash)
-    return f"{_name(one)} {fmt.short(one.recorded_hash)}" + (", no longer there" if missing else "")
-
-
-def _name(one: Input) -> str:
-    return f"{one.path.parent.name}/{one.path.name.removesuffix('.manifest.json')}" if one.path else one.name
+    is_there = one.path is None or (one.node is not None and one.node.hash == one.recorded_hash)
+    return f"{one.label} {fmt.short(one.recorded_hash)}" + ("" if is_there else ", no longer there")

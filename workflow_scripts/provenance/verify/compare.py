@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-Leaves = dict[str, np.ndarray]  # name of a column, array or place -> its values
+Arrays = dict[str, np.ndarray]  # name of a column, an array, or a place in JSON -> its values
 WEIGHTS = "weights"  # all floating-point tensors of a file in one
 
 
@@ -84,14 +84,15 @@ def _norm_apart(values: np.ndarray, other: np.ndarray) -> float:
     return float(np.linalg.norm(values - other)) / norm if norm else float(np.abs(values).max(initial=0.0))
 
 
-def _parquet(path: Path) -> Leaves:
+def _read_parquet(path: Path) -> Arrays:
     import pyarrow.parquet as pq
 
     table = pq.read_table(path)
-    return dict(leaf for name in table.column_names for leaf in _column(name, table[name].combine_chunks()))
+    return dict(part for name in table.column_names for part in _column(name, table[name].combine_chunks()))
 
 
 def _column(name: str, column: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """A column as one array; a column of lists as their lengths, then their members."""
     import pyarrow.types as kinds
 
     if kinds.is_list(column.type) or kinds.is_large_list(column.type):
@@ -103,16 +104,16 @@ def _column(name: str, column: Any) -> Iterator[tuple[str, np.ndarray]]:
         yield name, np.array([repr(value) for value in column.to_pylist()])
 
 
-def _npy(path: Path) -> Leaves:
+def _read_npy(path: Path) -> Arrays:
     return {"array": np.load(path, allow_pickle=False)}
 
 
-def _npz(path: Path) -> Leaves:
+def _read_npz(path: Path) -> Arrays:
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 
 
-def _safetensors(path: Path) -> Leaves:
+def _read_safetensors(path: Path) -> Arrays:
     from safetensors.numpy import load_file
 
     tensors = dict(sorted(load_file(path).items()))
@@ -123,13 +124,13 @@ def _safetensors(path: Path) -> Leaves:
     return {**rest, "shapes": shapes, WEIGHTS: np.concatenate([np.zeros(0), *flat])}
 
 
-def _csv(path: Path) -> Leaves:
+def _read_csv(path: Path) -> Arrays:
     import csv
 
     with open(path, newline="", encoding="utf-8") as stream:
         rows = list(csv.reader(stream))
-    head, body = rows[0], rows[1:]
-    return {name: _cells([row[place] for row in body]) for place, name in enumerate(head)}
+    header, *body = rows
+    return {name: _cells([row[column] for row in body]) for column, name in enumerate(header)}
 
 
 def _cells(texts: list[str]) -> np.ndarray:
@@ -140,7 +141,7 @@ def _cells(texts: list[str]) -> np.ndarray:
         return np.array(texts)
 
 
-def _json(path: Path) -> Leaves:
+def _read_json(path: Path) -> Arrays:
     places = dict(_places("", json.loads(path.read_bytes())))
     floats = {place: np.array(value) for place, value in places.items() if isinstance(value, float)}
     rest = [f"{place}={value!r}" for place, value in places.items() if place not in floats]
@@ -158,7 +159,7 @@ def _places(place: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield place, value
 
 
-def _png(path: Path) -> Leaves:
+def _read_png(path: Path) -> Arrays:
     """A picture by its share of unequal bytes: a line may move by a pixel."""
     from PIL import Image
 
@@ -166,12 +167,12 @@ def _png(path: Path) -> Leaves:
         return {"pixels": np.asarray(image.convert("RGB"))}
 
 
-READERS: dict[str, Callable[[Path], Leaves]] = {
-    ".parquet": _parquet,
-    ".csv": _csv,
-    ".npy": _npy,
-    ".npz": _npz,
-    ".safetensors": _safetensors,
-    ".json": _json,
-    ".png": _png,
+READERS: dict[str, Callable[[Path], Arrays]] = {
+    ".parquet": _read_parquet,
+    ".csv": _read_csv,
+    ".npy": _read_npy,
+    ".npz": _read_npz,
+    ".safetensors": _read_safetensors,
+    ".json": _read_json,
+    ".png": _read_png,
 }

@@ -24,7 +24,7 @@ from workflow_scripts.core.runtime.environment import version
 from workflow_scripts.core.runtime.machine import cpu_model
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
-from workflow_scripts.provenance.nodes import Node, inputs_of, read
+from workflow_scripts.provenance.nodes import Node, inputs_of, read_node
 from workflow_scripts.provenance.verify.compare import deviation
 
 
@@ -122,7 +122,7 @@ def verify(node: Node, options: Options) -> list[Verdict]:
     reason = _run(node, target, options)
     if reason is not None:
         return [Verdict(node.label, "", Kind.IMPOSSIBLE, reason)]
-    made = read(target.with_name(f"{target.name}.manifest.json"))
+    made = read_node(target.with_name(f"{target.name}.manifest.json"))
     changes = differences(node, options)
     suffixes = sorted(node.files.keys() | made.files.keys())
     verdicts = [_compare(node, made, one, changes, options.tolerance(node.stage, one)) for one in suffixes]

@@ -11,7 +11,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.reporting.charts import axis, forest_limits, strip
 from workflow_scripts.reporting.colours import arm_class
 from workflow_scripts.reporting.provenance import Number, Source
-from workflow_scripts.reporting.sections import headline as model
+from workflow_scripts.reporting.sections import headline as headline_data
 from workflow_scripts.reporting.sections.examples import shared_examples
 from workflow_scripts.reporting.study import Study
 from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels, probe_tables, saliency_tables
@@ -32,15 +32,15 @@ def headline(study: Study) -> Row:
     if summary is None:
         return {"claim": "This study trained and evaluated no image encoder.", "arms": [], "forests": [], "rest": []}
     step = study.settings.headline_step
-    arms = model.arms(study.table(summary), step)
-    found = model.contrasts(study.table(summary, ".contrasts.parquet"))
-    leading = model.leading(found, step)
+    arms = headline_data.arms(study.table(summary), step)
+    found = headline_data.contrasts(study.table(summary, ".contrasts.parquet"))
+    leading = headline_data.leading(found, step)
     cited = Cited(study.source(summary, ".contrasts.parquet"), study.json(summary, ".sources.json"))
     forests = [_forest(level, title, leading, cited) for level, title in LEVELS.items()]
     return {
-        "claim": model.claim(leading),
+        "claim": headline_data.claim(leading),
         "step": step,
-        "families": model.FAMILIES,
+        "families": headline_data.FAMILIES,
         "arms": [_arm_line(arm, study.source(summary, ".parquet")) for arm in arms],
         "forests": [forest for forest in forests if forest],
         "rest": [_contrast_line(row, cited) for row in found if row not in leading],
@@ -60,9 +60,9 @@ class Cited(NamedTuple):
         return f"made from {len(files)} files: {first}{', …' if len(files) > 1 else ''}"
 
 
-def _arm_line(arm: model.Arm, source: Source) -> Row:
+def _arm_line(arm: headline_data.Arm, source: Source) -> Row:
     cells = []
-    for name in model.FAMILIES:
+    for name in headline_data.FAMILIES:
         estimate = arm.estimates[name]
         if estimate is None:
             cells.append((Number("—"), ""))
@@ -74,14 +74,14 @@ def _arm_line(arm: model.Arm, source: Source) -> Row:
     return {"arm": arm, "css": arm_class(arm.pairs), "cells": cells}
 
 
-def _contrast_line(row: model.Contrast, cited: Cited) -> Row:
+def _contrast_line(row: headline_data.Contrast, cited: Cited) -> Row:
     interval = "" if row.low is None or row.high is None else f"{points(row.low)} to {points(row.high)}"
     where = f"row {row.at} ({row.metric}, {row.level}), {cited.files(row.at)}"
     number = Number(points(row.difference), interval, cited.source, where)
     return {"row": row, "number": number, "metric": words(row.metric)}
 
 
-def _forest(level: str, title: str, leading: Sequence[model.Contrast], cited: Cited) -> Row | None:
+def _forest(level: str, title: str, leading: Sequence[headline_data.Contrast], cited: Cited) -> Row | None:
     rows = [row for row in leading if row.level == level]
     if not rows:
         return None
@@ -94,7 +94,7 @@ def _forest(level: str, title: str, leading: Sequence[model.Contrast], cited: Ci
             line = _contrast_line(row, cited)
             picture = strip(row.difference, row.low, row.high, limits, css, f"{line['number'].text} points")
             lines.append({**line, "strip": picture})
-        groups.append({"family": model.FAMILIES[family], "name": minus(name), "css": css, "lines": lines})
+        groups.append({"family": headline_data.FAMILIES[family], "name": minus(name), "css": css, "lines": lines})
     return {"level": level, "title": title, "groups": groups, "axis": axis(limits)}
 
 

@@ -119,30 +119,42 @@ def load_study(config: Mapping[str, Any] | Config) -> Study:
     return study
 
 
+def _validated(root: Node) -> tuple[Study | None, list[SettingError]]:
+    """Validate with pydantic, and again without what it refused, so that more errors are found in one go.
+
+    Returns:
+        The study, without refused values, and the errors; None for the study if it is invalid without them.
+    """
+    data = root.data()
+    try:
+        return Study.model_validate(data), []
+    except ValidationError as error:
+        refused = validation_errors(error, Study, root)
+    for refusal in refused:
+        _remove(data, refusal.path)
+    try:
+        return Study.model_validate(data), refused
+    except ValidationError:
+        return None, refused
+
+
+def _remove(data: Any, path: Sequence[Any]) -> None:
+    """Remove the innermost key on ``path`` from config values, in place.
+
+    A refused member takes its whole list with it, as in ``download.placeholder_names``; but an axis (a list at the
+    top, such as ``runs``) keeps its members, less their refused keys.
+    """
+    *above, key = next((path[:n] for n in range(len(path), 0, -1) if isinstance(path[n - 1], str)), ("",))
+    part = _inside(data, above)
+    if isinstance(part, dict) and (above or path == (key,)):
+        part.pop(key, None)
+
+
 def _inside(data: Any, path: Sequence[Any]) -> Any:
-    """What is at ``path``; None where an outer part of it was refused and taken out before."""
+    """The value at ``path``; None if an outer part of it was removed before."""
     for step in path:
         try:
             data = data[step]
         except (LookupError, TypeError):
             return None
     return data
-
-
-def _validated(root: Node) -> tuple[Study | None, list[SettingError]]:
-    """The study, and what pydantic refuses; it is then the study without that, or None where it needs it."""
-    data = root.data()
-    try:
-        return Study.model_validate(data), []
-    except ValidationError as error:
-        refused = validation_errors(error, Study, root)
-    for path in [error.path for error in refused]:
-        # Of a list of values nothing is kept; of an axis, which is a list of mappings, all members are.
-        *above, key = next((path[:n] for n in range(len(path), 0, -1) if isinstance(path[n - 1], str)), ("",))
-        part = _inside(data, above)
-        if isinstance(part, dict) and (above or path == (key,)):
-            part.pop(key, None)
-    try:
-        return Study.model_validate(data), refused
-    except ValidationError:
-        return None, refused

@@ -20,7 +20,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.study.snakemake.failures import INTERRUPTION
-from workflow_scripts.study.terminal.jobs import Jobs, Running, counted, event_of
+from workflow_scripts.study.terminal.jobs import Jobs, StartedJob, counted, event_of
 from workflow_scripts.study.terminal.lines import Lines
 
 SHOW = "faithful-pairs show"
@@ -40,9 +40,9 @@ class View(Protocol):
     """Interface of a display: :class:`~screen.Screen` or :class:`~lines.Lines`."""
 
     def say(self, text: str, style: str = "") -> None: ...
-    def started(self, job: Running) -> None: ...
-    def finished(self, job: Running) -> None: ...
-    def failed(self, job: Running, why: str, logs: str) -> None: ...
+    def started(self, job: StartedJob) -> None: ...
+    def finished(self, job: StartedJob) -> None: ...
+    def failed(self, job: StartedJob, why: str, logs: str) -> None: ...
     def tick(self) -> None: ...
     def close(self) -> None: ...
 
@@ -151,7 +151,7 @@ class LogHandler(LogHandlerBase):
             case _:
                 self._message(record)
 
-    def _begin(self, record: LogRecord, now: float) -> Running:
+    def _begin(self, record: LogRecord, now: float) -> StartedJob:
         job = self.jobs.begin(record, now)
         if job.stage == "report":
             self._report = record.__dict__["output"][0].removesuffix(MANIFEST) + ".html"

@@ -11,7 +11,7 @@ from workflow_scripts.core.artifact import MANIFEST
 
 
 @dataclass(eq=False)
-class Running:
+class StartedJob:
     """A job that was started, or submitted to a cluster.
 
     Attributes:
@@ -54,11 +54,11 @@ class Jobs:
         failed: jobs that failed and were not started again.
     """
 
-    running: dict[int, Running] = field(default_factory=dict)
+    running: dict[int, StartedJob] = field(default_factory=dict)
     stages: dict[str, Stage] = field(default_factory=dict)
     done: int = 0
     total: int = 0
-    failed: dict[int, Running] = field(default_factory=dict)
+    failed: dict[int, StartedJob] = field(default_factory=dict)
 
     def plan(self, record: LogRecord) -> None:
         """Take the numbers of jobs from the record of a run's start (``RUN_INFO``)."""
@@ -66,19 +66,19 @@ class Jobs:
         self.total = counts.pop("total", sum(counts.values()))
         self.stages = {name: Stage(number) for name, number in counts.items()}
 
-    def begin(self, record: LogRecord, now: float) -> Running:
+    def begin(self, record: LogRecord, now: float) -> StartedJob:
         """Note that a job starts (``JOB_INFO``)."""
         known = record.__dict__
         log, output = known.get("log") or [], known.get("output") or []
         unit = Path(output[0]).name.removesuffix(MANIFEST) if output else ""
-        job = Running(known["rule_name"], unit, Path(log[0]) if log else None, now)
+        job = StartedJob(known["rule_name"], unit, Path(log[0]) if log else None, now)
         self.running[known["jobid"]] = job
         self.failed.pop(known["jobid"], None)
         stage = self.stage(job.stage)
         stage.start = now if stage.start is None else stage.start
         return job
 
-    def finish(self, number: int) -> Running | None:
+    def finish(self, number: int) -> StartedJob | None:
         """Note that a job is done (``JOB_FINISHED``); returns the job if its start was recorded."""
         self.done += 1
         job = self.running.pop(number, None)
@@ -86,7 +86,7 @@ class Jobs:
             self.stage(job.stage).done += 1
         return job
 
-    def fail(self, record: LogRecord, now: float) -> Running:
+    def fail(self, record: LogRecord, now: float) -> StartedJob:
         """Note that a job failed (``JOB_ERROR``)."""
         number = record.__dict__["jobid"]
         if number not in self.running:

@@ -7,7 +7,7 @@ from typing import TextIO
 
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.study.terminal.figures import Figures, Reader
-from workflow_scripts.study.terminal.jobs import Jobs, Running, Stage
+from workflow_scripts.study.terminal.jobs import Jobs, Stage, StartedJob
 
 WIDTH = 200
 SECONDS_BETWEEN_LINES = 60.0
@@ -30,10 +30,10 @@ class Lines:
             self._stream.write("\n".join(wrapped(line)) + "\n")
         self._stream.flush()
 
-    def started(self, job: Running) -> None:
+    def started(self, job: StartedJob) -> None:
         """Do nothing: a line for each job would be too much."""
 
-    def finished(self, job: Running) -> None:
+    def finished(self, job: StartedJob) -> None:
         """Write a line if this was the stage's last job."""
         self._reader.forget(job.log)
         stage = self._jobs.stage(job.stage)
@@ -42,7 +42,7 @@ class Lines:
             self._stamped(f"{job.stage}: {stage.done} of {stage.total} done in {took}")
             self._said[job.stage] = (stage.done, stage.failed)
 
-    def failed(self, job: Running, why: str, logs: str) -> None:
+    def failed(self, job: StartedJob, why: str, logs: str) -> None:
         """Write a line for the first failure of a stage; the errors of all follow when the run ends."""
         self._reader.forget(job.log)
         if self._jobs.stage(job.stage).failed == 1:
@@ -67,7 +67,7 @@ class Lines:
     def close(self) -> None:
         """Nothing to close."""
 
-    def _figures(self, job: Running, now: float) -> str:
+    def _figures(self, job: StartedJob, now: float) -> str:
         figures: Figures = self._reader.read(job.log, now)
         parts = [str(part) for part in (figures.progress, figures.training) if part]
         return f"; {job.unit}: {', '.join(parts)}" if parts else ""

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.study.terminal.figures import Figures, Reader
-from workflow_scripts.study.terminal.jobs import Jobs, Running
+from workflow_scripts.study.terminal.jobs import Jobs, StartedJob
 
 REFRESHES_PER_SECOND = 2
 LONG = 5.0  # seconds after which a job without figures shows its time
@@ -35,7 +35,7 @@ class Screen:
         """Print a message above the display."""
         self.console.print(Text(text.rstrip("\n"), style), soft_wrap=True)
 
-    def started(self, job: Running) -> None:
+    def started(self, job: StartedJob) -> None:
         """Open the display at the first job."""
         if self._live is None:
             self._start = job.start
@@ -50,16 +50,16 @@ class Screen:
             )
             self._live.start()
 
-    def finished(self, job: Running) -> None:
-        """One line for the job; close the display after the last one."""
+    def finished(self, job: StartedJob) -> None:
+        """Print a line for the job if it made an artifact; close the display after the last job."""
         self._reader.forget(job.log)
         if job.unit:
             self._line("done", "green", job, span(self._clock() - job.start))
         if self._jobs.total and self._jobs.done >= self._jobs.total:
             self.close()
 
-    def failed(self, job: Running, why: str, logs: str) -> None:
-        """One line for the job, and one that says where its log is."""
+    def failed(self, job: StartedJob, why: str, logs: str) -> None:
+        """Print a line for the job, and one with the reason and the path of its log."""
         self._reader.forget(job.log)
         self._line("failed", "bold red", job, span(self._clock() - job.start))
         self.say(f"        {f'{why}; ' if why else ''}log: {logs}", "red")
@@ -87,7 +87,7 @@ class Screen:
             parts += lines
         return Group(Text("─" * self._width, "dim"), *parts, self._overall(now))
 
-    def _line(self, word: str, style: str, job: Running, took: str) -> None:
+    def _line(self, word: str, style: str, job: StartedJob, took: str) -> None:
         name = Text(f"{job.stage} ", no_wrap=True) + Text(job.unit)
         self.console.print(self._row(Text(word, style), name, took))
 
@@ -101,7 +101,7 @@ class Screen:
         row.add_row(word, name, Text(right, "dim"))
         return row
 
-    def _job(self, job: Running, now: float) -> list[RenderableType]:
+    def _job(self, job: StartedJob, now: float) -> list[RenderableType]:
         figures: Figures = self._reader.read(job.log, now)
         seconds = now - job.start
         name = Text(f"{job.stage} ", "bold") + Text(job.unit, "not bold")

@@ -12,7 +12,7 @@ Format = Literal["redcaps", "folder", "table", "webdataset", "coco"]
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
 PACKED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
-_HEAD = 1 << 16  # bytes
+HEAD = 1 << 16  # bytes at the start of a file that tell its format
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _candidates(source: Path, names: list[str]) -> dict[Format, list[Path]]:
 def _format_of_file(path: Path) -> Format:
     """The format by content, since a fetched file has no suffix."""
     with open(path, "rb") as stream:
-        head = stream.read(_HEAD)
+        head = stream.read(HEAD)
     if path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
         return "redcaps"
     if head[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC):
@@ -117,13 +117,13 @@ def _format_of_file(path: Path) -> Format:
 
 
 def kind_of_table(head: bytes) -> Literal["parquet", "csv", "tsv", "jsonl", "json"]:
-    """The kind of table by its first bytes; ``json`` is one JSON object over several lines."""
+    """The kind of a table from its first ``HEAD`` bytes; ``json`` is a single object, such as a COCO file."""
     if head.startswith(b"PAR1"):
         return "parquet"
     first = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     line = first.partition(b"\n")[0].rstrip()
     if first.startswith(b"{"):
-        # A COCO file is one object, often on one line, which is longer than what was read.
+        # A COCO file is often a single line, longer than what was read; a row of JSON lines ends within it.
         is_row = line.endswith(b"}") and b'"annotations"' not in line
         return "jsonl" if is_row else "json"
     return "tsv" if b"\t" in line else "csv"

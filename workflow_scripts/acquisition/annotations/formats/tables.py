@@ -11,14 +11,13 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.acquisition.annotations.formats.columns import Columns, check_fields
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
-from workflow_scripts.acquisition.annotations.formats.layout import kind_of_table
+from workflow_scripts.acquisition.annotations.formats.layout import HEAD, kind_of_table
 from workflow_scripts.acquisition.annotations.formats.sample import Sample, image_sample, sample_of
 from workflow_scripts.acquisition.annotations.json_reader import LARGEST_ROW, Oversized
 from workflow_scripts.core.files.foreign import batches, readable
 
 BLOCK = 16 << 20  # bytes of CSV that are parsed at once; no row may be longer
 PEEKED = 100  # JSON lines whose fields count as the table's columns
-_HEAD = 1 << 16
 ADVICE = "give a parquet, CSV, TSV or JSON lines table in UTF-8"
 Record = dict[str, Any]
 
@@ -30,7 +29,7 @@ def table_samples(path: Path, columns: Columns, files: SourceFiles) -> Iterator[
         PipelineError: the table is unreadable or lacks required columns.
     """
     with open(path, "rb") as stream:
-        kind = kind_of_table(stream.read(_HEAD))
+        kind = kind_of_table(stream.read(HEAD))
     with readable("unreadable table", path, ADVICE):
         if kind == "parquet":
             yield from _parquet(path, columns, files)

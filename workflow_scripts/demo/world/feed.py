@@ -1,4 +1,4 @@
-"""The whole feed of the demo world: good posts and those with the faults that real ones have."""
+"""The feed of the demo world: good posts, posts with the faults of real ones, and the archives that hold them."""
 
 import io
 import itertools
@@ -20,7 +20,8 @@ INFO = {"start_date": f"{YEARS[0]}-01-01", "end_date": f"{YEARS[-1]}-12-31", "ur
 
 
 def good_posts(seed: int, count: int, oversized: int, size: int, shares: Shares) -> Iterator[Post]:
-    """`count` posts whose picture can be fetched; `oversized` of them, evenly spread, at twice the side."""
+    """`count` posts whose picture can be fetched, `size` pixels wide and high; twice that for `oversized` of them."""
+    # evenly spread
     doubled = {index * count // oversized for index in range(oversized)} if oversized else set()
     for index in range(count):
         yield post(seed, "post", index, size * 2 if index in doubled else size, shares)
