@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound=Settings)
 
+WILDCARD = re.compile(r"\{(\w+)\}")  # in the pattern of an artifact's name
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stage(Generic[S]):
@@ -62,7 +64,7 @@ class Stage(Generic[S]):
     @property
     def unit(self) -> tuple[str, ...]:
         """Names of the wildcards, in order; empty for a stage with one artifact."""
-        return tuple(re.findall(r"\{(\w+)\}", self.artifact))
+        return tuple(WILDCARD.findall(self.artifact))
 
     @property
     def by_content(self) -> bool:
