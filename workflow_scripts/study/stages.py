@@ -12,6 +12,8 @@ from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.settings import Settings
 
 FOLDER = Path(stages.__path__[0])
+INCLUDE = re.compile(r'^include: "(.+)"', re.MULTILINE)
+RULE = re.compile(r"^ *rule (\w+):", re.MULTILINE)
 
 
 @cache
@@ -23,10 +25,8 @@ def stage_names() -> frozenset[str]:
 @cache
 def stages_in_order() -> list[str]:
     """Names of all stages in the order of their rules, which is the order of the workflow."""
-    included = re.findall(r'^include: "(.+)"', (ROOT / "Snakefile").read_text(), re.MULTILINE)
-    return [
-        name for path in included for name in re.findall(r"^ *rule (\w+):", (ROOT / path).read_text(), re.MULTILINE)
-    ]
+    included = INCLUDE.findall((ROOT / "Snakefile").read_text())
+    return [name for path in included for name in RULE.findall((ROOT / path).read_text())]
 
 
 @cache

@@ -30,6 +30,7 @@ COLUMNS = ("key", "type", "default", "example", "reruns", "meaning")
 SHORTENED = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")  # sha256
 Path = tuple[str, ...]
 Reruns = Callable[[Path, list[Any]], str]
+EXPLAINED = re.compile(r"(?<![\w/.-])([\w.-]++): ")  # a word that a description explains
 
 
 def page(reruns: Reruns) -> str:
@@ -154,8 +155,8 @@ def _text(schema: Schema) -> str:
         "false",
         *(str(one) for part in _parts(schema) for one in part.get("enum", [part.get("const")]) if one),
     }
-    return re.sub(
-        rf"(?<![\w/])({'|'.join(map(re.escape, sorted(words)))}): ", r"`\1`: ", _escaped(schema["description"])
+    return EXPLAINED.sub(
+        lambda found: f"`{found[1]}`: " if found[1] in words else found[0], _escaped(schema["description"])
     )
 
 

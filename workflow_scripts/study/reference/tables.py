@@ -1,6 +1,5 @@
 """The tables in ``docs/`` that follow from declarations: files and rates of stages, datasets, and costs of a study."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -25,10 +24,12 @@ def with_tables(path: Path, tables: Mapping[str, str]) -> str:
     text = path.read_text(encoding="utf-8")
     for name, content in tables.items():
         start, end = f"<!-- generated: {name} -->\n", "<!-- end -->"
-        old = re.findall(f"{start}.*?{end}", text, flags=re.DOTALL)
-        if len(old) != 1:
-            raise PipelineError("no place for a table", path, f"{len(old)} of {start.strip()}", f"add it, and {end}")
-        text = text.replace(old[0], f"{start}{content}\n{end}")
+        before, _, rest = text.partition(start)
+        _, found, after = rest.partition(end)
+        if not found or start in after:
+            value = f"{text.count(start)} of {start.strip()}"
+            raise PipelineError("no place for a table", path, value, f"write it once, followed by {end}")
+        text = f"{before}{start}{content}\n{end}{after}"
     return text
 
 
