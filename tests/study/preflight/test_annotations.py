@@ -85,3 +85,19 @@ def test_bad_rows_at_the_start_of_many_are_a_warning(look: Callable[..., Found],
     ((found, certain),) = look(JOBS, own()).items()
     assert "200 of the first 200 rows are counted as no_image" in found and not certain
     assert look([job("data_card", "data_card")], own()) == {}
+
+
+def test_an_example_has_the_most_frequent_reason(look: Callable[..., Found], tmp_path: Path) -> None:  # noqa: F811
+    folder = pictures(tmp_path / "own", ["a.jpg"])
+    (folder / "t.csv").write_text("image,caption\n../b.jpg,x\ngone.jpg,x\ngone.jpg,y\na.jpg,\n")
+    ((found, _),) = look(JOBS, own()).items()
+    assert "2 of the first 4 rows are counted as no_image, the first of them with gone.jpg" in found
+
+
+def test_further_captions_hide_no_wrong_folder(look: Callable[..., Found], tmp_path: Path) -> None:  # noqa: F811
+    folder = pictures(tmp_path / "own", ["im/a.jpg"])
+    captions: list[object] = [{"id": number, "image_id": 1, "caption": "a cat"} for number in range(3)]
+    coco(folder / "c.json", [{"id": 1, "file_name": "a.jpg"}], captions)
+    ((found, certain),) = look(JOBS, own(images="")).items()
+    assert "rows are counted as no_image, the first of them with a.jpg; set annotations.images" in found and certain
+    assert look(JOBS, own(images="im")) == {}

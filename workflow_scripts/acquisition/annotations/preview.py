@@ -17,7 +17,7 @@ from workflow_scripts.core.errors import PipelineError
 
 ROWS = 200
 LARGEST_COCO = 16 << 20  # bytes: a COCO file is read three times, which takes a second from here on
-_MAY_CHANGE = {Apart.FILTERED_SUBREDDIT, Apart.REPEATED_ID, Apart.FURTHER_CAPTION, Apart.EXCLUDED}
+_FOLLOWS_ANOTHER = {Apart.REPEATED_ID, Apart.FURTHER_CAPTION}  # says nothing about the source: another row decides
 
 
 def look(
@@ -47,15 +47,15 @@ def look(
     where = layout.table or source
     if not samples:
         return PipelineError("no rows in source annotations", where, "empty", "add rows, or correct the path"), True
-    seen = [judged(sample, Filter(years, None), ROWS) for sample in samples[:ROWS]]
-    reasons = Counter(reason for _, reason in seen)
-    (frequent, count), used = reasons.most_common(1)[0], reasons[None]
-    if frequent is None or used or reasons.keys() & _MAY_CHANGE:
+    reasons = [judged(sample, Filter(years, None), ROWS)[1] for sample in samples[:ROWS]]
+    counts = Counter(reason for reason in reasons if reason not in _FOLLOWS_ANOTHER)
+    if not counts or None in counts:
         return None
-    value = f"{count} of the first {len(seen)} rows are counted as {frequent}{_example(samples[0].raw)}"
-    return PipelineError("no usable rows in source annotations", where, value, ADVICE.get(frequent, ADVICE[""])), len(
-        samples
-    ) <= ROWS
+    frequent, count = counts.most_common(1)[0]
+    example = _example(samples[reasons.index(frequent)].raw)
+    value = f"{count} of the first {len(reasons)} rows are counted as {frequent}{example}"
+    advice = ADVICE.get(frequent or "", ADVICE[""])
+    return PipelineError("no usable rows in source annotations", where, value, advice), len(samples) <= ROWS
 
 
 def _example(raw: Any) -> str:

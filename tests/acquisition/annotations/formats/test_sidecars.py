@@ -17,13 +17,15 @@ def test_captions_beside_images(tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("secret")
     (folder / "e.txt").symlink_to(tmp_path / "secret.txt")
     os.mkfifo(folder / "pipe.txt")
-    assert shown(read(folder)) == [
+    samples = read(folder)
+    assert shown(samples) == [
         ("a/1.PNG", "ein Übermut", None),
         ("a/2.jpg", "", None),
         ("a/3.v2.jpg", "third", None),
         ("b.jpg", "a cat on a mat", None),
-        (None, None, "NoneType"),
-        (None, None, "Oversized"),
-        (None, None, "NoneType"),
+        (None, None, "malformed_row"),
+        (None, None, "oversized_row"),
+        (None, None, "malformed_row"),
         (None, None, "no_image"),
     ]
+    assert [one.raw["url"] for one in samples[4:]] == ["c.txt", "d.txt", "e.txt", "alone.txt"]

@@ -89,6 +89,16 @@ def test_columns_are_found_or_named(tmp_path: Path) -> None:
             {},
             r"no column image or url in .*; name the column in annotations\.columns\.image",
         ),
+        (
+            {"image;caption": "a;b"},
+            {},
+            r"no column caption in .*; separate the columns with commas or tabs, not with ;",
+        ),
+        (
+            {"image|caption": "a|b"},
+            {"image": "image"},
+            r"no column image in .*; separate the columns with .*, not with \|",
+        ),
         ({"image": "a", "caption": "b"}, {"id": "no"}, r"no column no in .*; correct annotations\.columns\.id"),
     ],
 )

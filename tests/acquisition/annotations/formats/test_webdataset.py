@@ -35,6 +35,8 @@ def test_samples_by_value(tmp_path: Path) -> None:
             "005.json": "{",
             "006.jpg": images[3],
             "006.txt": b"\xff",
+            "007.jpg": images[3],
+            "007.txt": "x" * (2 << 20),
         },
     )
     tar_of(folder / "00.tar", {"000.jpg": images[3], "000.txt": "first shard"})
@@ -46,9 +48,11 @@ def test_samples_by_value(tmp_path: Path) -> None:
         ("01.tar", "its name is no path", None),
         (None, "no image", "no_image"),
         ("01.tar", None, None),
-        (None, None, "NoneType"),
-        (None, None, "NoneType"),
+        (None, None, "malformed_row"),
+        (None, None, "malformed_row"),
+        (None, None, "oversized_row"),
     ]
+    assert [one.raw["url"] for one in samples[6:]] == ["01.tar/005", "01.tar/006", "01.tar/007"]
     assert samples[1].raw["image_id"] == derived_id("01.tar/x/000") and samples[2].group == "dogs"
     for sample, data in zip(samples[1:4], images, strict=False):
         assert sample.image is not None and sample.image.sha256 == sha256(data).hexdigest()

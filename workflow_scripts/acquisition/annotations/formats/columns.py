@@ -57,12 +57,15 @@ def check_fields(names: Collection[str], columns: Columns, where: object) -> dic
     """
     found = fields_of(names, columns)
     there = f"the columns are {', '.join(list(names)[:20]) or 'none'}"
+    separator = next((mark for mark in ";|" if len(names) == 1 and mark in next(iter(names))), None)
+    separated = separator and f"separate the columns with commas or tabs, not with {separator}"
     for field, name in columns.model_dump().items():
         if name and field not in found:
-            raise PipelineError(f"no column {name}", str(where), there, f"correct annotations.columns.{field}")
+            advice = separated or f"correct annotations.columns.{field}"
+            raise PipelineError(f"no column {name}", str(where), there, advice)
     for needed in (("caption",), ("image", "url")):
         if not any(field in found for field in needed):
             usual = " or ".join(USUAL[needed[0]][:1] + USUAL[needed[-1]][:1] if len(needed) > 1 else needed)
-            advice = f"name the column in annotations.columns.{needed[0]}"
+            advice = separated or f"name the column in annotations.columns.{needed[0]}"
             raise PipelineError(f"no column {usual}", str(where), there, advice)
     return found

@@ -19,9 +19,17 @@ def sidecar_samples(files: SourceFiles) -> Iterator[Sample]:
             stem = str(PurePosixPath(name).with_suffix(""))
             stems.add(stem)
             caption = text_of(files, f"{stem}.txt") if f"{stem}.txt" in texts else ""
-            yield image_sample(name, caption, files) if isinstance(caption, str) else Sample(caption)
+            if isinstance(caption, str):
+                yield image_sample(name, caption, files)
+            else:
+                yield unreadable(f"{stem}.txt", caption)
     for name in sorted(text for text in texts if text[: -len(".txt")] not in stems):
         yield Sample({"url": name}, unfit=Apart.NO_IMAGE)
+
+
+def unreadable(place: str, text: Oversized | None) -> Sample:
+    """The sample of a text that is too long or not UTF-8. Its url is ``place``, so that it can be found."""
+    return Sample({"url": place}, unfit=Apart.MALFORMED_ROW if text is None else Apart.OVERSIZED_ROW)
 
 
 def text_of(files: SourceFiles, name: str) -> str | Oversized | None:

@@ -13,7 +13,7 @@ from typing import Any
 from workflow_scripts.acquisition.annotations.formats.columns import Columns, fields_of
 from workflow_scripts.acquisition.annotations.formats.files import IMAGES, SourceFiles
 from workflow_scripts.acquisition.annotations.formats.sample import Sample, derived_id, sample_of
-from workflow_scripts.acquisition.annotations.formats.sidecars import one_line_text
+from workflow_scripts.acquisition.annotations.formats.sidecars import one_line_text, unreadable
 from workflow_scripts.acquisition.annotations.json_reader import LARGEST_ROW, Oversized
 from workflow_scripts.acquisition.annotations.local_image import LocalImage
 from workflow_scripts.acquisition.annotations.rows import Apart
@@ -74,8 +74,9 @@ def _hash(member: tars.Member) -> str:
 
 def _sample(name: str, key: str, parts: Parts, columns: Columns, files: SourceFiles) -> Sample:
     image, described, caption = parts.get("image"), parts.get("json"), parts.get("txt")
+    place = f"{name}/{key}"
     if isinstance(described, Oversized) or isinstance(caption, Oversized):
-        return Sample(Oversized())
+        return unreadable(place, Oversized())
     record: Any = {}
     if described is not None:
         try:
@@ -83,14 +84,14 @@ def _sample(name: str, key: str, parts: Parts, columns: Columns, files: SourceFi
         except (ValueError, RecursionError):
             record = None
         if not isinstance(record, dict):
-            return Sample(None)
+            return unreadable(place, None)
     fields = {field: one for field, one in fields_of(record, columns).items() if field not in ("image", "url")}
     if caption is not None:
         text = one_line_text(caption)
         if text is None:
-            return Sample(None)
+            return unreadable(place, None)
         record, fields = {**record, "txt": text}, {**fields, "caption": "txt"}
     made = sample_of(record, fields, files)
-    raw = made.raw if "id" in fields else made.raw | {"image_id": derived_id(f"{name}/{key}")}
+    raw = made.raw if "id" in fields else made.raw | {"image_id": derived_id(place)}
     unfit = made.unfit or (Apart.NO_IMAGE if image is None else None)
     return Sample(raw, image, unfit, made.group, made.size)
