@@ -38,7 +38,7 @@ def test_its_steps_up_to_the_data_card(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "make_example.py"], cwd=checkout.folder, check=True)
     give_to_user(checkout.folder)
     look, read, everything = (command[1:] for command in COMMANDS)
-    assert [command[0] for command in COMMANDS] == [".venv/bin/snakemake"] * 3 and everything == look[1:]
+    assert [command[0] for command in COMMANDS] == [".venv/bin/snakemake"] * 3 and everything == look[3:]
     status, printed = checkout.run(*look)
     assert status == 0 and "warning: " not in printed, printed[-3000:]
     status, printed = checkout.run(*read)

@@ -56,8 +56,10 @@ def join(table: "pa.Table", given: "pa.Table", settings: External, where: Path) 
     captions = given["caption"].take(pc.index_in(table["key"], value_set=given["key"]))
     missing = captions.null_count
     if missing > settings.max_missing_share * len(table):
-        value = f"{missing} of {len(table)} images have none; {settings.max_missing_share:.2%} are allowed"
-        raise PipelineError("missing captions", where, value, "complete the table or raise max_missing_share")
+        example = table["key"].filter(captions.is_null())[0].as_py()
+        allowed = f"{settings.max_missing_share:.2%} are allowed"
+        value = f"{missing} of {len(table)} images have none, such as {example}; {allowed}"
+        raise PipelineError("missing captions", where, value, "complete the table or raise the arm's max_missing_share")
     none = pa.nulls(len(table), pa.float32())
     return arm_table(table, pc.fill_null(captions, ""), ["external"] * len(table), none, none)
 
