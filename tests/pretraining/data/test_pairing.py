@@ -39,7 +39,7 @@ def test_one_of_several_partners_is_drawn_by_seed_step_and_row() -> None:
 
 
 def test_an_unknown_key_is_named() -> None:
-    with pytest.raises(PipelineError, match=r"not among the images in .*original\.parquet: 'zz'"):
+    with pytest.raises(PipelineError, match=r"unknown image key in .*original\.parquet: 'zz'"):
         from_table(KEYS, table([("a", "zz", 1)]), WHERE)
     with pytest.raises(PipelineError, match="'q'"):
         rows_of(KEYS, pa.chunked_array([["a", "q"]]), WHERE)
