@@ -20,7 +20,7 @@ TABLE = pa.table(
 
 def test_it_gives_each_image_a_caption() -> None:
     kind = ARM_KINDS["joined"]
-    arm = kind.rule(ArmInputs(TABLE), kind.settings(separator=" / "))
+    arm = kind.select(ArmInputs(TABLE), kind.settings(separator=" / "))
     assert arm["caption"].to_pylist() == ["wow / a wolf", "my cat / a cat"]
     assert arm["origin"].to_pylist() == ["joined", "joined"] and arm["itm"].null_count == 2
 

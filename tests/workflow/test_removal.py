@@ -114,4 +114,4 @@ def test_by_hand_before_the_study_is_made_again(finished: Checkout) -> None:
     done = subprocess.run(
         [*as_user(), *command], cwd=finished.folder, env=finished.environment(), capture_output=True, text=True
     )
-    assert done.returncode == 0 and "made with invalid removal list" in done.stdout
+    assert done.returncode == 0 and "made without a removal list" in done.stdout

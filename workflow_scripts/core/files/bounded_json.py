@@ -61,7 +61,7 @@ def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
         size = os.fstat(stream.fileno()).st_size
         if size > largest:
             raise Unfit(f"it has {size} bytes; at most {largest} are allowed")
-        return stream.read(largest + 1)
+        return stream.read(size)
 
 
 def kind_of(mode: int) -> str:
