@@ -83,7 +83,7 @@ def test_job_that_dies_of_memory_gets_more(copy: Clone) -> None:
     second = until(lambda: [job for job in jobs("data_card") if job != first])[0]
     assert "mem=4000M" in asked_for(first)["ReqTRES"]
     assert "mem=8000M" in asked_for(second)["ReqTRES"]
-    assert f"/{first}.log (check log file(s) for error details)" in copy.ends_well(process)
+    assert_log_is_named(copy.ends_well(process), first)
     assert (copy.folder / "died").exists()
     assert copy.hashes() == before
 
