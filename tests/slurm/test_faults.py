@@ -164,7 +164,7 @@ def test_five_preemptions_cost_no_retry(copy: Clone, undisturbed: dict[str, str]
         preempt(copy, job, number)
     printed = copy.ends_well(process)
     assert "Error in" not in printed
-    assert printed.count("has been submitted with SLURM jobid") == 1
+    assert printed.count(": submitted with SLURM jobid ") == 1
     steps = starts(copy)
     assert len(steps) == 6
     assert steps == sorted(steps)
