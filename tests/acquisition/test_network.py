@@ -79,11 +79,11 @@ def test_requests_go_on_while_pictures_are_decoded(tmp_path: Path, monkeypatch: 
     with serving(dict.fromkeys(names, jpeg())) as site:
 
         def slow(data: bytes, limits: Limits, digest: str | None = None) -> Stored:
-            # The first picture takes until the server was asked for as many more as may wait for the two threads.
+            # The first picture takes until the server received as many more requests as may wait for the two threads.
             until = time.monotonic() + 10
             while site.asked.total() < 6 and time.monotonic() < until:
                 time.sleep(0.005)
-            assert site.asked.total() >= 6, "nothing was asked for while a picture was decoded"
+            assert site.asked.total() >= 6, "nothing was requested while a picture was decoded"
             return process(data, limits, digest)
 
         monkeypatch.setattr(download_state, "process", slow)

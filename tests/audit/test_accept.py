@@ -1,4 +1,4 @@
-"""Vouching for an edit: nothing is made again, and everybody is told."""
+"""Accepting an edit: nothing is recomputed, and every record says so."""
 
 import json
 from pathlib import Path

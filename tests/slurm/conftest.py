@@ -1,4 +1,4 @@
-"""The cluster, and the small study run on it. These tests run only when asked for: `pytest tests/slurm`.
+"""The cluster, and the small study run on it. These tests run only when named: `pytest tests/slurm`.
 
 They need root and Debian's packages (installed when missing), and change this machine while they run.
 """
@@ -21,7 +21,7 @@ from workflow_scripts.recovery.recover import living
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave these tests out of runs over all tests, and where there can be no cluster."""
     asked = any("slurm" in Path(word.split("::")[0]).parts for word in config.args)
-    reason = "" if asked else "only when asked for: pytest tests/slurm"
+    reason = "" if asked else "only when named: pytest tests/slurm"
     if os.getuid() != 0 or not (shutil.which("slurmctld", path="/usr/sbin:/usr/bin") or shutil.which("apt-get")):
         reason = reason or "no SLURM here, or no right to start one"
     for item in items:

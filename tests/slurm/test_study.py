@@ -10,7 +10,7 @@ from tests.slurm.cluster import Clone, finished_jobs
 from tests.workflow.checkout import ROOT
 
 STAGES = {path.stem for path in (ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py")}
-LOCAL = {"source", "crate"}  # compute nodes often have no network; the crate, made when asked for, copies small files
+LOCAL = {"source", "crate"}  # compute nodes often have no network; the crate, made on request, copies small files
 
 
 def test_every_byte_is_that_of_a_local_run(finished: Clone, local: Clone) -> None:

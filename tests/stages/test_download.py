@@ -1,4 +1,4 @@
-"""The download stage: same bytes whatever happens on the way, and nothing asked for twice."""
+"""The download stage: same bytes whatever happens on the way, and nothing requested twice."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Two thousand rows of a bad web, killed at ten moments: the same bytes, all rows there, nothing asked for twice."""
+"""Two thousand rows of a bad web, killed at ten moments: the same bytes, all rows there, nothing requested twice."""
 
 import hashlib
 import json
@@ -171,7 +171,7 @@ def check_the_same(shards: list[Artifact], expected: list[Artifact], table: Tabl
 def check_another_subreddit(
     study: Study, folder: Path, table: Table, more: dict[str, Route], before: list[Artifact]
 ) -> None:
-    """Only its own urls are asked for, and the others' shards are the same ones under other numbers."""
+    """Only its own URLs are requested, and the others' shards are the same ones under other numbers."""
     source = annotation_zip(folder, table)
     new = [row(f"n{number}", url=f"http://a.test{path}", subreddit="aaa") for number, path in enumerate(more)]
     with ZipFile(source, "a") as archive:  # first by name, so that all numbers of shards move

@@ -1,4 +1,4 @@
-"""An accepted edit on the small study, as an ordinary user: the page is made again, nothing else."""
+"""An accepted edit on the small study, as an ordinary user: only the report is recomputed."""
 
 import json
 import subprocess

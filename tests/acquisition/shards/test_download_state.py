@@ -97,7 +97,7 @@ def test_rounds_that_are_wanted_from_the_start(tmp_path: Path) -> None:
         assert not downloads.waiting
         assert [one["round"] for one in downloads.done[URLS[2]].attempts] == [1, 2, 3]
     with opened(tmp_path, settings(rounds=3), URLS[:3], "again") as downloads:
-        assert not [url for url in downloads.waiting if url != URLS[0]], "what came is prepared, not asked for"
+        assert not [url for url in downloads.waiting if url != URLS[0]], "fetched images are prepared, not requested"
     with opened(tmp_path, settings(rounds=4), URLS[:3], "more") as downloads:
         assert URLS[2] in downloads.waiting and URLS[1] not in downloads.waiting
 
@@ -175,7 +175,7 @@ def test_what_is_stored_as_it_came_is_kept_once(tmp_path: Path) -> None:
             downloads.data(record)
     with opened(tmp_path, settings(), URLS[:2], "c") as downloads:
         downloads.prepare(1)
-        assert downloads.waiting == URLS[:1], "what the disk lost is asked for again"
+        assert downloads.waiting == URLS[:1], "an image lost on disk is requested again"
 
 
 def test_few_images_are_in_memory(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Each fault of the web ends in its documented state, politely, and nothing finished is asked for again."""
+"""Each fault of the web ends in its documented state, politely, and nothing finished is requested again."""
 
 import hashlib
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Images of other tools are used as if they had been fetched, and only missing ones are asked for."""
+"""Images of other tools are used as if they had been fetched, and only missing ones are requested."""
 
 import io
 import json

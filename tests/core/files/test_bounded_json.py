@@ -96,7 +96,7 @@ def test_values_of_every_kind_are_read(tmp_path: Path) -> None:
     assert LARGEST < 1 << 30
 
 
-# Each parses what is bounded otherwise: bytes in hand, or a data file whose size and hash were verified.
+# Each parses input that is bounded elsewhere: bytes already read, or a data file whose size and hash were verified.
 OWN_PARSERS = {"core/files/bounded_json.py", "core/shards.py", "audit/sources.py", "provenance/verify/compare.py"}
 
 
