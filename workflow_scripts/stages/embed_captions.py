@@ -10,6 +10,7 @@ from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
+from workflow_scripts.embeddings.width import WIDTH
 
 
 class EmbedCaptions(Settings):
@@ -70,7 +71,7 @@ FACTS = Facts(
         gflop=lambda _: 5.5,
         source="counted: all-mpnet-base-v2, 32 tokens; tokenizing assumed",
     ),
-    disk=lambda load: load.rows * 768 * 4,  # the widest of the encoders named in the configs
+    disk=lambda load: load.rows * WIDTH * 4,
     names="text_vectors",
     section="text_encoders.{encoder}",
     sources={"encoder": "encoder-{encoder}"},

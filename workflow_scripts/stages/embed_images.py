@@ -10,6 +10,7 @@ from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
+from workflow_scripts.embeddings.width import WIDTH
 
 
 class EmbedImages(Settings):
@@ -76,7 +77,7 @@ FACTS = Facts(
         gflop=lambda _: 162,
         source="measured decoding; counted: CLIP ViT-L/14",
     ),
-    disk=lambda load: load.rows * 768 * 4,  # the widest of the encoders named in the configs
+    disk=lambda load: load.rows * WIDTH * 4,
     names="image_encoders",
     section="image_encoders.{encoder}",
     sources={"encoder": "encoder-{encoder}"},

@@ -9,6 +9,7 @@ from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.embeddings.width import WIDTH
 from workflow_scripts.pairs.scopes import SCOPES
 
 
@@ -97,8 +98,8 @@ FACTS = Facts(
         per="pair of images compared",
         units=lambda load: load.images**2,
         core_ms=0,
-        gflop=lambda _: 2 * 768e-9,
-        source="counted: 768 dimensions, exact search",
+        gflop=lambda _: 2e-9 * WIDTH,
+        source=f"counted: {WIDTH} dimensions, exact search",
     ),
     disk=lambda load: load.rows * 100 * load.settings["k"],  # two keys, rank and cosine of each neighbour
     names="pairs",
