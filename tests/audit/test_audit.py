@@ -271,7 +271,7 @@ def test_the_command(chain: Chain, capsys: pytest.CaptureFixture[str], tmp_path:
     assert main(["audit", str(chain.results)]) == 0
     printed = capsys.readouterr().out
     assert "22 artifacts, 37 files" in printed
-    assert printed.splitlines()[-1].startswith("all holds (contents checked in ")
+    assert printed.splitlines()[-1].startswith("everything is intact (contents checked in ")
     (chain.study / "summary" / "summary.csv").unlink()
     assert main(["audit", "--json", str(chain.study)]) == 1
     told = json.loads(capsys.readouterr().out)

@@ -31,7 +31,7 @@ def test_config_files_that_can_not_be_read(fresh: Checkout) -> None:
     (fresh.folder / "nested.yaml").write_text("\n".join(aliases))
     assert last_line(fresh, "data_card") == (
         "error: missing config file in data_card: no such file; "
-        "correct the path; put targets before --configfile, which takes all words after it"
+        "correct the path; put targets before --configfile, which takes all arguments after it"
     )
     assert last_line(fresh, "nested.yaml").startswith("error: too many values in nested.yaml:6 (a5)")
 

@@ -1,8 +1,8 @@
 """Accept an edit of a stage's code or of how its settings are written, so that it recomputes nothing.
 
-The current code then counts as the code that the artifacts were made by: finished artifacts, cache entries and
-unfinished work stay as they are. Artifacts whose settings an earlier release wrote differently are adopted under
-today's key if they hold what today's config requires. Run records, audit, why and the report say so, with your reason.
+The current code then counts as the code that made the artifacts: finished artifacts, cache entries and unfinished
+work stay as they are. Artifacts whose settings an earlier release wrote differently are adopted under the current
+key if they contain what the current config requires. Run records, audit, why and the report show it, with your reason.
 """
 
 from collections import Counter
@@ -29,7 +29,7 @@ def accept_code(results: Path, stage: str, reason: str, code: str) -> list[str]:
     """Let the current code of ``stage`` count as the code behind its artifacts; returns messages.
 
     Args:
-        code: the beginning of that code's digest; may be empty where all were made by the same.
+        code: the first characters of that code's digest; may be empty if one version of the code made all of them.
 
     Raises:
         PipelineError: there is no such folder or stage, nothing to accept, or several codes to choose from.
@@ -62,7 +62,7 @@ def vouch(results: Path, stage: str, reason: str, code: str) -> list[str]:
     """Accept the code if it differs, then adopt artifacts of an earlier release; returns messages.
 
     Raises:
-        PipelineError: as :func:`accept_code`, where nothing is to be adopted either; or ``reason`` is empty.
+        PipelineError: as for :func:`accept_code`, if there is nothing to adopt either; or ``reason`` is empty.
     """
     if not reason.strip():
         raise PipelineError("empty reason", "accept", repr(reason), "say why the edit can't change results")
@@ -73,7 +73,7 @@ def vouch(results: Path, stage: str, reason: str, code: str) -> list[str]:
 
 
 def edited_stages(results: Path, stages: Iterable[str]) -> list[str]:
-    """Those of ``stages`` with artifacts that other code than today's made, or that an earlier release recorded."""
+    """Those of ``stages`` with artifacts made by code other than the current, or recorded by an earlier release."""
     made: dict[str, set[str]] = {}
     for node in load(results):
         if node.record is not None:

@@ -1,4 +1,4 @@
-"""Adopt artifacts whose settings an earlier release wrote differently under today's key.
+"""Adopt, under the current key, artifacts whose settings an earlier release wrote differently.
 
 Nothing is computed: the artifact's verified bytes become a cache entry under today's key too, and its run record says
 from which key and settings it was adopted, when, and why.
@@ -32,7 +32,7 @@ def adopt(results: Path, stage: str, reason: str) -> list[str]:
     """Adopt all artifacts of ``stage`` that current studies can use unchanged; returns messages.
 
     Raises:
-        PipelineError: a config of today or a data file is faulty.
+        PipelineError: a current config or a data file is faulty.
     """
     lines, adopted = [], 0
     for node, settings in candidates(results, stage):
@@ -47,7 +47,7 @@ def adopt(results: Path, stage: str, reason: str) -> list[str]:
 
 
 def candidates(results: Path, stage: str) -> list[tuple[Node, dict[str, Any]]]:
-    """Artifacts of today's studies whose settings were recorded by an earlier release, and today's settings."""
+    """Artifacts of the current studies whose settings an earlier release recorded, with their current settings."""
     units, found = {}, []
     for node in load(results):
         record = node.record
@@ -110,7 +110,7 @@ def _current_inputs(node: Node, results: Path) -> tuple[dict[str, list[str]], st
 
 
 def _holds(today: Artifact, older: lineage.Made) -> bool:
-    """Whether an input of today has all that it had then: newer code may have added columns, and nothing else."""
+    """Whether the current input still contains everything it had then: newer code may only have added columns."""
     for suffix, recorded in older.manifest["files"].items():
         if not today.has(suffix):
             return False
@@ -127,7 +127,7 @@ def _holds(today: Artifact, older: lineage.Made) -> bool:
 
 
 def _take_over(node: Node, settings: dict[str, Any], inputs: dict[str, list[str]], reason: str) -> None:
-    """Make the cache entry of today's key from the artifact's files, and publish it over the artifact."""
+    """Create the cache entry for the current key from the artifact's files, and publish it in place of the artifact."""
     results, artifact, made = node.study.parent, Artifact(node.path), dict(node.computation or {})
     unit = node.manifest["unit"]
     stage = declaration(node.stage)

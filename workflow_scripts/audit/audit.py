@@ -189,7 +189,7 @@ class Audit:
         return claims
 
     def _without_entry(self, node: Node) -> None:
-        """Why the cache lacks an artifact, where that is no honest reason: it keeps all that studies have."""
+        """Name artifacts without a cache entry that should have one: the cache keeps everything that studies use."""
         if not cache_of(node).parent.is_dir():  # left behind when the study was moved
             return
         edited = rekeyed(node, self._made_in(cache_of(node)))
@@ -238,10 +238,10 @@ class Audit:
                 self.found.append((path, finding(Kind.MISSING_ARTIFACT, path, "it was finished in the last run")))
 
     def _out_of_date(self, node: Node, record: dict[str, Any]) -> Iterator[Finding]:
-        """Code and settings of today against the recorded ones; what was accepted."""
+        """Compare current code and settings with the recorded ones; list acceptances."""
         today, by_acceptance = self._code(node.stage)
         if record["code"] != today:
-            yield finding(Kind.OTHER_CODE, node.path, f"made by {record['code'][:12]}, today's is {today[:12]}")
+            yield finding(Kind.OTHER_CODE, node.path, f"made by {record['code'][:12]}, now {today[:12]}")
         elif (one := record.get("accepted")) and (by_acceptance or self._made_after(one, node)):
             yield finding(Kind.ACCEPTED, node.path, f"{one['reason']} ({one['when']})")
         units = self.noted.units
@@ -249,12 +249,12 @@ class Audit:
             try:
                 differ = other_settings(record, node.stage, units.settings(node.stage, record["unit"]))
             except KeyError as error:
-                differ = [f"today's study has no such unit ({error})"]
+                differ = [f"the current study has no such unit ({error})"]
             if differ:
                 yield finding(Kind.OTHER_SETTINGS, node.path, "; ".join(differ))
 
     def _current_code(self, stage: str) -> tuple[str, bool]:
-        """What today's code of a stage counts as, and whether by an acceptance."""
+        """The code that a stage's current code counts as, and whether because of an acceptance."""
         try:
             return counted(self.noted.accepted, stage), among(self.noted.accepted, stage) is not None
         except OSError:
@@ -262,7 +262,7 @@ class Audit:
 
     @staticmethod
     def _made_after(acceptance: dict[str, str], node: Node) -> bool:
-        """Whether it was the accepted code that made the artifact, and not the code that it counts as."""
+        """Whether the accepted code itself made the artifact, rather than the code that it counts as."""
         return acceptance["when"] <= str((node.computation or {}).get("start"))
 
     def _notes(self, behind: Collection[str]) -> None:
@@ -272,7 +272,7 @@ class Audit:
 
 
 def study_root(nodes: Iterable[Node]) -> tuple[str | None, set[str]]:
-    """The root hash that the report shows, by the manifests of today, and the labels behind it.
+    """The root hash that the report shows, computed from the current manifests, and the labels behind it.
 
     Without a report it is over all artifacts. None when an artifact behind the report is missing.
     """

@@ -1,4 +1,4 @@
-"""A study's artifacts against the cache entries that they came from.
+"""Compares a study's artifacts with the cache entries that they came from.
 
 If a file was rewritten with its manifest and run record, but not in the cache, it shows here. A damaged entry
 is never handed out, but it is named: a disk that damages one file may damage others.
@@ -26,7 +26,7 @@ _OWN = ("self", "cached", "accepted")  # fields in which a study's record may di
 
 @dataclass(frozen=True)
 class Entry:
-    """A cache entry that is as it was written, its data files aside."""
+    """A cache entry that is intact, apart from its data files, which are not checked."""
 
     folder: Path
     manifest: dict[str, Any]
@@ -63,7 +63,7 @@ def read_entry(folder: Path) -> Entry:
     if (wrong := odd_fields(record)) is not None:
         raise Unfit(f"run.json: {wrong}")
     if not is_intact(record):
-        raise Unfit("run.json: it does not have the digest that it states of itself")
+        raise Unfit("run.json: its content does not match the digest in it")
     if record["key"] != folder.name or record["stage"] != folder.parent.name:
         raise Unfit("run.json: it belongs to another key")
     if record["manifest"] != digest(manifest):
@@ -128,7 +128,7 @@ def entry_findings(node: Node, entry: Entry) -> Iterator[Finding]:
 
 
 def rekeyed(node: Node, made: Iterable[Made]) -> Finding | None:
-    """Whether the cache has an artifact's computation under another key than its run record says, which was edited."""
+    """A finding if the cache has the computation under a key other than the run record's, which was then edited."""
     assert node.record is not None and node.computation is not None
     own, times = (node.label, digest(node.manifest)), _times(node.computation)
     for one in made:
@@ -144,7 +144,7 @@ def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 
 
 def entry_claims(node: Node, entry: Entry, scanned: Scan) -> tuple[list[Claim], list[Finding]]:
-    """Files of an entry that have to be read, since the study has not the very same ones; and what is wrong."""
+    """Files of an entry that must be read because the study does not hold the very same files; and faults."""
     claims, findings = [], []
     recorded = entry.files()
     for suffix, one in recorded.items():
@@ -161,7 +161,7 @@ def entry_claims(node: Node, entry: Entry, scanned: Scan) -> tuple[list[Claim], 
             claims.append(Claim(node, suffix, path, one["sha256"], one["bytes"], Kind.DAMAGED_CACHE))
     expected = {entry.folder / ENTRY_MANIFEST, entry.folder / ENTRY_RECORD}
     expected |= {stored(entry.folder, suffix) for suffix in recorded}
-    findings += [_damaged(path, "no file of the entry") for path in _leaves(entry.folder) if path not in expected]
+    findings += [_damaged(path, "not a file of the entry") for path in _leaves(entry.folder) if path not in expected]
     return claims, findings
 
 
@@ -177,9 +177,9 @@ def _damaged(path: Path, detail: str) -> Finding:
 
 
 def restored(node: Node, made: Iterable[Made]) -> Node | None:
-    """A node whose manifest or run record is at fault, as its cache entry has it; None when no entry tells.
+    """The node with manifest and run record as in its cache entry, if one is faulty; None if no single entry fits.
 
-    So that the data files of an artifact are checked even where what names them is damaged.
+    This way, an artifact's data files are checked even if the file that names them is damaged.
     """
     by_manifest = digest(node.manifest) if node.manifest else ""
     found = [one for one in made if one.artifact == node.label]

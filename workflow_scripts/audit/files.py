@@ -22,9 +22,9 @@ Owners = dict[str, list[Path]]
 
 @dataclass(frozen=True)
 class Claim:
-    """What is recorded of one file by ``node``, under ``suffix``.
+    """What ``node`` records about one file, under ``suffix``.
 
-    ``kind`` is what another content is called where the file is none of the study's own: a source's, or the cache's.
+    ``kind`` is the finding for different content if the file belongs to a source or to the cache, not to the study.
     """
 
     node: Node
@@ -52,10 +52,10 @@ def claims_of(node: Node, with_record: bool) -> list[Claim]:
 def file_findings(
     claims: Sequence[Claim], scanned: Scan, owners: Owners, jobs: int | None
 ) -> Iterator[tuple[Claim, Finding]]:
-    """What is wrong with the files behind ``claims``; those with a fault of their own in ``scanned`` were told.
+    """What is wrong with the files behind ``claims``; files with a fault in ``scanned`` have been reported already.
 
     Args:
-        owners: tells one file's bytes under another's name.
+        owners: recognises the bytes of one file under the name of another.
         jobs: files hashed at a time; None compares sizes only.
     """
     there = []
@@ -137,7 +137,7 @@ def _shared(claim: Claim) -> str:
 
 
 def lonely_records(files: Iterable[Path], manifests: Container[Path], study: Path) -> list[Path]:
-    """Where manifests should be: run records among ``files``, in their place, that have none."""
+    """Paths of missing manifests: those of the run records among ``files`` that have none."""
     records = [path for path in files if path.name.endswith(RUN) and path.parent.parent == study]
     places = [path.with_name(path.name.removesuffix(RUN) + MANIFEST) for path in records]
     return [path for path in places if path not in manifests]

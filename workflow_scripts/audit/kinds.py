@@ -6,13 +6,17 @@ from pathlib import Path
 
 
 class Kind(Enum):
-    """A kind of fault, or (:attr:`note`) something to know that is no fault: name, meaning, what to do."""
+    """A kind of fault, or (:attr:`note`) information that is not a fault: name, meaning, what to do."""
 
     MISSING_FILE = ("missing-file", "a data file that the manifest names is missing", "force")
     WRONG_SIZE = ("wrong-size", "a data file is shorter or longer than recorded", "force")
     WRONG_CONTENT = ("wrong-content", "a data file has the recorded size but other bytes", "force")
     SWAPPED_FILE = ("swapped-file", "a data file has the bytes that are recorded for another one", "force")
-    UNREADABLE = ("unreadable", "the disk or a permission keeps a file from being read", "check disk and permissions")
+    UNREADABLE = (
+        "unreadable",
+        "a disk error or missing permission prevents reading a file",
+        "check disk and permissions",
+    )
     NOT_A_FILE = (
         "not-a-file",
         "a folder, FIFO, socket or device where only files can be",
@@ -38,8 +42,8 @@ class Kind(Enum):
     MISSING_INPUT = ("missing-input", "an input that the run record names is missing", "run snakemake")
     CHANGED_INPUT = ("changed-input", "an input is not the one that was read: it was recomputed since", "run snakemake")
     CHANGED_SOURCE = ("changed-source", "an external source is not what was hashed", "force")
-    OTHER_CODE = ("other-code", "made by code other than today's", "run snakemake, or see faithful-pairs accept")
-    OTHER_SETTINGS = ("other-settings", "made with settings other than today's config has", "run snakemake")
+    OTHER_CODE = ("other-code", "made by code that is not current", "run snakemake, or see faithful-pairs accept")
+    OTHER_SETTINGS = ("other-settings", "made with settings that differ from the current config", "run snakemake")
     BROKEN_NOTE = (
         "broken-note",
         "a note of the study's config, artifacts or acceptances is damaged",
@@ -69,20 +73,20 @@ class Kind(Enum):
     NOT_HERE = ("source-not-here", "an external source is not on this machine, so it was not compared", "")
     NO_CONFIG = (
         "settings-not-compared",
-        "today's config is not known, so settings were not compared",
+        "the current config is not known, so settings were not compared",
         "give --configfile",
     )
     NO_CACHE = ("cache-not-compared", "artifacts have no cache entry to compare them with", "")
-    OUTSIDE = ("not-behind-the-report", "artifacts that the report was not made from, so outside the root hash", "")
+    OUTSIDE = ("not-behind-the-report", "artifacts that the report does not depend on, so outside the root hash", "")
     NFS = ("nfs-file", "a deleted file that a process still has open", "")
-    LEFTOVER = ("leftover", "a partial file of a killed process", "delete it when nothing runs")
+    LEFTOVER = ("leftover", "a partial file of a killed process", "delete it when no job is running")
 
     def __init__(self, label: str, meaning: str, repair: str) -> None:
         self.label, self.meaning, self.repair = label, meaning, repair
 
     @property
     def note(self) -> bool:
-        """Whether it is to be known, but no fault."""
+        """Whether this is information rather than a fault."""
         return self in _NOTES
 
 
@@ -115,7 +119,7 @@ BY_LABEL = {kind.label: kind for kind in Kind}
 
 
 def finding(kind: Kind, path: Path, detail: str, manifest: Path | None = None) -> Finding:
-    """A finding; ``manifest`` is what Snakemake has to make again where that is the remedy."""
+    """A finding; ``manifest`` is the file that Snakemake must make again, if that is the remedy."""
     advice = kind.repair
     if advice == "force":
         advice = f"recompute it: snakemake --force {manifest}" if manifest else "recompute the artifact"

@@ -19,7 +19,7 @@ class Noted:
     """What an audit knows from the notes beside a study.
 
     Attributes:
-        units: the study by today's config; None when that is not known.
+        units: the study according to the current config; None if that is not known.
         artifacts: ``<stage>/<name>`` of artifacts that were finished.
         accepted: acceptances of code.
         findings: faults of the notes, and what is not known.

@@ -57,16 +57,16 @@ def _is_there(path: Path) -> bool:
 
 
 def _edit(record: Mapping[str, Any]) -> str | None:
-    """What shows that a run record, or the original's in it, was edited; None when nothing does."""
+    """How a run record, or the original record inside it, was evidently edited; None if neither was."""
     original = record.get("original")
-    for name, one in (("it", record), ("the original's record in it", original if original is not None else record)):
+    for name, one in (("it", record), ("the original record inside it", original if original is not None else record)):
         if not is_intact(one):
-            return f"{name} does not have the digest that it states of itself"
+            return f"{name} does not match its digest"
     return None
 
 
 def _other_recipe(record: Mapping[str, Any]) -> str | None:
-    """Whether the key does not follow from what the record says, or a reuse tells of another original."""
+    """Why the record does not give its key, or does not match the original record inside it; None if it does."""
     stage, settings = declaration(record["stage"]), record["settings"]
     in_key = settings if stage is None else stage.in_key(settings)
     if stage is not None and not stage.by_content and sorted(record["not_in_key"]) == sorted(settings.keys() - in_key):
@@ -76,12 +76,12 @@ def _other_recipe(record: Mapping[str, Any]) -> str | None:
             return "its key does not follow from its unit, code, settings, inputs and environment"
     original = record.get("original")
     if record.get("cached", False) != (original is not None):
-        return "its field cached is wrong: the record of a reuse, and no other, holds the original's record"
+        return "its field cached is wrong: only the record of a reuse contains an original record"
     made = original or record
     differ = [name for name in _OF_THE_KEY if record[name] != made[name]]
     then = made["settings"] if stage is None else stage.in_key(made["settings"])
     differ += ["settings"] if in_key != then else []
-    return f"the original's record in it has another {', '.join(differ)}" if differ else None
+    return f"the original record inside it has a different {', '.join(differ)}" if differ else None
 
 
 def _same_bytes(path: Path, content: Mapping[str, Any]) -> bool:
@@ -109,9 +109,9 @@ def _pair_findings(
             detail = f"digest {now[:12]}, the run record was written for {str(then)[:12]}"
             yield finding(Kind.EDITED_MANIFEST, node.path, detail, node.path)
     elif node.manifest["stage"] != node.stage:
-        yield finding(Kind.EDITED_MANIFEST, node.path, "it has another stage than the run record", node.path)
+        yield finding(Kind.EDITED_MANIFEST, node.path, "its stage differs from that in the run record", node.path)
     elif node.manifest["unit"] not in ({}, record["unit"]):
-        yield finding(Kind.EDITED_RECORD, node.record_path, "it has another unit than its manifest", node.path)
+        yield finding(Kind.EDITED_RECORD, node.record_path, "its unit differs from that in its manifest", node.path)
     elif to_the_byte and not _same_bytes(node.path, node.manifest):
         yield finding(Kind.EDITED_MANIFEST, node.path, "it is not formatted as the workflow writes it", node.path)
 
@@ -141,7 +141,7 @@ def input_findings(nodes: Iterable[Node], known: Mapping[Path, Node], told: Cont
     """Whether the inputs of today are those that were read.
 
     Args:
-        told: manifests whose own fault is named already.
+        told: manifests whose own fault has already been reported.
     """
     missing: dict[Path, list[str]] = {}
     for node in nodes:

@@ -1,4 +1,4 @@
-"""Everything in a study's folder, and what of it can't be part of a study."""
+"""Lists everything in a study's folder, and what there can't be part of a study."""
 
 import os
 import re
@@ -29,7 +29,7 @@ class Scan:
         files: regular files, and links to such, with their status, in sorted order.
         empty: folders with nothing in them.
         found: what is wrong with an entry by itself, notes too.
-        odd: entries about which a fault was found; nothing more is asked of them.
+        odd: entries with a fault; they are not checked further.
         closed: folders that can't be read.
     """
 
@@ -51,7 +51,7 @@ class Scan:
 
 
 def scan(study: Path) -> Scan:
-    """Look at every entry once. Links are named and followed, so that they hide nothing; no file is opened."""
+    """Visit every entry once. Links are reported and followed, so that they hide nothing; no file is opened."""
     seen: set[tuple[int, int]] = set()
     found, waiting = Scan(), [study]
     if not os.path.lexists(study):
@@ -84,7 +84,7 @@ def _entries(folder: Path, found: Scan, seen: set[tuple[int, int]]) -> list[str]
         found.closed.add(folder)
         return None
     if status.st_mode & 0o500 != 0o500:
-        found.tell(Kind.UNREADABLE, folder, f"mode {stat.S_IMODE(status.st_mode):o} shuts out the folder's owner")
+        found.tell(Kind.UNREADABLE, folder, f"mode {stat.S_IMODE(status.st_mode):o} denies access to its owner")
     return names
 
 
@@ -129,6 +129,6 @@ def _check_file(path: Path, status: os.stat_result, found: Scan) -> None:
     if path in found.odd:
         return
     if not status.st_mode & stat.S_IRUSR:
-        found.tell(Kind.UNREADABLE, path, f"mode {stat.S_IMODE(status.st_mode):o} shuts out the file's owner")
+        found.tell(Kind.UNREADABLE, path, f"mode {stat.S_IMODE(status.st_mode):o} denies access to its owner")
     elif status.st_mtime > time.time() + AHEAD:
         found.tell(Kind.IMPOSSIBLE_TIME, path, "its modification time is in the future")

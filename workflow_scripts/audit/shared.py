@@ -1,6 +1,6 @@
-"""What the studies of a results folder share: the rest of the cache, remembered hashes, and the store of fetched bytes.
+"""Checks what studies of a results folder share: the rest of the cache, remembered hashes, the store of fetched bytes.
 
-None of it can make a wrong result, since each is checked whenever it is read. It is looked at because a disk that
+None of this can cause a wrong result, since it is verified whenever it is read. It is checked because a disk that
 damages one file may damage others.
 """
 

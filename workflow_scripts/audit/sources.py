@@ -17,10 +17,10 @@ DATA = ".data"
 
 
 def source_claims(node: Node) -> tuple[list[Claim], list[Finding]]:
-    """What is recorded of the files behind a ``source`` artifact, and files that were not there when it was made.
+    """What is recorded about the files behind a ``source`` artifact, and files added since it was made.
 
-    Unlike in the stages, cached hashes are not trusted: an edit that restores size and time shows. A source that holds
-    its bytes itself (fetched by url) has none outside.
+    Unlike in the stages, cached hashes are not trusted, so an edit that restores size and time is found. A source that
+    holds its own bytes (fetched by URL) has no files outside.
     """
     if DATA in node.files:
         return [], []

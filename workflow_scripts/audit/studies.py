@@ -57,7 +57,7 @@ def studies_below(path: Path) -> list[Path]:
 
 
 def _studies_of(results: Path) -> list[Path]:
-    """Studies with artifacts, or of which artifacts are noted."""
+    """Studies that have artifacts, or whose artifacts are noted."""
     noted = {results / note.stem for note in (results / NOTES).glob("[!.]*.json")}
     found = {one for one in noted if one.is_dir() or _was_finished(one)}
     return sorted(found | {manifest.parent.parent for manifest in results.glob(f"[!.]*/*/*{MANIFEST}")})

@@ -25,7 +25,7 @@ def table(done: Sequence[Audited], quick: bool, seconds: float) -> str:
             lines += _of_kind(kind, [found for found in one.findings if found.kind is kind])
     faults = sum(len(one.faults) for one in done)
     checked = "sizes" if quick else "contents"
-    said = "all holds" if not faults else f"{faults} fault{'s' if faults > 1 else ''}"
+    said = "everything is intact" if not faults else f"{faults} fault{'s' if faults > 1 else ''}"
     return "\n".join([*lines, f"{said} ({checked} checked in {seconds:.1f} s)"]) + "\n"
 
 

@@ -58,7 +58,7 @@ def command(
     folder = Path(os.path.abspath(results))
     wanted = edited_stages(folder, _stages()) if stages == [ALL] else stages
     if not wanted:
-        raise PipelineError("nothing to accept", folder, "all artifacts are of today's code", "nothing is recomputed")
+        raise PipelineError("nothing to accept", folder, "the current code made all of them", "nothing is recomputed")
     for stage in wanted:
         lines = vouch(folder, stage, reason.strip(), code)
         sys.stdout.write("".join(f"{line}\n" for line in lines))

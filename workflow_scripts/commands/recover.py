@@ -55,5 +55,5 @@ def _start(command: list[str]) -> None:
     try:
         os.execvp(command[0], command)
     except FileNotFoundError:
-        advice = "everything is repaired; give the command to start after --, or none"
+        advice = "everything is repaired; after --, give an existing command, or none"
         raise PipelineError("unknown command", "the command line", command[0], advice) from None

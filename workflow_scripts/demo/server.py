@@ -72,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Requests are counted by the downloader, so the server keeps quiet."""
+        """Log nothing: the downloader counts the requests."""
 
 
 class _Server(ThreadingHTTPServer):

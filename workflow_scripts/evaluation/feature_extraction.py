@@ -56,5 +56,5 @@ def extract(
     bad = int((~np.isfinite(features).all(axis=1)).sum())
     if bad:
         value = f"{bad} of {len(features)} images"
-        raise PipelineError("features not finite", source, value, "training diverged: lower its learning rate")
+        raise PipelineError("features not finite", source, value, "training diverged; lower the learning rate")
     return features

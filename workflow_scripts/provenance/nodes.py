@@ -1,7 +1,7 @@
 """The finished artifacts below a results folder as a graph: one node per manifest, edges by the run records' inputs.
 
-Reading never fails on what it finds: a manifest or record that can't be read makes a node that says so, since the
-tools that read this are the ones that have to name the fault.
+Reading never fails: a manifest or record that can't be read gives a node that says so, since the
+tools that use these nodes must report the fault.
 """
 
 import errno
@@ -85,8 +85,8 @@ class Input:
     Attributes:
         name: name within the stage; several inputs can share one.
         recorded_hash: manifest hash at that time; of a source without a manifest, the hash of its content.
-        path: the manifest's path of today; None for a source that was read where it lay.
-        node: the artifact of today at ``path``; None when there is none.
+        path: current path of the manifest; None for a source that was read in place.
+        node: the current artifact at ``path``; None if there is none.
     """
 
     name: str
@@ -151,7 +151,7 @@ def _read(path: Path) -> _JsonFile:
 def walk(root: Path) -> Iterator[Path]:
     """Every file below ``root`` in sorted order; crates, and what starts with a dot, are passed over.
 
-    Links to folders are followed, since people move stages to other disks; each folder once, so that no link loops.
+    Links to folders are followed, since people move stages to other disks; each folder is visited once, so loops end.
     """
     if root.is_file():
         yield root
@@ -179,7 +179,7 @@ def studies(root: Path) -> list[Path]:
 
 
 def input_path(node: Node, recorded: str) -> Path:
-    """Where an input's manifest is today, from its recorded path: same stage and name, in the study of ``node``."""
+    """Current path of an input's manifest, from its recorded path: same stage and name, in the study of ``node``."""
     return node.study / Path(recorded).parent.name / Path(recorded).name
 
 

@@ -167,17 +167,17 @@ _ALWAYS = frozenset(
 
 
 def manifest_fault(content: dict[str, Any]) -> str | None:
-    """What of it is not of a manifest's form; None when all is."""
+    """What does not have the form of a manifest; None if everything does."""
     return next(_faults(_MANIFEST, content), None) or _rows_fault(content.get("rows") or {})
 
 
 def record_fault(content: dict[str, Any]) -> str | None:
-    """Which field that tools read has a type that no stage writes; None when none has."""
+    """The field, among those that tools read, whose type no stage writes; None if there is none."""
     return next(_faults(_RECORD, content, unknown=False), None) or _inputs_fault(content)
 
 
 def odd_fields(content: dict[str, Any]) -> str | None:
-    """Which fields a run record of the right types has too many or too few; None when all are there."""
+    """Missing and superfluous fields of a run record whose types are right; None if there are none."""
     more = next(_faults(_RECORD, content, unknown=True), None)
     if more is not None:
         return more

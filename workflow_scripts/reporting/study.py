@@ -80,7 +80,7 @@ class Study:
         return self._runs
 
     def method_and_pairs(self, run: str) -> tuple[str, str]:
-        """Of a run; from its name (`<method>-<pairs>-…`) when the summary has nothing on it."""
+        """Method and pairs of a run; from its name (`<method>-<pairs>-…`) if the summary does not list it."""
         if run in self.runs:
             return self.runs[run]["method"], self.runs[run]["pairs"]
         method, _, rest = run.partition("-")

@@ -46,7 +46,7 @@ class Table:
 
 
 def cell(row: Row | None, source: Source | None, rows: str) -> Number:
-    """Value and interval in per cent, or as they are where they leave 0..1 (a score that is no share)."""
+    """Value and interval in per cent, or unchanged if they are outside 0..1 (a score that is not a share)."""
     if row is None or row["value"] is None or not math.isfinite(row["value"]):
         return Number("—")
     low, high = row.get("low"), row.get("high")

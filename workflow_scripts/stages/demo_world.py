@@ -58,7 +58,7 @@ class DemoWorld(Settings):
     oversized: int = Field(
         40,
         ge=0,
-        description="how many of the images are posted at twice the side, so that they are scaled down",
+        description="number of images posted at twice the side length, so that they are scaled down",
         examples=[10],
         json_schema_extra={"unit": "posts"},
     )

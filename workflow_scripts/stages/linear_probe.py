@@ -49,7 +49,7 @@ class LinearProbe(Settings):
     )
     standardise: bool = Field(
         False,
-        description="standardise features by mean and deviation of the rows that are fitted; the original does not",
+        description="standardise features by the mean and standard deviation of the fitted rows; the original does not",
         examples=[True],
     )
     resamples: int = Field(

@@ -15,7 +15,7 @@ class PairQuality(Settings):
 
     label: Literal["concept", "colour", "texture", "size", "scene"] | None = Field(
         None,
-        description="ground-truth label whose agreement gives the purity of pairs; null: none (only the demo has any)",
+        description="ground-truth label that defines the purity of pairs; null: none (only the demo has labels)",
         examples=["concept"],
     )
     bootstrap: int = Field(

@@ -24,7 +24,7 @@ class PairTable(Settings):
         json_schema_extra={"unit": "neighbours"},
     )
     scope: Annotated[str, OneOf(SCOPES)] = Field(
-        "global", description=f"where the neighbours of an image are searched. {listed(SCOPES)}", examples=["year"]
+        "global", description=f"where the neighbours of an image are searched for. {listed(SCOPES)}", examples=["year"]
     )
     min_cosine: float | None = Field(
         None,

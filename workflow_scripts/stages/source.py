@@ -37,7 +37,7 @@ class Source(Settings):
     )
     expect: dict[str, str] = Field(
         {},
-        description="sha256 of files in a folder, by file name; other bytes are refused",
+        description="sha256 of files in a folder, by file name; files with a different hash are rejected",
         examples=[{"model.safetensors": "0" * 64}],
     )
     torchvision: SkipJsonSchema[str | None] = Field(

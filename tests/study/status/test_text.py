@@ -81,7 +81,7 @@ def test_without_a_config_nothing_is_said_of_planned_artifacts() -> None:
         ((DONE, TRAINS, WAITS), "nothing to do; to look again: faithful-pairs status results/tiny"),
         ((COUNTS, WAITS), "if Snakemake and its jobs have ended (on SLURM: squeue --me), run the same"),
         ((WAITS,), "nothing has been computed yet; start snakemake"),
-        ((DONE, WAITS), "if no Snakemake runs, run the same snakemake command again"),
+        ((DONE, WAITS), "if Snakemake is not running, run the same snakemake command again"),
     ],
 )
 def test_what_to_type_next(jobs: tuple[Job, ...], start: str) -> None:

@@ -55,7 +55,7 @@ class LocalImage:
         return data
 
 
-_ADVICE = "restore it, or leave it; then run the same command again, which reads the source as it is now"
+_ADVICE = "restore it or keep the change, then run the same command again, which reads the source as it is now"
 
 
 def parse_local(url: str) -> LocalImage | None:

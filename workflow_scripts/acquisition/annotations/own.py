@@ -30,7 +30,7 @@ ADVICE = {
     Apart.NO_IMAGE: "set annotations.images to the folder, inside the source folder, that the paths start from",
     Apart.BAD_PATH: "give paths inside the source folder",
     Apart.EMPTY_CAPTION: "put captions into a table, or beside each image in a text file of the same name",
-    Apart.BAD_ID: 'ids have letters, digits, - and _; with annotations.columns.id: "" they are made from paths',
+    Apart.BAD_ID: 'ids may contain letters, digits, - and _; annotations.columns.id: "" derives them from paths',
     Apart.NO_URL: "name the column of the images' paths or URLs in annotations.columns",
     Apart.FILTERED_YEAR: "set annotations.years to null; only rows with created_utc have a year",
 }

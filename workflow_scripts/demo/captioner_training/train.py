@@ -72,14 +72,14 @@ def to_input(rng: np.random.Generator, chosen: np.ndarray, shift: int) -> torch.
 
 
 def optimiser(groups: list[dict], steps: int) -> tuple[torch.optim.AdamW, torch.optim.lr_scheduler.OneCycleLR]:
-    """AdamW with one cycle of the learning rate; each group states its highest rate as `lr`."""
+    """AdamW with a one-cycle learning rate schedule; `lr` of each group is its maximum."""
     adam = torch.optim.AdamW(groups, weight_decay=0.02, betas=(0.9, 0.98))
     rates = [group["lr"] for group in groups]
     return adam, torch.optim.lr_scheduler.OneCycleLR(adam, rates, total_steps=steps, pct_start=0.1)
 
 
 def step_down(loss: torch.Tensor, adam: torch.optim.AdamW, schedule: torch.optim.lr_scheduler.LRScheduler) -> None:
-    """One step of the optimiser, gradients cut to norm 1."""
+    """One step of the optimiser, with gradients clipped to norm 1."""
     adam.zero_grad(set_to_none=True)
     loss.backward()
     nn.utils.clip_grad_norm_([weight for group in adam.param_groups for weight in group["params"]], 1.0)
@@ -124,7 +124,7 @@ def train_joint(
     images: np.ndarray,
     specs: list[Spec],
 ) -> None:
-    """Teach captions, matching and contrast, and go on with the vision tower at a fifth of the rate."""
+    """Train captioning, matching and contrast, and the vision tower further at a fifth of the rate."""
     captioner, matcher = models
     numbers, temperature = labels(specs), nn.Parameter(torch.tensor(0.1).log())
     slow = [*captioner.vision_model.parameters(), *heads.parameters()]

@@ -1,4 +1,4 @@
-"""The feed of the demo world: good posts, posts with the faults of real ones, and the archives that hold them."""
+"""The posts of the demo world: valid ones, ones with the faults of real posts, and the archives that hold them."""
 
 import io
 import itertools
@@ -81,7 +81,7 @@ def annotation_files(posts: Iterable[Post]) -> dict[str, bytes]:
 
 
 def routes(placeholders: Iterable[Post], pages: Iterable[Post]) -> bytes:
-    """The images zip's `routes.json`: urls that lead elsewhere and urls whose answer is no picture."""
+    """The images zip's `routes.json`: URLs that redirect and URLs whose response is not an image."""
     return pretty(
         {
             "redirects": {one.path: PLACEHOLDER for one in placeholders},
@@ -91,7 +91,7 @@ def routes(placeholders: Iterable[Post], pages: Iterable[Post]) -> bytes:
 
 
 def placeholder() -> bytes:
-    """PNG bytes of a grey 161 x 81 picture that says nothing, the size of Imgur's `removed.png`."""
+    """PNG bytes of a plain grey 161 x 81 image, the size of Imgur's `removed.png`."""
     image = Image.new("RGB", (161, 81), (34, 34, 34))
     draw = ImageDraw.Draw(image)
     draw.rectangle((20, 24, 140, 56), outline=(200, 200, 200), width=2)

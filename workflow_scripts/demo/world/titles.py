@@ -1,4 +1,4 @@
-"""Titles as people give their posts: most say nothing about the picture, some are half right, some wrong."""
+"""Titles like those of real posts: most say nothing about the image, some are partly right, some wrong."""
 
 import numpy as np
 

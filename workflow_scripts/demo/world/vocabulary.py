@@ -63,6 +63,6 @@ def sample_spec(rng: np.random.Generator, concept: str | None = None) -> Spec:
 
 
 def caption(spec: Spec) -> str:
-    """The faithful caption, e.g. 'a small red striped mushroom on the grass'; a plain texture goes unsaid."""
+    """The faithful caption, e.g. 'a small red striped mushroom on the grass'; a plain texture is not mentioned."""
     texture = [] if spec.texture == "plain" else [spec.texture]
     return " ".join(["a", spec.size, spec.colour, *texture, spec.concept, SCENES[spec.scene]])

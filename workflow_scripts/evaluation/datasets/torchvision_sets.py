@@ -76,7 +76,7 @@ class TorchvisionSet:
             raise
         except Exception as error:  # noqa: BLE001
             value = f"{type(error).__name__}: {error}"
-            advice = f"put the files of torchvision.datasets.{self.official.reader} there"
+            advice = f"put the files that torchvision.datasets.{self.official.reader} expects there"
             raise PipelineError(what, self.root, value, advice) from None
 
     def _labelled(self, split: str) -> Iterator[tuple[str, int]]:

@@ -90,7 +90,7 @@ def _train_together(plan: Plan, interrupt: Interrupt) -> None:
         raise SystemExit(status)
     raise_error(plan.work, ranks)
     value = ("srun " if several else f"process {rank} ") + (f"by signal {-status}" if status < 0 else f"({status})")
-    advice = "see the traceback above; if there is none, memory ran out: raise mem_mb of the job"
+    advice = "see the traceback above; if there is none, the job ran out of memory: raise its mem_mb"
     raise PipelineError("a training process died", "pretrain", value, advice)
 
 

@@ -82,7 +82,7 @@ def _contrasts(study: Study) -> Iterator[SettingError]:
         yield from unknown
         if not unknown and not methods[contrast.minuend] & methods[contrast.subtrahend]:
             value = f"{contrast.minuend} and {contrast.subtrahend} have no method in common"
-            advice = "add runs of one method with both"
+            advice = "add runs of the same method with both"
             yield SettingError("contrast without runs", ("contrasts", number), value, advice)
 
 

@@ -84,7 +84,7 @@ def _text(path: Path, name: str) -> str:
         with open(path, "rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        advice = "correct the path; put targets before --configfile, which takes all words after it"
+        advice = "correct the path; put targets before --configfile, which takes all arguments after it"
         raise PipelineError("missing config file", name, "no such file", advice) from None
     except OSError as error:
         value, advice = error.strerror, "correct the path, or the permissions of the file"

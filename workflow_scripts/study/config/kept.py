@@ -49,7 +49,7 @@ def _step_errors(
         shown = ", ".join(map(str, [*numbers, *(name for name in ("best", "last") if name in kept)]))
         advice = f"choose from {shown}, or add it to pretraining.checkpoints, which retrains every run"
         if step == "best":
-            advice = f"choose from {shown}, or give the runs a probe (pretraining.probe) that keeps its best"
+            advice = f"choose from {shown}, or give the runs a probe (pretraining.probe) that keeps the best checkpoint"
         yield SettingError("no run keeps this checkpoint", path, step, advice)
     for name, run in keepers.items():
         if isinstance(step, int) and step > run.sure_steps:

@@ -84,7 +84,7 @@ def _path_error(what: str, path: Path, folder: bool) -> PipelineError | None:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        value = f"a link to {os.readlink(path)}, where nothing is" if path.is_symlink() else "nothing there"
+        value = f"a link to {os.readlink(path)}, which does not exist" if path.is_symlink() else "nothing there"
         return PipelineError(f"missing {what}", path, value, advice)
     except (OSError, ValueError) as error:
         return PipelineError(f"unreadable {what}", path, getattr(error, "strerror", None) or error, advice)

@@ -61,7 +61,7 @@ def _locks(results: Path) -> Iterator[Finding]:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in NO_LOCKS:
-            advice = "mount it with locks, or never run two commands on these results at the same time"
+            advice = "mount it with lock support, or never run two commands on these results at the same time"
             yield Finding(PipelineError("no file locks", there, os.strerror(error.errno), advice), False)
         elif error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN):
             raise

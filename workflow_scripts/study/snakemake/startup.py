@@ -110,7 +110,7 @@ def check_folders(results: Path) -> None:
         PipelineError: ``results`` is not a folder, or Snakemake's own folder can't be written.
     """
     if not results.is_dir() and (results.exists() or results.is_symlink()):
-        value = f"a link to {os.readlink(results)}, where no folder is" if results.is_symlink() else "a file"
+        value = f"a link to {os.readlink(results)}, not to a folder" if results.is_symlink() else "a file"
         advice = "results must be a folder or a link to one; create the folder, or move this away"
         raise PipelineError("no results folder", results, value, advice)
     folder = SNAKEMAKE if SNAKEMAKE.is_dir() else Path()

@@ -99,7 +99,7 @@ def next_step(status: Status) -> str:
     """What to type next."""
     again = "run the same snakemake command again; it continues where it stopped"
     if not status.planned:
-        return "run snakemake -n with the config files of this study; then its planned artifacts are known"
+        return "run snakemake -n with the config files of this study; this records which artifacts are planned"
     if not status.of_state(*COUNTED, State.FINISHED):
         return "nothing has been computed yet; start snakemake with the config files of this study"
     if not status.of_state(*COUNTED, State.WAITING):
@@ -111,7 +111,7 @@ def next_step(status: Status) -> str:
         return f"nothing to do; to look again: faithful-pairs status {status.study}"
     if status.of_state(State.SILENT):
         return f"if Snakemake and its jobs have ended (on SLURM: squeue --me), {again}"
-    return f"if no Snakemake runs, {again}"
+    return f"if Snakemake is not running, {again}"
 
 
 def _report(study: Path) -> Path:
