@@ -65,7 +65,7 @@ def test_folders_that_can_not_be_used(fresh: Checkout) -> None:
     assert last_line(fresh).startswith("error: no results folder in results: a file; ")
     (fresh.folder / "results").unlink()
     (fresh.folder / "results").symlink_to("unmounted")
-    assert last_line(fresh).startswith("error: no results folder in results: a link to unmounted, where no folder is; ")
+    assert last_line(fresh).startswith("error: no results folder in results: a link to unmounted, not to a folder; ")
     (fresh.folder / "results").unlink()
     if (fresh.folder / ".snakemake").exists():
         (fresh.folder / ".snakemake").rename(fresh.folder / "state")

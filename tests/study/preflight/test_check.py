@@ -73,7 +73,7 @@ def test_nothing_is_said_without_jobs_nor_of_sources_that_no_job_reads(look: Cal
     ("make", "message"),
     [
         (lambda path: None, "missing source captioner in m: nothing there"),
-        (lambda path: path.symlink_to("gone"), "missing source captioner in m: a link to gone, where nothing is"),
+        (lambda path: path.symlink_to("gone"), "missing source captioner in m: a link to gone, which does not exist"),
         (lambda path: path.symlink_to("m"), "unreadable source captioner in m: Too many levels of symbolic links"),
         (lambda path: path.write_text(""), "wrong source captioner in m: a file"),
         (os.mkfifo, "wrong source captioner in m: neither a file nor a folder"),
