@@ -1,6 +1,8 @@
 """The code digest: what counts as a change of meaning, and what is in a stage's closure."""
 
 import ast
+import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -135,6 +137,28 @@ def test_facts_and_wording_do_not_count(old: str, new: str) -> None:
 )
 def test_settings_and_declarations_count(old: str, new: str) -> None:
     assert stage_meaning(STAGE.replace(old, new, 1)) != stage_meaning(STAGE)
+
+
+REGISTRY = re.compile(r"^([A-Z_]+) = (?:by_name|discover)\(", re.MULTILINE)
+PRINTED = {"Score"}  # the report prints evaluation.saliency.scores.explained
+
+
+def test_summary_of_every_kind_of_entry_is_skipped_or_known_to_be_printed() -> None:
+    kinds = set()
+    for path in (digest.ROOT / digest.PACKAGE).rglob("*.py"):
+        for name in REGISTRY.findall(path.read_text()):
+            module = import_module(".".join(path.relative_to(digest.ROOT).with_suffix("").parts))
+            kinds |= {type(entry).__name__ for entry in getattr(module, name).values()}
+    assert len(kinds) >= 11
+    assert kinds - {name for name, skipped in digest.SKIPPED_KEYWORDS.items() if "summary" in skipped} == PRINTED
+    assert {*digest.SUMMARISED} <= kinds
+
+
+@pytest.mark.parametrize("kind", digest.SUMMARISED)
+def test_summary_of_an_entry_does_not_count_but_its_name_does(kind: str) -> None:
+    entry = f'{kind}(name="a", summary="one")'
+    assert meaning(entry.replace("one", "two")) == meaning(entry)
+    assert meaning(entry.replace('"a"', '"b"')) != meaning(entry)
 
 
 @pytest.mark.parametrize("stage", STAGES)

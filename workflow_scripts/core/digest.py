@@ -5,7 +5,7 @@ same on every supported Python: nodes are written out by our own walk, since ``a
 can't change bytes does not count:
 
 - comments, docstrings and formatting;
-- the wording of settings, and figures in registries that no stage reads (:data:`SKIPPED_KEYWORDS`);
+- the wording of settings, and wording and figures in registries that no stage reads (:data:`SKIPPED_KEYWORDS`);
 - what a module assigns to ``FACTS``, and the imports that only this assignment needs;
 - modules that never change an artifact's bytes (:data:`NEVER_CHANGES_BYTES`).
 
@@ -34,12 +34,15 @@ NEVER_CHANGES_BYTES = frozenset(
     )
 )
 SKIPPED = "FACTS"
+# Entries of registries whose summary only config checks and docs show. The report prints the summaries of scores.
+SUMMARISED = ("ArmKind", "Augmentation", "ImageEncoderKind", "Judge", "Method", "Scope", "TextEncoderKind")
 # Called name -> keywords that never change bytes: only config checks, estimates and docs read them.
 SKIPPED_KEYWORDS = {
     "Field": frozenset({"description", "examples", "json_schema_extra"}),
     "Backbone": frozenset({"summary", "weights_bytes", "forward_gflop"}),
     "DownstreamSet": frozenset({"summary", "contents"}),
     "DatasetKind": frozenset({"summary", "contains"}),
+    **dict.fromkeys(SUMMARISED, frozenset({"summary"})),
 }
 
 
