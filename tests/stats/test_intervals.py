@@ -75,15 +75,3 @@ def test_class_means_bootstrap_is_the_loop_over_resampled_items() -> None:
     assert intervals.class_means(values, labels) == pytest.approx(
         (values[:3].mean(axis=0) + values[3:5].mean(axis=0) + values[5:].mean(axis=0)) / 3
     )
-
-
-def test_paired_bootstrap_sees_the_pairing() -> None:
-    rng = np.random.default_rng(1)
-    base = rng.normal(size=200)
-    paired = intervals.paired_bootstrap(base + 0.1, base, 500, 0)
-    assert (paired.value, paired.low, paired.high) == pytest.approx((0.1, 0.1, 0.1), abs=1e-6)
-    shuffled = intervals.paired_bootstrap(base + 0.1, rng.permutation(base), 500, 0)
-    assert shuffled.low is not None and shuffled.high is not None
-    assert shuffled.high - shuffled.low > 0.2
-    with pytest.raises(ValueError, match="paired values"):
-        intervals.paired_bootstrap(base, base[1:], 500, 0)

@@ -59,7 +59,7 @@ def counted_code(stage: str, results: Path) -> str:
 
 
 def counted(entries: Iterable[dict[str, str]], stage: str) -> str:
-    """:func:`effective_code`, given the acceptances."""
+    """The same as :func:`counted_code`, given the acceptances."""
     entry = among(entries, stage)
     return code_digest(stage) if entry is None else entry["counts_as"]
 

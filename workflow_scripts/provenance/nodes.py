@@ -173,11 +173,6 @@ def load(root: Path) -> list[Node]:
     return [read_node(path) for path in walk(root) if path.name.endswith(MANIFEST)]
 
 
-def studies(root: Path) -> list[Path]:
-    """The study folders below ``root`` (a results folder, or a study's own), sorted."""
-    return sorted({path.parent.parent for path in walk(root) if path.name.endswith(MANIFEST)})
-
-
 def input_path(node: Node, recorded: str) -> Path:
     """Current path of an input's manifest, from its recorded path: same stage and name, in the study of ``node``."""
     return node.study / Path(recorded).parent.name / Path(recorded).name

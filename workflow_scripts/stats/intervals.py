@@ -111,14 +111,3 @@ def bootstrap(values: np.ndarray, resamples: int, seed: int, level: float = 0.95
     if len(values) < 2:
         return Interval(mean, None, None)
     return percentile_interval(mean, bootstrap_means(values[:, None], resamples, seed)[:, 0], level)
-
-
-def paired_bootstrap(first: np.ndarray, second: np.ndarray, resamples: int, seed: int, level: float = 0.95) -> Interval:
-    """Mean of ``first - second`` (n,), item by item, with its percentile bootstrap interval.
-
-    Raises:
-        ValueError: the two are not of one length.
-    """
-    if first.shape != second.shape:
-        raise ValueError(f"paired values of shapes {first.shape} and {second.shape}")
-    return bootstrap(first.astype(np.float64) - second, resamples, seed, level)

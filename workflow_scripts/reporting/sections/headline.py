@@ -16,7 +16,8 @@ from workflow_scripts.stats.intervals import student_t
 
 Row = dict[str, Any]
 FAMILIES = {"probe": "Linear probe", "few_shot": "Few-shot", "saliency": "Saliency"}
-POOLED = ("mean", "all", "average")  # names of rows over all datasets, where the summary has them
+MEAN = "mean"  # dataset of the summary's rows over all datasets
+MAIN_CONTRAST = "revised - original"
 MIN_SEEDS = 3  # fewer give no seed-level interval
 _SALIENCY = "saliency.probe.mass_in_mask"
 
@@ -128,7 +129,7 @@ def _estimate(by_run: dict[str, dict[str, Row]], members: Sequence[str]) -> Esti
     if not present:
         return None
     common = set.intersection(*(set(datasets) for datasets in by_run.values()))
-    shared = sorted(common & set(POOLED)) or sorted(common)
+    shared = [MEAN] if MEAN in common else sorted(common)
     if not shared:
         return None
     means = [math.fsum(by_run[run][name]["value"] for name in shared) / len(shared) for run in present]
@@ -197,14 +198,14 @@ def leading(found: Sequence[Contrast], step: str = "last") -> list[Contrast]:
     chosen = []
     for name in FAMILIES:
         rows = [row for row in found if row.family == name and row.step == wanted]
-        pooled = [row for row in rows if row.dataset in POOLED]
+        pooled = [row for row in rows if row.dataset == MEAN]
         chosen += pooled or rows
     return chosen
 
 
-def claim(leaders: Sequence[Contrast], name: str = "revised - original") -> str:
+def claim(leaders: Sequence[Contrast]) -> str:
     """One sentence on the main contrast, as the intervals have it, at the level with the better right to speak."""
-    rows = [row for row in leaders if _same(row.name, name) and row.family == "probe"]
+    rows = [row for row in leaders if row.name == MAIN_CONTRAST and row.family == "probe"]
     if not rows:
         return "This study has no contrast of revised and original captions; its results are below."
     by_seed = [row for row in rows if row.level == "seed" and row.verdict != "no interval"]
@@ -228,11 +229,3 @@ def _one(row: Contrast, level: str) -> str:
     low, high = (points(end) for end in (row.low, row.high) if end is not None)
     value = f"{points(row.difference)} points, 95 % interval {low} to {high}, {level}"
     return f"Revised captions {says[row.verdict]} the linear probe of {row.method} ({value})."
-
-
-def _same(left: str, right: str) -> bool:
-    return _bare(left) == _bare(right)
-
-
-def _bare(name: str) -> str:
-    return "".join(name.replace("−", "-").replace("_", "-").replace("minus", "-").split()).lower()
