@@ -8,7 +8,7 @@ from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.evaluation.contrasts.settings import STANDARD, Contrast, SummaryRun
+from workflow_scripts.evaluation.contrasts.settings import STANDARD, Contrast, Resamples, SummaryRun
 
 
 class Summary(Settings):
@@ -16,7 +16,7 @@ class Summary(Settings):
 
     runs: tuple[SummaryRun, ...] = Field(min_length=1, description="all runs of the study")
     contrasts: tuple[Contrast, ...] = Field((), description="contrasts in addition to the standard ones")
-    bootstrap: int = Field(2000, ge=100, description="resamples behind the image-level intervals", examples=[1000])
+    bootstrap: int = Resamples
     level: float = Field(0.95, gt=0, lt=1, description="confidence level")
     seed: int = Field(0, ge=0, description="seed of the bootstrap")
 

@@ -4,6 +4,15 @@ from pydantic import Field
 
 from workflow_scripts.core.settings import Settings
 
+# The setting of the study and of its summary.
+Resamples = Field(
+    2000,
+    ge=100,
+    description="bootstrap resamples behind the intervals of contrasts",
+    examples=[1000],
+    json_schema_extra={"unit": "resamples"},
+)
+
 
 class SummaryRun(Settings):
     """A run, as the summary names it."""

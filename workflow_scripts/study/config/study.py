@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.evaluation.contrasts.settings import Contrast
+from workflow_scripts.evaluation.contrasts.settings import Contrast, Resamples
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.reporting.settings import ReportContents
 from workflow_scripts.stages.caption_quality import CaptionQuality
@@ -77,13 +77,7 @@ class Study(Settings):
         description="contrasts in addition to the standard ones",
         examples=[[{"name": "revised - shuffled", "minuend": "revised", "subtrahend": "shuffled"}]],
     )
-    bootstrap: int = Field(
-        2000,
-        ge=100,
-        description="bootstrap resamples behind the intervals of contrasts",
-        examples=[1000],
-        json_schema_extra={"unit": "resamples"},
-    )
+    bootstrap: int = Resamples
     report: ReportContents = Field(ReportContents(), description="what the report shows")
     crate: CrateSection = Field(CrateSection(), description="the study as a Workflow Run RO-Crate")
 
