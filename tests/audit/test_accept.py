@@ -144,3 +144,71 @@ def test_all_stands_for_the_stages_with_artifacts_of_other_code(chain: Chain, mo
     assert accept.edited_stages(chain.results, stages) == ["pretrain"]
     accept.accept_code(chain.results, "pretrain", "a comment became a log line", "")
     assert accept.edited_stages(chain.results, stages) == []
+
+
+def two_codes(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Add a third training, made by code ``f...``; returns the digest of the code of the first two."""
+    first, edited = str(record(chain, RUNS[0])["code"]), accepted.code_digest
+    other = {"pretrain": "f" * 64}
+    with monkeypatch.context() as patch:
+        patch.setattr(accepted, "code_digest", lambda stage: other.get(stage) or edited(stage))
+        inputs = {"images": ["image_index/images"], "captions": ["select_captions/revised"]}
+        chain.make("pretrain/simclr-mixed-crop-s0", ["/last.safetensors"], inputs, {"steps": 9, "run": "mixed"})
+    return first
+
+
+def run(chain: Chain, *words: str) -> int:
+    return main(["accept", *words, "--reason", "why", "--results", str(chain.results)])
+
+
+def test_all_leaves_a_deliberate_choice_of_code_as_it_is(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = two_codes(chain, monkeypatch)
+    assert run(chain, "pretrain", "--code", first[:12]) == 0
+    before = accepted.accepted(chain.results)
+    for words, said in (("all", "nothing to accept"), ("pretrain", "accepted already in pretrain")):
+        capsys.readouterr()
+        assert run(chain, words) == 1
+        assert capsys.readouterr().err.startswith(f"error: {said}")
+        assert accepted.accepted(chain.results) == before
+    assert run(chain, "pretrain", "--code", "ffff") == 0
+    assert accepted.counted_code("pretrain", chain.results) == "f" * 64
+
+
+def test_a_stage_that_fails_does_not_stop_the_others(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    two_codes(chain, monkeypatch)
+    made, edited = str(record_of(chain, "summary")["code"]), {"summary": "d" * 64}
+    before = accepted.code_digest
+    for module in (accepted, accept):
+        monkeypatch.setattr(module, "code_digest", lambda stage: edited.get(stage) or before(stage))
+    assert run(chain, "pretrain", "summary") == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith("error: several codes to choose from in pretrain") and printed.err.count("\n") == 1
+    assert printed.out.startswith("summary: code dddddddddddd now counts as ")
+    assert accepted.counted_code("summary", chain.results) == made
+
+
+def record_of(chain: Chain, stage: str) -> dict[str, object]:
+    (path,) = chain.study.glob(f"{stage}/*.run.json")
+    content: dict[str, object] = json.loads(path.read_bytes())
+    return content
+
+
+def test_nothing_is_accepted_if_a_stage_is_unknown(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(chain, "pretrain", "pretrian", "no_such") == 1
+    printed = capsys.readouterr()
+    assert printed.out == "" and [line.split(";")[0] for line in printed.err.splitlines()] == [
+        "error: unknown stage in accept: pretrian",
+        "error: unknown stage in accept: no_such",
+    ]
+    assert not (chain.results / ".accepted.json").exists()
+
+
+@pytest.mark.parametrize("words", [("pretrain", "summary", "--code", "ab"), ("all", "--code", "ab"), ("all", "source")])
+def test_a_code_belongs_to_one_stage(chain: Chain, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(chain, *words) == 2
+    assert capsys.readouterr().err.startswith("error: wrong usage in faithful-pairs accept: ")
+    assert not (chain.results / ".accepted.json").exists()

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.audit.adopt import adopt, candidates
-from workflow_scripts.core.code_equivalence import accept, counted_code
+from workflow_scripts.core.code_equivalence import accept, counted_code, in_force
 from workflow_scripts.core.digest import code_digest
-from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.core.files.durable import sync_folder, write_atomic
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.files.names import WORK
@@ -25,23 +25,37 @@ from workflow_scripts.provenance.nodes import Node, load
 FETCHED = "format-"  # stages keyed by a format number: an edit of their code recomputes nothing
 
 
+def check_request(results: Path, stages: Iterable[str], reason: str) -> None:
+    """Check a request before anything is accepted.
+
+    Raises:
+        PipelineError: there is no such folder, ``reason`` is empty, or stages are unknown or keyed by a format number.
+    """
+    if not reason.strip():
+        raise PipelineError("empty reason", "accept", reason.strip(), "say why the edit can't change results")
+    errors = [error for stage in stages if (error := _unfit(stage))]
+    if errors:
+        raise PipelineErrors(errors)
+    if not results.is_dir():
+        raise PipelineError("no results folder", results, "no such folder", "give it with --results")
+
+
 def accept_code(results: Path, stage: str, reason: str, code: str) -> list[str]:
     """Let the current code of ``stage`` count as the code behind its artifacts; returns messages.
 
     Args:
-        code: the first characters of that code's digest; may be empty if one version of the code made all of them.
+        code: the first characters of that code's digest; may be empty if one version of the code made all of them and
+            the current code has not been accepted yet.
 
     Raises:
-        PipelineError: there is no such folder or stage, nothing to accept, or several codes to choose from.
+        PipelineError: nothing to accept, several codes to choose from, or an acceptance that would be replaced.
     """
-    if not results.is_dir():
-        raise PipelineError("no results folder", results, "no such folder", "give it with --results")
-    today = _today(stage)
+    today = code_digest(stage)
     nodes = [node for node in load(results) if node.stage == stage and node.record is not None]
     work = _work(results, stage)
     made = Counter(str((node.record or {}).get("code")) for node in nodes)
     started = Counter(str(recipe.get("code")) for recipe in work)
-    chosen = _choose(stage, made + started, today, counted_code(stage, results), code)
+    chosen = _choose(stage, made + started, today, in_force(stage, results), code)
     mine = [node for node in nodes if (node.record or {}).get("code") == chosen]
     for node in mine:
         _check(node)
@@ -62,40 +76,48 @@ def vouch(results: Path, stage: str, reason: str, code: str) -> list[str]:
     """Accept the code if it differs, then adopt artifacts of an earlier release; returns messages.
 
     Raises:
-        PipelineError: as for :func:`accept_code`, if there is nothing to adopt either; or ``reason`` is empty.
+        PipelineError: as for :func:`accept_code`, if there is nothing to adopt either.
     """
-    if not reason.strip():
-        raise PipelineError("empty reason", "accept", repr(reason), "say why the edit can't change results")
-    older = candidates(results, stage)
-    as_today = older and {(node.record or {})["code"] for node, _ in older} == {counted_code(stage, results)}
-    lines = [] if as_today else accept_code(results, stage, reason, code)
+    codes = {(node.record or {})["code"] for node, _ in candidates(results, stage)}
+    counted = counted_code(stage, results)
+    settled = not code and (codes == {counted} or (counted in codes and in_force(stage, results) is not None))
+    lines = [] if settled else accept_code(results, stage, reason, code)
     return [*lines, *adopt(results, stage, reason)]
 
 
 def edited_stages(results: Path, stages: Iterable[str]) -> list[str]:
-    """Those of ``stages`` with artifacts made by code other than the current, or recorded by an earlier release."""
+    """Those of ``stages`` for which :func:`vouch` has something to do without a choice of code, or reports an error.
+
+    A stage whose current code was accepted already is left out: artifacts of a third code are recomputed by choice.
+    """
     made: dict[str, set[str]] = {}
     for node in load(results):
         if node.record is not None:
             made.setdefault(node.stage, set()).add(str(node.record.get("code")))
-    found = []
-    for stage in stages:
-        today = code_digest(stage)
-        if today.startswith(FETCHED):
-            continue
-        if made.get(stage, set()) - {today, counted_code(stage, results)} or candidates(results, stage):
-            found.append(stage)
-    return found
+    return [stage for stage in stages if _is_edited(results, stage, made.get(stage, set()))]
 
 
-def _today(stage: str) -> str:
+def _is_edited(results: Path, stage: str, made: set[str]) -> bool:
+    today = code_digest(stage)
+    if today.startswith(FETCHED):
+        return False
+    try:
+        older = {(node.record or {})["code"] for node, _ in candidates(results, stage)}
+    except PipelineError:
+        return True
+    if entry := in_force(stage, results):
+        return entry["counts_as"] in older
+    return bool(made - {today} or older)
+
+
+def _unfit(stage: str) -> PipelineError | None:
     try:
         today = code_digest(stage)
     except FileNotFoundError:
-        raise PipelineError("unknown stage", "accept", stage, "choose one of workflow_scripts/stages") from None
+        return PipelineError("unknown stage", "accept", stage, "choose one of workflow_scripts/stages")
     if today.startswith(FETCHED):
-        raise PipelineError("nothing to accept", stage, today, "its keys depend on a format number, not on code")
-    return today
+        return PipelineError("nothing to accept", stage, today, "its keys depend on a format number, not on code")
+    return None
 
 
 def _work(results: Path, stage: str) -> list[dict[str, Any]]:
@@ -104,15 +126,20 @@ def _work(results: Path, stage: str) -> list[dict[str, Any]]:
     return [recipe for recipe in recipes if recipe]
 
 
-def _choose(stage: str, made: Counter[str], today: str, counted: str, wanted: str) -> str:
+def _choose(stage: str, made: Counter[str], today: str, entry: dict[str, str] | None, wanted: str) -> str:
+    """The code that the current one shall count as; ``entry`` is the acceptance in force."""
+    counted = today if entry is None else entry["counts_as"]
     others = {code: count for code, count in made.items() if code not in (today, counted)}
     found = [code for code in others if code.startswith(wanted)]
-    if len(found) == 1:
+    if len(found) == 1 and (wanted or entry is None):
         return found[0]
     shown = ", ".join(f"{code[:12]} ({others[code]} artifacts)" for code in sorted(others))
     if not others:
         value = f"{made.total()} artifacts, all made by the current code"
         raise PipelineError("nothing to accept", stage, value, "nothing needs to be recomputed")
+    if entry is not None and not wanted:
+        value = f"the current code already counts as {counted[:12]}; others: {shown}"
+        raise PipelineError("accepted already", stage, value, "to replace this choice, name the code with --code")
     if not found:
         raise PipelineError("no artifacts of that code", stage, wanted, f"choose from {shown}")
     raise PipelineError("several codes to choose from", stage, shown, "choose one with --code; others are recomputed")

@@ -21,7 +21,8 @@ def command(
         list[str],
         typer.Argument(
             metavar="STAGE...",
-            help=f"stages whose code was edited, such as pretrain; {ALL}: every stage with artifacts of other code",
+            help=f"stages whose code was edited, such as pretrain; {ALL}: every stage with artifacts of other code, "
+            "except stages accepted before",
             autocompletion=lambda: [*_stages(), ALL],
         ),
     ],
@@ -29,7 +30,7 @@ def command(
         str, typer.Option(metavar="TEXT", help="why the edit can't change the artifacts", show_default=False)
     ],
     code: Annotated[
-        str, typer.Option(metavar="DIGEST", help="digest of the code to keep, or its first characters")
+        str, typer.Option(metavar="DIGEST", help="digest of the code to keep, or its first characters; for one stage")
     ] = "",
     results: Annotated[Path, typer.Option(metavar="FOLDER", help="results folder")] = Path("results"),
 ) -> None:
@@ -38,7 +39,7 @@ def command(
     The current code of each stage then counts as the code that made the artifacts: finished artifacts, cache entries
     and unfinished work stay valid. Artifacts whose settings an earlier release wrote differently are adopted if they
     contain what the current config requires. Run records, audit, why and the report show the edit and your reason.
-    Your claim is not checked; faithful-pairs verify can check it.
+    Your claim is not checked; faithful-pairs verify can check it. If one stage fails, the others are still accepted.
 
     \b
     Examples:
@@ -52,13 +53,27 @@ def command(
       1  nothing to accept, several codes to choose from, or a damaged run record
       2  wrong usage
     """
-    from workflow_scripts.audit.accept import edited_stages, vouch
-    from workflow_scripts.core.errors import PipelineError
+    from workflow_scripts.audit.accept import check_request, edited_stages, vouch
+    from workflow_scripts.core.errors import PipelineError, PipelineErrors
 
+    named = list(dict.fromkeys(stages))
+    if ALL in named and named != [ALL]:
+        raise typer.BadParameter(f"{ALL} stands for every stage; give no others with it")
+    if code and (named == [ALL] or len(named) > 1):
+        raise typer.BadParameter("--code chooses among the codes of one stage; accept each stage by itself")
     folder = Path(os.path.abspath(results))
-    wanted = edited_stages(folder, _stages()) if stages == [ALL] else stages
+    check_request(folder, [] if named == [ALL] else named, reason)
+    wanted = edited_stages(folder, _stages()) if named == [ALL] else named
     if not wanted:
-        raise PipelineError("nothing to accept", folder, "the current code made all of them", "nothing is recomputed")
+        advice = "nothing is recomputed; to replace an earlier choice of code, use --code"
+        raise PipelineError("nothing to accept", folder, "all artifacts are of current or accepted code", advice)
+    errors = []
     for stage in wanted:
-        lines = vouch(folder, stage, reason.strip(), code)
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        try:
+            lines = vouch(folder, stage, reason.strip(), code)
+        except PipelineError as error:
+            errors.append(error)
+        else:
+            sys.stdout.write("".join(f"{line}\n" for line in lines))
+    if errors:
+        raise PipelineErrors(errors)
