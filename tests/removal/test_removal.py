@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.acquisition.fault_server import serving
+from tests.acquisition.own_images import tar_of
 from tests.acquisition.pictures import jpeg
 from tests.acquisition.zips import row, write_zip
 from tests.helpers import run
@@ -158,6 +159,27 @@ def test_results_not_made_again_and_strays_go_too(results: Path) -> None:
         asked = len(site.log)
         make(results, ["p2"], site.address)
         assert len(site.log) == asked  # all that stays was in the store
+
+
+def test_rows_of_own_images_are_found_by_the_urls_in_their_source(results: Path) -> None:
+    source = results.parent / "own"
+    members: dict[str, bytes | str] = {}
+    for name in ("p1", "p2"):
+        described = json.dumps({"url": url(name), "caption": f"a picture of {name}"})
+        members |= {f"{name}.jpg": IMAGES[name], f"{name}.json": described}
+    tar_of(source / "0.tar", members)
+
+    def rows_without(*entries: str) -> Artifact:
+        settings = {"exclude": sorted(token(one) for one in entries)}
+        return run(annotations.STAGE, results, "annotations/rows", settings, sources={"annotations": source})
+
+    rows_without()
+    after = rows_without(url("p1"))
+    assert (after.rows["out"], after.rows["dropped"]) == (1, {"excluded": 1})
+    assert remove_listed(results, "study") == Removed(
+        urls=0, artifacts=0, entries=1, folders=0, logs=0, elsewhere=[], unknown=0
+    )
+    assert holders(results, b"a picture of p1") == set() and holders(results, b"a picture of p2") != set()
 
 
 def test_the_command(results: Path, capsys: pytest.CaptureFixture[str]) -> None:

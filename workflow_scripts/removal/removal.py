@@ -20,7 +20,7 @@ from workflow_scripts.core.files.jsonio import read_json
 from workflow_scripts.core.files.names import CACHE, STAGING, WORK, work_folder
 from workflow_scripts.core.redact import redacted
 from workflow_scripts.provenance.lineage import Made, inputs_of, load, recipe_of, sound
-from workflow_scripts.removal.rows import Listed, excluded_tokens, listed_rows, urls_among
+from workflow_scripts.removal.rows import Listed, excluded_tokens, listed_rows, pairs_of, urls_among
 from workflow_scripts.removal.store import remove_urls, urls_kept
 
 ROWS = "annotations"
@@ -55,16 +55,20 @@ def remove_listed(results: Path, study: str) -> Removed:
     """
     everything = load(results)
     tokens = removal_of(results, study)
-    tables = {id(one): [one.file(s) for s in TABLES if one.file(s).exists()] for one in everything if one.stage == ROWS}
+    made_rows = [one for one in everything if one.stage == ROWS]
+    own = next(one for one in everything if one.study == study and one.stage == ROWS)
+    excluded = excluded_tokens(own.file(TABLES[1]))
+    pairs = pairs_of(excluded)
     listed = Listed()
     dirty = set()
-    for one, paths in tables.items():
-        found = listed_rows(paths, tokens)
+    for one in made_rows:
+        paths = [path for path in map(one.file, TABLES) if path.exists()]
+        # Other rows of the same image may remain in the study's own annotations.
+        found = listed_rows(paths, tokens, pairs if one.hash != own.hash else frozenset())
         if found:
-            dirty.add(one)
+            dirty.add(id(one))
             listed.update(found)
     good = sound(everything, lambda one: id(one) not in dirty)
-    own = next(one for one in everything if one.study == study and one.stage == ROWS)
     if own.hash not in good:
         advice = f"recompute it with: snakemake --force {own.path}{MANIFEST}"
         raise PipelineError("unknown origin", own.path, "run records of it or of its inputs are missing", advice)
@@ -74,9 +78,9 @@ def remove_listed(results: Path, study: str) -> Removed:
     entries = [one for one in bad if one.study is None and (one.stage, one.key) not in spared]
     mine = [one for one in bad if one.study == study]
     # Fetched bytes outlive annotations: those that contained a row's URL may have been removed with the cache.
-    taken_out = excluded_tokens(own.file(TABLES[1]))
+    taken_out = {token for tokens_of_row in excluded for token in tokens_of_row}
     listed.urls |= urls_kept(results, tokens | taken_out)
-    clean_rows = [one.file(".parquet") for one in everything if one.stage == ROWS and one.hash in good]
+    clean_rows = [one.file(".parquet") for one in made_rows if one.hash in good]
     present = [one for one in everything if one.hash in good]
     return Removed(
         urls=remove_urls(results, _unused(listed.urls, clean_rows)),

@@ -31,26 +31,39 @@ class Listed:
         self.captions |= other.captions
 
 
-def listed_rows(tables: Iterable[Path], tokens: Collection[str]) -> Listed:
-    """Ids, urls and captions of the rows of ``tables`` (as ``annotations`` writes them) that ``tokens`` name."""
+def listed_rows(
+    tables: Iterable[Path], tokens: Collection[str], pairs: Collection[tuple[str, str]] = frozenset()
+) -> Listed:
+    """Ids, urls and captions of the rows of ``tables`` (as ``annotations`` writes them) that a removal list names.
+
+    Args:
+        tokens: of ids and URLs; one of them names a row.
+        pairs: tokens of id and URL that name a row together.
+    """
     found = Listed()
     for path in tables:
         for batch in pq.ParquetFile(path).iter_batches(batch_size=65_536, columns=COLUMNS):
             for image_id, url, *captions in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                if id_token(image_id or "") in tokens or url_token(url or "") in tokens:
+                by_id, by_url = id_token(image_id or ""), url_token(url or "")
+                if by_id in tokens or by_url in tokens or (by_id, by_url) in pairs:
                     found.ids.update([image_id] if image_id else [])
                     found.urls.update([url] if url else [])
                     found.captions.update(text for text in captions if text and len(text) >= SHORTEST)
     return found
 
 
-def excluded_tokens(table: Path) -> set[str]:
-    """Tokens of the ids and URLs of all rows that a removal list excluded, from the table of unused rows."""
-    found: set[str] = set()
+def excluded_tokens(table: Path) -> list[tuple[str, ...]]:
+    """Tokens of the id and of each URL of all rows that a removal list excluded, from the table of unused rows."""
+    found: list[tuple[str, ...]] = []
     for batch in pq.ParquetFile(table).iter_batches(batch_size=65_536, columns=["reason", "image_id", "url"]):
-        for reason, image_id, url in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            found.update((image_id, url) if reason == Apart.EXCLUDED else ())
+        for reason, image_id, urls in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            found.extend([(image_id, *urls.split())] if reason == Apart.EXCLUDED else [])
     return found
+
+
+def pairs_of(excluded: Iterable[tuple[str, ...]]) -> set[tuple[str, str]]:
+    """Tokens of id and stored URL of the rows whose source gives another URL, which no table stores."""
+    return {(image_id, stored) for image_id, stored, *given in excluded if given}
 
 
 def urls_among(table: Path, urls: Collection[str]) -> set[str]:

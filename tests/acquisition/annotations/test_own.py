@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.acquisition.own_images import pictures, read
+from tests.acquisition.own_images import coco, pictures, read, tar_of
+from tests.acquisition.pictures import jpeg
 from workflow_scripts.acquisition.annotations.counting import Filter
 from workflow_scripts.acquisition.annotations.local_image import LocalImage
 from workflow_scripts.acquisition.annotations.own import gather_own, sort_rows
@@ -78,12 +79,47 @@ def test_filters_and_the_removal_list(tmp_path: Path) -> None:
     assert {row["image_id"] for row in gone} == {token("b2"), token("i9")} and not any(row["caption"] for row in gone)
 
 
+ME, OTHER = "https://a.test/me.jpg", "https://a.test/other.jpg"
+
+
+def as_table(folder: Path) -> None:
+    pictures(folder, ["me.jpg", "other.jpg"])
+    rows = f"me.jpg,{ME},my face\n../me.jpg,{ME},my face\nother.jpg,{OTHER},a dog\n"
+    (folder / "t.csv").write_text("image,url,caption\n" + rows)
+
+
+def as_tar(folder: Path) -> None:
+    members: dict[str, bytes | str] = {}
+    for name, url, caption in (("me", ME, "my face"), ("other", OTHER, "a dog")):
+        members |= {f"{name}.jpg": jpeg(), f"{name}.txt": caption, f"{name}.json": json.dumps({"url": url})}
+    tar_of(folder / "0.tar", members | {"alone.json": json.dumps({"url": ME, "caption": "my face"})})
+
+
+def as_coco(folder: Path) -> None:
+    pictures(folder, ["1.jpg", "2.jpg"])
+    images = [{"id": 1, "file_name": "1.jpg", "coco_url": ME}, {"id": 2, "file_name": "2.jpg", "coco_url": OTHER}]
+    texts = ((1, "my face"), (1, "my face"), (2, "a dog"))
+    coco(folder / "c.json", images, [{"id": n, "image_id": of, "caption": text} for n, (of, text) in enumerate(texts)])
+
+
+@pytest.mark.parametrize("form", [as_table, as_tar, as_coco])
+def test_the_removal_list_names_urls_of_images_that_are_files(tmp_path: Path, form: Any) -> None:
+    form(tmp_path / "own")
+    kept, apart = tmp_path / "kept.parquet", tmp_path / "apart.parquet"
+    samples = read(tmp_path / "own")
+    gather_own(tmp_path / "own", samples, Filter(None, None, [token(ME)]), 20, kept, apart, tmp_path)
+    assert pq.read_table(kept)["caption"].to_pylist() == ["a dog"]
+    rows = pq.read_table(apart).to_pylist()
+    assert [(row["reason"], row["caption"]) for row in rows] == [("excluded", None)] * 2
+    assert all(token(ME) in row["url"].split() for row in rows)
+
+
 @pytest.mark.parametrize(
     ("line", "wanted", "advice"),
     [
         ({"image": "im/a.jpg", "caption": "x"}, None, "set annotations.images to the folder"),
         ({"image": "a.jpg", "caption": ""}, None, "put captions into a table"),
-        ({"image": "a.jpg", "caption": "x", "id": "a/b"}, None, r'with annotations\.columns\.id: ""'),
+        ({"image": "a.jpg", "caption": "x", "id": "a/b"}, None, r'annotations\.columns\.id: ""'),
         ({"image": "a.jpg", "caption": "x"}, [2020], r"set annotations\.years to null"),
     ],
 )

@@ -85,8 +85,8 @@ def judged(sample: Sample, wanted: Filter, max_chars: int) -> tuple[dict[str, An
     """The row of a sample, and the reason why it is not used, if any; repeated ids are checked elsewhere."""
     url = None if sample.image is None else sample.image.url
     row, reason = read_row(sample.raw, sample.group, NO_YEAR, max_chars, url)
-    if wanted.removal and is_listed(row, wanted.removal):
-        return removed(row), Apart.EXCLUDED
+    if wanted.removal and is_listed(row, wanted.removal, sample.given_url):
+        return removed(row, sample.given_url), Apart.EXCLUDED
     return row, sample.unfit or reason or wanted.reason(row)
 
 

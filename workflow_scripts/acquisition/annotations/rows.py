@@ -1,7 +1,7 @@
 """One RedCaps annotation: checked, or rejected with a reason."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -124,15 +124,24 @@ def is_cut(raw: Any, max_chars: int) -> bool:
     return any(isinstance(raw.get(name), str) and len(raw[name]) > max_chars for name in CAPTIONS)
 
 
-def is_listed(row: dict[str, Any], tokens: Collection[str]) -> bool:
-    """Whether a removal list names the row's id or url."""
-    return id_token(row["image_id"] or "") in tokens or url_token(row["url"] or "") in tokens
+def is_listed(row: dict[str, Any], tokens: AbstractSet[str], given_url: str | None = None) -> bool:
+    """Whether a removal list names the row's id or url, or the URL that its source gives for an image of its own."""
+    return id_token(row["image_id"] or "") in tokens or not tokens.isdisjoint(_url_tokens(row, given_url))
 
 
-def removed(row: dict[str, Any]) -> dict[str, Any]:
-    """What is kept of a row on a removal list: its position, and the hashes that identify it."""
-    hashes = {"image_id": id_token(row["image_id"] or ""), "url": url_token(row["url"] or "")}
+def removed(row: dict[str, Any], given_url: str | None = None) -> dict[str, Any]:
+    """What is kept of a row on a removal list: its position, and the hashes that identify it.
+
+    Where the source gives another URL than the row's, ``url`` holds the hashes of both, separated by a space.
+    """
+    hashes = {"image_id": id_token(row["image_id"] or ""), "url": " ".join(_url_tokens(row, given_url))}
     return {**dict.fromkeys(row), "subreddit": row["subreddit"], "year": row["year"], **hashes}
+
+
+def _url_tokens(row: dict[str, Any], given_url: str | None) -> list[str]:
+    """Tokens of the row's url and of the given one, without repetition."""
+    urls = [row["url"] or ""] if given_url is None else [row["url"] or "", given_url]
+    return list(dict.fromkeys(url_token(url) for url in urls))
 
 
 def _unfit_url(url: str | None) -> Apart | None:

@@ -74,7 +74,8 @@ def _annotated(
         if of not in images:
             yield Sample(row, unfit=Apart.NO_IMAGE)
         elif number != captions[of] or of in taken:
-            yield Sample(row, unfit=Apart.FURTHER_CAPTION)
+            given = sample_of(images[of], _SAME, files).given_url
+            yield Sample(row, unfit=Apart.FURTHER_CAPTION, given_url=given)
         else:
             taken.add(of)
             yield sample_of(images[of] | {"caption": caption}, _SAME, files)

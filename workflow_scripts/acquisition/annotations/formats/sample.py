@@ -26,6 +26,7 @@ class Sample:
         unfit: the reader's reason not to use the row.
         group: name of its group.
         size: approximate number of characters.
+        given_url: the web URL that the source gives for the image, which a removal list may name.
     """
 
     raw: Any
@@ -33,6 +34,7 @@ class Sample:
     unfit: Apart | None = None
     group: str = GROUP
     size: int = 0
+    given_url: str | None = None
 
 
 def sample_of(record: Mapping[str, Any], fields: Mapping[str, str], files: SourceFiles) -> Sample:
@@ -46,6 +48,7 @@ def sample_of(record: Mapping[str, Any], fields: Mapping[str, str], files: Sourc
     path, url = value.get("image") or None, value.get("url") or None
     if isinstance(path, str) and _WEB.match(path):
         path, url = None, url or path
+    given = url if isinstance(url, str) else None
     image: LocalImage | Apart | None = None
     if path is not None:
         image = files.image(path) if isinstance(path, str) else Apart.MALFORMED_ROW
@@ -61,10 +64,10 @@ def sample_of(record: Mapping[str, Any], fields: Mapping[str, str], files: Sourc
         "created_utc": _whole(value.get("created_utc")),
     }
     if group is None:
-        return Sample(raw, None, Apart.MALFORMED_ROW, size=size)
+        return Sample(raw, None, Apart.MALFORMED_ROW, size=size, given_url=given)
     if isinstance(image, Apart):
-        return Sample(raw | {"url": path if isinstance(path, str) else None}, None, image, group, size)
-    return Sample(raw, image, None, group, size)
+        return Sample(raw | {"url": path if isinstance(path, str) else None}, None, image, group, size, given)
+    return Sample(raw, image, None, group, size, given)
 
 
 def image_sample(name: str, caption: str | None, files: SourceFiles) -> Sample:

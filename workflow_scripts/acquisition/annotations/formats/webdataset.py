@@ -85,7 +85,9 @@ def _sample(name: str, key: str, parts: Parts, columns: Columns, files: SourceFi
             record = None
         if not isinstance(record, dict):
             return unreadable(place, None)
-    fields = {field: one for field, one in fields_of(record, columns).items() if field not in ("image", "url")}
+    fields = {field: one for field, one in fields_of(record, columns).items() if field != "image"}
+    if "url" in fields and not isinstance(record[fields["url"]], str):
+        del fields["url"]  # it is never fetched; only a removal list needs it
     if caption is not None:
         text = one_line_text(caption)
         if text is None:
@@ -94,4 +96,4 @@ def _sample(name: str, key: str, parts: Parts, columns: Columns, files: SourceFi
     made = sample_of(record, fields, files)
     raw = made.raw if "id" in fields else made.raw | {"image_id": derived_id(place)}
     unfit = made.unfit or (Apart.NO_IMAGE if image is None else None)
-    return Sample(raw, image, unfit, made.group, made.size)
+    return Sample(raw, image, unfit, made.group, made.size, made.given_url)
