@@ -4,6 +4,7 @@ Modules of sub-commands import heavy modules inside their functions, so that ``-
 """
 
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -85,6 +86,9 @@ def root(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns its exit status."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the caller closed it
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - open until the process ends
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows the rest
     try:

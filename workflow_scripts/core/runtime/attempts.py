@@ -30,13 +30,17 @@ def keep_log(path: Path, work: Path) -> None:
         ours = path.stat()
         if not os.path.samestat(os.fstat(sys.stderr.fileno()), ours):
             return
-        if kept.exists() and not os.path.samestat(kept.stat(), ours):
+        if kept.exists():
+            if os.path.samestat(kept.stat(), ours):
+                return
             lines = kept.read_text(errors="replace").splitlines()
             log.info("earlier attempts, indented:")
             sys.stderr.write("".join(f"{INDENT}{line.removeprefix(INDENT)}\n" for line in lines))
             sys.stderr.flush()
-            kept.unlink()
-        os.link(path, kept)
+        part = work / f".{KEPT}.part"  # replaces the older link in one step, so that a kill loses neither
+        part.unlink(missing_ok=True)
+        os.link(path, part)
+        os.replace(part, kept)
 
 
 def log_of_artifact(artifact: Path) -> Path:
