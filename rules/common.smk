@@ -9,13 +9,17 @@ from pathlib import Path
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
+from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.code_equivalence import accepted, counted_code
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.snakemake.failures import last_lines
 from workflow_scripts.study.freshness import Freshness
+from workflow_scripts.core.files.names import CRATE as CRATE_FOLDER
 from workflow_scripts.core.files.jsonio import canonical
+from workflow_scripts.core.runtime.attempts import log_of_artifact
+from workflow_scripts.provenance.crate.base import METADATA
 from workflow_scripts.study.snakemake.planning import after_planning, before_jobs, before_planning
 from workflow_scripts.study.snakemake.startup import check_folders, check_targets, stop
 from workflow_scripts.study.active_config import BASE, remember
@@ -44,7 +48,7 @@ except PipelineError as error:
     stop(error)
 
 OUT = f"{RESULTS}/{STUDY.study}"
-CRATE = f"{OUT}/crate/ro-crate-metadata.json"
+CRATE = f"{OUT}/{CRATE_FOLDER}/{METADATA}"
 SHARDS = UNITS.shards
 GPUS = 0 if STUDY.compute.device == "cpu" else 1
 
@@ -55,13 +59,13 @@ shell.prefix(f'export PYTHONPATH={shlex.quote(str(ROOT))} PATH={shlex.quote(own_
 
 def manifest(stage, *names):
     """Path, or list of paths, of manifests of a stage; the names may contain `{{wildcards}}`."""
-    paths = [f"{OUT}/{stage}/{name}.manifest.json" for name in names]
+    paths = [f"{OUT}/{stage}/{name}{MANIFEST}" for name in names]
     return paths[0] if len(paths) == 1 else paths
 
 
 def manifests(stage, names):
     """List of manifests of a stage, even for one name or none."""
-    return [f"{OUT}/{stage}/{name}.manifest.json" for name in names]
+    return [f"{OUT}/{stage}/{name}{MANIFEST}" for name in names]
 
 
 def artifact_path(stage):
@@ -72,12 +76,12 @@ def artifact_path(stage):
 def made(stage):
     """Declared outputs of a rule: manifest and run record. The manifest names the data files."""
     path = f"{OUT}/{artifact_path(stage)}"
-    return {"manifest": f"{path}.manifest.json", "run": f"{path}.run.json"}
+    return {"manifest": f"{path}{MANIFEST}", "run": f"{path}{RUN}"}
 
 
 def log_of(stage):
     """Log file of a rule."""
-    return f"{OUT}/logs/{artifact_path(stage)}.log"
+    return str(log_of_artifact(Path(OUT, artifact_path(stage))))
 
 
 def environment_of(stage):
@@ -139,7 +143,7 @@ def command(stage, lists=None):
     parts += [f"--input {name}={{input.{name}}}" for name in declared.inputs if name not in lists]
     for name, pattern in lists.items():
         escaped = pattern.replace("{", "{{").replace("}", "}}")
-        parts += [f"--input '{name}={OUT}/{escaped}.manifest.json'"]
+        parts += [f"--input '{name}={OUT}/{escaped}{MANIFEST}'"]
     parts += [f"--device {declared.device(STUDY.compute.device)} --threads {STUDY.compute.math_threads}"]
     parts += ["--workers {threads} --settings {params.settings:q} --source {params.sources:q}"]
     return " ".join(parts) + " > {log:q} 2>&1"

@@ -82,7 +82,7 @@ rule crate:
     output:
         CRATE,
     log:
-        f"{OUT}/logs/crate/crate.log",
+        str(log_of_artifact(Path(OUT, "crate", "crate"))),
     localrule: facts("crate").resources.local
     conda:
         environment_of("crate")

@@ -179,7 +179,7 @@ def test_a_new_input_counts_by_name_before_it_is_there(results: Path, card: Plan
     more = job(Path(card.outputs[0]), download=[first, second, second.with_name("00002.manifest.json")])
     assert reason(more) == "made from other inputs (download: 2 then, 3 today)"
     other = job(Path(card.outputs[0]), download=[first, second.with_name("00002.manifest.json")])
-    label = "download/0000{}.manifest.json"
+    label = "download/0000{}"
     assert reason(other) == f"made from other inputs (download: {label.format(1)} then, {label.format(2)} today)"
 
 

@@ -21,7 +21,7 @@ from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.runtime.clock import now
 from workflow_scripts.pretraining.settings import Pretrain, step_name
 from workflow_scripts.provenance import lineage
-from workflow_scripts.provenance.nodes import Node, load
+from workflow_scripts.provenance.nodes import Node, input_path, load
 from workflow_scripts.study.active_config import units_of
 from workflow_scripts.study.freshness import other_settings
 from workflow_scripts.study.history import rewritten
@@ -97,7 +97,7 @@ def _current_inputs(node: Node, results: Path) -> tuple[dict[str, list[str]], st
     inputs = {name: list(hashes) for name, hashes in record["inputs"].items()}
     for name, files in record["input_files"].items():
         for number, file in enumerate(files):
-            path = node.study / Path(file).parent.name / Path(file).name
+            path = input_path(node, file)
             if not path.exists():
                 return inputs, f"its input {path} is missing; compute it first"
             now_hash, then_hash = Artifact(path).hash, inputs[name][number]

@@ -27,14 +27,15 @@ from workflow_scripts.audit.notes import Noted
 from workflow_scripts.audit.records import cycle_findings, input_findings, record_findings
 from workflow_scripts.audit.scan import scan
 from workflow_scripts.audit.sources import source_claims
-from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.artifact import MANIFEST, label_of
 from workflow_scripts.core.code_equivalence import among, counted
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit
+from workflow_scripts.core.files.names import CRATE
 from workflow_scripts.core.root_hash import AROUND, root_hash
 from workflow_scripts.provenance.crate.check import check
 from workflow_scripts.provenance.locate import locate
-from workflow_scripts.provenance.nodes import CRATE, Node, input_path, read_node
+from workflow_scripts.provenance.nodes import Node, input_path, read_node
 from workflow_scripts.study.freshness import other_settings
 
 REPORT = "report/index"
@@ -282,7 +283,7 @@ def study_root(nodes: Iterable[Node]) -> tuple[str | None, set[str]]:
     if report is not None and report.record is not None:
         files = report.record.get("input_files", {})
         paths = [input_path(report, path) for found in files.values() for path in found]
-        labels = {f"{path.parent.name}/{path.name.removesuffix(MANIFEST)}" for path in paths}
+        labels = {label_of(path) for path in paths}
     if not labels <= by_label.keys():
         return None, labels
     return root_hash((label, by_label[label].hash) for label in labels), labels

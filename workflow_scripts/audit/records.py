@@ -173,7 +173,7 @@ def cycle_findings(nodes: Iterable[Node], known: Mapping[Path, Node]) -> Iterato
             elif path in trail:
                 circle = trail[trail.index(path) :]
                 first = min(circle)
-                said = " from ".join(f"{one.parent.name}/{known[one].name}" for one in [*circle[::-1], circle[-1]])
+                said = " from ".join(known[one].label for one in [*circle[::-1], circle[-1]])
                 yield finding(Kind.CYCLE, known[first].record_path, said[:400], first)
             elif path not in done:
                 trail.append(path)

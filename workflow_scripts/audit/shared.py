@@ -14,11 +14,11 @@ from workflow_scripts.audit.kinds import Finding, Kind, finding
 from workflow_scripts.core.cache import stored
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, kind_of
-from workflow_scripts.core.files.names import CACHE, FETCHED, STAGING
+from workflow_scripts.core.files.names import CACHE, DISCARDED, FETCHED, STAGING
 from workflow_scripts.core.files.notes import read_note
 from workflow_scripts.core.sources import REMEMBERED
 
-UNFINISHED = (STAGING, ".discarded-")  # left in a cache by running and killed jobs; cache-gc removes it
+UNFINISHED = (STAGING, DISCARDED)  # left in a cache by running and killed jobs; cache-gc removes it
 
 
 def shared_findings(results: Path, compared: Collection[Path], quick: bool, jobs: int) -> list[Finding]:

@@ -37,12 +37,12 @@ def text(study: Path, step: str = "last") -> str:
     """
     import pyarrow.parquet as pq
 
-    from workflow_scripts.core.artifact import Artifact
+    from workflow_scripts.core.artifact import MANIFEST, Artifact
     from workflow_scripts.core.files.foreign import readable
     from workflow_scripts.reporting.console import arms_table
 
-    summary = Artifact(study / "summary" / "summary.manifest.json")
-    page = Artifact(study / "report" / "index.manifest.json").path(".html")
+    summary = Artifact(study / "summary" / f"summary{MANIFEST}")
+    page = Artifact(study / "report" / f"index{MANIFEST}").path(".html")
     with readable("unreadable summary", summary.manifest_path, "recompute it with snakemake --force summary"):
         scores, contrasts = (pq.read_table(summary.path(suffix)) for suffix in (".parquet", ".contrasts.parquet"))
     return f"{arms_table(scores, contrasts, step)}\nReport: {page}\n"

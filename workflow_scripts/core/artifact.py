@@ -18,6 +18,16 @@ from workflow_scripts.core.inputs import verify
 MANIFEST, RUN = ".manifest.json", ".run.json"
 
 
+def stage_and_name(manifest: Path) -> tuple[str, str]:
+    """Stage and name of the artifact with this manifest."""
+    return manifest.parent.name, manifest.name.removesuffix(MANIFEST)
+
+
+def label_of(manifest: Path) -> str:
+    """``<stage>/<name>`` of the artifact with this manifest, which is unique within a study."""
+    return "/".join(stage_and_name(manifest))
+
+
 def manifest_hash(path: Path) -> str:
     """sha256 of a manifest's bytes, in hex; since the manifest holds all file hashes, it identifies the whole artifact.
 

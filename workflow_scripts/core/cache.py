@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from workflow_scripts.core.files.bounded_json import read_object
 from workflow_scripts.core.files.durable import naming, sync_descriptor, sync_folder
 from workflow_scripts.core.files.jsonio import digest
-from workflow_scripts.core.files.names import ENTRY_MANIFEST, ENTRY_RECORD
+from workflow_scripts.core.files.names import DISCARDED, ENTRY_MANIFEST, ENTRY_RECORD
 from workflow_scripts.core.files.seal import is_intact
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ def _check_record(entry: Path, manifest: dict[str, Any], record: dict[str, Any])
 
 def discard(entry: Path) -> None:
     """Remove an entry from the cache: rename it, sync the rename, and delete it; a crash leaves no partial entry."""
-    aside = entry.with_name(f".discarded-{uuid.uuid4().hex}")
+    aside = entry.with_name(f"{DISCARDED}{uuid.uuid4().hex}")
     try:
         os.rename(entry, aside)
     except FileNotFoundError:

@@ -17,7 +17,7 @@ from workflow_scripts.core.artifact import RUN
 from workflow_scripts.core.cache import discard, try_key_lock
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
-from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD, STAGING, WORK
+from workflow_scripts.core.files.names import CACHE, DISCARDED, ENTRY_MANIFEST, ENTRY_RECORD, STAGING, WORK
 
 KINDS = {
     "entry": "cache entries that no study uses",
@@ -184,7 +184,7 @@ def _leftovers(results: Path, removed: set[str | None], work_age: float, now: fl
         if finished or now - piece.used > work_age:
             found.append(piece)
     found += _pieces("staging", sorted((cache / STAGING).glob("*-*-*")), _staged_key)
-    found += _pieces("discarded", sorted(cache.glob("*/.discarded-*")), lambda _: None)
+    found += _pieces("discarded", sorted(cache.glob(f"*/{DISCARDED}*")), lambda _: None)
     parts = _pieces("part", _halves(results), lambda _: None)
     return found + [piece for piece in parts if now - piece.used > PART_AGE]
 

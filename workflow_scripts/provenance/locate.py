@@ -6,7 +6,8 @@ from pathlib import Path
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
-from workflow_scripts.core.files.names import CACHE
+from workflow_scripts.core.files.names import CACHE, CRATE
+from workflow_scripts.core.runtime.attempts import artifact_of_log
 from workflow_scripts.provenance.nodes import Node, read_node
 
 DEEPEST = 8  # folders between a data file and its manifest
@@ -61,17 +62,16 @@ def _data_file(path: Path) -> Place | None:
 
 def _log(path: Path) -> Place | None:
     """The artifact whose job wrote ``<study>/logs/<stage>/<name>.log``."""
-    if path.suffix != ".log" or path.parent.parent.name != "logs":
-        return None
-    manifest = path.parents[2] / path.parent.name / f"{path.name.removesuffix('.log')}{MANIFEST}"
-    return Place(read_node(manifest), "") if manifest.is_file() else None
+    artifact = artifact_of_log(path)
+    manifest = None if artifact is None else Path(f"{artifact}{MANIFEST}")
+    return Place(read_node(manifest), "") if manifest is not None and manifest.is_file() else None
 
 
 def _in_crate(path: Path) -> Place | None:
     """The artifact behind ``<study>/crate/files/<stage>/...`` or ``<study>/crate/manifests/<stage>/<name>.json``."""
     for folder in path.parents:
         inner = path.relative_to(folder)
-        if folder.name != "crate" or len(inner.parts) < 3:
+        if folder.name != CRATE or len(inner.parts) < 3:
             continue
         if inner.parts[0] == "files":
             return _data_file(folder.parent.joinpath(*inner.parts[1:]))

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.core.artifact import MANIFEST, RUN, label_of, stage_and_name
 from workflow_scripts.core.files.bounded_json import Unfit, parse_object, read_bytes
+from workflow_scripts.core.files.names import CRATE
 from workflow_scripts.provenance import shapes
-
-CRATE = "crate"  # a folder of copies for others, manifests too: no artifact
 
 
 @dataclass(frozen=True)
@@ -97,12 +96,12 @@ class Input:
     @property
     def label(self) -> str:
         """``<stage>/<name>`` of its manifest; without one, the input's name."""
-        return f"{self.path.parent.name}/{self.path.name.removesuffix(MANIFEST)}" if self.path else self.name
+        return label_of(self.path) if self.path else self.name
 
 
 def read_node(manifest: Path) -> Node:
     """The artifact behind one manifest; missing or damaged files become faults of the node."""
-    name = manifest.name.removesuffix(MANIFEST)
+    stage, name = stage_and_name(manifest)
     record_path = manifest.with_name(name + RUN)
     found, record = _read(manifest), _read(record_path)
     manifest_fault = found.fault or shapes.manifest_fault(found.content)
@@ -110,7 +109,7 @@ def read_node(manifest: Path) -> Node:
     return Node(
         path=manifest,
         name=name,
-        stage=manifest.parent.name,
+        stage=stage,
         manifest={} if manifest_fault else found.content,
         hash=hashlib.sha256(found.data).hexdigest(),
         record=None if record_fault else record.content,
@@ -149,7 +148,7 @@ def _read(path: Path) -> _JsonFile:
 
 
 def walk(root: Path) -> Iterator[Path]:
-    """Every file below ``root`` in sorted order; crates, and what starts with a dot, are passed over.
+    """Every file below ``root`` in sorted order; crates (copies for others), and what starts with a dot, are skipped.
 
     Links to folders are followed, since people move stages to other disks; each folder is visited once, so loops end.
     """

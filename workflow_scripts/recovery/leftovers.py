@@ -15,7 +15,7 @@ from workflow_scripts.acquisition.store.journal import settle
 from workflow_scripts.acquisition.store.segment import is_sealed, stems
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import discard, is_complete, key_lock, try_key_lock
-from workflow_scripts.core.files.names import CACHE, FETCHED, WORK, work_folder
+from workflow_scripts.core.files.names import CACHE, CRATE, DISCARDED, FETCHED, STAGING, WORK, work_folder
 from workflow_scripts.removal.store import LOCK, clear, store_folders
 
 
@@ -43,12 +43,12 @@ def repair(results: Path) -> list[str]:
 def _crates(results: Path) -> int:
     """Restore crates: one is replaced by two renames; if the second is missing, the old crate is restored."""
     restored = 0
-    for aside in sorted(results.glob("*/.crate.*.part.old")):
-        crate = aside.parent / "crate"
+    for aside in sorted(results.glob(f"*/.{CRATE}.*.part.old")):
+        crate = aside.parent / CRATE
         if not crate.exists():
             os.rename(aside, crate)
             restored += 1
-    for left in sorted(results.glob("*/.crate.*.part*")):
+    for left in sorted(results.glob(f"*/.{CRATE}.*.part*")):
         shutil.rmtree(left)
     return restored
 
@@ -72,13 +72,13 @@ def _temporary_files(results: Path) -> int:
 
 def _cache_leftovers(results: Path) -> int:
     removed = 0
-    for half in sorted((results / ".cache/.staging").glob("*-*-*")):
+    for half in sorted((results / CACHE / STAGING).glob("*-*-*")):
         stage, key, _ = half.name.rsplit("-", 2)
         with try_key_lock(work_folder(results, stage, key)) as idle:
             if idle:
                 shutil.rmtree(half)
                 removed += 1
-    for aside in sorted((results / CACHE).glob("*/.discarded-*")):
+    for aside in sorted((results / CACHE).glob(f"*/{DISCARDED}*")):
         shutil.rmtree(aside)
         removed += 1
     return removed

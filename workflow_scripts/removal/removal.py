@@ -17,7 +17,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.durable import remove_files, remove_folder, sync_folder
 from workflow_scripts.core.files.jsonio import read_json
-from workflow_scripts.core.files.names import CACHE, STAGING, WORK, work_folder
+from workflow_scripts.core.files.names import CACHE, CRATE, DISCARDED, LOGS, STAGING, WORK, work_folder
 from workflow_scripts.core.redact import redacted
 from workflow_scripts.provenance.lineage import Made, inputs_of, load, recipe_of, sound
 from workflow_scripts.removal.rows import Listed, excluded_tokens, listed_rows, pairs_of, urls_among
@@ -84,7 +84,7 @@ def remove_listed(results: Path, study: str) -> Removed:
     present = [one for one in everything if one.hash in good]
     return Removed(
         urls=remove_urls(results, _unused(listed.urls, clean_rows)),
-        logs=_remove_logs([results / study / "logs", results / ".slurm", results.parent / ".snakemake/log"], listed),
+        logs=_remove_logs([results / study / LOGS, results / ".slurm", results.parent / ".snakemake/log"], listed),
         folders=_remove_folders(results, good),
         artifacts=_remove_artifacts(mine)
         + _remove_strays(results / study, present)
@@ -149,7 +149,7 @@ def _remove_folders(results: Path, good: set[str]) -> int:
         named = _STAGING.fullmatch(half.name)
         if named:
             removed += _remove_idle(results, named["stage"], named["key"], half)
-    for aside in sorted((results / CACHE).glob("*/.discarded-*")):
+    for aside in sorted((results / CACHE).glob(f"*/{DISCARDED}*")):
         remove_folder(aside)
         removed += 1
     return removed
@@ -197,7 +197,7 @@ def _remove_strays(study: Path, good: list[Made]) -> int:
 def _remove_crate(study: Path, good: set[str]) -> int:
     """The study's crate, which holds copies of pages and figures, if it describes anything that is removed."""
     removed = 0
-    for crate in [study / "crate", *study.glob(".crate.*")]:
+    for crate in [study / CRATE, *study.glob(f".{CRATE}.*")]:
         if crate.is_dir() and not _rests_on(crate, good):
             remove_folder(crate)
             removed += 1
@@ -214,7 +214,7 @@ def _rests_on(crate: Path, good: set[str]) -> bool:
 
 
 def _stage_files(study: Path) -> Iterator[Path]:
-    for folder in sorted(path for path in study.glob("[!.]*") if path.is_dir() and path.name != "logs"):
+    for folder in sorted(path for path in study.glob("[!.]*") if path.is_dir() and path.name != LOGS):
         yield from (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workflow_scripts.core.artifact import MANIFEST
+
 SHORT = 10  # hex digits shown of a sha256; the manifest has all of them
 
 
@@ -71,7 +73,7 @@ class ArtifactIndex:
     def manifest(self, label: str) -> Source:
         """The manifest itself, for row counts."""
         record = self._records[label]
-        return Source(f"{label}.manifest.json", record.digest[:SHORT], self._anchors[label])
+        return Source(f"{label}{MANIFEST}", record.digest[:SHORT], self._anchors[label])
 
     def rows(self) -> list[ArtifactRow]:
         """The table of artifacts."""

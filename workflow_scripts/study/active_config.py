@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.artifact import MANIFEST, label_of
 from workflow_scripts.core.code_equivalence import accepted
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
@@ -51,7 +51,7 @@ def remember(
         before = noted_artifacts(results, study) or frozenset()
     except PipelineError:
         before = frozenset()  # the note is damaged; it is replaced
-    finished = {f"{path.parent.name}/{path.name.removesuffix(MANIFEST)}" for path in (results / study).glob(_ARTIFACTS)}
+    finished = {label_of(path) for path in (results / study).glob(_ARTIFACTS)}
     finished |= {label for label in before if holds(*label.split("/", 1))}
     note = {"configfiles": kept, "config": dict(overrides), "artifacts": sorted(finished)}
     path = note_of(results, study)

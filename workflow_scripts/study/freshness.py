@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
+from workflow_scripts.core.artifact import MANIFEST, RUN, label_of, manifest_hash
 from workflow_scripts.core.code_equivalence import counted_code
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.errors import PipelineError
@@ -133,15 +133,15 @@ class Freshness:
         recorded = {name: hashes for name, hashes in record["inputs"].items() if record["input_files"].get(name)}
         for name in sorted(recorded.keys() | job.inputs.keys()):
             paths, hashes = job.inputs.get(name, []), recorded.get(name, [])
-            labels = [_label(path) for path in record["input_files"].get(name, [])]
+            labels = [label_of(Path(path)) for path in record["input_files"].get(name, [])]
             if len(paths) != len(hashes):
                 others = others or f"made from other inputs ({name}: {len(hashes)} then, {len(paths)} today)"
             for path, label, then in zip(paths, labels, hashes, strict=False):
                 now = self._hash(path)
-                if now is None and label == _label(path):
+                if now is None and label == label_of(Path(path)):
                     self._wanted.setdefault(path, then)
                 elif now is None:
-                    others = others or f"made from other inputs ({name}: {label} then, {_label(path)} today)"
+                    others = others or f"made from other inputs ({name}: {label} then, {label_of(Path(path))} today)"
                 elif now != then:
                     content = content or f"made from another {name}"
         return others, content
@@ -211,10 +211,6 @@ def _complete(stage: Stage, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _short(value: Any) -> str:
     return canonical(value)[:60]
-
-
-def _label(path: str) -> str:
-    return f"{Path(path).parent.name}/{Path(path).name}"
 
 
 # Existing files that can't be read raise: a read error of the disk is no reason to recompute.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts.core.runtime.attempts import KEPT, log_of_artifact, logged_work_folder
+from workflow_scripts.core.runtime.attempts import KEPT, artifact_of_log, log_of_artifact, logged_work_folder
 
 STAGE = """
 import logging, os, sys
@@ -57,7 +57,6 @@ def test_without_an_earlier_attempt_nothing_is_added(tmp_path: Path) -> None:
     lines = attempt(tmp_path / "run.log", work, "done")
     assert len(lines) == 3 and lines[0].endswith(" start") and lines[-1] == "done"
     assert logged_work_folder(tmp_path / "none.log") is None
-    assert log_of_artifact(Path("results/s/few_shot/run.last.x")) == Path("results/s/logs/few_shot/run.last.x.log")
 
 
 @pytest.mark.parametrize("function", ["link", "replace"])
@@ -70,3 +69,11 @@ def test_a_kill_while_the_log_is_kept_loses_no_earlier_attempt(tmp_path: Path, f
     assert "  error: first" in third and third[-1] == "error: third"
     assert (work / KEPT).read_text() == log.read_text()
     assert [path.name for path in work.iterdir()] == [KEPT]
+
+
+def test_log_of_an_artifact_and_back() -> None:
+    artifact, log = Path("results/s/few_shot/run.last.x"), Path("results/s/logs/few_shot/run.last.x.log")
+    assert log_of_artifact(artifact) == log
+    assert artifact_of_log(log) == artifact
+    for other in ("x.log", "logs/few_shot/x.log", "results/s/few_shot/x.log", "results/s/logs/few_shot/x.txt"):
+        assert artifact_of_log(Path(other)) is None

@@ -1,12 +1,14 @@
-"""Names of the files and folders that all studies of a results folder share, and of those of a cache entry."""
+"""Names of the files and folders that all studies share, of those of a cache entry, and of a study's own folders."""
 
 from pathlib import Path
 
 CACHE = ".cache"  # finished artifacts by key: <stage>/<key>
 STAGING = ".staging"  # in the cache: entries that are being written
+DISCARDED = ".discarded-"  # in the folder of a stage in the cache: start of the names of entries that are being removed
 WORK = ".work"  # files for resuming jobs, and the locks of their keys: <stage>/<key>
 FETCHED = ".fetched"  # fetched bytes and the index of imported archives, by URL
 HOSTS = ".hosts"  # request budgets of hosts, so that jobs share one rate
+LOGS, CRATE = "logs", "crate"  # in a study's folder, beside the folders of the stages
 ENTRY_MANIFEST, ENTRY_RECORD = "manifest.json", "run.json"  # in the folder of a cache entry
 
 

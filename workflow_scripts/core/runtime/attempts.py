@@ -9,6 +9,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from workflow_scripts.core.files.names import LOGS
+
 log = logging.getLogger(__name__)
 KEPT = "attempts.log"
 INDENT = "  "
@@ -46,7 +48,14 @@ def keep_log(path: Path, work: Path) -> None:
 def log_of_artifact(artifact: Path) -> Path:
     """Path of the log of ``results/<study>/<stage>/<name>``, as the rules set it."""
     stage = artifact.parent
-    return stage.parent / "logs" / stage.name / f"{artifact.name}.log"
+    return stage.parent / LOGS / stage.name / f"{artifact.name}.log"
+
+
+def artifact_of_log(log: Path) -> Path | None:
+    """``results/<study>/<stage>/<name>`` of a log, the inverse of :func:`log_of_artifact`; None for other files."""
+    if log.suffix != ".log" or len(log.parts) < 4 or log.parts[-3] != LOGS:
+        return None
+    return log.parents[2] / log.parent.name / log.stem
 
 
 def logged_work_folder(path: Path) -> Path | None:

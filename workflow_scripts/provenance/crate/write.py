@@ -8,12 +8,13 @@ from pathlib import Path
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import move_folder_durable
 from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.core.files.names import CRATE
 from workflow_scripts.provenance.crate.base import METADATA, README, README_TEXT
 from workflow_scripts.provenance.crate.crate import MEGABYTE, describe
 from workflow_scripts.provenance.crate.public import Published
 from workflow_scripts.provenance.nodes import Node, inputs_of, load
 
-FOLDER, REPORT = "crate", "report/index"  # in the study's folder
+REPORT = "report/index"  # in the study's folder
 
 
 def write_crate(study: Path, license: str, max_file_mb: float, published: Published) -> Path:
@@ -42,8 +43,8 @@ def write_crate(study: Path, license: str, max_file_mb: float, published: Publis
     for node in nodes:
         _check(node, known)
     crate = describe(nodes, study.resolve().name, license, published, round(max_file_mb * MEGABYTE))
-    target = study / FOLDER
-    part = study / f".{FOLDER}.{uuid.uuid4().hex}.part"
+    target = study / CRATE
+    part = study / f".{CRATE}.{uuid.uuid4().hex}.part"
     try:
         for name, source in crate.files.items():
             _copy(source, part / name)

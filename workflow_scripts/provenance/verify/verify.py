@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.declaration.facts import Tolerance
 from workflow_scripts.core.digest import ROOT, code_digest
@@ -122,7 +123,7 @@ def verify(node: Node, options: Options) -> list[Verdict]:
     reason = _run(node, target, options)
     if reason is not None:
         return [Verdict(node.label, "", Kind.IMPOSSIBLE, reason)]
-    made = read_node(target.with_name(f"{target.name}.manifest.json"))
+    made = read_node(target.with_name(f"{target.name}{MANIFEST}"))
     changes = differences(node, options)
     suffixes = sorted(node.files.keys() | made.files.keys())
     verdicts = [_compare(node, made, one, changes, options.tolerance(node.stage, one)) for one in suffixes]

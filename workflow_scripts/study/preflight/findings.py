@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.artifact import MANIFEST, stage_and_name
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.names import CACHE
 from workflow_scripts.study.snakemake.planning import PlannedJob
@@ -58,5 +58,4 @@ class Start:
 
 def artifacts(jobs: Iterable[PlannedJob]) -> list[tuple[str, str]]:
     """Stage and name of the jobs' artifacts."""
-    paths = [Path(path) for job in jobs for path in job.outputs if path.endswith(MANIFEST)]
-    return [(path.parent.name, path.name.removesuffix(MANIFEST)) for path in paths]
+    return [stage_and_name(Path(path)) for job in jobs for path in job.outputs if path.endswith(MANIFEST)]

@@ -10,7 +10,7 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.cache import NO_LOCKS
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
-from workflow_scripts.core.files.names import CACHE, FETCHED, HOSTS, STAGING, WORK
+from workflow_scripts.core.files.names import CACHE, FETCHED, HOSTS, LOGS, STAGING, WORK
 from workflow_scripts.study.disk import shortage
 from workflow_scripts.study.preflight.findings import Finding, Start
 
@@ -32,11 +32,11 @@ def storage_findings(start: Start) -> Iterator[Finding]:
 
 def _unwritable(start: Start) -> Iterator[Finding]:
     study = start.results / start.units.study.study
-    folders = [start.results, study, study / "logs"]
+    folders = [start.results, study, study / LOGS]
     for stage in sorted(start.stages):
         folders += [
             study / stage,
-            study / "logs" / stage,
+            study / LOGS / stage,
             start.results / CACHE / stage,
             start.results / WORK / stage,
         ]

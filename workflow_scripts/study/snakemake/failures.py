@@ -9,6 +9,7 @@ from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.files.storage_errors import full_disk
+from workflow_scripts.core.runtime.attempts import artifact_of_log
 
 INTERRUPTION = "Terminating processes on user request"  # what Snakemake logs on Ctrl-C
 INTERRUPTED = "error: interrupted in Snakemake: Ctrl-C; run the same command again to continue"
@@ -102,8 +103,8 @@ def _failures(text: str) -> list[_Failure]:
 
 def _is_done(log: str) -> bool:
     """Whether the artifact of a log ``<study>/logs/<stage>/<name>.log`` exists."""
-    path = Path(log)
-    return len(path.parts) > 3 and path.parents[2].joinpath(path.parent.name, path.stem + MANIFEST).exists()
+    artifact = artifact_of_log(Path(log))
+    return artifact is not None and Path(f"{artifact}{MANIFEST}").exists()
 
 
 def _line(message: str, stage: str, slurm: list[str], state_of: Callable[[str], str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.names import work_folder
+from workflow_scripts.core.files.names import LOGS, work_folder
 from workflow_scripts.core.runtime.attempts import log_of_artifact, logged_work_folder
 from workflow_scripts.core.runtime.progress import PROGRESS, Progress, read_progress
 from workflow_scripts.pretraining.live_curve import CURVE_LINES, read_curve
@@ -77,7 +77,7 @@ def studies_in(path: Path) -> list[Path]:
     """
     if (path / NOTES).is_dir():
         return sorted(path / note.stem for note in (path / NOTES).glob("[!.]*.json"))
-    if note_of(path.parent, path.name).is_file() or next(path.glob(f"*/*{MANIFEST}"), None) or (path / "logs").is_dir():
+    if note_of(path.parent, path.name).is_file() or next(path.glob(f"*/*{MANIFEST}"), None) or (path / LOGS).is_dir():
         return [path]
     advice = "give a study's folder, such as results/demo, or a results folder"
     raise PipelineError("no study", path, "no results and no logs" if path.exists() else "no such folder", advice)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.artifact import stage_and_name
 
 
 @dataclass(eq=False)
@@ -70,7 +70,7 @@ class Jobs:
         """Note that a job starts (``JOB_INFO``)."""
         known = record.__dict__
         log, output = known.get("log") or [], known.get("output") or []
-        unit = Path(output[0]).name.removesuffix(MANIFEST) if output else ""
+        unit = stage_and_name(Path(output[0]))[1] if output else ""
         job = StartedJob(known["rule_name"], unit, Path(log[0]) if log else None, now)
         self.running[known["jobid"]] = job
         self.failed.pop(known["jobid"], None)
