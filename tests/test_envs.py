@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workflow_scripts.core.digest import ROOT, stage_closure
+from workflow_scripts.core.digest import ROOT, module_path, stage_closure
 from workflow_scripts.study.stages import facts, stage_names
 
 FILES = sorted((ROOT / "envs").glob("*.yaml"))
@@ -56,8 +56,7 @@ def imported(stage: str) -> set[str]:
     """Top-level names of all foreign modules that a stage's code can import."""
     names: set[str] = set()
     for module in [*stage_closure(stage), "workflow_scripts.core.stage", "workflow_scripts.core.artifact"]:
-        path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
-        for node in ast.walk(ast.parse(path.read_bytes())):
+        for node in ast.walk(ast.parse(module_path(module).read_bytes())):
             if isinstance(node, ast.Import):
                 names |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -2,12 +2,14 @@
 
 import ast
 import re
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from workflow_scripts.core import digest
+from workflow_scripts.core.errors import PipelineError
 
 STAGES = sorted(path.stem for path in (digest.ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py"))
 BASE = 'def f(x: int) -> str:\n    """Doc."""\n    return f"{x!r:>{4}} and {x + 1}"\n'
@@ -71,25 +73,112 @@ def test_closure_follows_imports_inside_functions() -> None:
 
 def test_list_of_left_out_modules_is_short_and_real() -> None:
     for name in digest.NEVER_CHANGES_BYTES:
-        assert digest._module_path(name).is_file(), name
+        assert digest.module_path(name).is_file(), name
     assert len(digest.NEVER_CHANGES_BYTES) <= 14
 
 
-def test_data_files_and_formats(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    folder = tmp_path / "workflow_scripts" / "stages"
-    folder.mkdir(parents=True)
+Write = Callable[[dict[str, str]], Path]
+
+
+@pytest.fixture
+def write(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Write]:
+    """Writes files of a project; the digest is then that of this project."""
+
+    def files(texts: dict[str, str]) -> Path:
+        for name, text in texts.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        digest.code_digest.cache_clear()
+        digest._module.cache_clear()
+        return tmp_path
+
     monkeypatch.setattr(digest, "ROOT", tmp_path)
-    (folder / "fetch.py").write_text("STAGE = Stage(format=3)\n")
+    yield files
+    files({})
+
+
+def closure(write: Write, files: dict[str, str]) -> set[str]:
+    """Closure of a stage ``draw`` of the package with these files, names without the package."""
+    write({f"workflow_scripts/{name}": text for name, text in files.items()})
+    return {name.removeprefix("workflow_scripts").lstrip(".") for name in digest.stage_closure("draw")}
+
+
+def test_formats(write: Write) -> None:
+    write({"workflow_scripts/stages/fetch.py": "STAGE = Stage(format=3)\n"})
     assert digest.code_digest("fetch") == "format-3"
-    (tmp_path / "page.html").write_text("one")
-    (folder / "page.py").write_text('STAGE = Stage(data_files=("page.html",))\n')
-    digest.code_digest.cache_clear()
-    first = digest.code_digest("page")
-    (tmp_path / "page.html").write_text("two")
-    digest.code_digest.cache_clear()
-    assert digest.code_digest("page") != first
-    digest.code_digest.cache_clear()
-    digest._module.cache_clear()
+    write({"workflow_scripts/stages/fetch.py": "STAGE: Stage[Settings] = Stage(format=4)\n"})
+    assert digest.code_digest("fetch") == "format-4"
+
+
+def test_data_files_in_subfolders_and_hidden_ones_count(write: Write) -> None:
+    names = ["one.html", "pages/.hidden", "pages/a.html", "pages/parts/b.html", "pages/parts/.c/d"]
+    write({"workflow_scripts/stages/page.py": 'STAGE = Stage(data_files=("one.html", "pages"))\n'})
+    write(dict.fromkeys(names, "one"))
+    assert set(digest.code_parts("page")) - {"workflow_scripts.stages.page"} == set(names)
+    seen = {digest.code_digest("page")}
+    for count, name in enumerate(names, 2):
+        write({name: "two"})
+        seen.add(digest.code_digest("page"))
+        assert len(seen) == count, name
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_declaration_is_read_as_python_reads_it(stage: str) -> None:
+    made = getattr(import_module(f"workflow_scripts.stages.{stage}"), "STAGE", None)
+    known = {} if made is None else {"format": made.format, "data_files": made.data_files}
+    assert digest._declared(stage) == {name: value for name, value in known.items() if value}
+
+
+def test_code_of_the_packages_above_a_module_counts(write: Write) -> None:
+    files = {
+        "stages/draw.py": "import workflow_scripts.shapes.square\n",
+        "shapes/square.py": "CORNERS = 4\n",
+        "shapes/__init__.py": '"""Shapes."""\n',
+        "stages/__init__.py": "",
+        "__init__.py": "from workflow_scripts import colours\n",
+        "colours.py": "RED = 1\n",
+    }
+    assert closure(write, files) == {"stages.draw", "shapes.square", "", "colours"}
+    files["shapes/__init__.py"] = "from .circle import CORNERS\n"
+    files["shapes/circle.py"] = "CORNERS = 0\n"
+    assert closure(write, files) == {"stages.draw", "shapes.square", "", "colours", "shapes", "shapes.circle"}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'from r import discover\nSHAPES = discover("workflow_scripts.kinds", Shape)',
+        'import r\nSHAPES = r.discover("workflow_scripts.kinds", Shape)',
+        'import r\nSHAPES = r.discover(kind=Shape, package="workflow_scripts.kinds")',
+    ],
+)
+def test_members_that_a_registry_discovers_count(write: Write, call: str) -> None:
+    files = {
+        "stages/draw.py": f"{call}\n",
+        "kinds/__init__.py": "from workflow_scripts import sides\n",
+        "kinds/square.py": "from workflow_scripts import corners\n",
+        "kinds/round/__init__.py": "RADIUS = 1\n",
+        "corners.py": "CORNERS = 4\n",
+        "sides.py": "SIDES = 4\n",
+    }
+    assert closure(write, files) == {"stages.draw", "kinds", "sides", "kinds.square", "kinds.round", "corners"}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "PLACE = 'workflow_scripts.kinds'\nSHAPES = discover(PLACE, Shape)",
+        "SHAPES = discover(*WORDS)",
+        "SHAPES = discover(kind=Shape, **WORDS)",
+        "find = discover\nSHAPES = find('workflow_scripts.kinds', Shape)",
+        "SHAPES = partial(registry.discover, 'workflow_scripts.kinds')(Shape)",
+        "from r import discover as find\nSHAPES = find('workflow_scripts.kinds', Shape)",
+    ],
+)
+def test_a_registry_of_unknown_members_is_an_error(write: Write, call: str) -> None:
+    with pytest.raises(PipelineError, match=r"unclear use of a registry in .*draw\.py: discover; call it by this name"):
+        closure(write, {"stages/draw.py": call, "kinds/square.py": ""})
 
 
 STAGE = """
@@ -139,6 +228,12 @@ def test_settings_and_declarations_count(old: str, new: str) -> None:
     assert stage_meaning(STAGE.replace(old, new, 1)) != stage_meaning(STAGE)
 
 
+@pytest.mark.parametrize("exported", ["import shared, rate as rate", "import shared, rate\n__all__ = ['rate']"])
+def test_an_import_for_facts_that_is_exported_counts(exported: str) -> None:
+    assert "name=str:'rate'" in stage_meaning(STAGE.replace("import shared, rate", exported))
+    assert "name=str:'rate'" not in stage_meaning(STAGE)
+
+
 REGISTRY = re.compile(r"^([A-Z_]+) = (?:by_name|discover)\(", re.MULTILINE)
 PRINTED = {"Score"}  # the report prints evaluation.saliency.scores.explained
 
@@ -166,7 +261,7 @@ def test_nothing_is_computed_from_facts(stage: str) -> None:
     closure = digest.stage_closure(stage)
     assert "workflow_scripts.core.declaration.facts" not in closure
     for module in closure:
-        tree = digest.without_facts(ast.parse(digest._module_path(module).read_bytes()))
+        tree = digest.without_facts(ast.parse(digest.module_path(module).read_bytes()))
         assert not [node for node in ast.walk(tree) if getattr(node, "id", getattr(node, "attr", "")) == "FACTS"], (
             module
         )
@@ -196,6 +291,6 @@ def test_no_stage_reads_what_the_digest_skips() -> None:
         "summary",
     }
     modules = {name for stage in STAGES for name in digest.stage_closure(stage)}
-    trees = [digest.without_facts(ast.parse(digest._module_path(name).read_bytes())) for name in sorted(modules)]
+    trees = [digest.without_facts(ast.parse(digest.module_path(name).read_bytes())) for name in sorted(modules)]
     read = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert not read & skipped

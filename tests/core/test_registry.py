@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from workflow_scripts.core import digest, registry
 from workflow_scripts.core.registry import OneOf, by_name, discover, listed
 
 ENTRY = "from tests.core.test_registry import Shape\nSHAPE = Shape({!r}, 'it has {} corners')\n"
@@ -36,6 +35,26 @@ def test_each_module_of_a_package_is_an_entry(package: Path) -> None:
     shapes = discover(package.name, Shape)
     assert shapes == {"circle": Shape("circle", "it has 0 corners"), "square": Shape("square", "it has 4 corners")}
     assert listed(shapes) == "circle: it has 0 corners; square: it has 4 corners"
+
+
+def test_a_package_is_an_entry_too(package: Path) -> None:
+    (package / "square").mkdir()
+    (package / "square/__init__.py").write_text(ENTRY.format("square", 4))
+    (package / "__pycache__").mkdir()
+    (package / "README.md").write_text("no code")
+    assert list(discover(package.name, Shape)) == ["square"]
+    (package / "circle").mkdir()
+    (package / "circle/circle.py").write_text(ENTRY.format("circle", 0))
+    with pytest.raises(ValueError, match="circle must define one Shape named circle; it defines none"):
+        discover(package.name, Shape)
+
+
+@pytest.mark.parametrize("name", ["my-square.py", "my-shapes/square.py", "square copy.py"])
+def test_code_that_can_not_be_imported_is_refused(package: Path, name: str) -> None:
+    (package / name).parent.mkdir(exist_ok=True)
+    (package / name).write_text(ENTRY.format("square", 4))
+    with pytest.raises(ValueError, match=rf"holds code that can't be imported: {name.split('/')[0].split('.')[0]};"):
+        discover(package.name, Shape)
 
 
 @pytest.mark.parametrize(
@@ -68,21 +87,3 @@ def test_choices_are_checked_and_described_as_those_of_a_literal() -> None:
                 adapter.validate_python(value)
             found.append(error.value.errors(include_url=False))
         assert found[0] == found[1]
-
-
-def test_the_code_digest_holds_the_modules_that_are_discovered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = {
-        "stages/draw.py": "from workflow_scripts import shapes\n",
-        "shapes.py": 'SHAPES = discover("workflow_scripts.kinds", Shape)\n',
-        "kinds/square.py": "from workflow_scripts import corners\n",
-        "corners.py": "CORNERS = 4\n",
-    }
-    for name, text in files.items():
-        path = tmp_path / "workflow_scripts" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    monkeypatch.setattr(digest, "ROOT", tmp_path)
-    names = {"stages.draw", "shapes", "kinds.square", "corners"}
-    assert digest.stage_closure("draw").keys() == {f"workflow_scripts.{name}" for name in names}
-    assert registry.members(tmp_path / "workflow_scripts/kinds") == ["square"]
-    digest._module.cache_clear()

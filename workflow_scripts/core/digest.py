@@ -1,10 +1,10 @@
 """Digest of the code behind a stage: its import closure inside ``workflow_scripts``.
 
-A call of ``core.registry.discover`` counts as an import of all modules of the package that it names. The value is the
-same on every supported Python: nodes are written out by our own walk, since ``ast.dump`` differs between versions. What
-can't change bytes does not count:
+An import of a module also runs the ``__init__.py`` of the packages above it, and a call of ``core.registry.discover``
+imports all members of the package that it names; both count. The value is the same on every supported Python: nodes are
+written out by our own walk, since ``ast.dump`` differs between versions. What can't change bytes does not count:
 
-- comments, docstrings and formatting;
+- comments, docstrings and formatting, so a module without code is left out;
 - the wording of settings, and wording and figures in registries that no stage reads (:data:`SKIPPED_KEYWORDS`);
 - what a module assigns to ``FACTS``, and the imports that only this assignment needs;
 - modules that never change an artifact's bytes (:data:`NEVER_CHANGES_BYTES`).
@@ -14,11 +14,13 @@ Data files that a stage reads are named in its declaration (:class:`workflow_scr
 
 import ast
 import hashlib
+from collections.abc import Iterable
 from copy import copy
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.registry import members
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +36,9 @@ NEVER_CHANGES_BYTES = frozenset(
     )
 )
 SKIPPED = "FACTS"
+DISCOVER = "discover"
+INIT = "__init__.py"
+NO_CODE = ("(Module)", "(Module body=[])")  # of an empty module, and of one that is only a docstring
 # Entries of registries whose summary only config checks and docs show. The report prints the summaries of scores.
 SUMMARISED = ("ArmKind", "Augmentation", "ImageEncoderKind", "Judge", "Method", "Scope", "TextEncoderKind")
 # Called name -> keywords that never change bytes: only config checks, estimates and docs read them.
@@ -47,15 +52,22 @@ SKIPPED_KEYWORDS = {
 
 
 def stage_closure(stage: str) -> dict[str, str]:
-    """Module name -> digest of its parsed code, for every module that the stage can import."""
+    """Module name -> digest of its parsed code, for every module that the stage can import.
+
+    Raises:
+        PipelineError: a module mentions ``discover`` in a form that does not show which package it reads.
+    """
     found: dict[str, str] = {}
-    waiting = [f"{PACKAGE}.stages.{stage}"]
+    start = f"{PACKAGE}.stages.{stage}"
+    waiting = [*_ours([start]), start]
     while waiting:
         name = waiting.pop()
         if name in found or name in NEVER_CHANGES_BYTES:
             continue
-        text, imports = _module(_module_path(name))
-        found[name] = hashlib.sha256(text.encode()).hexdigest()
+        path = module_path(name)
+        text, imports = _module(path)
+        if text not in NO_CODE:
+            found[name] = hashlib.sha256(text.encode()).hexdigest()
         waiting.extend(imports)
     return dict(sorted(found.items()))
 
@@ -78,21 +90,34 @@ def code_parts(stage: str) -> dict[str, str]:
     """The parts of the code digest: module name -> digest of its code, then data file -> sha256 of its bytes."""
     files: list[Path] = []
     for name in _declared(stage).get("data_files", ()):
-        path = ROOT / name
-        files += sorted(path.iterdir()) if path.is_dir() else [path]
+        files += _files(ROOT / name)
     hashes = {path.relative_to(ROOT).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     return stage_closure(stage) | hashes
 
 
-def _module_path(name: str) -> Path:
-    return ROOT.joinpath(*name.split(".")).with_suffix(".py")
+def _files(path: Path) -> list[Path]:
+    """A file, or all files in a folder and its subfolders, hidden ones included."""
+    return [file for one in sorted(path.iterdir()) for file in _files(one)] if path.is_dir() else [path]
+
+
+def module_path(name: str) -> Path:
+    """The file of a module, or the ``__init__.py`` of a package; it may be missing."""
+    path = ROOT.joinpath(*name.split("."))
+    return path / INIT if (path / INIT).is_file() else path.with_suffix(".py")
+
+
+def _ours(names: Iterable[str]) -> list[str]:
+    """The modules of this project among imported names, and the packages above them, which Python imports first."""
+    paths = [name.split(".") for name in names if name.split(".")[0] == PACKAGE]
+    found = dict.fromkeys(".".join(path[: count + 1]) for path in paths for count in range(len(path)))
+    return [name for name in found if module_path(name).is_file()]
 
 
 def _declared(stage: str) -> dict[str, Any]:
     """``format`` and ``data_files`` of a stage's declaration, read without running its file."""
-    for node in ast.parse(_module_path(f"{PACKAGE}.stages.{stage}").read_bytes()).body:
-        if _assigned(node) == "STAGE" and isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            keywords = {keyword.arg: keyword.value for keyword in node.value.keywords if keyword.arg}
+    for node in ast.parse(module_path(f"{PACKAGE}.stages.{stage}").read_bytes()).body:
+        if _assigned(node) == "STAGE" and isinstance(call := getattr(node, "value", None), ast.Call):
+            keywords = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
             return {name: ast.literal_eval(keywords[name]) for name in ("format", "data_files") if name in keywords}
     return {}
 
@@ -106,6 +131,7 @@ def _assigned(node: ast.stmt) -> str | None:
 
 @cache
 def _module(path: Path) -> tuple[str, tuple[str, ...]]:
+    """Canonical code of a file, and the modules and packages of ours that it imports."""
     tree = without_facts(ast.parse(path.read_bytes()))
     imports: list[str] = []
     for node in ast.walk(tree):
@@ -114,20 +140,39 @@ def _module(path: Path) -> tuple[str, tuple[str, ...]]:
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(node, path)
             imports += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "discover":
-            package = ast.literal_eval(node.args[0])
-            imports += [f"{package}.{name}" for name in members(ROOT.joinpath(*package.split(".")))]
-    ours = [name for name in imports if name.startswith(f"{PACKAGE}.") and _module_path(name).is_file()]
-    return canonical_code(tree), tuple(ours)
+    for package in _discovered(tree, path):
+        imports += [package, *(f"{package}.{name}" for name in members(ROOT.joinpath(*package.split("."))))]
+    return canonical_code(tree), tuple(_ours(imports))
+
+
+def _discovered(tree: ast.Module, path: Path) -> list[str]:
+    """Packages that a module passes to ``discover``, the only function that imports modules by their folder."""
+    nodes = list(ast.walk(tree))
+    calls = [node for node in nodes if isinstance(node, ast.Call) and _is_discover(node.func)]
+    words = [{word.arg: word.value for word in call.keywords} for call in calls]
+    packages = [call.args[0] if call.args else word.get("package") for call, word in zip(calls, words, strict=True)]
+    found = [one.value for one in packages if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    renamed = any(isinstance(node, ast.alias) and node.name == DISCOVER and node.asname for node in nodes)
+    if renamed or len(found) != sum(_is_discover(node) for node in nodes):
+        advice = "call it by this name, with the package as a literal, so that the code digest covers the members"
+        raise PipelineError("unclear use of a registry", path, DISCOVER, advice)
+    return found
+
+
+def _is_discover(node: ast.AST) -> bool:
+    return getattr(node, "id", getattr(node, "attr", None)) == DISCOVER
 
 
 def without_facts(tree: ast.Module) -> ast.Module:
-    """A module without its ``FACTS`` and without the names that are imported only for it."""
+    """A module without its ``FACTS`` and without the names that are imported only for it.
+
+    A name that the module exports stays (``__all__``, ``import x as x``). Type checks refuse to import others from it.
+    """
     facts = [node for node in tree.body if _assigned(node) == SKIPPED]
     if not facts:
         return tree
     rest = [node for node in tree.body if node not in facts]
-    unneeded = _names(facts) - _names(rest)
+    unneeded = _names(facts) - _names(rest) - _exported(rest)
     body: list[ast.stmt] = []
     for node in rest:
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -142,6 +187,14 @@ def without_facts(tree: ast.Module) -> ast.Module:
 def _names(nodes: list[ast.stmt]) -> set[str]:
     """All names that these statements use or assign, apart from those that they import."""
     return {one.id for node in nodes for one in ast.walk(node) if isinstance(one, ast.Name)}
+
+
+def _exported(nodes: list[ast.stmt]) -> set[str]:
+    """Names that others may import from a module with these statements even if it only imports them itself."""
+    lists = [one for node in nodes if "__all__" in _names([node]) for one in ast.walk(node)]
+    listed = {one.value for one in lists if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+    aliases = [one for node in nodes for one in ast.walk(node) if isinstance(one, ast.alias)]
+    return listed | {one.name for one in aliases if one.asname == one.name}
 
 
 def _absolute(node: ast.ImportFrom, path: Path) -> str:

@@ -41,12 +41,12 @@ def by_name(entries: Iterable[E]) -> dict[str, E]:
 
 
 def discover(package: str, kind: type[E]) -> dict[str, E]:
-    """A registry of a package whose modules each define one entry with the module's name.
+    """A registry of a package whose members each define one entry with the module's name.
 
-    The code digest counts a call of this function with a literal ``package`` as an import of all its modules.
+    The code digest counts a call of this function with a literal ``package`` as an import of all its members.
 
     Raises:
-        ValueError: a module defines no entry, several entries, or one with another name.
+        ValueError: a module defines no entry, several entries, or one with another name; or it can't be imported.
     """
     folder = Path(str(import_module(package).__file__)).parent
     entries = []
@@ -61,8 +61,16 @@ def discover(package: str, kind: type[E]) -> dict[str, E]:
 
 
 def members(folder: Path) -> list[str]:
-    """Names of the modules in the folder of a package, sorted."""
-    return sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__" and path.stem.isidentifier())
+    """Names of the modules and packages in the folder of a package, sorted; hidden files are an editor's.
+
+    Raises:
+        ValueError: the name of a file or folder with code can't be imported.
+    """
+    code = [path for path in folder.glob("[!.]*") if path.suffix == ".py" or any(path.rglob("*.py"))]
+    names = sorted({path.name.removesuffix(".py") for path in code} - {"__init__"})
+    if wrong := [name for name in names if not name.isidentifier()]:
+        raise ValueError(f"{folder} holds code that can't be imported: {', '.join(wrong)}; rename or remove it")
+    return names
 
 
 def listed(registry: Mapping[str, Entry]) -> str:

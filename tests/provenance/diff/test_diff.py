@@ -8,9 +8,10 @@ from tests.provenance.golden import check_golden
 from tests.provenance.hand_made import HandMade, fake_hash, whole_study
 from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.core.digest import module_path, stage_closure
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.files.seal import sealed
-from workflow_scripts.provenance.diff.code_diff import changed_names, module_differences, text_digest
+from workflow_scripts.provenance.diff.code_diff import changed_names, module_differences, module_text, text_digest
 
 CHECKPOINT = f"pretrain/simclr-revised-crop-s0{MANIFEST}"
 
@@ -168,6 +169,19 @@ def test_a_text_with_another_digest_is_not_taken_for_the_recorded_one(checkout: 
     a, b = {"pack.one": fake_hash("lost")}, {"pack.one": str(text_digest(NEW))}
     (found,) = module_differences(a, b, (head(checkout), None), checkout)
     assert found.names is None
+
+
+def test_recorded_digests_are_those_of_the_text() -> None:
+    closure = stage_closure("embed_captions")  # its declaration has facts, which do not count
+    assert {module: text_digest(module_path(module).read_text()) for module in closure} == closure
+
+
+def test_facts_do_not_differ_and_packages_are_found(checkout: Path) -> None:
+    text = "from elsewhere import Facts\n\nSIDES = 4\nFACTS = Facts(minutes=1)\n"
+    (checkout / "pack/__init__.py").write_text(text)
+    assert changed_names(text, text.replace("minutes=1", "minutes=2")) == ()
+    assert module_text("pack", str(text_digest(text.replace("minutes=1", "minutes=2"))), None, checkout) == text
+    assert module_text("pack", fake_hash("lost"), None, checkout) is None
 
 
 def test_modules_of_one_side_and_data_files(checkout: Path) -> None:

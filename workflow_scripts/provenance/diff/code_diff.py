@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from workflow_scripts.core.digest import ROOT, canonical_code
+from workflow_scripts.core.digest import INIT, ROOT, canonical_code, without_facts
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 MODULE_LEVEL = "module level"
@@ -57,19 +57,24 @@ def module_differences(
 
 def module_text(module: str, digest: str, commit: str | None, root: Path = ROOT) -> str | None:
     """Source of a module with this digest: today's file, else that of ``commit``; None when neither has it."""
-    path = Path(*module.split(".")).with_suffix(".py")
-    for text in (_file(root / path), _committed(root, commit, path)):
-        if text is not None and text_digest(text) == digest:
-            return text
+    base = Path(*module.split("."))
+    for path in (base.with_suffix(".py"), base / INIT):
+        for text in (_file(root / path), _committed(root, commit, path)):
+            if text is not None and text_digest(text) == digest:
+                return text
     return None
 
 
 def text_digest(text: str) -> str | None:
     """Digest of a module's parsed code, as the run record holds it; None for what is no Python."""
     try:
-        return hashlib.sha256(canonical_code(ast.parse(text)).encode()).hexdigest()
+        return hashlib.sha256(canonical_code(_parsed(text)).encode()).hexdigest()
     except SyntaxError:
         return None
+
+
+def _parsed(text: str) -> ast.Module:
+    return without_facts(ast.parse(text))
 
 
 def _file(path: Path) -> str | None:
@@ -95,7 +100,7 @@ def changed_names(a: str, b: str) -> tuple[str, ...]:
 
     A removed one has `` (only in A)`` after its name, a new one `` (only in B)``.
     """
-    ours, theirs = _definitions(ast.parse(a)), _definitions(ast.parse(b))
+    ours, theirs = _definitions(_parsed(a)), _definitions(_parsed(b))
     names = []
     for name in [*ours, *(name for name in theirs if name not in ours)]:
         if name not in theirs:
