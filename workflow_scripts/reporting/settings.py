@@ -47,15 +47,5 @@ class Report(ReportContents):
 
     study: str = Field(min_length=1, description="name of the study, in the title")
     headline_step: str = Field(default="last", description="checkpoint shown in the headline and the overlays")
-    sample: int = Field(default=20_000, gt=0, description="number of rows from which examples are chosen")
     captions_of: dict[str, str] = Field(default={}, description="arm behind each pair table, where their names differ")
-    thumbnail: int = Field(
-        default=160, ge=16, le=160, description="longer side of a thumbnail", json_schema_extra={"unit": "px"}
-    )
-    overlay: int = Field(
-        default=112, ge=16, le=160, description="longer side of an overlay", json_schema_extra={"unit": "px"}
-    )
     accepted: tuple[Acceptance, ...] = Field(default=(), description="accepted code edits")
-    figure_width: int = Field(
-        default=1100, ge=200, description="maximum width of a figure", json_schema_extra={"unit": "px"}
-    )

@@ -13,6 +13,8 @@ from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.thumbnails import figure, thumbnail
 
 Row = dict[str, Any]
+THUMBNAIL = 160  # longer side in pixels
+FIGURE_WIDTH = 1100  # at most, in pixels
 
 
 def label(artifact: Artifact) -> str:
@@ -58,7 +60,7 @@ class Study:
         """A stored PNG as the page's template takes it, or None when the artifact has none."""
         if not artifact.has(".png"):
             return None
-        address, width, height = figure(artifact.path(".png").read_bytes(), self.settings.figure_width)
+        address, width, height = figure(artifact.path(".png").read_bytes(), FIGURE_WIDTH)
         shape = {"address": address, "width": width, "height": height}
         return {"title": title, **shape, "source": self.source(artifact, ".png")}
 
@@ -68,7 +70,7 @@ class Study:
         if index is None or not keys:
             return {}
         images, at = images_of(index, keys)
-        return {key: thumbnail(images.image(row), self.settings.thumbnail) for key, row in at.items()}
+        return {key: thumbnail(images.image(row), THUMBNAIL) for key, row in at.items()}
 
     @property
     def runs(self) -> dict[str, Row]:

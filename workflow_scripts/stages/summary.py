@@ -17,8 +17,6 @@ class Summary(Settings):
     runs: tuple[SummaryRun, ...] = Field(min_length=1, description="all runs of the study")
     contrasts: tuple[Contrast, ...] = Field((), description="contrasts in addition to the standard ones")
     bootstrap: int = Resamples
-    level: float = Field(0.95, gt=0, lt=1, description="confidence level")
-    seed: int = Field(0, ge=0, description="seed of the bootstrap")
 
 
 def summary(job: Job[Summary]) -> None:
@@ -27,17 +25,16 @@ def summary(job: Job[Summary]) -> None:
     from pyarrow import csv
 
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.evaluation.contrasts.contrasts import CONTRASTS, Options, contrast_rows
+    from workflow_scripts.evaluation.contrasts.contrasts import CONTRASTS, contrast_rows
     from workflow_scripts.evaluation.contrasts.study_scores import READERS, ROWS, read_scores, summary_rows
 
     settings = job.settings
     scores = read_scores({kind: job.inputs(kind) for kind in READERS})
-    options = Options(settings.bootstrap, settings.level, settings.seed)
     wanted = (*STANDARD, *settings.contrasts)
     sources: dict[str, object] = {"files": scores.files}
     for suffix, schema, found in (
-        ("", ROWS, list(summary_rows(scores, settings.runs, settings.level))),
-        (".contrasts", CONTRASTS, list(contrast_rows(scores, settings.runs, wanted, options))),
+        ("", ROWS, list(summary_rows(scores, settings.runs))),
+        (".contrasts", CONTRASTS, list(contrast_rows(scores, settings.runs, wanted, settings.bootstrap))),
     ):
         table = pa.Table.from_pylist([row for row, _ in found], schema)
         write_table(job.file(f"{suffix}.parquet"), table)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtrit  # scipy.stats takes half a second to import
 
+LEVEL = 0.95  # confidence level unless a setting states another
 CELLS = 4_000_000
 """Resampling weights held at once (float32, so 16 MB)."""
 
@@ -20,7 +21,7 @@ class Interval(NamedTuple):
     high: float | None
 
 
-def wilson(share: float, n: float, level: float = 0.95) -> Interval:
+def wilson(share: float, n: float, level: float = LEVEL) -> Interval:
     """A share of ``n`` observations with the score interval of Wilson (1927, JASA 22:209), uncorrected.
 
     ``share * n`` need not be an integer, so that dependent observations can be counted as fewer.
@@ -37,7 +38,7 @@ def wilson(share: float, n: float, level: float = 0.95) -> Interval:
     return Interval(share, max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half)))
 
 
-def student_t(values: np.ndarray, level: float = 0.95, fewest: int = 2) -> Interval:
+def student_t(values: np.ndarray, level: float = LEVEL, fewest: int = 2) -> Interval:
     """Mean of independent ``values`` (n,) with Student's t interval; none from fewer than ``fewest`` values."""
     mean = float(np.mean(values))
     if len(values) < max(fewest, 2):
@@ -99,13 +100,13 @@ def class_means(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.mean([values[labels == one].mean(axis=0, dtype=np.float64) for one in np.unique(labels)], axis=0)
 
 
-def percentile_interval(value: float, resampled: np.ndarray, level: float = 0.95) -> Interval:
+def percentile_interval(value: float, resampled: np.ndarray, level: float = LEVEL) -> Interval:
     """``value`` with the percentile interval of its ``resampled`` values (b,) (Efron 1979, Ann. Stat. 7:1)."""
     low, high = np.quantile(resampled, [0.5 - level / 2, 0.5 + level / 2])
     return Interval(value, float(low), float(high))
 
 
-def bootstrap(values: np.ndarray, resamples: int, seed: int, level: float = 0.95) -> Interval:
+def bootstrap(values: np.ndarray, resamples: int, seed: int, level: float = LEVEL) -> Interval:
     """Mean of ``values`` (n,) with its percentile bootstrap interval; none from a single value."""
     mean = float(np.mean(values))
     if len(values) < 2:

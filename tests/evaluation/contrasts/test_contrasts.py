@@ -7,11 +7,11 @@ from scipy import stats
 
 from tests.evaluation.study import average, episodes, few_shot, hits, probe, run
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.evaluation.contrasts.contrasts import Options, contrast_rows, matched
+from workflow_scripts.evaluation.contrasts.contrasts import contrast_rows, matched
 from workflow_scripts.evaluation.contrasts.settings import STANDARD, Contrast, SummaryRun
 from workflow_scripts.evaluation.contrasts.study_scores import read_scores
 
-OPTIONS = Options(2000, 0.95, 0)
+RESAMPLES = 2000
 RUNS = [
     *[run("simclr", "original", "crop", seed) for seed in range(3)],
     *[run("simclr", "revised", "crop", seed) for seed in (1, 2, 0)],
@@ -31,7 +31,7 @@ def rows_of(
         "few_shot": [Artifact(few_shot(results, one, step)) for one in runs for step in one["steps"]],
     }
     settings = [SummaryRun.model_validate(one) for one in runs]
-    return [row for row, _ in contrast_rows(read_scores(given), settings, contrasts, OPTIONS)]
+    return [row for row, _ in contrast_rows(read_scores(given), settings, contrasts, RESAMPLES)]
 
 
 def picked(rows: list[dict[str, Any]], **wanted: object) -> list[dict[str, Any]]:

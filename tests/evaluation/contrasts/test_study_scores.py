@@ -21,7 +21,7 @@ def test_rows_sources_and_mean(results: Path) -> None:
         "saliency": [saliency(results, ONE)],
     }
     scores = read_scores({name: map(Artifact, paths) for name, paths in made.items()})
-    rows = list(summary_rows(scores, [SummaryRun.model_validate(ONE)], 0.95))
+    rows = list(summary_rows(scores, [SummaryRun.model_validate(ONE)]))
     assert [(row["dataset"], row["metric"]) for row, _ in rows] == [
         ("pets", "linear_probe.sklearn.mean_per_class"),
         ("dtd", "linear_probe.sklearn.accuracy"),
@@ -50,8 +50,8 @@ def test_mean_interval_adds_variances() -> None:
     rng = np.random.default_rng(0)
     groups = [rng.random(n).astype(np.float32) for n in (30, 50)]
     members = [Series(str(i), "m", "m", g, None, float(g.mean()), None, None, i) for i, g in enumerate(groups)]
-    row = mean_row(members, 0.9)
-    half = stats.norm.ppf(0.95) * np.sqrt(sum(g.var() / len(g) for g in groups)) / 2
+    row = mean_row(members)
+    half = stats.norm.ppf(0.975) * np.sqrt(sum(g.var() / len(g) for g in groups)) / 2
     assert row["metric"] == "m"
     assert (row["low"], row["high"]) == pytest.approx((row["value"] - half, row["value"] + half))
 

@@ -26,6 +26,7 @@ from workflow_scripts.stats.intervals import (
 from workflow_scripts.stats.seeds import derive
 
 FEWEST_SEEDS = 3
+SEED = 0  # of the bootstrap
 CONTRASTS = pa.schema(
     [
         *[(name, pa.string()) for name in ("contrast", "method", "augmentation", "dataset", "metric", "level")],
@@ -34,14 +35,6 @@ CONTRASTS = pa.schema(
     ]
 )
 Row = tuple[dict[str, Any], list[int]]
-
-
-class Options(NamedTuple):
-    """Settings: resamples of the bootstrap, confidence level, seed."""
-
-    resamples: int
-    level: float
-    seed: int
 
 
 class Compared(NamedTuple):
@@ -55,7 +48,7 @@ class Compared(NamedTuple):
 
 
 def contrast_rows(
-    scores: StudyScores, runs: Sequence[SummaryRun], contrasts: Sequence[Contrast], options: Options
+    scores: StudyScores, runs: Sequence[SummaryRun], contrasts: Sequence[Contrast], resamples: int
 ) -> Iterator[Row]:
     """Rows of :data:`CONTRASTS`, each with the indices of the files it came from.
 
@@ -71,7 +64,7 @@ def contrast_rows(
             for augmentation, arms in matched(first, second):
                 for step in dict.fromkeys(step for run in arms[0] for step in run.steps):
                     head = {"contrast": contrast.name, "method": method, "augmentation": augmentation}
-                    for row, files in _arm_rows(scores, *arms, step, options):
+                    for row, files in _arm_rows(scores, *arms, step, resamples):
                         yield {**head, **row, "step": step, "backbone": backbone}, files
 
 
@@ -88,7 +81,7 @@ def matched(
 
 
 def _arm_rows(
-    scores: StudyScores, first: list[SummaryRun], second: list[SummaryRun], step: str, options: Options
+    scores: StudyScores, first: list[SummaryRun], second: list[SummaryRun], step: str, resamples: int
 ) -> Iterator[Row]:
     tables = [{run.seed: scores.series.get((run.run, step), {}) for run in arm} for arm in (first, second)]
     tables = [{seed: table for seed, table in arm.items() if table} for arm in tables]
@@ -99,28 +92,28 @@ def _arm_rows(
     families: dict[str, list[Compared]] = {}
     for place in order:
         arms = [{seed: table[place] for seed, table in arm.items()} for arm in tables]
-        compared = compare(arms[0], arms[1], options)
+        compared = compare(arms[0], arms[1], resamples)
         families.setdefault(place[0], []).append(compared)
         one = compared.first
-        yield from _level_rows(compared, one.dataset, one.metric, len(one.values), options)
+        yield from _level_rows(compared, one.dataset, one.metric, len(one.values))
     for members in families.values():
         if len(members) > 1:
             items = sum(len(one.first.values) for one in members)
-            yield from _level_rows(pooled(members), MEAN, mean_metric([m.first for m in members]), items, options)
+            yield from _level_rows(pooled(members), MEAN, mean_metric([m.first for m in members]), items)
 
 
-def compare(first: dict[int, Series], second: dict[int, Series], options: Options) -> Compared:
-    """Two arms, seed -> series, on one set."""
+def compare(first: dict[int, Series], second: dict[int, Series], resamples: int) -> Compared:
+    """Two arms, seed -> series, on one set, with ``resamples`` resamples of its items."""
     common = sorted(first.keys() & second.keys())
     mine, theirs = ([arm[seed] for seed in common or sorted(arm)] for arm in (first, second))
     difference = _item_means(mine) - _item_means(theirs)
     one = mine[0]
-    seed = derive(options.seed, "contrast", one.dataset, one.family)
+    seed = derive(SEED, "contrast", one.dataset, one.family)
     column = difference[:, None]
     if one.labels is None:
-        resampled = bootstrap_means(column, options.resamples, seed)[:, 0]
+        resampled = bootstrap_means(column, resamples, seed)[:, 0]
     else:
-        resampled = bootstrap_class_means(column, one.labels, options.resamples, seed)[:, 0]
+        resampled = bootstrap_class_means(column, one.labels, resamples, seed)[:, 0]
     by_seed = np.array([first[seed].value - second[seed].value for seed in common])
     files = sorted({series.file for series in (*mine, *theirs)})
     return Compared(one, one.average(difference), resampled, by_seed, files)
@@ -138,12 +131,12 @@ def _item_means(arm: Sequence[Series]) -> np.ndarray:
     return np.asarray(np.mean([one.values for one in arm], axis=0, dtype=np.float64))
 
 
-def _level_rows(compared: Compared, dataset: str, metric: str, items: int, options: Options) -> Iterator[Row]:
+def _level_rows(compared: Compared, dataset: str, metric: str, items: int) -> Iterator[Row]:
     found: list[tuple[str, Interval, int]] = []
-    by_item = percentile_interval(compared.value, compared.resampled, options.level)
+    by_item = percentile_interval(compared.value, compared.resampled)
     found.append(("image", by_item if items > 1 else Interval(compared.value, None, None), items))
     if len(compared.by_seed):
-        by_seed = student_t(compared.by_seed, options.level, FEWEST_SEEDS)
+        by_seed = student_t(compared.by_seed, fewest=FEWEST_SEEDS)
         found.append(("seed", by_seed, len(compared.by_seed)))
     for level, interval, n in found:
         row = {"dataset": dataset, "metric": metric, "level": level, "difference": interval.value}

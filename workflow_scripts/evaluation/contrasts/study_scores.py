@@ -18,6 +18,7 @@ from workflow_scripts.evaluation.contrasts.series import (
     saliency_series,
 )
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
+from workflow_scripts.stats.intervals import LEVEL
 
 MEAN = "mean"
 """Name of the mean over datasets in the column ``dataset``."""
@@ -69,9 +70,7 @@ def read_scores(given: Mapping[str, Iterable[Artifact]]) -> StudyScores:
     return scores
 
 
-def summary_rows(
-    scores: StudyScores, runs: Sequence[SummaryRun], level: float
-) -> Iterator[tuple[dict[str, Any], list[int]]]:
+def summary_rows(scores: StudyScores, runs: Sequence[SummaryRun]) -> Iterator[tuple[dict[str, Any], list[int]]]:
     """Rows of :data:`ROWS`, each with the indices of the files it came from; runs and steps in the study's order."""
     for run in runs:
         for step in run.steps:
@@ -82,7 +81,7 @@ def summary_rows(
                 yield {**head, **row, "high": one.high, "n": len(one.values)}, [one.file]
             for members in by_family(found).values():
                 if len(members) > 1:
-                    yield {**head, **mean_row(members, level)}, sorted({one.file for one in members})
+                    yield {**head, **mean_row(members)}, sorted({one.file for one in members})
 
 
 def by_family(found: Mapping[tuple[str, str], Series]) -> dict[str, list[Series]]:
@@ -99,11 +98,11 @@ def mean_metric(members: Sequence[Series]) -> str:
     return names.pop() if len(names) == 1 else f"{members[0].family}.mixed"
 
 
-def mean_row(members: Sequence[Series], level: float) -> dict[str, Any]:
+def mean_row(members: Sequence[Series]) -> dict[str, Any]:
     """Unweighted mean over sets with a normal interval; the sets' items are drawn apart, so their variances add."""
     value = float(np.mean([one.value for one in members]))
     spread = float(np.sqrt(sum(one.variance() for one in members))) / len(members)
-    half = float(ndtri(0.5 + level / 2)) * spread
+    half = float(ndtri(0.5 + LEVEL / 2)) * spread
     items = sum(len(one.values) for one in members)
     row = {"dataset": MEAN, "metric": mean_metric(members), "value": value, "low": value - half, "high": value + half}
     return {**row, "n": items}

@@ -18,6 +18,7 @@ from workflow_scripts.reporting.text import caption_text, count, words
 from workflow_scripts.stats.seeds import derive
 
 Row = dict[str, Any]
+SAMPLE = 20_000  # rows from which examples are chosen
 FLOW = ("annotations", "plan", "images", "captions_table", "arms", "pairs")
 
 
@@ -47,7 +48,7 @@ def captions(study: Study) -> Row:
         return {"strata": []}
     path, settings = table.path(".parquet"), study.settings
     columns = ("key", "itm_original", "itm_generated")
-    sample = sample_rows(path, columns, settings.sample, settings.seed, "captions").to_pylist()
+    sample = sample_rows(path, columns, SAMPLE, settings.seed, "captions").to_pylist()
     chosen = examples.strata(np.array([_gain(row) for row in sample]), settings.seed, settings.captions_each)
     keys = {name: [sample[at]["key"] for at in positions] for name, positions in chosen.items()}
     everyone = [key for some in keys.values() for key in some]
@@ -105,7 +106,7 @@ def pairs(study: Study) -> Row:
     tables, index, settings = study.all("pairs"), study.one("images"), study.settings
     if not tables or index is None:
         return {"sources": []}
-    sample = sample_rows(index.path(".parquet"), ("key",), settings.sample, settings.seed, "pairs")["key"].to_pylist()
+    sample = sample_rows(index.path(".parquet"), ("key",), SAMPLE, settings.seed, "pairs")["key"].to_pylist()
     np.random.default_rng(derive(settings.seed, "report", "pairs", "order")).shuffle(sample)
     found = [_nearest(table, sample) for table in tables]
     sources = examples.shared_sources(sample, found, settings.pair_sources)

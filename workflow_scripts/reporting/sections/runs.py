@@ -19,6 +19,7 @@ from workflow_scripts.reporting.text import minus, percent, points, words
 from workflow_scripts.reporting.thumbnails import masked, overlay, thumbnail
 
 Row = dict[str, Any]
+OVERLAY = 112  # longer side of a saliency map, in pixels
 EXAMPLES = ("datasets", "keys", "images", "masks", "maps")  # the map shown is that of the probe's logit
 LEVELS = {
     "seed": "Over seeds: would other training runs give the same result?",
@@ -175,17 +176,17 @@ def _overlays(study: Study) -> Row | None:
     shared = shared_examples(list(stored.values()), study.settings.saliency_images)
     if not shared:
         return None
-    side, columns = study.settings.overlay, []
+    columns = []
     for run, examples in stored.items():
-        maps = [overlay(examples[one].image, examples[one].map, side) for one in shared]
+        maps = [overlay(examples[one].image, examples[one].map, OVERLAY) for one in shared]
         css = arm_class(study.method_and_pairs(run)[1])
         sources = [study.source(artifact, ".examples.npz") for artifact in artifacts[run]]
         columns.append({"run": run, "css": css, "maps": maps, "sources": sources})
     first = next(iter(stored.values()))
     return {
         "names": [f"{dataset}: {key}" for dataset, key in shared],
-        "images": [thumbnail(Image.fromarray(first[one].image), side) for one in shared],
-        "masks": [masked(first[one].image, first[one].mask, side) for one in shared],
+        "images": [thumbnail(Image.fromarray(first[one].image), OVERLAY) for one in shared],
+        "masks": [masked(first[one].image, first[one].mask, OVERLAY) for one in shared],
         "columns": columns,
     }
 
