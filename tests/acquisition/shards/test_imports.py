@@ -156,3 +156,9 @@ def test_a_missing_or_damaged_import_is_named(tmp_path: Path) -> None:
     (source / "00001.tar").write_bytes(b"no tar at all" * 100)
     with pytest.raises(PipelineError, match=r"unreadable shard to import in .*00001\.tar"):
         brought(tmp_path / "c", settings("img2dataset", source))
+    tar_shard(source / "00001.tar", KEYS[5:8])
+    with tarfile.open(source / "00001.tar") as tar:
+        end = tar.getmembers()[3].offset
+    (source / "00001.tar").write_bytes((source / "00001.tar").read_bytes()[:end])
+    with pytest.raises(PipelineError, match=r"unreadable shard to import in .*00001\.tar: no end of the archive"):
+        brought(tmp_path / "d", settings("img2dataset", source))

@@ -87,6 +87,29 @@ def test_headers_that_unpack_to_gigabytes_are_not_read(tmp_path: Path) -> None:
             list(tars.members(path))
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_tar_without_its_end_is_refused(tmp_path: Path, pack: object) -> None:
+    path = tmp_path / "t.tar"
+    with tarfile.open(path, "w") as tar:
+        for name in "abc":
+            tar.addfile(tarfile.TarInfo(name))
+    whole = path.read_bytes()
+
+    def names(data: bytes) -> list[str]:
+        path.write_bytes(pack(data))  # type: ignore[operator]
+        return [member.name for member in tars.members(path)]
+
+    assert names(whole) == names(whole[: 4 * 512]) == ["a", "b", "c"]
+    with pytest.raises(tarfile.ReadError, match="no end of the archive: it was cut off or never closed at byte 1024"):
+        names(whole[: 2 * 512])
+    for joined in (whole + whole, whole[:512] + bytes(512) + whole[1024:]):
+        with pytest.raises(tarfile.ReadError, match=r"data after the end of the archive at byte (512|1536)"):
+            names(joined)
+    for damaged in (whole[:512] + b"?" + whole[513:], whole[: 2 * 512 + 300]):
+        with pytest.raises(tarfile.ReadError, match=r"damaged header at byte (512|1024)"):
+            names(damaged)
+
+
 def test_offsets_are_those_of_the_tar(tmp_path: Path) -> None:
     path = tmp_path / "t.tar"
     with tarfile.open(path, "w") as tar:
@@ -104,3 +127,4 @@ def test_offsets_are_those_of_the_tar(tmp_path: Path) -> None:
     assert {one.name: one.read() for one in tars.members(path)} == found
     with pytest.raises(tars.BROKEN):
         list(tars.members(path, packed=False))
+    assert [one.name for one in tars.members(path, links=True) if one.is_link] == ["link"]

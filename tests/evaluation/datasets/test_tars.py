@@ -19,6 +19,7 @@ def test_damaged_archives_are_named(tmp_path: Path) -> None:
     for name, data in {
         "cut.tar.gz": whole[: len(whole) // 2],
         "cut.tar": plain[:2000],
+        "cut_between_members.tar": plain[: 512 + 5120],
         "no.tar": b"not a tar at all" * 50,
         "flip.tar.gz": b"\x1f\x8b" + bytes(200),
     }.items():

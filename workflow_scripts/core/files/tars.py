@@ -36,6 +36,7 @@ class Member:
     offset: int
     size: int
     _stream: "_Forward"
+    is_link: bool = False
 
     def read(self) -> bytes:
         """The member's bytes; must be read before the next member.
@@ -51,11 +52,14 @@ class Member:
         yield from self._stream.pieces(self.size)
 
 
-def members(path: Path, packed: bool = True) -> Iterator[Member]:
-    """The regular members of a tar, in order.
+def members(path: Path, packed: bool = True, links: bool = False) -> Iterator[Member]:
+    """The regular members of a tar, in order. It must end with a block of zeros, as all common tools write it.
+
+    That it is incomplete shows only after its last member.
 
     Args:
         packed: whether the tar may be compressed (gzip, bzip2, xz); offsets are those of the unpacked tar.
+        links: whether hard and symbolic links are members, too; they are not followed.
 
     Raises:
         Exception: one of :data:`BROKEN`.
@@ -72,6 +76,9 @@ def members(path: Path, packed: bool = True) -> Iterator[Member]:
                     raise tarfile.ReadError(f"sparse member {member.name!r}; pack the tar without --sparse")
                 if member.isreg():
                     yield Member(member.name, member.offset_data, member.size, stream)
+                elif links and (member.islnk() or member.issym()):
+                    yield Member(member.name, member.offset_data, 0, stream, is_link=True)
+        stream.check_end()
 
 
 class _Forward:
@@ -79,6 +86,7 @@ class _Forward:
 
     def __init__(self, raw: IO[bytes], size: int | None) -> None:
         self._raw, self._size, self._at = raw, size, 0
+        self._header = b""  # the latest, or what is in its place
 
     def tell(self) -> int:
         """Bytes read or skipped so far."""
@@ -88,9 +96,23 @@ class _Forward:
         """At most ``size`` bytes, for tarfile's headers."""
         if not 0 <= size <= PIECE:
             raise tarfile.ReadError(f"a header of {size} bytes")
-        data = self._raw.read(size)
+        data = self._header = self._raw.read(size)
         self._at += len(data)
         return data
+
+    def check_end(self) -> None:
+        """Raise ReadError if tarfile stopped at anything but the end of the archive.
+
+        It treats a damaged header, a block that was zeroed, and the end of a file that was cut off between members
+        like that end. Zeros may follow, but no data: tars that are joined byte by byte would lose all but the first.
+        """
+        at = self._at - len(self._header)
+        if not self._header:
+            raise tarfile.ReadError(f"no end of the archive: it was cut off or never closed at byte {at}")
+        if self._header != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError(f"damaged header at byte {at}")
+        if self._raw.read(PIECE).strip(b"\0"):
+            raise tarfile.ReadError(f"data after the end of the archive at byte {at}")
 
     def seek(self, place: int, whence: int = 0) -> int:
         """Skip to ``place``; a plain file is not read on the way.

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tarfile
 from hashlib import sha256
 from pathlib import Path
 
@@ -67,12 +68,27 @@ def test_a_single_tar_and_what_is_none(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "own", ["x.jpg"])
     (folder / "0.tar").write_bytes(gzip.compress(tar.read_bytes()))
     with pytest.raises(
-        PipelineError, match=r"unreadable WebDataset shard in .*0\.tar: .*; pack that shard again, uncomp"
+        PipelineError, match=r"unreadable WebDataset shard in .*0\.tar: .*; pack that shard again, as an uncomp"
     ):
         read(folder)
     (folder / "0.tar").write_bytes(tar.read_bytes()[:700])
     with pytest.raises(PipelineError, match=r"unreadable WebDataset shard in .*0\.tar"):
         read(folder)
+    (folder / "0.tar").write_bytes(tar.read_bytes().rstrip(b"\0") + bytes(512 - len("a cat")))
+    with pytest.raises(PipelineError, match=r"0\.tar: no end of the archive: .* at byte \d+; pack that shard again"):
+        read(folder)
     (folder / "0.tar").unlink()
     (folder / "0.tar").symlink_to(tar)
     assert shown(read(folder)) == [(None, None, "bad_path")]
+
+
+def test_links_in_tars_are_bad_paths(tmp_path: Path) -> None:
+    path = tmp_path / "0.tar"
+    with tarfile.open(path, "w") as tar:
+        for name, kind in (("0.jpg", tarfile.REGTYPE), ("1.jpg", tarfile.LNKTYPE), ("2.jpg", tarfile.SYMTYPE)):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, "" if kind == tarfile.REGTYPE else "0.jpg"
+            tar.addfile(member)
+    samples = read(path)
+    assert [one.unfit for one in samples] == [None, "bad_path", "bad_path"]
+    assert [one.raw["url"] for one in samples[1:]] == ["/1", "/2"]

@@ -20,8 +20,8 @@ from workflow_scripts.acquisition.annotations.rows import Apart
 from workflow_scripts.core.files import tars
 from workflow_scripts.core.files.foreign import readable
 
-ADVICE = "pack that shard again, uncompressed, or move it away"
-Parts = dict[str, Any]  # of a sample: image, txt, json
+ADVICE = "pack that shard again, as an uncompressed tar, or move it away"
+Parts = dict[str, Any]  # of a sample: image, txt, json, and link if one of them is a link
 
 
 def webdataset_samples(shards: tuple[Path, ...], columns: Columns, files: SourceFiles) -> Iterator[Sample]:
@@ -47,7 +47,7 @@ def webdataset_samples(shards: tuple[Path, ...], columns: Columns, files: Source
 def _grouped(shard: Path, name: str) -> Iterator[tuple[str, Parts]]:
     """Groups of consecutive members that share a key."""
     key, parts = "", Parts()
-    for member in tars.members(shard, packed=False):
+    for member in tars.members(shard, packed=False, links=True):
         folder, slash, base = member.name.rpartition("/")
         stem, _, suffix = base.partition(".")
         kind = suffix.lower()
@@ -57,7 +57,9 @@ def _grouped(shard: Path, name: str) -> Iterator[tuple[str, Parts]]:
             yield key, parts
             parts = {}
         key = folder + slash + stem
-        if kind in ("txt", "json"):
+        if member.is_link:
+            parts["link"] = True
+        elif kind in ("txt", "json"):
             parts.setdefault(kind, member.read() if member.size <= LARGEST_ROW else Oversized())
         elif "image" not in parts:
             parts["image"] = LocalImage(_hash(member), name, member.offset, member.size)
@@ -75,6 +77,8 @@ def _hash(member: tars.Member) -> str:
 def _sample(name: str, key: str, parts: Parts, columns: Columns, files: SourceFiles) -> Sample:
     image, described, caption = parts.get("image"), parts.get("json"), parts.get("txt")
     place = f"{name}/{key}"
+    if "link" in parts:
+        return Sample({"url": place}, unfit=Apart.BAD_PATH)
     if isinstance(described, Oversized) or isinstance(caption, Oversized):
         return unreadable(place, Oversized())
     record: Any = {}
