@@ -132,8 +132,8 @@ def test_damaged_rows_cost_no_others(tmp_path: Path) -> None:
     assert shown(read(folder)) == [
         ("a.jpg", "one", None),
         (None, None, "NoneType"),
-        ("b.jpg", "two", None),
         (None, None, "NoneType"),
+        ("b.jpg", "two", None),
         (None, None, "NoneType"),
     ]
     (folder / "t.csv").unlink()
@@ -158,8 +158,50 @@ def test_a_damaged_table_is_named(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"unreadable table in .*t\.parquet: "):
         read(tmp_path / "t.parquet")
     (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(PipelineError, match=r"unreadable table in .*empty\.csv: "):
+    with pytest.raises(PipelineError, match=r"no column caption in .*empty\.csv: the columns are none"):
         read(tmp_path / "empty.csv")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('a.jpg,"a cat', "line 3: unexpected end of data"),
+        ('a.jpg,"a cat\nb.jpg,"a dog"', "line 3: ',' expected after '\"'"),
+        ('a.jpg,"a "big" cat"', "line 3: ',' expected after '\"'"),
+        (f'a.jpg,"{"x" * (1 << 20)}"', "line 3: more than 1048576 characters"),
+    ],
+)
+def test_an_unmatched_quotation_mark_loses_no_rows_silently(tmp_path: Path, row: str, message: str) -> None:
+    folder = pictures(tmp_path / "own", ["a.jpg", "b.jpg"])
+    (folder / "t.csv").write_text("image,caption\nb.jpg,one\n" + row + "\nb.jpg,two\n" * 50)
+    with pytest.raises(PipelineError, match=f"unreadable table in .*t.csv: row in {message}; check its quotation"):
+        read(folder)
+
+
+def test_unusual_csv_is_read(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "own", ["a.jpg"])
+    lines = ["\ufeffimage,caption", 'a.jpg,5" wide', "", 'a.jpg,"two\r\nlines, ""quoted"""', "a.jpg,last"]
+    for end in ("\n", "\r\n", "\r"):
+        (folder / "t.csv").write_text(end.join(lines), newline="")
+        assert [caption for _, caption, _ in shown(read(folder))] == ['5" wide', 'two\r\nlines, "quoted"', "last"]
+
+
+def test_repeated_columns_are_refused_where_they_are_used(tmp_path: Path) -> None:
+    path = tmp_path / "own/t.csv"
+    pictures(path.parent, ["a.jpg"])
+    path.write_text("image,caption,caption,note,note\na.jpg,one,two,3,4\n")
+    with pytest.raises(PipelineError, match=r"several columns caption in .*t\.csv: the columns are image, .*; rename"):
+        read(path.parent)
+    path.write_text("image,caption,note,note\na.jpg,one,3,4\n")
+    assert shown(read(path.parent)) == [("a.jpg", "one", None)]
+
+
+def test_json_lines_may_differ_in_their_fields(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "own", ["a.jpg", "b.jpg"])
+    lines = [{"image": "a.jpg", "caption": "one"}] * 150 + [{"file_name": "b.jpg", "text": "two", "id": 7}]
+    (folder / "t.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    last = read(folder)[-1]
+    assert shown([last]) == [("b.jpg", "two", None)] and last.raw["image_id"] == "7"
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)

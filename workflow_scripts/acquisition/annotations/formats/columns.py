@@ -1,6 +1,6 @@
 """Which columns of a table hold image, caption, id and group."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from pydantic import Field
 
@@ -49,15 +49,15 @@ def fields_of(names: Collection[str], columns: Columns) -> dict[str, str]:
     return found
 
 
-def check_fields(names: Collection[str], columns: Columns, where: object) -> dict[str, str]:
+def check_fields(names: Sequence[str], columns: Columns, where: object) -> dict[str, str]:
     """:func:`fields_of` for a table whose columns are known.
 
     Raises:
-        PipelineError: no caption, neither image nor url, or a column of the config is missing.
+        PipelineError: no caption, neither image nor url, or a column that is used is missing or repeated.
     """
     found = fields_of(names, columns)
-    there = f"the columns are {', '.join(list(names)[:20]) or 'none'}"
-    separator = next((mark for mark in ";|" if len(names) == 1 and mark in next(iter(names))), None)
+    there = f"the columns are {', '.join(names[:20]) or 'none'}"
+    separator = next((mark for mark in ";|" if len(names) == 1 and mark in names[0]), None)
     separated = separator and f"separate the columns with commas or tabs, not with {separator}"
     for field, name in columns.model_dump().items():
         if name and field not in found:
@@ -68,4 +68,7 @@ def check_fields(names: Collection[str], columns: Columns, where: object) -> dic
             usual = " or ".join(USUAL[needed[0]][:1] + USUAL[needed[-1]][:1] if len(needed) > 1 else needed)
             advice = separated or f"name the column in annotations.columns.{needed[0]}"
             raise PipelineError(f"no column {usual}", str(where), there, advice)
+    repeated = next((name for name in found.values() if names.count(name) > 1), None)
+    if repeated is not None:
+        raise PipelineError(f"several columns {repeated}", str(where), there, "rename all but one of them")
     return found

@@ -1,23 +1,25 @@
 """Tables of images and captions: parquet, CSV, TSV, or JSON lines. Rows are read in order, in batches."""
 
+import csv
 import json
+import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pyarrow as pa
-import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
-from workflow_scripts.acquisition.annotations.formats.columns import Columns, check_fields
+from workflow_scripts.acquisition.annotations.formats.columns import Columns, check_fields, fields_of
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
 from workflow_scripts.acquisition.annotations.formats.layout import HEAD, kind_of_table
 from workflow_scripts.acquisition.annotations.formats.sample import Sample, image_sample, sample_of
 from workflow_scripts.acquisition.annotations.json_reader import LARGEST_ROW, Oversized
 from workflow_scripts.core.files.foreign import batches, readable
 
-BLOCK = 16 << 20  # bytes of CSV that are parsed at once; no row may be longer
-PEEKED = 100  # JSON lines whose fields count as the table's columns
+PEEKED = 100  # JSON lines, one of which at least must have the fields that a table needs
+_UNDECODED = re.compile("[\udc80-\udcff]")
 ADVICE = "give a parquet, CSV, TSV or JSON lines table in UTF-8"
 Record = dict[str, Any]
 
@@ -65,41 +67,58 @@ def _parquet(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sampl
 
 
 def _delimited(path: Path, delimiter: str, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
-    malformed = 0
+    rows = _csv_rows(path, delimiter)
+    header = [_UNDECODED.sub("�", name) for name in next(rows, [])]
+    fields = check_fields(header, columns, path)
+    places = {name: header.index(name) for name in fields.values()}
+    for row in rows:
+        record = {name: row[place] for name, place in places.items()} if len(row) == len(header) else {}
+        if not record or any(_UNDECODED.search(value) for value in record.values()):
+            yield Sample(None)
+        else:
+            yield sample_of(record, fields, files)
 
-    def skip(_: csv.InvalidRow) -> str:
-        nonlocal malformed
-        malformed += 1
-        return "skip"
 
-    read = csv.ReadOptions(block_size=BLOCK, use_threads=False)
-    parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip)
-    with csv.open_csv(path, read, parse) as reader:
-        fields = check_fields(reader.schema.names, columns, path)
-    malformed = 0
-    # Read as bytes, so that one caption that is not UTF-8 does not spoil the whole table. "NA" is a caption.
-    kinds = dict.fromkeys(fields.values(), pa.binary())
-    convert = csv.ConvertOptions(column_types=kinds, include_columns=list(kinds), strings_can_be_null=False)
-    with csv.open_csv(path, read, parse, convert) as reader:
-        for batch in reader:
-            for record in batch.to_pylist():
-                try:
-                    yield sample_of({name: value.decode() for name, value in record.items()}, fields, files)
-                except UnicodeDecodeError:
-                    yield Sample(None)
-    for _ in range(malformed):
-        yield Sample(None)
+def _csv_rows(path: Path, delimiter: str) -> Iterator[list[str]]:
+    """The rows of a CSV table that are not blank; bytes that are not UTF-8 become lone surrogates.
+
+    Raises:
+        ValueError: quotation marks do not match, or a row is too long, which is usually due to the same. The rows
+            after it can't be told from the text of that row.
+    """
+    length = 0
+
+    def lines(stream: TextIO) -> Iterator[str]:
+        nonlocal length
+        while line := stream.readline(LARGEST_ROW + 1):
+            length += len(line)
+            if length > LARGEST_ROW:
+                raise ValueError(f"more than {LARGEST_ROW} characters")
+            yield line
+
+    csv.field_size_limit(LARGEST_ROW)
+    with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        reader, first = csv.reader(lines(stream), delimiter=delimiter, strict=True), 1
+        try:
+            for row in reader:
+                if row:
+                    yield row
+                length, first = 0, reader.line_num + 1
+        except (csv.Error, ValueError) as error:
+            raise ValueError(f"row in line {first}: {error}; check its quotation marks") from None
 
 
 def _json_lines(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
+    """Rows may have different fields, so columns are determined for each."""
     with open(path, "rb") as stream:
         peeked = (record for record, _ in zip(_records(stream), range(PEEKED), strict=False))
         names = dict.fromkeys(name for record in peeked if isinstance(record, dict) for name in record)
-    fields = check_fields(names, columns, path)
+    check_fields(list(names), columns, path)
+    fields = lru_cache(maxsize=16)(lambda names: fields_of(names, columns))
     with open(path, "rb") as stream:
         for record in _records(stream):
             if isinstance(record, dict):
-                yield sample_of(record, fields, files)
+                yield sample_of(record, fields(tuple(record)), files)
             else:
                 yield Sample(record)
 
