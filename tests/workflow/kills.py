@@ -81,8 +81,9 @@ def main(argv: list[str] | None = None) -> None:
         for number in range(0 if wanted else -1, args.runs):
             chance = random.Random(f"{args.seed} {number}")
             kills = disturb(checkout, DEMO, chance, args.kills, args.pause) if number >= 0 else 0
-            status, printed = checkout.run(*DEMO)
+            status = checkout.start(*DEMO).wait()  # however long a busy machine takes
             if status:
+                printed = (checkout.folder / "terminal.txt").read_text(errors="replace")
                 sys.exit(f"run {number}: the study failed after {kills} kills\n{printed[-4000:]}")
             root = audited_root(checkout)
             wanted = wanted or root
