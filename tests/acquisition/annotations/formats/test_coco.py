@@ -1,10 +1,13 @@
 """COCO-style JSON: one caption per image, the others counted."""
 
+import io
+import json
 from pathlib import Path
 
 import pytest
 
 from tests.acquisition.own_images import coco, pictures, read, shown
+from workflow_scripts.acquisition.annotations.formats.coco import BoundedStream
 from workflow_scripts.core.errors import PipelineError
 
 
@@ -13,11 +16,13 @@ def annotation(number: object, image: object, caption: object = "words") -> dict
 
 
 def test_the_lowest_annotation_id_is_the_caption(tmp_path: Path) -> None:
-    folder = pictures(tmp_path / "own", ["train/1.jpg", "train/2.jpg", "train/left.jpg", "val/3.jpg"])
+    folder = pictures(
+        tmp_path / "own", ["train/1.jpg", "train/2.jpg", "train/left.jpg", "val/3.jpg", "train/again.jpg"]
+    )
     images = [
         {"id": 2, "file_name": "2.jpg"},
         {"id": 1, "file_name": "1.jpg"},
-        {"id": 1, "file_name": "again.jpg"},
+        {"id": 1, "file_name": "again.jpg", "coco_url": "http://a.test/again.jpg"},
         {"id": 7, "file_name": "gone.jpg", "coco_url": "http://a.test/7.jpg"},
         {"id": 8, "file_name": "../../8.jpg"},
         {"id": "nine", "file_name": "gone.jpg"},
@@ -53,6 +58,7 @@ def test_the_lowest_annotation_id_is_the_caption(tmp_path: Path) -> None:
         ("train/left.jpg", None, None),
     ]
     assert [one.raw["image_id"] for one in samples[4:6]] == ["1", "2"]
+    assert (samples[0].raw["image_id"], samples[0].given_url) == ("1", "http://a.test/again.jpg")
     assert samples[9].raw["url"] == "http://a.test/7.jpg"
 
 
@@ -61,6 +67,28 @@ def test_an_image_without_annotation_has_no_caption(tmp_path: Path) -> None:
         tmp_path / "a.json", [{"id": n, "coco_url": f"http://a.test/{n}.jpg"} for n in (1, 2)], [annotation(1, 2)]
     )
     assert [(one.raw["image_id"], one.raw["caption"]) for one in read(path)] == [("2", "words"), ("1", None)]
+
+
+def test_brackets_in_texts_are_no_nesting_and_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    captions = ["[{" * 200, '"' + "[" * 200, "\\" + "[" * 200 + "\\", "]" * 200]
+    path = coco(
+        tmp_path / "a.json",
+        [{"id": n, "coco_url": f"http://a.test/{n}.jpg", "deep": json.loads("[" * 90 + "]" * 90)} for n in range(4)],
+        [annotation(n, n, caption) for n, caption in enumerate(captions)],
+    )
+    assert [one.raw["caption"] for one in read(path)] == captions
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert [one.raw["caption"] for one in read(path)] == captions
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 4096])
+def test_nesting_is_counted_across_pieces(size: int) -> None:
+    text = json.dumps([{"a": "[" * 200 + '"\\' + "]" * 300 + "\\"}, json.loads("[" * 98 + "]" * 98)]).encode()
+    stream = BoundedStream(io.BytesIO(text))
+    assert b"".join(iter(lambda: stream.read(size), b"")) == text
+    stream = BoundedStream(io.BytesIO(text[:-1] + b"," + b"[" * 100 + b"]" * 101))
+    with pytest.raises(ValueError, match="nested more than 100 levels deep"):
+        list(iter(lambda: stream.read(size), b""))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +102,8 @@ def test_an_image_without_annotation_has_no_caption(tmp_path: Path) -> None:
             '{"images": [{"id": 1, "file_name": "' + "x" * (3 << 20),
             r"unreadable COCO file in .*without a quotation mark",
         ),
-        ("{" + '"a":[' * 20_000, r"unreadable COCO file"),
+        ('{"a":' + "[{" * 20_000, r"unreadable COCO file in .*: nested more than 100 levels deep"),
+        ('{"images": [], "a":' + '["[", "\\\\", "\\"",' * 100, r"unreadable COCO file in .*: nested more than 100"),
         ('{"images": [{"id": 1e999}],\n "annotations": []}', r"no captioned images|unreadable COCO file"),
     ],
 )
