@@ -50,6 +50,16 @@ def test_paths_start_from_the_folder_of_images(source: Path) -> None:
     assert found.names() == ["sub/Größe.jpg", "sub/b c.png"] and found.unused_images() == ["sub/Größe.jpg"]
 
 
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_spellings_of_the_folder_of_images(source: Path, on_disk: bool) -> None:
+    for images, path in (("./sub", "b c.png"), ("sub/.", "b c.png"), (".", "sub/b c.png"), ("./", "sub/b c.png")):
+        found = files(source, images, on_disk)
+        image = found.image(path)
+        assert isinstance(image, LocalImage) and image.path == "sub/b c.png", images
+        assert "sub/Größe.jpg" in found.unused_images()
+        assert "a.jpg" in found.all_names()
+
+
 def test_a_name_that_is_not_utf8_is_no_image(source: Path) -> None:
     (source / os.fsdecode(b"bad\xff.jpg")).write_bytes(b"x")
     assert files(source).listed("bad\\xff.jpg") == "bad_path"

@@ -56,6 +56,32 @@ def test_folders_by_what_lies_at_their_top(tmp_path: Path) -> None:
     assert layout_of(folder, table="instances.json").format == "coco"
 
 
+def test_a_table_outside_the_source_is_refused(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "own", ["a.jpg"])
+    (tmp_path / "other.csv").write_text("image,caption\n")
+    (folder / "captions.csv").symlink_to(tmp_path / "other.csv")
+    for table in (None, "captions.csv"):
+        with pytest.raises(PipelineError, match=r"path outside the source in .*own: captions\.csv; copy the table"):
+            layout_of(folder, table=table)
+    (folder / "inside.csv").write_text("image,caption\n")
+    (folder / "captions.csv").unlink()
+    (folder / "captions.csv").symlink_to("inside.csv")
+    assert layout_of(folder, table="captions.csv").table == folder / "captions.csv"
+
+
+def test_folders_are_no_tables_or_tars(tmp_path: Path) -> None:
+    for name in ("x.csv/a.jpg", "y.tar/b.jpg", "z.json/c.jpg"):
+        pictures(tmp_path / "own", [name])
+    assert layout_of(tmp_path / "own").format == "folder"
+
+
+def test_text_with_the_mark_of_a_tar_is_a_table(tmp_path: Path) -> None:
+    start = '{"url": "http://a.test/'
+    line = start + "x" * (257 - len(start)) + 'ustar\0.jpg", "caption": "a"}\n'
+    (tmp_path / "rows").write_text(line * 9)
+    assert layout_of(tmp_path / "rows").format == "table"
+
+
 def test_img2dataset_writes_tables_beside_its_tars(tmp_path: Path) -> None:
     folder = tmp_path / "shards"
     for number in (1, 0):
@@ -64,6 +90,11 @@ def test_img2dataset_writes_tables_beside_its_tars(tmp_path: Path) -> None:
         (folder / f"{number:05d}_stats.json").write_text("{}")
     found = layout_of(folder)
     assert (found.format, found.tars) == ("webdataset", (folder / "00000.tar", folder / "00001.tar"))
+    (folder / "00000.json").write_text("{}")
+    with pytest.raises(
+        PipelineError, match=r"several formats in .*: 00000\.tar \(webdataset\) and 00000\.json \(coco\)"
+    ):
+        layout_of(folder)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,10 @@ from tests.acquisition.own_images import pictures, read, shown
 
 def test_captions_beside_images(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "own", ["b.jpg", "a/1.PNG", "a/2.jpg", "a/3.v2.jpg", "c.webp", "d.jpg", "e.jpg"])
+    pictures(folder, ["f.jpg", "g.jpg"])
+    (folder / "f.TXT").write_text("in capitals")
+    (folder / "g.TXT").write_text("of the same name")
+    (folder / "g.txt").write_text("seventh")
     (folder / "b.txt").write_text("\ufeffa cat \n on a  mat\n", "utf-8")
     (folder / "a/1.txt").write_text("ein Übermut", "utf-8")
     (folder / "a/3.v2.txt").write_text("third")
@@ -25,7 +29,10 @@ def test_captions_beside_images(tmp_path: Path) -> None:
         ("b.jpg", "a cat on a mat", None),
         (None, None, "malformed_row"),
         (None, None, "oversized_row"),
-        (None, None, "malformed_row"),
+        (None, None, "bad_path"),
+        ("f.jpg", "in capitals", None),
+        ("g.jpg", "seventh", None),
+        (None, None, "no_image"),
         (None, None, "no_image"),
     ]
-    assert [one.raw["url"] for one in samples[4:]] == ["c.txt", "d.txt", "e.txt", "alone.txt"]
+    assert [one.raw["url"] for one in samples[4:7] + samples[9:]] == ["c.txt", "d.txt", "e.txt", "alone.txt", "g.TXT"]

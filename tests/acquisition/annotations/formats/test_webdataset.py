@@ -79,7 +79,23 @@ def test_a_single_tar_and_what_is_none(tmp_path: Path) -> None:
         read(folder)
     (folder / "0.tar").unlink()
     (folder / "0.tar").symlink_to(tar)
-    assert shown(read(folder)) == [(None, None, "bad_path")]
+    samples = read(folder)
+    assert shown(samples) == [(None, None, "bad_path"), ("x.jpg", None, None)]  # x.jpg is in no shard
+    assert samples[0].raw == {"url": "0.tar"}
+
+
+def test_no_tar_of_the_source_is_left_out(tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    for number, name in enumerate(("0.tar", "1.TAR")):
+        tar_of(folder / name, {f"{number}.jpg": jpeg(), f"{number}.txt": "a cat"})
+    assert shown(read(folder)) == [("0.tar", "a cat", None), ("1.TAR", "a cat", None)]
+    for name in ("2.tar.gz", "3.TGZ", "sub/0.tar"):
+        path = tar_of(folder / name, {"2.jpg": jpeg(), "2.txt": "a cat"})
+        with pytest.raises(
+            PipelineError, match=rf"unread shards in .*own: 1 compressed .*, the first of them {name}; put"
+        ):
+            read(folder)
+        path.unlink()
 
 
 def test_links_in_tars_are_bad_paths(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ class SourceFiles:
     """
 
     def __init__(self, source: Path, hashes: Mapping[str, str] | None, images: str = "") -> None:
-        self.source, self._hashes, self._images = source, hashes, images.strip("/")
+        self.source, self._hashes, self._images = source, hashes, str(PurePosixPath(images.strip("/")))
         self._top = os.path.realpath(source)
         self._inside = cache(self._folder_inside)
         self.used: set[str] = set()
@@ -75,15 +75,20 @@ class SourceFiles:
 
     def names(self) -> list[str]:
         """Paths of all files below the folder of images, sorted."""
-        below = f"{self._images}/" if self._images else ""
-        found = self._on_disk() if self._hashes is None else self._hashes
-        return sorted(name for name in found if name.startswith(below))
+        return self._below(self._images)
 
-    def _on_disk(self) -> list[str]:
-        start = os.path.join(self.source, self._images)
+    def all_names(self) -> list[str]:
+        """Paths of all files of the source, sorted."""
+        return self._below(".")
+
+    def _below(self, top: str) -> list[str]:
+        found = self._on_disk(top) if self._hashes is None else self._hashes
+        return sorted(name for name in found if top == "." or name.startswith(f"{top}/"))
+
+    def _on_disk(self, top: str) -> list[str]:
         return [
             os.path.relpath(os.path.join(folder, name), self.source)
-            for folder, folders, names in os.walk(start)
+            for folder, folders, names in os.walk(os.path.join(self.source, top))
             for name in _visible(folders, names)
         ]
 

@@ -1,6 +1,7 @@
 """Detects the format of an annotation source from the files at its path."""
 
 import os
+import tarfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,7 @@ from workflow_scripts.core.errors import PipelineError
 
 Format = Literal["redcaps", "folder", "table", "webdataset", "coco"]
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
-PACKED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-_TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
+PACKED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
 HEAD = 1 << 16  # bytes at the start of a file that tell its format
 
 
@@ -56,14 +56,12 @@ def _folder(source: Path, wanted: Format | None, table: str | None) -> Layout:
     if wanted == "redcaps":
         raise PipelineError("not a zip", source, "a folder", "give the RedCaps annotation zip, or remove its format")
     if table is not None:
-        path = source / table
-        if path.resolve() != path.absolute() and source.resolve() not in path.resolve().parents:
-            raise PipelineError("path outside the source", source, table, "correct annotations.table")
+        path = _inside(source, table)
         if not path.is_file():
             raise PipelineError("missing table", source, f"no {table}", "correct annotations.table in the config")
         return Layout(wanted or ("coco" if path.suffix.lower() == ".json" else "table"), source, path)
     with os.scandir(source) as entries:
-        names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+        names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and os.path.isfile(entry.path))
     found = _candidates(source, names)
     if wanted is not None:
         found = {format: files for format, files in found.items() if format == wanted}
@@ -73,7 +71,7 @@ def _folder(source: Path, wanted: Format | None, table: str | None) -> Layout:
     format, files = next(iter(found.items()), (wanted or "folder", []))
     if format == "webdataset":
         if not files:
-            packed = next((name for name in names if name.endswith(PACKED_TARS)), None)
+            packed = next((name for name in names if name.lower().endswith(PACKED_TARS)), None)
             value = f"{packed} is compressed" if packed else "no *.tar"
             raise PipelineError("no WebDataset shards", source, value, "put uncompressed tars into the folder")
         return Layout(format, source, tars=tuple(files))
@@ -81,18 +79,26 @@ def _folder(source: Path, wanted: Format | None, table: str | None) -> Layout:
         if len(files) != 1:
             value = f"{len(files)} files: {', '.join(file.name for file in files[:5])}" if files else "no such file"
             raise PipelineError(f"no single {format} file", source, value, "name it in annotations.table")
-        return Layout(format, source, files[0])
+        return Layout(format, source, _inside(source, files[0].name))
     return Layout(format, source)
+
+
+def _inside(source: Path, table: str) -> Path:
+    """Path of a table in the source. Raises PipelineError if it leads out of it."""
+    path = source / table
+    if not os.path.realpath(path).startswith(os.path.realpath(source) + os.sep):
+        raise PipelineError("path outside the source", source, table, "copy the table into it, or correct its name")
+    return path
 
 
 def _candidates(source: Path, names: list[str]) -> dict[Format, list[Path]]:
     """Files at the top of a folder, by the format that their names suggest.
 
-    img2dataset writes a table and counts beside each tar; these do not count as sources.
+    img2dataset writes ``<shard>.parquet`` and ``<shard>_stats.json`` beside each tar; these do not count as sources.
     """
-    tars = [name for name in names if name.endswith(".tar")]
-    stems = {name.removesuffix(".tar") for name in tars}
-    others = [name for name in names if Path(name).stem.removesuffix("_stats") not in stems]
+    tars = [name for name in names if name.lower().endswith(".tar")]
+    companions = {Path(name).stem + end for name in tars for end in (".parquet", "_stats.json")}
+    others = [name for name in names if name not in companions]
     by_format: dict[Format, list[str]] = {
         "webdataset": tars,
         "table": [name for name in others if name.lower().endswith(TABLES)],
@@ -107,13 +113,22 @@ def _format_of_file(path: Path) -> Format:
         head = stream.read(HEAD)
     if path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
         return "redcaps"
-    if head[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC):
+    if _is_tar(head):
         return "webdataset"
     if head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ")):
         raise PipelineError(
             "compressed source", path, "gzip, bzip2 or xz", "unpack it; zips, parquet and tars are read"
         )
     return "table" if kind_of_table(head) != "json" else "coco"
+
+
+def _is_tar(head: bytes) -> bool:
+    """Whether a file starts with the header of a tar; text may have the header's mark in the same place by chance."""
+    try:
+        tarfile.TarInfo.frombuf(head[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
+    except tarfile.TarError:
+        return False
+    return True
 
 
 def kind_of_table(head: bytes) -> Literal["parquet", "csv", "tsv", "jsonl", "json"]:

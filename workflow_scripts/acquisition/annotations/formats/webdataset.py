@@ -12,36 +12,52 @@ from typing import Any
 
 from workflow_scripts.acquisition.annotations.formats.columns import Columns, fields_of
 from workflow_scripts.acquisition.annotations.formats.files import IMAGES, SourceFiles
+from workflow_scripts.acquisition.annotations.formats.layout import PACKED_TARS
 from workflow_scripts.acquisition.annotations.formats.sample import Sample, derived_id, sample_of
-from workflow_scripts.acquisition.annotations.formats.sidecars import one_line_text, unreadable
-from workflow_scripts.acquisition.annotations.json_reader import LARGEST_ROW, Oversized
+from workflow_scripts.acquisition.annotations.formats.sidecars import one_line_text
+from workflow_scripts.acquisition.annotations.formats.tables import without_row
+from workflow_scripts.acquisition.annotations.json_reader import LARGEST_ROW
 from workflow_scripts.acquisition.annotations.local_image import LocalImage
 from workflow_scripts.acquisition.annotations.rows import Apart
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files import tars
 from workflow_scripts.core.files.foreign import readable
 
 ADVICE = "pack that shard again, as an uncompressed tar, or move it away"
-Parts = dict[str, Any]  # of a sample: image, txt, json, and link if one of them is a link
+Parts = dict[str, Any]  # of a sample: image, txt, json, and unfit: the reason not to use it
 
 
 def webdataset_samples(shards: tuple[Path, ...], columns: Columns, files: SourceFiles) -> Iterator[Sample]:
-    """The samples of all shards, in order.
+    """The samples of all shards, in order, then one without caption for each image of the source beside them.
 
     The caption is that of the ``.txt`` member, else the field of the ``.json`` member. The id is a field of the JSON
     only where ``columns.id`` names it: keys of shards need not be unique.
 
     Raises:
-        PipelineError: a shard is not a tar, is compressed, or is damaged.
+        PipelineError: a shard is not a tar, is compressed, damaged, or not among ``shards``.
     """
+    _check_all(shards, files)
     own_id = columns if columns.id is not None else columns.model_copy(update={"id": ""})
     for shard in shards:
         name = "" if shard == files.source else shard.relative_to(files.source).as_posix()
         if name and not files.is_inside(name):
-            yield Sample(None, unfit=Apart.BAD_PATH)
+            yield Sample({"url": name}, unfit=Apart.BAD_PATH)
             continue
         with readable("unreadable WebDataset shard", shard, ADVICE):
             for key, parts in _grouped(shard, name):
                 yield _sample(name, key, parts, own_id, files)
+    yield from without_row(files)
+
+
+def _check_all(shards: tuple[Path, ...], files: SourceFiles) -> None:
+    """Raise PipelineError if a tar of the source would not be read."""
+    read = {shard.name for shard in shards}
+    left = [name for name in files.all_names() if name.lower().endswith((".tar", *PACKED_TARS)) and name not in read]
+    if left:
+        value = f"{len(left)} compressed or in a subfolder, the first of them {left[0]}"
+        raise PipelineError(
+            "unread shards", files.source, value, "put all tars, uncompressed, at the top of the source"
+        )
 
 
 def _grouped(shard: Path, name: str) -> Iterator[tuple[str, Parts]]:
@@ -58,9 +74,11 @@ def _grouped(shard: Path, name: str) -> Iterator[tuple[str, Parts]]:
             parts = {}
         key = folder + slash + stem
         if member.is_link:
-            parts["link"] = True
+            parts["unfit"] = Apart.BAD_PATH
+        elif kind in ("txt", "json") and member.size > LARGEST_ROW:
+            parts.setdefault("unfit", Apart.OVERSIZED_ROW)
         elif kind in ("txt", "json"):
-            parts.setdefault(kind, member.read() if member.size <= LARGEST_ROW else Oversized())
+            parts.setdefault(kind, member.read())
         elif "image" not in parts:
             parts["image"] = LocalImage(_hash(member), name, member.offset, member.size)
     if parts:
@@ -77,10 +95,8 @@ def _hash(member: tars.Member) -> str:
 def _sample(name: str, key: str, parts: Parts, columns: Columns, files: SourceFiles) -> Sample:
     image, described, caption = parts.get("image"), parts.get("json"), parts.get("txt")
     place = f"{name}/{key}"
-    if "link" in parts:
-        return Sample({"url": place}, unfit=Apart.BAD_PATH)
-    if isinstance(described, Oversized) or isinstance(caption, Oversized):
-        return unreadable(place, Oversized())
+    if "unfit" in parts:
+        return Sample({"url": place}, unfit=parts["unfit"])
     record: Any = {}
     if described is not None:
         try:
@@ -88,14 +104,14 @@ def _sample(name: str, key: str, parts: Parts, columns: Columns, files: SourceFi
         except (ValueError, RecursionError):
             record = None
         if not isinstance(record, dict):
-            return unreadable(place, None)
+            return Sample({"url": place}, unfit=Apart.MALFORMED_ROW)
     fields = {field: one for field, one in fields_of(record, columns).items() if field != "image"}
     if "url" in fields and not isinstance(record[fields["url"]], str):
         del fields["url"]  # it is never fetched; only a removal list needs it
     if caption is not None:
         text = one_line_text(caption)
-        if text is None:
-            return unreadable(place, None)
+        if isinstance(text, Apart):
+            return Sample({"url": place}, unfit=text)
         record, fields = {**record, "txt": text}, {**fields, "caption": "txt"}
     made = sample_of(record, fields, files)
     raw = made.raw if "id" in fields else made.raw | {"image_id": derived_id(place)}
