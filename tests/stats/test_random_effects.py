@@ -1,0 +1,113 @@
+"""The random-effects interval against least squares, scipy and closed forms."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from workflow_scripts.stats.random_effects import two_way
+
+
+def mean_squares(table: np.ndarray) -> tuple[float, float, float]:
+    """Seed, class and rest, from residual sums of squares of dummy regressions."""
+    seeds, classes = table.shape
+    rows, columns = (index.ravel() for index in np.indices(table.shape))
+
+    def residual(*factors: np.ndarray) -> float:
+        design = np.column_stack([np.ones(table.size), *(np.eye(factor.max() + 1)[factor] for factor in factors)])
+        fitted = design @ np.linalg.lstsq(design, table.ravel(), rcond=None)[0]
+        return float(((table.ravel() - fitted) ** 2).sum())
+
+    full = residual(rows, columns)
+    return (
+        (residual(columns) - full) / (seeds - 1),
+        (residual(rows) - full) / (classes - 1),
+        full / ((seeds - 1) * (classes - 1)),
+    )
+
+
+@pytest.mark.parametrize("spread", [(2.0, 2.0), (2.0, 0.0), (0.0, 2.0), (0.0, 0.0)])
+@pytest.mark.parametrize("number", range(4))
+def test_it_is_the_analysis_of_variance(spread: tuple[float, float], number: int) -> None:
+    rng = np.random.default_rng([7, number])
+    table = rng.normal(size=(4, 6)) + rng.normal(0, spread[0], (4, 1)) + rng.normal(0, spread[1], (1, 6))
+    seed, classes, rest = (square / 24 for square in mean_squares(table))
+    found = two_way([table], [np.full(6, 1 / 6)])
+    total = seed + classes - rest
+    expected = max(total, seed, classes)
+    if expected == total:
+        freedom = total**2 / (seed**2 / 3 + classes**2 / 5 + rest**2 / 15)
+    else:
+        freedom = 3 if expected == seed else 5
+    assert found.mean == pytest.approx(table.mean())
+    assert found.variance == pytest.approx(expected) and found.freedom == pytest.approx(freedom)
+    ends = stats.t.interval(0.9, freedom, table.mean(), np.sqrt(expected))
+    assert found.interval(0.9) == (pytest.approx(ends[0]), pytest.approx(ends[1]))
+
+
+def test_the_p_value_is_the_larger_of_joint_and_seeds_alone() -> None:
+    rng = np.random.default_rng(1)
+    table = 0.5 + rng.normal(size=(5, 8)) + rng.normal(0, 2, (1, 8))
+    found = two_way([table], [np.full(8, 1 / 8)])
+    joint = 2 * stats.t.sf(abs(found.mean) / np.sqrt(found.variance), found.freedom)
+    alone = stats.ttest_1samp(table.mean(axis=1), 0).pvalue
+    assert joint > alone and found.p_value() == pytest.approx(joint)
+    table = 3 + rng.normal(size=(3, 40)) + rng.normal(0, 1, (3, 1))
+    found = two_way([table], [np.full(40, 1 / 40)])
+    assert found.p_value() == pytest.approx(stats.ttest_1samp(table.mean(axis=1), 0).pvalue)
+
+
+def test_without_classes_and_noise_it_is_students_t_over_seeds() -> None:
+    by_seed = np.array([0.1, 0.4, 0.2])
+    found = two_way([np.repeat(by_seed[:, None], 5, axis=1)], [np.full(5, 0.2)])
+    expected = stats.ttest_1samp(by_seed, 0)
+    assert found.freedom == pytest.approx(2) and found.p_value() == pytest.approx(expected.pvalue)
+    low, high = expected.confidence_interval(0.95)
+    assert found.interval(0.95) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_weights_of_classes_are_those_of_repeated_classes() -> None:
+    """A class of weight 2/6 counts as much as two classes of 1/6 with equal values; only C' and C / (C - 1) differ."""
+    table = np.random.default_rng(2).normal(size=(3, 5))
+    found = two_way([table], [np.array([1, 1, 1, 1, 2]) / 6])
+    double = two_way([table[:, [0, 1, 2, 3, 4, 4]]], [np.full(6, 1 / 6)])
+    assert found.mean == pytest.approx(double.mean) and found.seed_variance == pytest.approx(double.seed_variance)
+    heavy = two_way([10 * table], [np.array([0.96, 0.01, 0.01, 0.01, 0.01])])
+    assert heavy.freedom < 1  # one class is nearly everything, so that little is known of other classes
+
+
+def test_datasets_share_seeds_and_add_their_classes() -> None:
+    rng = np.random.default_rng(3)
+    seeds = rng.normal(0, 3, (4, 1))
+    tables = [rng.normal(size=(4, n)) + seeds + rng.normal(0, 3, (1, n)) for n in (6, 9)]
+    shares = [np.full(6, 1 / 6), np.full(9, 1 / 9)]
+    found = two_way(tables, shares)
+    by_seed = np.mean([table.mean(axis=1) for table in tables], axis=0)
+    seed = stats.sem(by_seed) ** 2
+    (_, c1, r1), (_, c2, r2) = (np.array(mean_squares(table)) / table.size for table in tables)
+    total = seed + (c1 + c2) / 4 - (r1 + r2) / 4
+    assert found.mean == pytest.approx(by_seed.mean()) and found.variance == pytest.approx(total)
+    spread = seed**2 / 3 + (c1**2 / 5 + c2**2 / 8 + r1**2 / 15 + r2**2 / 24) / 16
+    assert found.freedom == pytest.approx(total**2 / spread)
+
+
+def test_studies_are_computed_at_once() -> None:
+    tables = np.random.default_rng(4).normal(size=(7, 3, 5))
+    shares = np.full(5, 0.2)
+    together = two_way([tables], [shares])
+    for number, table in enumerate(tables):
+        alone = two_way([table], [shares])
+        assert together.variance[number] == pytest.approx(alone.variance)
+        assert together.freedom[number] == pytest.approx(alone.freedom)
+
+
+def test_no_variance_is_no_division_by_zero() -> None:
+    shares = np.full(4, 0.25)
+    nothing, sure = two_way([np.zeros((3, 4))], [shares]), two_way([np.ones((3, 4))], [shares])
+    assert nothing.p_value() == 1 and nothing.interval(0.95) == (0, 0)
+    assert sure.p_value() == 0 and sure.interval(0.95) == (1, 1)
+
+
+@pytest.mark.parametrize("shape", [(2, 5), (3, 1)])
+def test_too_few_seeds_or_classes_are_refused(shape: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="at least 3 and 2 are required"):
+        two_way([np.ones(shape)], [np.full(shape[1], 1 / shape[1])])
