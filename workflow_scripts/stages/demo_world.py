@@ -162,11 +162,12 @@ def _write_feed(job: Job[DemoWorld]) -> None:
 
 def _write_probes(job: Job[DemoWorld]) -> None:
     from workflow_scripts.demo.world.archives import write_tar
-    from workflow_scripts.demo.world.probes import TASKS, probe_members, probe_pictures
+    from workflow_scripts.demo.world.labels import LABELS
+    from workflow_scripts.demo.world.probes import probe_members, probe_pictures
 
     s = job.settings
     pictures = probe_pictures(s.seed, s.probe_train, s.probe_test, s.size)
-    for task in TASKS:
+    for task in LABELS:
         write_tar(job.file(f".probe_{task}.tar"), probe_members(pictures, task))
 
 

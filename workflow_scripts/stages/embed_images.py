@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
@@ -73,7 +73,7 @@ FACTS = Facts(
     cost=Cost(
         per="image",
         units=lambda load: load.images,
-        core_ms=1.7,
+        core_ms=DECODING_MS,
         gflop=lambda _: 162,
         source="measured decoding; counted: CLIP ViT-L/14",
     ),

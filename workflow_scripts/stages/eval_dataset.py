@@ -10,13 +10,12 @@ from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.demo.world.labels import Label
 from workflow_scripts.evaluation.datasets.kinds import KINDS, Locate
 from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION, Metric
 
 if TYPE_CHECKING:
     from workflow_scripts.evaluation.datasets.picture_sets import PictureSet
-
-Task = Literal["concept", "colour", "texture", "scene", "size"]  # of the demo's world
 
 
 class EvalDataset(Settings):
@@ -28,7 +27,7 @@ class EvalDataset(Settings):
     torchvision_name: Annotated[str, OneOf(TORCHVISION)] | Literal[""] = Field(
         "", description="kind torchvision: which dataset", examples=["food101"]
     )
-    task: Task | Literal[""] = Field(
+    task: Label | Literal[""] = Field(
         "",
         description="kind world: the label to predict; with masks: the task whose training images are used",
         examples=["concept"],

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
@@ -56,7 +56,7 @@ FACTS = Facts(
     cost=Cost(
         per="labelled image",
         units=lambda load: load.labelled,
-        core_ms=1.7,
+        core_ms=DECODING_MS,
         gflop=lambda load: load.forward_gflop,
         source="measured decoding; counted: a forward pass of the backbone",
     ),

@@ -1,19 +1,18 @@
 """Diagnostics of a pair table: hubs, reciprocity, agreement of images, subreddits and labels."""
 
-from typing import Literal
-
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.demo.world.labels import Label
 
 
 class PairQuality(Settings):
     """How the quality of pairs is measured."""
 
-    label: Literal["concept", "colour", "texture", "size", "scene"] | None = Field(
+    label: Label | None = Field(
         None,
         description="ground-truth label that defines the purity of pairs; null: none (only the demo has labels)",
         examples=["concept"],

@@ -54,7 +54,7 @@ def facts(name: str) -> Facts:
 
 def sections_below(section: str) -> dict[str, type[Settings]]:
     """Stage -> class of its settings, for stages whose settings are ``<section>.<stage>`` in a config."""
-    found = {name: declaration(name) for name in stages_in_order() if facts(name).section == f"{section}.{name}"}
+    found = {name: declaration(name) for name in sorted(stage_names()) if facts(name).section == f"{section}.{name}"}
     return {name: stage.settings for name, stage in found.items() if stage is not None}
 
 

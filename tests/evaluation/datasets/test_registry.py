@@ -7,12 +7,11 @@ import pytest
 import torchvision.datasets
 
 from tests.study.config.test_study import merged
-from workflow_scripts.demo.world.probes import TASKS
 from workflow_scripts.evaluation.datasets import registry
 from workflow_scripts.evaluation.datasets.kinds import KINDS, DatasetKind
 from workflow_scripts.evaluation.datasets.registry import DownstreamSet, Metric, Paths, known_set
 from workflow_scripts.evaluation.datasets.splits import SPLITS
-from workflow_scripts.stages.eval_dataset import EvalDataset, Task
+from workflow_scripts.stages.eval_dataset import EvalDataset
 
 SETTINGS = EvalDataset.model_fields
 
@@ -82,7 +81,3 @@ def test_the_full_study_uses_the_sets_metrics() -> None:
     for one in merged()["datasets"]:
         row = known_set(one["kind"], one["name"], one.get("torchvision_name", ""))
         assert row is not None and one.get("metric", row.metric) == row.metric
-
-
-def test_tasks_are_those_of_the_demos_world() -> None:
-    assert get_args(Task) == TASKS

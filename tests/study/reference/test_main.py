@@ -15,7 +15,7 @@ def test_outdated_files_are_named_and_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "docs").mkdir()
-    monkeypatch.setattr(reference, "ROOT", tmp_path)
+    monkeypatch.setattr(reference, "OUT", tmp_path)
     assert reference.main([]) == 0
     page = tmp_path / "docs/config.md"
     page.write_text(page.read_text().replace("maximum", "most"))

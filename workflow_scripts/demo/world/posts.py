@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from workflow_scripts.demo.world.labels import LABELS
 from workflow_scripts.demo.world.titles import title
 from workflow_scripts.demo.world.vocabulary import Spec
 from workflow_scripts.demo.world.world import scene_of, to_image
@@ -91,6 +92,6 @@ def truth_table(posts: Sequence[Post]) -> pa.Table:
     `faithful` is the title's level: faithful, partial, vague or wrong.
     """
     columns = {"image_id": [one.image_id for one in posts]}
-    for name in ("concept", "colour", "texture", "size", "scene"):
+    for name in LABELS:
         columns[name] = [getattr(one.spec, name) for one in posts]
     return pa.table({**columns, "faithful": [one.level for one in posts]})

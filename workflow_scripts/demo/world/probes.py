@@ -9,8 +9,6 @@ from workflow_scripts.demo.world.posts import encode
 from workflow_scripts.demo.world.vocabulary import Spec
 from workflow_scripts.demo.world.world import scene_of
 
-TASKS = ("concept", "colour", "texture", "scene", "size")
-
 
 def probe_pictures(seed: int, train: int, test: int, size: int) -> list[tuple[str, str, Spec, bytes]]:
     """Split, name, what it shows and PNG bytes of every probe picture; all tasks share them."""

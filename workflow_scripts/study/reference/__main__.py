@@ -3,16 +3,16 @@
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
+from workflow_scripts.core.digest import ROOT
 from workflow_scripts.study.reference.page import page
 from workflow_scripts.study.reference.reruns import Keys, Reruns
 from workflow_scripts.study.reference.schema import config_schema
 from workflow_scripts.study.reference.tables import cost_tables, datasets_table, files_table, rates_table, with_tables
 from workflow_scripts.study.stages import stage_names
 
-ROOT = SOURCE = Path(__file__).resolve().parents[3]  # where files are written, and where pages with tables are read
+OUT = ROOT  # where the files are written
 
 
 def documents() -> dict[str, str]:
@@ -25,10 +25,8 @@ def documents() -> dict[str, str]:
     return {
         "docs/config.md": page(named),
         "docs/config.schema.json": json.dumps(config_schema(), indent=2, ensure_ascii=False) + "\n",
-        "docs/stages.md": with_tables(
-            SOURCE / "docs/stages.md", {"files": files_table(), "datasets": datasets_table()}
-        ),
-        "docs/cost.md": with_tables(SOURCE / "docs/cost.md", {"costs": cost_tables(SOURCE), "rates": rates_table()}),
+        "docs/stages.md": with_tables(ROOT / "docs/stages.md", {"files": files_table(), "datasets": datasets_table()}),
+        "docs/cost.md": with_tables(ROOT / "docs/cost.md", {"costs": cost_tables(ROOT), "rates": rates_table()}),
     }
 
 
@@ -53,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     check = parser.parse_args(argv).check
     status = 0
     for name, text in documents().items():
-        path = ROOT / name
+        path = OUT / name
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue
         if check:

@@ -6,12 +6,12 @@ and inputs.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from workflow_scripts.acquisition.settings import Import
+from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.settings import Contrast
 from workflow_scripts.pretraining.method import Method
@@ -24,7 +24,6 @@ from workflow_scripts.study.stages import declaration, stage_names
 from workflow_scripts.study.units import Unit, Units
 
 Keys = tuple[str, ...]
-ROOT = Path(__file__).resolve().parents[3]
 
 
 class Reruns:
@@ -105,8 +104,7 @@ def _jobs(units: Units) -> dict[str, Any]:
         if declared is None:  # the crate, which has no key and depends on settings alone
             found[stage] = units.settings(stage, {})
             continue
-        names = (units.names(stage) or []) if declared.unit else [""]
-        named = [dict(zip(declared.unit, name.split("."), strict=False)) for name in names]
+        named = [declared.unit_of(name) for name in units.names(stage) or []]
         environment = None if declared.by_content else (declared.device(compute.device), compute.math_threads)
         content = [(unit, declared.in_key(units.settings(stage, unit)), _read(units, stage, unit)) for unit in named]
         found[stage] = (content, environment)
