@@ -193,7 +193,7 @@ def run_inputs(results: Path) -> Inputs:
                 table = parquet([row for row in rows if row["dataset"] == dataset])
                 given[given_as].append(make_artifact(results, stage, f"{file}.{dataset}", {".parquet": table}, of_set))
         given["saliency"].append(saliency(results, f"{file}.masks", unit | {"dataset": "masks"}, scores, at))
-        head = {**unit, "method": method, "pairs": pairs, "augmentation": augmentation, "seed": seed}
+        head = {**unit, "method": method, "pairs": pairs, "augmentation": augmentation, "tag": "", "seed": seed}
         summary += [head | _picked(row, f"linear_probe.{row['objective']}.accuracy") for row in probe]
         summary += [head | _picked(row, "few_shot.accuracy") for row in few]
         summary += [head | _picked(row, f"saliency.{row['target']}.{row['metric']}") for row in scores]
@@ -281,7 +281,7 @@ def contrast_rows() -> list[dict[str, Any]]:
         datasets = ("masks",) if metric.startswith("saliency") else (*DATASETS, "mean")
         for dataset in datasets:
             head = {"contrast": name, "method": method, "augmentation": "crop", "dataset": dataset, "metric": metric}
-            head |= {"step": step, "backbone": "resnet_small", "difference": value}
+            head |= {"step": step, "backbone": "resnet_small", "tag": "", "difference": value}
             known = (name, method) == ("revised - original", "simclr")
             ends = {"low": value - 0.06, "high": value + 0.06} if known else {"low": None, "high": None}
             found.append(head | {"level": "image", "low": value - 0.03, "high": value + 0.03, "n": 400})

@@ -10,7 +10,8 @@ from tests.helpers import run as run_stage
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.stages.summary import STAGE
 
-RUNS = [run("simclr", pairs, "crop", seed) for pairs in ("original", "revised") for seed in range(3)]
+NAMED = {"tag": "short", "backbone": "resnet_small"}
+RUNS = [run("simclr", pairs, "crop", seed) | NAMED for pairs in ("original", "revised") for seed in range(3)]
 
 
 def summarise(results: Path, name: str = "summary", **settings: object) -> Artifact:

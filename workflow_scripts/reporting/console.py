@@ -25,10 +25,10 @@ def arms_table(summary: pa.Table, contrasts: pa.Table, step: str = "last") -> st
 
 
 def _arms(arms: Sequence[headline.Arm]) -> list[str]:
-    lines = [["method", "pairs", "augmentation", "seeds", *headline.FAMILIES.values()]]
+    lines = [["method", "pairs", "augmentation", "tag", "seeds", *headline.FAMILIES.values()]]
     for arm in arms:
         cells = [_estimate(arm.estimates[name]) for name in headline.FAMILIES]
-        lines.append([arm.method, arm.pairs, arm.augmentation, str(arm.seeds), *cells])
+        lines.append([arm.method, arm.pairs, arm.augmentation, arm.tag, str(arm.seeds), *cells])
     return _aligned(lines)
 
 
@@ -43,11 +43,12 @@ def _estimate(estimate: headline.Estimate | None) -> str:
 
 def _contrasts(found: Sequence[headline.Contrast]) -> list[str]:
     """Image level and seed level are two columns of one line: they answer different questions."""
-    lines = [["contrast", "method", "augmentation", "measure", "dataset", "over test images", "over seeds"]]
-    levels: dict[tuple[str, str, str, str, str], dict[str, str]] = {}
+    lines = [["contrast", "method", "augmentation", "tag", "measure", "dataset", "over test images", "over seeds"]]
+    levels: dict[tuple[str, ...], dict[str, str]] = {}
     for row in found:
-        head = (minus(row.name), row.method, row.augmentation, headline.FAMILIES[row.family], row.dataset)
-        levels.setdefault(head, {})[row.level] = _difference(row)
+        arm = (row.method, row.augmentation, row.tag)
+        line = (minus(row.name), *arm, headline.FAMILIES[row.family], row.dataset)
+        levels.setdefault(line, {})[row.level] = _difference(row)
     for head, cells in levels.items():
         lines.append([*head, cells.get("image", "-"), cells.get("seed", "-")])
     return _aligned(lines)
@@ -59,6 +60,9 @@ def _difference(row: headline.Contrast) -> str:
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Lines with aligned columns, the first one underlined; without the column of tags if there are none."""
+    used = [at for at, name in enumerate(lines[0]) if name != "tag" or any(line[at] for line in lines[1:])]
+    lines = [[line[at] for at in used] for line in lines]
     widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
     right = [name in _RIGHT for name in lines[0]]
     rows = [

@@ -54,7 +54,8 @@ STAGE = Stage(
 FACTS = Facts(
     files={
         ".parquet": File(
-            "run, method, pairs, augmentation, seed, step, dataset, metric, value, low, high",
+            "run, method, pairs, augmentation, seed, step, dataset, metric, value, low, high, n; then the run's tag, "
+            "backbone, batch size, steps, views per pair, and budget (the product of these three)",
             Tolerance(1e-9, 0, "2e-16"),
             published=True,
         ),

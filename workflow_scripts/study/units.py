@@ -11,7 +11,7 @@ from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.evaluation.datasets.registry import known_set
-from workflow_scripts.pretraining.settings import Pretrain, step_name
+from workflow_scripts.pretraining.settings import METHODS, Pretrain, step_name
 from workflow_scripts.stages.source import WORLD, Source
 from workflow_scripts.study.config.kept import evaluated
 from workflow_scripts.study.config.run_settings import pretrain_settings, run_name
@@ -151,7 +151,9 @@ class Units:
         runs = [
             {
                 **{"run": name, "method": run.method, "pairs": run.pairs, "augmentation": run.augmentation},
-                **{"seed": settings.seed, "steps": self.steps(name), "backbone": settings.backbone},
+                **{"tag": run.tag, "seed": settings.seed, "steps": self.steps(name), "backbone": settings.backbone},
+                **{"batch_size": settings.batch_size if settings.trains else 0, "trained_steps": settings.steps},
+                **{"views_per_pair": METHODS[run.method].views},
             }
             for name, (run, settings) in self._runs.items()
         ]

@@ -124,6 +124,18 @@ def test_steps_and_backbones_are_kept_apart_and_named(results: Path) -> None:
     assert rows_of(results, runs) == []
 
 
+def test_tags_are_kept_apart_and_named(results: Path) -> None:
+    runs = [
+        run("simclr", pairs, "crop", 0) | {"run": f"{pairs}-{tag}", "tag": tag}
+        for pairs in ("original", "revised")
+        for tag in ("", "short")
+    ]
+    rows = picked(rows_of(results, runs), dataset="dtd", level="image", metric="linear_probe.sklearn.accuracy")
+    expected = {tag: hits(runs[at + 2], "last", "dtd").mean() - hits(runs[at], "last", "dtd").mean()
+                for at, tag in enumerate(("", "short"))}  # fmt: skip
+    assert {row["tag"]: row["difference"] for row in rows} == pytest.approx(expected)
+
+
 def test_own_contrasts(results: Path) -> None:
     own = Contrast(name="revised - shuffled", minuend="revised", subtrahend="shuffled")
     assert {row["contrast"] for row in rows_of(results, RUNS, (own,))} == {"revised - shuffled"}

@@ -9,7 +9,7 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.series import Series
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
-from workflow_scripts.evaluation.contrasts.study_scores import mean_row, read_scores, summary_rows
+from workflow_scripts.evaluation.contrasts.study_scores import ROWS, mean_row, read_scores, summary_rows
 
 ONE = run("simclr", "original", "crop", 0)
 
@@ -44,6 +44,13 @@ def test_rows_sources_and_mean(results: Path) -> None:
     ]
     assert rows[4][0]["value"] == pytest.approx((rows[0][0]["value"] + rows[1][0]["value"]) / 2)
     assert [row["n"] for row, _ in rows] == [10, 14, 8, 8, 24]
+
+
+def test_rows_have_tag_backbone_and_budget(results: Path) -> None:
+    own = {"tag": "short", "backbone": "resnet18", "batch_size": 8, "trained_steps": 5, "views_per_pair": 2}
+    scores = read_scores({"few_shot": [Artifact(few_shot(results, ONE))]})
+    ((row, _),) = summary_rows(scores, [SummaryRun.model_validate(ONE | own)], 0.95)
+    assert {**own, "budget": 80}.items() <= row.items() and row.keys() == set(ROWS.names)
 
 
 def test_mean_interval_adds_variances() -> None:

@@ -19,6 +19,7 @@ def row(run: str, dataset: str, value: float, half: float | None = 0.03, metric:
         "method": "simclr",
         "pairs": "original",
         "augmentation": "crop",
+        "tag": "",
         "seed": 0,
         "step": "last",
         "metric": metric,
@@ -27,7 +28,7 @@ def row(run: str, dataset: str, value: float, half: float | None = 0.03, metric:
 
 
 def contrast(**more: object) -> Row:
-    head = {"contrast": "revised - original", "method": "simclr", "augmentation": "crop", "dataset": "mean"}
+    head = {"contrast": "revised - original", "method": "simclr", "augmentation": "crop", "tag": "", "dataset": "mean"}
     rest = {"metric": PROBE, "level": "seed", "difference": 0.05, "low": 0.01, "high": 0.09, "n": 3, "step": "last"}
     return {**head, **rest, **more}
 
@@ -39,6 +40,11 @@ def test_three_seeds_get_the_t_interval_of_scipy() -> None:
     assert found is not None and (found.kind, found.n, arm.seeds) == ("seeds", 3, 3)
     low, high = stats.t.interval(0.95, 2, np.mean(values), stats.sem(values))
     assert (found.low, found.high) == pytest.approx((low, high))
+
+
+def test_runs_of_different_tags_are_different_arms() -> None:
+    found = headline.arms([row("r0", "a", 0.4), row("r1", "a", 0.6, tag="steps-4", seed=1)])
+    assert [(arm.tag, arm.seeds) for arm in found] == [("", 1), ("steps-4", 1)]
 
 
 def test_one_seed_combines_half_widths_of_independent_datasets() -> None:

@@ -94,6 +94,9 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
         ({"arms": [{"name": "a", "kind": "original"}] * 2}, "repeated name in config.arms.1.name: a"),
         ({"arms": [{"name": "a", "kind": "external"}]}, "missing table in config.arms.0.table: none for arm a"),
         ({"runs": [{"method": "untrained", "seeds": [1, 1]}]}, "repeated run in config.runs.0: untrained-none"),
+        ({"runs": [{"method": "untrained", "tag": "a.b"}]}, "invalid value in config.runs.0.tag: 'a.b'"),
+        ({"runs": [{"method": "untrained", "tag": "a" * 65}]}, "invalid value in config.runs.0.tag"),
+        ({"runs": [{"method": "untrained", "tag": "a"}] * 2}, "repeated run in config.runs.1: untrained-none-none-res"),
         ({"pairs": [{"name": "self", "encoder": "clip"}]}, "reserved name in config.pairs.0.name: self"),
         (
             {"probe_dataset": None, "datasets": [{"name": "d", "kind": "folders"}]},
@@ -169,6 +172,37 @@ def test_settings_of_a_unit_are_what_its_stage_takes() -> None:
         settings_class = getattr(module, "".join(part.capitalize() for part in stage.split("_")))
         given = units.settings(stage, sample.get(stage, {}))
         assert settings_class.model_validate(given).model_dump(mode="json").items() >= given.items(), stage
+
+
+def test_a_tag_is_part_of_the_name_and_of_nothing_else() -> None:
+    runs = [
+        {"method": "simclr", "pairs": "self", "augmentation": "crop", "seeds": [1]},
+        {"method": "simclr", "pairs": "self", "augmentation": "crop", "seeds": [1], "tag": "two", "set": {"steps": 4}},
+        {"method": "untrained"},
+    ]
+    units = Units(load_study(changed(merged("tests/config/tiny.yaml"), {"runs": runs})))
+    plain, tagged, untrained = units.runs
+    assert (plain, tagged) == ("simclr-self-crop-resnet_small-s1", "simclr-self-crop-resnet_small-two-s1")
+    settings = [units.settings("pretrain", {"run": run}) for run in (plain, tagged)]
+    assert settings[1] == settings[0] | {"steps": 4, "checkpoints": [2, 4]} and "tag" not in settings[1]
+    named = {one["run"]: one for one in units.settings("summary", {})["runs"]}
+    shown = ("tag", "batch_size", "trained_steps", "views_per_pair")
+    assert [named[plain][name] for name in shown] == ["", settings[0]["batch_size"], settings[0]["steps"], 2]
+    assert [named[tagged][name] for name in shown] == ["two", settings[0]["batch_size"], 4, 2]
+    assert [named[untrained][name] for name in shown] == ["", 0, 0, 0]
+
+
+def test_names_of_evaluations_fit_into_a_file_name() -> None:
+    long = {"name": "p" * 64, "arm": "revised", "encoder": "minilm"}
+    run = {"method": "simclr", "pairs": long["name"], "augmentation": "crop", "tag": "t" * 64}
+    data = {"name": "d" * 64, "kind": "world", "task": "concept"}
+    change = {"pairs": [long], "runs": [run], "datasets": [data], "probe_dataset": data["name"]}
+    config = changed(merged("tests/config/tiny.yaml"), change)
+    with pytest.raises(PipelineError) as mistake:
+        load_study(config)
+    message = f"run's name too long for file names in config.runs.0: simclr-{long['name']}-crop-resnet_small-t"
+    assert message in str(mistake.value) and "by 36 characters" in str(mistake.value)
+    Units(load_study(changed(config, {"runs": [run | {"tag": "t" * 28}]})))
 
 
 def test_study_is_frozen() -> None:

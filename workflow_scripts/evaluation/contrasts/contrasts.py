@@ -31,7 +31,7 @@ CONTRASTS = pa.schema(
     [
         *[(name, pa.string()) for name in ("contrast", "method", "augmentation", "dataset", "metric", "level")],
         *[(name, pa.float64()) for name in ("difference", "low", "high")],
-        *[("n", pa.int64()), ("step", pa.string()), ("backbone", pa.string())],
+        *[("n", pa.int64()), ("step", pa.string()), ("backbone", pa.string()), ("tag", pa.string())],
     ]
 )
 Row = tuple[dict[str, Any], list[int]]
@@ -52,20 +52,20 @@ def contrast_rows(
 ) -> Iterator[Row]:
     """Rows of :data:`CONTRASTS`, each with the indices of the files it came from.
 
-    Within a method and backbone, arms with the same augmentation are compared. Only two arms that share none are
+    Within a method, backbone and tag, arms with the same augmentation are compared. Only two arms that share none are
     compared across augmentations, and ``augmentation`` then says so ("crop vs simclr").
     """
     for contrast in contrasts:
-        groups = dict.fromkeys((run.method, run.backbone) for run in runs)
-        for method, backbone in groups:
-            members = [run for run in runs if (run.method, run.backbone) == (method, backbone)]
+        groups = dict.fromkeys((run.method, run.backbone, run.tag) for run in runs)
+        for method, backbone, tag in groups:
+            members = [run for run in runs if (run.method, run.backbone, run.tag) == (method, backbone, tag)]
             first = [run for run in members if run.pairs == contrast.minuend]
             second = [run for run in members if run.pairs == contrast.subtrahend]
             for augmentation, arms in matched(first, second):
                 for step in dict.fromkeys(step for run in arms[0] for step in run.steps):
                     head = {"contrast": contrast.name, "method": method, "augmentation": augmentation}
                     for row, files in _arm_rows(scores, *arms, step, resamples):
-                        yield {**head, **row, "step": step, "backbone": backbone}, files
+                        yield {**head, **row, "step": step, "backbone": backbone, "tag": tag}, files
 
 
 def matched(

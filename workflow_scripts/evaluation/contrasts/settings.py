@@ -24,6 +24,15 @@ class SummaryRun(Settings):
     seed: int = Field(description="seed of the run")
     steps: tuple[str, ...] = Field(description="evaluated checkpoints, such as last, best, step-000200")
     backbone: str = Field("", description="its network; runs with different backbones are not compared")
+    tag: str = Field("", description="its tag; empty without one")
+    batch_size: int = Field(0, ge=0, description="pairs per step; 0 for an untrained network")
+    trained_steps: int = Field(0, ge=0, description="optimizer steps of its training")
+    views_per_pair: int = Field(0, ge=0, description="images that are decoded and augmented per pair")
+
+    @property
+    def budget(self) -> int:
+        """Views that it is trained on: steps × pairs per step × views per pair."""
+        return self.trained_steps * self.batch_size * self.views_per_pair
 
 
 class Contrast(Settings):

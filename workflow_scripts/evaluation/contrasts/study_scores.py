@@ -28,7 +28,8 @@ ROWS = pa.schema(
         *[(name, pa.string()) for name in ("run", "method", "pairs", "augmentation")],
         *[("seed", pa.int64()), ("step", pa.string()), ("dataset", pa.string()), ("metric", pa.string())],
         *[(name, pa.float64()) for name in ("value", "low", "high")],
-        ("n", pa.int64()),
+        *[("n", pa.int64()), ("tag", pa.string()), ("backbone", pa.string())],
+        *[(name, pa.int64()) for name in ("batch_size", "trained_steps", "views_per_pair", "budget")],
     ]
 )
 
@@ -75,7 +76,7 @@ def summary_rows(scores: StudyScores, runs: Sequence[SummaryRun]) -> Iterator[tu
     for run in runs:
         for step in run.steps:
             found = scores.series.get((run.run, step), {})
-            head = {**run.model_dump(include={"run", "method", "pairs", "augmentation", "seed"}), "step": step}
+            head = {**run.model_dump(exclude={"steps"}), "budget": run.budget, "step": step}
             for one in found.values():
                 row = {"dataset": one.dataset, "metric": one.metric, "value": one.value, "low": one.low}
                 yield {**head, **row, "high": one.high, "n": len(one.values)}, [one.file]

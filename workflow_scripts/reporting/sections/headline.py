@@ -35,11 +35,12 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Arm:
-    """All seeds of one method × pairs × augmentation; family -> estimate or None where nothing was measured."""
+    """All seeds of one method × pairs × augmentation × tag; family -> estimate or None where nothing was measured."""
 
     method: str
     pairs: str
     augmentation: str
+    tag: str
     seeds: int
     estimates: dict[str, Estimate | None]
 
@@ -51,6 +52,7 @@ class Contrast:
     name: str
     method: str
     augmentation: str
+    tag: str
     dataset: str
     family: str
     metric: str
@@ -104,9 +106,9 @@ def arms(rows: Sequence[Row], step: str = "last") -> list[Arm]:
     """
     runs = {row["run"]: row for row in rows}
     kept = _by_family(rows, {run: headline_step(rows, run, step) for run in runs})
-    groups: dict[tuple[str, str, str], list[str]] = {}
+    groups: dict[tuple[str, str, str, str], list[str]] = {}
     for run, row in runs.items():
-        groups.setdefault((row["method"], row["pairs"], row["augmentation"]), []).append(run)
+        groups.setdefault((row["method"], row["pairs"], row["augmentation"], row["tag"]), []).append(run)
     return [
         Arm(*group, len(members), {name: _estimate(kept[name], members) for name in FAMILIES})
         for group, members in groups.items()
@@ -176,6 +178,7 @@ def contrasts(rows: Sequence[Row]) -> list[Contrast]:
                 row["contrast"],
                 row["method"],
                 row["augmentation"],
+                row["tag"],
                 row["dataset"],
                 family(row["metric"], objective),
                 row["metric"],

@@ -70,7 +70,8 @@ def _arm_line(arm: headline_data.Arm, source: Source) -> Row:
             continue
         low, high = estimate.low, estimate.high
         interval = "" if low is None or high is None else f"{percent(low)}–{percent(high)}"
-        rows = f"mean of {arm.method}, {arm.pairs}, {arm.augmentation} over shared datasets"
+        members = ", ".join(filter(None, (arm.method, arm.pairs, arm.augmentation, arm.tag)))
+        rows = f"mean of {members} over shared datasets"
         cells.append((Number(percent(estimate.value), interval, source, rows), estimate.kind))
     return {"arm": arm, "css": arm_class(arm.pairs), "cells": cells}
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from workflow_scripts.study.config.study import Study
 
 OF_A_RUN = ("method", "pairs", "augmentation", "seed")  # settings that only the items of `runs` have
+# Bytes of a file name that runs and datasets share: what step, suffix and a temporary ending leave of 255.
+ROOM = 185
 UNTRAINED = frozenset({"backbone", "image_size"})  # settings that an untrained network depends on, besides its seed
 
 
@@ -70,9 +72,10 @@ def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> li
                 break
             name = run_name(run, settings)
             found[name] = settings
+            errors += _too_long(name, study, number)
             if names.setdefault(name, number) != number or run.seeds.count(seed) > 1:
                 value = f"{name}, as in runs.{names[name]}"
-                advice = "runs must differ in method, pairs, augmentation, backbone or seed"
+                advice = "runs must differ in method, pairs, augmentation, backbone, tag or seed"
                 errors.append(SettingError("repeated run", ("runs", number), value, advice))
     if not errors and not left_out:
         errors += kept_errors(study.evaluation.steps, study.pretraining.get("checkpoints"), found)
@@ -87,7 +90,17 @@ def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> li
 
 def run_name(run: "Run", settings: Pretrain) -> str:
     """Name of a run, which is part of file names."""
-    return f"{run.method}-{run.pairs}-{run.augmentation}-{settings.backbone}-s{settings.seed}"
+    parts = (run.method, run.pairs, run.augmentation, settings.backbone, run.tag, f"s{settings.seed}")
+    return "-".join(filter(None, parts))
+
+
+def _too_long(name: str, study: "Study", number: int) -> list[SettingError]:
+    """Error of a run whose evaluations would have names that are too long for a file."""
+    over = len(name) + max((len(dataset.name) for dataset in study.datasets), default=0) - ROOM
+    if over <= 0:
+        return []
+    advice = f"shorten the tag, or the names of pairs or datasets, by {over} characters"
+    return [SettingError("run's name too long for file names", ("runs", number), name, advice)]
 
 
 def _head_errors(method: str, study: "Study", root: Node) -> list[SettingError]:

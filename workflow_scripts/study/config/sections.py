@@ -23,6 +23,7 @@ from workflow_scripts.study.stages import sections_below
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 Name = Field(pattern=NAME, max_length=64, description="name; part of file names", examples=["my-name"])
+TAG = r"^[A-Za-z0-9_-]*$"
 Step = PositiveInt | Literal["last", "best"]
 
 
@@ -148,6 +149,13 @@ class Run(Settings):
     )
     augmentation: Annotated[str, OneOf(AUGMENTATIONS)] = Field(
         "none", description=f"augmentation of each view. {listed(AUGMENTATIONS)}", examples=["crop"]
+    )
+    tag: str = Field(
+        "",
+        pattern=TAG,
+        max_length=64,
+        description="part of the run's name and a column of the tables, for runs that differ in `set` alone",
+        examples=["short"],
     )
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="seeds; each is a run", examples=[[0, 1, 2]])
     set: dict[str, Any] = Field(
