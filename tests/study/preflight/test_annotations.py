@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.acquisition.own_images import coco, pictures
-from tests.study.preflight.test_check import Found, job, look, source  # noqa: F401 - look is a fixture
+from tests.study.preflight.jobs import Found, job, source
 
 JOBS = [source("annotations"), job("annotations", "rows", ("annotations",))]
 
@@ -17,7 +17,7 @@ def own(**changed: Any) -> dict[str, Any]:
     return {"annotations": {"source": "own", "years": None, **changed}}
 
 
-def test_a_good_source_of_each_format(look: Callable[..., Found], tmp_path: Path) -> None:  # noqa: F811
+def test_a_good_source_of_each_format(look: Callable[..., Found], tmp_path: Path) -> None:
     folder = pictures(tmp_path / "own", ["im/a.jpg"])
     (folder / "im/a.txt").write_text("a cat")
     assert look(JOBS, own()) == {}
@@ -66,7 +66,7 @@ def test_a_good_source_of_each_format(look: Callable[..., Found], tmp_path: Path
     ],
 )
 def test_what_is_wrong_is_named_with_what_to_do(
-    look: Callable[..., Found],  # noqa: F811
+    look: Callable[..., Found],
     tmp_path: Path,
     table: str | None,
     change: dict[str, Any],
@@ -79,7 +79,7 @@ def test_what_is_wrong_is_named_with_what_to_do(
     assert found.startswith(message) and certain
 
 
-def test_bad_rows_at_the_start_of_many_are_a_warning(look: Callable[..., Found], tmp_path: Path) -> None:  # noqa: F811
+def test_bad_rows_at_the_start_of_many_are_a_warning(look: Callable[..., Found], tmp_path: Path) -> None:
     folder = pictures(tmp_path / "own", ["a.jpg"])
     (folder / "t.csv").write_text("image,caption\n" + "gone.jpg,x\n" * 300 + "a.jpg,x\n")
     ((found, certain),) = look(JOBS, own()).items()
@@ -87,14 +87,14 @@ def test_bad_rows_at_the_start_of_many_are_a_warning(look: Callable[..., Found],
     assert look([job("data_card", "data_card")], own()) == {}
 
 
-def test_an_example_has_the_most_frequent_reason(look: Callable[..., Found], tmp_path: Path) -> None:  # noqa: F811
+def test_an_example_has_the_most_frequent_reason(look: Callable[..., Found], tmp_path: Path) -> None:
     folder = pictures(tmp_path / "own", ["a.jpg"])
     (folder / "t.csv").write_text("image,caption\n../b.jpg,x\ngone.jpg,x\ngone.jpg,y\na.jpg,\n")
     ((found, _),) = look(JOBS, own()).items()
     assert "2 of the first 4 rows are counted as no_image, the first of them with gone.jpg" in found
 
 
-def test_further_captions_hide_no_wrong_folder(look: Callable[..., Found], tmp_path: Path) -> None:  # noqa: F811
+def test_further_captions_hide_no_wrong_folder(look: Callable[..., Found], tmp_path: Path) -> None:
     folder = pictures(tmp_path / "own", ["im/a.jpg"])
     captions: list[object] = [{"id": number, "image_id": 1, "caption": "a cat"} for number in range(3)]
     coco(folder / "c.json", [{"id": 1, "file_name": "a.jpg"}], captions)

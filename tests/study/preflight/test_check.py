@@ -1,56 +1,22 @@
 """What a run lacks is found before it starts: an error where it is certain to fail, else and in a dry run a warning."""
 
-import errno
-import fcntl
 import importlib.util
 import json
 import os
-import shutil
 import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from tests.study.config.test_study import changed, merged
+from tests.study.preflight.jobs import OUT, Found, job, source
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.runtime import environment
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.preflight.check import findings, tell
 from workflow_scripts.study.preflight.findings import Start
-from workflow_scripts.study.snakemake.planning import PlannedJob
 from workflow_scripts.study.units import Units
-
-OUT = "results/study"
-Found = dict[str, bool]
-
-
-def job(stage: str, name: str, sources: tuple[str, ...] = (), **unit: str) -> PlannedJob:
-    """A job that will run, reading sources."""
-    inputs = {source: [f"{OUT}/source/{source}.manifest.json"] for source in sources}
-    outputs = [f"{OUT}/{stage}/{name}.{kind}.json" for kind in ("manifest", "run")]
-    return PlannedJob(stage, unit, inputs, outputs, True)
-
-
-def source(name: str) -> PlannedJob:
-    """The job that hashes a source."""
-    return job("source", name, source=name)
-
-
-@pytest.fixture
-def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Found]:
-    """Gives the findings (text -> whether certain) for jobs of the small study with changes, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "results").mkdir()
-
-    def found(jobs: list[PlannedJob], change: dict[str, Any] | None = None, **more: Any) -> Found:
-        units = Units(load_study(changed(merged("tests/config/tiny.yaml"), {"study": "study", **(change or {})})))
-        return {str(one.error): one.certain for one in findings(Start(units, Path("results"), jobs, **more))}
-
-    return found
 
 
 def model(folder: Path, weights: bytes | None = b"weights", config: bool = True) -> Path:
@@ -175,98 +141,6 @@ def test_hub_models_where_nothing_may_be_fetched(look: Callable[..., Found], mon
     assert "missing source captioner in hub:nobody/nothing@main: not on this disk, and HF_HUB_OFFLINE is set" in text
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     assert look([source("captioner")], change) == {}
-
-
-def test_gpus(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
-    cuda = {"compute": {"device": "cuda"}, "pretraining": {"processes": 4, "precision": "no"}}
-    train = [job("pretrain", "r", run="simclr-revised-crop-resnet_small-s0"), job("summary", "summary")]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    (text,) = look(train, cuda)
-    assert text.startswith(
-        "no GPU in compute.device: cuda, but no GPU is visible (CUDA_VISIBLE_DEVICES is ''); 1 stages"
-    )
-    assert look(train, cuda, local=False).keys() == {
-        f"missing program in PATH: {name}; start Snakemake on a machine with SLURM's commands"
-        for name in ("sbatch", "squeue")
-        if shutil.which(name) is None
-    }
-    assert look([job("summary", "summary")], cuda) == {}
-    assert look(train, {"compute": {"device": "auto"}}) == {}
-    monkeypatch.setattr("workflow_scripts.study.preflight.machine.gpus", lambda: 2)
-    monkeypatch.setattr("workflow_scripts.study.preflight.machine.no_gpu", lambda: None)
-    (text,) = look(train, cuda)
-    assert text.startswith(
-        "too few GPUs in settings of run simclr-revised-crop-resnet_small-s0: processes is 4, but this machine has 2"
-    )
-    two = {**cuda, "pretraining": {"processes": 4, "nodes": 2, "precision": "no"}}
-    (text,) = look(train, two)
-    assert text.startswith("several nodes without SLURM in settings of run simclr-revised")
-
-
-def test_gpus_are_counted_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    for name in ("nvidiactl", "nvidia-uvm"):
-        (tmp_path / name).touch()
-    assert environment.gpus(tmp_path) == 0
-    for name in ("nvidia0", "nvidia1", "nvidia10"):
-        (tmp_path / name).touch()
-    for visible, count in {None: 3, "0,1": 2, "MIG-a": 1, "": 0, "-1": 0}.items():
-        if visible is not None:
-            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-        assert environment.gpus(tmp_path) == count
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    (tmp_path / "kfd").touch()
-    assert environment.gpus(tmp_path) is None
-
-
-def test_a_stage_refuses_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    environment.check_device("cpu")
-    with pytest.raises(PipelineError, match=r"no GPU in compute\.device: cuda, but no GPU is visible"):
-        environment.check_device("cuda")
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    monkeypatch.setattr(environment, "gpus", lambda: 1)
-    monkeypatch.setattr(environment, "version", lambda package: "2.8.0+cpu")
-    assert environment.no_gpu() == "the installed PyTorch is built for CPUs only"
-
-
-def test_python_packages(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workflow_scripts.study.preflight.machine.version", {"numpy": "2.0", "pyarrow": "20.0"}.get)
-    (text,) = look([job("pair_table", "revised", pairs="revised")])
-    assert text.startswith("missing Python package in stage pair_table: faiss-cpu; pip install")
-
-
-def test_folders_without_permission(
-    look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    work = [job("data_card", "data_card")]
-    (tmp_path / "results/study/data_card").mkdir(parents=True)
-    (tmp_path / "results/.work").mkdir()
-    allowed = os.access
-    for closed in ("results", "results/study", "results/study/data_card", "results/.work"):
-        monkeypatch.setattr(os, "access", lambda path, mode, closed=closed: str(path) != closed and allowed(path, mode))
-        (text,) = (text for text, certain in look(work).items() if certain)
-        assert text.startswith(f"no write permission in {closed}: user {os.geteuid()} may not write")
-    shutil.rmtree(tmp_path / "results")
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path and allowed(path, mode))
-    (text,) = look(work)
-    assert text.startswith(f"no write permission in {tmp_path}: ")
-
-
-def test_space_locks_and_inodes_are_warnings(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
-    work = [job("download", "00000", shard="00000")]
-    assert look(work) == {}
-
-    def no_locks(*_: object) -> None:
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    usage = SimpleNamespace(free=10)
-    monkeypatch.setattr("workflow_scripts.study.disk.shutil.disk_usage", lambda path: usage)
-    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_files=100, f_favail=3, f_flag=0))
-    monkeypatch.setattr(fcntl, "flock", no_locks)
-    found = look(work)
-    assert [text.partition(" in ")[0] for text in found] == ["no file locks", "too little disk space", "too few inodes"]
-    assert not any(found.values())
 
 
 def test_shards_are_too_few(look: Callable[..., Found], tmp_path: Path) -> None:

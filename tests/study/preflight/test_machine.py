@@ -1,0 +1,70 @@
+"""GPUs, programs and packages that jobs need are missed before they start."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.study.preflight.jobs import Found, job
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.runtime import environment
+
+
+def test_gpus(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = {"compute": {"device": "cuda"}, "pretraining": {"processes": 4, "precision": "no"}}
+    train = [job("pretrain", "r", run="simclr-revised-crop-resnet_small-s0"), job("summary", "summary")]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    (text,) = look(train, cuda)
+    assert text.startswith(
+        "no GPU in compute.device: cuda, but no GPU is visible (CUDA_VISIBLE_DEVICES is ''); 1 stages"
+    )
+    assert look(train, cuda, local=False).keys() == {
+        f"missing program in PATH: {name}; start Snakemake on a machine with SLURM's commands"
+        for name in ("sbatch", "squeue")
+        if shutil.which(name) is None
+    }
+    assert look([job("summary", "summary")], cuda) == {}
+    assert look(train, {"compute": {"device": "auto"}}) == {}
+    monkeypatch.setattr("workflow_scripts.study.preflight.machine.gpus", lambda: 2)
+    monkeypatch.setattr("workflow_scripts.study.preflight.machine.no_gpu", lambda: None)
+    (text,) = look(train, cuda)
+    assert text.startswith(
+        "too few GPUs in settings of run simclr-revised-crop-resnet_small-s0: processes is 4, but this machine has 2"
+    )
+    two = {**cuda, "pretraining": {"processes": 4, "nodes": 2, "precision": "no"}}
+    (text,) = look(train, two)
+    assert text.startswith("several nodes without SLURM in settings of run simclr-revised")
+
+
+def test_gpus_are_counted_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    for name in ("nvidiactl", "nvidia-uvm"):
+        (tmp_path / name).touch()
+    assert environment.gpus(tmp_path) == 0
+    for name in ("nvidia0", "nvidia1", "nvidia10"):
+        (tmp_path / name).touch()
+    for visible, count in {None: 3, "0,1": 2, "MIG-a": 1, "": 0, "-1": 0}.items():
+        if visible is not None:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert environment.gpus(tmp_path) == count
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    (tmp_path / "kfd").touch()
+    assert environment.gpus(tmp_path) is None
+
+
+def test_a_stage_refuses_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    environment.check_device("cpu")
+    with pytest.raises(PipelineError, match=r"no GPU in compute\.device: cuda, but no GPU is visible"):
+        environment.check_device("cuda")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setattr(environment, "gpus", lambda: 1)
+    monkeypatch.setattr(environment, "version", lambda package: "2.8.0+cpu")
+    assert environment.no_gpu() == "the installed PyTorch is built for CPUs only"
+
+
+def test_python_packages(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workflow_scripts.study.preflight.machine.version", {"numpy": "2.0", "pyarrow": "20.0"}.get)
+    (text,) = look([job("pair_table", "revised", pairs="revised")])
+    assert text.startswith("missing Python package in stage pair_table: faiss-cpu; pip install")
