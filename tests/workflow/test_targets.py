@@ -91,6 +91,8 @@ EDITS = (
     Edit("one more run", lambda c: c["runs"].append(SIMCLR)),
     Edit("one run fewer", lambda c: without(c["runs"], method="clip")),
     Edit("one more seed", lambda c: c["runs"][0].update(seeds=[0, 1])),
+    Edit("a sweep of one point added", lambda c: c["runs"].append(SIMCLR | {"sweep": {"lr": [1.0e-3]}})),
+    Edit("the same with a second point", lambda c: c["runs"].append(SIMCLR | {"sweep": {"lr": [1.0e-3, 2.0e-3]}})),
     Edit("one more encoder, with a pair table", one_more_encoder),
     Edit("one encoder fewer, with its pair table and run", one_encoder_fewer),
     Edit("order of arms", lambda c: c["arms"].reverse()),
@@ -248,6 +250,8 @@ def test_trainings_run_for_their_own_edits_alone(plans: dict[str, list[tuple[Pla
     for edit, name in added.items():
         jobs = plans[edit][0][0][1]
         assert [job for job in jobs if name not in job] == ["all/", "report/", "summary/"], edit
+    one, two = (set(plans[edit][0][0][1]) for edit in ("a sweep of one point added", "the same with a second point"))
+    assert one < two and len(two - one) == 8 and all("-lr-2e-3-s0" in job for job in two - one)
     for edit in ("nothing", "`download.attempts`", "`pretraining.checkpoint_every`", "comments", "`compute.workers`"):
         assert [plan[1] for plan, _ in plans[edit]] == [[], [], []]
 

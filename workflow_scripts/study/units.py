@@ -14,7 +14,7 @@ from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.pretraining.settings import METHODS, Pretrain, step_name
 from workflow_scripts.stages.source import WORLD, Source
 from workflow_scripts.study.config.kept import evaluated
-from workflow_scripts.study.config.run_settings import pretrain_settings, run_name
+from workflow_scripts.study.config.run_settings import pretrain_settings, run_items, run_name
 from workflow_scripts.study.config.sections import Run
 from workflow_scripts.study.config.study import Study
 from workflow_scripts.study.stages import declaration, facts, published, stages_in_order
@@ -40,10 +40,10 @@ class Units:
             **{"summary": self._summary, "report": self._report, "crate": self._crate},
         }
         self._runs: dict[str, tuple[Run, Pretrain]] = {}
-        for run in study.runs:
-            for seed in run.seeds:
-                settings = pretrain_settings(study, run, seed)
-                self._runs[run_name(run, settings)] = (run, settings)
+        for item in run_items(study):
+            for seed in item.run.seeds:
+                settings = pretrain_settings(study, item, seed)
+                self._runs[run_name(item.run, settings)] = (item.run, settings)
         self._steps = evaluated(study.evaluation.steps, {name: own for name, (_, own) in self._runs.items()})
         self.shards = [f"{number:05d}" for number in range(study.shards.shards)]
         self.arms = [arm.name for arm in study.arms]

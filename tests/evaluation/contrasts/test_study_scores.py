@@ -49,7 +49,7 @@ def test_rows_sources_and_mean(results: Path) -> None:
 def test_rows_have_tag_backbone_and_budget(results: Path) -> None:
     own = {"tag": "short", "backbone": "resnet18", "batch_size": 8, "trained_steps": 5, "views_per_pair": 2}
     scores = read_scores({"few_shot": [Artifact(few_shot(results, ONE))]})
-    ((row, _),) = summary_rows(scores, [SummaryRun.model_validate(ONE | own)], 0.95)
+    ((row, _),) = summary_rows(scores, [SummaryRun.model_validate(ONE | own)])
     assert {**own, "budget": 80}.items() <= row.items() and row.keys() == set(ROWS.names)
 
 

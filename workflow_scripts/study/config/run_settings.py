@@ -10,6 +10,7 @@ from workflow_scripts.pretraining.settings import HEADS, METHODS, Pretrain
 from workflow_scripts.study.config.errors import CONTRADICTION, Path, SettingError, misread_booleans, validation_errors
 from workflow_scripts.study.config.kept import kept_errors
 from workflow_scripts.study.config.nodes import Node, node_of
+from workflow_scripts.study.config.sweep import Item, items, sweep_errors
 
 if TYPE_CHECKING:
     from workflow_scripts.study.config.sections import Run
@@ -40,7 +41,10 @@ def misplaced_settings(root: Node) -> Iterator[SettingError]:
     """Yield an error for each setting that belongs to the items of ``runs`` and would have no effect elsewhere."""
     runs = root.below("runs").items
     places: list[Path] = [("pretraining",)]
-    places += [("runs", number, "set") for number in range(len(runs))] if isinstance(runs, list) else []
+    for number in range(len(runs)) if isinstance(runs, list) else ():
+        places += [("runs", number, "set"), ("runs", number, "sweep")]
+        points = root.below("runs", number, "sweep").items
+        places += [("runs", number, "sweep", i) for i in range(len(points))] if isinstance(points, list) else []
     for path in places:
         given = root.below(*path).items
         for key in OF_A_RUN:
@@ -62,21 +66,25 @@ def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> li
         if number in left_out:
             continue
         path = ("runs", number, "set")
-        misread = list(misread_booleans(root.below(*path), Pretrain, path))
-        errors += misread
-        for seed in run.seeds if not misread else ():
+        unfit = [
+            *misread_booleans(root.below(*path), Pretrain, path),
+            *sweep_errors(run, number, settings_of(run.method), root),
+        ]
+        errors += unfit
+        for item in items(run, number) if not unfit else ():
             try:
-                settings = pretrain_settings(study, run, seed, root)
+                settings = [pretrain_settings(study, item, seed, root) for seed in run.seeds]
             except PipelineErrors as error:
                 errors += [one for one in error.errors if isinstance(one, SettingError)]
-                break
-            name = run_name(run, settings)
-            found[name] = settings
-            errors += _too_long(name, study, number)
-            if names.setdefault(name, number) != number or run.seeds.count(seed) > 1:
-                value = f"{name}, as in runs.{names[name]}"
-                advice = "runs must differ in method, pairs, augmentation, backbone, tag or seed"
-                errors.append(SettingError("repeated run", ("runs", number), value, advice))
+                continue
+            for own in settings:
+                name = run_name(item.run, own)
+                found[name] = own
+                errors += _too_long(name, study, number)
+                if names.setdefault(name, number) != number or run.seeds.count(own.seed) > 1:
+                    value = f"{name}, as in runs.{names[name]}"
+                    advice = "runs must differ in method, pairs, augmentation, backbone, tag or seed"
+                    errors.append(SettingError("repeated run", ("runs", number), value, advice))
     if not errors and not left_out:
         errors += kept_errors(study.evaluation.steps, study.pretraining.get("checkpoints"), found)
     for method in HEADS.keys() - {run.method for run in study.runs}:
@@ -113,39 +121,50 @@ def _head_errors(method: str, study: "Study", root: Node) -> list[SettingError]:
     return []
 
 
-def pretrain_settings(study: "Study", run: "Run", seed: int, root: Node | None = None) -> Pretrain:
+def settings_of(method: str) -> frozenset[str]:
+    """Settings in ``pretraining`` and ``set`` that runs of a method depend on; an untrained one has few."""
+    if METHODS[method].objective is None:
+        return UNTRAINED
+    return frozenset(Pretrain.model_fields.keys() - set(OF_A_RUN) - (HEADS.keys() - {method}))
+
+
+def run_items(study: "Study") -> Iterator[Item]:
+    """The items of ``runs``, sweeps expanded."""
+    for number, run in enumerate(study.runs):
+        yield from items(run, number)
+
+
+def pretrain_settings(study: "Study", item: Item, seed: int, root: Node | None = None) -> Pretrain:
     """The full settings of one run.
 
     Args:
+        item: the run, expanded.
         root: the config, for the file and line in errors.
 
     Raises:
         PipelineErrors: they contradict each other.
     """
-    kind = run.pairs
+    run, kind = item.run, item.run.pairs
     if METHODS[run.method].captions:
         kind = "caption"
     elif run.pairs not in ("self", "none"):
         kind = next("language" if pairs.arm else "visual" for pairs in study.pairs if pairs.name == run.pairs)
-    values: dict[str, Any] = {**study.pretraining, **run.set}
+    # What a run does not depend on may not recompute it; a misspelt name stays, and is refused below.
+    idle = Pretrain.model_fields.keys() - settings_of(run.method)
+    values = {name: value for name, value in {**study.pretraining, **run.set}.items() if name not in idle}
     if METHODS[run.method].objective is None:
-        # An untrained network depends on nothing else, so no other edit may recompute it.
-        idle = Pretrain.model_fields.keys() - UNTRAINED  # a misspelt name stays, and is refused below
-        values = {name: value for name, value in values.items() if name not in idle}
         values |= {"steps": 0, "warmup_steps": 0, "probe": None}
     elif "checkpoints" not in run.set:
         values |= _reached(values)
-    values = {name: value for name, value in values.items() if name not in HEADS.keys() - {run.method}}
     fixed = {"method": run.method, "pairs": kind, "augmentation": run.augmentation, "seed": seed}
     try:
         return Pretrain.model_validate({**values, **fixed})
     except ValidationError as error:
-        number = next(number for number, one in enumerate(study.runs) if one is run)
 
         def place(loc: tuple[Any, ...]) -> tuple[Any, ...]:
-            if loc and loc[0] in run.set:
-                return ("runs", number, "set", *loc)
-            return ("pretraining", *loc) if loc and loc[0] in study.pretraining else ("runs", number)
+            if loc and loc[0] in item.places:
+                return (*item.places[loc[0]], *loc[1:])
+            return ("pretraining", *loc) if loc and loc[0] in study.pretraining else ("runs", item.number)
 
         root = node_of(study.model_dump(mode="json")) if root is None else root
         raise PipelineErrors(validation_errors(error, Pretrain, root, place)) from None

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, create_model, field_validator
+from pydantic import Field, PositiveInt, SkipValidation, create_model, field_validator
 
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.registry import OneOf, listed
@@ -162,6 +162,12 @@ class Run(Settings):
         {},
         description="settings of these runs that override the section pretraining",
         examples=[{"backbone": "resnet50"}],
+    )
+    sweep: Annotated[dict[str, list[Any]] | list[dict[str, Any]] | None, SkipValidation] = Field(
+        None,
+        description="settings to vary: lists of values, whose grid is run, or a list of points; each point is a run "
+        "whose tag has its values (steps-4_lr-1e-3); a tag given here comes first",
+        examples=[{"steps": [50_000, 250_000], "lr": [5.0e-4, 1.0e-3]}],
     )
 
 

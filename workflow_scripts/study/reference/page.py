@@ -99,6 +99,8 @@ class _Page:
         if "enum" in schema or "const" in schema:
             return ", ".join(_code(value) for value in schema.get("enum", [schema.get("const")]))
         kind = schema.get("type")
+        if not schema:
+            return "any value"
         if kind == "array":
             return f"list of {self._type(schema['items'], path)}"
         if kind == "object":

@@ -1,0 +1,143 @@
+"""Sweeps: which runs they give, how these are named, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.study.config.test_study import ROOT, changed, merged
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.study.config.files import read_config
+from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.config.sweep import short
+from workflow_scripts.study.stages import declaration
+from workflow_scripts.study.units import Units
+
+SIMCLR: dict[str, Any] = {"method": "simclr", "pairs": "self", "augmentation": "crop", "seeds": [0, 1]}
+UNTRAINED = {"method": "untrained", "pairs": "none", "augmentation": "none"}
+GRID = {"steps": [4, 6], "lr": [0.001, 0.003]}
+PREFIX = "simclr-self-crop-resnet_small"
+
+
+def units(*runs: dict[str, Any]) -> Units:
+    """The small study with these runs."""
+    return Units(load_study(changed(merged("tests/config/tiny.yaml"), {"runs": list(runs)})))
+
+
+def keyed(study: Units, run: str) -> dict[str, Any]:
+    """The settings in the key of a training."""
+    stage = declaration("pretrain")
+    assert stage is not None
+    return stage.in_key(study.settings("pretrain", {"run": run}))
+
+
+def test_a_grid_with_seeds_gives_a_tagged_run_for_each_combination() -> None:
+    study = units(SIMCLR | {"sweep": GRID})
+    assert study.runs == [
+        f"{PREFIX}-steps-{steps}_lr-{lr}-s{seed}" for steps in (4, 6) for lr in ("1e-3", "3e-3") for seed in (0, 1)
+    ]
+    settings = study.run_settings(f"{PREFIX}-steps-4_lr-3e-3-s1")
+    assert (settings.steps, settings.lr, settings.seed, settings.checkpoints) == (4, 0.003, 1, (2, 4))
+    rows = {row["run"]: row for row in study.settings("summary", {})["runs"]}
+    assert [rows[run]["tag"] for run in study.runs[::4]] == ["steps-4_lr-1e-3", "steps-6_lr-1e-3"]
+    assert [rows[run]["trained_steps"] for run in study.runs[::4]] == [4, 6]
+
+
+def test_a_list_gives_its_points_and_a_tag_is_the_prefix() -> None:
+    points = [{"lr": 0.1, "steps": 4}, {"backbone": "resnet18", "precision": "no"}]
+    study = units(SIMCLR | {"seeds": [3], "tag": "a", "set": {"batch_size": 16}, "sweep": points})
+    second = "simclr-self-crop-resnet18-a_backbone-resnet18_precision-no-s3"
+    assert study.runs == [f"{PREFIX}-a_steps-4_lr-1e-1-s3", second]
+    assert {study.run_settings(run).batch_size for run in study.runs} == {16}
+    assert study.run_settings(second).backbone == "resnet18"
+
+
+def test_the_order_in_which_settings_are_written_changes_no_name() -> None:
+    one, other = (units(SIMCLR | {"sweep": grid}).runs for grid in (GRID, dict(reversed(GRID.items()))))
+    assert one != other and sorted(one) == sorted(other)
+
+
+def test_one_more_point_leaves_the_other_runs_and_their_keys_as_they_are() -> None:
+    plain = {**SIMCLR, "augmentation": "simclr"}
+    before = units(plain, SIMCLR | {"sweep": GRID})
+    more = units(plain, SIMCLR | {"sweep": {**GRID, "lr": [*GRID["lr"], 0.01]}})
+    assert set(more.runs) - set(before.runs) == {
+        f"{PREFIX}-steps-{n}_lr-1e-2-s{seed}" for n in (4, 6) for seed in (0, 1)
+    }
+    assert [keyed(more, run) for run in before.runs] == [keyed(before, run) for run in before.runs]
+    for stage in ("features", "linear_probe", "few_shot", "saliency"):
+        assert set(before.names(stage) or ()) < set(more.names(stage) or ())
+
+
+def test_a_point_has_the_key_of_the_same_settings_in_set() -> None:
+    swept, written = units(SIMCLR | {"sweep": GRID}), units(SIMCLR | {"set": {"steps": 4, "lr": 0.003}})
+    assert keyed(swept, f"{PREFIX}-steps-4_lr-3e-3-s0") == keyed(written, f"{PREFIX}-s0")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        *[(4, "4"), (4.0, "4"), (0.001, "1e-3"), (0.003, "3e-3"), (1.5, "15e-1"), (250_000, "250000"), (1e-6, "1e-6")],
+        *[("1e-3", "1e-3"), (0, "0"), (0.0, "0"), (1e30, "1e30"), (-2.5, "-25e-1"), (None, "null"), (True, "true")],
+        *[("bf16", "bf16"), ([64, 32], "64-32"), ("a.b/c d", "a-b-c-d"), (float("inf"), "inf")],
+        ({"projector": [64, 32], "temperature": 0.2}, "projector-64-32-temperature-2e-1"),
+    ],
+)
+def test_values_are_short_and_fit_into_file_names(value: Any, shown: str) -> None:
+    assert short(value) == shown
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
+def test_different_numbers_are_written_differently(one: float, other: float) -> None:
+    assert (short(one) == short(other)) == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        ({"sweep": {}}, "empty sweep in config.runs.0.sweep: {}; give a mapping from settings to lists"),
+        ({"sweep": []}, "empty sweep in config.runs.0.sweep: []"),
+        ({"sweep": {"lr": []}}, "empty sweep in config.runs.0.sweep.lr: []; give a list of values"),
+        ({"sweep": [{"lr": 1}, {}]}, "empty sweep in config.runs.0.sweep.1: {}"),
+        ({"sweep": "lr"}, "invalid value in config.runs.0.sweep: 'lr'"),
+        ({"sweep": [3]}, "invalid value in config.runs.0.sweep.0: 3; give a mapping from settings to values"),
+        ({"sweep": {"lr": 0.1}}, "invalid value in config.runs.0.sweep.lr: 0.1; give a list of values"),
+        ({"sweep": {"stepz": [4]}}, "unknown key in config.runs.0.sweep.stepz: 'stepz'; did you mean steps?"),
+        ({"sweep": [{"steps": 4}, {"warmup": 4}]}, "unknown key in config.runs.0.sweep.1.warmup: 'warmup'"),
+        ({"sweep": {"seed": [4]}}, "misplaced setting in config.runs.0.sweep.seed: [4]; remove it"),
+        ({"sweep": [{"pairs": "revised"}]}, "misplaced setting in config.runs.0.sweep.0.pairs: revised"),
+        ({"sweep": {"clip": [{"width": 3}]}}, "setting without effect in config.runs.0.sweep.clip: clip"),
+        (
+            {"set": {"lr": 0.1}, "sweep": {"lr": [0.2]}},
+            "setting in both set and sweep in config.runs.0.sweep.lr: lr; remove it from one of them",
+        ),
+        ({"sweep": {"lr": [0.1, 0.2, 0.10]}}, "repeated point of a sweep in config.runs.0.sweep: lr-1e-1"),
+        ({"sweep": {"steps": [4, True]}}, "value is not a number in config.runs.0.sweep.steps.1: True"),
+        ({"sweep": {"steps": [4, "many"]}}, "invalid value in config.runs.0.sweep.steps.1: 'many'"),
+        ({"sweep": [{"lr": 1}, {"lr": -1}]}, "invalid value in config.runs.0.sweep.1.lr: -1"),
+        ({"sweep": {"steps": [4, 1]}}, "contradictory settings in config.runs.0"),
+        ({"sweep": {"checkpoints": [[*range(1, 40)]]}}, "tag too long in config.runs.0.sweep: checkpoints-1-2-3-4"),
+        ({"sweep": {"lr": [*range(1, 40)], "weight_decay": [*range(40)]}}, "sweep too large in config.runs.0.sweep"),
+        (UNTRAINED | {"sweep": {"lr": [1]}}, "without effect in config.runs.0.sweep.lr: lr; remove it; runs of method"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named(run: dict[str, Any], message: str) -> None:
+    with pytest.raises(PipelineError) as mistake:
+        units(SIMCLR | run)
+    assert message in str(mistake.value)
+
+
+def test_points_of_different_items_may_not_have_the_same_name() -> None:
+    with pytest.raises(
+        PipelineError, match=r"repeated run in config\.runs\.1: simclr-self-crop-resnet_small-lr-1e-2-s0"
+    ):
+        units(SIMCLR | {"sweep": {"lr": [0.01]}}, SIMCLR | {"tag": "lr-1e-2"})
+
+
+def test_a_mistake_in_a_point_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text("runs:\n- method: simclr\n  pairs: self\n  augmentation: crop\n  sweep:\n    stepz: [4]\n")
+    with pytest.raises(PipelineError, match=r"study\.yaml:6 \(runs\.0\.sweep\.stepz\)"):
+        load_study(read_config([ROOT / "config.yaml", ROOT / "tests/config/tiny.yaml", path]))
