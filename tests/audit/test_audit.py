@@ -279,7 +279,7 @@ def test_the_command(chain: Chain, capsys: pytest.CaptureFixture[str], tmp_path:
     assert [one["kind"] for one in told["studies"][0]["faults"]] == ["missing-file"]
     assert told["studies"][0]["faults"][0]["advice"].startswith("recompute it: snakemake --force ")
     assert main(["audit", str(tmp_path / "outside")]) == 2
-    assert capsys.readouterr().err.startswith("error: no artifacts in ")
+    assert capsys.readouterr().err.startswith("error: no study in ")
     (chain.study / "logs").mkdir()
     assert main(["audit", str(chain.study / "logs")]) == 2
     assert capsys.readouterr().err.startswith("error: no artifacts in ")
@@ -320,3 +320,12 @@ def test_a_study_that_is_missing_as_a_whole_is_told(chain: Chain) -> None:
     shutil.rmtree(chain.study)
     faults = [fault for one in audit([chain.results], [], quick=False, jobs=1) for fault in one.faults]
     assert [(one.kind, one.path) for one in faults] == [(Kind.MISSING_ARTIFACT, chain.study)]
+    (alone,) = audit([chain.study], [], quick=False, jobs=1)
+    assert [(one.kind, one.path) for one in alone.faults] == [(Kind.MISSING_ARTIFACT, chain.study)]
+
+
+def test_a_study_without_artifacts_does_not_stop_the_audit_of_the_others(chain: Chain) -> None:
+    (chain.results / "begun" / "logs").mkdir(parents=True)
+    today.remember(chain.results, "begun", [], {})
+    done = audit([chain.results], [], quick=False, jobs=1)
+    assert [(one.study.name, one.faults) for one in done] == [("study", []), ("results", [])]

@@ -90,7 +90,7 @@ def test_wrong_usage_is_one_line_and_status_2(words: list[str], capsys: pytest.C
         ),
         (["show", "nope"], 1, "missing file in nope/summary/summary.manifest.json: no such file;"),
         (["cost", "--configfile", "nope.yaml"], 1, "nope.yaml"),
-        (["audit", "nope"], 2, "no artifacts in "),
+        (["audit", "nope"], 2, "no study in "),
         (["accept", "nope", "--reason", "x", "--results", "."], 1, "unknown stage in accept: nope;"),
         (["accept", "pretrain", "--reason", " ", "--results", "."], 1, "empty reason in accept: '';"),
     ],

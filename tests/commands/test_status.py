@@ -42,9 +42,26 @@ def test_json_lists_every_job(study: Study, capsys: pytest.CaptureFixture[str]) 
     )
 
 
-def test_no_study_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["status", str(tmp_path / "none")]) == 1
-    assert capsys.readouterr().err == (
-        f"error: no study in {tmp_path / 'none'}: no such folder; "
-        "give a study's folder, such as results/demo, or a results folder\n"
-    )
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_no_study_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    (tmp_path / "results/.configs").mkdir(parents=True)
+    for path, value in ((tmp_path / "none", "no such file or folder"), (tmp_path / "results", "no artifacts, logs or")):
+        assert main(["status", *words, str(path)]) == 1
+        printed = capsys.readouterr()
+        assert printed.out == "" and printed.err.count("\n") == 1
+        assert printed.err.startswith(f"error: no study in {path}: {value}")
+
+
+def test_a_study_is_shown_relative_to_the_working_directory(
+    study: Study, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study.log("annotations/rows", 0, "error: x in y: z; w")
+    monkeypatch.chdir(study.results.parent)
+    for path in ("results", "results/tiny", "results/tiny/logs", str(study.folder)):
+        assert main(["status", path]) == 4
+        printed = capsys.readouterr().out
+        assert printed.startswith("results/tiny: 0 of ")
+        assert "  log: results/tiny/logs/annotations/rows.log\n" in printed
+    monkeypatch.chdir(study.folder)
+    assert main(["status", "."]) == 4
+    assert capsys.readouterr().out.startswith(f"{study.folder}: 0 of ")

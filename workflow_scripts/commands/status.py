@@ -15,7 +15,7 @@ WIDTH = 200  # columns, if the output is not a terminal
 
 def command(
     path: Annotated[
-        Path, typer.Argument(metavar="STUDY", help="a study's folder, or a results folder for all its studies")
+        Path, typer.Argument(metavar="STUDY", help="a study, a path in it, or a results folder for all its studies")
     ] = Path("results"),
     as_json: Annotated[bool, typer.Option("--json", help="print every job as JSON")] = False,
 ) -> None:
@@ -43,15 +43,17 @@ def command(
     import json
     import time
 
-    from workflow_scripts.study.status.survey import studies_in, survey
+    from workflow_scripts.study.status.survey import survey
+    from workflow_scripts.study.studies import studies_at
 
-    now = time.time()
-    found = [survey(study, now) for study in studies_in(path)]
+    now, here = time.time(), Path.cwd()
+    studies = [one.relative_to(here) if here in one.parents else one for one in studies_at(path)]
+    found = [survey(study, now) for study in studies]
     if as_json:
         sys.stdout.write(json.dumps([_as_json(one) for one in found], indent=1) + "\n")
     else:
         _show(found, now)
-    if status := max(map(_exit_status, found), default=0):
+    if status := max(map(_exit_status, found)):
         raise typer.Exit(status)
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.active_config import remember
-from workflow_scripts.study.status.survey import SILENT_AFTER, Job, State, Status, studies_in, survey
+from workflow_scripts.study.status.survey import SILENT_AFTER, Job, State, Status, survey
 
 NOW = 1_000_000.0
 RUN = "simclr-original-crop-resnet_small-s0"
@@ -128,10 +127,3 @@ def test_without_a_config_what_left_traces_is_listed(tmp_path: Path) -> None:
         "annotations": [("rows", State.FINISHED)],
         "download": [("00001", State.RUNNING)],
     }
-
-
-def test_paths(study: Study, tmp_path: Path) -> None:
-    assert studies_in(study.results) == [study.folder] == studies_in(study.folder)
-    for path in (tmp_path / "none", tmp_path):
-        with pytest.raises(PipelineError, match="no study"):
-            studies_in(path)

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST
-from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.names import LOGS, work_folder
+from workflow_scripts.core.files.names import work_folder
 from workflow_scripts.core.runtime.attempts import log_of_artifact, logged_work_folder
 from workflow_scripts.core.runtime.progress import PROGRESS, Progress, read_progress
 from workflow_scripts.pretraining.live_curve import CURVE_LINES, read_curve
-from workflow_scripts.study.active_config import NOTES, note_of, units_of
+from workflow_scripts.study.active_config import units_of
 from workflow_scripts.study.stages import stages_in_order
 
 SILENT_AFTER = 300.0  # seconds; a job with a progress file updates it every second, its log once a minute
@@ -67,20 +66,6 @@ class Status:
     def of_state(self, *states: State) -> list[Job]:
         """All jobs in one of these states."""
         return [job for jobs in self.jobs.values() for job in jobs if job.state in states]
-
-
-def studies_in(path: Path) -> list[Path]:
-    """The studies of a results folder, or the single study ``path``.
-
-    Raises:
-        PipelineError: it is neither.
-    """
-    if (path / NOTES).is_dir():
-        return sorted(path / note.stem for note in (path / NOTES).glob("[!.]*.json"))
-    if note_of(path.parent, path.name).is_file() or next(path.glob(f"*/*{MANIFEST}"), None) or (path / LOGS).is_dir():
-        return [path]
-    advice = "give a study's folder, such as results/demo, or a results folder"
-    raise PipelineError("no study", path, "no results and no logs" if path.exists() else "no such folder", advice)
 
 
 def survey(study: Path, now: float) -> Status:
