@@ -62,6 +62,16 @@ def test_two_seeds_share_test_items_so_their_interval_does_not_shrink() -> None:
     assert found is not None and found.high - found.value == pytest.approx(0.04)
 
 
+@pytest.mark.parametrize(("value", "half", "ends"), [(0.98, 0.05, (0.93, 1.0)), (0.02, 0.03, (0.0, 0.05))])
+def test_an_interval_of_a_share_stays_within_0_and_1(value: float, half: float, ends: tuple[float, float]) -> None:
+    (arm,) = headline.arms([row("r", "a", value, half)])
+    found = arm.estimates["probe"]
+    assert found is not None and (found.low, found.high) == pytest.approx(ends)
+    (arm,) = headline.arms([row(f"r{seed}", "a", one) for seed, one in enumerate((0.0, 0.5, 1.0))])
+    found = arm.estimates["probe"]
+    assert found is not None and (found.low, found.high) == (0.0, 1.0)
+
+
 def test_the_summary_s_own_mean_is_preferred_and_unshared_datasets_do_not_count() -> None:
     rows = [row("r", "a", 0.1), row("r", "b", 0.9), row("r", "mean", 0.55, 0.01)]
     (arm,) = headline.arms(rows)

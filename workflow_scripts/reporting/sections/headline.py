@@ -136,13 +136,19 @@ def _estimate(by_run: dict[str, dict[str, Row]], members: Sequence[str]) -> Esti
         return None
     means = [math.fsum(by_run[run][name]["value"] for name in shared) / len(shared) for run in present]
     if len(means) >= MIN_SEEDS:
-        return Estimate(*student_t(np.array(means)), "seeds", len(means))
+        interval = student_t(np.array(means))
+        return Estimate(interval.value, _share(interval.low), _share(interval.high), "seeds", len(means))
     value = math.fsum(means) / len(means)
     rows = [[by_run[run][name] for run in present] for name in shared]
     half_or_none = _item_half_width(rows)
     if half_or_none is None:
         return Estimate(value, None, None, "", len(means))
-    return Estimate(value, value - half_or_none, value + half_or_none, "test items", len(means))
+    return Estimate(value, _share(value - half_or_none), _share(value + half_or_none), "test items", len(means))
+
+
+def _share(bound: float | None) -> float | None:
+    """A bound of an interval of a share: intervals that assume a normal distribution can leave 0..1."""
+    return None if bound is None else min(1.0, max(0.0, bound))
 
 
 def _item_half_width(rows: Sequence[Sequence[Row]]) -> float | None:
