@@ -42,6 +42,17 @@ def test_json_lists_every_job(study: Study, capsys: pytest.CaptureFixture[str]) 
     )
 
 
+def test_json_has_null_for_what_is_not_a_number(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    (run, *_) = study.survey().jobs["pretrain"]
+    study.log(f"pretrain/{run.name}", 0, "12:00 work folder: results/.work/pretrain/ab12")
+    study.write(".work/pretrain/ab12/curve.jsonl", '{"step": 5, "loss": NaN, "lr": 0.5}\n', 0)
+    main(["status", "--json", str(study.folder)])
+    printed = capsys.readouterr().out
+    assert "NaN" not in printed
+    (told,) = json.loads(printed)
+    assert [job["curve"] for job in told["jobs"] if job["curve"]] == [{"step": 5, "loss": None, "lr": 0.5}]
+
+
 @pytest.mark.parametrize("words", [[], ["--json"]])
 def test_no_study_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     (tmp_path / "results/.configs").mkdir(parents=True)

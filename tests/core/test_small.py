@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.errors import PipelineError, last_error
 from workflow_scripts.core.files.jsonio import canonical, read_json
 from workflow_scripts.core.files.tables import write_table
 from workflow_scripts.core.runtime.environment import environment, resolve_device, version
@@ -32,6 +32,20 @@ def test_error_is_one_line_and_survives_a_process_pool() -> None:
     error = PipelineError("bad\nrow", Path("a.json"), {"x": 1}, "mend it")
     assert str(error) == "bad row in a.json: {'x': 1}; mend it"
     assert str(copy.copy(error)) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("", ""),
+        ("12:00 fine\nerror\n", ""),
+        ("error: a in b: c; d\n", "a in b: c; d"),
+        ("error: first\nerror: second\nlast words", "second"),
+        ("  error: of an earlier attempt\n12:00 an error: in a line\n", ""),
+    ],
+)
+def test_the_last_error_of_a_text(text: str, error: str) -> None:
+    assert last_error(text) == error
 
 
 def test_equal_tables_give_equal_bytes(tmp_path: Path) -> None:

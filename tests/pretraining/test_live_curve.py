@@ -52,6 +52,33 @@ def test_resuming_keeps_the_lines_before_the_checkpoint(tmp_path: Path) -> None:
     LiveCurve(None, 9, 1, 0).write(ROW, none)  # a process that writes nothing
 
 
+def test_damaged_lines_are_left_out_and_a_training_resumes(tmp_path: Path) -> None:
+    path = tmp_path / CURVE_LINES
+    rows = [{"step": 0, "loss": 2.0}, {"step": 3, "loss": float("nan")}, {"step": 6, "loss": None}]
+    damage = [
+        '{"step": 9{"step": 12}',
+        "",
+        "5",
+        "[1]",
+        '{"loss": 1.0}',
+        "[" * 100_000,
+        '{"step": "3"}',
+        '{"step": null}',
+    ]
+    lines = [*damage, *(json.dumps(row) for row in rows), f'{{"step": 3, "lr": {"9" * 400}}}']
+    path.write_bytes(b"\xff\n" + "".join(f"{line}\n" for line in lines).encode())
+    assert [row["step"] for row in read_curve(path)] == [None, None, 0, 3, 6, 3]
+    assert read_curve(path)[-1] == {"step": 3, "lr": None}
+    LiveCurve(path, 9, 1, 4)
+    assert [row["step"] for row in read_curve(path)] == [0, 3, 3]
+
+
+def test_figures_that_can_not_be_written_do_not_end_a_training(tmp_path: Path) -> None:
+    assert read_curve(tmp_path) == []  # a folder: reading and writing fail
+    for step in (0, 4):
+        LiveCurve(tmp_path, 9, 1, step).write(ROW, {"images_per_s": None, "data_wait": None})
+
+
 def test_a_training_writes_its_curve_and_its_progress(tmp_path: Path) -> None:
     probe = {"every": 2, "images": 20, "neighbours": 3}
     with reporting_to(tmp_path / "work"):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from workflow_scripts.core.redact import redacted
 
+ERROR = "error: "
 BUG = "this is a bug in Faithful Pairs; please report it with this log"
 """Advice for errors that no input, setting or machine causes."""
 
@@ -50,9 +51,15 @@ class PipelineErrors(PipelineError):
         return self._errors
 
 
+def last_error(text: str) -> str:
+    """The last error in a job's log or in what a stage printed, without ``error:``; empty if there is none."""
+    errors = [line for line in text.splitlines() if line.startswith(ERROR)]
+    return errors[-1].removeprefix(ERROR) if errors else ""
+
+
 def error_lines(error: PipelineError, most: int = 20) -> list[str]:
     """``error: ...`` lines for the terminal; if there are more than ``most``, a first line gives their number."""
-    lines = [f"error: {one}" for one in error.errors]
+    lines = [f"{ERROR}{one}" for one in error.errors]
     return lines if len(lines) <= most else [f"{len(lines)} errors; the first {most} are:", *lines[:most]]
 
 

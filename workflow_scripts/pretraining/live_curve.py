@@ -8,11 +8,15 @@ and ``steps`` (planned), ``images_per_s`` (sources per second since the line bef
 import json
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from workflow_scripts.core.files.bounded_json import Unfit, read_bytes
+
 T = TypeVar("T")
 CURVE_LINES = "curve.jsonl"
+LARGEST = 10**15  # a larger whole number is damage
 
 
 class LiveCurve:
@@ -29,8 +33,9 @@ class LiveCurve:
     def __init__(self, path: Path | None, steps: int, batch: int, step: int) -> None:
         self._path, self._steps, self._batch = path, steps, batch
         if path is not None:
-            kept = [row for row in read_curve(path) if row["step"] <= step] if step else []
-            path.write_text("".join(f"{json.dumps(row)}\n" for row in kept))
+            kept = [row for row in read_curve(path) if row["step"] is not None and row["step"] <= step] if step else []
+            with suppress(OSError):  # live figures must not make a training fail on a full disk
+                path.write_text("".join(f"{json.dumps(row)}\n" for row in kept))
         self._restart(step)
 
     def timed(self, batches: Generator[T, None, None]) -> Generator[T, None, None]:
@@ -53,7 +58,7 @@ class LiveCurve:
     def write(self, row: dict[str, Any], measured: dict[str, float | None]) -> None:
         """Append a row of the curve and what was measured with it."""
         if self._path is not None:
-            with self._path.open("a") as file:
+            with suppress(OSError), self._path.open("a") as file:
                 file.write(json.dumps({**row, "steps": self._steps, **measured}) + "\n")
         self._restart(row["step"])
 
@@ -61,10 +66,26 @@ class LiveCurve:
         self._step, self._start, self._waited = step, time.monotonic(), 0.0
 
 
-def read_curve(path: Path) -> list[dict[str, Any]]:
-    """Rows of a live curve, first to last; none without a file. A line that is still being written is left out."""
+def read_curve(path: Path) -> list[dict[str, float | None]]:
+    """Rows of a live curve, first to last; none without a file that can be read.
+
+    A line that is damaged or still being written is left out. A value that is no number is None.
+    """
     try:
-        lines = path.read_text().splitlines(keepends=True)
-    except FileNotFoundError:
+        lines = read_bytes(path).splitlines(keepends=True)
+    except (OSError, Unfit):
         return []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    rows = (_object(line) for line in lines if line.endswith(b"\n"))
+    return [{name: _number(value) for name, value in row.items()} for row in rows if "step" in row]
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return row if isinstance(row, dict) else {}
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, float) or (isinstance(value, int) and abs(value) < LARGEST) else None

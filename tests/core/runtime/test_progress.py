@@ -1,6 +1,7 @@
 """Lines, bars and files that say how far a job is."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,17 @@ def test_progress_can_be_read_from_the_work_folder(tmp_path: Path, monkeypatch: 
     with Ticker("unseen", 1):
         pass
     assert read_progress(tmp_path) == Progress("steps", 44, 100, 2.0, "fine")
+
+
+@pytest.mark.parametrize(
+    "field", [{"what": 1}, {"done": "1"}, {"total": []}, {"per_second": None}, {"note": 0}, {"done": 10**400}, {"x": 1}]
+)
+def test_damaged_progress_is_none(tmp_path: Path, field: dict[str, object]) -> None:
+    made = {"what": "steps", "done": 4, "total": None, "per_second": 2.0, "note": ""}
+    (tmp_path / progress_module.PROGRESS).write_text(json.dumps(made))
+    assert read_progress(tmp_path) == Progress("steps", 4, None, 2.0)
+    (tmp_path / progress_module.PROGRESS).write_text(json.dumps(made | field))
+    assert read_progress(tmp_path) is None
 
 
 def test_a_folder_that_can_not_be_written_stops_no_job(tmp_path: Path) -> None:

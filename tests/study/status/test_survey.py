@@ -62,8 +62,8 @@ def test_a_manifest_is_a_finished_artifact(study: Study) -> None:
     assert study.job("shard_plan/plan").state == State.FINISHED
 
 
-def test_the_last_line_of_a_log_says_what_failed(study: Study) -> None:
-    study.log("shard_plan/plan", 9, "error: earlier", "error: no rows in x: 0; widen years")
+def test_the_last_error_in_a_log_says_what_failed(study: Study) -> None:
+    study.log("shard_plan/plan", 9, "error: earlier", "error: no rows in x: 0; widen years", "a library's last words")
     job = study.job("shard_plan/plan")
     assert (job.state, job.error, job.seen) == (State.FAILED, "no rows in x: 0; widen years", NOW - 9)
     study.finish("shard_plan/plan", 8)

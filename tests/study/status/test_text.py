@@ -61,6 +61,16 @@ def test_everything_is_told() -> None:
     ]
 
 
+def test_a_training_without_figures_is_listed_once() -> None:
+    begun = Job("pretrain", "simclr-s1", State.RUNNING, None, 990.0)
+    lines = text(status(TRAINS, begun, COUNTS))
+    table = lines[lines.index("trainings") : lines.index("other jobs")]
+    assert table[2:4] == ["simclr-s0 120/200 3.142 1,204 20 s 1 s ago", "simclr-s1 10 s ago"]
+    assert [line for line in lines if "simclr-s1" in line] == [table[3]]
+    probed = Job("pretrain", "simclr-s2", State.SILENT, None, 990.0, curve={"step": 7, "steps": 9, "loss": None})
+    assert "simclr-s2 7/9 10 s ago" in text(status(probed))
+
+
 def test_long_lists_are_cut() -> None:
     many = [Job("features", str(number), State.FAILED, Path("x"), float(number), "e") for number in range(SHOWN + 5)]
     lines = text(status(*many))

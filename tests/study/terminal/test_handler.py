@@ -12,8 +12,10 @@ from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
 from snakemake_interface_logger_plugins.tests import MockOutputSettings, TestLogHandlerBase
 
 from tests.study.terminal.records import done, error, info, plan, record
-from workflow_scripts.core.runtime.progress import PROGRESS
+from workflow_scripts.core.runtime.progress import PROGRESS, Progress
+from workflow_scripts.study.live_figures import Figures
 from workflow_scripts.study.terminal import handler as module
+from workflow_scripts.study.terminal.figures import Reader
 from workflow_scripts.study.terminal.handler import LogHandler, register
 
 LONG = "simclr-some_rather_long_name_of_an_arm-crop-resnet50-s0.last." + "dataset" * 30
@@ -84,7 +86,7 @@ def test_a_pipe_gets_a_line_per_stage_and_minute(opened: Open, clock: Clock) -> 
     handler.emit(done(1))
     handler.emit(info(3, "features", "c"))
     handler._view.tick()
-    assert texts(stream) == ["5 jobs of 2 stages"]
+    assert texts(stream) == ["4 jobs of 2 stages"]
     clock.now = 61
     handler._view.tick()
     handler._view.tick()
@@ -95,16 +97,19 @@ def test_a_pipe_gets_a_line_per_stage_and_minute(opened: Open, clock: Clock) -> 
     handler.emit(info(4, "few_shot", "a"))
     clock.now = 125
     handler.emit(done(4))
+    handler.emit(record(LogEvent.PROGRESS, done=4, total=5))  # Snakemake counts the rule for the targets
     handler.emit(info(5, "all", ""))
     handler.emit(done(5))
+    handler.emit(record(LogEvent.PROGRESS, done=5, total=5))
     assert texts(stream)[1:] == [
         "features: 1 of 3 done, 2 running",
-        "all: 1 of 5 jobs done (20%)",
-        "all: 1 of 5 jobs done (20%)",
+        "all: 1 of 4 jobs done (25%)",
+        "all: 1 of 4 jobs done (25%)",
         "features: 3 of 3 done in 2 min",
         "few_shot: 1 of 1 done in 3 s",
-        "done: 5 jobs in 2 min",
+        "done: 4 jobs in 2 min",
     ]
+    assert (handler.jobs.done, handler.jobs.total, handler.jobs.running) == (4, 4, {})
     handler.close()
 
 
@@ -233,6 +238,40 @@ def test_a_reader_that_left_and_a_damaged_record_stop_nothing(opened: Open, monk
     handler = LogHandler(MockOutputSettings(), None)
     handler.emit(plan(report=1))
     handler.close()
+
+
+def test_the_lines_go_on_after_any_error(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler, _ = opened()
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_TICKS", 0.0)
+    errors = [ValueError(), BlockingIOError(), ZeroDivisionError()]
+
+    def tick() -> None:
+        if errors:
+            raise errors.pop()
+        handler._ended.set()
+
+    monkeypatch.setattr(handler._view, "tick", tick)
+    handler._tick()
+    assert not errors and handler._ended.is_set()
+
+
+def test_a_line_reads_the_figures_of_one_job_only(opened: Open, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler, stream = opened()
+    read: list[str] = []
+
+    def figures(log: Path) -> Figures:
+        read.append(log.stem)
+        return Figures(Progress("steps", 1, 2, 1.0))
+
+    monkeypatch.setattr(Reader, "_read", staticmethod(figures))
+    handler.emit(plan(pretrain=9))
+    for number in range(9):
+        handler.emit(info(number, "pretrain", f"run{number}"))
+    clock.now = 60.0
+    handler._view.tick()
+    assert read == ["run0"]
+    assert texts(stream)[1] == "pretrain: 0 of 9 done, 9 running; run0: steps: 1/2, 1.0/s, 1 s left"
 
 
 def test_snakemake_finds_the_plugin_once_it_is_registered() -> None:

@@ -75,7 +75,7 @@ def test_a_training_shows_its_figures(tmp_path: Path) -> None:
     assert job.split() == ["running", "pretrain", "run", "100", "s"]
     assert "━" in bar and bar.endswith("1,200/20,000  4.2/s  74 min left")
     assert figures.strip() == "loss 3.21  lr 0.0032  1,503 images/s  data wait 3%  kNN 41.2%"
-    assert total.startswith("all ") and total.endswith("0/4 jobs, 1 running, 3 waiting, 0 s")
+    assert total.startswith("all ") and total.endswith("0/3 jobs, 1 running, 2 waiting, 0 s")
 
 
 def test_more_jobs_than_lines(tmp_path: Path) -> None:
@@ -116,7 +116,17 @@ def test_each_job_that_ended_has_a_line_and_the_display_goes_with_the_last() -> 
     assert "log: results/s/logs/few_shot/v.log" in terminal.getvalue()
 
 
-def test_figures_of_a_training_are_the_latest_of_each() -> None:
-    rows = [{"step": 0, "loss": None, "knn_accuracy": 0.25}, {"step": 5, "loss": 1.5, "knn_accuracy": None}]
-    assert training_text(rows) == "loss 1.5  kNN 25.0%"
-    assert training_text([]) == ""
+def test_figures_of_a_training_as_text() -> None:
+    assert training_text({"step": 5, "loss": 1.5, "lr": None, "knn_accuracy": 0.25}) == "loss 1.5  kNN 25.0%"
+    assert training_text({}) == ""
+
+
+def test_an_error_in_the_display_is_shown_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen, jobs, _ = display(80, 30, [0.0])
+    screen.started(jobs.begin(info(1, "features", "u"), 0.0))
+    assert screen._live is not None
+    monkeypatch.setattr(screen, "_overall", lambda now: 1 / 0)
+    shown = screen._live.get_renderable()
+    monkeypatch.undo()
+    screen.close()
+    assert str(shown) == "no display: ZeroDivisionError: division by zero; the run continues"

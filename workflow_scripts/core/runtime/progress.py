@@ -23,6 +23,7 @@ PROGRESS = "progress.json"
 SECONDS_BETWEEN_LINES = 60.0
 SECONDS_BETWEEN_NOTES = 0.5
 SECONDS_BETWEEN_FILES = 1.0
+LARGEST = 1e15  # no job has as many items
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,14 @@ def reporting_to(folder: Path | None) -> Iterator[None]:
 
 
 def read_progress(folder: Path) -> Progress | None:
-    """Progress of the job with this work folder; None before it has any, or without a folder."""
+    """Progress of the job with this work folder; None before it has any, without a folder, or if it is damaged."""
     try:
-        return Progress(**read_object(folder / PROGRESS))
+        found = Progress(**read_object(folder / PROGRESS))
     except (OSError, Unfit, TypeError):
         return None
+    numbers = (found.done, 0 if found.total is None else found.total, found.per_second)
+    fit = all(isinstance(one, int | float) and abs(one) < LARGEST for one in numbers)
+    return found if fit and isinstance(found.what, str) and isinstance(found.note, str) else None
 
 
 def progress(iterable: Iterable[T], total: int | None, what: str, done: int = 0) -> Iterator[T]:

@@ -20,6 +20,7 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.declaration.facts import Tolerance
 from workflow_scripts.core.digest import ROOT, code_digest
+from workflow_scripts.core.errors import last_error
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.runtime.environment import version
 from workflow_scripts.core.runtime.machine import cpu_model
@@ -233,9 +234,7 @@ def _run(node: Node, target: Path, options: Options) -> str | None:
         return f"not finished after {options.timeout:.0f} s"
     if done.returncode == 0:
         return None
-    printed = done.stderr.decode(errors="replace").splitlines()
-    errors = [line for line in printed if line.startswith("error: ")]
-    return errors[-1].removeprefix("error: ") if errors else f"the stage ended with status {done.returncode}"
+    return last_error(done.stderr.decode(errors="replace")) or f"the stage ended with status {done.returncode}"
 
 
 def differences(node: Node, options: Options) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.errors import last_error
 from workflow_scripts.core.files.storage_errors import full_disk
 from workflow_scripts.core.runtime.attempts import artifact_of_log
 
@@ -114,9 +115,9 @@ def _line(message: str, stage: str, slurm: list[str], state_of: Callable[[str], 
     if number and state not in ("", "FAILED", "COMPLETED"):
         again = "run the same command again to continue"
         return f"error: SLURM ended job {number[1]}: {state}; logs: {logs}; {again}"
-    lines = Path(stage).read_text(errors="replace").splitlines() if stage and Path(stage).is_file() else []
-    if errors := [line for line in lines if line.startswith("error: ")]:
-        return errors[-1]
-    if stage and not lines and (full := full_disk(Path(stage))):
+    text = Path(stage).read_text(errors="replace") if stage and Path(stage).is_file() else ""
+    if error := last_error(text):
+        return f"error: {error}"
+    if stage and not text and (full := full_disk(Path(stage))):
         return f"error: {full}"
     return f"error: {message or 'job died without a message'} in {logs}; read {'it' if not slurm else 'them'}"

@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.errors import last_error
 from workflow_scripts.core.files.names import work_folder
 from workflow_scripts.core.runtime.attempts import log_of_artifact, logged_work_folder
-from workflow_scripts.core.runtime.progress import PROGRESS, Progress, read_progress
-from workflow_scripts.pretraining.live_curve import CURVE_LINES, read_curve
+from workflow_scripts.core.runtime.progress import PROGRESS, Progress
+from workflow_scripts.pretraining.live_curve import CURVE_LINES
 from workflow_scripts.study.active_config import units_of
+from workflow_scripts.study.live_figures import read_figures
 from workflow_scripts.study.stages import stages_in_order
 
 SILENT_AFTER = 300.0  # seconds; a job with a progress file updates it every second, its log once a minute
-ERROR = "error: "
 
 
 class State(StrEnum):
@@ -36,7 +36,7 @@ class Job:
         seen: time of its last output, in seconds since the epoch.
         error: its error message, without ``error:``.
         progress: its progress, if it reports any.
-        curve: last row of its training curve, if it trains.
+        curve: latest value in each column of its training curve, if it trains.
     """
 
     stage: str
@@ -46,7 +46,7 @@ class Job:
     seen: float | None = None
     error: str = ""
     progress: Progress | None = None
-    curve: dict[str, Any] | None = None
+    curve: dict[str, float | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _job(study: Path, stage: str, name: str, now: float) -> Job:
         return Job(stage, name, State.WAITING if finished is None else State.FINISHED)
     if finished is not None and finished >= logged:
         return Job(stage, name, State.FINISHED, log, finished)
-    if error := _error(log):
+    if error := last_error(log.read_text(errors="replace")):
         return Job(stage, name, State.FAILED, log, logged, error)
     named = logged_work_folder(log)
     work = None if named is None else work_folder(study.parent, named.parent.name, named.name)
@@ -111,7 +111,8 @@ def _job(study: Path, stage: str, name: str, now: float) -> Job:
     state = State.RUNNING if now - seen < SILENT_AFTER else State.SILENT
     if work is None:
         return Job(stage, name, state, log, seen)
-    return Job(stage, name, state, log, seen, "", read_progress(work), _last_row(work))
+    figures = read_figures(work)
+    return Job(stage, name, state, log, seen, "", figures.progress, figures.curve or None)
 
 
 def _written(path: Path) -> float | None:
@@ -119,17 +120,3 @@ def _written(path: Path) -> float | None:
         return path.stat().st_mtime
     except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-def _error(log: Path) -> str:
-    """The error in the last line of a log; empty if it is not an error."""
-    last = log.read_text(errors="replace").rstrip().rpartition("\n")[2]
-    return last.removeprefix(ERROR) if last.startswith(ERROR) else ""
-
-
-def _last_row(work: Path) -> dict[str, Any] | None:
-    try:
-        rows = read_curve(work / CURVE_LINES)
-    except (OSError, ValueError):  # a full disk leaves a partial line
-        return None
-    return rows[-1] if rows and isinstance(rows[-1], dict) else None

@@ -13,6 +13,7 @@ from workflow_scripts.study.status.survey import Job, State, Status
 SHOWN = 10  # jobs or errors of one list; --json has all
 COUNTED = (State.RUNNING, State.SILENT, State.FAILED)
 STYLES = {State.FINISHED: "green", State.RUNNING: "cyan", State.SILENT: "yellow", State.FAILED: "bold red"}
+TRAINING = "pretrain"  # listed as a training even before it has figures
 BAR = 16  # columns
 
 
@@ -60,11 +61,12 @@ def _bar(done: int, total: int) -> Text:
 
 
 def _trainings(status: Status, now: float) -> Table | None:
-    jobs = [job for job in status.of_state(*COUNTED) if job.curve or (job.stage == "pretrain" and job.progress)]
+    jobs = [job for job in status.of_state(State.RUNNING, State.SILENT) if _trains(job)]
     table = _table("run", "step", "loss", "images/s", "left", "last sign")
     for job in jobs[:SHOWN]:
         row, progress = job.curve or {}, job.progress
-        step = f"{progress.done}/{progress.total}" if progress else f"{row.get('step')}/{row.get('steps')}"
+        of = (progress.done, progress.total) if progress else (row.get("step"), row.get("steps"))
+        step = "/".join(str(one) for one in of if one is not None)
         left = span(progress.seconds_left) if progress and progress.seconds_left is not None else ""
         loss, rate = row.get("loss"), row.get("images_per_s")
         numbers = ["" if loss is None else f"{loss:.4g}", "" if rate is None else f"{rate:,.0f}"]
@@ -72,8 +74,12 @@ def _trainings(status: Status, now: float) -> Table | None:
     return _with_rest(table, jobs) if jobs else None
 
 
+def _trains(job: Job) -> bool:
+    return job.stage == TRAINING or bool(job.curve)
+
+
 def _others(status: Status, now: float) -> Table | None:
-    jobs = [job for job in status.of_state(State.RUNNING, State.SILENT) if not job.curve and job.stage != "pretrain"]
+    jobs = [job for job in status.of_state(State.RUNNING, State.SILENT) if not _trains(job)]
     table = _table("job", "progress", "last sign")
     for job in jobs[:SHOWN]:
         table.add_row(f"{job.stage}/{job.name}", str(job.progress or ""), _ago(job, now))

@@ -1,27 +1,12 @@
-"""Live figures of running jobs, from the files in their work folders."""
+"""Live figures of the running jobs, read by their logs."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from workflow_scripts.core.runtime.attempts import logged_work_folder
-from workflow_scripts.core.runtime.progress import Progress, read_progress
-from workflow_scripts.pretraining.live_curve import CURVE_LINES, read_curve
+from workflow_scripts.study.live_figures import Figures, read_figures
 
 SECONDS_BETWEEN_READS = 1.0
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Figures of a running job.
-
-    Attributes:
-        progress: its progress.
-        training: the latest values of its training curve, as text.
-    """
-
-    progress: Progress | None = None
-    training: str = ""
 
 
 class Reader:
@@ -48,13 +33,11 @@ class Reader:
     @staticmethod
     def _read(log: Path) -> Figures:
         work = logged_work_folder(log)  # not cached: at first the log can still be that of an earlier run
-        if work is None:
-            return Figures()
-        return Figures(read_progress(work), training_text(read_curve(work / CURVE_LINES)))
+        return Figures() if work is None else read_figures(work)
 
 
-def training_text(rows: list[dict[str, Any]]) -> str:
-    """Latest loss, learning rate, images/s, share of time waiting for data, and kNN accuracy of a training curve."""
+def training_text(curve: Mapping[str, float | None]) -> str:
+    """Latest loss, learning rate, images/s, share of time waiting for data, and kNN accuracy of a training."""
     forms = {
         "loss": "loss {:.3g}",
         "lr": "lr {:.2g}",
@@ -62,7 +45,4 @@ def training_text(rows: list[dict[str, Any]]) -> str:
         "data_wait": "data wait {:.0%}",
         "knn_accuracy": "kNN {:.1%}",
     }
-    latest: dict[str, Any] = {}
-    for row in rows:
-        latest |= {name: row[name] for name in forms if row.get(name) is not None}
-    return "  ".join(form.format(latest[name]) for name, form in forms.items() if name in latest)
+    return "  ".join(form.format(curve[name]) for name, form in forms.items() if curve.get(name) is not None)

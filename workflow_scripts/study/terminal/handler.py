@@ -20,7 +20,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.study.snakemake.failures import INTERRUPTION
-from workflow_scripts.study.terminal.jobs import Jobs, StartedJob, counted, event_of
+from workflow_scripts.study.terminal.jobs import TARGETS, Jobs, StartedJob, counted, event_of
 from workflow_scripts.study.terminal.lines import Lines
 
 SHOW = "faithful-pairs show"
@@ -34,6 +34,9 @@ UNTOLD = (
 )
 NON_ZERO = "returned non-zero exit status"  # a failing stage reports the reason itself
 SUBMITTED = re.compile(r"Job (\S+) has been submitted with SLURM jobid (\d+) \(log: (.+)\)\.$")
+
+
+TICK = logging.makeLogRecord({"msg": "lines of a minute"})  # stands for them in the message about an error
 
 
 class View(Protocol):
@@ -103,7 +106,7 @@ class LogHandler(LogHandlerBase):
             else:
                 self._show(record)
         except OSError:
-            self._ended.set()  # the reader is gone; the run continues
+            pass  # nobody reads the output; the run continues
         except Exception:  # noqa: BLE001
             self.handleError(record)
 
@@ -120,7 +123,9 @@ class LogHandler(LogHandlerBase):
             try:
                 self._view.tick()
             except OSError:
-                return
+                pass  # as in emit
+            except Exception:  # noqa: BLE001 - it is shown, and the next minute has its lines
+                self.handleError(TICK)
             finally:
                 self.release()
 
@@ -129,15 +134,17 @@ class LogHandler(LogHandlerBase):
         match event_of(record):
             case LogEvent.RUN_INFO:
                 self.jobs.plan(record)
-                self._view.say(
-                    f"{counted(self.jobs.total, 'job')} of {counted(len(self.jobs.stages.keys() - {'all'}), 'stage')}"
-                )
+                self._view.say(f"{counted(self.jobs.total, 'job')} of {counted(len(self.jobs.stages), 'stage')}")
+            case LogEvent.JOB_INFO if known["rule_name"] == TARGETS:
+                self.jobs.uncounted_job = known["jobid"]
+            case LogEvent.JOB_FINISHED if known["job_id"] == self.jobs.uncounted_job:
+                pass
             case LogEvent.JOB_INFO:
                 self._view.started(self._begin(record, now))
             case LogEvent.JOB_FINISHED:
                 self._finish(known["job_id"])
             case LogEvent.PROGRESS:
-                self.jobs.done, self.jobs.total = known["done"], known["total"]
+                self.jobs.progress(known["done"], known["total"])
             case LogEvent.JOB_ERROR if self._stopping:
                 self.jobs.running.pop(known["jobid"], None)  # ended by Ctrl-C, which is not a failure
             case LogEvent.JOB_ERROR:

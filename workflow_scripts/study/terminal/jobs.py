@@ -9,6 +9,8 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from workflow_scripts.core.artifact import stage_and_name
 
+TARGETS = "all"  # the rule that only names what is to be made; its job is not counted
+
 
 @dataclass(eq=False)
 class StartedJob:
@@ -52,6 +54,7 @@ class Jobs:
         done: number of jobs done.
         total: number of jobs of the command; 0 before it is known.
         failed: jobs that failed and were not started again.
+        uncounted_job: Snakemake's number of the job of :data:`TARGETS`, once it has started.
     """
 
     running: dict[int, StartedJob] = field(default_factory=dict)
@@ -59,12 +62,21 @@ class Jobs:
     done: int = 0
     total: int = 0
     failed: dict[int, StartedJob] = field(default_factory=dict)
+    uncounted_job: int | None = None
+    _uncounted: int = 0
 
     def plan(self, record: LogRecord) -> None:
         """Take the numbers of jobs from the record of a run's start (``RUN_INFO``)."""
         counts = {name: int(number) for name, number in record.__dict__["stats"].items()}
-        self.total = counts.pop("total", sum(counts.values()))
+        total = counts.pop("total", sum(counts.values()))
+        self._uncounted = counts.pop(TARGETS, 0)
+        self.total = total - self._uncounted
         self.stages = {name: Stage(number) for name, number in counts.items()}
+
+    def progress(self, done: int, total: int) -> None:
+        """Take Snakemake's own numbers (``PROGRESS``); its job for the targets comes last."""
+        self.total = total - self._uncounted
+        self.done = min(done, self.total)
 
     def begin(self, record: LogRecord, now: float) -> StartedJob:
         """Note that a job starts (``JOB_INFO``)."""

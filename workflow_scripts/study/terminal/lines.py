@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from workflow_scripts.core.runtime.progress import span
-from workflow_scripts.study.terminal.figures import Figures, Reader
+from workflow_scripts.study.terminal.figures import Reader, training_text
 from workflow_scripts.study.terminal.jobs import Jobs, Stage, StartedJob
 
 WIDTH = 200
@@ -56,7 +56,7 @@ class Lines:
         self._last = now
         for name, number in self._jobs.counts().items():
             stage = self._jobs.stage(name)
-            figures = [self._figures(job, now) for job in self._jobs.running.values() if job.stage == name]
+            figures = (self._figures(job, now) for job in self._jobs.running.values() if job.stage == name)
             text = next(filter(None, figures), "")
             if text or self._said.get(name) != (stage.done, stage.failed):
                 self._said[name] = (stage.done, stage.failed)
@@ -68,8 +68,8 @@ class Lines:
         """Nothing to close."""
 
     def _figures(self, job: StartedJob, now: float) -> str:
-        figures: Figures = self._reader.read(job.log, now)
-        parts = [str(part) for part in (figures.progress, figures.training) if part]
+        figures = self._reader.read(job.log, now)
+        parts = [str(part) for part in (figures.progress, training_text(figures.curve)) if part]
         return f"; {job.unit}: {', '.join(parts)}" if parts else ""
 
     def _stamped(self, text: str) -> None:

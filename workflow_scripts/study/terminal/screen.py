@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from workflow_scripts.core.runtime.progress import span
-from workflow_scripts.study.terminal.figures import Figures, Reader
+from workflow_scripts.study.terminal.figures import Reader, training_text
 from workflow_scripts.study.terminal.jobs import Jobs, StartedJob
 
 REFRESHES_PER_SECOND = 2
@@ -41,7 +41,7 @@ class Screen:
             self._start = job.start
             self._live = Live(
                 console=self.console,
-                get_renderable=self.renderable,
+                get_renderable=self._drawn,
                 refresh_per_second=REFRESHES_PER_SECOND,
                 transient=True,
                 redirect_stdout=False,
@@ -73,6 +73,13 @@ class Screen:
             self._live.stop()
             self._live = None
 
+    def _drawn(self) -> RenderableType:
+        """The display; an error would end the thread that refreshes it."""
+        try:
+            return self.renderable()
+        except Exception as error:  # noqa: BLE001 - it is shown
+            return Text(f"no display: {type(error).__name__}: {error}; the run continues", "red")
+
     def renderable(self) -> RenderableType:
         """The current display: running jobs, then the progress of the command."""
         now = self._clock()
@@ -102,7 +109,7 @@ class Screen:
         return row
 
     def _job(self, job: StartedJob, now: float) -> list[RenderableType]:
-        figures: Figures = self._reader.read(job.log, now)
+        figures = self._reader.read(job.log, now)
         seconds = now - job.start
         name = Text(f"{job.stage} ", "bold") + Text(job.unit, "not bold")
         lines: list[RenderableType] = [
@@ -113,8 +120,8 @@ class Screen:
             of = f"{progress.done:,}" + (f"/{progress.total:,}" if progress.total is not None else "")
             words = [of, f"{progress.per_second:.1f}/s", left, progress.note]
             lines.append(self._bar(progress.done, progress.total, "  ".join(filter(None, words))))
-        if figures.training:
-            text = Text(f"        {figures.training}")
+        if training := training_text(figures.curve):
+            text = Text(f"        {training}")
             text.truncate(self._width, overflow="ellipsis")
             lines.append(text)
         return lines
