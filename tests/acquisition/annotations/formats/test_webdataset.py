@@ -1,6 +1,7 @@
 """WebDataset tars: captions and places of images; nothing is unpacked."""
 
 import gzip
+import io
 import json
 import tarfile
 from hashlib import sha256
@@ -96,6 +97,18 @@ def test_no_tar_of_the_source_is_left_out(tmp_path: Path) -> None:
         ):
             read(folder)
         path.unlink()
+
+
+def test_samples_with_the_same_key_are_two_rows_with_one_id(tmp_path: Path) -> None:
+    path = tmp_path / "0.tar"
+    with tarfile.open(path, "w") as tar:
+        for name, data in (("0.jpg", jpeg(seed=1)), ("0.txt", b"one"), ("0.jpg", jpeg(seed=2)), ("0.txt", b"two")):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    first, second = read(path)
+    assert (first.raw["caption"], second.raw["caption"]) == ("one", "two")
+    assert first.raw["image_id"] == second.raw["image_id"] and first.image != second.image
 
 
 def test_links_in_tars_are_bad_paths(tmp_path: Path) -> None:

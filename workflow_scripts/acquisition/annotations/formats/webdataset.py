@@ -61,18 +61,19 @@ def _check_all(shards: tuple[Path, ...], files: SourceFiles) -> None:
 
 
 def _grouped(shard: Path, name: str) -> Iterator[tuple[str, Parts]]:
-    """Groups of consecutive members that share a key."""
-    key, parts = "", Parts()
+    """Groups of consecutive members that share a key; a member that repeats a suffix starts another group."""
+    key, parts, kinds = "", Parts(), set[str]()
     for member in tars.members(shard, packed=False, links=True):
         folder, slash, base = member.name.rpartition("/")
         stem, _, suffix = base.partition(".")
         kind = suffix.lower()
         if not stem or (kind not in ("txt", "json") and f".{kind}" not in IMAGES):
             continue
-        if parts and folder + slash + stem != key:
+        if parts and (folder + slash + stem != key or kind in kinds):
             yield key, parts
-            parts = {}
+            parts, kinds = {}, set()
         key = folder + slash + stem
+        kinds.add(kind)
         if member.is_link:
             parts["unfit"] = Apart.BAD_PATH
         elif kind in ("txt", "json") and member.size > LARGEST_ROW:
