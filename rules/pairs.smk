@@ -42,9 +42,10 @@ rule embed_images:
 
 
 rule pair_table:
-    """Nearest captions (or images) of every image, excluding the image itself."""
+    """Partners of every image, such as those with the nearest captions, excluding the image itself."""
     input:
         vectors=lambda w: UNITS.pair_vectors(OUT, w.pairs),
+        truth=lambda w: UNITS.pair_truth(OUT, w.pairs),
     output:
         **made("pair_table"),
     log:
@@ -61,9 +62,10 @@ rule pair_table:
 
 
 rule pair_quality:
-    """Hubness, reciprocity, repeats, image similarity and label purity of a pair table, with a figure."""
+    """Hubs, reciprocity, false negatives, image similarity and label purity of a pair table, with a figure."""
     input:
         pairs=manifest("pair_table", "{pairs}"),
+        captions=lambda w: UNITS.pair_captions(OUT, w.pairs),
         images=manifests("embed_images", UNITS.quality_encoder),
         index=manifest("image_index", "images"),
         truth=manifests("demo_world", UNITS.world),

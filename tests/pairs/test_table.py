@@ -1,19 +1,33 @@
-"""Pair tables: scopes, thresholds and the reasons for having no pair."""
+"""Pair tables: kinds, scopes, thresholds and the reasons for having no pair."""
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from workflow_scripts.pairs.neighbours import Rule
+from tests.pairs.test_neighbours import hashes
+from workflow_scripts.pairs.pair_kind import PairInputs, PartnerSettings
 from workflow_scripts.pairs.scopes import SCOPES
-from workflow_scripts.pairs.table import pair_table
+from workflow_scripts.pairs.table import REASONS, Pairs, as_table
+from workflow_scripts.pairs.ties import identities
+from workflow_scripts.stages.pair_table import PAIR_KINDS, PairTable
 
 
 def keys_of(subreddits: list[str], years: list[int]) -> pa.Table:
     names = [f"k{i}" for i in range(len(subreddits))]
     return pa.table({"key": names, "subreddit": subreddits, "year": pa.array(years, pa.int16())})
+
+
+def found(vectors: np.ndarray, keys: pa.Table, label: np.ndarray | None = None, **given: object) -> Pairs:
+    kind = PAIR_KINDS[str(given.pop("kind", "nearest"))]
+    return kind.find(PairInputs(vectors, keys, label, "cpu"), kind.settings.model_validate(given))
+
+
+def unit(rng: np.random.Generator, count: int, width: int = 4) -> np.ndarray:
+    rows = rng.normal(size=(count, width))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
 @settings(max_examples=80, deadline=None)
@@ -23,10 +37,10 @@ def test_scopes_row_by_row(data: st.DataObject) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 10_000)))
     vectors = rng.integers(-1, 2, (count, 3)).astype(np.float32)
     keys = keys_of([str(x) for x in rng.choice(["a", "b", "c"], count)], rng.integers(2018, 2020, count).tolist())
-    scope = data.draw(st.sampled_from(sorted(SCOPES)))
-    rule = Rule(data.draw(st.integers(1, 3)), 0.0, 2.0)
-    got = pair_table(vectors, keys, rule, scope, "cpu")
-    rows, expected, without = keys.to_pylist(), [], {"empty_caption": 0, "alone_in_scope": 0, "outside_thresholds": 0}
+    scope, k = data.draw(st.sampled_from(sorted(SCOPES))), data.draw(st.integers(1, 3))
+    got = found(vectors, keys, scope=scope, k=k, min_cosine=0.0, seed=3)
+    ties = hashes(identities(keys["key"], 3))
+    rows, expected, without = keys.to_pylist(), [], dict.fromkeys(REASONS, 0)
     for i in range(count):
         if not vectors[i].any():
             without["empty_caption"] += 1
@@ -36,31 +50,32 @@ def test_scopes_row_by_row(data: st.DataObject) -> None:
             for j in range(count)
             if j != i and vectors[j].any() and all(rows[i][c] == rows[j][c] for c in SCOPES[scope].columns)
         ]
-        fit = sorted(
-            (j for j in near if 0 <= vectors[i] @ vectors[j] <= 2), key=lambda j: (-(vectors[i] @ vectors[j]), j)
-        )
+        order = {j: ((vectors[i] != vectors[j]).any(), -(vectors[i] @ vectors[j]), ties[i, j]) for j in near}
+        fit = [j for j in sorted(near, key=order.__getitem__)[:k] if vectors[i] @ vectors[j] >= 0]
         if not fit:
             without["outside_thresholds" if near else "alone_in_scope"] += 1
-        for rank, j in enumerate(fit[: rule.k], start=1):
-            expected.append((f"k{i}", f"k{j}", rank, float(vectors[i] @ vectors[j])))
-    assert [tuple(row.values()) for row in got.table.to_pylist()] == expected
+        expected += [(f"k{i}", f"k{j}", rank, float(vectors[i] @ vectors[j])) for rank, j in enumerate(fit, start=1)]
+    assert [tuple(row.values()) for row in as_table(got, keys["key"]).to_pylist()] == expected
     assert got.without == without
 
 
 def test_repeated_captions_pair_with_each_other_not_with_themselves() -> None:
-    vectors = np.array([[1, 0], [1, 0], [0, 1], [1, 0]], np.float32)
-    got = pair_table(vectors, keys_of(["s"] * 4, [2020] * 4), Rule(1), "global", "cpu").table
-    assert got["target"].to_pylist() == ["k1", "k0", "k0", "k0"]
+    vectors, keys = np.array([[1, 0], [1, 0], [0, 1]], np.float32), keys_of(["s"] * 3, [2020] * 3)
+    got = as_table(found(vectors, keys), keys["key"])
+    assert got["target"].to_pylist()[:2] == ["k1", "k0"]
     assert got.schema.field("rank").type == pa.int16()
     assert got.schema.field("cosine").type == pa.float32()
 
 
+@pytest.mark.parametrize("kind", sorted(PAIR_KINDS))
 @pytest.mark.parametrize("scope", sorted(SCOPES))
-def test_no_images(scope: str) -> None:
+def test_no_images(kind: str, scope: str) -> None:
     keys = keys_of([], []).cast(pa.schema([("key", pa.string()), ("subreddit", pa.string()), ("year", pa.int16())]))
-    got = pair_table(np.zeros((0, 4), np.float32), keys, Rule(1), scope, "cpu")
-    assert len(got.table) == 0
-    assert got.table.column_names == ["source", "target", "rank", "cosine"]
+    got = as_table(
+        found(np.zeros((0, 4), np.float32), keys, np.zeros(0, np.int64), kind=kind, scope=scope), keys["key"]
+    )
+    assert len(got) == 0
+    assert got.column_names == ["source", "target", "rank", "cosine"]
 
 
 def test_scopes_are_complete_and_differ() -> None:
@@ -68,3 +83,98 @@ def test_scopes_are_complete_and_differ() -> None:
     assert len(set(columns)) == len(columns)
     assert {name for names in columns for name in names} <= {"subreddit", "year"}
     assert all(scope.summary for scope in SCOPES.values())
+
+
+def test_quantiles_keep_a_share_of_the_pairs() -> None:
+    vectors, keys = unit(np.random.default_rng(0), 101), keys_of(["s"] * 101, [2020] * 101)
+    cosines = found(vectors, keys).cosine[:, 0]
+    upper, middle = found(vectors, keys, min_quantile=0.5), found(vectors, keys, min_quantile=0.25, max_quantile=0.75)
+    assert np.array_equal(upper.target[:, 0] >= 0, cosines >= np.median(cosines))
+    assert upper.without["outside_thresholds"] == (cosines < np.median(cosines)).sum()
+    low, high = np.quantile(cosines.astype(np.float64), [0.25, 0.75])
+    assert np.array_equal(middle.target[:, 0] >= 0, (cosines >= low) & (cosines <= high))
+
+
+def test_thresholds_do_not_change_which_partner_a_rule_chooses() -> None:
+    vectors, keys = unit(np.random.default_rng(1), 80), keys_of(["s"] * 80, [2020] * 80)
+    plain = found(vectors, keys, hubs="csls", k=2)
+    cut = found(vectors, keys, hubs="csls", k=2, min_cosine=0.9)
+    for row in range(80):
+        kept = [t for t, c in zip(plain.target[row], plain.cosine[row], strict=True) if c >= 0.9]
+        assert [t for t in cut.target[row].tolist() if t >= 0] == kept
+
+
+def test_reasons_of_mutual_and_cap() -> None:
+    # On a line, each row is nearest to the one before it: 3 to 2, 2 to 1, 1 to 0, and 0 to 1.
+    angles = np.cumsum([0.0, 0.1, 0.2, 0.3])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    keys = keys_of(["s"] * 4, [2020] * 4)
+    pairs = found(vectors, keys, mutual=1)
+    assert pairs.target[:, 0].tolist() == [1, 0, -1, -1]
+    assert pairs.without["not_mutual"] == 2
+    one_use = found(vectors, keys, hubs="cap", candidates=1, max_uses=1)
+    assert one_use.without["partners_used_up"] == 1
+    assert one_use.target[:, 0].tolist() in ([1, 0, -1, 2], [-1, 0, 1, 2])
+
+
+@pytest.mark.parametrize("scope", ["global", "subreddit"])
+def test_random_partners(scope: str) -> None:
+    count, rng = 300, np.random.default_rng(0)
+    subreddit = rng.integers(0, 3, count)
+    vectors, keys = unit(rng, count), keys_of([f"s{i}" for i in subreddit], [2020] * count)
+    vectors[5] = 0
+    got = found(vectors, keys, kind="random", scope=scope, k=2)
+    paired = np.delete(np.arange(count), 5)
+    target = got.target[paired]
+    assert got.target[5].tolist() == [-1, -1]
+    assert not np.isin(5, target)
+    assert (target != paired[:, None]).all()
+    assert (target[:, 0] != target[:, 1]).all()
+    cosine = np.einsum("nd,nkd->nk", vectors[paired], vectors[target])
+    assert np.allclose(got.cosine[paired], cosine, atol=1e-6)
+    same = (subreddit[paired][:, None] == subreddit[target]).mean()
+    assert same == (1 if scope == "subreddit" else pytest.approx(1 / 3, abs=0.08))
+    uses = np.bincount(target[:, 0], minlength=count)[paired]
+    assert (uses == 0).mean() == pytest.approx(np.exp(-1), abs=0.08)  # as of independent draws
+    assert got.without["empty_caption"] == 1
+
+
+def test_oracle_partners_share_the_label() -> None:
+    label = np.array([0, 0, 1, 1, 1, 2, -1])
+    vectors, keys = unit(np.random.default_rng(0), 7), keys_of(["a", "a", "a", "a", "b", "a", "a"], [2020] * 7)
+    got = found(vectors, keys, label, kind="oracle")
+    assert got.target[:2, 0].tolist() == [1, 0]
+    assert all(label[got.target[i, 0]] == 1 for i in (2, 3, 4))
+    assert got.target[5:, 0].tolist() == [-1, -1]
+    assert (got.without["alone_in_scope"], got.without["no_label"]) == (1, 1)
+    within = found(vectors, keys, label, kind="oracle", scope="subreddit")
+    assert within.target[2:5, 0].tolist() == [3, 2, -1]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"min_cosine": 0.9, "max_cosine": 0.1}, "min_cosine 0.9 is above max_cosine 0.1"),
+        ({"min_quantile": 0.9, "max_quantile": 0.1}, "min_quantile 0.9 is above max_quantile 0.1"),
+        ({"min_quantile": 1.5}, "less than or equal to 1"),
+        ({"mutual": 2, "k": 3}, "mutual 2 is below k 3"),
+        ({"hubs": "csls", "candidates": 2, "k": 3}, "candidates 2 is below k 3"),
+        ({"candidates": 5}, "candidates has no effect with hubs none"),
+        ({"hubs": "csls", "max_uses": 3}, "max_uses has no effect with hubs csls"),
+        ({"hubs": "cap", "hub_neighbours": 3}, "hub_neighbours has no effect with hubs cap"),
+        ({"hubs": "best"}, "Input should be 'none', 'csls', 'local_scaling' or 'cap'"),
+        ({"kind": "random", "min_cosine": 0.5}, "min_cosine has no effect on pairs of kind random"),
+        ({"kind": "oracle", "hubs": "csls"}, "hubs has no effect on pairs of kind oracle"),
+        ({"label": "scene"}, "label has no effect on pairs of kind nearest"),
+        ({"kind": "oracle", "label": "mood"}, "label"),
+        ({"kind": "guess"}, "'nearest', 'oracle' or 'random'"),
+    ],
+)
+def test_settings_that_contradict(given: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        PairTable.model_validate(given)
+
+
+def test_all_kinds_share_the_common_settings() -> None:
+    for kind in PAIR_KINDS.values():
+        assert set(PartnerSettings.model_fields) <= set(kind.settings.model_fields)

@@ -13,10 +13,12 @@ from workflow_scripts.stages import pair_quality, pair_table
 
 def test_pairs_judged_with_all_knowledge(given: Captioned) -> None:
     vectors = blip2_vectors(given).manifest_path
-    pairs = run(pair_table.STAGE, given.results, "pair_table/visual", {"k": 2}, {"vectors": vectors}).manifest_path
+    found = {"vectors": vectors, "truth": []}
+    pairs = run(pair_table.STAGE, given.results, "pair_table/visual", {"k": 2}, found).manifest_path
     truth = pa.table({"image_id": [f"k{i}" for i in range(9)], "concept": ["cat", "dog", "cat"] * 3})
     world = make_artifact(given.results, "demo_world", "world", {".truth.parquet": parquet(truth)})
-    inputs = {"pairs": pairs, "index": given.index, "images": vectors, "truth": world}
+    captions = given.arm("original").manifest_path
+    inputs = {"pairs": pairs, "captions": captions, "index": given.index, "images": vectors, "truth": world}
     settings = {"label": "concept", "bootstrap": 100}
     made = run(pair_quality.STAGE, given.results, "pair_quality/visual", settings, inputs)
     table = pq.read_table(made.path(".parquet"))
@@ -29,16 +31,19 @@ def test_pairs_judged_with_all_knowledge(given: Captioned) -> None:
     assert table["same_label"].to_pylist() == expected
     assert summary["same_label"]["value"] == pytest.approx(sum(expected) / len(expected))
     assert summary["image_cosine"]["difference"]["value"] >= 0
+    assert summary["false_negatives"]["batch"] == 9
+    assert summary["false_negatives"]["equal_captions"] == 1  # k0 and k4
+    assert 1 <= summary["hubness"]["effective_targets"] <= 9
     assert made.rows["out"] == len(table) == 18
     assert made.path(".png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_nothing_known_but_the_pairs(given: Captioned) -> None:
     vectors = blip2_vectors(given).manifest_path
-    pairs = run(pair_table.STAGE, given.results, "pair_table/one", {}, {"vectors": vectors}).manifest_path
-    inputs = {"pairs": pairs, "index": given.index, "images": [], "truth": []}
+    pairs = run(pair_table.STAGE, given.results, "pair_table/one", {}, {"vectors": vectors, "truth": []}).manifest_path
+    inputs = {"pairs": pairs, "captions": [], "index": given.index, "images": [], "truth": []}
     made = run(pair_quality.STAGE, given.results, "pair_quality/one", {}, inputs)
     summary = json.loads(made.path(".json").read_bytes())
     assert summary["image_cosine"] is None
-    assert summary["same_label"] is None
+    assert summary["same_label"] is summary["false_negatives"]["equal_captions"] is None
     assert pq.read_table(made.path(".parquet"))["same_label"].null_count == 9

@@ -4,19 +4,26 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.helpers import run
+from tests.helpers import make_artifact, run
+from tests.stages.captioned import parquet
 from tests.stages.vectors import embedded
 from workflow_scripts.stages import pair_table
 
 VECTORS = np.array([[1, 0], [0.8, 0.6], [0.6, 0.8], [0, 0], [1, 0], [-1, 0]])
 
 
+def truth(results: Path, concepts: list[str]) -> Path:
+    table = pa.table({"image_id": [f"k{i}" for i in range(len(concepts))], "concept": concepts})
+    return make_artifact(results, "demo_world", "world", {".truth.parquet": parquet(table)})
+
+
 def test_pairs_and_reasons(results: Path) -> None:
     path = embedded(results, VECTORS)
-    made = run(pair_table.STAGE, results, "pair_table/p", {"k": 1, "min_cosine": 0.5}, {"vectors": path})
+    made = run(pair_table.STAGE, results, "pair_table/p", {"k": 1, "min_cosine": 0.5}, {"vectors": path, "truth": []})
     pairs = pq.read_table(made.path(".parquet")).to_pylist()
     # k1 is as near to k0 and k4 (0.8) but nearer to k2 (0.96).
     assert [(p["source"], p["target"]) for p in pairs] == [("k0", "k4"), ("k1", "k2"), ("k2", "k1"), ("k4", "k0")]
@@ -25,12 +32,31 @@ def test_pairs_and_reasons(results: Path) -> None:
     assert counts["without_pair"]["empty_caption"] == 1
 
 
+def test_partners_with_the_same_label(results: Path) -> None:
+    concepts = ["cat", "dog", "dog", "cat", "cat", "fox"]
+    inputs = {"vectors": embedded(results, VECTORS), "truth": truth(results, concepts)}
+    made = run(pair_table.STAGE, results, "pair_table/o", {"kind": "oracle"}, inputs)
+    pairs = pq.read_table(made.path(".parquet")).to_pylist()
+    assert [(p["source"], p["target"]) for p in pairs] == [("k0", "k4"), ("k1", "k2"), ("k2", "k1"), ("k4", "k0")]
+    assert [p["cosine"] for p in pairs] == pytest.approx([1.0, 0.96, 0.96, 1.0])
+    assert made.rows["dropped"] == {"alone_in_scope": 1, "empty_caption": 1}
+
+
+@pytest.mark.parametrize("settings", [{"hubs": "csls"}, {"hubs": "cap", "mutual": 10}, {"kind": "random"}])
+def test_other_rules(results: Path, settings: dict[str, object]) -> None:
+    inputs = {"vectors": embedded(results, np.random.default_rng(0).normal(size=(60, 8))), "truth": []}
+    made = run(pair_table.STAGE, results, "pair_table/r", settings, inputs)
+    pairs, counts = pq.read_table(made.path(".parquet")), json.loads(made.path(".json").read_bytes())
+    assert len(pairs) == counts["pairs"] == 60 - sum(counts["without_pair"].values()) >= 50
+
+
 def test_scope_and_threads(results: Path) -> None:
     path = embedded(results, np.random.default_rng(0).normal(size=(40, 8)))
     hashes = set()
     for workers in ("1", "3"):
         name, settings, options = f"pair_table/w{workers}", {"k": 2, "scope": "subreddit"}, ["--workers", workers]
-        made = run(pair_table.STAGE, results, name, settings, {"vectors": path}, {"pairs": workers}, options=options)
+        inputs = {"vectors": path, "truth": []}
+        made = run(pair_table.STAGE, results, name, settings, inputs, {"pairs": workers}, options=options)
         hashes.add(made.path(".parquet").read_bytes())
         pairs = pq.read_table(made.path(".parquet")).to_pylist()
         assert all(int(p["source"][1:]) % 2 == int(p["target"][1:]) % 2 for p in pairs)
@@ -41,5 +67,5 @@ def test_scope_and_threads(results: Path) -> None:
 def test_thresholds_the_wrong_way_round(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         settings = {"min_cosine": 0.9, "max_cosine": 0.1}
-        run(pair_table.STAGE, results, "pair_table/p", settings, {"vectors": embedded(results, VECTORS)})
+        run(pair_table.STAGE, results, "pair_table/p", settings, {"vectors": embedded(results, VECTORS), "truth": []})
     assert "min_cosine 0.9 is above max_cosine 0.1" in capsys.readouterr().err.splitlines()[-1]

@@ -40,7 +40,10 @@ DISCOVER = "discover"
 INIT = "__init__.py"
 NO_CODE = ("(Module)", "(Module body=[])")  # of an empty module, and of one that is only a docstring
 # Entries of registries whose summary only config checks and docs show. The report prints the summaries of scores.
-SUMMARISED = ("ArmKind", "Augmentation", "ImageEncoderKind", "Judge", "Method", "Scope", "TextEncoderKind")
+SUMMARISED = (
+    *("ArmKind", "Augmentation", "HubRule", "ImageEncoderKind", "Judge", "Method", "PairKind", "Scope"),
+    "TextEncoderKind",
+)
 # Called name -> keywords that never change bytes: only config checks, estimates and docs read them.
 SKIPPED_KEYWORDS = {
     "Field": frozenset({"description", "examples", "json_schema_extra"}),

@@ -14,6 +14,8 @@ from workflow_scripts.models.unreadable import UNREADABLE
 
 Encoder = Callable[[Sequence[str], int], np.ndarray]
 """n texts and a batch size -> (n, d) float32."""
+Reduce = Callable[[np.ndarray], np.ndarray]
+"""(n, d) float32 unit rows, or zero -> (n, fewer) likewise."""
 
 
 def sentence_encoder(folder: Path, device: str) -> Encoder:
@@ -33,7 +35,15 @@ def sentence_encoder(folder: Path, device: str) -> Encoder:
     return lambda texts, batch: model.encode(list(texts), batch_size=batch, prompt="", show_progress_bar=False)
 
 
-def embed(captions: pa.ChunkedArray, encoder: Encoder, batch: int, chunk: int, work: Path, out: Path) -> int:
+def embed(
+    captions: pa.ChunkedArray,
+    encoder: Encoder,
+    batch: int,
+    chunk: int,
+    work: Path,
+    out: Path,
+    reduce: Reduce | None = None,
+) -> int:
     """Write the vectors of n captions to ``out``; returns the number of empty captions.
 
     Each distinct caption is encoded once, so equal captions get bit-identical vectors. They are encoded in order of
@@ -46,6 +56,7 @@ def embed(captions: pa.ChunkedArray, encoder: Encoder, batch: int, chunk: int, w
         chunk: batches per resume file.
         work: folder of resume files.
         out: becomes a .npy of float32 (n, d), unit rows.
+        reduce: applied to the vectors of the distinct captions, in order of first appearance.
     """
     coded = pc.dictionary_encode(captions).combine_chunks()
     coded = coded.chunk(0) if isinstance(coded, pa.ChunkedArray) else coded
@@ -60,6 +71,8 @@ def embed(captions: pa.ChunkedArray, encoder: Encoder, batch: int, chunk: int, w
 
     for rows, vectors in vector_chunks(len(ordered), batch * chunk, work, compute, "chunks of captions embedded"):
         unique[ordered[rows]] = vectors
+    if reduce is not None:
+        unique = reduce(unique)
     return scatter(unique, coded.indices.to_numpy(), texts, out)
 
 

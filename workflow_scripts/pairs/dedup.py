@@ -4,27 +4,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workflow_scripts.pairs.pools import Pools, pools_of
+
 BLOCK = 65_536
 
 
 @dataclass(frozen=True)
-class Groups:
-    """n rows in groups of equal vectors, groups in order of first appearance.
+class Groups(Pools):
+    """n rows in pools of equal vectors, in order of first appearance.
 
     Attributes:
-        group: (n,) int64, the group of a row.
-        members: (n,) int64, rows by group, ascending within each.
-        start: (groups + 1,) int64, where each group begins in ``members``.
+        group: (n,) int64, the pool of a row.
     """
 
     group: np.ndarray
-    members: np.ndarray
-    start: np.ndarray
-
-    @property
-    def first(self) -> np.ndarray:
-        """(groups,) int64, the first row of every group."""
-        return self.members[self.start[:-1]]
 
 
 def group_equal(vectors: np.ndarray) -> Groups:
@@ -40,8 +33,8 @@ def group_equal(vectors: np.ndarray) -> Groups:
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.argsort(first)] = np.arange(len(first))
     group = rank[group.reshape(-1)]
-    start_of = np.append(0, np.cumsum(np.bincount(group, minlength=len(first)))).astype(np.int64)
-    return Groups(group, np.argsort(group, kind="stable"), start_of)
+    pools = pools_of(group)
+    return Groups(pools.members, pools.start, group)
 
 
 def _keys(vectors: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.pairs.quality import PairRows
+from workflow_scripts.pairs.diagnostics.quality import PairRows
 
 ADVICE = "the inputs belong to different image indexes; rerun the workflow from the embeddings"
 
@@ -37,7 +37,7 @@ def codes(values: pa.ChunkedArray) -> np.ndarray:
 
 
 def label_codes(keys: pa.ChunkedArray, named: pa.ChunkedArray, labels: pa.ChunkedArray) -> np.ndarray:
-    """(n,) int64 codes of the labels of ``keys``; -1 for images without ground truth."""
+    """(n,) int64 codes of the labels (or captions) of ``keys``; -1 for images that ``named`` lacks."""
     rows = pc.index_in(keys, value_set=named)
     encoded = pc.dictionary_encode(labels.combine_chunks()).indices.take(rows.combine_chunks())
     return pc.fill_null(encoded, -1).to_numpy().astype(np.int64)

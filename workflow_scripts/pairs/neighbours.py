@@ -1,4 +1,4 @@
-"""Exact nearest neighbours by inner product, excluding the row itself, with ties in row order.
+"""Exact nearest neighbours by inner product, excluding the row itself.
 
 FAISS proposes candidates, and double precision decides: each candidate is scored again by itself, so that a score
 depends only on its two vectors, and the search is widened for every row whose candidates may have missed a better one.
@@ -11,6 +11,7 @@ import numpy as np
 
 from workflow_scripts.pairs.dedup import Groups, group_equal
 from workflow_scripts.pairs.search import candidates
+from workflow_scripts.pairs.ties import WINDOW, compared, pair_hash, pieces, place_in_run, spread
 
 SLACK = 8  # candidates beyond the requested ones, so that few rows need a second search
 ROUNDING = 1e-5  # bound on the error of a float32 inner product, relative to the product of the norms
@@ -19,41 +20,67 @@ BLOCK = 4096
 
 @dataclass(frozen=True)
 class Rule:
-    """Number of neighbours, and the range of their scores (inclusive)."""
+    """Number of neighbours, and their highest score (inclusive)."""
 
     k: int
-    lowest: float = -np.inf
     highest: float = np.inf
 
 
 @dataclass(frozen=True)
-class Found:
-    """Pairs sorted by source, then rank: source, target (m,) int64, rank (m,) int16 from 1, cosine (m,) float32."""
+class Near:
+    """Up to w partners of each of n rows, best first.
 
-    source: np.ndarray
+    Attributes:
+        target: (n, w) int32 rows; -1 in the last places of a row that has fewer.
+        cosine: (n, w) float32 scores; -inf there.
+        group: (n,) int64, equal for rows with equal vectors.
+        ids: (n,) uint64 identities of the rows, which decide ties.
+    """
+
     target: np.ndarray
-    rank: np.ndarray
     cosine: np.ndarray
+    group: np.ndarray
+    ids: np.ndarray
 
 
-def nearest(vectors: np.ndarray, rule: Rule, device: str = "cpu") -> Found:
+@dataclass(frozen=True)
+class _Entries:
+    """Groups of targets, by the query that may need them: (m,) each, queries ascending."""
+
+    query: np.ndarray
+    twin: np.ndarray
+    score: np.ndarray
+    group: np.ndarray
+
+    def __getitem__(self, which: np.ndarray) -> "_Entries":
+        return _Entries(self.query[which], self.twin[which], self.score[which], self.group[which])
+
+
+def nearest(vectors: np.ndarray, ids: np.ndarray, rule: Rule, device: str = "cpu") -> Near:
     """The ``rule.k`` best other rows of every row.
+
+    Rows with the same vector come first, then better scores; a hash of both rows orders equal ones
+    (:mod:`workflow_scripts.pairs.ties`; of more than ``WINDOW`` rows with one vector, that many are compared).
 
     Args:
         vectors: (n, d) float32; rows of length 1 make the scores cosines.
-        rule: k and the range of scores; rows outside the range are skipped.
+        ids: (n,) uint64 identities of the rows.
+        rule: k and the highest score; rows with a higher one are skipped.
         device: ``cuda`` to search on a GPU.
 
     Returns:
-        Pairs; better scores first, equal scores in row order. Scores are double precision products rounded to float32.
+        (n, k) neighbours. Scores are double precision products rounded to float32.
     """
     groups = group_equal(vectors)
     distinct = vectors if len(groups.first) == len(vectors) else vectors[groups.first]
-    parts = []
-    for asked, scores, near in _settled(distinct, rule, device):
-        parts += [_expand(groups, asked[i : i + BLOCK], scores[i : i + BLOCK], near[i : i + BLOCK], distinct, rule)
-                  for i in range(0, len(asked), BLOCK)]  # fmt: skip
-    return _ranked(parts, rule.k)
+    shape = (len(vectors), rule.k)
+    near = Near(np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32), groups.group, ids)
+    for asked, scores, found in _settled(distinct, rule, device):
+        for start in range(0, len(asked), BLOCK):
+            part = slice(start, start + BLOCK)
+            own = exact(distinct, asked[part], asked[part][:, None])[:, 0]
+            _expand(groups, asked[part], _needed(groups, asked[part], own, scores[part], found[part], rule), near)
+    return near
 
 
 def _settled(distinct: np.ndarray, rule: Rule, device: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -64,12 +91,12 @@ def _settled(distinct: np.ndarray, rule: Rule, device: str) -> Iterator[tuple[np
     while len(left):
         queries = distinct if len(left) == count else distinct[left]
         rough, near = candidates(queries, distinct, width, device)
-        scores = _exact(distinct, left, near)
+        scores = exact(distinct, left, near)
         # Upper bound on the score of any row that was not proposed.
         unseen = rough[:, -1] + ROUNDING * norms[left] * norms.max()
-        counts = (near != left[:, None]) & (scores >= rule.lowest) & (scores <= rule.highest)
+        counts = (near != left[:, None]) & (scores <= rule.highest)
         better = (counts & (scores > unseen[:, None])).sum(axis=1)
-        sure = (better >= rule.k) | (unseen < rule.lowest) | (width == count)
+        sure = (better >= rule.k) | (width == count)
         yield left[sure], scores[sure], near[sure]
         left, width = left[~sure], min(count, width * 4)
 
@@ -81,65 +108,65 @@ def _norms(vectors: np.ndarray) -> np.ndarray:
     return norms
 
 
-def _exact(distinct: np.ndarray, asked: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """(m, w) float32 inner products of rows ``asked`` with rows ``near``, summed in double precision."""
-    scores = np.empty(near.shape, dtype=np.float32)
-    for start in range(0, len(asked), BLOCK):
+def exact(vectors: np.ndarray, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(m, w) float32 inner products of rows (m,) with rows ``others`` (m, w), summed in double precision."""
+    scores = np.empty(others.shape, dtype=np.float32)
+    for start in range(0, len(rows), BLOCK):
         part = slice(start, start + BLOCK)
-        here = distinct[asked[part]].astype(np.float64)
-        for column in range(near.shape[1]):
-            scores[part, column] = np.einsum("nd,nd->n", here, distinct[near[part, column]].astype(np.float64))
+        here = vectors[rows[part]].astype(np.float64)
+        for column in range(others.shape[1]):
+            scores[part, column] = np.einsum("nd,nd->n", here, vectors[others[part, column]].astype(np.float64))
     return scores
 
 
-def _expand(
-    groups: Groups, asked: np.ndarray, scores: np.ndarray, near: np.ndarray, distinct: np.ndarray, rule: Rule
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs (source, target, score), unsorted, of all rows with the vectors ``asked``; each has at least its k best.
+def _needed(
+    groups: Groups, asked: np.ndarray, own: np.ndarray, scores: np.ndarray, near: np.ndarray, rule: Rule
+) -> _Entries:
+    """The groups that may hold the k best rows of each of ``asked``: its own, if it repeats, and the best others.
 
-    Of a near group at most k + 1 members can be needed: k, and one that may be the source itself.
+    ``own`` (m,) are the scores of the distinct rows with themselves.
     """
-    others = (near != asked[:, None]) & (scores >= rule.lowest) & (scores <= rule.highest)
-    owner = np.nonzero(others)[0]
-    own = _exact(distinct, asked, asked[:, None])[:, 0]
-    with_twins = np.flatnonzero((np.diff(groups.start)[asked] > 1) & (own >= rule.lowest) & (own <= rule.highest))
-    owner = np.concatenate([owner, with_twins])
-    target_group = np.concatenate([near[others], asked[with_twins]])
-    score = np.concatenate([scores[others], own[with_twins]])
-    size = np.minimum(np.diff(groups.start)[target_group], rule.k + 1)
-    pick, member = _spread(size)
-    row = groups.members[groups.start[target_group[pick]] + member]
-    owner, score = owner[pick], score[pick]
-    keep = _first_per_owner(owner, score, row, rule.k + 1)
-    owner, score, row = owner[keep], score[keep], row[keep]
-    # Every member of the query group gets the same list, except itself.
-    copies, copy = _spread(np.diff(groups.start)[asked[owner]])
-    source = groups.members[groups.start[asked[owner[copies]]] + copy]
-    other = source != row[copies]
-    return source[other], row[copies][other], score[copies][other]
+    size = groups.size
+    others = (near != asked[:, None]) & (scores <= rule.highest)
+    repeats = np.flatnonzero((size[asked] > 1) & (own <= rule.highest))
+    query = np.concatenate([np.nonzero(others)[0], repeats])
+    entries = _Entries(
+        query,
+        np.arange(len(query)) >= len(query) - len(repeats),
+        np.concatenate([scores[others], own[repeats]]),
+        np.concatenate([near[others], asked[repeats]]),
+    )
+    entries = entries[np.lexsort((-entries.score, ~entries.twin, entries.query))]
+    # Rows up to and with each entry; the first entry that reaches k sets the score that others must match.
+    rows = size[entries.group] - entries.twin
+    before = np.cumsum(rows) - rows
+    before -= before[np.arange(len(rows)) - place_in_run(entries.query)]
+    last = (before < rule.k) & (before + rows >= rule.k)
+    cut = np.full(len(asked), -np.inf)
+    cut[entries.query[last]] = np.where(entries.twin[last], np.inf, entries.score[last])
+    return entries[entries.twin | (entries.score >= cut[entries.query])]
 
 
-def _spread(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """[2, 0, 3] -> ([0, 0, 2, 2, 2], [0, 1, 0, 1, 2]): item and place of every one of ``sizes`` copies."""
-    item = np.repeat(np.arange(len(sizes)), sizes)
-    return item, np.arange(len(item)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-
-
-def _first_per_owner(owner: np.ndarray, score: np.ndarray, row: np.ndarray, most: int) -> np.ndarray:
-    """Positions of each owner's ``most`` best, sorted by owner, then score (descending), then row."""
-    order = np.lexsort((row, -score, owner))
-    return order[_place(owner[order]) < most]
-
-
-def _place(ordered: np.ndarray) -> np.ndarray:
-    """Position of every entry within its run of equal values."""
-    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if len(ordered) else np.zeros(0, np.int64)
-    return np.arange(len(ordered)) - np.repeat(starts, np.diff(np.append(starts, len(ordered))))
-
-
-def _ranked(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]], k: int) -> Found:
-    empty = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
-    source, target, score = (np.concatenate(column) for column in zip(empty, *parts, strict=True))
-    order = _first_per_owner(source, score, target, k)
-    source = source[order]
-    return Found(source, target[order], (_place(source) + 1).astype(np.int16), score[order])
+def _expand(groups: Groups, asked: np.ndarray, entries: _Entries, near: Near) -> None:
+    """Write the k best of all rows with the vectors ``asked`` into ``near``."""
+    k = near.target.shape[1]
+    window = max(WINDOW, k + 1)
+    cost = np.bincount(entries.query, np.minimum(groups.size[entries.group], window), len(asked)).astype(np.int64)
+    first = np.searchsorted(entries.query, np.arange(len(asked)))
+    count = np.bincount(entries.query, minlength=len(asked))
+    query, place = spread(groups.size[asked])
+    for part in pieces(cost[query]):
+        rows = groups.members[groups.start[asked[query[part]]] + place[part]]
+        item, offset = spread(count[query[part]])
+        entry = first[query[part]][item] + offset
+        source = rows[item]
+        which, row = compared(groups, source, entries.group[entry], near.ids, window)
+        other = row != source[which]
+        which, row = which[other], row[other]
+        source, entry = source[which], entry[which]
+        ties = pair_hash(near.ids[source], near.ids[row])
+        order = np.lexsort((row, ties, -entries.score[entry], ~entries.twin[entry], source))
+        rank = place_in_run(source[order])
+        best, rank = order[rank < k], rank[rank < k]
+        near.target[source[best], rank] = row[best]
+        near.cosine[source[best], rank] = entries.score[entry[best]]

@@ -1,47 +1,63 @@
-"""The pair table: neighbours within each scope, and the reasons why images have none."""
+"""The pair table: partners within each scope, and the reasons why images have none."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workflow_scripts.pairs.neighbours import Found, Rule, nearest
+from workflow_scripts.pairs.pools import Pools, pools_of
 from workflow_scripts.pairs.scopes import SCOPES
+
+REASONS = ("empty_caption", "alone_in_scope", "outside_thresholds", "not_mutual", "partners_used_up", "no_label")
+"""Why an image can be without a pair."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """``table``: source, target, rank, cosine; ``without``: number of images without a pair, by reason."""
+    """Pairs of n images.
 
-    table: pa.Table
+    Attributes:
+        target: (n, k) int32 rows, best first; -1 in the last places of an image that has fewer.
+        cosine: (n, k) float32; any value there.
+        without: number of images without a pair, by reason.
+    """
+
+    target: np.ndarray
+    cosine: np.ndarray
     without: dict[str, int]
 
 
-def pair_table(vectors: np.ndarray, keys: pa.Table, rule: Rule, scope: str, device: str) -> Pairs:
-    """Neighbours of n images.
+Within = Callable[[np.ndarray], Pairs]
+"""Rows of one scope (m,) -> their pairs, as positions in these rows."""
+
+
+def by_scope(vectors: np.ndarray, keys: pa.Table, scope: str, k: int, within: Within) -> Pairs:
+    """Pairs of n images, scope by scope; images without a caption or alone in their scope have none.
 
     Args:
-        vectors: (n, d) float32 unit rows; a row of zeros (an empty caption) has no neighbours and is none.
-        keys: key, subreddit, year of the same n images.
-        rule: k and thresholds.
-        scope: one of ``SCOPES``; neighbours share its columns.
-        device: ``cuda`` to search on a GPU.
-
-    Returns:
-        Pairs sorted by the source's row, then rank.
+        vectors: (n, d) float32.
+        keys: key, subreddit, year of the same images.
+        scope: one of ``SCOPES``; partners share its columns.
+        k: partners per image.
+        within: finds the pairs of one scope of at least two images.
     """
     meaning = has_meaning(vectors)
-    found, without = [], {"empty_caption": int((~meaning).sum()), "alone_in_scope": 0, "outside_thresholds": 0}
-    for rows in scope_rows(keys, scope, meaning):
+    without = dict.fromkeys(REASONS, 0) | {"empty_caption": int((~meaning).sum())}
+    target, cosine = np.full((len(vectors), k), -1, np.int32), np.full((len(vectors), k), -np.inf, np.float32)
+    pools = scope_pools(keys, scope, meaning)
+    for start, stop in zip(pools.start[:-1], pools.start[1:], strict=True):
+        rows = pools.members[start:stop]
         if len(rows) == 1:
             without["alone_in_scope"] += 1
             continue
-        whole = len(rows) == len(vectors)
-        local = nearest(vectors if whole else np.ascontiguousarray(vectors[rows]), rule, device)
-        without["outside_thresholds"] += len(rows) - len(np.unique(local.source))
-        found.append(Found(rows[local.source], rows[local.target], local.rank, local.cosine))
-    return Pairs(_table(found, keys["key"]), without)
+        local = within(rows)
+        target[rows] = np.where(local.target >= 0, rows[local.target], -1)
+        cosine[rows] = local.cosine
+        for reason, count in local.without.items():
+            without[reason] += count
+    return Pairs(target, cosine, without)
 
 
 def has_meaning(vectors: np.ndarray, block: int = 65_536) -> np.ndarray:
@@ -50,30 +66,38 @@ def has_meaning(vectors: np.ndarray, block: int = 65_536) -> np.ndarray:
     return np.concatenate(parts) if parts else np.zeros(0, dtype=bool)
 
 
-def scope_rows(keys: pa.Table, scope: str, wanted: np.ndarray) -> list[np.ndarray]:
-    """Rows of every scope, ascending, those not ``wanted`` left out; scopes in order of their first row."""
+def scope_pools(keys: pa.Table, scope: str, wanted: np.ndarray) -> Pools:
+    """Rows by scope, those not ``wanted`` left out."""
     code = np.zeros(len(keys), dtype=np.int64)
     for name in SCOPES[scope].columns:
         column = pc.dictionary_encode(keys[name].combine_chunks())
         code = code * len(column.dictionary) + column.indices.to_numpy()
-    rows = np.flatnonzero(wanted)
-    _, first, group = np.unique(code[rows], return_index=True, return_inverse=True)
-    ordered = rows[np.argsort(group, kind="stable")]
-    parts = np.split(ordered, np.cumsum(np.bincount(group))[:-1]) if len(rows) else []
-    return [parts[i] for i in np.argsort(first)]
+    return pools_of(np.where(wanted, code, -1))
 
 
-def _table(found: list[Found], keys: pa.ChunkedArray) -> pa.Table:
-    empty = Found(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int16), np.zeros(0, np.float32))
-    parts = [empty, *found]
-    source = np.concatenate([part.source for part in parts])
-    order = np.argsort(source, kind="stable")  # ranks are in order within a source already
-    target = np.concatenate([part.target for part in parts])[order]
+def without_pair(target: np.ndarray) -> int:
+    """Number of rows of (n, k) ``target`` that have no pair."""
+    return int((target < 0).all(axis=1).sum())
+
+
+def keep(pairs: Pairs, lowest: float, highest: float) -> Pairs:
+    """Only the pairs with a cosine in the range (inclusive); images that lose all are counted."""
+    fits = (pairs.target >= 0) & (pairs.cosine >= lowest) & (pairs.cosine <= highest)
+    order = np.argsort(~fits, axis=1, kind="stable")
+    target = np.take_along_axis(np.where(fits, pairs.target, -1), order, axis=1)
+    lost = without_pair(target) - without_pair(pairs.target)
+    without = pairs.without | {"outside_thresholds": pairs.without.get("outside_thresholds", 0) + lost}
+    return Pairs(target, np.take_along_axis(pairs.cosine, order, axis=1), without)
+
+
+def as_table(pairs: Pairs, keys: pa.ChunkedArray) -> pa.Table:
+    """source, target (keys), rank (int16 from 1), cosine (float32), sorted by the source's row, then rank."""
+    source, place = np.nonzero(pairs.target >= 0)
     return pa.table(
         {
-            "source": keys.take(pa.array(source[order])),
-            "target": keys.take(pa.array(target)),
-            "rank": np.concatenate([part.rank for part in parts])[order],
-            "cosine": np.concatenate([part.cosine for part in parts])[order],
+            "source": keys.take(pa.array(source)),
+            "target": keys.take(pa.array(pairs.target[source, place])),
+            "rank": (place + 1).astype(np.int16),
+            "cosine": pairs.cosine[source, place],
         }
     )

@@ -1,8 +1,9 @@
 """Unit vectors of an arm's captions."""
 
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
@@ -29,6 +30,24 @@ class EmbedCaptions(Settings):
         examples=[16],
         json_schema_extra={"unit": "batches"},
     )
+    dimensions: int | None = Field(
+        None,
+        ge=1,
+        description="dimensions of the vectors; null: those of the model",
+        examples=[64],
+        json_schema_extra={"unit": "dimensions"},
+    )
+    reduction: Literal["truncate", "pca"] = Field(
+        "truncate",
+        description="how dimensions are reduced. truncate: the first; pca: components fitted on the arm's captions",
+        examples=["pca"],
+    )
+
+    @model_validator(mode="after")
+    def _reduced(self) -> Self:
+        if self.dimensions is None and self.reduction != "truncate":
+            raise ValueError(f"reduction {self.reduction} has no effect without dimensions")
+        return self
 
 
 def embed_captions(job: Job[EmbedCaptions]) -> None:
@@ -36,13 +55,17 @@ def embed_captions(job: Job[EmbedCaptions]) -> None:
     import pyarrow.parquet as pq
 
     from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.embeddings.reduction import REDUCTIONS
     from workflow_scripts.embeddings.text import embed
 
     options = job.settings
     arm = pq.read_table(job.input("captions").path(".parquet"), columns=["key", "subreddit", "year", "caption"])
     encoder = TEXT_ENCODERS[options.kind].load(job.source("encoder"), job.device)
     out = job.file(".npy")
-    empty = embed(arm["caption"], encoder, options.batch_size, options.chunk_batches, job.work, out)
+    reduce = None
+    if options.dimensions is not None:
+        reduce = partial(REDUCTIONS[options.reduction], dimensions=options.dimensions)
+    empty = embed(arm["caption"], encoder, options.batch_size, options.chunk_batches, job.work, out, reduce)
     write_table(job.file(".keys.parquet"), arm.drop_columns(["caption"]))
     job.rows(len(arm), len(arm))
     job.note(empty_captions=empty)

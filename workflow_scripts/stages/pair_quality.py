@@ -25,6 +25,13 @@ class PairQuality(Settings):
         json_schema_extra={"unit": "resamples"},
     )
     seed: int = Field(0, description="seed of random pairs and of the bootstrap", examples=[1])
+    batch: int = Field(
+        512,
+        ge=2,
+        description="batch size for which false negatives are counted: pairs with the same caption or target",
+        examples=[128],
+        json_schema_extra={"unit": "pairs"},
+    )
 
 
 def pair_quality(job: Job[PairQuality]) -> None:
@@ -35,14 +42,14 @@ def pair_quality(job: Job[PairQuality]) -> None:
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pairs import key_join as known
-    from workflow_scripts.pairs.figure import draw
-    from workflow_scripts.pairs.quality_tables import Knowledge, judge
+    from workflow_scripts.pairs.diagnostics.figure import draw
+    from workflow_scripts.pairs.diagnostics.quality_tables import Knowledge, Options, judge
 
     options = job.settings
     table = pq.read_table(job.input("pairs").path(".parquet"))
     keys = pq.read_table(job.input("index").path(".parquet"), columns=["key", "subreddit"])
     pairs = known.pair_rows(table, keys["key"])
-    vectors = label = None
+    vectors = label = caption = None
     if job.inputs("images"):
         embedded = job.input("images")
         named = pq.read_table(embedded.path(".keys.parquet"), columns=["key"])["key"]
@@ -50,7 +57,11 @@ def pair_quality(job: Job[PairQuality]) -> None:
     if options.label is not None:
         truth = pq.read_table(job.input("truth").path(".truth.parquet"), columns=["image_id", options.label])
         label = known.label_codes(keys["key"], truth["image_id"], truth[options.label])
-    report = judge(pairs, Knowledge(known.codes(keys["subreddit"]), vectors, label), options.bootstrap, options.seed)
+    if job.inputs("captions"):
+        arm = pq.read_table(job.input("captions").path(".parquet"), columns=["key", "caption"])
+        caption = known.label_codes(keys["key"], arm["key"], arm["caption"])
+    knowledge = Knowledge(known.codes(keys["subreddit"]), vectors, label, caption)
+    report = judge(pairs, knowledge, Options(options.bootstrap, options.seed, options.batch))
     both = table.select(["source", "target"])
     for name in report.pairs.column_names:
         both = both.append_column(name, report.pairs[name])
@@ -67,7 +78,7 @@ STAGE = Stage(
     run=pair_quality,
     settings=PairQuality,
     artifact="{pairs}",
-    inputs=("pairs", "images", "index", "truth"),
+    inputs=("pairs", "captions", "images", "index", "truth"),
     packages=("numpy", "scipy", "matplotlib", "pyarrow"),
 )
 

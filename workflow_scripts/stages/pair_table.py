@@ -1,83 +1,92 @@
-"""The nearest neighbours of every image by caption or by image, excluding itself."""
+"""The partners of every image, by caption or by image, excluding itself.
 
-from typing import Annotated
+A kind of pairs is one file in ``pairs/kinds/``.
+"""
 
-from pydantic import Field, model_validator
+from typing import TYPE_CHECKING, Annotated, Self
+
+from pydantic import Field, create_model, model_validator
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
 from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.registry import OneOf, listed
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.demo.world.labels import Label
 from workflow_scripts.embeddings.width import WIDTH
-from workflow_scripts.pairs.scopes import SCOPES
+from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, PartnerSettings
+
+PAIR_KINDS = discover("workflow_scripts.pairs.kinds", PairKind)
 
 
-class PairTable(Settings):
-    """Which nearest neighbours form pairs."""
+class _PairTable(PartnerSettings):
+    """:class:`PairTable` without the settings of the kinds."""
 
-    k: int = Field(
-        1,
-        ge=1,
-        description="neighbours per image; the paper uses 1",
-        examples=[5],
-        json_schema_extra={"unit": "neighbours"},
+    kind: Annotated[str, OneOf(PAIR_KINDS)] = Field(
+        "nearest", description=f"how partners are chosen. {listed(PAIR_KINDS)}", examples=["random"]
     )
-    scope: Annotated[str, OneOf(SCOPES)] = Field(
-        "global", description=f"where the neighbours of an image are searched for. {listed(SCOPES)}", examples=["year"]
-    )
-    min_cosine: float | None = Field(
-        None,
-        ge=-1,
-        le=1,
-        description="less similar neighbours are skipped; null: no limit",
-        examples=[0.5],
-        json_schema_extra={"unit": "cosine"},
-    )
-    max_cosine: float | None = Field(
-        None,
-        ge=-1,
-        le=1,
-        description="more similar neighbours are skipped, such as repeated captions at 0.999; null: no limit",
-        examples=[0.999],
-        json_schema_extra={"unit": "cosine"},
+    label: Label = Field(
+        "concept",
+        description="oracle: ground-truth label that partners share (only the demo has labels)",
+        examples=["texture"],
     )
 
     @model_validator(mode="after")
-    def _ordered(self) -> "PairTable":
-        if self.min_cosine is not None and self.max_cosine is not None and self.min_cosine > self.max_cosine:
-            raise ValueError(f"min_cosine {self.min_cosine} is above max_cosine {self.max_cosine}")
+    def _kind_accepts_them(self) -> Self:
+        kind = PAIR_KINDS[self.kind]
+        settings_of(self, kind)
+        used = kind.settings.model_fields.keys() | {"kind"} | ({"label"} if kind.needs_labels else set())
+        for name, field in type(self).model_fields.items():
+            if name not in used and name in PairTable.model_fields and getattr(self, name) != field.default:
+                raise ValueError(f"{name} has no effect on pairs of kind {kind.name}")
         return self
 
 
+if TYPE_CHECKING:
+
+    class PairTable(_PairTable):
+        """Which partners form pairs with an image."""
+else:
+    PairTable = create_model(
+        "PairTable",
+        __base__=_PairTable,
+        __doc__="Which partners form pairs with an image.",
+        **fields_of(PAIR_KINDS, PartnerSettings),
+    )
+
+
 def pair_table(job: Job[PairTable]) -> None:
-    """Search the caption vectors for neighbours."""
+    """Choose the partners of every image."""
     import numpy as np
     import pyarrow.parquet as pq
 
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.pairs import table
-    from workflow_scripts.pairs.neighbours import Rule
+    from workflow_scripts.pairs.key_join import label_codes
+    from workflow_scripts.pairs.table import as_table
 
-    options, embedded = job.settings, job.input("vectors")
+    kind, embedded = PAIR_KINDS[job.settings.kind], job.input("vectors")
+    settings = settings_of(job.settings, kind)
     vectors = np.load(embedded.path(".npy"), mmap_mode="r", allow_pickle=False)
     keys = pq.read_table(embedded.path(".keys.parquet"))
-    lowest = -np.inf if options.min_cosine is None else options.min_cosine
-    highest = np.inf if options.max_cosine is None else options.max_cosine
-    pairs = table.pair_table(vectors, keys, Rule(options.k, lowest, highest), options.scope, job.device)
-    write_table(job.file(".parquet"), pairs.table)
-    without = sum(pairs.without.values())
-    counts = {"images": len(keys), "pairs": len(pairs.table), "without_pair": pairs.without}
+    label = None
+    if kind.needs_labels:
+        name = job.settings.label
+        truth = pq.read_table(job.input("truth").path(".truth.parquet"), columns=["image_id", name])
+        label = label_codes(keys["key"], truth["image_id"], truth[name])
+    pairs = kind.find(PairInputs(vectors, keys, label, job.device), settings)
+    table = as_table(pairs, keys["key"])
+    write_table(job.file(".parquet"), table)
+    counts = {"images": len(keys), "pairs": len(table), "without_pair": pairs.without}
     job.file(".json").write_bytes(pretty(counts))
-    job.rows(len(keys), len(keys) - without, pairs.without)
+    job.rows(len(keys), len(keys) - sum(pairs.without.values()), pairs.without)
 
 
 STAGE = Stage(
     run=pair_table,
     settings=PairTable,
     artifact="{pairs}",
-    inputs=("vectors",),
+    inputs=("vectors", "truth"),
     packages=("numpy", "faiss-cpu", "pyarrow"),
     on_device=True,
 )

@@ -4,15 +4,13 @@ A kind of arm is one file in ``captions/arms/``. All of them are in the code dig
 per arm; later stages do not rerun if its bytes stay the same.
 """
 
-from collections.abc import Mapping
-from copy import copy
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, create_model, model_validator
-from pydantic.fields import FieldInfo
 
 from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
+from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.settings import Settings
@@ -32,26 +30,10 @@ class _Arm(Settings):
         "original", description="shuffled and mixed: the captions that are shuffled", examples=["revised"]
     )
 
-    def settings_of(self, kind: str) -> Settings:
-        """The settings of a kind among those of the arm."""
-        wanted = ARM_KINDS[kind].settings
-        return wanted.model_validate({name: getattr(self, name) for name in wanted.model_fields})
-
     @model_validator(mode="after")
     def _kind_accepts_them(self) -> Self:
-        self.settings_of(self.kind)
+        settings_of(self, ARM_KINDS[self.kind])
         return self
-
-
-def _settings_of_kinds(kinds: Mapping[str, ArmKind]) -> dict[str, tuple[Any, FieldInfo]]:
-    """Name -> type and field of each setting that a kind has; its description says which kinds."""
-    found: dict[str, tuple[Any, FieldInfo]] = {}
-    for name, field in ((name, field) for kind in kinds.values() for name, field in kind.settings.model_fields.items()):
-        users = [one.name for one in kinds.values() if name in one.settings.model_fields]
-        field = copy(field)
-        field.description = f"{' and '.join(users)}: {field.description}"
-        found[name] = (field.annotation, field)
-    return found
 
 
 if TYPE_CHECKING:
@@ -63,7 +45,7 @@ else:
         "SelectCaptions",
         __base__=_Arm,
         __doc__="Which caption each image of an arm gets.",
-        **_settings_of_kinds(ARM_KINDS),
+        **fields_of(ARM_KINDS),
     )
 
 
@@ -79,10 +61,10 @@ def select_captions(job: Job[SelectCaptions]) -> None:
     table = pq.read_table(job.input("captions").path(".parquet"))
     base = file = None
     if kind.needs == "base":
-        base = ARM_KINDS[settings.base].select(ArmInputs(table), settings.settings_of(settings.base))
+        base = ARM_KINDS[settings.base].select(ArmInputs(table), settings_of(settings, ARM_KINDS[settings.base]))
     if kind.needs == "file":
         file = job.source("external")
-    arm = kind.select(ArmInputs(table, base, file), settings.settings_of(kind.name))
+    arm = kind.select(ArmInputs(table, base, file), settings_of(settings, kind))
     write_table(job.file(".parquet"), arm)
     job.file(".json").write_bytes(pretty({"kind": kind.name, **counts(arm, table)}))
     job.rows(len(table), len(arm))

@@ -12,6 +12,7 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.pretraining.settings import METHODS, Pretrain, step_name
+from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.source import WORLD, Source
 from workflow_scripts.study.config.kept import evaluated
 from workflow_scripts.study.config.run_settings import pretrain_settings, run_items, run_name
@@ -208,6 +209,16 @@ class Units:
         table = _named(self.study.pairs, pairs)
         label = f"embed_captions/{table.arm}.{table.encoder}" if table.arm else f"embed_images/{table.encoder}"
         return f"{out}/{label}{MANIFEST}"
+
+    def pair_truth(self, out: str, pairs: str) -> list[str]:
+        """Manifest of the demo's world, for pair tables that need labels."""
+        needed = PAIR_KINDS[_named(self.study.pairs, pairs).kind].needs_labels
+        return [f"{out}/demo_world/world{MANIFEST}"] if needed else []
+
+    def pair_captions(self, out: str, pairs: str) -> list[str]:
+        """Manifest of the captions that pair table ``pairs`` compares, if it compares captions."""
+        arm = _named(self.study.pairs, pairs).arm
+        return [f"{out}/select_captions/{arm}{MANIFEST}"] if arm else []
 
     def used_vectors(self, out: str) -> list[str]:
         """Manifests of all vectors that the study computes: for its pair tables, and for the diagnostics of pairs."""

@@ -99,6 +99,10 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
         ({"runs": [{"method": "untrained", "tag": "a"}] * 2}, "repeated run in config.runs.1: untrained-none-none-res"),
         ({"pairs": [{"name": "self", "encoder": "clip"}]}, "reserved name in config.pairs.0.name: self"),
         (
+            {"pairs": [{"name": "best", "encoder": "clip", "kind": "oracle"}]},
+            "pairs without labels in config.pairs.0.kind: oracle",
+        ),
+        (
             {"probe_dataset": None, "datasets": [{"name": "d", "kind": "folders"}]},
             "missing source in config.datasets.0.source: none for dataset d; kind folders needs one",
         ),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.pretraining.settings import METHODS
+from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.select_captions import ARM_KINDS
 from workflow_scripts.stages.source import WORLD
 from workflow_scripts.study.config.errors import Path, SettingError, one_of
@@ -58,6 +59,9 @@ def _pairs_and_runs(study: Study) -> Iterator[SettingError]:
             yield from _known(("pairs", number, "arm"), "arm", table.arm, arms)
         kind, encoders = ("text encoder", text) if table.arm else ("image encoder", image)
         yield from _known(("pairs", number, "encoder"), kind, table.encoder, encoders)
+        if PAIR_KINDS[table.kind].needs_labels and study.demo_world is None:
+            advice = "remove this pair table; only a study with demo_world has labels"
+            yield SettingError("pairs without labels", ("pairs", number, "kind"), table.kind, advice)
     for number, run in enumerate(study.runs):
         tables = [*(pairs.name for pairs in study.pairs), *RESERVED_PAIRS]
         kind, allowed = ("arm", arms) if METHODS[run.method].captions else ("pair table", tables)

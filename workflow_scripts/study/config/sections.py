@@ -118,7 +118,7 @@ class ImageEncoder(EmbedImages):
 
 
 class Pairs(PairTable):
-    """A pair table: nearest captions of an arm or, without an arm, nearest images."""
+    """A pair table: partners by the captions of an arm or, without an arm, by the images."""
 
     name: str = Name
     arm: str | None = Field(

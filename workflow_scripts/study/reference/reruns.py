@@ -116,8 +116,8 @@ def _read(units: Units, stage: str, unit: Unit) -> Any:
     if stage == "source":
         return units.sources_by_name[unit["source"]].at
     chosen: dict[str, Callable[[], Any]] = {
-        "pair_table": lambda: units.pair_vectors("", unit["pairs"]),
-        "pair_quality": lambda: units.quality_encoder,
+        "pair_table": lambda: (units.pair_vectors("", unit["pairs"]), units.pair_truth("", unit["pairs"])),
+        "pair_quality": lambda: (units.quality_encoder, units.pair_captions("", unit["pairs"])),
         "pretrain": lambda: (units.run_pairs("", unit["run"]), units.run_probe("", unit["run"])),
     }
     return units.sources(stage, unit), chosen[stage]() if stage in chosen else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import skew
 
+from workflow_scripts.pairs.pools import pools_of
 from workflow_scripts.stats.intervals import wilson
 from workflow_scripts.stats.seeds import derive
 
@@ -82,6 +83,18 @@ def random_targets(pairs: PairRows, seed: int) -> np.ndarray:
     """(m,) rows: for every pair a random image other than its source, all equally likely."""
     rng = np.random.default_rng(derive(seed, "random-pairs"))
     return (pairs.source + 1 + rng.integers(0, max(pairs.count - 1, 1), len(pairs))) % pairs.count
+
+
+def random_in_subreddit(pairs: PairRows, subreddit: np.ndarray, seed: int) -> np.ndarray:
+    """(m,) rows: for every pair a random other image of its source's subreddit, -1 if there is none; (n,) int codes."""
+    rng = np.random.default_rng(derive(seed, "random-pairs", "subreddit"))
+    pools = pools_of(subreddit)
+    place = np.empty(len(subreddit), dtype=np.int64)
+    place[pools.members] = np.arange(len(subreddit))
+    _, pool = np.unique(subreddit, return_inverse=True)
+    start, size = pools.start[pool[pairs.source]], pools.size[pool[pairs.source]]
+    step = 1 + rng.integers(0, np.maximum(size - 1, 1))
+    return np.where(size > 1, pools.members[start + (place[pairs.source] - start + step) % size], -1)
 
 
 def cosines(vectors: np.ndarray, one: np.ndarray, other: np.ndarray, block: int = 8192) -> np.ndarray:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.pairs import quality
-from workflow_scripts.pairs.quality import PairRows
+from workflow_scripts.pairs.diagnostics import quality
+from workflow_scripts.pairs.diagnostics.quality import PairRows
 
 PAIRS = st.lists(
     st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda p: p[0] != p[1]), unique=True, min_size=1
@@ -55,6 +55,17 @@ def test_random_targets_are_never_the_source_and_reach_everyone() -> None:
     assert (target != source).all()
     counts = np.array([np.bincount(target[source == i], minlength=5) for i in range(5)])
     assert ((counts > 60) == ~np.eye(5, dtype=bool)).all()
+
+
+def test_random_images_of_the_same_subreddit() -> None:
+    subreddit = np.array([7, 2, 7, 2, 7, 9])
+    source = np.repeat(np.arange(6), 300)
+    target = quality.random_in_subreddit(PairRows(source, source, np.ones(1800, np.float32), 6), subreddit, 0)
+    assert (target[source == 5] == -1).all()
+    counts = np.array([np.bincount(target[source == i], minlength=6) for i in range(5)])
+    allowed = (subreddit[:5, None] == subreddit[None, :]) & ~np.eye(6, dtype=bool)[:5]
+    assert ((counts > 100) == allowed).all()
+    assert (counts[~allowed] == 0).all()
 
 
 def test_cosines_in_blocks() -> None:

@@ -1,0 +1,82 @@
+"""The report of a pair table, with and without image vectors and labels."""
+
+import numpy as np
+import pytest
+
+from workflow_scripts.pairs.diagnostics.quality import PairRows
+from workflow_scripts.pairs.diagnostics.quality_tables import Knowledge, Options, judge
+
+PAIRS = PairRows(
+    np.array([0, 1, 2, 3]), np.array([1, 0, 0, 4]), np.array([1.0, 1.0, 0.5, 0.9], np.float32), 5
+)  # fmt: skip
+SUBREDDIT = np.array([0, 0, 1, 1, 0])
+
+
+def test_what_is_not_known_is_null() -> None:
+    report = judge(PAIRS, Knowledge(SUBREDDIT, None, None, None), Options(100, 0, 512))
+    assert report.pairs["image_cosine"].null_count == report.pairs["same_label"].null_count == 4
+    assert report.summary["image_cosine"] is report.summary["same_label"] is report.random_cosines is None
+    assert report.pairs["same_subreddit"].to_pylist() == [True, True, False, False]
+    assert report.pairs["reciprocal"].to_pylist() == [True, True, False, False]
+    assert report.summary["equal_captions"]["value"] == 0.5
+    assert report.summary["same_subreddit"]["chance"] == pytest.approx((2 / 4 + 2 / 4 + 1 / 4 + 1 / 4) / 4)
+
+
+def test_purity_leaves_unknown_labels_out() -> None:
+    label = np.array([0, 0, 1, -1, 1])
+    report = judge(PAIRS, Knowledge(SUBREDDIT, None, label, None), Options(100, 0, 512))
+    assert report.pairs["same_label"].to_pylist() == [True, True, False, None]
+    assert report.summary["same_label"]["value"] == pytest.approx(2 / 3)
+    assert report.summary["same_label"]["n"] == 3
+    assert report.summary["same_label"]["chance"] == pytest.approx(1 / 3)
+
+
+def test_similar_images_beat_random_pairs() -> None:
+    rng = np.random.default_rng(0)
+    centre = np.repeat(rng.normal(size=(100, 8)), 2, axis=0)
+    vectors = (centre + 0.1 * rng.normal(size=(200, 8))).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    source = np.arange(200)
+    pairs = PairRows(source, source ^ 1, np.ones(200, np.float32), 200)
+    report = judge(pairs, Knowledge(np.zeros(200, np.int64), vectors, None, None), Options(200, 0, 512))
+    figures = report.summary["image_cosine"]
+    assert figures["pairs"]["value"] > 0.9
+    assert abs(figures["random"]["value"]) < 0.2
+    assert figures["difference"]["low"] > 0.7
+    assert report.random_cosines is not None
+
+
+def test_baseline_and_tails() -> None:
+    # Two subreddits, each around a direction of its own; the pairs are the rows of the other subreddit.
+    rng = np.random.default_rng(0)
+    subreddit = np.repeat([0, 1], 100)
+    vectors = (np.eye(8)[subreddit] * 4 + rng.normal(size=(200, 8)) * 0.5).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    source = np.arange(200)
+    across = PairRows(source, (source + 100) % 200, np.ones(200, np.float32), 200)
+    figures = judge(across, Knowledge(subreddit, vectors, None, None), Options(100, 0, 512)).summary["image_cosine"]
+    assert figures["random_in_subreddit"]["value"] > 0.8
+    assert figures["difference_in_subreddit"]["high"] < -0.5
+    assert figures["false_positives"]["value"] > 0.9  # the median random pair is as often within a subreddit as not
+    assert figures["near_duplicates"]["value"] == 0
+    assert figures["near_duplicates"]["chance"] == pytest.approx(0.2, abs=0.2)
+    assert list(figures["quantiles"].values()) == sorted(figures["quantiles"].values())
+    same = PairRows(source, source ^ 1, np.ones(200, np.float32), 200)
+    copies = np.repeat(vectors[::2], 2, axis=0)
+    figures = judge(same, Knowledge(subreddit, copies, None, None), Options(100, 0, 512)).summary["image_cosine"]
+    assert figures["near_duplicates"]["value"] == 1
+    assert figures["false_positives"]["value"] == 0
+
+
+def test_no_pairs_at_all() -> None:
+    none = PairRows(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32), 5)
+    known = Knowledge(SUBREDDIT, np.eye(5, dtype=np.float32), np.zeros(5, np.int64), np.zeros(5, np.int64))
+    summary = judge(none, known, Options(100, 0, 512)).summary
+    assert summary["hubness"]["effective_targets"] is None
+    assert summary["image_cosine"]["near_duplicates"] == {
+        "value": None,
+        "low": None,
+        "high": None,
+        "n": 0,
+        "chance": None,
+    }

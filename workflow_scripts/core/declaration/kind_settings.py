@@ -1,0 +1,48 @@
+"""Settings that depend on a kind: an item of the config has those of all kinds, and uses those of its own."""
+
+from collections.abc import Mapping
+from copy import copy
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from workflow_scripts.core.settings import Settings
+
+
+class Kind(Protocol):
+    """A registry entry with settings of its own."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def settings(self) -> type[Settings]: ...
+
+
+def fields_of(kinds: Mapping[str, Kind], common: type[Settings] = Settings) -> dict[str, tuple[Any, FieldInfo]]:
+    """Name -> type and field of each setting that a kind has; its description says which kinds.
+
+    Args:
+        kinds: the registry.
+        common: settings of all kinds, which are left out.
+    """
+    found: dict[str, tuple[Any, FieldInfo]] = {}
+    for name, field in ((name, field) for kind in kinds.values() for name, field in kind.settings.model_fields.items()):
+        if name in common.model_fields:
+            continue
+        users = [one.name for one in kinds.values() if name in one.settings.model_fields]
+        field = copy(field)
+        field.description = f"{' and '.join(users)}: {field.description}"
+        found[name] = (field.annotation, field)
+    return found
+
+
+def settings_of(item: BaseModel, kind: Kind) -> Settings:
+    """The settings of a kind among those of an item, checked.
+
+    Raises:
+        ValidationError: they contradict each other.
+    """
+    wanted = kind.settings
+    return wanted.model_validate({name: getattr(item, name) for name in wanted.model_fields})

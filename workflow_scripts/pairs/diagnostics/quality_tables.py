@@ -1,0 +1,118 @@
+"""All diagnostics of a pair table: per pair, and as a summary."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from workflow_scripts.pairs.diagnostics import quality
+from workflow_scripts.pairs.diagnostics.collisions import effective_targets, false_negatives
+from workflow_scripts.pairs.diagnostics.quality import PairRows
+
+NEAR_DUPLICATE = 0.95  # image cosine from which two images are called near duplicates
+QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Data on the n images: int codes of the subreddits; image vectors, codes of labels and of captions, if any.
+
+    A label code of -1 means unknown.
+    """
+
+    subreddit: np.ndarray
+    vectors: np.ndarray | None
+    label: np.ndarray | None
+    caption: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Options:
+    """Bootstrap resamples, seed, and the size of the batches whose false negatives are counted."""
+
+    bootstrap: int
+    seed: int
+    batch: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """``pairs``: image_cosine, same_subreddit, reciprocal, same_label per pair; ``summary`` and random cosines."""
+
+    pairs: pa.Table
+    summary: dict[str, Any]
+    random_cosines: np.ndarray | None
+
+
+def judge(pairs: PairRows, known: Knowledge, options: Options) -> Report:
+    """Per-pair columns and the summary of ``pairs``; unknown values are null."""
+    back = quality.reciprocal(pairs)
+    same = known.subreddit[pairs.source] == known.subreddit[pairs.target]
+    summary: dict[str, Any] = {
+        "images": pairs.count,
+        "pairs": len(pairs),
+        "hubness": quality.hubness(pairs) | effective_targets(pairs),
+        "false_negatives": false_negatives(pairs, known.caption, options.batch),
+        "reciprocity": quality.share(back, pairs),
+        "equal_captions": quality.share(pairs.cosine >= quality.EQUAL, pairs),
+        "same_subreddit": {
+            **quality.share(same, pairs),
+            "chance": quality.chance(known.subreddit, np.unique(pairs.source)),
+        },
+        "image_cosine": None,
+        "same_label": None,
+    }
+    image = random = None
+    if known.vectors is not None:
+        image = quality.cosines(known.vectors, pairs.source, pairs.target)
+        random = quality.cosines(known.vectors, pairs.source, quality.random_targets(pairs, options.seed))
+        summary["image_cosine"] = _of_images(pairs, known, image, random, options)
+    label = pa.nulls(len(pairs), pa.bool_())
+    if known.label is not None:
+        label, summary["same_label"] = purity(pairs, known.label)
+    columns = {
+        "image_cosine": pa.nulls(len(pairs), pa.float32()) if image is None else pa.array(image),
+        "same_subreddit": pa.array(same),
+        "reciprocal": pa.array(back),
+        "same_label": label,
+    }
+    return Report(pa.table(columns), summary, random)
+
+
+def _of_images(
+    pairs: PairRows, known: Knowledge, image: np.ndarray, random: np.ndarray, options: Options
+) -> dict[str, Any]:
+    """Image cosines of the pairs against random pairs, and against random pairs of the same subreddit; their tails.
+
+    ``false_positives`` are pairs less similar than the median random pair.
+    """
+
+    def interval(values: np.ndarray) -> dict[str, quality.Number]:
+        return quality.bootstrap_mean(values, options.bootstrap, options.seed)
+
+    assert known.vectors is not None
+    target = quality.random_in_subreddit(pairs, known.subreddit, options.seed)
+    has = target >= 0
+    within = PairRows(pairs.source[has], target[has], pairs.cosine[has], pairs.count)
+    baseline = quality.cosines(known.vectors, within.source, within.target)
+    beside = quality.image_similarity(within, image[has], baseline, interval)
+    found: dict[str, Any] = quality.image_similarity(pairs, image, random, interval)
+    found |= {"random_in_subreddit": beside["random"], "difference_in_subreddit": beside["difference"]}
+    if len(pairs):
+        found["quantiles"] = dict(zip(QUANTILES, np.quantile(image, [*QUANTILES.values()]).tolist(), strict=True))
+        found["false_positives"] = quality.share(image < np.median(random), pairs)
+    near = quality.share(image >= NEAR_DUPLICATE, pairs)
+    by_chance = float((random >= NEAR_DUPLICATE).mean()) if len(pairs) else None
+    return found | {"near_duplicates": near | {"chance": by_chance}}
+
+
+def purity(pairs: PairRows, label: np.ndarray) -> tuple[pa.Array, dict[str, Any]]:
+    """Per pair, whether both images have the same label (null if one is unknown), and the share with its chance."""
+    known = (label[pairs.source] >= 0) & (label[pairs.target] >= 0)
+    same = label[pairs.source] == label[pairs.target]
+    kept = PairRows(pairs.source[known], pairs.target[known], pairs.cosine[known], pairs.count)
+    labelled = np.flatnonzero(label >= 0)
+    place = np.searchsorted(labelled, np.unique(kept.source))
+    value = {**quality.share(same[known], kept), "chance": quality.chance(label[labelled], place)}
+    return pa.array(same, mask=~known), value

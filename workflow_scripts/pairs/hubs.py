@@ -1,0 +1,109 @@
+"""Rules against hubs, one row each: which of its nearest candidates an image gets as partners.
+
+Imported with every config, so the computations are imported inside the functions.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from workflow_scripts.core.registry import by_name
+from workflow_scripts.core.settings import Settings
+
+if TYPE_CHECKING:
+    from workflow_scripts.pairs.neighbours import Near
+
+
+class HubSettings(Settings):
+    """Settings of the rules against hubs."""
+
+    candidates: int = Field(
+        20,
+        ge=1,
+        description="nearest images among which csls, local_scaling and cap choose",
+        examples=[50],
+        json_schema_extra={"unit": "neighbours"},
+    )
+    hub_neighbours: int = Field(
+        10,
+        ge=1,
+        description="nearest images whose similarity csls and local_scaling correct for",
+        examples=[7],
+        json_schema_extra={"unit": "neighbours"},
+    )
+    max_uses: int = Field(
+        2,
+        ge=1,
+        description="most images that cap lets share a partner",
+        examples=[1],
+        json_schema_extra={"unit": "images"},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubRule:
+    """A rule against hubs.
+
+    Attributes:
+        name: the setting ``hubs``.
+        summary: one phrase.
+        uses: the settings of :class:`HubSettings` that it has.
+        choose: (candidates (n, w), k, settings) -> partners (n, k), best first.
+    """
+
+    name: str
+    summary: str
+    uses: tuple[str, ...]
+    choose: "Callable[[Near, int, HubSettings], Near]"
+
+
+def _none(near: "Near", k: int, _: HubSettings) -> "Near":
+    from workflow_scripts.pairs.selection import first
+
+    return first(near, k)
+
+
+def _csls(near: "Near", k: int, settings: HubSettings) -> "Near":
+    from workflow_scripts.pairs.selection import by_score, csls
+
+    return by_score(near, csls(near, settings.hub_neighbours), settings.candidates, k)
+
+
+def _local_scaling(near: "Near", k: int, settings: HubSettings) -> "Near":
+    from workflow_scripts.pairs.selection import by_score, local_scaling
+
+    return by_score(near, local_scaling(near, settings.hub_neighbours), settings.candidates, k)
+
+
+def _cap(near: "Near", k: int, settings: HubSettings) -> "Near":
+    from workflow_scripts.pairs.capacity import capped
+    from workflow_scripts.pairs.selection import first
+
+    return capped(first(near, settings.candidates), k, settings.max_uses)
+
+
+HUBS = by_name(
+    [
+        HubRule(name="none", summary="the nearest", uses=(), choose=_none),
+        HubRule(
+            name="csls",
+            summary="those nearer than the candidate's own neighbours are on average (Conneau et al. 2018)",
+            uses=("candidates", "hub_neighbours"),
+            choose=_csls,
+        ),
+        HubRule(
+            name="local_scaling",
+            summary="the nearest relative to the candidate's own distances (Zelnik-Manor and Perona 2004)",
+            uses=("candidates", "hub_neighbours"),
+            choose=_local_scaling,
+        ),
+        HubRule(
+            name="cap",
+            summary="the nearest that is not yet a partner of max_uses images, the most similar pairs first",
+            uses=("candidates", "max_uses"),
+            choose=_cap,
+        ),
+    ]
+)

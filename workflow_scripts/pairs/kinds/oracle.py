@@ -1,0 +1,25 @@
+"""Random partners with the same ground-truth label: what perfect captions of that label could achieve."""
+
+from typing import TYPE_CHECKING
+
+from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, PartnerSettings
+
+if TYPE_CHECKING:
+    from workflow_scripts.pairs.table import Pairs
+
+
+def find(inputs: PairInputs, settings: PartnerSettings) -> "Pairs":
+    """Random other images of the scope with the same label, all equally likely."""
+    from workflow_scripts.pairs.drawn import drawn
+
+    assert inputs.label is not None
+    return drawn(inputs, settings, inputs.label)
+
+
+PAIR_KIND = PairKind(
+    name="oracle",
+    summary="random other images with the same ground-truth label (control)",
+    settings=PartnerSettings,
+    needs_labels=True,
+    find=find,
+)

@@ -1,0 +1,74 @@
+"""The declaration of a kind of pairs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from workflow_scripts.core.registry import OneOf, listed
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.pairs.scopes import SCOPES
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from workflow_scripts.pairs.table import Pairs
+
+
+class PartnerSettings(Settings):
+    """Settings of all kinds of pairs."""
+
+    k: int = Field(
+        1,
+        ge=1,
+        description="partners per image; the paper uses 1",
+        examples=[5],
+        json_schema_extra={"unit": "partners"},
+    )
+    scope: Annotated[str, OneOf(SCOPES)] = Field(
+        "global",
+        description=f"images among which the partners of an image are chosen. {listed(SCOPES)}",
+        examples=["year"],
+    )
+    seed: int = Field(
+        0, description="seed of the choice among equally good partners and of random partners", examples=[1]
+    )
+
+
+@dataclass(frozen=True)
+class PairInputs:
+    """Inputs of a pair table of n images.
+
+    Attributes:
+        vectors: (n, d) float32 unit rows; a row of zeros (an empty caption) forms no pairs.
+        keys: key, subreddit, year of the images.
+        label: (n,) int64 codes of the images' labels, -1 where unknown; None for kinds that need no labels.
+        device: ``cuda`` to search on a GPU.
+    """
+
+    vectors: "np.ndarray"
+    keys: "pa.Table"
+    label: "np.ndarray | None"
+    device: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairKind:
+    """A way to choose the partners of images.
+
+    Attributes:
+        name: the setting ``kind`` of a pair table.
+        summary: one phrase.
+        settings: class of the kind's settings, which are keys of the pair table in a config. Kinds may share a setting
+            if they define it identically.
+        needs_labels: it reads ground-truth labels, which only a study with ``demo_world`` has.
+        find: (inputs, settings) -> pairs.
+    """
+
+    name: str
+    summary: str
+    settings: type[PartnerSettings]
+    needs_labels: bool
+    find: "Callable[[PairInputs, Any], Pairs]"
