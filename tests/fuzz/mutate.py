@@ -61,7 +61,12 @@ def _twisted(old: Any, rng: random.Random) -> Any:
     """Nearly the same value: of another type, a little larger, wrapped."""
     ways = [lambda: [old], lambda: {"a": old}, lambda: str(old), lambda: None]
     if isinstance(old, str):
-        ways += [lambda: old[:-1], lambda: old + rng.choice(TEXTS), lambda: old.upper(), lambda: old.encode().hex()]
+        ways += [
+            lambda: old[:-1],
+            lambda: old + rng.choice(TEXTS),
+            lambda: old.upper(),
+            lambda: old.encode(errors="surrogatepass").hex(),
+        ]
     if isinstance(old, int | float) and not isinstance(old, bool):
         ways += [lambda: -old, lambda: old + 1, lambda: float(old), lambda: old * 10**9]
     return rng.choice(ways)()
