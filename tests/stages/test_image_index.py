@@ -12,7 +12,7 @@ from tests.acquisition.fault_server import serving
 from tests.acquisition.pictures import jpeg
 from tests.helpers import run
 from tests.stages.acquired import downloaded, planned
-from workflow_scripts.core.shards import index_images
+from workflow_scripts.core.shards import images_of_keys, index_images
 from workflow_scripts.stages import image_index
 
 NAMES = [f"p{n}.jpg" for n in range(9)]
@@ -32,6 +32,8 @@ def test_images_are_found_by_the_index(results: Path, tmp_path: Path) -> None:
     expected = [pictures[f"/{key}.jpg"] for key in keys]
     assert [images.bytes(row) for row in range(8)] == expected
     assert [images.image(row).size for row in range(8)] == [Image.open(io.BytesIO(data)).size for data in expected]
+    some, rows = images_of_keys(index, ["p7", "p4", "p3", "p3"])
+    assert {key: some.bytes(row) for key, row in rows.items()} == {key: pictures[f"/{key}.jpg"] for key in ("p3", "p7")}
     recorded = json.loads(index.path(".json").read_bytes())["tars"]
     assert recorded["00001"] == shards[1].manifest["files"][".tar"]
     assert index.rows == {"in": 9, "out": 8, "dropped": {"http_4xx": 1}}

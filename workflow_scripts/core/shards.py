@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -152,20 +152,35 @@ def index_images(index: Artifact) -> TarImages:
     table = pq.read_table(path, columns=["shard", "offset", "size"])
     with pq.ParquetFile(path) as file:  # in batches: as text the hashes of all images would take a gigabyte
         hashes = [hash_column(pa.chunked_array([part["sha256"]])) for part in file.iter_batches(columns=["sha256"])]
+    return _in_shards(index, table, np.concatenate(hashes))
+
+
+def images_of_keys(index: Artifact, keys: Collection[str]) -> tuple[TarImages, dict[str, int]]:
+    """The images of ``keys`` from an ``image_index`` artifact, and the row of each key that it has.
+
+    Only the shards that hold them are opened. Raises as :func:`index_images`.
+    """
+    columns = ["key", "shard", "offset", "size", "sha256"]
+    table = pq.read_table(index.path(".parquet"), columns=columns, filters=[("key", "in", sorted(set(keys)))])
+    rows = {key: row for row, key in enumerate(table["key"].to_pylist())}
+    return _in_shards(index, table, hash_column(table["sha256"])), rows
+
+
+def _in_shards(index: Artifact, rows: pa.Table, hashes: np.ndarray) -> TarImages:
+    """Rows of an index (columns shard, offset, size) as images in the tars of their shards."""
     recorded = json.loads(index.path(".json").read_bytes())["tars"]
-    names = sorted(recorded)
+    numbers, which = np.unique(rows["shard"].to_numpy(), return_inverse=True)
     folder = index.manifest_path.parent.parent / "download"
-    shards = [Artifact(folder / f"{name}{MANIFEST}") for name in names]
-    tars = [shard.location(".tar") for shard in shards]
-    for name, shard, tar in zip(names, shards, tars, strict=True):
+    tars = []
+    for name in (f"{number:05d}" for number in numbers):
+        shard = Artifact(folder / f"{name}{MANIFEST}")
+        tars.append(shard.location(".tar"))
         if shard.manifest["files"][".tar"] != recorded[name]:
             value = f"sha256 is {shard.manifest['files']['.tar']['sha256']}, but {recorded[name]['sha256']} was indexed"
             raise PipelineError(
-                "shard changed since it was indexed", tar, value, f"run snakemake {index.manifest_path}"
+                "shard changed since it was indexed", tars[-1], value, f"run snakemake {index.manifest_path}"
             )
-    which = np.searchsorted(np.array([int(name) for name in names]), table["shard"].to_numpy())
-    place = table["offset"].to_numpy(), table["size"].to_numpy()
-    return TarImages(tars, which, *place, np.concatenate(hashes))
+    return TarImages(tars, which, rows["offset"].to_numpy(), rows["size"].to_numpy(), hashes)
 
 
 def dataset_images(dataset: Artifact, kind: str = "") -> TarImages:

@@ -8,8 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workflow_scripts.core.artifact import MANIFEST, Artifact
-from workflow_scripts.core.shards import TarImages, hash_column
 from workflow_scripts.reporting.sections.examples import sample_positions
 from workflow_scripts.stats.seeds import derive
 
@@ -32,19 +30,3 @@ def rows_of(path: Path, column: str, keys: Sequence[str], columns: Sequence[str]
     wanted = sorted(set(keys))
     table = pq.read_table(path, columns=None if columns is None else list(columns), filters=[(column, "in", wanted)])
     return list(table.to_pylist())
-
-
-def images_of(index: Artifact, keys: Sequence[str]) -> tuple[TarImages, dict[str, int]]:
-    """Images of `keys` and key -> row, from an `image_index` artifact; only the shards that hold them are opened."""
-    rows = rows_of(index.path(".parquet"), "key", keys, ("key", "shard", "offset", "size", "sha256"))
-    shards = sorted({row["shard"] for row in rows})
-    folder = index.manifest_path.parent.parent / "download"
-    tars = [Artifact(folder / f"{shard:05d}{MANIFEST}").location(".tar") for shard in shards]
-    images = TarImages(
-        tars,
-        np.array([shards.index(row["shard"]) for row in rows], dtype=np.int64),
-        np.array([row["offset"] for row in rows], dtype=np.int64),
-        np.array([row["size"] for row in rows], dtype=np.int64),
-        hash_column(pa.chunked_array([[row["sha256"] for row in rows]], pa.string())),
-    )
-    return images, {row["key"]: at for at, row in enumerate(rows)}

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.shards import images_of_keys
 from workflow_scripts.reporting.provenance import ArtifactIndex, Record, Source
-from workflow_scripts.reporting.reading import images_of
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.thumbnails import figure, thumbnail
 
@@ -69,7 +69,7 @@ class Study:
         index = self.one("images")
         if index is None or not keys:
             return {}
-        images, at = images_of(index, keys)
+        images, at = images_of_keys(index, keys)
         return {key: thumbnail(images.image(row), THUMBNAIL) for key, row in at.items()}
 
     @property
