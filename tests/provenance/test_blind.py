@@ -22,7 +22,7 @@ from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.core.files.notes import write_note
 from workflow_scripts.study import active_config as today
 
-ELSEWHERE = {"free-text-of-the-crate", "how-images-came"}  # in test_crate.py and test_shared.py
+ELSEWHERE = {"free-text-of-the-crate", "how-images-came"}  # in crate/test_check.py and test_shared.py
 BLIND: dict[str, Callable[[Chain], object]] = {}
 
 

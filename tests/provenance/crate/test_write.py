@@ -1,12 +1,13 @@
+"""What a crate says about a study, and what it leaves out."""
+
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.provenance.hand_made import COMMIT, fake_hash, whole_study
+from tests.provenance.crate.graphs import METADATA, PUBLISHED, graph_of
+from tests.provenance.hand_made import COMMIT, fake_hash
 from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError
@@ -18,69 +19,6 @@ from workflow_scripts.provenance.crate.write import write_crate
 from workflow_scripts.provenance.locate import locate
 from workflow_scripts.provenance.nodes import load
 from workflow_scripts.stages.crate import main as stage
-from workflow_scripts.study.stages import published
-
-METADATA = "ro-crate-metadata.json"
-PUBLISHED = published()
-Graph = dict[str, dict[str, Any]]
-
-
-def real_bytes(study: Path) -> None:
-    """Give every data file of a hand-made study bytes, and the manifests their hashes; links stay as they are."""
-    from hashlib import sha256
-
-    hashes = {}
-    for path in sorted(study.glob(f"*/*{MANIFEST}"), key=lambda one: json.loads(record_of(one).read_bytes())["start"]):
-        manifest = json.loads(path.read_bytes())
-        for suffix, entry in manifest["files"].items():
-            data = f"{path.name}{suffix}".encode()
-            file = path.parent / f"{path.name.removesuffix(MANIFEST)}{suffix}"
-            file.parent.mkdir(exist_ok=True)
-            file.write_bytes(data)
-            entry |= {"sha256": sha256(data).hexdigest(), "bytes": len(data)}
-        old = sha256(path.read_bytes()).hexdigest()
-        path.write_bytes(pretty(manifest))
-        hashes[old] = sha256(path.read_bytes()).hexdigest()
-    for record in study.glob(f"*/*{RUN}"):
-        text = record.read_text()
-        for old, new in hashes.items():
-            text = text.replace(old, new)
-        record.write_text(text)
-
-
-def record_of(manifest: Path) -> Path:
-    return manifest.with_name(manifest.name.removesuffix(MANIFEST) + RUN)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study with its crate. Never change it."""
-    study = whole_study(tmp_path_factory.mktemp("crate") / "results")
-    real_bytes(study)
-    write_crate(study, "by request", 1.0, PUBLISHED)
-    return study
-
-
-@pytest.fixture
-def crate(made: Path, tmp_path: Path) -> Path:
-    """A crate away from its study, to be damaged."""
-    return shutil.copytree(made / "crate", tmp_path / "crate")
-
-
-def graph_of(crate: Path) -> Graph:
-    return {one["@id"]: one for one in json.loads((crate / METADATA).read_bytes())["@graph"]}
-
-
-def edit(crate: Path, change: Callable[[Graph], None]) -> None:
-    """Apply ``change`` to the entities by id; what it removes goes."""
-    metadata = json.loads((crate / METADATA).read_bytes())
-    graph = {one["@id"]: one for one in metadata["@graph"]}
-    change(graph)
-    (crate / METADATA).write_bytes(pretty({**metadata, "@graph": list(graph.values())}))
-
-
-def test_a_fresh_crate_is_whole_wherever_it_lies(crate: Path) -> None:
-    assert check(crate) == []
 
 
 def test_every_job_is_told_with_times_inputs_outputs_and_parameters(made: Path) -> None:
@@ -165,9 +103,6 @@ def test_a_file_that_is_too_large_is_named_by_hash(made: Path, tmp_path: Path) -
     assert check(again / "crate") == []
 
 
-# Nobody's name, nobody's machine -------------------------------------------------------------------------------------
-
-
 def test_settings_lose_people_and_places() -> None:
     settings = {
         **{"contact": "me@example.org", "user_agent": "x", "connect_to": {"a": "b"}, "allow_addresses": ["10.0.0.0/8"]},
@@ -200,95 +135,6 @@ def test_a_file_of_the_crate_leads_to_its_artifact(made: Path) -> None:
     assert locate(made / "crate" / "manifests" / "summary" / "summary.json").node.label == "summary/summary"
     with pytest.raises(PipelineError):
         locate(made / "crate" / METADATA)
-
-
-# What is caught ------------------------------------------------------------------------------------------------------
-
-JOB, CONTROL = "#job/pair_table/revised", "#control/pair_table/revised"
-
-
-def drop(*names: str) -> Callable[[Graph], None]:
-    def change(graph: Graph) -> None:
-        for name in names:
-            del graph[name]
-
-    return change
-
-
-def drop_all_traces(graph: Graph) -> None:
-    """The job, its step, and every reference to them: as if it had never been."""
-    for name in (JOB, CONTROL):
-        del graph[name]
-    for entity in graph.values():
-        for key, value in list(entity.items()):
-            if isinstance(value, list):
-                entity[key] = [one for one in value if one not in ({"@id": JOB}, {"@id": CONTROL})]
-
-
-def set_value(name: str, key: str, value: object) -> Callable[[Graph], None]:
-    return lambda graph: graph[name].__setitem__(key, value)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda graph: graph["#pair_table/revised.parquet"].pop("sha256"), "has no sha256 or no size"),
-        (set_value("#pair_table/revised.parquet", "sha256", fake_hash("other")), "is not among its results"),
-        (set_value("files/summary/summary.csv", "sha256", fake_hash("other")), "has other bytes than described"),
-        (drop(JOB), f"names {JOB}, which is not described"),
-        (drop_all_traces, "manifests/pair_table/revised.json: no job made it"),
-        (drop(CONTROL), f"{JOB}: 0 steps name it instead of one"),
-        (drop("manifests/pair_table/revised.json"), "which is not described"),
-        (drop("#stage/pair_table"), "which is not described"),
-        (set_value(JOB, "endTime", "2020-01-01T00:00:00.000+00:00"), "has no start and end in order"),
-        (lambda graph: graph[JOB].pop("startTime"), "has no start and end in order"),
-        (set_value("./", "identifier", "root-sha256:" + fake_hash("x")), "are not all of the study's"),
-        (lambda graph: graph["./"].pop("license"), "has no license"),
-        (lambda graph: graph["./"]["conformsTo"].pop(2), "does not name the profile"),
-        (lambda graph: graph["./"]["hasPart"].remove({"@id": "#download/00000.tar"}), "is no part of the crate"),
-        (set_value("#step/pair_table", "workExample", {"@id": "#stage/pretrain"}), "have different tools"),
-        (set_value("./", "description", "ask me@example.org"), "a mail address"),
-    ],
-)
-def test_damage_to_the_metadata_is_caught(crate: Path, change: Callable[[Graph], None], message: str) -> None:
-    edit(crate, change)
-    assert any(message in fault for fault in check(crate)), check(crate)
-
-
-def test_free_text_and_further_files_are_not_checked(crate: Path) -> None:
-    """``free-text-of-the-crate`` in docs/provenance.md."""
-    path = crate / "ro-crate-metadata.json"
-    metadata = json.loads(path.read_bytes())
-    described = next(one for one in metadata["@graph"] if one.get("description"))
-    described["description"] += " And more."
-    path.write_text(json.dumps(metadata))
-    (crate / "notes.txt").write_text("x")
-    assert check(crate) == []
-
-
-def test_damage_to_the_files_is_caught(crate: Path) -> None:
-    (crate / "files" / "summary" / "summary.csv").write_bytes(b"0.99")
-    (crate / "rules" / "pairs.smk").unlink()
-    (crate / "manifests" / "report" / "index.json").unlink()
-    (crate / "manifests" / "shard_plan" / "plan.json").write_bytes(b"[]")
-    faults = check(crate)
-    assert "files/summary/summary.csv: has other bytes than described" in faults
-    assert "rules/pairs.smk: is not in the crate" in faults
-    assert "manifests/report/index.json: is not in the crate" in faults
-    assert "manifests/shard_plan/plan.json: is no manifest" in faults
-
-
-def test_paths_out_of_the_crate_are_not_followed(crate: Path) -> None:
-    (crate.parent / "outside.json").write_text("{}")
-
-    def change(graph: Graph) -> None:
-        graph["../outside.json"] = {**graph.pop("files/summary/summary.csv"), "@id": "../outside.json"}
-
-    edit(crate, change)
-    assert "../outside.json: is not in the crate" in check(crate)
-
-
-# Commands ------------------------------------------------------------------------------------------------------------
 
 
 def test_commands(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,78 @@
+"""Which files an audit looks at: those in scope, behind links, and beside the stages."""
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from tests.audit.audited import audited
+from tests.provenance.chain import RUNS, Chain
+from workflow_scripts.audit.kinds import Kind
+
+
+def test_copying_touching_and_moving_are_no_faults(chain: Chain, tmp_path: Path) -> None:
+    root = audited(chain.study).root
+    copy = tmp_path / "elsewhere" / "results"
+    copy.parent.mkdir()
+    subprocess.run(["cp", "-r", str(chain.results), str(copy)], check=True)
+    for path in copy.rglob("*"):
+        os.utime(path, (time.time() - 3600, time.time() - 3600))
+    moved = tmp_path / "moved"
+    shutil.move(chain.results, moved)
+    for study in (copy / "study", moved / "study"):
+        done = audited(study)
+        assert (done.faults, done.root) == ([], root)
+
+
+def test_a_crate_holds_no_artifacts_and_is_checked_as_a_crate(chain: Chain) -> None:
+    copies = chain.study / "crate" / "manifests" / "summary"
+    copies.mkdir(parents=True)
+    shutil.copy(chain.study / "summary" / "summary.manifest.json", copies)
+    done = audited(chain.study)
+    assert ([one.kind for one in done.faults], done.artifacts) == ([Kind.BROKEN_CRATE], 22)
+
+
+def test_a_part_of_a_study_is_checked_alone(chain: Chain) -> None:
+    damaged = chain.study / "recaption" / "00001.parquet"
+    damaged.unlink()
+    for scope, count in ((chain.study / "recaption", 4), (damaged.with_name("00001.manifest.json"), 1)):
+        done = audited(chain.study, scope)
+        assert (done.artifacts, [one.path for one in done.faults]) == (count, [damaged])
+    assert audited(chain.study, chain.study / "download").faults == []
+    assert audited(chain.study, chain.study / "recaption" / "00002.parquet").artifacts == 1
+
+
+def test_the_folder_of_an_artifacts_files_is_its_artifact(chain: Chain) -> None:
+    folder = chain.study / "pretrain" / RUNS[0]
+    damaged = next(path for path in folder.iterdir() if path.is_file())
+    damaged.unlink()
+    done = audited(chain.study, folder)
+    assert (done.artifacts, [one.path for one in done.faults]) == (1, [damaged])
+
+
+def test_links_are_named_and_hide_nothing(chain: Chain, tmp_path: Path) -> None:
+    before = audited(chain.study)
+    shutil.move(chain.study / "recaption", tmp_path / "disk")
+    (chain.study / "recaption").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "loop").symlink_to(chain.study)
+    after = audited(chain.study)
+    assert (after.artifacts, after.root) == (before.artifacts, before.root)
+    assert {(one.path.name, one.kind) for one in after.faults} == {("recaption", Kind.LINK), ("loop", Kind.LINK)}
+    damaged = chain.study / "recaption" / "00001.parquet"
+    damaged.unlink()
+    damaged.symlink_to("nowhere")
+    (chain.study / "recaption" / "00002.parquet").unlink()
+    assert {(one.path.name, one.kind) for one in audited(chain.study).faults} == {
+        ("recaption", Kind.LINK),
+        ("loop", Kind.LINK),
+        ("00001.parquet", Kind.LINK),
+        ("00002.parquet", Kind.MISSING_FILE),
+    }
+
+
+def test_links_at_and_above_the_results_folder_are_no_faults(chain: Chain, tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "results").symlink_to(chain.results)
+    (tmp_path / "link").symlink_to(tmp_path / "project")
+    assert audited(tmp_path / "link" / "results" / "study").faults == []
