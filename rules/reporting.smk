@@ -47,7 +47,7 @@ rule report:
         saliency=manifests("saliency", UNITS.mask_evaluations),
         summary=manifest("summary", "summary"),
         # The inputs below are read only for the root hash of the study.
-        source=manifests("source", UNITS.used_sources),
+        source=manifests("source", UNITS.needed("source")),
         world=manifests("demo_world", UNITS.world),
         download=manifests("download", SHARDS),
         recaption=manifests("recaption", SHARDS),

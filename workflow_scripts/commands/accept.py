@@ -11,9 +11,9 @@ ALL = "all"
 
 
 def _stages() -> list[str]:
-    from workflow_scripts.core.digest import ROOT
+    from workflow_scripts.study.stages import stage_names
 
-    return sorted(path.stem for path in (ROOT / "workflow_scripts/stages").glob("[!_]*.py"))
+    return sorted(stage_names())
 
 
 def command(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 PairKind = Literal["self", "language", "visual", "caption", "none"]
 """What makes a positive pair: two views of an image, images with similar captions, similar images, or an image and
 its caption; none for networks that are not trained."""
+PAIR_INPUTS: Mapping[PairKind, str] = {"language": "pairs", "visual": "pairs", "caption": "captions"}
+"""The input of a training that its pairs are read from; other kinds need none."""
 
 
 class CaptionSettings(Settings):

@@ -26,16 +26,6 @@ def value(recorded: object) -> str:
     return str(recorded).lower() if isinstance(recorded, bool) else redacted(str(recorded))
 
 
-def duration(seconds: float | None) -> str:
-    """``2.1 s``, ``3 min 20 s``, ``2 h 05 min``."""
-    if seconds is None:
-        return UNKNOWN
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
 def when(time: str | None) -> str:
     """An ISO time to the second: ``2026-11-24 19:15:35 UTC``."""
     if time is None:

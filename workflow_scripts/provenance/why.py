@@ -9,6 +9,7 @@ from humanize import naturalsize
 
 from workflow_scripts.core.code_equivalence import accepted
 from workflow_scripts.core.redact import redacted
+from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.provenance import format as fmt
 from workflow_scripts.provenance.cells import Cell
 from workflow_scripts.provenance.chain import Branch, Chain, annotation_zips
@@ -173,9 +174,9 @@ def _computed(known: Sequence[dict[str, Any]]) -> str:
     starts, ends = [one["start"] for one in known if one["start"]], [one["end"] for one in known if one["end"]]
     seconds = [one["seconds"] for one in known if one["seconds"] is not None]
     peaks = [one["peak_bytes"] for one in known if one["peak_bytes"] is not None]
-    span = fmt.when(min(starts, default=None))
-    span += f" to {fmt.when(max(ends, default=None))}" if len(known) > 1 else ""
-    text = f"{span}, {fmt.duration(sum(seconds) if seconds else None)} on {_where(known)}"
+    period = fmt.when(min(starts, default=None))
+    period += f" to {fmt.when(max(ends, default=None))}" if len(known) > 1 else ""
+    text = f"{period}, {span(sum(seconds)) if seconds else fmt.UNKNOWN} on {_where(known)}"
     return text + (f", peak {naturalsize(max(peaks))}" if peaks else "")
 
 

@@ -54,11 +54,12 @@ def _plan(job: Job[Pretrain]) -> "Plan":
     from workflow_scripts.core.inputs import settle
     from workflow_scripts.core.shards import dataset_images, index_images
     from workflow_scripts.pretraining.data.inputs import dataset_probe, read_pairing, subreddit_probe
+    from workflow_scripts.pretraining.method import PAIR_INPUTS
     from workflow_scripts.pretraining.plan import Plan, decoded_bytes
 
     settings, index = job.settings, job.input("images")
     table = pq.read_table(index.path(".parquet"), columns=["key", "subreddit", "width", "height"])
-    name = {"caption": "captions", "language": "pairs", "visual": "pairs"}.get(settings.pairs)
+    name = PAIR_INPUTS.get(settings.pairs)
     path = job.input(name).path(".parquet") if name else None
     pairing, captions = read_pairing(settings.pairs, table["key"], path)
     reason = "no_caption" if captions is not None else "no_pair"

@@ -4,6 +4,7 @@ An upper bound from the config alone: every planned row counts as a good image, 
 computed count. The cache adds nothing, since results are hard links to it; the store of fetched bytes does.
 """
 
+import os
 import shutil
 from collections.abc import Collection
 from pathlib import Path
@@ -58,10 +59,15 @@ def _fetched(units: Units, out: Path, shards: int, store: float) -> int:
     return int(max(0, min(store, store / shards * len(units.shards) - there)))
 
 
+def nearest_existing(path: Path) -> Path:
+    """``path`` if it exists and can be seen, else the nearest folder above it of which that is true."""
+    return next(one for one in (path, *path.absolute().parents) if os.path.exists(one))
+
+
 def shortage(units: Units, out: Path, running: Collection[tuple[str, str]]) -> PipelineError | None:
     """An error if the artifacts to compute need more space than is free on the disk of ``out``, else None."""
     need = remaining(units, out, running)
-    there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    there = nearest_existing(out)
     free = shutil.disk_usage(there).free
     total = sum(need.values())
     if total <= free:

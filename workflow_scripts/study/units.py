@@ -11,12 +11,13 @@ from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.evaluation.datasets.registry import known_set
+from workflow_scripts.pretraining.method import PAIR_INPUTS
 from workflow_scripts.pretraining.settings import METHODS, Pretrain, step_name
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.source import WORLD, Source
 from workflow_scripts.study.config.kept import evaluated
 from workflow_scripts.study.config.run_settings import pretrain_settings, run_items, run_name
-from workflow_scripts.study.config.sections import Run
+from workflow_scripts.study.config.sections import Pairs, Run
 from workflow_scripts.study.config.study import Study
 from workflow_scripts.study.stages import declaration, facts, published, stages_in_order
 
@@ -62,9 +63,7 @@ class Units:
         self.world = ["world"] if study.demo_world is not None else []
         self.quality_encoder = [name for name in [study.pair_quality.image_encoder] if name]
         self.sources_by_name = self._sources()
-        encoders = [e.name for e in study.text_encoders] + [e.name for e in study.image_encoders]
-        unused = {f"encoder-{name}" for name in encoders} - self._encoders()
-        self.used_sources = [name for name in self.sources_by_name if name not in unused]
+        self._unused = self._unused_labels()
 
     def steps(self, run: str) -> list[str]:
         """Names of a run's evaluated checkpoints: ``last``, ``best``, ``step-000200``."""
@@ -94,13 +93,8 @@ class Units:
         return [declared.artifact] if named is None else list(getattr(self, named))
 
     def needed(self, stage: str) -> list[str]:
-        """Those of them that the report depends on; vectors that no pair table uses, for example, are left out."""
-        if stage == "source":
-            return self.used_sources
-        names, used = self.names(stage) or [], self.used_vectors("")
-        if stage in ("embed_captions", "embed_images"):
-            return [name for name in names if f"/{stage}/{name}{MANIFEST}" in used]
-        return names
+        """Those of them that the report depends on; embeddings that nothing reads, and their encoders, are left out."""
+        return [name for name in self.names(stage) or [] if f"{stage}/{name}" not in self._unused]
 
     def requested(self, out: str) -> list[str]:
         """Manifests that the rule ``all`` requests, of stages that say so."""
@@ -206,9 +200,7 @@ class Units:
 
     def pair_vectors(self, out: str, pairs: str) -> str:
         """Manifest of the caption or image embeddings that pair table ``pairs`` is computed from."""
-        table = _named(self.study.pairs, pairs)
-        label = f"embed_captions/{table.arm}.{table.encoder}" if table.arm else f"embed_images/{table.encoder}"
-        return f"{out}/{label}{MANIFEST}"
+        return f"{out}/{_vectors_of(_named(self.study.pairs, pairs))}{MANIFEST}"
 
     def pair_truth(self, out: str, pairs: str) -> list[str]:
         """Manifest of the demo's world, for pair tables that need labels."""
@@ -222,23 +214,32 @@ class Units:
 
     def used_vectors(self, out: str) -> list[str]:
         """Manifests of all vectors that the study computes: for its pair tables, and for the diagnostics of pairs."""
-        images = [f"{out}/embed_images/{name}{MANIFEST}" for name in self.quality_encoder if self.pairs]
-        return sorted({*(self.pair_vectors(out, pairs) for pairs in self.pairs), *images})
+        return sorted(f"{out}/{label}{MANIFEST}" for label in self._vector_labels())
 
-    def _encoders(self) -> set[str]:
-        """Source names of the encoders that compute these vectors."""
-        used = [pairs.encoder for pairs in self.study.pairs] + [e for e in self.quality_encoder if self.pairs]
-        return {f"encoder-{name}" for name in used}
+    def _vector_labels(self) -> set[str]:
+        images = {f"embed_images/{name}" for name in self.quality_encoder if self.pairs}
+        return {_vectors_of(pairs) for pairs in self.study.pairs} | images
+
+    def _unused_labels(self) -> set[str]:
+        """``<stage>/<name>`` of embeddings that nothing reads, and of sources of encoders that compute only those."""
+        study = self.study
+        vectors = {f"embed_captions/{name}" for name in self.text_vectors}
+        vectors |= {f"embed_images/{name}" for name in self.image_encoders}
+        encoders = {e.name for e in study.text_encoders} | {e.name for e in study.image_encoders}
+        used = {pairs.encoder for pairs in study.pairs} | {name for name in self.quality_encoder if self.pairs}
+        return (vectors - self._vector_labels()) | {f"source/encoder-{name}" for name in encoders - used}
 
     def run_pairs(self, out: str, run: str) -> list[str]:
         """Manifest of a run's pair table, if it has one."""
-        kind = self._runs[run][1].pairs
-        return [f"{out}/pair_table/{self._runs[run][0].pairs}{MANIFEST}"] if kind in ("language", "visual") else []
+        return self._pairs_from("pairs", f"{out}/pair_table", run)
 
     def run_captions(self, out: str, run: str) -> list[str]:
         """Manifest of the captions that a run learns from, if its method does."""
-        captions = self._runs[run][1].pairs == "caption"
-        return [f"{out}/select_captions/{self._runs[run][0].pairs}{MANIFEST}"] if captions else []
+        return self._pairs_from("captions", f"{out}/select_captions", run)
+
+    def _pairs_from(self, name: str, folder: str, run: str) -> list[str]:
+        section, settings = self._runs[run]
+        return [f"{folder}/{section.pairs}{MANIFEST}"] if PAIR_INPUTS.get(settings.pairs) == name else []
 
     def run_images(self, out: str, run: str) -> list[str]:
         """Manifest of the images that a run learns from."""
@@ -288,3 +289,8 @@ def _named(items: Sequence[Any], name: str) -> Any:
         if item.name == name:
             return item
     raise KeyError(name)
+
+
+def _vectors_of(pairs: Pairs) -> str:
+    """``<stage>/<name>`` of the embeddings that a pair table is computed from."""
+    return f"embed_captions/{pairs.arm}.{pairs.encoder}" if pairs.arm else f"embed_images/{pairs.encoder}"

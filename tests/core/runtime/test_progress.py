@@ -35,7 +35,8 @@ def test_progress_says_a_line_a_minute_and_the_time_left(
         "images: 100/1000, 0.5/s, 30 min left, 81% ok",
         "images: 100/1000, 0.5/s, 30 min left, 81% ok",
     ]
-    assert [progress_module.span(seconds) for seconds in (5, 119, 600, 36_000)] == ["5 s", "119 s", "10 min", "10.0 h"]
+    seconds = {0: "0 s", 2.13: "2.1 s", 5: "5 s", 9.97: "10 s", 119: "119 s", 600: "10 min", 36_000: "10.0 h"}
+    assert {one: progress_module.span(one) for one in seconds} == seconds
 
 
 def test_progress_of_what_fails_does_not_say_it_is_done(caplog: pytest.LogCaptureFixture) -> None:

@@ -162,7 +162,7 @@ class Ticker:
 
 
 def span(seconds: float) -> str:
-    """A duration in readable form: ``5 s``, ``12 min`` or ``3.4 h``."""
+    """A duration in readable form: ``2.1 s``, ``45 s``, ``12 min`` or ``3.4 h``."""
     if seconds < 120:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{round(seconds, 1):g} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

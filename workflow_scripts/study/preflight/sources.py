@@ -11,6 +11,7 @@ from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.stages.source import Source
+from workflow_scripts.study.disk import nearest_existing
 from workflow_scripts.study.preflight.findings import Finding, Start
 
 LFS = b"version https://git-lfs"
@@ -137,7 +138,7 @@ def _hub_error(what: str, wanted: str) -> PipelineError | None:
 
 
 def _download_error(what: str, path: Path) -> PipelineError | None:
-    parent = next(folder for folder in path.absolute().parents if os.path.exists(folder))
+    parent = nearest_existing(path.absolute().parent)
     if os.access(parent, os.W_OK | os.X_OK):
         return None
     advice = "change its permissions, or put the dataset there yourself"

@@ -11,7 +11,7 @@ from workflow_scripts.core.cache import NO_LOCKS
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.names import CACHE, FETCHED, HOSTS, LOGS, STAGING, WORK
-from workflow_scripts.study.disk import shortage
+from workflow_scripts.study.disk import nearest_existing, shortage
 from workflow_scripts.study.preflight.findings import Finding, Start
 
 SHARED = (CACHE, f"{CACHE}/{STAGING}", WORK, FETCHED, HOSTS)  # in the results folder
@@ -41,7 +41,7 @@ def _unwritable(start: Start) -> Iterator[Finding]:
             start.results / WORK / stage,
         ]
     for folder in [*folders, *(start.results / name for name in SHARED)]:
-        nearest = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+        nearest = nearest_existing(folder)
         place = folder if nearest == folder else nearest if folder == start.results else None
         if place is not None and not os.access(place, os.W_OK | os.X_OK):
             value = "read-only file system" if _read_only(place) else f"user {os.geteuid()} may not write"
@@ -55,7 +55,7 @@ def _read_only(folder: Path) -> bool:
 
 def _locks(results: Path) -> Iterator[Finding]:
     """A file system without locks, on which concurrent Snakemake processes would not wait for each other."""
-    there = next(one for one in (results, *results.absolute().parents) if one.exists())
+    there = nearest_existing(results)
     handle = os.open(there, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -73,7 +73,7 @@ def _space(start: Start) -> Iterator[Finding]:
     error = shortage(start.units, start.results / start.units.study.study, start.running)
     if error is not None:
         yield Finding(error, False)
-    there = next(one for one in (start.results, *start.results.absolute().parents) if one.exists())
+    there = nearest_existing(start.results)
     status = os.statvfs(there)
     if status.f_files and status.f_favail < FILES_PER_JOB * len(start.jobs):
         value = f"{status.f_favail} free inodes, {len(start.jobs)} jobs write about {FILES_PER_JOB} files each"
