@@ -11,11 +11,11 @@ from workflow_scripts.reporting.colours import arm_class
 from workflow_scripts.reporting.provenance import Number, Source
 from workflow_scripts.reporting.reading import rows_of, sample_rows
 from workflow_scripts.reporting.sections import examples
+from workflow_scripts.reporting.sections.agreement import Partners, agreement
 from workflow_scripts.reporting.sections.flow import final_states, steps
 from workflow_scripts.reporting.sections.quality import is_detail, side_by_side
 from workflow_scripts.reporting.study import Study, record
-from workflow_scripts.reporting.text import caption_text, count, plain, words
-from workflow_scripts.stats.intervals import wilson
+from workflow_scripts.reporting.text import caption_text, count, words
 from workflow_scripts.stats.seeds import derive
 
 Row = dict[str, Any]
@@ -122,29 +122,16 @@ def pairs(study: Study) -> Row:
             if key in rows
         ]
         blocks.append({"key": key, "thumb": thumbs.get(key, ""), "cards": cards})
-    return {"sources": blocks, "overlap": _overlap(study, tables, found)}
-
-
-def _overlap(study: Study, tables: Sequence[Artifact], found: Sequence[Mapping[str, Row]]) -> Row:
-    """Share of sampled images with the same first partner in two pair tables, among images with one in both."""
-    names = [(_unit(table, "pairs"), arm_class(_unit(table, "pairs"))) for table in tables]
-    lines = []
-    for number, (table, rows) in enumerate(zip(tables, found, strict=True)):
-        source, cells = study.source(table, ".parquet"), []
-        for other in found[:number]:
-            both = rows.keys() & other.keys()
-            same = sum(rows[key]["target"] == other[key]["target"] for key in both)
-            cells.append(_share(same, len(both), source))
-        lines.append((*names[number], cells))
-    return {"columns": names[:-1], "lines": lines[1:]}
-
-
-def _share(hits: int, n: int, source: Source) -> Number:
-    if not n:
-        return Number("—")
-    share = wilson(hits / n, n)
-    interval = f"{plain(share.low)}–{plain(share.high)}" if share.low is not None and share.high is not None else ""
-    return Number(plain(share.value), interval, source, f"same first partner, n = {n}")
+    names = [_unit(table, "pairs") for table in tables]
+    firsts = [
+        Partners(name, {key: row["target"] for key, row in rows.items()}, study.source(table, ".parquet"))
+        for name, table, rows in zip(names, tables, found, strict=True)
+    ]
+    return {
+        "sources": blocks,
+        "columns": [(name, arm_class(name)) for name in names[:-1]],
+        "agreement": [(name, arm_class(name), cells) for name, cells in agreement(firsts)],
+    }
 
 
 def _nearest(table: Artifact, keys: Sequence[str]) -> dict[str, Row]:
