@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from workflow_scripts.embeddings.text import embed, sentence_encoder
 from workflow_scripts.pairs.dedup import group_equal
+from workflow_scripts.pairs.diagnostics.collisions import effective_targets, false_negatives
 from workflow_scripts.pairs.diagnostics.quality import PairRows, hubness
 from workflow_scripts.pairs.hubs import HUBS
 from workflow_scripts.pairs.kinds.nearest import Nearest
@@ -75,12 +76,10 @@ def by_rule(near: Near) -> Iterator[tuple[str, float, np.ndarray]]:
     yield "row order", time.perf_counter() - start, np.where(own, partner, row_order)
     for name, rule in RULES.items():
         start = time.perf_counter()
-        candidates = near if rule.mutual is None else mutual(near, rule.mutual)
-        yield (
-            name,
-            time.perf_counter() - start,
-            HUBS[rule.hubs].choose(first(candidates, rule.width), 1, rule).target[:, 0],
-        )
+        enough = first(near, rule.width)
+        allowed = None if rule.mutual is None else mutual(enough, rule.mutual)
+        partner = HUBS[rule.hubs].choose(enough, allowed, 1, rule).target[:, 0]
+        yield name, time.perf_counter() - start, partner
 
 
 def main() -> None:
@@ -110,6 +109,8 @@ def main() -> None:
                 **{"bench": "pairs", "rows": len(cut), "dimensions": width, "rule": name, "search_s": round(search, 1)},
                 **{"rule_s": round(seconds, 2), "kept": round(len(paired) / len(cut), 4), "ties": round(ties, 4)},
                 **{key: round(float(value or 0), 4) for key, value in hubness(pairs).items()},
+                **{key: round(float(value or 0), 4) for key, value in effective_targets(pairs).items()},
+                "shared_targets_in_512": round(float(false_negatives(pairs, None, 512)["shared_targets"] or 0), 3),
                 "purity": round(float((subreddit[paired] == subreddit[pairs.target]).mean()), 4),
                 "changed": round(float((plain[paired] != pairs.target).mean()), 4),
             }

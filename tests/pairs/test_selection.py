@@ -12,7 +12,7 @@ from workflow_scripts.pairs import selection
 from workflow_scripts.pairs.capacity import capped
 from workflow_scripts.pairs.hubs import HUBS, HubSettings
 from workflow_scripts.pairs.neighbours import Near, Rule, nearest
-from workflow_scripts.pairs.selection import by_score, csls, first, local_scaling, mutual
+from workflow_scripts.pairs.selection import by_score, csls, first, local_scaling, mutual, only
 
 
 def lists(near: Near) -> list[list[int]]:
@@ -51,7 +51,7 @@ def test_csls_by_its_formula(near: Near, k: int, neighbours: int) -> None:
     score = {
         (s, t): 2 * cosines[s][i] - mean[s] - mean[t] for s, row in enumerate(lists(near)) for i, t in enumerate(row)
     }
-    got, values = by_score(near, csls(near, neighbours), 6, k), csls(near, neighbours)(slice(None))
+    got, values = by_score(near, None, csls(near, neighbours), 6, k), csls(near, neighbours)(slice(None))
     for (s, t), value in score.items():
         assert values[s, lists(near)[s].index(t)] == pytest.approx(value, abs=1e-12)
     exact = {(s, t): float(values[s, lists(near)[s].index(t)]) for s, t in score}
@@ -70,14 +70,14 @@ def test_local_scaling_by_its_formula(near: Near, k: int, neighbours: int) -> No
         for i, t in enumerate(row):
             assert values[s, i] == pytest.approx(-(distance[s][i] ** 2) / (scale[s] * scale[t]), rel=1e-9, abs=1e-12)
             exact[s, t] = float(values[s, i])
-    assert lists(by_score(near, local_scaling(near, neighbours), 6, k)) == by_reference(near, exact, 6, k)
+    assert lists(by_score(near, None, local_scaling(near, neighbours), 6, k)) == by_reference(near, exact, 6, k)
 
 
 @settings(max_examples=60, deadline=None)
 @given(neighbourhoods(), st.integers(1, 8))
 def test_mutual_neighbours_are_in_both_lists(near: Near, m: int) -> None:
     nearest_m = [row[:m] for row in lists(near)]
-    got = lists(mutual(near, m))
+    got = lists(only(near, mutual(near, m)))
     assert got == [[t for t in row if s in nearest_m[t]] for s, row in enumerate(nearest_m)]
     assert all(s in got[t] for s, row in enumerate(got) for t in row)
 
@@ -100,7 +100,7 @@ def test_cap_equals_going_through_all_pairs_by_similarity(near: Near, k: int, us
 @settings(max_examples=20, deadline=None)
 @given(near=neighbourhoods(), k=st.integers(1, 3))
 def test_partners_are_distinct_candidates(hubs: str, near: Near, k: int) -> None:
-    got = HUBS[hubs].choose(near, k, HubSettings(candidates=6, hub_neighbours=4))
+    got = HUBS[hubs].choose(near, None, k, HubSettings(candidates=6, hub_neighbours=4))
     assert got.target.shape == got.cosine.shape == (len(near.ids), k)
     for source, (row, candidates) in enumerate(zip(lists(got), lists(near), strict=True)):
         assert len(set(row)) == len(row)
@@ -120,25 +120,35 @@ def test_a_hub_loses_sources(hubs: str) -> None:
     vectors = np.concatenate([np.ones((61, 1)), np.concatenate([np.zeros((1, 20)), around])], axis=1)
     near = nearest((vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), ids_of(61), Rule(20))
     assert np.bincount(first(near, 1).target[:, 0])[0] == 13
-    corrected = HUBS[hubs].choose(near, 1, HubSettings()).target[:, 0]
+    corrected = HUBS[hubs].choose(near, None, 1, HubSettings()).target[:, 0]
     assert np.bincount(corrected[corrected >= 0]).max() <= {"csls": 4, "local_scaling": 5, "cap": 2}[hubs]
 
 
 def test_all_equal_rows_keep_the_order_of_the_hash() -> None:
     near = nearest(np.tile(np.float32([0.6, 0.8]), (12, 1)), ids_of(12), Rule(11))
     for hubs in ("csls", "local_scaling"):
-        got = HUBS[hubs].choose(near, 2, HubSettings(candidates=11, hub_neighbours=3))
+        got = HUBS[hubs].choose(near, None, 2, HubSettings(candidates=11, hub_neighbours=3))
         assert np.array_equal(got.target, near.target[:, :2])
     one_each = capped(near, 1, 1).target[:, 0]
     assert sorted(one_each[one_each >= 0].tolist()) == sorted(set(one_each[one_each >= 0].tolist()))
+
+
+@settings(max_examples=30, deadline=None)
+@given(neighbourhoods(), st.integers(1, 6))
+def test_mutual_neighbours_do_not_change_the_scores(near: Near, m: int) -> None:
+    # The best of all candidates by CSLS in their order, without those that are not mutual.
+    ranked = by_score(near, None, csls(near, 5), m, m)
+    allowed = [set(row) for row in lists(only(near, mutual(near, m)))]
+    got = HUBS["csls"].choose(near, mutual(near, m), m, HubSettings(candidates=m, hub_neighbours=5))
+    assert lists(got) == [[t for t in row if t in allowed[s]] for s, row in enumerate(lists(ranked))]
 
 
 def test_block_sizes_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     near = nearest(unit(np.random.default_rng(3), 50, distinct=30), ids_of(50), Rule(8))
 
     def results() -> list[list[list[int]]]:
-        chosen = [lists(HUBS[hubs].choose(near, 2, HubSettings(candidates=8, hub_neighbours=5))) for hubs in HUBS]
-        return [*chosen, lists(mutual(near, 4))]
+        chosen = [lists(HUBS[hubs].choose(near, None, 2, HubSettings(candidates=8, hub_neighbours=5))) for hubs in HUBS]
+        return [*chosen, lists(only(near, mutual(near, 4)))]
 
     whole = results()
     monkeypatch.setattr(selection, "BLOCK", 7)

@@ -31,7 +31,7 @@ def capped(near: Near, k: int, uses: int) -> Near:
         proposed = free * width + asked[free]
         asked[free] += 1
         held[free] += 1
-        targets = np.unique(near.target.reshape(-1)[proposed])
+        targets = np.unique(near.target[proposed // width, proposed % width])
         before = kept[targets].reshape(-1)
         rivals = np.concatenate([before[before >= 0], proposed])
         rivals, target, place = _ranked(near, rivals)

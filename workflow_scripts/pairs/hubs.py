@@ -13,6 +13,8 @@ from workflow_scripts.core.registry import by_name
 from workflow_scripts.core.settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from workflow_scripts.pairs.neighbours import Near
 
 
@@ -50,38 +52,39 @@ class HubRule:
         name: the setting ``hubs``.
         summary: one phrase.
         uses: the settings of :class:`HubSettings` that it has.
-        choose: (candidates (n, w), k, settings) -> partners (n, k), best first.
+        choose: (neighbours (n, w), which may be chosen (n, w) bool or None: all, k, settings) -> partners (n, k), best
+            first.
     """
 
     name: str
     summary: str
     uses: tuple[str, ...]
-    choose: "Callable[[Near, int, HubSettings], Near]"
+    choose: "Callable[[Near, np.ndarray | None, int, HubSettings], Near]"
 
 
-def _none(near: "Near", k: int, _: HubSettings) -> "Near":
-    from workflow_scripts.pairs.selection import first
+def _none(near: "Near", allowed: "np.ndarray | None", k: int, _: HubSettings) -> "Near":
+    from workflow_scripts.pairs.selection import first, only
 
-    return first(near, k)
+    return first(only(near, allowed), k)
 
 
-def _csls(near: "Near", k: int, settings: HubSettings) -> "Near":
+def _csls(near: "Near", allowed: "np.ndarray | None", k: int, settings: HubSettings) -> "Near":
     from workflow_scripts.pairs.selection import by_score, csls
 
-    return by_score(near, csls(near, settings.hub_neighbours), settings.candidates, k)
+    return by_score(near, allowed, csls(near, settings.hub_neighbours), settings.candidates, k)
 
 
-def _local_scaling(near: "Near", k: int, settings: HubSettings) -> "Near":
+def _local_scaling(near: "Near", allowed: "np.ndarray | None", k: int, settings: HubSettings) -> "Near":
     from workflow_scripts.pairs.selection import by_score, local_scaling
 
-    return by_score(near, local_scaling(near, settings.hub_neighbours), settings.candidates, k)
+    return by_score(near, allowed, local_scaling(near, settings.hub_neighbours), settings.candidates, k)
 
 
-def _cap(near: "Near", k: int, settings: HubSettings) -> "Near":
+def _cap(near: "Near", allowed: "np.ndarray | None", k: int, settings: HubSettings) -> "Near":
     from workflow_scripts.pairs.capacity import capped
-    from workflow_scripts.pairs.selection import first
+    from workflow_scripts.pairs.selection import first, only
 
-    return capped(first(near, settings.candidates), k, settings.max_uses)
+    return capped(first(only(near, allowed), settings.candidates), k, settings.max_uses)
 
 
 HUBS = by_name(

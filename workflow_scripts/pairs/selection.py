@@ -24,8 +24,8 @@ def twins(near: Near, rows: slice) -> np.ndarray:
     return (target >= 0) & (near.group[target] == near.group[rows][:, None])
 
 
-def mutual(near: Near, m: int) -> Near:
-    """The partners among the ``m`` nearest of a row that have the row among their ``m`` nearest.
+def mutual(near: Near, m: int) -> np.ndarray:
+    """Which of the ``m`` nearest of a row have the row among their ``m`` nearest.
 
     They are the edges of the mutual k-nearest-neighbour graph (Brito et al. 1997, Statistics & Probability Letters
     35:33).
@@ -35,21 +35,29 @@ def mutual(near: Near, m: int) -> Near:
         m: size of the neighbourhood.
 
     Returns:
-        (n, m) partners in their order.
+        (n, w) bool, like the neighbours.
     """
-    near = first(near, m)
-    found = Near(np.full_like(near.target, -1), np.full_like(near.cosine, -np.inf), near.group, near.ids)
-    for start in range(0, len(near.target), BLOCK):
+    both = np.zeros(near.target.shape, dtype=bool)
+    for start in range(0, len(both), BLOCK):
         part = slice(start, start + BLOCK)
-        target = near.target[part]
+        target = near.target[part, :m]
         rows = np.arange(start, start + len(target), dtype=np.int32)[:, None]
-        both = np.zeros(target.shape, dtype=bool)
-        for column in range(near.target.shape[1]):
-            both |= near.target[target, column] == rows
-        both &= target >= 0
-        order = np.argsort(~both, axis=1, kind="stable")
-        kept = np.take_along_axis(both, order, axis=1)
-        found.target[part] = np.where(kept, np.take_along_axis(target, order, axis=1), -1)
+        for column in range(target.shape[1]):
+            both[part, :m] |= near.target[target, column] == rows
+        both[part, :m] &= target >= 0
+    return both
+
+
+def only(near: Near, allowed: np.ndarray | None) -> Near:
+    """The partners that (n, w) bool ``allowed`` marks, in their order; all if it is None."""
+    if allowed is None:
+        return near
+    found = Near(np.full_like(near.target, -1), np.full_like(near.cosine, -np.inf), near.group, near.ids)
+    for start in range(0, len(allowed), BLOCK):
+        part = slice(start, start + BLOCK)
+        order = np.argsort(~allowed[part], axis=1, kind="stable")
+        kept = np.take_along_axis(allowed[part], order, axis=1)
+        found.target[part] = np.where(kept, np.take_along_axis(near.target[part], order, axis=1), -1)
         found.cosine[part] = np.where(kept, np.take_along_axis(near.cosine[part], order, axis=1), -np.inf)
     return found
 
@@ -102,18 +110,27 @@ def _squared_distance(cosine: np.ndarray) -> np.ndarray:
     return np.maximum(2.0 - 2.0 * cosine.astype(np.float64), 0.0)
 
 
-def by_score(near: Near, score: Score, candidates: int, k: int) -> Near:
+def by_score(near: Near, allowed: np.ndarray | None, score: Score, candidates: int, k: int) -> Near:
     """The k best of the first ``candidates`` partners of each row by another score.
 
     A row with the same vector stays first; equal scores keep their order.
+
+    Args:
+        near: neighbours (n, w).
+        allowed: (n, w) bool, those that may be chosen; None: all.
+        score: for each neighbour.
+        candidates: neighbours of a row that may be chosen, from the nearest.
+        k: partners of a row.
     """
     shape = (len(near.target), k)
     found = Near(np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32), near.group, near.ids)
     for start in range(0, len(near.target), BLOCK):
         part = slice(start, start + BLOCK)
         values = np.where(twins(near, part), np.inf, score(part))
-        values[near.target[part] < 0] = -np.inf
-        order = np.argsort(-values[:, :candidates], axis=1, kind="stable")[:, :k]
-        found.target[part, : order.shape[1]] = np.take_along_axis(near.target[part], order, axis=1)
-        found.cosine[part, : order.shape[1]] = np.take_along_axis(near.cosine[part], order, axis=1)
+        free = near.target[part] >= 0 if allowed is None else allowed[part]
+        values = np.where(free, values, -np.inf)[:, :candidates]
+        order = np.argsort(-values, axis=1, kind="stable")[:, :k]
+        kept, width = np.take_along_axis(free, order, axis=1), order.shape[1]
+        found.target[part, :width] = np.where(kept, np.take_along_axis(near.target[part], order, axis=1), -1)
+        found.cosine[part, :width] = np.where(kept, np.take_along_axis(near.cosine[part], order, axis=1), -np.inf)
     return found

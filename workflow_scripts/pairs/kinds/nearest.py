@@ -112,14 +112,13 @@ def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.
     vectors = inputs.vectors if whole else np.ascontiguousarray(inputs.vectors[rows])
     highest = np.inf if settings.max_cosine is None else settings.max_cosine
     near = nearest(vectors, ids[rows], Rule(settings.width, highest=highest), inputs.device)
-    without = {"outside_thresholds": without_pair(near.target)}
-    before = sum(without.values())
+    without = {"outside_thresholds": without_pair(near.target), "not_mutual": 0}
+    allowed = None
     if settings.mutual is not None:
-        near = selection.mutual(near, settings.mutual)
-        without["not_mutual"] = without_pair(near.target) - before
-        before += without["not_mutual"]
-    near = HUBS[settings.hubs].choose(near, settings.k, settings)
-    without["partners_used_up"] = without_pair(near.target) - before
+        allowed = selection.mutual(near, settings.mutual)
+        without["not_mutual"] = int((~allowed.any(axis=1)).sum()) - without["outside_thresholds"]
+    near = HUBS[settings.hubs].choose(near, allowed, settings.k, settings)
+    without["partners_used_up"] = without_pair(near.target) - sum(without.values())
     return Pairs(near.target, near.cosine, without)
 
 
