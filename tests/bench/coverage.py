@@ -80,9 +80,9 @@ def rejected(found: Effect) -> np.ndarray:
 def true_detectable(cell: Cell) -> float:
     """The detectable effect by the variances of the model."""
     seed, rest, classes = _variances(cell)
-    parts = {cell.seeds - 1: seed + rest, CLASSES - 1: classes + rest, (cell.seeds - 1) * (CLASSES - 1): rest}
+    own = (cell.seeds - 1, CLASSES - 1, (cell.seeds - 1) * (CLASSES - 1))
     variance = np.asarray(seed + classes + rest)
-    freedom = variance**2 / sum(part**2 / own for own, part in parts.items())
+    freedom = variance**2 / sum(part**2 / f for part, f in zip((seed + rest, classes + rest, rest), own, strict=True))
     model = Effect(np.zeros(()), variance, freedom, np.asarray(seed + rest), cell.seeds - 1)
     return float(model.detectable(OTHERS, 1 - LEVEL))
 

@@ -79,12 +79,25 @@ def episodes(run: Mapping[str, Any], step: str = "last") -> np.ndarray:
     return np.random.default_rng([*f"{run['run']}{step}".encode()]).integers(0, 31, 8) / 30
 
 
+def queries(run: Mapping[str, Any], step: str = "last") -> tuple[list[int], list[int], list[int]]:
+    """Label, episodes and hits of each image, for eight episodes with 30 queries; hits add up to those of episodes."""
+    shown = np.array([20, 22, 24, 26, 20, 24, 24, 26, 26, 28])
+    total = round(float(episodes(run, step).sum() * 30))
+    correct = shown * total // shown.sum()
+    correct[: total - correct.sum()] += 1
+    return LABELS["pets"].tolist(), shown.tolist(), correct.tolist()
+
+
 def few_shot(results: Path, run: Mapping[str, Any], step: str = "last") -> Path:
     """Its few-shot artifact, on one set."""
     accuracy = episodes(run, step)
     row = {"dataset": "pets", "metric": "accuracy", "value": float(accuracy.mean()), "low": 0.1, "high": 0.9}
     items = [{"dataset": "pets", "episode": i, "accuracy": one} for i, one in enumerate(accuracy.tolist())]
-    files = {".parquet": parquet([row]), ".episodes.parquet": parquet(items)}
+    images = [
+        {"dataset": "pets", "key": f"k{i}", "label": label, "shown": shown, "correct": correct}
+        for i, (label, shown, correct) in enumerate(zip(*queries(run, step), strict=True))
+    ]
+    files = {".parquet": parquet([row]), ".episodes.parquet": parquet(items), ".images.parquet": parquet(images)}
     return artifact(results, "few_shot", run, step, "pets", files)
 
 
@@ -92,7 +105,7 @@ def saliency(results: Path, run: Mapping[str, Any], step: str = "last") -> Path:
     """Its saliency artifact, one target and metric."""
     head = {"dataset": "masks", "target": "probe", "metric": "mass_in_mask"}
     values = episodes(run, step)
-    items = [{**head, "key": f"m{i}", "value": one} for i, one in enumerate(values.tolist())]
+    items = [{**head, "key": f"m{i}", "label": i % 3, "value": one} for i, one in enumerate(values.tolist())]
     row = {**head, "value": float(values.mean()), "low": 0.1, "high": 0.9, "n": 8, "constant_maps": 0}
     files = {".parquet": parquet(items), ".results.parquet": parquet([row]), ".examples.npz": b"x"}
     return artifact(results, "saliency", run, step, "masks", files)

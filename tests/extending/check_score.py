@@ -23,5 +23,5 @@ def test_it_is_what_it_says() -> None:
 
 
 def test_it_is_in_the_tables() -> None:
-    result = SaliencyResult("set", ["key"], np.zeros((1, len(TARGETS), len(SCORES))))
+    result = SaliencyResult("set", ["key"], np.zeros((1, len(TARGETS), len(SCORES))), labels=[0])
     assert image_table(result)["metric"].to_pylist().count("roc_auc") == len(TARGETS)

@@ -272,18 +272,26 @@ def saliency(results: Path, name: str, unit: dict[str, str], scores: list[dict[s
 
 
 def contrast_rows() -> list[dict[str, Any]]:
-    """As the summary makes them: each dataset and their mean, image level and seed level, two steps."""
+    """As the summary makes them: each dataset and their mean, at three levels and two steps."""
     found = []
     metrics = ("linear_probe.sklearn.accuracy", "few_shot.accuracy", "saliency.probe.mass_in_mask")
-    differences = {("language - self", "simclr"): -0.06, ("original - shuffled", "simclr"): 0.1}
+    differences = {("original (crop) - self (simclr)", "simclr"): -0.06, ("original - shuffled", "simclr"): 0.1}
     differences |= {("revised - original", "simclr"): 0.08, ("revised - original", "simsiam"): 0.02}
     for ((name, method), value), metric, step in product(differences.items(), metrics, ("last", "best")):
         datasets = ("masks",) if metric.startswith("saliency") else (*DATASETS, "mean")
         for dataset in datasets:
-            head = {"contrast": name, "method": method, "augmentation": "crop", "dataset": dataset, "metric": metric}
-            head |= {"step": step, "backbone": "resnet_small", "tag": "", "difference": value}
             known = (name, method) == ("revised - original", "simclr")
+            head = {"contrast": name, "method": method, "augmentation": "crop", "dataset": dataset, "metric": metric}
+            head |= {"step": step, "backbone": "resnet_small", "tag": "", "difference": value, "expected": 1}
             ends = {"low": value - 0.06, "high": value + 0.06} if known else {"low": None, "high": None}
-            found.append(head | {"level": "image", "low": value - 0.03, "high": value + 0.03, "n": 400})
-            found.append(head | {"level": "seed", **ends, "n": 3 if known else 1})
+            numbers = {"p": 0.01, "p_adjusted": 0.02, "detectable": 0.07} if known else {}
+            said = ("inconclusive", "only one objective was fitted") if known else ("inconclusive", "no joint interval")
+            sides = {side: " ".join(f"{run_name(*run[:4])}.{step}" for run in RUNS if run[:2] == (method, pairs))
+                     for side, pairs in zip(("plus", "minus"), name.split(" - "), strict=True)}  # fmt: skip
+            joint = dict.fromkeys(("p", "p_adjusted", "detectable")) | numbers | sides
+            joint |= {"unequal": "", "verdict": said[0], "reason": said[1]}
+            nothing = dict.fromkeys(joint)
+            found.append(head | nothing | {"level": "image", "low": value - 0.03, "high": value + 0.03, "n": 400})
+            found.append(head | nothing | {"level": "seed", **ends, "n": 3 if known else 1})
+            found.append(head | joint | {"level": "joint", **ends, "n": 3 if known else 1})
     return found

@@ -9,26 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.reporting.charts import Line, axis, forest_limits, lines, stacked, strip, thin, ticks
-
-
-def test_a_strip_puts_zero_in_the_middle_and_the_ends_where_they_are() -> None:
-    drawn = str(strip(0.05, 0.0, 0.1, (-0.1, 0.1), "arm-revised", "<b>"))
-    ElementTree.fromstring(drawn)
-    assert 'class="zero" x1="120.0"' in drawn
-    assert 'class="whisker" x1="120.0" x2="234.0"' in drawn
-    assert 'class="dot" cx="177.0"' in drawn
-    assert "<b>" not in drawn and "&lt;b&gt;" in drawn
-
-
-def test_a_strip_without_interval_is_hollow_and_has_no_whisker() -> None:
-    drawn = str(strip(0.05, None, None, (-0.1, 0.1)))
-    assert "dot hollow" in drawn and "whisker" not in drawn
-
-
-def test_limits_are_symmetric_and_hold_everything() -> None:
-    left, right = forest_limits([(0.1, -0.3, 0.2), (0.0, None, None)])
-    assert left == -right and right > 0.3
+from workflow_scripts.reporting.charts import Line, lines, stacked, thin, ticks
 
 
 @given(st.floats(-1e3, 1e3), st.floats(1e-3, 1e3))
@@ -65,7 +46,3 @@ def test_curves_leave_out_what_is_no_number() -> None:
 def test_a_single_point_is_a_dot_and_nothing_gives_nothing() -> None:
     assert "<circle" in str(lines([Line("a", "arm-self", [5], [0.5])], "loss", "step"))
     assert str(lines([Line("a", "arm-self", [], [])], "loss", "step")) == ""
-
-
-def test_the_axis_is_in_points() -> None:
-    assert ">+10<" in str(axis((-0.15, 0.15))) and ">−10<" in str(axis((-0.15, 0.15)))

@@ -21,6 +21,9 @@ def score(chain: Chain, dataset: str, **settings: int) -> Scored:
     unit, settings = UNIT | {"dataset": dataset}, {"episodes": 30, **settings}
     made = run(STAGE, chain.results, f"few_shot/{CHECKPOINT}.{dataset}", settings, inputs, unit)
     tables = [pq.read_table(made.path(suffix)).to_pylist() for suffix in (".parquet", ".episodes.parquet")]
+    images = pq.read_table(made.path(".images.parquet"))
+    for row in tables[0]:
+        assert np.sum(images["correct"]) / np.sum(images["shown"]) == pytest.approx(row["value"])
     return tables[0], tables[1], made.rows
 
 

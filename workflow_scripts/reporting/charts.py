@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-STRIP_WIDTH, STRIP_HEIGHT = 240, 22
-
 
 @dataclass(frozen=True)
 class Line:
@@ -34,52 +32,6 @@ def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [k * step for k in range(first, last + 1)]
-
-
-def strip(
-    value: float, low: float | None, high: float | None, limits: tuple[float, float], css: str = "", title: str = ""
-) -> Markup:
-    """A row of a forest plot on limits (left, right), with the zero line; without interval the point alone, hollow."""
-    left, right = limits
-    pad, middle = 6.0, STRIP_HEIGHT / 2
-
-    def x(at: float) -> float:
-        inside = min(max(at, left), right)
-        return pad + (STRIP_WIDTH - 2 * pad) * (inside - left) / (right - left)
-
-    parts = [f'<line class="zero" x1="{_f(x(0))}" x2="{_f(x(0))}" y1="0" y2="{STRIP_HEIGHT}"/>']
-    known = low is not None and high is not None
-    if low is not None and high is not None:
-        parts.append(
-            f'<line class="whisker" x1="{_f(x(low))}" x2="{_f(x(high))}" y1="{_f(middle)}" y2="{_f(middle)}"/>'
-        )
-        for end in (low, high):
-            at = _f(x(end))
-            parts.append(f'<line class="whisker" x1="{at}" x2="{at}" y1="{_f(middle - 4)}" y2="{_f(middle + 4)}"/>')
-    shape = "dot" if known else "dot hollow"
-    parts.append(f'<circle class="{shape}" cx="{_f(x(value))}" cy="{_f(middle)}" r="4.5"/>')
-    head = f'<svg class="strip {escape(css)}" viewBox="0 0 {STRIP_WIDTH} {STRIP_HEIGHT}" role="img">'
-    return Markup(f"{head}<title>{escape(title)}</title>{''.join(parts)}</svg>")
-
-
-def forest_limits(intervals: Sequence[tuple[float, float | None, float | None]]) -> tuple[float, float]:
-    """Limits that are the same left and right of zero and hold every value and interval end."""
-    ends = [abs(end) for row in intervals for end in row if end is not None and math.isfinite(end)]
-    reach = max([*ends, 0.01]) * 1.08
-    return -reach, reach
-
-
-def axis(limits: tuple[float, float], scale: float = 100.0) -> Markup:
-    """The scale under a column of strips, in percentage points."""
-    left, right = limits
-    pad = 6.0
-    marks = []
-    for tick in ticks(left * scale, right * scale, 4):
-        at = pad + (STRIP_WIDTH - 2 * pad) * (tick / scale - left) / (right - left)
-        text = f"{tick:+g}".replace("-", "−") if abs(tick) > 1e-9 else "0"
-        marks.append(f'<line class="tick" x1="{_f(at)}" x2="{_f(at)}" y1="0" y2="4"/>')
-        marks.append(f'<text class="label" x="{_f(at)}" y="16" text-anchor="middle">{text}</text>')
-    return Markup(f'<svg class="strip axis" viewBox="0 0 {STRIP_WIDTH} 20" aria-hidden="true">{"".join(marks)}</svg>')
 
 
 def stacked(parts: Sequence[tuple[str, int, str]], total: int) -> Markup:

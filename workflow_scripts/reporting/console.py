@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from workflow_scripts.reporting.sections import headline
-from workflow_scripts.reporting.text import minus, percent, points
+from workflow_scripts.reporting.sections.contrasts import Named, Shown, named, shown_least, shown_p, title
+from workflow_scripts.reporting.text import percent, points
 
 _RIGHT = ("seeds",)
 
@@ -16,11 +17,11 @@ def arms_table(summary: pa.Table, contrasts: pa.Table, step: str = "last") -> st
     `summary` and `contrasts` have the columns of `summary.parquet` and `summary.contrasts.parquet`.
     """
     arms = headline.arms(summary.to_pylist(), step)
-    found = headline.leading(headline.contrasts(contrasts.to_pylist()), step)
+    found = named(contrasts.to_pylist(), step)
     parts = ["Arms: mean over test sets in %, with 95 % interval (s: over seeds, i: over test items)"]
     parts += _arms(arms) if arms else ["no arm was evaluated"]
-    parts += ["", "Contrasts: difference in points, paired, with 95 % interval (over seeds: at least 3 needed)"]
-    parts += _contrasts(found) if found else ["no two arms form a named contrast"]
+    parts += ["", "Contrasts: difference in points, with joint 95 % interval (from three seeds on); verdicts by rule"]
+    parts += _contrasts(found) if found else ["no runs form a named contrast"]
     return "\n".join(parts) + "\n"
 
 
@@ -41,22 +42,17 @@ def _estimate(estimate: headline.Estimate | None) -> str:
     return f"{percent(estimate.value)} [{percent(estimate.low)}, {percent(estimate.high)}]{over}"
 
 
-def _contrasts(found: Sequence[headline.Contrast]) -> list[str]:
-    """Image level and seed level are two columns of one line: they answer different questions."""
-    lines = [["contrast", "method", "augmentation", "tag", "measure", "dataset", "over test images", "over seeds"]]
-    levels: dict[tuple[str, ...], dict[str, str]] = {}
-    for row in found:
-        arm = (row.method, row.augmentation, row.tag)
-        line = (minus(row.name), *arm, headline.FAMILIES[row.family], row.dataset)
-        levels.setdefault(line, {})[row.level] = _difference(row)
-    for head, cells in levels.items():
-        lines.append([*head, cells.get("image", "-"), cells.get("seed", "-")])
-    return _aligned(lines)
+def _contrasts(found: Sequence[Named]) -> list[str]:
+    heads = ["contrast", "comparison", "measure", "difference", "p, adjusted", "detectable", "verdict"]
+    return _aligned([heads, *(_line(contrast, one) for contrast in found for one in contrast.shown)])
 
 
-def _difference(row: headline.Contrast) -> str:
-    interval = "" if row.low is None or row.high is None else f"[{points(row.low)}, {points(row.high)}] "
-    return f"{points(row.difference)} {interval}n={row.n}, {row.verdict}"
+def _line(contrast: Named, one: Shown) -> list[str]:
+    row = one.row
+    difference = f"{points(row['difference'])} [{one.interval}]" if one.interval else points(row["difference"])
+    p, least = shown_p(row["p_adjusted"]), shown_least(row["detectable"])
+    said = f"{row['verdict']} ({row['reason']})" if row["reason"] else row["verdict"]
+    return [title(contrast.name), one.where, one.measure.title, difference, p, least, said]
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:

@@ -45,7 +45,7 @@ def few_shot(job: Job[FewShot]) -> None:
     """Score the same episodes for every checkpoint; a dataset with fewer than two usable classes has no result."""
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation.downstream import load_downstream
-    from workflow_scripts.evaluation.few_shot.score import episodes_table, results_table
+    from workflow_scripts.evaluation.few_shot.score import episodes_table, images_table, results_table
     from workflow_scripts.evaluation.few_shot.score import few_shot as score
 
     data = load_downstream(job.input("dataset"), job.input("features"))
@@ -53,6 +53,7 @@ def few_shot(job: Job[FewShot]) -> None:
     results = [] if found is None else [(data, found)]
     write_table(job.file(".parquet"), results_table(results))
     write_table(job.file(".episodes.parquet"), episodes_table(results))
+    write_table(job.file(".images.parquet"), images_table(results))
     job.rows(1, len(results), {"under_two_usable_classes": 1 - len(results)})
 
 
@@ -73,6 +74,9 @@ FACTS = Facts(
         ),
         ".episodes.parquet": File(
             "accuracy of each episode", Tolerance(0.01, 0.01, "none; items equally near to two prototypes")
+        ),
+        ".images.parquet": File(
+            "episodes and hits of each test image", Tolerance(0.01, 0.01, "none; items equally near to two prototypes")
         ),
     },
     environment="train",

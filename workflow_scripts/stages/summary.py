@@ -8,14 +8,17 @@ from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.evaluation.contrasts.settings import STANDARD, Contrast, Resamples, SummaryRun
+from workflow_scripts.evaluation.contrasts.settings import Contrast, Resamples, StandardContrasts, SummaryRun
 
 
 class Summary(Settings):
-    """The standard contrasts are always computed if the study has their runs."""
+    """All runs and contrasts of the study."""
 
     runs: tuple[SummaryRun, ...] = Field(min_length=1, description="all runs of the study")
-    contrasts: tuple[Contrast, ...] = Field((), description="contrasts in addition to the standard ones")
+    contrasts: tuple[Contrast, ...] = Field(
+        (), description="contrasts besides the standard ones, which they replace by name"
+    )
+    standard_contrasts: bool = StandardContrasts
     bootstrap: int = Resamples
 
 
@@ -26,11 +29,14 @@ def summary(job: Job[Summary]) -> None:
 
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation.contrasts.contrasts import CONTRASTS, contrast_rows
+    from workflow_scripts.evaluation.contrasts.standard import standard
     from workflow_scripts.evaluation.contrasts.study_scores import READERS, ROWS, read_scores, summary_rows
 
     settings = job.settings
     scores = read_scores({kind: job.inputs(kind) for kind in READERS})
-    wanted = (*STANDARD, *settings.contrasts)
+    listed = {contrast.name for contrast in settings.contrasts}
+    usual = standard(settings.runs) if settings.standard_contrasts else ()
+    wanted = [*(contrast for contrast in usual if contrast.name not in listed), *settings.contrasts]
     sources: dict[str, object] = {"files": scores.files}
     for suffix, schema, found in (
         ("", ROWS, list(summary_rows(scores, settings.runs))),

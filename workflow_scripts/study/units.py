@@ -15,6 +15,7 @@ from workflow_scripts.pretraining.method import PAIR_INPUTS
 from workflow_scripts.pretraining.settings import METHODS, Pretrain, step_name
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.source import WORLD, Source
+from workflow_scripts.study.config.cells import cell
 from workflow_scripts.study.config.kept import evaluated
 from workflow_scripts.study.config.run_settings import pretrain_settings, run_items, run_name
 from workflow_scripts.study.config.sections import Pairs, Run
@@ -148,12 +149,13 @@ class Units:
                 **{"run": name, "method": run.method, "pairs": run.pairs, "augmentation": run.augmentation},
                 **{"tag": run.tag, "seed": settings.seed, "steps": self.steps(name), "backbone": settings.backbone},
                 **{"batch_size": settings.batch_size if settings.trains else 0, "trained_steps": settings.steps},
-                **{"views_per_pair": METHODS[run.method].views},
+                **{"views_per_pair": METHODS[run.method].views, **cell(study, run)},
             }
             for name, (run, settings) in self._runs.items()
         ]
         contrasts = [contrast.model_dump(mode="json") for contrast in study.contrasts]
-        return {"runs": runs, "contrasts": contrasts, "bootstrap": study.bootstrap}
+        wanted = {"contrasts": contrasts, "standard_contrasts": study.standard_contrasts}
+        return {"runs": runs, **wanted, "bootstrap": study.bootstrap}
 
     def _report(self, unit: Unit) -> dict[str, Any]:
         study = self.study

@@ -1,3 +1,5 @@
+"""The table of contrasts, each number against an independent path."""
+
 from pathlib import Path
 from typing import Any
 
@@ -5,33 +7,33 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.evaluation.study import average, episodes, few_shot, hits, probe, run
+from tests.evaluation.study import LABELS, average, episodes, few_shot, hits, probe, queries, run, saliency
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.evaluation.contrasts.contrasts import contrast_rows, matched
-from workflow_scripts.evaluation.contrasts.settings import STANDARD, Contrast, SummaryRun
+from workflow_scripts.evaluation.contrasts.contrasts import contrast_rows
+from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun, Term
 from workflow_scripts.evaluation.contrasts.study_scores import read_scores
+from workflow_scripts.stats.random_effects import two_way
 
-RESAMPLES = 2000
+REVISED = Contrast(name="revised - original", minuend="revised", subtrahend="original")
 RUNS = [
     *[run("simclr", "original", "crop", seed) for seed in range(3)],
     *[run("simclr", "revised", "crop", seed) for seed in (1, 2, 0)],
-    run("simclr", "self", "simclr", 0),
-    run("simclr", "shuffled", "crop", 0),
     run("simsiam", "original", "crop", 0),
     run("simsiam", "revised", "crop", 0),
     run("untrained", "none", "none", 0),
 ]
+ACCURACY = "linear_probe.sklearn.accuracy"
 
 
-def rows_of(
-    results: Path, runs: list[dict[str, Any]], contrasts: tuple[Contrast, ...] = STANDARD
-) -> list[dict[str, Any]]:
+def rows_of(results: Path, runs: list[dict[str, Any]], *contrasts: Contrast) -> list[dict[str, Any]]:
+    checkpoints = [(one, step) for one in runs for step in one["steps"]]
     given = {
-        "probe": [Artifact(path) for one in runs for step in one["steps"] for path in probe(results, one, step)],
-        "few_shot": [Artifact(few_shot(results, one, step)) for one in runs for step in one["steps"]],
+        "probe": [Artifact(path) for one, step in checkpoints for path in probe(results, one, step)],
+        "few_shot": [Artifact(few_shot(results, one, step)) for one, step in checkpoints],
+        "saliency": [Artifact(saliency(results, one, step)) for one, step in checkpoints],
     }
     settings = [SummaryRun.model_validate(one) for one in runs]
-    return [row for row, _ in contrast_rows(read_scores(given), settings, contrasts, RESAMPLES)]
+    return [row for row, _ in contrast_rows(read_scores(given), settings, contrasts or (REVISED,), 2000)]
 
 
 def picked(rows: list[dict[str, Any]], **wanted: object) -> list[dict[str, Any]]:
@@ -39,116 +41,175 @@ def picked(rows: list[dict[str, Any]], **wanted: object) -> list[dict[str, Any]]
 
 
 def arm(pairs: str, name: str, method: str = "simclr") -> list[np.ndarray]:
+    """Hits of each seed, in ascending order."""
     mine = [one for one in RUNS if (one["method"], one["pairs"]) == (method, pairs)]
     return [hits(one, "last", name).astype(float) for one in sorted(mine, key=lambda one: int(one["seed"]))]
 
 
-def test_names_levels_and_augmentation(results: Path) -> None:
-    rows = rows_of(results, RUNS)
-    kinds = {(row["contrast"], row["method"], row["augmentation"]) for row in rows}
-    assert kinds == {
-        ("language - self", "simclr", "crop vs simclr"),
-        ("revised - original", "simclr", "crop"),
-        ("revised - original", "simsiam", "crop"),
-        ("original - shuffled", "simclr", "crop"),
+def by_class(pairs: str, name: str) -> np.ndarray:
+    labels = LABELS[name]
+    return np.array([[one[labels == label].mean() for label in np.unique(labels)] for one in arm(pairs, name)])
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    return rows_of(tmp_path_factory.mktemp("contrasts") / "results", RUNS)
+
+
+def test_levels(rows: list[dict[str, Any]]) -> None:
+    found = {(row["metric"].split(".")[0], row["level"]) for row in rows}
+    assert found == {
+        *[
+            (metric, level)
+            for metric in ("linear_probe", "few_shot", "saliency")
+            for level in ("image", "seed", "joint")
+        ],
+        ("few_shot", "episode"),
     }
-    assert {row["level"] for row in rows} == {"image", "seed"}
+    assert {row["contrast"] for row in rows} == {"revised - original"}
+    assert {(row["method"], row["augmentation"], row["step"], row["tag"]) for row in rows} == {
+        ("simclr", "crop", "last", ""),
+        ("simsiam", "crop", "last", ""),
+    }
 
 
 @pytest.mark.parametrize("name", ["pets", "dtd"])
-def test_image_level_averages_seeds_per_item_and_pairs(results: Path, name: str) -> None:
-    (row,) = picked(
-        rows_of(results, RUNS), contrast="revised - original", method="simclr", dataset=name, level="image",
-        metric=f"linear_probe.sklearn.{'mean_per_class' if name == 'pets' else 'accuracy'}",
-    )  # fmt: skip
+def test_image_level_averages_seeds_and_resamples_classes_then_images(rows: list[dict[str, Any]], name: str) -> None:
+    metric = f"linear_probe.sklearn.{'mean_per_class' if name == 'pets' else 'accuracy'}"
+    (row,) = picked(rows, method="simclr", dataset=name, level="image", metric=metric)
     difference = np.mean(arm("revised", name), axis=0) - np.mean(arm("original", name), axis=0)
     assert row["difference"] == pytest.approx(average(difference, name))
     assert row["n"] == len(difference)
-    rng = np.random.default_rng(5)
-    items = [rng.integers(len(difference), size=len(difference)) for _ in range(4000)]
-    if name == "dtd":
-        slow = [difference[one].mean() for one in items]
-        assert (row["low"], row["high"]) == pytest.approx(np.quantile(slow, [0.025, 0.975]), abs=0.04)
-    assert row["low"] < row["difference"] < row["high"]
+    rng, labels, slow = np.random.default_rng(5), LABELS[name], []
+    groups = [difference[labels == one] for one in np.unique(labels)]
+    for _ in range(4000):
+        drawn = [rng.choice(groups[at], len(groups[at])) for at in rng.integers(len(groups), size=len(groups))]
+        slow.append(np.mean([one.mean() for one in drawn] if name == "pets" else np.concatenate(drawn)))
+    assert (row["low"], row["high"]) == pytest.approx(np.quantile(slow, [0.025, 0.975]), abs=0.05)
 
 
-def test_seed_level_is_a_paired_t_test_from_three_seeds_on(results: Path) -> None:
-    rows = picked(rows_of(results, RUNS), contrast="revised - original", level="seed", dataset="dtd")
-    first, second = ([one.mean() for one in arm(pairs, "dtd")] for pairs in ("revised", "original"))
+@pytest.mark.parametrize("name", ["pets", "dtd"])
+def test_seed_level_is_scipys_paired_t_test(rows: list[dict[str, Any]], name: str) -> None:
+    three, one = picked(rows, level="seed", dataset=name, metric=f"linear_probe.sklearn.{METRIC[name]}")
+    first, second = ([average(one, name) for one in arm(pairs, name)] for pairs in ("revised", "original"))
     expected = stats.ttest_rel(first, second).confidence_interval(0.95)
-    three, one = picked(rows, method="simclr")[0], picked(rows, method="simsiam")[0]
     assert (three["low"], three["high"]) == pytest.approx((expected.low, expected.high))
     assert three["n"] == 3 and one["n"] == 1
     assert one["low"] is None and one["high"] is None and one["difference"] is not None
 
 
-def test_only_common_seeds_count(results: Path) -> None:
-    rows = picked(
-        rows_of(results, RUNS), contrast="original - shuffled", dataset="dtd", metric="linear_probe.sklearn.accuracy"
+METRIC = {"pets": "mean_per_class", "dtd": "accuracy"}
+
+
+def test_joint_level_is_the_random_effects_interval_of_class_means(rows: list[dict[str, Any]]) -> None:
+    for name, metric in METRIC.items():
+        (row,) = picked(rows, method="simclr", dataset=name, level="joint", metric=f"linear_probe.sklearn.{metric}")
+        sizes = np.unique(LABELS[name], return_counts=True)[1]
+        shares = np.full(len(sizes), 1 / len(sizes)) if name == "pets" else sizes / sizes.sum()
+        effect = two_way([by_class("revised", name) - by_class("original", name)], [shares])
+        assert (row["low"], row["high"]) == pytest.approx(effect.interval(0.95)) and row["n"] == 3
+        assert row["p"] == pytest.approx(effect.p_value())
+        assert row["difference"] == pytest.approx(effect.mean)
+
+
+def test_a_mean_over_sets_has_its_own_joint_interval(rows: list[dict[str, Any]]) -> None:
+    (row,) = picked(rows, method="simclr", dataset="mean", level="joint", metric="linear_probe.sklearn.mixed")
+    tables = [by_class("revised", name) - by_class("original", name) for name in METRIC]
+    effect = two_way(tables, [np.full(3, 1 / 3), np.full(2, 1 / 2)])
+    assert (row["low"], row["high"]) == pytest.approx(effect.interval(0.95))
+    image, seed = (picked(rows, method="simclr", dataset="mean", level=level)[0] for level in ("image", "seed"))
+    assert image["n"] == 24 and seed["n"] == 3 and image["difference"] == pytest.approx(row["difference"])
+
+
+def test_few_shot_has_episodes_and_images(rows: list[dict[str, Any]]) -> None:
+    mine = {row["level"]: row for row in picked(rows, method="simsiam", metric="few_shot.accuracy")}
+    a, b = (episodes(run("simsiam", pairs, "crop", 0)) for pairs in ("revised", "original"))
+    expected = stats.ttest_rel(a, b).confidence_interval(0.95)
+    assert (mine["episode"]["low"], mine["episode"]["high"]) == pytest.approx((expected.low, expected.high))
+    for level, n in (("episode", 8), ("image", 10), ("seed", 1), ("joint", 1)):
+        assert mine[level]["difference"] == pytest.approx(np.mean(a - b), abs=1e-6) and mine[level]["n"] == n
+    labels, shown, _ = map(np.array, queries(run("simsiam", "revised", "crop", 0)))
+    correct = [
+        [np.array(queries(run("simclr", pairs, "crop", seed))[2]) for seed in range(3)]
+        for pairs in ("revised", "original")
+    ]
+    table = np.array(
+        [
+            [np.sum((c - d)[labels == one]) / shown[labels == one].sum() for one in range(3)]
+            for c, d in zip(*correct, strict=True)
+        ]
     )
-    expected = arm("original", "dtd")[0].mean() - arm("shuffled", "dtd")[0].mean()
-    assert [row["difference"] for row in rows] == pytest.approx([expected, expected])
+    effect = two_way([table], [np.bincount(labels, shown) / shown.sum()])
+    (joint,) = picked(rows, method="simclr", metric="few_shot.accuracy", level="joint")
+    assert (joint["low"], joint["high"]) == pytest.approx(effect.interval(0.95), abs=1e-6)
+
+
+def test_fewer_than_three_seeds_have_no_joint_interval_and_claim_nothing(
+    rows: list[dict[str, Any]], results: Path
+) -> None:
+    two = [row for row in RUNS if row["method"] == "simclr" and row["seed"] < 2]
+    for row in [*picked(rows, method="simsiam", level="joint"), *picked(rows_of(results, two), level="joint")]:
+        assert row["low"] is None and row["high"] is None and row.get("p") is None
+        assert (row["verdict"], row["n"] < 3) == ("inconclusive", True) and "three seeds" in row["reason"]
+
+
+def test_holm_within_metric_set_and_step(results: Path) -> None:
+    runs = [run("simclr", pairs, "crop", seed) for pairs in ("a", "b", "c", "d") for seed in range(4)]
+    three = [Contrast(name=one, minuend=one, subtrahend="d") for one in ("a", "b", "c")]
+    found = rows_of(results, runs, *three)
+    family = picked(found, level="joint", dataset="dtd", metric=ACCURACY)
+    raw, adjusted = (np.array([row[name] for row in family]) for name in ("p", "p_adjusted"))
+    order = np.argsort(raw)
+    by_hand = np.minimum(1, np.maximum.accumulate(raw[order] * [3, 2, 1]))
+    assert adjusted[order] == pytest.approx(by_hand)
+    (alone,) = picked(rows_of(results, runs, three[0]), level="joint", dataset="dtd", metric=ACCURACY)
+    assert alone["p"] == alone["p_adjusted"] == pytest.approx(family[0]["p"])
+    assert alone["detectable"] < family[0]["detectable"]
+
+
+def test_only_common_seeds_count(results: Path) -> None:
+    runs = [run("simclr", "original", "crop", seed) for seed in range(3)] + [run("simclr", "revised", "crop", 0)]
+    expected = hits(runs[3], "last", "dtd").mean() - hits(runs[0], "last", "dtd").mean()
+    found = picked(rows_of(results, runs), dataset="dtd", metric=ACCURACY)
+    assert [row["difference"] for row in found] == pytest.approx([expected] * 3)
 
 
 def test_arms_without_a_common_seed_have_no_seed_level(results: Path) -> None:
     runs = [run("simclr", "original", "crop", 0), run("simclr", "revised", "crop", 7)]
-    rows = rows_of(results, runs)
-    assert rows and {row["level"] for row in rows} == {"image"}
+    found = rows_of(results, runs)
+    assert found and {row["level"] for row in found} == {"image", "episode", "joint"}
+    joint = picked(found, level="joint")
+    assert {(row["n"], row["low"], row["verdict"]) for row in joint} == {(0, None, "inconclusive")}
 
 
-def test_episodes_are_paired(results: Path) -> None:
-    row, seed = picked(
-        rows_of(results, RUNS), contrast="revised - original", method="simsiam", metric="few_shot.accuracy"
-    )
-    a, b = (episodes(run("simsiam", pairs, "crop", 0)) for pairs in ("revised", "original"))
-    assert row["difference"] == pytest.approx(np.mean(a - b)) == seed["difference"]
-    assert row["n"] == 8
+def test_a_weighted_sum(results: Path) -> None:
+    cells = [("a", "crop", 0.5), ("b", "crop", -0.5), ("a", "simclr", 0.5), ("b", "simclr", -0.5)]
+    runs = [run("simclr", pairs, augmentation, seed) for pairs, augmentation, _ in cells for seed in range(3)]
+    terms = tuple(Term(weight=w, pairs=pairs, augmentation=one) for pairs, one, w in cells)
+    found = rows_of(results, runs, Contrast(name="effect", terms=terms))
+    accuracy = {
+        (pairs, one): [hits(run("simclr", pairs, one, s), "last", "dtd").mean() for s in range(3)]
+        for pairs, one, _ in cells
+    }
+    by_seed = np.sum([w * np.array(accuracy[pairs, one]) for pairs, one, w in cells], axis=0)
+    (row,) = picked(found, level="seed", dataset="dtd", metric=ACCURACY)
+    assert row["difference"] == pytest.approx(by_seed.mean()) and row["augmentation"] == "crop vs simclr"
+    low, high = stats.ttest_1samp(by_seed, 0).confidence_interval(0.95)
+    assert (row["low"], row["high"]) == pytest.approx((low, high))
 
 
-def test_mean_over_sets(results: Path) -> None:
-    rows = rows_of(results, RUNS)
-    mean, seed = picked(rows, contrast="revised - original", method="simclr", dataset="mean")
-    parts = [r for r in picked(rows, contrast="revised - original", method="simclr", level="image")
-             if r["metric"].startswith("linear_probe") and r["dataset"] != "mean"]  # fmt: skip
-    assert mean["difference"] == pytest.approx(np.mean([row["difference"] for row in parts]))
-    # Sets are resampled apart: widths add as squares.
-    width = np.sqrt(sum((row["high"] - row["low"]) ** 2 for row in parts)) / 2
-    assert mean["high"] - mean["low"] == pytest.approx(width, rel=0.15)
-    assert mean["n"] == 24 and seed["n"] == 3 and seed["low"] < seed["difference"] < seed["high"]
+def test_unequal_runs_are_computed_and_marked(results: Path) -> None:
+    def trained(pairs: str, steps: int) -> list[dict[str, Any]]:
+        budget = {"batch_size": 8, "trained_steps": steps, "views_per_pair": 2}
+        return [{**run("simclr", pairs, "crop", seed), **budget} for seed in range(3)]
+
+    for longer, unequal in ((100, ""), (200, "budget")):
+        found = picked(rows_of(results, [*trained("original", 100), *trained("revised", longer)]), level="joint")
+        assert {row["unequal"] for row in found} == {unequal}
+        assert {row["verdict"] == "not comparable" for row in found} == {bool(unequal)}
+        assert all(row["low"] is not None for row in found)
 
 
-def test_steps_and_backbones_are_kept_apart_and_named(results: Path) -> None:
-    runs = [run("simclr", pairs, "crop", 0, ("last", "best")) for pairs in ("original", "revised")]
-    assert {row["step"] for row in rows_of(results, runs)} == {"last", "best"}
-    runs[0]["backbone"], runs[1]["backbone"] = "resnet18", "resnet34"
-    assert rows_of(results, runs) == []
-
-
-def test_tags_are_kept_apart_and_named(results: Path) -> None:
-    runs = [
-        run("simclr", pairs, "crop", 0) | {"run": f"{pairs}-{tag}", "tag": tag}
-        for pairs in ("original", "revised")
-        for tag in ("", "short")
-    ]
-    rows = picked(rows_of(results, runs), dataset="dtd", level="image", metric="linear_probe.sklearn.accuracy")
-    expected = {tag: hits(runs[at + 2], "last", "dtd").mean() - hits(runs[at], "last", "dtd").mean()
-                for at, tag in enumerate(("", "short"))}  # fmt: skip
-    assert {row["tag"]: row["difference"] for row in rows} == pytest.approx(expected)
-
-
-def test_own_contrasts(results: Path) -> None:
-    own = Contrast(name="revised - shuffled", minuend="revised", subtrahend="shuffled")
-    assert {row["contrast"] for row in rows_of(results, RUNS, (own,))} == {"revised - shuffled"}
-
-
-def test_the_same_augmentation_is_preferred() -> None:
-    def arm_of(*augmentations: str) -> list[SummaryRun]:
-        return [SummaryRun.model_validate(run("simclr", "x", one, 0)) for one in augmentations]
-
-    def labels(first: list[SummaryRun], second: list[SummaryRun]) -> list[str]:
-        return [label for label, _ in matched(first, second)]
-
-    assert labels(arm_of("crop", "simclr"), arm_of("simclr", "crop")) == ["crop", "simclr"]
-    assert labels(arm_of("crop", "simclr"), arm_of("simclr")) == ["simclr"]
-    assert labels(arm_of("crop"), arm_of("simclr")) == ["crop vs simclr"]
-    assert labels(arm_of("crop"), []) == []
+def test_floors_of_saliency_are_not_contrasted(results: Path) -> None:
+    names = {row["metric"] for row in rows_of(results, RUNS) if row["metric"].startswith("saliency.")}
+    assert names == {"saliency.probe.mass_in_mask"}

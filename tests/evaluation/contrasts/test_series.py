@@ -3,10 +3,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.evaluation.study import few_shot, hits, probe, run
+from tests.evaluation.study import few_shot, hits, probe, run, saliency
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.contrasts.series import ItemOrder, Series, few_shot_series, probe_series
+from workflow_scripts.evaluation.contrasts.series import (
+    ItemOrder,
+    Series,
+    few_shot_series,
+    probe_series,
+    saliency_series,
+)
 from workflow_scripts.stats.intervals import bootstrap_class_means, bootstrap_means
 
 FIRST, SECOND = run("simclr", "original", "crop", 0), run("simclr", "revised", "crop", 0)
@@ -16,10 +22,23 @@ def test_items_are_read_by_set_and_objective(results: Path) -> None:
     found = {one.dataset: one for path in probe(results, FIRST) for one in probe_series(Artifact(path), 3, ItemOrder())}
     assert (found["pets"].values == hits(FIRST, "last", "pets")).all()
     assert (found["dtd"].values == hits(FIRST, "last", "dtd")).all()
-    assert found["pets"].metric == "linear_probe.sklearn.mean_per_class" and found["pets"].labels is not None
-    assert found["dtd"].labels is None and found["dtd"].family == "linear_probe.sklearn" and found["dtd"].file == 3
+    assert found["pets"].metric == "linear_probe.sklearn.mean_per_class" and found["pets"].file == 3
+    assert found["dtd"].family == "linear_probe.sklearn" and found["dtd"].n == 14
+    assert found["pets"].class_shares == pytest.approx([1 / 3] * 3)
+    assert found["dtd"].shares == pytest.approx([1 / 14] * 14)
     for one in found.values():
-        assert one.average(one.values) == pytest.approx(one.value)
+        assert one.shares @ one.values == pytest.approx(one.value)
+        assert one.class_shares @ one.by_class == pytest.approx(one.value)
+
+
+def test_few_shot_and_saliency_are_means_over_images(results: Path) -> None:
+    (shot,) = few_shot_series(Artifact(few_shot(results, FIRST)), 0, ItemOrder())
+    (seen,) = saliency_series(Artifact(saliency(results, FIRST)), 0, ItemOrder())
+    assert shot.n == 8 and len(shot.values) == 10 and shot.shares.sum() == pytest.approx(1)
+    assert seen.n == 8 and seen.labels.tolist() == [i % 3 for i in range(8)]
+    for one in (shot, seen):
+        assert one.shares @ one.values == pytest.approx(one.value, abs=1e-6)
+        assert one.class_shares @ one.by_class == pytest.approx(one.value, abs=1e-6)
 
 
 def test_other_items_or_another_order_cannot_be_paired(results: Path) -> None:
@@ -36,7 +55,10 @@ def test_variance_is_that_of_the_bootstrap(per_class: bool) -> None:
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 300)
     values = (rng.random(300) < 0.3 + 0.2 * labels).astype(np.float32)
-    one = Series("x", "m", "m", values, labels if per_class else None, 0.0, None, None, 0)
+    sizes = np.bincount(labels)
+    shares = 1 / (3 * sizes[labels]) if per_class else np.full(300, 1 / 300)
+    metric = "mean_per_class" if per_class else "accuracy"
+    one = Series("x", f"m.{metric}", "m", values, labels, shares, None, 0.0, None, None, 0)
     if per_class:
         resampled = bootstrap_class_means(values[:, None], labels, 4000, 0)
     else:

@@ -56,7 +56,10 @@ def test_rows_have_tag_backbone_and_budget(results: Path) -> None:
 def test_mean_interval_adds_variances() -> None:
     rng = np.random.default_rng(0)
     groups = [rng.random(n).astype(np.float32) for n in (30, 50)]
-    members = [Series(str(i), "m", "m", g, None, float(g.mean()), None, None, i) for i, g in enumerate(groups)]
+    members = [
+        Series(str(i), "m", "m", g, np.zeros(len(g)), np.full(len(g), 1 / len(g)), None, float(g.mean()), None, None, i)
+        for i, g in enumerate(groups)
+    ]
     row = mean_row(members)
     half = stats.norm.ppf(0.975) * np.sqrt(sum(g.var() / len(g) for g in groups)) / 2
     assert row["metric"] == "m"

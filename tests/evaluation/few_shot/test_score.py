@@ -6,7 +6,7 @@ from scipy import stats
 
 from tests.evaluation.sets import downstream
 from workflow_scripts.evaluation.few_shot.episodes import draw_episodes, eligible, uniforms
-from workflow_scripts.evaluation.few_shot.score import episode_accuracy, few_shot
+from workflow_scripts.evaluation.few_shot.score import few_shot, hit_queries, images_table
 
 
 def slow_episode(support: np.ndarray, query: np.ndarray) -> float:
@@ -38,6 +38,13 @@ def test_accuracy_is_that_of_the_slow_reference() -> None:
     assert (found.score.low, found.score.high) == pytest.approx((expected.low, expected.high))
     assert found.standard_error == pytest.approx(stats.sem(slow))
     assert found.ways == 5 and found.classes == len(pools.labels)
+    assert (found.shown == np.bincount(query.ravel(), minlength=400)).all()
+    assert found.correct.sum() / found.shown.sum() == pytest.approx(np.mean(slow))
+    table = images_table([(data, found)]).to_pylist()
+    assert {row["key"] for row in table} == set(data.keys[np.unique(query)])
+    row = table[0]
+    (at,) = np.flatnonzero(data.keys == row["key"])
+    assert (row["label"], row["shown"], row["correct"]) == (data.labels[at], found.shown[at], found.correct[at])
 
 
 def test_episodes_are_the_same_for_every_network() -> None:
@@ -55,5 +62,5 @@ def test_sets_with_few_classes_use_all_or_none() -> None:
 
 
 def test_a_constant_network_is_at_chance() -> None:
-    accuracy = episode_accuracy(np.ones((4, 5, 5, 3), np.float32), np.ones((4, 5, 6, 3), np.float32))
-    assert accuracy == pytest.approx(np.full(4, 0.2))
+    hits = hit_queries(np.ones((4, 5, 5, 3), np.float32), np.ones((4, 5, 6, 3), np.float32))
+    assert hits.shape == (4, 5, 6) and hits.mean(axis=(1, 2)) == pytest.approx(np.full(4, 0.2))

@@ -120,7 +120,8 @@ def test_tables_and_examples(study, tmp_path: Path) -> None:  # type: ignore[no-
     rows = image_table(found).to_pylist()
     assert len(rows) == 6 * len(TARGETS) * len(SCORES)
     assert rows[len(SCORES)] | {"value": 0} == {
-        "dataset": "m", "key": "k3", "target": "cosine", "metric": next(iter(SCORES)), "value": 0
+        "dataset": "m", "key": "k3", "label": int(data.labels[3]), "target": "cosine", "metric": next(iter(SCORES)),
+        "value": 0,
     }  # fmt: skip
     for row in result_table(found, 500, 0.95, 0).to_pylist():
         values = [one["value"] for one in rows if (one["target"], one["metric"]) == (row["target"], row["metric"])]

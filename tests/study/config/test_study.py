@@ -121,6 +121,37 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
             "contrast without runs in config.contrasts.0: revised and none have no method in common",
         ),
         (
+            {
+                "contrasts": [
+                    {"name": "c", "terms": [{"weight": 1, "pairs": "self"}, {"weight": -2, "pairs": "revised"}]}
+                ]
+            },
+            "the weights of terms add up to -1; they must add up to 0",
+        ),
+        (
+            {
+                "contrasts": [
+                    {
+                        "name": "c",
+                        "terms": [{"weight": 1, "pairs": "self", "tag": "x"}, {"weight": -1, "pairs": "revised"}],
+                    }
+                ]
+            },
+            "term without runs in config.contrasts.0.terms.0: pairs self, tag x",
+        ),
+        (
+            {
+                "contrasts": [
+                    {
+                        "name": "c",
+                        "terms": [{"weight": 1, "method": "clip"}, {"weight": -1, "method": "untrained"}],
+                        "per": ["augmentation"],
+                    }
+                ]
+            },
+            "contrast without runs in config.contrasts.0: no value of augmentation or tag for which all terms",
+        ),
+        (
             {"pretraining": {"method": "clip"}},
             "misplaced setting in config.pretraining.method: clip; remove it; each item of runs has its own method",
         ),

@@ -1,11 +1,12 @@
 """Scores per item, which the summary reads from the tables of probe, few-shot and saliency.
 
-An item is the unit of sampling: a test image for probe and saliency, an episode for few-shot. Items are the same, and
-in the same order, for every run; :class:`ItemOrder` checks this, so that pairing is by position.
+An item is a test image; few-shot has episodes besides. Items are the same, and in the same order, for every run;
+:class:`ItemOrder` checks this, so that pairing is by position.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,6 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.stats.intervals import class_means
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,11 @@ class Series:
         dataset: the set's name.
         metric: full name, e.g. ``linear_probe.sklearn.accuracy``.
         family: the metric's name without how a set averages it, e.g. ``linear_probe.sklearn``.
-        values: (n,) float32, one per item.
-        labels: (n,) int32 where the metric is a mean of class means, else None.
-        value: the metric over all items; ``low`` and ``high`` as the stage that measured it gave them.
+        values: (n,) float32, one per image.
+        labels: (n,) int32, the images' classes.
+        shares: (n,) float64, the weight of each image in the metric; sum 1.
+        episodes: (e,) float64 where the metric is a mean over episodes, else None.
+        value: the metric over all images; ``low`` and ``high`` as the stage that measured it gave them.
         file: index into the summary's list of files.
     """
 
@@ -35,40 +37,58 @@ class Series:
     metric: str
     family: str
     values: np.ndarray
-    labels: np.ndarray | None
+    labels: np.ndarray
+    shares: np.ndarray
+    episodes: np.ndarray | None
     value: float
     low: float | None
     high: float | None
     file: int
 
-    def variance(self) -> float:
-        """Variance of ``value`` over draws of items: s^2 / n, or sum over classes of s_c^2 / n_c, over classes^2."""
-        if self.labels is None:
-            return float(np.var(self.values, dtype=np.float64)) / len(self.values)
-        groups = [self.values[self.labels == one].astype(np.float64) for one in np.unique(self.labels)]
-        return float(sum(np.var(group) / len(group) for group in groups)) / len(groups) ** 2
+    @property
+    def n(self) -> int:
+        """Number of episodes or, without any, of images."""
+        return len(self.values if self.episodes is None else self.episodes)
 
-    def average(self, values: np.ndarray) -> float:
-        """``values`` (n,) averaged as this metric does."""
-        if self.labels is None:
-            return float(np.mean(values, dtype=np.float64))
-        return float(class_means(values[:, None], self.labels)[0])
+    @cached_property
+    def by_class(self) -> np.ndarray:
+        """Mean of each class, images by their share: (classes,) float64, in the order of ``class_shares``."""
+        _, index = np.unique(self.labels, return_inverse=True)
+        return np.asarray(np.bincount(index, self.shares * self.values) / self.class_shares)
+
+    @cached_property
+    def class_shares(self) -> np.ndarray:
+        """Weight of each class in the metric, classes in ascending order: (classes,) float64, sum 1."""
+        _, index = np.unique(self.labels, return_inverse=True)
+        return np.bincount(index, self.shares)
+
+    def variance(self) -> float:
+        """Variance of ``value`` over draws of episodes or, without any, of images.
+
+        Of a mean s^2 / n; of a mean of class means sum over classes of s_c^2 / n_c, over classes^2.
+        """
+        if self.episodes is not None:
+            return float(np.var(self.episodes)) / len(self.episodes)
+        per_class = self.metric.endswith("mean_per_class")
+        index = np.unique(self.labels, return_inverse=True)[1] if per_class else np.zeros(len(self.labels), np.int64)
+        centred = self.values - (np.bincount(index, self.shares * self.values) / np.bincount(index, self.shares))[index]
+        return float(np.square(self.shares * centred).sum())
 
 
 class ItemOrder:
     """Remembers each dataset's items as first seen and refuses another order or other items."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[str, str], pa.Array] = {}
+        self._seen: dict[tuple[str, str], Sequence[pa.ChunkedArray]] = {}
 
-    def check(self, kind: str, dataset: str, items: pa.ChunkedArray, artifact: Artifact) -> None:
+    def check(self, kind: str, dataset: str, items: Sequence[pa.ChunkedArray], artifact: Artifact) -> None:
         """Compare with the first table of this kind and set.
 
         Raises:
             PipelineError: the items differ.
         """
         first = self._seen.setdefault((kind, dataset), items)
-        if not first.equals(items):
+        if not all(one.equals(other) for one, other in zip(first, items, strict=True)):
             value = f"items of dataset {dataset} differ from those of the first checkpoint"
             raise PipelineError("results cannot be paired", artifact.manifest_path, value, "recompute this artifact")
 
@@ -79,21 +99,25 @@ def probe_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator[Se
     items = pq.read_table(artifact.path(".predictions.parquet"))
     for row in results:
         mine = _where(items, dataset=row["dataset"], objective=row["objective"])
-        order.check("image", row["dataset"], mine["key"], artifact)
+        order.check("image", row["dataset"], [mine["key"], mine["label"]], artifact)
         family = f"linear_probe.{row['objective']}"
-        values = mine["correct"].to_numpy().astype(np.float32)
-        labels = mine["label"].to_numpy() if row["metric"] == "mean_per_class" else None
-        yield Series(row["dataset"], f"{family}.{row['metric']}", family, values, labels, *_interval(row), file)
+        values, labels = mine["correct"].to_numpy().astype(np.float32), mine["label"].to_numpy()
+        shares = _per_class(labels) if row["metric"] == "mean_per_class" else np.full(len(labels), 1 / len(labels))
+        head = (row["dataset"], f"{family}.{row['metric']}", family)
+        yield Series(*head, values, labels, shares, None, *_interval(row), file)
 
 
 def few_shot_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator[Series]:
-    """Accuracy of each episode, by set."""
-    items = pq.read_table(artifact.path(".episodes.parquet"))
+    """Share of its queries in which each test image is right, and the accuracy of each episode, by set."""
+    images, episodes = (pq.read_table(artifact.path(suffix)) for suffix in (".images.parquet", ".episodes.parquet"))
     for row in pq.read_table(artifact.path(".parquet")).to_pylist():
-        mine = _where(items, dataset=row["dataset"])
-        order.check("episode", row["dataset"], mine["episode"], artifact)
-        values = mine["accuracy"].to_numpy().astype(np.float32)
-        yield Series(row["dataset"], f"few_shot.{row['metric']}", "few_shot", values, None, *_interval(row), file)
+        mine = _where(images, dataset=row["dataset"])
+        order.check("query", row["dataset"], [mine[name] for name in ("key", "label", "shown")], artifact)
+        shown = mine["shown"].to_numpy().astype(np.float64)
+        values = (mine["correct"].to_numpy() / shown).astype(np.float32)
+        accuracy = _where(episodes, dataset=row["dataset"])["accuracy"].to_numpy()
+        head = (row["dataset"], f"few_shot.{row['metric']}", "few_shot")
+        yield Series(*head, values, mine["label"].to_numpy(), shown / shown.sum(), accuracy, *_interval(row), file)
 
 
 def saliency_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator[Series]:
@@ -101,10 +125,17 @@ def saliency_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator
     items = pq.read_table(artifact.path(".parquet"))
     for row in pq.read_table(artifact.path(".results.parquet")).to_pylist():
         mine = _where(items, dataset=row["dataset"], target=row["target"], metric=row["metric"])
-        order.check("mask", row["dataset"], mine["key"], artifact)
+        order.check("mask", row["dataset"], [mine["key"], mine["label"]], artifact)
         name = f"saliency.{row['target']}.{row['metric']}"
-        values = mine["value"].to_numpy().astype(np.float32)
-        yield Series(row["dataset"], name, name, values, None, *_interval(row), file)
+        values, n = mine["value"].to_numpy().astype(np.float32), len(mine)
+        head = (row["dataset"], name, name)
+        yield Series(*head, values, mine["label"].to_numpy(), np.full(n, 1 / n), None, *_interval(row), file)
+
+
+def _per_class(labels: np.ndarray) -> np.ndarray:
+    """Shares of images (n,) in a mean of class means."""
+    _, index, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    return np.asarray(1 / (len(sizes) * sizes[index]))
 
 
 def _where(table: pa.Table, **wanted: str) -> pa.Table:

@@ -76,10 +76,10 @@ def summary_rows(scores: StudyScores, runs: Sequence[SummaryRun]) -> Iterator[tu
     for run in runs:
         for step in run.steps:
             found = scores.series.get((run.run, step), {})
-            head = {**run.model_dump(exclude={"steps"}), "budget": run.budget, "step": step}
+            head = {**run.model_dump(exclude={"steps", "arm", "role", "dose"}), "budget": run.budget, "step": step}
             for one in found.values():
                 row = {"dataset": one.dataset, "metric": one.metric, "value": one.value, "low": one.low}
-                yield {**head, **row, "high": one.high, "n": len(one.values)}, [one.file]
+                yield {**head, **row, "high": one.high, "n": one.n}, [one.file]
             for members in by_family(found).values():
                 if len(members) > 1:
                     yield {**head, **mean_row(members)}, sorted({one.file for one in members})
@@ -104,6 +104,6 @@ def mean_row(members: Sequence[Series]) -> dict[str, Any]:
     value = float(np.mean([one.value for one in members]))
     spread = float(np.sqrt(sum(one.variance() for one in members))) / len(members)
     half = float(ndtri(0.5 + LEVEL / 2)) * spread
-    items = sum(len(one.values) for one in members)
+    items = sum(one.n for one in members)
     row = {"dataset": MEAN, "metric": mean_metric(members), "value": value, "low": value - half, "high": value + half}
     return {**row, "n": items}

@@ -21,13 +21,22 @@ RESULTS = pa.schema(
         *[(name, pa.int64()) for name in ("n", "ways", "classes", "classes_left_out")],
     ]
 )
+IMAGES = pa.schema(
+    [("dataset", pa.string()), ("key", pa.string()), *[(name, pa.int32()) for name in ("label", "shown", "correct")]]
+)
 EPISODES = pa.schema([("dataset", pa.string()), ("episode", pa.int32()), ("accuracy", pa.float64())])
 
 
 class FewShotResult(NamedTuple):
-    """Accuracy of each episode (e,), their mean with interval, its standard error, and the classes used."""
+    """Accuracy of each episode (e,), their mean with interval, its standard error, and the classes used.
+
+    ``shown`` and ``correct`` (n,) int32 count, for each image of the set, the episodes in which it is a query, and
+    those of them in which it is nearest to its own class. Their sums' ratio is the mean accuracy.
+    """
 
     accuracy: np.ndarray
+    shown: np.ndarray
+    correct: np.ndarray
     score: Interval
     standard_error: float
     ways: int
@@ -49,21 +58,24 @@ def few_shot(
     uniform = uniforms(seed, data.name, episodes, ways * (1 + shots + queries))
     support, query = draw_episodes(pools, uniform, ways, shots, queries)
     blocks = [slice(start, start + AT_ONCE) for start in range(0, episodes, AT_ONCE)]
-    parts = [episode_accuracy(data.features[support[block]], data.features[query[block]]) for block in blocks]
-    accuracy = np.concatenate(parts)
-    return FewShotResult(accuracy, student_t(accuracy, level), standard_error(accuracy), ways, len(pools.labels))
+    hits = np.concatenate([hit_queries(data.features[support[block]], data.features[query[block]]) for block in blocks])
+    accuracy = hits.mean(axis=(1, 2), dtype=np.float64)
+    shown, correct = (np.bincount(rows.ravel(), minlength=len(data.labels)) for rows in (query, query[hits]))
+    score, error = student_t(accuracy, level), standard_error(accuracy)
+    counts = shown.astype(np.int32), correct.astype(np.int32)
+    return FewShotResult(accuracy, *counts, score, error, ways, len(pools.labels))
 
 
-def episode_accuracy(support: np.ndarray, query: np.ndarray) -> np.ndarray:
-    """Share of queries nearest (Euclidean) to their own class's prototype.
+def hit_queries(support: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """Which queries are nearest (Euclidean) to their own class's prototype.
 
     Args:
         support: (e, ways, shots, d) float32.
         query: (e, ways, queries, d) float32.
 
     Returns:
-        (e,) float64. The mean of an episode's support is subtracted from all its features, each is scaled to unit
-        length (a zero vector stays zero), and a prototype is the mean of its class's scaled support.
+        (e, ways, queries) bool. The mean of an episode's support is subtracted from all its features, each is scaled to
+        unit length (a zero vector stays zero), and a prototype is the mean of its class's scaled support.
     """
     episodes, ways, queries, _ = query.shape
     centre = support.mean(axis=(1, 2), keepdims=True)
@@ -73,7 +85,7 @@ def episode_accuracy(support: np.ndarray, query: np.ndarray) -> np.ndarray:
     # |q - p|^2 without |q|^2, which is the same for every prototype.
     distance = (prototypes**2).sum(axis=-1)[:, None, :] - 2 * flat @ prototypes.swapaxes(1, 2)
     correct = distance.argmin(axis=-1) == np.repeat(np.arange(ways), queries)
-    return np.asarray(correct.mean(axis=1, dtype=np.float64))
+    return np.asarray(correct.reshape(episodes, ways, queries))
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
@@ -101,3 +113,13 @@ def episodes_table(results: Sequence[tuple[Downstream, FewShotResult]]) -> pa.Ta
         for data, found in results
     ]
     return pa.concat_tables([EPISODES.empty_table(), *parts])
+
+
+def images_table(results: Sequence[tuple[Downstream, FewShotResult]]) -> pa.Table:
+    """One row per set and test image that is a query of some episode: in how many, and in how many it is right."""
+    parts = []
+    for data, found in results:
+        rows = np.flatnonzero(found.shown)
+        columns = [data.keys[rows].tolist(), data.labels[rows], found.shown[rows], found.correct[rows]]
+        parts.append(pa.table([[data.name] * len(rows), *columns], schema=IMAGES))
+    return pa.concat_tables([IMAGES.empty_table(), *parts])

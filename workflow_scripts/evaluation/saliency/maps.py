@@ -47,6 +47,7 @@ class SaliencyResult:
         scores: (images, targets, scores) float64, in the order of :data:`TARGETS` and ``SCORES``.
         constant: maps without any contrast, by target; they are scored as uniform.
         left_out: masked test images that are not scored, by reason.
+        labels: classes of the scored images.
         examples: key -> image (s, s, 3) uint8, mask (s, s) uint8, maps (2, s, s) uint8 (255 = the map's maximum).
     """
 
@@ -55,6 +56,7 @@ class SaliencyResult:
     scores: np.ndarray = field(default_factory=lambda: np.empty((0, len(TARGETS), len(SCORES))))
     constant: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    labels: list[int] = field(default_factory=list)
     examples: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=dict)
 
 
@@ -95,6 +97,7 @@ def evaluate_saliency(
                     picture = pixels[i].permute(1, 2, 0).numpy()
                     result.examples[str(data.keys[row])] = (picture, mask, to_bytes(maps[:, i]))
     result.keys = [str(data.keys[row]) for row in usable]
+    result.labels = [int(data.labels[row]) for row in usable]
     if scores:
         result.scores = np.array(scores)
     return result

@@ -10,7 +10,14 @@ from workflow_scripts.evaluation.saliency.scores import SCORES
 from workflow_scripts.stats.intervals import bootstrap_means, percentile_interval
 from workflow_scripts.stats.seeds import derive
 
-IMAGES = pa.schema([*[(name, pa.string()) for name in ("dataset", "key", "target", "metric")], ("value", pa.float64())])
+IMAGES = pa.schema(
+    [
+        *[(name, pa.string()) for name in ("dataset", "key")],
+        ("label", pa.int32()),
+        *[(name, pa.string()) for name in ("target", "metric")],
+        ("value", pa.float64()),
+    ]
+)
 RESULTS = pa.schema(
     [
         *[(name, pa.string()) for name in ("dataset", "target", "metric")],
@@ -26,6 +33,7 @@ def image_table(result: SaliencyResult) -> pa.Table:
     columns = [
         [result.name] * (n * cells),
         [key for key in result.keys for _ in range(cells)],
+        np.repeat(np.array(result.labels, dtype=np.int32), cells),
         [target for target in TARGETS for _ in SCORES] * n,
         [*SCORES] * (n * len(TARGETS)),
         result.scores.ravel(),

@@ -1,23 +1,17 @@
-"""Arms and named contrasts of a study, from the summary's two tables, for the page and the terminal.
-
-Rows are dicts with the columns of `summary.parquet` and `summary.contrasts.parquet`.
-"""
+"""Arms of a study, for the page and the terminal, from rows with the columns of `summary.parquet`."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from workflow_scripts.reporting.text import points
 from workflow_scripts.stats.intervals import student_t
 
 Row = dict[str, Any]
 FAMILIES = {"probe": "Linear probe", "few_shot": "Few-shot", "saliency": "Saliency"}
 MEAN = "mean"  # dataset of the summary's rows over all datasets
-MAIN_CONTRAST = "revised - original"
 MIN_SEEDS = 3  # fewer give no seed-level interval
 _SALIENCY = "saliency.probe.mass_in_mask"
 
@@ -43,35 +37,6 @@ class Arm:
     tag: str
     seeds: int
     estimates: dict[str, Estimate | None]
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """One row of the contrasts, the `at`-th; without interval where there is none or where seeds are too few."""
-
-    name: str
-    method: str
-    augmentation: str
-    tag: str
-    dataset: str
-    family: str
-    metric: str
-    level: str
-    difference: float
-    low: float | None
-    high: float | None
-    n: int
-    step: str
-    at: int
-
-    @property
-    def verdict(self) -> str:
-        """The verdict that follows from the interval."""
-        if self.low is None or self.high is None:
-            return "no interval"
-        if self.low > 0:
-            return "higher"
-        return "lower" if self.high < 0 else "inconclusive"
 
 
 def _number(value: Any) -> float | None:
@@ -166,75 +131,3 @@ def _item_half_width(rows: Sequence[Sequence[Row]]) -> float | None:
             halves.append((high - low) / 2)
         squares.append((math.fsum(halves) / len(halves)) ** 2)
     return math.sqrt(math.fsum(squares)) / len(rows)
-
-
-def contrasts(rows: Sequence[Row]) -> list[Contrast]:
-    """All contrasts in table order; a seed-level interval from fewer than three seeds is not shown."""
-    objective = probe_objective(row["metric"] for row in rows)
-    found = []
-    for at, row in enumerate(rows):
-        difference = _number(row["difference"])
-        if difference is None:
-            continue
-        low, high = _number(row["low"]), _number(row["high"])
-        if low is None or high is None or (row["level"] == "seed" and row["n"] < MIN_SEEDS):
-            low = high = None
-        found.append(
-            Contrast(
-                row["contrast"],
-                row["method"],
-                row["augmentation"],
-                row["tag"],
-                row["dataset"],
-                family(row["metric"], objective),
-                row["metric"],
-                row["level"],
-                difference,
-                low,
-                high,
-                int(row["n"]),
-                str(row["step"]),
-                at,
-            )
-        )
-    return found
-
-
-def leading(found: Sequence[Contrast], step: str = "last") -> list[Contrast]:
-    """The contrasts of the headline: its families at its step; over all datasets where the summary has that."""
-    steps = {row.step for row in found}
-    wanted = step if step in steps or not steps else max(steps)
-    chosen = []
-    for name in FAMILIES:
-        rows = [row for row in found if row.family == name and row.step == wanted]
-        pooled = [row for row in rows if row.dataset == MEAN]
-        chosen += pooled or rows
-    return chosen
-
-
-def claim(leaders: Sequence[Contrast]) -> str:
-    """One sentence on the main contrast, as the intervals have it, at the level with the better right to speak."""
-    rows = [row for row in leaders if row.name == MAIN_CONTRAST and row.family == "probe"]
-    if not rows:
-        return "This study has no contrast of revised and original captions; its results are below."
-    by_seed = [row for row in rows if row.level == "seed" and row.verdict != "no interval"]
-    told = by_seed or [row for row in rows if row.level == "image" and row.verdict != "no interval"]
-    if not told:
-        return "Revised and original captions were compared, but with too little data for an interval."
-    level = f"over {told[0].n} seeds" if by_seed else "over test images, for these seeds"
-    if len(told) == 1:
-        return _one(told[0], level)
-    if len({row.method for row in told}) == len(told):
-        return " ".join(_one(row, level) for row in told)
-    tally = Counter(row.verdict for row in told)
-    return (
-        f"Linear probe, revised versus original captions, {len(told)} comparisons: {tally['higher']} higher, "
-        f"{tally['lower']} lower, {tally['inconclusive']} inconclusive (95 % intervals {level})."
-    )
-
-
-def _one(row: Contrast, level: str) -> str:
-    says = {"higher": "help", "lower": "hurt", "inconclusive": "have no conclusive effect on"}
-    low, high = (points(end) for end in (row.low, row.high) if end is not None)
-    value = f"{points(row.difference)} points, 95 % interval {low} to {high}, {level}"
-    return f"Revised captions {says[row.verdict]} the linear probe of {row.method} ({value})."

@@ -8,57 +8,38 @@ from PIL import Image
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.reporting.charts import axis, forest_limits, strip
 from workflow_scripts.reporting.colours import arm_class
 from workflow_scripts.reporting.provenance import Number, Source
+from workflow_scripts.reporting.sections import contrasts as contrast_data
 from workflow_scripts.reporting.sections import headline as headline_data
+from workflow_scripts.reporting.sections.contrast_blocks import Cited, blocks
 from workflow_scripts.reporting.sections.examples import shared_examples
 from workflow_scripts.reporting.study import Study
 from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels, probe_tables, saliency_tables
-from workflow_scripts.reporting.text import minus, percent, points, words
+from workflow_scripts.reporting.text import percent, words
 from workflow_scripts.reporting.thumbnails import masked, overlay, thumbnail
 
 Row = dict[str, Any]
 OVERLAY = 112  # longer side of a saliency map, in pixels
 EXAMPLES = ("datasets", "keys", "images", "masks", "maps")  # the map shown is that of the probe's logit
-LEVELS = {
-    "seed": "Over seeds: would other training runs give the same result?",
-    "image": "Over test images: would other images give the same result for these models?",
-}
 
 
 def headline(study: Study) -> Row:
-    """Arms with intervals, contrasts as forest plots, and the claim."""
+    """Arms with intervals, the named contrasts, and a sentence that counts their verdicts."""
     summary = study.one("summary")
     if summary is None:
-        return {"claim": "This study trained and evaluated no image encoder.", "arms": [], "forests": [], "rest": []}
-    step = study.settings.headline_step
-    arms = headline_data.arms(study.table(summary), step)
-    found = headline_data.contrasts(study.table(summary, ".contrasts.parquet"))
-    leading = headline_data.leading(found, step)
+        return {"claim": "This study trained and evaluated no image encoder.", "arms": [], "contrasts": []}
+    step, rows = study.settings.headline_step, study.table(summary)
+    found = contrast_data.named(study.table(summary, ".contrasts.parquet"), step)
     cited = Cited(study.source(summary, ".contrasts.parquet"), study.json(summary, ".sources.json"))
-    forests = [_forest(level, title, leading, cited) for level, title in LEVELS.items()]
     return {
-        "claim": headline_data.claim(leading),
+        "claim": contrast_data.tally(found),
         "step": step,
         "families": headline_data.FAMILIES,
-        "arms": [_arm_line(arm, study.source(summary, ".parquet")) for arm in arms],
-        "forests": [forest for forest in forests if forest],
-        "rest": [_contrast_line(row, cited) for row in found if row not in leading],
+        "arms": [_arm_line(arm, study.source(summary, ".parquet")) for arm in headline_data.arms(rows, step)],
+        "contrasts": blocks(found, rows, cited),
+        "file": cited.source,
     }
-
-
-class Cited(NamedTuple):
-    """The contrasts' file, and the summary's list of the files behind each of its rows."""
-
-    source: Source
-    origins: Row
-
-    def files(self, at: int) -> str:
-        """Behind row `at` of the contrasts: the first file by name and how many there are."""
-        files = self.origins["contrasts"][at]
-        first = self.origins["files"][files[0]]["file"] if files else "none"
-        return f"made from {len(files)} files: {first}{', …' if len(files) > 1 else ''}"
 
 
 def _arm_line(arm: headline_data.Arm, source: Source) -> Row:
@@ -74,30 +55,6 @@ def _arm_line(arm: headline_data.Arm, source: Source) -> Row:
         rows = f"mean of {members} over shared datasets"
         cells.append((Number(percent(estimate.value), interval, source, rows), estimate.kind))
     return {"arm": arm, "css": arm_class(arm.pairs), "cells": cells}
-
-
-def _contrast_line(row: headline_data.Contrast, cited: Cited) -> Row:
-    interval = "" if row.low is None or row.high is None else f"{points(row.low)} to {points(row.high)}"
-    where = f"row {row.at} ({row.metric}, {row.level}), {cited.files(row.at)}"
-    number = Number(points(row.difference), interval, cited.source, where)
-    return {"row": row, "number": number, "metric": words(row.metric)}
-
-
-def _forest(level: str, title: str, leading: Sequence[headline_data.Contrast], cited: Cited) -> Row | None:
-    rows = [row for row in leading if row.level == level]
-    if not rows:
-        return None
-    limits = forest_limits([(row.difference, row.low, row.high) for row in rows])
-    groups = []
-    for family, name in dict.fromkeys((row.family, row.name) for row in rows):
-        css = arm_class(name.split()[0])
-        lines = []
-        for row in (row for row in rows if (row.family, row.name) == (family, name)):
-            line = _contrast_line(row, cited)
-            picture = strip(row.difference, row.low, row.high, limits, css, f"{line['number'].text} points")
-            lines.append({**line, "strip": picture})
-        groups.append({"family": headline_data.FAMILIES[family], "name": minus(name), "css": css, "lines": lines})
-    return {"level": level, "title": title, "groups": groups, "axis": axis(limits)}
 
 
 def _run_of(artifact: Artifact) -> str:

@@ -23,7 +23,6 @@ def reference_errors(study: Study) -> Iterator[SettingError]:
     """Yield an error for each repeated, unknown or reserved name; its place is a path like ``("pairs", 2, "arm")``."""
     yield from _names(study)
     yield from _pairs_and_runs(study)
-    yield from _contrasts(study)
     yield from _sources(study)
 
 
@@ -56,38 +55,21 @@ def _pairs_and_runs(study: Study) -> Iterator[SettingError]:
     image = [encoder.name for encoder in study.image_encoders]
     for number, table in enumerate(study.pairs):
         if table.arm is not None:
-            yield from _known(("pairs", number, "arm"), "arm", table.arm, arms)
+            yield from known(("pairs", number, "arm"), "arm", table.arm, arms)
         kind, encoders = ("text encoder", text) if table.arm else ("image encoder", image)
-        yield from _known(("pairs", number, "encoder"), kind, table.encoder, encoders)
+        yield from known(("pairs", number, "encoder"), kind, table.encoder, encoders)
         if PAIR_KINDS[table.kind].needs_labels and study.demo_world is None:
             advice = "remove this pair table; only a study with demo_world has labels"
             yield SettingError("pairs without labels", ("pairs", number, "kind"), table.kind, advice)
     for number, run in enumerate(study.runs):
         tables = [*(pairs.name for pairs in study.pairs), *RESERVED_PAIRS]
         kind, allowed = ("arm", arms) if METHODS[run.method].captions else ("pair table", tables)
-        yield from _known(("runs", number, "pairs"), kind, run.pairs, allowed)
+        yield from known(("runs", number, "pairs"), kind, run.pairs, allowed)
     if study.pair_quality.image_encoder is not None:
-        yield from _known(("pair_quality", "image_encoder"), "image encoder", study.pair_quality.image_encoder, image)
+        yield from known(("pair_quality", "image_encoder"), "image encoder", study.pair_quality.image_encoder, image)
     if study.probe_dataset is not None:
         datasets = [dataset.name for dataset in study.datasets]
-        yield from _known(("probe_dataset",), "dataset", study.probe_dataset, datasets)
-
-
-def _contrasts(study: Study) -> Iterator[SettingError]:
-    methods: dict[str, set[str]] = {}
-    for run in study.runs:
-        methods.setdefault(run.pairs, set()).add(run.method)
-    for number, contrast in enumerate(study.contrasts):
-        unknown = [
-            error
-            for side in ("minuend", "subtrahend")
-            for error in _known(("contrasts", number, side), "run's pairs", getattr(contrast, side), methods)
-        ]
-        yield from unknown
-        if not unknown and not methods[contrast.minuend] & methods[contrast.subtrahend]:
-            value = f"{contrast.minuend} and {contrast.subtrahend} have no method in common"
-            advice = "add runs of the same method with both"
-            yield SettingError("contrast without runs", ("contrasts", number), value, advice)
+        yield from known(("probe_dataset",), "dataset", study.probe_dataset, datasets)
 
 
 def _sources(study: Study) -> Iterator[SettingError]:
@@ -119,6 +101,7 @@ def _sources(study: Study) -> Iterator[SettingError]:
             yield SettingError("source world without a demo_world", place, "demo_world is null", advice)
 
 
-def _known(where: Path, kind: str, name: str, names: Iterable[str]) -> Iterator[SettingError]:
+def known(where: Path, kind: str, name: str, names: Iterable[str]) -> Iterator[SettingError]:
+    """An error if ``name`` is none of ``names``."""
     if name not in names:
         yield SettingError(f"unknown {kind}", where, name, one_of(name, names))

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.evaluation.contrasts.settings import Contrast, Resamples
+from workflow_scripts.evaluation.contrasts.settings import Contrast, Resamples, StandardContrasts
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.reporting.settings import ReportContents
 from workflow_scripts.stages.caption_quality import CaptionQuality
@@ -20,6 +20,7 @@ from workflow_scripts.stages.data_card import DataCard
 from workflow_scripts.stages.demo_world import DemoWorld
 from workflow_scripts.stages.shard_plan import ShardPlan
 from workflow_scripts.study.config.checks import reference_errors
+from workflow_scripts.study.config.contrast_checks import contrast_errors
 from workflow_scripts.study.config.errors import SettingError, misread_booleans, placed, validation_errors
 from workflow_scripts.study.config.files import Config
 from workflow_scripts.study.config.nodes import Node, node_of
@@ -74,9 +75,10 @@ class Study(Settings):
     evaluation: Evaluation = Field(Evaluation(), description="which checkpoints are evaluated, and how")
     contrasts: tuple[Contrast, ...] = Field(
         (),
-        description="contrasts in addition to the standard ones",
+        description="contrasts besides the standard ones, which they replace by name",
         examples=[[{"name": "revised - shuffled", "minuend": "revised", "subtrahend": "shuffled"}]],
     )
+    standard_contrasts: bool = StandardContrasts
     bootstrap: int = Resamples
     report: ReportContents = Field(ReportContents(), description="what the report shows")
     crate: CrateSection = Field(CrateSection(), description="the study as a Workflow Run RO-Crate")
@@ -105,6 +107,8 @@ def load_study(config: Mapping[str, Any] | Config) -> Study:
     else:
         found = list(reference_errors(study))
         found += run_errors(study, root, {error.path[1] for error in found if error.path[0] == "runs"})
+        if not any(error.path[0] in ("arms", "pairs", "runs") for error in found):
+            found += contrast_errors(study)
         # What is wrong in an item of which a value was refused may follow from that.
         known = {error.path[:2] for error in refused}
         errors += [error for error in found if error.path[:2] not in known]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from workflow_scripts.acquisition.settings import Import
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.contrasts.settings import Contrast
+from workflow_scripts.evaluation.contrasts.settings import Contrast, Term
 from workflow_scripts.pretraining.method import Method
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.demo_world import DemoWorld
@@ -58,8 +58,8 @@ def edits(value: Any, path: Keys, new: Any) -> Iterator[Any]:
     key, below = path[0], path[1:]
     if isinstance(value, tuple | list):
         edited = [(number, one) for number, item in enumerate(value) for one in edits(item, path, new)]
-        yield from ([*value[:number], one, *value[number + 1 :]] for number, one in edited)
-        yield from ([*value, one] for _, one in edited[:1])
+        yield from (type(value)([*value[:number], one, *value[number + 1 :]]) for number, one in edited)
+        yield from (type(value)([*value, one]) for _, one in edited[:1])
     elif isinstance(value, BaseModel):
         field = type(value).model_fields[key]
         checked: Any = Annotated[field.annotation, Field(), *field.metadata]
@@ -83,7 +83,10 @@ def _whole_study() -> Study:
         "shards": study.shards.model_copy(update={"shards": 1}),
         "runs": tuple(runs.values()),
         "datasets": (*study.datasets[:2], study.datasets[-1]),
-        "contrasts": (Contrast(name="first", minuend="original", subtrahend="self"),),
+        "contrasts": (
+            Contrast(name="first", minuend="original", subtrahend="self"),
+            Contrast(name="second", terms=(Term(weight=1, pairs="original"), Term(weight=-1, pairs="self"))),
+        ),
         "pretraining": {**study.pretraining, "processes": 2},  # so that two nodes are possible
     }
     return study.model_copy(update={"demo_world": DemoWorld(), **few})

@@ -1,0 +1,102 @@
+"""Which standard contrasts a study has, and their weights."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.evaluation.study import run
+from workflow_scripts.evaluation.contrasts.comparisons import comparisons
+from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
+from workflow_scripts.evaluation.contrasts.standard import standard
+
+ROLES = {"original": "language", "revised": "language", "self": "self", "shuffled": "shuffled"}
+
+
+def runs(*cells: tuple[str, str, str], **more: Any) -> list[SummaryRun]:
+    return [SummaryRun.model_validate({**run(*cell, 0), "role": ROLES.get(cell[1], cell[0]), **more}) for cell in cells]
+
+
+def names(found: tuple[Contrast, ...]) -> set[str]:
+    return {one.name for one in found}
+
+
+def weights(found: tuple[Contrast, ...], name: str) -> dict[tuple[str | None, str | None], float]:
+    (one,) = [one for one in found if one.name == name]
+    return {(term.pairs, term.augmentation): term.weight for term in one.terms}
+
+
+FOUR = [("simclr", pairs, augmentation) for pairs in ("original", "self") for augmentation in ("crop", "simclr")]
+
+
+def test_the_papers_contrast_for_each_method_and_language_table() -> None:
+    given = runs(
+        ("simclr", "self", "simclr"), ("simclr", "original", "crop"), ("simclr", "revised", "crop"),
+        ("simsiam", "self", "simclr"), ("simsiam", "original", "crop"), ("clip", "original", "crop"),
+    )  # fmt: skip
+    found = [one for one in standard(given) if one.name.endswith("(crop) - self (simclr)")]
+    assert [(one.name.split()[0], one.terms[0].method) for one in found] == [
+        ("original", "simclr"),
+        ("original", "simsiam"),
+        ("revised", "simclr"),
+    ]
+    (row, *_) = comparisons(found, given)
+    assert row.augmentation == "crop vs simclr" and row.expected == 1
+
+
+def test_main_effects_and_interaction() -> None:
+    found = standard(runs(*FOUR))
+    assert weights(found, "original - self") == {
+        ("original", "crop"): 0.5, ("self", "crop"): -0.5, ("original", "simclr"): 0.5, ("self", "simclr"): -0.5,
+    }  # fmt: skip
+    assert weights(found, "simclr - crop (original and self)") == {
+        ("original", "simclr"): 0.5, ("original", "crop"): -0.5, ("self", "simclr"): 0.5, ("self", "crop"): -0.5,
+    }  # fmt: skip
+    assert weights(found, "(original - self) by (crop - simclr)") == {
+        ("original", "crop"): 1, ("self", "crop"): -1, ("original", "simclr"): -1, ("self", "simclr"): 1,
+    }  # fmt: skip
+    three = standard(runs(*FOUR[:3]))  # self pairs with a crop only
+    assert weights(three, "original - self") == {("original", "crop"): 1, ("self", "crop"): -1}
+    assert not any("by" in name or "and self" in name for name in names(three))
+
+
+def test_controls_and_references() -> None:
+    given = runs(
+        ("simclr", "original", "crop"), ("simclr", "revised", "crop"), ("simclr", "shuffled", "crop"),
+        ("untrained", "none", "none"), ("supervised", "labels", "crop"),
+    )  # fmt: skip
+    found = {one.name: one for one in standard(given)}
+    assert found.keys() == {
+        "revised - original", "original - shuffled", "revised - shuffled", "original - untrained",
+        "revised - untrained", "original - supervised", "revised - supervised",
+    }  # fmt: skip
+    assert {name for name, one in found.items() if one.expected == -1} == {
+        "original - supervised",
+        "revised - supervised",
+    }
+    (row,) = comparisons([found["revised - untrained"]], given)
+    assert [(side.weight, side.runs[0].pairs) for side in row.sides] == [(1, "revised"), (-1, "none")]
+
+
+def test_last_minus_peak_needs_both_checkpoints() -> None:
+    (one,) = standard(runs(("simclr", "original", "crop"), steps=["last", "best"]))
+    assert (one.name, one.expected) == ("last - peak (original)", -1)
+    assert [(term.weight, term.step) for term in one.terms] == [(1, "last"), (-1, "best")]
+    assert standard(runs(("simclr", "original", "crop"))) == ()
+
+
+def test_the_slope_is_that_of_least_squares() -> None:
+    doses = {"f0": 0.0, "f25": 0.25, "f100": 1.0}
+    given = [one for name, dose in doses.items() for one in runs(("simclr", name, "crop"), role="mixed", dose=dose)]
+    (one,) = standard(given)
+    scores = np.array([0.3, 0.5, 0.4])
+    total = sum(term.weight * score for term, score in zip(one.terms, scores, strict=True))
+    assert total == pytest.approx(np.polyfit(list(doses.values()), scores, 1)[0])
+    assert len(list(comparisons([one], given))) == 1
+
+
+def test_tags_are_rows_of_their_own() -> None:
+    given = [*runs(*FOUR, tag="a"), *runs(*FOUR, tag="b"), *runs(("untrained", "none", "none"))]
+    found = list(comparisons(standard(given), given))
+    assert {one.tag for one in found if one.name == "original - self"} == {"a", "b"}
+    assert {one.tag for one in found if one.name == "original - untrained"} == {"a vs untagged", "b vs untagged"}

@@ -1,0 +1,57 @@
+"""The rule of docs/statistics.md, step by step."""
+
+import pytest
+
+from workflow_scripts.evaluation.contrasts.verdicts import Verdict, agreed, verdict
+
+
+@pytest.mark.parametrize(
+    ("difference", "expected", "p", "unequal", "said"),
+    [
+        (0.1, 1, 0.01, (), "supported"),
+        (0.1, -1, 0.01, (), "contradicted"),
+        (-0.1, 1, 0.01, (), "contradicted"),
+        (-0.1, -1, 0.01, (), "supported"),
+        (0.1, 1, 0.05, (), "inconclusive"),
+        (0.1, 1, 0.9, (), "inconclusive"),
+        (0.1, 1, None, (), "inconclusive"),
+        (0.1, 1, 0.01, ("budget",), "not comparable"),
+        (0.1, 1, None, ("backbone",), "not comparable"),
+    ],
+)
+def test_of_one_metric(difference: float, expected: int, p: float | None, unequal: tuple[str, ...], said: str) -> None:
+    assert verdict(difference, expected, p, unequal).verdict == said
+
+
+def test_reasons() -> None:
+    assert verdict(0.1, 1, 0.01, ("budget", "batch size")).reason == "different budget and batch size"
+    assert "three seeds" in verdict(0.1, 1, None, ()).reason
+    assert verdict(0.1, 1, 0.01, ()).reason == ""
+
+
+YES, NO, OPEN, UNEQUAL = (Verdict(one) for one in ("supported", "contradicted", "inconclusive", "not comparable"))
+
+
+@pytest.mark.parametrize(
+    ("objectives", "said"),
+    [
+        ([YES, YES], "supported"),
+        ([NO, NO], "contradicted"),
+        ([YES, NO], "inconclusive"),
+        ([YES, OPEN], "inconclusive"),
+        ([OPEN, NO], "inconclusive"),
+        ([OPEN, OPEN], "inconclusive"),
+        ([UNEQUAL, UNEQUAL], "not comparable"),
+        ([YES], "inconclusive"),
+        ([NO], "inconclusive"),
+        ([OPEN], "inconclusive"),
+        ([UNEQUAL], "not comparable"),
+    ],
+)
+def test_the_probe_needs_two_objectives_that_agree(objectives: list[Verdict], said: str) -> None:
+    assert agreed(objectives).verdict == said
+
+
+def test_the_reason_names_what_is_missing() -> None:
+    assert agreed([YES]).reason == "only one objective was fitted"
+    assert agreed([YES, OPEN]).reason == "the objectives disagree"

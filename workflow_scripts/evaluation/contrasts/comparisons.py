@@ -1,0 +1,142 @@
+"""From contrasts to comparisons: which runs, at which step, are weighed against which."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, NamedTuple
+
+from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun, Term
+
+Runs = list[SummaryRun]
+
+
+class Side(NamedTuple):
+    """The runs of one term at one step, and their weight."""
+
+    weight: float
+    step: str
+    runs: tuple[SummaryRun, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A contrast for one method, augmentation, backbone, tag and step; "a vs b" where its terms differ in one.
+
+    Attributes:
+        unequal: in what the runs differ besides what is compared, such as ``budget``; empty for a fair comparison.
+    """
+
+    name: str
+    expected: int
+    sides: tuple[Side, ...]
+    method: str
+    augmentation: str
+    backbone: str
+    tag: str
+    step: str
+    unequal: tuple[str, ...]
+
+    def labels(self) -> dict[str, str]:
+        """The columns of a table that name it."""
+        named = {"method": self.method, "augmentation": self.augmentation, "backbone": self.backbone, "tag": self.tag}
+        return {"contrast": self.name, **named, "step": self.step}
+
+    def checkpoints(self) -> dict[str, str]:
+        """``<run>.<step>`` of the runs with positive weight and of those with negative weight, separated by spaces."""
+        signs = {"plus": 1, "minus": -1}
+        return {
+            name: " ".join(
+                f"{run.run}.{side.step}" for side in self.sides if side.weight * sign > 0 for run in side.runs
+            )
+            for name, sign in signs.items()
+        }
+
+
+def common_seeds(sides: Sequence[Side]) -> list[int]:
+    """Seeds that every kind of run in every term has; kinds are the runs that differ in their seed alone."""
+    kinds: dict[tuple[int, tuple[str, ...]], set[int]] = {}
+    for number, side in enumerate(sides):
+        for run in side.runs:
+            kinds.setdefault((number, _kind(run)), set()).add(run.seed)
+    return sorted(set.intersection(*kinds.values()))
+
+
+def comparisons(contrasts: Sequence[Contrast], runs: Sequence[SummaryRun]) -> Iterator[Comparison]:
+    """Comparisons for all combinations of what contrasts are computed per, of the tags, and of the evaluated steps."""
+    for contrast in contrasts:
+        for members in groups(contrast, runs):
+            for steps, label in _steps(contrast.cells, members):
+                sides = tuple(
+                    Side(term.weight, step, tuple(mine))
+                    for term, step, mine in zip(contrast.cells, steps, members, strict=True)
+                )
+                yield _comparison(contrast, sides, label)
+
+
+def groups(contrast: Contrast, runs: Sequence[SummaryRun]) -> Iterator[list[Runs]]:
+    """Runs of each term, in every group in which each term has some."""
+    terms = contrast.cells
+    matching = [[run for run in runs if term.matches(run)] for term in terms]
+    axes = dict.fromkeys([*contrast.per, "tag"])
+    values = []
+    for axis in axes:
+        free = [mine for term, mine in zip(terms, matching, strict=True) if not term.fixes(axis)]
+        values.append(list(dict.fromkeys(getattr(run, axis) for mine in free for run in mine)) if free else [None])
+    for combination in product(*values):
+        wanted = dict(zip(axes, combination, strict=True))
+        members = [_within(term, mine, wanted) for term, mine in zip(terms, matching, strict=True)]
+        if all(members):
+            yield from [members] if contrast.terms else _by_augmentation(members)
+
+
+def _within(term: Term, runs: Runs, wanted: dict[str, str | None]) -> Runs:
+    """Those of a term's runs that have the wanted values, as far as the term does not give its own."""
+    return [run for run in runs if all(term.fixes(axis) or getattr(run, axis) == one for axis, one in wanted.items())]
+
+
+def _by_augmentation(members: list[Runs]) -> Iterator[list[Runs]]:
+    """Runs with the same augmentation; two terms that share none are compared across augmentations."""
+    mine, theirs = ({run.augmentation for run in runs} for runs in members)
+    pairs = [(one, one) for one in sorted(mine & theirs)] or list(product(sorted(mine), sorted(theirs)))
+    for chosen in pairs:
+        yield [[run for run in runs if run.augmentation == one] for runs, one in zip(members, chosen, strict=True)]
+
+
+def _steps(terms: Sequence[Term], members: Sequence[Runs]) -> Iterator[tuple[list[str], str]]:
+    """Step of each term, and their label, for each step that all runs of the terms without their own step have."""
+    free = [run for term, mine in zip(terms, members, strict=True) if term.step is None for run in mine]
+    fixed = [(term.step, run) for term, mine in zip(terms, members, strict=True) if term.step for run in mine]
+    if any(step not in run.steps for step, run in fixed):
+        return
+    if not free:
+        steps = [term.step or "" for term in terms]
+        yield steps, _label(steps)
+    for step in free[0].steps if free else ():
+        if all(step in run.steps for run in free):
+            yield [term.step or step for term in terms], step
+
+
+def _comparison(contrast: Contrast, sides: tuple[Side, ...], step: str) -> Comparison:
+    runs = [run for side in sides for run in side.runs]
+    method, augmentation, backbone, tag = (
+        _label([getattr(run, axis) for run in runs]) for axis in ("method", "augmentation", "backbone", "tag")
+    )
+    trained = [run for run in runs if run.batch_size]
+    differing: dict[str, set[Any]] = {
+        "budget": {run.budget for run in trained},
+        "batch size": {run.batch_size for run in trained},
+        "backbone": {run.backbone for run in runs},
+    }
+    unequal = tuple(name for name, found in differing.items() if len(found) > 1)
+    return Comparison(contrast.name, contrast.expected, sides, method, augmentation, backbone, tag, step, unequal)
+
+
+def _label(values: Sequence[str]) -> str:
+    """The common value, or all of them."""
+    distinct = list(dict.fromkeys(values))
+    return distinct[0] if len(distinct) == 1 else " vs ".join(value or "untagged" for value in distinct)
+
+
+def _kind(run: SummaryRun) -> tuple[str, ...]:
+    """What runs that differ in their seed alone have in common."""
+    return run.method, run.pairs, run.augmentation, run.backbone, run.tag

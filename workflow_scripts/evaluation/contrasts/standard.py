@@ -1,0 +1,113 @@
+"""The contrasts that every study has if it has their runs: the papers' comparisons, main effects and controls."""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun, Term
+
+LANGUAGE, SELF, UNTRAINED, SUPERVISED = "language", "self", "untrained", "supervised"
+WEAK, STRONG = "crop", "simclr"
+"""Augmentations of the papers: of language pairs, and of self pairs."""
+CONTROLS = {"shuffled": 1, "random": 1, "random in subreddit": 1, "oracle": -1}
+"""Role of control pairs -> expected sign of language pairs minus them."""
+CAPTIONS = (("revised", "original"), ("generated", "original"))
+
+
+def standard(runs: Sequence[SummaryRun]) -> tuple[Contrast, ...]:
+    """The standard contrasts of a study with these runs, for every pair table of captions that it has."""
+    tables = list(dict.fromkeys(run.pairs for run in runs if run.role == LANGUAGE))
+    pairs = {run.pairs for run in runs}
+    found = [
+        Contrast(name=f"{mine} - {other}", minuend=mine, subtrahend=other)
+        for mine, other in CAPTIONS
+        if {mine, other} <= pairs
+    ]
+    for table in tables:
+        found += _papers(runs, table)
+        found += _effects(runs, table)
+        for role, sign in CONTROLS.items():
+            found += [
+                Contrast(name=f"{table} - {control}", minuend=table, subtrahend=control, expected=sign)
+                for control in dict.fromkeys(run.pairs for run in runs if run.role == role)
+            ]
+    for table in [*tables, *(["self"] if "self" in pairs else [])]:
+        found += _references(runs, table)
+        found += _late(runs, table)
+    return (*found, *_slope(runs))
+
+
+def _papers(runs: Sequence[SummaryRun], table: str) -> Iterator[Contrast]:
+    """Language pairs with a crop against self pairs with SimCLR's augmentation, which the papers compared."""
+    for method in _methods(runs, {(table, WEAK), (SELF, STRONG)}):
+        terms = _term(1, method, table, WEAK), _term(-1, method, SELF, STRONG)
+        yield Contrast(name=f"{table} ({WEAK}) - self ({STRONG})", terms=terms, per=("backbone",))
+
+
+def _effects(runs: Sequence[SummaryRun], table: str) -> Iterator[Contrast]:
+    """Effect of pairs, over the augmentations that both have; of augmentation, over both pairs; their interaction."""
+    both = set(product((table, SELF), (WEAK, STRONG)))
+    for method in dict.fromkeys(run.method for run in runs):
+        cells = {(run.pairs, run.augmentation) for run in runs if run.method == method}
+        shared = [one for one in (WEAK, STRONG) if {(table, one), (SELF, one)} <= cells]
+        if shared:
+            effect = [(sign / len(shared), pairs, one) for one in shared for sign, pairs in ((1, table), (-1, SELF))]
+            yield _sum(f"{table} - self", method, effect)
+        if both <= cells:
+            effect = [(sign / 2, pairs, one) for pairs in (table, SELF) for sign, one in ((1, STRONG), (-1, WEAK))]
+            yield _sum(f"{STRONG} - {WEAK} ({table} and self)", method, effect)
+            signs = {(table, WEAK): 1, (SELF, WEAK): -1, (table, STRONG): -1, (SELF, STRONG): 1}
+            effect = [(sign, *cell) for cell, sign in signs.items()]
+            yield _sum(f"({table} - self) by ({WEAK} - {STRONG})", method, effect)
+
+
+def _references(runs: Sequence[SummaryRun], table: str) -> Iterator[Contrast]:
+    """Against an untrained and a supervised network, whose pairs and augmentation are their own."""
+    for role, sign in ((UNTRAINED, 1), (SUPERVISED, -1)):
+        mine = [run for run in runs if run.role == role]
+        references = dict.fromkeys((run.method, run.pairs, run.augmentation, run.tag) for run in mine)
+        for method, pairs, augmentation, tag in references:
+            fixed = {"method": method, "pairs": pairs, "augmentation": augmentation, "tag": tag}
+            name = f"{table} - {role}" if len(references) == 1 else f"{table} - {role} ({pairs}, {augmentation}, {tag})"
+            for other in dict.fromkeys(run.method for run in runs if run.pairs == table and run.role != role):
+                terms = Term(weight=1, method=other, pairs=table), Term(weight=-1, step="last", **fixed)
+                yield Contrast(name=name, terms=terms, per=("augmentation", "backbone"), expected=sign)
+
+
+def _late(runs: Sequence[SummaryRun], table: str) -> Iterator[Contrast]:
+    """The last checkpoint against the peak of training, which is the checkpoint that the online probe chose."""
+    if any({"last", "best"} <= set(run.steps) for run in runs if run.pairs == table):
+        terms = Term(weight=1, pairs=table, step="last"), Term(weight=-1, pairs=table, step="best")
+        per: Any = ("method", "augmentation", "backbone")
+        yield Contrast(name=f"last - peak ({table})", terms=terms, per=per, expected=-1)
+
+
+def _slope(runs: Sequence[SummaryRun]) -> Iterator[Contrast]:
+    """Least-squares slope over the share of faithful captions: sum (x - mean x) y / sum (x - mean x)^2."""
+    for method in dict.fromkeys(run.method for run in runs):
+        doses = {run.pairs: run.dose for run in runs if run.method == method and run.dose is not None}
+        centred = np.array(list(doses.values())) - np.mean(list(doses.values())) if doses else np.zeros(1)
+        if len(set(doses.values())) > 1:
+            weights = (centred / np.square(centred).sum()).tolist()
+            terms = [Term(weight=one, method=method, pairs=pairs) for one, pairs in zip(weights, doses, strict=True)]
+            yield Contrast(name="slope over the share of faithful captions", terms=tuple(terms), per=_PER_AUGMENTATION)
+
+
+_PER_AUGMENTATION: Any = ("augmentation", "backbone")
+
+
+def _methods(runs: Sequence[SummaryRun], cells: set[tuple[str, str]]) -> list[str]:
+    """Methods that have runs in all cells of pairs and augmentation."""
+    methods = dict.fromkeys(run.method for run in runs)
+    return [m for m in methods if cells <= {(run.pairs, run.augmentation) for run in runs if run.method == m}]
+
+
+def _term(weight: float, method: str, pairs: str, augmentation: str) -> Term:
+    return Term(weight=weight, method=method, pairs=pairs, augmentation=augmentation)
+
+
+def _sum(name: str, method: str, effect: Sequence[tuple[float, str, str]]) -> Contrast:
+    terms = tuple(_term(weight, method, pairs, augmentation) for weight, pairs, augmentation in effect)
+    return Contrast(name=name, terms=terms, per=("backbone",))

@@ -1,0 +1,52 @@
+"""Verdicts by rule, from joint intervals; docs/statistics.md states the rule. Nothing else says what an effect is.
+
+1. Runs that differ in budget, batch size or backbone: not comparable.
+2. Fewer than three common seeds, or a single class: no joint interval, so inconclusive.
+3. p-value, adjusted by Holm within the family, not below 5 %: inconclusive.
+4. Otherwise supported if the difference has the expected sign, and contradicted if not.
+5. The linear probe needs the same verdict under every objective, and at least two objectives; else inconclusive.
+
+A family is all comparisons of a study for one metric, set (or mean over sets) and step.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+SUPPORTED, CONTRADICTED, INCONCLUSIVE, INCOMPARABLE = "supported", "contradicted", "inconclusive", "not comparable"
+ALPHA = 0.05
+FEWEST_OBJECTIVES = 2
+
+
+class Verdict(NamedTuple):
+    """A verdict and, unless an effect was found, the reason for it."""
+
+    verdict: str
+    reason: str = ""
+
+
+def verdict(difference: float, expected: int, p_adjusted: float | None, unequal: Sequence[str]) -> Verdict:
+    """The verdict of one metric by itself, steps 1 to 4.
+
+    Args:
+        difference: the estimated effect.
+        expected: its expected sign, 1 or -1.
+        p_adjusted: after Holm; None without a joint interval.
+        unequal: in what the runs differ besides what is compared.
+    """
+    if unequal:
+        return Verdict(INCOMPARABLE, f"different {' and '.join(unequal)}")
+    if p_adjusted is None:
+        return Verdict(INCONCLUSIVE, "no joint interval: it needs three seeds and two classes")
+    if p_adjusted >= ALPHA:
+        return Verdict(INCONCLUSIVE, "the difference may be chance")
+    return Verdict(SUPPORTED if difference * expected > 0 else CONTRADICTED)
+
+
+def agreed(by_objective: Sequence[Verdict]) -> Verdict:
+    """The verdict of the linear probe from those of its objectives, step 5."""
+    first = by_objective[0]
+    if first.verdict in (SUPPORTED, CONTRADICTED) and len(by_objective) < FEWEST_OBJECTIVES:
+        return Verdict(INCONCLUSIVE, "only one objective was fitted")
+    if len({one.verdict for one in by_objective}) > 1:
+        return Verdict(INCONCLUSIVE, "the objectives disagree")
+    return first

@@ -1,0 +1,112 @@
+"""The block of each named contrast on the page: a sentence, a figure and a table."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from workflow_scripts.reporting.colours import arm_class
+from workflow_scripts.reporting.contrast_figure import Line, contrast_figure
+from workflow_scripts.reporting.provenance import Number, Source
+from workflow_scripts.reporting.sections.contrasts import MEAN, Named, Shown, sentence, shown_least, shown_p, title
+from workflow_scripts.reporting.text import points
+
+Row = dict[str, Any]
+FLOOR, CEILING = "untrained", "supervised"
+SALIENCY_FLOORS = ("uniform", "centre_gaussian")
+
+
+class Cited(NamedTuple):
+    """The contrasts' file, and the summary's list of the files behind each of its rows."""
+
+    source: Source
+    origins: Row
+
+    def files(self, at: int) -> str:
+        """Behind row `at` of the contrasts: the first file by name and how many there are."""
+        files = self.origins["contrasts"][at]
+        first = self.origins["files"][files[0]]["file"] if files else "none"
+        return f"made from {len(files)} files: {first}{', …' if len(files) > 1 else ''}"
+
+
+class Scores:
+    """The summary's values by checkpoint, set and metric."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = rows
+        self._values = {(f"{row['run']}.{row['step']}", row["dataset"], row["metric"]): row["value"] for row in rows}
+        self._css = {f"{row['run']}.{row['step']}": arm_class(row["pairs"]) for row in rows}
+
+    def of(self, checkpoints: str, row: Row) -> list[float]:
+        """Values of checkpoints, separated by spaces, on the set and metric of a contrast's row."""
+        found = (self._values.get((one, row["dataset"], row["metric"])) for one in checkpoints.split())
+        return [value for value in found if value is not None and math.isfinite(value)]
+
+    def css(self, checkpoints: str) -> str:
+        """Colour class of the first checkpoint."""
+        return self._css.get(checkpoints.partition(" ")[0], "arm-other")
+
+    def bounds(self, method: str, row: Row) -> list[tuple[str, float]]:
+        """Mean of a reference's runs on the set and metric of a contrast's row, if there are any."""
+        wanted = (row["dataset"], row["metric"])
+        found = [
+            one["value"] for one in self.rows if (one["method"], one["dataset"], one["metric"]) == (method, *wanted)
+        ]
+        return [(method, math.fsum(found) / len(found))] if found else []
+
+    def saliency_floors(self, row: Row) -> list[tuple[str, float]]:
+        """What maps that do not look at the image score, if the row is of saliency."""
+        kind, _, rest = row["metric"].partition(".")
+        if kind != "saliency":
+            return []
+        metrics = {f"saliency.{name}.{rest.partition('.')[2]}": name for name in SALIENCY_FLOORS}
+        found = {metrics[one["metric"]]: one["value"] for one in self.rows
+                 if one["metric"] in metrics and one["dataset"] == row["dataset"]}  # fmt: skip
+        return [(name.replace("_", " "), value) for name, value in found.items()]
+
+
+def blocks(contrasts: Sequence[Named], rows: Sequence[Row], cited: Cited) -> list[Row]:
+    """What the template takes for each contrast; `rows` are those of the summary."""
+    scores = Scores(rows)
+    return [
+        {
+            "name": title(contrast.name),
+            "css": scores.css(contrast.shown[0].row["plus"]),
+            "expected": "above" if contrast.expected > 0 else "below",
+            "sentence": sentence(contrast),
+            "figure": contrast_figure([_line(one, scores) for one in contrast.shown], title(contrast.name)),
+            "lines": [_table_line(one, cited) for one in contrast.shown],
+        }
+        for contrast in contrasts
+    ]
+
+
+def _line(one: Shown, scores: Scores) -> Line:
+    row = one.row
+    return Line(
+        label=f"{one.where}: {one.measure.title}",
+        css=scores.css(row["plus"]),
+        plus=scores.of(row["plus"], row),
+        minus=scores.of(row["minus"], row),
+        floors=[*scores.bounds(FLOOR, row), *scores.saliency_floors(row)],
+        ceilings=scores.bounds(CEILING, row),
+        difference=row["difference"],
+        low=row["low"],
+        high=row["high"],
+    )
+
+
+def _table_line(one: Shown, cited: Cited) -> Mapping[str, Any]:
+    row = one.row
+    where = f"row {one.at} ({row['metric']}, joint), {cited.files(one.at)}"
+    return {
+        "where": one.where,
+        "measure": one.measure.title,
+        "dataset": "mean over sets" if row["dataset"] == MEAN else row["dataset"],
+        "number": Number(points(row["difference"]), one.interval, cited.source, where),
+        "seeds": row["n"],
+        "p": shown_p(row["p"]),
+        "p_adjusted": shown_p(row["p_adjusted"]),
+        "detectable": shown_least(row["detectable"]),
+        "verdict": row["verdict"],
+        "reason": row["reason"],
+    }

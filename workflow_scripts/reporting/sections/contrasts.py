@@ -1,0 +1,159 @@
+"""The named contrasts of a study at one step, as the page and the terminal show them.
+
+What is said about them follows from their verdicts, which docs/statistics.md defines; nothing is concluded here.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workflow_scripts.reporting.text import minus, points
+
+Row = dict[str, Any]
+MEAN = "mean"  # dataset of the summary's rows over all datasets
+JOINT = "joint"
+SALIENCY = "saliency.probe.mass_in_mask"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What was measured: the primary endpoint (linear probe, by objective) or another one."""
+
+    title: str
+    primary: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The joint row of a contrast for one comparison and measure, the `at`-th of the table."""
+
+    row: Row
+    measure: Measure
+    at: int
+
+    @property
+    def where(self) -> str:
+        """Method, augmentation and tag, which tell comparisons of a contrast apart."""
+        return ", ".join(filter(None, (self.row["method"], self.row["augmentation"], self.row["tag"])))
+
+    @property
+    def interval(self) -> str:
+        """The joint interval in points; empty without one."""
+        low, high = self.row["low"], self.row["high"]
+        return "" if low is None or high is None else f"{points(low)} to {points(high)}"
+
+
+@dataclass(frozen=True)
+class Named:
+    """All that is shown of one contrast; the primary measures come first within each comparison."""
+
+    name: str
+    expected: int
+    shown: tuple[Shown, ...]
+
+
+def measure(metric: str) -> Measure | None:
+    """The measure of a metric's full name; None if the page does not show it with contrasts."""
+    parts = metric.split(".")
+    if parts[0] == "linear_probe":
+        return Measure(f"Linear probe, {parts[1]}", primary=True)
+    if parts[0] == "few_shot":
+        return Measure("Few-shot", primary=False)
+    return Measure("Saliency, mass in mask", primary=False) if metric.startswith(SALIENCY) else None
+
+
+def named(rows: Sequence[Row], step: str) -> list[Named]:
+    """Contrasts at a step, and those between steps; of each measure the mean over sets, or the only set."""
+    found: dict[str, list[Shown]] = {}
+    keys = ("contrast", "method", "augmentation", "backbone", "tag", "step")
+    joint = [(at, row, measure(row["metric"])) for at, row in enumerate(rows) if row["level"] == JOINT]
+    at_step = [one for one in joint if row_is_at(one[1], step)]
+    means = {(*(row[key] for key in keys), kind) for _, row, kind in at_step if row["dataset"] == MEAN}
+    for at, row, kind in at_step:
+        if kind is not None and (row["dataset"] == MEAN or (*(row[key] for key in keys), kind) not in means):
+            found.setdefault(row["contrast"], []).append(Shown(row, kind, at))
+    return [Named(name, shown[0].row["expected"], tuple(_ordered(shown))) for name, shown in found.items()]
+
+
+def row_is_at(row: Row, step: str) -> bool:
+    """Whether a row compares checkpoints of this step, or two steps."""
+    return row["step"] == step or " vs " in row["step"]
+
+
+def _ordered(shown: Sequence[Shown]) -> list[Shown]:
+    comparisons = list(dict.fromkeys(one.where for one in shown))
+    return sorted(shown, key=lambda one: (comparisons.index(one.where), not one.measure.primary))
+
+
+def sentence(contrast: Named) -> str:
+    """One sentence: the verdicts on the primary endpoint, and the differences behind them."""
+    groups: dict[str, list[Shown]] = {}
+    for one in contrast.shown:
+        if one.measure.primary:
+            groups.setdefault(one.where, []).append(one)
+    if not groups:
+        return "The linear probe, on which the verdict rests, was not measured."
+    return f"Linear probe: {', '.join(_told(where, shown) for where, shown in groups.items())}."
+
+
+def _told(where: str, shown: Sequence[Shown]) -> str:
+    first = shown[0].row
+    found = [*([first["reason"]] if first["reason"] else []), *(_numbers(one) for one in shown)]
+    return f"{first['verdict']} for {where} ({'; '.join(found)})"
+
+
+def _numbers(one: Shown) -> str:
+    said = f"{one.measure.title.partition(', ')[2]} {points(one.row['difference'])} points"
+    if one.interval:
+        said += f" [{one.interval}]"
+    least = one.row["detectable"]
+    if least is not None and one.row["verdict"] == "inconclusive":
+        said += f", detectable {shown_least(least)}"
+    return said
+
+
+def tally(contrasts: Sequence[Named]) -> str:
+    """The page's first sentence: how many comparisons have which verdict on the primary endpoint, and why."""
+    rows = list(_primary(contrasts))
+    if not rows:
+        return "This study has no named contrast; its results are below."
+    counts = Counter(row["verdict"] for row in rows)
+    said = ", ".join(f"{n} {verdict}" for verdict, n in counts.most_common())
+    total = f"{_plural(len(rows), 'comparison')} in {_plural(len(contrasts), 'named contrast')}"
+    text = f"Linear probe: {total}: {said}."
+    reasons = Counter(row["reason"] for row in rows if row["reason"])
+    if reasons:
+        text += f" Reasons: {'; '.join(f'{reason} ({n})' for reason, n in reasons.most_common())}."
+    return text
+
+
+def _plural(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def _primary(contrasts: Sequence[Named]) -> Iterator[Row]:
+    """One row for each comparison: the objectives have one verdict in common."""
+    for contrast in contrasts:
+        seen = set()
+        for one in contrast.shown:
+            if one.measure.primary and one.where not in seen:
+                seen.add(one.where)
+                yield one.row
+
+
+def title(name: str) -> str:
+    """A contrast's name for display."""
+    return minus(name)
+
+
+def shown_p(value: float | None) -> str:
+    """A p-value as text; a dash without one."""
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def shown_least(value: float | None) -> str:
+    """A smallest detectable effect in points, without sign; a dash without one."""
+    return "–" if value is None else points(value).lstrip("+")

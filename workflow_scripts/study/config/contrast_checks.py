@@ -1,0 +1,48 @@
+"""Checks of contrasts: every term needs runs, and terms need something in common."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from workflow_scripts.evaluation.contrasts.comparisons import groups
+from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
+from workflow_scripts.study.config.cells import cell
+from workflow_scripts.study.config.checks import known
+from workflow_scripts.study.config.errors import SettingError
+from workflow_scripts.study.config.run_settings import run_items
+
+if TYPE_CHECKING:
+    from workflow_scripts.study.config.sections import Run
+    from workflow_scripts.study.config.study import Study
+
+
+def contrast_errors(study: "Study") -> Iterator[SettingError]:
+    """Yield errors of contrasts, in a study whose runs have none."""
+    runs = [_as_summarised(study, item.run) for item in run_items(study)]
+    for number, contrast in enumerate(study.contrasts):
+        errors = list(_term_errors(number, contrast, runs))
+        yield from errors
+        if not errors and not any(groups(contrast, runs)):
+            value, advice = f"no value of {', '.join(contrast.per)} or tag for which all terms have runs", "add runs"
+            if not contrast.terms:
+                value = f"{contrast.minuend} and {contrast.subtrahend} have no method in common"
+                advice = "add runs of the same method with both"
+            yield SettingError("contrast without runs", ("contrasts", number), value, advice)
+
+
+def _as_summarised(study: "Study", run: "Run") -> SummaryRun:
+    """A run as contrasts see it, as far as that follows from names."""
+    own = {"method": run.method, "pairs": run.pairs, "augmentation": run.augmentation, "tag": run.tag}
+    return SummaryRun(run="", seed=0, steps=(), **own, **cell(study, run))
+
+
+def _term_errors(number: int, contrast: Contrast, runs: Sequence[SummaryRun]) -> Iterator[SettingError]:
+    """Errors of terms that match no run."""
+    pairs = {run.pairs for run in runs}
+    for side in () if contrast.terms else ("minuend", "subtrahend"):
+        yield from known(("contrasts", number, side), "run's pairs", getattr(contrast, side), pairs)
+    for at, term in enumerate(contrast.terms):
+        if not any(term.matches(run) for run in runs):
+            found = [axis for axis in ("method", "pairs", "augmentation", "tag", "arm") if term.fixes(axis)]
+            value = ", ".join(f"{axis} {getattr(term, axis) or '(none)'}" for axis in found)
+            where, advice = ("contrasts", number, "terms", at), "no run has all of these; correct them or add runs"
+            yield SettingError("term without runs", where, value, advice)
