@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from workflow_scripts.pretraining.settings import METHODS
 
 if TYPE_CHECKING:
-    from workflow_scripts.study.config.sections import Pairs, Run
+    from workflow_scripts.study.config.sections import Run
     from workflow_scripts.study.config.study import Study
 
 REFERENCES = ("untrained", "supervised")
@@ -16,20 +16,21 @@ CONTROL_ARMS = ("shuffled", "mixed")
 
 def cell(study: "Study", run: "Run") -> dict[str, Any]:
     """What the settings of the summary say about a run besides its own: ``arm``, ``role`` and ``dose``."""
-    if run.method in REFERENCES or run.pairs in ("self", "none"):
-        return {"role": run.method if run.method in REFERENCES else run.pairs}
+    if run.method in REFERENCES:
+        return _cell(run.method)
+    if run.pairs in ("self", "none"):
+        return _cell(run.pairs)
     if METHODS[run.method].captions:
-        return {"arm": run.pairs, "role": "caption"}
+        return _cell("caption", run.pairs)
     table = next(table for table in study.pairs if table.name == run.pairs)
     if table.kind != "nearest":
-        return {"role": _control(table)}
+        return _cell("random in subreddit" if (table.kind, table.scope) == ("random", "subreddit") else table.kind)
     if table.arm is None:
-        return {"role": "visual"}
+        return _cell("visual")
     arm = next(arm for arm in study.arms if arm.name == table.arm)
-    role = arm.kind if arm.kind in CONTROL_ARMS else "language"
-    return {"arm": arm.name, "role": role, "dose": getattr(arm, "share", None) if arm.kind == "mixed" else None}
+    dose = getattr(arm, "share", None) if arm.kind == "mixed" else None
+    return _cell(arm.kind if arm.kind in CONTROL_ARMS else "language", arm.name, dose)
 
 
-def _control(table: "Pairs") -> str:
-    """The role of pairs that are not neighbours."""
-    return "random in subreddit" if (table.kind, table.scope) == ("random", "subreddit") else table.kind
+def _cell(role: str, arm: str = "", dose: float | None = None) -> dict[str, Any]:
+    return {"arm": arm, "role": role, "dose": dose}

@@ -1,0 +1,50 @@
+"""Which role a run has in contrasts."""
+
+from typing import Any
+
+import pytest
+
+from tests.study.config.test_study import changed, merged
+from workflow_scripts.study.config.cells import cell
+from workflow_scripts.study.config.study import load_study
+
+TABLES = [
+    {"name": "titles", "arm": "original", "encoder": "minilm"},
+    {"name": "wrong", "arm": "shuffled", "encoder": "minilm"},
+    {"name": "half", "arm": "half", "encoder": "minilm"},
+    {"name": "seen", "encoder": "blip2"},
+    {"name": "chance", "kind": "random", "arm": "original", "encoder": "minilm"},
+    {"name": "neighbours", "kind": "random", "scope": "subreddit", "arm": "original", "encoder": "minilm"},
+    {"name": "truth", "kind": "oracle", "arm": "original", "encoder": "minilm"},
+]
+ROLES = {
+    "self": ("", "self", None),
+    "titles": ("original", "language", None),
+    "wrong": ("shuffled", "shuffled", None),
+    "half": ("half", "mixed", 0.5),
+    "seen": ("", "visual", None),
+    "chance": ("", "random", None),
+    "neighbours": ("", "random in subreddit", None),
+    "truth": ("", "oracle", None),
+}
+
+
+@pytest.mark.parametrize(("pairs", "expected"), ROLES.items())
+def test_of_pairs(pairs: str, expected: tuple[Any, ...]) -> None:
+    arms = [
+        {"name": "original", "kind": "original"},
+        {"name": "shuffled", "kind": "shuffled", "base": "original"},
+        {"name": "half", "kind": "mixed", "base": "original", "share": 0.5},
+    ]
+    run = {"method": "simclr", "pairs": pairs, "augmentation": "crop"}
+    change = {"arms": arms, "pairs": TABLES, "runs": [run], "contrasts": []}
+    study = load_study(changed(merged("profiles/demo/study.yaml"), change))
+    found = cell(study, study.runs[0])
+    assert (found["arm"], found["role"], found["dose"]) == expected
+
+
+def test_of_methods() -> None:
+    study = load_study(merged())
+    roles = {(run.method, run.pairs): cell(study, run) for run in study.runs}
+    assert roles["untrained", "none"]["role"] == "untrained"
+    assert roles["clip", "original"] == {"arm": "original", "role": "caption", "dose": None}
