@@ -25,3 +25,9 @@ def test_vectors_beside_their_keys(given: Captioned) -> None:
     assert keys.column_names == ["key", "subreddit", "year"]
     assert np.flatnonzero(~vectors.any(axis=1)).tolist() == [2]  # the empty caption
     assert vectors[0].tobytes() == vectors[4].tobytes()  # the repeated one
+    settings = {"dimensions": 5, "reduction": "pca"}
+    made = run(embed_captions.STAGE, given.results, "embed_captions/original.short", settings, inputs, {}, sources)
+    short, some = np.load(made.path(".npy")), np.delete(np.arange(9), 2)
+    assert short.shape == (9, 5)
+    assert np.allclose(np.linalg.norm(short[some], axis=1), 1, atol=1e-6)
+    assert not short[2].any()

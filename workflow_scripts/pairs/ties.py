@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from workflow_scripts.pairs.pools import Pools
 
-WINDOW = 256  # members of a pool that are compared for one source, so that huge pools stay cheap
+WINDOW = 64  # members of a pool that are compared for one source, so that huge pools stay cheap
 ENTRIES = 2_000_000  # entries expanded at once
 SLICE = 65_536
 
