@@ -35,6 +35,9 @@ def test_pairs_judged_with_all_knowledge(given: Captioned) -> None:
     assert summary["false_negatives"]["equal_captions"] == 1  # k0 and k4
     assert 1 <= summary["hubness"]["effective_targets"] <= 9
     assert made.rows["out"] == len(table) == 18
+    parts = pq.read_table(made.path(".subreddits.parquet"))
+    assert parts["subreddit"].to_pylist() == ["a", "b"]
+    assert parts["pairs"].to_pylist() == [10, 8]
     assert made.path(".png").read_bytes().startswith(b"\x89PNG")
 
 

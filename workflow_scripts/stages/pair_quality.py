@@ -42,6 +42,7 @@ def pair_quality(job: Job[PairQuality]) -> None:
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pairs import key_join as known
+    from workflow_scripts.pairs.diagnostics.by_subreddit import by_subreddit
     from workflow_scripts.pairs.diagnostics.figure import draw
     from workflow_scripts.pairs.diagnostics.quality_tables import Knowledge, Options, judge
 
@@ -66,11 +67,14 @@ def pair_quality(job: Job[PairQuality]) -> None:
     for name in report.pairs.column_names:
         both = both.append_column(name, report.pairs[name])
     write_table(job.file(".parquet"), both)
-    job.file(".json").write_bytes(pretty({**report.summary, "label": options.label}))
     random = report.random_cosines
-    image = None if random is None else (report.pairs["image_cosine"].to_numpy(), random)
+    image = report.pairs["image_cosine"].to_numpy()
+    write_table(
+        job.file(".subreddits.parquet"), by_subreddit(pairs, keys["subreddit"], None if random is None else image)
+    )
+    job.file(".json").write_bytes(pretty({**report.summary, "label": options.label}))
     chosen = np.bincount(pairs.target, minlength=pairs.count)
-    draw(job.file(".png"), pairs.cosine, chosen, image, report.summary)
+    draw(job.file(".png"), pairs.cosine, chosen, None if random is None else (image, random), report.summary)
     job.rows(len(table), len(both))
 
 
@@ -86,6 +90,9 @@ FACTS = Facts(
     files={
         ".json": File("summary", Tolerance(1e-4, 0.02, "none; as pair_table"), published=True),
         ".parquet": File("diagnostics of each pair", Tolerance(1e-4, 0.01, "none; as pair_table")),
+        ".subreddits.parquet": File(
+            "diagnostics by the subreddit of the source", Tolerance(1e-4, 0.02, "none; as pair_table")
+        ),
         ".png": File("charts of the summary", Tolerance(0, 0.02, "none; drawn from the table"), published=True),
     },
     environment="core",
