@@ -7,8 +7,8 @@ from markupsafe import Markup, escape
 
 from workflow_scripts.reporting.charts import ticks
 
-WIDTH, ROW, TOP, FOOT = 760, 24, 24, 30
-SCORES, DIFFERENCES = (230.0, 470.0), (500.0, 750.0)
+WIDTH, ROW, TOP, FOOT = 860, 24, 24, 30
+SCORES, DIFFERENCES = (340.0, 570.0), (600.0, 850.0)
 
 
 @dataclass(frozen=True)
