@@ -1,14 +1,33 @@
 """Fixtures that all tests share."""
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from PIL import Image
 
+from workflow_scripts.core.runtime.environment import limit_threads
+
 settings.register_profile("no deadline", deadline=None)  # a busy machine is no fault
 settings.load_profile("no deadline")
 ROOT = Path(__file__).resolve().parents[1]
+MEMORY = Path("/dev/shm")  # a file system in memory
+LEAST_FREE = 4 << 30  # bytes there; all tests together need less
+
+limit_threads(1)  # the tensors of tests are small: more threads would only wait for each other
+
+
+def roomy_memory() -> bool:
+    """Whether temporary folders fit into memory, and programs in them can be started."""
+    if not os.access(MEMORY, os.W_OK):
+        return False
+    status = os.statvfs(MEMORY)
+    return status.f_bavail * status.f_frsize >= LEAST_FREE and not status.f_flag & os.ST_NOEXEC
+
+
+if roomy_memory():  # pytest reads this when the first temporary folder is made
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -76,8 +76,9 @@ def test_parents_are_synced_once_though_somebody_else_made_them(tmp_path: Path, 
     synced.clear()
     durable.make_folders(tmp_path / "a/b/c")
     assert synced == []
+    (tmp_path / "a/b/new").mkdir()  # while the old folder is there, so that it has another inode
     (tmp_path / "a/b/c").rmdir()
-    (tmp_path / "a/b/in place of c").mkdir()  # so that the new folder has another inode
+    (tmp_path / "a/b/new").rename(tmp_path / "a/b/c")
     durable.make_folders(tmp_path / "a/b/c")
     assert synced == [tmp_path / "a/b"]
 
