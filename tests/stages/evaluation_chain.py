@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,18 @@ class Chain:
     features: dict[str, Path]
     probes: dict[str, Path]
 
+    def copy_to(self, results: Path) -> "Chain":
+        """The same study in another folder, which must not exist."""
+        shutil.copytree(self.results, results)
+
+        def there(path: Path) -> Path:
+            return results / path.relative_to(self.results)
+
+        by_dataset = [
+            {name: there(path) for name, path in one.items()} for one in (self.datasets, self.features, self.probes)
+        ]
+        return Chain(results, there(self.world), by_dataset[0], there(self.run), by_dataset[1], by_dataset[2])
+
 
 def thing(label: int, seed: int) -> tuple[bytes, bytes]:
     """An image of a coloured square, and its mask with an ignored border line."""
@@ -51,7 +64,7 @@ def thing(label: int, seed: int) -> tuple[bytes, bytes]:
 def make_world(results: Path, each: int = 14) -> Path:
     """A demo_world artifact with the task ``concept`` and masks."""
     folder = results / "made"
-    folder.mkdir()
+    folder.mkdir(parents=True)
     members = {
         f"{split}/{name}/{i}.png": thing(label, i + 100 * (split == "test"))[0]
         for split, n in (("train", each), ("test", 8))

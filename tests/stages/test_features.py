@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from tests.helpers import make_artifact
-from tests.stages.evaluation_chain import UNIT, Chain, made_features, make_chain
+from tests.stages.evaluation_chain import UNIT, Chain, made_features
 from workflow_scripts.core.artifact import Artifact
 
 
 @pytest.fixture
-def chain(results: Path) -> Chain:
-    return make_chain(results)
+def chain(chain: Chain, tmp_path: Path) -> Chain:
+    """A copy, since the tests change it."""
+    return chain.copy_to(tmp_path / "results")
 
 
 def test_features_of_each_set_in_row_order(chain: Chain) -> None:

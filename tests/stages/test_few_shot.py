@@ -3,14 +3,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.helpers import run
-from tests.stages.evaluation_chain import CHECKPOINT, UNIT, Chain, make_chain
+from tests.stages.evaluation_chain import CHECKPOINT, UNIT, Chain
 from workflow_scripts.stages.few_shot import STAGE
-
-
-@pytest.fixture(scope="module")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    return make_chain(tmp_path_factory.mktemp("results"))
-
 
 Scored = tuple[list[dict[str, object]], list[dict[str, object]], dict[str, object]]
 

@@ -7,16 +7,11 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from tests.helpers import make_artifact, run
-from tests.stages.evaluation_chain import UNIT, Chain, make_chain
+from tests.stages.evaluation_chain import UNIT, Chain
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.linear_probe.heads import load_head
 from workflow_scripts.stages.linear_probe import STAGE
-
-
-@pytest.fixture(scope="module")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    return make_chain(tmp_path_factory.mktemp("results"))
 
 
 def test_results_predictions_and_heads_agree(chain: Chain) -> None:

@@ -3,16 +3,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.helpers import run
-from tests.stages.evaluation_chain import UNIT, Chain, make_chain
+from tests.stages.evaluation_chain import UNIT, Chain
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.evaluation.saliency.maps import TARGETS
 from workflow_scripts.evaluation.saliency.scores import SCORES
 from workflow_scripts.stages.saliency import STAGE
-
-
-@pytest.fixture(scope="module")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    return make_chain(tmp_path_factory.mktemp("results"))
 
 
 def score(chain: Chain, name: str, **settings: object) -> Artifact:
