@@ -1,16 +1,16 @@
-"""A stage for the stress test: works in pieces, resumes, and writes down when two processes do the same work at once.
-
-python -m tests.core.stressed_stage --artifact results/one/stressed/3 --unit number=3 --settings '{}'
-"""
+"""A stage for the stress test: works in pieces, resumes, and notes when two processes do the same work at once."""
 
 import errno
 import fcntl
 import hashlib
 import os
+import sys
 import time
+from pathlib import Path
 
 from workflow_scripts.core import cache, stage
 from workflow_scripts.core import code_equivalence as accepted
+from workflow_scripts.core.files import durable
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, Stage, run_stage
 
@@ -69,9 +69,22 @@ def no_locks(*_: object) -> None:
     raise OSError(errno.ENOLCK, "No locks available")
 
 
-if __name__ == "__main__":
+def main(artifact: Path, number: int, log: Path, locks: bool) -> None:
+    """Run the stage for one unit; to be called in a process of its own, which it changes.
+
+    Args:
+        artifact: ``results/<study>/stressed/<number>``.
+        number: the unit.
+        log: the test's log; what the stage prints goes beside it.
+        locks: whether the file system has locks.
+    """
+    os.environ["STRESS_LOG"] = str(log)
+    sys.stderr = log.with_name("printed.txt").open("a")
+    durable._synced.clear()
     accepted.code_digest = lambda *_: "today"  # type: ignore[assignment]
     stage.code_parts = lambda *_: {}  # type: ignore[assignment]
-    if "STRESS_NO_LOCKS" in os.environ:
+    if not locks:
+        os.environ["STRESS_NO_LOCKS"] = "1"
         cache.fcntl.flock = no_locks  # type: ignore[assignment]
-    run_stage(Stage(run=stressed, settings=Stressed, artifact="{number}"))
+    words = ["--artifact", str(artifact), "--unit", f"number={number}", "--settings", "{}", "--device", "cpu"]
+    run_stage(Stage(run=stressed, settings=Stressed, artifact="{number}"), words)
