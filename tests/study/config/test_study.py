@@ -140,6 +140,10 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
             "term without runs in config.contrasts.0.terms.0: pairs self, tag x",
         ),
         (
+            {"contrasts": [{"name": "c", "terms": [{"weight": 1, "step": "lats"}, {"weight": -1, "step": "best"}]}]},
+            "unknown evaluated step in config.contrasts.0.terms.0.step: lats; did you mean last?",
+        ),
+        (
             {
                 "contrasts": [
                     {

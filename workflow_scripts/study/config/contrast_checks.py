@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from workflow_scripts.evaluation.contrasts.comparisons import groups
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
+from workflow_scripts.pretraining.settings import step_name
 from workflow_scripts.study.config.cells import cell
 from workflow_scripts.study.config.checks import known
 from workflow_scripts.study.config.errors import SettingError
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 def contrast_errors(study: "Study") -> Iterator[SettingError]:
     """Yield errors of contrasts, in a study whose runs have none."""
     runs = [_as_summarised(study, item.run) for item in run_items(study)]
+    steps = [step_name(step) for step in study.evaluation.steps]
     for number, contrast in enumerate(study.contrasts):
-        errors = list(_term_errors(number, contrast, runs))
+        errors = list(_term_errors(number, contrast, runs, steps))
         yield from errors
         if not errors and not any(groups(contrast, runs)):
             value, advice = f"no value of {', '.join(contrast.per)} or tag for which all terms have runs", "add runs"
@@ -35,8 +37,10 @@ def _as_summarised(study: "Study", run: "Run") -> SummaryRun:
     return SummaryRun(run="", seed=0, steps=(), **own, **cell(study, run))
 
 
-def _term_errors(number: int, contrast: Contrast, runs: Sequence[SummaryRun]) -> Iterator[SettingError]:
-    """Errors of terms that match no run."""
+def _term_errors(
+    number: int, contrast: Contrast, runs: Sequence[SummaryRun], steps: Sequence[str]
+) -> Iterator[SettingError]:
+    """Errors of terms that match no run, or whose step is not evaluated (``last`` is, of untrained networks)."""
     pairs = {run.pairs for run in runs}
     for side in () if contrast.terms else ("minuend", "subtrahend"):
         yield from known(("contrasts", number, side), "run's pairs", getattr(contrast, side), pairs)
@@ -46,3 +50,5 @@ def _term_errors(number: int, contrast: Contrast, runs: Sequence[SummaryRun]) ->
             value = ", ".join(f"{axis} {getattr(term, axis) or '(none)'}" for axis in found)
             where, advice = ("contrasts", number, "terms", at), "no run has all of these; correct them or add runs"
             yield SettingError("term without runs", where, value, advice)
+        if term.step is not None:
+            yield from known(("contrasts", number, "terms", at, "step"), "evaluated step", term.step, {*steps, "last"})
