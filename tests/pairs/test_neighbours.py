@@ -1,5 +1,6 @@
 """Neighbours against brute force in NumPy: exact, self left out, equal captions first, ties by a hash."""
 
+import faiss
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -79,6 +80,19 @@ def test_block_sizes_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "BLOCK", 7)
     monkeypatch.setattr(ties, "ENTRIES", 11)
     assert as_lists(nearest(vectors, ids, Rule(3))) == as_lists(whole)
+
+
+def test_number_of_threads_does_not_matter() -> None:
+    rng = np.random.default_rng(4)
+    vectors, ids = rng.normal(size=(400, 16)).astype(np.float32)[rng.integers(0, 400, 900)], ids_of(900)
+    threads, found = faiss.omp_get_max_threads(), []
+    try:
+        for number in (1, 3):
+            faiss.omp_set_num_threads(number)
+            found.append(as_lists(nearest(vectors, ids, Rule(5))))
+    finally:
+        faiss.omp_set_num_threads(threads)
+    assert found[0] == found[1]
 
 
 def test_order_of_rows_does_not_matter() -> None:
