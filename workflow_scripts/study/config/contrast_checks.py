@@ -16,14 +16,20 @@ if TYPE_CHECKING:
     from workflow_scripts.study.config.study import Study
 
 
-def contrast_errors(study: "Study") -> Iterator[SettingError]:
-    """Yield errors of contrasts, in a study whose runs have none."""
-    runs = [_as_summarised(study, item.run) for item in run_items(study)]
+def contrast_errors(study: "Study", sound: bool) -> Iterator[SettingError]:
+    """Yield errors of contrasts.
+
+    Args:
+        sound: whether arms, pairs and runs have no errors; if they have, only the names of pairs are checked.
+    """
+    runs = [_as_summarised(study, item.run) for item in run_items(study)] if sound else []
     steps = [step_name(step) for step in study.evaluation.steps]
     for number, contrast in enumerate(study.contrasts):
-        errors = list(_term_errors(number, contrast, runs, steps))
+        errors = list(_side_errors(number, contrast, {run.pairs for run in study.runs}))
+        if sound:
+            errors += _term_errors(number, contrast, runs, steps)
         yield from errors
-        if not errors and not any(groups(contrast, runs)):
+        if sound and not errors and not any(groups(contrast, runs)):
             value, advice = f"no value of {', '.join(contrast.per)} or tag for which all terms have runs", "add runs"
             if not contrast.terms:
                 value = f"{contrast.minuend} and {contrast.subtrahend} have no method in common"
@@ -37,13 +43,16 @@ def _as_summarised(study: "Study", run: "Run") -> SummaryRun:
     return SummaryRun(run="", seed=0, steps=(), **own, **cell(study, run))
 
 
+def _side_errors(number: int, contrast: Contrast, pairs: set[str]) -> Iterator[SettingError]:
+    """Errors of the short form's sides that are the pairs of no run."""
+    for side in () if contrast.terms else ("minuend", "subtrahend"):
+        yield from known(("contrasts", number, side), "run's pairs", getattr(contrast, side), pairs)
+
+
 def _term_errors(
     number: int, contrast: Contrast, runs: Sequence[SummaryRun], steps: Sequence[str]
 ) -> Iterator[SettingError]:
     """Errors of terms that match no run, or whose step is not evaluated (``last`` is, of untrained networks)."""
-    pairs = {run.pairs for run in runs}
-    for side in () if contrast.terms else ("minuend", "subtrahend"):
-        yield from known(("contrasts", number, side), "run's pairs", getattr(contrast, side), pairs)
     for at, term in enumerate(contrast.terms):
         if not any(term.matches(run) for run in runs):
             found = [axis for axis in ("method", "pairs", "augmentation", "tag", "arm") if term.fixes(axis)]
