@@ -16,9 +16,9 @@ def ids_of(count: int) -> np.ndarray:
 
 
 def hashes(ids: np.ndarray) -> np.ndarray:
-    return np.array(
-        [[int(pair_hash(ids[i : i + 1], ids[j : j + 1])[0]) for j in range(len(ids))] for i in range(len(ids))]
-    )
+    """(n, n) uint64 hash of every source (row) and target (column)."""
+    count = len(ids)
+    return pair_hash(np.repeat(ids, count), np.tile(ids, count)).reshape(count, count)
 
 
 def brute_force(vectors: np.ndarray, rule: Rule, ids: np.ndarray) -> list[list[tuple[int, float]]]:
