@@ -69,7 +69,7 @@ def test_a_mark_of_byte_order_is_no_fault() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ['"' + 'a\\"\\\\' * 900_000 + '"', "[" + "[0]," * 700_000 + '{"]": 1}]', '{"caption": "' + "é" * 2_000_000 + '"}'],
+    ['"' + 'a\\"\\\\' * 900_000 + '"', "[" + "[0]," * 400_000 + '{"]": 1}]', '{"caption": "' + "é" * 2_000_000 + '"}'],
 )
 def test_a_row_that_is_too_long_is_read_over(value: str) -> None:
     text = f'{{"info": {value}, "annotations": [1, {value}, {{"a": 2}}, {value}]}}'

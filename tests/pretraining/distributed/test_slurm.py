@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -191,6 +192,7 @@ def test_two_nodes_train_as_one_process_and_stop_when_asked(tmp_path: Path, comm
     run = launched(tmp_path / "two", **changed)
     while not (tmp_path / "two/work" / NAME).exists():
         assert run.poll() is None, run.communicate()[1]
+        time.sleep(0.02)
     run.send_signal(signal.SIGTERM)
     said = run.communicate(timeout=120)[1]
     assert run.returncode == 143, said
