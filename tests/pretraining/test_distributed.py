@@ -2,11 +2,10 @@
 
 import contextlib
 import json
+import multiprocessing
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from torch import nn
 from torch.multiprocessing.spawn import start_processes
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from tests.pretraining.launched import Launched
 from tests.pretraining.shapes import plan
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining import checkpoint, trainer
@@ -39,6 +39,7 @@ HEADS: dict[str, dict[str, Any]] = {
 }
 TEXTS = [("a red disc", "green", "the blue one <end>", "yellow!")[i % 4] for i in range(24)]
 LONG: dict[str, Any] = {"processes": 2, "steps": 30, "checkpoint_every": 2}
+multiprocessing.set_forkserver_preload([__name__])  # torch is imported once
 
 
 def network() -> nn.Module:
@@ -102,7 +103,7 @@ def test_losses_gradients_and_batch_norm_equal_one_process(tmp_path: Path) -> No
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    start_processes(child, (port, str(tmp_path)), 2, start_method="spawn")
+    start_processes(child, (port, str(tmp_path)), 2, start_method="forkserver")
     two, one = torch.load(tmp_path / "made.pt", weights_only=True), outcome(0, 1)
     assert two.keys() == one.keys()
     for name, value in one.items():
@@ -154,7 +155,7 @@ def test_training_in_two_processes_has_the_losses_and_gradients_of_one(tmp_path:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    start_processes(trained, (port, str(tmp_path)), 2, start_method="spawn")
+    start_processes(trained, (port, str(tmp_path)), 2, start_method="forkserver")
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     one = records(0, 1, tmp_path / "one")
     for method in HEADS:
@@ -166,26 +167,6 @@ def test_training_in_two_processes_has_the_losses_and_gradients_of_one(tmp_path:
             ):
                 assert torch.equal(mine, other)
                 assert (mine - right).norm() <= 1e-4 * right.norm(), (method, step, tuple(right.shape))
-
-
-class Running:
-    """A run launched in a process of its own."""
-
-    def __init__(self, folder: Path, **changed: Any) -> None:
-        self.work = folder / "work"
-        command = [sys.executable, "-m", "tests.pretraining.launched", str(folder), json.dumps(LONG | changed)]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-
-    def wait_for(self, name: str) -> None:
-        end = time.monotonic() + 120
-        while not (self.work / name).exists():
-            assert self.process.poll() is None, self.process.stderr.read()
-            assert time.monotonic() < end
-            time.sleep(0.02)
-
-    def ended(self) -> tuple[int, str]:
-        _, said = self.process.communicate(timeout=120)
-        return self.process.returncode, said
 
 
 def weights(work: Path) -> bytes:
@@ -203,31 +184,31 @@ def processes_of(folder: Path) -> list[int]:
 
 
 def test_two_processes_stop_when_asked_die_with_their_parent_and_resume(tmp_path: Path) -> None:
-    whole = Running(tmp_path / "whole")
+    whole = Launched(tmp_path / "whole", **LONG)
     assert whole.ended()[0] == 0
-    torn = Running(tmp_path / "torn")
+    torn = Launched(tmp_path / "torn", **LONG)
     torn.wait_for(checkpoint.NAME)
-    torn.process.send_signal(signal.SIGTERM)
+    torn.send_signal(signal.SIGTERM)
     status, said = torn.ended()
     reached = checkpoint.step_reached(torn.work)
     assert (status, reached > 0) == (143, True), said
     assert f"error: stopped by a signal in pretrain: step {reached} of 30 is kept" in said
-    killed = Running(tmp_path / "torn")
-    while len(processes_of(tmp_path / "torn")) < 3:
+    killed = Launched(tmp_path / "torn", **LONG)
+    while len(processes_of(tmp_path / "torn")) < 2:
         time.sleep(0.02)
-    killed.process.kill()
+    killed.send_signal(signal.SIGKILL)
     killed.ended()
     end = time.monotonic() + 30
     while processes_of(tmp_path / "torn"):
         assert time.monotonic() < end
         time.sleep(0.05)
-    assert Running(tmp_path / "torn").ended()[0] == 0
+    assert Launched(tmp_path / "torn", **LONG).ended()[0] == 0
     assert json.loads((torn.work / launching.STARTS).read_text())[:2] == [0, reached]
     assert weights(torn.work) == weights(whole.work)
 
 
 def test_a_process_that_dies_ends_the_run_with_its_number(tmp_path: Path) -> None:
-    run = Running(tmp_path)
+    run = Launched(tmp_path, **LONG)
     run.wait_for(checkpoint.NAME)
     ranks = [
         pid for pid in processes_of(tmp_path) if b"RANK=1" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")

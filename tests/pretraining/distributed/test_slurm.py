@@ -3,15 +3,14 @@
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from tests.pretraining.launched import Launched
 from tests.pretraining.shapes import SMALL, plan
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.checkpoint import NAME
@@ -179,27 +178,19 @@ def test_a_step_gets_the_job_but_nothing_of_the_step_around_it(monkeypatch: pyte
     assert not [name for name in made if name.startswith(("SLURM_N", "SRUN_", "SBATCH_"))]
 
 
-def launched(folder: Path, **changed: object) -> subprocess.Popen[str]:
-    words = [sys.executable, "-m", "tests.pretraining.launched", str(folder), json.dumps(changed)]
-    environment = os.environ | {"SLURM_JOB_ID": "7", "SLURM_STEP_NUM_NODES": "1"}
-    return subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True)
-
-
 def test_two_nodes_train_as_one_process_and_stop_when_asked(tmp_path: Path, command: Command) -> None:
     command("srun", SRUN)
     script = command("scontrol", scontrol(JOB | {"NumNodes": "2"}, status=1))
     changed = {"processes": 2, "nodes": 2, "steps": 12, "log_every": 1, "lr": 1e-3, "checkpoint_every": 1}
-    run = launched(tmp_path / "two", **changed)
-    while not (tmp_path / "two/work" / NAME).exists():
-        assert run.poll() is None, run.communicate()[1]
-        time.sleep(0.02)
+    environment = {"SLURM_JOB_ID": "7", "SLURM_STEP_NUM_NODES": "1"}
+    run = Launched(tmp_path / "two", environment, **changed)
+    run.wait_for(NAME)
     run.send_signal(signal.SIGTERM)
-    said = run.communicate(timeout=120)[1]
-    assert run.returncode == 143, said
+    status, said = run.ended()
+    assert status == 143, said
     assert "srun --nodes=2 --ntasks=2 --ntasks-per-node=1 --cpus-per-task=1" in said
     assert Path(f"{script}.requeued").read_text() == "7\n"
-    again = launched(tmp_path / "two", **changed)
-    assert again.communicate(timeout=120)[1] and again.returncode == 0
+    assert Launched(tmp_path / "two", environment, **changed).ended()[0] == 0
     launch(plan(tmp_path / "one", **{**changed, "processes": 1, "nodes": 1}), Interrupt())
     losses = [
         [row["loss"] for row in json.loads((tmp_path / name / "work" / OUTCOME).read_text())["curve"]]
