@@ -31,8 +31,8 @@ if roomy_memory():  # pytest reads this when the first temporary folder is made
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with the groups that stay on one worker: begun last, the longest would leave the other workers idle."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    """Start with the files of slow tests: begun last, the longest would leave the other workers idle."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,6 @@ def test_the_guide_names_every_state_and_usual_column() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("fresh")
 def test_its_steps_up_to_the_data_card(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     tmp_path.parent.chmod(0o755)

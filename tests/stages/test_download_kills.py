@@ -131,7 +131,6 @@ def kill_on_the_way(study: Study, moments: list[int]) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("download")
 def test_killed_at_ten_moments_and_then_asked_for_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table: Table = mixture(ROWS - len(later()), FAULTY) | {path: one[:2] for path, one in later().items()}
     assert len(table) == ROWS
