@@ -1,13 +1,20 @@
 """Fixtures that all tests share."""
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 from PIL import Image
 
 from workflow_scripts.core.runtime.environment import limit_threads
+
+if TYPE_CHECKING:
+    from tests.forkserver.environment import ForkServers
 
 settings.register_profile("no deadline", deadline=None)  # a busy machine is no fault
 settings.load_profile("no deadline")
@@ -50,6 +57,28 @@ def results(tmp_path: Path) -> Path:
     folder = tmp_path / "results"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def open_folder(tmp_path: Path) -> Path:
+    """A folder that the ordinary user reaches."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.name.startswith(("pytest-", "popen-", "test_")) and folder.owner() == "root":
+            folder.chmod(0o755)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def servers() -> "Iterator[ForkServers]":
+    """Servers that run Snakemake and its jobs without importing the libraries again and again."""
+    from tests.forkserver.environment import ForkServers
+
+    folder = Path(tempfile.mkdtemp(prefix="fork-"))  # the path of a socket must be short
+    folder.chmod(0o755)
+    made = ForkServers(folder)
+    yield made
+    made.close()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,11 @@
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from tests.conftest import ROOT
+from tests.forkserver.environment import ForkServers
+from tests.workflow.checkout import give_to_user
 
 PAGE = ROOT / "docs/extending.md"
 DIFFS = dict(re.findall(r"^```diff (\w+)\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE))
@@ -28,11 +29,13 @@ def copy_project(folder: Path, diff: str = "") -> Path:
     if diff:
         command = ["git", "apply", "--whitespace=nowarn", "-"]
         subprocess.run(command, cwd=folder, input=diff, text=True, check=True, capture_output=True)
+    give_to_user(folder)
     return folder
 
 
-def python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def python(servers: ForkServers, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the interpreter in a copy, whose code it imports."""
     environment = {"PYTHONPATH": str(folder), "PATH": "/usr/bin:/bin", "HOME": str(folder), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *words]
+    environment |= {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [str(servers.bin / "python"), *words]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.extending.page import DIFFS, copy_project, python, touched
+from tests.forkserver.environment import ForkServers
 
 FILES = {"dataset": 1, "backbone": 1, "method": 1, "arm": 1, "judge": 1, "score": 1, "stage": 2}
 
@@ -14,7 +15,7 @@ def test_the_page_has_an_example_of_each() -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_an_addition_works(name: str, tmp_path: Path) -> None:
-    copy = copy_project(tmp_path / "copy", DIFFS[name])
-    ran = python(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/extending/check_{name}.py")
+def test_an_addition_works(name: str, open_folder: Path, servers: ForkServers) -> None:
+    copy = copy_project(open_folder / "copy", DIFFS[name])
+    ran = python(servers, copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/extending/check_{name}.py")
     assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]

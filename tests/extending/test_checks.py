@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.extending.page import copy_project, python
+from tests.forkserver.environment import ForkServers
 
 CHECK = ("-m", "workflow_scripts.study.reference", "--check")
 DIGESTS = """
@@ -45,15 +46,17 @@ def edit(copy: Path, name: str, old: str, new: str) -> str:
         (FEW_SHOT, "core_ms=0.15", "core_ms=0.25", "docs/cost.md is out of date; run: make docs"),
     ],
 )
-def test_incomplete_entries_and_outdated_pages_fail(copy: Path, name: str, old: str, new: str, message: str) -> None:
+def test_incomplete_entries_and_outdated_pages_fail(
+    copy: Path, servers: ForkServers, name: str, old: str, new: str, message: str
+) -> None:
     before = edit(copy, name, old, new)
-    ran = python(copy, *CHECK)
+    ran = python(servers, copy, *CHECK)
     (copy / name).write_text(before)
     assert ran.returncode == 1 and message in ran.stderr, ran.stderr
 
 
-def test_edits_of_figures_and_wording_leave_every_digest(copy: Path) -> None:
-    digests = json.loads(python(copy, "-c", DIGESTS).stdout)
+def test_edits_of_figures_and_wording_leave_every_digest(copy: Path, servers: ForkServers) -> None:
+    digests = json.loads(python(servers, copy, "-c", DIGESTS).stdout)
     edits = [
         ("core_ms=0.15", "core_ms=0.25"),
         ("minutes=20, memory_mb=16_000", "minutes=30, memory_mb=8_000"),
@@ -66,7 +69,7 @@ def test_edits_of_figures_and_wording_leave_every_digest(copy: Path) -> None:
         edit(copy, FEW_SHOT, old, new)
     edit(copy, "workflow_scripts/models/backbones.py", "forward_gflop=8.2", "forward_gflop=8.3")
     edit(copy, "workflow_scripts/evaluation/datasets/registry.py", "images=101_000", "images=100_000")
-    assert json.loads(python(copy, "-c", DIGESTS).stdout) == digests
+    assert json.loads(python(servers, copy, "-c", DIGESTS).stdout) == digests
     edit(copy, FEW_SHOT, "5000, ge=2", "6000, ge=2")
-    changed = json.loads(python(copy, "-c", DIGESTS).stdout)
+    changed = json.loads(python(servers, copy, "-c", DIGESTS).stdout)
     assert {name for name in digests if changed[name] != digests[name]} == {"few_shot"}

@@ -28,10 +28,8 @@ def test_the_guide_names_every_state_and_usual_column() -> None:
 
 
 @pytest.mark.slow
-def test_its_steps_up_to_the_data_card(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    tmp_path.parent.chmod(0o755)
-    checkout = Checkout(tmp_path / "guide")
+def test_its_steps_up_to_the_data_card(open_folder: Path) -> None:
+    checkout = Checkout(open_folder / "guide")
     for name, content in FILES.items():
         (checkout.folder / name).write_text(content)
     subprocess.run([sys.executable, "make_example.py"], cwd=checkout.folder, check=True)

@@ -7,9 +7,10 @@ import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65_534
@@ -36,9 +37,15 @@ def give_to_user(folder: Path) -> None:
 
 
 class Checkout:
-    """A clone-like copy of the project in an empty folder."""
+    """A clone-like copy of the project in an empty folder.
 
-    study = "tiny"  # whose results are looked at
+    Attributes:
+        study: whose results are looked at.
+        snakemake: how Snakemake is started.
+    """
+
+    study = "tiny"
+    snakemake: Sequence[str] = (str(Path(sys.executable).with_name("snakemake")),)
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,9 +59,16 @@ class Checkout:
     def copy_to(self, folder: Path) -> "Checkout":
         """A copy in ``folder``, Snakemake's memory and hard links to the cache included."""
         subprocess.run(["cp", "-a", str(self.folder), str(folder)], check=True)
-        copy = object.__new__(type(self))
-        copy.folder, copy.study = folder, self.study
+        copy = self.at(folder, self.study)
+        copy.snakemake = self.snakemake
         return copy
+
+    @classmethod
+    def at(cls, folder: Path, study: str) -> Self:
+        """The checkout that is in ``folder``."""
+        found = object.__new__(cls)
+        found.folder, found.study = folder, study
+        return found
 
     def environment(self) -> dict[str, str]:
         """The environment of the user: a home of their own, nothing of the coverage or worker settings."""
@@ -64,13 +78,7 @@ class Checkout:
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         """Snakemake on the small study, in a process group of its own."""
         # A shell's background job ignores SIGINT, and so would its children.
-        command = [
-            "env",
-            "--default-signal=INT",
-            *as_user(),
-            str(Path(sys.executable).with_name("snakemake")),
-            *(words or CONFIG),
-        ]
+        command = ["env", "--default-signal=INT", *as_user(), *self.snakemake, *(words or CONFIG)]
         log = open(self.folder / "terminal.txt", "wb")  # noqa: SIM115 - the process outlives this call
         return subprocess.Popen(
             command, cwd=self.folder, env=self.environment(), stdout=log, stderr=log, start_new_session=True

@@ -1,5 +1,7 @@
 """The small and the smallest study, each run once from nothing; tests that change one work on copies."""
 
+import fcntl
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -7,60 +9,76 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.checkout import NANO, Checkout, give_to_user
+from tests.forkserver.environment import ForkServers
+from tests.workflow.checkout import CONFIG, NANO, Checkout, give_to_user
+
+
+def finished_study(
+    factory: pytest.TempPathFactory, study: str, words: tuple[str, ...], command: tuple[str, ...] | None = None
+) -> Checkout:
+    """A checkout with a finished study, which the first of all pytest workers runs. Never change it."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"workflow-{study}"
+    with open(folder.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        complete = folder.with_suffix(".complete")
+        if not complete.exists():
+            checkout = Checkout(folder)
+            checkout.study, checkout.snakemake = study, command or checkout.snakemake
+            status, printed = checkout.run(*words)
+            assert status == 0, printed[-4000:]
+            complete.touch()
+    return Checkout.at(folder, study)
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+def finished(tmp_path_factory: pytest.TempPathFactory, servers: ForkServers) -> Checkout:
     """A checkout with the finished small study. Never change it."""
-    checkout = Checkout(tmp_path_factory.mktemp("workflow") / "finished")
-    status, printed = checkout.run()
-    assert status == 0, printed[-4000:]
+    checkout = finished_study(tmp_path_factory, "tiny", CONFIG, servers.snakemake)
+    checkout.snakemake = servers.snakemake
     return checkout
 
 
 @pytest.fixture(scope="session")
 def finished_nano(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout with the finished smallest study. Never change it."""
-    checkout = Checkout(tmp_path_factory.mktemp("workflow") / "nano")
-    checkout.study = "nano"
-    status, printed = checkout.run(*NANO)
-    assert status == 0, printed[-4000:]
-    return checkout
+    """A checkout with the finished smallest study, run by the ordinary commands. Never change it."""
+    return finished_study(tmp_path_factory, "nano", NANO)
 
 
 @pytest.fixture
-def nano(finished_nano: Checkout, tmp_path: Path) -> Checkout:
+def nano(finished_nano: Checkout, servers: ForkServers, open_folder: Path) -> Checkout:
     """A copy of the checkout with the finished smallest study."""
-    tmp_path.chmod(0o755)
-    tmp_path.parent.chmod(0o755)
-    copy = finished_nano.copy_to(tmp_path / "nano")
-    give_to_user(tmp_path)
+    copy = finished_nano.copy_to(open_folder / "nano")
+    copy.snakemake = servers.snakemake
+    give_to_user(open_folder)
     return copy
 
 
 @pytest.fixture
-def copy_of(finished: Checkout, tmp_path: Path) -> Callable[[], Checkout]:
+def copy_of(finished: Checkout, open_folder: Path) -> Callable[[], Checkout]:
     """Gives a copy of the finished checkout, Snakemake's memory and hard links to the cache included."""
 
     def make() -> Checkout:
-        tmp_path.chmod(0o755)
-        tmp_path.parent.chmod(0o755)
-        copy = finished.copy_to(tmp_path / "copy")
-        give_to_user(tmp_path)
+        copy = finished.copy_to(open_folder / "copy")
+        give_to_user(open_folder)
         return copy
 
     return make
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Checkout:
-    """A checkout without results."""
-    tmp_path.chmod(0o755)
-    tmp_path.parent.chmod(0o755)
-    checkout = Checkout(tmp_path / "fresh")
-    give_to_user(tmp_path)
+def cold(open_folder: Path) -> Checkout:
+    """A checkout without results, whose Snakemake and jobs are ordinary processes."""
+    checkout = Checkout(open_folder / "fresh")
+    give_to_user(open_folder)
     return checkout
+
+
+@pytest.fixture
+def fresh(cold: Checkout, servers: ForkServers) -> Checkout:
+    """A checkout without results."""
+    cold.snakemake = servers.snakemake
+    return cold
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from tests.workflow.checkout import Checkout, as_user, now
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.slow
 
 
 def test_after_accept_only_the_report_runs_and_then_nothing(copy_of: Callable[[], Checkout]) -> None:

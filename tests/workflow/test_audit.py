@@ -13,7 +13,7 @@ from tests.provenance.flips import check_flips, damageable, flip
 from tests.provenance.test_manipulations import report
 from tests.workflow.checkout import Checkout
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.slow
 SAMPLE = 25
 
 

@@ -11,7 +11,7 @@ from tests.workflow.checkout import CONFIG, Checkout
 from workflow_scripts.audit.studies import audit
 from workflow_scripts.provenance.crate.check import check
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.slow
 
 
 def test_crate_of_the_small_study(copy_of: Callable[[], Checkout]) -> None:

@@ -6,24 +6,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.forkserver.environment import ForkServers
 from tests.workflow.checkout import NANO, Checkout, give_to_user
 from tests.workflow.faulty_disk import FaultyCheckout, compiled, disturb
 from tests.workflow.full_disk import fill, sizes_between
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fresh")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def faulty(tmp_path: Path) -> FaultyCheckout:
+def faulty(open_folder: Path, servers: ForkServers) -> FaultyCheckout:
     """A checkout without results, on a disk that can be made faulty."""
     if shutil.which("cc") is None:
         pytest.skip("no C compiler")
-    for folder in (tmp_path, tmp_path.parent):
-        folder.chmod(0o755)
-    checkout = FaultyCheckout(tmp_path / "faulty")
-    checkout.study = "nano"
-    checkout.library = compiled(tmp_path)
-    give_to_user(tmp_path)
+    checkout = FaultyCheckout(open_folder / "faulty")
+    checkout.study, checkout.snakemake = "nano", servers.snakemake
+    checkout.library = compiled(open_folder)
+    give_to_user(open_folder)
     return checkout
 
 

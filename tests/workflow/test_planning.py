@@ -1,12 +1,15 @@
 """Snakemake's internals work as the planning module expects; when a new Snakemake changes them, this fails."""
 
+import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.forkserver.environment import ForkServers
+from tests.workflow.checkout import give_to_user
 from tests.workflow.dag import ROOT, SNAKEMAKE
 
 WORKFLOW = """
@@ -63,12 +66,20 @@ def snakemake(
     settled: tuple[str, ...] = (),
     param: str = "1",
     stop: bool = False,
+    command: Sequence[str] = (str(SNAKEMAKE),),
 ) -> tuple[int, list[str]]:
     """Write the workflow above into a folder and run Snakemake there; status and lines printed."""
     text = WORKFLOW.format(root=str(ROOT), forced=forced, settled=settled, param=param, stop=stop)
     (folder / "Snakefile").write_text(text)
-    command = [str(SNAKEMAKE), "--cores", "1", "--quiet", "rules", *words]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "HOME": str(folder), "XDG_CACHE_HOME": str(folder)}
+    done = subprocess.run(
+        [*command, "--cores", "1", "--quiet", "rules", *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return done.returncode, (done.stdout + done.stderr).splitlines()
 
 
@@ -82,10 +93,11 @@ def complete(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def plan(complete: Path, tmp_path: Path) -> Plan:
+def plan(complete: Path, open_folder: Path, servers: ForkServers) -> Plan:
     """Runs Snakemake in a copy of the complete folder."""
-    subprocess.run(["cp", "-a", f"{complete}/.", str(tmp_path)], check=True)
-    return partial(snakemake, tmp_path)
+    subprocess.run(["cp", "-a", f"{complete}/.", str(open_folder)], check=True)
+    give_to_user(open_folder)
+    return partial(snakemake, open_folder, command=servers.snakemake)
 
 
 def line(printed: list[str], start: str) -> list[str]:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.workflow.checkout import CONFIG, Checkout, as_user, give_to_user, now
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.slow
 OVERLAY = """annotations:
   exclude: [{ids}]
   exclude_from: removal.txt

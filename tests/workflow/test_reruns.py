@@ -8,7 +8,7 @@ import pytest
 
 from tests.workflow.checkout import ROOT, Checkout, now
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.slow
 STAGES = sorted(path.stem for path in (ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py"))
 NOTHING = "Nothing to be done"
 

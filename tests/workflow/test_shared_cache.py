@@ -12,27 +12,26 @@ from typing import Any
 
 import pytest
 
+from tests.forkserver.environment import ForkServers
 from tests.workflow.checkout import NANO, Checkout, give_to_user
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.slow
 KILLS = 2
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> list[Checkout]:
+def pair(open_folder: Path, servers: ForkServers) -> list[Checkout]:
     """Two checkouts whose results are one folder."""
-    for folder in (tmp_path, tmp_path.parent):
-        folder.chmod(0o755)
-    shared = tmp_path / "shared results"
+    shared = open_folder / "shared results"
     shared.mkdir()
     made = []
     for name in ("one", "two"):
-        checkout = Checkout(tmp_path / name)
+        checkout = Checkout(open_folder / name)
         shutil.rmtree(checkout.folder / "results")
         (checkout.folder / "results").symlink_to(shared)
-        checkout.study = name
+        checkout.study, checkout.snakemake = name, servers.jobs_only
         made.append(checkout)
-    give_to_user(tmp_path)
+    give_to_user(open_folder)
     return made
 
 
@@ -45,7 +44,7 @@ def test_two_snakemakes_on_one_cache_compute_every_key_once(pair: list[Checkout]
     chance = random.Random(11)
     running = {checkout.study: start(checkout) for checkout in pair}
     for number in range(KILLS):
-        time.sleep(chance.uniform(5, 9))
+        time.sleep(chance.uniform(4, 7))
         checkout = pair[number % 2]
         os.killpg(running[checkout.study].pid, signal.SIGKILL)
         running[checkout.study].wait()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.workflow.checkout import CONFIG, Checkout, give_to_user
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.slow
 DRY = ("-n", "--quiet", "all", *CONFIG)
 MEMORY = 1 << 30
 
@@ -24,23 +24,23 @@ def last_line(checkout: Checkout, *words: str) -> str:
     return printed.splitlines()[-1]
 
 
-def test_config_files_that_can_not_be_read(fresh: Checkout) -> None:
+def test_config_files_that_can_not_be_read(cold: Checkout) -> None:
     aliases = ["a0: &a0 {x: 1, y: 2}"]
     for n in range(1, 12):
         aliases.append(f"a{n}: &a{n} {{{', '.join(f'k{m}: *a{n - 1}' for m in range(9))}}}")
-    (fresh.folder / "nested.yaml").write_text("\n".join(aliases))
-    assert last_line(fresh, "data_card") == (
+    (cold.folder / "nested.yaml").write_text("\n".join(aliases))
+    assert last_line(cold, "data_card") == (
         "error: missing config file in data_card: no such file; "
         "correct the path; put targets before --configfile, which takes all arguments after it"
     )
-    assert last_line(fresh, "nested.yaml").startswith("error: too many values in nested.yaml:6 (a5)")
+    assert last_line(cold, "nested.yaml").startswith("error: too many values in nested.yaml:6 (a5)")
 
 
-def test_mistakes_of_all_config_files_are_named_in_a_dry_run_too(fresh: Checkout) -> None:
-    (fresh.folder / "over.yaml").write_text(
+def test_mistakes_of_all_config_files_are_named_in_a_dry_run_too(cold: Checkout) -> None:
+    (cold.folder / "over.yaml").write_text(
         "pairs:\n- {name: p, arm: revisde, encoder: minilm}\nbootstrap: 100\nbootstrap: 200\n"
     )
-    status, printed = fresh.run(*DRY, "over.yaml", "--config", "probe_dataset=concpet")
+    status, printed = cold.run(*DRY, "over.yaml", "--config", "probe_dataset=concpet")
     assert status == 1
     assert [line.split(";")[0] for line in printed.splitlines() if line.startswith("error: ")] == [
         "error: repeated key in over.yaml:4 (bootstrap): 'bootstrap', first on line 3",
@@ -51,66 +51,66 @@ def test_mistakes_of_all_config_files_are_named_in_a_dry_run_too(fresh: Checkout
     ]
 
 
-def test_a_target_that_the_study_lacks(fresh: Checkout) -> None:
-    status, printed = fresh.run("results/tiny/pair_table/revisde.manifest.json", *DRY)
+def test_a_target_that_the_study_lacks(cold: Checkout) -> None:
+    status, printed = cold.run("results/tiny/pair_table/revisde.manifest.json", *DRY)
     assert status == 1 and "Traceback" not in printed
     assert printed.splitlines()[-1].startswith(
         "error: unknown artifact in results/tiny/pair_table/revisde.manifest.json: revisde; the study has revised"
     )
 
 
-def test_folders_that_can_not_be_used(fresh: Checkout) -> None:
-    (fresh.folder / "results").rmdir()
-    (fresh.folder / "results").write_text("no folder")
-    assert last_line(fresh).startswith("error: no results folder in results: a file; ")
-    (fresh.folder / "results").unlink()
-    (fresh.folder / "results").symlink_to("unmounted")
-    assert last_line(fresh).startswith("error: no results folder in results: a link to unmounted, not to a folder; ")
-    (fresh.folder / "results").unlink()
-    if (fresh.folder / ".snakemake").exists():
-        (fresh.folder / ".snakemake").rename(fresh.folder / "state")
-    fresh.folder.chmod(0o555)
+def test_folders_that_can_not_be_used(cold: Checkout) -> None:
+    (cold.folder / "results").rmdir()
+    (cold.folder / "results").write_text("no folder")
+    assert last_line(cold).startswith("error: no results folder in results: a file; ")
+    (cold.folder / "results").unlink()
+    (cold.folder / "results").symlink_to("unmounted")
+    assert last_line(cold).startswith("error: no results folder in results: a link to unmounted, not to a folder; ")
+    (cold.folder / "results").unlink()
+    if (cold.folder / ".snakemake").exists():
+        (cold.folder / ".snakemake").rename(cold.folder / "state")
+    cold.folder.chmod(0o555)
     if os.getuid() == 0:
-        os.chown(fresh.folder, 0, 0)
-    assert last_line(fresh).startswith(f"error: no write permission in {fresh.folder}: user ")
+        os.chown(cold.folder, 0, 0)
+    assert last_line(cold).startswith(f"error: no write permission in {cold.folder}: user ")
 
 
-def test_a_locked_study(fresh: Checkout) -> None:
+def test_a_locked_study(cold: Checkout) -> None:
     """Where Snakemake's locks are on; our default profile switches them off."""
     target = "results/tiny/demo_world/world.manifest.json"
-    locks = fresh.folder / ".snakemake/locks"
+    locks = cold.folder / ".snakemake/locks"
     locks.mkdir(parents=True)
     (locks / "0.output.lock").write_text(f"{target}\n")
-    give_to_user(fresh.folder / ".snakemake")
-    status, printed = fresh.run("--workflow-profile", "none", target, *CONFIG)
+    give_to_user(cold.folder / ".snakemake")
+    status, printed = cold.run("--workflow-profile", "none", target, *CONFIG)
     assert status == 1 and "Traceback" not in printed
     assert printed.splitlines()[-1].startswith(
         f"error: locked study in {locks}: another Snakemake is computing the same files"
     )
 
 
-def test_control_c(fresh: Checkout) -> None:
+def test_control_c(cold: Checkout) -> None:
     """The signal comes from the Snakefile itself, so that it always comes in start-up."""
-    with open(fresh.folder / "Snakefile", "a") as file:
+    with open(cold.folder / "Snakefile", "a") as file:
         file.write(f"\nimport signal\n\nos.kill(os.getpid(), {int(signal.SIGINT)})\n")
-    status, printed = fresh.run(*DRY)
+    status, printed = cold.run(*DRY)
     assert status == -signal.SIGINT and "Traceback" not in printed, printed
     last = printed.splitlines()[-1]
     assert last == "error: interrupted in Snakemake: Ctrl-C; run the same command again to continue"
 
 
-def test_a_home_and_results_that_can_not_be_written(fresh: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_and_results_that_can_not_be_written(cold: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     target = "results/tiny/demo_world/world.manifest.json"
-    status, printed = fresh.run(target, *CONFIG)
+    status, printed = cold.run(target, *CONFIG)
     assert status == 0, printed
-    for path in (fresh.folder / "results/tiny/demo_world").iterdir():
+    for path in (cold.folder / "results/tiny/demo_world").iterdir():
         path.chmod(0o444)
         if os.getuid() == 0:
             os.chown(path, 0, 0)
-    assert last_line(fresh, "--forcerun", "demo_world").startswith(
+    assert last_line(cold, "--forcerun", "demo_world").startswith(
         "error: no write permission in results/tiny/demo_world/world.run.json: user "
     )
-    monkeypatch.setattr(fresh, "environment", lambda: {**os.environ, "HOME": "/proc/x", "XDG_CACHE_HOME": ""})
-    line = last_line(fresh)
+    monkeypatch.setattr(cold, "environment", lambda: {**os.environ, "HOME": "/proc/x", "XDG_CACHE_HOME": ""})
+    line = last_line(cold)
     assert line.startswith("error: no cache folder in /proc/x/.cache/snakemake/snakemake/source-cache: No such file")
     assert line.endswith("; set XDG_CACHE_HOME to a writable folder")

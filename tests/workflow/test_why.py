@@ -8,7 +8,7 @@ import pytest
 from tests.workflow.checkout import Checkout
 from workflow_scripts.commands.why import answer
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.slow
 
 
 def test_every_file_of_the_small_study_has_an_answer(finished: Checkout) -> None:

@@ -1,0 +1,80 @@
+"""A virtual environment whose ``python`` and ``snakemake`` are run by fork servers, for tests of whole studies.
+
+Four fifths of a small job's time are imports of libraries. Each process imports the project's own code itself.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.workflow.checkout import as_user, give_to_user
+from workflow_scripts.core.runtime.environment import THREAD_VARIABLES
+
+HERE = Path(__file__).parent
+COMMANDS = {
+    "python": (
+        *("torch", "transformers.models.auto", "transformers.models.blip_2", "transformers.models.bert"),
+        *("sentence_transformers", "torchvision.models", "torchvision.datasets", "accelerate", "pytorch_grad_cam"),
+        *("sklearn.linear_model", "scipy.stats", "scipy.optimize", "pyarrow.parquet", "pyarrow.compute", "pyarrow.csv"),
+        *("matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.Image", "aiohttp", "uvloop", "faiss", "ijson"),
+        *("py3langid.langid", "jinja2", "pydantic", "yaml", "tqdm", "humanize", "safetensors.torch", "pytest"),
+    ),
+    "snakemake": ("snakemake.cli", "pydantic", "yaml", "rich.console", "rich.live", "humanize"),
+}
+
+
+class ForkServers:
+    """The environment in ``folder``, and its servers.
+
+    Args:
+        commands: ``python`` and ``snakemake``, and the modules that their servers import.
+
+    Attributes:
+        bin: the environment's folder of commands.
+        snakemake: a Snakemake that is run by a server, as are its jobs.
+        jobs_only: an ordinary process of Snakemake, whose jobs are run by a server.
+    """
+
+    def __init__(self, folder: Path, commands: Mapping[str, Sequence[str]] = COMMANDS) -> None:
+        self.bin = folder / "bin"
+        self.bin.mkdir()
+        (self.bin / "python3").symlink_to(Path(sys.executable).resolve())
+        for name in ("lib", "lib64"):
+            if (Path(sys.prefix) / name).exists():
+                (folder / name).symlink_to(Path(sys.prefix) / name)
+        outside = str(sys.prefix == sys.base_prefix).lower()
+        base = Path(sys.executable).resolve().parent
+        (folder / "pyvenv.cfg").write_text(f"home = {base}\ninclude-system-site-packages = {outside}\n")
+        script = self.bin / "snakemake-script"
+        script.symlink_to(Path(sys.executable).with_name("snakemake"))
+        for name in commands:
+            client = self.bin / name
+            client.write_text(f"#!{self.bin / 'python3'} -IS\n{(HERE / 'client.py').read_text()}")
+            client.chmod(0o755)
+        self.snakemake = (str(self.bin / "snakemake"),)
+        self.jobs_only = (str(self.bin / "python3"), str(script))
+        give_to_user(folder)
+        self._servers = [self._start(name, modules) for name, modules in commands.items()]
+        for server in self._servers:
+            assert server.stdout is not None and server.stdout.readline() == b"ready\n"
+
+    def _start(self, name: str, modules: Sequence[str]) -> subprocess.Popen[bytes]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("COV_", "PYTEST_", "COVERAGE", "PYTHON"))}
+        home = {"HOME": str(self.bin.parent), "XDG_CACHE_HOME": str(self.bin.parent)}
+        threads = dict.fromkeys(THREAD_VARIABLES, "1")
+        script = "-m" if name == "python" else str(self.bin / "snakemake-script")
+        words = [str(HERE / "server.py"), str(self.bin / f"{name}.socket"), script, *modules]
+        return subprocess.Popen(
+            [*as_user(), str(self.bin / "python3"), "-P", *words],
+            env={**kept, **home, **threads, "PYTHONHASHSEED": "0", "HF_HUB_DISABLE_PROGRESS_BARS": "1"},
+            cwd=self.bin.parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def close(self) -> None:
+        """End the servers, and wait for what they run."""
+        for server in self._servers:
+            server.communicate()
