@@ -23,7 +23,7 @@ SYNCING = (
     *("move_atomic", "move_durable", "move_folder_durable", "remove_files", "remove_folder"),
 )
 NOT_NEEDED = {"core.sources": "hashes of sources are computed again where their memory is damaged"}
-SAMPLE, AT_LEAST, SEED = 560, 5_000, 0
+SAMPLE, AT_LEAST, SEED = 400, 5_000, 0
 pytestmark = pytest.mark.no_cover  # thousands of runs of the same lines, which tracing would slow by half
 NAMES = [one.name for one in scenarios(Truth((), Path()))]
 looked_at: dict[tuple[str, str], int] = {}  # number of states by model and scenario

@@ -30,6 +30,7 @@ class Crashes:
         truth = Truth("ab", scratch / "truth")
         self.scenarios = {one.name: one for one in scenarios(truth)}
         self.recordings = {name: self._record(one) for name, one in self.scenarios.items()}
+        self._known: dict[tuple[str, bytes], list[str]] = {}
 
     def _record(self, scenario: Scenario) -> Recording:
         root = self._scratch / "recorded"
@@ -42,7 +43,16 @@ class Crashes:
         return recording
 
     def faults(self, name: str, state: State) -> list[str]:
-        """What is wrong in a state of a scenario, before and after running again."""
+        """What is wrong in a state of a scenario, before and after running again.
+
+        The models share many states; each is looked at once.
+        """
+        place = name, state.digest()
+        if place not in self._known:
+            self._known[place] = self._look(name, state)
+        return self._known[place]
+
+    def _look(self, name: str, state: State) -> list[str]:
         root = self._scratch / "crashed"
         root.mkdir()
         try:
