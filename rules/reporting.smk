@@ -11,6 +11,7 @@ SCORES = {
 rule summary:
     """Every number of the study in one long table, and the named contrasts."""
     input:
+        runs=manifests("pretrain", UNITS.runs),
         probe=manifests("linear_probe", UNITS.evaluations),
         few_shot=manifests("few_shot", UNITS.evaluations),
         saliency=manifests("saliency", UNITS.mask_evaluations),

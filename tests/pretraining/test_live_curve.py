@@ -11,14 +11,16 @@ from workflow_scripts.pretraining import trainer
 from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 from workflow_scripts.pretraining.live_curve import CURVE_LINES, LiveCurve, read_curve
 from workflow_scripts.pretraining.plan import OUTCOME
+from workflow_scripts.pretraining.schedule import Schedule
 
 ROW = {"step": 0, "loss": 1.0}
+NINE = Schedule(9, 3, 0, {})
 
 
 def test_speed_and_waiting_are_those_since_the_row_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("workflow_scripts.pretraining.live_curve.time.monotonic", lambda: now[0])
-    curve = LiveCurve(tmp_path / CURVE_LINES, 10, 32, 0)
+    curve = LiveCurve(tmp_path / CURVE_LINES, Schedule(10, 5, 0, {}), 32, 0)
 
     def batches():
         for number in range(4):
@@ -33,23 +35,23 @@ def test_speed_and_waiting_are_those_since_the_row_before(tmp_path: Path, monkey
             now[0] += 100.0  # seconds of probing
             curve.write({**ROW, "step": number + 1}, measured)
     assert read_curve(tmp_path / CURVE_LINES) == [
-        {**ROW, "step": step, "steps": 10, "images_per_s": 8.0, "data_wait": 0.25} for step in (2, 4)
+        {**ROW, "step": step, "steps": 10, "epoch": step / 5, "images_per_s": 8.0, "data_wait": 0.25} for step in (2, 4)
     ]
 
 
 def test_resuming_keeps_the_lines_before_the_checkpoint(tmp_path: Path) -> None:
     path, none = tmp_path / CURVE_LINES, {"images_per_s": None, "data_wait": None}
-    first = LiveCurve(path, 9, 1, 0)
+    first = LiveCurve(path, NINE, 1, 0)
     for step in (0, 3, 6):
         first.write({**ROW, "step": step}, none)
     with path.open("a") as file:
         file.write('{"step": 9')  # killed while it wrote
     assert [row["step"] for row in read_curve(path)] == [0, 3, 6]
-    LiveCurve(path, 9, 1, 4).write({**ROW, "step": 6}, none)
+    LiveCurve(path, NINE, 1, 4).write({**ROW, "step": 6}, none)
     assert [row["step"] for row in read_curve(path)] == [0, 3, 6]
-    LiveCurve(path, 9, 1, 0)
+    LiveCurve(path, NINE, 1, 0)
     assert read_curve(path) == [] == read_curve(tmp_path / "none")
-    LiveCurve(None, 9, 1, 0).write(ROW, none)  # a process that writes nothing
+    LiveCurve(None, NINE, 1, 0).write(ROW, none)  # a process that writes nothing
 
 
 def test_damaged_lines_are_left_out_and_a_training_resumes(tmp_path: Path) -> None:
@@ -69,7 +71,7 @@ def test_damaged_lines_are_left_out_and_a_training_resumes(tmp_path: Path) -> No
     path.write_bytes(b"\xff\n" + "".join(f"{line}\n" for line in lines).encode())
     assert [row["step"] for row in read_curve(path)] == [None, None, 0, 3, 6, 3]
     assert read_curve(path)[-1] == {"step": 3, "lr": None}
-    LiveCurve(path, 9, 1, 4)
+    LiveCurve(path, NINE, 1, 4)
     assert [row["step"] for row in read_curve(path)] == [0, 3, 3]
 
 
@@ -84,7 +86,7 @@ def test_a_training_writes_its_curve_and_its_progress(tmp_path: Path) -> None:
     with reporting_to(tmp_path / "work"):
         trainer.train(plan(tmp_path, steps=4, log_every=1, probe=probe), Interrupt())
     rows = read_curve(tmp_path / "work" / CURVE_LINES)
-    extra = ("steps", "images_per_s", "data_wait")
+    extra = ("steps", "epoch", "images_per_s", "data_wait")
     record = json.loads((tmp_path / "work" / OUTCOME).read_text())["curve"]
     assert [{k: v for k, v in row.items() if k not in extra} for row in rows] == record
     assert [row["step"] for row in rows] == [0, 1, 2, 3, 4] and {row["steps"] for row in rows} == {4}

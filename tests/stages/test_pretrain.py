@@ -78,6 +78,15 @@ def test_a_language_guided_run(results: Path, index: Path) -> None:
     assert not network.training
 
 
+def test_a_run_of_epochs_says_how_many_steps_they_were(results: Path, index: Path) -> None:
+    settings = {**LANGUAGE, "pairs": "self", "steps": None, "epochs": 2, "checkpoints": [1]}
+    made = run(STAGE, results, "pretrain/run", settings, {"images": index})
+    facts = json.loads(made.path("/run.json").read_bytes())
+    assert (facts["epochs"], facts["steps"], facts["steps_done"]) == (2, 4, 4)
+    assert facts["checkpoints"] == {"epoch-0001": 2, "last": 4} and "/epoch-0001.safetensors" in made.suffixes
+    assert pq.read_table(made.path("/curve.parquet"))["step"].to_pylist()[-1] == 4
+
+
 def test_an_untrained_run_is_where_the_trained_ones_start(results: Path, index: Path) -> None:
     settings = {"method": "untrained", "pairs": "none", "augmentation": "none", "backbone": "resnet_small", "steps": 0}
     made = run(STAGE, results, "pretrain/untrained", settings | {"seed": 3, "image_size": 24})

@@ -41,6 +41,13 @@ def test_a_size_changes_what_depends_on_rows_alone() -> None:
     assert large["linear_probe"] == small["linear_probe"]
 
 
+def test_epochs_cost_what_their_expected_steps_do() -> None:
+    images = 0.6 * 3_275_000  # those that still exist; each counts as having a partner
+    epochs = costs_of({"pretraining": {"steps": None, "epochs": 10, "checkpoints": []}})
+    assert epochs["pretrain"] == costs_of({"pretraining": {"steps": 10 * int(images // 512)}})["pretrain"]
+    assert costs_of({"pretraining": {"steps": None, "epochs": 10}}, 1_000_000)["pretrain"] != epochs["pretrain"]
+
+
 def test_without_gpus_there_are_no_gpu_hours() -> None:
     assert {one.gpu_hours for one in costs_of({"compute": {"device": "cpu"}}).values()} == {0.0}
 

@@ -19,7 +19,7 @@ from workflow_scripts.core.files.seal import is_intact
 from workflow_scripts.core.key import artifact_key
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.runtime.clock import now
-from workflow_scripts.pretraining.settings import Pretrain, step_name
+from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.provenance import lineage
 from workflow_scripts.provenance.nodes import Node, input_path, load
 from workflow_scripts.study.active_config import units_of
@@ -77,7 +77,8 @@ def _lacking(node: Node, settings: dict[str, Any], results: Path) -> str | None:
         return "it was made by code that is neither current nor accepted"
     then = rewritten(node.stage, record["settings"])
     if node.stage == "pretrain":
-        kept = [f"/{step_name(step)}.safetensors" for step in Pretrain.model_validate(settings).kept]
+        wanted = Pretrain.model_validate(settings)
+        kept = [f"/{wanted.checkpoint_name(step)}.safetensors" for step in wanted.kept]
         missing = [suffix for suffix in kept if suffix not in node.files]
         if missing:
             names = ", ".join(suffix.removeprefix("/").removesuffix(".safetensors") for suffix in missing)

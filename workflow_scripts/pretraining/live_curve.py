@@ -1,8 +1,9 @@
 """The training curve while a run trains: ``curve.jsonl`` in its work folder, one JSON object per line.
 
-It is for monitoring; ``curve.parquet`` is the record. Each line holds the columns of that table
-and ``steps`` (planned), ``images_per_s`` (sources per second since the line before, probe and checkpoints left out) and
-``data_wait`` (share of that time, 0..1, in which the network waited for a batch); both are null at step 0.
+It is for monitoring; ``curve.parquet`` is the record. Each line holds the columns of that table and ``steps``
+(planned), ``epoch`` (passes over the pairs), ``images_per_s`` (sources per second since the line before, probe and
+checkpoints left out) and ``data_wait`` (share of that time, 0..1, in which the network waited for a batch); the last
+two are null at step 0.
 """
 
 import json
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from workflow_scripts.core.files.bounded_json import Unfit, read_bytes
+from workflow_scripts.pretraining.schedule import Schedule
 
 T = TypeVar("T")
 CURVE_LINES = "curve.jsonl"
@@ -25,13 +27,13 @@ class LiveCurve:
     Args:
         path: the file, or None in a process that does not write. Lines of an earlier attempt stay, up to ``step``;
             later ones come again.
-        steps: planned steps.
+        schedule: length of the run.
         batch: sources per step.
         step: step at which this attempt starts.
     """
 
-    def __init__(self, path: Path | None, steps: int, batch: int, step: int) -> None:
-        self._path, self._steps, self._batch = path, steps, batch
+    def __init__(self, path: Path | None, schedule: Schedule, batch: int, step: int) -> None:
+        self._path, self._schedule, self._batch = path, schedule, batch
         if path is not None:
             kept = [row for row in read_curve(path) if row["step"] is not None and row["step"] <= step] if step else []
             with suppress(OSError):  # live figures must not make a training fail on a full disk
@@ -59,8 +61,11 @@ class LiveCurve:
         """Append a row of the curve and what was measured with it."""
         if self._path is not None:
             with suppress(OSError), self._path.open("a") as file:
-                file.write(json.dumps({**row, "steps": self._steps, **measured}) + "\n")
+                file.write(json.dumps({**row, **self._length(row["step"]), **measured}) + "\n")
         self._restart(row["step"])
+
+    def _length(self, step: int) -> dict[str, float]:
+        return {"steps": self._schedule.steps, "epoch": step / self._schedule.epoch}
 
     def _restart(self, step: int) -> None:
         self._step, self._start, self._waited = step, time.monotonic(), 0.0

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pyarrow.compute as pc
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.data.pairing import Pairing
 from workflow_scripts.pretraining.probing import ProbeRows
-from workflow_scripts.pretraining.settings import Pretrain, step_name
+from workflow_scripts.pretraining.schedule import Schedule, schedule
+from workflow_scripts.pretraining.settings import Pretrain
 
 OUTCOME = "outcome.json"
 # Fields that are arrays, in the order in which their classes take them.
@@ -56,15 +58,20 @@ class Plan:
     threads: int
     workers: int
 
+    @cached_property
+    def schedule(self) -> Schedule:
+        """Length and checkpoints in steps."""
+        return schedule(self.settings, len(self.pairing))
+
     @property
     def local(self) -> int:
         """Processes on each node."""
         return self.settings.processes // self.settings.nodes
 
 
-def weights_name(step: int | str) -> str:
+def weights_name(checkpoint: str) -> str:
     """File name of a kept checkpoint's backbone: ``last.safetensors``, ``step-000200.safetensors``."""
-    return f"{step_name(step)}.safetensors"
+    return f"{checkpoint}.safetensors"
 
 
 def write_plan(plan: Plan, path: Path) -> None:

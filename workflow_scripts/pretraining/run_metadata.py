@@ -6,7 +6,8 @@ import pyarrow as pa
 
 from workflow_scripts.models.backbones import BACKBONES
 from workflow_scripts.models.preprocessing import preprocessing
-from workflow_scripts.pretraining.settings import Pretrain, step_name
+from workflow_scripts.pretraining.schedule import Schedule
+from workflow_scripts.pretraining.settings import Pretrain
 
 CURVE = pa.schema(
     [
@@ -25,20 +26,20 @@ def curve_table(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, CURVE)
 
 
-def kept_checkpoints(settings: Pretrain, outcome: dict[str, Any]) -> list[int | str]:
-    """The checkpoints that a run has kept; a run that stopped early lacks the later steps."""
-    return [step for step in settings.kept if isinstance(step, str) or step <= outcome["step"]]
+def kept_checkpoints(settings: Pretrain, schedule: Schedule, outcome: dict[str, Any]) -> dict[str, int]:
+    """Name -> step of the checkpoints that a run has kept; a run that stopped early lacks the later ones."""
+    kept = {name: step for step, name in schedule.kept.items() if step <= outcome["step"]}
+    best = {"best": outcome["best_step"]} if settings.keeps_best else {}
+    return {**kept, **best, "last": outcome["step"]}
 
 
-def run_metadata(settings: Pretrain, outcome: dict[str, Any]) -> dict[str, Any]:
+def run_metadata(settings: Pretrain, schedule: Schedule, outcome: dict[str, Any]) -> dict[str, Any]:
     """``run.json``: what is needed to use the weights, and how the run ended.
 
     Keys: backbone, feature_dim, layer (the last convolutional stage), preprocessing (size, resize, crop, mean, std),
-    method, pairs, augmentation, seed, batch_size, steps (planned), steps_done, stopped_early, checkpoints (name ->
-    step number), best_knn_accuracy (null without probe).
+    method, pairs, augmentation, seed, batch_size, steps (planned), epochs (if the config gives them), steps_done,
+    stopped_early, checkpoints (name -> step number), best_knn_accuracy (null without probe).
     """
-    numbers: dict[int | str, int] = {"last": outcome["step"], "best": outcome["best_step"]}
-    kept = {step_name(step): numbers.get(step, step) for step in kept_checkpoints(settings, outcome)}
     backbone = BACKBONES[settings.backbone]
     return {
         "backbone": backbone.name,
@@ -50,9 +51,10 @@ def run_metadata(settings: Pretrain, outcome: dict[str, Any]) -> dict[str, Any]:
         "augmentation": settings.augmentation,
         "seed": settings.seed,
         "batch_size": settings.batch_size,
-        "steps": settings.steps,
+        "steps": schedule.steps,
+        **({"epochs": settings.epochs} if settings.epochs is not None else {}),
         "steps_done": outcome["step"],
         "stopped_early": outcome["stopped"],
-        "checkpoints": kept,
+        "checkpoints": kept_checkpoints(settings, schedule, outcome),
         "best_knn_accuracy": outcome["best"],
     }

@@ -27,42 +27,15 @@ from workflow_scripts.core.settings import Settings
 from workflow_scripts.models.backbones import BACKBONES
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import Method, PairKind
+from workflow_scripts.pretraining.schedule import LogSpaced, step_name
 
 METHODS = discover("workflow_scripts.pretraining.methods", Method)
 HEADS = {name: method.objective.settings for name, method in METHODS.items() if method.objective is not None}
 
 
-def step_name(step: int | str) -> str:
-    """A checkpoint's name in files and tables: ``step-000200``, ``last``, ``best``."""
-    return f"step-{step:06d}" if isinstance(step, int) else step
-
-
-class LogSpaced(Settings):
-    """Log-spaced checkpoints: their steps grow by a constant factor, since networks change fastest at the start."""
-
-    log_spaced: int = Field(
-        8,
-        ge=2,
-        description="number of checkpoints from the first one to the last step, both included",
-        examples=[5],
-        json_schema_extra={"unit": "checkpoints"},
-    )
-    first: PositiveInt = Field(
-        1_000,
-        description="step of the first one; a shorter run keeps only the last",
-        examples=[10],
-        json_schema_extra={"unit": "steps"},
-    )
-
-    def steps(self, end: int) -> list[int]:
-        """Steps before ``end``, ascending; all but the first have two digits, so that people can name them."""
-        if self.first >= end:
-            return []
-        found = {self.first}
-        for at in range(1, self.log_spaced - 1):
-            step = self.first * (end / self.first) ** (at / (self.log_spaced - 1))
-            found.add(round(float(f"{step:.1e}")))
-        return sorted(step for step in found if self.first <= step < end)
+# Two ways to give a length; a run has one of them.
+EITHER = (("steps", "epochs"), ("warmup_steps", "warmup_epochs"))
+INSTEAD = {name: other for pair in EITHER for name, other in (pair, pair[::-1])}
 
 
 class Probe(Settings):
@@ -105,24 +78,39 @@ class _Run(Settings):
     batch_size: int = Field(
         512, ge=2, description="pairs per step, over all processes", examples=[256], json_schema_extra={"unit": "pairs"}
     )
-    steps: int = Field(
+    epochs: PositiveInt | None = Field(
+        None,
+        description="length in epochs, instead of steps: passes over the images that have a partner (with steps: null)",
+        examples=[100],
+        json_schema_extra={"unit": "epochs"},
+    )
+    steps: Annotated[int, Field(ge=0)] | None = Field(
         250_000,
-        ge=0,
-        description="optimizer steps; 0 only for methods that don't train (untrained)",
+        description="optimizer steps; 0 only for methods that don't train (untrained); null: see epochs",
         examples=[100_000],
         json_schema_extra={"unit": "steps"},
     )
     checkpoints: tuple[PositiveInt, ...] = Field(
         LogSpaced().model_dump(),
         validate_default=True,
-        description="steps whose weights are kept in addition to last and best: a list, or log-spaced",
+        description="steps whose weights are kept in addition to last and best: a list, or log-spaced; in a run with "
+        "epochs, these are epochs",
         examples=[[1000, 10_000, 100_000]],
-        json_schema_extra={"unit": "steps"},
+        json_schema_extra={"unit": "steps or epochs"},
     )
     lr: PositiveFloat = Field(1e-3, description="peak learning rate, per 512 images in a batch", examples=[5.0e-4])
     final_lr: float = Field(1e-6, ge=0, description="learning rate at the last step", examples=[0])
-    warmup_steps: int = Field(
-        5_000, ge=0, description="length of the linear warm-up", examples=[1000], json_schema_extra={"unit": "steps"}
+    warmup_epochs: PositiveFloat | None = Field(
+        None,
+        description="length of the linear warm-up in epochs, instead of warmup_steps (which is then null)",
+        examples=[10],
+        json_schema_extra={"unit": "epochs"},
+    )
+    warmup_steps: Annotated[int, Field(ge=0)] | None = Field(
+        5_000,
+        description="length of the linear warm-up; null: see warmup_epochs",
+        examples=[1000],
+        json_schema_extra={"unit": "steps"},
     )
     weight_decay: float = Field(
         0.01,
@@ -176,13 +164,27 @@ class _Run(Settings):
             return {**given, given["method"]: {}}
         return given
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_length(cls, given: Any) -> Any:
+        for steps, epochs in EITHER if isinstance(given, dict) else ():
+            if given.get(epochs) is not None:
+                if given.get(steps) is not None:
+                    raise ValueError(
+                        f"{steps} {given[steps]} and {epochs} {given[epochs]} are both given; one must be null"
+                    )
+                given = {**given, steps: None}
+            elif given.get(steps, 0) is None:
+                raise ValueError(f"neither {steps} nor {epochs} is given")
+        return given
+
     @field_validator("checkpoints", mode="before", json_schema_input_type=tuple[PositiveInt, ...] | LogSpaced)
     @classmethod
     def _spacing(cls, given: Any, info: ValidationInfo) -> Any:
         if not isinstance(given, Mapping):
             return given
         try:
-            return LogSpaced.model_validate(dict(given)).steps(info.data.get("steps", 0))
+            return LogSpaced.model_validate(dict(given)).steps(info.data.get("epochs") or info.data.get("steps") or 0)
         except ValidationError as error:
             first = error.errors()[0]
             raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
@@ -194,8 +196,10 @@ class _Run(Settings):
 
     @model_serializer(mode="wrap")
     def _own_head_alone(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # The key of a run must not depend on which other methods exist.
-        return {name: value for name, value in handler(self).items() if name not in HEADS.keys() - {self.method}}
+        # The key of a run must not depend on which other methods exist, nor on lengths that it does not have.
+        other = HEADS.keys() - {self.method}
+        unused = {epochs for _, epochs in EITHER if getattr(self, epochs) is None}
+        return {name: value for name, value in handler(self).items() if name not in other | unused}
 
     @property
     def trains(self) -> bool:
@@ -213,16 +217,26 @@ class _Run(Settings):
         return self.probe is not None and self.probe.keep_best
 
     @property
-    def kept(self) -> list[int | str]:
-        """All checkpoints that the run keeps if it is not stopped early: steps, ``best``, ``last``."""
-        return [*self.checkpoints, *(["best"] if self.keeps_best else []), "last"]
+    def length(self) -> int:
+        """Length of the run: in epochs if it has ``epochs``, else in steps."""
+        return self.epochs or self.steps or 0
 
     @property
-    def sure_steps(self) -> int:
-        """Steps that the run is certain to do: the stopping rule can't end it before."""
+    def kept(self) -> list[int | str]:
+        """All checkpoints that the run keeps if it is not stopped early: steps or epochs, ``best``, ``last``."""
+        return [*self.checkpoints, *(["best"] if self.keeps_best else []), "last"]
+
+    def checkpoint_name(self, step: int | str) -> str:
+        """Name of one of its checkpoints in files and tables: ``step-000200``, ``epoch-0010``, ``last``, ``best``."""
+        return step_name(step, epochs=self.epochs is not None)
+
+    @property
+    def sure_length(self) -> int:
+        """Steps or epochs that the run is certain to do: the stopping rule can't end it before."""
         if self.patience is None or self.probe is None:
-            return self.steps
-        return min(self.steps, self.probe.every * (self.patience + 1))
+            return self.length
+        # How many epochs these steps are is known once the pairs are.
+        return 0 if self.epochs else min(self.length, self.probe.every * (self.patience + 1))
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
@@ -249,19 +263,22 @@ class _Run(Settings):
         return None
 
     def _wrong_steps(self) -> str | None:
-        if self.trains != (self.steps > 0):
+        if self.trains != (self.length > 0):
             wanted = "at least 1" if self.trains else "0"
             return f"steps is {self.steps}, but method {self.method} needs {wanted}"
-        if self.steps and self.warmup_steps >= self.steps:
+        if self.steps and self.warmup_steps and self.warmup_steps >= self.steps:
             return f"warmup_steps is {self.warmup_steps}, but the run has {self.steps} steps"
-        if self.checkpoints and self.checkpoints[-1] > self.steps:
-            return f"checkpoint {self.checkpoints[-1]} is not among the run's steps, 1 to {self.steps}"
+        if self.epochs and self.warmup_epochs and self.warmup_epochs >= self.epochs:
+            return f"warmup_epochs is {self.warmup_epochs}, but the run has {self.epochs} epochs"
+        if self.checkpoints and self.checkpoints[-1] > self.length:
+            unit = "epochs" if self.epochs else "steps"
+            return f"checkpoint {self.checkpoints[-1]} is not among the run's {unit}, 1 to {self.length}"
         return None
 
     def _wrong_probe(self) -> str | None:
         if self.probe is None and self.patience is not None:
             return "patience needs the online probe"
-        if self.probe is not None and self.probe.every > self.steps:
+        if self.probe is not None and self.steps is not None and self.probe.every > self.steps:
             return f"probe.every is {self.probe.every}, but the run has {self.steps} steps"
         return None
 

@@ -76,7 +76,7 @@ class Trainer:
     """One process of a run."""
 
     def __init__(self, plan: Plan, accelerator: Accelerator) -> None:
-        self.plan, self.settings, self.accelerator = plan, plan.settings, accelerator
+        self.plan, self.settings, self.schedule, self.accelerator = plan, plan.settings, plan.schedule, accelerator
         tokens, vocabulary = self._tokens()
         self.model = build_network(self.settings, vocabulary)
         if accelerator.num_processes > 1:
@@ -94,7 +94,7 @@ class Trainer:
         self.losses: list[torch.Tensor] = []
         self.probe = self._online_probe()
         path = plan.work / CURVE_LINES if accelerator.is_main_process else None
-        self.live = LiveCurve(path, self.settings.steps, self.settings.batch_size, self.state.step)
+        self.live = LiveCurve(path, self.schedule, self.settings.batch_size, self.state.step)
 
     def _tokens(self) -> tuple[Tokens | None, int]:
         head = self.settings.head
@@ -129,12 +129,12 @@ class Trainer:
         state = self.state
         if state.step == 0 and self.settings.probe is not None and not state.curve:
             self._add(self._row(None, self._accuracy()), self.live.measure(0))
-        last = state.step if state.stopped else self.settings.steps
+        last = state.step if state.stopped else self.schedule.steps
         steps = range(state.step + 1, last + 1)
         workers = max(1, self.plan.workers // self.plan.local)
         with closing(prefetch(self._prepare, steps, workers)) as batches:
             timed = self.live.timed(batches)
-            for sides in progress(timed, self.settings.steps, self.settings.method, state.step):
+            for sides in progress(timed, self.schedule.steps, self.settings.method, state.step):
                 self._step(sides)
                 self._after_step()
                 if interrupt.asked(self.accelerator.device):
@@ -152,11 +152,9 @@ class Trainer:
         return self.batches.finish(sides, torch.device("cpu")) if self.plan.device == "cpu" else sides
 
     def _rate(self, step: int) -> float:
-        settings = self.settings
+        settings, schedule = self.settings, self.schedule
         peak = settings.lr * settings.batch_size / 512
-        return learning_rate(
-            step, peak=peak, final=settings.final_lr, warmup=settings.warmup_steps, steps=settings.steps
-        )
+        return learning_rate(step, peak=peak, final=settings.final_lr, warmup=schedule.warmup, steps=schedule.steps)
 
     def _step(self, sides: Sides) -> None:
         self.state.step += 1
@@ -173,7 +171,7 @@ class Trainer:
 
     def _after_step(self) -> None:
         settings, step = self.settings, self.state.step
-        last = step == settings.steps
+        last = step == self.schedule.steps
         probing = settings.probe is not None and (last or step % settings.probe.every == 0)
         if last or probing or step % settings.log_every == 0:
             self._collect()
@@ -181,9 +179,9 @@ class Trainer:
             self.state.window.clear()
             measured = self.live.measure(step)  # before the probe, which does not count as training
             self._add(self._row(loss, self._judge() if probing else None), measured)
-        if step in settings.checkpoints:
+        if step in self.schedule.kept:
             self._collect()
-            self._write(weights_name(step), self.backbone.state_dict())
+            self._write(weights_name(self.schedule.kept[step]), self.backbone.state_dict())
         if last or self.state.stopped or step % settings.checkpoint_every == 0:
             self._save()
 

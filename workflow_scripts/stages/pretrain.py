@@ -22,8 +22,10 @@ def pretrain(job: Job[Pretrain]) -> None:
     from workflow_scripts.core.files.jsonio import pretty, read_json
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pretraining.plan import OUTCOME, weights_name
-    from workflow_scripts.pretraining.run_metadata import curve_table, kept_checkpoints, run_metadata
+    from workflow_scripts.pretraining.run_metadata import curve_table, run_metadata
+    from workflow_scripts.pretraining.schedule import schedule
 
+    length = schedule(job.settings, 0)
     if not job.settings.trains:
         from workflow_scripts.pretraining.checkpoint import write_tensors
         from workflow_scripts.pretraining.network import seeded_backbone
@@ -39,12 +41,15 @@ def pretrain(job: Job[Pretrain]) -> None:
             from workflow_scripts.pretraining.distributed.launch import launch
             from workflow_scripts.pretraining.trainer import deterministic
 
-            starts = launch(_plan(job), interrupt)
+            plan = _plan(job)
+            length = plan.schedule
+            starts = launch(plan, interrupt)
             job.note(starts=starts, deterministic_algorithms=deterministic(job.device))
         outcome = read_json(job.work / OUTCOME, "run the stage again")
-    for name in map(weights_name, kept_checkpoints(job.settings, outcome)):
+    about = run_metadata(job.settings, length, outcome)
+    for name in map(weights_name, about["checkpoints"]):
         shutil.copyfile(job.work / name, job.file(f"/{name}"))
-    job.file("/run.json").write_bytes(pretty(run_metadata(job.settings, outcome)))
+    job.file("/run.json").write_bytes(pretty(about))
     write_table(job.file("/curve.parquet"), curve_table(outcome["curve"]))
 
 
@@ -89,7 +94,7 @@ STAGE = Stage(
 FACTS = Facts(
     files={
         "/*.safetensors": File(
-            "`last`, `best` and `step-<n>`: the kept [checkpoints](#checkpoints)",
+            "`last`, `best` and `step-<n>` or `epoch-<n>`: the kept [checkpoints](#checkpoints)",
             Tolerance(0.5, 0, "0.33 of the weights' norm; another seed: 0.92"),
         ),
         "/run.json": File(
@@ -107,7 +112,7 @@ FACTS = Facts(
     resources=Resources(minutes=2_880, memory_mb=64_000, scales="gpu", workers=True, gpu=True, resumes=True),
     cost=Cost(
         per="view",
-        units=lambda load: load.views * load.settings["batch_size"] * load.settings["steps"],
+        units=lambda load: load.views * load.settings["batch_size"] * load.steps,
         core_ms=2.1,  # decoding a 512-pixel JPEG 1.5, crop to 224 and flip 0.4 to 0.55; colours change on the GPU
         # Forward and backward pass count as three forward passes.
         gflop=lambda load: 3 * load.forward_gflop * load.passes / max(1, load.views),

@@ -30,17 +30,24 @@ def summary(job: Job[Summary]) -> None:
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation.contrasts.contrasts import CONTRASTS, contrast_rows
     from workflow_scripts.evaluation.contrasts.standard import standard
-    from workflow_scripts.evaluation.contrasts.study_scores import READERS, ROWS, read_scores, summary_rows
+    from workflow_scripts.evaluation.contrasts.study_scores import (
+        READERS,
+        ROWS,
+        read_scores,
+        summary_rows,
+        with_lengths,
+    )
 
     settings = job.settings
+    runs = with_lengths(settings.runs, job.inputs("runs"))
     scores = read_scores({kind: job.inputs(kind) for kind in READERS})
     listed = {contrast.name for contrast in settings.contrasts}
     usual = standard(settings.runs) if settings.standard_contrasts else ()
     wanted = [*(contrast for contrast in usual if contrast.name not in listed), *settings.contrasts]
     sources: dict[str, object] = {"files": scores.files}
     for suffix, schema, found in (
-        ("", ROWS, list(summary_rows(scores, settings.runs))),
-        (".contrasts", CONTRASTS, list(contrast_rows(scores, settings.runs, wanted, settings.bootstrap))),
+        ("", ROWS, list(summary_rows(scores, runs))),
+        (".contrasts", CONTRASTS, list(contrast_rows(scores, runs, wanted, settings.bootstrap))),
     ):
         table = pa.Table.from_pylist([row for row, _ in found], schema)
         write_table(job.file(f"{suffix}.parquet"), table)
@@ -53,7 +60,7 @@ STAGE = Stage(
     run=summary,
     settings=Summary,
     artifact="summary",
-    inputs=("probe", "few_shot", "saliency"),
+    inputs=("runs", "probe", "few_shot", "saliency"),
     packages=("numpy", "scipy", "pyarrow"),
 )
 
@@ -61,7 +68,7 @@ FACTS = Facts(
     files={
         ".parquet": File(
             "run, method, pairs, augmentation, seed, step, dataset, metric, value, low, high, n; then the run's tag, "
-            "backbone, batch size, steps, views per pair, and budget (the product of these three)",
+            "backbone, batch size, steps, views per pair, budget (the product of these three) and epochs",
             Tolerance(1e-9, 0, "2e-16"),
             published=True,
         ),

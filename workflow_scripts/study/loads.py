@@ -6,6 +6,7 @@ from dataclasses import replace
 from workflow_scripts.core.declaration.facts import Load
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.models.backbones import BACKBONES
+from workflow_scripts.pretraining.schedule import steps_per_epoch
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.study.units import Units
 
@@ -38,6 +39,7 @@ def _load(units: Units, stage: Stage, name: str, rows: float, images: float) -> 
         return load
     run = units.run_settings(unit["run"])
     backbone, method = BACKBONES[run.backbone], METHODS[run.method]
+    steps = run.steps if run.epochs is None else run.epochs * steps_per_epoch(images, run.batch_size)
     return replace(
         load,
         forward_gflop=backbone.forward_gflop,
@@ -46,4 +48,5 @@ def _load(units: Units, stage: Stage, name: str, rows: float, images: float) -> 
         checkpoints=len(run.kept),
         views=method.views,
         passes=method.passes,
+        steps=steps or 0,
     )

@@ -12,11 +12,11 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.pretraining.method import PAIR_INPUTS
-from workflow_scripts.pretraining.settings import METHODS, Pretrain, step_name
+from workflow_scripts.pretraining.settings import METHODS, Pretrain
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.source import WORLD, Source
 from workflow_scripts.study.config.cells import cell
-from workflow_scripts.study.config.kept import evaluated
+from workflow_scripts.study.config.kept import evaluated, first_name
 from workflow_scripts.study.config.run_settings import pretrain_settings, run_items, run_name
 from workflow_scripts.study.config.sections import Pairs, Run
 from workflow_scripts.study.config.study import Study
@@ -148,7 +148,8 @@ class Units:
             {
                 **{"run": name, "method": run.method, "pairs": run.pairs, "augmentation": run.augmentation},
                 **{"tag": run.tag, "seed": settings.seed, "steps": self.steps(name), "backbone": settings.backbone},
-                **{"batch_size": settings.batch_size if settings.trains else 0, "trained_steps": settings.steps},
+                **{"batch_size": settings.batch_size if settings.trains else 0},
+                **{"trained_steps": settings.steps or 0, "epochs": settings.epochs},
                 **{"views_per_pair": METHODS[run.method].views, **cell(study, run)},
             }
             for name, (run, settings) in self._runs.items()
@@ -160,7 +161,7 @@ class Units:
     def _report(self, unit: Unit) -> dict[str, Any]:
         study = self.study
         captions_of = {pairs.name: pairs.arm for pairs in study.pairs if pairs.arm and pairs.arm != pairs.name}
-        headline = step_name(study.evaluation.steps[0])
+        headline = first_name(study.evaluation.steps, [settings for _, settings in self._runs.values()])
         own = study.report.model_dump(mode="json")
         named = {"study": study.study, "captions_of": captions_of, "headline_step": headline}
         return {**own, **named, "accepted": [dict(one) for one in self.accepted]}

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -5,11 +6,12 @@ import pytest
 from scipy import stats
 
 from tests.evaluation.study import few_shot, probe, run, saliency
+from tests.helpers import make_artifact
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.series import Series
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
-from workflow_scripts.evaluation.contrasts.study_scores import ROWS, mean_row, read_scores, summary_rows
+from workflow_scripts.evaluation.contrasts.study_scores import ROWS, mean_row, read_scores, summary_rows, with_lengths
 
 ONE = run("simclr", "original", "crop", 0)
 
@@ -51,6 +53,17 @@ def test_rows_have_tag_backbone_and_budget(results: Path) -> None:
     scores = read_scores({"few_shot": [Artifact(few_shot(results, ONE))]})
     ((row, _),) = summary_rows(scores, [SummaryRun.model_validate(ONE | own)])
     assert {**own, "budget": 80}.items() <= row.items() and row.keys() == set(ROWS.names)
+
+
+def test_lengths_are_those_of_the_trainings(results: Path) -> None:
+    def training(run: str, steps: int, rows: dict[str, int]) -> Artifact:
+        about = json.dumps({"steps": steps, "steps_done": 4, "batch_size": 8}).encode()
+        return Artifact(make_artifact(results, "pretrain", run, {"/run.json": about}, {"run": run}, rows))
+
+    runs = [SummaryRun.model_validate(ONE | {"run": name}) for name in ("trained", "untrained", "other")]
+    trainings = [training("untrained", 0, {}), training("trained", 6, {"in": 40, "out": 31})]
+    found = with_lengths(runs, trainings)
+    assert [(run.trained_steps, run.epochs) for run in found] == [(6, 2.0), (0, None), (0, None)]
 
 
 def test_mean_interval_adds_variances() -> None:

@@ -17,6 +17,8 @@ def row(run: str, dataset: str, value: float, half: float | None = 0.03, metric:
         "pairs": "original",
         "augmentation": "crop",
         "tag": "",
+        "trained_steps": 200,
+        "epochs": 12.5,
         "seed": 0,
         "step": "last",
         "metric": metric,
@@ -36,6 +38,12 @@ def test_three_seeds_get_the_t_interval_of_scipy() -> None:
 def test_runs_of_different_tags_are_different_arms() -> None:
     found = headline.arms([row("r0", "a", 0.4), row("r1", "a", 0.6, tag="steps-4", seed=1)])
     assert [(arm.tag, arm.seeds) for arm in found] == [("", 1), ("steps-4", 1)]
+
+
+def test_an_arm_says_how_long_its_runs_trained() -> None:
+    rows = [row("r0", "a", 0.4), row("r1", "a", 0.6, trained_steps=3000, epochs=187.5)]
+    untrained = row("r2", "a", 0.2, method="untrained", trained_steps=0, epochs=None)
+    assert [arm.length for arm in headline.arms([*rows, untrained])] == ["200 to 3,000 steps, 12.5 to 188 epochs", ""]
 
 
 def test_one_seed_combines_half_widths_of_independent_datasets() -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.study.config.test_study import changed, merged
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.run_metadata import kept_checkpoints
-from workflow_scripts.pretraining.settings import LogSpaced, Pretrain
+from workflow_scripts.pretraining.schedule import LogSpaced, schedule
+from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.study.config.kept import evaluated, kept_errors
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
@@ -65,17 +66,57 @@ def test_evaluation_picks_from_what_each_run_keeps() -> None:
     ],
 )
 def test_a_step_that_no_run_keeps(step: int | str, message: str) -> None:
-    (error,) = kept_errors([step], [], {"long": run(200, [50, 150]), "short": run(100, [50])})
+    (error,) = kept_errors([step], {}, {"long": run(200, [50, 150]), "short": run(100, [50])})
     assert message in str(error)
 
 
 def test_a_step_that_a_stopped_run_may_not_reach() -> None:
     runs = {"run": run(100, [20, 30, 40], probe=PROBE, patience=2)}
     assert evaluated([30, "best"], runs) == {"run": ["step-000030", "best"]}
-    (error,) = kept_errors([30, 40], [], runs)
+    (error,) = kept_errors([30, 40], {}, runs)
     assert "not be reached in config.evaluation.steps.1: 40; run may stop earlier: use steps up to 30" in str(error)
-    outcome = {"step": 30}
-    assert kept_checkpoints(runs["run"], outcome) == [20, 30, "best", "last"]
+    kept = kept_checkpoints(runs["run"], schedule(runs["run"], 512), {"step": 30, "best_step": 10})
+    assert kept == {"step-000020": 20, "step-000030": 30, "best": 10, "last": 30}
+
+
+def test_numbers_are_epochs_in_runs_with_epochs() -> None:
+    epochs = Pretrain.model_validate({**BASE, "epochs": 90, "checkpoints": [10, 50]})
+    runs = {"steps": run(200, [50]), "epochs": epochs}
+    assert evaluated([50, 10, "last"], runs) == {
+        "steps": ["step-000050", "last"],
+        "epochs": ["epoch-0050", "epoch-0010", "last"],
+    }
+    assert list(kept_errors([50], {"epochs": 90, "checkpoints": [50, 90]}, runs)) == []
+    (error,) = kept_errors([50], {"epochs": 90, "checkpoints": [50, 91]}, runs)
+    assert "config.pretraining.checkpoints.1: 91; the longest run has 90 epochs" in str(error)
+    stopped = {"run": Pretrain.model_validate({**epochs.model_dump(), "probe": PROBE, "patience": 2})}
+    (error,) = kept_errors([10], {}, stopped)
+    assert "10; run may stop earlier: use last or best, or set patience to null" in str(error)
+
+
+def test_a_run_may_have_epochs_where_the_others_have_steps() -> None:
+    head = {"method": "simclr", "pairs": "self", "augmentation": "crop"}
+    runs = [head, head | {"tag": "long", "set": {"epochs": 12, "warmup_epochs": 1, "checkpoints": [3, 6]}}]
+    study = units(runs=runs, evaluation={"steps": [6, 4, "last"]}, pretraining={"checkpoints": [2, 4]})
+    in_steps, in_epochs = (study.settings("pretrain", {"run": name}) for name in study.runs)
+    differ = {"steps": None, "epochs": 12, "warmup_steps": None, "warmup_epochs": 1.0, "checkpoints": [3, 6]}
+    assert in_epochs == in_steps | differ
+    assert [study.steps(name) for name in study.runs] == [["step-000004", "last"], ["epoch-0006", "last"]]
+    assert study.settings("report", {})["headline_step"] == "epoch-0006"
+    shared = {"steps": None, "epochs": 12, "checkpoints": [3, 6]}
+    other = units(runs=[head, head | {"tag": "short", "set": {"steps": 6}}], pretraining=shared)
+    assert [other.run_settings(name).checkpoints for name in other.runs] == [(3, 6), ()]
+    assert [other.run_settings(name).steps for name in other.runs] == [None, 6]
+    swept = units(runs=[head | {"sweep": {"epochs": [1, 2]}}])
+    assert [name.split("-", 4)[4] for name in swept.runs] == ["epochs-1-s0", "epochs-2-s0"]
+
+
+def test_both_lengths_are_a_contradiction_that_names_the_run() -> None:
+    head = {"method": "simclr", "pairs": "self", "augmentation": "crop"}
+    with pytest.raises(
+        PipelineError, match=r"in config\.runs\.0: steps 6 and epochs 2 are both given; one must be null"
+    ):
+        units(runs=[head], pretraining={"epochs": 2})
 
 
 def test_which_steps_are_evaluated_is_no_setting_of_the_training() -> None:

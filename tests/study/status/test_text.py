@@ -18,7 +18,7 @@ FAILED = Job(
 TRAINS = Job(
     *("pretrain", "simclr-s0", State.RUNNING, None, 999.0, ""),
     progress=Progress("simclr", 120, 200, 4.0),
-    curve={"step": 100, "steps": 200, "loss": 3.14159, "images_per_s": 1204.4},
+    curve={"step": 100, "steps": 200, "epoch": 1.25, "loss": 3.14159, "images_per_s": 1204.4},
 )
 COUNTS = Job("download", "00002", State.SILENT, None, 400.0, "", Progress("rows", 5, 10, 1.0))
 
@@ -45,8 +45,8 @@ def test_everything_is_told() -> None:
         "report 0/1",
         "",
         "trainings",
-        "run step loss images/s left last sign",
-        "simclr-s0 120/200 3.142 1,204 20 s 1 s ago",
+        "run step epoch loss images/s left last sign",
+        "simclr-s0 120/200 1.25 3.142 1,204 20 s 1 s ago",
         "",
         "other jobs",
         "job progress last sign",
@@ -65,7 +65,7 @@ def test_a_training_without_figures_is_listed_once() -> None:
     begun = Job("pretrain", "simclr-s1", State.RUNNING, None, 990.0)
     lines = text(status(TRAINS, begun, COUNTS))
     table = lines[lines.index("trainings") : lines.index("other jobs")]
-    assert table[2:4] == ["simclr-s0 120/200 3.142 1,204 20 s 1 s ago", "simclr-s1 10 s ago"]
+    assert table[2:4] == ["simclr-s0 120/200 1.25 3.142 1,204 20 s 1 s ago", "simclr-s1 10 s ago"]
     assert [line for line in lines if "simclr-s1" in line] == [table[3]]
     probed = Job("pretrain", "simclr-s2", State.SILENT, None, 990.0, curve={"step": 7, "steps": 9, "loss": None})
     assert "simclr-s2 7/9 10 s ago" in text(status(probed))

@@ -117,7 +117,10 @@ def test_each_job_that_ended_has_a_line_and_the_display_goes_with_the_last() -> 
 
 
 def test_figures_of_a_training_as_text() -> None:
-    assert training_text({"step": 5, "loss": 1.5, "lr": None, "knn_accuracy": 0.25}) == "loss 1.5  kNN 25.0%"
+    assert (
+        training_text({"step": 5, "epoch": 0.5, "loss": 1.5, "lr": None, "knn_accuracy": 0.25})
+        == "epoch 0.5  loss 1.5  kNN 25.0%"
+    )
     assert training_text({}) == ""
 
 

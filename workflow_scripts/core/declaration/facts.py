@@ -32,6 +32,7 @@ class Load:
         checkpoints: number of checkpoints that the run keeps.
         views: images that the run's method decodes for each pair.
         passes: forward passes of the backbone for each pair.
+        steps: optimizer steps of the run; with ``epochs``, as if every image had a partner.
     """
 
     rows: float
@@ -45,6 +46,7 @@ class Load:
     checkpoints: int = 0
     views: int = 0
     passes: float = 0.0
+    steps: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

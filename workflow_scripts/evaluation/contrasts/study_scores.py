@@ -10,6 +10,7 @@ from scipy.special import ndtri
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.jsonio import read_json
 from workflow_scripts.evaluation.contrasts.series import (
     ItemOrder,
     Series,
@@ -30,6 +31,7 @@ ROWS = pa.schema(
         *[(name, pa.float64()) for name in ("value", "low", "high")],
         *[("n", pa.int64()), ("tag", pa.string()), ("backbone", pa.string())],
         *[(name, pa.int64()) for name in ("batch_size", "trained_steps", "views_per_pair", "budget")],
+        ("epochs", pa.float64()),
     ]
 )
 
@@ -69,6 +71,17 @@ def read_scores(given: Mapping[str, Iterable[Artifact]]) -> StudyScores:
             for one in reader(artifact, len(scores.files) - 1, order):
                 found[one.family, one.dataset] = one
     return scores
+
+
+def with_lengths(runs: Sequence[SummaryRun], trainings: Iterable[Artifact]) -> list[SummaryRun]:
+    """The runs with their lengths in both steps and epochs, from their trainings: a config has one of the two."""
+    lengths: dict[str, dict[str, Any]] = {}
+    for artifact in trainings:
+        about = read_json(artifact.path("/run.json"), "compute this artifact again")
+        pairs = artifact.rows.get("out", 0)
+        epochs = about["steps"] / (pairs // about["batch_size"]) if pairs else None
+        lengths[artifact.unit["run"]] = {"trained_steps": about["steps"], "epochs": epochs}
+    return [run.model_copy(update=lengths.get(run.run, {})) for run in runs]
 
 
 def summary_rows(scores: StudyScores, runs: Sequence[SummaryRun]) -> Iterator[tuple[dict[str, Any], list[int]]]:

@@ -52,7 +52,7 @@ def launch(plan: Plan, interrupt: Interrupt) -> list[int]:
     except SystemExit as ended:
         if ended.code == TERMINATED:
             back_to_queue()
-            value = f"step {step_reached(plan.work)} of {plan.settings.steps} is kept"
+            value = f"step {step_reached(plan.work)} of {plan.schedule.steps} is kept"
             error = PipelineError("stopped by a signal", "pretrain", value, "run the same command again to continue")
             sys.stderr.write(f"error: {one_line(str(error))}\n")
         raise

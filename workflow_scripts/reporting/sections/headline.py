@@ -36,6 +36,7 @@ class Arm:
     augmentation: str
     tag: str
     seeds: int
+    length: str
     estimates: dict[str, Estimate | None]
 
 
@@ -75,9 +76,25 @@ def arms(rows: Sequence[Row], step: str = "last") -> list[Arm]:
     for run, row in runs.items():
         groups.setdefault((row["method"], row["pairs"], row["augmentation"], row["tag"]), []).append(run)
     return [
-        Arm(*group, len(members), {name: _estimate(kept[name], members) for name in FAMILIES})
+        Arm(
+            *group,
+            len(members),
+            length_text([runs[run] for run in members]),
+            {name: _estimate(kept[name], members) for name in FAMILIES},
+        )
         for group, members in groups.items()
     ]
+
+
+def length_text(rows: Sequence[Row]) -> str:
+    """Steps and epochs of an arm's runs, such as ``4,000 steps, 2.5 epochs``; empty for untrained ones."""
+    found = []
+    for name, unit in (("trained_steps", "steps"), ("epochs", "epochs")):
+        values = sorted({row[name] for row in rows if row[name]})
+        if values:
+            ends = [f"{value:,.0f}" if name == "trained_steps" else f"{value:.3g}" for value in (values[0], values[-1])]
+            found.append(f"{' to '.join(dict.fromkeys(ends))} {unit}")
+    return ", ".join(found)
 
 
 def _by_family(rows: Sequence[Row], steps: dict[str, str | None]) -> dict[str, dict[str, dict[str, Row]]]:

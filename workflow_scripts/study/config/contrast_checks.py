@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 from workflow_scripts.evaluation.contrasts.comparisons import groups
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
-from workflow_scripts.pretraining.settings import step_name
+from workflow_scripts.pretraining.schedule import step_name
 from workflow_scripts.study.config.cells import cell
 from workflow_scripts.study.config.checks import known
 from workflow_scripts.study.config.errors import SettingError
+from workflow_scripts.study.config.kept import unit_of
 from workflow_scripts.study.config.run_settings import run_items
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ def contrast_errors(study: "Study", sound: bool) -> Iterator[SettingError]:
         sound: whether arms, pairs and runs have no errors; if they have, only the names of pairs are checked.
     """
     runs = [_as_summarised(study, item.run) for item in run_items(study)] if sound else []
-    steps = [step_name(step) for step in study.evaluation.steps]
+    lengths = [study.pretraining, *(item.run.set for item in run_items(study))] if sound else []
+    units = {False, *(unit_of(one) == "epochs" for one in lengths)}
+    steps = [step_name(step, epochs) for step in study.evaluation.steps for epochs in sorted(units)]
     for number, contrast in enumerate(study.contrasts):
         errors = list(_side_errors(number, contrast, {run.pairs for run in study.runs}))
         if sound:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from workflow_scripts.core.errors import PipelineErrors
-from workflow_scripts.pretraining.settings import HEADS, METHODS, Pretrain
+from workflow_scripts.pretraining.settings import HEADS, INSTEAD, METHODS, Pretrain
 from workflow_scripts.study.config.errors import CONTRADICTION, Path, SettingError, misread_booleans, validation_errors
-from workflow_scripts.study.config.kept import kept_errors
+from workflow_scripts.study.config.kept import kept_errors, unit_of
 from workflow_scripts.study.config.nodes import Node, node_of
 from workflow_scripts.study.config.sweep import Item, items, sweep_errors
 
@@ -86,7 +86,7 @@ def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> li
                     advice = "runs must differ in method, pairs, augmentation, backbone, tag or seed"
                     errors.append(SettingError("repeated run", ("runs", number), value, advice))
     if not errors and not left_out:
-        errors += kept_errors(study.evaluation.steps, study.pretraining.get("checkpoints"), found)
+        errors += kept_errors(study.evaluation.steps, study.pretraining, found)
     for method in HEADS.keys() - {run.method for run in study.runs}:
         errors += _head_errors(method, study, root)
     first: dict[Any, SettingError] = {}
@@ -151,7 +151,7 @@ def pretrain_settings(study: "Study", item: Item, seed: int, root: Node | None =
         kind = next("language" if pairs.arm else "visual" for pairs in study.pairs if pairs.name == run.pairs)
     # What a run does not depend on may not recompute it; a misspelt name stays, and is refused below.
     idle = Pretrain.model_fields.keys() - settings_of(run.method)
-    values = {name: value for name, value in {**study.pretraining, **run.set}.items() if name not in idle}
+    values = {name: value for name, value in _overridden(study.pretraining, run.set).items() if name not in idle}
     if METHODS[run.method].objective is None:
         values |= {"steps": 0, "warmup_steps": 0, "probe": None}
     elif "checkpoints" not in run.set:
@@ -170,9 +170,19 @@ def pretrain_settings(study: "Study", item: Item, seed: int, root: Node | None =
         raise PipelineErrors(validation_errors(error, Pretrain, root, place)) from None
 
 
+def _overridden(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The shared settings with those of a run; steps take the place of epochs, and the other way round."""
+    replaced = {other for name, other in INSTEAD.items() if own.get(name) is not None and own.get(other) is None}
+    values = {**{name: value for name, value in shared.items() if name not in replaced}, **own}
+    if unit_of(values) != unit_of(shared) and "checkpoints" not in own:
+        values.pop("checkpoints", None)  # they are in the other unit
+    return values
+
+
 def _reached(values: Mapping[str, Any]) -> dict[str, Any]:
-    """``checkpoints`` of the shared section, without steps after the end of a shorter run."""
-    listed, end = values.get("checkpoints"), values.get("steps", Pretrain.model_fields["steps"].default)
+    """``checkpoints`` of the shared section, without those after the end of a shorter run."""
+    listed = values.get("checkpoints")
+    end = values.get(unit_of(values), Pretrain.model_fields["steps"].default)
     if not isinstance(listed, list | tuple) or not isinstance(end, int):
         return {}
     return {"checkpoints": [step for step in listed if not isinstance(step, int) or step <= end]}

@@ -186,7 +186,7 @@ class _Evaluation(Settings):
     steps: tuple[Step, ...] = Field(
         ("last",),
         min_length=1,
-        description="kept checkpoints to evaluate: step numbers, last, best (by the online probe)",
+        description="kept checkpoints to evaluate: steps (in runs with epochs: epochs), last, best by the online probe",
         examples=[[1000, "last"]],
     )
 

@@ -15,7 +15,7 @@ from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.settings import Contrast, Term
 from workflow_scripts.pretraining.method import Method
-from workflow_scripts.pretraining.settings import METHODS
+from workflow_scripts.pretraining.settings import INSTEAD, METHODS
 from workflow_scripts.stages.demo_world import DemoWorld
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.sections import Run
@@ -69,6 +69,7 @@ def edits(value: Any, path: Keys, new: Any) -> Iterator[Any]:
         yield from ({**value, name: one} for name, item in value.items() for one in edits(item, path, new))
     else:  # settings that are not checked yet: those of `pretraining`
         given = dict(value) if isinstance(value, Mapping) else {}
+        given.pop(INSTEAD.get(key), None)
         yield from ({**given, key: one} for one in (edits(given.get(key), below, new) if below else [new]))
 
 

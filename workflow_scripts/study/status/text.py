@@ -62,14 +62,14 @@ def _bar(done: int, total: int) -> Text:
 
 def _trainings(status: Status, now: float) -> Table | None:
     jobs = [job for job in status.of_state(State.RUNNING, State.SILENT) if _trains(job)]
-    table = _table("run", "step", "loss", "images/s", "left", "last sign")
+    table = _table("run", "step", "epoch", "loss", "images/s", "left", "last sign")
     for job in jobs[:SHOWN]:
         row, progress = job.curve or {}, job.progress
         of = (progress.done, progress.total) if progress else (row.get("step"), row.get("steps"))
         step = "/".join(str(one) for one in of if one is not None)
         left = span(progress.seconds_left) if progress and progress.seconds_left is not None else ""
-        loss, rate = row.get("loss"), row.get("images_per_s")
-        numbers = ["" if loss is None else f"{loss:.4g}", "" if rate is None else f"{rate:,.0f}"]
+        forms = {"epoch": "{:.3g}", "loss": "{:.4g}", "images_per_s": "{:,.0f}"}
+        numbers = ["" if row.get(name) is None else form.format(row[name]) for name, form in forms.items()]
         table.add_row(job.name, step, *numbers, left if job.state == State.RUNNING else "", _ago(job, now))
     return _with_rest(table, jobs) if jobs else None
 

@@ -37,8 +37,9 @@ class Reader:
 
 
 def training_text(curve: Mapping[str, float | None]) -> str:
-    """Latest loss, learning rate, images/s, share of time waiting for data, and kNN accuracy of a training."""
+    """Latest epoch, loss, learning rate, images/s, share of time waiting for data, and kNN accuracy of a training."""
     forms = {
+        "epoch": "epoch {:.3g}",
         "loss": "loss {:.3g}",
         "lr": "lr {:.2g}",
         "images_per_s": "{:,.0f} images/s",
