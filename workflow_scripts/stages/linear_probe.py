@@ -11,7 +11,7 @@ from workflow_scripts.core.stage import Job, run_stage
 
 
 class LinearProbe(Settings):
-    """Logistic regression on frozen features by L-BFGS; C is chosen on the validation split."""
+    """Logistic regression on frozen features by L-BFGS; C is chosen on the validation split, ties by log-loss."""
 
     objectives: tuple[Literal["sklearn", "lgssl"], ...] = Field(
         ("sklearn", "lgssl"),

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflow_scripts.evaluation.linear_probe.c_search import sweep
+from workflow_scripts.evaluation.linear_probe.c_search import Validation, sweep
 
 COARSE = (1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6)
 
@@ -15,9 +15,9 @@ COARSE = (1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6)
 def test_a_single_peak_is_found_to_the_grids_resolution(peak: float, points: int) -> None:
     asked: Counter[float] = Counter()
 
-    def score(cost: float) -> float:
+    def score(cost: float) -> Validation:
         asked[cost] += 1
-        return -abs(np.log10(cost) - peak)
+        return Validation(-abs(np.log10(cost) - peak), 0.0)
 
     best = sweep(score, COARSE, points)
     assert max(asked.values()) == 1
@@ -27,16 +27,32 @@ def test_a_single_peak_is_found_to_the_grids_resolution(peak: float, points: int
     assert score(best) == max(score(cost) for cost in list(asked))
 
 
-def test_ties_go_to_the_strongest_penalty() -> None:
-    assert sweep(lambda cost: 0.5, COARSE, 29) == pytest.approx(1e-6)
-    assert sweep(lambda cost: float(cost >= 1e-2), COARSE, 29) <= 1e-2
+@settings(max_examples=60, deadline=None)
+@given(st.floats(-6, 6), st.integers(1, 40))
+def test_equal_accuracies_are_told_apart_by_log_loss(lowest: float, points: int) -> None:
+    best = sweep(lambda cost: Validation(0.5, abs(np.log10(cost) - lowest)), COARSE, points)
+    step = 4 / (points - 1) if points > 1 else 2
+    assert abs(np.log10(best) - lowest) <= min(step, 1.0) + 1e-9
+
+
+def test_log_loss_never_outweighs_accuracy() -> None:
+    assert sweep(lambda cost: Validation(float(cost >= 1e2), cost), COARSE, 1) == pytest.approx(1e2)
+
+
+def test_costs_that_are_equal_in_both_leave_the_strongest_penalty() -> None:
+    assert sweep(lambda cost: Validation(0.5, 0.7), COARSE, 29) == pytest.approx(1e-6)
 
 
 def test_few_fits() -> None:
     asked = []
-    sweep(lambda cost: asked.append(cost) or 0.0, COARSE, 29)  # type: ignore[func-returns-value]
+
+    def score(cost: float) -> Validation:
+        asked.append(cost)
+        return Validation(0.0, 0.0)
+
+    sweep(score, COARSE, 29)
     assert len(asked) <= 7 + 12
 
 
 def test_one_cost() -> None:
-    assert sweep(lambda cost: 1.0, (3.0,), 29) == pytest.approx(3.0)
+    assert sweep(lambda cost: Validation(1.0, 0.0), (3.0,), 29) == pytest.approx(3.0)

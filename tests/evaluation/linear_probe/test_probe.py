@@ -3,11 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 
 from tests.evaluation.sets import downstream
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.linear_probe.probe import Plan, average, probe
+from workflow_scripts.evaluation.linear_probe.heads import FittedHead
+from workflow_scripts.evaluation.linear_probe.probe import Plan, average, probe, validation
 
 PLAN = Plan((1e-4, 1e-2, 1.0, 1e2), 9, 500, 1e-7, False, 200, 0.95, 0, "cpu")
 
@@ -48,6 +49,49 @@ def test_cost_has_the_best_validation_accuracy_of_the_coarse_grid() -> None:
     best = max(accuracy.values())
     chosen = probe(data, "sklearn", PLAN._replace(fine_points=1)).cost
     assert accuracy[min(accuracy, key=lambda cost: abs(np.log(cost / chosen)))] == best
+
+
+def test_equal_validation_accuracies_do_not_end_in_a_probe_of_one_class() -> None:
+    rng = np.random.default_rng(0)
+    split = np.repeat(["train", "val", "test"], [60, 15, 200])
+    labels = np.concatenate([np.arange(n) % 2 for n in (60, 15, 200)]).astype(np.int32)
+    features = rng.normal(size=(275, 4)).astype(np.float32)
+    features[:, 0] += 2 * labels - 1
+    data = replace(downstream(2), keys=np.arange(275).astype(str), labels=labels, split=split, features=features)
+    found = probe(data, "sklearn", PLAN._replace(costs=(1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6), fine_points=29))
+    smallest = probe(data, "sklearn", PLAN._replace(costs=(1e-6,), fine_points=1))
+    train, val = data.rows("train"), data.rows("val")
+    accuracies = [
+        LogisticRegression(C=cost, tol=1e-9, max_iter=5000)
+        .fit(features[train], labels[train])
+        .score(features[val], labels[val])
+        for cost in (found.cost, 1e-6)
+    ]
+    # As many val images are right at C = 1e-6. On train and val, 38 images against 37, its weights are too small to
+    # change the sign of the bias.
+    assert accuracies[0] == accuracies[1]
+    assert set(smallest.predicted) == {0} and smallest.score.value == pytest.approx(0.5)
+    assert found.cost > 0.1 and set(found.predicted) == {0, 1} and found.score.value > 0.8
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "mean_per_class"])
+def test_validation_scores_are_scikit_learns(metric: str) -> None:
+    data = downstream(noise=1.5)
+    fitted = LogisticRegression(max_iter=5000).fit(data.features[data.rows("train")], data.labels[data.rows("train")])
+    head = FittedHead(fitted.coef_, fitted.intercept_, np.zeros(8), np.ones(8))
+    features, labels = data.features[data.rows("val")], data.labels[data.rows("val")]
+    weights = 1 / np.bincount(labels)[labels] if metric == "mean_per_class" else None
+    found = validation(head, features, labels, metric)
+    predicted, shares = fitted.predict(features), fitted.predict_proba(features)
+    assert found.accuracy == pytest.approx(accuracy_score(labels, predicted, sample_weight=weights))
+    assert found.log_loss == pytest.approx(log_loss(labels, shares, sample_weight=weights))
+
+
+def test_a_class_that_the_head_never_saw_leaves_the_log_loss_finite() -> None:
+    head = FittedHead(np.zeros((3, 1)), np.array([0.0, 0.0, -np.inf]), np.zeros(1), np.ones(1))
+    features = np.zeros((4, 1), np.float32)
+    assert validation(head, features, np.array([0, 0, 1, 2]), "accuracy") == pytest.approx((0.5, np.log(2)))
+    assert validation(head, features, np.array([2, 2, 2, 2]), "accuracy") == (0.0, 0.0)
 
 
 def test_mean_per_class_is_balanced_accuracy_with_an_interval_around_it() -> None:

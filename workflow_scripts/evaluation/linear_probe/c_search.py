@@ -1,17 +1,29 @@
 """Search for a probe's C: coarse grid, then interval halving around its best, as CLIP and the original do."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 DECADES = 2.0
 
 
-def sweep(score: Callable[[float], float], coarse: Sequence[float], fine_points: int) -> float:
-    """The cost with the best score; on ties the smallest, that is, the strongest penalty.
+class Validation(NamedTuple):
+    """How well a cost does on the validation split.
+
+    Small splits give many costs the same accuracy, down to one whose probe predicts a single class; the log-loss tells
+    such costs apart.
+    """
+
+    accuracy: float
+    log_loss: float
+
+
+def sweep(score: Callable[[float], Validation], coarse: Sequence[float], fine_points: int) -> float:
+    """The cost with the highest accuracy; on ties that with the lowest log-loss, then the smallest cost.
 
     Args:
-        score: validation score of a cost; called once per cost.
+        score: validation scores of a cost; called once per cost.
         coarse: first grid (CLIP: 1e-6 ... 1e6, every second decade).
         fine_points: points of the second grid, which spans two decades on each side of the best coarse cost and stays
             inside the coarse grid's ends; of these about 2 log2(fine_points) are tried.
@@ -41,5 +53,5 @@ def sweep(score: Callable[[float], float], coarse: Sequence[float], fine_points:
     return _best(scores)
 
 
-def _best(scores: dict[float, float]) -> float:
-    return min(scores, key=lambda cost: (-scores[cost], cost))
+def _best(scores: dict[float, Validation]) -> float:
+    return min(scores, key=lambda cost: (-scores[cost].accuracy, scores[cost].log_loss, cost))

@@ -21,9 +21,13 @@ class FittedHead(NamedTuple):
     mean: np.ndarray
     std: np.ndarray
 
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """Score of each class for each row of ``features`` (n, d): (n, k) float32."""
+        return np.asarray((features - self.mean) / self.std @ self.weight.T + self.bias)
+
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Class of the highest score of each row: (n,) int32."""
-        return np.asarray(np.argmax((features - self.mean) / self.std @ self.weight.T + self.bias, 1), np.int32)
+        return np.asarray(np.argmax(self.scores(features), 1), np.int32)
 
 
 def save_head(path: Path, head: FittedHead, objective: str) -> None:

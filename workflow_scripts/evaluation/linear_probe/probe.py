@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import logsumexp
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.downstream import Downstream
-from workflow_scripts.evaluation.linear_probe.c_search import sweep
+from workflow_scripts.evaluation.linear_probe.c_search import Validation, sweep
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.linear_probe.objectives import OBJECTIVES
 from workflow_scripts.evaluation.linear_probe.softmax import CrossEntropy, NumpyCrossEntropy, principal_basis
@@ -61,9 +62,8 @@ def probe(data: Downstream, objective: str, plan: Plan) -> ProbeResult:
             raise PipelineError("empty split", f"dataset {data.name}", split, advice)
     fitter = _fitter(data, train, objective, plan)
 
-    def score(cost: float) -> float:
-        predicted = fitter(cost).predict(data.features[val])
-        return float(average(predicted == data.labels[val], data.labels[val], data.metric))
+    def score(cost: float) -> Validation:
+        return validation(fitter(cost), data.features[val], data.labels[val], data.metric)
 
     cost = sweep(score, plan.costs, plan.fine_points)
     head = _fitter(data, data.rows("train", "val"), objective, plan)(cost)
@@ -72,11 +72,25 @@ def probe(data: Downstream, objective: str, plan: Plan) -> ProbeResult:
     return ProbeResult(head, cost, predicted, tested_interval(correct, data.labels[test], data, plan))
 
 
-def average(correct: np.ndarray, labels: np.ndarray, metric: str) -> float:
-    """Share of correct rows, or the mean of that share over the classes that have rows."""
+def validation(head: FittedHead, features: np.ndarray, labels: np.ndarray, metric: str) -> Validation:
+    """Accuracy and mean negative log probability of the labels (n,), both averaged as ``metric`` says.
+
+    The log-loss ignores rows whose class the head never saw: they cost the same, an infinite loss, at every C.
+    """
+    scores = head.scores(features).astype(np.float64)
+    accuracy = average(scores.argmax(axis=1) == labels, labels, metric)
+    seen = np.isfinite(head.bias[labels])
+    if not seen.any():
+        return Validation(accuracy, 0.0)
+    own = scores[np.flatnonzero(seen), labels[seen]]
+    return Validation(accuracy, average(logsumexp(scores[seen], axis=1) - own, labels[seen], metric))
+
+
+def average(values: np.ndarray, labels: np.ndarray, metric: str) -> float:
+    """Mean of the rows' values (n,), or the mean over the classes that have rows of the means of their rows."""
     if metric == "mean_per_class":
-        return float(class_means(correct[:, None], labels)[0])
-    return float(np.mean(correct))
+        return float(class_means(values[:, None], labels)[0])
+    return float(np.mean(values))
 
 
 def tested_interval(correct: np.ndarray, labels: np.ndarray, data: Downstream, plan: Plan) -> Interval:
