@@ -139,6 +139,23 @@ def test_masks_belong_to_their_pictures(world):
         assert row["file"] == f"images/{row['image_id']}.png" and 0.04 < (mask == 1).mean() < 0.6
 
 
+def test_chosen_scenes_colours_and_placement_reach_every_file(tmp_path):
+    chosen = {"scenes": ["sand", "night"], "colours": ["red", "blue", "white"], "offset": 0.22}
+    chosen |= {"small_extent": [0.46, 0.54], "large_extent": [0.66, 0.76]}
+    few = run(STAGE, tmp_path / "results", "demo_world/world", {**SMALL, **chosen})
+    truth = pq.read_table(few.path(".truth.parquet")).to_pydict()
+    assert set(truth["scene"]) == {"sand", "night"} and set(truth["colour"]) == {"red", "blue", "white"}
+    for task in ("scene", "colour"):
+        assert {name.split("/")[1] for name in members(few.path(f".probe_{task}.tar"))} == set(truth[task])
+    with zipfile.ZipFile(few.path(".annotations.zip")) as archive:
+        words = Counter(re.findall("[a-z]+", " ".join(archive.read(name).decode() for name in archive.namelist())))
+    assert {"red", "blue", "white"} <= set(words)
+    assert not {"orange", "yellow", "green", "purple", "pink"} & set(words)
+    masks = members(few.path(".masks.tar"))
+    shares = [(np.asarray(Image.open(io.BytesIO(masks[name]))) == 1).mean() for name in masks if name[:5] == "masks"]
+    assert np.mean(shares) == pytest.approx(0.18, abs=0.04)
+
+
 def test_archives_carry_no_times_or_owners(world):
     with zipfile.ZipFile(world.path(".images.zip")) as archive:
         assert {one.date_time for one in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
@@ -152,6 +169,8 @@ def test_archives_carry_no_times_or_owners(world):
         ({"vague": 0.7}, "the shares must add up to 1"),
         ({"oversized": 121}, "at most images"),
         ({"pictures": 3}, "Extra"),
+        ({"scenes": ["sand"]}, "at least 2 items"),
+        ({"small_extent": [0.5, 0.8]}, "must end below large_extent, 0.78"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(change, message, tmp_path, capsys):

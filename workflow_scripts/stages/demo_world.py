@@ -4,12 +4,12 @@ from pydantic import Field, model_validator
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.demo.world.settings import World
 
 
-class DemoWorld(Settings):
-    """The demo's synthetic data: size, faithfulness of its titles, and faults."""
+class DemoWorld(World):
+    """The demo's synthetic data: what its images show, how many there are, faithfulness of its titles, and faults."""
 
     seed: int = Field(0, ge=0, description="seed of all images, titles and faults", examples=[1])
     size: int = Field(
@@ -144,10 +144,10 @@ def _write_feed(job: Job[DemoWorld]) -> None:
 
     s = job.settings
     shares = (s.faithful, s.partial, s.vague, s.wrong)
-    good = list(good_posts(s.seed, s.images, s.oversized, s.size, shares))
+    good = list(good_posts(s.seed, s.images, s.oversized, s.size, shares, s))
     counts = {"dead_link": s.dead_links, "placeholder": s.placeholders}
     counts |= {"html_answer": s.html_answers, "empty_caption": s.empty_captions}
-    faulty = list(faulty_posts(s.seed, s.images, counts, s.size, shares))
+    faulty = list(faulty_posts(s.seed, s.images, counts, s.size, shares, s))
     posts = good + [one for _, one in faulty]
     again = list(repeats(good, s.repeated_ids))
     write_zip(job.file(".annotations.zip"), annotation_files(posts + again), compress=True)
@@ -166,7 +166,7 @@ def _write_probes(job: Job[DemoWorld]) -> None:
     from workflow_scripts.demo.world.probes import probe_members, probe_pictures
 
     s = job.settings
-    pictures = probe_pictures(s.seed, s.probe_train, s.probe_test, s.size)
+    pictures = probe_pictures(s.seed, s.probe_train, s.probe_test, s.size, s)
     for task in LABELS:
         write_tar(job.file(f".probe_{task}.tar"), probe_members(pictures, task))
 
@@ -178,7 +178,7 @@ def _write_masks(job: Job[DemoWorld]) -> None:
 
     s = job.settings
     members, labels = {}, {}
-    for name, concept, picture, mask in masked_pictures(s.seed, s.masks, s.size):
+    for name, concept, picture, mask in masked_pictures(s.seed, s.masks, s.size, s):
         members[f"images/{name}.png"], members[f"masks/{name}.png"] = picture, mask
         labels[name] = concept
     table = job.work / "labels.parquet"

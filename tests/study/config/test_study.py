@@ -107,6 +107,16 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
             "missing source in config.datasets.0.source: none for dataset d; kind folders needs one",
         ),
         ({"annotations": {"source": "world"}}, "in config.annotations.source: demo_world is null"),
+        (
+            {"demo_world": {"scenes": ["grass", "nigth"]}},
+            "unknown choice in config.demo_world.scenes.1: 'nigth'; did you mean night? Choose from grass, night",
+        ),
+        ({"demo_world": {"colours": ["red"]}}, "invalid value in config.demo_world.colours"),
+        ({"demo_world": {"offset": 0.5}}, "invalid value in config.demo_world.offset: 0.5"),
+        (
+            {"demo_world": {"large_extent": [0.5, 0.6]}},
+            "small_extent ends at 0.56, but must end below large_extent, 0.5",
+        ),
         ({"annotations": {"source": "https://example.invalid/a.zip"}}, "give its sha256"),
         (
             {"image_encoders": [{"name": "x", "kind": "transformers"}], "pair_quality": {"image_encoder": None}},

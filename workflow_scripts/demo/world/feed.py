@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.demo.world.posts import HOST, YEARS, Post, post
+from workflow_scripts.demo.world.settings import World
 
 Shares = tuple[float, float, float, float]
 WEB_PAGE = b"<!doctype html><html><head><title>Gone</title></head><body>This post is no longer here.</body></html>\n"
@@ -19,22 +20,22 @@ FAULTS = ("dead_link", "placeholder", "html_answer", "empty_caption")
 INFO = {"start_date": f"{YEARS[0]}-01-01", "end_date": f"{YEARS[-1]}-12-31", "url": f"http://{HOST}", "version": "1.0"}
 
 
-def good_posts(seed: int, count: int, oversized: int, size: int, shares: Shares) -> Iterator[Post]:
+def good_posts(seed: int, count: int, oversized: int, size: int, shares: Shares, world: World) -> Iterator[Post]:
     """`count` posts whose picture can be fetched, `size` pixels wide and high; twice that for `oversized` of them."""
     # evenly spread
     doubled = {index * count // oversized for index in range(oversized)} if oversized else set()
     for index in range(count):
-        yield post(seed, "post", index, size * 2 if index in doubled else size, shares)
+        yield post(seed, "post", index, size * 2 if index in doubled else size, shares, world)
 
 
 def faulty_posts(
-    seed: int, start: int, counts: Mapping[str, int], size: int, shares: Shares
+    seed: int, start: int, counts: Mapping[str, int], size: int, shares: Shares, world: World
 ) -> Iterator[tuple[str, Post]]:
     """Posts of each of FAULTS, as many as `counts` says; their ids go on from number `start`."""
     index = itertools.count(start)
     for fault in FAULTS:
         for _ in range(counts.get(fault, 0)):
-            one = post(seed, "post", next(index), size, shares)
+            one = post(seed, "post", next(index), size, shares, world)
             if fault == "empty_caption":
                 one = replace(one, caption="")
             elif fault == "html_answer":

@@ -10,6 +10,7 @@ import pyarrow as pa
 from PIL import Image
 
 from workflow_scripts.demo.world.labels import LABELS
+from workflow_scripts.demo.world.settings import FULL, World
 from workflow_scripts.demo.world.titles import title
 from workflow_scripts.demo.world.vocabulary import Spec
 from workflow_scripts.demo.world.world import scene_of, to_image
@@ -60,9 +61,11 @@ def base36(number: int, digits: int = 6) -> str:
     return "".join(letters[number // 36**place % 36] for place in reversed(range(digits)))
 
 
-def post(seed: int, split: str, index: int, size: int, shares: tuple[float, float, float, float]) -> Post:
+def post(
+    seed: int, split: str, index: int, size: int, shares: tuple[float, float, float, float], world: World = FULL
+) -> Post:
     """Post `index` of a split; `shares` are those of titles.LEVELS and add up to 1."""
-    spec, picture, _ = scene_of(seed, split, index, size)
+    spec, picture, _ = scene_of(seed, split, index, size, world)
     rng = np.random.default_rng(derive(seed, "demo_post", split, index))
     level = ("faithful", "partial", "vague", "wrong")[int(rng.choice(4, p=shares))]
     home = next(name for name, concepts in SUBREDDITS.items() if spec.concept in concepts)
@@ -77,7 +80,7 @@ def post(seed: int, split: str, index: int, size: int, shares: tuple[float, floa
         subreddit=subreddit,
         year=year,
         path=f"{subreddit}/{image_id}.{kind}",
-        caption=title(rng, spec, level),
+        caption=title(rng, spec, level, world),
         picture=encode(picture, kind),
         spec=spec,
         level=level,

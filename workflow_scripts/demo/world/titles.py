@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from workflow_scripts.demo.world.vocabulary import COLOURS, CONCEPTS, Spec, caption, sample_spec
+from workflow_scripts.demo.world.settings import FULL, World
+from workflow_scripts.demo.world.vocabulary import CONCEPTS, Spec, caption, sample_spec
 
 LEVELS = ("faithful", "partial", "vague", "wrong")
 
@@ -91,31 +92,32 @@ def vague(rng: np.random.Generator) -> str:
     return f"{opening} {ending}".strip() if ending.startswith("[") or not ending else f"{opening}, {ending}"
 
 
-def partial(rng: np.random.Generator, spec: Spec) -> str:
+def partial(rng: np.random.Generator, spec: Spec, world: World = FULL) -> str:
     """A title that is half right: the concept alone, the concept in another colour, or the colour alone."""
     kind = rng.random()
     if kind < 0.6:
         return _pick(rng, CONCEPT_ONLY).format(concept=spec.concept)
     if kind < 0.8:
-        other = _pick(rng, tuple(colour for colour in COLOURS if colour != spec.colour))
+        other = _pick(rng, tuple(colour for colour in world.colours if colour != spec.colour))
         return _pick(rng, OTHER_COLOUR).format(colour=other, concept=spec.concept)
     return _pick(rng, COLOUR_ONLY).format(colour=spec.colour)
 
 
-def wrong(rng: np.random.Generator, spec: Spec) -> str:
+def wrong(rng: np.random.Generator, spec: Spec, world: World = FULL) -> str:
     """A title about something else: another world picture (never of the same concept), or another thing."""
     if rng.random() < 0.5:
         return _pick(rng, ELSEWHERE)
-    return caption(sample_spec(rng, _pick(rng, tuple(concept for concept in CONCEPTS if concept != spec.concept))))
+    other = _pick(rng, tuple(concept for concept in CONCEPTS if concept != spec.concept))
+    return caption(sample_spec(rng, other, world))
 
 
-def title(rng: np.random.Generator, spec: Spec, level: str) -> str:
+def title(rng: np.random.Generator, spec: Spec, level: str, world: World = FULL) -> str:
     """A title of one of LEVELS for a picture that shows `spec`, in RedCaps' lower case."""
     if level == "vague":
         return vague(rng)
     if level == "partial":
-        return partial(rng, spec)
-    return caption(spec) if level == "faithful" else wrong(rng, spec)
+        return partial(rng, spec, world)
+    return caption(spec) if level == "faithful" else wrong(rng, spec, world)
 
 
 def all_templates() -> tuple[str, ...]:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workflow_scripts.demo.world.settings import FULL, World
+
 CONCEPTS = (
     "balloon",
     "boat",
@@ -51,14 +53,14 @@ class Spec:
     scene: str
 
 
-def sample_spec(rng: np.random.Generator, concept: str | None = None) -> Spec:
-    """All properties drawn evenly and independently of each other; `concept` fixes that one."""
+def sample_spec(rng: np.random.Generator, concept: str | None = None, world: World = FULL) -> Spec:
+    """All properties drawn evenly and independently from those of `world`; `concept` fixes that one."""
     return Spec(
         concept=concept or CONCEPTS[rng.integers(len(CONCEPTS))],
-        colour=tuple(COLOURS)[rng.integers(len(COLOURS))],
+        colour=world.colours[rng.integers(len(world.colours))],
         texture=TEXTURES[rng.integers(len(TEXTURES))],
         size=SIZES[rng.integers(len(SIZES))],
-        scene=tuple(SCENES)[rng.integers(len(SCENES))],
+        scene=world.scenes[rng.integers(len(world.scenes))],
     )
 
 
