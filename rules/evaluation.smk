@@ -1,4 +1,4 @@
-# Frozen networks on downstream datasets: linear probe, few-shot, Grad-CAM.
+# Frozen networks on downstream datasets: linear probe, few-shot, kNN, Grad-CAM.
 # `{run}.{step}` names a checkpoint, `{run}.{step}.{dataset}` its evaluation on one dataset; no part contains a dot.
 EVALUATION = "{run}.{step}.{dataset}"
 
@@ -80,6 +80,26 @@ rule few_shot:
         **recipe("few_shot"),
     shell:
         command("few_shot")
+
+
+rule knn:
+    """Accuracy of nearest neighbours in frozen features."""
+    input:
+        features=manifest("features", EVALUATION),
+        dataset=manifest("eval_dataset", "{dataset}"),
+    output:
+        **made("knn"),
+    log:
+        log_of("knn"),
+    conda:
+        environment_of("knn")
+    threads: cores("knn")
+    resources:
+        **resources_of("knn"),
+    params:
+        **recipe("knn"),
+    shell:
+        command("knn")
 
 
 rule saliency:

@@ -4,6 +4,7 @@ ALL_SHARDS = f"{{{SHARDS[0]}..{SHARDS[-1]}}}"
 SCORES = {
     "probe": f"linear_probe/{EVALUATED}",
     "few_shot": f"few_shot/{EVALUATED}",
+    "knn": f"knn/{EVALUATED}",
     "saliency": f"saliency/{braces(UNITS.checkpoints)}.{braces(UNITS.mask_datasets)}",
 }
 
@@ -14,6 +15,7 @@ rule summary:
         runs=manifests("pretrain", UNITS.runs),
         probe=manifests("linear_probe", UNITS.evaluations),
         few_shot=manifests("few_shot", UNITS.evaluations),
+        knn=manifests("knn", UNITS.evaluations),
         saliency=manifests("saliency", UNITS.mask_evaluations),
     output:
         **made("summary"),
@@ -45,6 +47,7 @@ rule report:
         datasets=manifests("eval_dataset", UNITS.datasets),
         probe=manifests("linear_probe", UNITS.evaluations),
         few_shot=manifests("few_shot", UNITS.evaluations),
+        knn=manifests("knn", UNITS.evaluations),
         saliency=manifests("saliency", UNITS.mask_evaluations),
         summary=manifest("summary", "summary"),
         # The inputs below are read only for the root hash of the study.

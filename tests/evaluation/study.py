@@ -66,6 +66,22 @@ def probe(results: Path, run: Mapping[str, Any], step: str = "last", keys: str =
     return found
 
 
+def knn(results: Path, run: Mapping[str, Any], step: str = "last") -> list[Path]:
+    """Its kNN artifacts, one per set."""
+    found = []
+    for name, labels in LABELS.items():
+        correct = hits(run, f"knn {step}", name)
+        value = average(correct, name)
+        row = {"dataset": name, "metric": METRIC[name], "value": value, "low": value - 0.1, "high": value + 0.1}
+        items = [
+            {"dataset": name, "key": f"k{i}", "label": label, "predicted": label if one else -1, "correct": one}
+            for i, (label, one) in enumerate(zip(labels.tolist(), correct.tolist(), strict=True))
+        ]
+        files = {".parquet": parquet([row]), ".predictions.parquet": parquet(items)}
+        found.append(artifact(results, "knn", run, step, name, files))
+    return found
+
+
 def artifact(
     results: Path, stage: str, run: Mapping[str, Any], step: str, dataset: str, files: Mapping[str, bytes]
 ) -> Path:

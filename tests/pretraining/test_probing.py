@@ -3,35 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.neighbors import KNeighborsClassifier
 
 from tests.pretraining.shapes import images
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.backbones import build_backbone
-from workflow_scripts.pretraining.probing import OnlineProbe, dataset_rows, knn_accuracy, split_rows
-
-
-@pytest.mark.parametrize(("k", "temperature"), [(1, 0.07), (5, 0.07), (20, 0.5), (500, 0.07)])
-def test_accuracy_is_that_of_a_plain_loop_and_of_scikit_learn(k: int, temperature: float) -> None:
-    generator = np.random.default_rng(0)
-    labels, asked = generator.integers(0, 4, 90), generator.integers(0, 4, 40)
-    centres = generator.normal(size=(4, 6))
-    bank = centres[labels] + generator.normal(size=(90, 6))
-    queries = centres[asked] + generator.normal(size=(40, 6))
-    ours = knn_accuracy(*map(torch.tensor, (bank, labels, queries, asked)), k, temperature)
-    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (bank, queries)]
-    right = 0
-    for query, label in zip(unit[1], asked, strict=True):
-        cosine = unit[0] @ query
-        votes = np.zeros(4)
-        for i in np.argsort(-cosine)[:k]:
-            votes[labels[i]] += np.exp(cosine[i] / temperature)
-        right += votes.argmax() == label
-    assert ours == pytest.approx(right / 40)
-    judge = KNeighborsClassifier(
-        min(k, 90), metric="cosine", weights=lambda distance: np.exp((1 - distance) / temperature), algorithm="brute"
-    )
-    assert ours == pytest.approx(judge.fit(bank, labels).score(queries, asked))
+from workflow_scripts.pretraining.probing import OnlineProbe, dataset_rows, split_rows
 
 
 def test_splits_are_seeded_disjoint_and_bounded(tmp_path: Path) -> None:

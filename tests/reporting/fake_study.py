@@ -180,16 +180,18 @@ def measure(value: float, at: int, half: float = 0.03) -> dict[str, float]:
 
 
 def run_inputs(results: Path) -> Inputs:
-    given: Inputs = {name: [] for name in ("runs", "probe", "few_shot", "saliency", "datasets")}
+    given: Inputs = {name: [] for name in ("runs", "probe", "few_shot", "knn", "saliency", "datasets")}
     summary: list[dict[str, Any]] = []
     for at, (method, pairs, augmentation, seed, level) in enumerate(RUNS):
         name = run_name(method, pairs, augmentation, seed)
         given["runs"].append(pretrained(results, name, method, at, level))
         unit, file = {"run": name, "step": "last"}, f"{name}.last"
         probe, few, scores = probe_rows(level, at), few_shot_rows(level, at), saliency_rows(level, at)
+        near = knn_rows(level, at)
         for dataset in DATASETS:
             of_set = unit | {"dataset": dataset}
-            for given_as, stage, rows in (("probe", "linear_probe", probe), ("few_shot", "few_shot", few)):
+            measured = (("probe", "linear_probe", probe), ("few_shot", "few_shot", few), ("knn", "knn", near))
+            for given_as, stage, rows in measured:
                 table = parquet([row for row in rows if row["dataset"] == dataset])
                 given[given_as].append(make_artifact(results, stage, f"{file}.{dataset}", {".parquet": table}, of_set))
         given["saliency"].append(saliency(results, f"{file}.masks", unit | {"dataset": "masks"}, scores, at))
@@ -199,6 +201,7 @@ def run_inputs(results: Path) -> Inputs:
         )
         summary += [head | _picked(row, f"linear_probe.{row['objective']}.accuracy") for row in probe]
         summary += [head | _picked(row, "few_shot.accuracy") for row in few]
+        summary += [head | _picked(row, "knn.accuracy") for row in near]
         summary += [head | _picked(row, f"saliency.{row['target']}.{row['metric']}") for row in scores]
     given["datasets"] = [eval_dataset(results, name) for name in DATASETS]
     given["summary"] = [summary_tables(results, summary)]
@@ -217,6 +220,11 @@ def probe_rows(level: float, at: int) -> list[dict[str, Any]]:
 def few_shot_rows(level: float, at: int) -> list[dict[str, Any]]:
     same = {"metric": "accuracy", "standard_error": 0.004, "n": 600}
     return [{**same, "dataset": name, **measure(level + 0.1, at + i, 0.008)} for i, name in enumerate(DATASETS)]
+
+
+def knn_rows(level: float, at: int) -> list[dict[str, Any]]:
+    same = {"metric": "accuracy", "n": 400, "bank": 900}
+    return [{**same, "dataset": name, **measure(level - 0.05, at + i)} for i, name in enumerate(DATASETS)]
 
 
 def eval_dataset(results: Path, name: str) -> Path:

@@ -72,7 +72,7 @@ def test_a_group_with_wildcards_is_a_job_for_each_of_their_values() -> None:
 def test_all_evaluations_of_a_checkpoint_are_one_slurm_job() -> None:
     made = costs_of({})
     assert (made["features"].jobs, made["features"].slurm_jobs) == (73 * 11, 73)
-    assert [made[stage].slurm_jobs for stage in ("linear_probe", "few_shot", "saliency")] == [0, 0, 0]
+    assert [made[stage].slurm_jobs for stage in ("linear_probe", "few_shot", "knn", "saliency")] == [0] * 4
 
 
 def test_local_rules_are_no_slurm_jobs() -> None:

@@ -20,7 +20,7 @@ def everything(units: Units) -> set[tuple[str, str]]:
         "pair_table": units.pairs,
         "eval_dataset": units.datasets,
         "pretrain": units.runs,
-        **dict.fromkeys(("features", "linear_probe", "few_shot"), units.evaluations),
+        **dict.fromkeys(("features", "linear_probe", "few_shot", "knn"), units.evaluations),
         "saliency": units.mask_evaluations,
     }
     vectors = {(Path(path).parent.name, Path(path).name.removesuffix(MANIFEST)) for path in units.used_vectors("")}

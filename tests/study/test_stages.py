@@ -91,6 +91,7 @@ def test_no_table_of_posts_pictures_or_test_items_is_published() -> None:
     tables = {(name, suffix) for name, files in published().items() for suffix in files if suffix.endswith(".parquet")}
     assert tables == {
         ("few_shot", ".parquet"),
+        ("knn", ".parquet"),
         ("linear_probe", ".parquet"),
         ("pretrain", "/curve.parquet"),
         ("saliency", ".results.parquet"),

@@ -31,7 +31,7 @@ def test_full_study_without_any_data(full: list[list[str]]) -> None:
     assert counts["download"] == counts["recaption"] == 540
     assert counts["pretrain"] == 37
     checkpoints = 36 * 2 + 1
-    assert counts["features"] == counts["linear_probe"] == counts["few_shot"] == checkpoints * 11
+    assert counts["features"] == counts["linear_probe"] == counts["few_shot"] == counts["knn"] == checkpoints * 11
     assert counts["saliency"] == checkpoints  # of the one dataset with masks
     stages = {path.stem for path in (ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py")}
     assert set(counts) == stages - {"demo_world", "crate"}, "the crate is a target of its own"

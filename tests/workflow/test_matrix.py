@@ -22,7 +22,7 @@ MINILM = {
     "expect": {"model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"},
 }
 SCORES = {"summary", "report"}
-PROBES = {"features", "linear_probe", "few_shot", "saliency", *SCORES}
+PROBES = {"features", "linear_probe", "few_shot", "knn", "saliency", *SCORES}
 MODELS = {"pretrain", *PROBES}
 PAIRS = {"pair_table", "pair_quality", *MODELS}
 CAPTIONS = {"select_captions", "caption_quality", "embed_captions", *PAIRS}
@@ -34,6 +34,7 @@ EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
     "summary": ("bootstrap", 101, {"summary"}),  # the smallest study has no contrasts
     "saliency": ("evaluation.saliency.thresholds", 51, {"saliency", *SCORES}),
     "few_shot": ("evaluation.few_shot.episodes", 11, {"few_shot", *SCORES}),
+    "knn": ("evaluation.knn.neighbours", 3, {"knn", *SCORES}),
     "linear_probe": ("evaluation.linear_probe.costs", [0.1, 10.0], {"linear_probe", "saliency", *SCORES}),
     "features": ("evaluation.features.batch_size", 128, {"features"}),
     "pretrain": ("pretraining.lr", 9.0e-3, MODELS),

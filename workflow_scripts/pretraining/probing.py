@@ -6,43 +6,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import normalize, one_hot
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
+from workflow_scripts.models.nearest import nearest_classes
 from workflow_scripts.models.preprocessing import normalise, prepare
 from workflow_scripts.stats.seeds import derive
 
 BATCH = 256
-
-
-def knn_accuracy(
-    bank: torch.Tensor,
-    bank_labels: torch.Tensor,
-    queries: torch.Tensor,
-    labels: torch.Tensor,
-    neighbours: int,
-    temperature: float,
-) -> float:
-    """Share of queries whose class gets most votes (Wu et al. 2018, section 3.4).
-
-    Each of the ``neighbours`` nearest rows of the bank by cosine votes exp(cosine / temperature) for its class; of
-    classes with equal votes the lowest wins.
-
-    Args:
-        bank: (n, d) float; with ``bank_labels`` (n,) int64.
-        queries: (q, d) float; with ``labels`` (q,) int64.
-        neighbours: k; at most n are used.
-        temperature: of the votes.
-
-    Returns:
-        Accuracy in 0..1.
-    """
-    similarity = normalize(queries.double()) @ normalize(bank.double()).T
-    cosine, nearest = similarity.topk(min(neighbours, len(bank)), dim=1)
-    classes = int(max(bank_labels.max(), labels.max())) + 1
-    votes = (one_hot(bank_labels[nearest], classes) * (cosine / temperature).exp().unsqueeze(2)).sum(1)
-    return float((votes.argmax(1) == labels).double().mean())
 
 
 @dataclass(frozen=True)
@@ -98,7 +69,7 @@ class OnlineProbe:
             torch.stack([prepare(rows.images.image(row), size) for row in side.tolist()])
             for side in (rows.bank, rows.queries)
         ]
-        self._labels = [torch.from_numpy(rows.labels[side].astype(np.int64)) for side in (rows.bank, rows.queries)]
+        self._labels = [rows.labels[side] for side in (rows.bank, rows.queries)]
         self._neighbours, self._temperature = neighbours, temperature
 
     def __call__(self, backbone: nn.Module, device: torch.device) -> float:
@@ -107,13 +78,14 @@ class OnlineProbe:
         backbone.eval()
         bank, queries = (self._features(backbone, images, device) for images in self._sides)
         backbone.train(training)
-        return knn_accuracy(bank, self._labels[0], queries, self._labels[1], self._neighbours, self._temperature)
+        found = nearest_classes(bank, self._labels[0], queries, self._neighbours, self._temperature)
+        return float((found == self._labels[1]).mean())
 
     @staticmethod
     @torch.no_grad()
-    def _features(backbone: nn.Module, images: torch.Tensor, device: torch.device) -> torch.Tensor:
+    def _features(backbone: nn.Module, images: torch.Tensor, device: torch.device) -> np.ndarray:
         parts = []
         for part in images.split(BATCH):
             ready = normalise(part.to(device)).contiguous(memory_format=torch.channels_last)
             parts.append(backbone(ready).float().cpu())
-        return torch.cat(parts)
+        return torch.cat(parts).numpy()

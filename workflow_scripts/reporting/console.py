@@ -12,7 +12,7 @@ _RIGHT = ("seeds",)
 
 
 def arms_table(summary: pa.Table, contrasts: pa.Table, step: str = "last") -> str:
-    """Arms with probe, few-shot and saliency in per cent, each with its interval, then the named contrasts.
+    """Arms with probe, few-shot, kNN and saliency in per cent, each with its interval, then the named contrasts.
 
     `summary` and `contrasts` have the columns of `summary.parquet` and `summary.contrasts.parquet`.
     """

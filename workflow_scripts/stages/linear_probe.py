@@ -72,13 +72,16 @@ class LinearProbe(Settings):
 def linear_probe(job: Job[LinearProbe]) -> None:
     """Fit and test a probe for each objective; the head of the first one is saved."""
     from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.evaluation.accuracy import Resampling
     from workflow_scripts.evaluation.downstream import load_downstream
     from workflow_scripts.evaluation.linear_probe.heads import save_head
     from workflow_scripts.evaluation.linear_probe.probe import Plan, probe
     from workflow_scripts.evaluation.linear_probe.tables import predictions_table, results_table
 
     settings = job.settings
-    plan = Plan(**settings.model_dump(exclude={"objectives"}), device=job.device)
+    resampling = Resampling(settings.resamples, settings.level, settings.seed)
+    fitted = settings.model_dump(exclude={"objectives", *Resampling._fields})
+    plan = Plan(**fitted, resampling=resampling, device=job.device)
     data = load_downstream(job.input("dataset"), job.input("features"))
     results = [(data, objective, probe(data, objective, plan)) for objective in settings.objectives]
     write_table(job.file(".parquet"), results_table(results))

@@ -60,7 +60,7 @@ STAGE = Stage(
     run=summary,
     settings=Summary,
     artifact="summary",
-    inputs=("runs", "probe", "few_shot", "saliency"),
+    inputs=("runs", "probe", "few_shot", "knn", "saliency"),
     packages=("numpy", "scipy", "pyarrow"),
 )
 

@@ -3,13 +3,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.evaluation.study import few_shot, hits, probe, run, saliency
+from tests.evaluation.study import few_shot, hits, knn, probe, run, saliency
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.series import (
     ItemOrder,
     Series,
     few_shot_series,
+    knn_series,
     probe_series,
     saliency_series,
 )
@@ -29,6 +30,14 @@ def test_items_are_read_by_set_and_objective(results: Path) -> None:
     for one in found.values():
         assert one.shares @ one.values == pytest.approx(one.value)
         assert one.class_shares @ one.by_class == pytest.approx(one.value)
+
+
+def test_neighbours_are_read_as_the_probe_is(results: Path) -> None:
+    pets, dtd = (next(iter(knn_series(Artifact(path), 1, ItemOrder()))) for path in knn(results, FIRST))
+    for one, name in ((pets, "pets"), (dtd, "dtd")):
+        assert (one.values == hits(FIRST, "knn last", name)).all()
+    assert (pets.metric, dtd.metric) == ("knn.mean_per_class", "knn.accuracy")
+    assert pets.class_shares == pytest.approx([1 / 3] * 3) and dtd.shares == pytest.approx([1 / 14] * 14)
 
 
 def test_few_shot_and_saliency_are_means_over_images(results: Path) -> None:

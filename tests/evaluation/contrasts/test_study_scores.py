@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.evaluation.study import few_shot, probe, run, saliency
+from tests.evaluation.study import few_shot, knn, probe, run, saliency
 from tests.helpers import make_artifact
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
@@ -20,6 +20,7 @@ def test_rows_sources_and_mean(results: Path) -> None:
     made = {
         "probe": probe(results, ONE),
         "few_shot": [few_shot(results, ONE)],
+        "knn": knn(results, ONE),
         "saliency": [saliency(results, ONE)],
     }
     scores = read_scores({name: map(Artifact, paths) for name, paths in made.items()})
@@ -28,8 +29,11 @@ def test_rows_sources_and_mean(results: Path) -> None:
         ("pets", "linear_probe.sklearn.mean_per_class"),
         ("dtd", "linear_probe.sklearn.accuracy"),
         ("pets", "few_shot.accuracy"),
+        ("pets", "knn.mean_per_class"),
+        ("dtd", "knn.accuracy"),
         ("masks", "saliency.probe.mass_in_mask"),
         ("mean", "linear_probe.sklearn.mixed"),
+        ("mean", "knn.mixed"),
     ]
     files = [[scores.files[i]["file"] for i in sources] for _, sources in rows]
     name = "simclr-original-crop-resnet_small-s0.last"
@@ -38,14 +42,18 @@ def test_rows_sources_and_mean(results: Path) -> None:
             [f"linear_probe/{name}.pets.parquet"],
             [f"linear_probe/{name}.dtd.parquet"],
             [f"few_shot/{name}.pets.parquet"],
+            [f"knn/{name}.pets.parquet"],
+            [f"knn/{name}.dtd.parquet"],
         ],
         *[
             [f"saliency/{name}.masks.results.parquet"],
             [f"linear_probe/{name}.{one}.parquet" for one in ("pets", "dtd")],
+            [f"knn/{name}.{one}.parquet" for one in ("pets", "dtd")],
         ],
     ]
-    assert rows[4][0]["value"] == pytest.approx((rows[0][0]["value"] + rows[1][0]["value"]) / 2)
-    assert [row["n"] for row, _ in rows] == [10, 14, 8, 8, 24]
+    values = [row["value"] for row, _ in rows]
+    assert values[6:] == pytest.approx([(values[0] + values[1]) / 2, (values[3] + values[4]) / 2])
+    assert [row["n"] for row, _ in rows] == [10, 14, 8, 10, 14, 8, 24, 24]
 
 
 def test_rows_have_tag_backbone_and_budget(results: Path) -> None:

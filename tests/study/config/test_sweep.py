@@ -66,7 +66,7 @@ def test_one_more_point_leaves_the_other_runs_and_their_keys_as_they_are() -> No
         f"{PREFIX}-steps-{n}_lr-1e-2-s{seed}" for n in (4, 6) for seed in (0, 1)
     }
     assert [keyed(more, run) for run in before.runs] == [keyed(before, run) for run in before.runs]
-    for stage in ("features", "linear_probe", "few_shot", "saliency"):
+    for stage in ("features", "linear_probe", "few_shot", "knn", "saliency"):
         assert set(before.names(stage) or ()) < set(more.names(stage) or ())
 
 

@@ -1,4 +1,4 @@
-"""Scores per item, which the summary reads from the tables of probe, few-shot and saliency.
+"""Scores per item, which the summary reads from the tables of probe, few-shot, kNN and saliency.
 
 An item is a test image; few-shot has episodes besides. Items are the same, and in the same order, for every run;
 :class:`ItemOrder` checks this, so that pairing is by position.
@@ -7,6 +7,7 @@ An item is a test image; few-shot has episodes besides. Items are the same, and 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -95,16 +96,20 @@ class ItemOrder:
 
 def probe_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator[Series]:
     """Correct or not of each test image, by set and objective."""
-    results = pq.read_table(artifact.path(".parquet")).to_pylist()
     items = pq.read_table(artifact.path(".predictions.parquet"))
-    for row in results:
+    for row in pq.read_table(artifact.path(".parquet")).to_pylist():
         mine = _where(items, dataset=row["dataset"], objective=row["objective"])
         order.check("image", row["dataset"], [mine["key"], mine["label"]], artifact)
-        family = f"linear_probe.{row['objective']}"
-        values, labels = mine["correct"].to_numpy().astype(np.float32), mine["label"].to_numpy()
-        shares = _per_class(labels) if row["metric"] == "mean_per_class" else np.full(len(labels), 1 / len(labels))
-        head = (row["dataset"], f"{family}.{row['metric']}", family)
-        yield Series(*head, values, labels, shares, None, *_interval(row), file)
+        yield _hits(f"linear_probe.{row['objective']}", row, mine, file)
+
+
+def knn_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator[Series]:
+    """Correct or not of each test image, by set."""
+    items = pq.read_table(artifact.path(".predictions.parquet"))
+    for row in pq.read_table(artifact.path(".parquet")).to_pylist():
+        mine = _where(items, dataset=row["dataset"])
+        order.check("image", row["dataset"], [mine["key"], mine["label"]], artifact)
+        yield _hits("knn", row, mine, file)
 
 
 def few_shot_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator[Series]:
@@ -130,6 +135,14 @@ def saliency_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator
         values, n = mine["value"].to_numpy().astype(np.float32), len(mine)
         head = (row["dataset"], name, name)
         yield Series(*head, values, mine["label"].to_numpy(), np.full(n, 1 / n), None, *_interval(row), file)
+
+
+def _hits(family: str, row: dict[str, Any], images: pa.Table, file: int) -> Series:
+    """The series of a row of results from the columns ``correct`` and ``label`` of its test images."""
+    values, labels = images["correct"].to_numpy().astype(np.float32), images["label"].to_numpy()
+    shares = _per_class(labels) if row["metric"] == "mean_per_class" else np.full(len(labels), 1 / len(labels))
+    head = (row["dataset"], f"{family}.{row['metric']}", family)
+    return Series(*head, values, labels, shares, None, *_interval(row), file)
 
 
 def _per_class(labels: np.ndarray) -> np.ndarray:

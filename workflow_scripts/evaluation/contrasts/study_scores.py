@@ -15,6 +15,7 @@ from workflow_scripts.evaluation.contrasts.series import (
     ItemOrder,
     Series,
     few_shot_series,
+    knn_series,
     probe_series,
     saliency_series,
 )
@@ -23,7 +24,7 @@ from workflow_scripts.stats.intervals import LEVEL
 
 MEAN = "mean"
 """Name of the mean over datasets in the column ``dataset``."""
-READERS = {"probe": probe_series, "few_shot": few_shot_series, "saliency": saliency_series}
+READERS = {"probe": probe_series, "few_shot": few_shot_series, "knn": knn_series, "saliency": saliency_series}
 ROWS = pa.schema(
     [
         *[(name, pa.string()) for name in ("run", "method", "pairs", "augmentation")],

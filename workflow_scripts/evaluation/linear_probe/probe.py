@@ -11,19 +11,13 @@ import numpy as np
 from scipy.special import logsumexp
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.accuracy import Resampling, average, with_interval
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.c_search import Validation, sweep
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.linear_probe.objectives import OBJECTIVES
 from workflow_scripts.evaluation.linear_probe.softmax import CrossEntropy, NumpyCrossEntropy, principal_basis
-from workflow_scripts.stats.intervals import (
-    Interval,
-    bootstrap_class_means,
-    class_means,
-    percentile_interval,
-    wilson,
-)
-from workflow_scripts.stats.seeds import derive
+from workflow_scripts.stats.intervals import Interval
 
 
 class Plan(NamedTuple):
@@ -34,9 +28,7 @@ class Plan(NamedTuple):
     max_iter: int
     tolerance: float
     standardise: bool
-    resamples: int
-    level: float
-    seed: int
+    resampling: Resampling
     device: str
 
 
@@ -68,8 +60,7 @@ def probe(data: Downstream, objective: str, plan: Plan) -> ProbeResult:
     cost = sweep(score, plan.costs, plan.fine_points)
     head = _fitter(data, data.rows("train", "val"), objective, plan)(cost)
     predicted = head.predict(data.features[test])
-    correct = predicted == data.labels[test]
-    return ProbeResult(head, cost, predicted, tested_interval(correct, data.labels[test], data, plan))
+    return ProbeResult(head, cost, predicted, with_interval(predicted, data, plan.resampling))
 
 
 def validation(head: FittedHead, features: np.ndarray, labels: np.ndarray, metric: str) -> Validation:
@@ -84,22 +75,6 @@ def validation(head: FittedHead, features: np.ndarray, labels: np.ndarray, metri
         return Validation(accuracy, 0.0)
     own = scores[np.flatnonzero(seen), labels[seen]]
     return Validation(accuracy, average(logsumexp(scores[seen], axis=1) - own, labels[seen], metric))
-
-
-def average(values: np.ndarray, labels: np.ndarray, metric: str) -> float:
-    """Mean of the rows' values (n,), or the mean over the classes that have rows of the means of their rows."""
-    if metric == "mean_per_class":
-        return float(class_means(values[:, None], labels)[0])
-    return float(np.mean(values))
-
-
-def tested_interval(correct: np.ndarray, labels: np.ndarray, data: Downstream, plan: Plan) -> Interval:
-    """Test score with its interval: Wilson's for accuracy, bootstrap over items for mean per class."""
-    if data.metric == "accuracy":
-        return wilson(int(correct.sum()) / len(correct), len(correct), plan.level)
-    seed = derive(plan.seed, "mean_per_class", data.name)
-    resampled = bootstrap_class_means(correct[:, None].astype(np.float32), labels, plan.resamples, seed)
-    return percentile_interval(average(correct, labels, data.metric), resampled[:, 0], plan.level)
 
 
 def _fitter(data: Downstream, rows: np.ndarray, objective: str, plan: Plan) -> Callable[[float], FittedHead]:

@@ -60,6 +60,8 @@ def measure(metric: str) -> Measure | None:
         return Measure(f"Linear probe, {parts[1]}", primary=True)
     if parts[0] == "few_shot":
         return Measure("Few-shot", primary=False)
+    if parts[0] == "knn":
+        return Measure("kNN", primary=False)
     return Measure("Saliency, mass in mask", primary=False) if metric.startswith(SALIENCY) else None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from workflow_scripts.stats.intervals import student_t
 
 Row = dict[str, Any]
-FAMILIES = {"probe": "Linear probe", "few_shot": "Few-shot", "saliency": "Saliency"}
+FAMILIES = {"probe": "Linear probe", "few_shot": "Few-shot", "knn": "kNN", "saliency": "Saliency"}
 MEAN = "mean"  # dataset of the summary's rows over all datasets
 MIN_SEEDS = 3  # fewer give no seed-level interval
 _SALIENCY = "saliency.probe.mass_in_mask"
@@ -54,8 +54,9 @@ def family(metric: str, objective: str) -> str:
     """The headline family of a metric name, or "" when it is not in the headline."""
     if metric.startswith(f"linear_probe.{objective}."):
         return "probe"
-    if metric.startswith("few_shot."):
-        return "few_shot"
+    kind = metric.partition(".")[0]
+    if kind in ("few_shot", "knn"):
+        return kind
     return "saliency" if metric == _SALIENCY else ""
 
 

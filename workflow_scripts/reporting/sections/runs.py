@@ -11,9 +11,9 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.reporting.colours import arm_class
 from workflow_scripts.reporting.provenance import Number, Source
 from workflow_scripts.reporting.sections import contrasts as contrast_data
-from workflow_scripts.reporting.sections import headline as headline_data
 from workflow_scripts.reporting.sections.contrast_blocks import Cited, blocks
 from workflow_scripts.reporting.sections.examples import shared_examples
+from workflow_scripts.reporting.sections.headline import FAMILIES, Arm, arms
 from workflow_scripts.reporting.study import Study
 from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels, probe_tables, saliency_tables
 from workflow_scripts.reporting.text import percent, words
@@ -35,16 +35,16 @@ def headline(study: Study) -> Row:
     return {
         "claim": contrast_data.tally(found),
         "step": step,
-        "families": headline_data.FAMILIES,
-        "arms": [_arm_line(arm, study.source(summary, ".parquet")) for arm in headline_data.arms(rows, step)],
+        "families": FAMILIES,
+        "arms": [_arm_line(arm, study.source(summary, ".parquet")) for arm in arms(rows, step)],
         "contrasts": blocks(found, rows, cited),
         "file": cited.source,
     }
 
 
-def _arm_line(arm: headline_data.Arm, source: Source) -> Row:
+def _arm_line(arm: Arm, source: Source) -> Row:
     cells = []
-    for name in headline_data.FAMILIES:
+    for name in FAMILIES:
         estimate = arm.estimates[name]
         if estimate is None:
             cells.append((Number("—"), ""))
@@ -97,10 +97,12 @@ def _by_checkpoint(study: Study, name: str) -> dict[tuple[str, str], list[Artifa
 
 
 def accuracy(study: Study) -> Row:
-    """Linear probe and few-shot, per run, step and dataset."""
-    few = _measured(study, "few_shot", ".parquet")
+    """Linear probe, few-shot and kNN, per run, step and dataset."""
     tables = probe_tables(_measured(study, "probe", ".parquet"))
-    return {"tables": [*tables, *([by_dataset(few, "Few-shot")] if few else [])]}
+    for name in ("few_shot", "knn"):
+        if measured := _measured(study, name, ".parquet"):
+            tables.append(by_dataset(measured, FAMILIES[name]))
+    return {"tables": tables}
 
 
 def saliency(study: Study, scores: Mapping[str, str], floors: Collection[str]) -> Row:

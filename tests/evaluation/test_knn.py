@@ -1,0 +1,52 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.neighbors import KNeighborsClassifier
+
+from tests.evaluation.sets import downstream
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.accuracy import Resampling
+from workflow_scripts.evaluation.knn import knn, predictions_table, results_table
+
+
+def test_train_and_val_vote_and_test_images_are_classified() -> None:
+    data = downstream(noise=1.5)
+    bank, test = data.rows("train", "val"), data.rows("test")
+    judge = KNeighborsClassifier(20, metric="cosine", weights=lambda distance: np.exp((1 - distance) / 0.07))
+    expected = judge.fit(data.features[bank].astype(float), data.labels[bank]).predict(data.features[test])
+    predicted = knn(data, 20, 0.07)
+    assert predicted.dtype == np.int32 and predicted.tolist() == expected.tolist()
+    spoiled = data.labels.copy()
+    spoiled[test] = 0
+    assert knn(replace(data, labels=spoiled), 20, 0.07).tolist() == expected.tolist()
+
+
+def test_copies_of_the_bank_are_all_right() -> None:
+    data = downstream()
+    bank, test = data.rows("train", "val"), data.rows("test")
+    features, labels = data.features.copy(), data.labels.copy()
+    features[test], labels[test] = features[bank[: len(test)]], labels[bank[: len(test)]]
+    assert (knn(replace(data, features=features, labels=labels), 1, 0.07) == labels[test]).all()
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "mean_per_class"])
+def test_tables_agree_with_each_other(metric: str) -> None:
+    data = downstream(metric=metric, noise=1.5)
+    predicted, test = knn(data, 20, 0.07), data.rows("test")
+    (row,) = results_table(data, predicted, Resampling(200, 0.95, 0)).to_pylist()
+    images = predictions_table(data, predicted)
+    assert images["key"].to_pylist() == data.keys[test].tolist()
+    assert images["label"].to_pylist() == data.labels[test].tolist()
+    right, labels = images["correct"].to_numpy(), images["label"].to_numpy()
+    per_class = np.mean([right[labels == one].mean() for one in range(3)])
+    assert row["value"] == pytest.approx(right.mean() if metric == "accuracy" else per_class)
+    assert (row["metric"], row["n"], row["bank"]) == (metric, len(test), len(data.rows("train", "val")))
+
+
+@pytest.mark.parametrize("gone", [("test",), ("train", "val")])
+def test_an_empty_split_is_named(gone: tuple[str, ...]) -> None:
+    data = downstream()
+    split = np.where(np.isin(data.split, gone), "unused", data.split)
+    with pytest.raises(PipelineError, match=f"made_up: {' and '.join(gone)}"):
+        knn(replace(data, split=split), 20, 0.07)
