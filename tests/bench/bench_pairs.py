@@ -22,8 +22,9 @@ import pyarrow.compute as pc
 from workflow_scripts.embeddings.text import embed, sentence_encoder
 from workflow_scripts.pairs.dedup import group_equal
 from workflow_scripts.pairs.diagnostics.collisions import effective_targets, false_negatives
-from workflow_scripts.pairs.diagnostics.quality import PairRows, hubness
+from workflow_scripts.pairs.diagnostics.quality import hubness
 from workflow_scripts.pairs.hubs import HUBS
+from workflow_scripts.pairs.key_join import PairRows
 from workflow_scripts.pairs.kinds.nearest import Nearest
 from workflow_scripts.pairs.neighbours import Near, Rule, nearest
 from workflow_scripts.pairs.selection import first, mutual

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from workflow_scripts.captions.arm_kind import ArmInputs
 from workflow_scripts.captions.arm_rows import SCHEMA, counts
 from workflow_scripts.captions.arms.external import External, join
+from workflow_scripts.core.declaration.kind_settings import settings_of
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.stages.select_captions import ARM_KINDS, BASES, SelectCaptions
 
@@ -123,7 +124,7 @@ def test_an_entry_is_complete_and_works(name: str, tmp_path: Path) -> None:
     base = arm_of("original", table) if kind.needs == "base" else None
     file = tmp_path / "mine.csv" if kind.needs == "file" else None
     arm = SelectCaptions.model_validate({"kind": name})
-    rows = kind.select(ArmInputs(table, base, file), arm.settings_of(name))
+    rows = kind.select(ArmInputs(table, base, file), settings_of(arm, ARM_KINDS[name]))
     assert rows.schema == SCHEMA
     assert rows["key"] == table["key"] and rows["caption"].null_count == 0
     assert counts(rows, table)["rows"] == 9
@@ -138,8 +139,8 @@ def test_settings_of_all_kinds_are_keys_of_an_arm() -> None:
             assert name in str(fields[key].description).split(":")[0]
     assert str(fields["seed"].description) == "mixed and shuffled: seed of the shuffle"
     arm = SelectCaptions.model_validate({"kind": "mixed", "share": 0.25, "seed": 3, "margin": 2.0})
-    assert arm.settings_of("mixed").model_dump() == {"share": 0.25, "seed": 3}
-    assert arm.settings_of("revised").model_dump() == {"margin": 2.0, "threshold": None}
+    assert settings_of(arm, ARM_KINDS["mixed"]).model_dump() == {"share": 0.25, "seed": 3}
+    assert settings_of(arm, ARM_KINDS["revised"]).model_dump() == {"margin": 2.0, "threshold": None}
     for wrong in ({"kind": "mixd"}, {"kind": "mixed", "share": 1.5}, {"kind": "mixed", "base": "mixed"}):
         with pytest.raises(ValidationError):
             SelectCaptions.model_validate(wrong)

@@ -1,13 +1,27 @@
 """Joins tables by key to the row numbers that diagnostics of pairs use."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.pairs.diagnostics.quality import PairRows
 
 ADVICE = "the inputs belong to different image indexes; rerun the workflow from the embeddings"
+
+
+@dataclass(frozen=True)
+class PairRows:
+    """m pairs among ``count`` images, by row: source, target (m,) int64, cosine (m,) float32."""
+
+    source: np.ndarray
+    target: np.ndarray
+    cosine: np.ndarray
+    count: int
+
+    def __len__(self) -> int:
+        return len(self.source)
 
 
 def pair_rows(table: pa.Table, keys: pa.ChunkedArray) -> PairRows:

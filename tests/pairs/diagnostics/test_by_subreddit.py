@@ -6,7 +6,7 @@ import pytest
 
 from workflow_scripts.pairs.diagnostics.by_subreddit import by_subreddit
 from workflow_scripts.pairs.diagnostics.collisions import effective_targets
-from workflow_scripts.pairs.diagnostics.quality import PairRows
+from workflow_scripts.pairs.key_join import PairRows
 
 
 def test_each_subreddit_alone() -> None:

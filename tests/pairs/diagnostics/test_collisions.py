@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflow_scripts.pairs.diagnostics.collisions import effective_targets, false_negatives
-from workflow_scripts.pairs.diagnostics.quality import PairRows
+from workflow_scripts.pairs.key_join import PairRows
 
 
 def rows(source: list[int], target: list[int], count: int) -> PairRows:

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from workflow_scripts.pairs.diagnostics.figure import draw
-from workflow_scripts.pairs.diagnostics.quality import PairRows
 from workflow_scripts.pairs.diagnostics.quality_tables import Knowledge, Options, judge
+from workflow_scripts.pairs.key_join import PairRows
 
 
 @pytest.mark.parametrize("count", [0, 30])

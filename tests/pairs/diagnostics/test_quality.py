@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.pairs.diagnostics import quality
-from workflow_scripts.pairs.diagnostics.quality import PairRows
+from workflow_scripts.pairs.key_join import PairRows
 
 PAIRS = st.lists(
     st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda p: p[0] != p[1]), unique=True, min_size=1

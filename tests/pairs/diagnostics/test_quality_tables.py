@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from workflow_scripts.pairs.diagnostics.quality import PairRows
 from workflow_scripts.pairs.diagnostics.quality_tables import Knowledge, Options, judge
+from workflow_scripts.pairs.key_join import PairRows
 
 PAIRS = PairRows(
     np.array([0, 1, 2, 3]), np.array([1, 0, 0, 4]), np.array([1.0, 1.0, 0.5, 0.9], np.float32), 5

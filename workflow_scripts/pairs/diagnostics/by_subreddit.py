@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workflow_scripts.pairs.diagnostics.quality import PairRows
+from workflow_scripts.pairs.key_join import PairRows
 
 
 def by_subreddit(pairs: PairRows, names: pa.ChunkedArray, image: np.ndarray | None) -> pa.Table:

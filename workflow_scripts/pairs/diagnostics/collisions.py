@@ -5,7 +5,8 @@ A batch holds b different sources, all sets equally likely, each with one of its
 
 import numpy as np
 
-from workflow_scripts.pairs.diagnostics.quality import Number, PairRows
+from workflow_scripts.pairs.diagnostics.quality import Number
+from workflow_scripts.pairs.key_join import PairRows
 
 
 def false_negatives(pairs: PairRows, caption: np.ndarray | None, batch: int) -> dict[str, Number]:

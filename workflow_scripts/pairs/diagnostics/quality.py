@@ -1,30 +1,17 @@
 """Diagnostics of a pair table: hubs, reciprocity, repeated captions, agreement with subreddit, image and label."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import skew
 
+from workflow_scripts.pairs.key_join import PairRows
 from workflow_scripts.pairs.pools import pools_of
 from workflow_scripts.stats.intervals import wilson
 from workflow_scripts.stats.seeds import derive
 
 EQUAL = 1 - 1e-6
 Number = float | int | None
-
-
-@dataclass(frozen=True)
-class PairRows:
-    """m pairs among ``count`` images, by row: source, target (m,) int64, cosine (m,) float32."""
-
-    source: np.ndarray
-    target: np.ndarray
-    cosine: np.ndarray
-    count: int
-
-    def __len__(self) -> int:
-        return len(self.source)
 
 
 def hubness(pairs: PairRows) -> dict[str, Number]:

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from workflow_scripts.pairs.diagnostics import quality
 from workflow_scripts.pairs.diagnostics.collisions import effective_targets, false_negatives
-from workflow_scripts.pairs.diagnostics.quality import PairRows
+from workflow_scripts.pairs.key_join import PairRows
 
 NEAR_DUPLICATE = 0.95  # image cosine from which two images are called near duplicates
 QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}

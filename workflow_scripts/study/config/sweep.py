@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 MOST_POINTS = 1_000
 LONGEST_TAG = 64
 WRITTEN_OUT = 6  # zeros at the end of a number
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,4})?", re.IGNORECASE)
+_NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_]+")
 
 
 class Item(NamedTuple):
@@ -140,7 +141,7 @@ def short(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "-".join(map(short, value))
     if not isinstance(value, int) and not _NUMBER.fullmatch(str(value)):
-        return re.sub(r"[^A-Za-z0-9_]+", "-", str(value))
+        return _NOT_IN_TAGS.sub("-", str(value))
     sign, digits, exponent = Decimal(value if isinstance(value, int) else str(value)).normalize().as_tuple()
     assert isinstance(exponent, int)  # only infinities and NaN have another exponent
     shown = "".join(map(str, digits))
