@@ -153,3 +153,14 @@ def test_block_sizes_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = results()
     monkeypatch.setattr(selection, "BLOCK", 7)
     assert results() == whole
+
+
+@pytest.mark.parametrize("hubs", ["csls", "local_scaling"])
+def test_scores_choose_among_the_candidates_that_are_allowed(hubs: str) -> None:
+    near = nearest(unit(np.random.default_rng(0), 60), ids_of(60), Rule(20))
+    allowed = mutual(near, 20)
+    allowed[:, :3] = False
+    got = HUBS[hubs].choose(near, allowed, 1, HubSettings(candidates=3, hub_neighbours=5))
+    assert allowed.any(axis=1).sum() == (got.target[:, 0] >= 0).sum() > 40
+    for row, (partner,) in enumerate(got.target.tolist()):
+        assert partner < 0 or partner in near.target[row][allowed[row]][:3]

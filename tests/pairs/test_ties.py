@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from workflow_scripts.pairs import ties
 from workflow_scripts.pairs.pools import pools_of
-from workflow_scripts.pairs.ties import chosen, compared, identities, pair_hash, pieces
+from workflow_scripts.pairs.ties import by_identity, chosen, compared, identities, pair_hash, pieces
 
 
 def keys(count: int) -> pa.ChunkedArray:
@@ -45,9 +45,27 @@ def test_more_images_change_few_partners() -> None:
     assert (few != more[:50]).sum() == (more[:50] == 50).sum() <= 6
 
 
+@pytest.mark.parametrize("k", [1, 5])
+def test_the_order_of_rows_does_not_matter_in_large_pools(k: int) -> None:
+    pools, ids = pools_of(np.zeros(1000, np.int64)), identities(keys(1000), 0)
+    reversed_back = 999 - chosen(pools, ids[::-1], k)[::-1]
+    assert np.array_equal(chosen(pools, ids, k), reversed_back)
+
+
+def test_partners_in_a_large_pool_are_no_neighbours_by_row() -> None:
+    target = chosen(pools_of(np.zeros(1000, np.int64)), identities(keys(1000), 0), 5)
+    assert np.ptp(target, axis=1).min() > 64
+
+
+def test_one_more_image_changes_few_partners_in_large_pools() -> None:
+    few, more = (chosen(pools_of(np.zeros(n, np.int64)), identities(keys(n), 0), 1)[:, 0] for n in (1000, 1001))
+    assert (few != more[:1000]).mean() < 0.06
+
+
 def test_a_window_holds_members_of_the_pool_only() -> None:
     codes = np.array([0, 1] * 50)
-    pools, ids = pools_of(codes), identities(keys(100), 0)
+    ids = identities(keys(100), 0)
+    pools = by_identity(pools_of(codes), ids)
     item, row = compared(pools, np.arange(100), codes, ids, 7)
     assert (codes[row] == codes[item]).all()
     assert all(len(set(row[item == i].tolist())) == 7 for i in range(100))

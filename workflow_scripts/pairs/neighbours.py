@@ -11,7 +11,7 @@ import numpy as np
 
 from workflow_scripts.pairs.dedup import Groups, group_equal
 from workflow_scripts.pairs.search import candidates
-from workflow_scripts.pairs.ties import WINDOW, compared, pair_hash, pieces, place_in_run, spread
+from workflow_scripts.pairs.ties import WINDOW, by_identity, compared, pair_hash, pieces, place_in_run, spread
 
 SLACK = 8  # candidates beyond the requested ones, so that few rows need a second search
 ROUNDING = 1e-5  # bound on the error of a float32 inner product, relative to the product of the norms
@@ -73,6 +73,7 @@ def nearest(vectors: np.ndarray, ids: np.ndarray, rule: Rule, device: str = "cpu
     """
     groups = group_equal(vectors)
     distinct = vectors if len(groups.first) == len(vectors) else vectors[groups.first]
+    groups = by_identity(groups, ids)
     shape = (len(vectors), rule.k)
     near = Near(np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32), groups.group, ids)
     for asked, scores, found in _settled(distinct, rule, device):

@@ -111,7 +111,7 @@ def _squared_distance(cosine: np.ndarray) -> np.ndarray:
 
 
 def by_score(near: Near, allowed: np.ndarray | None, score: Score, candidates: int, k: int) -> Near:
-    """The k best of the first ``candidates`` partners of each row by another score.
+    """The k best of the first ``candidates`` allowed partners of each row by another score.
 
     A row with the same vector stays first; equal scores keep their order.
 
@@ -119,7 +119,7 @@ def by_score(near: Near, allowed: np.ndarray | None, score: Score, candidates: i
         near: neighbours (n, w).
         allowed: (n, w) bool, those that may be chosen; None: all.
         score: for each neighbour.
-        candidates: neighbours of a row that may be chosen, from the nearest.
+        candidates: allowed neighbours of a row among which the score chooses, from the nearest.
         k: partners of a row.
     """
     shape = (len(near.target), k)
@@ -128,7 +128,8 @@ def by_score(near: Near, allowed: np.ndarray | None, score: Score, candidates: i
         part = slice(start, start + BLOCK)
         values = np.where(twins(near, part), np.inf, score(part))
         free = near.target[part] >= 0 if allowed is None else allowed[part]
-        values = np.where(free, values, -np.inf)[:, :candidates]
+        free = free & (np.cumsum(free, axis=1) <= candidates)
+        values = np.where(free, values, -np.inf)
         order = np.argsort(-values, axis=1, kind="stable")[:, :k]
         kept, width = np.take_along_axis(free, order, axis=1), order.shape[1]
         found.target[part, :width] = np.where(kept, np.take_along_axis(near.target[part], order, axis=1), -1)

@@ -2,10 +2,15 @@
 
 Repeated captions tie. If the order of rows decided, the first row of each group would become a hub. A hash of both
 images spreads the choices evenly, and depends neither on the order of rows nor on the number of threads.
+
+Of a pool of more than ``WINDOW`` members, only that many are compared for each source: consecutive ones in the order of
+their hashes, from a place that the source's own hash draws. One more image changes at most a few of them.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import blake2b
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +20,7 @@ from workflow_scripts.pairs.pools import Pools
 WINDOW = 64  # members of a pool that are compared for one source, so that huge pools stay cheap
 ENTRIES = 2_000_000  # entries expanded at once
 SLICE = 65_536
+P = TypeVar("P", bound=Pools)
 
 
 def identities(keys: pa.ChunkedArray, seed: int) -> np.ndarray:
@@ -28,7 +34,7 @@ def identities(keys: pa.ChunkedArray, seed: int) -> np.ndarray:
     return found
 
 
-def pair_hash(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+def pair_hash(source: np.ndarray, target: np.ndarray | np.uint64) -> np.ndarray:
     """(m,) uint64 hash of the ordered pairs of (m,) uint64 identities.
 
     The mixing steps are those of SplitMix64 (Steele et al. 2014, "Fast splittable pseudorandom number generators").
@@ -39,13 +45,19 @@ def pair_hash(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return mixed ^ (mixed >> np.uint64(31))
 
 
+def by_identity(pools: P, ids: np.ndarray) -> P:
+    """The same pools with the members of each ascending by their (n,) uint64 ``ids``, whatever the order of rows."""
+    pool = np.repeat(np.arange(len(pools.size)), pools.size)
+    return replace(pools, members=pools.members[np.lexsort((ids[pools.members], pool))])
+
+
 def compared(
     pools: Pools, source: np.ndarray, pool: np.ndarray, ids: np.ndarray, window: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The members of a pool that are compared for a source: all, or ``window`` of them from a place that a hash draws.
 
     Args:
-        pools: rows in pools.
+        pools: rows in pools, in the order of :func:`by_identity`.
         source: (m,) rows that choose.
         pool: (m,) the pool that each chooses from.
         ids: (n,) uint64 identities of rows.
@@ -59,8 +71,9 @@ def compared(
     large = size > window
     first = np.zeros(len(source), dtype=np.int64)
     if large.any():
-        drawn = pair_hash(ids[source[large]], ids[pools.members[pools.start[pool[large]]]])
-        first[large] = (drawn % size[large].astype(np.uint64)).astype(np.int64)
+        # The place is a share of the pool, so that it moves with the members when the pool grows.
+        share = (pair_hash(ids[source[large]], np.uint64(0)) >> np.uint64(11)) * 2.0**-53
+        first[large] = (share * size[large]).astype(np.int64)
     return item, pools.members[pools.start[pool[item]] + (first[item] + place) % size[item]]
 
 
@@ -76,6 +89,7 @@ def chosen(pools: Pools, ids: np.ndarray, k: int) -> np.ndarray:
         (n, k) int32 rows; -1 where there is no partner.
     """
     target = np.full((len(ids), k), -1, dtype=np.int32)
+    pools = by_identity(pools, ids)
     pool = np.repeat(np.arange(len(pools.size)), pools.size)
     window = max(WINDOW, k + 1)
     for part in pieces(np.minimum(pools.size, window)[pool]):

@@ -74,7 +74,7 @@ class LiveCurve:
 def read_curve(path: Path) -> list[dict[str, float | None]]:
     """Rows of a live curve, first to last; none without a file that can be read.
 
-    A line that is damaged or still being written is left out. A value that is no number is None.
+    A line that is damaged or still being written is left out. Values that are not numbers become None.
     """
     try:
         lines = read_bytes(path).splitlines(keepends=True)
