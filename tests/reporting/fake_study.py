@@ -196,6 +196,7 @@ def run_inputs(results: Path) -> Inputs:
                 given[given_as].append(make_artifact(results, stage, f"{file}.{dataset}", {".parquet": table}, of_set))
         given["saliency"].append(saliency(results, f"{file}.masks", unit | {"dataset": "masks"}, scores, at))
         head = {**unit, "method": method, "pairs": pairs, "augmentation": augmentation, "tag": "", "seed": seed}
+        head["backbone"] = "resnet_small"
         head |= (
             {"trained_steps": 200, "epochs": 12.5} if method != "untrained" else {"trained_steps": 0, "epochs": None}
         )

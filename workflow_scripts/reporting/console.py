@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from workflow_scripts.reporting.sections import headline
-from workflow_scripts.reporting.sections.contrasts import Named, Shown, named, shown_least, shown_p, title
+from workflow_scripts.reporting.sections.contrasts import Named, Shown, named, none_named, shown_least, shown_p, title
 from workflow_scripts.reporting.text import percent, points
 
 _RIGHT = ("seeds",)
@@ -17,19 +17,20 @@ def arms_table(summary: pa.Table, contrasts: pa.Table, step: str = "last") -> st
     `summary` and `contrasts` have the columns of `summary.parquet` and `summary.contrasts.parquet`.
     """
     arms = headline.arms(summary.to_pylist(), step)
-    found = named(contrasts.to_pylist(), step)
+    rows = contrasts.to_pylist()
+    found = named(rows, step)
     parts = ["Arms: mean over test sets in %, with 95 % interval (s: over seeds, i: over test items)"]
     parts += _arms(arms) if arms else ["no arm was evaluated"]
     parts += ["", "Contrasts: difference in points, with joint 95 % interval (from three seeds on); verdicts by rule"]
-    parts += _contrasts(found) if found else ["no runs form a named contrast"]
+    parts += _contrasts(found) if found else [none_named(rows, step)]
     return "\n".join(parts) + "\n"
 
 
 def _arms(arms: Sequence[headline.Arm]) -> list[str]:
-    lines = [["method", "pairs", "augmentation", "tag", "seeds", *headline.FAMILIES.values()]]
+    lines = [["method", "pairs", "augmentation", "tag", "backbone", "seeds", *headline.FAMILIES.values()]]
     for arm in arms:
         cells = [_estimate(arm.estimates[name]) for name in headline.FAMILIES]
-        lines.append([arm.method, arm.pairs, arm.augmentation, arm.tag, str(arm.seeds), *cells])
+        lines.append([arm.method, arm.pairs, arm.augmentation, arm.tag, arm.backbone, str(arm.seeds), *cells])
     return _aligned(lines)
 
 
@@ -56,8 +57,10 @@ def _line(contrast: Named, one: Shown) -> list[str]:
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
-    """Lines with aligned columns, the first one underlined; without the column of tags if there are none."""
-    used = [at for at, name in enumerate(lines[0]) if name != "tag" or any(line[at] for line in lines[1:])]
+    """Lines with aligned columns, the first one underlined; without empty columns of tags and backbones."""
+    used = [
+        at for at, name in enumerate(lines[0]) if name not in ("tag", "backbone") or any(line[at] for line in lines[1:])
+    ]
     lines = [[line[at] for at in used] for line in lines]
     widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
     right = [name in _RIGHT for name in lines[0]]

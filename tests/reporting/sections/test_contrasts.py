@@ -6,6 +6,7 @@ from scipy import stats
 from tests.reporting.fake_study import contrast_rows
 from tests.reporting.sections.test_headline import row as score
 from workflow_scripts.reporting.console import arms_table
+from workflow_scripts.reporting.sections.contrast_blocks import Scores
 from workflow_scripts.reporting.sections.contrasts import Row, named, sentence, tally
 
 PROBE = "linear_probe.sklearn.accuracy"
@@ -29,8 +30,46 @@ def test_shown_are_joint_rows_at_the_step_over_sets_or_of_the_only_set() -> None
 
 
 def test_contrasts_between_steps_are_always_shown() -> None:
-    (only,) = named([contrast(step="last vs best"), contrast(step="best", contrast="b")], "last")
+    others = [contrast(step=step, contrast="b") for step in ("best", "step-000200")]
+    (only,) = named([contrast(step="last vs best"), *others], "last")
     assert only.name == "revised - original"
+
+
+def test_a_contrast_at_one_other_step_is_shown_with_its_step() -> None:
+    (one,) = named([contrast(step="best")], "last")
+    assert [shown.where for shown in one.shown] == ["simclr, crop, step best"]
+
+
+def test_it_says_so_if_contrasts_are_at_other_steps_only() -> None:
+    others = [contrast(step=step) for step in ("best", "step-000200")]
+    assert tally(named(others, "last"), others, "last").startswith(
+        "This study has named contrasts, but none at step last."
+    )
+    assert tally([], [], "last").startswith("No runs of this study form a named contrast.")
+
+
+def test_each_backbone_is_told_apart_and_counted() -> None:
+    rows = [contrast(), contrast(backbone="y", verdict="contradicted")]
+    (one,) = named(rows, "last")
+    assert "supported for simclr, crop, x (" in sentence(one) and "contradicted for simclr, crop, y (" in sentence(one)
+    assert "2 comparisons in 1 named contrast: 1 supported, 1 contradicted." in tally([one], rows, "last")
+
+
+def test_a_floor_is_that_of_the_row_s_backbone_at_its_last_checkpoint() -> None:
+    scores = Scores(
+        [
+            score("a", "mean", 0.2, method="untrained", backbone="x"),
+            score("b", "mean", 0.4, method="untrained", backbone="y"),
+            *(
+                score("c", "mean", v, method="supervised", backbone="x", step=s)
+                for s, v in (("best", 0.8), ("last", 0.9))
+            ),
+        ]
+    )
+    assert scores.bounds("untrained", contrast()) == [("untrained", 0.2)]
+    assert scores.bounds("supervised", contrast(step="best")) == [("supervised", 0.9)]
+    both = scores.bounds("untrained", contrast(backbone="x vs y"))
+    assert both == [("untrained (x)", 0.2), ("untrained (y)", 0.4)]
 
 
 def test_the_sentence_gives_verdict_reason_and_numbers() -> None:
@@ -51,9 +90,10 @@ def test_each_method_is_told_apart() -> None:
 
 
 def test_without_the_primary_endpoint_nothing_is_concluded() -> None:
-    (one,) = named([contrast(metric="few_shot.accuracy")], "last")
+    rows = [contrast(metric="few_shot.accuracy")]
+    (one,) = named(rows, "last")
     assert "was not measured" in sentence(one)
-    assert "no named contrast" in tally([one])
+    assert "was not measured" in tally([one], rows, "last")
 
 
 def test_the_claim_counts_comparisons_not_objectives() -> None:
@@ -62,7 +102,7 @@ def test_the_claim_counts_comparisons_not_objectives() -> None:
         contrast(method="simsiam", verdict="inconclusive", reason="the objectives disagree"),
         contrast(contrast="x", verdict="not comparable", reason="different budget"),
     ]
-    text = tally(named(rows, "last"))
+    text = tally(named(rows, "last"), rows, "last")
     assert "3 comparisons in 2 named contrasts: 1 supported, 1 inconclusive, 1 not comparable." in text
     assert "the objectives disagree (1)" in text and "different budget (1)" in text
 
@@ -79,4 +119,4 @@ def test_the_terminal_shows_the_same_numbers() -> None:
 def test_the_terminal_says_when_there_is_nothing() -> None:
     empty = pa.Table.from_pylist([score("r", "a", 0.5)]).slice(0, 0)
     text = arms_table(empty, pa.Table.from_pylist([contrast()]).slice(0, 0))
-    assert "no arm was evaluated" in text and "no runs form a named contrast" in text
+    assert "no arm was evaluated" in text and "No runs of this study form a named contrast." in text

@@ -17,6 +17,7 @@ def row(run: str, dataset: str, value: float, half: float | None = 0.03, metric:
         "pairs": "original",
         "augmentation": "crop",
         "tag": "",
+        "backbone": "resnet_small",
         "trained_steps": 200,
         "epochs": 12.5,
         "seed": 0,
@@ -38,6 +39,12 @@ def test_three_seeds_get_the_t_interval_of_scipy() -> None:
 def test_runs_of_different_tags_are_different_arms() -> None:
     found = headline.arms([row("r0", "a", 0.4), row("r1", "a", 0.6, tag="steps-4", seed=1)])
     assert [(arm.tag, arm.seeds) for arm in found] == [("", 1), ("steps-4", 1)]
+
+
+def test_runs_of_different_backbones_are_different_arms() -> None:
+    found = headline.arms([row("r0", "a", 0.4), row("r1", "a", 0.6, backbone="resnet34", seed=1)])
+    assert [(arm.backbone, arm.seeds) for arm in found] == [("resnet_small", 1), ("resnet34", 1)]
+    assert [arm.backbone for arm in headline.arms([row("r0", "a", 0.4)])] == [""]
 
 
 def test_an_arm_says_how_long_its_runs_trained() -> None:

@@ -8,6 +8,7 @@ from workflow_scripts.reporting.colours import arm_class
 from workflow_scripts.reporting.contrast_figure import Line, contrast_figure
 from workflow_scripts.reporting.provenance import Number, Source
 from workflow_scripts.reporting.sections.contrasts import MEAN, Named, Shown, sentence, shown_least, shown_p, title
+from workflow_scripts.reporting.sections.headline import headline_step
 from workflow_scripts.reporting.text import points
 
 Row = dict[str, Any]
@@ -33,6 +34,8 @@ class Scores:
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
+        references = {row["run"] for row in rows if row["method"] in (FLOOR, CEILING)}
+        self._last = {run: headline_step(rows, run, "last") for run in references}
         self._values = {(f"{row['run']}.{row['step']}", row["dataset"], row["metric"]): row["value"] for row in rows}
         self._css = {f"{row['run']}.{row['step']}": arm_class(row["pairs"]) for row in rows}
 
@@ -46,12 +49,24 @@ class Scores:
         return self._css.get(checkpoints.partition(" ")[0], "arm-other")
 
     def bounds(self, method: str, row: Row) -> list[tuple[str, float]]:
-        """Mean of a reference's runs on the set and metric of a contrast's row, if there are any."""
-        wanted = (row["dataset"], row["metric"])
-        found = [
-            one["value"] for one in self.rows if (one["method"], one["dataset"], one["metric"]) == (method, *wanted)
-        ]
-        return [(method, math.fsum(found) / len(found))] if found else []
+        """Mean of a reference's runs with the backbone, set and metric of a contrast's row, if there are any.
+
+        They are at their last checkpoint, as in contrasts. Of a row across backbones, each has its own mean.
+        """
+        backbones = row["backbone"].split(" vs ")
+        found = []
+        for backbone in backbones:
+            wanted = (method, backbone, row["dataset"], row["metric"])
+            values = [
+                one["value"]
+                for one in self.rows
+                if (one["method"], one["backbone"], one["dataset"], one["metric"]) == wanted
+                and one["step"] == self._last[one["run"]]
+            ]
+            if values:
+                name = method if len(backbones) == 1 else f"{method} ({backbone})"
+                found.append((name, math.fsum(values) / len(values)))
+        return found
 
     def saliency_floors(self, row: Row) -> list[tuple[str, float]]:
         """What maps that do not look at the image score, if the row is of saliency."""

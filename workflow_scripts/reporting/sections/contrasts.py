@@ -26,16 +26,17 @@ class Measure:
 
 @dataclass(frozen=True)
 class Shown:
-    """The joint row of a contrast for one comparison and measure, the `at`-th of the table."""
+    """The joint row of a contrast for one comparison and measure, the `at`-th of the table.
+
+    Attributes:
+        where: method, augmentation and tag, which tell comparisons of a contrast apart; also the backbone if the study
+            has several, and the step if it is not the requested one.
+    """
 
     row: Row
     measure: Measure
     at: int
-
-    @property
-    def where(self) -> str:
-        """Method, augmentation and tag, which tell comparisons of a contrast apart."""
-        return ", ".join(filter(None, (self.row["method"], self.row["augmentation"], self.row["tag"])))
+    where: str
 
     @property
     def interval(self) -> str:
@@ -66,21 +67,37 @@ def measure(metric: str) -> Measure | None:
 
 
 def named(rows: Sequence[Row], step: str) -> list[Named]:
-    """Contrasts at a step, and those between steps; of each measure the mean over sets, or the only set."""
+    """Contrasts at a step, between steps, or at one other step only.
+
+    Of each measure, the mean over sets is shown, or the only set.
+    A contrast that lacks the step and was computed at several others is left out.
+    """
     found: dict[str, list[Shown]] = {}
+    steps: dict[str, set[str]] = {}
+    for row in rows:
+        steps.setdefault(row["contrast"], set()).add(row["step"])
+    told = ["method", "augmentation", "tag", *(["backbone"] if len({row["backbone"] for row in rows}) > 1 else [])]
     keys = ("contrast", "method", "augmentation", "backbone", "tag", "step")
     joint = [(at, row, measure(row["metric"])) for at, row in enumerate(rows) if row["level"] == JOINT]
-    at_step = [one for one in joint if row_is_at(one[1], step)]
+    at_step = [one for one in joint if _is_at(one[1]["step"], step) or len(steps[one[1]["contrast"]]) == 1]
     means = {(*(row[key] for key in keys), kind) for _, row, kind in at_step if row["dataset"] == MEAN}
     for at, row, kind in at_step:
         if kind is not None and (row["dataset"] == MEAN or (*(row[key] for key in keys), kind) not in means):
-            found.setdefault(row["contrast"], []).append(Shown(row, kind, at))
+            where = [*(row[name] for name in told), "" if _is_at(row["step"], step) else f"step {row['step']}"]
+            found.setdefault(row["contrast"], []).append(Shown(row, kind, at, ", ".join(filter(None, where))))
     return [Named(name, shown[0].row["expected"], tuple(_ordered(shown))) for name, shown in found.items()]
 
 
-def row_is_at(row: Row, step: str) -> bool:
-    """Whether a row compares checkpoints of this step, or two steps."""
-    return row["step"] == step or " vs " in row["step"]
+def _is_at(compared: str, step: str) -> bool:
+    """Whether a row of this ``compared`` step is shown with a step: it is the same, or two steps are compared."""
+    return compared == step or " vs " in compared
+
+
+def none_named(rows: Sequence[Row], step: str) -> str:
+    """Why no contrast is shown at a step, given the rows of all."""
+    if not rows:
+        return "No runs of this study form a named contrast."
+    return f"This study has named contrasts, but none at step {step}."
 
 
 def _ordered(shown: Sequence[Shown]) -> list[Shown]:
@@ -115,16 +132,24 @@ def _numbers(one: Shown) -> str:
     return said
 
 
-def tally(contrasts: Sequence[Named]) -> str:
-    """The page's first sentence: how many comparisons have which verdict on the primary endpoint, and why."""
-    rows = list(_primary(contrasts))
-    if not rows:
-        return "This study has no named contrast; its results are below."
-    counts = Counter(row["verdict"] for row in rows)
+def tally(contrasts: Sequence[Named], rows: Sequence[Row], step: str) -> str:
+    """The page's first sentence: how many comparisons have which verdict on the primary endpoint, and why.
+
+    Args:
+        contrasts: those shown.
+        rows: of all contrasts.
+        step: at which they are shown.
+    """
+    if not contrasts:
+        return f"{none_named(rows, step)} Its results are below."
+    primary = list(_primary(contrasts))
+    if not primary:
+        return "The linear probe, on which verdicts rest, was not measured for a named contrast."
+    counts = Counter(row["verdict"] for row in primary)
     said = ", ".join(f"{n} {verdict}" for verdict, n in counts.most_common())
-    total = f"{_plural(len(rows), 'comparison')} in {_plural(len(contrasts), 'named contrast')}"
+    total = f"{_plural(len(primary), 'comparison')} in {_plural(len(contrasts), 'named contrast')}"
     text = f"Linear probe: {total}: {said}."
-    reasons = Counter(row["reason"] for row in rows if row["reason"])
+    reasons = Counter(row["reason"] for row in primary if row["reason"])
     if reasons:
         text += f" Reasons: {'; '.join(f'{reason} ({n})' for reason, n in reasons.most_common())}."
     return text

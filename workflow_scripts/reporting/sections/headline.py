@@ -29,12 +29,18 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Arm:
-    """All seeds of one method × pairs × augmentation × tag; family -> estimate or None where nothing was measured."""
+    """All seeds of one method × pairs × augmentation × tag × backbone.
+
+    Attributes:
+        backbone: empty if the study has only one.
+        estimates: family -> estimate, or None where nothing was measured.
+    """
 
     method: str
     pairs: str
     augmentation: str
     tag: str
+    backbone: str
     seeds: int
     length: str
     estimates: dict[str, Estimate | None]
@@ -73,9 +79,11 @@ def arms(rows: Sequence[Row], step: str = "last") -> list[Arm]:
     """
     runs = {row["run"]: row for row in rows}
     kept = _by_family(rows, {run: headline_step(rows, run, step) for run in runs})
-    groups: dict[tuple[str, str, str, str], list[str]] = {}
+    several = len({row["backbone"] for row in rows}) > 1
+    groups: dict[tuple[str, str, str, str, str], list[str]] = {}
     for run, row in runs.items():
-        groups.setdefault((row["method"], row["pairs"], row["augmentation"], row["tag"]), []).append(run)
+        backbone = row["backbone"] if several else ""
+        groups.setdefault((row["method"], row["pairs"], row["augmentation"], row["tag"], backbone), []).append(run)
     return [
         Arm(
             *group,

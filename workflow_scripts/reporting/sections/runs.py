@@ -30,14 +30,16 @@ def headline(study: Study) -> Row:
     if summary is None:
         return {"claim": "This study trained and evaluated no image encoder.", "arms": [], "contrasts": []}
     step, rows = study.settings.headline_step, study.table(summary)
-    found = contrast_data.named(study.table(summary, ".contrasts.parquet"), step)
+    contrasts = study.table(summary, ".contrasts.parquet")
+    found = contrast_data.named(contrasts, step)
     cited = Cited(study.source(summary, ".contrasts.parquet"), study.json(summary, ".sources.json"))
     return {
-        "claim": contrast_data.tally(found),
+        "claim": contrast_data.tally(found, contrasts, step),
         "step": step,
         "families": FAMILIES,
         "arms": [_arm_line(arm, study.source(summary, ".parquet")) for arm in arms(rows, step)],
         "contrasts": blocks(found, rows, cited),
+        "none": contrast_data.none_named(contrasts, step),
         "file": cited.source,
     }
 
@@ -51,7 +53,7 @@ def _arm_line(arm: Arm, source: Source) -> Row:
             continue
         low, high = estimate.low, estimate.high
         interval = "" if low is None or high is None else f"{percent(low)}–{percent(high)}"
-        members = ", ".join(filter(None, (arm.method, arm.pairs, arm.augmentation, arm.tag)))
+        members = ", ".join(filter(None, (arm.method, arm.pairs, arm.augmentation, arm.tag, arm.backbone)))
         rows = f"mean of {members} over shared datasets"
         cells.append((Number(percent(estimate.value), interval, source, rows), estimate.kind))
     return {"arm": arm, "css": arm_class(arm.pairs), "cells": cells}
