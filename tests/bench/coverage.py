@@ -7,8 +7,9 @@ and the classes of a kind, deviate normally. Hits are then independent.
 
     python -m tests.bench.coverage --studies 2000
 
-prints one line for each number of seeds and deviations, and then families of up to 30 comparisons, for which tables of
-differences are drawn from the model with normal noise (two core-minutes in all). The random seeds are fixed.
+prints one line for each number of seeds and deviations, then families of up to 30 comparisons, for which tables of
+differences are drawn from the model with normal noise, and then sets of two to four classes (two core-minutes in all).
+The random seeds are fixed.
 """
 
 import argparse
@@ -31,14 +32,17 @@ AT_ONCE = 500
 
 
 class Cell(NamedTuple):
-    """Number of seeds, and standard deviations of a network and of a class of a kind of network."""
+    """Number of seeds, standard deviations of a network and of a class of a kind of network, and number of classes."""
 
     seeds: int
     seed_sd: float
     class_sd: float
+    classes: int = CLASSES
 
 
 CELLS = [Cell(*one) for one in product(SEEDS, SEED_SD, CLASS_SD)]
+FEW = [Cell(seeds, 0.005, 0.03, classes) for classes, seeds in product((2, 3, 4), SEEDS)]
+"""Cells with few classes, which deviate more than seeds do: there the interval is worst."""
 
 
 def differences(rng: np.random.Generator, cell: Cell, studies: int, effect: float) -> np.ndarray:
@@ -49,9 +53,11 @@ def differences(rng: np.random.Generator, cell: Cell, studies: int, effect: floa
 
 def _differences(rng: np.random.Generator, cell: Cell, studies: int, effect: float) -> np.ndarray:
     kinds, even = OTHERS + 1, np.full(3, 1 / 3)
-    difficult = rng.multinomial(PER_CLASS, even, size=(studies, 1, CLASSES))
-    images = rng.multinomial(np.broadcast_to(difficult, (studies, kinds, CLASSES, 3)), even)  # by difficulty and shift
-    by_class = rng.normal(0, cell.class_sd, (studies, kinds, 1, CLASSES))
+    difficult = rng.multinomial(PER_CLASS, even, size=(studies, 1, cell.classes))
+    images = rng.multinomial(
+        np.broadcast_to(difficult, (studies, kinds, cell.classes, 3)), even
+    )  # by difficulty and shift
+    by_class = rng.normal(0, cell.class_sd, (studies, kinds, 1, cell.classes))
     by_class[:, 0] = 0
     by_class[:, 1] += effect
     deviation = rng.normal(0, cell.seed_sd, (studies, kinds, cell.seeds, 1)) + by_class
@@ -63,7 +69,8 @@ def _differences(rng: np.random.Generator, cell: Cell, studies: int, effect: flo
 
 def effects(tables: np.ndarray) -> Effect:
     """The joint estimate of each table (..., seeds, classes)."""
-    return two_way([tables], [np.full(CLASSES, 1 / CLASSES)])
+    classes = tables.shape[-1]
+    return two_way([tables], [np.full(classes, 1 / classes)])
 
 
 def coverage(found: Effect, truth: float) -> Interval:
@@ -80,7 +87,7 @@ def rejected(found: Effect) -> np.ndarray:
 def true_detectable(cell: Cell) -> float:
     """The detectable effect by the variances of the model."""
     seed, rest, classes = _variances(cell)
-    own = (cell.seeds - 1, CLASSES - 1, (cell.seeds - 1) * (CLASSES - 1))
+    own = (cell.seeds - 1, cell.classes - 1, (cell.seeds - 1) * (cell.classes - 1))
     variance = np.asarray(seed + classes + rest)
     freedom = variance**2 / sum(part**2 / f for part, f in zip((seed + rest, classes + rest, rest), own, strict=True))
     model = Effect(np.zeros(()), variance, freedom, np.asarray(seed + rest), cell.seeds - 1)
@@ -89,17 +96,18 @@ def true_detectable(cell: Cell) -> float:
 
 def _variances(cell: Cell) -> tuple[float, float, float]:
     """Variances of a mean difference: by seeds, by hits, and by classes and their images."""
-    rest = 2 * float(np.mean(CHANCES * (1 - CHANCES))) / PER_CLASS / CLASSES / cell.seeds
-    return 2 * cell.seed_sd**2 / cell.seeds, rest, (cell.class_sd**2 + 2 * float(SHIFT.var()) / PER_CLASS) / CLASSES
+    rest = 2 * float(np.mean(CHANCES * (1 - CHANCES))) / PER_CLASS / cell.classes / cell.seeds
+    classes = (cell.class_sd**2 + 2 * float(SHIFT.var()) / PER_CLASS) / cell.classes
+    return 2 * cell.seed_sd**2 / cell.seeds, rest, classes
 
 
 def wrong_families(rng: np.random.Generator, cell: Cell, size: int, studies: int) -> float:
     """Share of families of ``size`` comparisons with one reference and no effect that reject something."""
     seed, rest, classes = _variances(cell)
-    shape = (studies, size + 1, cell.seeds, CLASSES)
+    shape = (studies, size + 1, cell.seeds, cell.classes)
     networks = rng.normal(0, np.sqrt(seed * cell.seeds / 2), (*shape[:3], 1))
-    by_class = rng.normal(0, np.sqrt(classes * CLASSES / 2), (studies, size + 1, 1, CLASSES))
-    scores = networks + by_class + rng.normal(0, np.sqrt(rest * CLASSES * cell.seeds / 2), shape)
+    by_class = rng.normal(0, np.sqrt(classes * cell.classes / 2), (*shape[:2], 1, cell.classes))
+    scores = networks + by_class + rng.normal(0, np.sqrt(rest * cell.classes * cell.seeds / 2), shape)
     return float(rejected(effects(scores[:, 1:] - scores[:, :1])).any(axis=-1).mean())
 
 
@@ -117,6 +125,14 @@ def line(number: int, cell: Cell, studies: int) -> str:
     return " | ".join([*head, *cells, f"{one:.3f}", f"{both:.3f}", f"{100 * least:.2f}", f"{power:.3f}"])
 
 
+def few_line(number: int, cell: Cell, studies: int) -> str:
+    """Coverage, and share of wrong results of a single comparison, of a cell with few classes."""
+    found = effects(differences(np.random.default_rng([33, number]), cell, studies, 0.0))
+    held, wrong = coverage(found, 0.0), (found.p_value()[:, 0, 0] < 1 - LEVEL).mean()
+    share = f"{held.value:.3f} [{held.low:.3f}, {held.high:.3f}]"
+    return " | ".join([str(cell.classes), str(cell.seeds), share, f"{wrong:.3f}"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--studies", type=int, default=2000)
@@ -131,6 +147,9 @@ def main() -> None:
         shares = [f"{wrong_families(rng, cell, size, studies):.3f}" for size in FAMILIES]
         head = [str(cell.seeds), f"{100 * cell.seed_sd:g}", f"{100 * cell.class_sd:g}"]
         print(" | ".join([*head, *shares]), flush=True)
+    print("\nclasses | seeds | coverage, no effect | wrong, one comparison")
+    for number, cell in enumerate(FEW):
+        print(few_line(number, cell, studies), flush=True)
 
 
 if __name__ == "__main__":

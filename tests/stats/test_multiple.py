@@ -46,3 +46,10 @@ def test_the_power_at_the_detectable_effect_is_80_percent(freedom: float) -> Non
     effect = float(detectable(np.array(0.5), np.array(freedom), 3, 0.1))
     critical = stats.t.ppf(1 - 0.1 / 6, freedom)
     assert stats.nct.sf(critical, freedom, effect / 0.5) == pytest.approx(0.8, abs=1e-5)
+
+
+@pytest.mark.parametrize(("freedom", "family"), [(0.2, 3), (0.4, 30), (1.0, 100_000)])
+def test_critical_values_beyond_reason_detect_nothing(freedom: float, family: int) -> None:
+    """scipy does not return for them."""
+    found = detectable(np.array([0.5, 0.0]), np.array([freedom, freedom]), family)
+    assert np.isinf(found).all()

@@ -6,6 +6,12 @@ from scipy import stats
 
 from workflow_scripts.stats.random_effects import two_way
 
+UNEQUAL = {
+    "one of 50 %": np.array([9, *[1] * 9]) / 18,
+    "one of 96 %": np.array([96, 1, 1, 1, 1]) / 100,
+    "Zipf": 1 / np.arange(1, 11) / np.sum(1 / np.arange(1, 11)),
+}
+
 
 def mean_squares(table: np.ndarray) -> tuple[float, float, float]:
     """Seed, class and rest, from residual sums of squares of dummy regressions."""
@@ -66,13 +72,52 @@ def test_without_classes_and_noise_it_is_students_t_over_seeds() -> None:
 
 
 def test_weights_of_classes_are_those_of_repeated_classes() -> None:
-    """A class of weight 2/6 counts as much as two classes of 1/6 with equal values; only C' and C / (C - 1) differ."""
+    """A class of weight 2/6 counts as much as two classes of 1/6 with equal values, except that a class is fewer."""
     table = np.random.default_rng(2).normal(size=(3, 5))
     found = two_way([table], [np.array([1, 1, 1, 1, 2]) / 6])
     double = two_way([table[:, [0, 1, 2, 3, 4, 4]]], [np.full(6, 1 / 6)])
     assert found.mean == pytest.approx(double.mean) and found.seed_variance == pytest.approx(double.seed_variance)
-    heavy = two_way([10 * table], [np.array([0.96, 0.01, 0.01, 0.01, 0.01])])
-    assert heavy.freedom < 1  # one class is nearly everything, so that little is known of other classes
+
+
+@pytest.mark.parametrize("shares", [*UNEQUAL.values(), np.full(7, 1 / 7)], ids=[*UNEQUAL, "equal"])
+def test_the_class_part_is_a_quadratic_form(shares: np.ndarray) -> None:
+    by_class = np.random.default_rng(5).normal(size=len(shares))
+    found = two_way([np.tile(by_class, (3, 1))], [shares])  # seeds without differences: only the class part
+    project = np.eye(len(shares)) - np.outer(np.ones(len(shares)), shares)
+    form = project.T @ np.diag(shares**2) @ project
+    expected = by_class @ form @ by_class * (shares @ shares) / np.trace(form)
+    assert found.variance == pytest.approx(expected)
+    assert found.freedom == pytest.approx(np.trace(form) ** 2 / np.trace(form @ form)) and found.freedom >= 1
+
+
+@pytest.mark.parametrize("shares", UNEQUAL.values(), ids=UNEQUAL)
+def test_unequal_classes_are_covered(shares: np.ndarray) -> None:
+    rng = np.random.default_rng(6)
+    shape = (2000, 5, len(shares))
+    tables = rng.normal(0, 0.3, shape) + rng.normal(0, 0.3, (*shape[:2], 1)) + rng.normal(size=(2000, 1, len(shares)))
+    found = two_way([tables], [shares])
+    low, high = found.interval(0.95)
+    # The Monte Carlo error is 0.005.
+    assert ((low <= 0) & (high >= 0)).mean() > 0.935
+    truth = (shares @ shares) * (1 + 0.3**2 / 5) + 0.3**2 / 5
+    assert 0.9 < found.variance.mean() / truth < 1.2  # larger parts are not undercut, so not unbiased to the last
+
+
+def test_a_mean_over_two_sets_of_two_classes_is_covered() -> None:
+    rng = np.random.default_rng(8)
+    seeds = rng.normal(0, 0.5, (4000, 10, 1))
+    tables = [seeds + rng.normal(0, 0.3, (4000, 10, 2)) + rng.normal(size=(4000, 1, 2)) for _ in range(2)]
+    found = two_way(tables, [np.full(2, 0.5)] * 2)
+    low, high = found.interval(0.95)
+    assert ((low <= 0) & (high >= 0)).mean() > 0.94 and (found.p_value() < 0.05).mean() < 0.06
+
+
+@pytest.mark.parametrize("rest", [1e-4, 1e-6])
+def test_one_class_may_be_nearly_everything(rest: float) -> None:
+    shares = np.array([1 - rest, rest / 2, rest / 2])
+    found = two_way([np.tile([1e6, 2e6, 4e6], (3, 1))], [shares])
+    # To the first order in the rest, A / rest^2 has the diagonal 3/2, 1/2, 1/2, and beside it 3/4 (largest), 1/4.
+    assert found.freedom == pytest.approx(2.5**2 / (2.25 + 2 * 0.25 + 4 * 0.75**2 + 2 * 0.25**2), rel=1e-3)
 
 
 def test_datasets_share_seeds_and_add_their_classes() -> None:
@@ -100,11 +145,16 @@ def test_studies_are_computed_at_once() -> None:
         assert together.freedom[number] == pytest.approx(alone.freedom)
 
 
-def test_no_variance_is_no_division_by_zero() -> None:
+def test_no_variance_is_no_certainty() -> None:
     shares = np.full(4, 0.25)
-    nothing, sure = two_way([np.zeros((3, 4))], [shares]), two_way([np.ones((3, 4))], [shares])
+    nothing, same = two_way([np.zeros((3, 4))], [shares]), two_way([np.full((3, 4), 0.1)], [shares])
     assert nothing.p_value() == 1 and nothing.interval(0.95) == (0, 0)
-    assert sure.p_value() == 0 and sure.interval(0.95) == (1, 1)
+    assert np.isnan(same.variance) and np.isnan(same.p_value()) and np.isnan(same.interval(0.95)).all()
+
+
+def test_rounding_noise_is_no_effect() -> None:
+    noise = two_way([np.full((3, 4), 1e-16)], [np.full(4, 0.25)])
+    assert noise.mean == 0 and noise.p_value() == 1
 
 
 @pytest.mark.parametrize("shape", [(2, 5), (3, 1)])

@@ -4,6 +4,8 @@ import numpy as np
 from scipy.special import nctdtrinc, stdtrit
 
 POWER = 0.8
+LARGEST_CRITICAL = 1e4
+"""No effect on a score is large enough for a critical value above it, and above about 1e5 scipy does not return."""
 
 
 def holm(p: np.ndarray) -> np.ndarray:
@@ -32,6 +34,10 @@ def detectable(standard_error: np.ndarray, freedom: np.ndarray, family: int, alp
         standard_error: (...) of the effect.
         freedom: (...) its degrees of freedom.
         family: n, the number of comparisons.
+
+    Returns:
+        (...) float64; infinite where the critical value is above :data:`LARGEST_CRITICAL`.
     """
     critical = stdtrit(freedom, 1 - alpha / (2 * family))
-    return np.asarray(nctdtrinc(freedom, 1 - POWER, critical) * standard_error)
+    noncentrality = nctdtrinc(freedom, 1 - POWER, np.minimum(critical, LARGEST_CRITICAL))
+    return np.where(critical > LARGEST_CRITICAL, np.inf, noncentrality * standard_error)

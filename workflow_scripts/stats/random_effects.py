@@ -6,16 +6,20 @@ seeds have another a_s, other classes or other images another b_c. Of m = sum_c 
 variance are estimated. With equal weights these are the mean squares of a two-way analysis of variance, over S C:
 
     seed   MS_seed / (S C)   = sum_s (d_s. - m)^2 / (S (S - 1))                    where d_s. = sum_c w_c d_sc
-    class  MS_class / (S C)  = C / (C - 1) sum_c w_c^2 (d_.c - m)^2                where d_.c = mean_s d_sc
-    rest   MS_rest / (S C)   = C / (C - 1) sum_sc w_c^2 (d_sc - d_s. - d_.c + m)^2 / (S (S - 1))
+    class  MS_class / (S C)  = k sum_c w_c^2 (d_.c - m)^2                          where d_.c = mean_s d_sc
+    rest   MS_rest / (S C)   = k sum_sc w_c^2 (d_sc - d_s. - d_.c + m)^2 / (S (S - 1))
 
     v = max(seed + class - rest, seed, class)
 
 "rest" is subtracted since both others contain it (Searle, Casella and McCulloch 1992, Variance Components, chapter 4).
 The interval is m ± t_q(f) sqrt(v). For v = seed + class - rest, f follows Satterthwaite (1946, Biometrics Bulletin
 2:110): v^2 / sum of (part^2 / its own degrees of freedom); for v = seed or v = class, f is that of the part. Seeds have
-S - 1 degrees of freedom, classes C' - 1 with C' = (sum w_c^2)^2 / sum w_c^4 (C for equal weights), the rest the
-product.
+S - 1 degrees of freedom.
+
+The sum of squares of the classes is a quadratic form d' A d with A = (I - 1w')' W^2 (I - 1w') and W = diag(w). With
+k = sum w_c^2 / tr A the class part of independent b_c has the expectation var(b) sum w_c^2, the variance of their
+weighted mean. Its degrees of freedom, again by Satterthwaite, are (tr A)^2 / tr A^2, which is at least 1; the rest has
+S - 1 times as many. For equal weights they are C - 1, and k = C / (C - 1).
 
 Over several datasets, m is the mean over datasets. Its seeds are the same networks for all of them, so that the seed
 part is that of the datasets' mean; the class and rest parts of the datasets add up, over the square of their number.
@@ -36,10 +40,16 @@ from workflow_scripts.stats.multiple import detectable
 
 FEWEST_SEEDS = 3
 """With fewer seeds the variance between trainings is not estimated, and no interval is given."""
+NOISE = 1e-9
+"""A mean or a standard error below it is rounding noise, and counts as 0."""
 
 
 class Effect(NamedTuple):
-    """Mean difference, its variance v and v's degrees of freedom, and the seed part of v; arrays of one shape."""
+    """Mean difference, its variance v and v's degrees of freedom, and the seed part of v; arrays of one shape.
+
+    A variance is nan if all seeds and classes have the same difference other than 0. Such a table (of two images, say,
+    that one side always gets right) does not show how others differ. Interval and p-value are nan as well.
+    """
 
     mean: np.ndarray
     variance: np.ndarray
@@ -106,16 +116,34 @@ def two_way(tables: Sequence[np.ndarray], weights: Sequence[np.ndarray]) -> Effe
 
 def _class_parts(table: np.ndarray, shares: np.ndarray) -> tuple[_Part, _Part]:
     """Class part and rest of one dataset's table (..., S, C)."""
-    seeds, classes = table.shape[-2:]
-    squares = np.square(shares) * classes / (classes - 1)
+    seeds = table.shape[-2]
+    scale, freedom = _class_constants(shares)
+    squares = np.square(shares) * scale
     by_seed, by_class = table @ shares, table.mean(axis=-2)
     mean = by_seed.mean(axis=-1)
     rest = table - by_seed[..., :, None] - by_class[..., None, :] + mean[..., None, None]
-    freedom = float(np.sum(shares**2) ** 2 / np.sum(shares**4)) - 1
     return (
         _Part(np.square(by_class - mean[..., None]) @ squares, freedom),
         _Part((np.square(rest) @ squares).sum(axis=-1) / (seeds * (seeds - 1)), freedom * (seeds - 1)),
     )
+
+
+def _class_constants(shares: np.ndarray) -> tuple[float, float]:
+    """k, and the degrees of freedom of the class part, for these weights (C,); in O(C).
+
+    tr A and tr A^2 are those of W (I - 1w') (I - 1w')' W. Its diagonal is w_c^2 |e_c - w|^2, and beside it stands
+    w_c w_k (sum w^2 - w_c - w_k). Power sums give the sum of squares of the latter. Pairs with the largest class
+    are summed one by one: if it has nearly all of the weight, the others would be lost in rounding.
+    """
+    largest, others = np.max(shares), np.delete(shares, np.argmax(shares))
+    two = shares @ shares
+    diagonal = np.square(shares) * (np.square(1 - shares) + two - np.square(shares))
+    with_largest = 2 * np.sum(np.square(largest * others * (two - largest - others)))
+    p2, p3, p4 = (np.sum(others**power) for power in (2, 3, 4))
+    all_pairs = (two * p2) ** 2 + 2 * p2 * p4 + 2 * p3**2 - 4 * two * p2 * p3
+    among_others = all_pairs - np.sum(others**4 * np.square(two - 2 * others))
+    trace = diagonal.sum()
+    return float(two / trace), float(trace**2 / (diagonal @ diagonal + with_largest + among_others))
 
 
 def _combined(mean: np.ndarray, seed: _Part, of_classes: Sequence[_Part], of_rest: Sequence[_Part]) -> Effect:
@@ -129,7 +157,9 @@ def _combined(mean: np.ndarray, seed: _Part, of_classes: Sequence[_Part], of_res
         np.where(variance == seed.variance, _spread([seed]), _spread(of_classes)),
     )
     freedom = np.divide(np.square(variance), parts, out=np.full_like(variance, seed.freedom), where=parts > 0)
-    return Effect(mean, variance, freedom, seed.variance, int(seed.freedom))
+    mean = np.where(np.abs(mean) < NOISE, 0.0, mean)
+    unknown = (variance < NOISE**2) & (mean != 0)
+    return Effect(mean, np.where(unknown, np.nan, variance), freedom, seed.variance, int(seed.freedom))
 
 
 def _spread(parts: Sequence[_Part]) -> np.ndarray:

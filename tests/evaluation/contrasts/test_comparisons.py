@@ -81,6 +81,29 @@ def test_across_methods_and_per_augmentation() -> None:
     ]
 
 
+def test_vs_is_between_what_is_added_and_what_is_subtracted() -> None:
+    cells = [(pairs, augmentation) for pairs in ("a", "b") for augmentation in ("crop", "simclr")]
+
+    def label(*signs: float) -> str:
+        terms = [Term(weight=w, pairs=p, augmentation=one) for w, (p, one) in zip(signs, cells, strict=True)]
+        (row,) = found(Contrast(name="x", terms=tuple(terms)), *arms(*cells))
+        return row.augmentation
+
+    assert label(0.5, 0.5, -0.5, -0.5) == "crop and simclr"  # pairs, over both augmentations
+    assert label(0.5, -0.5, 0.5, -0.5) == "crop vs simclr"  # augmentation, over both pairs
+    assert label(1, -1, -1, 1) == "crop and simclr"  # interaction
+    assert label(0.5, 0.5, -1, 0) == "crop and simclr vs crop"
+
+
+def test_what_rounding_left_of_the_weights_is_taken_off() -> None:
+    weights = (0.6666666667, -0.3333333333, -0.3333333333, 0)
+    terms = tuple(Term(weight=one, pairs=str(at)) for at, one in enumerate(weights))
+    cells = [term.weight for term in Contrast(name="x", terms=terms).cells]
+    assert abs(sum(cells)) < 1e-15 and cells == pytest.approx(weights) and cells[3] == 0
+    exact = Contrast(name="x", terms=(Term(weight=0.1, pairs="a"), Term(weight=-0.1, pairs="b")))
+    assert exact.cells == exact.terms
+
+
 def test_seeds_are_those_of_every_kind_of_run() -> None:
     given = [run("simclr", "a", augmentation, seed) for augmentation in ("crop", "simclr") for seed in (0, 1, 2)]
     given += [run("simclr", "b", "crop", seed) for seed in (1, 2, 3)]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tests.evaluation import study
 from tests.evaluation.study import LABELS, average, episodes, few_shot, hits, probe, queries, run, saliency
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.evaluation.contrasts.contrasts import contrast_rows
@@ -172,6 +173,31 @@ def test_only_common_seeds_count(results: Path) -> None:
     expected = hits(runs[3], "last", "dtd").mean() - hits(runs[0], "last", "dtd").mean()
     found = picked(rows_of(results, runs), dataset="dtd", metric=ACCURACY)
     assert [row["difference"] for row in found] == pytest.approx([expected] * 3)
+    (joint,) = picked(found, level="joint")
+    assert (joint["plus"], joint["minus"]) == (f"{runs[3]['run']}.last", f"{runs[0]['run']}.last")
+
+
+def test_the_same_difference_everywhere_claims_nothing(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One side always right and the other always wrong: nothing is known of other images, classes and seeds."""
+
+    def all_or_none(run: dict[str, Any], step: str, name: str) -> np.ndarray:
+        return np.full(len(LABELS[name]), run["pairs"] == "revised")
+
+    monkeypatch.setattr(study, "hits", all_or_none)
+    runs = [run("simclr", pairs, "crop", seed) for pairs in ("original", "revised") for seed in range(3)]
+    found = [row for row in rows_of(results, runs) if row["level"] == "joint" and row["metric"].startswith("linear")]
+    assert len(found) == 3
+    for row in found:
+        assert row["difference"] == pytest.approx(1) and row["low"] is None and row.get("p") is None
+        assert row["verdict"] == "inconclusive" and "differences that vary" in row["reason"]
+
+
+def test_a_set_of_two_classes_has_an_interval_but_no_verdict(rows: list[dict[str, Any]]) -> None:
+    (row,) = picked(rows, method="simclr", dataset="dtd", level="joint", metric=ACCURACY)
+    assert row["low"] is not None and row["p"] is not None
+    assert (row["verdict"], row["reason"]) == ("inconclusive", "only 2 classes: a verdict needs 4")
+    (mean,) = picked(rows, method="simclr", dataset="mean", level="joint", metric="linear_probe.sklearn.mixed")
+    assert "classes" not in mean["reason"]
 
 
 def test_arms_without_a_common_seed_have_no_seed_level(results: Path) -> None:
@@ -193,7 +219,7 @@ def test_a_weighted_sum(results: Path) -> None:
     }
     by_seed = np.sum([w * np.array(accuracy[pairs, one]) for pairs, one, w in cells], axis=0)
     (row,) = picked(found, level="seed", dataset="dtd", metric=ACCURACY)
-    assert row["difference"] == pytest.approx(by_seed.mean()) and row["augmentation"] == "crop vs simclr"
+    assert row["difference"] == pytest.approx(by_seed.mean()) and row["augmentation"] == "crop and simclr"
     low, high = stats.ttest_1samp(by_seed, 0).confidence_interval(0.95)
     assert (row["low"], row["high"]) == pytest.approx((low, high))
 

@@ -20,13 +20,19 @@ from workflow_scripts.evaluation.contrasts.verdicts import Verdict, agreed, verd
     ],
 )
 def test_of_one_metric(difference: float, expected: int, p: float | None, unequal: tuple[str, ...], said: str) -> None:
-    assert verdict(difference, expected, p, unequal).verdict == said
+    assert verdict(difference, expected, p, unequal, 4).verdict == said
 
 
 def test_reasons() -> None:
-    assert verdict(0.1, 1, 0.01, ("budget", "batch size")).reason == "different budget and batch size"
-    assert "three seeds" in verdict(0.1, 1, None, ()).reason
-    assert verdict(0.1, 1, 0.01, ()).reason == ""
+    assert verdict(0.1, 1, 0.01, ("budget", "batch size"), 4).reason == "different budget and batch size"
+    assert "three seeds" in verdict(0.1, 1, None, (), 4).reason
+    assert verdict(0.1, 1, 0.01, (), 4).reason == ""
+
+
+def test_two_or_three_classes_have_no_verdict() -> None:
+    for classes in (2, 3):
+        found = verdict(0.1, 1, 0.01, (), classes)
+        assert found == ("inconclusive", f"only {classes} classes: a verdict needs 4")
 
 
 YES, NO, OPEN, UNEQUAL = (Verdict(one) for one in ("supported", "contradicted", "inconclusive", "not comparable"))

@@ -20,7 +20,9 @@ class Side(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """A contrast for one method, augmentation, backbone, tag and step; "a vs b" where its terms differ in one.
+    """A contrast for one method, augmentation, backbone, tag and step.
+
+    Where its terms differ in one of them, it is "a vs b" if the sides differ, and "a and b" if each has both.
 
     Attributes:
         unequal: in what the runs differ besides what is compared, such as ``budget``; empty for a fair comparison.
@@ -41,15 +43,14 @@ class Comparison:
         named = {"method": self.method, "augmentation": self.augmentation, "backbone": self.backbone, "tag": self.tag}
         return {"contrast": self.name, **named, "step": self.step}
 
-    def checkpoints(self) -> dict[str, str]:
-        """``<run>.<step>`` of the runs with positive weight and of those with negative weight, separated by spaces."""
-        signs = {"plus": 1, "minus": -1}
-        return {
-            name: " ".join(
-                f"{run.run}.{side.step}" for side in self.sides if side.weight * sign > 0 for run in side.runs
-            )
-            for name, sign in signs.items()
-        }
+
+def checkpoints(sides: Sequence[Side]) -> dict[str, str]:
+    """``<run>.<step>`` of the runs with positive weight and of those with negative weight, separated by spaces."""
+    signs = {"plus": 1, "minus": -1}
+    return {
+        name: " ".join(f"{run.run}.{side.step}" for side in sides if side.weight * sign > 0 for run in side.runs)
+        for name, sign in signs.items()
+    }
 
 
 def common_seeds(sides: Sequence[Side]) -> list[int]:
@@ -110,7 +111,7 @@ def _steps(terms: Sequence[Term], members: Sequence[Runs]) -> Iterator[tuple[lis
         return
     if not free:
         steps = [term.step or "" for term in terms]
-        yield steps, _label(steps)
+        yield steps, " vs ".join(dict.fromkeys(steps))
     for step in free[0].steps if free else ():
         if all(step in run.steps for run in free):
             yield [term.step or step for term in terms], step
@@ -119,7 +120,10 @@ def _steps(terms: Sequence[Term], members: Sequence[Runs]) -> Iterator[tuple[lis
 def _comparison(contrast: Contrast, sides: tuple[Side, ...], step: str) -> Comparison:
     runs = [run for side in sides for run in side.runs]
     method, augmentation, backbone, tag = (
-        _label([getattr(run, axis) for run in runs]) for axis in ("method", "augmentation", "backbone", "tag")
+        _label(
+            *([getattr(run, axis) for side in sides if side.weight * sign > 0 for run in side.runs] for sign in (1, -1))
+        )
+        for axis in ("method", "augmentation", "backbone", "tag")
     )
     trained = [run for run in runs if run.batch_size]
     differing: dict[str, set[Any]] = {
@@ -131,10 +135,12 @@ def _comparison(contrast: Contrast, sides: tuple[Side, ...], step: str) -> Compa
     return Comparison(contrast.name, contrast.expected, sides, method, augmentation, backbone, tag, step, unequal)
 
 
-def _label(values: Sequence[str]) -> str:
-    """The common value, or all of them."""
-    distinct = list(dict.fromkeys(values))
-    return distinct[0] if len(distinct) == 1 else " vs ".join(value or "untagged" for value in distinct)
+def _label(added: Sequence[str], subtracted: Sequence[str]) -> str:
+    """The common value, or all of them: "vs" only if what is added and what is subtracted have different values."""
+    if len({*added, *subtracted}) == 1:
+        return added[0]
+    sides = [added] if set(added) == set(subtracted) else [added, subtracted]
+    return " vs ".join(" and ".join(value or "untagged" for value in dict.fromkeys(side)) for side in sides)
 
 
 def _kind(run: SummaryRun) -> tuple[str, ...]:

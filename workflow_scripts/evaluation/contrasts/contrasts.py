@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from workflow_scripts.evaluation.contrasts.comparisons import Comparison, comparisons
+from workflow_scripts.evaluation.contrasts.comparisons import Comparison, checkpoints, comparisons
 from workflow_scripts.evaluation.contrasts.measured import Level, Measured, Place, levels, measure
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
 from workflow_scripts.evaluation.contrasts.study_scores import MEAN, StudyScores, mean_metric
@@ -42,7 +42,7 @@ class _Line:
     dataset: str
     members: list[Measured]
     levels: list[Level]
-    tested: dict[str, float] = field(default_factory=dict)
+    tested: dict[str, float | None] = field(default_factory=dict)
     found: Verdict | None = None
 
 
@@ -109,7 +109,8 @@ def _test(lines: Sequence[_Line]) -> None:
         p = np.array([float(effect.p_value()) for _, effect in tested])
         for (line, effect), raw, adjusted in zip(tested, p, holm(p) if len(p) else p, strict=True):
             least = float(effect.detectable(len(p), ALPHA))
-            line.tested = {"p": float(raw), "p_adjusted": float(adjusted), "detectable": least}
+            detectable = least if np.isfinite(least) else None
+            line.tested = {"p": float(raw), "p_adjusted": float(adjusted), "detectable": detectable}
     endpoints: dict[tuple[int, str, str], list[_Line]] = {}
     for line in lines:
         endpoint = "linear_probe" if line.family.startswith("linear_probe.") else line.family
@@ -122,7 +123,8 @@ def _test(lines: Sequence[_Line]) -> None:
 
 def _verdict(line: _Line) -> Verdict:
     comparison, difference = line.comparison, line.levels[0].interval.value
-    return verdict(difference, comparison.expected, line.tested.get("p_adjusted"), comparison.unequal)
+    classes = sum(len(one.like.class_shares) for one in line.members)
+    return verdict(difference, comparison.expected, line.tested.get("p_adjusted"), comparison.unequal, classes)
 
 
 def _rows(line: _Line) -> Iterator[Row]:
@@ -133,5 +135,5 @@ def _rows(line: _Line) -> Iterator[Row]:
         value, low, high = level.interval
         row = {**head, **told, "level": level.name, "difference": value, "low": low, "high": high, "n": level.n}
         if level.name == JOINT and line.found is not None:
-            row |= {**line.tested, **line.found._asdict(), **line.comparison.checkpoints()}
+            row |= {**line.tested, **line.found._asdict(), **checkpoints(line.members[0].sides)}
         yield row, files

@@ -27,6 +27,7 @@ class Measured:
     """Differences on one set.
 
     Attributes:
+        sides: the terms, with those of their runs that are used.
         like: a score of the set, for its name, metric, classes and the images' shares.
         by_image: (n,) float64, mean over seeds (those that all runs have; without any, over each term's own).
         by_episode: (e,) float64, likewise, where the metric has episodes.
@@ -34,6 +35,7 @@ class Measured:
         files: indices of the files behind it.
     """
 
+    sides: tuple[Side, ...]
     like: Series
     by_image: np.ndarray
     by_episode: np.ndarray | None
@@ -92,6 +94,7 @@ def _measured(sides: Sequence[Side], seeds: Sequence[int], scores: StudyScores, 
 
     like = found(sides[0], None)[0]
     return Measured(
+        tuple(sides),
         like,
         mean(lambda one: one.values.astype(np.float64)),
         None if like.episodes is None else mean(lambda one: np.asarray(one.episodes)),
@@ -122,5 +125,8 @@ def levels(members: Sequence[Measured], resampled: np.ndarray) -> Iterator[Level
         yield Level("joint", Interval(value, None, None), seeds)
         return
     effect = two_way([one.by_class for one in members], [one.like.class_shares for one in members])
+    if np.isnan(effect.variance):
+        yield Level("joint", Interval(value, None, None), seeds)
+        return
     low, high = effect.interval(LEVEL)
     yield Level("joint", Interval(value, float(low), float(high)), seeds, effect)

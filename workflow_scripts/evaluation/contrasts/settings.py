@@ -118,5 +118,11 @@ class Contrast(Settings):
 
     @property
     def cells(self) -> tuple[Term, ...]:
-        """The terms, also of the short form."""
-        return self.terms or (Term(weight=1, pairs=self.minuend), Term(weight=-1, pairs=self.subtrahend))
+        """The terms, also of the short form; what rounding left of the sum of weights is taken off them evenly."""
+        if not self.terms:
+            return Term(weight=1, pairs=self.minuend), Term(weight=-1, pairs=self.subtrahend)
+        weighted = [term for term in self.terms if term.weight]
+        excess = math.fsum(term.weight for term in weighted) / len(weighted)
+        return tuple(
+            term.model_copy(update={"weight": term.weight - excess}) if term.weight else term for term in self.terms
+        )

@@ -1,7 +1,8 @@
 """Verdicts by rule, from joint intervals; docs/statistics.md states the rule. Nothing else says what an effect is.
 
 1. Runs that differ in budget, batch size or backbone: not comparable.
-2. Fewer than three common seeds, or a single class: no joint interval, so inconclusive.
+2. Fewer than three common seeds, a single class, or the same difference in all seeds and classes: no joint interval, so
+   inconclusive. Fewer than four classes: inconclusive, since the interval is too narrow. Sets of a mean add up theirs.
 3. p-value, adjusted by Holm within the family, not below 5 %: inconclusive.
 4. Otherwise supported if the difference has the expected sign, and contradicted if not.
 5. The linear probe needs the same verdict under every objective, and at least two objectives; else inconclusive.
@@ -15,6 +16,8 @@ from typing import NamedTuple
 SUPPORTED, CONTRADICTED, INCONCLUSIVE, INCOMPARABLE = "supported", "contradicted", "inconclusive", "not comparable"
 ALPHA = 0.05
 FEWEST_OBJECTIVES = 2
+FEWEST_CLASSES = 4
+NO_INTERVAL = "no joint interval: it needs three seeds and two classes, and differences that vary"
 
 
 class Verdict(NamedTuple):
@@ -24,7 +27,9 @@ class Verdict(NamedTuple):
     reason: str = ""
 
 
-def verdict(difference: float, expected: int, p_adjusted: float | None, unequal: Sequence[str]) -> Verdict:
+def verdict(
+    difference: float, expected: int, p_adjusted: float | None, unequal: Sequence[str], classes: int
+) -> Verdict:
     """The verdict of one metric by itself, steps 1 to 4.
 
     Args:
@@ -32,11 +37,14 @@ def verdict(difference: float, expected: int, p_adjusted: float | None, unequal:
         expected: its expected sign, 1 or -1.
         p_adjusted: after Holm; None without a joint interval.
         unequal: in what the runs differ besides what is compared.
+        classes: number of classes of the set, or of all sets of a mean.
     """
     if unequal:
         return Verdict(INCOMPARABLE, f"different {' and '.join(unequal)}")
     if p_adjusted is None:
-        return Verdict(INCONCLUSIVE, "no joint interval: it needs three seeds and two classes")
+        return Verdict(INCONCLUSIVE, NO_INTERVAL)
+    if classes < FEWEST_CLASSES:
+        return Verdict(INCONCLUSIVE, f"only {classes} classes: a verdict needs {FEWEST_CLASSES}")
     if p_adjusted >= ALPHA:
         return Verdict(INCONCLUSIVE, "the difference may be chance")
     return Verdict(SUPPORTED if difference * expected > 0 else CONTRADICTED)
