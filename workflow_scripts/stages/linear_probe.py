@@ -63,7 +63,9 @@ class LinearProbe(Settings):
     seed: int = Field(0, ge=0, description="seed of the bootstrap", examples=[1])
 
     @model_validator(mode="after")
-    def _positive_costs(self) -> "LinearProbe":
+    def _consistent(self) -> "LinearProbe":
+        if len(set(self.objectives)) < len(self.objectives):
+            raise ValueError(f"objectives are repeated: {', '.join(self.objectives)}; each is fitted once")
         if min(self.costs) <= 0:
             raise ValueError(f"costs must be positive; the smallest is {min(self.costs)}")
         return self

@@ -12,13 +12,13 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.pretraining.method import PAIR_INPUTS
-from workflow_scripts.pretraining.settings import METHODS, Pretrain
+from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.source import WORLD, Source
-from workflow_scripts.study.config.cells import cell
+from workflow_scripts.study.config.cells import summarised
 from workflow_scripts.study.config.kept import evaluated, first_name
-from workflow_scripts.study.config.run_settings import pretrain_settings, run_items, run_name
-from workflow_scripts.study.config.sections import Pairs, Run
+from workflow_scripts.study.config.run_settings import trainings
+from workflow_scripts.study.config.sections import Pairs
 from workflow_scripts.study.config.study import Study
 from workflow_scripts.study.stages import declaration, facts, published, stages_in_order
 
@@ -42,11 +42,7 @@ class Units:
             **{"source": self._source, "annotations": self._annotations, "pretrain": self._pretrain},
             **{"summary": self._summary, "report": self._report, "crate": self._crate},
         }
-        self._runs: dict[str, tuple[Run, Pretrain]] = {}
-        for item in run_items(study):
-            for seed in item.run.seeds:
-                settings = pretrain_settings(study, item, seed)
-                self._runs[run_name(item.run, settings)] = (item.run, settings)
+        self._runs = trainings(study)
         self._steps = evaluated(study.evaluation.steps, {name: own for name, (_, own) in self._runs.items()})
         self.shards = [f"{number:05d}" for number in range(study.shards.shards)]
         self.arms = [arm.name for arm in study.arms]
@@ -144,19 +140,9 @@ class Units:
 
     def _summary(self, unit: Unit) -> dict[str, Any]:
         study = self.study
-        runs = [
-            {
-                **{"run": name, "method": run.method, "pairs": run.pairs, "augmentation": run.augmentation},
-                **{"tag": run.tag, "seed": settings.seed, "steps": self.steps(name), "backbone": settings.backbone},
-                **{"batch_size": settings.batch_size if settings.trains else 0},
-                **{"trained_steps": settings.steps or 0, "epochs": settings.epochs},
-                **{"views_per_pair": METHODS[run.method].views, **cell(study, run)},
-            }
-            for name, (run, settings) in self._runs.items()
-        ]
         contrasts = [contrast.model_dump(mode="json") for contrast in study.contrasts]
         wanted = {"contrasts": contrasts, "standard_contrasts": study.standard_contrasts}
-        return {"runs": runs, **wanted, "bootstrap": study.bootstrap}
+        return {"runs": summarised(study, self._runs, self._steps), **wanted, "bootstrap": study.bootstrap}
 
     def _report(self, unit: Unit) -> dict[str, Any]:
         study = self.study

@@ -128,7 +128,52 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
         ),
         (
             {"contrasts": [{"name": "c", "minuend": "revised", "subtrahend": "none"}]},
-            "contrast without runs in config.contrasts.0: revised and none have no method in common",
+            "contrast without runs in config.contrasts.0: revised and none have no method, backbone and tag in common",
+        ),
+        (
+            {
+                "runs": [
+                    {"method": "simclr", "pairs": "revised", "set": {"backbone": "resnet50"}},
+                    {"method": "simclr", "pairs": "original", "set": {"backbone": "resnet34"}},
+                ],
+                "contrasts": [{"name": "c", "minuend": "revised", "subtrahend": "original"}],
+            },
+            "contrast without runs in config.contrasts.0: revised and original have no method, backbone and tag",
+        ),
+        (
+            {
+                "evaluation": {"steps": ["best"]},
+                "contrasts": [
+                    {
+                        "name": "c",
+                        "terms": [
+                            {"weight": 1, "pairs": "revised", "step": "last"},
+                            {"weight": -1, "pairs": "original", "step": "best"},
+                        ],
+                    }
+                ],
+            },
+            "unknown evaluated step in config.contrasts.0.terms.0.step: last; choose from best",
+        ),
+        (
+            {
+                "evaluation": {"steps": [2, 10_000]},
+                "runs": [
+                    {"method": "simclr", "pairs": "revised", "set": {"epochs": 4, "checkpoints": [2]}},
+                    {
+                        "method": "simclr",
+                        "pairs": "original",
+                        "set": {"checkpoints": [10_000]},
+                    },
+                ],
+                "contrasts": [{"name": "c", "minuend": "revised", "subtrahend": "original"}],
+            },
+            "contrast without an evaluated step in config.contrasts.0: no step that all of its runs have",
+        ),
+        ({"datasets": [{"name": "mean", "kind": "folders"}]}, "reserved name in config.datasets.0.name: mean"),
+        (
+            {"evaluation": {"linear_probe": {"objectives": ["sklearn", "sklearn"]}}},
+            "objectives are repeated: sklearn, sklearn",
         ),
         (
             {

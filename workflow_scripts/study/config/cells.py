@@ -1,10 +1,12 @@
 """What the runs of a study are to its contrasts: whose captions they use, and which control they are."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.pretraining.settings import METHODS
 
 if TYPE_CHECKING:
+    from workflow_scripts.pretraining.settings import Pretrain
     from workflow_scripts.study.config.sections import Run
     from workflow_scripts.study.config.study import Study
 
@@ -12,6 +14,22 @@ REFERENCES = ("untrained", "supervised")
 """Methods that are a floor or a ceiling for all others."""
 CONTROL_ARMS = ("shuffled", "mixed")
 """Kinds of arms whose captions are not those of the images."""
+
+
+def summarised(
+    study: "Study", runs: Mapping[str, tuple["Run", "Pretrain"]], steps: Mapping[str, Sequence[str]]
+) -> list[dict[str, Any]]:
+    """The runs as settings of the summary (:class:`SummaryRun`), by name, with the names of their evaluated steps."""
+    return [
+        {
+            **{"run": name, "method": run.method, "pairs": run.pairs, "augmentation": run.augmentation},
+            **{"tag": run.tag, "seed": settings.seed, "steps": steps[name], "backbone": settings.backbone},
+            **{"batch_size": settings.batch_size if settings.trains else 0},
+            **{"trained_steps": settings.steps or 0, "epochs": settings.epochs},
+            **{"views_per_pair": METHODS[run.method].views, **cell(study, run)},
+        }
+        for name, (run, settings) in runs.items()
+    ]
 
 
 def cell(study: "Study", run: "Run") -> dict[str, Any]:

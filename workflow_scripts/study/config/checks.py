@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from workflow_scripts.study.config.study import Study
 
 RESERVED_PAIRS = ("self", "none")
+RESERVED = {"pairs": RESERVED_PAIRS, "datasets": ("mean",)}  # mean: of the summary's rows over all datasets
 
 
 def reference_errors(study: Study) -> Iterator[SettingError]:
@@ -45,8 +46,8 @@ def _names(study: Study) -> Iterator[SettingError]:
             if first != f"{section}.{number}":
                 value = f"{member.name}, already the name of {first}"
                 yield SettingError("repeated name", where, value, "names are used in file names; give each its own")
-            if section == "pairs" and member.name in RESERVED_PAIRS:
-                yield SettingError("reserved name", where, member.name, "give the pair table another name")
+            if member.name in RESERVED.get(section, ()):
+                yield SettingError("reserved name", where, member.name, "choose another name")
 
 
 def _pairs_and_runs(study: Study) -> Iterator[SettingError]:

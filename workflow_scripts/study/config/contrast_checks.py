@@ -1,19 +1,17 @@
-"""Checks of contrasts: every term needs runs, and terms need something in common."""
+"""Checks of contrasts: every term needs runs, and terms need something in common, so that each contrast has a row."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from workflow_scripts.evaluation.contrasts.comparisons import groups
+from workflow_scripts.evaluation.contrasts.comparisons import comparisons, groups
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
-from workflow_scripts.pretraining.schedule import step_name
-from workflow_scripts.study.config.cells import cell
+from workflow_scripts.study.config.cells import summarised
 from workflow_scripts.study.config.checks import known
 from workflow_scripts.study.config.errors import SettingError
-from workflow_scripts.study.config.kept import unit_of
-from workflow_scripts.study.config.run_settings import run_items
+from workflow_scripts.study.config.kept import evaluated
+from workflow_scripts.study.config.run_settings import trainings
 
 if TYPE_CHECKING:
-    from workflow_scripts.study.config.sections import Run
     from workflow_scripts.study.config.study import Study
 
 
@@ -21,29 +19,37 @@ def contrast_errors(study: "Study", sound: bool) -> Iterator[SettingError]:
     """Yield errors of contrasts.
 
     Args:
-        sound: whether arms, pairs and runs have no errors; if they have, only the names of pairs are checked.
+        sound: whether arms, pairs and runs, with their settings and steps, have no errors; if they have, only the
+            names of pairs are checked.
     """
-    runs = [_as_summarised(study, item.run) for item in run_items(study)] if sound else []
-    lengths = [study.pretraining, *(item.run.set for item in run_items(study))] if sound else []
-    units = {False, *(unit_of(one) == "epochs" for one in lengths)}
-    steps = [step_name(step, epochs) for step in study.evaluation.steps for epochs in sorted(units)]
+    runs = _runs(study) if sound and study.contrasts else []
     for number, contrast in enumerate(study.contrasts):
         errors = list(_side_errors(number, contrast, {run.pairs for run in study.runs}))
         if sound:
-            errors += _term_errors(number, contrast, runs, steps)
+            errors += _term_errors(number, contrast, runs)
         yield from errors
-        if sound and not errors and not any(groups(contrast, runs)):
-            value, advice = f"no value of {', '.join(contrast.per)} or tag for which all terms have runs", "add runs"
-            if not contrast.terms:
-                value = f"{contrast.minuend} and {contrast.subtrahend} have no method in common"
-                advice = "add runs of the same method with both"
-            yield SettingError("contrast without runs", ("contrasts", number), value, advice)
+        if sound and not errors and not any(comparisons([contrast], runs)):
+            yield _no_row(number, contrast, runs)
 
 
-def _as_summarised(study: "Study", run: "Run") -> SummaryRun:
-    """A run as contrasts see it, as far as that follows from names."""
-    own = {"method": run.method, "pairs": run.pairs, "augmentation": run.augmentation, "tag": run.tag}
-    return SummaryRun(run="", seed=0, steps=(), **own, **cell(study, run))
+def _runs(study: "Study") -> list[SummaryRun]:
+    """The runs as the summary has them."""
+    runs = trainings(study)
+    steps = evaluated(study.evaluation.steps, {name: settings for name, (_, settings) in runs.items()})
+    return [SummaryRun.model_validate(one) for one in summarised(study, runs, steps)]
+
+
+def _no_row(number: int, contrast: Contrast, runs: Sequence[SummaryRun]) -> SettingError:
+    """Why a contrast whose terms all have runs compares none."""
+    if any(groups(contrast, runs)):
+        value, advice = "no step that all of its runs have", "add a step that they all keep to evaluation.steps"
+        return SettingError("contrast without an evaluated step", ("contrasts", number), value, advice)
+    value, advice = f"no value of {', '.join(contrast.per)} or tag for which all terms have runs", "add runs"
+    if not contrast.terms:
+        axes = ", ".join(contrast.per)
+        value = f"{contrast.minuend} and {contrast.subtrahend} have no {axes} and tag in common"
+        advice = f"add runs with both that have the same {axes} and tag"
+    return SettingError("contrast without runs", ("contrasts", number), value, advice)
 
 
 def _side_errors(number: int, contrast: Contrast, pairs: set[str]) -> Iterator[SettingError]:
@@ -52,15 +58,14 @@ def _side_errors(number: int, contrast: Contrast, pairs: set[str]) -> Iterator[S
         yield from known(("contrasts", number, side), "run's pairs", getattr(contrast, side), pairs)
 
 
-def _term_errors(
-    number: int, contrast: Contrast, runs: Sequence[SummaryRun], steps: Sequence[str]
-) -> Iterator[SettingError]:
-    """Errors of terms that match no run, or whose step is not evaluated (``last`` is, of untrained networks)."""
+def _term_errors(number: int, contrast: Contrast, runs: Sequence[SummaryRun]) -> Iterator[SettingError]:
+    """Errors of terms that match no run, or whose step none of their runs has."""
     for at, term in enumerate(contrast.terms):
+        steps = dict.fromkeys(step for run in runs if term.matches(run) for step in run.steps)
         if not any(term.matches(run) for run in runs):
             found = [axis for axis in ("method", "pairs", "augmentation", "tag", "arm") if term.fixes(axis)]
             value = ", ".join(f"{axis} {getattr(term, axis) or '(none)'}" for axis in found)
             where, advice = ("contrasts", number, "terms", at), "no run has all of these; correct them or add runs"
             yield SettingError("term without runs", where, value, advice)
-        if term.step is not None:
-            yield from known(("contrasts", number, "terms", at, "step"), "evaluated step", term.step, {*steps, "last"})
+        elif term.step is not None:
+            yield from known(("contrasts", number, "terms", at, "step"), "evaluated step", term.step, steps)

@@ -134,6 +134,20 @@ def run_items(study: "Study") -> Iterator[Item]:
         yield from items(run, number)
 
 
+def trainings(study: "Study") -> dict[str, tuple["Run", Pretrain]]:
+    """Name of each run, sweeps and seeds expanded -> its item, and its full settings.
+
+    Raises:
+        PipelineErrors: settings contradict each other.
+    """
+    found = {}
+    for item in run_items(study):
+        for seed in item.run.seeds:
+            settings = pretrain_settings(study, item, seed)
+            found[run_name(item.run, settings)] = (item.run, settings)
+    return found
+
+
 def pretrain_settings(study: "Study", item: Item, seed: int, root: Node | None = None) -> Pretrain:
     """The full settings of one run.
 

@@ -107,7 +107,8 @@ def load_study(config: Mapping[str, Any] | Config) -> Study:
     else:
         found = list(reference_errors(study))
         found += run_errors(study, root, {error.path[1] for error in found if error.path[0] == "runs"})
-        found += contrast_errors(study, not any(error.path[0] in ("arms", "pairs", "runs") for error in found))
+        behind = ("arms", "pairs", "pretraining", "runs", "evaluation")  # what contrasts follow from
+        found += contrast_errors(study, not any(error.path[0] in behind for error in found))
         # What is wrong in an item of which a value was refused may follow from that.
         known = {error.path[:2] for error in refused}
         errors += [error for error in found if error.path[:2] not in known]
