@@ -35,15 +35,15 @@ def run_alone() -> None:
 
 
 def hand_over(server: socket.socket) -> None:
-    """Send the command, and forward signals from now on."""
+    """Send the command, and forward signals from then on; one that comes before ends this process."""
     ignored = [number for number in FORWARDED if signal.getsignal(number) == signal.SIG_IGN]
-    for number in set(FORWARDED) - set(ignored):
-        signal.signal(number, lambda received, _: server.sendall(bytes([received])))
     umask = os.umask(0)
     request = {"words": WORDS, "env": dict(os.environ), "cwd": os.getcwd(), "umask": umask, "ignored": ignored}
     content = json.dumps(request).encode()
     socket.send_fds(server, [struct.pack("!I", len(content))], [0, 1, 2])
     server.sendall(content)
+    for number in set(FORWARDED) - set(ignored):
+        signal.signal(number, lambda received, _: server.sendall(bytes([received])))
 
 
 def main() -> None:

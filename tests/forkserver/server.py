@@ -22,7 +22,7 @@ Request = dict[str, Any]
 
 
 def receive(connection: socket.socket) -> tuple[Request, list[int]] | None:
-    """A client's request and its three streams; None if the client was killed meanwhile."""
+    """A client's request and its three streams; None if the client was killed meanwhile, or sent something else."""
     head, streams, _, _ = socket.recv_fds(connection, 4, 3)
     content = b""
     while head and len(content) < struct.unpack("!I", head)[0]:
@@ -31,8 +31,9 @@ def receive(connection: socket.socket) -> tuple[Request, list[int]] | None:
             break
         content += part
     else:
-        if head:
-            return json.loads(content), streams
+        with suppress(ValueError):
+            if head:
+                return json.loads(content), streams
     for stream in streams:
         os.close(stream)
     return None
