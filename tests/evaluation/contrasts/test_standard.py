@@ -95,6 +95,37 @@ def test_the_slope_is_that_of_least_squares() -> None:
     assert len(list(comparisons([one], given))) == 1
 
 
+def test_a_slope_is_fitted_to_the_tables_of_its_augmentation_and_tag() -> None:
+    tables = {"none": 0.0, "half": 0.5, "half-csls": 0.5, "all": 1.0}
+    cells = [(name, "crop", "") for name in tables] + [(name, "simclr", "long") for name in ("none", "all")]
+    cells += [("all", "simclr", "")]  # one share has no slope
+    given = [
+        one
+        for pairs, augmentation, tag in cells
+        for one in runs(("simclr", pairs, augmentation), role="mixed", dose=tables[pairs], tag=tag)
+    ]
+    first, second = comparisons(standard(given), given)
+    assert [(one.augmentation, one.tag) for one in (first, second)] == [("crop", ""), ("simclr", "long")]
+    assert [(side.runs[0].pairs, side.weight) for side in second.sides] == [("none", -1), ("all", 1)]
+    scores = np.array([0.3, 0.5, 0.6, 0.4])
+    total = sum(side.weight * score for side, score in zip(first.sides, scores, strict=True))
+    assert total == pytest.approx(np.polyfit(list(tables.values()), scores, 1)[0])
+
+
+def test_a_slope_is_over_the_tables_that_all_backbones_have() -> None:
+    doses = {"none": 0.0, "half": 0.5, "all": 1.0}
+    has = {"resnet18": doses, "resnet34": ("none", "all"), "resnet50": ("all",)}
+    given = [
+        one
+        for backbone, names in has.items()
+        for pairs in names
+        for one in runs(("simclr", pairs, "crop"), role="mixed", dose=doses[pairs], backbone=backbone)
+    ]
+    found = list(comparisons(standard(given), given))
+    assert [one.backbone for one in found] == ["resnet18", "resnet34"]
+    assert all([side.runs[0].pairs for side in one.sides] == ["none", "all"] for one in found)
+
+
 def test_tags_are_rows_of_their_own() -> None:
     given = [*runs(*FOUR, tag="a"), *runs(*FOUR, tag="b"), *runs(("untrained", "none", "none"))]
     found = list(comparisons(standard(given), given))

@@ -85,17 +85,29 @@ def _late(runs: Sequence[SummaryRun], table: str) -> Iterator[Contrast]:
 
 
 def _slope(runs: Sequence[SummaryRun]) -> Iterator[Contrast]:
-    """Least-squares slope over the share of faithful captions: sum (x - mean x) y / sum (x - mean x)^2."""
-    for method in dict.fromkeys(run.method for run in runs):
-        doses = {run.pairs: run.dose for run in runs if run.method == method and run.dose is not None}
-        centred = np.array(list(doses.values())) - np.mean(list(doses.values())) if doses else np.zeros(1)
+    """Least-squares slope over the share of faithful captions: sum (x - mean x) y / sum (x - mean x)^2.
+
+    Each method, augmentation and tag has its own, fitted to its pair tables of mixed arms: one point per table, also
+    where two have the same share. Several backbones are fitted to the tables that all of them have.
+    """
+    cells: dict[tuple[str, str, str], dict[str, dict[str, float]]] = {}
+    for run in runs:
+        if run.dose is not None:
+            tables = cells.setdefault((run.method, run.augmentation, run.tag), {}).setdefault(run.backbone, {})
+            tables[run.pairs] = run.dose
+    for (method, augmentation, tag), by_backbone in cells.items():
+        several = [doses for doses in by_backbone.values() if len(set(doses.values())) > 1]
+        doses = {
+            pairs: dose for one in several for pairs, dose in one.items() if all(pairs in other for other in several)
+        }
         if len(set(doses.values())) > 1:
-            weights = (centred / np.square(centred).sum()).tolist()
-            terms = [Term(weight=one, method=method, pairs=pairs) for one, pairs in zip(weights, doses, strict=True)]
-            yield Contrast(name="slope over the share of faithful captions", terms=tuple(terms), per=_PER_AUGMENTATION)
-
-
-_PER_AUGMENTATION: Any = ("augmentation", "backbone")
+            centred = np.array(list(doses.values())) - np.mean(list(doses.values()))
+            fixed = {"method": method, "augmentation": augmentation, "tag": tag}
+            terms = tuple(
+                Term(weight=weight, pairs=pairs, **fixed)
+                for pairs, weight in zip(doses, (centred / np.square(centred).sum()).tolist(), strict=True)
+            )
+            yield Contrast(name="slope over the share of faithful captions", terms=terms, per=("backbone",))
 
 
 def _methods(runs: Sequence[SummaryRun], cells: set[tuple[str, str]]) -> list[str]:
