@@ -27,9 +27,11 @@ EXAMPLES = ("datasets", "keys", "images", "masks", "maps")  # the map shown is t
 def headline(study: Study) -> Row:
     """Arms with intervals, the named contrasts, and a sentence that counts their verdicts."""
     summary = study.one("summary")
+    step = study.settings.headline_step
     if summary is None:
-        return {"claim": "This study trained and evaluated no image encoder.", "arms": [], "contrasts": []}
-    step, rows = study.settings.headline_step, study.table(summary)
+        claim = "This study trained and evaluated no image encoder."
+        return {"claim": claim, "arms": [], "contrasts": [], "none": contrast_data.none_named([], step)}
+    rows = study.table(summary)
     contrasts = study.table(summary, ".contrasts.parquet")
     found = contrast_data.named(contrasts, step)
     cited = Cited(study.source(summary, ".contrasts.parquet"), study.json(summary, ".sources.json"))
