@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+from workflow_scripts.core.inputs import clear_inputs
 from workflow_scripts.core.runtime.environment import limit_threads
 
 if TYPE_CHECKING:
@@ -40,6 +41,13 @@ if roomy_memory():  # pytest reads this when the first temporary folder is made
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the files of slow tests: begun last, the longest would leave the other workers idle."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture(autouse=True)
+def own_inputs() -> Iterator[None]:
+    """Forget which inputs the test verified: the folder of a test that passed is removed at once."""
+    yield
+    clear_inputs()
 
 
 @pytest.fixture(scope="session")

@@ -62,8 +62,9 @@ def project(open_folder: Path) -> Path:
 
 def start(servers: ForkServers, project: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
     """Start the module by the stand-in for ``python``."""
+    # A shell's background job ignores SIGINT, and so would its children.
     return subprocess.Popen(
-        [str(servers.bin / "python"), "-m", "workflow_scripts.probe", *words],
+        ["env", "--default-signal=INT", str(servers.bin / "python"), "-m", "workflow_scripts.probe", *words],
         cwd=project,
         env={"PATH": os.environ["PATH"], "PYTHONHASHSEED": "0", "PYTHONPATH": str(project), **environment},
         stdin=subprocess.PIPE,

@@ -54,7 +54,7 @@ def test_demo_names_no_run_of_the_full_study(full: list[list[str]]) -> None:
         return {Path(words[2]).name.removesuffix(".manifest.json") for words in all_commands if words[0] == "pretrain"}
 
     demo = runs(commands("--profile", "profiles/demo"))
-    assert len(demo) == 11
+    assert len(demo) == 13
     assert not demo & runs(full)
 
 
@@ -82,6 +82,6 @@ def test_twelve_million_images(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-2000:]
     counts = job_counts(done.stdout)
     assert counts["download"] == counts["recaption"] == 1202
-    assert counts["total"] == 3652 + 2 * (1202 - 540)
+    assert counts["total"] == 4455 + 2 * (1202 - 540)
     peak = int(re.findall(r"^peak (\d+)$", done.stdout, re.MULTILINE)[0]) * 1024
     assert peak <= 600e6, f"{peak / 1e6:.0f} MB"

@@ -162,7 +162,7 @@ def test_trainings_run_for_their_own_edits_alone(plans: dict[str, list[tuple[Pla
         jobs = plans[edit][0][0][1]
         assert [job for job in jobs if name not in job] == ["all/", "report/", "summary/"], edit
     one, two = (set(plans[edit][0][0][1]) for edit in ("a sweep of one point added", "the same with a second point"))
-    assert one < two and len(two - one) == 8 and all("-lr-2e-3-s0" in job for job in two - one)
+    assert one < two and len(two - one) == 10 and all("-lr-2e-3-s0" in job for job in two - one)
     for edit in ("nothing", "`download.attempts`", "`pretraining.checkpoint_every`", "comments", "`compute.workers`"):
         assert [plan[1] for plan, _ in plans[edit]] == [[], [], []]
 
