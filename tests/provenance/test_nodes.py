@@ -69,6 +69,8 @@ def test_files_in_a_folder_and_the_record_of_the_computation(chain: Chain) -> No
         (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": 1e999}}', "not finite"),
         (b'{"stage": "x", "unit": {"a": "\\ud800"}, "files": {}}', "not Unicode"),
         (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": 5, "out": 4, "dropped": {}}}', "add up"),
+        (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": 5, "out": null, "dropped": {}}}', "add up"),
+        (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": 5, "out": 5, "dropped": null}}', "add up"),
         (b'{"a": ' * 50 + b"1" + b"}" * 50, "levels deep"),
         (b"[" * 100_000, "nested too deeply"),
         (b" " * (LARGEST + 1), "bytes; at most"),

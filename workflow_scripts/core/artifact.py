@@ -6,8 +6,9 @@ reads it.
 """
 
 import hashlib
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from workflow_scripts.core.cache import file_hash, place, results_root, stored
 from workflow_scripts.core.errors import PipelineError
@@ -16,6 +17,8 @@ from workflow_scripts.core.files.names import cache_entry
 from workflow_scripts.core.inputs import verify
 
 MANIFEST, RUN = ".manifest.json", ".run.json"
+WORD = re.compile(r"[0-9A-Za-z_-]+")
+LONGEST_WORD = 100  # characters; keys have 64
 
 
 def stage_and_name(manifest: Path) -> tuple[str, str]:
@@ -123,13 +126,20 @@ class Artifact:
     def _link_again(self, path: Path, suffix: str) -> None:
         record = self.manifest_path.with_name(self.name + RUN)
         advice = f"recompute it with: snakemake --force {self.manifest_path}"
-        key = (read_object_or_none(record) or {}).get("key")
-        entry = cache_entry(results_root(self.manifest_path), str(self.manifest["stage"]), str(key))
+        stage, key = self.manifest["stage"], (read_object_or_none(record) or {}).get("key")
+        if not (_is_word(stage) and _is_word(key)):  # a damaged record, whose texts must not become paths
+            raise PipelineError("missing data file", path, "its record names no entry of the cache", advice)
+        entry = cache_entry(results_root(self.manifest_path), stage, key)
         kept, recorded = stored(entry, suffix), self.manifest["files"][suffix]
-        if key is not None and kept.is_file() and file_hash(kept) != recorded["sha256"]:
+        if kept.is_file() and file_hash(kept) != recorded["sha256"]:
             raise PipelineError("missing data file", path, f"its cached copy {kept} is damaged", advice)
-        if key is None or not place(entry, self.manifest_path.with_name(self.name), {"files": {suffix: recorded}}):
+        if not place(entry, self.manifest_path.with_name(self.name), {"files": {suffix: recorded}}):
             raise PipelineError("missing data file", path, "neither in the results nor in the cache", advice)
+
+
+def _is_word(value: object) -> TypeGuard[str]:
+    """Whether a value has the form of a stage's name or of a key."""
+    return isinstance(value, str) and len(value) <= LONGEST_WORD and WORD.fullmatch(value) is not None
 
 
 def _fault_of(manifest: dict[str, Any]) -> str:

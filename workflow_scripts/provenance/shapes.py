@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.artifact import MANIFEST, WORD
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 
@@ -40,7 +40,7 @@ def _manifest_path(text: str) -> str:
 
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Word = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_-]+$")]
+Word = Annotated[str, StringConstraints(pattern=rf"^{WORD.pattern}$")]
 Text = Annotated[str, StringConstraints(min_length=1)]
 Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0)]
@@ -202,7 +202,10 @@ def _said(error: ErrorDetails) -> str:
 
 
 def _rows_fault(rows: dict[str, Any]) -> str | None:
-    if rows and (len(rows) < 3 or rows["in"] != rows["out"] + sum(rows["dropped"].values())):
+    if not rows:
+        return None
+    total, out, dropped = rows.get("in"), rows.get("out"), rows.get("dropped")
+    if total is None or out is None or dropped is None or total != out + sum(dropped.values()):
         return "its rows do not add up"
     return None
 

@@ -60,6 +60,14 @@ def test_malformed_files(tmp_path: Path, content: bytes, message: str) -> None:
         list(read_member(zipfile.ZipFile(path), members(path)[0], limit))
 
 
+def test_lzma_is_refused_unread(tmp_path: Path) -> None:
+    """Its header may request gigabytes of memory."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("annotations/pics_2020.json", '{"annotations": []}')
+    with pytest.raises(PipelineError, match=r"unsupported compression in .*pics_2020\.json: method 14; repack it"):
+        list(read_member(zipfile.ZipFile(tmp_path / "a.zip"), members(tmp_path / "a.zip")[0], 1 << 20))
+
+
 def test_damaged_member(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "a.zip", {"pics_2020": [row(f"a{n}") for n in range(50)]})
     data = bytearray(path.read_bytes())

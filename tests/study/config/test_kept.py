@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.study.config.test_study import changed, merged
-from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.pretraining.run_metadata import kept_checkpoints
 from workflow_scripts.pretraining.schedule import LogSpaced, schedule
 from workflow_scripts.pretraining.settings import Pretrain
@@ -151,6 +151,8 @@ def test_a_shorter_run_skips_the_steps_that_it_does_not_have() -> None:
         match=r"checkpoint after the end of training in config\.pretraining\.checkpoints\.1: 40; the longest run",
     ):
         units(pretraining={"checkpoints": [2, 40]})
+    with pytest.raises(PipelineErrors, match=r"config\.pretraining\.checkpoints\.1.*many"):
+        units(pretraining={"checkpoints": [2, "many"]})
 
 
 def test_an_untrained_network_depends_on_no_setting_of_training() -> None:

@@ -1,6 +1,5 @@
 """The official RedCaps v1.0 zip: ``annotations/<subreddit>_<year>.json``; other files are ignored."""
 
-import lzma
 import re
 import zipfile
 import zlib
@@ -15,9 +14,11 @@ from workflow_scripts.core.errors import PipelineError
 
 MEMBER = re.compile(r"annotations/(?P<subreddit>[A-Za-z0-9_]{1,64})_(?P<year>\d{4})\.json")
 MOST_TIMES, SMALL = 50, 64 << 20  # a zip that unpacks to at most SMALL bytes is accepted at any compression ratio
+# Unlike these, LZMA may request gigabytes of memory by a few bytes of its header.
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 DAMAGED = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
-    *(OSError, NotImplementedError, RuntimeError),  # an invalid seek; an unknown compression method or a password
+    *(zipfile.BadZipFile, zlib.error, EOFError),
+    *(OSError, NotImplementedError, RuntimeError),  # an invalid seek; an unsupported feature or a password
 )
 LAYOUT = "expected annotations/<subreddit>_<year>.json with {info, annotations: [...]}, as in RedCaps v1.0"
 
@@ -79,9 +80,13 @@ def read_member(archive: zipfile.ZipFile, member: Member, max_bytes: int) -> Ite
     """
     where = f"{archive.filename}!{member.name}"
     try:
-        size = archive.getinfo(member.name).file_size
-        if size > max_bytes:
-            raise PipelineError("file too large", where, f"{size} bytes", "raise annotations.max_member_mb")
+        info = archive.getinfo(member.name)
+        if info.file_size > max_bytes:
+            raise PipelineError("file too large", where, f"{info.file_size} bytes", "raise annotations.max_member_mb")
+        if info.compress_type not in COMPRESSIONS:
+            raise PipelineError(
+                "unsupported compression", where, f"method {info.compress_type}", "repack it with deflate"
+            )
         # zipfile reads up to the size in the directory and then verifies the checksum.
         with archive.open(member.name) as stream:
             yield from rows_of(stream)

@@ -41,7 +41,7 @@ def kept_errors(
     unit, listed = unit_of(shared), shared.get("checkpoints")
     longest = max((run.length for run in trained.values() if bool(run.epochs) == (unit == "epochs")), default=0)
     for number, step in enumerate(listed if isinstance(listed, list) and longest else ()):
-        if step > longest:
+        if isinstance(step, int) and step > longest:
             path = ("pretraining", "checkpoints", number)
             advice = f"the longest run has {longest} {unit}; correct or remove it"
             yield SettingError("checkpoint after the end of training", path, step, advice)

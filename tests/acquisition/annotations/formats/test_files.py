@@ -38,7 +38,7 @@ def test_images_and_why_there_is_none(source: Path, on_disk: bool) -> None:
     assert found.image("./sub//b c.png") == found.image("sub/b c.png")
     for bad in ("/etc/passwd", "../outside.jpg", "sub/../a.jpg", "link.jpg", "way/z.jpg", "a\0.jpg", "", ".", "//x"):
         assert found.image(bad) == "bad_path", bad
-    for nothing in ("b.jpg", "sub", ".hidden/x.jpg", ".y.jpg", "A.jpg"):
+    for nothing in ("b.jpg", "sub", ".hidden/x.jpg", ".y.jpg", "A.jpg", "x" * 300 + ".jpg", "x" * 5000):
         assert found.image(nothing) == "no_image", nothing
 
 

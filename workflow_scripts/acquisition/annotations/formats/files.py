@@ -54,7 +54,8 @@ class SourceFiles:
         if self._hashes is not None:
             return self._hashes.get(name) if name else None
         hidden = any(part.startswith(".") for part in name.split("/"))
-        return UNKNOWN if not hidden and self.source.is_dir() and (self.source / name).is_file() else None
+        # os.path.isfile is also false for a name that is too long for the file system
+        return UNKNOWN if not hidden and self.source.is_dir() and os.path.isfile(self.source / name) else None
 
     def is_inside(self, name: str) -> bool:
         """Whether a listed file is in the source itself, not behind a link that leads outside it."""

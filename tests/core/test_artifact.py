@@ -1,0 +1,22 @@
+"""A data file that is missing beside its manifest, and records that do not say where its cached copy is."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.errors import PipelineError
+
+
+@pytest.mark.parametrize("field", ["stage", "key"])
+@pytest.mark.parametrize("value", ["x" * 5000, "a\0b", "../..", "", ["a"], {"a": 1}, None, 3])
+def test_no_text_of_a_damaged_record_becomes_a_path(tmp_path: Path, field: str, value: object) -> None:
+    texts = {"stage": "few_shot", "key": "a" * 64} | {field: value}
+    manifest = tmp_path / "results/study/few_shot/one.manifest.json"
+    manifest.parent.mkdir(parents=True)
+    files = {".parquet": {"sha256": "0" * 64, "bytes": 1}}
+    manifest.write_text(json.dumps({"schema": 1, "stage": texts["stage"], "unit": {}, "files": files, "rows": {}}))
+    manifest.with_name("one.run.json").write_text(json.dumps({"key": texts["key"]}))
+    with pytest.raises(PipelineError, match=r"missing data file in .*one\.parquet: its record names no entry"):
+        Artifact(manifest).location(".parquet")
