@@ -1,5 +1,6 @@
 """The headline as plain text for a terminal: the same arms and contrasts as the page's."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -44,16 +45,23 @@ def _estimate(estimate: headline.Estimate | None) -> str:
 
 
 def _contrasts(found: Sequence[Named]) -> list[str]:
+    """A line for each comparison with a joint interval, then why comparisons of all kinds have no clear verdict."""
     heads = ["contrast", "comparison", "measure", "difference", "p, adjusted", "detectable", "verdict"]
-    return _aligned([heads, *(_line(contrast, one) for contrast in found for one in contrast.shown)])
+    every = [(contrast, one) for contrast in found for one in contrast.shown]
+    lines = [_line(contrast, one) for contrast, one in every if one.interval]
+    reasons = Counter((one.row["verdict"], one.row["reason"]) for _, one in every if one.row["reason"])
+    parts = _aligned([heads, *lines]) if lines else []
+    parts += [f"{verdict}: {reason} ({n} of {len(every)} comparisons)" for (verdict, reason), n in reasons.items()]
+    if len(lines) < len(every):
+        parts.append("The report also lists the comparisons without a joint interval.")
+    return parts
 
 
 def _line(contrast: Named, one: Shown) -> list[str]:
     row = one.row
-    difference = f"{points(row['difference'])} [{one.interval}]" if one.interval else points(row["difference"])
+    difference = f"{points(row['difference'])} [{one.interval}]"
     p, least = shown_p(row["p_adjusted"]), shown_least(row["detectable"])
-    said = f"{row['verdict']} ({row['reason']})" if row["reason"] else row["verdict"]
-    return [title(contrast.name), one.where, one.measure.title, difference, p, least, said]
+    return [title(contrast.name), one.where, one.measure.title, difference, p, least, row["verdict"]]
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
