@@ -15,6 +15,7 @@ from workflow_scripts.study.units import Units
 ALL = sorted(stage_names())
 WITH_ARTIFACTS = [name for name in ALL if name != "crate"]
 PROFILE = yaml.safe_load((ROOT / "profiles/slurm/profile.yaml").read_text())
+CALLS = "made|log_of|environment_of|cores|resources_of|recipe|command"
 RULES = {
     name: body
     for path in sorted((ROOT / "rules").glob("*.smk"))
@@ -76,6 +77,8 @@ def test_every_stage_has_a_rule_that_passes_what_it_declares() -> None:
         given = re.search(r"^( *)input:\n(.*?)^\1output:", RULES[name], re.MULTILINE | re.DOTALL)
         inputs = re.findall(r"^ +(\w+)=", given[2], re.MULTILINE) if given else []
         assert set(inputs) == set(stage.inputs), name
+        of_others = re.findall(rf'\b(?:{CALLS})\("(?!{name}")\w+"', RULES[name])
+        assert not of_others, f"rule {name} was copied from another one: {of_others}"
 
 
 def test_groups_and_slots_of_the_slurm_profile_are_those_of_the_stages() -> None:
