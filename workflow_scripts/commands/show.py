@@ -1,5 +1,6 @@
 """``faithful-pairs show``: a study's table of arms, its contrasts and the path of its report."""
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -45,4 +46,5 @@ def text(study: Path, step: str = "last") -> str:
     page = Artifact(study / "report" / f"index{MANIFEST}").path(".html")
     with readable("unreadable summary", summary.manifest_path, "recompute it with snakemake --force summary"):
         scores, contrasts = (pq.read_table(summary.path(suffix)) for suffix in (".parquet", ".contrasts.parquet"))
-    return f"{arms_table(scores, contrasts, step)}\nReport: {page}\n"
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return f"{arms_table(scores, contrasts, step, width)}\nReport: {page}\n"

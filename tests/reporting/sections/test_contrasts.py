@@ -1,6 +1,7 @@
 """What is shown and said of contrasts."""
 
 import pyarrow as pa
+import pytest
 from scipy import stats
 
 from tests.reporting.fake_study import contrast_rows
@@ -120,3 +121,14 @@ def test_the_terminal_says_when_there_is_nothing() -> None:
     empty = pa.Table.from_pylist([score("r", "a", 0.5)]).slice(0, 0)
     text = arms_table(empty, pa.Table.from_pylist([contrast()]).slice(0, 0))
     assert "no arm was evaluated" in text and "No runs of this study form a named contrast." in text
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    summary, contrasts = pa.Table.from_pylist([score("r", "a", 0.5)]), pa.Table.from_pylist([contrast()])
+    text = arms_table(summary, contrasts, width=width)
+    tables = [line for line in text.splitlines() if not line.startswith(("Arms: ", "Contrasts: "))]
+    assert max(map(len, tables)) <= width
+    for shown in ("50.0", "+5.0 [+1.0 to +9.0]", "0.020", "supported", "Linear probe, sklearn"):
+        assert shown in text
+    assert ("verdict      supported" in text) == (width == 80)

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.nodes import node_of
@@ -304,22 +303,3 @@ def test_study_is_frozen() -> None:
     assert isinstance(study, Study)
     with pytest.raises(ValueError, match="frozen"):
         study.study = "other"  # type: ignore[misc]
-
-
-def test_a_removal_list_stands_in_settings_as_hashes(config: dict[str, Any]) -> None:
-    url = "https://i.redd.it/secret.jpg"
-    config["annotations"] |= {"exclude": ["abc123", url, "abc123"], "exclude_from": "data/removed"}
-    units = Units(load_study(config))
-    settings = units.settings("annotations", {})
-    assert settings["exclude"] == sorted([token("abc123"), token(url)])
-    assert "abc123" not in str(settings) and "secret" not in str(settings) and "exclude_from" not in settings
-    assert units.sources("annotations", {})["exclude"] == "data/removed"
-    assert units.manifest_if_source("out", "exclude") == ["out/source/exclude.manifest.json"]
-    assert "exclude" not in Units(load_study(merged())).sources("annotations", {})
-
-
-@pytest.mark.parametrize("entry", ["i.redd.it/a.jpg", "", 123456])
-def test_a_removal_list_with_another_entry_is_refused(config: dict[str, Any], entry: Any) -> None:
-    config["annotations"]["exclude"] = ["abc123", entry]
-    with pytest.raises(PipelineError, match=r"config\.annotations\.exclude"):
-        load_study(config)

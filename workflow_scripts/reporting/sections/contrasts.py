@@ -63,7 +63,7 @@ def measure(metric: str) -> Measure | None:
         return Measure("Few-shot", primary=False)
     if parts[0] == "knn":
         return Measure("kNN", primary=False)
-    return Measure("Saliency, mass in mask", primary=False) if metric.startswith(SALIENCY) else None
+    return Measure("Saliency, mass in mask", primary=False) if metric == SALIENCY else None
 
 
 def named(rows: Sequence[Row], step: str) -> list[Named]:

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from workflow_scripts.reporting.sections.contrasts import MEAN, SALIENCY
 from workflow_scripts.stats.intervals import student_t
+from workflow_scripts.stats.random_effects import FEWEST_SEEDS
 
 Row = dict[str, Any]
 FAMILIES = {"probe": "Linear probe", "few_shot": "Few-shot", "knn": "kNN", "saliency": "Saliency"}
-MEAN = "mean"  # dataset of the summary's rows over all datasets
-MIN_SEEDS = 3  # fewer give no seed-level interval
-_SALIENCY = "saliency.probe.mass_in_mask"
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def family(metric: str, objective: str) -> str:
     kind = metric.partition(".")[0]
     if kind in ("few_shot", "knn"):
         return kind
-    return "saliency" if metric == _SALIENCY else ""
+    return "saliency" if metric == SALIENCY else ""
 
 
 def headline_step(rows: Sequence[Row], run: str, wanted: str) -> str | None:
@@ -126,7 +125,7 @@ def _estimate(by_run: dict[str, dict[str, Row]], members: Sequence[str]) -> Esti
     if not shared:
         return None
     means = [math.fsum(by_run[run][name]["value"] for name in shared) / len(shared) for run in present]
-    if len(means) >= MIN_SEEDS:
+    if len(means) >= FEWEST_SEEDS:
         interval = student_t(np.array(means))
         return Estimate(interval.value, _share(interval.low), _share(interval.high), "seeds", len(means))
     value = math.fsum(means) / len(means)
