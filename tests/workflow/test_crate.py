@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 def test_crate_of_the_small_study(copy_of: Callable[[], Checkout]) -> None:
     checkout = copy_of()
     folder = checkout.folder / "results" / "tiny" / "crate"
-    assert not folder.exists(), "it is no part of a run without a target"
+    assert not folder.exists(), "it is not part of a run without a target"
     status, printed = checkout.run("crate", *CONFIG)
     assert status == 0, printed[-3000:]
     assert check(folder) == []

@@ -23,7 +23,7 @@ def parse_size(text: str) -> int:
     """Bytes of ``500G``, ``1.5T``, ``200 MiB`` or ``0``; K, M, G, T, P are powers of 1000, Ki, Mi... of 1024.
 
     Raises:
-        ValueError: it is no such number.
+        ValueError: it is not such a number.
     """
     match = _SIZE.fullmatch(text.strip().upper())
     if match is None:

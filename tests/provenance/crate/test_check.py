@@ -56,7 +56,7 @@ def set_value(name: str, key: str, value: object) -> Callable[[Graph], None]:
         (set_value("./", "identifier", "root-sha256:" + fake_hash("x")), "are not all of the study's"),
         (lambda graph: graph["./"].pop("license"), "has no license"),
         (lambda graph: graph["./"]["conformsTo"].pop(2), "does not name the profile"),
-        (lambda graph: graph["./"]["hasPart"].remove({"@id": "#download/00000.tar"}), "is no part of the crate"),
+        (lambda graph: graph["./"]["hasPart"].remove({"@id": "#download/00000.tar"}), "is not part of the crate"),
         (set_value("#step/pair_table", "workExample", {"@id": "#stage/pretrain"}), "have different tools"),
         (set_value("./", "description", "ask me@example.org"), "a mail address"),
     ],
@@ -86,7 +86,7 @@ def test_damage_to_the_files_is_caught(crate: Path) -> None:
     assert "files/summary/summary.csv: has other bytes than described" in faults
     assert "rules/pairs.smk: is not in the crate" in faults
     assert "manifests/report/index.json: is not in the crate" in faults
-    assert "manifests/shard_plan/plan.json: is no manifest" in faults
+    assert "manifests/shard_plan/plan.json: is not a manifest" in faults
 
 
 def test_paths_out_of_the_crate_are_not_followed(crate: Path) -> None:

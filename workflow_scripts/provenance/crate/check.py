@@ -94,7 +94,7 @@ class _Crate:
         for entity in self.of_type("File"):
             name = entity["@id"]
             if name not in parts:
-                yield f"{name}: is no part of the crate"
+                yield f"{name}: is not part of the crate"
             if not _SHA256.fullmatch(str(entity.get("sha256"))) or not str(entity.get("contentSize")).isdigit():
                 yield f"{name}: has no sha256 or no size"
             elif not name.startswith("#"):
@@ -125,7 +125,7 @@ class _Crate:
                 yield f"{tool}: no run of it is described"
         for step in self.of_type("HowToStep"):
             if step["@id"] not in steps or not set(ids(step.get("workExample"))) & set(tools):
-                yield f"{step['@id']}: is no step of the workflow with a tool of it"
+                yield f"{step['@id']}: is not a step of the workflow with a tool of its own"
 
     def _jobs(self) -> Iterator[str]:
         controls = self.of_type("ControlAction")
@@ -137,7 +137,7 @@ class _Crate:
             if not steps or ids(steps[0].get("workExample")) != ids(jobs[0].get("instrument") if jobs else None):
                 yield f"{control['@id']}: its step and its job have different tools"
             if not any(control["@id"] in objects for objects in engines):
-                yield f"{control['@id']}: is no part of the engine's run"
+                yield f"{control['@id']}: is not part of the engine's run"
         for job in self.of_type("CreateAction"):
             times = [str(job.get("startTime")), str(job.get("endTime"))]
             if not all(_TIME.fullmatch(one) for one in times) or times[0] > times[1]:
@@ -166,7 +166,7 @@ class _Crate:
                 data = read_bytes(path)
                 recorded = parse_object(data).get("files")
             except (OSError, Unfit):
-                yield f"{name}: is no manifest"
+                yield f"{name}: is not a manifest"
                 continue
             found.append((label, hashlib.sha256(data).hexdigest()))
             job = made_by.get(name)
@@ -174,7 +174,7 @@ class _Crate:
                 yield f"{name}: no job made it"
                 continue
             if not isinstance(recorded, dict) or not all(isinstance(one, dict) for one in recorded.values()):
-                yield f"{name}: is no manifest"
+                yield f"{name}: is not a manifest"
                 continue
             described = {
                 (one.get("sha256"), one.get("contentSize"))
