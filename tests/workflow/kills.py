@@ -20,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.forkserver.environment import ForkServers
 from tests.workflow.checkout import Checkout, as_user
 
 DEMO = ("--profile", "profiles/demo")
@@ -69,14 +70,16 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.workflow.kills", description=__doc__)
     parser.add_argument("--runs", type=int, default=10, help="runs of the demo")
     parser.add_argument("--kills", type=int, default=5, help="kills in each run")
-    parser.add_argument("--pause", type=float, default=120.0, help="a kill comes within so many seconds")
+    parser.add_argument("--pause", type=float, default=60.0, help="a kill comes within so many seconds")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--root", help="root hash of an undisturbed run; computed first where it is not given")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="workflow") as folder:
         Path(folder).chmod(0o755)
+        (Path(folder) / "servers").mkdir()
+        servers = ForkServers(Path(folder) / "servers")
         checkout = Checkout(Path(folder) / "checkout")
-        checkout.study = "demo"
+        checkout.study, checkout.snakemake = "demo", servers.jobs_only
         wanted = args.root
         for number in range(0 if wanted else -1, args.runs):
             chance = random.Random(f"{args.seed} {number}")
@@ -92,6 +95,7 @@ def main(argv: list[str] | None = None) -> None:
             if root != wanted:
                 sys.exit(1)
             checkout.clear()
+        servers.close()
 
 
 if __name__ == "__main__":
