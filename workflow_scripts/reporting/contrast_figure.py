@@ -7,8 +7,9 @@ from markupsafe import Markup, escape
 
 from workflow_scripts.reporting.charts import ticks
 
-WIDTH, ROW, TOP, FOOT = 860, 24, 24, 30
-SCORES, DIFFERENCES = (340.0, 570.0), (600.0, 850.0)
+# Narrow enough for a phone: the name of a line is above its dots.
+WIDTH, ROW, TOP, FOOT = 440, 42, 16, 24
+SCORES, DIFFERENCES = (4.0, 206.0), (234.0, 436.0)
 
 
 @dataclass(frozen=True)
@@ -55,18 +56,19 @@ def contrast_figure(lines: Sequence[Line], title: str) -> Markup:
     left, right = _Scale(SCORES, scores or [0.0, 100.0]), _Scale(DIFFERENCES, ends)
     height = TOP + ROW * len(lines) + FOOT
     parts = [
-        f'<text class="label" x="{SCORES[0]:g}" y="12">score, %</text>',
-        f'<text class="label" x="{DIFFERENCES[0]:g}" y="12">difference, points, joint 95 % interval</text>',
-        f'<line class="zero" x1="{right.x(0)}" x2="{right.x(0)}" y1="{TOP}" y2="{height - FOOT}"/>',
+        '<text class="label" x="0" y="12">score, %</text>',
+        f'<text class="label" x="{DIFFERENCES[0]:g}" y="12">difference, points</text>',
         *(_axis(scale, height - FOOT) for scale in (left, right)),
-        *(_row(line, TOP + ROW * (at + 0.5), left, right) for at, line in enumerate(lines)),
+        *(_row(line, TOP + ROW * (at + 1) - 12, left, right) for at, line in enumerate(lines)),
     ]
     head = f'<svg class="contrast" viewBox="0 0 {WIDTH} {height}" role="img"><title>{escape(title)}</title>'
     return Markup(f"{head}{''.join(parts)}</svg>")
 
 
 def _row(line: Line, y: float, left: _Scale, right: _Scale) -> str:
-    parts = [f'<text class="name" x="0" y="{y + 4:.1f}">{escape(line.label)}</text>']
+    parts = [f'<text class="name" x="0" y="{y - 13:.1f}">{escape(line.label)}</text>']
+    zero = right.x(0)
+    parts.append(f'<line class="zero" x1="{zero}" x2="{zero}" y1="{y - 9:.1f}" y2="{y + 9:.1f}"/>')
     for css, bounds in (("floor", line.floors), ("ceiling", line.ceilings)):
         for name, value in bounds:
             x = left.x(100 * value)
