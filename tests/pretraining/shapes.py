@@ -51,6 +51,7 @@ def plan(
     workers: int = 1,
     keep: bool = True,
     captions: list[str] | None = None,
+    labels: np.ndarray | None = None,
     **changed: Any,
 ) -> Plan:
     """A run of self pairs over ``number`` images, labels their colours; ``changed`` are settings."""
@@ -59,4 +60,4 @@ def plan(
     settings = Pretrain.model_validate({**SMALL, **changed})
     shown = images(folder, number)
     probe = split_rows(shown, np.arange(number) % 4, settings.probe.images, 0) if settings.probe else None
-    return Plan(settings, shown, keep, with_itself(number), captions, probe, work, "cpu", 1, workers)
+    return Plan(settings, shown, keep, with_itself(number), captions, labels, probe, work, "cpu", 1, workers)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
@@ -29,15 +30,18 @@ from workflow_scripts.pretraining.methods.clip import clip_loss
 from workflow_scripts.pretraining.methods.simclr import nt_xent
 from workflow_scripts.pretraining.methods.simsiam import symmetric_loss
 from workflow_scripts.pretraining.plan import OUTCOME
+from workflow_scripts.pretraining.settings import METHODS
 
 ROWS, WIDTH, CLOSE = 6, 5, {"rtol": 1e-4, "atol": 1e-6}
 LOSSES = ("nt_xent", "clip", "simsiam")
 HEADS: dict[str, dict[str, Any]] = {
     "simclr": {"projector": [16, 8]},
     "simsiam": {"projector": [16, 16], "predictor": 8},
+    "supervised": {},
     "clip": {"embedding": 8, "text_width": 16, "text_layers": 1, "text_heads": 2, "context": 8, "vocabulary": 280},
 }
 TEXTS = [("a red disc", "green", "the blue one <end>", "yellow!")[i % 4] for i in range(24)]
+LABELS = np.arange(24) % 4
 LONG: dict[str, Any] = {"processes": 2, "steps": 30, "checkpoint_every": 2}
 multiprocessing.set_forkserver_preload([__name__])  # torch is imported once
 
@@ -128,9 +132,9 @@ def records(rank: int, processes: int, folder: Path) -> dict[str, dict[str, list
             to.append([p.grad.clone() for group in optimizer.param_groups for p in group["params"]])
 
         changed = {"method": method, "simclr": None, method: head, "steps": 5, "warmup_steps": 1, "lr": 1e-3}
-        captions = TEXTS if method == "clip" else None
-        changed["pairs"] = "caption" if method == "clip" else "self"
-        run = plan(folder / f"{method}-{rank}", processes=processes, log_every=1, captions=captions, **changed)
+        learned = {"clip": {"captions": TEXTS}, "supervised": {"labels": LABELS}}.get(method, {})
+        changed["pairs"] = METHODS[method].pairs[0]
+        run = plan(folder / f"{method}-{rank}", processes=processes, log_every=1, **learned, **changed)
         hook = register_optimizer_step_pre_hook(keep)
         trainer.train(run, Interrupt())
         hook.remove()

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from workflow_scripts.core.registry import listed
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.method import CaptionSettings
+from workflow_scripts.pretraining.method import CaptionSettings, LabelSettings
 from workflow_scripts.pretraining.network import build_network
 from workflow_scripts.pretraining.settings import HEADS, METHODS, Pretrain
 
@@ -29,11 +29,13 @@ def test_an_entry_is_complete(name: str) -> None:
     assert method.summary and method.pairs and method.augmentations
     assert set(method.augmentations) <= AUGMENTATIONS.keys()
     assert method.captions == (method.pairs == ("caption",))
+    assert method.labels == (method.pairs == ("labels",))
     if method.objective is None:
         assert (method.pairs, method.views, method.passes) == (("none",), 0, 0)
     else:
         assert method.views in (1, 2) and method.passes > 0
         assert issubclass(method.objective.settings, CaptionSettings) == method.captions
+        assert issubclass(method.objective.settings, LabelSettings) == method.labels
         assert (method.views == 1) == method.captions
         assert all(field.description for field in method.objective.settings.model_fields.values())
         assert HEADS[name] is method.objective.settings
@@ -48,7 +50,8 @@ def test_the_loss_reaches_every_weight_and_the_seed_decides_them(name: str) -> N
         network = build_network(run, vocabulary=300)
         views = torch.randn(2, 4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
         other = torch.arange(4 * 16).reshape(4, 16) % 298 + 2 if METHODS[name].captions else views[1]
-        loss = network(views[0], other)
+        labels = [torch.arange(4)] if METHODS[name].labels else []
+        loss = network(views[0], other, *labels)
         assert loss.shape == () and loss.isfinite()
         loss.backward()
         assert not [path for path, weight in network.named_parameters() if weight.grad is None]
@@ -73,5 +76,7 @@ def test_pairs_and_augmentations_that_a_method_does_not_take_are_errors(monkeypa
 
 
 def test_an_unknown_method_names_the_known_ones() -> None:
-    with pytest.raises(ValidationError, match="Input should be 'clip', 'simclr', 'simsiam' or 'untrained'"):
+    with pytest.raises(
+        ValidationError, match="Input should be 'clip', 'simclr', 'simsiam', 'supervised' or 'untrained'"
+    ):
         Pretrain.model_validate({"method": "simsim", "pairs": "self", "augmentation": "crop"})

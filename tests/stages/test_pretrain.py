@@ -111,6 +111,33 @@ def test_a_clip_run_leaves_images_without_caption_out(results: Path, index: Path
     assert all(np.isfinite(pq.read_table(made.path("/curve.parquet"))["loss"].to_pylist()))
 
 
+SUPERVISED = {**LANGUAGE, "method": "supervised", "pairs": "labels", "simclr": None}
+
+
+def truth_of(results: Path, labels: list[str | None]) -> Path:
+    """Labels of the first images, and of one that is not in the index."""
+    truth = parquet({"image_id": ["gone", *KEYS[: len(labels)]], "concept": ["kite", *labels]})
+    return make_artifact(results, "demo_world", "world", {".truth.parquet": truth})
+
+
+def test_a_supervised_run_learns_the_labels(results: Path, index: Path) -> None:
+    truth = truth_of(results, [None, *(("red", "green", "blue", "yellow")[i % 4] for i in range(1, 16))])
+    settings = {**SUPERVISED, "steps": 60, "warmup_steps": 5, "lr": 0.3, "log_every": 20}
+    made = run(STAGE, results, "pretrain/supervised", settings, {"images": index, "truth": truth})
+    assert made.rows == {"in": 20, "out": 15, "dropped": {"no_label": 5}}
+    losses = pq.read_table(made.path("/curve.parquet"))["loss"].to_pylist()
+    assert losses[-1] < 0.5 * losses[0]
+    facts = json.loads(made.path("/run.json").read_bytes())
+    assert (facts["method"], facts["pairs"], facts["checkpoints"]) == ("supervised", "labels", {"last": 60})
+
+
+def test_a_single_label_teaches_nothing(results: Path, index: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run(STAGE, results, "pretrain/run", SUPERVISED, {"images": index, "truth": truth_of(results, ["red"] * 9)})
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "error: too few labels in" in said and "concept has 1 different values" in said
+
+
 def test_a_labelled_probe_never_sees_its_test_split(results: Path, index: Path) -> None:
     files = encoded(15, seed=9)
     # The test split's bytes are no images: reading one would fail.
@@ -163,6 +190,7 @@ def test_a_damaged_checkpoint_ends_in_one_line(
     ("changed", "complaint"),
     [
         ({"pairs": "caption"}, "pairs caption go with clip"),
+        ({"pairs": "labels"}, "pairs labels go with supervised, not with simclr"),
         ({"simsiam": {}}, "settings of simsiam given for method simclr"),
         ({"patience": 2}, "patience needs the online probe"),
         ({"checkpoints": [99]}, "checkpoint 99 is not among the run's steps, 1 to 3"),

@@ -9,7 +9,7 @@ from workflow_scripts.models.backbones import build_backbone
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
 from workflow_scripts.stats.seeds import derive
 
-Loss = Callable[["Network", torch.Tensor, torch.Tensor], torch.Tensor]
+Loss = Callable[..., torch.Tensor]
 
 
 class Network(nn.Module):
@@ -19,9 +19,9 @@ class Network(nn.Module):
         super().__init__()
         self.backbone, self.heads, self.loss = backbone, nn.ModuleDict(heads), loss
 
-    def forward(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-        """Both sides of this process's pairs -> scalar loss."""
-        return self.loss(self, first, second)
+    def forward(self, *sides: torch.Tensor) -> torch.Tensor:
+        """The sides of this process's pairs -> scalar loss."""
+        return self.loss(self, *sides)
 
 
 def mlp(inside: int, widths: Sequence[int]) -> list[nn.Module]:
@@ -40,7 +40,11 @@ def seeded_backbone(name: str, seed: int) -> tuple[nn.Module, int]:
 
 
 def build_network(settings: Pretrain, vocabulary: int = 0) -> Network:
-    """Backbone and heads of a run, initialised by its seed; ``vocabulary`` is the tokenizer's size, for captions."""
+    """Backbone and heads of a run, initialised by its seed.
+
+    Args:
+        vocabulary: size of the tokenizer's vocabulary for captions, number of labels for labels.
+    """
     objective = METHODS[settings.method].objective
     if objective is None:
         raise ValueError(f"method {settings.method} has no network to train")

@@ -40,6 +40,7 @@ class Plan:
         keep_decoded: whether decoded images stay in memory.
         pairing: positive pairs.
         captions: text of each of ``pairing.sources`` (CLIP), else None.
+        labels: (m,) int64 label of each of ``pairing.sources`` (supervised), else None.
         probe: labelled images of the online probe, or None.
         work: folder for checkpoints and output files.
         device: ``cpu`` or ``cuda``.
@@ -52,6 +53,7 @@ class Plan:
     keep_decoded: bool
     pairing: Pairing
     captions: list[str] | None
+    labels: np.ndarray | None
     probe: ProbeRows | None
     work: Path
     device: str
@@ -82,6 +84,8 @@ def write_plan(plan: Plan, path: Path) -> None:
         **{"threads": plan.threads, "workers": plan.workers},
     }
     arrays = {name: getattr(plan.pairing, name) for name in PAIRING}
+    if plan.labels is not None:
+        arrays["labels_of_sources"] = plan.labels
     shown = {"images": plan.images}
     if plan.probe is not None:
         shown["probe"] = plan.probe.images
@@ -111,6 +115,7 @@ def read_plan(path: Path) -> Plan:
         keep_decoded=words["keep_decoded"],
         pairing=Pairing(*(arrays[name] for name in PAIRING)),
         captions=words["captions"],
+        labels=arrays.get("labels_of_sources"),
         probe=probe,
         work=Path(words["work"]),
         device=words["device"],

@@ -78,6 +78,8 @@ class Trainer:
     def __init__(self, plan: Plan, accelerator: Accelerator) -> None:
         self.plan, self.settings, self.schedule, self.accelerator = plan, plan.settings, plan.schedule, accelerator
         tokens, vocabulary = self._tokens()
+        if plan.labels is not None:
+            vocabulary = int(plan.labels.max()) + 1
         self.model = build_network(self.settings, vocabulary)
         if accelerator.num_processes > 1:
             cpu = plan.device == "cpu"
@@ -116,6 +118,7 @@ class Trainer:
             seed=settings.seed,
             part=(self.accelerator.process_index, self.accelerator.num_processes),
             tokens=tokens,
+            labels=plan.labels,
         )
 
     def _online_probe(self) -> OnlineProbe | None:

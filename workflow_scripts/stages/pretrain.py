@@ -1,8 +1,8 @@
 """One pretraining run: backbone weights of the kept checkpoints, the training curve, and the run's metadata.
 
 Inputs: ``images`` (image_index), ``pairs`` (pair_table; language and visual pairs), ``captions`` (select_captions;
-caption pairs), ``probe`` (eval_dataset, optional; without it the online probe guesses subreddits). An untrained run
-needs none.
+caption pairs), ``truth`` (demo_world; labels), ``probe`` (eval_dataset, optional; without it the online probe guesses
+subreddits). An untrained run needs none.
 """
 
 import shutil
@@ -58,16 +58,21 @@ def _plan(job: Job[Pretrain]) -> "Plan":
 
     from workflow_scripts.core.inputs import settle
     from workflow_scripts.core.shards import dataset_images, index_images
-    from workflow_scripts.pretraining.data.inputs import dataset_probe, read_pairing, subreddit_probe
-    from workflow_scripts.pretraining.method import PAIR_INPUTS
+    from workflow_scripts.pretraining.data.inputs import dataset_probe, read_labels, read_pairing, subreddit_probe
+    from workflow_scripts.pretraining.method import PAIR_INPUTS, LabelSettings
     from workflow_scripts.pretraining.plan import Plan, decoded_bytes
 
     settings, index = job.settings, job.input("images")
     table = pq.read_table(index.path(".parquet"), columns=["key", "subreddit", "width", "height"])
-    name = PAIR_INPUTS.get(settings.pairs)
-    path = job.input(name).path(".parquet") if name else None
-    pairing, captions = read_pairing(settings.pairs, table["key"], path)
-    reason = "no_caption" if captions is not None else "no_pair"
+    captions = labels = None
+    if isinstance(settings.head, LabelSettings):
+        reason, truth = "no_label", job.input("truth").path(".truth.parquet")
+        pairing, labels = read_labels(settings.head.label, table["key"], truth)
+    else:
+        name = PAIR_INPUTS.get(settings.pairs)
+        path = job.input(name).path(".parquet") if name else None
+        pairing, captions = read_pairing(settings.pairs, table["key"], path)
+        reason = "no_caption" if captions is not None else "no_pair"
     job.rows(len(table), len(pairing), {reason: len(table) - len(pairing)})
     images = index_images(index)
     if job.inputs("probe"):
@@ -77,14 +82,15 @@ def _plan(job: Job[Pretrain]) -> "Plan":
         probe = subreddit_probe(settings, images, table["subreddit"])
     settle()  # tables are in memory and images are verified when read: an edited input must not end days of training
     keep = decoded_bytes(table) <= settings.cache_mb * 2**20
-    return Plan(settings, images, keep, pairing, captions, probe, job.work, job.device, job.threads, job.workers)
+    learned = (pairing, captions, labels)
+    return Plan(settings, images, keep, *learned, probe, job.work, job.device, job.threads, job.workers)
 
 
 STAGE = Stage(
     run=pretrain,
     settings=Pretrain,
     artifact="{run}",
-    inputs=("images", "pairs", "captions", "probe"),
+    inputs=("images", "pairs", "captions", "truth", "probe"),
     packages=("torch", "torchvision", "accelerate", "numpy", "pillow", "tokenizers"),
     # How often the run is saved, and what is kept in memory; on a CPU no bytes depend on these.
     not_in_key=frozenset({"checkpoint_every", "cache_mb"}),

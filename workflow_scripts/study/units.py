@@ -193,7 +193,9 @@ class Units:
 
     def pair_truth(self, out: str, pairs: str) -> list[str]:
         """Manifest of the demo's world, for pair tables that need labels."""
-        needed = PAIR_KINDS[_named(self.study.pairs, pairs).kind].needs_labels
+        return self._truth(out, PAIR_KINDS[_named(self.study.pairs, pairs).kind].needs_labels)
+
+    def _truth(self, out: str, needed: bool) -> list[str]:
         return [f"{out}/demo_world/world{MANIFEST}"] if needed else []
 
     def pair_captions(self, out: str, pairs: str) -> list[str]:
@@ -225,6 +227,10 @@ class Units:
     def run_captions(self, out: str, run: str) -> list[str]:
         """Manifest of the captions that a run learns from, if its method does."""
         return self._pairs_from("captions", f"{out}/select_captions", run)
+
+    def run_truth(self, out: str, run: str) -> list[str]:
+        """Manifest of the demo's world, for runs that learn from labels."""
+        return self._truth(out, PAIR_INPUTS.get(self._runs[run][1].pairs) == "truth")
 
     def _pairs_from(self, name: str, folder: str, run: str) -> list[str]:
         section, settings = self._runs[run]

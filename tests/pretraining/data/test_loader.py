@@ -1,5 +1,6 @@
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,6 +46,12 @@ def test_parts_of_processes_are_the_whole_batch(tmp_path) -> None:
     sides = [part.finish(part.sides(2), torch.device("cpu")) for part in parts]
     for i in (0, 1):
         torch.testing.assert_close(torch.cat([sides[0][i], sides[1][i]]), whole[i], rtol=1e-5, atol=1e-5)
+
+
+def test_labels_are_those_of_the_sources(tmp_path) -> None:
+    made = [replace(batches(tmp_path, part=(i, 2)), labels=np.array([7, 5, 6, 4])) for i in (0, 1)]
+    labels = torch.cat([part.finish(part.sides(3), torch.device("cpu"))[2] for part in made])
+    assert labels.tolist() == np.array([7, 5, 6, 4])[made[0].order.positions(3)].tolist()
 
 
 def test_sides_are_source_and_partner(tmp_path) -> None:

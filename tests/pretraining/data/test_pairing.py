@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.pretraining.data.pairing import from_captions, from_table, rows_of, with_itself
+from workflow_scripts.pretraining.data.pairing import from_captions, from_labels, from_table, rows_of, with_itself
 
 KEYS = pa.chunked_array([["a", "b"], ["c", "d", "e"]])
 WHERE = Path("pair_table/original.parquet")
@@ -57,3 +57,11 @@ def test_captions_follow_the_index_and_blank_ones_are_left_out() -> None:
     assert texts == ["ay", "dee"]
     with pytest.raises(PipelineError, match="'x'"):
         from_captions(KEYS, pa.table({"key": ["x"], "caption": ["?"]}), WHERE)
+
+
+def test_labels_follow_the_index_and_images_without_one_are_left_out() -> None:
+    named = pa.chunked_array([["e", "gone", "a"], ["c", "d"]])
+    pairing, labels = from_labels(KEYS, named, pa.chunked_array([["kite", "ball", "anchor", None, "kite"]]))
+    assert pairing.sources.tolist() == [0, 3, 4] and labels.tolist() == [0, 1, 1]
+    assert pairing.partners(np.array([2]), 0, 1).tolist() == [4]
+    assert labels.dtype == np.int64

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -215,13 +216,15 @@ def test_processes_are_shared_evenly_by_nodes() -> None:
 
 @pytest.mark.parametrize("captions", [None, ["ä ", "b"] * 12])
 def test_a_plan_comes_back_from_its_file(captions: list[str] | None, tmp_path: Path) -> None:
-    given = plan(tmp_path, captions=captions, probe={"every": 2, "images": 20} if captions else None)
+    labels = None if captions else np.arange(24) % 5
+    given = plan(tmp_path, captions=captions, labels=labels, probe={"every": 2, "images": 20} if captions else None)
     write_plan(given, tmp_path / "plan.npz")
     back = read_plan(tmp_path / "plan.npz")
     assert (back.settings, back.captions, back.keep_decoded) == (given.settings, captions, True)
     assert (back.work, back.device, back.threads, back.workers) == (given.work, "cpu", 1, 1)
     assert [back.images.bytes(row) for row in range(24)] == [given.images.bytes(row) for row in range(24)]
     assert back.pairing.targets.tolist() == list(range(24))
+    assert back.labels is None if labels is None else back.labels.tolist() == labels.tolist()
     assert (back.probe is None) == (given.probe is None)
     if back.probe is not None and given.probe is not None:
         assert back.probe.bank.tolist() == given.probe.bank.tolist()

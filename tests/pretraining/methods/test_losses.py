@@ -4,9 +4,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workflow_scripts.pretraining.methods import supervised
 from workflow_scripts.pretraining.methods.clip import clip_loss
 from workflow_scripts.pretraining.methods.simclr import nt_xent
 from workflow_scripts.pretraining.methods.simsiam import negative_cosine, symmetric_loss
+from workflow_scripts.pretraining.network import Network
 
 SIZES = [(2, 3), (3, 1), (5, 8), (16, 4), (33, 17)]
 
@@ -127,3 +129,35 @@ def test_gradients_are_those_of_finite_differences() -> None:
                 ]
             slope = (moved[0] - moved[1]).item() / (2 * step)
             assert gradient.sum().item() == pytest.approx(slope, rel=2e-2, abs=1e-4)
+
+
+def supervised_loss(views: np.ndarray, labels: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> torch.Tensor:
+    """The loss of two views (2, b, d), taken as features, under a classifier."""
+    settings = supervised.SupervisedHead()
+    heads = supervised.heads(settings, weight.shape[1], len(weight))
+    heads["classifier"].load_state_dict({"weight": torch.tensor(weight), "bias": torch.tensor(bias)})
+    network = Network(torch.nn.Identity(), heads, lambda net, *sides: supervised.loss(net, settings, *sides))
+    return network(*torch.tensor(views).float(), torch.tensor(labels))
+
+
+@pytest.mark.parametrize(("n", "d", "classes"), [(1, 1, 2), (5, 8, 3), (33, 17, 12)])
+def test_supervised_is_the_mean_cross_entropy_of_both_views(n: int, d: int, classes: int) -> None:
+    generator = np.random.default_rng(n)
+    views, weight = generator.normal(size=(2, n, d)), generator.normal(size=(classes, d))
+    bias, labels = generator.normal(size=classes), generator.integers(0, classes, n)
+    scores = views @ weight.T + bias
+    expected = [
+        np.log(np.exp(row).sum()) - row[label] for view in scores for row, label in zip(view, labels, strict=True)
+    ]
+    assert supervised_loss(views, labels, weight, bias).item() == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 12])
+def test_supervised_closed_forms(classes: int) -> None:
+    labels = np.arange(classes)
+    views = np.stack([np.eye(classes)] * 2)
+    # A classifier of zeros knows nothing; one with the score s for the right label leaves log(1 + (c - 1) exp(-s)).
+    nothing = supervised_loss(views, labels, np.zeros((classes, classes)), np.zeros(classes))
+    assert nothing.item() == pytest.approx(np.log(classes), rel=1e-6)
+    right = supervised_loss(views, labels, 3 * np.eye(classes), np.zeros(classes))
+    assert right.item() == pytest.approx(np.log(1 + (classes - 1) * np.exp(-3)), rel=1e-5)

@@ -47,4 +47,6 @@ def test_of_methods() -> None:
     study = load_study(merged())
     roles = {(run.method, run.pairs): cell(study, run) for run in study.runs}
     assert roles["untrained", "none"]["role"] == "untrained"
+    supervised = study.runs[0].model_copy(update={"method": "supervised", "pairs": "labels"})
+    assert cell(study, supervised) == {"arm": "", "role": "supervised", "dose": None}
     assert roles["clip", "original"] == {"arm": "original", "role": "caption", "dose": None}

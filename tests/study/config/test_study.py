@@ -101,6 +101,22 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
             {"pairs": [{"name": "best", "encoder": "clip", "kind": "oracle"}]},
             "pairs without labels in config.pairs.0.kind: oracle",
         ),
+        ({"pairs": [{"name": "labels", "encoder": "clip"}]}, "reserved name in config.pairs.0.name: labels"),
+        (
+            {"runs": [{"method": "supervised", "pairs": "labels"}]},
+            "run without labels in config.runs.0.method: supervised; remove this run; only a study with demo_world has",
+        ),
+        (
+            {
+                "demo_world": {},
+                "runs": [{"method": "supervised", "pairs": "labels", "set": {"supervised": {"label": "colur"}}}],
+            },
+            "unknown label in config.runs.0.set.supervised.label: colur; did you mean colour?",
+        ),
+        (
+            {"demo_world": {}, "runs": [{"method": "supervised", "pairs": "revised"}]},
+            "pairs language go with simclr or simsiam, not with supervised",
+        ),
         (
             {"probe_dataset": None, "datasets": [{"name": "d", "kind": "folders"}]},
             "missing source in config.datasets.0.source: none for dataset d; kind folders needs one",

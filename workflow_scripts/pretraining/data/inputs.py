@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.pretraining.data.pairing import Pairing, from_captions, from_table, with_itself
+from workflow_scripts.pretraining.data.pairing import Pairing, from_captions, from_labels, from_table, with_itself
 from workflow_scripts.pretraining.probing import ProbeRows, dataset_rows, split_rows
 from workflow_scripts.pretraining.settings import Pretrain
 
@@ -28,6 +29,25 @@ def read_pairing(kind: str, keys: pa.ChunkedArray, path: Path | None) -> tuple[P
     if kind == "caption":
         return from_captions(keys, pq.read_table(path, columns=["key", "caption"]), path)
     return from_table(keys, pq.read_table(path, columns=["source", "target", "rank"]), path), None
+
+
+def read_labels(label: str, keys: pa.ChunkedArray, path: Path) -> tuple[Pairing, np.ndarray]:
+    """The images of ``keys`` with a label, each paired with itself, and their labels (:func:`from_labels`).
+
+    Args:
+        label: column of the table.
+        keys: keys of all images in index order.
+        path: the table of labels (image_id and labels).
+
+    Raises:
+        PipelineError: fewer than two different labels.
+    """
+    table = pq.read_table(path, columns=["image_id", label])
+    pairing, labels = from_labels(keys, table["image_id"], table[label])
+    if len(labels) == 0 or labels.max() == 0:
+        value = f"{label} has {len(np.unique(labels))} different values"
+        raise PipelineError("too few labels", path, value, "choose a label that tells images apart")
+    return pairing, labels
 
 
 def subreddit_probe(settings: Pretrain, images: TarImages, subreddits: pa.ChunkedArray) -> ProbeRows | None:

@@ -95,6 +95,7 @@ class Batches:
         seed: seed of the run.
         part: rank of this process, and number of processes.
         tokens: returns (b, context) int64 tokens of positions in ``pairing.sources``; None: the partner is an image.
+        labels: (m,) int64, of ``pairing.sources``; None: the method does not learn from labels.
     """
 
     images: Decoded
@@ -105,11 +106,13 @@ class Batches:
     seed: int
     part: tuple[int, int] = (0, 1)
     tokens: Callable[[np.ndarray], torch.Tensor] | None = None
+    labels: np.ndarray | None = None
 
-    def sides(self, step: int) -> tuple[View, View | torch.Tensor]:
+    def sides(self, step: int) -> tuple[View | torch.Tensor, ...]:
         """Both sides of this process's b pairs of step ``step``, counted from 1: crops on the CPU, for :meth:`finish`.
 
         The first side is a view; the second is a view or, with ``tokens``, (b, context) int64 tokens of a caption.
+        With ``labels``, the (b,) int64 labels of the first follow.
         """
         rank, processes = self.part
         share = self.order.batch // processes
@@ -118,15 +121,16 @@ class Batches:
         first = self._view(rows, rows, step, 0)
         if self.tokens is not None:
             return first, self.tokens(positions)
-        return first, self._view(self.pairing.partners(positions, self.seed, step), rows, step, 1)
+        second = self._view(self.pairing.partners(positions, self.seed, step), rows, step, 1)
+        return (first, second) if self.labels is None else (first, second, torch.from_numpy(self.labels[positions]))
 
     def _view(self, shown: np.ndarray, rows: np.ndarray, step: int, view: int) -> View:
         uniform = draws(self.seed, step, rows, view)
         images = [self.images[row] for row in shown.tolist()]
         return View(cut(images, uniform, self.augmentation, self.size), uniform, self.augmentation)
 
-    def finish(self, sides: tuple[View, View | torch.Tensor], device: torch.device) -> tuple[torch.Tensor, ...]:
-        """Both sides, ready for the network, on ``device``."""
+    def finish(self, sides: tuple[View | torch.Tensor, ...], device: torch.device) -> tuple[torch.Tensor, ...]:
+        """All sides, ready for the network, on ``device``."""
         return tuple(side.finish(device) if isinstance(side, View) else side.to(device) for side in sides)
 
 

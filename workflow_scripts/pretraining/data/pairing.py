@@ -88,3 +88,20 @@ def from_captions(keys: pa.ChunkedArray, table: pa.Table, where: Path) -> tuple[
     texts = [text or "" for text in table["caption"].to_pylist()]
     kept = np.array([i for i in np.argsort(rows, kind="stable").tolist() if texts[i].strip()], dtype=np.int64)
     return _own(rows[kept]), [texts[i] for i in kept.tolist()]
+
+
+def from_labels(keys: pa.ChunkedArray, named: pa.ChunkedArray, labels: pa.ChunkedArray) -> tuple[Pairing, np.ndarray]:
+    """Images with a label, each paired with itself, and their labels row by row; the others are left out.
+
+    Args:
+        keys: keys of all images in index order.
+        named: keys of the labelled images, some of which the index may lack.
+        labels: their labels.
+
+    Returns:
+        The pairs, and (m,) int64 numbers of their labels, in the order of the labels' names.
+    """
+    found = labels.combine_chunks().take(pc.index_in(keys, value_set=named.combine_chunks()).combine_chunks())
+    rows = np.flatnonzero(pc.is_valid(found).to_numpy(zero_copy_only=False))
+    numbers = np.unique(np.array(found.take(pa.array(rows)).to_pylist()), return_inverse=True)[1]
+    return _own(rows), numbers.astype(np.int64)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.pretraining.settings import METHODS
+from workflow_scripts.study.config.checks import RESERVED_PAIRS
 
 if TYPE_CHECKING:
     from workflow_scripts.pretraining.settings import Pretrain
@@ -36,7 +37,7 @@ def cell(study: "Study", run: "Run") -> dict[str, Any]:
     """What the settings of the summary say about a run besides its own: ``arm``, ``role`` and ``dose``."""
     if run.method in REFERENCES:
         return _cell(run.method)
-    if run.pairs in ("self", "none"):
+    if run.pairs in RESERVED_PAIRS:
         return _cell(run.pairs)
     if METHODS[run.method].captions:
         return _cell("caption", run.pairs)

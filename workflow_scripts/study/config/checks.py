@@ -16,7 +16,7 @@ from workflow_scripts.study.config.errors import Path, SettingError, one_of
 if TYPE_CHECKING:
     from workflow_scripts.study.config.study import Study
 
-RESERVED_PAIRS = ("self", "none")
+RESERVED_PAIRS = ("self", "labels", "none")
 RESERVED = {"pairs": RESERVED_PAIRS, "datasets": ("mean",)}  # mean: of the summary's rows over all datasets
 
 
@@ -66,6 +66,9 @@ def _pairs_and_runs(study: Study) -> Iterator[SettingError]:
         tables = [*(pairs.name for pairs in study.pairs), *RESERVED_PAIRS]
         kind, allowed = ("arm", arms) if METHODS[run.method].captions else ("pair table", tables)
         yield from known(("runs", number, "pairs"), kind, run.pairs, allowed)
+        if METHODS[run.method].labels and study.demo_world is None:
+            advice = "remove this run; only a study with demo_world has labels"
+            yield SettingError("run without labels", ("runs", number, "method"), run.method, advice)
     if study.pair_quality.image_encoder is not None:
         yield from known(("pair_quality", "image_encoder"), "image encoder", study.pair_quality.image_encoder, image)
     if study.probe_dataset is not None:

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from workflow_scripts.core.errors import PipelineErrors
+from workflow_scripts.demo.world.labels import LABELS
+from workflow_scripts.pretraining.method import LabelSettings
 from workflow_scripts.pretraining.settings import HEADS, INSTEAD, METHODS, Pretrain
+from workflow_scripts.study.config.checks import RESERVED_PAIRS, known
 from workflow_scripts.study.config.errors import CONTRADICTION, Path, SettingError, misread_booleans, validation_errors
 from workflow_scripts.study.config.kept import kept_errors, unit_of
 from workflow_scripts.study.config.nodes import Node, node_of
@@ -80,7 +83,7 @@ def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> li
             for own in settings:
                 name = run_name(item.run, own)
                 found[name] = own
-                errors += _too_long(name, study, number)
+                errors += [*_too_long(name, study, number), *_unknown_label(own, item)]
                 if names.setdefault(name, number) != number or run.seeds.count(own.seed) > 1:
                     value = f"{name}, as in runs.{names[name]}"
                     advice = "runs must differ in method, pairs, augmentation, backbone, tag or seed"
@@ -109,6 +112,13 @@ def _too_long(name: str, study: "Study", number: int) -> list[SettingError]:
         return []
     advice = f"shorten the tag, or the names of pairs or datasets, by {over} characters"
     return [SettingError("run's name too long for file names", ("runs", number), name, advice)]
+
+
+def _unknown_label(settings: Pretrain, item: Item) -> Iterator[SettingError]:
+    """Yield an error if a run learns from a label that images do not have."""
+    if isinstance(settings.head, LabelSettings):
+        section = item.places.get(settings.method, ("pretraining", settings.method))
+        yield from known((*section, "label"), "label", settings.head.label, LABELS)
 
 
 def _head_errors(method: str, study: "Study", root: Node) -> list[SettingError]:
@@ -161,7 +171,7 @@ def pretrain_settings(study: "Study", item: Item, seed: int, root: Node | None =
     run, kind = item.run, item.run.pairs
     if METHODS[run.method].captions:
         kind = "caption"
-    elif run.pairs not in ("self", "none"):
+    elif run.pairs not in RESERVED_PAIRS:
         kind = next("language" if pairs.arm else "visual" for pairs in study.pairs if pairs.name == run.pairs)
     # What a run does not depend on may not recompute it; a misspelt name stays, and is refused below.
     idle = Pretrain.model_fields.keys() - settings_of(run.method)

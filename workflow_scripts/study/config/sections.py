@@ -144,7 +144,7 @@ class Run(Settings):
     pairs: str = Field(
         "none",
         description="positive pairs: self (two views of an image), a pair table or, for methods that learn from "
-        "captions (clip), an arm; none: untrained",
+        "captions (clip), an arm; labels: for methods that learn from labels (supervised); none: untrained",
         examples=["revised"],
     )
     augmentation: Annotated[str, OneOf(AUGMENTATIONS)] = Field(

@@ -17,6 +17,7 @@ from workflow_scripts.evaluation.contrasts.settings import Contrast, Term
 from workflow_scripts.pretraining.method import Method
 from workflow_scripts.pretraining.settings import INSTEAD, METHODS
 from workflow_scripts.stages.demo_world import DemoWorld
+from workflow_scripts.study.config.checks import RESERVED_PAIRS
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.sections import Run
 from workflow_scripts.study.config.study import Study, load_study
@@ -94,8 +95,8 @@ def _whole_study() -> Study:
 
 
 def _run(method: Method) -> Run:
-    """A run of a method that the full study does not use; methods that take self pairs get those."""
-    pairs = "self" if "self" in method.pairs else "revised"
+    """A run of a method that the full study does not use; methods that need no pair table or arm get none."""
+    pairs = next((pairs for pairs in RESERVED_PAIRS if pairs in method.pairs), "revised")
     return Run(method=method.name, pairs=pairs, augmentation=method.augmentations[0])
 
 
@@ -119,7 +120,7 @@ def _read(units: Units, stage: str, unit: Unit) -> Any:
     """The sources of a job, and the artifacts that it reads by choice of the config."""
     if stage == "source":
         return units.sources_by_name[unit["source"]].at
-    of_run = (units.run_pairs, units.run_captions, units.run_probe)
+    of_run = (units.run_pairs, units.run_captions, units.run_truth, units.run_probe)
     chosen: dict[str, Callable[[], Any]] = {
         "pair_table": lambda: (units.pair_vectors("", unit["pairs"]), units.pair_truth("", unit["pairs"])),
         "pair_quality": lambda: (units.quality_encoder, units.pair_captions("", unit["pairs"])),
