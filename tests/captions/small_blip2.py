@@ -31,19 +31,19 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=core, cls_token="[CLS]", sep_token="[SEP]", **names)
 
 
-def configuration(vocabulary: int) -> Blip2Config:
-    """A BLIP-2 of 32 px images, 4 queries and a two-layer OPT."""
+def configuration(vocabulary: int, spread: float) -> Blip2Config:
+    """A BLIP-2 of 32 px images, 4 queries and a two-layer OPT; ``spread``: deviation of its weights."""
     small = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     return Blip2Config(
-        vision_config={**small, "image_size": 32, "patch_size": 8, "initializer_range": 0.3},
+        vision_config={**small, "image_size": 32, "patch_size": 8, "initializer_range": spread},
         qformer_config={
-            **small, "vocab_size": vocabulary, "initializer_range": 0.3, "max_position_embeddings": 64,
+            **small, "vocab_size": vocabulary, "initializer_range": spread, "max_position_embeddings": 64,
             "use_qformer_text_input": True,
         },
         text_config={
             "model_type": "opt", "hidden_size": 32, "word_embed_proj_dim": 32, "ffn_dim": 64, "num_hidden_layers": 2,
             "num_attention_heads": 2, "vocab_size": vocabulary, "max_position_embeddings": 64, "pad_token_id": 0,
-            "bos_token_id": 1, "eos_token_id": 2, "init_std": 0.3,
+            "bos_token_id": 1, "eos_token_id": 2, "init_std": spread,
         },
         num_query_tokens=4,
         image_text_hidden_size=16,
@@ -51,11 +51,11 @@ def configuration(vocabulary: int) -> Blip2Config:
     )  # fmt: skip
 
 
-def save_checkpoints(folder: Path) -> dict[str, Path]:
+def save_checkpoints(folder: Path, spread: float = 0.3) -> dict[str, Path]:
     """Folders ``captioner`` and ``matcher``, as save_pretrained writes them."""
     image_processor = BlipImageProcessor(size={"height": 32, "width": 32})
     processor = Blip2Processor(image_processor, tokenizer(), num_query_tokens=4)
-    config = configuration(len(processor.tokenizer))
+    config = configuration(len(processor.tokenizer), spread)
     found = {}
     for name, kind in (("captioner", Blip2ForConditionalGeneration), ("matcher", Blip2ForImageTextRetrieval)):
         torch.manual_seed(3)

@@ -11,7 +11,7 @@ from workflow_scripts.study.reference.schema import config_schema
 
 
 def test_it_scores_captions(checkpoints: dict[str, Path], pictures: list[Image.Image]) -> None:
-    ours, whole = (JUDGES[name].load(checkpoints["matcher"], "cpu", 32) for name in ("blip2_itc", "blip2"))
+    ours, whole = (JUDGES[name].load(checkpoints["matcher"], "cpu", 32, "blip") for name in ("blip2_itc", "blip2"))
     texts = ["a red cat", "my dog on grass"]
     matching, contrastive = ours.scores(ours.prepare(pictures[:2]), texts)
     expected = whole.scores(whole.prepare(pictures[:2]), texts)[1]

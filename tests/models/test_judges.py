@@ -17,13 +17,13 @@ def test_an_entry_is_complete_and_works(
 ) -> None:
     judge = JUDGES[name]
     assert judge.summary
-    scorer = judge.load({"blip2": checkpoints["matcher"]}[name], "cpu", 32)
+    scorer = judge.load({"blip2": checkpoints["matcher"]}[name], "cpu", 32, "blip")
     texts = [f"a picture {i}" for i in range(len(pictures))]
     for scores in scorer.scores(scorer.prepare(pictures), texts):
         assert scores.shape == (len(texts),) and scores.dtype == torch.float32 and scores.isfinite().all()
     assert all(count > 0 for count in scorer.token_counts(texts))
     with pytest.raises(PipelineError):
-        judge.load(tmp_path, "cpu", 32)
+        judge.load(tmp_path, "cpu", 32, "blip")
 
 
 def test_blip2_gives_matching_then_contrastive_scores(

@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.captions.small_blip2 import save_checkpoints
 from workflow_scripts.models.matcher import Matcher, itc, itc_table, load_matcher
 
 TEXTS = [
@@ -54,7 +55,38 @@ def test_table_holds_every_pair(matcher: Matcher, pictures: list[Image.Image]) -
 
 
 def test_tokens_are_counted_before_the_cut(matcher: Matcher) -> None:
-    assert matcher.token_counts(["a red cat", "", "dog " * 60]) == [5, 2, 62]
+    raw = Matcher(matcher.checkpoint, 32, "none")
+    assert raw.token_counts(["a red cat", "", "dog " * 60]) == [5, 2, 62]
+    assert matcher.token_counts(["A red cat!", "...", "dog " * 60]) == [5, 2, 52]  # at most 50 words
+
+
+def test_captions_are_normalised(matcher: Matcher, pictures: list[Image.Image]) -> None:
+    prepared, titles = matcher.prepare(pictures[:2]), ["A Red CAT!!! (my)", "Dog: on *grass*..."]
+    written = ["a red cat my", "dog on grass"]
+    raw = Matcher(matcher.checkpoint, 32, "none")
+    for given, expected, unchanged in zip(
+        matcher.scores(prepared, titles), raw.scores(prepared, written), raw.scores(prepared, titles), strict=True
+    ):
+        assert torch.equal(given, expected)
+        assert (given - unchanged).abs().min() > 1e-3
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.05])
+def test_only_the_vision_tower_is_bfloat16(
+    spread: float, tmp_path: Path, pictures: list[Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights spread as BERT's are at first (0.02) and after training (0.05)."""
+    folder = save_checkpoints(tmp_path, spread)["matcher"]
+    full = load_matcher(folder, "cpu", 32)
+    monkeypatch.setattr("workflow_scripts.models.matcher.dtype_of", lambda device: torch.bfloat16)
+    mixed = load_matcher(folder, "cpu", 32)
+    dtypes = {name.split(".")[0]: weight.dtype for name, weight in mixed.checkpoint.model.named_parameters()}
+    assert dtypes.pop("vision_model") is torch.bfloat16 and set(dtypes.values()) == {torch.float32}
+    expected, found = (one.scores(one.prepare(pictures), TEXTS) for one in (full, mixed))
+    for whole, ours in zip(expected, found, strict=True):
+        assert ours.dtype == torch.float32
+        assert 0 < (whole - ours).abs().max() < 0.001
+    assert torch.equal(full.text_vectors(TEXTS), mixed.text_vectors(TEXTS))  # no image, so nothing is rounded
 
 
 def test_words_beyond_the_cut_do_not_count(matcher: Matcher, pictures: list[Image.Image]) -> None:

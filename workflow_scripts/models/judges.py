@@ -25,7 +25,7 @@ class Scorer(Protocol):
         """Prepared images and n captions -> (n,) float32 matching (ITM) and (n,) float32 contrastive (ITC) score."""
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
-        """Number of tokens of each caption before truncation."""
+        """Number of tokens of each text that is scored, before truncation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,18 +35,18 @@ class Judge:
     Attributes:
         name: the setting ``judge`` of ``recaption``.
         summary: one phrase.
-        load: (model folder, device, maximum number of tokens of a caption) -> the judge.
+        load: (model folder, device, maximum number of tokens of a caption, entry of ``TEXT_NORMS``) -> the judge.
     """
 
     name: str
     summary: str
-    load: Callable[[Path, str, int], Scorer]
+    load: Callable[[Path, str, int, str], Scorer]
 
 
-def _blip2(folder: Path, device: str, max_text_tokens: int) -> Scorer:
+def _blip2(folder: Path, device: str, max_text_tokens: int, text_norm: str) -> Scorer:
     from workflow_scripts.models.matcher import load_matcher
 
-    return load_matcher(folder, device, max_text_tokens)
+    return load_matcher(folder, device, max_text_tokens, text_norm)
 
 
 JUDGES = by_name(

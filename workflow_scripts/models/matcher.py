@@ -14,23 +14,31 @@ from PIL import Image
 from torch.nn.functional import normalize
 from transformers import Blip2ForImageTextRetrieval
 
-from workflow_scripts.models.blip2 import Checkpoint, load_checkpoint
+from workflow_scripts.models.blip2 import Checkpoint, dtype_of, load_checkpoint
+from workflow_scripts.models.text_norms import TEXT_NORMS
 
 MOST_TOKENS = 2**15 - 1  # token counts are stored as int16
 
 
 @dataclass(frozen=True)
 class Matcher:
-    """A matching checkpoint; captions are truncated to ``max_text_tokens``, including start and end token."""
+    """A matching checkpoint.
+
+    Attributes:
+        checkpoint: the vision tower can have a lower precision than the rest, which is float32.
+        max_text_tokens: captions are truncated to this length, including start and end token.
+        text_norm: how a caption is written before it is scored, an entry of ``TEXT_NORMS``.
+    """
 
     checkpoint: Checkpoint
     max_text_tokens: int
+    text_norm: str
 
     @torch.inference_mode()
     def image_states(self, images: Sequence[Image.Image]) -> torch.Tensor:
-        """RGB images -> (n, patches + 1, hidden) states of the vision tower."""
-        pixels = self.checkpoint.pixels(images)
-        return self.checkpoint.model.vision_model(pixel_values=pixels, return_dict=True)[0]
+        """RGB images -> (n, patches + 1, hidden) float32 states of the vision tower."""
+        tower = self.checkpoint.model.vision_model
+        return tower(pixel_values=self.checkpoint.pixels(images).to(tower.dtype), return_dict=True)[0].float()
 
     @torch.inference_mode()
     def image_vectors(self, states: torch.Tensor) -> torch.Tensor:
@@ -42,7 +50,7 @@ class Matcher:
             encoder_attention_mask=torch.ones(states.shape[:-1], dtype=torch.long, device=states.device),
             return_dict=True,
         ).last_hidden_state
-        return normalize(model.vision_projection(queries.to(model.vision_projection.weight.dtype)), dim=-1).float()
+        return normalize(model.vision_projection(queries), dim=-1)
 
     @torch.inference_mode()
     def text_vectors(self, texts: Sequence[str]) -> torch.Tensor:
@@ -52,8 +60,7 @@ class Matcher:
         states = model.qformer(
             query_embeds=model.embeddings(input_ids=ids), query_length=0, attention_mask=mask, return_dict=True
         ).last_hidden_state
-        first = states[:, 0, :].to(model.text_projection.weight.dtype)
-        return normalize(model.text_projection(first), dim=-1).float()
+        return normalize(model.text_projection(states[:, 0, :]), dim=-1)
 
     @torch.inference_mode()
     def itm(self, states: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
@@ -71,7 +78,7 @@ class Matcher:
             encoder_attention_mask=torch.ones(states.shape[:-1], dtype=torch.long, device=states.device),
             return_dict=True,
         ).last_hidden_state
-        logits = model.itm_head(states[:, :count, :].to(model.itm_head.weight.dtype)).float().mean(dim=1)
+        logits = model.itm_head(states[:, :count, :]).mean(dim=1)
         return logits[:, 1] - logits[:, 0]
 
     def prepare(self, images: Sequence[Image.Image]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -87,7 +94,7 @@ class Matcher:
         return self.itm(states, texts), itc(vectors, self.text_vectors(texts))
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
-        """Number of tokens of each caption before truncation, including start and end token."""
+        """Number of tokens of each text that is scored, before truncation, including start and end token."""
         return [min(len(ids), MOST_TOKENS) for ids in self._encode(texts)["input_ids"]]
 
     def _tokens(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -104,7 +111,8 @@ class Matcher:
         return encoded["input_ids"].to(place), encoded["attention_mask"].to(place)
 
     def _encode(self, texts: Sequence[str], **options: object) -> dict:
-        return self.checkpoint.tokenizer(list(texts), return_token_type_ids=False, verbose=False, **options)
+        written = [TEXT_NORMS[self.text_norm].apply(text) for text in texts]
+        return self.checkpoint.tokenizer(written, return_token_type_ids=False, verbose=False, **options)
 
 
 def itc(image_vectors: torch.Tensor, text_vectors: torch.Tensor) -> torch.Tensor:
@@ -121,10 +129,15 @@ def itc_table(image_vectors: torch.Tensor, text_vectors: torch.Tensor, rows: int
     return torch.cat(blocks)
 
 
-def load_matcher(folder: Path, device: str, max_text_tokens: int) -> Matcher:
-    """The matcher of ``folder``.
+def load_matcher(folder: Path, device: str, max_text_tokens: int, text_norm: str = "blip") -> Matcher:
+    """The matcher of ``folder``; its vision tower in the precision of ``device``, the rest in float32.
+
+    Only the tower is large. With the query transformer and the heads in bfloat16, too, scores would shift by more than
+    captions often differ.
 
     Raises:
         PipelineError: no usable checkpoint.
     """
-    return Matcher(load_checkpoint(Blip2ForImageTextRetrieval, folder, device), max_text_tokens)
+    checkpoint = load_checkpoint(Blip2ForImageTextRetrieval, folder, device, torch.float32)
+    checkpoint.model.vision_model.to(dtype_of(device))
+    return Matcher(checkpoint, max_text_tokens, text_norm)

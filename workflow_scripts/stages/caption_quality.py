@@ -1,11 +1,15 @@
 """Diagnostics of an arm's captions, one by one and as a summary."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.models.text_norms import TEXT_NORMS
 
 
 class CaptionQuality(Settings):
@@ -46,6 +50,9 @@ class CaptionQuality(Settings):
         examples=[24],
         json_schema_extra={"unit": "tokens"},
     )
+    text_norm: Annotated[str, OneOf(TEXT_NORMS)] = Field(
+        "blip", description=f"how a caption is written when it is scored. {listed(TEXT_NORMS)}", examples=["none"]
+    )
     seed: int = Field(0, description="seed of the retrieval sample", examples=[1])
 
 
@@ -76,7 +83,7 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
     rows = sample_rows(len(arm), options.retrieval_sample, options.seed)
     ranks = np.full(len(arm), np.nan, dtype=np.float32)
     if len(rows) > 1:
-        matcher = load_matcher(job.source("matcher"), job.device, options.max_text_tokens)
+        matcher = load_matcher(job.source("matcher"), job.device, options.max_text_tokens, options.text_norm)
         sampled = arm["caption"].take(pa.array(rows)).to_pylist()
         ranks[rows] = own_image_ranks(matcher, index_images(index).image, sampled, rows, options.batch_size)
     for name in columns.column_names:

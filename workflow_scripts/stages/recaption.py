@@ -10,6 +10,7 @@ from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.models.judges import JUDGES
+from workflow_scripts.models.text_norms import TEXT_NORMS
 
 
 class Recaption(Settings):
@@ -54,6 +55,9 @@ class Recaption(Settings):
         examples=[24],
         json_schema_extra={"unit": "tokens"},
     )
+    text_norm: Annotated[str, OneOf(TEXT_NORMS)] = Field(
+        "blip", description=f"how a caption is written when it is scored. {listed(TEXT_NORMS)}", examples=["none"]
+    )
     seed: int = Field(
         0, description="seed of sampling; a caption depends on it and on the key of the image", examples=[1]
     )
@@ -81,8 +85,8 @@ def recaption(job: Job[Recaption]) -> None:
     def load() -> Models:
         return Models(
             load_captioner(job.source("captioner"), job.device),
-            JUDGES[options.judge].load(job.source("matcher"), job.device, options.max_text_tokens),
-            Decoding(**options.model_dump(exclude={"batch_size", "judge", "max_text_tokens"})),
+            JUDGES[options.judge].load(job.source("matcher"), job.device, options.max_text_tokens, options.text_norm),
+            Decoding(**options.model_dump(exclude={"batch_size", "judge", "max_text_tokens", "text_norm"})),
         )
 
     table = recaption_shard(rows, images, options.batch_size, job.work, load, job.workers)

@@ -10,6 +10,7 @@ from workflow_scripts.demo.captioner_training.data import pictures
 from workflow_scripts.demo.world.titles import LEVELS, title
 from workflow_scripts.demo.world.vocabulary import Spec, caption
 from workflow_scripts.demo.world.world import to_image
+from workflow_scripts.models.text_norms import blip
 
 SEED, SPLIT = 715, "captioner_score"
 
@@ -38,13 +39,15 @@ def greedy_captions(folder: Path, images: list, batch: int = 100) -> list[str]:
 
 @torch.inference_mode()
 def match_scores(folder: Path, images: list, texts: list[str], head: bool = True, batch: int = 100) -> np.ndarray:
-    """Per picture and text: logit of match minus logit of no match (`head`), or the contrastive cosine."""
+    """Per picture and text, written as the workflow scores it: logit of match minus logit of no match (`head`), or the
+    contrastive cosine."""
     model = Blip2ForImageTextRetrieval.from_pretrained(folder).eval()
     processor = AutoProcessor.from_pretrained(folder)
     found = []
     for start in range(0, len(images), batch):
         part = slice(start, start + batch)
-        inputs = processor(images=images[part], text=texts[part], padding=True, truncation=True, return_tensors="pt")
+        written = [blip(text) for text in texts[part]]
+        inputs = processor(images=images[part], text=written, padding=True, truncation=True, return_tensors="pt")
         logits = model(**inputs, use_image_text_matching_head=head).logits_per_image
         found.append(logits[:, 1] - logits[:, 0] if head else logits.diagonal())
     return torch.cat(found).numpy()

@@ -1,0 +1,45 @@
+"""How a caption is written before a judge scores it, one row each; the captions themselves never change."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from workflow_scripts.core.registry import by_name
+
+_PUNCTUATION = str.maketrans(dict.fromkeys('.!"()*#:;~', " "))
+_MOST_WORDS = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextNorm:
+    """A way to write captions.
+
+    Attributes:
+        name: the setting ``text_norm``.
+        summary: one phrase.
+        apply: caption -> the text that is scored.
+    """
+
+    name: str
+    summary: str
+    apply: Callable[[str], str]
+
+
+def blip(caption: str) -> str:
+    """The text that BLIP-2 was trained with for this caption.
+
+    In lower case, with . ! " ( ) * # : ; ~ replaced by a space, two or more white-space characters by one space, and at
+    most 50 words. Source: ``BlipCaptionProcessor.pre_caption`` of LAVIS, ``lavis/processors/blip_processors.py``.
+    """
+    text = re.sub(r"\s{2,}", " ", caption.lower().translate(_PUNCTUATION)).rstrip("\n").strip(" ")
+    return " ".join(text.split(" ")[:_MOST_WORDS])
+
+
+TEXT_NORMS = by_name(
+    [
+        TextNorm(
+            name="blip", summary="lower case, little punctuation, at most 50 words, as in BLIP-2's training", apply=blip
+        ),
+        TextNorm(name="none", summary="as it is", apply=str),
+    ]
+)
