@@ -112,6 +112,20 @@ def test_each_contrast_has_a_figure_with_its_floor_a_sentence_and_a_table(result
     assert "Linear probe, sklearn" in first and "Linear probe, lgssl" in first
 
 
+def test_a_floor_of_several_untrained_networks_is_their_mean(results: Path) -> None:
+    text, terminal = page(results, *STUDIES["conclusive"])
+    (block,) = [one for one in re.findall(r'<article class="named">(.*?)</article>', text, re.DOTALL)
+                if "revised − untrained" in one]  # fmt: skip
+    assert block.count("<circle") == 2 * (5 + 5 + 1), "each seed of both sides, and their difference"
+    assert re.findall(r"supported for simclr vs untrained, crop vs none", block)
+    table = pq.read_table(results / "study/summary/summary.parquet").to_pylist()
+    values = [row["value"] for row in table if row["method"] == "untrained" and row["dataset"] == "mean"
+              and row["metric"] == "linear_probe.sklearn.accuracy"]  # fmt: skip
+    assert len(values) == 5 and len(set(values)) > 1
+    (line,) = [one for one in terminal.splitlines() if one.startswith("untrained")]
+    assert f"{100 * np.mean(values):.1f}" in line and re.search(r"\b5\b", line)
+
+
 def test_no_template_or_sentence_judges() -> None:
     folder = Path(__file__).parents[2] / "workflow_scripts" / "reporting"
     files = [path for path in folder.rglob("*") if path.suffix in (".py", ".html")]

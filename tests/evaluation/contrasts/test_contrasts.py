@@ -12,6 +12,7 @@ from tests.evaluation.study import LABELS, average, episodes, few_shot, hits, pr
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.evaluation.contrasts.contrasts import contrast_rows
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun, Term
+from workflow_scripts.evaluation.contrasts.standard import standard
 from workflow_scripts.evaluation.contrasts.study_scores import read_scores
 from workflow_scripts.stats.random_effects import two_way
 
@@ -234,6 +235,27 @@ def test_unequal_runs_are_computed_and_marked(results: Path) -> None:
         assert {row["unequal"] for row in found} == {unequal}
         assert {row["verdict"] == "not comparable" for row in found} == {bool(unequal)}
         assert all(row["low"] is not None for row in found)
+
+
+def test_untrained_networks_are_paired_with_the_trainings_of_their_seed(results: Path) -> None:
+    trained = [run("simclr", "revised", "crop", seed, ["best", "last"]) for seed in (2, 0, 1, 3)]
+    floor = [run("untrained", "none", "none", seed) for seed in (1, 2, 0, 7)]
+    roles = [{**one, "role": role} for role, runs in (("language", trained), ("untrained", floor)) for one in runs]
+    contrasts = standard([SummaryRun.model_validate(one) for one in roles])
+    found = picked(rows_of(results, roles, *contrasts), contrast="revised - untrained", dataset="dtd", metric=ACCURACY)
+    assert {(row["method"], row["augmentation"]) for row in found} == {("simclr vs untrained", "crop vs none")}
+    for step in ("best", "last"):
+        runs = [[next(one for one in some if one["seed"] == seed) for seed in range(3)] for some in (trained, floor)]
+        first = [hits(one, step, "dtd").mean() for one in runs[0]]
+        second = [hits(one, "last", "dtd").mean() for one in runs[1]]  # the only checkpoint of an untrained network
+        expected = stats.ttest_rel(first, second).confidence_interval(0.95)
+        (seed,) = picked(found, step=step, level="seed")
+        assert seed["n"] == 3 and seed["difference"] == pytest.approx(np.mean(first) - np.mean(second))
+        assert (seed["low"], seed["high"]) == pytest.approx((expected.low, expected.high))
+        (joint,) = picked(found, step=step, level="joint")
+        assert joint["n"] == 3 and joint["low"] is not None and joint["unequal"] == ""
+        assert joint["plus"].split() == [f"{one['run']}.{step}" for one in (trained[0], trained[1], trained[2])]
+        assert joint["minus"].split() == [f"{one['run']}.last" for one in floor[:3]]
 
 
 def test_floors_of_saliency_are_not_contrasted(results: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from tests.study.config.test_study import changed, merged
 from workflow_scripts.study.config.cells import cell
 from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.units import Units
 
 TABLES = [
     {"name": "titles", "arm": "original", "encoder": "minilm"},
@@ -41,6 +42,17 @@ def test_of_pairs(pairs: str, expected: tuple[Any, ...]) -> None:
     study = load_study(changed(merged("profiles/demo/study.yaml"), change))
     found = cell(study, study.runs[0])
     assert (found["arm"], found["role"], found["dose"]) == expected
+
+
+def test_seeds_of_an_untrained_network_are_runs_of_their_own() -> None:
+    change = {"runs": [{"method": "untrained", "seeds": [0, 1, 2]}], "contrasts": []}
+    study = Units(load_study(changed(merged("tests/config/tiny.yaml"), change)))
+    assert study.runs == [f"untrained-none-none-resnet_small-s{seed}" for seed in range(3)]
+    assert [study.settings("pretrain", {"run": run})["seed"] for run in study.runs] == [0, 1, 2]
+    rows = study.settings("summary", {})["runs"]
+    assert [(row["seed"], row["role"], row["batch_size"], row["steps"]) for row in rows] == [
+        (seed, "untrained", 0, ["last"]) for seed in range(3)
+    ]
 
 
 def test_of_methods() -> None:
