@@ -1,6 +1,26 @@
 # From pairs to pretrained networks.
 
 
+rule common_images:
+    """Images that all runs train on, where the study says so (`common_images: true`)."""
+    input:
+        images=manifest("image_index", "images"),
+        pairs=UNITS.common_tables(OUT, UNITS.run_pairs),
+        captions=UNITS.common_tables(OUT, UNITS.run_captions),
+    output:
+        **made("common_images"),
+    log:
+        log_of("common_images"),
+    conda:
+        environment_of("common_images")
+    resources:
+        **resources_of("common_images"),
+    params:
+        **recipe("common_images"),
+    shell:
+        command("common_images")
+
+
 rule pretrain:
     """One run: method x pairs x augmentation x backbone x seed."""
     input:
@@ -8,6 +28,7 @@ rule pretrain:
         pairs=lambda w: UNITS.run_pairs(OUT, w.run),
         captions=lambda w: UNITS.run_captions(OUT, w.run),
         truth=lambda w: UNITS.run_truth(OUT, w.run),
+        common=lambda w: UNITS.run_common(OUT, w.run),
         probe=lambda w: UNITS.run_probe(OUT, w.run),
     output:
         **made("pretrain"),

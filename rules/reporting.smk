@@ -43,6 +43,7 @@ rule report:
         caption_quality=manifests("caption_quality", UNITS.arms),
         pairs=manifests("pair_table", UNITS.pairs),
         pair_quality=manifests("pair_quality", UNITS.pairs),
+        common=manifests("common_images", UNITS.common),
         runs=manifests("pretrain", UNITS.runs),
         datasets=manifests("eval_dataset", UNITS.datasets),
         probe=manifests("linear_probe", UNITS.evaluations),

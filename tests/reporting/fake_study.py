@@ -54,6 +54,7 @@ def originals(replaced: dict[int, str]) -> list[str]:
 def data_inputs(results: Path, replaced: dict[int, str]) -> Inputs:
     texts = originals(replaced)
     given = {"images": [images(results)], "captions_table": [captions_table(results, texts)]}
+    given["common"] = [common_images(results)]
     lost = {"repeated_id": 3, "empty_caption": 1}
     given["annotations"] = [make_artifact(results, "annotations", "rows", {".parquet": b"x"}, rows=rows(54, lost))]
     given["plan"] = [make_artifact(results, "shard_plan", "plan", {".parquet": b"x"}, rows=rows(50, {}))]
@@ -76,6 +77,11 @@ def data_inputs(results: Path, replaced: dict[int, str]) -> Inputs:
         files = {".json": js(summary), ".png": png(640, 300)}
         given["pair_quality"].append(make_artifact(results, "pair_quality", name, files, {"pairs": name}))
     return given
+
+
+def common_images(results: Path) -> Path:
+    files = {".parquet": parquet([{"key": key(at)} for at in range(N - 3)])}
+    return make_artifact(results, "common_images", "images", files, rows=rows(N, {"not_common": 3}))
 
 
 def rows(total: int, dropped: dict[str, int]) -> dict[str, Any]:
@@ -217,8 +223,10 @@ def pretrained(results: Path, name: str, method: str, at: int, level: float) -> 
         table.append({"step": step, "loss": loss, "lr": 1e-3, "images": step * 128, "knn_accuracy": knn})
     empty = pa.schema([("step", pa.int64()), ("loss", pa.float64()), ("knn_accuracy", pa.float64())]).empty_table()
     curve = parquet(table) if table else parquet_table(empty)
-    files = {"/run.json": js({"method": method}), "/curve.parquet": curve}
-    return make_artifact(results, "pretrain", name, files, {"run": name})
+    about = {"method": method} | ({"self_pairs": 2, "partners_elsewhere": 5} if "-revised-" in name else {})
+    files = {"/run.json": js(about), "/curve.parquet": curve}
+    lost = rows(N, {"no_pair": 1, "not_common": 3} if "-original-" in name else {"not_common": 3})
+    return make_artifact(results, "pretrain", name, files, {"run": name}, {} if method == "untrained" else lost)
 
 
 def saliency_rows(level: float, at: int) -> list[dict[str, Any]]:

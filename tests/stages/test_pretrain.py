@@ -19,6 +19,8 @@ from tests.pretraining.shapes import SMALL, encoded
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.models.backbones import load_backbone
 from workflow_scripts.models.preprocessing import normalise, prepare
+from workflow_scripts.pretraining.distributed import launch
+from workflow_scripts.pretraining.plan import Plan
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.stages.pretrain import STAGE
 
@@ -138,6 +140,86 @@ def test_a_single_label_teaches_nothing(results: Path, index: Path, capsys: pyte
     assert "error: too few labels in" in said and "concept has 1 different values" in said
 
 
+def common_of(results: Path, keys: list[str]) -> Path:
+    return make_artifact(results, "common_images", "images", {".parquet": parquet({"key": keys})})
+
+
+def planned(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
+    """The plans that trainings get from now on."""
+    plans: list[Plan] = []
+    original = launch.launch
+
+    def noted(plan: Plan, interrupt: Any) -> Any:
+        plans.append(plan)
+        return original(plan, interrupt)
+
+    monkeypatch.setattr(launch, "launch", noted)
+    return plans
+
+
+def test_unpaired_images_are_dropped_or_paired_with_themselves(
+    results: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = planned(monkeypatch)
+    inputs = {"images": index, "pairs": pairs_of(results, [*KEYS[:17], KEYS[0]], [*KEYS[1:18], KEYS[5]])}
+    dropped = run(STAGE, results, "pretrain/dropped", LANGUAGE, inputs)
+    own = run(STAGE, results, "pretrain/own", {**LANGUAGE, "unpaired": "self"}, inputs)
+    assert dropped.rows == {"in": 20, "out": 17, "dropped": {"no_pair": 3}}
+    assert own.rows == {"in": 20, "out": 20, "dropped": {}}
+    first, second = (plan.pairing for plan in plans)
+    assert first.sources.tolist() == list(range(17)) and first.targets.tolist() == [1, 5, *range(2, 18)]
+    assert second.sources.tolist() == list(range(20)) and second.targets.tolist() == [1, 5, *range(2, 18), 17, 18, 19]
+    assert second.starts.tolist() == [0, *range(2, 22)]
+    about = [json.loads(one.path("/run.json").read_bytes()) for one in (dropped, own)]
+    assert "self_pairs" not in about[0] and about[1]["self_pairs"] == 3
+    assert (about[0]["steps"], about[1]["steps"]) == (3, 3)
+    record = json.loads(dropped.manifest_path.with_name("dropped.run.json").read_bytes())
+    assert "unpaired" not in record["settings"], "the key of a run is the one from before there was a choice"
+
+
+def test_a_run_trains_on_common_images_alone(results: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = planned(monkeypatch)
+    common = common_of(results, KEYS[4:13])
+    pairs = pairs_of(results, KEYS[:17], KEYS[1:18])
+    for name, settings, inputs in (
+        ("language", LANGUAGE, {"pairs": pairs}),
+        ("filled", {**LANGUAGE, "unpaired": "self"}, {"pairs": pairs}),
+        ("self", {**LANGUAGE, "pairs": "self"}, {}),
+    ):
+        made = run(STAGE, results, f"pretrain/{name}", settings, {"images": index, "common": common, **inputs})
+        missing = {"no_pair": 3, "not_common": 8} if name == "language" else {"not_common": 11}
+        assert made.rows == {"in": 20, "out": 9, "dropped": missing}
+        about = json.loads(made.path("/run.json").read_bytes())
+        assert about["partners_elsewhere"] == (0 if name == "self" else 1), "im12's partner is im13"
+        assert about.get("self_pairs") == (0 if name == "filled" else None)
+    assert [plan.pairing.sources.tolist() for plan in plans] == [list(range(4, 13))] * 3
+    assert [plan.pairing.targets.tolist() for plan in plans] == [list(range(5, 14))] * 2 + [list(range(4, 13))]
+
+
+def test_captions_are_those_of_common_images(results: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = planned(monkeypatch)
+    captions = parquet({"key": KEYS, "caption": ["", *(f"disc {i}" for i in range(1, 20))]})
+    table = make_artifact(results, "select_captions", "original", {".parquet": captions})
+    head = {"embedding": 8, "text_width": 16, "text_layers": 1, "text_heads": 2, "context": 8, "vocabulary": 280}
+    settings = {**LANGUAGE, "method": "clip", "pairs": "caption", "simclr": None, "clip": head}
+    inputs = {"images": index, "captions": table, "common": common_of(results, KEYS[1:20:2])}
+    made = run(STAGE, results, "pretrain/clip", settings, inputs)
+    assert made.rows == {"in": 20, "out": 10, "dropped": {"no_caption": 1, "not_common": 9}}
+    assert plans[0].captions == [f"disc {i}" for i in range(1, 20, 2)]
+    assert plans[0].pairing.sources.tolist() == list(range(1, 20, 2))
+
+
+def test_labels_are_those_of_common_images(results: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = planned(monkeypatch)
+    truth = truth_of(results, [None, *(("blue", "red")[i % 3 == 0] for i in range(1, 16))])
+    inputs = {"images": index, "truth": truth, "common": common_of(results, [KEYS[0], *KEYS[3:12]])}
+    made = run(STAGE, results, "pretrain/supervised", SUPERVISED, inputs)
+    assert made.rows == {"in": 20, "out": 9, "dropped": {"no_label": 5, "not_common": 6}}
+    (plan,) = plans
+    assert plan.labels is not None and plan.labels.tolist() == [1, 0, 0] * 3
+    assert plan.pairing.sources.tolist() == list(range(3, 12))
+
+
 def test_a_labelled_probe_never_sees_its_test_split(results: Path, index: Path) -> None:
     files = encoded(15, seed=9)
     # The test split's bytes are no images: reading one would fail.
@@ -200,6 +282,8 @@ def test_a_damaged_checkpoint_ends_in_one_line(
         ({"checkpoints": {"spacing": 1}}, "spacing: Extra inputs are not permitted"),
         ({"warmup_steps": 3}, "warmup_steps is 3"),
         ({"steps": 0}, "steps is 0, but method simclr needs at least 1"),
+        ({"unpaired": "keep"}, "Input should be 'drop' or 'self'"),
+        ({"unpaired": "self", "pairs": "self"}, "goes with a pair table, but the pairs of this run are self"),
         ({"processes": 3}, "not a multiple of processes 3"),
         ({"probe": {"every": 9}}, "probe.every is 9"),
         ({"batchsize": 3}, "batchsize"),

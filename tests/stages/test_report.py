@@ -67,6 +67,18 @@ def test_user_names_are_masked(made: tuple[Path, Inputs, str]) -> None:
     assert "by @… and /u/…, mail …@…" in made[2]
 
 
+def test_images_that_each_run_trains_on(made: tuple[Path, Inputs, str]) -> None:
+    section = made[2].partition('id="training"')[2].partition("</section>")[0]
+    (table,) = re.findall(r"<table>(.*?)</table>", section, re.DOTALL)
+    lines = [re.sub(r"<[^>]+>", " ", line).split() for line in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)]
+    shown = {line[0]: " ".join(line[1:]) for line in lines}
+    assert shown["simclr-original-crop-resnet_small-s0"] == "36 no pair 1 , not common 3 — —"
+    assert shown["simclr-revised-crop-resnet_small-s0"] == "37 not common 3 2 5"
+    assert shown["simclr-self-simclr-resnet_small-s0"] == "37 not common 3 — —"
+    assert not any(name.startswith("untrained") for name in shown)
+    assert "images that all runs train on" in made[2]
+
+
 def test_nothing_is_asked_for_from_outside(made: tuple[Path, Inputs, str]) -> None:
     page = Page(made[2])
     assert not {"script", "iframe", "object", "embed", "form", "base"} & {tag for tag, _ in page.tags}

@@ -61,6 +61,8 @@ SIMCLR = {"method": "simclr", "pairs": "visual", "augmentation": "crop", "seeds"
 EDITS = (
     Edit("nothing"),
     Edit("`pretraining.lr`", lambda c: c["pretraining"].update(lr=9.0e-3)),
+    Edit("`pretraining.unpaired`", lambda c: c["pretraining"].update(unpaired="self")),
+    Edit("`common_images`", lambda c: c.update(common_images=True)),
     Edit("one more kept step evaluated", lambda c: c["evaluation"].update(steps=["last", 2])),
     Edit("one more step kept", lambda c: c["pretraining"].update(checkpoints=[2, 4, 5])),
     Edit("one more dataset", lambda c: c["datasets"].append({"name": "colour", **WORLD})),

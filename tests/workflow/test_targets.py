@@ -151,6 +151,8 @@ def test_trainings_run_for_their_own_edits_alone(plans: dict[str, list[tuple[Pla
         return [of_stage(plan, "pretrain") for plan, _ in plans[edit]]
 
     assert trainings("`pretraining.lr`") == [3, 0, 1], "all that train; the fourth is untrained"
+    assert trainings("`pretraining.unpaired`") == [2, 0, 1], "those with a pair table"
+    assert trainings("`common_images`") == [3, 0, 1]
     for more in ("kept step evaluated", "dataset", "arm", "pair table"):
         assert trainings(f"one more {more}") == [0, 0, 0]
     for edit in ("one more run", "one more seed"):

@@ -1,5 +1,6 @@
 """What a run publishes in addition to its weights: its metadata and its curve."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -33,12 +34,14 @@ def kept_checkpoints(settings: Pretrain, schedule: Schedule, outcome: dict[str, 
     return {**kept, **best, "last": outcome["step"]}
 
 
-def run_metadata(settings: Pretrain, schedule: Schedule, outcome: dict[str, Any]) -> dict[str, Any]:
+def run_metadata(
+    settings: Pretrain, schedule: Schedule, outcome: dict[str, Any], counts: Mapping[str, int]
+) -> dict[str, Any]:
     """``run.json``: what is needed to use the weights, and how the run ended.
 
     Keys: backbone, feature_dim, layer (the last convolutional stage), preprocessing (size, resize, crop, mean, std),
     method, pairs, augmentation, seed, batch_size, steps (planned), epochs (if the config gives them), steps_done,
-    stopped_early, checkpoints (name -> step number), best_knn_accuracy (null without probe).
+    stopped_early, checkpoints (name -> step number), best_knn_accuracy (null without probe), and ``counts`` of pairs.
     """
     backbone = BACKBONES[settings.backbone]
     return {
@@ -57,4 +60,5 @@ def run_metadata(settings: Pretrain, schedule: Schedule, outcome: dict[str, Any]
         "stopped_early": outcome["stopped"],
         "checkpoints": kept_checkpoints(settings, schedule, outcome),
         "best_knn_accuracy": outcome["best"],
+        **counts,
     }

@@ -26,7 +26,8 @@ from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.models.backbones import BACKBONES
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.method import Method, PairKind
+from workflow_scripts.pretraining.method import PAIR_INPUTS, Method, PairKind
+from workflow_scripts.pretraining.probe_settings import Probe
 from workflow_scripts.pretraining.schedule import LogSpaced, step_name
 
 METHODS = discover("workflow_scripts.pretraining.methods", Method)
@@ -36,30 +37,6 @@ HEADS = {name: method.objective.settings for name, method in METHODS.items() if 
 # Two ways to give a length; a run has one of them.
 EITHER = (("steps", "epochs"), ("warmup_steps", "warmup_epochs"))
 INSTEAD = {name: other for pair in EITHER for name, other in (pair, pair[::-1])}
-
-
-class Probe(Settings):
-    """Online probe: weighted nearest neighbours (Wu et al. 2018, section 3.4; Caron et al. 2021)."""
-
-    every: PositiveInt = Field(
-        5_000, description="interval between probes", examples=[1000], json_schema_extra={"unit": "steps"}
-    )
-    images: int = Field(
-        5_000,
-        ge=2,
-        description="maximum number of images",
-        examples=[1000],
-        json_schema_extra={"unit": "images"},
-    )
-    neighbours: PositiveInt = Field(
-        20, description="number of nearest neighbours that vote", examples=[5], json_schema_extra={"unit": "neighbours"}
-    )
-    temperature: PositiveFloat = Field(
-        0.07, description="temperature of the votes, whose weights are exp(cosine / temperature)", examples=[0.1]
-    )
-    keep_best: bool = Field(
-        True, description="true: the weights with the best probe result are kept as checkpoint best", examples=[False]
-    )
 
 
 class _Run(Settings):
@@ -75,6 +52,12 @@ class _Run(Settings):
     )
     image_size: int = Field(224, ge=16, description="side of a view", examples=[96], json_schema_extra={"unit": "px"})
     seed: int = Field(0, ge=0, description="seed of initialisation, order and augmentation")
+    unpaired: Literal["drop", "self"] = Field(
+        "drop",
+        description="what is done with images without a partner in the pair table. drop: they are left out; self: they "
+        "are paired with themselves",
+        examples=["self"],
+    )
     batch_size: int = Field(
         512, ge=2, description="pairs per step, over all processes", examples=[256], json_schema_extra={"unit": "pairs"}
     )
@@ -196,9 +179,10 @@ class _Run(Settings):
 
     @model_serializer(mode="wrap")
     def _own_head_alone(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # The key of a run must not depend on which other methods exist, nor on lengths that it does not have.
+        # The key of a run must not depend on which other methods exist, nor on what it does without.
         other = HEADS.keys() - {self.method}
         unused = {epochs for _, epochs in EITHER if getattr(self, epochs) is None}
+        unused |= {"unpaired"} if self.unpaired == "drop" else set()
         return {name: value for name, value in handler(self).items() if name not in other | unused}
 
     @property
@@ -253,6 +237,8 @@ class _Run(Settings):
         if self.augmentation not in method.augmentations:
             fitting = " or ".join(method.augmentations)
             return f"method {self.method} goes with augmentation {fitting}, not with {self.augmentation}"
+        if self.unpaired == "self" and PAIR_INPUTS.get(self.pairs) != "pairs":
+            return f"unpaired {self.unpaired} goes with a pair table, but the pairs of this run are {self.pairs}"
         for name in HEADS:
             if name != self.method and getattr(self, name) is not None:
                 return f"settings of {name} given for method {self.method}"

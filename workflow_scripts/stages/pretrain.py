@@ -1,8 +1,8 @@
 """One pretraining run: backbone weights of the kept checkpoints, the training curve, and the run's metadata.
 
 Inputs: ``images`` (image_index), ``pairs`` (pair_table; language and visual pairs), ``captions`` (select_captions;
-caption pairs), ``truth`` (demo_world; labels), ``probe`` (eval_dataset, optional; without it the online probe guesses
-subreddits). An untrained run needs none.
+caption pairs), ``truth`` (demo_world; labels), ``common`` (common_images, optional: the only images to train on),
+``probe`` (eval_dataset, optional; without it the online probe guesses subreddits). An untrained run needs none.
 """
 
 import shutil
@@ -14,6 +14,10 @@ from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.pretraining.settings import Pretrain
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from workflow_scripts.pretraining.data.pairing import Pairing
     from workflow_scripts.pretraining.plan import Plan
 
 
@@ -25,7 +29,7 @@ def pretrain(job: Job[Pretrain]) -> None:
     from workflow_scripts.pretraining.run_metadata import curve_table, run_metadata
     from workflow_scripts.pretraining.schedule import schedule
 
-    length = schedule(job.settings, 0)
+    length, counts = schedule(job.settings, 0), {}
     if not job.settings.trains:
         from workflow_scripts.pretraining.checkpoint import write_tensors
         from workflow_scripts.pretraining.network import seeded_backbone
@@ -42,11 +46,11 @@ def pretrain(job: Job[Pretrain]) -> None:
             from workflow_scripts.pretraining.trainer import deterministic
 
             plan = _plan(job)
-            length = plan.schedule
+            length, counts = plan.schedule, _counts(job, plan)
             starts = launch(plan, interrupt)
             job.note(starts=starts, deterministic_algorithms=deterministic(job.device))
         outcome = read_json(job.work / OUTCOME, "run the stage again")
-    about = run_metadata(job.settings, length, outcome)
+    about = run_metadata(job.settings, length, outcome, counts)
     for name in map(weights_name, about["checkpoints"]):
         shutil.copyfile(job.work / name, job.file(f"/{name}"))
     job.file("/run.json").write_bytes(pretty(about))
@@ -58,22 +62,12 @@ def _plan(job: Job[Pretrain]) -> "Plan":
 
     from workflow_scripts.core.inputs import settle
     from workflow_scripts.core.shards import dataset_images, index_images
-    from workflow_scripts.pretraining.data.inputs import dataset_probe, read_labels, read_pairing, subreddit_probe
-    from workflow_scripts.pretraining.method import PAIR_INPUTS, LabelSettings
+    from workflow_scripts.pretraining.data.inputs import dataset_probe, subreddit_probe
     from workflow_scripts.pretraining.plan import Plan, decoded_bytes
 
     settings, index = job.settings, job.input("images")
     table = pq.read_table(index.path(".parquet"), columns=["key", "subreddit", "width", "height"])
-    captions = labels = None
-    if isinstance(settings.head, LabelSettings):
-        reason, truth = "no_label", job.input("truth").path(".truth.parquet")
-        pairing, labels = read_labels(settings.head.label, table["key"], truth)
-    else:
-        name = PAIR_INPUTS.get(settings.pairs)
-        path = job.input(name).path(".parquet") if name else None
-        pairing, captions = read_pairing(settings.pairs, table["key"], path)
-        reason = "no_caption" if captions is not None else "no_pair"
-    job.rows(len(table), len(pairing), {reason: len(table) - len(pairing)})
+    learned = _learned(job, table["key"])
     images = index_images(index)
     if job.inputs("probe"):
         dataset = job.input("probe")
@@ -82,15 +76,46 @@ def _plan(job: Job[Pretrain]) -> "Plan":
         probe = subreddit_probe(settings, images, table["subreddit"])
     settle()  # tables are in memory and images are verified when read: an edited input must not end days of training
     keep = decoded_bytes(table) <= settings.cache_mb * 2**20
-    learned = (pairing, captions, labels)
     return Plan(settings, images, keep, *learned, probe, job.work, job.device, job.threads, job.workers)
+
+
+def _learned(job: Job[Pretrain], keys: "pa.ChunkedArray") -> "tuple[Pairing, list[str] | None, np.ndarray | None]":
+    """Pairs, and captions or labels, of the images to train on; the others of ``keys`` are counted by reason."""
+    from itertools import compress
+
+    from workflow_scripts.pretraining.data.inputs import read_common, read_labels, read_pairing
+    from workflow_scripts.pretraining.method import PAIR_INPUTS, LabelSettings
+
+    settings, captions, labels = job.settings, None, None
+    if isinstance(settings.head, LabelSettings):
+        reason, truth = "no_label", job.input("truth").path(".truth.parquet")
+        pairing, labels = read_labels(settings.head.label, keys, truth)
+    else:
+        name = PAIR_INPUTS.get(settings.pairs)
+        path = job.input(name).path(".parquet") if name else None
+        pairing, captions = read_pairing(settings, keys, path)
+        reason = "no_caption" if captions is not None else "no_pair"
+    dropped = {reason: len(keys) - len(pairing)}
+    if job.inputs("common"):
+        pairing, kept = read_common(pairing, keys, job.input("common").path(".parquet"))
+        dropped["not_common"] = len(kept) - len(pairing)
+        captions = None if captions is None else list(compress(captions, kept.tolist()))
+        labels = None if labels is None else labels[kept]
+    job.rows(len(keys), len(pairing), dropped)
+    return pairing, captions, labels
+
+
+def _counts(job: Job[Pretrain], plan: "Plan") -> dict[str, int]:
+    """What a run says about its pairs if its settings or the study decide which images have some."""
+    counts = {"self_pairs": plan.pairing.self_pairs} if job.settings.unpaired == "self" else {}
+    return counts | ({"partners_elsewhere": plan.pairing.elsewhere} if job.inputs("common") else {})
 
 
 STAGE = Stage(
     run=pretrain,
     settings=Pretrain,
     artifact="{run}",
-    inputs=("images", "pairs", "captions", "truth", "probe"),
+    inputs=("images", "pairs", "captions", "truth", "common", "probe"),
     packages=("torch", "torchvision", "accelerate", "numpy", "pillow", "tokenizers"),
     # How often the run is saved, and what is kept in memory; on a CPU no bytes depend on these.
     not_in_key=frozenset({"checkpoint_every", "cache_mb"}),

@@ -56,6 +56,7 @@ class Units:
             f"{checkpoint}.{name}" for checkpoint in self.checkpoints for name in self.mask_datasets
         ]
         self.text_vectors = [f"{arm}.{encoder.name}" for arm in self.arms for encoder in study.text_encoders]
+        self.common = ["images"] if study.common_images and any(one.trains for _, one in self._runs.values()) else []
         self.image_encoders = [encoder.name for encoder in study.image_encoders]
         self.world = ["world"] if study.demo_world is not None else []
         self.quality_encoder = [name for name in [study.pair_quality.image_encoder] if name]
@@ -235,6 +236,14 @@ class Units:
     def _pairs_from(self, name: str, folder: str, run: str) -> list[str]:
         section, settings = self._runs[run]
         return [f"{folder}/{section.pairs}{MANIFEST}"] if PAIR_INPUTS.get(settings.pairs) == name else []
+
+    def run_common(self, out: str, run: str) -> list[str]:
+        """Manifest of the images that all runs train on, if the study confines a run to them."""
+        return [f"{out}/common_images/{name}{MANIFEST}" for name in self.common if self._runs[run][1].trains]
+
+    def common_tables(self, out: str, read: Callable[[str, str], list[str]]) -> list[str]:
+        """Manifests of the tables (:meth:`run_pairs`, :meth:`run_captions`) of runs that leave images out."""
+        return sorted({path for run in self.runs if self._runs[run][1].unpaired == "drop" for path in read(out, run)})
 
     def run_images(self, out: str, run: str) -> list[str]:
         """Manifest of the images that a run learns from."""

@@ -3,11 +3,23 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.pretraining.data.pairing import from_captions, from_labels, from_table, rows_of, with_itself
+from workflow_scripts.pretraining.data.pairing import (
+    Pairing,
+    among,
+    completed,
+    from_captions,
+    from_labels,
+    from_table,
+    rows_of,
+    with_itself,
+)
 
 KEYS = pa.chunked_array([["a", "b"], ["c", "d", "e"]])
+TABLE = pa.schema([("source", pa.string()), ("target", pa.string()), ("rank", pa.int16())])
 WHERE = Path("pair_table/original.parquet")
 
 
@@ -48,6 +60,52 @@ def test_an_unknown_key_is_named() -> None:
 def test_self_pairs() -> None:
     made = with_itself(4)
     assert made.partners(np.array([2, 0]), 0, 1).tolist() == [2, 0]
+
+
+def partners(pairing: Pairing) -> dict[int, list[int]]:
+    bounds = zip(pairing.starts, pairing.starts[1:], strict=False)
+    return {
+        source: pairing.targets[a:b].tolist() for source, (a, b) in zip(pairing.sources.tolist(), bounds, strict=True)
+    }
+
+
+def test_images_without_a_partner_are_paired_with_themselves() -> None:
+    made = from_table(KEYS, table([("d", "a", 1), ("b", "e", 2), ("b", "c", 1)]), WHERE)
+    assert (made.self_pairs, made.elsewhere) == (0, 3)
+    whole = completed(made, 5)
+    assert partners(whole) == {0: [0], 1: [2, 4], 2: [2], 3: [0], 4: [4]}
+    assert (len(whole), whole.self_pairs, whole.elsewhere) == (5, 3, 0)
+    nothing = completed(from_table(KEYS, table([]).cast(TABLE), WHERE), 5)
+    assert partners(nothing) == partners(with_itself(5)) and nothing.self_pairs == 5
+
+
+def test_pairs_among_common_images_keep_their_partners() -> None:
+    made = from_table(KEYS, table([("d", "a", 1), ("b", "e", 2), ("b", "c", 1), ("e", "b", 1)]), WHERE)
+    found, kept = among(made, np.array([0, 1, 4]))
+    assert partners(found) == {1: [2, 4], 4: [1]} and kept.tolist() == [True, False, True]
+    assert (found.self_pairs, found.elsewhere) == (0, 1), "c is not common"
+    every, kept = among(made, np.arange(5))
+    assert partners(every) == partners(made) and kept.all()
+    assert partners(among(completed(made, 5), np.array([0, 1]))[0]) == {0: [0], 1: [2, 4]}
+
+
+@given(st.data())
+def test_completing_and_confining_keep_every_other_pair(data: st.DataObject) -> None:
+    images = data.draw(st.integers(1, 12))
+    rows = st.integers(0, images - 1)
+    drawn = data.draw(st.dictionaries(rows, st.lists(rows, min_size=1, max_size=3)))
+    common = data.draw(st.sets(rows))
+    expected = {row: drawn.get(row, [row]) for row in range(images)}
+    counts = [len(drawn[row]) for row in sorted(drawn)]
+    given_pairs = Pairing(
+        np.array(sorted(drawn), np.int64),
+        np.append(0, np.cumsum(counts)).astype(np.int64),
+        np.array([one for row in sorted(drawn) for one in drawn[row]], np.int64),
+    )
+    whole = completed(given_pairs, images)
+    assert partners(whole) == expected
+    found, _ = among(whole, np.array(sorted(common), np.int64))
+    assert partners(found) == {row: expected[row] for row in sorted(common)}
 
 
 def test_captions_follow_the_index_and_blank_ones_are_left_out() -> None:

@@ -8,16 +8,25 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.pretraining.data.pairing import Pairing, from_captions, from_labels, from_table, with_itself
+from workflow_scripts.pretraining.data.pairing import (
+    Pairing,
+    among,
+    completed,
+    from_captions,
+    from_labels,
+    from_table,
+    rows_of,
+    with_itself,
+)
 from workflow_scripts.pretraining.probing import ProbeRows, dataset_rows, split_rows
 from workflow_scripts.pretraining.settings import Pretrain
 
 
-def read_pairing(kind: str, keys: pa.ChunkedArray, path: Path | None) -> tuple[Pairing, list[str] | None]:
-    """Positive pairs of ``kind``, and captions where they are image and text.
+def read_pairing(settings: Pretrain, keys: pa.ChunkedArray, path: Path | None) -> tuple[Pairing, list[str] | None]:
+    """Positive pairs of a run, and captions where they are image and text.
 
     Args:
-        kind: self, language, visual or caption.
+        settings: of the run.
         keys: keys of all images in index order.
         path: the pair table (language, visual) or the captions (caption); None for self.
 
@@ -26,9 +35,19 @@ def read_pairing(kind: str, keys: pa.ChunkedArray, path: Path | None) -> tuple[P
     """
     if path is None:
         return with_itself(len(keys)), None
-    if kind == "caption":
+    if settings.pairs == "caption":
         return from_captions(keys, pq.read_table(path, columns=["key", "caption"]), path)
-    return from_table(keys, pq.read_table(path, columns=["source", "target", "rank"]), path), None
+    pairing = from_table(keys, pq.read_table(path, columns=["source", "target", "rank"]), path)
+    return completed(pairing, len(keys)) if settings.unpaired == "self" else pairing, None
+
+
+def read_common(pairing: Pairing, keys: pa.ChunkedArray, path: Path) -> tuple[Pairing, np.ndarray]:
+    """The pairs of the images in the table ``path`` (column ``key``), and which sources are kept (m,).
+
+    Raises:
+        PipelineError: the table names an image that is not among ``keys``.
+    """
+    return among(pairing, rows_of(keys, pq.read_table(path, columns=["key"])["key"], path))
 
 
 def read_labels(label: str, keys: pa.ChunkedArray, path: Path) -> tuple[Pairing, np.ndarray]:

@@ -51,7 +51,7 @@ class Order:
 
     def __init__(self, rows: int, batch: int, seed: int) -> None:
         if rows < batch:
-            value = f"batch_size is {batch}, but {rows} images have a partner"
+            value = f"batch_size is {batch}, but {rows} images are trained on"
             raise PipelineError("too few images", "settings of pretrain", value, "lower batch_size or add images")
         self.rows, self.batch, self.seed = rows, batch, seed
         self._lock = threading.Lock()

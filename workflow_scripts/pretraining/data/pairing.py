@@ -28,6 +28,16 @@ class Pairing:
     def __len__(self) -> int:
         return len(self.sources)
 
+    @property
+    def self_pairs(self) -> int:
+        """Number of images that are paired with themselves."""
+        return int(np.count_nonzero(self.targets[self.starts[:-1]] == self.sources))
+
+    @property
+    def elsewhere(self) -> int:
+        """Number of pairs whose partner is not one of ``sources``."""
+        return int(np.count_nonzero(~np.isin(self.targets, self.sources)))
+
     def partners(self, positions: np.ndarray, seed: int, step: int) -> np.ndarray:
         """(b,) positions in ``sources`` -> (b,) rows of one partner each; among several, one drawn per step."""
         first, count = self.starts[positions], self.starts[positions + 1] - self.starts[positions]
@@ -44,6 +54,27 @@ def with_itself(images: int) -> Pairing:
 
 def _own(rows: np.ndarray) -> Pairing:
     return Pairing(rows, np.arange(len(rows) + 1), rows)
+
+
+def completed(pairing: Pairing, images: int) -> Pairing:
+    """The pairing, and each other one of ``images`` images paired with itself."""
+    counts = np.ones(images, np.int64)
+    counts[pairing.sources] = np.diff(pairing.starts)
+    has = np.zeros(images, np.bool_)
+    has[pairing.sources] = True
+    targets = np.repeat(np.arange(images), counts)
+    targets[np.repeat(has, counts)] = pairing.targets
+    return Pairing(np.arange(images), _starts(counts), targets)
+
+
+def among(pairing: Pairing, rows: np.ndarray) -> tuple[Pairing, np.ndarray]:
+    """The pairs whose source is one of ``rows`` (n,) int64, whatever their partner; and which sources are kept (m,)."""
+    kept, counts = np.isin(pairing.sources, rows), np.diff(pairing.starts)
+    return Pairing(pairing.sources[kept], _starts(counts[kept]), pairing.targets[np.repeat(kept, counts)]), kept
+
+
+def _starts(counts: np.ndarray) -> np.ndarray:
+    return np.append(0, np.cumsum(counts)).astype(np.int64)
 
 
 def rows_of(keys: pa.ChunkedArray, wanted: pa.ChunkedArray, where: Path) -> np.ndarray:

@@ -20,7 +20,7 @@ from workflow_scripts.stats.seeds import derive
 
 Row = dict[str, Any]
 SAMPLE = 20_000  # rows from which examples are chosen
-FLOW = ("annotations", "plan", "images", "captions_table", "arms", "pairs")
+FLOW = ("annotations", "plan", "images", "captions_table", "arms", "pairs", "common")
 
 
 def losses(study: Study) -> Row:

@@ -17,6 +17,7 @@ EXPLAINED = {
     "caption_table": "images with captions and scores",
     "select_captions": "images with a caption in this arm",
     "pair_table": "sources with a pair",
+    "common_images": "images that all runs train on",
 }
 
 

@@ -14,13 +14,14 @@ from workflow_scripts.reporting.sections import contrasts as contrast_data
 from workflow_scripts.reporting.sections.contrast_blocks import Cited, blocks
 from workflow_scripts.reporting.sections.examples import shared_examples
 from workflow_scripts.reporting.sections.headline import FAMILIES, Arm, arms
-from workflow_scripts.reporting.study import Study
+from workflow_scripts.reporting.study import Study, label
 from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels, probe_tables, saliency_tables
-from workflow_scripts.reporting.text import percent, words
+from workflow_scripts.reporting.text import count, percent, words
 from workflow_scripts.reporting.thumbnails import masked, overlay, thumbnail
 
 Row = dict[str, Any]
 OVERLAY = 112  # longer side of a saliency map, in pixels
+PAIR_COUNTS = {"self_pairs": "paired with themselves", "partners_elsewhere": "pairs whose partner is not one of them"}
 EXAMPLES = ("datasets", "keys", "images", "masks", "maps")  # the map shown is that of the probe's logit
 
 
@@ -75,7 +76,29 @@ def curves(study: Study) -> Row:
     panels = curve_panels(runs)
     arms = dict.fromkeys(pairs for _, method, pairs, rows in runs if rows)
     sources = [study.source(one, "/curve.parquet") for one in study.all("runs")]
-    return {"panels": panels, "legend": [(name, arm_class(name)) for name in arms], "sources": sources}
+    legend = [(name, arm_class(name)) for name in arms]
+    return {"panels": panels, "legend": legend, "sources": sources, "trained_on": _trained_on(study)}
+
+
+def _trained_on(study: Study) -> Row:
+    """Of each trained run: images of an epoch, those left out by reason, and how many pairs are of another sort."""
+    trained = [(one, study.json(one, "/run.json")) for one in study.all("runs") if one.rows]
+    shown = [name for name in PAIR_COUNTS if any(name in about for _, about in trained)]
+    lines = []
+    for artifact, about in trained:
+        manifest, file = study.index.manifest(label(artifact)), study.source(artifact, "/run.json")
+        dropped = artifact.rows["dropped"].items()
+        cells = [Number(count(about[name]), source=file, rows=name) if name in about else Number("—") for name in shown]
+        lines.append(
+            {
+                "run": _run_of(artifact),
+                "css": arm_class(study.method_and_pairs(_run_of(artifact))[1]),
+                "images": Number(count(artifact.rows["out"]), source=manifest, rows="rows out"),
+                "left_out": [(words(name), Number(count(n), source=manifest, rows=name)) for name, n in dropped],
+                "cells": cells,
+            }
+        )
+    return {"columns": [PAIR_COUNTS[name] for name in shown], "lines": lines}
 
 
 def _measured(study: Study, name: str, suffix: str) -> list[Measured]:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.demo.world.labels import LABELS
-from workflow_scripts.pretraining.method import LabelSettings
+from workflow_scripts.pretraining.method import PAIR_INPUTS, LabelSettings
 from workflow_scripts.pretraining.settings import HEADS, INSTEAD, METHODS, Pretrain
 from workflow_scripts.study.config.checks import RESERVED_PAIRS, known
 from workflow_scripts.study.config.errors import CONTRADICTION, Path, SettingError, misread_booleans, validation_errors
@@ -168,13 +168,16 @@ def pretrain_settings(study: "Study", item: Item, seed: int, root: Node | None =
     Raises:
         PipelineErrors: they contradict each other.
     """
-    run, kind = item.run, item.run.pairs
+    run = item.run
+    kind: Any = run.pairs
     if METHODS[run.method].captions:
         kind = "caption"
     elif run.pairs not in RESERVED_PAIRS:
         kind = next("language" if pairs.arm else "visual" for pairs in study.pairs if pairs.name == run.pairs)
     # What a run does not depend on may not recompute it; a misspelt name stays, and is refused below.
     idle = Pretrain.model_fields.keys() - settings_of(run.method)
+    if PAIR_INPUTS.get(kind) != "pairs" and "unpaired" not in run.set:
+        idle |= {"unpaired"}
     values = {name: value for name, value in _overridden(study.pretraining, run.set).items() if name not in idle}
     if METHODS[run.method].objective is None:
         values |= {"steps": 0, "warmup_steps": 0, "probe": None}

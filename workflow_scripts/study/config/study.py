@@ -65,6 +65,11 @@ class Study(Settings):
     pairs: tuple[Pairs, ...] = Field((), description="pair tables: nearest neighbours by caption or by image")
     pair_quality: PairQualitySection = Field(PairQualitySection(), description="how the quality of pairs is measured")
     pretraining: dict[str, Any] = Field({}, description="settings that all runs share")
+    common_images: bool = Field(
+        False,
+        description="true: all runs train on the same images, those for which every run has a partner or a caption",
+        examples=[True],
+    )
     probe_dataset: str | None = Field(
         None,
         description="dataset of the online probe, never its test split; null: it predicts subreddits",

@@ -120,10 +120,12 @@ def _read(units: Units, stage: str, unit: Unit) -> Any:
     """The sources of a job, and the artifacts that it reads by choice of the config."""
     if stage == "source":
         return units.sources_by_name[unit["source"]].at
-    of_run = (units.run_pairs, units.run_captions, units.run_truth, units.run_probe)
+    of_run = (units.run_pairs, units.run_captions, units.run_truth, units.run_common, units.run_probe)
+    tables = (units.run_pairs, units.run_captions)
     chosen: dict[str, Callable[[], Any]] = {
         "pair_table": lambda: (units.pair_vectors("", unit["pairs"]), units.pair_truth("", unit["pairs"])),
         "pair_quality": lambda: (units.quality_encoder, units.pair_captions("", unit["pairs"])),
+        "common_images": lambda: [units.common_tables("", read) for read in tables],
         "pretrain": lambda: [read("", unit["run"]) for read in of_run],
     }
     return units.sources(stage, unit), chosen[stage]() if stage in chosen else None

@@ -1,0 +1,90 @@
+"""Which images runs train on: ``unpaired`` and ``common_images`` in a config, and what follows for jobs."""
+
+from typing import Any
+
+import pytest
+
+from tests.study.config.test_study import changed, merged
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.units import Units
+
+REVISED = {"method": "simclr", "pairs": "revised", "augmentation": "crop"}
+OWN = {"method": "simclr", "pairs": "self", "augmentation": "crop"}
+VISUAL = {"method": "simsiam", "pairs": "visual", "augmentation": "crop"}
+CLIP = {"method": "clip", "pairs": "mixed", "augmentation": "crop"}
+UNTRAINED = {"method": "untrained", "pairs": "none", "augmentation": "none"}
+ALL = [REVISED, OWN, VISUAL, CLIP, UNTRAINED]
+FILLED = {"set": {"unpaired": "self"}, "tag": "filled"}
+
+
+def units(runs: list[dict[str, Any]], **change: Any) -> Units:
+    """The small study with these runs."""
+    return Units(load_study(changed(merged("tests/config/tiny.yaml"), {"runs": runs, **change})))
+
+
+def unpaired(study: Units) -> list[str]:
+    return [study.run_settings(run).unpaired for run in study.runs]
+
+
+def tables(study: Units) -> tuple[list[str], list[str]]:
+    """Pair tables and arms that decide which images are common."""
+    found = (study.common_tables("o", read) for read in (study.run_pairs, study.run_captions))
+    pairs, captions = ([path.removesuffix(".manifest.json") for path in one] for one in found)
+    return pairs, captions
+
+
+def test_the_shared_setting_is_for_runs_with_a_pair_table() -> None:
+    assert unpaired(units(ALL)) == ["drop"] * 5
+    shared = units(ALL, pretraining={"unpaired": "self"})
+    assert unpaired(shared) == ["self", "drop", "self", "drop", "drop"]
+    plain = units(ALL)
+    for run in plain.runs[1::2]:
+        assert shared.settings("pretrain", {"run": run}) == plain.settings("pretrain", {"run": run})
+    assert "unpaired" not in plain.settings("pretrain", {"run": plain.runs[0]})
+
+
+def test_a_run_and_a_sweep_can_change_it() -> None:
+    study = units([REVISED | {"sweep": {"unpaired": ["drop", "self"]}}, VISUAL | FILLED])
+    assert study.runs[:2] == [f"simclr-revised-crop-resnet_small-unpaired-{name}-s0" for name in ("drop", "self")]
+    assert unpaired(study) == ["drop", "self", "self"]
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        (OWN | FILLED, "config.runs.0.*: unpaired self goes with a pair table, but the pairs of this run are self"),
+        (CLIP | FILLED, "config.runs.0.*: unpaired self goes with a pair table, but the pairs of this run are caption"),
+        (OWN | {"sweep": {"unpaired": ["drop", "self"]}}, "config.runs.0.*: unpaired self goes with a pair table"),
+        (REVISED | {"set": {"unpaired": "slef"}}, "unknown choice in config.runs.0.set.unpaired: 'slef'; did you mean"),
+        (REVISED | {"set": {"common_images": True}}, "unknown key in config.runs.0.set.common_images"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(run: dict[str, Any], message: str) -> None:
+    with pytest.raises(PipelineError, match=message):
+        units([run])
+
+
+def test_common_images_are_those_of_the_runs_that_leave_images_out() -> None:
+    study = units([*ALL, REVISED | {"seeds": [1]}], common_images=True)
+    assert study.names("common_images") == ["images"]
+    assert tables(study) == (["o/pair_table/revised", "o/pair_table/visual"], ["o/select_captions/mixed"])
+    manifest = ["o/common_images/images.manifest.json"]
+    assert [study.run_common("o", run) for run in study.runs] == [manifest] * 4 + [[], manifest]
+    turned = units([REVISED | {"seeds": [1]}, *ALL[::-1]], common_images=True)
+    assert tables(turned) == tables(study), "their order in the config does not matter"
+    assert tables(units([REVISED | FILLED, OWN, VISUAL], common_images=True)) == (["o/pair_table/visual"], [])
+    assert tables(units([REVISED | FILLED, REVISED], common_images=True)) == (["o/pair_table/revised"], [])
+    assert tables(units([REVISED | FILLED, OWN], common_images=True)) == ([], [])
+
+
+def test_without_it_no_run_has_such_an_input() -> None:
+    for study in (units(ALL), units([UNTRAINED], common_images=True)):
+        assert study.names("common_images") == []
+        assert not any(study.run_common("o", run) for run in study.runs)
+
+
+def test_no_setting_of_a_run_changes_with_it() -> None:
+    one, other = units(ALL), units(ALL, common_images=True)
+    for run in one.runs:
+        assert one.settings("pretrain", {"run": run}) == other.settings("pretrain", {"run": run})
