@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 from tests.study.config.test_study import changed, merged
+from workflow_scripts.evaluation.contrasts.comparisons import comparisons
+from workflow_scripts.evaluation.contrasts.settings import SummaryRun
+from workflow_scripts.evaluation.contrasts.standard import standard
 from workflow_scripts.study.config.cells import cell
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
@@ -62,3 +65,17 @@ def test_of_methods() -> None:
     supervised = study.runs[0].model_copy(update={"method": "supervised", "pairs": "labels"})
     assert cell(study, supervised) == {"arm": "", "role": "supervised", "dose": None}
     assert roles["clip", "original"] == {"arm": "original", "role": "caption", "dose": None}
+
+
+def test_the_demo_has_its_controls_at_equal_budgets() -> None:
+    units = Units(load_study(merged("profiles/demo/study.yaml")))
+    reading = {run: units.run_truth("out", run) for run in units.runs}
+    assert {run: read for run, read in reading.items() if read} == {
+        "supervised-labels-crop-resnet_small-s0": ["out/demo_world/world.manifest.json"]
+    }
+    runs = [SummaryRun.model_validate(one) for one in units.settings("summary", {})["runs"]]
+    found = {one.name: one.unequal for one in comparisons(standard(runs), runs) if one.method != "simsiam"}
+    controls = ("shuffled", "oracle", "untrained", "supervised")
+    against = [f"{table} - {control}" for table in ("original", "revised") for control in controls]
+    against += ["self - untrained", "self - supervised"]
+    assert {name: found[name] for name in against} == dict.fromkeys(against, ())
