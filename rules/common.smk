@@ -42,7 +42,8 @@ overrides = dict(workflow.config_settings.config)
 try:
     if workflow.is_main_process:
         check_folders(Path(RESULTS))
-    STUDY = load_study(read_config([*base, *overlays], overrides))
+    CONFIG = read_config([*base, *overlays], overrides)
+    STUDY = load_study(CONFIG)
     UNITS = Units(STUDY, accepted(Path(RESULTS)))
 except PipelineError as error:
     stop(error)
@@ -163,7 +164,7 @@ def check_before_start(jobs, dry_run):
     # A dry run always counts as local in Snakemake; a cluster is recognised by a limit of jobs instead of cores.
     local = workflow.local_exec and not (workflow.dryrun and workflow.resource_settings.nodes)
     own_python = not workflow.deployment_settings.deployment_method
-    start = Start(UNITS, Path(RESULTS), jobs, local=local, own_python=own_python)
+    start = Start(UNITS, Path(RESULTS), jobs, local=local, own_python=own_python, lock_file=CONFIG.lock_file)
     tell(findings(start), dry_run or workflow.touch)
 
 

@@ -15,7 +15,7 @@ from workflow_scripts.core.errors import PipelineError
 
 ARGUMENTS = {"accept": ["pretrain", "--reason", "x", "--results"], "diff": ["{}"]}
 # Sub-commands with a path as an argument.
-OF_A_PATH = sorted(COMMANDS.keys() - {"cost", "recover", "remove"})
+OF_A_PATH = sorted(COMMANDS.keys() - {"cost", "lock", "recover", "remove"})
 
 
 @pytest.mark.parametrize("fault", ["missing", "file", "empty", "damaged"])
@@ -58,6 +58,7 @@ WRONG = [
     ["verify", "a", "--timeout", "soon"],
     ["cost", "--rows", "1e6"],
     ["cost", "--tflops", "inf"],
+    ["lock", "my-study.yaml"],
     ["accept", "pretrain"],
     ["accept", "pretrain", "--reason"],
     ["cache-gc", "--max-size", "foo"],
@@ -90,6 +91,7 @@ def test_wrong_usage_is_one_line_and_status_2(words: list[str], capsys: pytest.C
         ),
         (["show", "nope"], 1, "missing file in nope/summary/summary.manifest.json: no such file;"),
         (["cost", "--configfile", "nope.yaml"], 1, "nope.yaml"),
+        (["lock", "--configfile", "nope.yaml"], 1, "missing config file in nope.yaml: no such file;"),
         (["audit", "nope"], 2, "no study in "),
         (["accept", "nope", "--reason", "x", "--results", "."], 1, "unknown stage in accept: nope;"),
         (["accept", "pretrain", "--reason", " ", "--results", "."], 1, "empty reason in accept: '';"),

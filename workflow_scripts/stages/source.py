@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
@@ -13,6 +13,7 @@ from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
 WORLD = "world"
+WITHOUT_HASH, ADVICE_WITHOUT_HASH = "URL without a sha256", "give its sha256, or record it: faithful-pairs lock"
 
 
 class Source(Settings):
@@ -21,14 +22,17 @@ class Source(Settings):
     at: str = Field(
         min_length=1,
         description=(
-            "a path of a file or folder; https://... (needs sha256; ${NAME} in it stands for an environment variable); "
+            "a path of a file or folder; https://... (needs a sha256; ${NAME} stands for an environment variable); "
             "hub:<repository>@<revision> (Hugging Face); package:<module>/<folder> (in an installed Python package); "
             "torchvision:<root folder> (torchvision downloads into it if it does not exist); world (the demo's data)"
         ),
         examples=["data/redcaps_v1.0_annotations.zip"],
     )
     sha256: str | None = Field(
-        None, pattern="^[0-9a-f]{64}$", description="sha256 of the file; required for a URL", examples=["0" * 64]
+        None,
+        pattern="^[0-9a-f]{64}$",
+        description="sha256 of the file; a URL needs it here or in the lock (faithful-pairs lock)",
+        examples=["0" * 64],
     )
     mirrors: tuple[str, ...] = Field(
         (),
@@ -43,12 +47,6 @@ class Source(Settings):
     torchvision: SkipJsonSchema[str | None] = Field(
         None, description="class name in torchvision.datasets; set by the workflow"
     )
-
-    @model_validator(mode="after")
-    def _url_needs_a_hash(self) -> "Source":
-        if self.is_url and self.sha256 is None:
-            raise ValueError(f"{redacted(self.at)} is a URL: give its sha256")
-        return self
 
     @model_validator(mode="after")
     def _no_secret_in_a_url(self) -> "Source":
@@ -70,9 +68,9 @@ def _shorthand(value: Any) -> Any:
     return {"at": value} if isinstance(value, str) else value
 
 
-# In the config a source may be written as its location alone, except for URLs, which need a hash.
-_PLACE = WithJsonSchema({"type": "string", "minLength": 1, "not": {"pattern": "^https?://"}})
-SourceField = Annotated[Source, BeforeValidator(_shorthand, json_schema_input_type=Annotated[str, _PLACE] | Source)]
+# In the config a source may be written as its location alone.
+_PLACE = Annotated[str, Field(min_length=1)]
+SourceField = Annotated[Source, BeforeValidator(_shorthand, json_schema_input_type=_PLACE | Source)]
 
 
 def source(job: Job[Source]) -> None:
@@ -113,8 +111,14 @@ def _local_files(job: Job[Source]) -> list[dict[str, Any]]:
 
 
 def identity(job: Job[Source]) -> dict[str, Any]:
-    """A source's key holds its current content, and its location for the advice that depends on it."""
+    """A source's key holds its current content, and its location for the advice that depends on it.
+
+    Raises:
+        PipelineError: it is a URL without a sha256.
+    """
     if job.settings.is_url:
+        if job.settings.sha256 is None:
+            raise PipelineError(WITHOUT_HASH, job.stage.name, job.settings.at, ADVICE_WITHOUT_HASH)
         return {"sha256": job.settings.sha256}
     return {"files": _local_files(job), "unit": job.unit}
 

@@ -84,7 +84,7 @@ def test_the_project_has_the_configs_that_are_checked() -> None:
         ({"runs": []}, ["runs"], "minItems"),
         ({"runs": [{"method": "simclr", "set": {"stepz": 3}}]}, ["runs", 0, "set"], "additionalProperties"),
         ({"datasets": [{"name": "d", "kind": "folders", "limit": {"tran": 3}}]}, ["datasets", 0, "limit"], "enum"),
-        ({"annotations": {"source": ZIP}}, ["annotations", "source"], "anyOf"),
+        ({"annotations": {"source": {"at": ""}}}, ["annotations", "source"], "anyOf"),
         ({"evaluation": {"steps": ["first"]}}, ["evaluation", "steps", 0], "anyOf"),
         (
             {"evaluation": {"linear_probe": {"objectives": "sklearn"}}},
@@ -108,6 +108,7 @@ def test_mistakes_are_rejected(
         {"annotations": {"exclude": ["abc123"]}},
         {"annotations": {"source": "data/annotations.zip"}},
         {"annotations": {"source": {"at": ZIP, "sha256": "0" * 64}}},
+        {"annotations": {"source": ZIP}},
         {"annotations": {"source": {"mirrors": [ZIP]}}},
         {"demo_world": None},
         {"download": {"hosts": {"i.redd.it": {"rate": 1}}}},

@@ -1,12 +1,13 @@
-"""Fetches one large file by URL, resuming an earlier attempt, and accepts it only with the right sha256."""
+"""Fetches one large file by URL: resumes an earlier attempt and accepts only the right sha256, or finds the sha256."""
 
+import hashlib
 import logging
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
 from workflow_scripts.core.cache import file_hash
@@ -44,6 +45,28 @@ def fetch_file(urls: Sequence[str], sha256: str, part: Path, target: Path) -> No
     raise PipelineError("cannot fetch file", target.name, " | ".join(faults), f"expected sha256 {sha256}")
 
 
+def fetch_sha256(urls: Sequence[str]) -> str:
+    """sha256 of the file at the first URL that answers with all of its bytes, which are not kept.
+
+    Args:
+        urls: see :func:`fetch_file`.
+
+    Raises:
+        PipelineError: no URL answers (the error of each is listed), or a variable is not set.
+    """
+    faults = []
+    for url in urls:
+        found = hashlib.sha256()
+        try:
+            with urllib.request.urlopen(_with_variables(url), timeout=TIMEOUT) as answer:
+                _receive(answer, found.update)
+        except (OSError, HTTPException, ValueError) as error:
+            faults.append(f"{redacted(url)}: {_without_variables(str(error), url)}")
+            continue
+        return found.hexdigest()
+    raise PipelineError("cannot fetch file", redacted(urls[0]), " | ".join(faults), "check the URL and the network")
+
+
 def _with_variables(url: str) -> str:
     missing = [name for name in VARIABLE.findall(url) if not os.environ.get(name)]
     if missing:
@@ -65,13 +88,19 @@ def _resume(url: str, part: Path) -> None:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
             mode = "ab" if have and answer.status == HTTPStatus.PARTIAL_CONTENT else "wb"
             with open(part, mode) as stream:
-                got = 0
-                while block := answer.read(BLOCK):
-                    got += stream.write(block)
-            announced = answer.headers.get("Content-Length")
-            if announced is not None and got != int(announced):
-                raise OSError(f"the response ended after {got} of {announced} bytes")
+                _receive(answer, stream.write)
     except urllib.error.HTTPError as error:
         # The file on disk is already complete; its hash decides.
         if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
+
+
+def _receive(answer: HTTPResponse, write: Callable[[bytes], object]) -> None:
+    """Pass on all bytes of an answer; OSError if it ends early."""
+    got = 0
+    while block := answer.read(BLOCK):
+        write(block)
+        got += len(block)
+    announced = answer.headers.get("Content-Length")
+    if announced is not None and got != int(announced):
+        raise OSError(f"the response ended after {got} of {announced} bytes")

@@ -15,15 +15,21 @@ from workflow_scripts.study.config.nodes import Node, node_of
 
 MAX_BYTES = 16 << 20
 COMMAND_LINE = "--config"
+LOCK = ".lock.yaml"  # in place of a config file's suffix
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
 class Config:
-    """The merged config, and the errors in files that could still be read (repeated keys)."""
+    """The merged config, and the errors in files that could still be read (repeated keys).
+
+    Attributes:
+        lock_file: where its lock is, if it has one: beside the last config file.
+    """
 
     root: Node
     errors: list[PipelineError] = field(default_factory=list)
+    lock_file: Path | None = None
 
     def data(self) -> dict[str, Any]:
         """The plain values."""
@@ -47,7 +53,8 @@ def read_config(files: Sequence[str | Path], overrides: Mapping[str, Any] | None
         errors += one.errors
     if unreadable:
         raise PipelineErrors([*unreadable, *errors])
-    return Config(root.merged(node_of(overrides or {}, COMMAND_LINE)), errors)
+    lock_file = Path(files[-1]).with_suffix(LOCK) if files else None
+    return Config(root.merged(node_of(overrides or {}, COMMAND_LINE)), errors, lock_file)
 
 
 def read_file(file: str | Path) -> Config:
@@ -57,7 +64,7 @@ def read_file(file: str | Path) -> Config:
         PipelineError: it is missing, too large, not YAML, or has too deep nesting or too many aliases.
     """
     path = Path(file)
-    name = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    name = shown(path)
     builder = Builder(name)
     try:
         for event in yaml.parse(_text(path, name), Loader=_Loader):
@@ -75,6 +82,11 @@ def read_file(file: str | Path) -> Config:
         )
         raise PipelineError("invalid config file", name, value, "write settings as `key: value`, as in config.yaml")
     return Config(root, builder.errors)
+
+
+def shown(path: Path) -> str:
+    """A path for messages: relative if it is below the working directory."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _text(path: Path, name: str) -> str:

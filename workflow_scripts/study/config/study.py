@@ -40,6 +40,8 @@ from workflow_scripts.study.config.sections import (
     Run,
     TextEncoder,
 )
+from workflow_scripts.study.lock.file import read_lock
+from workflow_scripts.study.lock.pin import pinned
 
 
 class Study(Settings):
@@ -90,17 +92,33 @@ class Study(Settings):
 
 
 def load_study(config: Mapping[str, Any] | Config) -> Study:
-    """The checked study.
+    """The checked study, with the commits and the sha256 of the config's lock, if there is one.
 
     Args:
-        config: what :func:`workflow_scripts.study.config.files.read_config` gives, so that errors name file and
-            line; or plain values, whose errors name the key alone.
+        config: see :func:`checked_study`.
+
+    Raises:
+        PipelineErrors: see :func:`checked_study`; the lock is damaged; or a source has another revision or sha256 than
+            the lock, is missing from it, or is a URL without a sha256.
+    """
+    given = config if isinstance(config, Config) else Config(node_of(config))
+    name = given.lock_file.name if given.lock_file else ""
+    study, errors = pinned(checked_study(given), read_lock(given.lock_file), name)
+    if errors:
+        raise placed(PipelineErrors(errors), given.root)
+    return study
+
+
+def checked_study(given: Config) -> Study:
+    """The checked study, without regard to a lock.
+
+    Args:
+        given: what :func:`workflow_scripts.study.config.files.read_config` gives, so that errors name file and line.
 
     Raises:
         PipelineErrors: keys are mistyped, missing or given twice, values have a wrong type, names refer to nothing, or
             settings of a run contradict each other. All that was found is named.
     """
-    given = config if isinstance(config, Config) else Config(node_of(config))
     root = given.root
     study, refused = _validated(root)
     refused += misread_booleans(root, Study)

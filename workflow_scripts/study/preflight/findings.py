@@ -1,12 +1,13 @@
 """The input and the findings of the checks before a run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST, stage_and_name
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.names import CACHE
+from workflow_scripts.stages.source import Source
 from workflow_scripts.study.snakemake.planning import PlannedJob
 from workflow_scripts.study.units import Units
 
@@ -33,6 +34,7 @@ class Start:
         jobs: the jobs that will run.
         local: whether they run on this machine.
         own_python: whether they run in the Python that runs Snakemake, and not in environments of their own.
+        lock_file: where the config's lock is, if it has one.
     """
 
     units: Units
@@ -40,6 +42,7 @@ class Start:
     jobs: Sequence[PlannedJob]
     local: bool = True
     own_python: bool = True
+    lock_file: Path | None = None
     running: frozenset[tuple[str, str]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,6 +52,16 @@ class Start:
     def stages(self) -> set[str]:
         """Stages with a job that will run."""
         return {job.stage for job in self.jobs}
+
+    def sources(self) -> Iterator[tuple[str, Source, bool]]:
+        """Name of each source that the jobs hash or read, the source, and whether a job is certain to do so."""
+        hashed = {job.unit["source"] for job in self.jobs if job.stage == "source"}
+        inputs = [(job.stage, path) for job in self.jobs for paths in job.inputs.values() for path in paths]
+        found = [(*stage_and_name(Path(path)), reader) for reader, path in inputs]
+        read = {name: reader for stage, name, reader in found if stage == "source"}
+        for name in sorted((hashed | read.keys()) & self.units.sources_by_name.keys()):
+            # A job that finds its artifact in the cache reads no source.
+            yield name, self.units.sources_by_name[name], name in hashed or self.computes(read[name])
 
     def computes(self, stage: str) -> bool:
         """Whether a job of the stage is certain to compute, since the cache has no entry that it could use."""

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from workflow_scripts.core.artifact import stage_and_name
 from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
 from workflow_scripts.evaluation.datasets.kinds import KINDS
@@ -19,17 +18,8 @@ LFS = b"version https://git-lfs"
 
 def source_findings(start: Start) -> Iterator[Finding]:
     """Problems with the sources that the jobs hash or read."""
-    hashed = {job.unit["source"] for job in start.jobs if job.stage == "source"}
-    inputs = [(job.stage, path) for job in start.jobs for paths in job.inputs.values() for path in paths]
-    found = [(*stage_and_name(Path(path)), reader) for reader, path in inputs]
-    read = {name: reader for stage, name, reader in found if stage == "source"}
-    for name in sorted(hashed | read.keys()):
-        source = start.units.sources_by_name.get(name)
-        if source is None or source.is_url:
-            continue
-        # A job that finds its artifact in the cache reads no source.
-        certain = name in hashed or start.computes(read[name])
-        error = _source_error(name, source, start)
+    for name, source, certain in start.sources():
+        error = None if source.is_url else _source_error(name, source, start)
         if error is not None:
             yield Finding(error, certain)
 

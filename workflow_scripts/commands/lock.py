@@ -1,0 +1,88 @@
+"""``faithful-pairs lock``: record what the hub models and URLs of a config stand for."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from workflow_scripts.study.lock.file import Lock
+
+
+def command(
+    configfile: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="overlay of config.yaml, as given to snakemake; repeat it for several"),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="write nothing; only compare")] = False,
+) -> None:
+    """Record the commits of hub models and the sha256 of URLs.
+
+    Asks the hub for the current commit of each model in the config, and writes the commits, and the sha256 of each URL,
+    beside the last config file: my-study.lock.yaml for my-study.yaml, config.lock.yaml for config.yaml alone. A URL
+    whose sha256 the config leaves out is fetched once to hash it. Runs with this config then read exactly these
+    revisions and bytes. Commit the file with the config. What changed is printed.
+
+    \b
+    Examples:
+      faithful-pairs lock
+      faithful-pairs lock --configfile my-study.yaml
+      faithful-pairs lock --configfile my-study.yaml --check    # has a model moved since?
+
+    \b
+    Exit status:
+      0  written; with --check, the lock is up to date
+      1  with --check, the lock is missing or out of date; or a source can't be reached, or a config file is faulty
+      2  wrong usage
+    """
+    from workflow_scripts.core.digest import ROOT
+    from workflow_scripts.core.files.durable import write_durable
+    from workflow_scripts.study.active_config import BASE
+    from workflow_scripts.study.config.files import read_config, shown
+    from workflow_scripts.study.config.study import checked_study
+    from workflow_scripts.study.lock.resolve import resolve
+
+    config = read_config([ROOT / BASE, *(configfile or [])])
+    path = config.lock_file
+    assert path is not None
+    before = _before(path, check)
+    now = resolve(checked_study(config), config.root)
+    changes = list(_changes(before, now))
+    sys.stdout.write("".join(f"{line}\n" for line in changes))
+    same = before is not None and not changes
+    if not check:
+        write_durable(path, now.text().encode())
+    state = "up to date" if same else "out of date" if check else "written"
+    sys.stdout.write(f"{shown(path)}: {state}; hub models: {len(now.hub)}, URLs: {len(now.urls)}\n")
+    if check and not same:
+        raise typer.Exit(1)
+
+
+def _before(path: Path, check: bool) -> "Lock | None":
+    """The existing lock; if it is damaged, an error with ``--check``, and otherwise a warning, since it is replaced."""
+    from workflow_scripts.core.errors import PipelineError
+    from workflow_scripts.study.lock.file import read_lock
+
+    try:
+        return read_lock(path)
+    except PipelineError as error:
+        if check:
+            raise
+        sys.stderr.write("".join(f"warning: {one}\n" for one in error.errors))
+        return None
+
+
+def _changes(before: "Lock | None", now: "Lock") -> Iterator[str]:
+    """One line per entry that was added, changed or removed."""
+    for kind in ("hub", "urls"):
+        old: dict[str, str] = getattr(before, kind, {})
+        new: dict[str, str] = getattr(now, kind)
+        for name in sorted(old.keys() | new.keys()):
+            if name not in old:
+                yield f"added    {name}: {new[name]}"
+            elif name not in new:
+                yield f"removed  {name}: {old[name]}"
+            elif old[name] != new[name]:
+                yield f"changed  {name}: {old[name]} -> {new[name]}"
