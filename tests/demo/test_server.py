@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import socket
+import struct
 import zipfile
 from contextlib import contextmanager
 
@@ -43,7 +45,7 @@ def test_members_redirects_pages_and_missing_ones_over_one_connection(zipped):
     with connection(zipped) as client:
         status, headers, body = ask(client, "/sub/a%20b.jpg?width=3")
         assert (status, body, headers["Content-Type"]) == (200, b"picture", "image/jpeg")
-        socket = client.sock
+        kept = client.sock
         status, headers, body = ask(client, "/sub/gone.jpg")
         assert (status, body, headers["Location"]) == (302, b"", "/removed.png")
         assert ask(client, "/removed.png")[::2] == (200, b"placeholder")
@@ -53,7 +55,7 @@ def test_members_redirects_pages_and_missing_ones_over_one_connection(zipped):
             assert ask(client, path)[0] == 404
         status, headers, body = ask(client, "/sub/a%20b.jpg", "HEAD")
         assert (status, headers["Content-Length"], body) == (200, "7", b"")
-        assert client.sock is socket  # kept alive all along
+        assert client.sock is kept  # kept alive all along
 
 
 def test_two_servers_at_once_take_different_ports(zipped):
@@ -73,3 +75,15 @@ def test_a_file_that_is_no_zip_is_a_named_error(tmp_path):
     path.write_bytes(b"not a zip")
     with pytest.raises(PipelineError, match=r"unreadable zip of images in .*images\.zip"), serve_zip(path):
         pass
+
+
+def test_a_client_that_hangs_up_leaves_no_traceback(zipped, capfd):
+    with serve_zip(zipped) as (host, port):
+        for _ in range(20):
+            client = socket.create_connection((host, port))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset, not an orderly end
+            client.sendall(b"GET /sub/a%20b.jpg HTTP/1.1\r\n\r\n" * 50)
+            client.close()
+        with connection(zipped) as other:
+            assert ask(other, "/removed.png")[0] == 200
+    assert "Traceback" not in capfd.readouterr().err

@@ -115,8 +115,8 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(results: Path, tmp_path:
         )
         assert full.returncode == 1
         last = full.stderr.splitlines()[-1]
-        assert last.startswith("error: cannot write in ")
-        assert "File too large; free space and run the same command again" in last
+        assert last.startswith("error: storage error of download in ")
+        assert "File too large; check the file and its folder, then run the same command again" in last
         first = set(site.asked)
         assert 1 < len(first) < len(NAMES) and not list(results.rglob("download/*.manifest.json"))
         ended = downloaded(results, made, 0, site.address)

@@ -2,6 +2,7 @@
 
 import json
 import mimetypes
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -78,6 +79,11 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Show nothing when a client hangs up, as a downloader that stops does; other errors are shown."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -122,3 +122,12 @@ def test_too_many_hosts_for_the_open_files_allowed_are_named(tmp_path: Path, mon
     monkeypatch.setattr(budget_module.os, "open", refuse)
     with pytest.raises(PipelineError, match=r"Too many open files; each contacted host needs an open file"):
         SharedBudget(tmp_path, "a.test", 2)
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(budget_module.os, "open", refuse)
+    with pytest.raises(PipelineError, match=r"storage error of download in .*: No space left .*; free space"):
+        SharedBudget(tmp_path, "a.test", 2)

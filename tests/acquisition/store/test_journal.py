@@ -95,7 +95,7 @@ def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path) -> None:
         mock.patch("workflow_scripts.acquisition.store.journal.os.pwrite") as pwrite,
     ):
         pwrite.side_effect = OSError(28, "No space left on device")
-        with pytest.raises(PipelineError, match=r"cannot write in .*/s: No space left on device; free space"):
+        with pytest.raises(PipelineError, match=r"storage error of download in .*/s: No space left .*; free space"):
             journal.add(Record(urls[5], State.OK, 200, []), b"12345")
     with Journal(tmp_path / "s") as journal:
         assert list(whole(journal)) == urls[:4]

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.storage_errors import OF_DISKS, storage_error
 
 T = TypeVar("T")
 BURST_SECONDS = 0.05  # length of a burst at full rate; keeps the rate of any longer window near the limit
@@ -199,5 +200,8 @@ class SharedBudget:
     def _unusable(self, error: OSError) -> PipelineError:
         advice = "if the file system has no locks, set download.share_of_rate to the maximum number of concurrent jobs"
         if error.errno in (errno.EMFILE, errno.ENFILE):
-            advice = "each contacted host needs an open file: raise the limit (ulimit -n), or make shards smaller"
+            advice = "each contacted host needs an open file: raise the limit (ulimit -n) or make shards smaller, "
+            advice += "then run the same command again"
+        elif error.errno in OF_DISKS and (known := storage_error(error, "download", (self._path,))):
+            return known
         return PipelineError("unusable request budget of hosts", self._path, error.strerror or error, advice)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from workflow_scripts.acquisition.store.record import Record, to_line
 from workflow_scripts.acquisition.store.segment import BYTES, LINES, Segment, is_sealed, seal, with_suffix
-from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import sync_descriptor
+from workflow_scripts.core.files.storage_errors import storage_error
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -82,8 +82,7 @@ class Journal(Segment):
             _write(self._bytes, data, self._end)
             _write(self._lines, line, self._whole)
         except OSError as error:
-            advice = "free space and run the same command again; finished URLs are kept"
-            raise PipelineError("cannot write", self.stem, error.strerror or error, advice) from None
+            raise storage_error(error, "download", (self.stem,)) or error from None
         self._end += len(data)
         self._whole += len(line)
         return placed
