@@ -21,6 +21,11 @@ def test_the_rate_is_torchs_warm_up_and_cosine() -> None:
     assert [learning_rate(s, peak=0.3, final=0, warmup=10, steps=100) for s in (1, 5)] == pytest.approx([0.03, 0.15])
 
 
+def test_the_warm_up_rises_from_its_initial_rate() -> None:
+    rates = [learning_rate(s, initial=0.1, peak=0.3, final=0, warmup=10, steps=100) for s in (1, 5, 10, 100)]
+    assert rates == pytest.approx([0.12, 0.2, 0.3, 0])
+
+
 @given(st.integers(1, 500), st.integers(0, 400), st.floats(1e-6, 10))
 def test_the_rate_rises_then_falls(rest: int, warmup: int, peak: float) -> None:
     steps = warmup + rest
@@ -43,3 +48,6 @@ def test_gains_biases_and_the_logit_scale_do_not_decay() -> None:
     assert {"heads.scale.log", "backbone.bn1.weight", "backbone.bn1.bias", "heads.text.norm.weight"} <= free
     assert {"backbone.conv1.weight", "heads.text.token.weight", "heads.project.weight"} <= decayed
     assert not any(name.endswith("bias") for name in decayed)
+    again = parameter_groups(model, 0.01, 0.002)
+    assert [group["weight_decay"] for group in again] == [0.01, 0.002]
+    assert [{names[id(one)] for one in group["params"]} for group in again] == [decayed, free]

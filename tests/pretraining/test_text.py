@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import torch
 
 from workflow_scripts.pretraining.text import END, PAD, START, TextTower, Tokens, train_tokenizer
@@ -31,6 +32,24 @@ def test_tokens_go_back_to_text_whatever_it_is() -> None:
         assert tokenizer.decode(inside, skip_special_tokens=False).strip() == text.lower()
         assert set(ids[ids.index(END) + 1 :]) <= {PAD}
     assert len(tokenizer.encode("a red boat").ids) < len(tokenizer.encode("q zjx wvk").ids)
+
+
+def test_the_original_tower_has_clips_activation_and_initial_weights() -> None:
+    torch.manual_seed(0)
+    tower = TextTower(50, 12, 64, 8, 4, 8, original=True)
+    values = torch.linspace(-3, 3, 7)
+    for layer in tower.layers:
+        torch.testing.assert_close(layer.activation(values), values / (1 + torch.exp(-1.702 * values)))
+        # Radford et al. 2021's code: width^-1/2, and (2 layers)^-1/2 times that for what joins the residual stream.
+        expected = [
+            (layer.self_attn.in_proj_weight, 1 / 8),
+            (layer.self_attn.out_proj.weight, 1 / 32),
+            (layer.linear1.weight, 128**-0.5),
+            (layer.linear2.weight, 1 / 32),
+        ]
+        for weight, deviation in expected:
+            assert weight.std().item() == pytest.approx(deviation, rel=0.05)
+            assert abs(weight.mean().item()) < deviation / 10
 
 
 def test_long_captions_lose_their_end_and_are_counted() -> None:

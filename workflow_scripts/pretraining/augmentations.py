@@ -1,8 +1,20 @@
 """Augmentations of views, one row each."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from workflow_scripts.core.registry import by_name
+
+
+def _odd(side: int) -> int:
+    if side % 2 == 0:
+        raise ValueError(f"{side} is even; a kernel has a central pixel")
+    return side
+
+
+OddSide = Annotated[int, Field(ge=3), AfterValidator(_odd)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,12 +26,14 @@ class Augmentation:
         summary: one sentence.
         area: range of the share of the image's area that a random crop keeps; None: centre crop, nothing random.
         colour: SimCLR's flip p 0.5, jitter 0.4/0.4/0.4/0.1 p 0.8, grey p 0.2 and Gaussian blur p 0.5.
+        blur_kernel: side of the blur's kernel in pixels, odd; None: a tenth of the view's.
     """
 
     name: str
     summary: str
     area: tuple[float, float] | None
     colour: bool
+    blur_kernel: int | None = None
 
 
 AUGMENTATIONS = by_name(

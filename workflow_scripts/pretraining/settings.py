@@ -7,6 +7,7 @@ Defaults are those of language-guided SSL (El Banani et al., CVPR 2023, and its 
 """
 
 from collections.abc import Mapping
+from operator import not_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -25,8 +26,9 @@ from pydantic import (
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.models.backbones import BACKBONES
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.method import PAIR_INPUTS, Method, PairKind
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, OddSide
+from workflow_scripts.pretraining.contradictions import contradiction
+from workflow_scripts.pretraining.method import Method, PairKind
 from workflow_scripts.pretraining.probe_settings import Probe
 from workflow_scripts.pretraining.schedule import LogSpaced, step_name
 
@@ -42,6 +44,7 @@ INSTEAD = {name: other for pair in EITHER for name, other in (pair, pair[::-1])}
 class _Run(Settings):
     """:class:`Pretrain` without the sections of the methods."""
 
+    # Settings with exclude_if came later: at their defaults they are in no key, so earlier trainings keep theirs.
     method: Annotated[str, OneOf(METHODS)] = Field(description=f"method of pretraining. {listed(METHODS)}")
     pairs: PairKind = Field(description="what makes a positive pair")
     augmentation: Annotated[str, OneOf(AUGMENTATIONS)] = Field(
@@ -51,9 +54,17 @@ class _Run(Settings):
         "resnet50", description=f"network. {listed(BACKBONES)}", examples=["resnet18"]
     )
     image_size: int = Field(224, ge=16, description="side of a view", examples=[96], json_schema_extra={"unit": "px"})
+    blur_kernel: OddSide | None = Field(
+        None,
+        exclude_if=not_,
+        description="side of the Gaussian blur's kernel, odd; null: a tenth of image_size, as in SimCLR (23 at 224 px)",
+        examples=[15],
+        json_schema_extra={"unit": "px"},
+    )
     seed: int = Field(0, ge=0, description="seed of initialisation, order and augmentation")
     unpaired: Literal["drop", "self"] = Field(
         "drop",
+        exclude_if="drop".__eq__,
         description="what is done with images without a partner in the pair table. drop: they are left out; self: they "
         "are paired with themselves",
         examples=["self"],
@@ -83,6 +94,13 @@ class _Run(Settings):
     )
     lr: PositiveFloat = Field(1e-3, description="peak learning rate, per 512 images in a batch", examples=[5.0e-4])
     final_lr: float = Field(1e-6, ge=0, description="learning rate at the last step", examples=[0])
+    initial_lr: float = Field(
+        0,
+        ge=0,
+        exclude_if=not_,
+        description="learning rate from which the warm-up rises, as it would be before the first step",
+        examples=[1.0e-5],
+    )
     warmup_epochs: PositiveFloat | None = Field(
         None,
         description="length of the linear warm-up in epochs, instead of warmup_steps (which is then null)",
@@ -98,8 +116,15 @@ class _Run(Settings):
     weight_decay: float = Field(
         0.01,
         ge=0,
-        description="weight decay of AdamW; not applied to gains, biases and the logit scale",
+        description="weight decay of AdamW; see norm_weight_decay for gains, biases and the logit scale",
         examples=[0.05],
+    )
+    norm_weight_decay: float = Field(
+        0,
+        ge=0,
+        exclude_if=not_,
+        description="weight decay of gains, biases and the logit scale: all parameters of at most one dimension",
+        examples=[0.01],
     )
     precision: Literal["no", "fp16", "bf16"] = Field(
         "no", description="mixed precision; no: float32", examples=["bf16"]
@@ -180,10 +205,9 @@ class _Run(Settings):
     @model_serializer(mode="wrap")
     def _own_head_alone(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # The key of a run must not depend on which other methods exist, nor on what it does without.
-        other = HEADS.keys() - {self.method}
-        unused = {epochs for _, epochs in EITHER if getattr(self, epochs) is None}
-        unused |= {"unpaired"} if self.unpaired == "drop" else set()
-        return {name: value for name, value in handler(self).items() if name not in other | unused}
+        unused = HEADS.keys() - {self.method} | {epochs for _, epochs in EITHER if getattr(self, epochs) is None}
+        unused |= set() if AUGMENTATIONS[self.augmentation].colour else {"blur_kernel"}
+        return {name: value for name, value in handler(self).items() if name not in unused}
 
     @property
     def trains(self) -> bool:
@@ -224,49 +248,9 @@ class _Run(Settings):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        for complaint in (self._wrong_method(), self._wrong_steps(), self._wrong_probe()):
-            if complaint:
-                raise ValueError(complaint)
+        if complaint := contradiction(self, METHODS):
+            raise ValueError(complaint)
         return self
-
-    def _wrong_method(self) -> str | None:
-        method = METHODS[self.method]
-        if self.pairs not in method.pairs:
-            fitting = " or ".join(name for name, one in METHODS.items() if self.pairs in one.pairs)
-            return f"pairs {self.pairs} go with {fitting}, not with {self.method}"
-        if self.augmentation not in method.augmentations:
-            fitting = " or ".join(method.augmentations)
-            return f"method {self.method} goes with augmentation {fitting}, not with {self.augmentation}"
-        if self.unpaired == "self" and PAIR_INPUTS.get(self.pairs) != "pairs":
-            return f"unpaired {self.unpaired} goes with a pair table, but the pairs of this run are {self.pairs}"
-        for name in HEADS:
-            if name != self.method and getattr(self, name) is not None:
-                return f"settings of {name} given for method {self.method}"
-        if self.batch_size % self.processes:
-            return f"batch_size {self.batch_size} is not a multiple of processes {self.processes}"
-        if self.processes % self.nodes:
-            return f"processes {self.processes} are not a multiple of nodes {self.nodes}"
-        return None
-
-    def _wrong_steps(self) -> str | None:
-        if self.trains != (self.length > 0):
-            wanted = "at least 1" if self.trains else "0"
-            return f"steps is {self.steps}, but method {self.method} needs {wanted}"
-        if self.steps and self.warmup_steps and self.warmup_steps >= self.steps:
-            return f"warmup_steps is {self.warmup_steps}, but the run has {self.steps} steps"
-        if self.epochs and self.warmup_epochs and self.warmup_epochs >= self.epochs:
-            return f"warmup_epochs is {self.warmup_epochs}, but the run has {self.epochs} epochs"
-        if self.checkpoints and self.checkpoints[-1] > self.length:
-            unit = "epochs" if self.epochs else "steps"
-            return f"checkpoint {self.checkpoints[-1]} is not among the run's {unit}, 1 to {self.length}"
-        return None
-
-    def _wrong_probe(self) -> str | None:
-        if self.probe is None and self.patience is not None:
-            return "patience needs the online probe"
-        if self.probe is not None and self.steps is not None and self.probe.every > self.steps:
-            return f"probe.every is {self.probe.every}, but the run has {self.steps} steps"
-        return None
 
 
 if TYPE_CHECKING:

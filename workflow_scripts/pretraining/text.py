@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import nn
+from torch.nn.functional import gelu
 
 PAD, START, END = 0, 1, 2
 SPECIAL = ["<pad>", "<start>", "<end>"]
@@ -61,18 +62,30 @@ class Tokens:
         return rows
 
 
+def quick_gelu(values: torch.Tensor) -> torch.Tensor:
+    """x sigmoid(1.702 x), CLIP's approximation of GELU (Hendrycks and Gimpel 2016, section 2)."""
+    return values * torch.sigmoid(1.702 * values)
+
+
 class TextTower(nn.Module):
     """Causal pre-norm transformer; the text's vector is the last layer's at the end token (Radford et al. 2021, 2.4).
 
     (b, context) int64 -> (b, embedding) float32.
+
+    Args:
+        original: with the activation and the initial weights of CLIP's code, instead of PyTorch's.
     """
 
-    def __init__(self, vocabulary: int, context: int, width: int, layers: int, heads: int, embedding: int) -> None:
+    def __init__(
+        self, vocabulary: int, context: int, width: int, layers: int, heads: int, embedding: int, original: bool = False
+    ) -> None:
         super().__init__()
         self.token = nn.Embedding(vocabulary, width)
         self.position = nn.Parameter(torch.empty(context, width))
         self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(width, heads, 4 * width, 0.0, "gelu", batch_first=True, norm_first=True)
+            nn.TransformerEncoderLayer(
+                width, heads, 4 * width, 0.0, quick_gelu if original else gelu, batch_first=True, norm_first=True
+            )
             for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)
@@ -80,6 +93,16 @@ class TextTower(nn.Module):
         nn.init.normal_(self.token.weight, std=0.02)
         nn.init.normal_(self.position, std=0.01)
         nn.init.normal_(self.project.weight, std=width**-0.5)
+        if original:
+            self._initialise(width, layers)
+
+    def _initialise(self, width: int, layers: int) -> None:
+        residual = (2 * layers * width) ** -0.5  # of the weights whose output is added to the residual stream
+        for layer in self.layers:
+            nn.init.normal_(layer.get_parameter("self_attn.in_proj_weight"), std=width**-0.5)
+            nn.init.normal_(layer.get_parameter("self_attn.out_proj.weight"), std=residual)
+            nn.init.normal_(layer.get_parameter("linear1.weight"), std=(2 * width) ** -0.5)
+            nn.init.normal_(layer.get_parameter("linear2.weight"), std=residual)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         # No padding mask: under the causal mask the end token never sees the padding behind it.

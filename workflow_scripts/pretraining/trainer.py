@@ -5,7 +5,7 @@ import logging
 import math
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -86,7 +86,8 @@ class Trainer:
             self.model = convert(self.model) if cpu else nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
         # Called by keyword, torch's overload for memory formats alone is the one that type checkers know.
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        optimizer = torch.optim.AdamW(parameter_groups(self.model, self.settings.weight_decay))
+        decay, norm_decay = self.settings.weight_decay, self.settings.norm_weight_decay
+        optimizer = torch.optim.AdamW(parameter_groups(self.model, decay, norm_decay))
         self.wrapped, self.optimizer = accelerator.prepare(self.model, optimizer)
         self.batches = self._batches(tokens)
         self.state, self.best = checkpoint.load(plan.work, self.model, self.optimizer.optimizer)
@@ -113,7 +114,7 @@ class Trainer:
             images=Decoded(plan.images, plan.keep_decoded),
             pairing=plan.pairing,
             order=Order(len(plan.pairing), settings.batch_size, settings.seed),
-            augmentation=AUGMENTATIONS[settings.augmentation],
+            augmentation=replace(AUGMENTATIONS[settings.augmentation], blur_kernel=settings.blur_kernel),
             size=settings.image_size,
             seed=settings.seed,
             part=(self.accelerator.process_index, self.accelerator.num_processes),
@@ -156,8 +157,14 @@ class Trainer:
 
     def _rate(self, step: int) -> float:
         settings, schedule = self.settings, self.schedule
-        peak = settings.lr * settings.batch_size / 512
-        return learning_rate(step, peak=peak, final=settings.final_lr, warmup=schedule.warmup, steps=schedule.steps)
+        return learning_rate(
+            step,
+            initial=settings.initial_lr,
+            peak=settings.lr * settings.batch_size / 512,
+            final=settings.final_lr,
+            warmup=schedule.warmup,
+            steps=schedule.steps,
+        )
 
     def _step(self, sides: Sides) -> None:
         self.state.step += 1

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -83,6 +85,15 @@ def test_recolour_is_torchvisions_image_by_image() -> None:
         torch.testing.assert_close(ours[i], expected, rtol=1e-3, atol=1e-3)
         changed += not torch.equal(ours[i], images[i] / 255)
     assert changed > 30
+
+
+def test_recolour_blurs_with_the_kernel_of_the_augmentation() -> None:
+    uniform = np.full((1, DRAWS), 0.9)  # neither jitter nor grey
+    uniform[0, augment.BLUR], uniform[0, augment.BLUR + 1] = 0.0, 0.5
+    image = torch.stack([image[:, :40] for image in pictures(1)])
+    wide = replace(AUGMENTATIONS["simclr"], blur_kernel=15)
+    expected = tv.gaussian_blur(image.float() / 255, [15, 15], [1.05, 1.05]) * 255
+    torch.testing.assert_close(recolour(image, uniform, wide), expected, rtol=1e-4, atol=1e-2)
 
 
 def test_each_change_happens_as_often_as_it_should() -> None:

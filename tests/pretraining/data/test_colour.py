@@ -49,6 +49,20 @@ def test_blur_is_torchvisions_image_by_image(side: int) -> None:
         torch.testing.assert_close(one, tv.gaussian_blur(image, [kernel, kernel], [s, s]), rtol=1e-4, atol=1e-5)
 
 
+def test_blur_has_the_kernel_that_is_asked_for() -> None:
+    point = torch.zeros(1, 3, 70, 70)
+    point[..., 35, 35] = 1
+    for side, reach in ((None, 3), (15, 7), (3, 1)):
+        spread = colour.blur(point, torch.tensor([30.0]), side)[0, 0].nonzero()
+        assert (spread - 35).abs().max() == reach
+        torch.testing.assert_close(
+            colour.blur(point, torch.tensor([1.5]), side)[0],
+            tv.gaussian_blur(point[0], [2 * reach + 1] * 2, [1.5, 1.5]),
+            rtol=1e-4,
+            atol=1e-5,
+        )
+
+
 def test_grey_is_torchvisions() -> None:
     images = pictures()
     torch.testing.assert_close(colour.grey(images), tv.rgb_to_grayscale(images), rtol=1e-5, atol=1e-6)

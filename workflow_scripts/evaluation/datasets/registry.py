@@ -172,6 +172,13 @@ SETS = by_name(
             layout=Torchvision("EuroSAT", _WHOLE, {"train": 5000, "val": 5000, "test": 5000}, per_class=False),
         ),
         DownstreamSet(
+            name="resisc45",
+            summary="scenes seen from the air (Cheng et al. 2017, Proc. IEEE)",
+            metric="accuracy",
+            contents=Contents(images=31_500, classes=45),
+            layout="folders",
+        ),
+        DownstreamSet(
             name="pcam",
             summary="lymph node tissue with and without tumour (Veeling et al. 2018, MICCAI)",
             metric="accuracy",

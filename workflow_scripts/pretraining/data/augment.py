@@ -108,5 +108,6 @@ def recolour(images: torch.Tensor, uniform: np.ndarray, augmentation: Augmentati
     mask = uniform[:, BLUR] < 0.5
     if mask.any():
         blurred = rows(mask)
-        values[blurred] = blur(values[blurred], numbers(0.1 + 1.9 * uniform[mask, BLUR + 1]))
+        sigma = numbers(0.1 + 1.9 * uniform[mask, BLUR + 1])
+        values[blurred] = blur(values[blurred], sigma, augmentation.blur_kernel)
     return values * 255

@@ -48,9 +48,12 @@ def shift_hue(images: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
     return torch.stack(channels, 1)
 
 
-def blur(images: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-    """Gaussian blur, ``sigma`` in pixels; the kernel is a tenth of the image, odd, at least 3 (Chen et al. 2020)."""
-    side = max(3, images.shape[-1] // 10 // 2 * 2 + 1)
+def blur(images: torch.Tensor, sigma: torch.Tensor, side: int | None = None) -> torch.Tensor:
+    """Gaussian blur, ``sigma`` in pixels, with a kernel of ``side`` pixels, odd.
+
+    By default the kernel is a tenth of the image, at least 3 (Chen et al. 2020, appendix A).
+    """
+    side = side or max(3, images.shape[-1] // 10 // 2 * 2 + 1)
     half = side // 2
     distance = torch.arange(-half, half + 1, device=images.device, dtype=torch.float32)
     weights = torch.exp(-0.5 * (distance / sigma.view(-1, 1)).square())

@@ -1,6 +1,7 @@
 """CLIP (Radford et al. 2021, "Learning Transferable Visual Models From Natural Language Supervision")."""
 
 import math
+from operator import not_
 from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
@@ -30,6 +31,13 @@ class ClipHead(CaptionSettings):
         examples=[4],
         json_schema_extra={"unit": "heads"},
     )
+    original_text: bool = Field(
+        False,
+        exclude_if=not_,
+        description="true: the text transformer has QuickGELU and the initial weights of CLIP's code; false: GELU and "
+        "PyTorch's initial weights",
+        examples=[True],
+    )
     temperature: PositiveFloat = Field(0.07, description="initial temperature; it is learned", examples=[0.1])
 
     @model_validator(mode="after")
@@ -55,6 +63,7 @@ def heads(settings: ClipHead, width: int, vocabulary: int) -> "dict[str, nn.Modu
         settings.text_layers,
         settings.text_heads,
         settings.embedding,
+        settings.original_text,
     )
     log_scale = nn.Parameter(torch.tensor(-math.log(settings.temperature)))
     return {"project": project, "text": text, "scale": nn.ParameterDict({"log": log_scale})}

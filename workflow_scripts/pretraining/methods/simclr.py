@@ -23,6 +23,12 @@ class SimclrHead(Settings):
     temperature: PositiveFloat = Field(
         0.1, description="temperature of the softmax over cosine similarities", examples=[0.2]
     )
+    joint_bn: bool = Field(
+        True,
+        exclude_if=bool,
+        description="batch norms take their statistics from both views together; false: from each view by itself",
+        examples=[False],
+    )
 
 
 def heads(settings: SimclrHead, width: int, vocabulary: int) -> "dict[str, nn.Module]":
@@ -35,13 +41,14 @@ def heads(settings: SimclrHead, width: int, vocabulary: int) -> "dict[str, nn.Mo
 
 
 def loss(network: "Network", settings: SimclrHead, first: "Tensor", second: "Tensor") -> "Tensor":
-    """Two views (b, 3, s, s), which go through the network as one batch, -> scalar loss."""
+    """Two views (b, 3, s, s), which go through the network as one batch or one by one, -> scalar loss."""
     import torch
 
     from workflow_scripts.pretraining.distributed.gather import all_rows
 
-    projected = network.heads["projector"](network.backbone(torch.cat([first, second])))
-    one, two = projected.float().chunk(2)
+    batches = [torch.cat([first, second])] if settings.joint_bn else [first, second]
+    projected = [network.heads["projector"](network.backbone(batch)) for batch in batches]
+    one, two = torch.cat(projected).float().chunk(2)
     all_one, offset = all_rows(one)
     return nt_xent(one, two, settings.temperature, (all_one, all_rows(two)[0]), offset)
 

@@ -1,5 +1,6 @@
 """SimSiam (Chen and He 2021, "Exploring Simple Siamese Representation Learning")."""
 
+from operator import not_
 from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveInt
@@ -20,18 +21,24 @@ class SimsiamHead(Settings):
     projector: tuple[PositiveInt, ...] = Field(
         (2048, 2048, 2048), min_length=1, description="widths of the projector's layers", examples=[[256, 256, 256]]
     )
+    final_affine: bool = Field(
+        False,
+        exclude_if=not_,
+        description="gain and bias in the batch norm that ends the projector; SimSiam has none there",
+        examples=[True],
+    )
     predictor: PositiveInt = Field(512, description="hidden width of the predictor", examples=[64])
 
 
 def heads(settings: SimsiamHead, width: int, vocabulary: int) -> "dict[str, nn.Module]":
-    """The projector, which ends in a batch norm without gain and bias, and the predictor."""
+    """The projector, which ends in a batch norm, and the predictor."""
     from torch import nn
 
     from workflow_scripts.pretraining.network import mlp
 
     last = settings.projector[-1]
     return {
-        "projector": nn.Sequential(*mlp(width, settings.projector), nn.BatchNorm1d(last, affine=False)),
+        "projector": nn.Sequential(*mlp(width, settings.projector), nn.BatchNorm1d(last, affine=settings.final_affine)),
         "predictor": nn.Sequential(*mlp(last, (settings.predictor, last))),
     }
 

@@ -9,7 +9,14 @@ from workflow_scripts.core.digest import ROOT
 from workflow_scripts.study.reference.page import page
 from workflow_scripts.study.reference.reruns import Keys, Reruns
 from workflow_scripts.study.reference.schema import config_schema
-from workflow_scripts.study.reference.tables import cost_tables, datasets_table, files_table, rates_table, with_tables
+from workflow_scripts.study.reference.tables import (
+    cost_tables,
+    datasets_table,
+    files_table,
+    preset_table,
+    rates_table,
+    with_tables,
+)
 from workflow_scripts.study.stages import stage_names
 
 OUT = ROOT  # where the files are written
@@ -26,7 +33,10 @@ def documents() -> dict[str, str]:
         "docs/config.md": page(named),
         "docs/config.schema.json": json.dumps(config_schema(), indent=2, ensure_ascii=False) + "\n",
         "docs/stages.md": with_tables(ROOT / "docs/stages.md", {"files": files_table(), "datasets": datasets_table()}),
-        "docs/cost.md": with_tables(ROOT / "docs/cost.md", {"costs": cost_tables(ROOT), "rates": rates_table()}),
+        "docs/cost.md": with_tables(
+            ROOT / "docs/cost.md",
+            {"costs": cost_tables(ROOT), "preset": preset_table(ROOT), "rates": rates_table()},
+        ),
     }
 
 

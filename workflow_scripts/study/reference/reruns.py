@@ -78,7 +78,8 @@ def _whole_study() -> Study:
     """The full study with a demo world, reduced to the fewest items that cover every kind."""
     study = load_study(read_config([ROOT / "config.yaml"]))
     download = study.download.model_copy(update={"imports": [Import(kind="img2dataset", source="images")]})
-    runs = {run.method: run.model_copy(update={"seeds": (0,)}) for run in study.runs}
+    first = {name: {"seeds": (0,), "augmentation": method.augmentations[0]} for name, method in METHODS.items()}
+    runs = {run.method: run.model_copy(update=first[run.method]) for run in study.runs}
     runs = {name: _run(method) for name, method in METHODS.items()} | runs
     few = {
         "download": download,

@@ -14,6 +14,8 @@ from workflow_scripts.study.cost import SIZES, costs, table
 from workflow_scripts.study.stages import declaration, facts, stages_in_order
 from workflow_scripts.study.units import Units
 
+PRESET = "profiles/lgssl/study.yaml"
+
 
 def with_tables(path: Path, tables: Mapping[str, str]) -> str:
     """A page with its tables: each replaces what is between ``<!-- generated: NAME -->`` and ``<!-- end -->``.
@@ -79,3 +81,9 @@ def cost_tables(root: Path) -> str:
     """The cost of the study of ``config.yaml`` at the size of RedCaps-2020 and of all RedCaps."""
     units = Units(load_study(read_config([root / BASE])))
     return "\n\n".join(table(f"{name} ({rows:,} rows)", costs(units, rows)) for name, rows in SIZES.items())
+
+
+def preset_table(root: Path) -> str:
+    """The cost of the original's study, which is one of all RedCaps."""
+    units, rows = Units(load_study(read_config([root / BASE, root / PRESET]))), SIZES["RedCaps"]
+    return table(f"{PRESET}, RedCaps ({rows:,} rows)", costs(units, rows))

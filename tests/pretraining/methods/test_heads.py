@@ -1,0 +1,59 @@
+"""What the settings of a method's section do to its network."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.pretraining.methods.test_losses import nt_xent_reference
+from tests.pretraining.test_methods import run_of
+from workflow_scripts.pretraining.methods.simclr import SimclrHead, loss
+from workflow_scripts.pretraining.network import Network, build_network
+
+
+def standardised(rows: np.ndarray) -> np.ndarray:
+    return (rows - rows.mean(0)) / np.sqrt(rows.var(0) + 1e-5)
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_simclrs_batch_norm_sees_both_views_or_one(joint: bool) -> None:
+    generator = np.random.default_rng(0)
+    first, second = generator.normal(3, 2, (8, 4)), generator.normal(-1, 0.5, (8, 4))
+    norm = nn.BatchNorm1d(4, affine=False).double()
+    network = Network(norm, {"projector": nn.Identity()}, lambda *sides: torch.zeros(()))
+    settings = SimclrHead(temperature=0.5, joint_bn=joint)
+    found = loss(network, settings, torch.tensor(first), torch.tensor(second)).item()
+    if joint:
+        one, two = np.split(standardised(np.concatenate([first, second])), 2)
+        means = 0.1 * np.concatenate([first, second]).mean(0)
+    else:
+        one, two = standardised(first), standardised(second)
+        means = 0.9 * 0.1 * first.mean(0) + 0.1 * second.mean(0)  # one update of momentum 0.1 after the other
+    assert found == pytest.approx(nt_xent_reference(one, two, 0.5), rel=1e-4)
+    assert norm.running_mean is not None
+    np.testing.assert_allclose(norm.running_mean.numpy(), means, rtol=1e-6)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_simsiams_projector_ends_in_a_batch_norm_with_or_without_gain(affine: bool) -> None:
+    head = {"projector": [16, 12], "predictor": 4, "final_affine": affine}
+    projector = build_network(run_of("simsiam", simsiam=head)).get_submodule("heads.projector")
+    assert isinstance(projector, nn.Sequential)
+    norms = [layer for layer in projector if isinstance(layer, nn.BatchNorm1d)]
+    assert [(norm.num_features, norm.affine) for norm in norms] == [(16, True), (12, affine)]
+    assert projector[-1] is norms[-1]
+    plain = build_network(run_of("simsiam", simsiam={**head, "final_affine": False})).state_dict()
+    made = projector.state_dict(prefix="heads.projector.")
+    assert all(torch.equal(made[name], weights) for name, weights in plain.items() if name in made)
+    assert len(made) == sum(name.startswith("heads.projector.") for name in plain) + 2 * affine
+
+
+def test_clips_text_transformer_follows_its_setting() -> None:
+    head = {"text_width": 16, "text_heads": 2, "text_layers": 2, "context": 5, "embedding": 8}
+    ours, original = (
+        build_network(run_of("clip", clip={**head, "original_text": original}), 300) for original in (False, True)
+    )
+    layers = [network.get_submodule("heads.text.layers.0") for network in (ours, original)]
+    assert [layer.activation.__name__ for layer in layers] == ["gelu", "quick_gelu"]
+    assert not torch.equal(*(layer.get_parameter("linear1.weight") for layer in layers))
+    assert torch.equal(*(network.get_parameter("heads.text.token.weight") for network in (ours, original)))

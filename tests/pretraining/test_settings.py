@@ -1,0 +1,54 @@
+"""Settings that came after the first trainings leave the keys of those as they are."""
+
+import pytest
+from pydantic import ValidationError
+
+from tests.pretraining.test_methods import run_of
+from workflow_scripts.pretraining.settings import Pretrain
+
+# What the key of a run with self pairs held before there were further settings.
+FIRST = {
+    *("method", "pairs", "augmentation", "backbone", "image_size", "seed", "batch_size", "steps", "checkpoints"),
+    *("lr", "final_lr", "warmup_steps", "weight_decay", "precision", "processes", "nodes", "probe", "patience"),
+    *("log_every", "checkpoint_every", "cache_mb"),
+}
+LATER = {"initial_lr": 1e-5, "norm_weight_decay": 0.01, "blur_kernel": 15}
+SECTIONS = {
+    "simclr": ({"projector", "temperature"}, {"joint_bn": False}),
+    "simsiam": ({"projector", "predictor"}, {"final_affine": True}),
+    "clip": (
+        {"context", "vocabulary", "embedding", "text_width", "text_layers", "text_heads", "temperature"},
+        {"original_text": True},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_a_later_setting_enters_the_key_with_another_value_alone(name: str) -> None:
+    first, later = SECTIONS[name]
+    plain = run_of(name).model_dump(mode="json")
+    assert (set(plain), set(plain[name])) == (FIRST | {name}, first)
+    changed = run_of(name, **LATER, **{name: later})
+    dumped = changed.model_dump(mode="json")
+    assert {key: dumped[key] for key in dumped.keys() - FIRST - {name}} == LATER
+    assert {key: dumped[name][key] for key in dumped[name].keys() - first} == later
+    assert Pretrain.model_validate(dumped) == changed
+
+
+def test_a_run_without_blur_does_not_depend_on_its_kernel() -> None:
+    plain, changed = (run_of("simclr", augmentation="crop", blur_kernel=side) for side in (None, 15))
+    assert plain.model_dump() == changed.model_dump()
+
+
+@pytest.mark.parametrize(
+    ("side", "message"),
+    [
+        (14, "14 is even; a kernel has a central pixel"),
+        (1, "greater than or equal to 3"),
+        (97, "blur_kernel 97 is too large for image_size 48"),
+    ],
+)
+def test_kernels_that_no_blur_can_have_are_errors(side: int, message: str) -> None:
+    assert run_of("simclr", image_size=48, blur_kernel=95).blur_kernel == 95
+    with pytest.raises(ValidationError, match=message):
+        run_of("simclr", image_size=48, blur_kernel=side)

@@ -1,0 +1,96 @@
+"""The two presets: config.yaml (the reproduction) and profiles/lgssl/study.yaml (the original)."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.study.config.test_study import ROOT, merged
+from workflow_scripts.evaluation.datasets.registry import SETS
+from workflow_scripts.pretraining.settings import METHODS, Pretrain
+from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.units import Units
+
+ORIGINAL = "profiles/lgssl/study.yaml"
+# The values of the original's code: configs/train.yaml, configs/model/*.yaml, lgssl/optim.py,
+# lgssl/datasets/base_dataset.py.
+SHARED = {
+    **{"backbone": "resnet50", "image_size": 224, "batch_size": 512, "steps": 250_000, "precision": "fp16"},
+    **{"lr": 1e-3, "initial_lr": 1e-5, "final_lr": 1e-6, "warmup_steps": 5000},
+    **{"weight_decay": 0.01, "norm_weight_decay": 0.01, "probe": None, "patience": None, "processes": 2},
+}
+HEADS: dict[str, dict[str, Any]] = {
+    "simclr": {"projector": [2048, 2048, 128], "temperature": 0.1, "joint_bn": False},
+    "simsiam": {"projector": [2048, 2048, 2048], "predictor": 512, "final_affine": True},
+    "clip": {
+        **{"embedding": 512, "text_width": 512, "text_layers": 12, "text_heads": 8, "context": 77},
+        **{"vocabulary": 49_408, "temperature": 0.07, "original_text": True},
+    },
+}
+# evaluate.py
+DATASETS = (
+    "food101 cifar10 cifar100 cub2011 sun397 cars196 aircraft dtd pets caltech101 flowers stl10 eurosat resisc45 pcam"
+)
+PER_CLASS = {"aircraft", "pets", "caltech101", "flowers"}
+
+
+@pytest.fixture(scope="module")
+def units() -> Units:
+    return Units(load_study(merged(ORIGINAL)))
+
+
+def missing(what: str) -> set[str]:
+    """What the preset names as missing."""
+    line = re.search(rf"^# missing {what}: ([^(\n]+)", (ROOT / ORIGINAL).read_text(), re.MULTILINE)
+    assert line is not None
+    return set(line[1].strip().split(", "))
+
+
+@pytest.mark.parametrize("method", HEADS)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_originals_trainings(units: Units, method: str, seed: int) -> None:
+    run = f"{method}-original-crop-resnet50-s{seed}"
+    assert run in units.runs
+    settings = units.settings("pretrain", {"run": run})
+    assert {name: settings.get(name) for name in SHARED} == SHARED
+    assert settings[method] == HEADS[method]
+    assert settings["pairs"] == ("caption" if method == "clip" else "language")
+
+
+def test_self_pairs_have_simclrs_augmentation_and_blur(units: Units) -> None:
+    for method in ("simclr", "simsiam"):
+        settings = units.settings("pretrain", {"run": f"{method}-self-simclr-resnet50-s0"})
+        assert settings["blur_kernel"] == 15
+        assert (settings["pairs"], settings[method]) == ("self", HEADS[method])
+
+
+def test_visual_pairs_come_from_the_images(units: Units) -> None:
+    visual = units.settings("pretrain", {"run": "simclr-visual_clip-crop-resnet50-s0"})
+    assert (visual["pairs"], visual["simclr"]) == ("visual", HEADS["simclr"])
+
+
+def test_the_original_lacks_no_set_or_method_but_those_that_it_names(units: Units) -> None:
+    assert set(units.datasets) | missing("sets") == set(DATASETS.split())
+    assert not set(units.datasets) & missing("sets") and not missing("sets") & SETS.keys()
+    metrics = {name: units.settings("eval_dataset", {"dataset": name})["metric"] for name in units.datasets}
+    assert {name for name, metric in metrics.items() if metric == "mean_per_class"} == PER_CLASS
+    assert {run.split("-")[0] for run in units.runs} == {*HEADS, "untrained"}
+    assert not missing("methods") & METHODS.keys(), "a method that is here now belongs in the preset"
+
+
+def test_no_training_setting_is_left_to_config_yaml() -> None:
+    given = yaml.safe_load((ROOT / ORIGINAL).read_text())
+    trained = (
+        Pretrain.model_fields.keys() - {"method", "pairs", "augmentation", "seed"} - (METHODS.keys() - HEADS.keys())
+    )
+    ours = {"epochs", "warmup_epochs", "nodes", "log_every", "checkpoint_every", "cache_mb"}  # of this workflow alone
+    assert given["pretraining"].keys() == trained - ours
+
+
+@pytest.mark.parametrize("path", ["config.yaml", ORIGINAL])
+def test_what_no_source_states_is_marked_with_a_reason(path: str) -> None:
+    text = re.sub(r"\n *# ", " ", (ROOT / path).read_text())  # one line per comment
+    marks = re.findall(r"not published: ([^.;]+)(; \S+ \S+)?", text)
+    assert len(marks) >= 3
+    assert all(reason for _, reason in marks), marks

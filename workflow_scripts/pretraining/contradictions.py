@@ -1,0 +1,62 @@
+"""What contradicts each other in the settings of a run."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from workflow_scripts.pretraining.method import PAIR_INPUTS, Method
+
+if TYPE_CHECKING:
+    from workflow_scripts.pretraining.settings import _Run
+
+
+def contradiction(run: "_Run", methods: Mapping[str, Method]) -> str | None:
+    """The first contradiction in the settings of a run, or None."""
+    return _wrong_method(run, methods) or _wrong_sizes(run) or _wrong_steps(run) or _wrong_probe(run)
+
+
+def _wrong_method(run: "_Run", methods: Mapping[str, Method]) -> str | None:
+    method = methods[run.method]
+    if run.pairs not in method.pairs:
+        fitting = " or ".join(name for name, one in methods.items() if run.pairs in one.pairs)
+        return f"pairs {run.pairs} go with {fitting}, not with {run.method}"
+    if run.augmentation not in method.augmentations:
+        fitting = " or ".join(method.augmentations)
+        return f"method {run.method} goes with augmentation {fitting}, not with {run.augmentation}"
+    if run.unpaired == "self" and PAIR_INPUTS.get(run.pairs) != "pairs":
+        return f"unpaired {run.unpaired} goes with a pair table, but the pairs of this run are {run.pairs}"
+    for name, one in methods.items():
+        if one.objective is not None and name != run.method and getattr(run, name) is not None:
+            return f"settings of {name} given for method {run.method}"
+    return None
+
+
+def _wrong_sizes(run: "_Run") -> str | None:
+    if run.blur_kernel and run.blur_kernel >= 2 * run.image_size:
+        return f"blur_kernel {run.blur_kernel} is too large for image_size {run.image_size}"
+    if run.batch_size % run.processes:
+        return f"batch_size {run.batch_size} is not a multiple of processes {run.processes}"
+    if run.processes % run.nodes:
+        return f"processes {run.processes} are not a multiple of nodes {run.nodes}"
+    return None
+
+
+def _wrong_steps(run: "_Run") -> str | None:
+    if run.trains != (run.length > 0):
+        wanted = "at least 1" if run.trains else "0"
+        return f"steps is {run.steps}, but method {run.method} needs {wanted}"
+    if run.steps and run.warmup_steps and run.warmup_steps >= run.steps:
+        return f"warmup_steps is {run.warmup_steps}, but the run has {run.steps} steps"
+    if run.epochs and run.warmup_epochs and run.warmup_epochs >= run.epochs:
+        return f"warmup_epochs is {run.warmup_epochs}, but the run has {run.epochs} epochs"
+    if run.checkpoints and run.checkpoints[-1] > run.length:
+        unit = "epochs" if run.epochs else "steps"
+        return f"checkpoint {run.checkpoints[-1]} is not among the run's {unit}, 1 to {run.length}"
+    return None
+
+
+def _wrong_probe(run: "_Run") -> str | None:
+    if run.probe is None and run.patience is not None:
+        return "patience needs the online probe"
+    if run.probe is not None and run.steps is not None and run.probe.every > run.steps:
+        return f"probe.every is {run.probe.every}, but the run has {run.steps} steps"
+    return None
