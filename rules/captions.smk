@@ -2,7 +2,7 @@
 
 
 rule recaption:
-    """BLIP-2's caption(s) of every image of a shard; ITM and ITC of the original and of each generated caption."""
+    """Generated caption(s) of every image of a shard; ITM and ITC of the original and of each generated caption."""
     input:
         shard=manifest("download", "{shard}"),
         captioner=manifest("source", "captioner"),

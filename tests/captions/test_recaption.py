@@ -10,13 +10,14 @@ import pytest
 from PIL import Image
 
 from tests.helpers import hashes
-from workflow_scripts.captions.generate import Decoding, load_captioner
+from workflow_scripts.captions.decoding import Decoding
+from workflow_scripts.captions.generate import load_captioner
 from workflow_scripts.captions.recaption import SCHEMA, Models, recaption_shard
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.models.matcher import load_matcher
 
-DECODING = Decoding(prompt="", max_new_tokens=6, num_captions=2, temperature=1.0, top_p=0.9, seed=5)
+DECODING = Decoding(max_new_tokens=6, num_captions=2, seed=5)
 
 
 @pytest.fixture(scope="module")

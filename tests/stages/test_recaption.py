@@ -65,4 +65,4 @@ def test_no_checkpoint(given: Captioned, results: Path, tmp_path: Path, capsys: 
     with pytest.raises(SystemExit):
         run(recaption.STAGE, results, "recaption/00000", RECAPTION, {"shard": path}, {}, sources)
     last = capsys.readouterr().err.strip().splitlines()[-1]
-    assert last.startswith("error: no Blip2ForConditionalGeneration checkpoint in")
+    assert last.startswith("error: no AutoModelForImageTextToText checkpoint in")

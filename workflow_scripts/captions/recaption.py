@@ -9,13 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from workflow_scripts.captions.generate import Decoding, generate_captions
+from workflow_scripts.captions.decoding import Decoding
+from workflow_scripts.captions.generate import generate_captions
 from workflow_scripts.core.files.durable import move_durable
 from workflow_scripts.core.files.tables import write_table
 from workflow_scripts.core.inputs import check_unchanged
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.models.blip2 import Checkpoint
+from workflow_scripts.models.checkpoints import Checkpoint
 from workflow_scripts.models.judges import Scorer
 
 SCHEMA = pa.schema(
@@ -92,7 +93,7 @@ def recaption_batch(
     models: Models, images: Sequence[Image.Image], keys: Sequence[str], originals: Sequence[str]
 ) -> pa.Table:
     """``SCHEMA`` rows of one batch of n images with n keys and n original captions."""
-    generated = generate_captions(models.captioner, models.captioner.pixels(images), keys, models.decoding)
+    generated = generate_captions(models.captioner, images, keys, models.decoding)
     prepared = models.judge.prepare(images)
     each = models.decoding.num_captions
     # Column 0 holds the originals, then one column per candidate; a column is scored as one batch.

@@ -14,7 +14,7 @@ from PIL import Image
 from torch.nn.functional import normalize
 from transformers import Blip2ForImageTextRetrieval
 
-from workflow_scripts.models.blip2 import Checkpoint, dtype_of, load_checkpoint
+from workflow_scripts.models.checkpoints import Checkpoint, dtype_of, load_checkpoint
 from workflow_scripts.models.text_norms import TEXT_NORMS
 
 MOST_TOKENS = 2**15 - 1  # token counts are stored as int16

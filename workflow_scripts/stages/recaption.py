@@ -4,16 +4,16 @@ from typing import Annotated
 
 from pydantic import Field
 
+from workflow_scripts.captions.decoding import Decoding
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
-from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.models.judges import JUDGES
 from workflow_scripts.models.text_norms import TEXT_NORMS
 
 
-class Recaption(Settings):
+class Recaption(Decoding):
     """How captions are generated and scored."""
 
     batch_size: int = Field(
@@ -24,30 +24,6 @@ class Recaption(Settings):
         json_schema_extra={"unit": "images"},
     )
     judge: Annotated[str, OneOf(JUDGES)] = Field("blip2", description=f"what scores captions. {listed(JUDGES)}")
-    prompt: str = Field(
-        "", description="text that the caption continues; not part of the caption", examples=["a photo of"]
-    )
-    max_new_tokens: int = Field(
-        30,
-        ge=1,
-        description="maximum length of a generated caption, in tokens of the language model",
-        examples=[20],
-        json_schema_extra={"unit": "tokens"},
-    )
-    num_captions: int = Field(
-        1,
-        ge=1,
-        le=100,
-        description="captions per image. 1: greedy decoding; more: nucleus sampling, and the best by ITM is used",
-        examples=[5],
-        json_schema_extra={"unit": "captions"},
-    )
-    temperature: float = Field(
-        1.0, gt=0, description="softmax temperature of sampling (num_captions > 1)", examples=[0.7]
-    )
-    top_p: float = Field(
-        0.9, gt=0, le=1, description="probability mass of nucleus sampling (num_captions > 1)", examples=[0.95]
-    )
     max_text_tokens: int = Field(
         32,
         ge=3,
@@ -58,9 +34,6 @@ class Recaption(Settings):
     text_norm: Annotated[str, OneOf(TEXT_NORMS)] = Field(
         "blip", description=f"how a caption is written when it is scored. {listed(TEXT_NORMS)}", examples=["none"]
     )
-    seed: int = Field(
-        0, description="seed of sampling; a caption depends on it and on the key of the image", examples=[1]
-    )
 
 
 def recaption(job: Job[Recaption]) -> None:
@@ -69,7 +42,7 @@ def recaption(job: Job[Recaption]) -> None:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.generate import Decoding, load_captioner
+    from workflow_scripts.captions.generate import load_captioner
     from workflow_scripts.captions.recaption import Models, recaption_shard
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.core.shards import TarImages, hash_column
@@ -86,7 +59,7 @@ def recaption(job: Job[Recaption]) -> None:
         return Models(
             load_captioner(job.source("captioner"), job.device),
             JUDGES[options.judge].load(job.source("matcher"), job.device, options.max_text_tokens, options.text_norm),
-            Decoding(**options.model_dump(exclude={"batch_size", "judge", "max_text_tokens", "text_norm"})),
+            options,
         )
 
     table = recaption_shard(rows, images, options.batch_size, job.work, load, job.workers)

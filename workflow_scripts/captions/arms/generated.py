@@ -17,7 +17,7 @@ def select(inputs: ArmInputs, settings: NoSettings) -> "pa.Table":
 
 ARM_KIND = ArmKind(
     name="generated",
-    summary="BLIP-2's caption, of several the best by ITM",
+    summary="the generated caption, of several the best by ITM",
     settings=NoSettings,
     needs=None,
     select=select,

@@ -76,10 +76,11 @@ class AnnotationsSection(Annotations):
 
 
 class RecaptionSection(Recaption):
-    """Captioning and image-text matching (ITM) with BLIP-2."""
+    """Captioning, and image-text matching (ITM) with BLIP-2."""
 
     captioner: SourceField = Field(
-        description="BLIP-2 model that generates captions",
+        description="model that generates captions: any of transformers' AutoModelForImageTextToText, such as BLIP-2, "
+        "BLIP, GIT or LLaVA",
         examples=["hub:Salesforce/blip2-opt-2.7b@main", "models/captioner"],
     )
     matcher: SourceField = Field(

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from transformers import Blip2ForImageTextRetrieval
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.blip2 import dtype_of, load_checkpoint
+from workflow_scripts.models.checkpoints import dtype_of, load_checkpoint
 
 
 def test_captioner_folder_is_no_matcher(checkpoints: dict[str, Path]) -> None:

@@ -1,4 +1,4 @@
-"""Loads BLIP-2 checkpoints so that a wrong or incomplete checkpoint is an error, never a random network."""
+"""Loads checkpoints of transformers so that a wrong or incomplete one is an error, never a random network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,22 +9,26 @@ import torch
 from PIL import Image
 from transformers import AutoProcessor
 
-from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.models.unreadable import UNREADABLE
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model in evaluation mode with its tokenizer and image processor, on ``device``."""
+    """A model in evaluation mode with its processor of images and texts, on ``device``."""
 
     model: Any
-    tokenizer: Any
-    image_processor: Any
+    processor: Any
     device: torch.device
+
+    @property
+    def tokenizer(self) -> Any:
+        """The processor's tokenizer."""
+        return self.processor.tokenizer
 
     def pixels(self, images: Sequence[Image.Image]) -> torch.Tensor:
         """RGB images -> (n, 3, height, width) in the format, dtype and device of the model."""
-        values = self.image_processor(list(images), return_tensors="pt")["pixel_values"]
+        values = self.processor.image_processor(list(images), return_tensors="pt")["pixel_values"]
         return values.to(self.device, self.model.dtype)
 
 
@@ -40,17 +44,25 @@ def load_checkpoint(model_class: Any, folder: Path, device: str, dtype: torch.dt
         PipelineError: the folder holds no such checkpoint, or not all of its weights. transformers would fill missing
             weights with random numbers and continue.
     """
-    advice = "give the folder or the revision of a BLIP-2 checkpoint saved by save_pretrained"
+    advice = "give the folder or the revision of such a model, with its processor, both saved by save_pretrained"
     try:
         model, info = model_class.from_pretrained(
-            folder, dtype=dtype or dtype_of(device), use_safetensors=True, output_loading_info=True
+            folder,
+            dtype=dtype or dtype_of(device),
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
         )
-        processor = AutoProcessor.from_pretrained(folder)
+        processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False)
     except UNREADABLE as error:
-        raise PipelineError(f"no {model_class.__name__} checkpoint", folder, error, advice) from error
+        value = one_line(str(error))[:200]  # some list all classes that they know
+        raise PipelineError(f"no {model_class.__name__} checkpoint", folder, value, advice) from error
     absent = sorted(info["missing_keys"])
     if absent:
         value = f"{len(absent)} weights missing, the first is {absent[0]}"
         raise PipelineError(f"incomplete {model_class.__name__} checkpoint", folder, value, advice)
+    for part in ("tokenizer", "image_processor"):
+        if not hasattr(processor, part):
+            raise PipelineError(f"incomplete {model_class.__name__} checkpoint", folder, f"no {part}", advice)
     place = torch.device(device)
-    return Checkpoint(model.to(place).eval(), processor.tokenizer, processor.image_processor, place)
+    return Checkpoint(model.to(place).eval(), processor, place)

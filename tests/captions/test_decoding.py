@@ -1,0 +1,28 @@
+"""Settings of decoding that contradict each other are refused."""
+
+import re
+
+import pytest
+from pydantic import ValidationError
+
+from workflow_scripts.captions.decoding import Decoding
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_new_tokens": 5, "min_new_tokens": 6}, "min_new_tokens is 6, more than max_new_tokens, 5"),
+        ({"beams": 3, "num_captions": 4}, "num_captions is 4, but 3 beams give 3 captions"),
+        ({"length_penalty": 0.5}, "length_penalty has no effect on one beam; set beams to 5"),
+        ({"beams": 0}, "greater than or equal to 1"),
+        ({"repetition_penalty": 0}, "greater than 0"),
+    ],
+)
+def test_contradictions(settings: dict[str, float], message: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        Decoding(**settings)
+
+
+def test_limits_are_allowed() -> None:
+    Decoding(max_new_tokens=5, min_new_tokens=5, beams=3, num_captions=3, length_penalty=-1.0)
+    Decoding(beams=1, num_captions=100)

@@ -1,0 +1,73 @@
+"""Settings of how captions are decoded."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from workflow_scripts.core.settings import Settings
+
+
+class Decoding(Settings):
+    """Beam search if there are several beams; else greedy decoding of one caption, or nucleus sampling of several."""
+
+    prompt: str = Field(
+        "",
+        description="text that the caption continues, not part of it; of chat models, the question; of others that "
+        "mark the image's place, the whole prompt with that mark",
+        examples=["a photo of", "Describe the image in one sentence."],
+    )
+    max_new_tokens: int = Field(
+        30,
+        ge=1,
+        description="maximum length of a generated caption, in tokens of the language model",
+        examples=[20],
+        json_schema_extra={"unit": "tokens"},
+    )
+    min_new_tokens: int = Field(
+        0, ge=0, description="minimum length of a generated caption", examples=[8], json_schema_extra={"unit": "tokens"}
+    )
+    beams: int = Field(
+        1,
+        ge=1,
+        description="beams of the beam search; 1: none. BLIP-2 is usually evaluated with 5",
+        examples=[5],
+        json_schema_extra={"unit": "beams"},
+    )
+    length_penalty: float = Field(
+        1.0,
+        description="beam search: a beam's log-likelihood is divided by its length to this power; above 0, longer "
+        "captions gain",
+        examples=[-1.0],
+    )
+    repetition_penalty: float = Field(
+        1.0,
+        gt=0,
+        description="above 1: tokens that have occurred, in the prompt too, become less likely",
+        examples=[1.5],
+    )
+    num_captions: int = Field(
+        1,
+        ge=1,
+        le=100,
+        description="captions per image. With several beams, the best of them; otherwise 1: greedy decoding; more: "
+        "nucleus sampling. All are kept, and the best by ITM is used",
+        examples=[5],
+        json_schema_extra={"unit": "captions"},
+    )
+    temperature: float = Field(1.0, gt=0, description="softmax temperature of nucleus sampling", examples=[0.7])
+    top_p: float = Field(0.9, gt=0, le=1, description="probability mass of nucleus sampling", examples=[0.95])
+    seed: int = Field(
+        0, description="seed of sampling; a caption depends on it and on the key of the image", examples=[1]
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.min_new_tokens > self.max_new_tokens:
+            raise ValueError(
+                f"min_new_tokens is {self.min_new_tokens}, more than max_new_tokens, {self.max_new_tokens}"
+            )
+        if 1 < self.beams < self.num_captions:
+            raise ValueError(f"num_captions is {self.num_captions}, but {self.beams} beams give {self.beams} captions")
+        if self.beams == 1 and self.length_penalty != 1:
+            raise ValueError("length_penalty has no effect on one beam; set beams to 5, for example")
+        return self
