@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from tests.evaluation.pictures import picture, write_tar
@@ -32,6 +33,21 @@ def test_features_are_the_networks_own_whatever_the_workers(images: TarImages, t
     with torch.no_grad():
         one_by_one = [network(normalise(prepare(images.image(i), 16)[None]))[0].numpy() for i in range(7)]
     assert found == pytest.approx(np.stack(one_by_one), abs=1e-5)
+
+
+def test_images_are_scaled_as_pillow_does_by_the_wanted_filter(images: TarImages, tmp_path: Path) -> None:
+    seen: dict[str, np.ndarray] = {}
+    for resize, filtered in (("bilinear", Image.Resampling.BILINEAR), ("bicubic", Image.Resampling.BICUBIC)):
+        seen[resize] = extract(nn.Flatten(), images, 16, 3, "cpu", 1, tmp_path, resize)
+        for row in range(7):
+            image = images.image(row)
+            wide = 16 * image.width // image.height
+            small = image.resize((wide, 16), filtered)
+            left = round((wide - 16) / 2)
+            crop = torch.tensor(np.asarray(small.crop((left, 0, left + 16, 16)))).permute(2, 0, 1)[None]
+            # One of 255 levels, divided by the smallest deviation that pixels are normalised with.
+            assert seen[resize][row] == pytest.approx(normalise(crop).flatten().numpy(), abs=1.01 / 255 / 0.224)
+    assert np.abs(seen["bilinear"] - seen["bicubic"]).max() > 0.1
 
 
 def test_a_diverged_network_is_named(images: TarImages, tmp_path: Path) -> None:

@@ -32,7 +32,14 @@ def batches(
 
 @torch.inference_mode()
 def extract(
-    network: nn.Module, images: TarImages, size: int, batch: int, device: str, workers: int, source: Path
+    network: nn.Module,
+    images: TarImages,
+    size: int,
+    batch: int,
+    device: str,
+    workers: int,
+    source: Path,
+    resize: str = "bilinear",
 ) -> np.ndarray:
     """Features of all images: (n, d) float32.
 
@@ -42,12 +49,13 @@ def extract(
         size: side in pixels of the centre crop for which the network was trained.
         batch: images per forward pass; part of the settings because it can change the last bits.
         source: the weights' path, for errors.
+        resize: ``bilinear`` or ``bicubic``.
 
     Raises:
         PipelineError: a feature is not finite.
     """
     network = network.to(device)
-    loaded = batches(np.arange(len(images)), batch, lambda row: prepare(images.image(row), size), workers)
+    loaded = batches(np.arange(len(images)), batch, lambda row: prepare(images.image(row), size, resize), workers)
     total = -(-len(images) // batch)
     parts = [
         network(normalise(pixels.to(device))).float().cpu().numpy() for _, pixels in progress(loaded, total, "features")

@@ -11,7 +11,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def preprocessing(image_size: int) -> dict[str, Any]:
-    """The preprocessing for evaluation, as recorded in ``run.json``."""
+    """The preprocessing for evaluation by default, as recorded in ``run.json``."""
     return {
         "size": image_size,
         "resize": "shorter side, bilinear",
@@ -29,20 +29,20 @@ def pixels(image: Image.Image) -> torch.Tensor:
 def fit(values: torch.Tensor, size: int, mode: str = "bilinear") -> torch.Tensor:
     """(c, h, w) uint8 -> (c, size, size): shorter side resized, then the centre cropped, both as in torchvision.
 
-    ``mode``: ``bilinear`` (antialiased) or ``nearest-exact``.
+    ``mode``: ``bilinear`` or ``bicubic`` (both antialiased), or ``nearest-exact``.
     """
     height, width = values.shape[1:]
     if min(height, width) != size:
         height, width = (size * side // min(height, width) for side in (height, width))
-        smooth = {"antialias": True, "align_corners": False} if mode == "bilinear" else {}
+        smooth = {"antialias": True, "align_corners": False} if mode != "nearest-exact" else {}
         values = functional.interpolate(values[None], (height, width), mode=mode, **smooth)[0]
     top, left = round((height - size) / 2), round((width - size) / 2)
     return values[:, top : top + size, left : left + size]
 
 
-def prepare(image: Image.Image, size: int) -> torch.Tensor:
-    """An RGB image as evaluation sees it before :func:`normalise`: (3, size, size) uint8."""
-    return fit(pixels(image), size)
+def prepare(image: Image.Image, size: int, mode: str = "bilinear") -> torch.Tensor:
+    """An RGB image as evaluation sees it before :func:`normalise`: (3, size, size) uint8. ``mode``: see :func:`fit`."""
+    return fit(pixels(image), size, mode)
 
 
 def normalise(images: torch.Tensor) -> torch.Tensor:

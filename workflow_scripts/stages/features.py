@@ -4,12 +4,12 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.evaluation.view import View
 
 
-class Features(Settings):
-    """Frozen features; preprocessing follows from the run."""
+class Features(View):
+    """Frozen features; the size of images follows from the run."""
 
     batch_size: int = Field(
         256,
@@ -32,7 +32,8 @@ def features(job: Job[Features]) -> None:
     weights = run.path(f"/{job.unit['step']}.safetensors")
     network, metadata = load_backbone(weights, run.path("/run.json"))
     size, images = int(metadata["preprocessing"]["size"]), dataset_images(job.input("dataset"))
-    vectors = extract(network, images, size, job.settings.batch_size, job.device, job.workers, weights)
+    settings = job.settings
+    vectors = extract(network, images, size, settings.batch_size, job.device, job.workers, weights, settings.resize)
     np.save(job.file(".npy"), vectors)
     job.rows(len(vectors), len(vectors))
 

@@ -6,11 +6,11 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.evaluation.view import View
 
 
-class Saliency(Settings):
+class Saliency(View):
     """Grad-CAM maps compared with object masks."""
 
     layer: Literal["layer1", "layer2", "layer3", "layer4"] = Field(

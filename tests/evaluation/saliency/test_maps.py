@@ -72,6 +72,10 @@ def test_rows_scored_left_out_and_floors(study) -> None:  # type: ignore[no-unty
             assert score.chance != OBJECT_SHARE or value == pytest.approx(share)
     again = evaluate_saliency(network, data, head, images, masks, PLAN._replace(workers=3))
     assert (again.scores == found.scores).all()
+    larger = evaluate_saliency(network, data, head, images, masks, PLAN._replace(size=24))
+    cubic = evaluate_saliency(network, data, head, images, masks, PLAN._replace(size=24, resize="bicubic"))
+    assert (cubic.scores != larger.scores).any()
+    assert (next(iter(cubic.examples.values()))[0] != next(iter(larger.examples.values()))[0]).any()
 
 
 def test_classes_without_training_images_are_counted(study) -> None:  # type: ignore[no-untyped-def]

@@ -65,6 +65,13 @@ def test_self_pairs_have_simclrs_augmentation_and_blur(units: Units) -> None:
         assert (settings["pairs"], settings[method]) == ("self", HEADS[method])
 
 
+def test_evaluation_scales_images_as_the_original_does(units: Units) -> None:
+    unit = {"run": "simclr-self-simclr-resnet50-s0", "step": "last", "dataset": "cifar10"}
+    assert units.settings("features", unit) == {"batch_size": 256, "resize": "bicubic"}
+    full = Units(load_study(merged()))
+    assert full.settings("features", unit) == {"batch_size": 256}
+
+
 def test_visual_pairs_come_from_the_images(units: Units) -> None:
     visual = units.settings("pretrain", {"run": "simclr-visual_clip-crop-resnet50-s0"})
     assert (visual["pairs"], visual["simclr"]) == ("visual", HEADS["simclr"])

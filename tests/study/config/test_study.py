@@ -98,6 +98,10 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
         ({"runs": [{"method": "untrained", "tag": "a"}] * 2}, "repeated run in config.runs.1: untrained-none-none-res"),
         ({"pairs": [{"name": "self", "encoder": "clip"}]}, "reserved name in config.pairs.0.name: self"),
         (
+            {"evaluation": {"features": {"resize": "bicubic"}}},
+            "images scaled in two ways in config.evaluation.saliency.resize: bilinear; use bicubic, as evaluation",
+        ),
+        (
             {"pairs": [{"name": "best", "encoder": "clip", "kind": "oracle"}]},
             "pairs without labels in config.pairs.0.kind: oracle",
         ),

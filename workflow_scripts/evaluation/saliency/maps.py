@@ -35,6 +35,7 @@ class SaliencyPlan(NamedTuple):
     size: int
     device: str
     workers: int
+    resize: str = "bilinear"
 
 
 @dataclass
@@ -80,7 +81,7 @@ def evaluate_saliency(
     loaded = batches(
         np.array(usable, dtype=np.int64),
         plan.batch_size,
-        lambda row: prepare(images.image(row), plan.size),
+        lambda row: prepare(images.image(row), plan.size, plan.resize),
         plan.workers,
     )
     with explaining(network.to(plan.device), plan.layer) as cam:

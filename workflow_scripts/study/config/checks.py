@@ -25,6 +25,7 @@ def reference_errors(study: Study) -> Iterator[SettingError]:
     yield from _names(study)
     yield from _pairs_and_runs(study)
     yield from _sources(study)
+    yield from _views(study)
 
 
 def _names(study: Study) -> Iterator[SettingError]:
@@ -103,6 +104,14 @@ def _sources(study: Study) -> Iterator[SettingError]:
         for place in places:
             advice = "add the section demo_world, or name a source"
             yield SettingError("source world without a demo_world", place, "demo_world is null", advice)
+
+
+def _views(study: Study) -> Iterator[SettingError]:
+    """An error if maps explain probes of images that were scaled differently."""
+    features, saliency = (getattr(study.evaluation, stage).resize for stage in ("features", "saliency"))
+    if features != saliency and any(dataset.has_masks for dataset in study.datasets):
+        advice = f"use {features}, as evaluation.features.resize, or change both"
+        yield SettingError("images scaled in two ways", ("evaluation", "saliency", "resize"), saliency, advice)
 
 
 def known(where: Path, kind: str, name: str, names: Iterable[str]) -> Iterator[SettingError]:
