@@ -44,9 +44,9 @@ def arm_of(kind: str, table: pa.Table, base: pa.Table | None = None, **settings:
     return entry.select(ArmInputs(table, base), entry.settings.model_validate(settings))
 
 
-def best_of(candidates: list[tuple[str, float]]) -> tuple[str, float]:
-    """Best ITM, the first at a tie, empty ones last."""
-    return max(candidates, key=lambda c: (c[0] != "", c[1]))
+def best_of(candidates: list[tuple[str, float]], sign: int = 1) -> tuple[str, float]:
+    """Best ITM times ``sign``, the first at a tie, empty ones last."""
+    return max(candidates, key=lambda c: (c[0] != "", sign * c[1]))
 
 
 @given(st.lists(ROW, min_size=1, max_size=12), SCORE, st.one_of(st.none(), SCORE))
@@ -67,6 +67,21 @@ def test_original_and_generated(rows: list) -> None:  # type: ignore[type-arg]
     assert arm_of("original", table)["caption"].to_pylist() == [row[0] for row in rows]
     arm = arm_of("generated", table)
     assert list(zip(arm["caption"].to_pylist(), arm["itm"].to_pylist(), strict=True)) == [best_of(r[2]) for r in rows]
+
+
+@given(st.lists(ROW, min_size=1, max_size=12))
+def test_best_by_itc(rows: list) -> None:  # type: ignore[type-arg]
+    """ITC is minus half of ITM here, so the two choose differently; revised then compares by ITM."""
+    table = caption_table(rows)
+    reverse = pa.array([[-c[1] / 2 for c in row[2]] for row in rows], pa.list_(pa.float32()))
+    table = table.set_column(table.column_names.index("itc_generated"), "itc_generated", reverse)
+    best = [best_of(row[2], -1) for row in rows]
+    arm = arm_of("generated", table, best_by="itc")
+    assert list(zip(arm["caption"].to_pylist(), arm["itm"].to_pylist(), strict=True)) == best
+    revised = arm_of("revised", table, best_by="itc").to_pylist()
+    for got, (text, itm, _), (new, new_itm) in zip(revised, rows, best, strict=True):
+        wanted = new != "" and (new_itm > itm or text == "")
+        assert (got["caption"], got["itm"]) == ((new, new_itm) if wanted else (text, itm))
 
 
 def test_shuffled_uses_each_caption_once_and_knows_no_score() -> None:
@@ -140,7 +155,7 @@ def test_settings_of_all_kinds_are_keys_of_an_arm() -> None:
     assert str(fields["seed"].description) == "mixed and shuffled: seed of the shuffle"
     arm = SelectCaptions.model_validate({"kind": "mixed", "share": 0.25, "seed": 3, "margin": 2.0})
     assert settings_of(arm, ARM_KINDS["mixed"]).model_dump() == {"share": 0.25, "seed": 3}
-    assert settings_of(arm, ARM_KINDS["revised"]).model_dump() == {"margin": 2.0, "threshold": None}
+    assert settings_of(arm, ARM_KINDS["revised"]).model_dump() == {"best_by": "itm", "margin": 2.0, "threshold": None}
     for wrong in ({"kind": "mixd"}, {"kind": "mixed", "share": 1.5}, {"kind": "mixed", "base": "mixed"}):
         with pytest.raises(ValidationError):
             SelectCaptions.model_validate(wrong)

@@ -1,24 +1,24 @@
-"""The generated captions: the best by ITM for each image."""
+"""The generated captions: the best one for each image."""
 
 from typing import TYPE_CHECKING
 
-from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, NoSettings
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, CandidateSettings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def select(inputs: ArmInputs, settings: NoSettings) -> "pa.Table":
+def select(inputs: ArmInputs, settings: CandidateSettings) -> "pa.Table":
     """Rows with the best generated caption of each image."""
     from workflow_scripts.captions.arm_rows import generated_rows
 
-    return generated_rows(inputs.table)
+    return generated_rows(inputs.table, settings.best_by)
 
 
 ARM_KIND = ArmKind(
     name="generated",
-    summary="the generated caption, of several the best by ITM",
-    settings=NoSettings,
+    summary="the generated caption, of several the best by best_by",
+    settings=CandidateSettings,
     needs=None,
     select=select,
 )

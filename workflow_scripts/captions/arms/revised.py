@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, CandidateSettings
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 
-class Revised(Settings):
+class Revised(CandidateSettings):
     """When a generated caption replaces the original."""
 
     margin: float = Field(
@@ -44,7 +43,7 @@ def select(inputs: ArmInputs, settings: Revised) -> "pa.Table":
     table = inputs.table
     chosen = replaced(table, settings)
     rows = pa.array(np.where(chosen, len(table), 0) + np.arange(len(table)))
-    return pa.concat_tables([original_rows(table), generated_rows(table)]).take(rows).combine_chunks()
+    return pa.concat_tables([original_rows(table), generated_rows(table, settings.best_by)]).take(rows).combine_chunks()
 
 
 def replaced(table: "pa.Table", settings: Revised) -> "np.ndarray":
@@ -57,7 +56,7 @@ def replaced(table: "pa.Table", settings: Revised) -> "np.ndarray":
 
     from workflow_scripts.captions.arm_rows import empty, generated_rows
 
-    new = generated_rows(table)
+    new = generated_rows(table, settings.best_by)
     old_itm, new_itm = table["itm_original"].to_numpy(), new["itm"].to_numpy()
     better = new_itm > old_itm + np.float32(settings.margin)
     if settings.threshold is not None:
