@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-HELD_ELSEWHERE = 2
+STILL_HELD = 2
 
 
 def command(
@@ -17,7 +17,8 @@ def command(
     Put image ids or URLs into annotations.exclude (or a file of them into annotations.exclude_from) and run Snakemake:
     the study is rerun without these rows, and this command runs by itself at the end. It removes cache entries, work
     folders, fetched bytes, logs and results of earlier configs that may hold the rows. The annotation zip, and the
-    source artifacts that hold it, are inputs and stay as they are.
+    source artifacts that hold it, are inputs and stay as they are. Label sheets that show the rows are named, so that
+    you can delete them and their copies.
 
     \b
     Examples:
@@ -27,7 +28,7 @@ def command(
     Exit status:
       0  nothing is left
       1  the study has no annotations yet, or a file can't be removed
-      2  results of other studies may still hold the rows, or wrong usage
+      2  results of other studies or label sheets may still hold the rows, or wrong usage
     """
     import logging
 
@@ -35,7 +36,7 @@ def command(
     text, all_removed = remove(study.absolute())
     sys.stdout.write(text)
     if not all_removed:
-        raise typer.Exit(HELD_ELSEWHERE)
+        raise typer.Exit(STILL_HELD)
 
 
 def remove(study: Path) -> tuple[str, bool]:
@@ -60,4 +61,7 @@ def remove(study: Path) -> tuple[str, bool]:
     if gone.elsewhere:
         lines.append("other studies may hold the rows too; add the list to their configs and run them again:")
         lines += [f"  {path}" for path in gone.elsewhere]
-    return "\n".join(lines) + "\n", not gone.elsewhere
+    if gone.sheets:
+        lines.append("label sheets show the rows; delete them, their keys and all copies:")
+        lines += [f"  {path}" for path in gone.sheets]
+    return "\n".join(lines) + "\n", not (gone.elsewhere or gone.sheets)

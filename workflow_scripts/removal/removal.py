@@ -5,6 +5,7 @@ earlier config, fetched bytes, logs. Only what was provably made without them is
 whose recorded inputs lead to clean annotations or to none at all.
 """
 
+import csv
 import logging
 import re
 from collections.abc import Iterable, Iterator
@@ -17,7 +18,17 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.durable import remove_files, remove_folder, sync_folder
 from workflow_scripts.core.files.jsonio import read_json
-from workflow_scripts.core.files.names import CACHE, CRATE, DISCARDED, LOGS, STAGING, WORK, work_folder
+from workflow_scripts.core.files.names import (
+    CACHE,
+    CRATE,
+    DISCARDED,
+    LABEL_KEY,
+    LABELS,
+    LOGS,
+    STAGING,
+    WORK,
+    work_folder,
+)
 from workflow_scripts.core.redact import redacted
 from workflow_scripts.provenance.lineage import Made, inputs_of, load, recipe_of, sound
 from workflow_scripts.removal.rows import Listed, excluded_tokens, listed_rows, pairs_of, urls_among
@@ -42,6 +53,7 @@ class Removed:
     logs: int
     elsewhere: list[str]  # artifacts of other studies that hold the rows
     unknown: int  # entries of the list that match no row of the annotations
+    sheets: list[str]  # label sheets that show the rows
 
 
 def remove_listed(results: Path, study: str) -> Removed:
@@ -92,6 +104,7 @@ def remove_listed(results: Path, study: str) -> Removed:
         entries=_discard(sorted(entries, key=lambda one: one.stage == ROWS)),
         elsewhere=sorted(str(one.path) for one in elsewhere),
         unknown=len(tokens - taken_out),
+        sheets=_sheets(results, listed.ids),
     )
 
 
@@ -133,6 +146,16 @@ def _remove_logs(folders: Iterable[Path], listed: Listed) -> int:
             found.append(path)
     remove_files(found)
     return len(found)
+
+
+def _sheets(results: Path, ids: set[str]) -> list[str]:
+    """Label sheets of any study whose key names one of ``ids``; their ratings are people's work, so they are kept."""
+    shown = []
+    for path in sorted(results.glob(f"*/{LABELS}/*{LABEL_KEY}")):
+        with open(path, encoding="utf-8", errors="replace", newline="") as stream:
+            if any(row.get("key") in ids for row in csv.DictReader(stream)):
+                shown.append(str(path).removesuffix(LABEL_KEY))
+    return shown
 
 
 def _remove_folders(results: Path, good: set[str]) -> int:

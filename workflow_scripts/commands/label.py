@@ -1,0 +1,121 @@
+"""``faithful-pairs label``: a sheet on which people rate the captions of a study's arms."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from workflow_scripts.core.artifact import Artifact
+
+
+def command(
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="the study's folder, such as results/demo")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="the sheet; by default labels/sheet.html in the study's folder")
+    ] = None,
+    images: Annotated[int, typer.Option(min=1, max=5000, metavar="N", help="number of images")] = 200,
+    arm: Annotated[
+        list[str] | None, typer.Option(metavar="ARM", help="an arm whose captions are rated; by default all")
+    ] = None,
+    side: Annotated[int, typer.Option(min=32, max=2048, metavar="PIXELS", help="longer side of the images")] = 480,
+    seed: Annotated[int, typer.Option(metavar="SEED", help="seed of the choice and of the order")] = 0,
+) -> None:
+    """Write a sheet on which people rate captions.
+
+    The sheet is one HTML file for a browser; it needs no network. Raters see each image with the captions of all arms
+    in random order, without the arms' names, and rate them by keyboard. They export a CSV file when they have finished.
+    Images are drawn evenly from the quintiles of the difference between the ITM scores of the generated and the
+    original caption, and from the subreddits within each. docs/labelling.md explains the scale.
+
+    Beside the sheet, FILE.key.csv says which image and which arm is behind each name on the sheet. Raters must not see
+    it. Existing files are not overwritten.
+
+    \b
+    Examples:
+      faithful-pairs label results/redcaps2020
+      faithful-pairs label results/redcaps2020 --arm original --arm revised --images 100 --out first.html
+
+    \b
+    Exit status:
+      0  written
+      1  the study has no such captions yet, or a file exists already
+      2  wrong usage
+    """
+    from workflow_scripts.core.files.names import LABELS
+
+    sys.stdout.write(write_sheet(study, out or study / LABELS / "sheet.html", images, arm or [], side, seed))
+
+
+def write_sheet(study: Path, out: Path, images: int, arms: list[str], side: int, seed: int) -> str:
+    """Write the sheet and its key; returns what is printed.
+
+    Raises:
+        PipelineError: an artifact is missing or damaged, the study has no such arm, no image has both scores, or a file
+            exists already.
+    """
+    import numpy as np
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.captions.arm_rows import generated_rows
+    from workflow_scripts.core.artifact import MANIFEST, Artifact
+    from workflow_scripts.core.errors import PipelineError
+    from workflow_scripts.core.files.durable import make_folders, write_durable
+    from workflow_scripts.core.files.names import LABEL_KEY
+    from workflow_scripts.core.shards import images_of_keys
+    from workflow_scripts.reporting.labels.sampling import stratified
+    from workflow_scripts.reporting.labels.sheet import items_of, key_file, sheet_name, sheet_page
+
+    key = out.with_name(out.name + LABEL_KEY)
+    for path in (out, key):
+        if path.exists():
+            raise PipelineError("file exists", path, "it may have been rated", "give another file with --out")
+    chosen = _arms(study, arms)
+    where = Artifact(study / "caption_table" / f"captions{MANIFEST}").path(".parquet")
+    table = pq.read_table(where)
+    gain = pc.subtract(generated_rows(table)["itm"], table["itm_original"]).to_numpy()
+    rows = stratified(gain, table["subreddit"].to_pylist(), images, seed)
+    if not rows:
+        raise PipelineError("no image has two scores", where, f"{len(table)} images", "compute recaption first")
+    keys = table["key"].take(rows).to_pylist()
+    items = items_of(_captions(chosen, keys), seed)
+    stored, at = images_of_keys(Artifact(study / "image_index" / f"images{MANIFEST}"), keys)
+    sheet = sheet_name(items)
+    page = sheet_page(items, (stored.image(at[item.key]) for item in items), sheet, side)
+    make_folders(out.absolute().parent)
+    write_durable(key, key_file(items, sheet))  # first: a sheet without its key is worthless
+    write_durable(out, page)
+    missing = len(table) - int(np.isfinite(gain).sum())
+    left_out = f"{missing} of {len(table)} images lack a score and were left out\n" if missing else ""
+    return f"{out}: {len(items)} images, arms {', '.join(chosen)}\n{key}: the key; do not give it to raters\n{left_out}"
+
+
+def _arms(study: Path, wanted: list[str]) -> "dict[str, Artifact]":
+    from workflow_scripts.core.artifact import MANIFEST, Artifact
+    from workflow_scripts.core.errors import PipelineError
+    from workflow_scripts.reporting.labels.sheet import LETTERS
+
+    folder = study / "select_captions"
+    there = sorted(path.name.removesuffix(MANIFEST) for path in folder.glob(f"*{MANIFEST}"))
+    names = list(dict.fromkeys(wanted)) or there
+    unknown = [name for name in names if name not in there]
+    if unknown or not names:
+        found = f"its arms are {', '.join(there)}" if there else "it has no captions; run snakemake first"
+        raise PipelineError("unknown arm", folder, ", ".join(unknown) or "none", found)
+    if len(names) > len(LETTERS):
+        raise PipelineError("too many arms", folder, len(names), f"choose at most {len(LETTERS)} with --arm")
+    return {name: Artifact(folder / f"{name}{MANIFEST}") for name in names}
+
+
+def _captions(arms: "dict[str, Artifact]", keys: list[str]) -> dict[str, dict[str, str]]:
+    """key -> arm -> caption, in the order of ``keys``."""
+    import pyarrow.parquet as pq
+
+    found: dict[str, dict[str, str]] = {key: {} for key in keys}
+    for name, artifact in arms.items():
+        table = pq.read_table(artifact.path(".parquet"), columns=["key", "caption"], filters=[("key", "in", keys)])
+        for key, caption in zip(table["key"].to_pylist(), table["caption"].to_pylist(), strict=True):
+            found[key][name] = caption
+    return found

@@ -1,0 +1,112 @@
+"""The label sheet: one HTML file in which people rate captions, and the key that says whose captions they were."""
+
+import csv
+import hashlib
+import io
+import string
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+from PIL import Image
+
+from workflow_scripts.reporting.page import TEMPLATES, environment, policy
+from workflow_scripts.reporting.text import caption_text
+from workflow_scripts.reporting.thumbnails import thumbnail
+from workflow_scripts.stats.seeds import derive
+
+LETTERS = string.ascii_lowercase  # each names a caption of an image, and is the key that prefers it
+MOST_CHARACTERS = 500  # of a caption on the sheet
+KEY_COLUMNS = ("sheet", "image", "caption", "key", "arm")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A caption on the sheet.
+
+    Attributes:
+        letter: its name on the sheet.
+        text: what is shown of it: masked, on one line, not escaped.
+        characters: length of the whole caption if only its beginning is shown, else 0.
+        arms: the arms that have it.
+    """
+
+    letter: str
+    text: str
+    characters: int
+    arms: tuple[str, ...]
+
+
+def captions_shown(captions: Mapping[str, str], key: str, seed: int) -> list[Shown]:
+    """The captions of one image in a random order; arms with the same caption share an entry.
+
+    Args:
+        captions: arm -> caption; at most 26 arms.
+        key: the image's key.
+    """
+    arms: dict[str, list[str]] = {}
+    for arm in sorted(captions):
+        arms.setdefault(captions[arm], []).append(arm)
+    texts = list(arms)
+    order = np.random.default_rng(derive(seed, "labels", "order", key)).permutation(len(texts))
+    return [_shown(letter, texts[at], arms[texts[at]]) for letter, at in zip(LETTERS, order, strict=False)]
+
+
+def _shown(letter: str, text: str, arms: Sequence[str]) -> Shown:
+    seen = caption_text(text, MOST_CHARACTERS)
+    cut = len(text) if len(text) > MOST_CHARACTERS and seen.endswith("…") else 0
+    return Shown(letter, seen, cut, tuple(arms))
+
+
+@dataclass(frozen=True)
+class Item:
+    """An image on the sheet, with its blind name."""
+
+    name: str
+    key: str
+    captions: list[Shown]
+
+
+def items_of(captions: Mapping[str, Mapping[str, str]], seed: int) -> list[Item]:
+    """The items of a sheet in the order of ``captions`` (key -> arm -> caption)."""
+    digits = len(str(len(captions)))
+    return [
+        Item(f"i{number:0{digits}}", key, captions_shown(given, key, seed))
+        for number, (key, given) in enumerate(captions.items(), start=1)
+    ]
+
+
+def sheet_name(items: Sequence[Item]) -> str:
+    """A name that sheets with other images or captions do not have; it reveals neither keys nor arms."""
+    return hashlib.sha256(repr(items).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def key_file(items: Sequence[Item], sheet: str) -> bytes:
+    """CSV of ``KEY_COLUMNS``: which image and which arm each blind name stands for, a row per arm."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(KEY_COLUMNS)
+    for item in items:
+        writer.writerows([sheet, item.name, one.letter, item.key, arm] for one in item.captions for arm in one.arms)
+    return out.getvalue().encode()
+
+
+def sheet_page(items: Sequence[Item], pictures: Iterable[Image.Image], sheet: str, side: int) -> bytes:
+    """The sheet as UTF-8: self-contained, without keys and names of arms; equal input gives equal bytes.
+
+    Args:
+        pictures: the items' images, in their order.
+        side: longer side of the images on the sheet in pixels; smaller images are not enlarged.
+    """
+    style, script = ((TEMPLATES / f"labels.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    shown = [
+        {"name": item.name, "picture": Markup(thumbnail(picture, side)), "captions": item.captions}
+        for item, picture in zip(items, pictures, strict=True)
+    ]
+    page = (
+        environment()
+        .get_template("labels.html")
+        .render(sheet=sheet, items=shown, style=Markup(style), script=Markup(script), policy=policy(style, script))
+    )
+    return page.encode("utf-8")
