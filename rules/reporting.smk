@@ -1,5 +1,5 @@
 # Table of scores, contrasts with intervals, the report, and the crate.
-EVALUATED = f"{braces(UNITS.checkpoints)}.{braces(UNITS.datasets)}"
+EVALUATED = f"{braces(UNITS.checkpoints)}.{braces(UNITS.reported)}"
 ALL_SHARDS = f"{{{SHARDS[0]}..{SHARDS[-1]}}}"
 SCORES = {
     "probe": f"linear_probe/{EVALUATED}",

@@ -33,8 +33,8 @@ def test_it_is_read(results: Path, tmp_path: Path) -> None:
 
 
 def test_configs_estimates_and_docs_know_it() -> None:
-    units = study_with({"datasets": [CHOICE], "probe_dataset": None})
+    units = study_with({"datasets": [CHOICE], "probe_dataset": "geo"})
     assert units.dataset_contents("geo") == (63_300, 0)
-    wrong = refusal({"datasets": [{**CHOICE, "torchvision_name": "contry211"}], "probe_dataset": None})
+    wrong = refusal({"datasets": [{**CHOICE, "torchvision_name": "contry211"}], "probe_dataset": "geo"})
     assert "did you mean country211?" in wrong
     assert "| `country211` |" in datasets_table()

@@ -59,5 +59,5 @@ def plan(
     work.mkdir(parents=True, exist_ok=True)
     settings = Pretrain.model_validate({**SMALL, **changed})
     shown = images(folder, number)
-    probe = split_rows(shown, np.arange(number) % 4, settings.probe.images, 0) if settings.probe else None
+    probe = split_rows(shown, np.arange(number) % 4, settings.probe.images) if settings.probe else None
     return Plan(settings, shown, keep, with_itself(number), captions, labels, probe, work, "cpu", 1, workers)

@@ -3,6 +3,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -63,9 +64,7 @@ def test_ten_steps_are_what_was_asked_for(undisturbed: dict[str, str], tmp_path:
     assert [row["step"] for row in outcome["curve"]] == [0, 2, 3, 4, 6, 8, 9, 10]
     assert [row["step"] for row in outcome["curve"] if row["knn_accuracy"] is not None] == [0, 2, 4, 6, 8, 10]
     assert outcome["curve"][0]["loss"] is None
-    probed = [row for row in outcome["curve"][1:] if row["knn_accuracy"] is not None]
-    best = max(probed, key=lambda row: row["knn_accuracy"])
-    assert (outcome["best"], outcome["best_step"]) == (best["knn_accuracy"], best["step"])
+    assert {row["step"]: row["knn_accuracy"] for row in outcome["curve"]}[outcome["best_step"]] == outcome["best"]
     assert made(tmp_path) == undisturbed
 
 
@@ -159,14 +158,47 @@ def test_a_loss_that_is_no_number_names_its_step(tmp_path: Path, monkeypatch: py
     assert not (tmp_path / "work" / checkpoint.NAME).exists()
 
 
+def probed(monkeypatch: pytest.MonkeyPatch, *right: int) -> None:
+    """Let the probes, of 100 images each, be right for the first so many."""
+    numbers = iter(right)
+    monkeypatch.setattr(trainer.OnlineProbe, "__call__", lambda *_: torch.arange(100) < next(numbers))
+
+
+def outcome_of(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "work" / OUTCOME).read_text()))
+
+
 def test_patience_ends_a_run_for_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    accuracies = iter([0.1, 0.5, 0.4, 0.5, 0.9])
-    monkeypatch.setattr(trainer.OnlineProbe, "__call__", lambda *_: next(accuracies))
+    probed(monkeypatch, 10, 50, 40, 53, 90)
     run = plan(tmp_path, **TEN, patience=2)
     for _ in range(2):
         train(run)
-        outcome = json.loads((tmp_path / "work" / OUTCOME).read_text())
+        outcome = outcome_of(tmp_path)
         assert (outcome["step"], outcome["best_step"], outcome["stopped"]) == (6, 2, True)
+
+
+@pytest.mark.parametrize("killed", [0, 3, 5])
+def test_only_a_gain_of_two_standard_errors_is_a_new_best(
+    killed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """3 more of 100 are 1.76 standard errors, 4 more 2.04; each is compared with the best, not with the one before."""
+    run = plan(tmp_path, **TEN, checkpoint_every=1)
+    probed(monkeypatch, 90, 50, 53, 54, 57, 57)
+    if killed:
+        with monkeypatch.context() as patched, pytest.raises(Killed):
+            kill_after(killed, patched)
+            train(run)
+    train(run)
+    outcome = outcome_of(tmp_path)
+    assert (outcome["best"], outcome["best_step"], outcome["stale"]) == (0.54, 6, 2)
+    assert [row["knn_accuracy"] for row in outcome["curve"] if row["knn_accuracy"]] == [
+        0.9,
+        0.5,
+        0.53,
+        0.54,
+        0.57,
+        0.57,
+    ]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])

@@ -164,7 +164,7 @@ def run_inputs(results: Path) -> Inputs:
                 given[given_as].append(make_artifact(results, stage, f"{file}.{dataset}", {".parquet": table}, of_set))
         given["saliency"].append(saliency(results, f"{file}.masks", unit | {"dataset": "masks"}, scores, at))
         head = {**unit, "method": method, "pairs": pairs, "augmentation": augmentation, "tag": "", "seed": seed}
-        head["backbone"] = "resnet_small"
+        head |= {"backbone": "resnet_small", "chosen_on": ""}
         head |= (
             {"trained_steps": 200, "epochs": 12.5} if method != "untrained" else {"trained_steps": 0, "epochs": None}
         )
@@ -271,7 +271,7 @@ def contrast_rows() -> list[dict[str, Any]]:
             sides = {side: " ".join(f"{run_name(*run[:4])}.{step}" for run in RUNS if run[:2] == (method, pairs))
                      for side, pairs in zip(("plus", "minus"), name.split(" - "), strict=True)}  # fmt: skip
             joint = dict.fromkeys(("p", "p_adjusted", "detectable")) | numbers | sides
-            joint |= {"unequal": "", "verdict": said[0], "reason": said[1]}
+            joint |= {"unequal": "", "chosen_on": "", "verdict": said[0], "reason": said[1]}
             nothing = dict.fromkeys(joint)
             found.append(head | nothing | {"level": "image", "low": value - 0.03, "high": value + 0.03, "n": 400})
             found.append(head | nothing | {"level": "seed", **ends, "n": 3 if known else 1})

@@ -54,7 +54,9 @@ def page(results: Path, runs: list[dict[str, Any]], chances: dict[str, dict[str,
     """The page of a study, and what the terminal shows."""
     inputs = {"probe": [probe(results, one, name, chances) for one in runs for name in ("concept", "colour")]}
     made = run_stage(SUMMARY, results, "summary/summary", {"runs": runs, "bootstrap": 200}, inputs)
-    report = run_stage(REPORT, results, "report/index", {"study": "made up"}, {"summary": [made.manifest_path]})
+    report = run_stage(
+        REPORT, results, "report/index", {"study": "made up"}, inputs | {"summary": [made.manifest_path]}
+    )
     tables = [pq.read_table(made.path(suffix)) for suffix in (".parquet", ".contrasts.parquet")]
     return report.path(".html").read_text(), arms_table(*tables)
 
@@ -124,6 +126,18 @@ def test_a_floor_of_several_untrained_networks_is_their_mean(results: Path) -> N
     assert len(values) == 5 and len(set(values)) > 1
     (line,) = [one for one in terminal.splitlines() if one.startswith("untrained")]
     assert f"{100 * np.mean(values):.1f}" in line and re.search(r"\b5\b", line)
+
+
+def test_a_set_that_chose_checkpoints_is_left_out_and_the_page_says_so(results: Path) -> None:
+    runs = [one | ({"chosen": {"last": "colour"}} if "batch_size" in one else {}) for one in studied(5)]
+    text, terminal = page(results, runs, BOTH)
+    note = "colour chose checkpoint last: means over sets leave it out there, and its own contrasts can"
+    assert text.count(note) == 2 and note in terminal  # on the page above the arms, and above accuracies by dataset
+    blocks = re.findall(r'<article class="named">(.*?)</article>', text, re.DOTALL)
+    assert len(blocks) == 6
+    for block in blocks:
+        assert block.count("mean over sets without colour") == 2
+        assert block.count('class="floor"') == 2
 
 
 def test_no_template_or_sentence_judges() -> None:

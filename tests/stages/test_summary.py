@@ -30,7 +30,8 @@ def test_tables_csv_and_sources(results: Path) -> None:
         *["run", "method", "pairs", "augmentation", "seed", "step", "dataset", "metric", "value", "low", "high"]
     ]
     assert len(table) == 6 * 5
-    for text, row in zip(csv.read_csv(made.path(".csv")).to_pylist(), table.to_pylist(), strict=True):
+    texts = csv.read_csv(made.path(".csv"), convert_options=csv.ConvertOptions(column_types=table.schema))
+    for text, row in zip(texts.to_pylist(), table.to_pylist(), strict=True):
         assert text == pytest.approx(row)
     sources = json.loads(made.path(".sources.json").read_text())
     contrasts = pq.read_table(made.path(".contrasts.parquet")).to_pylist()

@@ -27,7 +27,7 @@ class State:
         step: steps done.
         window: losses since the curve's last row.
         curve: rows of the curve.
-        best: highest accuracy of the online probe so far, and its step.
+        best: accuracy of the best checkpoint by the online probe so far, and its step.
         stale: probes since then.
         stopped: the stopping rule has ended the run.
         scaler: state of the loss scaler (fp16).
@@ -61,20 +61,24 @@ def save(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     best: dict[str, torch.Tensor] | None,
+    hits: torch.Tensor | None,
 ) -> None:
-    """Write the checkpoint of ``folder``; ``best`` are the best backbone's weights so far."""
+    """Write the checkpoint of ``folder``; ``best`` are the best backbone's weights so far, ``hits`` (q,) bool the
+    probe's queries that it classifies correctly."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for name, parameter in model.named_parameters():
         for part, tensor in optimizer.state.get(parameter, {}).items():
             tensors[f"optimizer.{part}.{name}"] = tensor
     tensors |= {f"best.{name}": tensor for name, tensor in (best or {}).items()}
+    if hits is not None:
+        tensors["hits"] = hits
     write_tensors(folder / NAME, tensors, {"state": json.dumps(asdict(state))})
 
 
 def load(
     folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[State, dict[str, torch.Tensor] | None]:
-    """Restore model and optimizer from the checkpoint of ``folder``; returns the state and the best weights.
+) -> tuple[State, dict[str, torch.Tensor] | None, torch.Tensor | None]:
+    """Restore model and optimizer from the checkpoint of ``folder``; returns the state, the best weights and hits.
 
     Without a checkpoint nothing changes, and the state is that of step 0.
 
@@ -83,7 +87,7 @@ def load(
     """
     path = folder / NAME
     if not path.exists():
-        return State(), None
+        return State(), None, None
     try:
         with safe_open(path, "pt") as file:
             state = State(**json.loads(file.metadata()["state"]))
@@ -99,7 +103,7 @@ def load(
     except (SafetensorError, RuntimeError, KeyError, ValueError, TypeError) as error:
         value = str(error).splitlines()[0]
         raise PipelineError("damaged checkpoint", path, value, "delete it to restart the training") from None
-    return state, _below("best.", tensors) or None
+    return state, _below("best.", tensors) or None, tensors.get("hits")
 
 
 def step_reached(folder: Path) -> int:

@@ -14,7 +14,8 @@ class Probe(Settings):
     images: int = Field(
         5_000,
         ge=2,
-        description="maximum number of images",
+        description="maximum number of training images of probe_dataset that vote; all its validation images are "
+        "classified. Without probe_dataset: of the study's images that vote and are classified, together",
         examples=[1000],
         json_schema_extra={"unit": "images"},
     )
@@ -25,5 +26,5 @@ class Probe(Settings):
         0.07, description="temperature of the votes, whose weights are exp(cosine / temperature)", examples=[0.1]
     )
     keep_best: bool = Field(
-        True, description="true: the weights with the best probe result are kept as checkpoint best", examples=[False]
+        True, description="true: the best weights by this probe (docs/statistics.md) are kept as best", examples=[False]
     )

@@ -1,4 +1,4 @@
-"""Online probe: weighted nearest neighbours on frozen features."""
+"""Online probe: weighted nearest neighbours on frozen features, and which checkpoint is the best one by it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ from workflow_scripts.models.preprocessing import normalise, prepare
 from workflow_scripts.stats.seeds import derive
 
 BATCH = 256
+STANDARD_ERRORS = 2  # of a gain that makes a checkpoint the best one
+SEED = 0  # not that of the run: checkpoints of all seeds are chosen by the same images
 
 
 @dataclass(frozen=True)
@@ -26,23 +28,23 @@ class ProbeRows:
     queries: np.ndarray
 
 
-def split_rows(images: TarImages, labels: np.ndarray, most: int, seed: int) -> ProbeRows:
-    """At most ``most`` rows of images without a split of their own; every fifth is a query.
+def split_rows(images: TarImages, labels: np.ndarray, most: int) -> ProbeRows:
+    """At most ``most`` rows of images without a split of their own, the same in every run; every fifth is a query.
 
     Raises:
         PipelineError: there are fewer than two images.
     """
-    chosen = _choose(np.arange(len(labels)), most, seed, "probe")
+    chosen = _choose(np.arange(len(labels)), most, "probe")
     if len(chosen) < 2:
         raise PipelineError("too few images to probe", "pretrain", len(chosen), "add images or disable the probe")
     queries = max(1, len(chosen) // 5)
     return ProbeRows(images, labels, np.sort(chosen[queries:]), np.sort(chosen[:queries]))
 
 
-def dataset_rows(
-    images: TarImages, labels: np.ndarray, split: np.ndarray, most: int, seed: int, where: Path
-) -> ProbeRows:
-    """At most ``most`` rows of a labelled dataset: train is the bank, val the queries, test is never used.
+def dataset_rows(images: TarImages, labels: np.ndarray, split: np.ndarray, most: int, where: Path) -> ProbeRows:
+    """Rows of a labelled dataset, the same in every run: queries are all of val, the bank at most ``most`` of train.
+
+    Test rows are never used.
 
     Raises:
         PipelineError: the table ``where`` has no train or no val rows.
@@ -51,18 +53,16 @@ def dataset_rows(
     if not len(train) or not len(val):
         value = f"{len(train)} train and {len(val)} val rows"
         raise PipelineError("probe needs both splits", where, value, "choose a dataset with a validation split")
-    queries = _choose(val, max(1, min(len(val), most // 5)), seed, "probe-queries")
-    bank = _choose(train, max(1, most - len(queries)), seed, "probe-bank")
-    return ProbeRows(images, labels, np.sort(bank), np.sort(queries))
+    return ProbeRows(images, labels, np.sort(_choose(train, most, "probe-bank")), val)
 
 
-def _choose(rows: np.ndarray, most: int, seed: int, use: str) -> np.ndarray:
-    generator = np.random.Generator(np.random.PCG64(derive(seed, use)))
+def _choose(rows: np.ndarray, most: int, use: str) -> np.ndarray:
+    generator = np.random.Generator(np.random.PCG64(derive(SEED, use)))
     return generator.permutation(rows)[:most]
 
 
 class OnlineProbe:
-    """Images of the probe, prepared once, and the accuracy of a backbone on them."""
+    """Images of the probe, prepared once, and what a backbone gets right of them."""
 
     def __init__(self, rows: ProbeRows, size: int, neighbours: int, temperature: float) -> None:
         self._sides = [
@@ -72,14 +72,14 @@ class OnlineProbe:
         self._labels = [rows.labels[side] for side in (rows.bank, rows.queries)]
         self._neighbours, self._temperature = neighbours, temperature
 
-    def __call__(self, backbone: nn.Module, device: torch.device) -> float:
-        """Accuracy of ``backbone``, which is temporarily put into evaluation mode."""
+    def __call__(self, backbone: nn.Module, device: torch.device) -> torch.Tensor:
+        """(q,) bool: queries that ``backbone``, temporarily in evaluation mode, classifies correctly."""
         training = backbone.training
         backbone.eval()
         bank, queries = (self._features(backbone, images, device) for images in self._sides)
         backbone.train(training)
         found = nearest_classes(bank, self._labels[0], queries, self._neighbours, self._temperature)
-        return float((found == self._labels[1]).mean())
+        return torch.from_numpy(found == self._labels[1])
 
     @staticmethod
     @torch.no_grad()
@@ -89,3 +89,19 @@ class OnlineProbe:
             ready = normalise(part.to(device)).contiguous(memory_format=torch.channels_last)
             parts.append(backbone(ready).float().cpu())
         return torch.cat(parts).numpy()
+
+
+def is_gain(new: torch.Tensor, best: torch.Tensor) -> bool:
+    """Whether a network is right more often than another one, by at least two standard errors of the difference.
+
+    Of n images, g are classified correctly by the new network alone and l by the other one alone. The difference of
+    accuracies is d = (g − l) / n, with the squared standard error (g + l − (g − l)² / n) / n² (Agresti 2002,
+    "Categorical Data Analysis", section 10.1.1). Whole numbers are compared, so that no rounding decides.
+
+    Args:
+        new: (n,) bool, which images the network classifies correctly.
+        best: (n,) bool, the same of the other network, for the same images.
+    """
+    gained, lost = int((new & ~best).sum()), int((best & ~new).sum())
+    n, gain = len(new), gained - lost
+    return gain > 0 and gain**2 * n >= STANDARD_ERRORS**2 * (n * (gained + lost) - gain**2)

@@ -144,7 +144,7 @@ class _Run(Settings):
     probe: Probe | None = Field(None, description="online probe during training; null: none")
     patience: PositiveInt | None = Field(
         None,
-        description="a run stops after this many probes without improvement; null: never",
+        description="a run stops after this many probes that found no new best checkpoint; null: never",
         examples=[5],
         json_schema_extra={"unit": "probes"},
     )

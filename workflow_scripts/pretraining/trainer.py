@@ -25,7 +25,7 @@ from workflow_scripts.pretraining.method import CaptionSettings
 from workflow_scripts.pretraining.network import build_network
 from workflow_scripts.pretraining.optimizing import learning_rate, parameter_groups
 from workflow_scripts.pretraining.plan import OUTCOME, Plan, weights_name
-from workflow_scripts.pretraining.probing import OnlineProbe
+from workflow_scripts.pretraining.probing import OnlineProbe, is_gain
 from workflow_scripts.pretraining.text import Tokens, train_tokenizer
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class Trainer:
         optimizer = torch.optim.AdamW(parameter_groups(self.model, decay, norm_decay))
         self.wrapped, self.optimizer = accelerator.prepare(self.model, optimizer)
         self.batches = self._batches(tokens)
-        self.state, self.best = checkpoint.load(plan.work, self.model, self.optimizer.optimizer)
+        self.state, self.best, self.hits = checkpoint.load(plan.work, self.model, self.optimizer.optimizer)
         if self.state.scaler and accelerator.scaler is not None:
             accelerator.scaler.load_state_dict(self.state.scaler)
         self.backbone: nn.Module = self.model.get_submodule("backbone")
@@ -132,7 +132,7 @@ class Trainer:
         """Train to the end, or to the step in which ``interrupt`` was requested."""
         state = self.state
         if state.step == 0 and self.settings.probe is not None and not state.curve:
-            self._add(self._row(None, self._accuracy()), self.live.measure(0))
+            self._add(self._row(None, self._probed()[0]), self.live.measure(0))
         last = state.step if state.stopped else self.schedule.steps
         steps = range(state.step + 1, last + 1)
         workers = max(1, self.plan.workers // self.plan.local)
@@ -217,16 +217,24 @@ class Trainer:
         self.state.curve.append(row)
         self.live.write(row, measured)
 
-    def _accuracy(self) -> float:
-        """The online probe's accuracy, the same on every process."""
-        device = self.accelerator.device
-        value = self.probe(self.backbone, device) if self.probe is not None else 0.0
-        return float(broadcast(torch.tensor(value, device=device, dtype=torch.float64)))
+    def _probed(self) -> tuple[float, bool]:
+        """The online probe's accuracy, and whether it is the first one after a step or a gain over the best one.
+
+        Both are the same on every process, but only the first one has the hits.
+        """
+        device, found = self.accelerator.device, (0.0, 0.0)
+        if self.probe is not None:
+            hits = self.probe(self.backbone, device)
+            better = self.state.step > 0 and (self.hits is None or is_gain(hits, self.hits))
+            self.hits = hits if better else self.hits
+            found = (float(hits.double().mean()), float(better))
+        accuracy, better = broadcast(torch.tensor(found, device=device, dtype=torch.float64)).tolist()
+        return accuracy, bool(better)
 
     def _judge(self) -> float:
         """Probe, remember the best weights, and stop if the rule says so."""
-        state, accuracy = self.state, self._accuracy()
-        if state.best is None or accuracy > state.best:
+        state, (accuracy, better) = self.state, self._probed()
+        if better:
             state.best, state.best_step, state.stale = accuracy, state.step, 0
             if self.settings.keeps_best:
                 self.best = {n: t.detach().cpu().clone() for n, t in self.backbone.state_dict().items()}
@@ -240,7 +248,7 @@ class Trainer:
         if self.accelerator.scaler is not None:
             self.state.scaler = self.accelerator.scaler.state_dict()
         if self.accelerator.is_main_process:
-            checkpoint.save(self.plan.work, self.state, self.model, self.optimizer.optimizer, self.best)
+            checkpoint.save(self.plan.work, self.state, self.model, self.optimizer.optimizer, self.best, self.hits)
 
     def _write(self, name: str, weights: dict[str, torch.Tensor]) -> None:
         if self.accelerator.is_main_process:

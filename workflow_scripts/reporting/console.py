@@ -20,9 +20,11 @@ def arms_table(summary: pa.Table, contrasts: pa.Table, step: str = "last", width
     `summary` and `contrasts` have the columns of `summary.parquet` and `summary.contrasts.parquet`.
     """
     arms = headline.arms(summary.to_pylist(), step)
+    note = headline.selection_note(summary.to_pylist())
     rows = contrasts.to_pylist()
     found = named(rows, step)
     parts = ["Arms: mean over test sets in %, with 95 % interval (s: over seeds, i: over test items)"]
+    parts += [note] if note else []
     parts += _arms(arms, width) if arms else ["no arm was evaluated"]
     parts += ["", "Contrasts: difference in points, with joint 95 % interval (from three seeds on); verdicts by rule"]
     parts += _contrasts(found, width) if found else [none_named(rows, step)]

@@ -26,7 +26,7 @@ CONTENTS = (
 )
 
 
-COUNTED = (("arms", "caption arms"), ("pairs", "pair tables"), ("runs", "models"), ("datasets", "test sets"))
+COUNTED = (("arms", "caption arms"), ("pairs", "pair tables"), ("runs", "models"), ("datasets", "labelled sets"))
 
 
 def page_context(

@@ -68,7 +68,8 @@ FACTS = Facts(
     files={
         ".parquet": File(
             "run, method, pairs, augmentation, seed, step, dataset, metric, value, low, high, n; then the run's tag, "
-            "backbone, batch size, steps, views per pair, budget (the product of these three) and epochs",
+            "backbone, batch size, steps, views per pair, budget (the product of these three) and epochs; the "
+            "reported set that chose the checkpoint, which means over sets leave out",
             Tolerance(1e-9, 0, "2e-16"),
             published=True,
         ),

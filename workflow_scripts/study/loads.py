@@ -32,7 +32,7 @@ def _load(units: Units, stage: Stage, name: str, rows: float, images: float) -> 
     if "dataset" in unit:
         labelled, masked = units.dataset_contents(unit["dataset"])
     else:
-        known, checkpoints = map(units.dataset_contents, units.datasets), len(units.checkpoints)
+        known, checkpoints = map(units.dataset_contents, units.reported), len(units.checkpoints)
         labelled, masked = (checkpoints * sum(counts) for counts in zip((0, 0), *known, strict=True))
     load = Load(rows=rows, images=images, labelled=labelled, masked=masked, settings=units.settings(stage.name, unit))
     if "run" not in unit:

@@ -49,12 +49,11 @@ class Units:
         self.pairs = [pairs.name for pairs in study.pairs]
         self.runs = list(self._runs)
         self.datasets = [dataset.name for dataset in study.datasets]
-        self.mask_datasets = [dataset.name for dataset in study.datasets if dataset.has_masks]
-        self.checkpoints = [f"{run}.{step}" for run in self.runs for step in self.steps(run)] if self.datasets else []
-        self.evaluations = [f"{checkpoint}.{name}" for checkpoint in self.checkpoints for name in self.datasets]
-        self.mask_evaluations = [
-            f"{checkpoint}.{name}" for checkpoint in self.checkpoints for name in self.mask_datasets
-        ]
+        self.reported = [dataset.name for dataset in study.datasets if dataset.evaluate]
+        self.mask_datasets = [dataset.name for dataset in study.datasets if dataset.evaluate and dataset.has_masks]
+        self.checkpoints = [f"{run}.{step}" for run in self.runs for step in self.steps(run)] if self.reported else []
+        self.evaluations = [f"{checkpoint}.{name}" for checkpoint in self.checkpoints for name in self.reported]
+        self.mask_evaluations = [f"{one}.{name}" for one in self.checkpoints for name in self.mask_datasets]
         self.text_vectors = [f"{arm}.{encoder.name}" for arm in self.arms for encoder in study.text_encoders]
         self.common = ["images"] if study.common_images and any(one.trains for _, one in self._runs.values()) else []
         self.image_encoders = [encoder.name for encoder in study.image_encoders]

@@ -258,6 +258,27 @@ def test_untrained_networks_are_paired_with_the_trainings_of_their_seed(results:
         assert joint["minus"].split() == [f"{one['run']}.last" for one in floor[:3]]
 
 
+def test_the_set_that_chose_checkpoints_is_left_out_of_means(results: Path) -> None:
+    chosen = {"steps": ["last", "best"], "chosen": {"best": "pets"}}
+    runs = [run("simclr", pairs, "crop", s) | chosen for pairs in ("original", "revised") for s in range(3)]
+    late = Contrast(name="late", terms=(Term(weight=1, step="last"), Term(weight=-1, step="best")))
+    found = rows_of(results, runs, REVISED, late)
+    for step, chosen_on, metric in (
+        ("last", "", "mixed"),
+        ("best", "pets", "accuracy"),
+        ("last vs best", "pets", "accuracy"),
+    ):
+        at_step = picked(found, step=step)
+        assert {row["chosen_on"] for row in at_step} == {chosen_on}
+        rows = {row["dataset"]: row for row in picked(at_step, level="joint") if row["metric"].startswith("linear")}
+        assert rows["mean"]["metric"] == f"linear_probe.sklearn.{metric}"
+        of_mean = [rows["dtd"]["difference"], *([] if chosen_on else [rows["pets"]["difference"]])]
+        assert rows["mean"]["difference"] == pytest.approx(np.mean(of_mean))
+        said = (rows["pets"]["verdict"], rows["pets"]["reason"]) == ("inconclusive", "this set chose the checkpoint")
+        assert said == bool(chosen_on)
+        assert rows["pets"]["p"] is not None and "chose" not in rows["mean"]["reason"] + rows["dtd"]["reason"]
+
+
 def test_floors_of_saliency_are_not_contrasted(results: Path) -> None:
     names = {row["metric"] for row in rows_of(results, RUNS) if row["metric"].startswith("saliency.")}
     assert names == {"saliency.probe.mass_in_mask"}

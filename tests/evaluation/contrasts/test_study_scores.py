@@ -63,6 +63,23 @@ def test_rows_have_tag_backbone_and_budget(results: Path) -> None:
     assert {**own, "budget": 80}.items() <= row.items() and row.keys() == set(ROWS.names)
 
 
+def test_the_set_that_chose_a_checkpoint_is_left_out_of_its_means(results: Path) -> None:
+    scores = read_scores({"probe": map(Artifact, [*probe(results, ONE), *probe(results, ONE, "best")])})
+
+    def rows(**own: object) -> dict[tuple[str, str], tuple[float, str]]:
+        given = SummaryRun.model_validate(ONE | {"steps": ["last", "best"], **own})
+        return {(r["step"], r["dataset"]): (r["value"], r["chosen_on"]) for r, _ in summary_rows(scores, [given])}
+
+    usual, found = rows(), rows(chosen={"best": "pets"})
+    at_last = [("last", name) for name in ("pets", "dtd", "mean")]
+    assert [found[key] for key in at_last] == [usual[key] for key in at_last]
+    assert usual["best", "mean"][0] == pytest.approx((usual["best", "pets"][0] + usual["best", "dtd"][0]) / 2)
+    assert [found["best", name] for name in ("pets", "dtd", "mean")] == [
+        (usual["best", name][0], "pets") for name in ("pets", "dtd", "dtd")
+    ]
+    assert ("best", "mean") in rows(chosen={"best": "other"})
+
+
 def test_lengths_are_those_of_the_trainings(results: Path) -> None:
     def training(run: str, steps: int, rows: dict[str, int]) -> Artifact:
         about = json.dumps({"steps": steps, "steps_done": 4, "batch_size": 8}).encode()

@@ -29,6 +29,11 @@ def test_reasons() -> None:
     assert verdict(0.1, 1, 0.01, (), 4).reason == ""
 
 
+def test_the_set_that_chose_the_checkpoint_has_no_verdict() -> None:
+    assert verdict(0.1, 1, 0.01, (), 4, chose=True) == ("inconclusive", "this set chose the checkpoint")
+    assert verdict(0.1, 1, 0.01, ("budget",), 4, chose=True).verdict == "not comparable"
+
+
 def test_two_or_three_classes_have_no_verdict() -> None:
     for classes in (2, 3):
         found = verdict(0.1, 1, 0.01, (), classes)

@@ -18,6 +18,7 @@ def contrast(**more: object) -> Row:
     head = {"contrast": "revised - original", "method": "simclr", "augmentation": "crop", "dataset": "mean", "tag": ""}
     numbers = {"difference": 0.05, "low": 0.01, "high": 0.09, "n": 3, "p": 0.01, "p_adjusted": 0.02, "detectable": 0.04}
     rest = {"metric": PROBE, "level": "joint", "step": "last", "backbone": "x", "expected": 1, "plus": "", "minus": ""}
+    rest |= {"chosen_on": ""}
     return {**head, **numbers, **rest, "verdict": "supported", "reason": "", **more}
 
 
@@ -73,6 +74,18 @@ def test_a_floor_is_that_of_the_row_s_backbone_at_its_last_checkpoint() -> None:
     assert both == [("untrained (x)", 0.2), ("untrained (y)", 0.4)]
 
 
+def test_a_mean_without_a_set_is_drawn_without_it() -> None:
+    names = {"a": 0.2, "b": 0.4, "c": 0.9}
+    rows = [score("u", name, value, method="untrained", backbone="x") for name, value in names.items()]
+    rows.append(score("u", "mean", 0.5, method="untrained", backbone="x"))
+    left_out = contrast(step="best", chosen_on="c")
+    scores = Scores(rows)
+    assert scores.bounds("untrained", contrast()) == [("untrained", 0.5)]
+    assert scores.bounds("untrained", left_out) == [("untrained", pytest.approx(0.3))]
+    assert scores.of("u.last", left_out) == [pytest.approx(0.3)] and scores.of("u.best", left_out) == []
+    assert scores.of("u.last", contrast(dataset="c", chosen_on="c")) == [0.9]
+
+
 def test_the_sentence_gives_verdict_reason_and_numbers() -> None:
     both = [contrast(), contrast(metric="linear_probe.lgssl.accuracy", difference=0.04)]
     (one,) = named(both, "last")
@@ -115,6 +128,12 @@ def test_the_terminal_shows_the_same_numbers() -> None:
     assert f"61.7 [{100 * low:.1f}, {100 * high:.1f}]s" in text
     line = next(line for line in text.splitlines() if line.startswith("revised − original"))
     assert "+5.0 [+1.0 to +9.0]" in line and "0.020" in line and line.endswith("supported")
+
+
+def test_the_terminal_says_which_set_chose_a_checkpoint() -> None:
+    summary = [score("r", "b", 0.6, step="best", chosen_on="a")]
+    text = arms_table(pa.Table.from_pylist(summary), pa.Table.from_pylist([contrast()]), "best")
+    assert "a chose checkpoint best: means over sets leave it out" in text
 
 
 def test_the_terminal_says_when_there_is_nothing() -> None:

@@ -23,6 +23,7 @@ def row(run: str, dataset: str, value: float, half: float | None = 0.03, metric:
         "seed": 0,
         "step": "last",
         "metric": metric,
+        "chosen_on": "",
     }
     return head | {"run": run, "dataset": dataset, "value": value} | ends | more
 
@@ -86,6 +87,20 @@ def test_the_summary_s_own_mean_is_preferred_and_unshared_datasets_do_not_count(
     first, second = headline.arms(rows)
     assert first.estimates["probe"].value == 0.1  # type: ignore[union-attr]
     assert second.estimates["probe"].value == 0.3  # type: ignore[union-attr]
+
+
+def test_a_set_that_chose_a_checkpoint_counts_for_no_arm() -> None:
+    best = {"step": "best", "chosen_on": "a"}
+    rows = [row("r", "a", 0.1, **best), row("r", "b", 0.9, **best), row("r", "mean", 0.9, **best)]
+    other = [row("s", "a", 0.3, pairs="none"), row("s", "b", 0.5, pairs="none"), row("s", "mean", 0.4, pairs="none")]
+    found = [arm.estimates["probe"].value for arm in headline.arms([*rows, *other], "best")]  # type: ignore[union-attr]
+    assert found == [0.9, 0.5]
+    assert headline.arms([rows[0]], "best")[0].estimates["probe"] is None
+    note = headline.selection_note([*rows, *other, row("r", "b", 0.9, **best | {"step": "last"})])
+    assert note.startswith(
+        "a chose checkpoint best and last: means over sets leave it out there, and its own contrasts"
+    )
+    assert headline.selection_note(other) == ""
 
 
 def test_an_interval_is_not_made_up_where_a_dataset_has_none() -> None:

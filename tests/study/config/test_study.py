@@ -18,6 +18,8 @@ OVERLAYS = [
     *([str(path.relative_to(ROOT))] for path in sorted((ROOT / "tests" / "config").glob("*.yaml"))),
 ]
 
+SET = {"kind": "folders", "source": "somewhere"}
+
 
 def merged(*overlays: str) -> dict[str, Any]:
     """config.yaml with overlays, merged as Snakemake does: mappings by key, everything else replaced."""
@@ -82,6 +84,18 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
         ({"pretraining": {"batch_size": 1}}, "invalid value in config.pretraining.batch_size: 1"),
         ({"study": "../elsewhere"}, "config.study"),
         ({"probe_dataset": "cifar01"}, "unknown dataset in config.probe_dataset: cifar01; did you mean cifar10?"),
+        (
+            {"probe_dataset": None},
+            "selection without a probe set in config.probe_dataset: null, but evaluation.steps has best; name one of",
+        ),
+        (
+            {"probe_dataset": None, "evaluation": {"steps": ["last"]}, "pretraining": {"patience": 3}},
+            "in config.probe_dataset: null, but run simclr-self-simclr-resnet34-s0 has patience; name one of datasets",
+        ),
+        (
+            {"datasets": [SET | {"name": "cifar10"}, SET | {"name": "other", "evaluate": False}]},
+            "unused dataset in config.datasets.1.evaluate: false for other; remove the dataset, or name it as",
+        ),
         (
             {"pair_quality": {"image_encoder": "dino"}},
             "unknown image encoder in config.pair_quality.image_encoder: dino",

@@ -26,6 +26,7 @@ class Comparison:
 
     Attributes:
         unequal: in what the runs differ besides what is compared, such as ``budget``; empty for a fair comparison.
+        chosen_on: the sets that chose one of its checkpoints and are reported too.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Comparison:
     tag: str
     step: str
     unequal: tuple[str, ...]
+    chosen_on: tuple[str, ...]
 
     def labels(self) -> dict[str, str]:
         """The columns of a table that name it."""
@@ -132,7 +134,9 @@ def _comparison(contrast: Contrast, sides: tuple[Side, ...], step: str) -> Compa
         "backbone": {run.backbone for run in runs},
     }
     unequal = tuple(name for name, found in differing.items() if len(found) > 1)
-    return Comparison(contrast.name, contrast.expected, sides, method, augmentation, backbone, tag, step, unequal)
+    chosen_on = sorted({run.chosen[side.step] for side in sides for run in side.runs if side.step in run.chosen})
+    named = method, augmentation, backbone, tag, step
+    return Comparison(contrast.name, contrast.expected, sides, *named, unequal, tuple(chosen_on))
 
 
 def _label(added: Sequence[str], subtracted: Sequence[str]) -> str:

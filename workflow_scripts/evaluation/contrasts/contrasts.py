@@ -26,7 +26,7 @@ CONTRASTS = pa.schema(
         *[(name, pa.float64()) for name in ("p", "p_adjusted", "detectable")],
         *[
             ("expected", pa.int8()),
-            *[(name, pa.string()) for name in ("unequal", "verdict", "reason", "plus", "minus")],
+            *[(name, pa.string()) for name in ("unequal", "verdict", "reason", "plus", "minus", "chosen_on")],
         ],
     ]
 )
@@ -52,7 +52,8 @@ def contrast_rows(
     """Rows of :data:`CONTRASTS`, each with the indices of the files it came from.
 
     p-values, the smallest detectable effect and the verdict stand in the rows of level ``joint``, and so do the
-    checkpoints (``<run>.<step>``, separated by spaces) whose scores are added and subtracted.
+    checkpoints (``<run>.<step>``, separated by spaces) whose scores are added and subtracted. ``chosen_on`` names the
+    reported set that chose one of them; means over sets are without it.
     """
     found = [(one, dict(measure(one, scores))) for one in comparisons(contrasts, runs)]
     lines = _lines(found, _resampled([places for _, places in found], resamples))
@@ -89,9 +90,10 @@ def _lines(
             families.setdefault(place[0], []).append(place)
             lines.append(_line(comparison, place, [places[place]], [drawn[place]]))
         for family, members in families.items():
-            if len(members) > 1:
-                own = [places[place] for place in members]
-                lines.append(_line(comparison, (family, MEAN), own, [drawn[place] for place in members]))
+            fair = [place for place in members if place[1] not in comparison.chosen_on]
+            if len(members) > 1 and fair:
+                own = [places[place] for place in fair]
+                lines.append(_line(comparison, (family, MEAN), own, [drawn[place] for place in fair]))
     return lines
 
 
@@ -124,12 +126,14 @@ def _test(lines: Sequence[_Line]) -> None:
 def _verdict(line: _Line) -> Verdict:
     comparison, difference = line.comparison, line.levels[0].interval.value
     classes = sum(len(one.like.class_shares) for one in line.members)
-    return verdict(difference, comparison.expected, line.tested.get("p_adjusted"), comparison.unequal, classes)
+    p, chose = line.tested.get("p_adjusted"), line.dataset in comparison.chosen_on
+    return verdict(difference, comparison.expected, p, comparison.unequal, classes, chose)
 
 
 def _rows(line: _Line) -> Iterator[Row]:
     head = {**line.comparison.labels(), "dataset": line.dataset, "metric": mean_metric([m.like for m in line.members])}
     told = {"expected": line.comparison.expected, "unequal": ", ".join(line.comparison.unequal)}
+    told["chosen_on"] = ", ".join(line.comparison.chosen_on)
     files = sorted({file for one in line.members for file in one.files})
     for level in line.levels:
         value, low, high = level.interval

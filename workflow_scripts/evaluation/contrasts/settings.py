@@ -45,6 +45,9 @@ class SummaryRun(Settings):
     arm: str = Field("", description="arm whose captions its pairs or its method use; empty for others")
     role: str = Field("", description="what its pairs are: language, self, visual, or a control such as shuffled")
     dose: float | None = Field(None, description="share of captions that belong to their image, of a mixed arm")
+    chosen: dict[str, str] = Field(
+        {}, description="evaluated checkpoints that a reported set chose -> that set, which means over sets leave out"
+    )
 
     @property
     def budget(self) -> int:

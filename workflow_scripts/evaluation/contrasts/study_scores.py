@@ -33,6 +33,7 @@ ROWS = pa.schema(
         *[("n", pa.int64()), ("tag", pa.string()), ("backbone", pa.string())],
         *[(name, pa.int64()) for name in ("batch_size", "trained_steps", "views_per_pair", "budget")],
         ("epochs", pa.float64()),
+        ("chosen_on", pa.string()),
     ]
 )
 
@@ -86,17 +87,22 @@ def with_lengths(runs: Sequence[SummaryRun], trainings: Iterable[Artifact]) -> l
 
 
 def summary_rows(scores: StudyScores, runs: Sequence[SummaryRun]) -> Iterator[tuple[dict[str, Any], list[int]]]:
-    """Rows of :data:`ROWS`, each with the indices of the files it came from; runs and steps in the study's order."""
+    """Rows of :data:`ROWS`, each with the indices of the files it came from; runs and steps in the study's order.
+
+    ``chosen_on`` names the reported set that chose the checkpoint; means over sets are without it.
+    """
     for run in runs:
         for step in run.steps:
             found = scores.series.get((run.run, step), {})
-            head = {**run.model_dump(exclude={"steps", "arm", "role", "dose"}), "budget": run.budget, "step": step}
+            head = {**run.model_dump(exclude={"steps", "arm", "role", "dose", "chosen"}), "budget": run.budget}
+            head |= {"step": step, "chosen_on": run.chosen.get(step, "")}
             for one in found.values():
                 row = {"dataset": one.dataset, "metric": one.metric, "value": one.value, "low": one.low}
                 yield {**head, **row, "high": one.high, "n": one.n}, [one.file]
             for members in by_family(found).values():
-                if len(members) > 1:
-                    yield {**head, **mean_row(members)}, sorted({one.file for one in members})
+                fair = [one for one in members if one.dataset != head["chosen_on"]]
+                if len(members) > 1 and fair:
+                    yield {**head, **mean_row(fair)}, sorted({one.file for one in fair})
 
 
 def by_family(found: Mapping[tuple[str, str], Series]) -> dict[str, list[Series]]:

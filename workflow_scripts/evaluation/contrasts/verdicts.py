@@ -1,11 +1,12 @@
 """Verdicts by rule, from joint intervals; docs/statistics.md states the rule. Nothing else says what an effect is.
 
 1. Runs that differ in budget, batch size or backbone: not comparable.
-2. Fewer than three common seeds, a single class, or the same difference in all seeds and classes: no joint interval, so
+2. Scores of the set that chose one of the checkpoints: inconclusive.
+3. Fewer than three common seeds, a single class, or the same difference in all seeds and classes: no joint interval, so
    inconclusive. Fewer than four classes: inconclusive, since the interval is too narrow. Sets of a mean add up theirs.
-3. p-value, adjusted by Holm within the family, not below 5 %: inconclusive.
-4. Otherwise supported if the difference has the expected sign, and contradicted if not.
-5. The linear probe needs the same verdict under every objective, and at least two objectives; else inconclusive.
+4. p-value, adjusted by Holm within the family, not below 5 %: inconclusive.
+5. Otherwise supported if the difference has the expected sign, and contradicted if not.
+6. The linear probe needs the same verdict under every objective, and at least two objectives; else inconclusive.
 
 A family is all comparisons of a study for one metric, set (or mean over sets) and step.
 """
@@ -28,9 +29,14 @@ class Verdict(NamedTuple):
 
 
 def verdict(
-    difference: float, expected: int, p_adjusted: float | None, unequal: Sequence[str], classes: int
+    difference: float,
+    expected: int,
+    p_adjusted: float | None,
+    unequal: Sequence[str],
+    classes: int,
+    chose: bool = False,
 ) -> Verdict:
-    """The verdict of one metric by itself, steps 1 to 4.
+    """The verdict of one metric by itself, steps 1 to 5.
 
     Args:
         difference: the estimated effect.
@@ -38,9 +44,12 @@ def verdict(
         p_adjusted: after Holm; None without a joint interval.
         unequal: in what the runs differ besides what is compared.
         classes: number of classes of the set, or of all sets of a mean.
+        chose: whether the set chose one of the checkpoints.
     """
     if unequal:
         return Verdict(INCOMPARABLE, f"different {' and '.join(unequal)}")
+    if chose:
+        return Verdict(INCONCLUSIVE, "this set chose the checkpoint")
     if p_adjusted is None:
         return Verdict(INCONCLUSIVE, NO_INTERVAL)
     if classes < FEWEST_CLASSES:
@@ -51,7 +60,7 @@ def verdict(
 
 
 def agreed(by_objective: Sequence[Verdict]) -> Verdict:
-    """The verdict of the linear probe from those of its objectives, step 5."""
+    """The verdict of the linear probe from those of its objectives, step 6."""
     first = by_objective[0]
     if first.verdict in (SUPPORTED, CONTRADICTED) and len(by_objective) < FEWEST_OBJECTIVES:
         return Verdict(INCONCLUSIVE, "only one objective was fitted")

@@ -74,7 +74,7 @@ def subreddit_probe(settings: Pretrain, images: TarImages, subreddits: pa.Chunke
     if settings.probe is None:
         return None
     labels = np.unique(np.array(subreddits.to_pylist()), return_inverse=True)[1]
-    return split_rows(images, labels, settings.probe.images, settings.seed)
+    return split_rows(images, labels, settings.probe.images)
 
 
 def dataset_probe(settings: Pretrain, images: TarImages, path: Path) -> ProbeRows | None:
@@ -83,4 +83,4 @@ def dataset_probe(settings: Pretrain, images: TarImages, path: Path) -> ProbeRow
         return None
     table = pq.read_table(path, columns=["label", "split"])
     split = np.array(table["split"].to_pylist())
-    return dataset_rows(images, table["label"].to_numpy(), split, settings.probe.images, settings.seed, path)
+    return dataset_rows(images, table["label"].to_numpy(), split, settings.probe.images, path)

@@ -34,15 +34,27 @@ class Scores:
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
-        references = {row["run"] for row in rows if row["method"] in (FLOOR, CEILING)}
-        self._last = {run: headline_step(rows, run, "last") for run in references}
-        self._values = {(f"{row['run']}.{row['step']}", row["dataset"], row["metric"]): row["value"] for row in rows}
+        references = {row["run"]: (row["method"], row["backbone"]) for row in rows if row["method"] in (FLOOR, CEILING)}
+        self._references = {f"{run}.{headline_step(rows, run, 'last')}": which for run, which in references.items()}
+        self._of: dict[str, list[Row]] = {}
+        for row in rows:
+            self._of.setdefault(f"{row['run']}.{row['step']}", []).append(row)
         self._css = {f"{row['run']}.{row['step']}": arm_class(row["pairs"]) for row in rows}
 
     def of(self, checkpoints: str, row: Row) -> list[float]:
         """Values of checkpoints, separated by spaces, on the set and metric of a contrast's row."""
-        found = (self._values.get((one, row["dataset"], row["metric"])) for one in checkpoints.split())
+        found = (self._value(one, row) for one in checkpoints.split())
         return [value for value in found if value is not None and math.isfinite(value)]
+
+    def _value(self, checkpoint: str, row: Row) -> float | None:
+        """The value of a checkpoint; a mean is over the sets of the contrast's, which may leave one out."""
+        rows = self._of.get(checkpoint, [])
+        keys = ("dataset", "metric", *(["chosen_on"] if row["dataset"] == MEAN else []))
+        found = [one["value"] for one in rows if all(one[key] == row[key] for key in keys)]
+        if row["dataset"] == MEAN and not found:
+            out = (MEAN, row["chosen_on"])
+            found = [one["value"] for one in rows if _kind(one) == _kind(row) and one["dataset"] not in out]
+        return None if not found or None in found else math.fsum(found) / len(found)
 
     def css(self, checkpoints: str) -> str:
         """Colour class of the first checkpoint."""
@@ -56,13 +68,8 @@ class Scores:
         backbones = row["backbone"].split(" vs ")
         found = []
         for backbone in backbones:
-            wanted = (method, backbone, row["dataset"], row["metric"])
-            values = [
-                one["value"]
-                for one in self.rows
-                if (one["method"], one["backbone"], one["dataset"], one["metric"]) == wanted
-                and one["step"] == self._last[one["run"]]
-            ]
+            alike = (one for one, which in self._references.items() if which == (method, backbone))
+            values = self.of(" ".join(alike), row)
             if values:
                 name = method if len(backbones) == 1 else f"{method} ({backbone})"
                 found.append((name, math.fsum(values) / len(values)))
@@ -74,8 +81,11 @@ class Scores:
         if kind != "saliency":
             return []
         metrics = {f"saliency.{name}.{rest.partition('.')[2]}": name for name in SALIENCY_FLOORS}
-        found = {metrics[one["metric"]]: one["value"] for one in self.rows
-                 if one["metric"] in metrics and one["dataset"] == row["dataset"]}  # fmt: skip
+        found = {
+            metrics[one["metric"]]: one["value"]
+            for one in self.rows
+            if one["metric"] in metrics and all(one[key] == row[key] for key in ("dataset", "chosen_on"))
+        }
         return [(name.replace("_", " "), value) for name, value in found.items()]
 
 
@@ -110,13 +120,25 @@ def _line(one: Shown, scores: Scores) -> Line:
     )
 
 
+def _kind(row: Row) -> str:
+    """What was measured, without how each set averages it."""
+    metric = str(row["metric"])
+    return metric if metric.startswith("saliency.") else metric.rpartition(".")[0]
+
+
+def _set_of(row: Row) -> str:
+    if row["dataset"] != MEAN:
+        return str(row["dataset"])
+    return f"mean over sets without {row['chosen_on']}" if row["chosen_on"] else "mean over sets"
+
+
 def _table_line(one: Shown, cited: Cited) -> Mapping[str, Any]:
     row = one.row
     where = f"row {one.at} ({row['metric']}, joint), {cited.files(one.at)}"
     return {
         "where": one.where,
         "measure": one.measure.title,
-        "dataset": "mean over sets" if row["dataset"] == MEAN else row["dataset"],
+        "dataset": _set_of(row),
         "number": Number(points(row["difference"]), one.interval, cited.source, where),
         "seeds": row["n"],
         "p": shown_p(row["p"]),

@@ -71,10 +71,24 @@ def headline_step(rows: Sequence[Row], run: str, wanted: str) -> str | None:
     return wanted if wanted in steps or not steps else steps[-1]
 
 
+def selection_note(rows: Sequence[Row]) -> str:
+    """Which checkpoints a reported set chose, and what follows; empty if there are none."""
+    steps: dict[str, list[str]] = {}
+    for row in rows:
+        if row["chosen_on"]:
+            steps.setdefault(row["chosen_on"], []).append(row["step"])
+    return " ".join(
+        f"{name} chose checkpoint {' and '.join(dict.fromkeys(found))}: means over sets leave it out there, and its "
+        "own contrasts can't be conclusive."
+        for name, found in steps.items()
+    )
+
+
 def arms(rows: Sequence[Row], step: str = "last") -> list[Arm]:
     """Arms in the order of their first run; means over the datasets that every run of a family shares.
 
-    Where the summary has a family's mean over datasets for every run, that row is taken, with its interval.
+    A set that chose a checkpoint of one of them is left out. Where the summary has a family's mean for every run, over
+    the same datasets, that row is taken, with its interval.
     """
     runs = {row["run"]: row for row in rows}
     kept = _by_family(rows, {run: headline_step(rows, run, step) for run in runs})
@@ -121,7 +135,8 @@ def _estimate(by_run: dict[str, dict[str, Row]], members: Sequence[str]) -> Esti
     if not present:
         return None
     common = set.intersection(*(set(datasets) for datasets in by_run.values()))
-    shared = [MEAN] if MEAN in common else sorted(common)
+    chose = {row["chosen_on"] for datasets in by_run.values() for row in datasets.values()}
+    shared = [MEAN] if MEAN in common and len(chose) == 1 else sorted(common - chose - {MEAN})
     if not shared:
         return None
     means = [math.fsum(by_run[run][name]["value"] for name in shared) / len(shared) for run in present]

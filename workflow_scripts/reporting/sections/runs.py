@@ -13,7 +13,7 @@ from workflow_scripts.reporting.provenance import Number, Source
 from workflow_scripts.reporting.sections import contrasts as contrast_data
 from workflow_scripts.reporting.sections.contrast_blocks import Cited, blocks
 from workflow_scripts.reporting.sections.examples import shared_examples
-from workflow_scripts.reporting.sections.headline import FAMILIES, Arm, arms
+from workflow_scripts.reporting.sections.headline import FAMILIES, Arm, arms, selection_note
 from workflow_scripts.reporting.study import Study, label
 from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels, probe_tables, saliency_tables
 from workflow_scripts.reporting.text import count, percent, words
@@ -31,7 +31,8 @@ def headline(study: Study) -> Row:
     step = study.settings.headline_step
     if summary is None:
         claim = "This study trained and evaluated no image encoder."
-        return {"claim": claim, "arms": [], "contrasts": [], "none": contrast_data.none_named([], step)}
+        none = contrast_data.none_named([], step)
+        return {"claim": claim, "note": "", "arms": [], "contrasts": [], "none": none}
     rows = study.table(summary)
     contrasts = study.table(summary, ".contrasts.parquet")
     found = contrast_data.named(contrasts, step)
@@ -39,6 +40,7 @@ def headline(study: Study) -> Row:
     return {
         "claim": contrast_data.tally(found, contrasts, step),
         "step": step,
+        "note": selection_note(rows),
         "families": FAMILIES,
         "arms": [_arm_line(arm, study.source(summary, ".parquet")) for arm in arms(rows, step)],
         "contrasts": blocks(found, rows, cited),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.study.config.checks import RESERVED_PAIRS
+from workflow_scripts.study.config.selection import chosen
 
 if TYPE_CHECKING:
     from workflow_scripts.pretraining.settings import Pretrain
@@ -28,6 +29,7 @@ def summarised(
             **{"batch_size": settings.batch_size if settings.trains else 0},
             **{"trained_steps": settings.steps or 0, "epochs": settings.epochs},
             **{"views_per_pair": METHODS[run.method].views, **cell(study, run)},
+            "chosen": chosen(study, settings, steps[name]),
         }
         for name, (run, settings) in runs.items()
     ]

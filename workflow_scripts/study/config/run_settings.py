@@ -13,6 +13,7 @@ from workflow_scripts.study.config.checks import RESERVED_PAIRS, known
 from workflow_scripts.study.config.errors import CONTRADICTION, Path, SettingError, misread_booleans, validation_errors
 from workflow_scripts.study.config.kept import kept_errors, unit_of
 from workflow_scripts.study.config.nodes import Node, node_of
+from workflow_scripts.study.config.selection import selection_errors
 from workflow_scripts.study.config.sweep import Item, items, sweep_errors
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> li
                     advice = "runs must differ in method, pairs, augmentation, backbone, tag or seed"
                     errors.append(SettingError("repeated run", ("runs", number), value, advice))
     if not errors and not left_out:
-        errors += kept_errors(study.evaluation.steps, study.pretraining, found)
+        errors += [*kept_errors(study.evaluation.steps, study.pretraining, found), *selection_errors(study, found)]
     for method in HEADS.keys() - {run.method for run in study.runs}:
         errors += _head_errors(method, study, root)
     first: dict[Any, SettingError] = {}

@@ -176,6 +176,9 @@ class Dataset(EvalDataset):
     """A downstream dataset."""
 
     name: str = Name
+    evaluate: bool = Field(
+        True, description="false: no table reports it; it only chooses checkpoints (probe_dataset)", examples=[False]
+    )
     source: SourceField | None = Field(
         None, description="where the dataset is; none for kind world", examples=["torchvision:data/downstream/food101"]
     )

@@ -74,7 +74,8 @@ class Study(Settings):
     )
     probe_dataset: str | None = Field(
         None,
-        description="dataset of the online probe, never its test split; null: it predicts subreddits",
+        description="dataset of the online probe; its validation images, never its test images, choose checkpoint "
+        "best and where patience ends a run. null: it predicts subreddits, and neither of these can be used",
         examples=["stl10"],
     )
     runs: tuple[Run, ...] = Field(min_length=1, description="networks that are pretrained and evaluated")
