@@ -103,7 +103,7 @@ def quality(study: Study, name: str, unit: str) -> Row:
 
 
 def pairs(study: Study) -> Row:
-    """Nearest neighbours of the same source images in every pair table."""
+    """First partners of the same source images in every pair table."""
     tables, index, settings = study.all("pairs"), study.one("images"), study.settings
     if not tables or index is None:
         return {"sources": []}
