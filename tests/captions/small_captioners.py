@@ -6,6 +6,9 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
+    Blip2Config,
+    Blip2ForConditionalGeneration,
+    Blip2Processor,
     BlipConfig,
     BlipForConditionalGeneration,
     BlipImageProcessor,
@@ -20,9 +23,10 @@ from transformers import (
     LlavaForConditionalGeneration,
     LlavaProcessor,
     PreTrainedTokenizerFast,
+    T5Config,
 )
 
-from tests.captions.small_blip2 import SPECIAL, TEXT, save_checkpoints, tokenizer
+from tests.captions.small_blip2 import SPECIAL, TEXT, configuration, save_checkpoints, tokenizer
 
 SPREAD = 0.3
 LAYERS = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -49,6 +53,32 @@ def blip(folder: Path) -> None:
 def blip2(folder: Path) -> None:
     """BLIP-2 with an OPT."""
     save_checkpoints(folder.parent / "both")["captioner"].rename(folder)
+
+
+def blip2_t5(folder: Path) -> None:
+    """BLIP-2 with a T5, whose encoder reads image and prompt, and whose tokenizer adds the end token alone."""
+    words = tokenizer()
+    words.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A [SEP]", special_tokens=[("[SEP]", 2)]
+    )
+    processor = Blip2Processor(BlipImageProcessor(size={"height": 32, "width": 32}), words, num_query_tokens=4)
+    config = configuration(len(words), SPREAD)
+    text = T5Config(
+        vocab_size=len(words), d_model=32, d_kv=16, d_ff=64, num_layers=2, num_heads=2, decoder_start_token_id=0,
+        pad_token_id=0, eos_token_id=2,
+    )  # fmt: skip
+    model = Blip2ForConditionalGeneration(
+        Blip2Config(
+            vision_config=config.vision_config.to_dict(),
+            qformer_config=config.qformer_config.to_dict(),
+            text_config=text.to_dict(),
+            num_query_tokens=4,
+            image_token_index=len(words) - 1,
+        )
+    )
+    torch.nn.init.normal_(model.query_tokens)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
 
 
 def git(folder: Path) -> None:
@@ -99,7 +129,13 @@ def _chat_tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=core, extra_special_tokens={"image_token": "<image>"}, **names)
 
 
-FAMILIES: dict[str, Callable[[Path], None]] = {"blip": blip, "blip-2": blip2, "git": git, "llava": llava}
+FAMILIES: dict[str, Callable[[Path], None]] = {
+    "blip": blip,
+    "blip-2": blip2,
+    "blip-2-t5": blip2_t5,
+    "git": git,
+    "llava": llava,
+}
 
 
 def save_captioner(family: str, folder: Path) -> Path:
