@@ -51,6 +51,7 @@ rule select_captions:
         **made("select_captions"),
     log:
         log_of("select_captions"),
+    priority: 1  # a process that scores an arm also scores the arms that are there
     conda:
         environment_of("select_captions")
     resources:
@@ -59,6 +60,47 @@ rule select_captions:
         **recipe("select_captions"),
     shell:
         command("select_captions")
+
+
+rule score_captions:
+    """Scores of an arm's captions by a judge, for a block of shards."""
+    input:
+        captions=manifest("select_captions", "{arm}"),
+        images=manifest("image_index", "images"),
+        model=lambda w: UNITS.manifest_if_source(OUT, f"judge-{w.judge}"),
+        text=lambda w: UNITS.manifest_if_source(OUT, f"judge-{w.judge}-text"),
+    output:
+        **made("score_captions"),
+    log:
+        log_of("score_captions"),
+    conda:
+        environment_of("score_captions")
+    threads: cores("score_captions")
+    resources:
+        **resources_of("score_captions"),
+    params:
+        **recipe("score_captions"),
+        also=lambda w: other_arms(OUT, UNITS.arms, f"{w.arm}.{w.judge}.{w.block}"),
+    shell:
+        command("score_captions", also=True)
+
+
+rule judge_quality:
+    """What a judge says of each arm, and whether it judges style."""
+    input:
+        scores=lambda w: manifests("score_captions", scores(UNITS.arms, w.judge, UNITS.blocks)),
+    output:
+        **made("judge_quality"),
+    log:
+        log_of("judge_quality"),
+    conda:
+        environment_of("judge_quality")
+    resources:
+        **resources_of("judge_quality"),
+    params:
+        **recipe("judge_quality"),
+    shell:
+        command("judge_quality")
 
 
 rule caption_quality:

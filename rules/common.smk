@@ -23,6 +23,7 @@ from workflow_scripts.provenance.crate.base import METADATA
 from workflow_scripts.study.snakemake.planning import after_planning, before_jobs, before_planning
 from workflow_scripts.study.snakemake.startup import check_folders, check_targets, stop
 from workflow_scripts.study.active_config import BASE, remember
+from workflow_scripts.study.scoring import other_arms, scores
 from workflow_scripts.study.stages import declaration, facts
 from workflow_scripts.study.units import Units
 from workflow_scripts.study.preflight.check import findings, tell
@@ -130,11 +131,12 @@ def braces(names):
     return "{" + ",".join(names) + "}"
 
 
-def command(stage, lists=None):
+def command(stage, lists=None, also=False):
     """The shell command of a rule: one stage, its unit, its inputs by name, its settings.
 
     ``lists``: declared inputs that are given as `<stage>/<pattern>`. The stage expands the patterns (:func:`braces`),
     since a command line can't hold thousands of paths.
+    ``also``: the process may make other artifacts too, which `params.also` names.
     The stage replaces the shell (``exec``), so that signals that end the job reach it directly.
     A stage that doesn't use a GPU is told to use the CPU, since the GPUs of a node may belong to other jobs.
     """
@@ -147,6 +149,7 @@ def command(stage, lists=None):
         parts += [f"--input '{name}={OUT}/{escaped}{MANIFEST}'"]
     parts += [f"--device {declared.device(STUDY.compute.device)} --threads {STUDY.compute.math_threads}"]
     parts += ["--workers {threads} --settings {params.settings:q} --source {params.sources:q}"]
+    parts += ["{params.also:q}"] if also else []
     return " ".join(parts) + " > {log:q} 2>&1"
 
 

@@ -41,6 +41,7 @@ rule report:
         captions_table=manifest("caption_table", "captions"),
         arms=manifests("select_captions", UNITS.arms),
         caption_quality=manifests("caption_quality", UNITS.arms),
+        judge_quality=manifests("judge_quality", UNITS.judges),
         pairs=manifests("pair_table", UNITS.pairs),
         pair_quality=manifests("pair_quality", UNITS.pairs),
         common=manifests("common_images", UNITS.common),
@@ -58,6 +59,7 @@ rule report:
         recaption=manifests("recaption", SHARDS),
         vectors=UNITS.used_vectors(OUT),
         features=manifests("features", UNITS.evaluations),
+        scores=manifests("score_captions", UNITS.scores),
     output:
         **made("report"),
     log:
@@ -76,6 +78,7 @@ rule report:
                 "download": f"download/{ALL_SHARDS}",
                 "recaption": f"recaption/{ALL_SHARDS}",
                 "features": f"features/{EVALUATED}",
+                "scores": f"score_captions/{braces(UNITS.arms)}.{braces(UNITS.judges)}.{braces(UNITS.blocks)}",
             },
         )
 

@@ -21,7 +21,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workflow_scripts.embeddings.text import embed, sentence_encoder
+from workflow_scripts.embeddings.text import embed
+from workflow_scripts.models.sentence_encoder import sentence_encoder
 from workflow_scripts.pairs.dedup import group_equal
 from workflow_scripts.pairs.diagnostics.collisions import effective_targets, false_negatives
 from workflow_scripts.pairs.diagnostics.quality import hubness

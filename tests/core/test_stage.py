@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import stat
 from dataclasses import replace
 from hashlib import sha256
@@ -11,11 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import make_artifact, run
-from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.artifact import MANIFEST, Artifact
+from workflow_scripts.core.cache import key_lock
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import digest
+from workflow_scripts.core.files.names import WORK
+from workflow_scripts.core.runtime.command_line import arguments
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, Stage, arguments
+from workflow_scripts.core.stage import Job, Stage
 
 CALLS: list[str] = []
 
@@ -226,3 +230,74 @@ def test_a_unit_that_is_only_a_number_makes_no_other_artifact(results: Path, tex
     assert CALLS == ["doubling"] and one.hash == two.hash and one.unit == {}
     record = json.loads(two.manifest_path.with_name("2.run.json").read_bytes())
     assert record["cached"] and record["unit"] == {"shard": "2"} and record["original"]["unit"] == {"shard": "1"}
+
+
+def shared(job: Job[Doubling]) -> None:
+    """Makes the artifacts of all its jobs, each from its own input."""
+    CALLS.append(",".join(one.unit["arm"] for one in [job, *job.others]))
+    for one in [job, *job.others]:
+        one.file(".txt").write_text(one.input("text").path(".txt").read_text() * job.settings.times)
+        if one.settings.fail:
+            raise PipelineError("a fault", "here", 7, "try again")
+
+
+TOGETHER = Stage(run=shared, settings=Doubling, artifact="{arm}", inputs=("text",))
+
+
+def words(results: Path, arms: str) -> list[str]:
+    """``--also`` for these arms."""
+    folder = results / "study"
+    return [
+        word
+        for arm in arms
+        for word in ("--also", str(folder / "shared" / arm), f"arm={arm}", f"text={folder}/text/{arm}{MANIFEST}")
+    ]
+
+
+def test_one_process_makes_what_others_would(results: Path) -> None:
+    texts = {arm: make_artifact(results, "text", arm, {".txt": arm.encode()}) for arm in "abc"}
+
+    def made(arm: str, also: str = "") -> Artifact:
+        inputs, unit = {"text": texts[arm]}, {"arm": arm}
+        return run(TOGETHER, results, f"shared/{arm}", {}, inputs, unit, options=words(results, also))
+
+    alone = made("c").hash
+    made("a", also="bcd")  # c is in the cache, and d has no input yet
+    assert CALLS == ["c", "a,b"]
+    assert not (results / "study/shared" / f"b{MANIFEST}").exists(), "its own job publishes it"
+    assert made("b", also="ac").path(".txt").read_text() == "bb"
+    assert made("c").hash == alone
+    assert CALLS == ["c", "a,b"]
+    assert not list((results / WORK).glob("*/*"))
+
+
+def test_an_artifact_that_another_process_is_making_is_left_to_it(results: Path) -> None:
+    texts = {arm: make_artifact(results, "text", arm, {".txt": arm.encode()}) for arm in "ab"}
+    recipes: list[Path] = []
+
+    def listening(job: Job[Doubling]) -> None:
+        recipes.extend(one.work for one in job.others)
+        shared(job)
+
+    def make() -> None:
+        listens, unit = replace(TOGETHER, run=listening), {"arm": "a"}
+        run(listens, results, "listening/a", {}, {"text": texts["a"]}, unit, options=words(results, "b"))
+
+    make()
+    (work,) = recipes
+    shutil.rmtree(results / ".cache")
+    CALLS.clear()
+    work.mkdir(parents=True, exist_ok=True)
+    with key_lock(work):
+        make()
+        assert CALLS == ["a"] and work.is_dir()
+
+
+def test_a_fault_keeps_nothing_of_any(results: Path) -> None:
+    texts = {arm: make_artifact(results, "text", arm, {".txt": arm.encode()}) for arm in "ab"}
+    with pytest.raises(SystemExit):
+        run(
+            TOGETHER, results, "shared/a", {"fail": True}, {"text": texts["a"]}, {"arm": "a"},
+            options=words(results, "b"),
+        )  # fmt: skip
+    assert not list(results.rglob("_.txt"))

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.embeddings.text import embed, sentence_encoder
+from workflow_scripts.embeddings.text import embed
+from workflow_scripts.models.sentence_encoder import sentence_encoder
 
 CAPTIONS = ["a red cat on grass", "wow", "", "a red cat on grass", "two dogs run along a long sandy beach", "my soup"]
 

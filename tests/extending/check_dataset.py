@@ -9,6 +9,7 @@ from tests.evaluation.pictures import picture
 from tests.extending.configs import refusal, study_with
 from tests.helpers import run
 from workflow_scripts.stages import eval_dataset
+from workflow_scripts.study.loads import dataset_contents
 from workflow_scripts.study.reference.tables import datasets_table
 
 CHOICE = {"name": "geo", "kind": "torchvision", "torchvision_name": "country211", "source": "data/geo"}
@@ -34,7 +35,7 @@ def test_it_is_read(results: Path, tmp_path: Path) -> None:
 
 def test_configs_estimates_and_docs_know_it() -> None:
     units = study_with({"datasets": [CHOICE], "probe_dataset": "geo"})
-    assert units.dataset_contents("geo") == (63_300, 0)
+    assert dataset_contents(units, "geo") == (63_300, 0)
     wrong = refusal({"datasets": [{**CHOICE, "torchvision_name": "contry211"}], "probe_dataset": "geo"})
     assert "did you mean country211?" in wrong
     assert "| `country211` |" in datasets_table()

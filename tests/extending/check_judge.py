@@ -6,21 +6,25 @@ import torch
 from PIL import Image
 
 from tests.extending.configs import refusal, study_with
-from workflow_scripts.models.judges import JUDGES
+from workflow_scripts.models.matcher import load_matcher
+from workflow_scripts.stages.score_captions import JUDGES
 from workflow_scripts.study.reference.schema import config_schema
 
 
 def test_it_scores_captions(checkpoints: dict[str, Path], pictures: list[Image.Image]) -> None:
-    ours, whole = (JUDGES[name].load(checkpoints["matcher"], "cpu", 32, "blip") for name in ("blip2_itc", "blip2"))
-    texts = ["a red cat", "my dog on grass"]
-    matching, contrastive = ours.scores(ours.prepare(pictures[:2]), texts)
-    expected = whole.scores(whole.prepare(pictures[:2]), texts)[1]
-    assert torch.equal(matching, expected) and torch.equal(contrastive, expected)
-    assert ours.token_counts(texts) == [5, 6]
+    kind, texts = JUDGES["mean_query"], ["a red cat", "my dog on grass"]
+    ours = kind.load({"model": checkpoints["matcher"]}, "cpu", kind.settings())
+    (found,) = ours.scores(ours.prepare(pictures[:2]), ours.read(texts))
+    matcher = load_matcher(checkpoints["matcher"], "cpu", 32)
+    images = matcher.image_vectors(matcher.image_states(pictures[:2])).mean(dim=1)
+    expected = torch.cosine_similarity(images, matcher.text_vectors(texts))
+    torch.testing.assert_close(found, expected)
 
 
 def test_configs_and_schema_know_it() -> None:
-    assert study_with({"recaption": {"judge": "blip2_itc"}}).settings("recaption", {})["judge"] == "blip2_itc"
-    wrong = refusal({"recaption": {"judge": "blip2_itx"}})
-    assert "did you mean blip2_itc? Choose from blip2, blip2_itc" in wrong
-    assert "blip2_itc" in str(config_schema())
+    units = study_with({"judges": [{"name": "mine", "kind": "mean_query"}]})
+    assert units.settings("score_captions", {"judge": "mine"})["kind"] == "mean_query"
+    assert len(units.names("score_captions") or []) == 4 * 54
+    wrong = refusal({"judges": [{"name": "mine", "kind": "mean_qery"}]})
+    assert "did you mean mean_query? Choose from blip2, clip, mean_query, siglip, text_label" in wrong
+    assert "mean_query" in str(config_schema())

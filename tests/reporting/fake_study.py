@@ -67,6 +67,9 @@ def data_inputs(results: Path, replaced: dict[int, str]) -> Inputs:
         summary = {"captions": N, "length": {"mean": 5.2 + number, "p95": 11}, "hashtag_share": 0.02 * number}
         files = {".json": js(summary), ".png": png(640, 300)}
         given["caption_quality"].append(make_artifact(results, "caption_quality", arm, files, {"arm": arm}))
+    style = {"value": 0.73, "low": 0.7, "high": 0.76, "n": 40}
+    judged = {".json": js({arm: {"itm": {"style_control": style}} for arm in ARMS})}
+    given["judge_quality"] = [make_artifact(results, "judge_quality", "blip2", judged, {"judge": "blip2"})]
     for number, name in enumerate(("original", "revised", "shuffled", "visual")):
         given["pairs"].append(pair_table(results, name, number))
         summary = {

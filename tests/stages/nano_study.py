@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 from workflow_scripts.core.artifact import MANIFEST, Artifact
-from workflow_scripts.core.stage import _groups, arguments, run_stage
+from workflow_scripts.core.runtime.command_line import arguments, groups
+from workflow_scripts.core.stage import run_stage
 
 LINKED = ("Snakefile", "rules", "config.yaml", "profiles", "workflow_scripts", "tests", "envs")
 Owned = tuple[Path, Path]  # a data file and its manifest
@@ -56,7 +57,7 @@ def dry_run(folder: Path) -> list[Job]:
         module, *argv = shlex.split(line)
         stage = module.rpartition(".")[2]
         given = arguments(stage, argv)
-        read = dict.fromkeys(Path(path) for _, paths in _groups(given.input) for path in paths)
+        read = dict.fromkeys(Path(path) for _, paths in groups(given.input) for path in paths)
         jobs.append(Job(stage, Path(given.artifact), argv, list(read)))
     return jobs
 

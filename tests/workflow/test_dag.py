@@ -12,7 +12,7 @@ from tests.workflow.dag import ROOT, commands
 from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.key import artifact_key
-from workflow_scripts.core.stage import _groups, arguments
+from workflow_scripts.core.runtime.command_line import arguments, groups
 
 
 def job_counts(printed: str) -> dict[str, int]:
@@ -42,7 +42,7 @@ def test_no_two_jobs_share_a_key(full: list[list[str]]) -> None:
     for stage, *words in full:
         args = arguments(stage, words)
         unit = dict(pair.split("=", 1) for pair in args.unit)
-        inputs = dict(_groups(args.input))
+        inputs = dict(groups(args.input))
         key = artifact_key(stage, unit, code_digest(stage), {"json": args.settings}, inputs, {"device": args.device})
         keys.setdefault(key, []).append(args.artifact)
     assert [names for names in keys.values() if len(names) > 1] == []

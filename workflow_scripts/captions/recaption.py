@@ -17,7 +17,7 @@ from workflow_scripts.core.inputs import check_unchanged
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.models.checkpoints import Checkpoint
-from workflow_scripts.models.judges import Scorer
+from workflow_scripts.models.matcher import Matcher
 
 SCHEMA = pa.schema(
     [
@@ -36,10 +36,10 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Models:
-    """Models and settings for a batch: a captioner, a judge and how captions are decoded."""
+    """Models and settings for a batch: a captioner, a matcher and how captions are decoded."""
 
     captioner: Checkpoint
-    judge: Scorer
+    matcher: Matcher
     decoding: Decoding
 
 
@@ -79,7 +79,7 @@ def recaption_shard(
     return pa.concat_tables([SCHEMA.empty_table(), *(pq.read_table(part, schema=SCHEMA) for part in parts)])
 
 
-def decoded(images: TarImages, cuts: Sequence[range], workers: int) -> Iterator[list[Image.Image]]:
+def decoded(images: TarImages, cuts: Sequence[Sequence[int]], workers: int) -> Iterator[list[Image.Image]]:
     """The RGB images of each cut; the next cut is decoded while the caller works on this one."""
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
         ahead = [pool.submit(images.image, row) for row in cuts[0]]
@@ -94,13 +94,13 @@ def recaption_batch(
 ) -> pa.Table:
     """``SCHEMA`` rows of one batch of n images with n keys and n original captions."""
     generated = generate_captions(models.captioner, images, keys, models.decoding)
-    prepared = models.judge.prepare(images)
+    prepared = models.matcher.prepare(images)
     each = models.decoding.num_captions
     # Column 0 holds the originals, then one column per candidate; a column is scored as one batch.
     columns = [list(originals), *([captions[j] for captions in generated] for j in range(each))]
-    scored = [models.judge.scores(prepared, texts) for texts in columns]
+    scored = [models.matcher.scores(prepared, texts) for texts in columns]
     itm, cosine = ([scores[part].tolist() for scores in scored] for part in (0, 1))
-    tokens = [models.judge.token_counts(texts) for texts in columns]
+    tokens = [models.matcher.token_counts(texts) for texts in columns]
     order = [(i, j) for i in range(len(keys)) for j in range(1, each + 1)]
     return pa.table(
         {

@@ -41,7 +41,17 @@ INIT = "__init__.py"
 NO_CODE = ("(Module)", "(Module body=[])")  # of an empty module, and of one that is only a docstring
 # Entries of registries whose summary only config checks and docs show. The report prints the summaries of scores.
 SUMMARISED = (
-    *("ArmKind", "Augmentation", "HubRule", "ImageEncoderKind", "Judge", "Method", "PairKind", "Scope"),
+    *(
+        "ArmKind",
+        "Augmentation",
+        "ClassifierKind",
+        "HubRule",
+        "ImageEncoderKind",
+        "Judge",
+        "Method",
+        "PairKind",
+        "Scope",
+    ),
     "TextEncoderKind",
 )
 # Called name -> keywords that never change bytes: only config checks, estimates and docs read them.

@@ -9,14 +9,15 @@ import logging
 import shutil
 import sys
 import traceback
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Generic
 
 from pydantic import ValidationError
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact
-from workflow_scripts.core.cache import discard, key_lock, lookup, results_root
+from workflow_scripts.core.cache import discard, key_lock, lookup, results_root, try_key_lock
 from workflow_scripts.core.code_equivalence import accepted_part, counted_code
 from workflow_scripts.core.declaration.stage import S, Stage
 from workflow_scripts.core.digest import code_parts
@@ -31,6 +32,7 @@ from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.redact import redacted
 from workflow_scripts.core.runtime.attempts import WORK_LINE, keep_log, log_of_artifact
 from workflow_scripts.core.runtime.clock import Clock
+from workflow_scripts.core.runtime.command_line import also, arguments, groups
 from workflow_scripts.core.runtime.environment import (
     allow_many_files,
     check_device,
@@ -59,17 +61,19 @@ class Job(Generic[S]):
         workers: processes or threads for input and output; never changes bytes.
         work: folder for resuming; survives a kill, is reused by the same key, and is removed once the artifact is
             complete.
+        others: jobs of the same stage with the same settings, whose artifacts this process makes too.
     """
 
     def __init__(self, stage: Stage[S], settings: S, args: argparse.Namespace) -> None:
         self.stage, self.settings = stage, settings
         self.unit: dict[str, str] = dict(pair.split("=", 1) for pair in args.unit)
         self.device, self.threads, self.workers = resolve_device(args.device), args.threads, args.workers
-        self._inputs = {name: [Artifact(Path(p)) for p in paths] for name, paths in _groups(args.input)}
+        self._inputs = {name: [Artifact(Path(p)) for p in paths] for name, paths in groups(args.input)}
         self._sources = dict(pair.split("=", 1) for group in args.source for pair in group)
         self._source_paths: dict[str, Path] = {}
         self.staging: Staging
         self.work: Path
+        self.others: list[Job[S]] = []
         self.row_counts: dict[str, Any] = {}
         self.facts: dict[str, Any] = {}
 
@@ -132,46 +136,6 @@ class Job(Generic[S]):
         return hashes
 
 
-def _groups(options: list[list[str]]) -> list[tuple[str, list[str]]]:
-    """``[["name=a", "b"], ["other=c"]]`` as names and values; an empty value means no path."""
-    groups = []
-    for first, *rest in options:
-        name, _, value = first.partition("=")
-        groups.append((name, [path for one in (value, *rest) if one for path in _written_out(one)]))
-    return groups
-
-
-def _written_out(value: str) -> list[str]:
-    """The paths that a brace pattern expands to, as in a shell: ``a/{00000..00002}.x``, ``{a,b}.{c,d}``; none: ``{}``.
-
-    Patterns are used because a command line can't hold thousands of paths.
-    """
-    before, brace, rest = value.partition("{")
-    if not brace:
-        return [value]
-    inside, _, after = rest.partition("}")
-    first, dots, last = inside.partition("..")
-    if dots:
-        names = [f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1)]
-    else:
-        names = inside.split(",") if inside else []
-    return [f"{before}{name}{end}" for name in names for end in _written_out(after)]
-
-
-def arguments(stage: str, argv: list[str] | None) -> argparse.Namespace:
-    """The command line that every stage shares."""
-    parser = argparse.ArgumentParser(prog=f"python -m workflow_scripts.stages.{stage}", allow_abbrev=False)
-    parser.add_argument("--artifact", required=True, help="results/<study>/<stage>/<name>, or its manifest's path")
-    parser.add_argument("--settings", required=True, help="settings as JSON")
-    parser.add_argument("--unit", nargs="*", default=[], metavar="K=V", help="wildcard values")
-    parser.add_argument("--input", nargs="+", action="append", default=[], metavar="NAME=MANIFEST")
-    parser.add_argument("--source", nargs="*", action="append", default=[], metavar="NAME=PATH")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--threads", type=int, default=1, help="math threads; part of the key")
-    parser.add_argument("--workers", type=int, default=1, help="for input and output; not part of the key")
-    return parser.parse_args(argv)
-
-
 def run_stage(stage: Stage[S], argv: list[str] | None = None) -> None:
     """Make one artifact: from the cache if its key is there, else by ``stage.run``.
 
@@ -198,9 +162,11 @@ def run_stage(stage: Stage[S], argv: list[str] | None = None) -> None:
 
 
 def _run(stage: Stage[S], args: argparse.Namespace) -> None:
-    artifact = Path(args.artifact.removesuffix(MANIFEST))
+    artifact = _artifact(args)
     try:
-        _make(Job(stage, stage.settings.model_validate_json(args.settings), args), artifact)
+        settings = stage.settings.model_validate_json(args.settings)
+        own, *others = [(Job(stage, settings, one), _artifact(one)) for one in (args, *also(args, stage.unit))]
+        _make(*own, others)
     except PipelineError as error:
         _fail(str(storage_error(error, stage.name, ()) or error))
     except ValidationError as error:
@@ -217,6 +183,10 @@ def _run(stage: Stage[S], args: argparse.Namespace) -> None:
             _fail(str(known))
         sys.stderr.write(redacted(traceback.format_exc()))
         _fail(f"{type(error).__name__} in stage {stage.name}: {error}; {BUG}")
+
+
+def _artifact(args: argparse.Namespace) -> Path:
+    return Path(args.artifact.removesuffix(MANIFEST))
 
 
 class _Redacting(logging.Formatter):
@@ -263,37 +233,67 @@ def _recipe(job: Job[S]) -> dict[str, Any]:
     }
 
 
-def _make(job: Job[S], artifact: Path) -> None:
+def _make(job: Job[S], artifact: Path, others: list[tuple[Job[S], Path]]) -> None:
+    """Make the artifact; if it has to be computed, also those of ``others`` that are not in the cache.
+
+    The artifacts of the others only go into the cache, from where their own jobs take them.
+    """
+    with ExitStack() as stack:
+        if stack.enter_context(_opened(job, artifact)):
+            job.others = [other for other, path in others if stack.enter_context(_opened(other, path, extra=True))]
+            with reporting_to(job.work):
+                job.stage.run(job)
+
+
+@contextmanager
+def _opened(job: Job[S], artifact: Path, *, extra: bool = False) -> Iterator[bool]:
+    """Whether the block has to compute the job's artifact, which is kept and published when the block ends.
+
+    ``extra``: the job is not this process's own: it is not published, and left to a process that is computing it.
+    """
     stage, clock = job.stage, Clock()
     job.staging = Staging(artifact)
     recipe = _recipe(job)
     entry = cache_entry(job.results, stage.name, recipe["key"])
     job.work = work_folder(job.results, stage.name, recipe["key"])
     manifest = lookup(entry)
-    if manifest is not None and publish(entry, artifact, manifest, {**recipe, **clock.read()}):
-        if job.work.exists():  # of a run that was killed after its artifact was complete
+    if manifest is not None and (extra or publish(entry, artifact, manifest, {**recipe, **clock.read()})):
+        if job.work.exists() and not extra:  # of a run that was killed after its artifact was complete
             with key_lock(job.work):
                 shutil.rmtree(job.work, ignore_errors=True)
+        yield False
         return
-    with key_lock(job.work) as alone:
+    with (try_key_lock if extra else key_lock)(job.work) as alone:
+        if extra and not alone:
+            yield False
+            return
         manifest, ours = lookup(entry), False
-        if manifest is None:
-            check_device(job.device)
-            discard(entry)
-            make_folders(job.work)
-            write_atomic(job.work / RECIPE, pretty(recipe))
-            keep_log(log_of_artifact(artifact), job.work)
-            log.info("%s%s", WORK_LINE, job.work)
-            job.staging.open(job.results, stage.name, recipe["key"], alone)
-            # Read before the computation, since modules are loaded when it begins.
-            code = {"closure": code_parts(stage.name), "git": git_state()}
-            with job.staging, reporting_to(job.work):
-                stage.run(job)
+        if manifest is not None:
+            yield False
+        else:
+            code = _started(job, artifact, entry, recipe, alone, extra)
+            with job.staging:
+                yield True
                 check_unchanged()
                 fresh = {**recipe, **code, "facts": job.facts, **machine(stage.packages, job.device), **clock.read()}
                 manifest, ours = job.staging.seal(entry, stage.manifest_unit(job.unit), job.row_counts, fresh)
-        if not publish(entry, artifact, manifest, {**recipe, **clock.read()}, ours=ours):
-            raise PipelineError(
-                "cache entry removed during use", entry, "a file is missing", "run the same command again"
-            )
+        if not extra and not publish(entry, artifact, manifest, {**recipe, **clock.read()}, ours=ours):
+            advice = "run the same command again"
+            raise PipelineError("cache entry removed during use", entry, "a file is missing", advice)
         shutil.rmtree(job.work, ignore_errors=True)
+
+
+def _started(
+    job: Job[S], artifact: Path, entry: Path, recipe: dict[str, Any], alone: bool, extra: bool
+) -> dict[str, Any]:
+    """Prepare the folders of a computation; gives the code that will compute, for the run record."""
+    check_device(job.device)
+    discard(entry)
+    make_folders(job.work)
+    write_atomic(job.work / RECIPE, pretty(recipe))
+    if not extra:
+        keep_log(log_of_artifact(artifact), job.work)
+        log.info("%s%s", WORK_LINE, job.work)
+    job.staging.open(job.results, job.stage.name, recipe["key"], alone)
+    # Read before the computation, since modules are loaded when it begins.
+    return {"closure": code_parts(job.stage.name), "git": git_state()}

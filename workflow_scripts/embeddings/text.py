@@ -1,38 +1,17 @@
 """Unit vectors of captions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sentence_transformers import SentenceTransformer
 
-from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks
-from workflow_scripts.models.unreadable import UNREADABLE
+from workflow_scripts.models.sentence_encoder import Encoder
 
-Encoder = Callable[[Sequence[str], int], np.ndarray]
-"""n texts and a batch size -> (n, d) float32."""
 Reduce = Callable[[np.ndarray], np.ndarray]
 """(n, d) float32 unit rows, or zero -> (n, fewer) likewise."""
-
-
-def sentence_encoder(folder: Path, device: str) -> Encoder:
-    """The sentence-transformers model of ``folder`` in float32, from safetensors, without remote code or prompt.
-
-    Raises:
-        PipelineError: the folder has no sentence-transformers model.
-    """
-    try:
-        model = SentenceTransformer(
-            str(folder), device=device, model_kwargs={"use_safetensors": True}, local_files_only=True
-        )
-    except UNREADABLE as error:
-        advice = "give the folder or the revision of a sentence-transformers model with safetensors weights"
-        raise PipelineError("no sentence encoder", folder, error, advice) from error
-    model = model.float().eval()
-    return lambda texts, batch: model.encode(list(texts), batch_size=batch, prompt="", show_progress_bar=False)
 
 
 def embed(

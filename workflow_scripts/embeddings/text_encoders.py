@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from workflow_scripts.core.registry import by_name
 
 if TYPE_CHECKING:
-    from workflow_scripts.embeddings.text import Encoder
+    from workflow_scripts.models.sentence_encoder import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class TextEncoderKind:
 
 
 def _sentence_transformers(folder: Path, device: str) -> "Encoder":
-    from workflow_scripts.embeddings.text import sentence_encoder
+    from workflow_scripts.models.sentence_encoder import sentence_encoder
 
     return sentence_encoder(folder, device)
 

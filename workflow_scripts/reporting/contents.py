@@ -57,6 +57,7 @@ def page_context(
         "losses": data_sections.losses(study),
         "captions": data_sections.captions(study),
         "caption_quality": data_sections.quality(study, "caption_quality", "arm"),
+        "judge_quality": data_sections.quality(study, "judge_quality", "judge"),
         "pair_quality": data_sections.quality(study, "pair_quality", "pairs"),
         "pairs": data_sections.pairs(study),
         "curves": run_sections.curves(study),

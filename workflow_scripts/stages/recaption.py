@@ -9,7 +9,6 @@ from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, Fi
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.models.judges import JUDGES
 from workflow_scripts.models.text_norms import TEXT_NORMS
 
 
@@ -23,7 +22,6 @@ class Recaption(Decoding):
         examples=[64],
         json_schema_extra={"unit": "images"},
     )
-    judge: Annotated[str, OneOf(JUDGES)] = Field("blip2", description=f"what scores captions. {listed(JUDGES)}")
     max_text_tokens: int = Field(
         32,
         ge=3,
@@ -46,6 +44,7 @@ def recaption(job: Job[Recaption]) -> None:
     from workflow_scripts.captions.recaption import Models, recaption_shard
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.core.shards import TarImages, hash_column
+    from workflow_scripts.models.matcher import load_matcher
 
     options = job.settings
     shard = job.input("shard")
@@ -58,7 +57,7 @@ def recaption(job: Job[Recaption]) -> None:
     def load() -> Models:
         return Models(
             load_captioner(job.source("captioner"), job.device),
-            JUDGES[options.judge].load(job.source("matcher"), job.device, options.max_text_tokens, options.text_norm),
+            load_matcher(job.source("matcher"), job.device, options.max_text_tokens, options.text_norm),
             options,
         )
 

@@ -6,10 +6,10 @@ from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.reporting.settings import Report
 
 INPUTS = (
-    *("annotations", "plan", "data_card", "images", "captions_table", "arms", "caption_quality"),
+    *("annotations", "plan", "data_card", "images", "captions_table", "arms", "caption_quality", "judge_quality"),
     *("pairs", "pair_quality", "common", "runs", "datasets", "probe", "few_shot", "knn", "saliency", "summary"),
 )
-ROOT_ONLY = ("source", "world", "download", "recaption", "vectors", "features")
+ROOT_ONLY = ("source", "world", "download", "recaption", "vectors", "features", "scores")
 
 
 def report(job: Job[Report]) -> None:

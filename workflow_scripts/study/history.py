@@ -13,6 +13,8 @@ def rewritten(stage: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         found["checkpoints"] = sorted({step for step in kept if isinstance(step, int)})
         if isinstance(found.get("probe"), dict):
             found["probe"] = {**found["probe"], "keep_best": "best" in kept}
+    if stage == "recaption":
+        found.pop("judge", None)  # had one possible value
     if stage == "summary":
         for name in ("level", "seed"):  # in earlier releases settings that no config could change
             found.pop(name, None)

@@ -5,10 +5,14 @@ from dataclasses import replace
 
 from workflow_scripts.core.declaration.facts import Load
 from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.evaluation.datasets.kinds import KINDS
+from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.models.backbones import BACKBONES
 from workflow_scripts.pretraining.schedule import steps_per_epoch
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.study.units import Units
+
+ASSUMED_IMAGES, ASSUMED_MASKS = 20_000, 1_000  # of a dataset that is not public
 
 
 def loads(units: Units, stage: Stage, names: Sequence[str], rows: float, images: float) -> Iterator[tuple[Load, int]]:
@@ -23,16 +27,28 @@ def loads(units: Units, stage: Stage, names: Sequence[str], rows: float, images:
         if names:
             yield _load(units, stage, units.shards[0], rows / len(names), images / len(names)), len(names)
         return
+    parts = len(units.blocks) if "block" in stage.unit else 1
     for name in names:
-        yield _load(units, stage, name, rows, images), 1
+        yield _load(units, stage, name, rows / parts, images / parts), 1
+
+
+def dataset_contents(units: Units, dataset: str) -> tuple[int, int]:
+    """Numbers of images and of masks in a downstream dataset, all splits together; assumed if unknown."""
+    settings, world = next(one for one in units.study.datasets if one.name == dataset), units.study.demo_world
+    if world is not None and KINDS[settings.kind].from_world:
+        return world.probe_train + world.probe_test, world.masks if settings.masks else 0
+    row = known_set(settings.kind, settings.name, settings.torchvision_name)
+    if row is not None:
+        return row.contents.images, row.contents.masks
+    return ASSUMED_IMAGES, ASSUMED_MASKS if settings.has_masks else 0
 
 
 def _load(units: Units, stage: Stage, name: str, rows: float, images: float) -> Load:
     unit = stage.unit_of(name)
     if "dataset" in unit:
-        labelled, masked = units.dataset_contents(unit["dataset"])
+        labelled, masked = dataset_contents(units, unit["dataset"])
     else:
-        known, checkpoints = map(units.dataset_contents, units.reported), len(units.checkpoints)
+        known, checkpoints = (dataset_contents(units, name) for name in units.reported), len(units.checkpoints)
         labelled, masked = (checkpoints * sum(counts) for counts in zip((0, 0), *known, strict=True))
     load = Load(rows=rows, images=images, labelled=labelled, masked=masked, settings=units.settings(stage.name, unit))
     if "run" not in unit:

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.evaluation.datasets.kinds import KINDS
-from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.pretraining.method import PAIR_INPUTS
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.stages.pair_table import PAIR_KINDS
@@ -20,10 +19,10 @@ from workflow_scripts.study.config.kept import evaluated, first_name
 from workflow_scripts.study.config.run_settings import trainings
 from workflow_scripts.study.config.sections import Pairs
 from workflow_scripts.study.config.study import Study
+from workflow_scripts.study.scoring import blocks, scores
 from workflow_scripts.study.stages import declaration, facts, published, stages_in_order
 
 Unit = dict[str, str]
-ASSUMED_IMAGES, ASSUMED_MASKS = 20_000, 1_000  # of a dataset that is not public
 
 
 class Units:
@@ -41,6 +40,7 @@ class Units:
         self._gathered: dict[str, Callable[[Unit], dict[str, Any]]] = {
             **{"source": self._source, "annotations": self._annotations, "pretrain": self._pretrain},
             **{"summary": self._summary, "report": self._report, "crate": self._crate},
+            "judge_quality": self._judge_quality,
         }
         self._runs = trainings(study)
         self._steps = evaluated(study.evaluation.steps, {name: own for name, (_, own) in self._runs.items()})
@@ -54,6 +54,9 @@ class Units:
         self.checkpoints = [f"{run}.{step}" for run in self.runs for step in self.steps(run)] if self.reported else []
         self.evaluations = [f"{checkpoint}.{name}" for checkpoint in self.checkpoints for name in self.reported]
         self.mask_evaluations = [f"{one}.{name}" for one in self.checkpoints for name in self.mask_datasets]
+        self.judges = [judge.name for judge in study.judges]
+        self.blocks = blocks(self.shards, study.score_captions.shards_per_job)
+        self.scores = [name for judge in self.judges for name in scores(self.arms, judge, self.blocks)]
         self.text_vectors = [f"{arm}.{encoder.name}" for arm in self.arms for encoder in study.text_encoders]
         self.common = ["images"] if study.common_images and any(one.trains for _, one in self._runs.values()) else []
         self.image_encoders = [encoder.name for encoder in study.image_encoders]
@@ -138,6 +141,9 @@ class Units:
     def _pretrain(self, unit: Unit) -> dict[str, Any]:
         return self._runs[unit["run"]][1].model_dump(mode="json")
 
+    def _judge_quality(self, unit: Unit) -> dict[str, Any]:
+        return {"reference": next((arm.name for arm in self.study.arms if arm.kind == "original"), None)}
+
     def _summary(self, unit: Unit) -> dict[str, Any]:
         study = self.study
         contrasts = [contrast.model_dump(mode="json") for contrast in study.contrasts]
@@ -166,6 +172,9 @@ class Units:
             "matcher": study.recaption.matcher,
         }
         named |= {f"captions-{arm.name}": arm.table for arm in study.arms}
+        named |= {f"judge-{judge.name}": judge.source or study.recaption.matcher for judge in study.judges}
+        encoders = {encoder.name: encoder.source for encoder in study.text_encoders}
+        named |= {f"judge-{judge.name}-text": encoders[judge.encoder] for judge in study.judges if judge.encoder}
         named |= {f"encoder-{encoder.name}": encoder.source for encoder in study.text_encoders}
         named |= {f"encoder-{e.name}": e.source or study.recaption.matcher for e in study.image_encoders}
         for dataset in study.datasets:
@@ -275,16 +284,6 @@ class Units:
         """Manifest of the demo's world, for a dataset that it provides."""
         kind = KINDS[_named(self.study.datasets, dataset).kind]
         return [f"{out}/demo_world/world{MANIFEST}"] if kind.from_world else []
-
-    def dataset_contents(self, dataset: str) -> tuple[int, int]:
-        """Numbers of images and of masks in a downstream dataset, all splits together; assumed if unknown."""
-        settings, world = _named(self.study.datasets, dataset), self.study.demo_world
-        if world is not None and KINDS[settings.kind].from_world:
-            return world.probe_train + world.probe_test, world.masks if settings.masks else 0
-        row = known_set(settings.kind, settings.name, settings.torchvision_name)
-        if row is not None:
-            return row.contents.images, row.contents.masks
-        return ASSUMED_IMAGES, ASSUMED_MASKS if settings.has_masks else 0
 
 
 def _named(items: Sequence[Any], name: str) -> Any:

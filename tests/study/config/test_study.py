@@ -278,13 +278,15 @@ def test_settings_of_a_unit_are_what_its_stage_takes() -> None:
     """Every stage's settings class accepts what the study gives it, and nothing is lost on the way."""
     from importlib import import_module
 
-    study = load_study(merged("tests/config/tiny.yaml"))
+    judges = {"judges": [{"name": "blip2", "kind": "blip2"}]}
+    study = load_study(changed(merged("tests/config/tiny.yaml"), judges))
     units = Units(study)
     sample = {
         "source": {"source": "matcher"},
         "download": {"shard": "00000"},
         "recaption": {"shard": "00000"},
         "select_captions": {"arm": "mixed"},
+        "score_captions": {"judge": "blip2"},
         "caption_quality": {"arm": "mixed"},
         "embed_captions": {"arm": "revised", "encoder": "minilm"},
         "embed_images": {"encoder": "blip2"},

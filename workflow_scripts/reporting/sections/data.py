@@ -89,7 +89,7 @@ def _unit(artifact: Artifact, name: str) -> str:
 
 
 def quality(study: Study, name: str, unit: str) -> Row:
-    """Summaries of captions (`caption_quality`, arm) or of pairs (`pair_quality`, pairs) side by side."""
+    """Summaries side by side: of captions (`caption_quality`, arm), judges (`judge_quality`, judge) or pairs."""
     artifacts = study.all(name)
     columns = [(_unit(one, unit), study.json(one), study.source(one, ".json")) for one in artifacts]
     figures = [study.figure(one, _unit(one, unit)) for one in artifacts]

@@ -9,6 +9,7 @@ from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.pair_table import PAIR_KINDS
+from workflow_scripts.stages.score_captions import JUDGES
 from workflow_scripts.stages.select_captions import ARM_KINDS
 from workflow_scripts.stages.source import WORLD
 from workflow_scripts.study.config.errors import Path, SettingError, one_of
@@ -32,6 +33,7 @@ def _names(study: Study) -> Iterator[SettingError]:
     seen: dict[tuple[str, str], str] = {}
     sections: dict[str, Sequence[Any]] = {
         "arms": study.arms,
+        "judges": study.judges,
         "text_encoders": study.text_encoders,
         "image_encoders": study.image_encoders,
         "pairs": study.pairs,
@@ -85,6 +87,17 @@ def _sources(study: Study) -> Iterator[SettingError]:
             yield SettingError("missing table", where, f"none for arm {arm.name}", f"arms of kind {arm.kind} need one")
         elif not needed and arm.table is not None:
             yield SettingError("unused table", where, arm.table.at, f"remove it; kind {arm.kind} has none")
+    for number, judge in enumerate(study.judges):
+        if JUDGES[judge.kind].own_model and judge.source is None:
+            where, value = ("judges", number, "source"), f"none for {judge.name}"
+            yield SettingError("missing source", where, value, f"kind {judge.kind} needs one")
+        needed, where = "text" in JUDGES[judge.kind].needs, ("judges", number, "encoder")
+        if judge.encoder is not None and needed:
+            yield from known(where, "text encoder", judge.encoder, [encoder.name for encoder in study.text_encoders])
+        elif needed:
+            yield SettingError("missing encoder", where, f"none for {judge.name}", f"kind {judge.kind} needs one")
+        elif judge.encoder is not None:
+            yield SettingError("unused encoder", where, judge.encoder, f"remove it; kind {judge.kind} has none")
     for number, encoder in enumerate(study.image_encoders):
         if IMAGE_ENCODERS[encoder.kind].own_source and encoder.source is None:
             where, value = ("image_encoders", number, "source"), f"none for {encoder.name}"

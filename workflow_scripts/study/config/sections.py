@@ -17,6 +17,7 @@ from workflow_scripts.stages.eval_dataset import EvalDataset
 from workflow_scripts.stages.pair_quality import PairQuality
 from workflow_scripts.stages.pair_table import PairTable
 from workflow_scripts.stages.recaption import Recaption
+from workflow_scripts.stages.score_captions import ScoreCaptions
 from workflow_scripts.stages.select_captions import SelectCaptions
 from workflow_scripts.stages.source import SourceField
 from workflow_scripts.study.stages import sections_below
@@ -97,6 +98,32 @@ class Arm(SelectCaptions):
         None,
         description="external: a parquet or CSV file with the columns key and caption",
         examples=["data/my_captions.parquet"],
+    )
+
+
+class Judge(ScoreCaptions):
+    """What scores the captions of all arms."""
+
+    name: str = Name
+    source: SourceField | None = Field(
+        None,
+        description="the model; null: the matcher of recaption (blip2)",
+        examples=["hub:openai/clip-vit-large-patch14@main"],
+    )
+    encoder: str | None = Field(
+        None, description="text encoder, for kinds that need one (text_label)", examples=["mpnet"]
+    )
+
+
+class ScoringSection(Settings):
+    """How the scoring of captions is divided into jobs."""
+
+    shards_per_job: int = Field(
+        10,
+        ge=1,
+        description="consecutive shards that a job scores, with the judge loaded once",
+        examples=[2],
+        json_schema_extra={"unit": "shards"},
     )
 
 

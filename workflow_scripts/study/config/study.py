@@ -34,10 +34,12 @@ from workflow_scripts.study.config.sections import (
     Dataset,
     Evaluation,
     ImageEncoder,
+    Judge,
     PairQualitySection,
     Pairs,
     RecaptionSection,
     Run,
+    ScoringSection,
     TextEncoder,
 )
 from workflow_scripts.study.lock.file import read_lock
@@ -61,6 +63,8 @@ class Study(Settings):
     data_card: DataCard = Field(DataCard(), description="how the data card counts")
     recaption: RecaptionSection = Field(description="captioning and image-text matching (ITM) with BLIP-2")
     arms: tuple[Arm, ...] = Field(min_length=1, description="captions that are compared; each arm has one per image")
+    judges: tuple[Judge, ...] = Field((), description="what scores the captions of all arms")
+    score_captions: ScoringSection = Field(ScoringSection(), description="how scoring is divided into jobs")
     caption_quality: CaptionQuality = Field(CaptionQuality(), description="how the quality of captions is measured")
     text_encoders: tuple[TextEncoder, ...] = Field((), description="models that embed captions")
     image_encoders: tuple[ImageEncoder, ...] = Field((), description="models that embed images")

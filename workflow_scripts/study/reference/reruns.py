@@ -17,9 +17,10 @@ from workflow_scripts.evaluation.contrasts.settings import Contrast, Term
 from workflow_scripts.pretraining.method import Method
 from workflow_scripts.pretraining.settings import INSTEAD, METHODS
 from workflow_scripts.stages.demo_world import DemoWorld
+from workflow_scripts.stages.score_captions import JUDGES
 from workflow_scripts.study.config.checks import RESERVED_PAIRS
 from workflow_scripts.study.config.files import read_config
-from workflow_scripts.study.config.sections import Run
+from workflow_scripts.study.config.sections import Judge, Run
 from workflow_scripts.study.config.study import Study, load_study
 from workflow_scripts.study.stages import declaration, stage_names
 from workflow_scripts.study.units import Unit, Units
@@ -83,7 +84,8 @@ def _whole_study() -> Study:
     runs = {name: _run(method) for name, method in METHODS.items()} | runs
     few = {
         "download": download,
-        "shards": study.shards.model_copy(update={"shards": 1}),
+        "shards": study.shards.model_copy(update={"shards": 3}),
+        "judges": tuple(_judge(study, kind) for kind in JUDGES),
         "runs": tuple(runs.values()),
         "datasets": (*study.datasets[:2], study.datasets[-1]),
         "contrasts": (
@@ -93,6 +95,11 @@ def _whole_study() -> Study:
         "pretraining": {**study.pretraining, "processes": 2},  # so that two nodes are possible
     }
     return study.model_copy(update={"demo_world": DemoWorld(), **few})
+
+
+def _judge(study: Study, kind: str) -> Judge:
+    encoder = study.text_encoders[0].name if "text" in JUDGES[kind].needs else None
+    return Judge(name=kind, kind=kind, source=study.recaption.matcher, encoder=encoder)
 
 
 def _run(method: Method) -> Run:

@@ -1,0 +1,49 @@
+"""Figures of judges."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from workflow_scripts.captions.diagnostics.judged import compare
+
+
+def table(own: list[float | None], random: list[float | None], images: list[int]) -> pa.Table:
+    columns = {"fit": own, "fit_z": own, "fit_random": random, "fit_random_z": [0.0] * len(own)}
+    return pa.table({"key": [str(n) for n in range(len(own))], "random_image": pa.array(images, pa.int16()), **columns})
+
+
+def test_figures_in_closed_form() -> None:
+    images = [0, 0, 1, 1]
+    tables = {
+        "original": table([1.0, 2.0, None, 4.0], [0.0, 3.0, None, 4.0], images),
+        "generated": table([2.0, 2.0, 5.0, 3.0], [1.0, 1.0, 1.0, 5.0], images),
+    }
+    found = compare(tables, "original")
+    original, generated = found["original"]["fit"], found["generated"]["fit"]
+    assert original["mean"]["value"] == pytest.approx(7 / 3) and original["mean"]["n"] == 3
+    # Image 0: a win and a loss; image 1: a tie.
+    assert original["above_random_image"]["value"] == 0.5 and original["above_random_image"]["n"] == 3
+    assert original.keys() == {"mean", "above_random_image"}
+    # Image 0: a win and a tie; image 1: a loss (the null one does not count).
+    assert generated["preferred"]["value"] == pytest.approx((0.75 + 0) / 2)
+    assert generated["style_control"]["value"] == pytest.approx((0.5 + 1) / 2)
+    assert generated["style_control_standardised"]["value"] == 0.5
+    assert generated["style_control"]["low"] < 0.75 < generated["style_control"]["high"]
+
+
+def test_a_judge_of_style_is_found_and_standardising_takes_it_out() -> None:
+    rng = np.random.default_rng(0)
+    count, others = 4000, 16
+
+    def arm(style: float) -> pa.Table:
+        text = rng.normal(style, 0.1, count)
+        seen = rng.normal(0, 1, (count, others + 1)) + text[:, None]
+        z = (seen[:, 0] - seen[:, 1:].mean(axis=1)) / seen[:, 1:].std(axis=1, ddof=1)
+        columns = {"fit": seen[:, 0] + 1, "fit_z": z, "fit_random": seen[:, 0], "fit_random_z": z}
+        return pa.table({"random_image": pa.array(np.arange(count) % 256, pa.int16()), **columns})
+
+    found = compare({"original": arm(0.0), "generated": arm(1.0)}, "original")["generated"]["fit"]
+    assert found["style_control"]["low"] > 0.7
+    control = found["style_control_standardised"]
+    assert control["low"] < 0.5 < control["high"] and control["high"] - control["low"] < 0.06
+    assert compare({"a": arm(0.0)}, None)["a"]["fit"].keys() == {"mean", "above_random_image"}

@@ -1,0 +1,138 @@
+"""Scores of captions: own and other images, standardising, resuming."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from workflow_scripts.captions import scores
+from workflow_scripts.captions.scores import Comparison, Scored, chosen, sampled, score_captions, standardised
+
+COUNT = 23
+
+
+class Numbered:
+    """Images whose red value is their row."""
+
+    def image(self, row: int) -> Image.Image:
+        return Image.new("RGB", (2, 2), (row, 0, 0))
+
+
+@dataclass
+class Judge:
+    """Scores image r and caption of length l by r + l / 1000 and by r * l; counts the images that it sees."""
+
+    seen: list[int] = field(default_factory=list)
+
+    def prepare(self, images: Sequence[Image.Image]) -> tuple[torch.Tensor, ...]:
+        rows = [image.getpixel((0, 0))[0] for image in images]  # type: ignore[index]
+        self.seen += rows
+        return (torch.tensor(rows, dtype=torch.float32),)
+
+    def read(self, texts: Sequence[str]) -> torch.Tensor:
+        return torch.tensor([float(len(text)) for text in texts])
+
+    def scores(self, prepared: tuple[torch.Tensor, ...], read: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return prepared[0] + read / 1000, prepared[0] * read
+
+
+KEYS = [f"k{row}" for row in range(COUNT)]
+CAPTIONS = ["a" * (row % 5) for row in range(COUNT)]
+
+
+def made(folder: Path, judge: Judge, arms: int = 1, others: int = 3, **options: Any) -> list[Any]:
+    works = [folder / str(arm) for arm in range(arms)]
+    for work in works:
+        work.mkdir(parents=True, exist_ok=True)
+    rows = np.arange(2, COUNT)
+    captions = [[text + "b" * arm for text in CAPTIONS[2:]] for arm in range(arms)]
+    scored = Scored(Numbered(), rows, KEYS[2:], captions, works)  # type: ignore[arg-type]
+    compared = Comparison(sampled(COUNT, 0), others, 0)
+    load = options.get("load", lambda: judge)
+    return score_captions(scored, compared, ("sum", "product"), options.get("batch", 4), load, 2)
+
+
+@pytest.fixture(autouse=True)
+def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scores, "BATCHES", 2)
+    monkeypatch.setattr(scores, "SAMPLE", 7)
+
+
+def test_scores_of_own_and_of_other_images(tmp_path: Path) -> None:
+    (table,) = made(tmp_path, Judge())
+    assert table["key"].to_pylist() == KEYS[2:]
+    sample = sampled(COUNT, 0)
+    places = Comparison(sample, 3, 0).columns(KEYS[2:], np.arange(2, COUNT))
+    for at, row in enumerate(table.to_pylist()):
+        length, others = len(CAPTIONS[at + 2]), sample[places[at]]
+        assert at + 2 not in others and len(set(others)) == 4
+        if not length:
+            assert {value for name, value in row.items() if name not in ("key", "random_image")} == {None}
+            continue
+        assert row["sum"] == pytest.approx(at + 2 + length / 1000)
+        assert row["product_random"] == others[0] * length
+        rest = others[1:] * length
+        assert row["product_z"] == pytest.approx(((at + 2) * length - rest.mean()) / rest.std(ddof=1), rel=1e-5)
+        assert row["sum_z"] == pytest.approx(row["product_z"], rel=1e-3, abs=1e-6)  # whatever a text adds or multiplies
+        assert row["sum_random_z"] == pytest.approx(
+            (others[0] - others[1:].mean()) / others[1:].std(ddof=1), rel=1e-3, abs=1e-6
+        )
+
+
+@pytest.mark.parametrize("arms", [1, 3])
+def test_an_arm_s_scores_do_not_depend_on_other_arms(tmp_path: Path, arms: int) -> None:
+    judge = Judge()
+    first = made(tmp_path, judge, arms)[0]
+    assert first.equals(made(tmp_path / "alone", Judge())[0])
+    assert len(judge.seen) == 7 + COUNT - 2, "each image is prepared once, whatever the number of arms"
+
+
+def test_resumes_after_the_last_part(tmp_path: Path) -> None:
+    whole = made(tmp_path / "whole", Judge(), 2)
+
+    class Killed(Judge):
+        def read(self, texts: Sequence[str]) -> torch.Tensor:
+            if len(self.seen) > 7 + 12:
+                raise KeyboardInterrupt
+            return super().read(texts)
+
+    with pytest.raises(KeyboardInterrupt):
+        made(tmp_path, Killed(), 2)
+    (tmp_path / "1" / "scores-0000000000.parquet").unlink()  # an arm that lacks more than the other
+    judge = Judge()
+    again = made(tmp_path, judge, 2)
+    assert [one.equals(other) for one, other in zip(again, whole, strict=True)] == [True, True]
+    assert sorted(judge.seen[7:]) == list(range(2, COUNT))
+    made(tmp_path, judge, 2, load=lambda: pytest.fail("everything is there"))
+
+
+def test_few_images_leave_scores_unknown(tmp_path: Path) -> None:
+    for size, known in ((1, set()), (2, {"sum_random"}), (3, {"sum_random"}), (4, {"sum_random", "sum_z"})):
+        scored = Scored(Numbered(), np.arange(size), KEYS[:size], [["x"] * size], [tmp_path / str(size)])  # type: ignore[arg-type]
+        scored.works[0].mkdir()
+        (table,) = score_captions(scored, Comparison(sampled(size, 0), 3, 0), ("sum",), 4, Judge, 1)
+        there = {name for name in ("sum_random", "sum_z") if table[name].null_count == 0}
+        assert there == known and table["sum"].null_count == 0
+
+
+def test_a_choice_of_images_is_contained_in_a_larger_one() -> None:
+    few, more = (chosen(50, count, 3) for count in (10, 20))
+    assert few.sum() == 10 and more.sum() == 20 and not (few & ~more).any()
+    assert chosen(50, None, 3).all() and chosen(5, 10, 3).all() and (chosen(50, 10, 4) != few).any()
+
+
+def test_no_images(tmp_path: Path) -> None:
+    scored = Scored(Numbered(), np.arange(0), [], [[]], [tmp_path])  # type: ignore[arg-type]
+    (table,) = score_captions(scored, Comparison(sampled(0, 0), 3, 0), ("sum",), 4, Judge, 1)
+    assert len(table) == 0 and "sum_random_z" in table.column_names
+
+
+def test_standardised_in_closed_form() -> None:
+    found = standardised(np.array([3.0, 1.0]), np.array([[1.0, 2.0], [3.0, 2.0]]))
+    assert found[0] == pytest.approx(1 / np.sqrt(2)) and np.isnan(found[1])
+    assert np.isnan(standardised(np.array([1.0]), np.array([[2.0]]))).all()

@@ -1,0 +1,154 @@
+"""The stages ``score_captions`` and ``judge_quality``."""
+
+import json
+import shutil
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.helpers import make_artifact, run
+from tests.stages.captioned import Captioned
+from workflow_scripts.core.artifact import MANIFEST, Artifact
+from workflow_scripts.core.files.durable import move_durable
+from workflow_scripts.models.judge import Scorer
+from workflow_scripts.stages import judge_quality, score_captions
+from workflow_scripts.study.scoring import other_arms
+
+ARMS = ("original", "generated", "shuffled")
+BLOCKS = ("00000-00000", "00001-00001")
+SETTINGS = {"kind": "blip2", "batch_size": 2, "others": 3}
+
+
+@pytest.fixture
+def ready(given: Captioned, tmp_path: Path) -> Captioned:
+    """The captioned pictures with arms, in a folder of its own."""
+    shutil.copytree(given.results, tmp_path / "results")
+    mine = replace(given, results=tmp_path / "results", table=_moved(given, given.table, tmp_path))
+    mine = replace(mine, index=_moved(given, given.index, tmp_path))
+    for arm in ARMS:
+        mine.arm(arm)
+    return mine
+
+
+def _moved(given: Captioned, path: Path, folder: Path) -> Path:
+    return folder / "results" / path.relative_to(given.results)
+
+
+def scored(
+    given: Captioned,
+    arm: str,
+    judge: str = "blip2",
+    block: str = BLOCKS[0],
+    also: tuple[str, ...] = (),
+    **settings: object,
+) -> Artifact:
+    """``score_captions`` of one arm, run."""
+    study, unit = given.results / "study", {"arm": arm, "judge": judge, "block": block}
+    inputs = {"captions": study / f"select_captions/{arm}{MANIFEST}", "images": given.index}
+    name = ".".join(unit.values())
+    words = other_arms(str(study), also, name)
+    sources = {"model": given.checkpoints["matcher"]}
+    wanted = {**SETTINGS, **settings}
+    return run(score_captions.STAGE, given.results, f"score_captions/{name}", wanted, inputs, unit, sources, words)
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Device of each judge that was loaded."""
+    found: list[str] = []
+    judge = score_captions.JUDGES["blip2"]
+
+    def load(*words: object) -> Scorer:
+        found.append(str(words[1]))
+        return judge.load(*words)  # type: ignore[arg-type]
+
+    monkeypatch.setitem(score_captions.JUDGES, "blip2", replace(judge, load=load))
+    return found
+
+
+def test_scores_are_those_of_recaption(ready: Captioned) -> None:
+    table = {row["key"]: row for row in pq.read_table(Artifact(ready.table).path(".parquet")).to_pylist()}
+    found = [
+        row
+        for block in BLOCKS
+        for row in pq.read_table(scored(ready, "original", block=block).path(".parquet")).to_pylist()
+    ]
+    assert [row["key"] for row in found] == list(table)
+    for row in found:
+        if table[row["key"]]["original"]:
+            assert row["itm"] == pytest.approx(table[row["key"]]["itm_original"], abs=1e-4)
+            assert row["itc"] == pytest.approx(table[row["key"]]["itc_original"], abs=1e-5)
+        else:
+            assert row["itm"] is None and row["itm_z"] is None
+
+
+def test_all_arms_load_one_model_per_judge(ready: Captioned, loads: list[str]) -> None:
+    arms = [f"arm{n}" for n in range(4)]
+    for n, arm in enumerate(arms):
+        table = pq.read_table(ready.arm("shuffled", seed=n).path(".parquet"))
+        path = ready.results / "arm.parquet"
+        pq.write_table(table, path)
+        make_artifact(ready.results, "select_captions", arm, {".parquet": path}, {"arm": arm})
+    for judge in ("one", "two"):
+        hashes = [scored(ready, arm, judge, also=tuple(arms)).hash for arm in arms]
+        assert len(set(hashes)) == len(arms)
+    assert len(loads) == 2
+
+
+def test_a_new_arm_or_judge_computes_only_its_own(ready: Captioned, loads: list[str]) -> None:
+    first = {arm: scored(ready, arm, also=ARMS[:2]) for arm in ARMS[:2]}
+    assert len(loads) == 1
+    facts = [
+        json.loads(one.manifest_path.with_name(f"{one.name}.run.json").read_bytes())["cached"] for one in first.values()
+    ]
+    assert facts == [False, True]
+    alone = scored(ready, "shuffled", also=ARMS)
+    assert len(loads) == 2 and alone.rows["in"] == 5
+    again = {arm: scored(ready, arm, also=ARMS) for arm in ARMS[:2]}
+    assert len(loads) == 2
+    assert {arm: one.hash for arm, one in first.items()} == {arm: one.hash for arm, one in again.items()}
+    scored(ready, "original", "other", also=ARMS)
+    assert len(loads) == 3
+
+
+def test_killed_and_restarted_gives_the_same_bytes(
+    ready: Captioned, loads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = {arm: scored(ready, arm, also=ARMS).hash for arm in ARMS}
+    shutil.rmtree(ready.results / ".cache/score_captions")
+    monkeypatch.setattr("workflow_scripts.captions.scores.BATCHES", 1)
+    seen = Counter[str]()
+
+    def dies(source: Path, target: Path) -> None:
+        seen["moves"] += 1
+        if seen["moves"] == 6:  # in the middle of the second part of all arms
+            raise KeyboardInterrupt
+        move_durable(source, target)
+
+    monkeypatch.setattr("workflow_scripts.captions.scores.move_durable", dies)
+    with pytest.raises(SystemExit):
+        scored(ready, "original", also=ARMS)
+    assert not list((ready.results / ".cache/score_captions").glob("*"))
+    assert {arm: scored(ready, arm, also=ARMS).hash for arm in ARMS} == whole
+
+
+def test_captions_in_another_order(ready: Captioned, capsys: pytest.CaptureFixture[str]) -> None:
+    table = pq.read_table(ready.arm("original").path(".parquet"))
+    pq.write_table(table.take(list(range(len(table)))[::-1]), ready.results / "arm.parquet")
+    make_artifact(ready.results, "select_captions", "odd", {".parquet": ready.results / "arm.parquet"})
+    with pytest.raises(SystemExit):
+        scored(ready, "odd")
+    assert "captions not in index order" in capsys.readouterr().err
+
+
+def test_judge_quality(ready: Captioned) -> None:
+    paths = [scored(ready, arm, block=block, also=ARMS).manifest_path for arm in ARMS for block in BLOCKS]
+    made = run(judge_quality.STAGE, ready.results, "judge_quality/blip2", {"reference": "original"}, {"scores": paths})
+    found = json.loads(made.path(".json").read_bytes())
+    assert set(found) == set(ARMS)
+    assert found["original"]["itm"].keys() == {"mean", "above_random_image"}
+    assert found["shuffled"]["itm"]["mean"]["n"] == 8  # of nine captions one is empty
+    assert 0 <= found["generated"]["itc"]["style_control_standardised"]["value"] <= 1

@@ -1,0 +1,80 @@
+"""Which artifacts an addition makes, and which it leaves as they are."""
+
+from typing import Any
+
+import pytest
+
+from tests.study.config.test_study import changed, merged
+from workflow_scripts.core.errors import PipelineErrors
+from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.scoring import blocks, other_arms
+from workflow_scripts.study.units import Units
+
+JUDGES = [{"name": "blip2", "kind": "blip2"}]
+CLIP = {"name": "clip", "kind": "clip", "source": "models/clip"}
+
+
+def units(**change: Any) -> Units:
+    return Units(load_study(changed(merged(), {"judges": JUDGES, **change})))
+
+
+def jobs(study: Units) -> dict[str, Any]:
+    """Artifact -> settings and sources of the job that scores."""
+    found = {}
+    for name in study.scores:
+        unit = dict(zip(("arm", "judge", "block"), name.split("."), strict=True))
+        found[name] = study.settings("score_captions", unit), study.sources("score_captions", unit)
+    return found
+
+
+def test_a_new_judge_and_a_new_arm_add_their_own_jobs() -> None:
+    before = jobs(units())
+    assert len(before) == 4 * 54
+    judge, arm = jobs(units(judges=[*JUDGES, CLIP])), merged()["arms"]
+    arm = jobs(units(arms=[*arm, {"name": "mixed", "kind": "mixed"}]))
+    assert {name.split(".")[1] for name in judge.keys() - before.keys()} == {"clip"} and len(judge) == 2 * len(before)
+    assert {name.split(".")[0] for name in arm.keys() - before.keys()} == {"mixed"} and len(arm) == 5 * 54
+    for more in (judge, arm):
+        assert {name: more[name] for name in before} == before
+
+
+def test_a_study_without_judges_scores_nothing() -> None:
+    found = Units(load_study(merged()))
+    assert found.names("score_captions") == found.names("judge_quality") == []
+
+
+def test_a_judge_reads_its_model_or_the_matcher() -> None:
+    found = units(judges=[*JUDGES, CLIP])
+    sources = [found.sources("score_captions", {"arm": "a", "judge": name, "block": ""}) for name in found.judges]
+    assert sources == [{"model": found.study.recaption.matcher.at}, {"model": "models/clip"}]
+    labels = units(judges=[{**CLIP, "kind": "text_label", "encoder": "mpnet"}])
+    given = labels.sources("score_captions", {"arm": "a", "judge": "clip", "block": ""})
+    assert given == {"model": "models/clip", "text": labels.study.text_encoders[0].source.at}
+
+
+@pytest.mark.parametrize(
+    ("judge", "said"),
+    [
+        ({"name": "clip", "kind": "clip"}, "missing source"),
+        ({**CLIP, "encoder": "mpnet"}, "unused encoder"),
+        ({**CLIP, "kind": "text_label"}, "missing encoder"),
+        ({**CLIP, "kind": "text_label", "encoder": "mpnett"}, "unknown text encoder"),
+        ({"name": "blip2", "kind": "blip2"}, "repeated name"),
+        ({"name": "clip", "kind": "blip2", "max_text_tokens": 2}, "greater than or equal to 3"),
+    ],
+)
+def test_mistakes_are_named(judge: dict[str, Any], said: str) -> None:
+    with pytest.raises(PipelineErrors, match=said):
+        units(judges=[*JUDGES, judge])
+
+
+def test_blocks_are_consecutive_shards() -> None:
+    shards = [f"{number:05d}" for number in range(5)]
+    assert blocks(shards, 2) == ["00000-00001", "00002-00003", "00004-00004"]
+    assert blocks(shards, 9) == ["00000-00004"]
+
+
+def test_a_job_names_the_other_arms() -> None:
+    assert other_arms("out", ["a", "b"], "a.clip.0-1") == [
+        *("--also", "out/score_captions/b.clip.0-1", "arm=b", "captions=out/select_captions/b.manifest.json")
+    ]

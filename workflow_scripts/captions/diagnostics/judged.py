@@ -1,0 +1,74 @@
+"""What a judge says of the arms, and what it says of their style."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from workflow_scripts.stats.intervals import student_t
+
+RANDOM = "_random"
+
+
+def compare(tables: Mapping[str, pa.Table], reference: str | None) -> dict[str, Any]:
+    """Figures of each arm, by arm and score.
+
+    ``mean``: of the scores. ``above_random_image``: how often a caption scores higher with its own image than with a
+    random one; 0.5 if the judge can't tell them. Against the reference arm: ``preferred``, how often the arm's caption
+    of an image scores higher; and ``style_control``, the same with both captions beside a random image. A judge of what
+    an image shows has a style control of 0.5; one that differs also prefers a style. ``standardised``: the same for
+    standardised scores. Ties count half.
+
+    Args:
+        tables: arm -> its scores (:func:`workflow_scripts.captions.scores.schema`), the same images in the same order.
+        reference: the arm that others are compared with.
+    """
+    base = None if reference is None else tables[reference]
+    return {
+        arm: {name: _of_arm(table, None if arm == reference else base, name) for name in _names(table)}
+        for arm, table in tables.items()
+    }
+
+
+def _names(table: pa.Table) -> list[str]:
+    ending = f"{RANDOM}_z"
+    return [name.removesuffix(ending) for name in table.column_names if name.endswith(ending)]
+
+
+def _of_arm(table: pa.Table, reference: pa.Table | None, name: str) -> dict[str, Any]:
+    images = table["random_image"].fill_null(-1).to_numpy()
+    found = {
+        "mean": _mean(_values(table, name)),
+        "above_random_image": _share(_values(table, name), _values(table, name + RANDOM), images),
+    }
+    if reference is None:
+        return found
+    for figure, column in (("preferred", name), ("style_control", name + RANDOM)):
+        for ending, text in (("", ""), ("_z", "_standardised")):
+            ours, theirs = (_values(one, f"{column}{ending}") for one in (table, reference))
+            found[f"{figure}{text}"] = _share(ours, theirs, images)
+    return found
+
+
+def _values(table: pa.Table, column: str) -> np.ndarray:
+    return np.asarray(table[column].fill_null(np.nan).to_numpy(), dtype=np.float64)
+
+
+def _share(first: np.ndarray, second: np.ndarray, images: np.ndarray) -> dict[str, Any]:
+    """How often (n,) ``first`` exceeds ``second``, ties half, where both are known.
+
+    Captions with the same random image depend on one another, so the interval is one of the means per random image.
+    """
+    known = ~np.isnan(first) & ~np.isnan(second)
+    wins = (np.sign(first[known] - second[known]) + 1) / 2
+    _, group, sizes = np.unique(images[known], return_inverse=True, return_counts=True)
+    means = np.bincount(group, wins) / sizes
+    return _mean(means) | {"n": int(known.sum())}
+
+
+def _mean(values: np.ndarray) -> dict[str, Any]:
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return {"value": None, "low": None, "high": None, "n": 0}
+    return {**student_t(known)._asdict(), "n": len(known)}

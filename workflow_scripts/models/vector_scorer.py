@@ -1,0 +1,85 @@
+"""Judges whose score is the product of an image's vector and a caption's vector."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch.nn.functional import normalize
+from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.models.unreadable import UNREADABLE
+
+
+@dataclass(frozen=True)
+class VectorScorer:
+    """A judge of two encoders.
+
+    Attributes:
+        images: n RGB images -> (n, d) float32.
+        texts: n captions -> (n, d) float32.
+    """
+
+    images: Callable[[Sequence[Image.Image]], torch.Tensor]
+    texts: Callable[[Sequence[str]], torch.Tensor]
+
+    @torch.inference_mode()
+    def prepare(self, images: Sequence[Image.Image]) -> tuple[torch.Tensor, ...]:
+        """Vectors (n, d) of n images."""
+        return (self.images(images),)
+
+    @torch.inference_mode()
+    def read(self, texts: Sequence[str]) -> torch.Tensor:
+        """Vectors (n, d) of n captions."""
+        return self.texts(texts)
+
+    def scores(self, prepared: tuple[torch.Tensor, ...], read: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """(n,) float32 product of image i and caption i."""
+        return ((prepared[0] * read).sum(dim=1),)
+
+
+def two_towers(folder: Path, device: str, **padding: Any) -> VectorScorer:
+    """The image and text towers of a contrastive model that transformers' AutoModel loads, in float32.
+
+    Captions are truncated to the longest that the text tower has positions for.
+
+    Args:
+        folder: a folder as save_pretrained writes it.
+        device: ``cpu`` or ``cuda``.
+        padding: how the model's training padded captions, as arguments of the tokenizer.
+
+    Raises:
+        PipelineError: ``folder`` has no such model, or not all of its weights.
+    """
+    advice = "give the folder or the revision of a model with image and text tower and safetensors weights"
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        processor = AutoImageProcessor.from_pretrained(folder)
+        model, info = AutoModel.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+        )
+        longest = model.config.text_config.max_position_embeddings
+        towers = model.get_image_features, model.get_text_features
+    except (*UNREADABLE, AttributeError) as error:
+        raise PipelineError("no model with image and text tower", folder, error, advice) from error
+    if absent := sorted(info["missing_keys"]):
+        value = f"{len(absent)} weights missing, the first is {absent[0]}"
+        raise PipelineError("incomplete model with image and text tower", folder, value, advice)
+    model.to(device).eval()
+
+    def images(pictures: Sequence[Image.Image]) -> torch.Tensor:
+        return _unit(towers[0](**processor(list(pictures), return_tensors="pt").to(device)))
+
+    def texts(captions: Sequence[str]) -> torch.Tensor:
+        tokens = tokenizer(list(captions), truncation=True, max_length=longest, return_tensors="pt", **padding)
+        return _unit(towers[1](**tokens.to(device)))
+
+    return VectorScorer(images, texts)
+
+
+def _unit(result: Any) -> torch.Tensor:
+    pooled: torch.Tensor = result if isinstance(result, torch.Tensor) else result.pooler_output
+    return normalize(pooled.float(), dim=-1)

@@ -1,0 +1,55 @@
+"""What a judge says of each arm's captions, and whether it judges their style."""
+
+from pydantic import Field
+
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.stage import Job, run_stage
+
+
+class JudgeQuality(Settings):
+    """Which arm the others are compared with."""
+
+    reference: str | None = Field(None, description="arm that others are compared with; null: none")
+
+
+def judge_quality(job: Job[JudgeQuality]) -> None:
+    """Summarise the judge's scores of all arms."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.captions.diagnostics.judged import compare
+    from workflow_scripts.core.files.jsonio import pretty
+
+    parts: dict[str, list[pa.Table]] = {}
+    for artifact in job.inputs("scores"):
+        parts.setdefault(artifact.unit["arm"], []).append(pq.read_table(artifact.path(".parquet")))
+    tables = {arm: pa.concat_tables(found) for arm, found in parts.items()}
+    job.file(".json").write_bytes(pretty(compare(tables, job.settings.reference)))
+
+
+STAGE = Stage(
+    run=judge_quality,
+    settings=JudgeQuality,
+    artifact="{judge}",
+    inputs=("scores",),
+    packages=("numpy", "scipy", "pyarrow"),
+)
+
+FACTS = Facts(
+    files={
+        ".json": File(
+            "by arm: mean score, how often a caption's own image scores higher than a random one, and style control",
+            Tolerance(1e-4, 0.02, "none; means over the tables of scores"),
+            published=True,
+        )
+    },
+    environment="core",
+    resources=Resources(minutes=60, memory_mb=16_000, scales="rows"),
+    cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed"),
+    names="judges",
+)
+
+if __name__ == "__main__":
+    run_stage(STAGE)

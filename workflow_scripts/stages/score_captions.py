@@ -1,0 +1,140 @@
+"""Scores of an arm's captions by a judge, for a block of shards.
+
+The artifact is of one arm, so a new arm or judge computes only its own. The process of one of them scores all arms that
+still lack their scores by the same judge for the same shards: the model is loaded, and each image decoded and
+encoded, once. A judge is one file in ``models/judges/``.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Self
+
+from pydantic import Field, create_model, model_validator
+
+from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
+from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.registry import OneOf, discover, listed
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.models.judge import Judge
+
+JUDGES = discover("workflow_scripts.models.judges", Judge)
+
+
+class _ScoreCaptions(Settings):
+    """:class:`ScoreCaptions` without the settings of the kinds."""
+
+    kind: Annotated[str, OneOf(JUDGES)] = Field(
+        description=f"what scores captions. {listed(JUDGES)}", examples=["clip"]
+    )
+    batch_size: int = Field(
+        32, ge=1, description="images per forward pass", examples=[64], json_schema_extra={"unit": "images"}
+    )
+    others: int | None = Field(
+        None,
+        ge=0,
+        description="other images, besides a random one, by whose scores those of a caption are standardised; null: as "
+        f"many as suit the kind ({', '.join(f'{name}: {judge.others}' for name, judge in JUDGES.items())})",
+        examples=[8],
+        json_schema_extra={"unit": "images"},
+    )
+    images: int | None = Field(
+        None,
+        ge=1,
+        description="images whose captions are scored, a random choice; null: all",
+        examples=[20_000],
+        json_schema_extra={"unit": "images"},
+    )
+    seed: int = Field(0, description="seed of the choices of images", examples=[1])
+
+    @model_validator(mode="after")
+    def _kind_accepts_them(self) -> Self:
+        settings_of(self, JUDGES[self.kind])
+        return self
+
+
+if TYPE_CHECKING:
+
+    class ScoreCaptions(_ScoreCaptions):
+        """How captions are scored."""
+else:
+    ScoreCaptions = create_model(
+        "ScoreCaptions", __base__=_ScoreCaptions, __doc__="How captions are scored.", **fields_of(JUDGES)
+    )
+
+
+def score_captions(job: Job[ScoreCaptions]) -> None:
+    """Score the captions of the job's arm, and of the other arms that this process makes."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.captions.scores import Comparison, Scored, chosen, sampled, score_captions
+    from workflow_scripts.core.errors import PipelineError
+    from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.core.shards import index_images
+    from workflow_scripts.models.judge import Scorer
+
+    options, index, jobs = job.settings, job.input("images"), [job, *job.others]
+    kind = JUDGES[options.kind]
+    table = pq.read_table(index.path(".parquet"), columns=["key", "shard"])
+    first, last = (int(number) for number in job.unit["block"].split("-"))
+    shards = table["shard"].to_numpy()
+    inside = (shards >= first) & (shards <= last)
+    rows = np.flatnonzero(inside & chosen(len(table), options.images, options.seed))
+    captions = []
+    for one in jobs:
+        path = one.input("captions").path(".parquet")
+        arm = pq.read_table(path, columns=["key", "caption"])
+        if arm["key"] != table["key"]:
+            value = f"{len(arm)} captions, {len(table)} images"
+            raise PipelineError("captions not in index order", path, value, "rerun the workflow from this arm")
+        captions.append(arm["caption"].take(pa.array(rows)).to_pylist())
+
+    def load() -> Scorer:
+        sources = {name: job.source(name) for name in kind.needs}
+        return kind.load(sources, job.device, settings_of(options, kind))
+
+    keys = table["key"].take(pa.array(rows)).to_pylist()
+    scored = Scored(index_images(index), rows, keys, captions, [one.work for one in jobs])
+    others = kind.others if options.others is None else options.others
+    compared = Comparison(sampled(len(table), options.seed), others, options.seed)
+    found = score_captions(scored, compared, kind.scores, options.batch_size, load, job.workers)
+    for one, texts, scores in zip(jobs, captions, found, strict=True):
+        write_table(one.file(".parquet"), scores)
+        one.rows(int(inside.sum()), len(scores), {"not_chosen": int(inside.sum()) - len(rows)})
+        one.note(empty_captions=sum(not text for text in texts), arms_of_this_process=len(jobs))
+
+
+STAGE = Stage(
+    run=score_captions,
+    settings=ScoreCaptions,
+    artifact="{arm}.{judge}.{block}",
+    inputs=("captions", "images", "model", "text"),
+    packages=("torch", "transformers", "sentence-transformers", "torchvision", "pillow"),
+    on_device=True,
+)
+
+FACTS = Facts(
+    files={
+        ".parquet": File(
+            "scores of each caption by a judge with its own image and with a random one, raw and standardised",
+            Tolerance(1e-3, 0.005, "none; standardising divides by the deviation of a few scores"),
+        ),
+    },
+    environment="train",
+    resources=Resources(minutes=480, memory_mb=32_000, scales="gpu", workers=True, gpu=True, resumes=True),
+    cost=Cost(
+        per="image",
+        units=lambda load: load.images,
+        core_ms=DECODING_MS,
+        gflop=lambda _: 800,
+        source="measured decoding; counted for BLIP-2: ViT-g 521, 18 passes of the query transformer 270",
+    ),
+    disk=lambda load: load.rows * 60,  # key and eight scores
+    names="scores",
+    section="judges.{judge}",
+    sources={"model": "judge-{judge}", "text": "judge-{judge}-text"},
+)
+
+if __name__ == "__main__":
+    run_stage(STAGE)

@@ -1,0 +1,27 @@
+"""How the scoring of captions is divided: one artifact per arm, judge and block of shards."""
+
+from collections.abc import Iterable, Sequence
+
+from workflow_scripts.core.artifact import MANIFEST
+
+
+def blocks(shards: Sequence[str], size: int) -> list[str]:
+    """``<first>-<last>`` of consecutive shards, ``size`` at a time."""
+    parts = [shards[start : start + size] for start in range(0, len(shards), size)]
+    return [f"{part[0]}-{part[-1]}" for part in parts]
+
+
+def scores(arms: Iterable[str], judge: str, blocks: Sequence[str]) -> list[str]:
+    """Names of a judge's tables of scores, arm by arm."""
+    return [f"{arm}.{judge}.{block}" for arm in arms for block in blocks]
+
+
+def other_arms(out: str, arms: Iterable[str], unit: str) -> list[str]:
+    """Arguments of the job ``<arm>.<judge>.<block>``: the arms that its process also scores if they lack scores."""
+    own, _, rest = unit.partition(".")
+    words = []
+    for arm in arms:
+        if arm != own:
+            words += ["--also", f"{out}/score_captions/{arm}.{rest}", f"arm={arm}"]
+            words += [f"captions={out}/select_captions/{arm}{MANIFEST}"]
+    return words
