@@ -122,3 +122,22 @@ rule caption_quality:
         **recipe("caption_quality"),
     shell:
         command("caption_quality")
+
+
+rule caption_labels:
+    """People's ratings of captions: agreement, ratings of the arms, and what the judges' scores are worth."""
+    input:
+        labels=UNITS.manifest_if_source(OUT, "labels"),
+        arms=manifests("select_captions", UNITS.arms),
+    output:
+        **made("caption_labels"),
+    log:
+        log_of("caption_labels"),
+    conda:
+        environment_of("caption_labels")
+    resources:
+        **resources_of("caption_labels"),
+    params:
+        **recipe("caption_labels"),
+    shell:
+        command("caption_labels")

@@ -54,6 +54,12 @@ def test_inputs_are_those_of_the_study(made: tuple[Path, Inputs, str]) -> None:
     assert set(made[1]) == set(INPUTS)
 
 
+def test_ratings_by_people_are_shown_with_their_intervals(made: tuple[Path, Inputs, str]) -> None:
+    section = made[2].partition('<section id="caption-labels">')[2].partition("</section>")[0]
+    assert "judges · itm · auc" in section and "0.830" in section and "0.750–0.900" in section
+    assert "agreement · faithful · alpha" in section and "0.710" in section
+
+
 def test_a_caption_with_markup_is_text(made: tuple[Path, Inputs, str]) -> None:
     page = Page(made[2])
     assert ATTACK in "".join(page.words)
@@ -129,7 +135,7 @@ def test_the_same_study_elsewhere_gives_the_same_bytes(made: tuple[Path, Inputs,
 def test_a_study_with_nothing_says_so_in_every_section(tmp_path: Path) -> None:
     text = build(tmp_path / "results", {})
     assert {anchor for anchor, _ in CONTENTS} <= Page(text).ids
-    assert text.count('class="empty"') == 11
+    assert text.count('class="empty"') == 12
     assert "trained and evaluated no image encoder" in text
 
 

@@ -93,6 +93,7 @@ def test_groups_and_slots_of_the_slurm_profile_are_those_of_the_stages() -> None
 def test_no_table_of_posts_pictures_or_test_items_is_published() -> None:
     tables = {(name, suffix) for name, files in published().items() for suffix in files if suffix.endswith(".parquet")}
     assert tables == {
+        ("caption_labels", ".reliability.parquet"),
         ("few_shot", ".parquet"),
         ("knn", ".parquet"),
         ("linear_probe", ".parquet"),

@@ -61,6 +61,7 @@ class Units:
         self.common = ["images"] if study.common_images and any(one.trains for _, one in self._runs.values()) else []
         self.image_encoders = [encoder.name for encoder in study.image_encoders]
         self.world = ["world"] if study.demo_world is not None else []
+        self.labels = ["labels"] if study.caption_labels is not None else []
         self.quality_encoder = [name for name in [study.pair_quality.image_encoder] if name]
         self.sources_by_name = self._sources()
         self._unused = self._unused_labels()
@@ -171,6 +172,8 @@ class Units:
             "captioner": study.recaption.captioner,
             "matcher": study.recaption.matcher,
         }
+        if study.caption_labels is not None:
+            named["labels"] = study.caption_labels.source
         named |= {f"captions-{arm.name}": arm.table for arm in study.arms}
         named |= {f"judge-{judge.name}": judge.source or study.recaption.matcher for judge in study.judges}
         encoders = {encoder.name: encoder.source for encoder in study.text_encoders}

@@ -83,6 +83,10 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
         ),
         ({"pretraining": {"batch_size": 1}}, "invalid value in config.pretraining.batch_size: 1"),
         ({"study": "../elsewhere"}, "config.study"),
+        (
+            {"caption_labels": {"source": "labels", "replacement": "revisd"}},
+            "unknown arm in config.caption_labels.replacement: revisd; did you mean revised?",
+        ),
         ({"probe_dataset": "cifar01"}, "unknown dataset in config.probe_dataset: cifar01; did you mean cifar10?"),
         (
             {"probe_dataset": None},
@@ -278,8 +282,11 @@ def test_settings_of_a_unit_are_what_its_stage_takes() -> None:
     """Every stage's settings class accepts what the study gives it, and nothing is lost on the way."""
     from importlib import import_module
 
-    judges = {"judges": [{"name": "blip2", "kind": "blip2"}]}
-    study = load_study(changed(merged("tests/config/tiny.yaml"), judges))
+    change = {
+        "judges": [{"name": "blip2", "kind": "blip2"}],
+        "caption_labels": {"source": "labels", "original": "original", "replacement": "revised"},
+    }
+    study = load_study(changed(merged("tests/config/tiny.yaml"), change))
     units = Units(study)
     sample = {
         "source": {"source": "matcher"},

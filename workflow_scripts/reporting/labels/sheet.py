@@ -11,6 +11,7 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
+from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.reporting.page import TEMPLATES, environment, policy
 from workflow_scripts.reporting.text import caption_text
 from workflow_scripts.reporting.thumbnails import thumbnail
@@ -18,7 +19,7 @@ from workflow_scripts.stats.seeds import derive
 
 LETTERS = string.ascii_lowercase  # each names a caption of an image, and is the key that prefers it
 MOST_CHARACTERS = 500  # of a caption on the sheet
-KEY_COLUMNS = ("sheet", "image", "caption", "key", "arm")
+KEY_COLUMNS = ("sheet", "image", "caption", "key", "arm", "text")  # text: digest of the caption
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,14 @@ class Shown:
         text: what is shown of it: masked, on one line, not escaped.
         characters: length of the whole caption if only its beginning is shown, else 0.
         arms: the arms that have it.
+        digest: hash of the whole caption, by which a later change of it is found.
     """
 
     letter: str
     text: str
     characters: int
     arms: tuple[str, ...]
+    digest: str
 
 
 def captions_shown(captions: Mapping[str, str], key: str, seed: int) -> list[Shown]:
@@ -56,7 +59,7 @@ def captions_shown(captions: Mapping[str, str], key: str, seed: int) -> list[Sho
 def _shown(letter: str, text: str, arms: Sequence[str]) -> Shown:
     seen = caption_text(text, MOST_CHARACTERS)
     cut = len(text) if len(text) > MOST_CHARACTERS and seen.endswith("…") else 0
-    return Shown(letter, seen, cut, tuple(arms))
+    return Shown(letter, seen, cut, tuple(arms), digest(text))
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,9 @@ def key_file(items: Sequence[Item], sheet: str) -> bytes:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(KEY_COLUMNS)
     for item in items:
-        writer.writerows([sheet, item.name, one.letter, item.key, arm] for one in item.captions for arm in one.arms)
+        writer.writerows(
+            [sheet, item.name, one.letter, item.key, arm, one.digest] for one in item.captions for arm in one.arms
+        )
     return out.getvalue().encode()
 
 

@@ -72,6 +72,9 @@ def _pairs_and_runs(study: Study) -> Iterator[SettingError]:
         if METHODS[run.method].labels and study.demo_world is None:
             advice = "remove this run; only a study with demo_world has labels"
             yield SettingError("run without labels", ("runs", number, "method"), run.method, advice)
+    if study.caption_labels is not None:
+        for name in ("original", "replacement"):
+            yield from known(("caption_labels", name), "arm", getattr(study.caption_labels, name), arms)
     if study.pair_quality.image_encoder is not None:
         yield from known(("pair_quality", "image_encoder"), "image encoder", study.pair_quality.image_encoder, image)
     if study.probe_dataset is not None:

@@ -10,6 +10,7 @@ from workflow_scripts.core.settings import Settings
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.annotations import Annotations
+from workflow_scripts.stages.caption_labels import CaptionLabels
 from workflow_scripts.stages.crate import CrateContents
 from workflow_scripts.stages.embed_captions import EmbedCaptions
 from workflow_scripts.stages.embed_images import EmbedImages
@@ -124,6 +125,14 @@ class ScoringSection(Settings):
         description="consecutive shards that a job scores, with the judge loaded once",
         examples=[2],
         json_schema_extra={"unit": "shards"},
+    )
+
+
+class CaptionLabelsSection(CaptionLabels):
+    """How people's ratings are compared with the judges' scores."""
+
+    source: SourceField = Field(
+        description="a folder with the CSV files of the raters and the keys of their sheets", examples=["data/labels"]
     )
 
 

@@ -29,6 +29,7 @@ from workflow_scripts.study.config.sections import (
     NAME,
     AnnotationsSection,
     Arm,
+    CaptionLabelsSection,
     Compute,
     CrateSection,
     Dataset,
@@ -66,6 +67,9 @@ class Study(Settings):
     judges: tuple[Judge, ...] = Field((), description="what scores the captions of all arms")
     score_captions: ScoringSection = Field(ScoringSection(), description="how scoring is divided into jobs")
     caption_quality: CaptionQuality = Field(CaptionQuality(), description="how the quality of captions is measured")
+    caption_labels: CaptionLabelsSection | None = Field(
+        None, description="people's ratings of captions (docs/labelling.md); null: there are none"
+    )
     text_encoders: tuple[TextEncoder, ...] = Field((), description="models that embed captions")
     image_encoders: tuple[ImageEncoder, ...] = Field((), description="models that embed images")
     pairs: tuple[Pairs, ...] = Field((), description="pair tables: nearest neighbours by caption or by image")

@@ -20,7 +20,7 @@ from workflow_scripts.stages.demo_world import DemoWorld
 from workflow_scripts.stages.score_captions import JUDGES
 from workflow_scripts.study.config.checks import RESERVED_PAIRS
 from workflow_scripts.study.config.files import read_config
-from workflow_scripts.study.config.sections import Judge, Run
+from workflow_scripts.study.config.sections import CaptionLabelsSection, Judge, Run
 from workflow_scripts.study.config.study import Study, load_study
 from workflow_scripts.study.stages import declaration, stage_names
 from workflow_scripts.study.units import Unit, Units
@@ -94,7 +94,8 @@ def _whole_study() -> Study:
         ),
         "pretraining": {**study.pretraining, "processes": 2},  # so that two nodes are possible
     }
-    return study.model_copy(update={"demo_world": DemoWorld(), **few})
+    labels = CaptionLabelsSection(source="labels")
+    return study.model_copy(update={"demo_world": DemoWorld(), "caption_labels": labels, **few})
 
 
 def _judge(study: Study, kind: str) -> Judge:

@@ -1,0 +1,142 @@
+"""The stage ``caption_labels``, on sheets filled in by a script."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.helpers import make_artifact, run
+from tests.stages.captioned import parquet
+from workflow_scripts.captions.arm_rows import arm_table
+from workflow_scripts.captions.labels.reading import KEYS, RATINGS
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.reporting.labels.sheet import KEY_COLUMNS, items_of, key_file, sheet_name
+from workflow_scripts.stages import caption_labels
+
+IMAGES = 60
+SETTINGS = {"bootstrap": 100}
+
+
+def write(path: Path, rows: list[list[object]]) -> None:
+    with open(path, "w", newline="") as stream:
+        csv.writer(stream).writerows([RATINGS, *rows])
+
+
+class Case:
+    """Sixty images, two arms with random true ratings; ITM is the truth, plus 1 for generated captions."""
+
+    def __init__(self, folder: Path) -> None:
+        self.results, self.folder = folder / "results", folder / "labels"
+        self.folder.mkdir()
+        keys = [f"k{number:02}" for number in range(IMAGES)]
+        rng = np.random.default_rng(0)
+        self.truth = {arm: rng.integers(0, 4, IMAGES) for arm in ("original", "generated")}
+        self.texts = {arm: [f"{arm} {number}" for number in range(IMAGES)] for arm in self.truth}
+        columns = {"key": keys, "subreddit": ["a"] * IMAGES, "year": [2020] * IMAGES}
+        self.arms = []
+        for arm, good in self.truth.items():
+            itm = pa.array(good + (arm == "generated"), pa.float32())
+            table = arm_table(pa.table(columns), self.texts[arm], [arm] * IMAGES, itm, pa.nulls(IMAGES, pa.float32()))
+            self.arms.append(make_artifact(self.results, "select_captions", arm, {".parquet": parquet(table)}))
+        captions = {key: {arm: self.texts[arm][at] for arm in self.texts} for at, key in enumerate(keys)}
+        self.items = items_of(captions, seed=0)
+        self.sheet = sheet_name(self.items)
+        (self.folder / "sheet.html.key.csv").write_bytes(key_file(self.items, self.sheet))
+
+    def ratings(self, rater: str) -> list[list[object]]:
+        """A truthful rater's export."""
+        rows: list[list[object]] = []
+        for item in self.items:
+            for one in item.captions:
+                good = int(self.truth[one.arms[0]][int(item.key[1:])])
+                rows.append([self.sheet, rater, item.name, one.letter, good, 3 - good, int(good == 3)])
+        return rows
+
+    def run(self) -> Artifact:
+        inputs, sources = {"arms": self.arms}, {"labels": self.folder}
+        return run(caption_labels.STAGE, self.results, "caption_labels/labels", SETTINGS, inputs, {}, sources)
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Case:
+    return Case(tmp_path)
+
+
+def test_truthful_raters(case: Case) -> None:
+    for rater in ("ann", "ben"):
+        write(case.folder / f"{rater}.csv", case.ratings(rater))
+    made = case.run()
+    found = json.loads(made.path(".json").read_bytes())
+    assert found["agreement"] == {
+        "raters": 2, "faithful": {"alpha": 1.0, "n": 2 * IMAGES}, "specific": {"alpha": 1.0, "n": 2 * IMAGES}
+    }  # fmt: skip
+    assert found["arms"]["original"]["faithful"]["value"] == pytest.approx(case.truth["original"].mean())
+    old, new = (case.truth[arm] for arm in ("original", "generated"))
+    scores, good = np.append(old, new + 1), np.append(old, new) >= 2
+    ordered = np.mean([(a > b) + (a == b) / 2 for a in scores[good] for b in scores[~good]])
+    assert found["judges"]["itm"]["auc"]["value"] == pytest.approx(ordered)
+    assert found["judges"]["itm"]["margin"]["n"] == int((old != new).sum())
+    assert 0 < found["judges"]["itm"]["margin"]["value"] < 2 and found["judges"]["itm"]["margin"]["errors"] == 0
+    assert found["judges"]["itc"] == {"auc": {"n": 0}, "margin": {"n": 0}}
+    assert len(pq.read_table(made.path(".parquet"))) == 2 * IMAGES
+    curve = pq.read_table(made.path(".reliability.parquet"))
+    assert set(curve["judge"].to_pylist()) == {"itm"} and sum(curve["n"].to_pylist()) == 2 * IMAGES
+    assert made.rows == {"in": 4 * IMAGES, "out": 4 * IMAGES, "dropped": {}}
+
+
+def test_raters_who_disagree_on_everything_and_a_single_class(case: Case) -> None:
+    rows = case.ratings("ann")
+    for rater, value in (("ann", 0), ("ben", 3)):
+        write(case.folder / f"{rater}.csv", [[row[0], rater, *row[2:4], value, "", ""] for row in rows])
+    found = json.loads(case.run().path(".json").read_bytes())
+    assert found["agreement"]["faithful"]["alpha"] < 0
+    assert found["judges"]["itm"]["auc"] == {"n": 2 * IMAGES}  # all means are 1.5, so none is faithful
+    assert found["judges"]["itm"]["margin"] == {"n": 0}
+
+
+def test_rows_that_cannot_be_used_are_counted(case: Case) -> None:
+    good = case.ratings("ann")
+    odd = [
+        *(["other", *good[0][1:]], [case.sheet, "ann", "i99", *good[0][3:]], [*good[0][:4], "7", "", ""]),
+        *([*good[0][:4], "", "", ""], [*good[0][:6], "yes"], good[1]),
+    ]
+    write(case.folder / "ann.csv", [*good, *odd])
+    changed = pq.read_table(Artifact(case.arms[0]).path(".parquet"))
+    texts = ["another caption", *case.texts["original"][1:]]
+    changed = changed.set_column(changed.column_names.index("caption"), "caption", pa.array(texts))
+    case.arms[0] = make_artifact(case.results, "select_captions", "original", {".parquet": parquet(changed)})
+    made = case.run()
+    assert made.rows["in"] == 2 * IMAGES + len(odd)
+    expected = {"unknown_sheet": 1, "unknown_caption": 1, "out_of_range": 2, "unrated": 1, "repeated": 1}
+    first_is_original = good[0][3] == next(one.letter for one in case.items[0].captions if one.arms == ("original",))
+    assert made.rows["dropped"] == {**expected, "caption_changed": 1} or not first_is_original
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("sheet.html.key.csv", None, "no ratings"),
+        ("ann.csv", None, "no ratings"),
+        ("ann.csv", b"a,b\n1,2\n", "missing column"),
+        ("ann.csv", b"x" * 200_000, "unreadable ratings"),
+        ("ann.csv", b"\xff\xfe", "unreadable ratings"),
+    ],
+)
+def test_files_that_are_missing_or_damaged(
+    case: Case, name: str, text: bytes | None, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(case.folder / "ann.csv", case.ratings("ann"))
+    (case.folder / name).unlink()
+    if text is not None:
+        (case.folder / name).write_bytes(text)
+    with pytest.raises(SystemExit):
+        case.run()
+    assert f"error: {message}" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_keys_have_the_columns_that_are_read() -> None:
+    assert KEY_COLUMNS == KEYS

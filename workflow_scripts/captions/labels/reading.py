@@ -1,0 +1,129 @@
+"""Reads what raters exported, and finds the image and the arms behind each name on their sheets."""
+
+import csv
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.foreign import readable
+from workflow_scripts.core.files.jsonio import digest
+from workflow_scripts.core.files.names import LABEL_KEY
+
+RATINGS = ("sheet", "rater", "image", "caption", "faithful", "specific", "preferred")
+KEYS = ("sheet", "image", "caption", "key", "arm", "text")  # text: digest of the caption when the sheet was made
+SCALES = ("faithful", "specific")
+POINTS = 4  # ratings are 0 to 3
+_ADVICE = "give a folder with the CSV files that the raters exported and the keys of their sheets"
+Row = dict[str, str]
+
+
+@dataclass
+class Rated:
+    """The ratings of one caption of an image, from all sheets.
+
+    Attributes:
+        key: the image.
+        text: digest of the caption.
+        arms: the arms that have it.
+        faithful, specific: ratings 0..3 of those who gave one.
+        preferred: of those who answered, 1 for each who preferred it and 0 for the others.
+    """
+
+    key: str
+    text: str
+    arms: list[str] = field(default_factory=list)
+    faithful: list[int] = field(default_factory=list)
+    specific: list[int] = field(default_factory=list)
+    preferred: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Labels:
+    """All ratings, the raters, and how many rows were read and left out, by reason."""
+
+    captions: list[Rated]
+    raters: list[str]
+    rows: int
+    dropped: Counter[str]
+
+
+def read_labels(folder: Path, captions: Mapping[tuple[str, str], str]) -> Labels:
+    """The ratings in ``folder``.
+
+    Rows are left out and counted if their sheet has no key (``unknown_sheet``), if they name no caption of it
+    (``unknown_caption``), if an answer is none of the scale's (``out_of_range``), if they hold no answer (``unrated``),
+    if the rater has rated the caption before (``repeated``), and if the study no longer has the image or the arm has
+    another caption for it now (``caption_changed``).
+
+    Args:
+        captions: (key, arm) -> the study's caption.
+
+    Raises:
+        PipelineError: the folder has no key or no ratings, or a file lacks a column.
+    """
+    files = sorted(folder.glob("*.csv")) if folder.is_dir() else []
+    behind = _behind([path for path in files if path.name.endswith(LABEL_KEY)])
+    exported = [path for path in files if not path.name.endswith(LABEL_KEY)]
+    if not behind or not exported:
+        raise PipelineError("no ratings", folder, "it lacks " + ("ratings" if behind else "a key"), _ADVICE)
+    found: dict[tuple[str, str], Rated] = {}
+    done, raters, dropped, rows = set(), set(), Counter[str](), 0
+    for path in exported:
+        for row in _rows(path, RATINGS):
+            rows += 1
+            name, rater = (row["sheet"], row["image"], row["caption"]), row["rater"] or path.stem
+            answers = {one: row[one].strip() for one in (*SCALES, "preferred")}
+            reason = _fault(name, answers, behind, captions) or ("repeated" if (rater, name) in done else "")
+            if reason:
+                dropped[reason] += 1
+                continue
+            done.add((rater, name))
+            raters.add(rater)
+            caption = behind[name][0]["key"], behind[name][0]["text"]
+            rated = found.setdefault(caption, Rated(*caption))
+            rated.arms = sorted({*rated.arms, *(one["arm"] for one in behind[name])})
+            for one, answer in answers.items():
+                getattr(rated, one).extend([int(answer)] if answer else [])
+    return Labels([found[name] for name in sorted(found)], sorted(raters), rows, dropped)
+
+
+def _behind(keys: list[Path]) -> dict[tuple[str, str, str], list[Row]]:
+    """(sheet, image, caption) -> rows of the keys, one per arm."""
+    behind: defaultdict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    for path in keys:
+        for row in _rows(path, KEYS):
+            behind[row["sheet"], row["image"], row["caption"]].append(row)
+    return dict(behind)
+
+
+def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
+    with readable("unreadable ratings", path, _ADVICE), open(path, encoding="utf-8-sig", newline="") as stream:
+        try:
+            reader = csv.DictReader(stream)
+            missing = [name for name in columns if name not in (reader.fieldnames or ())]
+            if missing:
+                raise PipelineError("missing column", path, ", ".join(missing), _ADVICE)
+            for row in reader:
+                yield {name: row[name] or "" for name in columns}
+        except csv.Error as error:  # not a ValueError
+            raise PipelineError("unreadable ratings", path, error, _ADVICE) from None
+
+
+def _fault(
+    name: tuple[str, str, str],
+    answers: Mapping[str, str],
+    behind: Mapping[tuple[str, str, str], list[Row]],
+    captions: Mapping[tuple[str, str], str],
+) -> str:
+    if name not in behind:
+        return "unknown_caption" if any(sheet == name[0] for sheet, _, _ in behind) else "unknown_sheet"
+    if not any(answers.values()):
+        return "unrated"
+    scale, choice = [*map(str, range(POINTS)), ""], ("0", "1", "")
+    if any(answers[one] not in scale for one in SCALES) or answers["preferred"] not in choice:
+        return "out_of_range"
+    now = [captions.get((row["key"], row["arm"])) for row in behind[name]]
+    same = [text is not None and digest(text) == row["text"] for text, row in zip(now, behind[name], strict=True)]
+    return "" if all(same) else "caption_changed"

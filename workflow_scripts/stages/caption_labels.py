@@ -1,0 +1,99 @@
+"""People's ratings of captions: agreement of the raters, ratings of the arms, and what the judges' scores are worth."""
+
+from pydantic import Field
+
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.stage import Job, run_stage
+
+
+class CaptionLabels(Settings):
+    """How people's ratings are compared with the judges' scores."""
+
+    original: str = Field("original", description="arm that the margin keeps", examples=["shuffled"])
+    replacement: str = Field("generated", description="arm that the margin replaces it by", examples=["revised"])
+    faithful_from: float = Field(
+        2.0,
+        gt=0,
+        le=3,
+        description="mean rating, of 0 to 3, from which a caption counts as faithful",
+        examples=[2.5],
+    )
+    bins: int = Field(10, ge=2, le=100, description="bins of the reliability curve", examples=[5])
+    folds: int = Field(
+        5, ge=2, le=100, description="folds of the cross-validation, which keeps images together", examples=[10]
+    )
+    bootstrap: int = Field(
+        1000,
+        ge=100,
+        description="resamples of images for intervals",
+        examples=[500],
+        json_schema_extra={"unit": "resamples"},
+    )
+    seed: int = Field(0, description="seed of resamples and folds", examples=[1])
+
+
+def caption_labels(job: Job[CaptionLabels]) -> None:
+    """Match ratings with the study's captions and scores, and describe them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.captions.labels.reading import read_labels
+    from workflow_scripts.captions.labels.summary import RELIABILITY, agreement, arm_means, judge_figures, rating_table
+    from workflow_scripts.core.files.jsonio import pretty
+    from workflow_scripts.core.files.tables import write_table
+
+    settings = job.settings
+    captions: dict[tuple[str, str], str] = {}
+    scores: dict[str, dict[tuple[str, str], float]] = {}
+    for arm in job.inputs("arms"):
+        table = pq.read_table(arm.path(".parquet"))
+        names = [(key, arm.name) for key in table["key"].to_pylist()]
+        captions.update(zip(names, table["caption"].to_pylist(), strict=True))
+        for judge in (field.name for field in table.schema if pa.types.is_floating(field.type)):
+            known = zip(names, table[judge].to_pylist(), strict=True)
+            scores.setdefault(judge, {}).update((name, score) for name, score in known if score is not None)
+    labels = read_labels(job.source("labels"), captions)
+    ratings = rating_table(labels, scores)
+    judges, curves = {}, []
+    for judge in scores:
+        judges[judge], curve = judge_figures(ratings, judge, (settings.original, settings.replacement), settings)
+        curves += curve
+    summary = {"agreement": agreement(labels), "arms": arm_means(ratings, settings.bootstrap, settings.seed)}
+    write_table(job.file(".parquet"), ratings)
+    write_table(job.file(".reliability.parquet"), pa.Table.from_pylist(curves, RELIABILITY))
+    job.file(".json").write_bytes(pretty({**summary, "judges": judges}))
+    job.rows(labels.rows, labels.rows - labels.dropped.total(), dict(labels.dropped))
+
+
+STAGE = Stage(
+    run=caption_labels,
+    settings=CaptionLabels,
+    artifact="labels",
+    inputs=("labels", "arms"),
+    packages=("numpy", "pyarrow", "scipy", "scikit-learn"),
+)
+
+FACTS = Facts(
+    files={
+        ".parquet": File("mean ratings and the judges' scores, by image and arm"),
+        ".reliability.parquet": File(
+            "reliability curve of each judge", Tolerance(1e-4, 0, "none; expected by the solver"), published=True
+        ),
+        ".json": File(
+            "agreement of the raters, ratings of the arms, and figures on each judge",
+            Tolerance(1e-4, 0, "none"),
+            published=True,
+        ),
+    },
+    environment="train",
+    resources=Resources(minutes=60, memory_mb=16_000, scales="rows"),
+    cost=Cost(per="judge", units=lambda _: 2, core_ms=10_000, source="assumed"),
+    names="labels",
+    section="caption_labels",
+    sources={"labels": "labels"},
+)
+
+if __name__ == "__main__":
+    run_stage(STAGE)
