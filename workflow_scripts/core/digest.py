@@ -53,6 +53,7 @@ SUMMARISED = (
         "Scope",
     ),
     "TextEncoderKind",
+    "TextNorm",
 )
 # Called name -> keywords that never change bytes: only config checks, estimates and docs read them.
 SKIPPED_KEYWORDS = {
