@@ -34,11 +34,12 @@ def text(study: Path, step: str = "last") -> str:
     """The text for the terminal.
 
     Raises:
-        PipelineError: the study has no summary or no report yet.
+        PipelineError: the study has no summary or no report yet, or its summary lacks a column.
     """
     import pyarrow.parquet as pq
 
     from workflow_scripts.core.artifact import MANIFEST, Artifact
+    from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.core.files.foreign import readable
     from workflow_scripts.reporting.console import arms_table
 
@@ -47,4 +48,8 @@ def text(study: Path, step: str = "last") -> str:
     with readable("unreadable summary", summary.manifest_path, "recompute it with snakemake --force summary"):
         scores, contrasts = (pq.read_table(summary.path(suffix)) for suffix in (".parquet", ".contrasts.parquet"))
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    return f"{arms_table(scores, contrasts, step, width)}\nReport: {page}\n"
+    try:
+        return f"{arms_table(scores, contrasts, step, width)}\nReport: {page}\n"
+    except KeyError as error:
+        advice = f"recompute it with: snakemake --force {summary.manifest_path}"
+        raise PipelineError("summary of another version", summary.manifest_path, f"no column {error}", advice) from None
