@@ -89,7 +89,7 @@ def before_of(stage: str) -> str:
 
 
 def test_other_settings_are_named_where_a_config_is_known(chain: Chain) -> None:
-    from tests.study.config.test_study import merged
+    from tests.study.config.configs import merged
 
     units = Units(load_study(merged("tests/config/tiny.yaml")))
     chain.make("data_card/data_card", [".json"], {"plan": ["shard_plan/plan"]}, {"confidence": 0.5, "hosts_shown": 12})
@@ -99,7 +99,7 @@ def test_other_settings_are_named_where_a_config_is_known(chain: Chain) -> None:
 
 
 def test_settings_outside_the_key_are_no_fault(chain: Chain) -> None:
-    from tests.study.config.test_study import merged
+    from tests.study.config.configs import merged
 
     units = Units(load_study(merged("tests/config/tiny.yaml")))
     settings = units.settings("download", {"shard": "00000"})

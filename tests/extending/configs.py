@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.study.config.test_study import changed, merged
+from tests.study.config.configs import changed, merged
 from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units

@@ -1,4 +1,4 @@
-"""Settings that came after the first trainings leave the keys of those as they are."""
+"""Settings of a run: those that came after the first trainings leave their keys as they are."""
 
 import pytest
 from pydantic import ValidationError
@@ -52,3 +52,12 @@ def test_kernels_that_no_blur_can_have_are_errors(side: int, message: str) -> No
     assert run_of("simclr", image_size=48, blur_kernel=95).blur_kernel == 95
     with pytest.raises(ValidationError, match=message):
         run_of("simclr", image_size=48, blur_kernel=side)
+
+
+def test_heads_of_a_method_have_the_papers_widths() -> None:
+    base = {"pairs": "self", "augmentation": "simclr"}
+    simclr = Pretrain.model_validate({**base, "method": "simclr"})
+    assert simclr.simclr is not None and simclr.simclr.projector == (2048, 2048, 128) and simclr.simsiam is None
+    simsiam = Pretrain.model_validate({**base, "method": "simsiam"})
+    assert simsiam.simsiam is not None and simsiam.simsiam.projector == (2048,) * 3
+    assert Pretrain.model_validate_json(simclr.model_dump_json()) == simclr

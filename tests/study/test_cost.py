@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from tests.study.config.test_study import changed, merged
+from tests.study.config.configs import changed, merged
 from tests.workflow.dag import snakemake
 from workflow_scripts.study import cost
 from workflow_scripts.study.config.study import load_study

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.study.config.test_study import merged
+from tests.study.config.configs import merged
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.study import disk
 from workflow_scripts.study.config.study import load_study

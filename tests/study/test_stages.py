@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from tests.study.config.test_study import merged
+from tests.study.config.configs import merged
 from workflow_scripts.core.declaration.facts import Load
 from workflow_scripts.core.digest import ROOT, code_digest
 from workflow_scripts.study.config.study import load_study

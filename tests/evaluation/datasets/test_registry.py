@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 import torchvision.datasets
 
-from tests.study.config.test_study import merged
+from tests.study.config.configs import merged
 from workflow_scripts.evaluation.datasets import registry
 from workflow_scripts.evaluation.datasets.kinds import KINDS, DatasetKind
 from workflow_scripts.evaluation.datasets.registry import DownstreamSet, Metric, Paths, known_set

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.study.config.test_study import changed, merged
+from tests.study.config.configs import changed, merged
 from workflow_scripts.evaluation.contrasts.comparisons import comparisons
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 from workflow_scripts.evaluation.contrasts.standard import standard

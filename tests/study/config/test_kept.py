@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.study.config.test_study import changed, merged
+from tests.study.config.configs import changed, merged
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.pretraining.run_metadata import kept_checkpoints
 from workflow_scripts.pretraining.schedule import LogSpaced, schedule

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.study.config.test_study import ROOT, merged
+from tests.study.config.configs import ROOT, merged
 from workflow_scripts.evaluation.datasets.registry import SETS
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
 from workflow_scripts.study.config.study import load_study

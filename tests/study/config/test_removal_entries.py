@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.study.config.test_study import merged
+from tests.study.config.configs import merged
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.config.study import load_study

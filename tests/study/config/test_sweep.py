@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.study.config.test_study import ROOT, changed, merged
+from tests.study.config.configs import ROOT, changed, merged
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.study import load_study

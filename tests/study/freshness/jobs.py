@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.study.config.test_study import merged
+from tests.study.config.configs import merged
 from workflow_scripts.core.artifact import manifest_hash
 from workflow_scripts.core.digest import code_digest
 from workflow_scripts.study.config.study import load_study

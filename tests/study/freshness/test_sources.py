@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import make_artifact, run
-from tests.study.config.test_study import merged
+from tests.study.config.configs import merged
 from tests.study.freshness.jobs import Reason, job, record
 from workflow_scripts.stages import source
 from workflow_scripts.study.config.study import load_study

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.study.config.test_study import changed, merged
+from tests.study.config.configs import changed, merged
 from tests.study.preflight.jobs import Found
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.preflight.check import findings

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.study.config.test_study import changed, merged
+from tests.study.config.configs import changed, merged
 from tests.study.preflight.jobs import OUT, Found, job, source
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.config.study import load_study

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.study.config.test_study import merged
+from tests.study.config.configs import merged
 from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.snakemake.startup import check_targets
