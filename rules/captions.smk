@@ -125,7 +125,7 @@ rule caption_quality:
 
 
 rule caption_labels:
-    """People's ratings of captions: agreement, ratings of the arms, and what the judges' scores are worth."""
+    """People's ratings of captions: agreement, ratings of arms, and the worth of the matcher's scores (ITM and ITC)."""
     input:
         labels=UNITS.manifest_if_source(OUT, "labels"),
         arms=manifests("select_captions", UNITS.arms),

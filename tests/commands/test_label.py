@@ -66,6 +66,20 @@ def test_a_rated_sheet_is_not_overwritten(study: Path, capsys: pytest.CaptureFix
     assert (study / "labels" / "sheet.html").read_bytes() == before
 
 
+def test_a_call_that_was_killed_before_the_sheet_can_be_repeated(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["label", str(study)]) == 0
+    sheet, key = study / "labels" / "sheet.html", study / "labels" / "sheet.html.key.csv"
+    before = sheet.read_bytes(), key.read_bytes()
+    sheet.unlink()
+    assert main(["label", str(study), "--seed", "1"]) == 1
+    assert "it is the key of another sheet" in capsys.readouterr().err
+    assert not sheet.exists() and key.read_bytes() == before[1]
+    assert main(["label", str(study)]) == 0
+    assert (sheet.read_bytes(), key.read_bytes()) == before
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [(["--arm", "revised"], "revised; its arms are generated, original"), (["--arm", "../x"], "../x; its arms are")],

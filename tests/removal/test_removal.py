@@ -99,7 +99,9 @@ def test_rows_go_and_others_stay(results: Path) -> None:
         fcntl.flock(held, fcntl.LOCK_EX)
         gone = remove_listed(results, "study")
     # annotations, plan and the shard of pics, as they were before; url p1 stays, since p4 has it too
-    assert gone == Removed(urls=1, artifacts=0, entries=3, folders=1, logs=2, elsewhere=[], unknown=0, sheets=[])
+    assert gone == Removed(
+        urls=1, artifacts=0, entries=3, folders=1, logs=2, elsewhere=[], unknown=0, sheets=[], unread=[]
+    )
     for needle in (url("p2").encode(), IMAGES["p2"], b"a picture of p2"):
         assert holders(results, needle) == set()
     assert holders(results, b"a picture of p1") == set() and holders(results, url("p1").encode()) >= {".fetched"}
@@ -109,7 +111,7 @@ def test_rows_go_and_others_stay(results: Path) -> None:
         for suffix in made.suffixes:
             assert made.path(suffix).exists()
     assert remove_listed(results, "study") == Removed(
-        urls=0, artifacts=0, entries=0, folders=1, logs=0, elsewhere=[], unknown=0, sheets=[]
+        urls=0, artifacts=0, entries=0, folders=1, logs=0, elsewhere=[], unknown=0, sheets=[], unread=[]
     )
 
 
@@ -177,7 +179,7 @@ def test_rows_of_own_images_are_found_by_the_urls_in_their_source(results: Path)
     after = rows_without(url("p1"))
     assert (after.rows["out"], after.rows["dropped"]) == (1, {"excluded": 1})
     assert remove_listed(results, "study") == Removed(
-        urls=0, artifacts=0, entries=1, folders=0, logs=0, elsewhere=[], unknown=0, sheets=[]
+        urls=0, artifacts=0, entries=1, folders=0, logs=0, elsewhere=[], unknown=0, sheets=[], unread=[]
     )
     assert holders(results, b"a picture of p1") == set() and holders(results, b"a picture of p2") != set()
 
@@ -195,12 +197,14 @@ def test_the_command(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
             (results / study / "labels/a.html.key.csv").write_text(
                 f"sheet,image,caption,key,arm\ns,i1,a,{key},original\n"
             )
+        (results / "study/labels/b.html.key.csv").mkdir()
         make(results, ["p2", "http://" + HOST + "/p3.jpeg"], site.address)
     assert main(["remove", str(results / "study")]) == 2
     out = capsys.readouterr().out
     assert "2 entries on the removal list" in out and "1 of the entries match no row" in out
     assert "other/download/00001" in out
-    assert "other/labels/a.html\n" in out and "study/labels" not in out
+    assert "other/labels/a.html\n" in out and "study/labels/a" not in out
+    assert "keys of label sheets can't be read" in out and "study/labels/b.html.key.csv: Is a directory\n" in out
     assert (results / "other/labels/a.html.key.csv").exists()  # people's work is only named
     for record in [*results.glob("study/annotations/*.run.json"), *results.glob(".cache/annotations/*/run.json")]:
         record.unlink()

@@ -12,9 +12,9 @@ import pytest
 from tests.helpers import make_artifact, run
 from tests.stages.captioned import parquet
 from workflow_scripts.captions.arm_rows import arm_table
-from workflow_scripts.captions.labels.reading import KEYS, RATINGS
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.reporting.labels.sheet import KEY_COLUMNS, items_of, key_file, sheet_name
+from workflow_scripts.core.files.rating_files import RATING_COLUMNS
+from workflow_scripts.reporting.labels.sheet import Item, items_of, key_file, sheet_name
 from workflow_scripts.stages import caption_labels
 
 IMAGES = 60
@@ -23,7 +23,7 @@ SETTINGS = {"bootstrap": 100}
 
 def write(path: Path, rows: list[list[object]]) -> None:
     with open(path, "w", newline="") as stream:
-        csv.writer(stream).writerows([RATINGS, *rows])
+        csv.writer(stream).writerows([RATING_COLUMNS, *rows])
 
 
 class Case:
@@ -116,6 +116,19 @@ def test_rows_that_cannot_be_used_are_counted(case: Case) -> None:
     assert made.rows["dropped"] == {**expected, "caption_changed": 1} or not first_is_original
 
 
+def test_a_rater_of_the_same_captions_on_two_sheets_is_one_person(case: Case) -> None:
+    again = [Item(f"j{item.name}", item.key, item.captions) for item in case.items[:10]]
+    second = sheet_name(again)
+    (case.folder / "second.html.key.csv").write_bytes(key_file(again, second))
+    rows = case.ratings("ann")
+    write(case.folder / "one.csv", rows)
+    write(case.folder / "two.csv", [[second, " ann ", f"j{row[2]}", *row[3:]] for row in rows[:20]])
+    made = case.run()
+    assert made.rows == {"in": 2 * IMAGES + 20, "out": 2 * IMAGES, "dropped": {"repeated": 20}}
+    assert set(pq.read_table(made.path(".parquet"))["raters"].to_pylist()) == {1}
+    assert json.loads(made.path(".json").read_bytes())["agreement"]["raters"] == 1
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -124,6 +137,7 @@ def test_rows_that_cannot_be_used_are_counted(case: Case) -> None:
         ("ann.csv", b"a,b\n1,2\n", "missing column"),
         ("ann.csv", b"x" * 200_000, "unreadable ratings"),
         ("ann.csv", b"\xff\xfe", "unreadable ratings"),
+        ("ann.csv", f"{','.join(RATING_COLUMNS)}\ns,,i1,a,3,,\n".encode(), "no rater"),
     ],
 )
 def test_files_that_are_missing_or_damaged(
@@ -136,7 +150,3 @@ def test_files_that_are_missing_or_damaged(
     with pytest.raises(SystemExit):
         case.run()
     assert f"error: {message}" in capsys.readouterr().err.splitlines()[-1]
-
-
-def test_keys_have_the_columns_that_are_read() -> None:
-    assert KEY_COLUMNS == KEYS

@@ -69,9 +69,8 @@ def write_sheet(study: Path, out: Path, images: int, arms: list[str], side: int,
     from workflow_scripts.reporting.labels.sheet import items_of, key_file, sheet_name, sheet_page
 
     key = out.with_name(out.name + LABEL_KEY)
-    for path in (out, key):
-        if path.exists():
-            raise PipelineError("file exists", path, "it may have been rated", "give another file with --out")
+    if out.exists():
+        raise PipelineError("file exists", out, "it may have been rated", "give another file with --out")
     chosen = _arms(study, arms)
     where = Artifact(study / "caption_table" / f"captions{MANIFEST}").path(".parquet")
     table = pq.read_table(where)
@@ -83,9 +82,12 @@ def write_sheet(study: Path, out: Path, images: int, arms: list[str], side: int,
     items = items_of(_captions(chosen, keys), seed)
     stored, at = images_of_keys(Artifact(study / "image_index" / f"images{MANIFEST}"), keys)
     sheet = sheet_name(items)
+    named = key_file(items, sheet)
+    if key.exists() and key.read_bytes() != named:  # an equal one is from a call that was killed
+        raise PipelineError("file exists", key, "it is the key of another sheet", "give another file with --out")
     page = sheet_page(items, (stored.image(at[item.key]) for item in items), sheet, side)
     make_folders(out.absolute().parent)
-    write_durable(key, key_file(items, sheet))  # first: a sheet without its key is worthless
+    write_durable(key, named)  # first: a sheet without its key is worthless
     write_durable(out, page)
     missing = len(table) - int(np.isfinite(gain).sum())
     left_out = f"{missing} of {len(table)} images lack a score and were left out\n" if missing else ""

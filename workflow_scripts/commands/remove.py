@@ -18,7 +18,8 @@ def command(
     the study is rerun without these rows, and this command runs by itself at the end. It removes cache entries, work
     folders, fetched bytes, logs and results of earlier configs that may hold the rows. The annotation zip, and the
     source artifacts that hold it, are inputs and stay as they are. Label sheets that show the rows are named, so that
-    you can delete them and their copies.
+    you can delete them and their copies: those whose key is in the folder labels of a study, or in the folder that its
+    caption_labels.source names. Sheets and keys elsewhere are not found.
 
     \b
     Examples:
@@ -64,4 +65,7 @@ def remove(study: Path) -> tuple[str, bool]:
     if gone.sheets:
         lines.append("label sheets show the rows; delete them, their keys and all copies:")
         lines += [f"  {path}" for path in gone.sheets]
-    return "\n".join(lines) + "\n", not (gone.elsewhere or gone.sheets)
+    if gone.unread:
+        lines.append("keys of label sheets can't be read; check by hand whether their sheets show the rows:")
+        lines += [f"  {line}" for line in gone.unread]
+    return "\n".join(lines) + "\n", not (gone.elsewhere or gone.sheets or gone.unread)

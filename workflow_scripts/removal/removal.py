@@ -5,7 +5,6 @@ earlier config, fetched bytes, logs. Only what was provably made without them is
 whose recorded inputs lead to clean annotations or to none at all.
 """
 
-import csv
 import logging
 import re
 from collections.abc import Iterable, Iterator
@@ -18,20 +17,11 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.durable import remove_files, remove_folder, sync_folder
 from workflow_scripts.core.files.jsonio import read_json
-from workflow_scripts.core.files.names import (
-    CACHE,
-    CRATE,
-    DISCARDED,
-    LABEL_KEY,
-    LABELS,
-    LOGS,
-    STAGING,
-    WORK,
-    work_folder,
-)
+from workflow_scripts.core.files.names import CACHE, CRATE, DISCARDED, LOGS, STAGING, WORK, work_folder
 from workflow_scripts.core.redact import redacted
 from workflow_scripts.provenance.lineage import Made, inputs_of, load, recipe_of, sound
 from workflow_scripts.removal.rows import Listed, excluded_tokens, listed_rows, pairs_of, urls_among
+from workflow_scripts.removal.sheets import sheets_of
 from workflow_scripts.removal.store import remove_urls, urls_kept
 
 ROWS = "annotations"
@@ -54,6 +44,7 @@ class Removed:
     elsewhere: list[str]  # artifacts of other studies that hold the rows
     unknown: int  # entries of the list that match no row of the annotations
     sheets: list[str]  # label sheets that show the rows
+    unread: list[str]  # keys of label sheets that can't be read, with the reason
 
 
 def remove_listed(results: Path, study: str) -> Removed:
@@ -94,6 +85,7 @@ def remove_listed(results: Path, study: str) -> Removed:
     listed.urls |= urls_kept(results, tokens | taken_out)
     clean_rows = [one.file(".parquet") for one in made_rows if one.hash in good]
     present = [one for one in everything if one.hash in good]
+    sheets, unread = sheets_of(results, everything, listed.ids)
     return Removed(
         urls=remove_urls(results, _unused(listed.urls, clean_rows)),
         logs=_remove_logs([results / study / LOGS, results / ".slurm", results.parent / ".snakemake/log"], listed),
@@ -104,7 +96,8 @@ def remove_listed(results: Path, study: str) -> Removed:
         entries=_discard(sorted(entries, key=lambda one: one.stage == ROWS)),
         elsewhere=sorted(str(one.path) for one in elsewhere),
         unknown=len(tokens - taken_out),
-        sheets=_sheets(results, listed.ids),
+        sheets=sheets,
+        unread=unread,
     )
 
 
@@ -146,16 +139,6 @@ def _remove_logs(folders: Iterable[Path], listed: Listed) -> int:
             found.append(path)
     remove_files(found)
     return len(found)
-
-
-def _sheets(results: Path, ids: set[str]) -> list[str]:
-    """Label sheets of any study whose key names one of ``ids``; their ratings are people's work, so they are kept."""
-    shown = []
-    for path in sorted(results.glob(f"*/{LABELS}/*{LABEL_KEY}")):
-        with open(path, encoding="utf-8", errors="replace", newline="") as stream:
-            if any(row.get("key") in ids for row in csv.DictReader(stream)):
-                shown.append(str(path).removesuffix(LABEL_KEY))
-    return shown
 
 
 def _remove_folders(results: Path, good: set[str]) -> int:

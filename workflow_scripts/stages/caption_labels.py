@@ -1,4 +1,4 @@
-"""People's ratings of captions: agreement of the raters, ratings of the arms, and what the judges' scores are worth."""
+"""People's ratings of captions: agreement, ratings of the arms, and the worth of the matcher's scores (ITM and ITC)."""
 
 from pydantic import Field
 
@@ -9,7 +9,7 @@ from workflow_scripts.core.stage import Job, run_stage
 
 
 class CaptionLabels(Settings):
-    """How people's ratings are compared with the judges' scores."""
+    """How people's ratings are compared with the matcher's scores (ITM and ITC)."""
 
     original: str = Field("original", description="arm that the margin keeps", examples=["shuffled"])
     replacement: str = Field("generated", description="arm that the margin replaces it by", examples=["revised"])
@@ -77,12 +77,12 @@ STAGE = Stage(
 
 FACTS = Facts(
     files={
-        ".parquet": File("mean ratings and the judges' scores, by image and arm"),
+        ".parquet": File("mean ratings and the matcher's scores (ITM and ITC), by image and arm"),
         ".reliability.parquet": File(
-            "reliability curve of each judge", Tolerance(1e-4, 0, "none; expected by the solver"), published=True
+            "reliability curve of each score", Tolerance(1e-4, 0, "none; expected by the solver"), published=True
         ),
         ".json": File(
-            "agreement of the raters, ratings of the arms, and figures on each judge",
+            "agreement of the raters, ratings of the arms, and figures on each score",
             Tolerance(1e-4, 0, "none"),
             published=True,
         ),

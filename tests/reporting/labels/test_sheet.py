@@ -73,6 +73,7 @@ def test_nothing_is_loaded_from_elsewhere(page: str) -> None:
 
 
 def test_every_caption_has_two_scales_and_every_image_a_preference(page: str) -> None:
+    assert 'data-columns="sheet,rater,image,caption,faithful,specific,preferred"' in page
     names = Counter(attributes["name"] for tag, attributes in Tags(page).found if attributes.get("type") == "radio")
     assert sum(count == 4 for name, count in names.items() if not name.endswith("preferred")) == 2 * (3 + 3)
     assert names["i1-preferred"] == 3 + 1

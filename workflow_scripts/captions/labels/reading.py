@@ -10,11 +10,8 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.foreign import readable
 from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.core.files.names import LABEL_KEY
+from workflow_scripts.core.files.rating_files import KEY_COLUMNS, POINTS, RATING_COLUMNS, SCALES
 
-RATINGS = ("sheet", "rater", "image", "caption", "faithful", "specific", "preferred")
-KEYS = ("sheet", "image", "caption", "key", "arm", "text")  # text: digest of the caption when the sheet was made
-SCALES = ("faithful", "specific")
-POINTS = 4  # ratings are 0 to 3
 _ADVICE = "give a folder with the CSV files that the raters exported and the keys of their sheets"
 Row = dict[str, str]
 
@@ -54,14 +51,14 @@ def read_labels(folder: Path, captions: Mapping[tuple[str, str], str]) -> Labels
 
     Rows are left out and counted if their sheet has no key (``unknown_sheet``), if they name no caption of it
     (``unknown_caption``), if an answer is none of the scale's (``out_of_range``), if they hold no answer (``unrated``),
-    if the rater has rated the caption before (``repeated``), and if the study no longer has the image or the arm has
-    another caption for it now (``caption_changed``).
+    if the rater has rated the caption before, on this sheet or another (``repeated``), and if the study no longer has
+    the image or the arm has another caption for it now (``caption_changed``).
 
     Args:
         captions: (key, arm) -> the study's caption.
 
     Raises:
-        PipelineError: the folder has no key or no ratings, or a file lacks a column.
+        PipelineError: the folder has no key or no ratings, a file lacks a column, or a row has no rater.
     """
     files = sorted(folder.glob("*.csv")) if folder.is_dir() else []
     behind = _behind([path for path in files if path.name.endswith(LABEL_KEY)])
@@ -71,19 +68,24 @@ def read_labels(folder: Path, captions: Mapping[tuple[str, str], str]) -> Labels
     found: dict[tuple[str, str], Rated] = {}
     done, raters, dropped, rows = set(), set(), Counter[str](), 0
     for path in exported:
-        for row in _rows(path, RATINGS):
+        for row in _rows(path, RATING_COLUMNS):
             rows += 1
-            name, rater = (row["sheet"], row["image"], row["caption"]), row["rater"] or path.stem
+            name, rater = (row["sheet"], row["image"], row["caption"]), row["rater"].strip()
+            if not rater:
+                advice = "fill in its column rater, with one name per person in all files"
+                raise PipelineError("no rater", path, f"the row of {' '.join(name)}", advice)
             answers = {one: row[one].strip() for one in (*SCALES, "preferred")}
-            reason = _fault(name, answers, behind, captions) or ("repeated" if (rater, name) in done else "")
-            if reason:
+            if reason := _fault(name, answers, behind, captions):
                 dropped[reason] += 1
                 continue
-            done.add((rater, name))
-            raters.add(rater)
             caption = behind[name][0]["key"], behind[name][0]["text"]
             rated = found.setdefault(caption, Rated(*caption))
             rated.arms = sorted({*rated.arms, *(one["arm"] for one in behind[name])})
+            if (rater, caption) in done:
+                dropped["repeated"] += 1
+                continue
+            done.add((rater, caption))
+            raters.add(rater)
             for one, answer in answers.items():
                 getattr(rated, one).extend([int(answer)] if answer else [])
     return Labels([found[name] for name in sorted(found)], sorted(raters), rows, dropped)
@@ -93,7 +95,7 @@ def _behind(keys: list[Path]) -> dict[tuple[str, str, str], list[Row]]:
     """(sheet, image, caption) -> rows of the keys, one per arm."""
     behind: defaultdict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for path in keys:
-        for row in _rows(path, KEYS):
+        for row in _rows(path, KEY_COLUMNS):
             behind[row["sheet"], row["image"], row["caption"]].append(row)
     return dict(behind)
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from workflow_scripts.core.files.jsonio import digest
+from workflow_scripts.core.files.rating_files import KEY_COLUMNS, POINTS, RATING_COLUMNS, SCALES
 from workflow_scripts.reporting.page import TEMPLATES, environment, policy
 from workflow_scripts.reporting.text import caption_text
 from workflow_scripts.reporting.thumbnails import thumbnail
@@ -19,7 +20,6 @@ from workflow_scripts.stats.seeds import derive
 
 LETTERS = string.ascii_lowercase  # each names a caption of an image, and is the key that prefers it
 MOST_CHARACTERS = 500  # of a caption on the sheet
-KEY_COLUMNS = ("sheet", "image", "caption", "key", "arm", "text")  # text: digest of the caption
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,8 @@ def sheet_page(items: Sequence[Item], pictures: Iterable[Image.Image], sheet: st
         {"name": item.name, "picture": Markup(thumbnail(picture, side)), "captions": item.captions}
         for item, picture in zip(items, pictures, strict=True)
     ]
-    page = (
-        environment()
-        .get_template("labels.html")
-        .render(sheet=sheet, items=shown, style=Markup(style), script=Markup(script), policy=policy(style, script))
-    )
-    return page.encode("utf-8")
+    context = {
+        **{"sheet": sheet, "items": shown, "columns": RATING_COLUMNS, "scales": SCALES, "points": POINTS},
+        **{"style": Markup(style), "script": Markup(script), "policy": policy(style, script)},
+    }
+    return environment().get_template("labels.html").render(context).encode("utf-8")

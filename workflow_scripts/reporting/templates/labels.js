@@ -2,6 +2,7 @@
 (() => {
   const form = document.forms[0];
   const sheet = document.body.dataset.sheet;
+  const columns = document.body.dataset.columns.split(",");
   const stored = `faithful-pairs-labels-${sheet}`;
   const items = [...document.querySelectorAll("article")];
   const radios = [...form.querySelectorAll("input[type=radio]")];
@@ -80,8 +81,7 @@
 
   function rate(value) {
     const question = questions()[current()];
-    if (question.className !== "scale") return false;
-    choose(question, value);
+    if (question.className !== "scale" || !choose(question, value)) return false;
     move(1);
     return true;
   }
@@ -101,27 +101,34 @@
 
   const cell = (text) => `"${text.replaceAll('"', '""')}"`;
 
-  function rows() {
+  function rows(rater) {
     const answers = new FormData(form);
-    const rater = (answers.get("rater") || "").replace(/[^\p{L}\p{N} ._-]/gu, "").trim();
     const made = [];
     for (const item of items.filter((one) => one.querySelector(":checked"))) {
       const preferred = answers.get(`${item.id}-preferred`);
       for (const section of item.querySelectorAll("section")) {
         const letter = section.dataset.caption;
-        const [faithful, specific] = ["faithful", "specific"].map((one) => answers.get(`${item.id}-${letter}-${one}`) ?? "");
         const wins = preferred === null ? "" : String(Number(preferred === letter));
-        made.push([sheet, rater, item.id, letter, faithful, specific, wins].map(cell).join(","));
+        const row = { sheet, rater, image: item.id, caption: letter, preferred: wins };
+        const value = (column) => row[column] ?? answers.get(`${item.id}-${letter}-${column}`) ?? "";
+        made.push(columns.map(value).map(cell).join(","));
       }
     }
     return made;
   }
 
   function exportCsv() {
-    const text = ["sheet,rater,image,caption,faithful,specific,preferred", ...rows(), ""].join("\n");
+    const rater = form.elements.rater.value.replace(/[^\p{L}\p{N} ._-]/gu, "").trim();
+    if (!rater) {
+      warn("Enter your name or initials first, then export again.");
+      form.elements.rater.focus();
+      return;
+    }
+    warn("");
+    const text = [columns.join(","), ...rows(rater), ""].join("\n");
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-    link.download = `labels-${sheet}.csv`;
+    link.download = `labels-${sheet}-${rater.replace(/[ .]+/g, "-")}.csv`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
@@ -149,7 +156,7 @@
       }
       return;
     }
-    const handled = /^[0-3]$/.test(event.key)
+    const handled = /^[0-9]$/.test(event.key)
       ? rate(event.key)
       : /^[a-z]$/i.test(event.key)
         ? prefer(event.key.toLowerCase())

@@ -129,7 +129,7 @@ class ScoringSection(Settings):
 
 
 class CaptionLabelsSection(CaptionLabels):
-    """How people's ratings are compared with the judges' scores."""
+    """How people's ratings are compared with the matcher's scores (ITM and ITC)."""
 
     source: SourceField = Field(
         description="a folder with the CSV files of the raters and the keys of their sheets", examples=["data/labels"]

@@ -1,0 +1,38 @@
+"""Which label sheets show removed rows."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import run
+from workflow_scripts.core.files.rating_files import KEY_COLUMNS
+from workflow_scripts.provenance.lineage import load
+from workflow_scripts.removal.sheets import sheets_of
+from workflow_scripts.stages import source
+
+HEADER = ",".join(KEY_COLUMNS)
+
+
+def test_keys_of_every_study_and_of_the_folder_that_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    results, read = tmp_path / "results", tmp_path / "data" / "labels"
+    for folder, key in ((results / "one/labels", "k1"), (results / "two/labels", "k2"), (read, "k1")):
+        folder.mkdir(parents=True)
+        (folder / "a.html.key.csv").write_text(f"{HEADER}\ns,i1,a,{key},original,0\n")
+    run(source.STAGE, results, "source/labels", {"at": "data/labels"})
+    expected = sorted([str(read / "a.html"), str(results / "one/labels/a.html")])
+    assert sheets_of(results, load(results), {"k1"}) == (expected, [])
+    assert sheets_of(results, [], {"k1"}) == ([str(results / "one/labels/a.html")], [])
+
+
+def test_keys_that_cannot_be_read_are_named_and_the_others_are_read(tmp_path: Path) -> None:
+    labels = tmp_path / "one" / "labels"
+    (labels / "a.html.key.csv").mkdir(parents=True)
+    (labels / "b.html.key.csv").write_text(f"{HEADER}\n" + "x" * 200_000)
+    (labels / "c.html.key.csv").write_text(f"{HEADER}\ns,i1,a,k1,original,0\n")
+    shown, unread = sheets_of(tmp_path, [], {"k1"})
+    assert shown == [str(labels / "c.html")]
+    assert unread == [
+        f"{labels / 'a.html.key.csv'}: Is a directory",
+        f"{labels / 'b.html.key.csv'}: field larger than field limit (131072)",
+    ]
