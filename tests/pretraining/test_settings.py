@@ -28,7 +28,7 @@ def test_a_later_setting_enters_the_key_with_another_value_alone(name: str) -> N
     first, later = SECTIONS[name]
     plain = run_of(name).model_dump(mode="json")
     assert (set(plain), set(plain[name])) == (FIRST | {name}, first)
-    changed = run_of(name, **LATER, **{name: later})
+    changed = run_of(name, **LATER, warmup_steps=10, **{name: later})
     dumped = changed.model_dump(mode="json")
     assert {key: dumped[key] for key in dumped.keys() - FIRST - {name}} == LATER
     assert {key: dumped[name][key] for key in dumped[name].keys() - first} == later
@@ -52,6 +52,20 @@ def test_kernels_that_no_blur_can_have_are_errors(side: int, message: str) -> No
     assert run_of("simclr", image_size=48, blur_kernel=95).blur_kernel == 95
     with pytest.raises(ValidationError, match=message):
         run_of("simclr", image_size=48, blur_kernel=side)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"warmup_steps": 0}, "initial_lr is 1e-05, but the run has no warm-up"),
+        ({"warmup_steps": 9, "lr": 1e-5, "batch_size": 256}, "above the peak 5e-06 of lr 1e-05 and batch_size 256"),
+    ],
+)
+def test_a_warm_up_rises_from_the_initial_rate(settings: dict[str, float], message: str) -> None:
+    run_of("simclr", initial_lr=1e-5, lr=1e-5, warmup_steps=9)
+    run_of("simclr", initial_lr=1e-5, warmup_steps=None, warmup_epochs=0.5)
+    with pytest.raises(ValidationError, match=message):
+        run_of("simclr", initial_lr=1e-5, **settings)
 
 
 def test_heads_of_a_method_have_the_papers_widths() -> None:

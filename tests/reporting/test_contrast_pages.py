@@ -131,7 +131,7 @@ def test_a_floor_of_several_untrained_networks_is_their_mean(results: Path) -> N
 def test_a_set_that_chose_checkpoints_is_left_out_and_the_page_says_so(results: Path) -> None:
     runs = [one | ({"chosen": {"last": "colour"}} if "batch_size" in one else {}) for one in studied(5)]
     text, terminal = page(results, runs, BOTH)
-    note = "colour chose checkpoint last: means over sets leave it out there, and its own contrasts can"
+    note = "Checkpoints chosen on colour: last. There, means over sets leave it out, and its own contrasts"
     assert text.count(note) == 2 and note in terminal  # on the page above the arms, and above accuracies by dataset
     blocks = re.findall(r'<article class="named">(.*?)</article>', text, re.DOTALL)
     assert len(blocks) == 6

@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from workflow_scripts.core.settings import Settings
 
+SAMPLING = ("temperature", "top_p", "seed")
+
 
 class Decoding(Settings):
     """Beam search if there are several beams; else greedy decoding of one caption, or nucleus sampling of several."""
@@ -70,4 +72,10 @@ class Decoding(Settings):
             raise ValueError(f"num_captions is {self.num_captions}, but {self.beams} beams give {self.beams} captions")
         if self.beams == 1 and self.length_penalty != 1:
             raise ValueError("length_penalty has no effect on one beam; set beams to 5, for example")
+        samples = self.beams == 1 and self.num_captions > 1
+        for name in SAMPLING if not samples else ():
+            if getattr(self, name) != Decoding.model_fields[name].default:
+                raise ValueError(
+                    f"{name} has no effect without sampling; set beams to 1 and num_captions to 5, for example"
+                )
         return self

@@ -1,4 +1,4 @@
-"""What contradicts each other in the settings of a run."""
+"""Contradictions between the settings of a run."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 def contradiction(run: "_Run", methods: Mapping[str, Method]) -> str | None:
     """The first contradiction in the settings of a run, or None."""
-    return _wrong_method(run, methods) or _wrong_sizes(run) or _wrong_steps(run) or _wrong_probe(run)
+    return (
+        _wrong_method(run, methods) or _wrong_sizes(run) or _wrong_steps(run) or _wrong_rate(run) or _wrong_probe(run)
+    )
 
 
 def _wrong_method(run: "_Run", methods: Mapping[str, Method]) -> str | None:
@@ -51,6 +53,16 @@ def _wrong_steps(run: "_Run") -> str | None:
     if run.checkpoints and run.checkpoints[-1] > run.length:
         unit = "epochs" if run.epochs else "steps"
         return f"checkpoint {run.checkpoints[-1]} is not among the run's {unit}, 1 to {run.length}"
+    return None
+
+
+def _wrong_rate(run: "_Run") -> str | None:
+    if run.initial_lr and not (run.warmup_steps or run.warmup_epochs):
+        return f"initial_lr is {run.initial_lr:g}, but the run has no warm-up"
+    peak = run.lr * run.batch_size / 512
+    if run.initial_lr > peak:
+        given = f"lr {run.lr:g} and batch_size {run.batch_size}"
+        return f"initial_lr is {run.initial_lr:g}, above the peak {peak:g} of {given}"
     return None
 
 

@@ -25,10 +25,23 @@ def test_figures_in_closed_form() -> None:
     assert original["above_random_image"]["value"] == 0.5 and original["above_random_image"]["n"] == 3
     assert original.keys() == {"mean", "above_random_image"}
     # Image 0: a win and a tie; image 1: a loss (the null one does not count).
-    assert generated["preferred"]["value"] == pytest.approx((0.75 + 0) / 2)
-    assert generated["style_control"]["value"] == pytest.approx((0.5 + 1) / 2)
+    assert generated["preferred"]["value"] == pytest.approx((1 + 0.5 + 0) / 3)
+    assert generated["style_control"]["value"] == pytest.approx((1 + 0 + 1) / 3)
     assert generated["style_control_standardised"]["value"] == 0.5
-    assert generated["style_control"]["low"] < 0.75 < generated["style_control"]["high"]
+    assert generated["style_control"]["low"] < 2 / 3 < generated["style_control"]["high"]
+
+
+def test_the_interval_of_a_share_is_clustered_by_random_image() -> None:
+    # Wins by random image: 1 of 1, 1 of 2, 0 of 3.
+    found = compare({"a": table([1.0, 1.0, -1.0, -1.0, -1.0, -1.0], [0.0] * 6, [0, 1, 1, 2, 2, 2])}, None)
+    share = found["a"]["fit"]["above_random_image"]
+    residuals = [1 - 1 / 3, 1 - 2 / 3, 0 - 3 / 3]
+    error = (3 / 2 * sum(one**2 for one in residuals)) ** 0.5 / 6
+    half = 4.302652729911275 * error  # the t quantile of two degrees of freedom
+    assert (share["value"], share["n"]) == (pytest.approx(1 / 3), 6)
+    assert (share["low"], share["high"]) == (pytest.approx(1 / 3 - half), pytest.approx(1 / 3 + half))
+    nothing = compare({"a": table([None, 1.0], [0.0, None], [0, 1])}, None)["a"]["fit"]["above_random_image"]
+    assert nothing == {"value": None, "low": None, "high": None, "n": 0}
 
 
 def test_a_judge_of_style_is_found_and_standardising_takes_it_out() -> None:

@@ -133,7 +133,7 @@ def test_the_terminal_shows_the_same_numbers() -> None:
 def test_the_terminal_says_which_set_chose_a_checkpoint() -> None:
     summary = [score("r", "b", 0.6, step="best", chosen_on="a")]
     text = arms_table(pa.Table.from_pylist(summary), pa.Table.from_pylist([contrast()]), "best")
-    assert "a chose checkpoint best: means over sets leave it out" in text
+    assert "Checkpoints chosen on a: best. There, means over sets leave it out" in text
 
 
 def test_the_terminal_says_when_there_is_nothing() -> None:

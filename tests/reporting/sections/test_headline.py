@@ -97,8 +97,9 @@ def test_a_set_that_chose_a_checkpoint_counts_for_no_arm() -> None:
     assert found == [0.9, 0.5]
     assert headline.arms([rows[0]], "best")[0].estimates["probe"] is None
     note = headline.selection_note([*rows, *other, row("r", "b", 0.9, **best | {"step": "last"})])
-    assert note.startswith(
-        "a chose checkpoint best and last: means over sets leave it out there, and its own contrasts"
+    assert note == (
+        "Checkpoints chosen on a: best and last. There, means over sets leave it out, and its own contrasts are "
+        "inconclusive."
     )
     assert headline.selection_note(other) == ""
 

@@ -98,6 +98,6 @@ def test_no_training_setting_is_left_to_config_yaml() -> None:
 @pytest.mark.parametrize("path", ["config.yaml", ORIGINAL])
 def test_what_no_source_states_is_marked_with_a_reason(path: str) -> None:
     text = re.sub(r"\n *# ", " ", (ROOT / path).read_text())  # one line per comment
-    marks = re.findall(r"not published: ([^.;]+)(; \S+ \S+)?", text)
+    marks = re.findall(r"Not published: ([^.]+)(\. \S+ \S+)?", text)
     assert len(marks) >= 3
     assert all(reason for _, reason in marks), marks

@@ -140,3 +140,14 @@ def test_a_mistake_in_a_point_is_named_with_its_line(tmp_path: Path) -> None:
     path.write_text("runs:\n- method: simclr\n  pairs: self\n  augmentation: crop\n  sweep:\n    stepz: [4]\n")
     with pytest.raises(PipelineError, match=r"study\.yaml:6 \(runs\.0\.sweep\.stepz\)"):
         load_study(read_config([ROOT / "config.yaml", ROOT / "tests/config/tiny.yaml", path]))
+
+
+@pytest.mark.parametrize("own", [{"set": {"blur_kernel": 5}}, {"sweep": {"blur_kernel": [None, 5]}}])
+def test_a_run_without_blur_has_no_kernel_of_its_own(own: dict[str, Any]) -> None:
+    units(SIMCLR | {"augmentation": "simclr", "tag": "a"} | own)
+    with pytest.raises(PipelineError, match=r"setting without effect in config.runs.0.*blur_kernel(.1)?: 5; remove it"):
+        units(SIMCLR | {"tag": "a"} | own)
+    shared = changed(merged("tests/config/tiny.yaml"), {"pretraining": {"blur_kernel": 5}, "runs": [SIMCLR]})
+    plain = Units(load_study(changed(merged("tests/config/tiny.yaml"), {"runs": [SIMCLR]})))
+    run = f"{PREFIX}-s0"
+    assert Units(load_study(shared)).settings("pretrain", {"run": run}) == plain.settings("pretrain", {"run": run})

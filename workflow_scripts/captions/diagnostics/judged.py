@@ -1,4 +1,4 @@
-"""What a judge says of the arms, and what it says of their style."""
+"""What a judge says about the arms and their style."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,10 +15,10 @@ def compare(tables: Mapping[str, pa.Table], reference: str | None) -> dict[str, 
     """Figures of each arm, by arm and score.
 
     ``mean``: of the scores. ``above_random_image``: how often a caption scores higher with its own image than with a
-    random one; 0.5 if the judge can't tell them. Against the reference arm: ``preferred``, how often the arm's caption
-    of an image scores higher; and ``style_control``, the same with both captions beside a random image. A judge of what
-    an image shows has a style control of 0.5; one that differs also prefers a style. ``standardised``: the same for
-    standardised scores. Ties count half.
+    random one; 0.5 if the judge can't tell them apart. Against the reference arm: ``preferred``, how often the arm's
+    caption of an image scores higher; and ``style_control``, the same with both captions beside a random image. A judge
+    of what an image shows has a style control of 0.5; one that differs also prefers a style. ``standardised``: the same
+    for standardised scores. Ties count half.
 
     Args:
         tables: arm -> its scores (:func:`workflow_scripts.captions.scores.schema`), the same images in the same order.
@@ -58,13 +58,17 @@ def _values(table: pa.Table, column: str) -> np.ndarray:
 def _share(first: np.ndarray, second: np.ndarray, images: np.ndarray) -> dict[str, Any]:
     """How often (n,) ``first`` exceeds ``second``, ties half, where both are known.
 
-    Captions with the same random image depend on one another, so the interval is one of the means per random image.
+    Captions with the same random image depend on one another, so they form a cluster. The interval is that of a ratio
+    of sums over clusters (Cochran 1977, Sampling Techniques, section 3.12), with Student's t: the t interval of one
+    linearised value per cluster, whose mean is the share.
     """
     known = ~np.isnan(first) & ~np.isnan(second)
+    n = int(known.sum())
     wins = (np.sign(first[known] - second[known]) + 1) / 2
-    _, group, sizes = np.unique(images[known], return_inverse=True, return_counts=True)
-    means = np.bincount(group, wins) / sizes
-    return _mean(means) | {"n": int(known.sum())}
+    share = wins.sum() / max(n, 1)
+    _, cluster, sizes = np.unique(images[known], return_inverse=True, return_counts=True)
+    linearised = share + (np.bincount(cluster, wins) - share * sizes) * len(sizes) / max(n, 1)
+    return _mean(linearised) | {"n": n}
 
 
 def _mean(values: np.ndarray) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def arguments(stage: str, argv: list[str] | None) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="ARTIFACT NAME=VALUE",
-        help="an artifact that this process makes too if it computes: what differs in its unit and inputs",
+        help="another artifact to make if this process has to compute: the wildcards and inputs in which it differs",
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--threads", type=int, default=1, help="math threads; part of the key")

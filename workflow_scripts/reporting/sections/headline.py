@@ -78,8 +78,8 @@ def selection_note(rows: Sequence[Row]) -> str:
         if row["chosen_on"]:
             steps.setdefault(row["chosen_on"], []).append(row["step"])
     return " ".join(
-        f"{name} chose checkpoint {' and '.join(dict.fromkeys(found))}: means over sets leave it out there, and its "
-        "own contrasts can't be conclusive."
+        f"Checkpoints chosen on {name}: {' and '.join(dict.fromkeys(found))}. There, means over sets leave it out, and "
+        "its own contrasts are inconclusive."
         for name, found in steps.items()
     )
 

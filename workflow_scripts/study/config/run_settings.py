@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.demo.world.labels import LABELS
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import PAIR_INPUTS, LabelSettings
 from workflow_scripts.pretraining.settings import HEADS, INSTEAD, METHODS, Pretrain
 from workflow_scripts.study.config.checks import RESERVED_PAIRS, known
@@ -84,7 +85,7 @@ def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> li
             for own in settings:
                 name = run_name(item.run, own)
                 found[name] = own
-                errors += [*_too_long(name, study, number), *_unknown_label(own, item)]
+                errors += [*_too_long(name, study, number), *_unknown_label(own, item), *_idle_blur(own, item)]
                 if names.setdefault(name, number) != number or run.seeds.count(own.seed) > 1:
                     value = f"{name}, as in runs.{names[name]}"
                     advice = "runs must differ in method, pairs, augmentation, backbone, tag or seed"
@@ -120,6 +121,13 @@ def _unknown_label(settings: Pretrain, item: Item) -> Iterator[SettingError]:
     if isinstance(settings.head, LabelSettings):
         section = item.places.get(settings.method, ("pretraining", settings.method))
         yield from known((*section, "label"), "label", settings.head.label, LABELS)
+
+
+def _idle_blur(settings: Pretrain, item: Item) -> Iterator[SettingError]:
+    """Yield an error if a run without blur sets its kernel itself; a shared one is for the other runs."""
+    if item.run.set.get("blur_kernel") and not AUGMENTATIONS[item.run.augmentation].colour:
+        advice = f"remove it; augmentation {item.run.augmentation} has no blur"
+        yield SettingError("setting without effect", item.places["blur_kernel"], settings.blur_kernel, advice)
 
 
 def _head_errors(method: str, study: "Study", root: Node) -> list[SettingError]:

@@ -84,6 +84,6 @@ def cost_tables(root: Path) -> str:
 
 
 def preset_table(root: Path) -> str:
-    """The cost of the original's study, which is one of all RedCaps."""
+    """The cost of the original study, which is one of all RedCaps."""
     units, rows = Units(load_study(read_config([root / BASE, root / PRESET]))), SIZES["RedCaps"]
     return table(f"{PRESET}, RedCaps ({rows:,} rows)", costs(units, rows))
