@@ -68,7 +68,7 @@ rule score_captions:
         captions=manifest("select_captions", "{arm}"),
         images=manifest("image_index", "images"),
         model=lambda w: UNITS.manifest_if_source(OUT, f"judge-{w.judge}"),
-        text=lambda w: UNITS.manifest_if_source(OUT, f"judge-{w.judge}-text"),
+        text=lambda w: UNITS.manifest_if_source(OUT, f"judgetext-{w.judge}"),
     output:
         **made("score_captions"),
     log:
@@ -80,7 +80,7 @@ rule score_captions:
         **resources_of("score_captions"),
     params:
         **recipe("score_captions"),
-        also=lambda w: other_arms(OUT, UNITS.arms, f"{w.arm}.{w.judge}.{w.block}"),
+        also=lambda w: other_arms(OUT, UNITS.derived_arms, f"{w.arm}.{w.judge}.{w.block}"),
     shell:
         command("score_captions", also=True)
 

@@ -55,13 +55,13 @@ def test_errors_are_redacted() -> None:
 
 
 def test_the_log_of_a_stage_is_redacted(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from workflow_scripts.core import stage
+    from workflow_scripts.core.runtime import stage_log
 
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(root, "level", root.level)
     monkeypatch.setattr(sys, "stderr", sys.__stderr__)
-    stage._start_log("results/study/stage/name")
+    stage_log.start_log("results/study/stage/name")
     logging.captureWarnings(False)
     try:
         raise ValueError("https://h.test/?SECRET")

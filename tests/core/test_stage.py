@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import stat
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -16,8 +17,9 @@ from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.cache import key_lock
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import digest
-from workflow_scripts.core.files.names import WORK
+from workflow_scripts.core.files.names import STAGING, WORK
 from workflow_scripts.core.runtime.command_line import arguments
+from workflow_scripts.core.runtime.together import read_all
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, Stage
 
@@ -269,6 +271,76 @@ def test_one_process_makes_what_others_would(results: Path) -> None:
     assert made("c").hash == alone
     assert CALLS == ["c", "a,b"]
     assert not list((results / WORK).glob("*/*"))
+
+
+def _read_then(change: Callable[[Job[Doubling]], None], after: Callable[[Job[Doubling]], None]) -> Stage[Doubling]:
+    """A stage like TOGETHER that reads by read_all; ``change`` and ``after`` act on a job during and after its read."""
+
+    def read(one: Job[Doubling]) -> str:
+        text = one.input("text").path(".txt").read_text()
+        change(one)
+        return text
+
+    def shared(job: Job[Doubling]) -> None:
+        texts = read_all(job, read)
+        CALLS.append(",".join(one.unit["arm"] for one, _ in texts))
+        for one, text in texts:
+            after(one)
+            one.file(".txt").write_text(text * job.settings.times)
+
+    return replace(TOGETHER, run=shared)
+
+
+def _nothing(job: Job[Doubling]) -> None:
+    pass
+
+
+def _break(job: Job[Doubling]) -> None:
+    if job.unit["arm"] == "b":
+        path = job.input("text").location(".txt")
+        path.chmod(0o644)
+        path.write_text("changed")
+
+
+def _refuse(job: Job[Doubling]) -> None:
+    if job.unit["arm"] == "b":
+        raise PipelineError("stale", "b", 7, "rerun it")
+
+
+@pytest.mark.parametrize("fault", ["manifest", "bytes", "refused", "while read"])
+def test_a_fault_in_another_s_input_is_left_to_its_own_job(results: Path, fault: str) -> None:
+    texts = {arm: make_artifact(results, "text", arm, {".txt": arm.encode()}) for arm in "abc"}
+    if fault == "manifest":
+        texts["b"].write_text("{")
+    if fault == "bytes":
+        texts["b"].with_name("b.txt").chmod(0o644)
+        texts["b"].with_name("b.txt").write_text("x")
+    change = {"refused": _refuse, "while read": _break}.get(fault, _nothing)
+    stage = _read_then(change, _nothing)
+    made = run(stage, results, "shared/a", {}, {"text": texts["a"]}, {"arm": "a"}, options=words(results, "bc"))
+    assert CALLS == ["a,c"] and made.path(".txt").read_text() == "aa"
+    assert len(list((results / ".cache/shared").iterdir())) == 2
+    assert not list((results / ".cache").glob(f"{STAGING}/*"))
+    assert not list((results / WORK).glob("*/*"))
+
+
+def test_another_s_input_may_change_once_it_is_read(results: Path) -> None:
+    texts = {arm: make_artifact(results, "text", arm, {".txt": arm.encode()}) for arm in "ab"}
+    stage = _read_then(_nothing, _break)
+    made = run(stage, results, "shared/a", {}, {"text": texts["a"]}, {"arm": "a"}, options=words(results, "b"))
+    assert CALLS == ["a,b"] and made.path(".txt").read_text() == "aa"
+    kept = {path.read_text() for path in (results / ".cache/shared").rglob("*.txt")}
+    assert kept == {"aa", "bb"}, "computed from what was verified"
+
+
+def test_an_own_input_must_not_change(results: Path) -> None:
+    texts = {arm: make_artifact(results, "text", arm, {".txt": arm.encode()}) for arm in "ab"}
+    with pytest.raises(SystemExit):
+        run(
+            _read_then(_nothing, _break), results, "shared/b", {}, {"text": texts["b"]}, {"arm": "b"},
+            options=words(results, "a"),
+        )  # fmt: skip
+    assert not list((results / ".cache").glob("shared/*"))
 
 
 def test_an_artifact_that_another_process_is_making_is_left_to_it(results: Path) -> None:

@@ -1,7 +1,11 @@
 """Judges: every entry is complete and scores captions of small images as its model does."""
 
+import json
+import pickle
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,9 +17,11 @@ from torch.nn.functional import normalize
 from tests.models.small_towers import save_classifier, save_clip, save_siglip
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.sources import local_path
+from workflow_scripts.embeddings.images import transformers_encoder
 from workflow_scripts.models.classifiers import CLASSIFIERS
 from workflow_scripts.models.matcher import itc, load_matcher
 from workflow_scripts.models.sentence_encoder import sentence_encoder
+from workflow_scripts.models.vector_scorer import two_towers
 from workflow_scripts.stages.score_captions import JUDGES
 
 TEXTS = ["a red cat", "my dog on grass", "", "a small house with a tree", "sky", "cat", "dog", "a a a", "photo of me"]
@@ -115,3 +121,51 @@ def test_text_labels_in_closed_form(sources: dict[str, dict[str, Path]], picture
 def test_efficientnet_lite0_without_its_package_or_weights(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="no EfficientNet-Lite0"):
         CLASSIFIERS["efficientnet_lite0"].load(tmp_path, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ([], r"no \*\.pth instead of one"),
+        (["a.pth", "b.pth"], r"a\.pth, b\.pth instead of one"),
+        (["a.pth"], "no EfficientNet-Lite0"),
+    ],
+)
+def test_efficientnet_lite0_of_wrong_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: list[str], said: str
+) -> None:
+    class Model:
+        from_name = staticmethod(lambda name: torch.nn.Linear(1, 1))
+
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", SimpleNamespace(EfficientNet=Model))
+    for name in files:
+        (tmp_path / name).write_bytes(pickle.dumps(Path("an object that is no tensor")))
+    with pytest.raises(PipelineError, match=said):
+        CLASSIFIERS["efficientnet_lite0"].load(tmp_path, "cpu")
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        lambda path: two_towers(path, "cpu"),
+        lambda path: CLASSIFIERS["transformers"].load(path, "cpu"),
+        lambda path: transformers_encoder(path, "cpu"),
+    ],
+    ids=["towers", "classifier", "image encoder"],
+)
+def test_no_code_of_a_checkpoint_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: Callable[[Path], object]
+) -> None:
+    questions: list[str] = []
+    monkeypatch.setattr("builtins.input", lambda text: questions.append(text) or "n")
+    ran = tmp_path / "ran"
+    (tmp_path / "mine.py").write_text(f"open({str(ran)!r}, 'w')")
+    classes = dict.fromkeys(("AutoConfig", "AutoModel", "AutoImageProcessor"), "mine.Mine")
+    classes["AutoModelForImageClassification"] = "mine.Mine"
+    for name in ("config.json", "preprocessor_config.json"):
+        (tmp_path / name).write_text(json.dumps({"model_type": "mine", "auto_map": classes}))
+    tokenizer = {"auto_map": {"AutoTokenizer": ["mine.Mine", None]}}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(tokenizer))
+    with pytest.raises(PipelineError):
+        load(tmp_path)
+    assert not questions and not ran.exists()

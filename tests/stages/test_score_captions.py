@@ -142,6 +142,9 @@ def test_captions_in_another_order(ready: Captioned, capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit):
         scored(ready, "odd")
     assert "captions not in index order" in capsys.readouterr().err
+    made = scored(ready, "original", also=("odd", "generated"))
+    facts = json.loads(made.manifest_path.with_name(f"{made.name}.run.json").read_bytes())["facts"]
+    assert facts["arms_of_this_process"] == 2, "the odd one is left to its own job"
 
 
 def test_judge_quality(ready: Captioned) -> None:

@@ -7,7 +7,9 @@ import pytest
 from tests.study.config.configs import changed, merged
 from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.loads import loads
 from workflow_scripts.study.scoring import blocks, other_arms
+from workflow_scripts.study.stages import declaration, facts
 from workflow_scripts.study.units import Units
 
 JUDGES = [{"name": "blip2", "kind": "blip2"}]
@@ -52,6 +54,37 @@ def test_a_judge_reads_its_model_or_the_matcher() -> None:
     assert given == {"model": "models/clip", "text": labels.study.text_encoders[0].source.at}
 
 
+def test_sources_of_judges_do_not_collide() -> None:
+    labels = {"name": "labels", "kind": "text_label", "source": "models/labels", "encoder": "mpnet"}
+    found = units(judges=[labels, {**CLIP, "name": "labels-text"}])
+    encoder = found.study.text_encoders[0].source.at
+    sources = [found.sources("score_captions", {"arm": "a", "judge": name, "block": ""}) for name in found.judges]
+    assert sources == [{"model": "models/labels", "text": encoder}, {"model": "models/clip"}]
+
+
+def test_a_job_has_the_settings_of_its_kind_alone() -> None:
+    common = {"kind", "batch_size", "others", "images", "seed"}
+    found = units(judges=[*JUDGES, CLIP])
+    names = [set(found.settings("score_captions", {"arm": "a", "judge": name, "block": ""})) for name in found.judges]
+    assert names == [common | {"max_text_tokens", "text_norm"}, common]
+
+
+def test_the_cost_is_that_of_the_images_scored() -> None:
+    for images, expected in ((None, 54_000), (5_400, 5_400), (10**9, 54_000)):
+        found = units(judges=[{**JUDGES[0], "images": images}])
+        stage, unit_of = declaration("score_captions"), facts("score_captions").cost.units
+        assert stage is not None
+        names = [name for name in found.scores if name.startswith("original.")]
+        made = loads(found, stage, names, 60_000, 54_000)
+        assert sum(unit_of(load) * jobs for load, jobs in made) == pytest.approx(expected)
+
+
+def test_arms_of_a_file_are_scored_by_their_own_jobs_only() -> None:
+    mine = {"name": "mine", "kind": "external", "table": "mine.parquet"}
+    found = units(arms=[*merged()["arms"], mine])
+    assert "mine" in found.arms and found.derived_arms == found.arms[:-1]
+
+
 @pytest.mark.parametrize(
     ("judge", "said"),
     [
@@ -60,6 +93,7 @@ def test_a_judge_reads_its_model_or_the_matcher() -> None:
         ({**CLIP, "kind": "text_label"}, "missing encoder"),
         ({**CLIP, "kind": "text_label", "encoder": "mpnett"}, "unknown text encoder"),
         ({"name": "blip2", "kind": "blip2"}, "repeated name"),
+        ({**CLIP, "temperature": 2.0}, r"unused temperature in .*judges.*: 2.0; remove it; kind clip has none"),
         ({"name": "clip", "kind": "blip2", "max_text_tokens": 2}, "greater than or equal to 3"),
     ],
 )

@@ -8,7 +8,8 @@ changes the ctime too, so a file of which only that is new is hashed again.
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -96,6 +97,26 @@ def settle() -> None:
     """
     check_unchanged()
     clear_inputs()
+
+
+@contextmanager
+def read_apart() -> Iterator[None]:
+    """A block that reads everything it needs of its inputs into memory: they are checked when it ends.
+
+    Inputs from outside the block are not checked by it, and those of the block not after it.
+
+    Raises:
+        PipelineError: an input of the block changed, or is missing.
+    """
+    verified, checks = dict(_verified), list(_checks)
+    clear_inputs()
+    try:
+        yield
+        check_unchanged()
+    finally:
+        clear_inputs()
+        _verified.update(verified)
+        _checks.extend(checks)
 
 
 def _hashed(path: Path, sha256: str, advice: str) -> _Verified:

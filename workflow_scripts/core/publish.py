@@ -56,7 +56,12 @@ class Staging:
         if isinstance(error, OSError) and error.filename is None:  # the file that was being written
             written = [path for path in self._folder.rglob("*") if path.is_file()]
             error.filename = str(max(written, key=lambda path: path.stat().st_mtime_ns, default=self._folder))
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self.remove()
+
+    def remove(self) -> None:
+        """Remove what was written, if anything was."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def file(self, suffix: str, hashed: bool = True) -> Path:
         """Path for the file with ``suffix``; its parent folder exists."""

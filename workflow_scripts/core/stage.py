@@ -43,6 +43,8 @@ from workflow_scripts.core.runtime.environment import (
 from workflow_scripts.core.runtime.machine import git_state, machine
 from workflow_scripts.core.runtime.process import leave, quiet_libraries, start_quickly
 from workflow_scripts.core.runtime.progress import reporting_to
+from workflow_scripts.core.runtime.stage_log import start_log
+from workflow_scripts.core.runtime.together import left_to_its_own
 from workflow_scripts.core.sources import content_hash, listing, resolve_source
 
 log = logging.getLogger(__name__)
@@ -61,7 +63,8 @@ class Job(Generic[S]):
         workers: processes or threads for input and output; never changes bytes.
         work: folder for resuming; survives a kill, is reused by the same key, and is removed once the artifact is
             complete.
-        others: jobs of the same stage with the same settings, whose artifacts this process makes too.
+        others: jobs of the same stage and settings that this process does too; read with ``read_all``.
+        left: whether this process leaves the artifact to another.
     """
 
     def __init__(self, stage: Stage[S], settings: S, args: argparse.Namespace) -> None:
@@ -74,6 +77,7 @@ class Job(Generic[S]):
         self.staging: Staging
         self.work: Path
         self.others: list[Job[S]] = []
+        self.left = False
         self.row_counts: dict[str, Any] = {}
         self.facts: dict[str, Any] = {}
 
@@ -143,7 +147,7 @@ def run_stage(stage: Stage[S], argv: list[str] | None = None) -> None:
         SystemExit: 1 after a :class:`PipelineError` or any other error; the last line starts with ``error:``.
     """
     args = arguments(stage.name, argv)
-    _start_log(args.artifact)
+    start_log(args.artifact)
     if argv is None:  # a process of its own
         start_quickly()
         quiet_libraries()
@@ -165,8 +169,7 @@ def _run(stage: Stage[S], args: argparse.Namespace) -> None:
     artifact = _artifact(args)
     try:
         settings = stage.settings.model_validate_json(args.settings)
-        own, *others = [(Job(stage, settings, one), _artifact(one)) for one in (args, *also(args, stage.unit))]
-        _make(*own, others)
+        _make(Job(stage, settings, args), artifact, list(also(args, stage.unit)))
     except PipelineError as error:
         _fail(str(storage_error(error, stage.name, ()) or error))
     except ValidationError as error:
@@ -187,23 +190,6 @@ def _run(stage: Stage[S], args: argparse.Namespace) -> None:
 
 def _artifact(args: argparse.Namespace) -> Path:
     return Path(args.artifact.removesuffix(MANIFEST))
-
-
-class _Redacting(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return redacted(super().format(record))
-
-
-def _start_log(artifact: str) -> None:
-    """Log to standard error, including warnings of libraries.
-
-    The first line allocates a disk block, so that a short message still fits if the disk is full later.
-    """
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Redacting("%(asctime)s %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.captureWarnings(True)
-    log.info("%s", artifact)
 
 
 def _fail(message: str) -> None:
@@ -233,16 +219,26 @@ def _recipe(job: Job[S]) -> dict[str, Any]:
     }
 
 
-def _make(job: Job[S], artifact: Path, others: list[tuple[Job[S], Path]]) -> None:
+def _make(job: Job[S], artifact: Path, others: list[argparse.Namespace]) -> None:
     """Make the artifact; if it has to be computed, also those of ``others`` that are not in the cache.
 
     The artifacts of the others only go into the cache, from where their own jobs take them.
     """
     with ExitStack() as stack:
         if stack.enter_context(_opened(job, artifact)):
-            job.others = [other for other, path in others if stack.enter_context(_opened(other, path, extra=True))]
+            job.others = list(_opened_others(job, others, stack))
             with reporting_to(job.work):
                 job.stage.run(job)
+
+
+def _opened_others(job: Job[S], others: list[argparse.Namespace], stack: ExitStack) -> Iterator[Job[S]]:
+    for args in others:
+        try:
+            other = Job(job.stage, job.settings, args)
+            if stack.enter_context(_opened(other, _artifact(args), extra=True)):
+                yield other
+        except PipelineError as error:
+            left_to_its_own(_artifact(args), error)
 
 
 @contextmanager
@@ -274,6 +270,11 @@ def _opened(job: Job[S], artifact: Path, *, extra: bool = False) -> Iterator[boo
             code = _started(job, artifact, entry, recipe, alone, extra)
             with job.staging:
                 yield True
+                if job.left:
+                    job.staging.remove()
+                    if [path.name for path in job.work.iterdir()] == [RECIPE]:  # nothing to resume from
+                        shutil.rmtree(job.work)
+                    return
                 check_unchanged()
                 fresh = {**recipe, **code, "facts": job.facts, **machine(stage.packages, job.device), **clock.read()}
                 manifest, ours = job.staging.seal(entry, stage.manifest_unit(job.unit), job.row_counts, fresh)

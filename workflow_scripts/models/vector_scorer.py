@@ -56,10 +56,14 @@ def two_towers(folder: Path, device: str, **padding: Any) -> VectorScorer:
     """
     advice = "give the folder or the revision of a model with image and text tower and safetensors weights"
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        processor = AutoImageProcessor.from_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
         model, info = AutoModel.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+            folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
         )
         longest = model.config.text_config.max_position_embeddings
         towers = model.get_image_features, model.get_text_features

@@ -5,9 +5,9 @@ still lack their scores by the same judge for the same shards: the model is load
 encoded, once. A judge is one file in ``models/judges/``.
 """
 
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field, create_model, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_serializer, model_validator
 
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
@@ -51,6 +51,18 @@ class _ScoreCaptions(Settings):
         settings_of(self, JUDGES[self.kind])
         return self
 
+    @model_serializer(mode="wrap")
+    def _own_kind_alone(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # The key of scores must not depend on which other kinds exist.
+        unused = settings_of_others(self.kind)
+        return {name: value for name, value in handler(self).items() if name not in unused}
+
+
+def settings_of_others(kind: str) -> set[str]:
+    """Names of the settings that other kinds of judges have, but not this one."""
+    own = JUDGES[kind].settings.model_fields
+    return {name for one in JUDGES.values() for name in one.settings.model_fields if name not in own}
+
 
 if TYPE_CHECKING:
 
@@ -71,24 +83,28 @@ def score_captions(job: Job[ScoreCaptions]) -> None:
     from workflow_scripts.captions.scores import Comparison, Scored, chosen, sampled, score_captions
     from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.core.runtime.together import read_all
     from workflow_scripts.core.shards import index_images
     from workflow_scripts.models.judge import Scorer
 
-    options, index, jobs = job.settings, job.input("images"), [job, *job.others]
+    options, index = job.settings, job.input("images")
     kind = JUDGES[options.kind]
     table = pq.read_table(index.path(".parquet"), columns=["key", "shard"])
     first, last = (int(number) for number in job.unit["block"].split("-"))
     shards = table["shard"].to_numpy()
     inside = (shards >= first) & (shards <= last)
     rows = np.flatnonzero(inside & chosen(len(table), options.images, options.seed))
-    captions = []
-    for one in jobs:
+
+    def texts_of(one: Job[ScoreCaptions]) -> list[str]:
         path = one.input("captions").path(".parquet")
         arm = pq.read_table(path, columns=["key", "caption"])
         if arm["key"] != table["key"]:
             value = f"{len(arm)} captions, {len(table)} images"
             raise PipelineError("captions not in index order", path, value, "rerun the workflow from this arm")
-        captions.append(arm["caption"].take(pa.array(rows)).to_pylist())
+        texts: list[str] = arm["caption"].take(pa.array(rows)).to_pylist()
+        return texts
+
+    jobs, captions = zip(*read_all(job, texts_of), strict=True)
 
     def load() -> Scorer:
         sources = {name: job.source(name) for name in kind.needs}
@@ -122,10 +138,12 @@ FACTS = Facts(
         ),
     },
     environment="train",
-    resources=Resources(minutes=480, memory_mb=32_000, scales="gpu", workers=True, gpu=True, resumes=True),
+    resources=Resources(
+        minutes=240, memory_mb=32_000, scales="gpu", workers=True, gpu=True, resumes=True, slot="scorings"
+    ),
     cost=Cost(
         per="image",
-        units=lambda load: load.images,
+        units=lambda load: min(load.images, (load.settings["images"] or load.images * load.parts) / load.parts),
         core_ms=DECODING_MS,
         gflop=lambda _: 800,
         source="measured decoding; counted for BLIP-2: ViT-g 521, 18 passes of the query transformer 270",
@@ -133,7 +151,8 @@ FACTS = Facts(
     disk=lambda load: load.rows * 60,  # key and eight scores
     names="scores",
     section="judges.{judge}",
-    sources={"model": "judge-{judge}", "text": "judge-{judge}-text"},
+    sources={"model": "judge-{judge}", "text": "judgetext-{judge}"},
+    group="scores.{judge}.{block}",
 )
 
 if __name__ == "__main__":

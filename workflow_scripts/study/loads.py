@@ -25,11 +25,11 @@ def loads(units: Units, stage: Stage, names: Sequence[str], rows: float, images:
     """
     if stage.unit == ("shard",):
         if names:
-            yield _load(units, stage, units.shards[0], rows / len(names), images / len(names)), len(names)
+            yield _load(units, stage, units.shards[0], rows, images, len(names)), len(names)
         return
     parts = len(units.blocks) if "block" in stage.unit else 1
     for name in names:
-        yield _load(units, stage, name, rows / parts, images / parts), 1
+        yield _load(units, stage, name, rows, images, parts), 1
 
 
 def dataset_contents(units: Units, dataset: str) -> tuple[int, int]:
@@ -43,14 +43,17 @@ def dataset_contents(units: Units, dataset: str) -> tuple[int, int]:
     return ASSUMED_IMAGES, ASSUMED_MASKS if settings.has_masks else 0
 
 
-def _load(units: Units, stage: Stage, name: str, rows: float, images: float) -> Load:
+def _load(units: Units, stage: Stage, name: str, rows: float, images: float, parts: int) -> Load:
     unit = stage.unit_of(name)
     if "dataset" in unit:
         labelled, masked = dataset_contents(units, unit["dataset"])
     else:
         known, checkpoints = (dataset_contents(units, name) for name in units.reported), len(units.checkpoints)
         labelled, masked = (checkpoints * sum(counts) for counts in zip((0, 0), *known, strict=True))
-    load = Load(rows=rows, images=images, labelled=labelled, masked=masked, settings=units.settings(stage.name, unit))
+    settings = units.settings(stage.name, unit)
+    load = Load(
+        rows=rows / parts, images=images / parts, parts=parts, labelled=labelled, masked=masked, settings=settings
+    )
     if "run" not in unit:
         return load
     run = units.run_settings(unit["run"])

@@ -46,6 +46,7 @@ class Units:
         self._steps = evaluated(study.evaluation.steps, {name: own for name, (_, own) in self._runs.items()})
         self.shards = [f"{number:05d}" for number in range(study.shards.shards)]
         self.arms = [arm.name for arm in study.arms]
+        self.derived_arms = [arm.name for arm in study.arms if arm.table is None]
         self.pairs = [pairs.name for pairs in study.pairs]
         self.runs = list(self._runs)
         self.datasets = [dataset.name for dataset in study.datasets]
@@ -177,7 +178,7 @@ class Units:
         named |= {f"captions-{arm.name}": arm.table for arm in study.arms}
         named |= {f"judge-{judge.name}": judge.source or study.recaption.matcher for judge in study.judges}
         encoders = {encoder.name: encoder.source for encoder in study.text_encoders}
-        named |= {f"judge-{judge.name}-text": encoders[judge.encoder] for judge in study.judges if judge.encoder}
+        named |= {f"judgetext-{judge.name}": encoders[judge.encoder] for judge in study.judges if judge.encoder}
         named |= {f"encoder-{encoder.name}": encoder.source for encoder in study.text_encoders}
         named |= {f"encoder-{e.name}": e.source or study.recaption.matcher for e in study.image_encoders}
         for dataset in study.datasets:

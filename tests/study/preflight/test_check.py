@@ -67,6 +67,29 @@ def test_model_folders(
     assert list(look(reading, models).values()) == ([False] if message else [])
 
 
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ({"kind": "clip"}, "no model in source judge-mine in m: no config.json"),
+        ({"kind": "text_label", "encoder": "minilm"}, "no model in source judge-mine in m: no config.json"),
+        ({"kind": "text_label", "encoder": "minilm", "classifier": "efficientnet_lite0"}, None),
+    ],
+)
+def test_models_of_judges(
+    look: Callable[..., Found], tmp_path: Path, kind: dict[str, str], message: str | None
+) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/weights.pth").touch()
+    found = look([source("judge-mine")], {"judges": [{"name": "mine", "source": "m", **kind}]})
+    assert [text.split(";")[0] for text in found] == ([message] if message else [])
+
+
+def test_labels_are_a_folder(look: Callable[..., Found], tmp_path: Path) -> None:
+    (tmp_path / "ratings").touch()
+    found = look([source("labels")], {"caption_labels": {"source": "ratings", "replacement": "revised"}})
+    assert [text.split(";")[0] for text in found] == ["wrong source labels in ratings: a file"]
+
+
 @pytest.mark.parametrize("at", ["é" * 300, "a\0b", "package:", "package:a..b/c", "package:no.such.module", "hub:"])
 def test_places_that_can_not_be(look: Callable[..., Found], at: str) -> None:
     found = look(

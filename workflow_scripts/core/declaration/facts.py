@@ -22,6 +22,7 @@ class Load:
     Attributes:
         rows: annotation rows that the job reads: those of the study, or of its shard.
         images: images behind these rows that are still available.
+        parts: number of jobs among which the study's rows are divided evenly.
         labelled: images of the job's downstream set; for a stage that collects evaluations, of all evaluations
             together.
         masked: those of them that have an object mask.
@@ -40,6 +41,7 @@ class Load:
     labelled: int
     masked: int
     settings: Mapping[str, Any]
+    parts: int = 1
     forward_gflop: float = 0.0
     weights_bytes: float = 0.0
     features: int = 0

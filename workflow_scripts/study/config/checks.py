@@ -9,7 +9,7 @@ from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.pair_table import PAIR_KINDS
-from workflow_scripts.stages.score_captions import JUDGES
+from workflow_scripts.stages.score_captions import JUDGES, settings_of_others
 from workflow_scripts.stages.select_captions import ARM_KINDS
 from workflow_scripts.stages.source import WORLD
 from workflow_scripts.study.config.errors import Path, SettingError, one_of
@@ -94,6 +94,9 @@ def _sources(study: Study) -> Iterator[SettingError]:
         if JUDGES[judge.kind].own_model and judge.source is None:
             where, value = ("judges", number, "source"), f"none for {judge.name}"
             yield SettingError("missing source", where, value, f"kind {judge.kind} needs one")
+        for name in sorted(judge.model_fields_set & settings_of_others(judge.kind)):
+            where, advice = ("judges", number, name), f"remove it; kind {judge.kind} has none"
+            yield SettingError(f"unused {name}", where, getattr(judge, name), advice)
         needed, where = "text" in JUDGES[judge.kind].needs, ("judges", number, "encoder")
         if judge.encoder is not None and needed:
             yield from known(where, "text encoder", judge.encoder, [encoder.name for encoder in study.text_encoders])

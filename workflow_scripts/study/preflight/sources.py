@@ -9,11 +9,14 @@ from pathlib import Path
 from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
 from workflow_scripts.evaluation.datasets.kinds import KINDS
+from workflow_scripts.models.classifiers import CLASSIFIERS
 from workflow_scripts.stages.source import Source
 from workflow_scripts.study.disk import nearest_existing
 from workflow_scripts.study.preflight.findings import Finding, Start
 
 LFS = b"version https://git-lfs"
+MODELS = ("captioner", "matcher", "encoder", "judgetext")  # roles of folders as save_pretrained writes them
+FOLDERS = (*MODELS, "judge", "labels", "dataset")
 
 
 def source_findings(start: Start) -> Iterator[Finding]:
@@ -52,8 +55,8 @@ def _source_error(name: str, source: Source, start: Start) -> PipelineError | No
         path = Path(source.at.removeprefix(TORCHVISION))
         if source.torchvision and not os.path.exists(path):
             return _download_error(what, path)
-    error = _path_error(what, path, folder=role in ("captioner", "matcher", "encoder", "dataset"))
-    if error is None and role in ("captioner", "matcher", "encoder"):
+    error = _path_error(what, path, folder=role in FOLDERS)
+    if error is None and (role in MODELS or (role == "judge" and _is_saved(member, start))):
         error = _model_error(what, path)
     if error is None and role == "dataset":
         kind = next(one.kind for one in start.units.study.datasets if one.name == member)
@@ -64,6 +67,12 @@ def _source_error(name: str, source: Source, start: Start) -> PipelineError | No
                 f"incomplete {what}", path, f"no {file}", "fetch it again; the config expects that file"
             )
     return error
+
+
+def _is_saved(judge: str, start: Start) -> bool:
+    """Whether the model of a judge is a folder as save_pretrained writes it."""
+    settings = next(one for one in start.units.study.judges if one.name == judge).model_dump()
+    return "classifier" not in settings or CLASSIFIERS[settings["classifier"]].saved
 
 
 def _path_error(what: str, path: Path, folder: bool) -> PipelineError | None:
