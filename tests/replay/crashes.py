@@ -11,6 +11,7 @@ from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from unittest import mock
 
+from tests.replay.command_scenarios import command_scenarios
 from tests.replay.models import COMPLETE, Replay, State, distinct, posix
 from tests.replay.more_scenarios import more_scenarios
 from tests.replay.recording import Recorder, Recording, Synced
@@ -88,7 +89,7 @@ class Crashes:
 
 def scenarios(truth: Truth) -> list[Scenario]:
     """All of them."""
-    return [*training_scenarios(truth), *store_scenarios(), *more_scenarios(truth)]
+    return [*training_scenarios(truth), *store_scenarios(), *more_scenarios(truth), *command_scenarios()]
 
 
 @contextmanager

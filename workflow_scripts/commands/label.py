@@ -62,7 +62,6 @@ def write_sheet(study: Path, out: Path, images: int, arms: list[str], side: int,
     from workflow_scripts.captions.arm_rows import generated_rows
     from workflow_scripts.core.artifact import MANIFEST, Artifact
     from workflow_scripts.core.errors import PipelineError
-    from workflow_scripts.core.files.durable import make_folders, write_durable
     from workflow_scripts.core.files.names import LABEL_KEY
     from workflow_scripts.core.shards import images_of_keys
     from workflow_scripts.reporting.labels.sampling import stratified
@@ -86,12 +85,19 @@ def write_sheet(study: Path, out: Path, images: int, arms: list[str], side: int,
     if key.exists() and key.read_bytes() != named:  # an equal one is from a call that was killed
         raise PipelineError("file exists", key, "it is the key of another sheet", "give another file with --out")
     page = sheet_page(items, (stored.image(at[item.key]) for item in items), sheet, side)
-    make_folders(out.absolute().parent)
-    write_durable(key, named)  # first: a sheet without its key is worthless
-    write_durable(out, page)
+    _write(out.absolute(), page, key.absolute(), named)
     missing = len(table) - int(np.isfinite(gain).sum())
     left_out = f"{missing} of {len(table)} images lack a score and were left out\n" if missing else ""
     return f"{out}: {len(items)} images, arms {', '.join(chosen)}\n{key}: the key; do not give it to raters\n{left_out}"
+
+
+def _write(out: Path, page: bytes, key: Path, named: bytes) -> None:
+    """Write the sheet and its key, so that a crash leaves no sheet without its key."""
+    from workflow_scripts.core.files.durable import make_folders, write_durable
+
+    make_folders(out.parent)
+    write_durable(key, named)
+    write_durable(out, page)
 
 
 def _arms(study: Path, wanted: list[str]) -> "dict[str, Artifact]":

@@ -1,0 +1,97 @@
+"""What commands write for people, and the parts of scores: sheets for ratings, locks of configs."""
+
+import io
+from contextlib import redirect_stdout
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+import numpy as np
+import pyarrow as pa
+
+from tests.replay.more_scenarios import a_work_folder, resumes
+from tests.replay.scenarios import Facts, Scenario, nothing
+from tests.replay.training import Say
+from workflow_scripts.captions import scores
+from workflow_scripts.commands import label, lock
+from workflow_scripts.core.files import durable
+from workflow_scripts.study.config import files, study
+from workflow_scripts.study.lock import resolve
+from workflow_scripts.study.lock.file import Lock, read_lock
+
+MODEL = "someone/model@main"
+
+
+def scored(root: Path, say: Say) -> list[int]:
+    """Three parts of scores; gives those that were computed."""
+    computed: list[int] = []
+
+    def part(*given: object) -> list[pa.Table]:
+        number = next(one for one in given if isinstance(one, slice)).start
+        for done in range(number):
+            say(done)
+        computed.append(number)
+        row = {name: str(number) if name == "key" else None for name in scores.schema(["itm"]).names}
+        return [pa.Table.from_pylist([row], scores.schema(["itm"]))]
+
+    rows = np.arange(3)
+    whole = scores.Scored(None, rows, list("012"), [["a"] * 3], [root / "work"])  # type: ignore[arg-type]
+    with mock.patch.multiple(scores, _part=part, _sample=lambda *_: (), BATCHES=1):
+        (table,) = scores.score_captions(whole, scores.Comparison(rows, 1, 0), ["itm"], 1, lambda: None, 1)  # type: ignore[arg-type, return-value]
+    if table["key"].to_pylist() != list("012"):
+        raise ValueError("wrong scores")
+    return computed
+
+
+def write_sheet(root: Path, say: Say) -> None:
+    """A sheet and its key."""
+    durable._synced.clear()
+    folder = root / "study/labels"
+    label._write(folder / "sheet.html", b"page", folder / "sheet.html.key.csv", b"key")
+    say("written")
+
+
+def sheet_faults(root: Path, facts: Facts) -> list[str]:
+    """A sheet has its key, and both stay once they were reported."""
+    sheet, key = (root / "study/labels" / name for name in ("sheet.html", "sheet.html.key.csv"))
+    wrong = []
+    if sheet.exists() or facts:
+        wrong += [] if sheet.exists() and sheet.read_bytes() == b"page" else ["no whole sheet"]
+        wrong += [] if key.exists() and key.read_bytes() == b"key" else ["a sheet without its key"]
+    return wrong
+
+
+def lock_config(root: Path, number: int) -> None:
+    """Lock a config whose model has the commit ``number``."""
+    config = SimpleNamespace(lock_file=root / "mine.lock.yaml", root=None)
+    now = Lock(hub={MODEL: str(number) * 40}, urls={})
+    with (
+        mock.patch.object(files, "read_config", lambda _: config),
+        mock.patch.object(study, "checked_study", lambda _: None),
+        mock.patch.object(resolve, "resolve", lambda *_: now),
+        redirect_stdout(io.StringIO()),
+    ):
+        lock.command()
+
+
+def lock_and_say(root: Path, say: Say) -> None:
+    """Two commits, one after the other."""
+    for number in (1, 2):
+        lock_config(root, number)
+        say(number)
+
+
+def lock_faults(root: Path, facts: Facts) -> list[str]:
+    """The last commit that was reported, or the one that was being written."""
+    found = read_lock(root / "mine.lock.yaml")
+    stands = int(found.hub[MODEL][0]) if found else 0
+    return [] if stands >= max(facts, default=0) else [f"commit {max(facts)} is lost"]
+
+
+def command_scenarios() -> list[Scenario]:
+    """Sheets, locks and parts of scores."""
+    return [
+        Scenario("scores in parts", a_work_folder, scored, resumes(scored)),  # type: ignore[arg-type]
+        Scenario("sheet for ratings", nothing, write_sheet, sheet_faults),
+        Scenario("config locked", nothing, lock_and_say, lock_faults),
+    ]
