@@ -1,5 +1,6 @@
 """Fixtures that all tests share."""
 
+import csv
 import os
 import shutil
 import tempfile
@@ -48,6 +49,14 @@ def own_inputs() -> Iterator[None]:
     """Forget which inputs the test verified: the folder of a test that passed is removed at once."""
     yield
     clear_inputs()
+
+
+@pytest.fixture(autouse=True)
+def own_field_limit() -> Iterator[None]:
+    """The longest field of CSV files is a setting of the whole process; readers of large tables raise it."""
+    limit = csv.field_size_limit()
+    yield
+    csv.field_size_limit(limit)
 
 
 @pytest.fixture(scope="session")

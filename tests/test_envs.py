@@ -40,7 +40,7 @@ def environment(path: Path) -> dict[str, str]:
 def declared() -> dict[str, str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    return dict(map(split, [*project["dependencies"], *extras["cpu"], *extras["gpu"]]))
+    return dict(map(split, [*project["dependencies"], *extras["cpu"], *extras["gpu"], *extras["labels"]]))
 
 
 def conda_of_stages() -> dict[str, list[str]]:

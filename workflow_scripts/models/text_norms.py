@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from workflow_scripts.core.registry import by_name
 
 _PUNCTUATION = str.maketrans(dict.fromkeys('.!"()*#:;~', " "))
+_SPACES = re.compile(r"\s{2,}")
 _MOST_WORDS = 50
 
 
@@ -31,7 +32,7 @@ def blip(caption: str) -> str:
     In lower case, with . ! " ( ) * # : ; ~ replaced by a space, two or more white-space characters by one space, and at
     most 50 words. Source: ``BlipCaptionProcessor.pre_caption`` of LAVIS, ``lavis/processors/blip_processors.py``.
     """
-    text = re.sub(r"\s{2,}", " ", caption.lower().translate(_PUNCTUATION)).rstrip("\n").strip(" ")
+    text = _SPACES.sub(" ", caption.lower().translate(_PUNCTUATION)).rstrip("\n").strip(" ")
     return " ".join(text.split(" ")[:_MOST_WORDS])
 
 

@@ -14,6 +14,7 @@ from workflow_scripts.study.config.errors import validation_errors
 from workflow_scripts.study.config.files import read_file
 
 COMMIT = r"^[0-9a-f]{40}$"
+_COMMIT_HASH = re.compile(COMMIT)
 _HEAD = """\
 # Written by `faithful-pairs lock`: the commit of each hub model, and the sha256 of each URL, that the config names.
 # Runs read these and nothing else. Commit this file with the config. To update it, run the command again.
@@ -56,7 +57,7 @@ class Lock(Settings):
 
 def is_commit(revision: str) -> bool:
     """Whether a revision is a full commit hash, which can't come to mean other bytes."""
-    return re.fullmatch(COMMIT, revision) is not None
+    return _COMMIT_HASH.fullmatch(revision) is not None
 
 
 def read_lock(path: Path | None) -> Lock | None:
