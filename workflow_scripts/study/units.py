@@ -19,6 +19,7 @@ from workflow_scripts.study.config.kept import evaluated, first_name
 from workflow_scripts.study.config.run_settings import trainings
 from workflow_scripts.study.config.sections import Pairs
 from workflow_scripts.study.config.study import Study
+from workflow_scripts.study.named_sources import named_sources
 from workflow_scripts.study.scoring import blocks, scores
 from workflow_scripts.study.stages import declaration, facts, published, stages_in_order
 
@@ -64,7 +65,7 @@ class Units:
         self.world = ["world"] if study.demo_world is not None else []
         self.labels = ["labels"] if study.caption_labels is not None else []
         self.quality_encoder = [name for name in [study.pair_quality.image_encoder] if name]
-        self.sources_by_name = self._sources()
+        self.sources_by_name = named_sources(study)
         self._unused = self._unused_labels()
 
     def steps(self, run: str) -> list[str]:
@@ -164,29 +165,6 @@ class Units:
         return self.study.crate.model_dump(mode="json", exclude={"in_all"}) | {"published": published()}
 
     # Inputs --------------------------------------------------------------------------------------------------------
-
-    def _sources(self) -> dict[str, Source]:
-        study = self.study
-        named: dict[str, Source | None] = {
-            "annotations": study.annotations.source,
-            "exclude": study.annotations.exclude_from,
-            "captioner": study.recaption.captioner,
-            "matcher": study.recaption.matcher,
-        }
-        if study.caption_labels is not None:
-            named["labels"] = study.caption_labels.source
-        named |= {f"captions-{arm.name}": arm.table for arm in study.arms}
-        named |= {f"judge-{judge.name}": judge.source or study.recaption.matcher for judge in study.judges}
-        encoders = {encoder.name: encoder.source for encoder in study.text_encoders}
-        named |= {f"judgetext-{judge.name}": encoders[judge.encoder] for judge in study.judges if judge.encoder}
-        named |= {f"encoder-{encoder.name}": encoder.source for encoder in study.text_encoders}
-        named |= {f"encoder-{e.name}": e.source or study.recaption.matcher for e in study.image_encoders}
-        for dataset in study.datasets:
-            wanted = dataset.source
-            if wanted is not None and dataset.torchvision_name:
-                wanted = wanted.model_copy(update={"torchvision": dataset.torchvision_name})
-            named[f"dataset-{dataset.name}"] = wanted
-        return {name: source for name, source in named.items() if source is not None and source.at != WORLD}
 
     def sources(self, stage: str, unit: Unit) -> dict[str, str]:
         """Source name within the stage -> location, for the sources that are read in place."""

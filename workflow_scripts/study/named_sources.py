@@ -1,0 +1,28 @@
+"""The files, folders, models and sets outside the study that its config names."""
+
+from workflow_scripts.stages.source import WORLD, Source
+from workflow_scripts.study.config.study import Study
+
+
+def named_sources(study: Study) -> dict[str, Source]:
+    """The sources of a study by the names of their artifacts; what comes from the demo's world is none."""
+    named: dict[str, Source | None] = {
+        "annotations": study.annotations.source,
+        "exclude": study.annotations.exclude_from,
+        "captioner": study.recaption.captioner,
+        "matcher": study.recaption.matcher,
+    }
+    if study.caption_labels is not None:
+        named["labels"] = study.caption_labels.source
+    named |= {f"captions-{arm.name}": arm.table for arm in study.arms}
+    named |= {f"judge-{judge.name}": judge.source or study.recaption.matcher for judge in study.judges}
+    encoders = {encoder.name: encoder.source for encoder in study.text_encoders}
+    named |= {f"judgetext-{judge.name}": encoders[judge.encoder] for judge in study.judges if judge.encoder}
+    named |= {f"encoder-{encoder.name}": encoder.source for encoder in study.text_encoders}
+    named |= {f"encoder-{e.name}": e.source or study.recaption.matcher for e in study.image_encoders}
+    for dataset in study.datasets:
+        wanted = dataset.source
+        if wanted is not None and dataset.torchvision_name:
+            wanted = wanted.model_copy(update={"torchvision": dataset.torchvision_name})
+        named[f"dataset-{dataset.name}"] = wanted
+    return {name: source for name, source in named.items() if source is not None and source.at != WORLD}
