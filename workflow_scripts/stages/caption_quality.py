@@ -1,18 +1,14 @@
 """Diagnostics of an arm's captions, one by one and as a summary."""
 
-from typing import Annotated
-
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.registry import OneOf, listed
-from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.models.text_norms import TEXT_NORMS
+from workflow_scripts.models.matched_text import MatchedText
 
 
-class CaptionQuality(Settings):
+class CaptionQuality(MatchedText):
     """How the quality of captions is measured."""
 
     mattr_window: int = Field(
@@ -42,16 +38,6 @@ class CaptionQuality(Settings):
         description="images and captions per forward pass",
         examples=[64],
         json_schema_extra={"unit": "images"},
-    )
-    max_text_tokens: int = Field(
-        32,
-        ge=3,
-        description="maximum length of a scored caption; longer ones are truncated; BLIP-2: 32",
-        examples=[24],
-        json_schema_extra={"unit": "tokens"},
-    )
-    text_norm: Annotated[str, OneOf(TEXT_NORMS)] = Field(
-        "blip", description=f"how a caption is written when it is scored. {listed(TEXT_NORMS)}", examples=["none"]
     )
     seed: int = Field(0, description="seed of the retrieval sample", examples=[1])
 

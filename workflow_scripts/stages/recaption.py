@@ -1,18 +1,15 @@
 """Generated captions of a shard's images, and BLIP-2's scores of generated and original captions."""
 
-from typing import Annotated
-
 from pydantic import Field
 
 from workflow_scripts.captions.decoding import Decoding
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.models.text_norms import TEXT_NORMS
+from workflow_scripts.models.matched_text import MatchedText
 
 
-class Recaption(Decoding):
+class Recaption(Decoding, MatchedText):
     """How captions are generated and scored."""
 
     batch_size: int = Field(
@@ -21,16 +18,6 @@ class Recaption(Decoding):
         description="images per batch, in the row order of the shard",
         examples=[64],
         json_schema_extra={"unit": "images"},
-    )
-    max_text_tokens: int = Field(
-        32,
-        ge=3,
-        description="maximum length of a scored caption; longer ones are truncated; BLIP-2: 32",
-        examples=[24],
-        json_schema_extra={"unit": "tokens"},
-    )
-    text_norm: Annotated[str, OneOf(TEXT_NORMS)] = Field(
-        "blip", description=f"how a caption is written when it is scored. {listed(TEXT_NORMS)}", examples=["none"]
     )
 
 

@@ -3,35 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from workflow_scripts.core.registry import OneOf, listed
-from workflow_scripts.core.settings import Settings
 from workflow_scripts.models.judge import Judge, Scorer
-from workflow_scripts.models.text_norms import TEXT_NORMS
+from workflow_scripts.models.matched_text import MatchedText
 
 if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
     from workflow_scripts.models.matcher import Matcher
-
-
-class Blip2(Settings):
-    """How captions are read."""
-
-    max_text_tokens: int = Field(
-        32,
-        ge=3,
-        description="maximum length of a scored caption; longer ones are truncated; BLIP-2: 32",
-        examples=[24],
-        json_schema_extra={"unit": "tokens"},
-    )
-    text_norm: Annotated[str, OneOf(TEXT_NORMS)] = Field(
-        "blip", description=f"how a caption is written when it is scored. {listed(TEXT_NORMS)}", examples=["none"]
-    )
 
 
 @dataclass(frozen=True)
@@ -51,7 +32,7 @@ class _Scorer:
         return self.matcher.itm(states, texts), itc(vectors, text_vectors)
 
 
-def load(sources: Mapping[str, Path], device: str, settings: Blip2) -> Scorer:
+def load(sources: Mapping[str, Path], device: str, settings: MatchedText) -> Scorer:
     """The matcher, which reads images and captions as ``recaption`` does.
 
     Raises:
@@ -65,7 +46,7 @@ def load(sources: Mapping[str, Path], device: str, settings: Blip2) -> Scorer:
 JUDGE = Judge(
     name="blip2",
     summary="matching (ITM, a logit difference) and contrastive score (ITC, a cosine) of BLIP-2",
-    settings=Blip2,
+    settings=MatchedText,
     needs=("model",),
     own_model=False,
     scores=("itm", "itc"),
