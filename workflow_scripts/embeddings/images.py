@@ -12,8 +12,8 @@ from transformers import AutoImageProcessor, AutoModel
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks
+from workflow_scripts.models.checkpoints import pretrained
 from workflow_scripts.models.matcher import load_matcher
-from workflow_scripts.models.unreadable import UNREADABLE
 
 Encoder = Callable[[Sequence[Image.Image]], torch.Tensor]
 
@@ -35,22 +35,9 @@ def transformers_encoder(folder: Path, device: str) -> Encoder:
         PipelineError: ``folder`` has no image model, an incomplete one, or one without a pooled output.
     """
     advice = "give the folder or the revision of an image model with safetensors weights"
-    try:
-        processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
-        model, info = AutoModel.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-    except UNREADABLE as error:
-        raise PipelineError("no image encoder", folder, error, advice) from error
     # A checkpoint saved with another head lacks the pooler: its output would be random.
-    absent = sorted(info["missing_keys"])
-    if absent:
-        raise PipelineError("incomplete image encoder", folder, f"{len(absent)} weights missing: {absent[0]}", advice)
-    model = model.to(device).eval()
+    model, processor = pretrained(AutoModel, AutoImageProcessor, folder, torch.float32, "image encoder", advice)
+    model.to(device)
 
     @torch.inference_mode()
     def encode(images: Sequence[Image.Image]) -> torch.Tensor:

@@ -37,32 +37,40 @@ def dtype_of(device: str) -> torch.dtype:
     return torch.bfloat16 if device.startswith("cuda") else torch.float32
 
 
-def load_checkpoint(model_class: Any, folder: Path, device: str, dtype: torch.dtype | None = None) -> Checkpoint:
-    """A checkpoint folder as ``model_class`` (a transformers class), from safetensors only, without remote code.
+def pretrained(
+    model_class: Any, processor_class: Any, folder: Path, dtype: torch.dtype, what: str, advice: str
+) -> tuple[Any, Any]:
+    """A model in evaluation mode and its processor, as transformers' classes; safetensors only, no remote code.
 
     Raises:
-        PipelineError: the folder holds no such checkpoint, or not all of its weights. transformers would fill missing
+        PipelineError: ``folder`` holds no such ``what``, or not all of its weights. transformers would fill missing
             weights with random numbers and continue.
     """
-    advice = "give the folder or the revision of such a model, with its processor, both saved by save_pretrained"
     try:
         model, info = model_class.from_pretrained(
-            folder,
-            dtype=dtype or dtype_of(device),
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
+            folder, dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True
         )
-        processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False)
+        processor = processor_class.from_pretrained(folder, trust_remote_code=False)
     except UNREADABLE as error:
         value = one_line(str(error))[:200]  # some list all classes that they know
-        raise PipelineError(f"no {model_class.__name__} checkpoint", folder, value, advice) from error
-    absent = sorted(info["missing_keys"])
-    if absent:
+        raise PipelineError(f"no {what}", folder, value, advice) from error
+    if absent := sorted(info["missing_keys"]):
         value = f"{len(absent)} weights missing, the first is {absent[0]}"
-        raise PipelineError(f"incomplete {model_class.__name__} checkpoint", folder, value, advice)
+        raise PipelineError(f"incomplete {what}", folder, value, advice)
+    return model.eval(), processor
+
+
+def load_checkpoint(model_class: Any, folder: Path, device: str, dtype: torch.dtype | None = None) -> Checkpoint:
+    """A checkpoint folder as ``model_class`` (a transformers class), with a processor of images and texts.
+
+    Raises:
+        PipelineError: the folder holds no such checkpoint, or not all of its weights.
+    """
+    advice = "give the folder or the revision of such a model, with its processor, both saved by save_pretrained"
+    what = f"{model_class.__name__} checkpoint"
+    model, processor = pretrained(model_class, AutoProcessor, folder, dtype or dtype_of(device), what, advice)
     for part in ("tokenizer", "image_processor"):
         if not hasattr(processor, part):
-            raise PipelineError(f"incomplete {model_class.__name__} checkpoint", folder, f"no {part}", advice)
+            raise PipelineError(f"incomplete {what}", folder, f"no {part}", advice)
     place = torch.device(device)
-    return Checkpoint(model.to(place).eval(), processor, place)
+    return Checkpoint(model.to(place), processor, place)

@@ -51,25 +51,12 @@ def _transformers(folder: Path, device: str) -> Classifier:
     import torch
     from transformers import AutoImageProcessor, AutoModelForImageClassification
 
-    from workflow_scripts.models.unreadable import UNREADABLE
+    from workflow_scripts.models.checkpoints import pretrained
 
     advice = "give the folder or the revision of an image classifier with safetensors weights"
-    try:
-        processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
-        model, info = AutoModelForImageClassification.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-    except UNREADABLE as error:
-        raise PipelineError("no image classifier", folder, error, advice) from error
-    if absent := sorted(info["missing_keys"]):
-        raise PipelineError(
-            "incomplete image classifier", folder, f"{len(absent)} weights missing: {absent[0]}", advice
-        )
-    model.to(device).eval()
+    classes = AutoModelForImageClassification, AutoImageProcessor
+    model, processor = pretrained(*classes, folder, torch.float32, "image classifier", advice)
+    model.to(device)
 
     def logits(images: "Sequence[Image.Image]") -> "Tensor":
         with torch.inference_mode():

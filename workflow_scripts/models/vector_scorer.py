@@ -11,6 +11,7 @@ from torch.nn.functional import normalize
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.models.checkpoints import pretrained
 from workflow_scripts.models.unreadable import UNREADABLE
 
 
@@ -55,24 +56,15 @@ def two_towers(folder: Path, device: str, **padding: Any) -> VectorScorer:
         PipelineError: ``folder`` has no such model, or not all of its weights.
     """
     advice = "give the folder or the revision of a model with image and text tower and safetensors weights"
+    what = "model with image and text tower"
+    model, processor = pretrained(AutoModel, AutoImageProcessor, folder, torch.float32, what, advice)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
-        model, info = AutoModel.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
         longest = model.config.text_config.max_position_embeddings
         towers = model.get_image_features, model.get_text_features
     except (*UNREADABLE, AttributeError) as error:
-        raise PipelineError("no model with image and text tower", folder, error, advice) from error
-    if absent := sorted(info["missing_keys"]):
-        value = f"{len(absent)} weights missing, the first is {absent[0]}"
-        raise PipelineError("incomplete model with image and text tower", folder, value, advice)
-    model.to(device).eval()
+        raise PipelineError(f"no {what}", folder, error, advice) from error
+    model.to(device)
 
     def images(pictures: Sequence[Image.Image]) -> torch.Tensor:
         return _unit(towers[0](**processor(list(pictures), return_tensors="pt").to(device)))
