@@ -3,7 +3,8 @@
     python -m tests.bench.bench_judges PHOTOS REDCAPS.zip TEXT_MODEL LITE0
 
 PHOTOS is a folder with captions.parquet (columns file, captions) and images/; LITE0 the folder of EfficientNet-Lite0's
-weights. Prints, with 95 % bootstrap intervals over photos, how often a photo's own caption scores above
+weights. Prints a JSON line for raw and one for standardised scores: with 95 % bootstrap intervals over photos, how often
+a photo's own caption scores above
 
 - random: the caption of a random photo;
 - same label: that of a photo with the same most likely label;
@@ -99,8 +100,10 @@ def main(photos: str, archive: str, encoder: str, weights: str) -> None:
     scores = table(judge, files, texts)
     labels = np.concatenate([classifier.logits([Image.open(file).convert("RGB")]).argmax(1).numpy() for file in files])
     captions, titles = scores[:, : len(rows)], scores[:, len(rows) :]
-    print("raw", figures(captions, titles, labels))
-    print("standardised", figures(standardised(captions, True), standardised(titles, False), labels))
+    compared = {"raw": (captions, titles), "standardised": (standardised(captions, True), standardised(titles, False))}
+    for scale, (ours, theirs) in compared.items():
+        found = figures(ours, theirs, labels)
+        sys.stdout.write(json.dumps({"bench": "judges", "judge": "text_label", "scores": scale, **found}) + "\n")
 
 
 if __name__ == "__main__":

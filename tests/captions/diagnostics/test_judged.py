@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy import stats
 
 from workflow_scripts.captions.diagnostics.judged import compare
 
@@ -32,14 +33,16 @@ def test_figures_in_closed_form() -> None:
 
 
 def test_the_interval_of_a_share_is_clustered_by_random_image() -> None:
-    # Wins by random image: 1 of 1, 1 of 2, 0 of 3.
-    found = compare({"a": table([1.0, 1.0, -1.0, -1.0, -1.0, -1.0], [0.0] * 6, [0, 1, 1, 2, 2, 2])}, None)
-    share = found["a"]["fit"]["above_random_image"]
-    residuals = [1 - 1 / 3, 1 - 2 / 3, 0 - 3 / 3]
-    error = (3 / 2 * sum(one**2 for one in residuals)) ** 0.5 / 6
-    half = 4.302652729911275 * error  # the t quantile of two degrees of freedom
-    assert (share["value"], share["n"]) == (pytest.approx(1 / 3), 6)
+    # Wins by random image, ten images of each sort: 1 of 1, 1 of 2, 0 of 3.
+    wins, images = [1.0, 1.0, -1.0, -1.0, -1.0, -1.0], np.array([0, 1, 1, 2, 2, 2])
+    many = np.concatenate([images + 3 * block for block in range(10)]).tolist()
+    share = compare({"a": table(wins * 10, [0.0] * 60, many)}, None)["a"]["fit"]["above_random_image"]
+    residuals = [1 - 1 / 3, 1 - 2 / 3, 0 - 3 / 3] * 10
+    half = stats.t.ppf(0.975, 29) * (30 / 29 * sum(one**2 for one in residuals)) ** 0.5 / 60
+    assert (share["value"], share["n"]) == (pytest.approx(1 / 3), 60)
     assert (share["low"], share["high"]) == (pytest.approx(1 / 3 - half), pytest.approx(1 / 3 + half))
+    few = compare({"a": table(wins, [0.0] * 6, images.tolist())}, None)["a"]["fit"]["above_random_image"]
+    assert (few["low"], few["high"]) == (0.0, 1.0)  # the interval would leave what a share can be
     nothing = compare({"a": table([None, 1.0], [0.0, None], [0, 1])}, None)["a"]["fit"]["above_random_image"]
     assert nothing == {"value": None, "low": None, "high": None, "n": 0}
 

@@ -31,7 +31,7 @@ def faults(overlay: Path) -> list[str]:
 def test_models_and_urls_are_resolved(overlay: Path, hub: Hub) -> None:
     sha256 = hashlib.sha256(hub.files[CSV]).hexdigest()
     assert resolved(overlay) == Lock(hub={"someone/model@main": OLD}, urls={f"{hub.address}{CSV}": sha256})
-    assert hub.asked == ["/api/models/someone/model/revision/main", CSV], "each is asked for once"
+    assert hub.asked == ["/api/models/someone/model/revision/main", CSV], "one request for each"
     hub.branches["main"] = NEW
     hub.files[CSV] = b"other"
     sha256 = hashlib.sha256(b"other").hexdigest()

@@ -60,7 +60,7 @@ def _share(first: np.ndarray, second: np.ndarray, images: np.ndarray) -> dict[st
 
     Captions with the same random image depend on one another, so they form a cluster. The interval is that of a ratio
     of sums over clusters (Cochran 1977, Sampling Techniques, section 3.12), with Student's t: the t interval of one
-    linearised value per cluster, whose mean is the share.
+    linearised value per cluster, whose mean is the share, cut to 0 and 1.
     """
     known = ~np.isnan(first) & ~np.isnan(second)
     n = int(known.sum())
@@ -68,7 +68,9 @@ def _share(first: np.ndarray, second: np.ndarray, images: np.ndarray) -> dict[st
     share = wins.sum() / max(n, 1)
     _, cluster, sizes = np.unique(images[known], return_inverse=True, return_counts=True)
     linearised = share + (np.bincount(cluster, wins) - share * sizes) * len(sizes) / max(n, 1)
-    return _mean(linearised) | {"n": n}
+    found = _mean(linearised)
+    ends = {name: min(max(found[name], 0.0), 1.0) for name in ("low", "high") if found[name] is not None}
+    return found | ends | {"n": n}
 
 
 def _mean(values: np.ndarray) -> dict[str, Any]:
