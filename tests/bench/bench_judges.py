@@ -3,8 +3,8 @@
     python -m tests.bench.bench_judges PHOTOS REDCAPS.zip TEXT_MODEL LITE0
 
 PHOTOS is a folder with captions.parquet (columns file, captions) and images/; LITE0 the folder of EfficientNet-Lite0's
-weights. Prints a JSON line for raw and one for standardised scores: with 95 % bootstrap intervals over photos, how often
-a photo's own caption scores above
+weights. Prints a JSON line for raw and one for standardised scores: how often, with 95 % bootstrap intervals over
+photos, a photo's own caption scores above
 
 - random: the caption of a random photo;
 - same label: that of a photo with the same most likely label;
