@@ -30,9 +30,16 @@ def test_keys_that_cannot_be_read_are_named_and_the_others_are_read(tmp_path: Pa
     (labels / "a.html.key.csv").mkdir(parents=True)
     (labels / "b.html.key.csv").write_text(f"{HEADER}\n" + "x" * 200_000)
     (labels / "c.html.key.csv").write_text(f"{HEADER}\ns,i1,a,k1,original,0\n")
+    rows = f"{HEADER}\ns,i1,a,k1,original,0\n"
+    (labels / "d.html.key.csv").write_text(rows.replace(",", ";"))
+    (labels / "e.html.key.csv").write_text(rows, encoding="utf-16")
+    (labels / "f.html.key.csv").write_text(rows.replace("\n", '\ns,"i0,a,k0,original,0\n', 1))
     shown, unread = sheets_of(tmp_path, [], {"k1"})
     assert shown == [str(labels / "c.html")]
     assert unread == [
         f"{labels / 'a.html.key.csv'}: Is a directory",
         f"{labels / 'b.html.key.csv'}: field larger than field limit (131072)",
+        f"{labels / 'd.html.key.csv'}: no column is named key",
+        f"{labels / 'e.html.key.csv'}: no column is named key",
+        f"{labels / 'f.html.key.csv'}: unexpected end of data",
     ]

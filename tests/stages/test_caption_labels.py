@@ -19,6 +19,7 @@ from workflow_scripts.stages import caption_labels
 
 IMAGES = 60
 SETTINGS = {"bootstrap": 100}
+HEADER = ",".join(RATING_COLUMNS)
 
 
 def write(path: Path, rows: list[list[object]]) -> None:
@@ -122,7 +123,7 @@ def test_a_rater_of_the_same_captions_on_two_sheets_is_one_person(case: Case) ->
     (case.folder / "second.html.key.csv").write_bytes(key_file(again, second))
     rows = case.ratings("ann")
     write(case.folder / "one.csv", rows)
-    write(case.folder / "two.csv", [[second, " ann ", f"j{row[2]}", *row[3:]] for row in rows[:20]])
+    write(case.folder / "two.CSV", [[second, " ann ", f"j{row[2]}", *row[3:]] for row in rows[:20]])
     made = case.run()
     assert made.rows == {"in": 2 * IMAGES + 20, "out": 2 * IMAGES, "dropped": {"repeated": 20}}
     assert set(pq.read_table(made.path(".parquet"))["raters"].to_pylist()) == {1}
@@ -137,7 +138,12 @@ def test_a_rater_of_the_same_captions_on_two_sheets_is_one_person(case: Case) ->
         ("ann.csv", b"a,b\n1,2\n", "missing column"),
         ("ann.csv", b"x" * 200_000, "unreadable ratings"),
         ("ann.csv", b"\xff\xfe", "unreadable ratings"),
-        ("ann.csv", f"{','.join(RATING_COLUMNS)}\ns,,i1,a,3,,\n".encode(), "no rater"),
+        ("ann.csv", f"{HEADER}\ns,,i1,a,3,,\n".encode(), "no rater"),
+        ("ann.csv", f"{HEADER.replace(',', ';')}\ns;ann;i1;a;3;;\n".encode(), "missing column"),
+        ("ann.csv", f"{HEADER},faithful\ns,ann,i1,a,3,,,0\n".encode(), "repeated column"),
+        ("ann.csv", f'{HEADER}\ns,"ann,i1,a,3,,\ns,ann,i1,b,3,,\n'.encode(), "unreadable ratings"),
+        ("ann.csv", f"{HEADER}\ns,ann,i1,a,3\n".encode(), "damaged row"),
+        ("ann.csv", f"{HEADER}\ns,ann,i1,a,3,,,\n".encode(), "damaged row"),
     ],
 )
 def test_files_that_are_missing_or_damaged(

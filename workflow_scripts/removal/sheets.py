@@ -19,8 +19,12 @@ def sheets_of(results: Path, everything: Iterable[Made], ids: set[str]) -> tuple
     for path in sorted(keys.values()):
         try:
             with open(path, encoding="utf-8", errors="replace", newline="") as stream:
-                if any(row.get("key") in ids for row in csv.DictReader(stream)):
+                # strict: otherwise all rows after a quotation mark that is never closed are one field.
+                reader = csv.DictReader(stream, strict=True)
+                if any(row.get("key") in ids for row in reader):
                     shown.append(str(path).removesuffix(LABEL_KEY))
+                elif "key" not in (reader.fieldnames or ()):
+                    unreadable.append(f"{path}: no column is named key")
         except (OSError, csv.Error) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             unreadable.append(f"{path}: {reason}")

@@ -58,9 +58,11 @@ def read_labels(folder: Path, captions: Mapping[tuple[str, str], str]) -> Labels
         captions: (key, arm) -> the study's caption.
 
     Raises:
-        PipelineError: the folder has no key or no ratings, a file lacks a column, or a row has no rater.
+        PipelineError: the folder has no key or no ratings, a file lacks a column or has it twice, a row has more or
+            fewer fields than the header, or no rater.
     """
-    files = sorted(folder.glob("*.csv")) if folder.is_dir() else []
+    # Some programs save as .CSV.
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".csv") if folder.is_dir() else []
     behind = _behind([path for path in files if path.name.endswith(LABEL_KEY)])
     exported = [path for path in files if not path.name.endswith(LABEL_KEY)]
     if not behind or not exported:
@@ -103,12 +105,21 @@ def _behind(keys: list[Path]) -> dict[tuple[str, str, str], list[Row]]:
 def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
     with readable("unreadable ratings", path, _ADVICE), open(path, encoding="utf-8-sig", newline="") as stream:
         try:
-            reader = csv.DictReader(stream)
-            missing = [name for name in columns if name not in (reader.fieldnames or ())]
+            # strict: otherwise all rows after a quotation mark that is never closed are one field.
+            reader = csv.DictReader(stream, strict=True)
+            header = reader.fieldnames or []
+            missing = [name for name in columns if name not in header]
             if missing:
-                raise PipelineError("missing column", path, ", ".join(missing), _ADVICE)
+                advice = "give the file as it was exported, with commas between columns"
+                raise PipelineError("missing column", path, ", ".join(missing), advice)
+            repeated = [name for name in columns if header.count(name) > 1]
+            if repeated:
+                raise PipelineError("repeated column", path, ", ".join(repeated), _ADVICE)
             for row in reader:
-                yield {name: row[name] or "" for name in columns}
+                if None in row or None in row.values():
+                    where, value = f"{path}:{reader.line_num}", f"not {len(header)} fields, as in the header"
+                    raise PipelineError("damaged row", where, value, "export the file again, or correct the row")
+                yield {name: row[name] for name in columns}
         except csv.Error as error:  # not a ValueError
             raise PipelineError("unreadable ratings", path, error, _ADVICE) from None
 
