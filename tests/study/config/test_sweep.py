@@ -108,6 +108,8 @@ def test_different_numbers_are_written_differently(one: float, other: float) -> 
         ({"sweep": {"seed": [4]}}, "misplaced setting in config.runs.0.sweep.seed: [4]; remove it"),
         ({"sweep": [{"pairs": "revised"}]}, "misplaced setting in config.runs.0.sweep.0.pairs: revised"),
         ({"sweep": {"clip": [{"width": 3}]}}, "setting without effect in config.runs.0.sweep.clip: clip"),
+        ({"set": {"clip": {"widht": 3}}}, "setting without effect in config.runs.0.set.clip: {'widht': 3}; remove it"),
+        (UNTRAINED | {"set": {"lr": 1}}, "without effect in config.runs.0.set.lr: 1; remove it; runs of"),
         (
             {"set": {"lr": 0.1}, "sweep": {"lr": [0.2]}},
             "setting in both set and sweep in config.runs.0.sweep.lr: lr; remove it from one of them",

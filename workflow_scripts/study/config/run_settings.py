@@ -73,6 +73,7 @@ def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> li
         path = ("runs", number, "set")
         unfit = [
             *misread_booleans(root.below(*path), Pretrain, path),
+            *_idle_settings(run, path),
             *sweep_errors(run, number, settings_of(run.method), root),
         ]
         errors += unfit
@@ -121,6 +122,14 @@ def _unknown_label(settings: Pretrain, item: Item) -> Iterator[SettingError]:
     if isinstance(settings.head, LabelSettings):
         section = item.places.get(settings.method, ("pretraining", settings.method))
         yield from known((*section, "label"), "label", settings.head.label, LABELS)
+
+
+def _idle_settings(run: "Run", path: Path) -> Iterator[SettingError]:
+    """Yield an error for each of a run's own settings that its method ignores; a shared one is for the other runs."""
+    allowed = settings_of(run.method)
+    for key in sorted(run.set.keys() & Pretrain.model_fields.keys() - allowed - set(OF_A_RUN)):
+        advice = f"remove it; runs of method {run.method} depend on {', '.join(sorted(allowed))}"
+        yield SettingError("setting without effect", (*path, key), str(run.set[key]), advice)
 
 
 def _idle_blur(settings: Pretrain, item: Item) -> Iterator[SettingError]:
