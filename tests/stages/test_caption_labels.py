@@ -121,9 +121,9 @@ def test_a_rater_of_the_same_captions_on_two_sheets_is_one_person(case: Case) ->
     again = [Item(f"j{item.name}", item.key, item.captions) for item in case.items[:10]]
     second = sheet_name(again)
     (case.folder / "second.html.key.csv").write_bytes(key_file(again, second))
-    rows = case.ratings("ann")
+    rows = case.ratings("Jos\xe9")
     write(case.folder / "one.csv", rows)
-    write(case.folder / "two.CSV", [[second, " ann ", f"j{row[2]}", *row[3:]] for row in rows[:20]])
+    write(case.folder / "two.CSV", [[second, " Jose\u0301 ", f"j{row[2]}", *row[3:]] for row in rows[:20]])
     made = case.run()
     assert made.rows == {"in": 2 * IMAGES + 20, "out": 2 * IMAGES, "dropped": {"repeated": 20}}
     assert set(pq.read_table(made.path(".parquet"))["raters"].to_pylist()) == {1}

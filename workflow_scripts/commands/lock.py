@@ -52,7 +52,7 @@ def command(
     changes = list(_changes(before, now))
     sys.stdout.write("".join(f"{line}\n" for line in changes))
     same = before is not None and not changes
-    if not check:
+    if not check and not same:
         write_durable(path, now.text().encode())
     state = "up to date" if same else "out of date" if check else "written"
     sys.stdout.write(f"{shown(path)}: {state}; hub models: {len(now.hub)}, URLs: {len(now.urls)}\n")

@@ -29,6 +29,10 @@ SET = {"kind": "folders", "source": "somewhere"}
         ({"pretraining": {"batch_size": 1}}, "invalid value in config.pretraining.batch_size: 1"),
         ({"study": "../elsewhere"}, "config.study"),
         (
+            {"caption_labels": {"source": "labels", "replacement": "original"}},
+            "arm compared with itself in config.caption_labels.replacement: original; give another arm",
+        ),
+        (
             {"caption_labels": {"source": "labels", "replacement": "revisd"}},
             "unknown arm in config.caption_labels.replacement: revisd; did you mean revised?",
         ),

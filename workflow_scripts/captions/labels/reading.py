@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from unicodedata import normalize
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.foreign import readable
@@ -72,7 +73,7 @@ def read_labels(folder: Path, captions: Mapping[tuple[str, str], str]) -> Labels
     for path in exported:
         for row in _rows(path, RATING_COLUMNS):
             rows += 1
-            name, rater = (row["sheet"], row["image"], row["caption"]), row["rater"].strip()
+            name, rater = (row["sheet"], row["image"], row["caption"]), normalize("NFC", row["rater"].strip())
             if not rater:
                 advice = "fill in its column rater, with one name per person in all files"
                 raise PipelineError("no rater", path, f"the row of {' '.join(name)}", advice)

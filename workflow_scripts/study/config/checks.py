@@ -75,6 +75,10 @@ def _pairs_and_runs(study: Study) -> Iterator[SettingError]:
     if study.caption_labels is not None:
         for name in ("original", "replacement"):
             yield from known(("caption_labels", name), "arm", getattr(study.caption_labels, name), arms)
+        if study.caption_labels.original == study.caption_labels.replacement:
+            advice = "give another arm; an arm has no margin over itself"
+            path = ("caption_labels", "replacement")
+            yield SettingError("arm compared with itself", path, study.caption_labels.replacement, advice)
     if study.pair_quality.image_encoder is not None:
         yield from known(("pair_quality", "image_encoder"), "image encoder", study.pair_quality.image_encoder, image)
     if study.probe_dataset is not None:
