@@ -1,9 +1,12 @@
 """Settings of a run: those that came after the first trainings leave their keys as they are."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
 from tests.pretraining.test_methods import run_of
+from tests.stages.test_pretrain import LANGUAGE
 from workflow_scripts.pretraining.settings import Pretrain
 
 # What the key of a run with self pairs held before there were further settings.
@@ -75,3 +78,30 @@ def test_heads_of_a_method_have_the_papers_widths() -> None:
     simsiam = Pretrain.model_validate({**base, "method": "simsiam"})
     assert simsiam.simsiam is not None and simsiam.simsiam.projector == (2048,) * 3
     assert Pretrain.model_validate_json(simclr.model_dump_json()) == simclr
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"pairs": "caption"}, "pairs caption go with clip"),
+        ({"pairs": "labels"}, "pairs labels go with supervised, not with simclr"),
+        ({"simsiam": {}}, "settings of simsiam given for method simclr"),
+        ({"patience": 2}, "patience needs the online probe"),
+        ({"checkpoints": [99]}, "checkpoint 99 is not among the run's steps, 1 to 3"),
+        ({"checkpoints": [0]}, "greater than 0"),
+        ({"checkpoints": "last"}, "checkpoints"),
+        ({"checkpoints": {"log_spaced": 1}}, "log_spaced: Input should be greater than or equal to 2"),
+        ({"checkpoints": {"spacing": 1}}, "spacing: Extra inputs are not permitted"),
+        ({"warmup_steps": 3}, "warmup_steps is 3"),
+        ({"steps": 0}, "steps is 0, but method simclr needs at least 1"),
+        ({"unpaired": "keep"}, "Input should be 'drop' or 'self'"),
+        ({"unpaired": "self", "pairs": "self"}, "goes with a pair table, but the pairs of this run are self"),
+        ({"processes": 3}, "not a multiple of processes 3"),
+        ({"probe": {"every": 9}}, "probe.every is 9"),
+        ({"batchsize": 3}, "batchsize"),
+        ({"lr": "fast"}, "lr"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(changed: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        Pretrain.model_validate({**LANGUAGE, **changed})
