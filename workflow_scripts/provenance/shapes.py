@@ -48,6 +48,7 @@ Time = Annotated[str, AfterValidator(_time)]
 Suffix = Annotated[str, AfterValidator(_suffix)]
 Texts = dict[str, str]
 Versions = dict[str, str | None]
+_ABSENT: Any = None  # of a field that may be absent, but not null
 
 
 class _Form(BaseModel):
@@ -116,9 +117,12 @@ class Adoption(_Form):
 
 
 class Record(_Form):
-    """A run record, or the original's record in that of an artifact from the cache."""
+    """A run record, or the original's record in that of an artifact from the cache.
 
-    artifact: Text | None = None
+    A field may be absent here (:func:`odd_fields` looks for that), but only those with ``| None`` may be null.
+    """
+
+    artifact: Text = _ABSENT
     stage: Word = ""
     unit: Texts = {}
     key: Word = ""
@@ -129,8 +133,8 @@ class Record(_Form):
     not_in_key: list[str] = []
     inputs: dict[str, list[Text]] = {}
     input_files: dict[str, list[Annotated[str, AfterValidator(_manifest_path)]]] = {}
-    environment: Environment | None = None
-    workers: Count | None = None
+    environment: Environment = _ABSENT
+    workers: Count = _ABSENT
     cached: bool = False
     original: "Record | None" = None
     closure: Texts = {}
@@ -138,12 +142,12 @@ class Record(_Form):
     facts: dict[str, Any] = {}
     beside: dict[Suffix, File] | list[Suffix] = {}
     manifest: Sha256 | None = None
-    own_digest: Sha256 | None = Field(default=None, alias="self")
-    start: Time | None = None
-    end: Time | None = None
-    seconds: Amount | None = None
-    cpu_seconds: Amount | None = None
-    peak_bytes: Count | None = None
+    own_digest: Sha256 = Field(default=_ABSENT, alias="self")
+    start: Time = _ABSENT
+    end: Time = _ABSENT
+    seconds: Amount = _ABSENT
+    cpu_seconds: Amount = _ABSENT
+    peak_bytes: Count = _ABSENT
     host: str | None = None
     system: str | None = None
     python: str | None = None
