@@ -103,6 +103,27 @@ rule judge_quality:
         command("judge_quality")
 
 
+rule judge_comparison:
+    """Whether the judges agree on which captions of an arm are better than the original ones."""
+    input:
+        scores=lambda w: manifests(
+            "score_captions",
+            [one for judge in UNITS.judges for one in scores([UNITS.reference_arm, w.arm], judge, UNITS.blocks)],
+        ),
+    output:
+        **made("judge_comparison"),
+    log:
+        log_of("judge_comparison"),
+    conda:
+        environment_of("judge_comparison")
+    resources:
+        **resources_of("judge_comparison"),
+    params:
+        **recipe("judge_comparison"),
+    shell:
+        command("judge_comparison")
+
+
 rule caption_quality:
     """Diagnostics of an arm's captions: per caption, as a summary, and as a figure."""
     input:

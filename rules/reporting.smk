@@ -42,6 +42,7 @@ rule report:
         arms=manifests("select_captions", UNITS.arms),
         caption_quality=manifests("caption_quality", UNITS.arms),
         judge_quality=manifests("judge_quality", UNITS.judges),
+        judge_comparison=manifests("judge_comparison", UNITS.compared_arms),
         caption_labels=manifests("caption_labels", UNITS.labels),
         pairs=manifests("pair_table", UNITS.pairs),
         pair_quality=manifests("pair_quality", UNITS.pairs),

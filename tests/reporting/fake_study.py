@@ -70,6 +70,10 @@ def data_inputs(results: Path, replaced: dict[int, str]) -> Inputs:
     style = {"value": 0.73, "low": 0.7, "high": 0.76, "n": 40}
     judged = {".json": js({arm: {"itm": {"style_control": style}} for arm in ARMS})}
     given["judge_quality"] = [make_artifact(results, "judge_quality", "blip2", judged, {"judge": "blip2"})]
+    share = {"value": 0.31, "low": 0.29, "high": 0.33, "n": 40}
+    choices = {"judges": {"clip": {"cosine": {"raw": {"flips_at": {"0.5": share}}, "replaced_by_style": share}}}}
+    files, unit = {".json": js(choices)}, {"arm": "revised"}
+    given["judge_comparison"] = [make_artifact(results, "judge_comparison", "revised", files, unit)]
     auc = {"value": 0.83, "low": 0.75, "high": 0.9, "n": 160}
     labels = {"agreement": {"faithful": {"alpha": 0.71, "n": 80}}, "judges": {"itm": {"auc": auc}}}
     given["caption_labels"] = [make_artifact(results, "caption_labels", "labels", {".json": js(labels)})]

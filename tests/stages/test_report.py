@@ -54,6 +54,13 @@ def test_inputs_are_those_of_the_study(made: tuple[Path, Inputs, str]) -> None:
     assert set(made[1]) == set(INPUTS)
 
 
+def test_choices_of_judges_are_shown_with_their_intervals(made: tuple[Path, Inputs, str]) -> None:
+    section = made[2].partition("<h3>Choices of judges</h3>")[2].partition("</section>")[0]
+    for figure in ("raw · flips at · 0.5", "replaced by style"):
+        assert f"judges · clip · cosine · {figure}" in section
+    assert "0.310" in section and "0.290–0.330" in section
+
+
 def test_ratings_by_people_are_shown_with_their_intervals(made: tuple[Path, Inputs, str]) -> None:
     section = made[2].partition('<section id="caption-labels">')[2].partition("</section>")[0]
     assert "judges · itm · auc" in section and "0.830" in section and "0.750–0.900" in section

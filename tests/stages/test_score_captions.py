@@ -1,4 +1,4 @@
-"""The stages ``score_captions`` and ``judge_quality``."""
+"""The stages ``score_captions``, ``judge_quality`` and ``judge_comparison``."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from tests.stages.captioned import Captioned
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.files.durable import move_durable
 from workflow_scripts.models.judge import Scorer
-from workflow_scripts.stages import judge_quality, score_captions
+from workflow_scripts.stages import judge_comparison, judge_quality, score_captions
 from workflow_scripts.study.scoring import other_arms
 
 ARMS = ("original", "generated", "shuffled")
@@ -155,3 +155,25 @@ def test_judge_quality(ready: Captioned) -> None:
     assert found["original"]["itm"].keys() == {"mean", "above_random_image"}
     assert found["shuffled"]["itm"]["mean"]["n"] == 8  # of nine captions one is empty
     assert 0 <= found["generated"]["itc"]["style_control_standardised"]["value"] <= 1
+
+
+def test_judge_comparison(ready: Captioned) -> None:
+    scores = [
+        scored(ready, arm, judge, block, also=ARMS)
+        for judge in ("one", "two")
+        for arm in ("generated", "original")
+        for block in BLOCKS
+    ]
+    wanted, inputs = {"images": 1000}, {"scores": [one.manifest_path for one in scores]}
+    unit = {"arm": "generated"}
+    made = run(judge_comparison.STAGE, ready.results, "judge_comparison/generated", wanted, inputs, unit)
+    found = json.loads(made.path(".json").read_bytes())
+    assert found["images"] == {"scored_by_all": 9, "compared": 9}
+    tables = {}
+    for arm in ("original", "generated"):
+        parts = [pq.read_table(one.path(".parquet")) for one in scores[:4] if one.unit["arm"] == arm]
+        tables[arm] = {row["key"]: row["itm"] for part in parts for row in part.to_pylist()}
+    both = [(old, tables["generated"][key]) for key, old in tables["original"].items() if old is not None]
+    assert found["judges"]["one"]["itm"]["raw"]["replaced"]["value"] == sum(new > old for old, new in both) / len(both)
+    assert found["judges"]["one"] == found["judges"]["two"]
+    assert found["pairs"]["one itm and two itm"]["raw"]["flips"]["value"] == 0

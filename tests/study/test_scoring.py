@@ -42,7 +42,13 @@ def test_a_new_judge_and_a_new_arm_add_their_own_jobs() -> None:
 
 def test_a_study_without_judges_scores_nothing() -> None:
     found = Units(load_study(merged()))
-    assert found.names("score_captions") == found.names("judge_quality") == []
+    assert found.names("score_captions") == found.names("judge_quality") == found.names("judge_comparison") == []
+
+
+def test_every_arm_is_compared_with_the_original_one() -> None:
+    assert units().names("judge_comparison") == [arm for arm in units().arms if arm != "original"]
+    arms = [arm if arm["name"] != "original" else {**arm, "kind": "generated"} for arm in merged()["arms"]]
+    assert units(arms=arms).compared_arms == []
 
 
 def test_a_judge_reads_its_model_or_the_matcher() -> None:

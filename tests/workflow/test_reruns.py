@@ -11,7 +11,7 @@ from tests.workflow.checkout import ROOT, Checkout, now
 pytestmark = pytest.mark.slow
 STAGES = sorted(path.stem for path in (ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py"))
 NOTHING = "Nothing to be done"
-NOT_IN_TINY = {"crate", "common_images", "score_captions", "judge_quality", "caption_labels"}
+NOT_IN_TINY = {"crate", "common_images", "score_captions", "judge_quality", "judge_comparison", "caption_labels"}
 
 
 def computed(checkout: Checkout, since: str) -> set[str]:

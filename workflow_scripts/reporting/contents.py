@@ -59,6 +59,7 @@ def page_context(
         "captions": data_sections.captions(study),
         "caption_quality": data_sections.quality(study, "caption_quality", "arm"),
         "judge_quality": data_sections.quality(study, "judge_quality", "judge"),
+        "judge_comparison": data_sections.quality(study, "judge_comparison", "arm"),
         "caption_labels": data_sections.quality(study, "caption_labels", "labels"),
         "pair_quality": data_sections.quality(study, "pair_quality", "pairs"),
         "pairs": data_sections.pairs(study),

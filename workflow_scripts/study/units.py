@@ -59,6 +59,9 @@ class Units:
         self.judges = [judge.name for judge in study.judges]
         self.blocks = blocks(self.shards, study.score_captions.shards_per_job)
         self.scores = [name for judge in self.judges for name in scores(self.arms, judge, self.blocks)]
+        self.reference_arm = next((arm.name for arm in study.arms if arm.kind == "original"), None)
+        comparable = self.judges and self.reference_arm
+        self.compared_arms = [arm for arm in self.arms if comparable and arm != self.reference_arm]
         self.text_vectors = [f"{arm}.{encoder.name}" for arm in self.arms for encoder in study.text_encoders]
         self.common = ["images"] if study.common_images and any(one.trains for _, one in self._runs.values()) else []
         self.image_encoders = [encoder.name for encoder in study.image_encoders]
@@ -145,7 +148,7 @@ class Units:
         return self._runs[unit["run"]][1].model_dump(mode="json")
 
     def _judge_quality(self, unit: Unit) -> dict[str, Any]:
-        return {"reference": next((arm.name for arm in self.study.arms if arm.kind == "original"), None)}
+        return {"reference": self.reference_arm}
 
     def _summary(self, unit: Unit) -> dict[str, Any]:
         study = self.study

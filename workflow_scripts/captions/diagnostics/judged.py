@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from workflow_scripts.stats.clustered import share
 from workflow_scripts.stats.intervals import student_t
 
 RANDOM = "_random"
@@ -26,12 +27,13 @@ def compare(tables: Mapping[str, pa.Table], reference: str | None) -> dict[str, 
     """
     base = None if reference is None else tables[reference]
     return {
-        arm: {name: _of_arm(table, None if arm == reference else base, name) for name in _names(table)}
+        arm: {name: _of_arm(table, None if arm == reference else base, name) for name in score_names(table)}
         for arm, table in tables.items()
     }
 
 
-def _names(table: pa.Table) -> list[str]:
+def score_names(table: pa.Table) -> list[str]:
+    """Names of the scores in a table of scores."""
     ending = f"{RANDOM}_z"
     return [name.removesuffix(ending) for name in table.column_names if name.endswith(ending)]
 
@@ -58,19 +60,13 @@ def _values(table: pa.Table, column: str) -> np.ndarray:
 def _share(first: np.ndarray, second: np.ndarray, images: np.ndarray) -> dict[str, Any]:
     """How often (n,) ``first`` exceeds ``second``, ties half, where both are known.
 
-    Captions with the same random image depend on one another, so they form a cluster. The interval is that of a ratio
-    of sums over clusters (Cochran 1977, Sampling Techniques, section 3.12), with Student's t: the t interval of one
-    linearised value per cluster, whose mean is the share, cut to 0 and 1.
+    Captions with the same random image depend on one another, so they form a cluster.
     """
     known = ~np.isnan(first) & ~np.isnan(second)
     n = int(known.sum())
-    wins = (np.sign(first[known] - second[known]) + 1) / 2
-    share = wins.sum() / max(n, 1)
-    _, cluster, sizes = np.unique(images[known], return_inverse=True, return_counts=True)
-    linearised = share + (np.bincount(cluster, wins) - share * sizes) * len(sizes) / max(n, 1)
-    found = _mean(linearised)
-    ends = {name: min(max(found[name], 0.0), 1.0) for name in ("low", "high") if found[name] is not None}
-    return found | ends | {"n": n}
+    if not n:
+        return {"value": None, "low": None, "high": None, "n": 0}
+    return {**share((np.sign(first[known] - second[known]) + 1) / 2, images[known])._asdict(), "n": n}
 
 
 def _mean(values: np.ndarray) -> dict[str, Any]:

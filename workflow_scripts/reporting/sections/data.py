@@ -1,6 +1,7 @@
 """Sections on data: losses, captions, pairs. Each function returns the context of one template."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from workflow_scripts.reporting.text import caption_text, count, words
 from workflow_scripts.stats.seeds import derive
 
 Row = dict[str, Any]
+_LEVEL = re.compile(r"(?<!\d)\.|\.(?!\d)")  # the dot in 0.5 separates no levels
 SAMPLE = 20_000  # rows from which examples are chosen
 FLOW = ("annotations", "plan", "images", "captions_table", "arms", "pairs", "common")
 
@@ -89,11 +91,11 @@ def _unit(artifact: Artifact, name: str) -> str:
 
 
 def quality(study: Study, name: str, unit: str) -> Row:
-    """Summaries side by side: of captions (`caption_quality`, arm), judges (`judge_quality`, judge) or pairs."""
+    """Summaries side by side: of captions (`caption_quality`, arm), judges (`judge_quality`, judge), pairs, ratings."""
     artifacts = study.all(name)
     columns = [(_unit(one, unit), study.json(one), study.source(one, ".json")) for one in artifacts]
     figures = [study.figure(one, _unit(one, unit)) for one in artifacts]
-    lines = [(words(figure.replace(".", " · ")), is_detail(figure), cells) for figure, cells in side_by_side(columns)]
+    lines = [(words(_LEVEL.sub(" · ", figure)), is_detail(figure), cells) for figure, cells in side_by_side(columns)]
     return {
         "columns": [(column, arm_class(column)) for column, _, _ in columns],
         "lines": [(figure, cells) for figure, detail, cells in lines if not detail],

@@ -18,6 +18,7 @@ from workflow_scripts.reporting.settings import ReportContents
 from workflow_scripts.stages.caption_quality import CaptionQuality
 from workflow_scripts.stages.data_card import DataCard
 from workflow_scripts.stages.demo_world import DemoWorld
+from workflow_scripts.stages.judge_comparison import JudgeComparison
 from workflow_scripts.stages.shard_plan import ShardPlan
 from workflow_scripts.study.config.checks import reference_errors
 from workflow_scripts.study.config.contrast_checks import contrast_errors
@@ -66,6 +67,7 @@ class Study(Settings):
     arms: tuple[Arm, ...] = Field(min_length=1, description="captions that are compared; each arm has one per image")
     judges: tuple[Judge, ...] = Field((), description="what scores the captions of all arms")
     score_captions: ScoringSection = Field(ScoringSection(), description="how scoring is divided into jobs")
+    judge_comparison: JudgeComparison = Field(JudgeComparison(), description="how the choices of judges are compared")
     caption_quality: CaptionQuality = Field(CaptionQuality(), description="how the quality of captions is measured")
     caption_labels: CaptionLabelsSection | None = Field(
         None, description="people's ratings of captions (docs/labelling.md); null: there are none"

@@ -1,0 +1,71 @@
+"""Figures with clustered intervals, against other implementations, closed forms and repeated draws."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import cohen_kappa_score
+
+from workflow_scripts.stats.clustered import cohen_kappa, share, spearman
+
+SMALL = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=3, max_size=30)
+
+
+@given(SMALL)
+def test_spearman_is_scipys(rows: list[tuple[int, int]]) -> None:
+    first, second = np.array(rows, float).T
+    found = spearman(first, second, np.arange(len(rows)))
+    if len(set(first)) == 1 or len(set(second)) == 1:
+        assert found is None
+    else:
+        assert found is not None and found.value == pytest.approx(stats.spearmanr(first, second).statistic, abs=1e-12)
+
+
+@given(SMALL)
+def test_kappa_is_scikit_learns(rows: list[tuple[int, int]]) -> None:
+    first, second = (np.array(rows) > 1).T
+    found = cohen_kappa(first, second, np.arange(len(rows)))
+    if len({*first, *second}) == 1:
+        assert found is None
+    else:
+        assert found is not None and found.value == pytest.approx(cohen_kappa_score(first, second))
+
+
+def test_kappa_has_the_standard_error_of_fleiss_cohen_and_everitt() -> None:
+    cells = np.array([[45, 15], [25, 15]])  # rows: first yes, no; columns: second yes, no
+    first = np.repeat([True, True, False, False], cells.ravel())
+    second = np.repeat([True, False, True, False], cells.ravel())
+    p, n = cells / cells.sum(), cells.sum()
+    row, column = p.sum(axis=1), p.sum(axis=0)
+    observed, expected = np.trace(p), row @ column
+    kappa = (observed - expected) / (1 - expected)
+    same = sum(p[i, i] * (1 - (row[i] + column[i]) * (1 - kappa)) ** 2 for i in range(2))
+    other = (1 - kappa) ** 2 * sum(p[i, j] * (column[i] + row[j]) ** 2 for i in range(2) for j in range(2) if i != j)
+    rest = (kappa - expected * (1 - kappa)) ** 2
+    error = np.sqrt((same + other - rest) / (n - 1)) / (1 - expected)
+    found = cohen_kappa(first, second, np.arange(n))
+    assert found is not None and found.high is not None
+    assert found.high - found.value == pytest.approx(stats.t.ppf(0.975, n - 1) * error)
+
+
+@pytest.mark.parametrize("noise", [0.3, 1.0, 10.0])
+def test_the_interval_of_spearman_is_as_wide_as_draws_differ(noise: float) -> None:
+    rng, n = np.random.default_rng(0), 400
+    values, halves = [], []
+    for _ in range(400):
+        first = rng.normal(size=n)
+        found = spearman(first, first + noise * rng.normal(size=n), np.arange(n))
+        assert found is not None and found.high is not None
+        values.append(found.value)
+        halves.append(found.high - found.value)
+    assert np.mean(halves) == pytest.approx(1.96 * np.std(values), rel=0.1)
+
+
+def test_observations_that_come_in_copies_count_once() -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(2, 50))
+    again, clusters = np.tile([first, second], 4), np.tile(np.arange(50), 4)
+    for figure in (spearman, lambda a, b, c: cohen_kappa(a > 0, b > 0, c), lambda a, b, c: share(a > b, c)):
+        assert figure(*again, clusters) == pytest.approx(figure(first, second, np.arange(50)))
+    assert share(np.array([True]), np.array([3])) == (1.0, None, None)

@@ -1,0 +1,163 @@
+"""Which of two captions of an image judges choose, and how far their choices agree.
+
+A choice is the new caption, if it scores higher than the old one by more than a margin, or else the old one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from workflow_scripts.captions.diagnostics.judged import score_names
+from workflow_scripts.stats.clustered import cohen_kappa, share, spearman
+from workflow_scripts.stats.intervals import Interval
+from workflow_scripts.stats.seeds import derive
+
+KINDS = {"raw": "", "standardised": "_z"}
+
+
+class Scores(NamedTuple):
+    """One score of a judge: (n,) scores of the old and the new captions; (n,) the random image, the cluster."""
+
+    old: np.ndarray
+    new: np.ndarray
+    images: np.ndarray
+
+    def gain(self) -> np.ndarray:
+        """(n,) new less old score; NaN where one of them is unknown."""
+        return self.new - self.old
+
+
+Compared = Mapping[tuple[str, str], Mapping[str, Scores]]
+"""(judge, name of the score) -> raw and standardised scores."""
+
+
+def sample(blocks: Iterable[Mapping[str, Sequence[Path]]], size: int, seed: int) -> tuple[Compared, int]:
+    """Scores of at most ``size`` images, a random choice of those whose captions all judges scored.
+
+    Memory is bounded by the size and the largest block.
+
+    Args:
+        blocks: judge -> tables of the old and the new captions, block by block.
+
+    Returns:
+        the scores, and the number of images that all judges scored.
+    """
+    rng = np.random.default_rng(derive(seed, "images compared by judges"))
+    kept: pa.Table | None = None
+    total = 0
+    for tables in blocks:
+        found = _common({judge: _both(*paths) for judge, paths in tables.items()})
+        total += len(found)
+        found = found.append_column("draw", pa.array(rng.random(len(found))))
+        kept = found if kept is None else pa.concat_tables([kept, found])
+        # The images with the smallest numbers of all are a random choice, and no others need to be held.
+        kept = kept.take(pa.array(np.sort(np.argsort(kept["draw"].to_numpy(), kind="stable")[:size])))
+    assert kept is not None
+    names = [column.split("/")[:2] for column in kept.column_names if column.endswith("/old")]
+    return {
+        (judge, name): {kind: _scores(kept, judge, name, ending) for kind, ending in KINDS.items()}
+        for judge, name in names
+    }, total
+
+
+def _both(old: Path, new: Path) -> pa.Table:
+    """Columns ``key``, ``images``, and ``<score>/old`` and ``/new``, ``/old_z`` and ``/new_z`` of a judge's tables."""
+    tables = [pq.read_table(path) for path in (old, new)]
+    found = {"key": tables[0]["key"], "images": tables[0]["random_image"].fill_null(-1)}
+    at = pc.index_in(tables[0]["key"], value_set=tables[1]["key"])
+    for name in score_names(tables[0]):
+        for ending in KINDS.values():
+            found[f"{name}/old{ending}"] = tables[0][f"{name}{ending}"]
+            found[f"{name}/new{ending}"] = tables[1][f"{name}{ending}"].take(at)
+    return pa.table(found)
+
+
+def _common(judges: Mapping[str, pa.Table]) -> pa.Table:
+    """``<judge>/<column>`` of the images that all judges scored."""
+    first, *others = judges.values()
+    keys = first["key"]
+    for one in others:
+        keys = keys.filter(pc.is_in(keys, value_set=one["key"]))
+    found: dict[str, pa.ChunkedArray] = {}
+    for judge, table in judges.items():
+        rows = table.take(pc.index_in(keys, value_set=table["key"])).drop_columns("key")
+        found |= {f"{judge}/{name}": rows[name] for name in rows.column_names}
+    return pa.table(found)
+
+
+def _scores(table: pa.Table, judge: str, name: str, ending: str) -> Scores:
+    old, new = (_floats(table[f"{judge}/{name}/{age}{ending}"]) for age in ("old", "new"))
+    return Scores(old, new, table[f"{judge}/images"].to_numpy())
+
+
+def _floats(column: pa.ChunkedArray) -> np.ndarray:
+    return np.asarray(column.fill_null(np.nan).to_numpy(), dtype=np.float64)
+
+
+def judges(compared: Compared, margins: Sequence[float]) -> dict[str, Any]:
+    """Figures of each judge, by judge and score.
+
+    ``raw`` and ``standardised``: ``replaced``, the share of images for which the new caption is chosen at margin 0, and
+    by margin ``flips_at``, the share for which that margin changes the choice. ``flips_standardised``: the share for
+    which raw and standardised score choose differently at margin 0. ``replaced_by_style``: of the images for which the
+    raw score chooses the new caption, the share for which the standardised one does not.
+    """
+    found: dict[str, Any] = {}
+    for (judge, name), kinds in compared.items():
+        raw, standardised = (one.gain() for one in kinds.values())
+        both, images = ~np.isnan(raw) & ~np.isnan(standardised), kinds["raw"].images
+        replaced = both & (raw > 0)
+        found.setdefault(judge, {})[name] = {
+            **{kind: _choices(one, margins) for kind, one in kinds.items()},
+            "flips_standardised": _share((raw > 0) != (standardised > 0), both, images),
+            "replaced_by_style": _share(standardised <= 0, replaced, images),
+        }
+    return found
+
+
+def _choices(scores: Scores, margins: Sequence[float]) -> dict[str, Any]:
+    gain = scores.gain()
+    known = ~np.isnan(gain)
+    flips = {f"{margin:g}": _share((gain > 0) != (gain > margin), known, scores.images) for margin in margins}
+    return {"replaced": _share(gain > 0, known, scores.images), "flips_at": flips}
+
+
+def pairs(compared: Compared) -> dict[str, Any]:
+    """Figures of each two scores, both raw or both standardised.
+
+    ``spearman``: rank correlation of the scores of the new captions; ``flips``: the share of images for which they
+    choose differently at margin 0; ``kappa``: their agreement on the choice beyond chance.
+    """
+    found: dict[str, Any] = {}
+    for (one, first), (two, second) in combinations(compared.items(), 2):
+        title = f"{' '.join(one)} and {' '.join(two)}"
+        found[title] = {kind: _pair(first[kind], second[kind]) for kind in KINDS}
+    return found
+
+
+def _pair(first: Scores, second: Scores) -> dict[str, Any]:
+    gains = first.gain(), second.gain()
+    known, scored = ~np.isnan(gains[0] + gains[1]), ~np.isnan(first.new + second.new)
+    (one, two), images = (gain > 0 for gain in gains), first.images
+    kappa = cohen_kappa(one[known], two[known], images[known]) if known.any() else None
+    ranks = spearman(first.new[scored], second.new[scored], images[scored]) if scored.any() else None
+    return {
+        "spearman": _figure(ranks, scored),
+        "kappa": _figure(kappa, known),
+        "flips": _share(one != two, known, images),
+    }
+
+
+def _share(hits: np.ndarray, among: np.ndarray, images: np.ndarray) -> dict[str, Any]:
+    return _figure(share(hits[among], images[among]) if among.any() else None, among)
+
+
+def _figure(interval: Interval | None, among: np.ndarray) -> dict[str, Any]:
+    value, low, high = interval or (None, None, None)
+    return {"value": value, "low": low, "high": high, "n": int(among.sum())}

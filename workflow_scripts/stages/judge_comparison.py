@@ -1,0 +1,72 @@
+"""Whether the judges agree on which captions of an arm are better than the original ones, and why they choose them."""
+
+from pathlib import Path
+
+from pydantic import Field, PositiveFloat
+
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.stage import Job, run_stage
+
+
+class JudgeComparison(Settings):
+    """How the choices of judges between an arm's captions and the original ones are compared."""
+
+    images: int = Field(
+        100_000,
+        ge=1,
+        description="images that are compared, at most: a random choice of those that all judges scored",
+        examples=[20_000],
+        json_schema_extra={"unit": "images"},
+    )
+    margins: tuple[PositiveFloat, ...] = Field(
+        (0.5, 1.0),
+        min_length=1,
+        description="margins whose choices are compared with those of margin 0, in units of the score",
+        examples=[[0.1]],
+    )
+    seed: int = Field(0, description="seed of the choice of images", examples=[1])
+
+
+def judge_comparison(job: Job[JudgeComparison]) -> None:
+    """Compare the judges' choices between the arm of the job and the other one."""
+    from workflow_scripts.captions.diagnostics.judge_comparison import judges, pairs, sample
+    from workflow_scripts.core.files.jsonio import pretty
+
+    blocks: dict[str, dict[str, list[Path]]] = {}
+    for artifact in job.inputs("scores"):
+        judged = blocks.setdefault(artifact.unit["block"], {}).setdefault(artifact.unit["judge"], [])
+        judged.insert(len(judged) if artifact.unit["arm"] == job.unit["arm"] else 0, artifact.path(".parquet"))
+    compared, scored = sample(blocks.values(), job.settings.images, job.settings.seed)
+    number = {"scored_by_all": scored, "compared": min(scored, job.settings.images)}
+    figures = {"images": number, "judges": judges(compared, job.settings.margins), "pairs": pairs(compared)}
+    job.file(".json").write_bytes(pretty(figures))
+
+
+STAGE = Stage(
+    run=judge_comparison,
+    settings=JudgeComparison,
+    artifact="{arm}",
+    inputs=("scores",),
+    packages=("numpy", "scipy", "pyarrow"),
+)
+
+FACTS = Facts(
+    files={
+        ".json": File(
+            "how often each judge takes the arm's caption for the original one; how often that choice flips with "
+            "margin, standardisation and judge; how far judges agree",
+            Tolerance(1e-4, 0.02, "none; shares of images, from the tables of scores"),
+            published=True,
+        )
+    },
+    environment="core",
+    resources=Resources(minutes=60, memory_mb=8_000),
+    cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed"),
+    names="compared_arms",
+    section="judge_comparison",
+)
+
+if __name__ == "__main__":
+    run_stage(STAGE)

@@ -1,0 +1,75 @@
+"""Intervals of figures whose observations depend on one another within clusters.
+
+A figure is linearised: each observation has an influence on it, and the clusters' sums of these are independent.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from workflow_scripts.stats.intervals import Interval, student_t
+
+
+def clustered(value: float, influence: np.ndarray, clusters: np.ndarray, least: float, most: float) -> Interval:
+    """A figure with the t interval of one linearised value per cluster, cut to what it can be.
+
+    Args:
+        value: the figure.
+        influence: (n,) float, derivative of the figure by the weight of each observation, times n; its mean is 0.
+        clusters: (n,) the cluster of each observation.
+        least, most: bounds of the figure.
+    """
+    _, cluster, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    linearised = value + np.bincount(cluster, influence) * len(sizes) / len(influence)
+    _, low, high = student_t(linearised)
+    if low is None or high is None:
+        return Interval(value, None, None)
+    return Interval(value, max(low, least), min(high, most))
+
+
+def share(hits: np.ndarray, clusters: np.ndarray) -> Interval:
+    """Mean of ``hits`` (n,), each from 0 to 1: a ratio of sums over clusters (Cochran 1977, Sampling, 3.12)."""
+    value = float(hits.mean())
+    return clustered(value, hits - value, clusters, 0.0, 1.0)
+
+
+def cohen_kappa(first: np.ndarray, second: np.ndarray, clusters: np.ndarray) -> Interval | None:
+    """Cohen's kappa (1960, Educ. Psychol. Meas. 20:37) of two yes-or-no answers (n,) bool.
+
+    With every observation a cluster of its own, the interval has the large-sample standard error of Fleiss, Cohen and
+    Everitt (1969, Psychol. Bull. 72:323), with n - 1. None if both always give the same answer.
+    """
+    one, two, same = first.mean(), second.mean(), first == second
+    observed, expected = same.mean(), one * two + (1 - one) * (1 - two)
+    if expected == 1:
+        return None
+    by_chance = (2 * two - 1) * (first - one) + (2 * one - 1) * (second - two)
+    influence = (same - observed) / (1 - expected) - (1 - observed) / (1 - expected) ** 2 * by_chance
+    return clustered(float((observed - expected) / (1 - expected)), influence, clusters, -1.0, 1.0)
+
+
+def spearman(first: np.ndarray, second: np.ndarray, clusters: np.ndarray) -> Interval | None:
+    """Spearman's rank correlation of (n,) values, ties with their mean rank.
+
+    The influence of an observation is that of its own ranks and of its place in the ranks of all others (Hoeffding
+    1948, Ann. Math. Stat. 19:293, section 9). None if one of them is constant.
+    """
+    (one, above_one), (two, above_two) = _centred_ranks(first), _centred_ranks(second)
+    scale = float(np.sqrt((one**2).mean() * (two**2).mean()))
+    if scale == 0:
+        return None
+    product = float((one * two).mean())
+    influence = (one * two + above_one(two) + above_two(one) - 3 * product) / scale
+    return clustered(product / scale, influence, clusters, -1.0, 1.0)
+
+
+def _centred_ranks(values: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """(n,) mean ranks over n, less their mean; and x -> (n,) sums of x over larger values, equal ones half, over n."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    middle = np.cumsum(counts) - counts / 2
+
+    def above(weights: np.ndarray) -> np.ndarray:
+        sums = np.bincount(place, weights)
+        return (sums[::-1].cumsum()[::-1] - sums / 2)[place] / len(values)
+
+    return middle[place] / len(values) - 0.5, above
