@@ -67,8 +67,10 @@ rule score_captions:
     input:
         captions=manifest("select_captions", "{arm}"),
         images=manifest("image_index", "images"),
+        reference=lambda w: manifests("select_captions", judge_reference(UNITS.study, w.judge)),
         model=lambda w: UNITS.manifest_if_source(OUT, f"judge-{w.judge}"),
         text=lambda w: UNITS.manifest_if_source(OUT, f"judgetext-{w.judge}"),
+        photos=lambda w: UNITS.manifest_if_source(OUT, f"judgephotos-{w.judge}"),
     output:
         **made("score_captions"),
     log:

@@ -23,7 +23,7 @@ from workflow_scripts.provenance.crate.base import METADATA
 from workflow_scripts.study.snakemake.planning import after_planning, before_jobs, before_planning
 from workflow_scripts.study.snakemake.startup import check_folders, check_targets, stop
 from workflow_scripts.study.active_config import BASE, remember
-from workflow_scripts.study.scoring import other_arms, scores
+from workflow_scripts.study.scoring import judge_reference, other_arms, scores
 from workflow_scripts.study.stages import declaration, facts
 from workflow_scripts.study.units import Units
 from workflow_scripts.study.preflight.check import findings, tell

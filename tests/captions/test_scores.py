@@ -1,26 +1,27 @@
 """Scores of captions: own and other images, standardising, resuming."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from PIL import Image
 
 from workflow_scripts.captions import scores
+from workflow_scripts.captions.reference import Reference
 from workflow_scripts.captions.scores import Comparison, Scored, chosen, sampled, score_captions, standardised
 
 COUNT = 23
 
 
-class Numbered:
+def numbered(cuts: Sequence[Sequence[int]]) -> Iterator[list[Image.Image]]:
     """Images whose red value is their row."""
-
-    def image(self, row: int) -> Image.Image:
-        return Image.new("RGB", (2, 2), (row, 0, 0))
+    for cut in cuts:
+        yield [Image.new("RGB", (2, 2), (row, 0, 0)) for row in cut]
 
 
 @dataclass
@@ -51,10 +52,10 @@ def made(folder: Path, judge: Judge, arms: int = 1, others: int = 3, **options: 
         work.mkdir(parents=True, exist_ok=True)
     rows = np.arange(2, COUNT)
     captions = [[text + "b" * arm for text in CAPTIONS[2:]] for arm in range(arms)]
-    scored = Scored(Numbered(), rows, KEYS[2:], captions, works)  # type: ignore[arg-type]
+    scored = Scored(numbered, rows, KEYS[2:], captions, works)
     compared = Comparison(sampled(COUNT, 0), others, 0)
     load = options.get("load", lambda: judge)
-    return score_captions(scored, compared, ("sum", "product"), options.get("batch", 4), load, 2)
+    return score_captions(scored, compared, ("sum", "product"), options.get("batch", 4), load)
 
 
 @pytest.fixture(autouse=True)
@@ -113,9 +114,9 @@ def test_resumes_after_the_last_part(tmp_path: Path) -> None:
 
 def test_few_images_leave_scores_unknown(tmp_path: Path) -> None:
     for size, known in ((1, set()), (2, {"sum_random"}), (3, {"sum_random"}), (4, {"sum_random", "sum_z"})):
-        scored = Scored(Numbered(), np.arange(size), KEYS[:size], [["x"] * size], [tmp_path / str(size)])  # type: ignore[arg-type]
+        scored = Scored(numbered, np.arange(size), KEYS[:size], [["x"] * size], [tmp_path / str(size)])
         scored.works[0].mkdir()
-        (table,) = score_captions(scored, Comparison(sampled(size, 0), 3, 0), ("sum",), 4, Judge, 1)
+        (table,) = score_captions(scored, Comparison(sampled(size, 0), 3, 0), ("sum",), 4, Judge)
         there = {name for name in ("sum_random", "sum_z") if table[name].null_count == 0}
         assert there == known and table["sum"].null_count == 0
 
@@ -127,8 +128,8 @@ def test_a_choice_of_images_is_contained_in_a_larger_one() -> None:
 
 
 def test_no_images(tmp_path: Path) -> None:
-    scored = Scored(Numbered(), np.arange(0), [], [[]], [tmp_path])  # type: ignore[arg-type]
-    (table,) = score_captions(scored, Comparison(sampled(0, 0), 3, 0), ("sum",), 4, Judge, 1)
+    scored = Scored(numbered, np.arange(0), [], [[]], [tmp_path])
+    (table,) = score_captions(scored, Comparison(sampled(0, 0), 3, 0), ("sum",), 4, Judge)
     assert len(table) == 0 and "sum_random_z" in table.column_names
 
 
@@ -136,3 +137,18 @@ def test_standardised_in_closed_form() -> None:
     found = standardised(np.array([3.0, 1.0]), np.array([[1.0, 2.0], [3.0, 2.0]]))
     assert found[0] == pytest.approx(1 / np.sqrt(2)) and np.isnan(found[1])
     assert np.isnan(standardised(np.array([1.0]), np.array([[2.0]]))).all()
+
+
+def test_a_reference_arm_stands_for_images() -> None:
+    given = Reference(pa.chunked_array([["a cat", ""], ["a dog", "a cat"]]))
+    assert given.rows.tolist() == [0, 2, 3]
+    assert list(given.shown([[3, 0], [1]])) == [["a cat", "a cat"], [""]]
+    mine = pa.chunked_array([["a cat", "a cat", "a cat"], ["a dog"]])
+    assert given.comparable(mine).to_pylist() == ["", "", "a cat", "a dog"]
+
+
+def test_no_image_to_compare_with(tmp_path: Path) -> None:
+    nothing = Comparison(np.arange(0), 3, 0)
+    scored = Scored(numbered, np.arange(2), KEYS[:2], [["x", ""]], [tmp_path])
+    (table,) = score_captions(scored, nothing, ("sum",), 4, Judge)
+    assert table["sum"].to_pylist() == pytest.approx([0.001, None]) and table["sum_random"].null_count == 2

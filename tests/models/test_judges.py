@@ -13,14 +13,18 @@ import pytest
 import torch
 from PIL import Image
 from torch.nn.functional import normalize
+from transformers import ViTForImageClassification
 
+from tests.models.small_photos import save_photos
 from tests.models.small_towers import save_classifier, save_clip, save_siglip
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.sources import local_path
 from workflow_scripts.embeddings.images import transformers_encoder
+from workflow_scripts.models.captioned_photos import captioned_photos, pixel_hash
 from workflow_scripts.models.classifiers import CLASSIFIERS
+from workflow_scripts.models.cross_fit import cross_fit
 from workflow_scripts.models.matcher import itc, load_matcher
-from workflow_scripts.models.sentence_encoder import sentence_encoder
+from workflow_scripts.models.sentence_encoder import sentence_encoder, unit_vectors
 from workflow_scripts.models.vector_scorer import two_towers
 from workflow_scripts.stages.score_captions import JUDGES
 
@@ -36,11 +40,15 @@ def sources(tmp_path_factory: pytest.TempPathFactory, checkpoints: dict[str, Pat
     save_clip(folder / "clip")
     save_siglip(folder / "siglip")
     save_classifier(folder / "classifier")
+    save_photos(folder / "photos", 52)
+    labels = {"model": folder / "classifier", "text": MINILM}
     return {
         "blip2": {"model": checkpoints["matcher"]},
         "clip": {"model": folder / "clip"},
         "siglip": {"model": folder / "siglip"},
-        "text_label": {"model": folder / "classifier", "text": MINILM},
+        "text_label": labels,
+        "ridge": {**labels, "photos": folder / "photos"},
+        "agreement": {"text": MINILM},
     }
 
 
@@ -51,7 +59,7 @@ def test_an_entry_is_complete_and_works(
     judge = JUDGES[name]
     assert judge.summary and judge.others > 1
     scorer = judge.load(sources[name], "cpu", judge.settings())
-    prepared = scorer.prepare(pictures)
+    prepared = scorer.prepare(TEXTS[::-1] if judge.by_reference else pictures)
     assert {len(one) for one in prepared} == {len(pictures)}
     found = scorer.scores(prepared, scorer.read(TEXTS))
     assert len(found) == len(judge.scores)
@@ -116,6 +124,45 @@ def test_text_labels_in_closed_form(sources: dict[str, dict[str, Path]], picture
     weights = np.exp(classifier.logits(pictures).numpy() / 2)
     weights /= weights.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(found.numpy(), (weights * (texts @ labels.T)).sum(axis=1), atol=1e-5)
+
+
+def test_agreement_in_closed_form(sources: dict[str, dict[str, Path]]) -> None:
+    kind = JUDGES["agreement"]
+    judge = kind.load(sources["agreement"], "cpu", kind.settings())
+    (found,) = judge.scores(judge.prepare(TEXTS[::-1]), judge.read(TEXTS))
+    vectors = sentence_encoder(MINILM, "cpu")(TEXTS, 9)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.testing.assert_allclose(found.numpy(), (vectors * vectors[::-1]).sum(axis=1), atol=1e-5)
+
+
+def test_ridge_scores_a_photo_by_the_regression_that_has_not_seen_it(
+    sources: dict[str, dict[str, Path]], pictures: list[Image.Image]
+) -> None:
+    kind, given = JUDGES["ridge"], sources["ridge"]
+    judge = kind.load(given, "cpu", kind.settings.model_validate({"folds": 2}))
+    classifier = CLASSIFIERS["transformers"].load(given["model"], "cpu")
+    encode = unit_vectors(MINILM, "cpu")
+    photos = captioned_photos(given["photos"], classifier.features, encode)
+    own = [Image.open(given["photos"] / f"images/{n}.png").convert("RGB") for n in range(3)]
+    images = [*own, *pictures[:2]]
+    fitted, features = cross_fit(photos, 2), classifier.features(images).numpy()
+    each = [model.predict(features) for model in fitted.models]
+    folds = [fitted.fold[pixel_hash(image)] for image in own]
+    predicted = [*(each[fold][row] for row, fold in enumerate(folds)), *np.mean(each, axis=0)[3:]]
+    (found,) = judge.scores(judge.prepare(images), judge.read(TEXTS[:5]))
+    np.testing.assert_allclose(found.numpy(), (predicted * encode(TEXTS[:5]).numpy()).sum(axis=1), atol=1e-5)
+
+
+def test_features_are_what_the_last_layer_sees(
+    sources: dict[str, dict[str, Path]], pictures: list[Image.Image]
+) -> None:
+    folder = sources["ridge"]["model"]
+    classifier = CLASSIFIERS["transformers"].load(folder, "cpu")
+    last = ViTForImageClassification.from_pretrained(folder).classifier
+    features = classifier.features(pictures)
+    assert features.shape == (len(pictures), 16)
+    with torch.no_grad():
+        torch.testing.assert_close(last(features), classifier.logits(pictures))
 
 
 def test_efficientnet_lite0_without_its_package_or_weights(tmp_path: Path) -> None:

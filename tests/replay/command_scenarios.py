@@ -37,7 +37,7 @@ def scored(root: Path, say: Say) -> list[int]:
     rows = np.arange(3)
     whole = scores.Scored(None, rows, list("012"), [["a"] * 3], [root / "work"])  # type: ignore[arg-type]
     with mock.patch.multiple(scores, _part=part, _sample=lambda *_: (), BATCHES=1):
-        (table,) = scores.score_captions(whole, scores.Comparison(rows, 1, 0), ["itm"], 1, lambda: None, 1)  # type: ignore[arg-type, return-value]
+        (table,) = scores.score_captions(whole, scores.Comparison(rows, 1, 0), ["itm"], 1, lambda: None)  # type: ignore[arg-type, return-value]
     if table["key"].to_pylist() != list("012"):
         raise ValueError("wrong scores")
     return computed

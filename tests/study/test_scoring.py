@@ -8,12 +8,14 @@ from tests.study.config.configs import changed, merged
 from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.loads import loads
-from workflow_scripts.study.scoring import blocks, other_arms
+from workflow_scripts.study.scoring import blocks, judge_reference, other_arms
 from workflow_scripts.study.stages import declaration, facts
 from workflow_scripts.study.units import Units
 
 JUDGES = [{"name": "blip2", "kind": "blip2"}]
 CLIP = {"name": "clip", "kind": "clip", "source": "models/clip"}
+RIDGE = {"name": "ridge", "kind": "ridge", "source": "models/lite", "encoder": "mpnet", "photos": "data/photos"}
+AGREEMENT = {"name": "agree", "kind": "agreement", "encoder": "mpnet", "reference": "generated"}
 
 
 def units(**change: Any) -> Units:
@@ -60,6 +62,14 @@ def test_a_judge_reads_its_model_or_the_matcher() -> None:
     assert given == {"model": "models/clip", "text": labels.study.text_encoders[0].source.at}
 
 
+def test_judges_of_photos_and_of_captions() -> None:
+    found = units(judges=[RIDGE, AGREEMENT])
+    encoder = found.study.text_encoders[0].source.at
+    sources = [found.sources("score_captions", {"arm": "a", "judge": name, "block": ""}) for name in found.judges]
+    assert sources == [{"model": "models/lite", "text": encoder, "photos": "data/photos"}, {"text": encoder}]
+    assert [judge_reference(found.study, name) for name in found.judges] == [[], ["generated"]]
+
+
 def test_sources_of_judges_do_not_collide() -> None:
     labels = {"name": "labels", "kind": "text_label", "source": "models/labels", "encoder": "mpnet"}
     found = units(judges=[labels, {**CLIP, "name": "labels-text"}])
@@ -101,6 +111,12 @@ def test_arms_of_a_file_are_scored_by_their_own_jobs_only() -> None:
         ({"name": "blip2", "kind": "blip2"}, "repeated name"),
         ({**CLIP, "temperature": 2.0}, r"unused temperature in .*judges.*: 2.0; remove it; kind clip has none"),
         ({"name": "clip", "kind": "blip2", "max_text_tokens": 2}, "greater than or equal to 3"),
+        ({**RIDGE, "photos": None}, "missing photos .*none for ridge; kind ridge needs one"),
+        ({**RIDGE, "reference": "generated"}, "unused reference .*generated; remove it; kind ridge has none"),
+        ({**CLIP, "photos": "data/photos"}, "unused photos .*data/photos; remove it; kind clip has none"),
+        ({**AGREEMENT, "reference": None}, "missing reference"),
+        ({**AGREEMENT, "reference": "generatd"}, "unknown arm .*did you mean generated"),
+        ({**AGREEMENT, "source": "models/clip"}, "unused source .*models/clip; remove it; kind agreement has none"),
     ],
 )
 def test_mistakes_are_named(judge: dict[str, Any], said: str) -> None:

@@ -4,7 +4,7 @@ A caption is scored with its own image and with images of a sample. The sample s
 whatever the image shows, which :func:`standardised` takes out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from workflow_scripts.captions.recaption import decoded
 from workflow_scripts.core.files.durable import move_durable
 from workflow_scripts.core.files.tables import write_table
 from workflow_scripts.core.inputs import check_unchanged
 from workflow_scripts.core.runtime.progress import progress
-from workflow_scripts.core.shards import TarImages
 from workflow_scripts.models.judge import Scorer
 from workflow_scripts.stats.seeds import derive
 
@@ -27,20 +25,23 @@ BATCHES = 32  # batches per file of finished scores
 SAMPLE = 256  # images that captions are compared with; as much as a GPU holds of BLIP-2's image states
 COLUMNS = ("", "_z", "_random", "_random_z")
 
+Shown = Callable[[Sequence[Sequence[int]]], Iterable[Sequence[Any]]]
+"""Batches of rows of the study's images -> what a judge is shown of each batch: RGB images, or captions."""
+
 
 @dataclass(frozen=True)
 class Scored:
     """What is scored: n images, and the captions of several arms for them.
 
     Attributes:
-        images: all images of the study.
+        shown: what the judge is shown of the images.
         rows: (n,) rows of the images.
         keys: n keys.
         captions: one list of n captions per arm.
         works: folder of finished parts per arm.
     """
 
-    images: TarImages
+    shown: Shown
     rows: np.ndarray
     keys: Sequence[str]
     captions: Sequence[Sequence[str]]
@@ -67,6 +68,8 @@ class Comparison:
         An image has the same places in all arms, so scores of two arms with the random image are paired.
         """
         size, wanted = len(self.rows), min(self.others + 1, len(self.rows) - 1)
+        if not size:
+            return np.empty((len(keys), 0), np.int64)
         starts = np.array([derive(self.seed, "other image", key) % size for key in keys], dtype=np.int64)
         places = (starts[:, None] + np.arange(wanted + 1)) % size
         own = self.rows[places] == rows[:, None]
@@ -93,7 +96,6 @@ def score_captions(
     names: Sequence[str],
     batch_size: int,
     load: Callable[[], Scorer],
-    workers: int,
 ) -> list[pa.Table]:
     """Scores of each arm's captions.
 
@@ -105,7 +107,6 @@ def score_captions(
         names: names of the judge's scores.
         batch_size: images per batch; batch i starts at row i * batch_size, however often the job was stopped.
         load: returns the judge; not called if all parts are finished.
-        workers: threads that decode images.
 
     Returns:
         Rows per arm: ``key``; ``random_image``, the place of a random image in the sample; and per score, in float32,
@@ -122,11 +123,11 @@ def score_captions(
     left = [n for n in range(len(starts)) if not all(arm[n].exists() for arm in paths)]
     if left:
         judge = load()
-        sample = _sample(judge, scored.images, compared.rows, batch_size, workers)
+        sample = _sample(judge, scored.shown, compared.rows, batch_size)
         for n in progress(left, len(left), "parts scored"):
             part = slice(starts[n], min(starts[n] + step, len(scored.rows)))
             missing = [arm for arm in range(len(paths)) if not paths[arm][n].exists()]
-            tables = _part(judge, sample, scored, compared, names, part, missing, batch_size, workers)
+            tables = _part(judge, sample, scored, compared, names, part, missing, batch_size)
             for arm, table in zip(missing, tables, strict=True):
                 temporary = scored.works[arm] / "scores.part"
                 temporary.unlink(missing_ok=True)  # after a crash it can be a hard link to a finished part
@@ -143,11 +144,9 @@ def schema(names: Sequence[str]) -> pa.Schema:
     return pa.schema([("key", pa.string()), ("random_image", pa.int16()), *scores])
 
 
-def _sample(
-    judge: Scorer, images: TarImages, rows: np.ndarray, batch_size: int, workers: int
-) -> tuple[torch.Tensor, ...]:
+def _sample(judge: Scorer, shown: Shown, rows: np.ndarray, batch_size: int) -> tuple[torch.Tensor, ...]:
     cuts = [rows[start : start + batch_size].tolist() for start in range(0, len(rows), batch_size)]
-    parts = [judge.prepare(pictures) for pictures in decoded(images, cuts, workers)]
+    parts = [judge.prepare(batch) for batch in shown(cuts)]
     return tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))
 
 
@@ -160,12 +159,10 @@ def _part(
     part: slice,
     arms: Sequence[int],
     batch_size: int,
-    workers: int,
 ) -> list[pa.Table]:
     found: list[list[pa.Table]] = [[] for _ in arms]
     cuts = [slice(start, min(start + batch_size, part.stop)) for start in range(part.start, part.stop, batch_size)]
-    pictures = decoded(scored.images, [scored.rows[cut].tolist() for cut in cuts], workers)
-    for cut, batch in zip(cuts, pictures, strict=True):
+    for cut, batch in zip(cuts, scored.shown([scored.rows[cut].tolist() for cut in cuts]), strict=True):
         prepared = judge.prepare(batch)
         columns = compared.columns(scored.keys[cut], scored.rows[cut])
         for arm, tables in zip(arms, found, strict=True):

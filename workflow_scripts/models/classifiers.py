@@ -7,10 +7,13 @@ import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.registry import by_name
+from workflow_scripts.core.registry import OneOf, by_name, listed
+from workflow_scripts.core.settings import Settings
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -24,10 +27,12 @@ class Classifier:
     Attributes:
         labels: names of the k classes.
         logits: n RGB images -> (n, k) float32.
+        features: n RGB images -> (n, w) float32, what its last layer sees.
     """
 
     labels: Sequence[str]
     logits: "Callable[[Sequence[Image.Image]], Tensor]"
+    features: "Callable[[Sequence[Image.Image]], Tensor]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +69,8 @@ def _transformers(folder: Path, device: str) -> Classifier:
         return found.float()
 
     names = model.config.id2label
-    return Classifier([names[number] for number in range(len(names))], logits)
+    labels = [names[number] for number in range(len(names))]
+    return Classifier(labels, logits, _features(model, logits, len(labels), folder))
 
 
 def _efficientnet_lite0(folder: Path, device: str) -> Classifier:
@@ -95,7 +101,31 @@ def _efficientnet_lite0(folder: Path, device: str) -> Classifier:
             found: Tensor = model((pixels.float() / 255 - LITE0_MEAN) / LITE0_STD)
         return found
 
-    return Classifier(EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"], logits)
+    labels = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
+    return Classifier(labels, logits, _features(model, logits, len(labels), folder))
+
+
+def _features(
+    model: Any, logits: "Callable[[Sequence[Image.Image]], Tensor]", classes: int, folder: Path
+) -> "Callable[[Sequence[Image.Image]], Tensor]":
+    """What the last linear layer of a model, which has an output per class, is given when ``logits`` are computed."""
+    from torch import nn
+
+    linear = [layer for layer in model.modules() if isinstance(layer, nn.Linear) and layer.out_features == classes]
+
+    def features(images: "Sequence[Image.Image]") -> "Tensor":
+        if not linear:
+            advice = "give an image classifier whose last layer is linear"
+            raise PipelineError("no features of an image classifier", folder, type(model).__name__, advice)
+        seen: list[Tensor] = []
+        hook = linear[-1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        try:
+            logits(images)
+        finally:
+            hook.remove()
+        return seen[-1].float()
+
+    return features
 
 
 LITE0_SIZE, LITE0_MEAN, LITE0_STD = 224, 0.498, 0.502  # as its training, which scaled all channels alike
@@ -115,3 +145,13 @@ CLASSIFIERS = by_name(
         ),
     ]
 )
+
+
+class WithClassifier(Settings):
+    """Settings of judges that have a classifier."""
+
+    classifier: Annotated[str, OneOf(CLASSIFIERS)] = Field(
+        "transformers",
+        description=f"what the model is. {listed(CLASSIFIERS)}",
+        examples=["efficientnet_lite0"],
+    )

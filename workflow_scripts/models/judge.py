@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from workflow_scripts.core.settings import Settings
 
 if TYPE_CHECKING:
-    from PIL import Image
     from torch import Tensor
 
 
 class Scorer(Protocol):
     """A loaded judge. Images and captions pass their towers once, for any number of scores."""
 
-    def prepare(self, images: "Sequence[Image.Image]") -> "tuple[Tensor, ...]":
-        """What scores need of m RGB images: tensors with m rows each."""
+    def prepare(self, images: Sequence[Any]) -> "tuple[Tensor, ...]":
+        """What scores need of m images, RGB or ``by_reference``: tensors with m rows each."""
 
     def read(self, texts: Sequence[str]) -> Any:
         """What scores need of n captions."""
@@ -37,8 +36,10 @@ class Judge:
         summary: one phrase.
         settings: class of the kind's settings, which are keys of the judge in a config. Kinds may share a setting if
             they define it identically.
-        needs: external sources that ``load`` takes: ``model``; ``text``, a sentence encoder.
+        needs: external sources that ``load`` takes: ``model``; ``text``, a sentence encoder; ``photos``, captioned
+            photos (:mod:`workflow_scripts.models.captioned_photos`).
         own_model: whether it needs a ``source`` of its own; without one it uses the matcher of ``recaption``.
+        by_reference: whether captions of the arm ``reference`` stand for images: ``prepare`` is given m captions.
         scores: names of its scores; a higher one means a better fit.
         others: images per caption that its scores are compared with, unless a config says otherwise. Few, if each
             needs a forward pass per pair.
@@ -50,6 +51,7 @@ class Judge:
     settings: type[Settings]
     needs: tuple[str, ...]
     own_model: bool
+    by_reference: bool
     scores: tuple[str, ...]
     others: int
     load: Callable[[Mapping[str, Path], str, Any], Scorer]

@@ -20,15 +20,16 @@ class VectorScorer:
     """A judge of two encoders.
 
     Attributes:
-        images: n RGB images -> (n, d) float32.
+        images: n images, or captions that stand for them (:class:`workflow_scripts.models.judge.Judge`) -> (n, d)
+            float32.
         texts: n captions -> (n, d) float32.
     """
 
-    images: Callable[[Sequence[Image.Image]], torch.Tensor]
+    images: Callable[[Sequence[Any]], torch.Tensor]
     texts: Callable[[Sequence[str]], torch.Tensor]
 
     @torch.inference_mode()
-    def prepare(self, images: Sequence[Image.Image]) -> tuple[torch.Tensor, ...]:
+    def prepare(self, images: Sequence[Any]) -> tuple[torch.Tensor, ...]:
         """Vectors (n, d) of n images."""
         return (self.images(images),)
 

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_serializer, model_validator
 
+from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
 from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.models.judge import Judge
+from workflow_scripts.models.judge import Judge, Scorer
 
 JUDGES = discover("workflow_scripts.models.judges", Judge)
 
@@ -65,6 +67,7 @@ def settings_of_others(kind: str) -> set[str]:
 
 
 if TYPE_CHECKING:
+    import pyarrow as pa
 
     class ScoreCaptions(_ScoreCaptions):
         """How captions are scored."""
@@ -76,16 +79,18 @@ else:
 
 def score_captions(job: Job[ScoreCaptions]) -> None:
     """Score the captions of the job's arm, and of the other arms that this process makes."""
+    from functools import partial
+
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from workflow_scripts.captions.recaption import decoded
+    from workflow_scripts.captions.reference import Reference
     from workflow_scripts.captions.scores import Comparison, Scored, chosen, sampled, score_captions
-    from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.core.runtime.together import read_all
     from workflow_scripts.core.shards import index_images
-    from workflow_scripts.models.judge import Scorer
 
     options, index = job.settings, job.input("images")
     kind = JUDGES[options.kind]
@@ -94,39 +99,55 @@ def score_captions(job: Job[ScoreCaptions]) -> None:
     shards = table["shard"].to_numpy()
     inside = (shards >= first) & (shards <= last)
     rows = np.flatnonzero(inside & chosen(len(table), options.images, options.seed))
+    reference = Reference(_captions(job.input("reference"), table)) if kind.by_reference else None
 
     def texts_of(one: Job[ScoreCaptions]) -> list[str]:
-        path = one.input("captions").path(".parquet")
-        arm = pq.read_table(path, columns=["key", "caption"])
-        if arm["key"] != table["key"]:
-            value = f"{len(arm)} captions, {len(table)} images"
-            raise PipelineError("captions not in index order", path, value, "rerun the workflow from this arm")
-        texts: list[str] = arm["caption"].take(pa.array(rows)).to_pylist()
+        captions = _captions(one.input("captions"), table)
+        used = captions if reference is None else reference.comparable(captions)
+        texts: list[str] = used.take(pa.array(rows)).to_pylist()
         return texts
 
     jobs, captions = zip(*read_all(job, texts_of), strict=True)
-
-    def load() -> Scorer:
-        sources = {name: job.source(name) for name in kind.needs}
-        return kind.load(sources, job.device, settings_of(options, kind))
-
     keys = table["key"].take(pa.array(rows)).to_pylist()
-    scored = Scored(index_images(index), rows, keys, captions, [one.work for one in jobs])
+    shown = partial(decoded, index_images(index), workers=job.workers) if reference is None else reference.shown
+    scored = Scored(shown, rows, keys, captions, [one.work for one in jobs])
     others = kind.others if options.others is None else options.others
-    compared = Comparison(sampled(len(table), options.seed), others, options.seed)
-    found = score_captions(scored, compared, kind.scores, options.batch_size, load, job.workers)
+    usable = np.arange(len(table)) if reference is None else reference.rows
+    compared = Comparison(usable[sampled(len(usable), options.seed)], others, options.seed)
+    found = score_captions(scored, compared, kind.scores, options.batch_size, partial(_load, job, kind))
     for one, texts, scores in zip(jobs, captions, found, strict=True):
         write_table(one.file(".parquet"), scores)
         one.rows(int(inside.sum()), len(scores), {"not_chosen": int(inside.sum()) - len(rows)})
         one.note(empty_captions=sum(not text for text in texts), arms_of_this_process=len(jobs))
 
 
+def _load(job: Job[ScoreCaptions], kind: Judge) -> Scorer:
+    sources = {name: job.source(name) for name in kind.needs}
+    return kind.load(sources, job.device, settings_of(job.settings, kind))
+
+
+def _captions(arm: Artifact, images: "pa.Table") -> "pa.ChunkedArray":
+    """The captions of an arm, one per row of ``images``.
+
+    Raises:
+        PipelineError: they are of other images.
+    """
+    import pyarrow.parquet as pq
+
+    path = arm.path(".parquet")
+    table = pq.read_table(path, columns=["key", "caption"])
+    if table["key"] != images["key"]:
+        value = f"{len(table)} captions, {len(images)} images"
+        raise PipelineError("captions not in index order", path, value, "rerun the workflow from this arm")
+    return table["caption"]
+
+
 STAGE = Stage(
     run=score_captions,
     settings=ScoreCaptions,
     artifact="{arm}.{judge}.{block}",
-    inputs=("captions", "images", "model", "text"),
-    packages=("torch", "transformers", "sentence-transformers", "torchvision", "pillow"),
+    inputs=("captions", "images", "reference", "model", "text", "photos"),
+    packages=("torch", "transformers", "sentence-transformers", "torchvision", "pillow", "scikit-learn"),
     on_device=True,
 )
 
@@ -151,7 +172,7 @@ FACTS = Facts(
     disk=lambda load: load.rows * 60,  # key and eight scores
     names="scores",
     section="judges.{judge}",
-    sources={"model": "judge-{judge}", "text": "judgetext-{judge}"},
+    sources={"model": "judge-{judge}", "text": "judgetext-{judge}", "photos": "judgephotos-{judge}"},
     group="scores.{judge}.{block}",
 )
 

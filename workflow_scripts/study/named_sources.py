@@ -1,5 +1,6 @@
 """The files, folders, models and sets outside the study that its config names."""
 
+from workflow_scripts.stages.score_captions import FACTS, JUDGES
 from workflow_scripts.stages.source import WORLD, Source
 from workflow_scripts.study.config.study import Study
 
@@ -15,9 +16,14 @@ def named_sources(study: Study) -> dict[str, Source]:
     if study.caption_labels is not None:
         named["labels"] = study.caption_labels.source
     named |= {f"captions-{arm.name}": arm.table for arm in study.arms}
-    named |= {f"judge-{judge.name}": judge.source or study.recaption.matcher for judge in study.judges}
     encoders = {encoder.name: encoder.source for encoder in study.text_encoders}
-    named |= {f"judgetext-{judge.name}": encoders[judge.encoder] for judge in study.judges if judge.encoder}
+    for judge in study.judges:
+        given = {
+            "model": judge.source or study.recaption.matcher,
+            "text": encoders[judge.encoder] if judge.encoder else None,
+            "photos": judge.photos,
+        }
+        named |= {FACTS.sources[need].format(judge=judge.name): given[need] for need in JUDGES[judge.kind].needs}
     named |= {f"encoder-{encoder.name}": encoder.source for encoder in study.text_encoders}
     named |= {f"encoder-{e.name}": e.source or study.recaption.matcher for e in study.image_encoders}
     for dataset in study.datasets:

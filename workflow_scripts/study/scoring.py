@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.study.config.study import Study
 
 
 def blocks(shards: Sequence[str], size: int) -> list[str]:
@@ -25,3 +26,8 @@ def other_arms(out: str, arms: Iterable[str], unit: str) -> list[str]:
             words += ["--also", f"{out}/score_captions/{arm}.{rest}", f"arm={arm}"]
             words += [f"captions={out}/select_captions/{arm}{MANIFEST}"]
     return words
+
+
+def judge_reference(study: Study, judge: str) -> list[str]:
+    """The arm whose captions a judge compares others with, if it compares captions."""
+    return [one.reference for one in study.judges if one.name == judge and one.reference]

@@ -28,6 +28,7 @@ JUDGE = Judge(
     settings=Siglip,
     needs=("model",),
     own_model=True,
+    by_reference=False,
     scores=("cosine",),
     others=64,
     load=load,

@@ -6,13 +6,11 @@ logits at a high temperature. As raw scores prefer some wordings whatever the im
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from workflow_scripts.core.registry import OneOf, listed
-from workflow_scripts.core.settings import Settings
-from workflow_scripts.models.classifiers import CLASSIFIERS
+from workflow_scripts.models.classifiers import CLASSIFIERS, WithClassifier
 from workflow_scripts.models.judge import Judge, Scorer
 
 if TYPE_CHECKING:
@@ -20,14 +18,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class TextLabel(Settings):
+class TextLabel(WithClassifier):
     """How labels are found and worded."""
 
-    classifier: Annotated[str, OneOf(CLASSIFIERS)] = Field(
-        "transformers",
-        description=f"what the model is. {listed(CLASSIFIERS)}",
-        examples=["efficientnet_lite0"],
-    )
     temperature: float = Field(3.0, gt=0, description="softmax temperature of the weights of labels", examples=[1.0])
     prompt: str = Field(
         "a photo of a {}",
@@ -43,18 +36,11 @@ def load(sources: Mapping[str, Path], device: str, settings: TextLabel) -> Score
     Raises:
         PipelineError: no such models.
     """
-    import torch
-
-    from workflow_scripts.models.sentence_encoder import sentence_encoder
+    from workflow_scripts.models.sentence_encoder import unit_vectors
     from workflow_scripts.models.vector_scorer import VectorScorer
 
     classifier = CLASSIFIERS[settings.classifier].load(sources["model"], device)
-    encode = sentence_encoder(sources["text"], device)
-
-    def texts(captions: Sequence[str]) -> "Tensor":
-        vectors = torch.from_numpy(encode(captions, len(captions))).to(device)
-        return torch.nn.functional.normalize(vectors, dim=-1)
-
+    texts = unit_vectors(sources["text"], device)
     labels = texts([settings.prompt.replace("{}", label) for label in classifier.labels])
 
     def images(pictures: "Sequence[Image.Image]") -> "Tensor":
@@ -69,6 +55,7 @@ JUDGE = Judge(
     settings=TextLabel,
     needs=("model", "text"),
     own_model=True,
+    by_reference=False,
     scores=("similarity",),
     others=64,
     load=load,

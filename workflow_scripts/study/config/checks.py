@@ -26,6 +26,7 @@ def reference_errors(study: Study) -> Iterator[SettingError]:
     yield from _names(study)
     yield from _pairs_and_runs(study)
     yield from _sources(study)
+    yield from _judges(study)
     yield from _views(study)
 
 
@@ -94,20 +95,6 @@ def _sources(study: Study) -> Iterator[SettingError]:
             yield SettingError("missing table", where, f"none for arm {arm.name}", f"arms of kind {arm.kind} need one")
         elif not needed and arm.table is not None:
             yield SettingError("unused table", where, arm.table.at, f"remove it; kind {arm.kind} has none")
-    for number, judge in enumerate(study.judges):
-        if JUDGES[judge.kind].own_model and judge.source is None:
-            where, value = ("judges", number, "source"), f"none for {judge.name}"
-            yield SettingError("missing source", where, value, f"kind {judge.kind} needs one")
-        for name in sorted(judge.model_fields_set & settings_of_others(judge.kind)):
-            where, advice = ("judges", number, name), f"remove it; kind {judge.kind} has none"
-            yield SettingError(f"unused {name}", where, getattr(judge, name), advice)
-        needed, where = "text" in JUDGES[judge.kind].needs, ("judges", number, "encoder")
-        if judge.encoder is not None and needed:
-            yield from known(where, "text encoder", judge.encoder, [encoder.name for encoder in study.text_encoders])
-        elif needed:
-            yield SettingError("missing encoder", where, f"none for {judge.name}", f"kind {judge.kind} needs one")
-        elif judge.encoder is not None:
-            yield SettingError("unused encoder", where, judge.encoder, f"remove it; kind {judge.kind} has none")
     for number, encoder in enumerate(study.image_encoders):
         if IMAGE_ENCODERS[encoder.kind].own_source and encoder.source is None:
             where, value = ("image_encoders", number, "source"), f"none for {encoder.name}"
@@ -127,6 +114,28 @@ def _sources(study: Study) -> Iterator[SettingError]:
         for place in places:
             advice = "add the section demo_world, or name a source"
             yield SettingError("source world without a demo_world", place, "demo_world is null", advice)
+
+
+def _judges(study: Study) -> Iterator[SettingError]:
+    encoders, arms = ([one.name for one in items] for items in (study.text_encoders, study.arms))
+    named = {"encoder": ("text encoder", encoders), "reference": ("arm", arms)}
+    for number, judge in enumerate(study.judges):
+        kind, where = JUDGES[judge.kind], ("judges", number)
+        for name in sorted(judge.model_fields_set & settings_of_others(judge.kind)):
+            advice = f"remove it; kind {judge.kind} has none"
+            yield SettingError(f"unused {name}", (*where, name), getattr(judge, name), advice)
+        has = {"source": "model" in kind.needs, "encoder": "text" in kind.needs, "photos": "photos" in kind.needs}
+        for key, used in {**has, "reference": kind.by_reference}.items():
+            given = getattr(judge, key)
+            if given is None and used and (key != "source" or kind.own_model):
+                value, advice = f"none for {judge.name}", f"kind {judge.kind} needs one"
+                yield SettingError(f"missing {key}", (*where, key), value, advice)
+            elif given is not None and not used:
+                value, advice = getattr(given, "at", given), f"remove it; kind {judge.kind} has none"
+                yield SettingError(f"unused {key}", (*where, key), value, advice)
+            elif given is not None and key in named:
+                what, names = named[key]
+                yield from known((*where, key), what, given, names)
 
 
 def _views(study: Study) -> Iterator[SettingError]:

@@ -112,7 +112,18 @@ class Judge(ScoreCaptions):
         examples=["hub:openai/clip-vit-large-patch14@main"],
     )
     encoder: str | None = Field(
-        None, description="text encoder, for kinds that need one (text_label)", examples=["mpnet"]
+        None, description="text encoder, for kinds that need one (agreement, ridge, text_label)", examples=["mpnet"]
+    )
+    photos: SourceField | None = Field(
+        None,
+        description="ridge: a folder of photos with captions by people: the images, and captions.parquet with the "
+        "columns file (path of an image in the folder) and captions (a list of texts)",
+        examples=["data/captioned_photos"],
+    )
+    reference: str | None = Field(
+        None,
+        description="agreement: the arm with whose captions those of the others are compared",
+        examples=["generated"],
     )
 
 

@@ -16,7 +16,7 @@ from workflow_scripts.study.preflight.findings import Finding, Start
 
 LFS = b"version https://git-lfs"
 MODELS = ("captioner", "matcher", "encoder", "judgetext")  # roles of folders as save_pretrained writes them
-FOLDERS = (*MODELS, "judge", "labels", "dataset")
+FOLDERS = (*MODELS, "judge", "judgephotos", "labels", "dataset")
 
 
 def source_findings(start: Start) -> Iterator[Finding]:

@@ -20,12 +20,15 @@ from workflow_scripts.stages.demo_world import DemoWorld
 from workflow_scripts.stages.score_captions import JUDGES
 from workflow_scripts.study.config.checks import RESERVED_PAIRS
 from workflow_scripts.study.config.files import read_config
-from workflow_scripts.study.config.sections import CaptionLabelsSection, Judge, Run
+from workflow_scripts.study.config.sections import CaptionLabelsSection, Judge, Run, TextEncoder
 from workflow_scripts.study.config.study import Study, load_study
+from workflow_scripts.study.scoring import judge_reference
 from workflow_scripts.study.stages import declaration, stage_names
 from workflow_scripts.study.units import Unit, Units
 
 Keys = tuple[str, ...]
+
+ANOTHER = TextEncoder(name="another", source="another")  # so that the encoder of a judge can be changed
 
 
 class Reruns:
@@ -85,6 +88,7 @@ def _whole_study() -> Study:
     few = {
         "download": download,
         "shards": study.shards.model_copy(update={"shards": 3}),
+        "text_encoders": (*study.text_encoders, ANOTHER),
         "judges": tuple(_judge(study, kind) for kind in JUDGES),
         "runs": tuple(runs.values()),
         "datasets": (*study.datasets[:2], study.datasets[-1]),
@@ -99,8 +103,15 @@ def _whole_study() -> Study:
 
 
 def _judge(study: Study, kind: str) -> Judge:
-    encoder = study.text_encoders[0].name if "text" in JUDGES[kind].needs else None
-    return Judge(name=kind, kind=kind, source=study.recaption.matcher, encoder=encoder)
+    needs = JUDGES[kind].needs
+    encoder = ANOTHER if JUDGES[kind].by_reference else study.text_encoders[0]
+    given = {
+        "source": study.recaption.matcher if "model" in needs else None,
+        "encoder": encoder.name if "text" in needs else None,
+        "photos": "photos" if "photos" in needs else None,
+        "reference": study.arms[0].name if JUDGES[kind].by_reference else None,
+    }
+    return Judge.model_validate({"name": kind, "kind": kind, **given})
 
 
 def _run(method: Method) -> Run:
@@ -132,6 +143,7 @@ def _read(units: Units, stage: str, unit: Unit) -> Any:
     of_run = (units.run_pairs, units.run_captions, units.run_truth, units.run_common, units.run_probe)
     tables = (units.run_pairs, units.run_captions)
     chosen: dict[str, Callable[[], Any]] = {
+        "score_captions": lambda: judge_reference(units.study, unit["judge"]),
         "pair_table": lambda: (units.pair_vectors("", unit["pairs"]), units.pair_truth("", unit["pairs"])),
         "pair_quality": lambda: (units.quality_encoder, units.pair_captions("", unit["pairs"])),
         "common_images": lambda: [units.common_tables("", read) for read in tables],

@@ -1,0 +1,68 @@
+"""Ridge regression from the features of an image classifier to the vectors of captions, fitted to captioned photos.
+
+An image is the vector that is predicted for it. As raw scores prefer some wordings whatever the image shows, compare
+standardised ones.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from workflow_scripts.models.classifiers import CLASSIFIERS, WithClassifier
+from workflow_scripts.models.judge import Judge, Scorer
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
+
+
+class Ridge(WithClassifier):
+    """How the regression is fitted."""
+
+    folds: int = Field(
+        5,
+        ge=2,
+        le=20,
+        description="parts of the photos. Each of as many regressions is fitted without one part, whose photos it "
+        "scores; other images are scored by the mean of all predictions",
+        examples=[10],
+    )
+
+
+def load(sources: Mapping[str, Path], device: str, settings: Ridge) -> Scorer:
+    """The classifier, the sentence encoder and the regressions, fitted to all captioned photos.
+
+    Raises:
+        PipelineError: no such models; or the photos are too few, or can't be read.
+    """
+    import torch
+
+    from workflow_scripts.models.captioned_photos import captioned_photos, pixel_hash
+    from workflow_scripts.models.cross_fit import cross_fit
+    from workflow_scripts.models.sentence_encoder import unit_vectors
+    from workflow_scripts.models.vector_scorer import VectorScorer
+
+    classifier = CLASSIFIERS[settings.classifier].load(sources["model"], device)
+    texts = unit_vectors(sources["text"], device)
+    fitted = cross_fit(captioned_photos(sources["photos"], classifier.features, texts), settings.folds)
+
+    def images(pictures: "Sequence[Image.Image]") -> "Tensor":
+        features = classifier.features(pictures).cpu().numpy()
+        return torch.from_numpy(fitted.predict(features, [pixel_hash(one) for one in pictures])).to(device)
+
+    return VectorScorer(images, texts)
+
+
+JUDGE = Judge(
+    name="ridge",
+    summary="similarity of a caption and the vector that ridge regression on captioned photos predicts for the image",
+    settings=Ridge,
+    needs=("model", "text", "photos"),
+    own_model=True,
+    by_reference=False,
+    scores=("similarity",),
+    others=64,
+    load=load,
+)
