@@ -43,10 +43,11 @@ rule caption_table:
 
 
 rule select_captions:
-    """One caption per image for an arm: original, generated, revised, shuffled, mixed or external."""
+    """One caption per image for an arm, from the caption table, other arms or a file."""
     input:
         captions=manifest("caption_table", "captions"),
         external=lambda w: UNITS.manifest_if_source(OUT, f"captions-{w.arm}"),
+        arms=lambda w: manifests("select_captions", UNITS.arms_read(w.arm)),
     output:
         **made("select_captions"),
     log:
@@ -82,7 +83,7 @@ rule score_captions:
         **resources_of("score_captions"),
     params:
         **recipe("score_captions"),
-        also=lambda w: other_arms(OUT, UNITS.derived_arms, f"{w.arm}.{w.judge}.{w.block}"),
+        also=lambda w: other_arms(OUT, UNITS.arms, f"{w.arm}.{w.judge}.{w.block}"),
     shell:
         command("score_captions", also=True)
 

@@ -14,7 +14,7 @@ from workflow_scripts.captions.arm_rows import SCHEMA, counts
 from workflow_scripts.captions.arms.external import External, join
 from workflow_scripts.core.declaration.kind_settings import settings_of
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.stages.select_captions import ARM_KINDS, BASES, SelectCaptions
+from workflow_scripts.stages.select_captions import ARM_KINDS, SelectCaptions
 
 SCORE = st.integers(-8, 8).map(lambda x: x / 4)
 CANDIDATE = st.tuples(st.sampled_from(["", "a cat", "a dog", "grass"]), SCORE)
@@ -39,9 +39,9 @@ def caption_table(rows: list) -> pa.Table:  # type: ignore[type-arg]
 
 
 def arm_of(kind: str, table: pa.Table, base: pa.Table | None = None, **settings: object) -> pa.Table:
-    """Rows of an arm."""
-    entry = ARM_KINDS[kind]
-    return entry.select(ArmInputs(table, base), entry.settings.model_validate(settings))
+    """Rows of an arm; ``base``: those of the arm "original", which it starts from."""
+    entry, arms = ARM_KINDS[kind], {} if base is None else {"original": base}
+    return entry.select(ArmInputs(table, arms), entry.settings.model_validate(settings))
 
 
 def best_of(candidates: list[tuple[str, float]], sign: int = 1) -> tuple[str, float]:
@@ -132,14 +132,13 @@ def test_external_counts_what_is_missing() -> None:
 @pytest.mark.parametrize("name", ARM_KINDS)
 def test_an_entry_is_complete_and_works(name: str, tmp_path: Path) -> None:
     kind = ARM_KINDS[name]
-    assert kind.summary and kind.needs in (None, "base", "file")
-    assert (name in BASES) == (kind.needs is None)
+    assert kind.summary and set(kind.arms) <= set(kind.settings.model_fields)
     table = caption_table([(f"caption {i}", float(i % 3), [(f"made {i}", 1.0)]) for i in range(9)])
     (tmp_path / "mine.csv").write_text("key,caption\n" + "".join(f"k{i},mine {i}\n" for i in range(9)))
-    base = arm_of("original", table) if kind.needs == "base" else None
-    file = tmp_path / "mine.csv" if kind.needs == "file" else None
+    file = tmp_path / "mine.csv" if kind.from_file else None
     arm = SelectCaptions.model_validate({"kind": name})
-    rows = kind.select(ArmInputs(table, base, file), settings_of(arm, ARM_KINDS[name]))
+    others = {getattr(arm, setting): arm_of("original", table) for setting in kind.arms}
+    rows = kind.select(ArmInputs(table, others, file), settings_of(arm, ARM_KINDS[name]))
     assert rows.schema == SCHEMA
     assert rows["key"] == table["key"] and rows["caption"].null_count == 0
     assert counts(rows, table)["rows"] == 9
@@ -154,8 +153,8 @@ def test_settings_of_all_kinds_are_keys_of_an_arm() -> None:
             assert name in str(fields[key].description).split(":")[0]
     assert str(fields["seed"].description) == "mixed and shuffled: seed of the shuffle"
     arm = SelectCaptions.model_validate({"kind": "mixed", "share": 0.25, "seed": 3, "margin": 2.0})
-    assert settings_of(arm, ARM_KINDS["mixed"]).model_dump() == {"share": 0.25, "seed": 3}
+    assert settings_of(arm, ARM_KINDS["mixed"]).model_dump() == {"base": "original", "share": 0.25, "seed": 3}
     assert settings_of(arm, ARM_KINDS["revised"]).model_dump() == {"best_by": "itm", "margin": 2.0, "threshold": None}
-    for wrong in ({"kind": "mixd"}, {"kind": "mixed", "share": 1.5}, {"kind": "mixed", "base": "mixed"}):
+    for wrong in ({"kind": "mixd"}, {"kind": "mixed", "share": 1.5}):
         with pytest.raises(ValidationError):
             SelectCaptions.model_validate(wrong)

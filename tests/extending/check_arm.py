@@ -27,7 +27,7 @@ def test_it_gives_each_image_a_caption() -> None:
 
 def test_configs_and_schema_know_it() -> None:
     arms = [{"name": name, "kind": name} for name in ("original", "generated", "revised", "shuffled")]
-    arms[3]["base"] = "revised"
+    arms[3]["base"] = "both"
     units = study_with({"arms": [*arms, {**ARM, "separator": " / "}]})
     SelectCaptions.model_validate(units.settings("select_captions", {"arm": "both"}))
     assert "did you mean joined?" in refusal({"arms": [{**ARM, "kind": "joind"}]})

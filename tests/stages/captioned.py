@@ -12,14 +12,14 @@ from PIL import Image
 
 from tests.captions.small_blip2 import draw_pictures, save_checkpoints
 from tests.helpers import make_artifact, run
-from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.stages import (
     caption_table,
     embed_images,
     recaption,
-    select_captions,
 )
+from workflow_scripts.stages.select_captions import ARM_KINDS, STAGE, SelectCaptions
 
 CAPTIONS = ["wow", "a red cat", "", "my dog on grass", "wow", "a small house with a tree", "sky", "blue", "photo of me"]
 RECAPTION = {"batch_size": 4, "num_captions": 2, "max_new_tokens": 6, "seed": 1}
@@ -42,9 +42,12 @@ class Captioned:
     table: Path
 
     def arm(self, kind: str, **settings: Any) -> Artifact:
-        """``select_captions`` of one kind, run."""
-        wanted = {"kind": kind, **settings}
-        return run(select_captions.STAGE, self.results, f"select_captions/{kind}", wanted, {"captions": self.table})
+        """``select_captions`` of one kind, run; the arms that it reads must have been run."""
+        chosen = SelectCaptions.model_validate({"kind": kind, **settings})
+        others = [getattr(chosen, setting) for setting in ARM_KINDS[kind].arms]
+        arms = [self.results / f"study/select_captions/{name}{MANIFEST}" for name in others]
+        inputs = {"captions": self.table, "arms": arms}
+        return run(STAGE, self.results, f"select_captions/{kind}", chosen.model_dump(mode="json"), inputs)
 
 
 def parquet(table: pa.Table) -> bytes:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.helpers import run
-from tests.stages.captioned import CAPTIONS, Captioned
+from tests.helpers import make_artifact, run
+from tests.stages.captioned import CAPTIONS, Captioned, parquet
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.stages import select_captions
 
@@ -36,6 +36,24 @@ def test_controls(given: Captioned) -> None:
     assert not any(a == b for a, b in zip(shuffled, CAPTIONS, strict=True))
     mixed = captions(given.arm("mixed", share=1 / 3, base="original"))
     assert sum(a == b for a, b in zip(mixed, CAPTIONS, strict=True)) == 3
+
+
+def test_any_arm_can_be_shuffled(given: Captioned, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An arm from a file, shuffled, of which half are shuffled again; and an arm of other images."""
+    (tmp_path / "mine.csv").write_text("key,caption\n" + "".join(f"k{i},mine {i}\n" for i in range(9)))
+    inputs, sources = {"captions": given.table}, {"external": tmp_path / "mine.csv"}
+    run(select_captions.STAGE, given.results, "select_captions/external", {"kind": "external"}, inputs, {}, sources)
+    shuffled = given.arm("shuffled", base="external", seed=1)
+    wanted = [f"mine {i}" for i in range(9)]
+    assert sorted(captions(shuffled)) == wanted
+    assert not any(a == b for a, b in zip(captions(shuffled), wanted, strict=True))
+    mixed = captions(given.arm("mixed", base="shuffled", share=5 / 9))
+    assert sorted(mixed) == wanted and sum(a == b for a, b in zip(mixed, captions(shuffled), strict=True)) == 5
+    odd = pq.read_table(shuffled.path(".parquet")).slice(1)
+    make_artifact(given.results, "select_captions", "external", {".parquet": parquet(odd)})
+    with pytest.raises(SystemExit):
+        given.arm("shuffled", base="external")
+    assert "captions of other images" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_external(given: Captioned, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,12 +95,6 @@ def test_the_cost_is_that_of_the_images_scored() -> None:
         assert sum(unit_of(load) * jobs for load, jobs in made) == pytest.approx(expected)
 
 
-def test_arms_of_a_file_are_scored_by_their_own_jobs_only() -> None:
-    mine = {"name": "mine", "kind": "external", "table": "mine.parquet"}
-    found = units(arms=[*merged()["arms"], mine])
-    assert "mine" in found.arms and found.derived_arms == found.arms[:-1]
-
-
 @pytest.mark.parametrize(
     ("judge", "said"),
     [

@@ -1,7 +1,7 @@
 """The declaration of a kind of arm."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,6 +31,7 @@ class CandidateSettings(Settings):
 class ShuffleSettings(Settings):
     """Settings shared by all kinds that shuffle captions."""
 
+    base: str = Field("original", description="the arm whose captions are shuffled", examples=["revised"])
     seed: int = Field(0, description="seed of the shuffle", examples=[1])
 
 
@@ -40,12 +41,12 @@ class ArmInputs:
 
     Attributes:
         table: the caption table (``caption_table``): original and generated captions of n images, with their scores.
-        base: rows of the arm's base, for kinds that need one.
-        file: the user's table of captions, for kinds that need one.
+        arms: name -> rows of each arm that the kind reads (:attr:`ArmKind.arms`).
+        file: the user's table of captions, for kinds that read one.
     """
 
     table: "pa.Table"
-    base: "pa.Table | None" = None
+    arms: "Mapping[str, pa.Table]" = field(default_factory=dict)
     file: Path | None = None
 
 
@@ -58,13 +59,14 @@ class ArmKind:
         summary: one phrase.
         settings: class of the kind's settings, which are keys of the arm in a config. Kinds may share a setting if
             they define it identically.
-        needs: ``base``: it starts from the rows of another kind, named by the arm's ``base``; ``file``: it reads a
-            table of the user's, the arm's ``table``; None: the caption table is enough, so the kind can be a base.
+        from_file: whether it reads a table of the user's, the arm's ``table``.
+        arms: names of the settings that name other arms, whose rows it reads.
         select: (inputs, settings) -> n rows in the order of the caption table (``arm_rows.SCHEMA``).
     """
 
     name: str
     summary: str
     settings: type[Settings]
-    needs: Literal["base", "file"] | None
+    from_file: bool
+    arms: tuple[str, ...]
     select: Callable[[ArmInputs, Any], "pa.Table"]

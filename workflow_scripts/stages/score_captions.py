@@ -11,7 +11,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_s
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
+from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of, settings_of_others
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.registry import OneOf, discover, listed
@@ -56,14 +56,8 @@ class _ScoreCaptions(Settings):
     @model_serializer(mode="wrap")
     def _own_kind_alone(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # The key of scores must not depend on which other kinds exist.
-        unused = settings_of_others(self.kind)
+        unused = settings_of_others(JUDGES, self.kind)
         return {name: value for name, value in handler(self).items() if name not in unused}
-
-
-def settings_of_others(kind: str) -> set[str]:
-    """Names of the settings that other kinds of judges have, but not this one."""
-    own = JUDGES[kind].settings.model_fields
-    return {name for one in JUDGES.values() for name in one.settings.model_fields if name not in own}
 
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""One caption per image for an arm.
+"""One caption per image for an arm, chosen from the caption table, from other arms or from a file.
 
 A kind of arm is one file in ``captions/arms/``. All of them are in the code digest of this stage, which takes seconds
 per arm; later stages do not rerun if its bytes stay the same.
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import Field, create_model, model_validator
 
 from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
+from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
 from workflow_scripts.core.declaration.stage import Stage
@@ -17,7 +18,6 @@ from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
 ARM_KINDS = discover("workflow_scripts.captions.arms", ArmKind)
-BASES = [name for name, kind in ARM_KINDS.items() if kind.needs is None]
 
 
 class _Arm(Settings):
@@ -25,9 +25,6 @@ class _Arm(Settings):
 
     kind: Annotated[str, OneOf(ARM_KINDS)] = Field(
         description=f"how the caption of an image is chosen. {listed(ARM_KINDS)}", examples=["revised"]
-    )
-    base: Annotated[str, OneOf(BASES)] = Field(
-        "original", description="shuffled and mixed: the captions that are shuffled", examples=["revised"]
     )
 
     @model_validator(mode="after")
@@ -37,6 +34,7 @@ class _Arm(Settings):
 
 
 if TYPE_CHECKING:
+    import pyarrow as pa
 
     class SelectCaptions(_Arm):
         """Which caption each image of an arm gets."""
@@ -59,22 +57,32 @@ def select_captions(job: Job[SelectCaptions]) -> None:
 
     settings, kind = job.settings, ARM_KINDS[job.settings.kind]
     table = pq.read_table(job.input("captions").path(".parquet"))
-    base = file = None
-    if kind.needs == "base":
-        base = ARM_KINDS[settings.base].select(ArmInputs(table), settings_of(settings, ARM_KINDS[settings.base]))
-    if kind.needs == "file":
-        file = job.source("external")
-    arm = kind.select(ArmInputs(table, base, file), settings_of(settings, kind))
+    arms = {one.name: _rows(one, table["key"]) for one in job.inputs("arms")}
+    file = job.source("external") if kind.from_file else None
+    arm = kind.select(ArmInputs(table, arms, file), settings_of(settings, kind))
     write_table(job.file(".parquet"), arm)
     job.file(".json").write_bytes(pretty({"kind": kind.name, **counts(arm, table)}))
     job.rows(len(table), len(arm))
+
+
+def _rows(arm: Artifact, keys: "pa.ChunkedArray") -> "pa.Table":
+    """Rows of another arm, which must be of the images with these keys."""
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.core.errors import PipelineError
+
+    rows = pq.read_table(arm.path(".parquet"))
+    if rows["key"] != keys:
+        value = f"{len(rows)} captions, {len(keys)} images"
+        raise PipelineError("captions of other images", arm.path(".parquet"), value, "rerun the workflow from this arm")
+    return rows
 
 
 STAGE = Stage(
     run=select_captions,
     settings=SelectCaptions,
     artifact="{arm}",
-    inputs=("captions", "external"),
+    inputs=("captions", "external", "arms"),
     packages=("numpy", "pyarrow"),
 )
 

@@ -14,6 +14,7 @@ from workflow_scripts.pretraining.method import PAIR_INPUTS
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.source import WORLD, Source
+from workflow_scripts.study.config.arm_checks import arms_read
 from workflow_scripts.study.config.cells import summarised
 from workflow_scripts.study.config.kept import evaluated, first_name
 from workflow_scripts.study.config.run_settings import trainings
@@ -47,7 +48,6 @@ class Units:
         self._steps = evaluated(study.evaluation.steps, {name: own for name, (_, own) in self._runs.items()})
         self.shards = [f"{number:05d}" for number in range(study.shards.shards)]
         self.arms = [arm.name for arm in study.arms]
-        self.derived_arms = [arm.name for arm in study.arms if arm.table is None]
         self.pairs = [pairs.name for pairs in study.pairs]
         self.runs = list(self._runs)
         self.datasets = [dataset.name for dataset in study.datasets]
@@ -180,6 +180,10 @@ class Units:
     def manifest_if_source(self, out: str, name: str) -> list[str]:
         """Manifest of a source, if the study has it."""
         return [f"{out}/source/{name}{MANIFEST}"] if name in self.sources_by_name else []
+
+    def arms_read(self, arm: str) -> list[str]:
+        """Names of the arms from which an arm is made, in the order of its settings."""
+        return list(dict.fromkeys(arms_read(_named(self.study.arms, arm)).values()))
 
     def pair_vectors(self, out: str, pairs: str) -> str:
         """Manifest of the caption or image embeddings that pair table ``pairs`` is computed from."""

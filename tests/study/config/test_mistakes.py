@@ -9,6 +9,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.config.study import load_study
 
 SET = {"kind": "folders", "source": "somewhere"}
+ARMS = [{"name": kind, "kind": kind} for kind in ("original", "revised", "shuffled")]
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,19 @@ SET = {"kind": "folders", "source": "somewhere"}
         ),
         ({"arms": [{"name": "a", "kind": "original"}] * 2}, "repeated name in config.arms.1.name: a"),
         ({"arms": [{"name": "a", "kind": "external"}]}, "missing table in config.arms.0.table: none for arm a"),
+        (
+            {"arms": [*ARMS, {"name": "a", "kind": "shuffled", "base": "revisd"}]},
+            "unknown arm in config.arms.3.base: revisd; did you mean revised? Choose from a, original, rev",
+        ),
+        (
+            {"arms": [*ARMS, {"name": "a", "kind": "shuffled", "base": "a"}]},
+            "arms that start from each other in config.arms.3.base: a > a; let one of them start from",
+        ),
+        (
+            {"arms": [*ARMS, {"name": "a", "kind": "mixed", "base": "shuffled", "margin": 0.5}]},
+            "unused margin in config.arms.3.margin: 0.5; remove it; kind mixed has none",
+        ),
+        ({"arms": [*ARMS, {"name": "a", "kind": "revised", "base": "original"}]}, "unused base in config.arms.3.base"),
         ({"runs": [{"method": "untrained", "seeds": [1, 1]}]}, "repeated run in config.runs.0: untrained-none"),
         ({"runs": [{"method": "untrained", "tag": "a.b"}]}, "invalid value in config.runs.0.tag: 'a.b'"),
         ({"runs": [{"method": "untrained", "tag": "a" * 65}]}, "invalid value in config.runs.0.tag"),

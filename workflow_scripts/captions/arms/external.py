@@ -68,6 +68,7 @@ ARM_KIND = ArmKind(
     name="external",
     summary="from a table",
     settings=External,
-    needs="file",
+    from_file=True,
+    arms=(),
     select=select,
 )

@@ -19,6 +19,7 @@ ARM_KIND = ArmKind(
     name="generated",
     summary="the generated caption, of several the best by best_by",
     settings=CandidateSettings,
-    needs=None,
+    from_file=False,
+    arms=(),
     select=select,
 )

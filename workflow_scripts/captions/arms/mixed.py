@@ -32,13 +32,14 @@ def select(inputs: ArmInputs, settings: Mixed) -> "pa.Table":
     from workflow_scripts.captions.arm_rows import exchange
     from workflow_scripts.captions.derange import mix
 
-    return exchange(inputs.base, lambda texts: mix(texts, settings.share, settings.seed))
+    return exchange(inputs.arms[settings.base], lambda texts: mix(texts, settings.share, settings.seed))
 
 
 ARM_KIND = ArmKind(
     name="mixed",
     summary="a share of images keeps its caption and the rest is shuffled",
     settings=Mixed,
-    needs="base",
+    from_file=False,
+    arms=("base",),
     select=select,
 )

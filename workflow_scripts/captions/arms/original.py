@@ -19,6 +19,7 @@ ARM_KIND = ArmKind(
     name="original",
     summary="the caption that the image came with",
     settings=NoSettings,
-    needs=None,
+    from_file=False,
+    arms=(),
     select=select,
 )

@@ -69,6 +69,7 @@ ARM_KIND = ArmKind(
     name="revised",
     summary="the better of original and generated caption by ITM",
     settings=Revised,
-    needs=None,
+    from_file=False,
+    arms=(),
     select=select,
 )

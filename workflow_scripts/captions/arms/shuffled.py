@@ -17,9 +17,14 @@ def select(inputs: ArmInputs, settings: ShuffleSettings) -> "pa.Table":
     from workflow_scripts.captions.arm_rows import exchange
     from workflow_scripts.captions.derange import derange
 
-    return exchange(inputs.base, lambda texts: derange(texts, settings.seed))
+    return exchange(inputs.arms[settings.base], lambda texts: derange(texts, settings.seed))
 
 
 ARM_KIND = ArmKind(
-    name="shuffled", summary="the caption of another image", settings=ShuffleSettings, needs="base", select=select
+    name="shuffled",
+    summary="the caption of another image",
+    settings=ShuffleSettings,
+    from_file=False,
+    arms=("base",),
+    select=select,
 )

@@ -38,6 +38,12 @@ def fields_of(kinds: Mapping[str, Kind], common: type[Settings] = Settings) -> d
     return found
 
 
+def settings_of_others(kinds: Mapping[str, Kind], kind: str) -> set[str]:
+    """Names of the settings that other kinds have, but not this one."""
+    own = kinds[kind].settings.model_fields
+    return {name for one in kinds.values() for name in one.settings.model_fields if name not in own}
+
+
 def settings_of(item: BaseModel, kind: Kind) -> Settings:
     """The settings of a kind among those of an item, checked.
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.pair_table import PAIR_KINDS
-from workflow_scripts.stages.score_captions import JUDGES, settings_of_others
-from workflow_scripts.stages.select_captions import ARM_KINDS
+from workflow_scripts.stages.score_captions import JUDGES
 from workflow_scripts.stages.source import WORLD
-from workflow_scripts.study.config.errors import Path, SettingError, one_of
+from workflow_scripts.study.config.arm_checks import arm_errors
+from workflow_scripts.study.config.errors import Path, SettingError, known, unused_settings
 
 if TYPE_CHECKING:
     from workflow_scripts.study.config.study import Study
@@ -24,6 +24,7 @@ RESERVED = {"pairs": RESERVED_PAIRS, "datasets": ("mean",)}  # mean: of the summ
 def reference_errors(study: Study) -> Iterator[SettingError]:
     """Yield an error for each repeated, unknown or reserved name; its place is a path like ``("pairs", 2, "arm")``."""
     yield from _names(study)
+    yield from arm_errors(study.arms)
     yield from _pairs_and_runs(study)
     yield from _sources(study)
     yield from _judges(study)
@@ -88,13 +89,6 @@ def _pairs_and_runs(study: Study) -> Iterator[SettingError]:
 
 
 def _sources(study: Study) -> Iterator[SettingError]:
-    for number, arm in enumerate(study.arms):
-        where = ("arms", number, "table")
-        needed = ARM_KINDS[arm.kind].needs == "file"
-        if needed and arm.table is None:
-            yield SettingError("missing table", where, f"none for arm {arm.name}", f"arms of kind {arm.kind} need one")
-        elif not needed and arm.table is not None:
-            yield SettingError("unused table", where, arm.table.at, f"remove it; kind {arm.kind} has none")
     for number, encoder in enumerate(study.image_encoders):
         if IMAGE_ENCODERS[encoder.kind].own_source and encoder.source is None:
             where, value = ("image_encoders", number, "source"), f"none for {encoder.name}"
@@ -121,9 +115,7 @@ def _judges(study: Study) -> Iterator[SettingError]:
     named = {"encoder": ("text encoder", encoders), "reference": ("arm", arms)}
     for number, judge in enumerate(study.judges):
         kind, where = JUDGES[judge.kind], ("judges", number)
-        for name in sorted(judge.model_fields_set & settings_of_others(judge.kind)):
-            advice = f"remove it; kind {judge.kind} has none"
-            yield SettingError(f"unused {name}", (*where, name), getattr(judge, name), advice)
+        yield from unused_settings(where, judge, JUDGES)
         has = {"source": "model" in kind.needs, "encoder": "text" in kind.needs, "photos": "photos" in kind.needs}
         for key, used in {**has, "reference": kind.by_reference}.items():
             given = getattr(judge, key)
@@ -144,9 +136,3 @@ def _views(study: Study) -> Iterator[SettingError]:
     if features != saliency and any(dataset.has_masks for dataset in study.datasets):
         advice = f"use {features}, as evaluation.features.resize, or change both"
         yield SettingError("images scaled in two ways", ("evaluation", "saliency", "resize"), saliency, advice)
-
-
-def known(where: Path, kind: str, name: str, names: Iterable[str]) -> Iterator[SettingError]:
-    """An error if ``name`` is none of ``names``."""
-    if name not in names:
-        yield SettingError(f"unknown {kind}", where, name, one_of(name, names))

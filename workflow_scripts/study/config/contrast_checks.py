@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 from workflow_scripts.evaluation.contrasts.comparisons import comparisons, groups
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
 from workflow_scripts.study.config.cells import summarised
-from workflow_scripts.study.config.checks import known
-from workflow_scripts.study.config.errors import SettingError
+from workflow_scripts.study.config.errors import SettingError, known
 from workflow_scripts.study.config.kept import evaluated
 from workflow_scripts.study.config.run_settings import trainings
 

@@ -8,6 +8,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from workflow_scripts.core.declaration.kind_settings import Kind, settings_of_others
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.study.config.nodes import Node
 
@@ -35,6 +36,20 @@ class SettingError(PipelineError):
     def __init__(self, what: str, path: Path, value: object, advice: str, root: Node | None = None) -> None:
         self.path = path
         super().__init__(what, (root or Node()).where(path), value, advice)
+
+
+def known(where: Path, kind: str, name: str, names: Iterable[str]) -> Iterator[SettingError]:
+    """An error if ``name`` is none of ``names``."""
+    if name not in names:
+        yield SettingError(f"unknown {kind}", where, name, one_of(name, names))
+
+
+def unused_settings(where: Path, item: Any, kinds: Mapping[str, Kind]) -> Iterator[SettingError]:
+    """An error for each setting that the config gives an item and that only other kinds have."""
+    for name in sorted(item.model_fields_set & settings_of_others(kinds, item.kind)):
+        yield SettingError(
+            f"unused {name}", (*where, name), getattr(item, name), f"remove it; kind {item.kind} has none"
+        )
 
 
 def placed(error: PipelineError, root: Node) -> PipelineErrors:

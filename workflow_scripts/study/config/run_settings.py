@@ -10,8 +10,15 @@ from workflow_scripts.demo.world.labels import LABELS
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import PAIR_INPUTS, LabelSettings
 from workflow_scripts.pretraining.settings import HEADS, INSTEAD, METHODS, Pretrain
-from workflow_scripts.study.config.checks import RESERVED_PAIRS, known
-from workflow_scripts.study.config.errors import CONTRADICTION, Path, SettingError, misread_booleans, validation_errors
+from workflow_scripts.study.config.checks import RESERVED_PAIRS
+from workflow_scripts.study.config.errors import (
+    CONTRADICTION,
+    Path,
+    SettingError,
+    known,
+    misread_booleans,
+    validation_errors,
+)
 from workflow_scripts.study.config.kept import kept_errors, unit_of
 from workflow_scripts.study.config.nodes import Node, node_of
 from workflow_scripts.study.config.selection import selection_errors
