@@ -44,6 +44,7 @@ rule report:
         judge_quality=manifests("judge_quality", UNITS.judges),
         judge_comparison=manifests("judge_comparison", UNITS.compared_arms),
         caption_labels=manifests("caption_labels", UNITS.labels),
+        judge_calibration=manifests("judge_calibration", UNITS.calibrated_judges),
         pairs=manifests("pair_table", UNITS.pairs),
         pair_quality=manifests("pair_quality", UNITS.pairs),
         common=manifests("common_images", UNITS.common),

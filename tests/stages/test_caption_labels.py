@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,13 +80,13 @@ def test_truthful_raters(case: Case) -> None:
     old, new = (case.truth[arm] for arm in ("original", "generated"))
     scores, good = np.append(old, new + 1), np.append(old, new) >= 2
     ordered = np.mean([(a > b) + (a == b) / 2 for a in scores[good] for b in scores[~good]])
-    assert found["judges"]["itm"]["auc"]["value"] == pytest.approx(ordered)
-    assert found["judges"]["itm"]["margin"]["n"] == int((old != new).sum())
-    assert 0 < found["judges"]["itm"]["margin"]["value"] < 2 and found["judges"]["itm"]["margin"]["errors"] == 0
-    assert found["judges"]["itc"] == {"auc": {"n": 0}, "margin": {"n": 0}}
+    assert found["scores"]["itm"]["auc"]["value"] == pytest.approx(ordered)
+    assert found["scores"]["itm"]["margin"]["n"] == int((old != new).sum())
+    assert 0 < found["scores"]["itm"]["margin"]["value"] < 2 and found["scores"]["itm"]["margin"]["errors"] == 0
+    assert found["scores"]["itc"] == {"auc": {"n": 0}, "margin": {"n": 0}}
     assert len(pq.read_table(made.path(".parquet"))) == 2 * IMAGES
     curve = pq.read_table(made.path(".reliability.parquet"))
-    assert set(curve["judge"].to_pylist()) == {"itm"} and sum(curve["n"].to_pylist()) == 2 * IMAGES
+    assert set(curve["score"].to_pylist()) == {"itm"} and sum(curve["n"].to_pylist()) == 2 * IMAGES
     assert made.rows == {"in": 4 * IMAGES, "out": 4 * IMAGES, "dropped": {}}
 
 
@@ -95,8 +96,8 @@ def test_raters_who_disagree_on_everything_and_a_single_class(case: Case) -> Non
         write(case.folder / f"{rater}.csv", [[row[0], rater, *row[2:4], value, "", ""] for row in rows])
     found = json.loads(case.run().path(".json").read_bytes())
     assert found["agreement"]["faithful"]["alpha"] < 0
-    assert found["judges"]["itm"]["auc"] == {"n": 2 * IMAGES}  # all means are 1.5, so none is faithful
-    assert found["judges"]["itm"]["margin"] == {"n": 0}
+    assert found["scores"]["itm"]["auc"] == {"n": 2 * IMAGES}  # all means are 1.5, so none is faithful
+    assert found["scores"]["itm"]["margin"] == {"n": 0}
 
 
 def test_rows_that_cannot_be_used_are_counted(case: Case) -> None:
@@ -115,6 +116,39 @@ def test_rows_that_cannot_be_used_are_counted(case: Case) -> None:
     expected = {"unknown_sheet": 1, "unknown_caption": 1, "out_of_range": 2, "unrated": 1, "repeated": 1}
     first_is_original = good[0][3] == next(one.letter for one in case.items[0].captions if one.arms == ("original",))
     assert made.rows["dropped"] == {**expected, "caption_changed": 1} or not first_is_original
+
+
+def test_images_that_the_study_does_not_have_are_counted(case: Case) -> None:
+    others = [replace(item, key=f"other-{item.key}") for item in case.items]
+    case.items, case.sheet = [*case.items[:10], *others[10:]], "mixed"
+    (case.folder / "sheet.html.key.csv").write_bytes(key_file(case.items, case.sheet))
+    rows = [[case.sheet, "ann", item.name, one.letter, 2, 2, 0] for item in case.items for one in item.captions]
+    write(case.folder / "ann.csv", rows)
+    made = case.run()
+    assert made.rows == {"in": 2 * IMAGES, "out": 20, "dropped": {"caption_changed": 2 * IMAGES - 20}}
+    found = json.loads(made.path(".json").read_bytes())
+    assert found["scores"]["itm"] == {"auc": {"n": 20}, "margin": {"n": 0}}  # all are faithful, none is better
+
+
+def test_ratings_count_for_the_arms_that_are_read(case: Case) -> None:
+    case.arms = case.arms[:1]
+    write(case.folder / "ann.csv", case.ratings("ann"))
+    made = case.run()
+    assert made.rows == {"in": 2 * IMAGES, "out": IMAGES, "dropped": {"unknown_arm": IMAGES}}
+    assert set(pq.read_table(made.path(".parquet"))["arm"].to_pylist()) == {"original"}
+
+
+def test_a_caption_that_another_arm_shares_is_kept_without_it(case: Case) -> None:
+    shared = [
+        Item(item.name, item.key, [replace(one, arms=(*one.arms, "gone")) for one in item.captions])
+        for item in case.items
+    ]
+    case.items, case.sheet = shared, sheet_name(shared)
+    (case.folder / "sheet.html.key.csv").write_bytes(key_file(shared, case.sheet))
+    write(case.folder / "ann.csv", case.ratings("ann"))
+    made = case.run()
+    assert made.rows == {"in": 2 * IMAGES, "out": 2 * IMAGES, "dropped": {}}
+    assert set(pq.read_table(made.path(".parquet"))["arm"].to_pylist()) == {"original", "generated"}
 
 
 def test_a_rater_of_the_same_captions_on_two_sheets_is_one_person(case: Case) -> None:

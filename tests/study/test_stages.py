@@ -94,6 +94,7 @@ def test_no_table_of_posts_pictures_or_test_items_is_published() -> None:
     tables = {(name, suffix) for name, files in published().items() for suffix in files if suffix.endswith(".parquet")}
     assert tables == {
         ("caption_labels", ".reliability.parquet"),
+        ("judge_calibration", ".reliability.parquet"),
         ("few_shot", ".parquet"),
         ("knn", ".parquet"),
         ("linear_probe", ".parquet"),

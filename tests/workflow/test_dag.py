@@ -34,7 +34,8 @@ def test_full_study_without_any_data(full: list[list[str]]) -> None:
     assert counts["features"] == counts["linear_probe"] == counts["few_shot"] == counts["knn"] == checkpoints * 11
     assert counts["saliency"] == checkpoints  # of the one dataset with masks
     stages = {path.stem for path in (ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py")}
-    without = {"demo_world", "common_images", "caption_labels", "score_captions", "judge_quality", "judge_comparison"}
+    judging = {"score_captions", "judge_quality", "judge_comparison", "judge_calibration"}
+    without = {"demo_world", "common_images", "caption_labels", *judging}
     absent = {"crate", *without}  # the crate is a target of its own
     assert set(counts) == stages - absent
 

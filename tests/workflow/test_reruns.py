@@ -11,7 +11,8 @@ from tests.workflow.checkout import ROOT, Checkout, now
 pytestmark = pytest.mark.slow
 STAGES = sorted(path.stem for path in (ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py"))
 NOTHING = "Nothing to be done"
-NOT_IN_TINY = {"crate", "common_images", "score_captions", "judge_quality", "judge_comparison", "caption_labels"}
+JUDGING = {"score_captions", "judge_quality", "judge_comparison", "judge_calibration"}
+NOT_IN_TINY = {"crate", "common_images", "caption_labels", *JUDGING}
 
 
 def computed(checkout: Checkout, since: str) -> set[str]:

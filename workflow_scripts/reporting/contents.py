@@ -61,6 +61,7 @@ def page_context(
         "judge_quality": data_sections.quality(study, "judge_quality", "judge"),
         "judge_comparison": data_sections.quality(study, "judge_comparison", "arm"),
         "caption_labels": data_sections.quality(study, "caption_labels", "labels"),
+        "judge_calibration": data_sections.quality(study, "judge_calibration", "judge"),
         "pair_quality": data_sections.quality(study, "pair_quality", "pairs"),
         "pairs": data_sections.pairs(study),
         "curves": run_sections.curves(study),

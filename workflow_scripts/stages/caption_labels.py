@@ -9,7 +9,7 @@ from workflow_scripts.core.stage import Job, run_stage
 
 
 class CaptionLabels(Settings):
-    """How people's ratings are compared with the matcher's scores (ITM and ITC)."""
+    """How people's ratings are compared with scores."""
 
     original: str = Field("original", description="arm that the margin keeps", examples=["shuffled"])
     replacement: str = Field("generated", description="arm that the margin replaces it by", examples=["revised"])
@@ -37,33 +37,35 @@ class CaptionLabels(Settings):
 def caption_labels(job: Job[CaptionLabels]) -> None:
     """Match ratings with the study's captions and scores, and describe them."""
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.labels.reading import read_labels
-    from workflow_scripts.captions.labels.summary import RELIABILITY, agreement, arm_means, judge_figures, rating_table
+    from workflow_scripts.captions.labels.reading import images_on_sheets, read_labels
+    from workflow_scripts.captions.labels.summary import RELIABILITY, agreement, arm_means, rating_table, score_figures
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
 
-    settings = job.settings
+    settings, folder = job.settings, job.source("labels")
+    shown = pc.field("key").isin(pa.array(images_on_sheets(folder), pa.string()))
     captions: dict[tuple[str, str], str] = {}
     scores: dict[str, dict[tuple[str, str], float]] = {}
     for arm in job.inputs("arms"):
-        table = pq.read_table(arm.path(".parquet"))
+        table = pq.read_table(arm.path(".parquet"), filters=shown)
         names = [(key, arm.name) for key in table["key"].to_pylist()]
         captions.update(zip(names, table["caption"].to_pylist(), strict=True))
-        for judge in (field.name for field in table.schema if pa.types.is_floating(field.type)):
-            known = zip(names, table[judge].to_pylist(), strict=True)
-            scores.setdefault(judge, {}).update((name, score) for name, score in known if score is not None)
-    labels = read_labels(job.source("labels"), captions)
+        for score in (field.name for field in table.schema if pa.types.is_floating(field.type)):
+            known = zip(names, table[score].to_pylist(), strict=True)
+            scores.setdefault(score, {}).update((name, value) for name, value in known if value is not None)
+    labels = read_labels(folder, [arm.name for arm in job.inputs("arms")], captions)
     ratings = rating_table(labels, scores)
-    judges, curves = {}, []
-    for judge in scores:
-        judges[judge], curve = judge_figures(ratings, judge, (settings.original, settings.replacement), settings)
+    figures, curves = {}, []
+    for score in scores:
+        figures[score], curve = score_figures(ratings, score, (settings.original, settings.replacement), settings)
         curves += curve
     summary = {"agreement": agreement(labels), "arms": arm_means(ratings, settings.bootstrap, settings.seed)}
     write_table(job.file(".parquet"), ratings)
     write_table(job.file(".reliability.parquet"), pa.Table.from_pylist(curves, RELIABILITY))
-    job.file(".json").write_bytes(pretty({**summary, "judges": judges}))
+    job.file(".json").write_bytes(pretty({**summary, "scores": figures}))
     job.rows(labels.rows, labels.rows - labels.dropped.total(), dict(labels.dropped))
 
 
@@ -89,7 +91,7 @@ FACTS = Facts(
     },
     environment="train",
     resources=Resources(minutes=60, memory_mb=16_000, scales="rows"),
-    cost=Cost(per="judge", units=lambda _: 2, core_ms=10_000, source="assumed"),
+    cost=Cost(per="score", units=lambda _: 2, core_ms=10_000, source="assumed"),
     names="labels",
     section="caption_labels",
     sources={"labels": "labels"},

@@ -7,7 +7,7 @@ from workflow_scripts.reporting.settings import Report
 
 INPUTS = (
     *("annotations", "plan", "data_card", "images", "captions_table", "arms", "caption_quality", "judge_quality"),
-    *("judge_comparison", "caption_labels", "pairs", "pair_quality", "common", "runs", "datasets"),
+    *("judge_comparison", "caption_labels", "judge_calibration", "pairs", "pair_quality", "common", "runs", "datasets"),
     *("probe", "few_shot", "knn", "saliency", "summary"),
 )
 ROOT_ONLY = ("source", "world", "download", "recaption", "vectors", "features", "scores")

@@ -67,6 +67,7 @@ class Units:
         self.image_encoders = [encoder.name for encoder in study.image_encoders]
         self.world = ["world"] if study.demo_world is not None else []
         self.labels = ["labels"] if study.caption_labels is not None else []
+        self.calibrated_judges = self.judges if self.labels else []
         self.quality_encoder = [name for name in [study.pair_quality.image_encoder] if name]
         self.sources_by_name = named_sources(study)
         self._unused = self._unused_labels()

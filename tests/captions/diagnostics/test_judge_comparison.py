@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
-from workflow_scripts.captions.diagnostics.judge_comparison import KINDS, Scores, judges, pairs, sample
+from workflow_scripts.captions.diagnostics.judge_comparison import Scores, judges, pairs, sample
+from workflow_scripts.captions.diagnostics.judged import KINDS
 from workflow_scripts.captions.scores import schema
 from workflow_scripts.stats.clustered import share
 

@@ -13,12 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from workflow_scripts.captions.diagnostics.judged import score_names
+from workflow_scripts.captions.diagnostics.judged import KINDS, score_names
 from workflow_scripts.stats.clustered import cohen_kappa, share, spearman
 from workflow_scripts.stats.intervals import Interval
 from workflow_scripts.stats.seeds import derive
-
-KINDS = {"raw": "", "standardised": "_z"}
 
 
 class Scores(NamedTuple):

@@ -10,6 +10,8 @@ from workflow_scripts.stats.clustered import share
 from workflow_scripts.stats.intervals import student_t
 
 RANDOM = "_random"
+KINDS = {"raw": "", "standardised": "_z"}
+"""Ending of the columns of each kind of score."""
 
 
 def compare(tables: Mapping[str, pa.Table], reference: str | None) -> dict[str, Any]:

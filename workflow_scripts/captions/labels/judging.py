@@ -1,4 +1,4 @@
-"""How well the scores of a judge agree with people's ratings."""
+"""How well scores of captions agree with people's ratings."""
 
 from typing import Any
 

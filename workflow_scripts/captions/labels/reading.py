@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from unicodedata import normalize
@@ -47,25 +47,25 @@ class Labels:
     dropped: Counter[str]
 
 
-def read_labels(folder: Path, captions: Mapping[tuple[str, str], str]) -> Labels:
+def read_labels(folder: Path, arms: Collection[str], captions: Mapping[tuple[str, str], str]) -> Labels:
     """The ratings in ``folder``.
 
     Rows are left out and counted if their sheet has no key (``unknown_sheet``), if they name no caption of it
     (``unknown_caption``), if an answer is none of the scale's (``out_of_range``), if they hold no answer (``unrated``),
-    if the rater has rated the caption before, on this sheet or another (``repeated``), and if the study no longer has
-    the image or the arm has another caption for it now (``caption_changed``).
+    if the rater has rated the caption before, on this sheet or another (``repeated``), if the caption is of none of the
+    arms (``unknown_arm``), and if the study no longer has the image or an arm has another caption for it now
+    (``caption_changed``).
 
     Args:
-        captions: (key, arm) -> the study's caption.
+        arms: the arms that are read; ratings count for these alone.
+        captions: (key, arm) -> the study's caption, of all images on the sheets.
 
     Raises:
         PipelineError: the folder has no key or no ratings, a file lacks a column or has it twice, a row has more or
             fewer fields than the header, or no rater.
     """
-    # Some programs save as .CSV.
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".csv") if folder.is_dir() else []
-    behind = _behind([path for path in files if path.name.endswith(LABEL_KEY)])
-    exported = [path for path in files if not path.name.endswith(LABEL_KEY)]
+    behind = _behind(folder)
+    exported = [path for path in _files(folder) if not path.name.endswith(LABEL_KEY)]
     if not behind or not exported:
         raise PipelineError("no ratings", folder, "it lacks " + ("ratings" if behind else "a key"), _ADVICE)
     found: dict[tuple[str, str], Rated] = {}
@@ -78,12 +78,13 @@ def read_labels(folder: Path, captions: Mapping[tuple[str, str], str]) -> Labels
                 advice = "fill in its column rater, with one name per person in all files"
                 raise PipelineError("no rater", path, f"the row of {' '.join(name)}", advice)
             answers = {one: row[one].strip() for one in (*SCALES, "preferred")}
-            if reason := _fault(name, answers, behind, captions):
+            read = [one for one in behind.get(name, []) if one["arm"] in arms]
+            if reason := _fault(name, answers, behind, read, captions):
                 dropped[reason] += 1
                 continue
-            caption = behind[name][0]["key"], behind[name][0]["text"]
+            caption = read[0]["key"], read[0]["text"]
             rated = found.setdefault(caption, Rated(*caption))
-            rated.arms = sorted({*rated.arms, *(one["arm"] for one in behind[name])})
+            rated.arms = sorted({*rated.arms, *(one["arm"] for one in read)})
             if (rater, caption) in done:
                 dropped["repeated"] += 1
                 continue
@@ -94,10 +95,24 @@ def read_labels(folder: Path, captions: Mapping[tuple[str, str], str]) -> Labels
     return Labels([found[name] for name in sorted(found)], sorted(raters), rows, dropped)
 
 
-def _behind(keys: list[Path]) -> dict[tuple[str, str, str], list[Row]]:
+def images_on_sheets(folder: Path) -> list[str]:
+    """Keys of the images on the sheets whose keys are in ``folder``.
+
+    Raises:
+        PipelineError: see :func:`read_labels`.
+    """
+    return sorted({row["key"] for rows in _behind(folder).values() for row in rows})
+
+
+def _files(folder: Path) -> list[Path]:
+    # Some programs save as .CSV.
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() == ".csv") if folder.is_dir() else []
+
+
+def _behind(folder: Path) -> dict[tuple[str, str, str], list[Row]]:
     """(sheet, image, caption) -> rows of the keys, one per arm."""
     behind: defaultdict[tuple[str, str, str], list[Row]] = defaultdict(list)
-    for path in keys:
+    for path in (path for path in _files(folder) if path.name.endswith(LABEL_KEY)):
         for row in _rows(path, KEY_COLUMNS):
             behind[row["sheet"], row["image"], row["caption"]].append(row)
     return dict(behind)
@@ -129,6 +144,7 @@ def _fault(
     name: tuple[str, str, str],
     answers: Mapping[str, str],
     behind: Mapping[tuple[str, str, str], list[Row]],
+    read: list[Row],
     captions: Mapping[tuple[str, str], str],
 ) -> str:
     if name not in behind:
@@ -138,6 +154,8 @@ def _fault(
     scale, choice = [*map(str, range(POINTS)), ""], ("0", "1", "")
     if any(answers[one] not in scale for one in SCALES) or answers["preferred"] not in choice:
         return "out_of_range"
-    now = [captions.get((row["key"], row["arm"])) for row in behind[name]]
-    same = [text is not None and digest(text) == row["text"] for text, row in zip(now, behind[name], strict=True)]
+    if not read:
+        return "unknown_arm"
+    now = [captions.get((row["key"], row["arm"])) for row in read]
+    same = [text is not None and digest(text) == row["text"] for text, row in zip(now, read, strict=True)]
     return "" if all(same) else "caption_changed"

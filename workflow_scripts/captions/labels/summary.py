@@ -1,4 +1,4 @@
-"""People's ratings as a table of captions, and as figures on raters, arms and judges."""
+"""People's ratings as a table of captions, and as figures on raters, arms and scores."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from workflow_scripts.stats.krippendorff import ordinal_alpha
 ANSWERS = (*SCALES, "preferred")
 RELIABILITY = pa.schema(
     [
-        ("judge", pa.string()),
+        ("score", pa.string()),
         *((name, pa.float64()) for name in ("low", "high", "expected", "faithful", "faithful_low", "faithful_high")),
         ("n", pa.int64()),
     ]
@@ -23,10 +23,10 @@ RELIABILITY = pa.schema(
 
 
 def rating_table(labels: Labels, scores: Mapping[str, Mapping[tuple[str, str], float]]) -> pa.Table:
-    """A row per image and arm: digest of the caption, mean answers, number of raters, and each judge's score or null.
+    """A row per image and arm: digest of the caption, mean answers, number of raters, and each score or null.
 
     Args:
-        scores: judge -> (key, arm) -> score.
+        scores: name of a score -> (key, arm) -> its value.
     """
     rated = sorted(((one.key, arm, one) for one in labels.captions for arm in one.arms), key=lambda row: row[:2])
     columns: dict[str, Any] = {"key": [key for key, _, _ in rated], "arm": [arm for _, arm, _ in rated]}
@@ -35,8 +35,8 @@ def rating_table(labels: Labels, scores: Mapping[str, Mapping[tuple[str, str], f
         means = [np.mean(getattr(one, name)) if getattr(one, name) else None for _, _, one in rated]
         columns[name] = pa.array(means, pa.float64())
     columns["raters"] = pa.array([len(one.faithful) for _, _, one in rated], pa.int32())
-    for judge, known in scores.items():
-        columns[judge] = pa.array([known.get((key, arm)) for key, arm, _ in rated], pa.float64())
+    for score, known in scores.items():
+        columns[score] = pa.array([known.get((key, arm)) for key, arm, _ in rated], pa.float64())
     return pa.table(columns)
 
 
@@ -64,22 +64,23 @@ def arm_means(table: pa.Table, resamples: int, seed: int) -> dict[str, Any]:
     return found
 
 
-def judge_figures(
-    table: pa.Table, judge: str, arms: Sequence[str], settings: Any
+def score_figures(
+    table: pa.Table, score: str, arms: Sequence[str], settings: Any
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Figures of one judge, and its reliability curve.
+    """Figures of one score, and its reliability curve.
 
     A caption that several arms share counts once. A caption is faithful if its mean rating is at least
     ``settings.faithful_from``; the replacement is better if its mean rating is higher, and ties do not count.
 
     Args:
         table: as :func:`rating_table` makes it.
+        score: the column of the score.
         arms: names of the original and of the replacement.
         settings: faithful_from, bins, folds, bootstrap, seed.
     """
-    known = [row for row in table.to_pylist() if row["faithful"] is not None and row[judge] is not None]
+    known = [row for row in table.to_pylist() if row["faithful"] is not None and row[score] is not None]
     once = {(row["key"], row["text"]): row for row in known}.values()
-    scores, faithful = (np.array([row[name] for row in once], float) for name in (judge, "faithful"))
+    scores, faithful = (np.array([row[name] for row in once], float) for name in (score, "faithful"))
     found: dict[str, Any] = {"auc": {"n": len(scores)}}
     curve: list[dict[str, Any]] = []
     if len(scores):
@@ -88,17 +89,17 @@ def judge_figures(
         found["auc"] = auc(scores, good, images, settings.bootstrap, settings.seed)
         chance = probabilities(scores, good, images, settings.folds)
         if chance is not None:
-            curve = [{"judge": judge, **row} for row in reliability(scores, chance, good, settings.bins)]
+            curve = [{"score": score, **row} for row in reliability(scores, chance, good, settings.bins)]
             found["calibration_error"] = calibration_error(curve)
-    gain, gap = _differences(known, judge, arms)
+    gain, gap = _differences(known, score, arms)
     use = gap != 0
     found["margin"] = margin(gain[use], gap[use] > 0, settings.folds, settings.bootstrap, settings.seed)
     return found, curve
 
 
-def _differences(rows: Sequence[Mapping[str, Any]], judge: str, arms: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def _differences(rows: Sequence[Mapping[str, Any]], score: str, arms: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """(n,) score and (n,) mean rating of the replacement minus those of the original, of images that have both."""
-    by_arm = [{row["key"]: (row[judge], row["faithful"]) for row in rows if row["arm"] == arm} for arm in arms]
+    by_arm = [{row["key"]: (row[score], row["faithful"]) for row in rows if row["arm"] == arm} for arm in arms]
     pairs = [(by_arm[0][key], by_arm[1][key]) for key in by_arm[0] if key in by_arm[1]]
     found = np.array([np.subtract(new, old) for old, new in pairs], float).reshape(-1, 2)
     return found[:, 0], found[:, 1]

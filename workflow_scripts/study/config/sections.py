@@ -140,7 +140,7 @@ class ScoringSection(Settings):
 
 
 class CaptionLabelsSection(CaptionLabels):
-    """How people's ratings are compared with the matcher's scores (ITM and ITC)."""
+    """How people's ratings are compared with the scores of the matcher (ITM and ITC) and of the judges."""
 
     source: SourceField = Field(
         description="a folder with the CSV files of the raters and the keys of their sheets", examples=["data/labels"]

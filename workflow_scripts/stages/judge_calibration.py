@@ -1,0 +1,75 @@
+"""How well a judge's scores agree with people's ratings, and the margin that agrees best with them."""
+
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.stages.caption_labels import CaptionLabels
+
+
+class JudgeCalibration(CaptionLabels):
+    """How people's ratings are compared with the scores of a judge: as with the matcher's."""
+
+
+def judge_calibration(job: Job[JudgeCalibration]) -> None:
+    """Compare the scores of all rated captions, raw and standardised, with the ratings."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.captions.diagnostics.judged import KINDS, score_names
+    from workflow_scripts.captions.labels.summary import RELIABILITY, score_figures
+    from workflow_scripts.core.files.jsonio import pretty
+    from workflow_scripts.core.files.tables import write_table
+
+    settings = job.settings
+    ratings = pq.read_table(job.input("ratings").path(".parquet"), columns=["key", "arm", "text", "faithful"])
+    rated, parts = pc.field("key").isin(ratings["key"].unique()), []
+    for artifact in job.inputs("scores"):
+        table = pq.read_table(artifact.path(".parquet"), filters=rated)
+        parts.append(table.append_column("arm", pa.repeat(artifact.unit["arm"], len(table))))
+    scores = pa.concat_tables(parts)
+    order = [("key", "ascending"), ("arm", "ascending")]
+    both, names = ratings.join(scores, ["key", "arm"]).sort_by(order), score_names(scores)
+    found: dict[str, dict[str, object]] = {}
+    curves = []
+    for name in names:
+        for kind, ending in KINDS.items():
+            figures, curve = score_figures(both, f"{name}{ending}", (settings.original, settings.replacement), settings)
+            found.setdefault(name, {})[kind] = figures
+            curves += curve
+    write_table(job.file(".reliability.parquet"), pa.Table.from_pylist(curves, RELIABILITY))
+    job.file(".json").write_bytes(pretty(found))
+    unscored = both[names[0]].null_count
+    job.rows(len(both), len(both) - unscored, {"unscored": unscored})
+
+
+STAGE = Stage(
+    run=judge_calibration,
+    settings=JudgeCalibration,
+    artifact="{judge}",
+    inputs=("ratings", "scores"),
+    packages=("numpy", "pyarrow", "scipy", "scikit-learn"),
+)
+
+FACTS = Facts(
+    files={
+        ".reliability.parquet": File(
+            "reliability curve of each score, raw and standardised (`_z`)",
+            Tolerance(1e-3, 0.005, "none; depends on the scores"),
+            published=True,
+        ),
+        ".json": File(
+            "by score, raw and standardised: AUC, calibration error, and the margin with the fewest errors",
+            Tolerance(1e-3, 0.02, "none; depends on the scores"),
+            published=True,
+        ),
+    },
+    environment="train",
+    resources=Resources(minutes=60, memory_mb=8_000),
+    cost=Cost(per="image", units=lambda load: load.images, core_ms=0.05, source="assumed"),
+    names="calibrated_judges",
+    section="caption_labels",
+)
+
+if __name__ == "__main__":
+    run_stage(STAGE)
