@@ -13,6 +13,7 @@ import typer
 from workflow_scripts.commands import (
     accept,
     audit,
+    browse,
     cache_gc,
     cost,
     crate,
@@ -37,6 +38,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], int]] = {
     "diff": (diff.command, 2),
     "verify": (verify.command, 1),
     "cost": (cost.command, 1),
+    "browse": (browse.command, 1),
     "label": (label.command, 1),
     "lock": (lock.command, 1),
     "accept": (accept.command, 1),

@@ -152,7 +152,7 @@ def index_images(index: Artifact) -> TarImages:
     table = pq.read_table(path, columns=["shard", "offset", "size"])
     with pq.ParquetFile(path) as file:  # in batches: as text the hashes of all images would take a gigabyte
         hashes = [hash_column(pa.chunked_array([part["sha256"]])) for part in file.iter_batches(columns=["sha256"])]
-    return _in_shards(index, table, np.concatenate(hashes))
+    return images_in_shards(index, table, np.concatenate(hashes))
 
 
 def images_of_keys(index: Artifact, keys: Collection[str]) -> tuple[TarImages, dict[str, int]]:
@@ -163,11 +163,18 @@ def images_of_keys(index: Artifact, keys: Collection[str]) -> tuple[TarImages, d
     columns = ["key", "shard", "offset", "size", "sha256"]
     table = pq.read_table(index.path(".parquet"), columns=columns, filters=[("key", "in", sorted(set(keys)))])
     rows = {key: row for row, key in enumerate(table["key"].to_pylist())}
-    return _in_shards(index, table, hash_column(table["sha256"])), rows
+    return images_in_shards(index, table, hash_column(table["sha256"])), rows
 
 
-def _in_shards(index: Artifact, rows: pa.Table, hashes: np.ndarray) -> TarImages:
-    """Rows of an index (columns shard, offset, size) as images in the tars of their shards."""
+def images_in_shards(index: Artifact, rows: pa.Table, hashes: np.ndarray) -> TarImages:
+    """Rows of an ``image_index`` artifact (columns shard, offset, size) as images in the tars of their shards.
+
+    Args:
+        hashes: see :func:`hash_column`.
+
+    Raises:
+        PipelineError: a shard is missing, or is not the one that was indexed.
+    """
     recorded = json.loads(index.path(".json").read_bytes())["tars"]
     numbers, which = np.unique(rows["shard"].to_numpy(), return_inverse=True)
     folder = index.manifest_path.parent.parent / "download"

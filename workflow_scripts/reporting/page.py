@@ -14,10 +14,10 @@ from workflow_scripts.reporting.text import count, minus, words
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def environment() -> Environment:
+def environment(folder: Path = TEMPLATES) -> Environment:
     """Autoescape is on for every template: captions and names are untrusted text."""
     made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

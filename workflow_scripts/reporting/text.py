@@ -24,11 +24,23 @@ def caption_text(text: str, limit: int = 280) -> str:
     mask.
     Not escaped: the templates do that (autoescape).
     """
-    seen = "".join(
-        " " if char.isspace() else char for char in text if char.isspace() or unicodedata.category(char) not in _UNSEEN
-    )
-    one_line = mask_people(" ".join(seen.split()))
-    return one_line if len(one_line) <= limit else one_line[: limit - 1].rstrip() + "…"
+    return cut(mask_people(visible(text)), limit)
+
+
+def visible(text: str) -> str:
+    """``text`` on one line, without invisible characters."""
+    if not text.isprintable():  # most texts are printable, and the loop is slow
+        text = "".join(
+            " " if char.isspace() else char
+            for char in text
+            if char.isspace() or unicodedata.category(char) not in _UNSEEN
+        )
+    return " ".join(text.split())
+
+
+def cut(text: str, limit: int) -> str:
+    """The beginning of ``text`` with an ellipsis, if it has more than ``limit`` characters."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
 def percent(value: float) -> str:

@@ -15,10 +15,14 @@ def _data(kind: str, payload: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(payload).decode('ascii')}"
 
 
-def _jpeg(image: Image.Image, quality: int) -> str:
+def _encode(image: Image.Image, quality: int) -> bytes:
     out = io.BytesIO()
     image.save(out, "JPEG", quality=quality, optimize=True)
-    return _data("jpeg", out.getvalue())
+    return out.getvalue()
+
+
+def _jpeg(image: Image.Image, quality: int) -> str:
+    return _data("jpeg", _encode(image, quality))
 
 
 def _fit(size: tuple[int, int], side: int) -> tuple[int, int]:
@@ -26,10 +30,15 @@ def _fit(size: tuple[int, int], side: int) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def thumbnail(image: Image.Image, side: int) -> str:
+def reduced(image: Image.Image, side: int) -> bytes:
     """JPEG of an RGB image, longer side at most `side` pixels, never enlarged."""
     small = image.convert("RGB").resize(_fit(image.size, side), Image.Resampling.LANCZOS)
-    return _jpeg(small, 82)
+    return _encode(small, 82)
+
+
+def thumbnail(image: Image.Image, side: int) -> str:
+    """:func:`reduced` as an address."""
+    return _data("jpeg", reduced(image, side))
 
 
 def figure(payload: bytes, width: int) -> tuple[str, int, int]:

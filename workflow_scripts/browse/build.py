@@ -1,0 +1,203 @@
+"""Builds the index of a study once: what the browser shows of it, except the images themselves.
+
+The index is a folder ``results/.browse/<study>/<key>`` that can be removed at any time:
+
+- ``about.json``: names of arms, scores, pair tables and subreddits, and the hashes of the artifacts behind it;
+- ``index.sqlite``: where each image is, captions and the full-text index of each arm, and neighbours;
+- ``scores.npy`` and ``ranks.npy``: (scores, images) float32, NaN where an image has none; ranks are shares in 0..1;
+- ``subreddits.npy``: (images,) int32, places in the list of subreddits.
+
+Rows are those of the image index. It is built under another name and renamed when it is complete.
+"""
+
+import logging
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from workflow_scripts.acquisition.annotations.names import mask
+from workflow_scripts.browse.sources import MATCHER, Sources, score_columns
+from workflow_scripts.core.artifact import Artifact, label_of
+from workflow_scripts.core.cache import key_lock
+from workflow_scripts.core.files.durable import make_folders, move_folder_durable
+from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.core.files.names import BROWSE
+from workflow_scripts.reporting.text import cut, visible
+
+ABOUT, TABLES, SCORES, RANKS, SUBREDDITS = "about.json", "index.sqlite", "scores.npy", "ranks.npy", "subreddits.npy"
+MOST_CHARACTERS = 2000  # of a caption that are shown and searched
+_BATCH = 1 << 16  # rows
+log = logging.getLogger(__name__)
+
+
+def index_of(sources: Sources) -> Path:
+    """The folder of the study's index, which is built if it does not exist; older ones are removed.
+
+    Raises:
+        PipelineError: an artifact is damaged.
+    """
+    folder = sources.study.parent / BROWSE / sources.study.name
+    index = folder / sources.key
+    if index.is_dir():
+        return index
+    with key_lock(folder / "index"):
+        if not index.is_dir():
+            for left in (path for path in folder.iterdir() if path.is_dir()):  # older ones, and those of killed builds
+                shutil.rmtree(left)
+            log.info("building the index of %s", sources.study)
+            part = folder / f".{sources.key}.part"
+            part.mkdir()
+            build(sources, part)
+            make_folders(folder)
+            move_folder_durable(part, index)
+    return index
+
+
+def build(sources: Sources, folder: Path) -> None:
+    """Write the files of an index into an empty folder."""
+    places = pq.read_table(sources.images.path(".parquet"))
+    keys, left_out = places["key"], {}
+    subreddits = pc.dictionary_encode(places["subreddit"].combine_chunks())
+    np.save(folder / SUBREDDITS, subreddits.indices.to_numpy().astype(np.int32))
+    with closing(sqlite3.connect(folder / TABLES)) as database:
+        database.execute("PRAGMA journal_mode = OFF")  # a build that ends early is thrown away
+        database.execute("PRAGMA synchronous = OFF")
+        _images(database, places)
+        arms: list[str] = []
+        for name, artifact in sources.arms.items():
+            if pq.read_table(artifact.path(".parquet"), columns=["key"])["key"] == keys:
+                _captions(database, len(arms), artifact.path(".parquet"))
+                arms.append(name)
+            else:
+                left_out[label_of(artifact.manifest_path)] = "made for other images"
+        for place, artifact in enumerate(sources.pairs.values()):
+            unknown = _neighbours(database, place, artifact.path(".parquet"), keys)
+            if unknown:
+                left_out[label_of(artifact.manifest_path)] = f"{unknown} pairs of other images"
+        database.commit()
+    names = _scores(sources, arms, keys, folder)
+    about = {
+        "study": sources.study.name,
+        "rows": len(places),
+        "arms": arms,
+        "scores": names,
+        "pairs": list(sources.pairs),
+        "subreddits": subreddits.dictionary.to_pylist(),
+        "left_out": left_out,
+        "inputs": sources.inputs,
+    }
+    (folder / ABOUT).write_bytes(pretty(about))
+
+
+def _images(database: sqlite3.Connection, places: pa.Table) -> None:
+    database.execute(
+        "CREATE TABLE images (row INTEGER PRIMARY KEY, key TEXT UNIQUE, year INTEGER, width INTEGER, height INTEGER,"
+        " shard INTEGER, offset INTEGER, size INTEGER, sha256 TEXT)"
+    )
+    columns = ["key", "year", "width", "height", "shard", "offset", "size", "sha256"]
+    rows = _tuples(places.select(columns).to_batches(_BATCH))
+    database.executemany("INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def _tuples(batches: Any) -> Iterator[tuple[Any, ...]]:
+    """Rows of record batches, each with its number first."""
+    at = 0
+    for batch in batches:
+        yield from zip(range(at, at + len(batch)), *(column.to_pylist() for column in batch.columns), strict=True)
+        at += len(batch)
+
+
+def _captions(database: sqlite3.Connection, arm: int, table: Path) -> None:
+    """Captions and full-text index of one arm; ``characters`` is the length of a caption that is cut, else 0."""
+    name = f"captions_{arm}"
+    database.execute(f"CREATE TABLE {name} (row INTEGER PRIMARY KEY, caption TEXT, characters INTEGER, origin TEXT)")
+    with pq.ParquetFile(table) as file:
+        rows = _tuples(file.iter_batches(_BATCH, columns=["caption", "origin"]))
+        made = ((row, *_shown(caption), origin) for row, caption, origin in rows)
+        database.executemany(f"INSERT INTO {name} VALUES (?, ?, ?, ?)", made)
+    database.execute(
+        f"CREATE VIRTUAL TABLE words_{arm} USING fts5("
+        f"caption, content='{name}', content_rowid='row', tokenize='unicode61 remove_diacritics 2')"
+    )
+    database.execute(f"INSERT INTO words_{arm} (words_{arm}) VALUES ('rebuild')")
+
+
+def _shown(caption: str) -> tuple[str, int]:
+    """What the browser shows of a caption (on one line, names of people masked), and its length if it is cut, else 0.
+
+    Captions of RedCaps are masked already; those of a user's table of captions may not be.
+    """
+    whole = mask(visible(caption))
+    return cut(whole, MOST_CHARACTERS), len(whole) if len(whole) > MOST_CHARACTERS else 0
+
+
+def _neighbours(database: sqlite3.Connection, place: int, table: Path, keys: pa.ChunkedArray) -> int:
+    """Insert the pairs of a table; returns how many were left out since they name an image that is not in ``keys``."""
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS neighbours (pairs INTEGER, source INTEGER, rank INTEGER, target INTEGER,"
+        " cosine REAL, PRIMARY KEY (pairs, source, rank)) WITHOUT ROWID"
+    )
+    unknown = 0
+    with pq.ParquetFile(table) as file:
+        for batch in file.iter_batches(1 << 20, columns=["source", "rank", "target", "cosine"]):
+            source, target = (pc.index_in(batch[name], value_set=keys) for name in ("source", "target"))
+            found = pc.and_(source.is_valid(), target.is_valid())
+            columns = [source, batch["rank"], target, batch["cosine"]]
+            rows = [column.filter(found).to_pylist() for column in columns]
+            unknown += len(batch) - len(rows[0])
+            database.executemany(f"INSERT INTO neighbours VALUES ({place}, ?, ?, ?, ?)", zip(*rows, strict=True))
+    return unknown
+
+
+def _scores(sources: Sources, arms: list[str], keys: pa.ChunkedArray, folder: Path) -> list[list[str]]:
+    """Write scores and ranks; returns ``[arm, score]`` for each row of them. Scores without any value are left out."""
+    names, columns = [], []
+    for arm in arms:
+        table = pq.read_table(sources.arms[arm].path(".parquet"), columns=list(MATCHER))
+        found = {f"matcher {name}": table[name].to_numpy().astype(np.float32) for name in MATCHER}
+        for judge in sorted({one.unit["judge"] for one in sources.scores if one.unit["arm"] == arm}):
+            blocks = [one for one in sources.scores if (one.unit["arm"], one.unit["judge"]) == (arm, judge)]
+            found |= {f"{judge} {name}": values for name, values in _judged(blocks, keys).items()}
+        for name, values in found.items():
+            if np.isfinite(values).any():
+                names.append([arm, name])
+                columns.append(values)
+    shape = (len(columns), len(keys))
+    for file, change in ((SCORES, np.asarray), (RANKS, _ranks)):
+        out = np.lib.format.open_memmap(folder / file, "w+", np.float32, shape)
+        for place, values in enumerate(columns):
+            out[place] = change(values)
+        out.flush()
+    return names
+
+
+def _judged(blocks: list[Artifact], keys: pa.ChunkedArray) -> dict[str, np.ndarray]:
+    """Score -> (n,) float32, NaN for images that the judge has not scored."""
+    paths = [one.path(".parquet") for one in blocks]
+    names = score_columns(paths[0])
+    table = pa.concat_tables([pq.read_table(path, columns=["key", *names]) for path in paths])
+    rows = pc.index_in(table["key"], value_set=keys)
+    known = rows.is_valid()
+    at, found = rows.filter(known).to_numpy(), {}
+    for name in names:
+        found[name] = np.full(len(keys), np.nan, np.float32)
+        found[name][at] = table[name].filter(known).to_numpy()
+    return found
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Place of each value among all, from 0 (lowest) to 1, ties averaged; NaN stays."""
+    from scipy.stats import rankdata  # importing it takes longer than opening an index
+
+    ranks = np.full(len(values), np.nan, np.float32)
+    there = np.isfinite(values)
+    ranks[there] = (rankdata(values[there]) - 0.5) / there.sum()
+    return ranks

@@ -1,0 +1,159 @@
+"""The pages of the browser. All text is escaped by the templates; the pages have no script."""
+
+import shlex
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+
+from workflow_scripts.browse.index import Caption, Index
+from workflow_scripts.browse.view import LONGEST, PER_PAGE, View
+from workflow_scripts.reporting.colours import arm_class
+from workflow_scripts.reporting.page import TEMPLATES as REPORT
+from workflow_scripts.reporting.page import environment
+from workflow_scripts.reporting.text import plain
+
+TEMPLATES = Path(__file__).parent / "templates"
+ORDERS = {
+    "": "as stored",
+    "high": "highest first",
+    "low": "lowest first",
+    "far": "farthest from 0",
+    "near": "closest to 0",
+    "random": "random",
+}
+
+
+@cache
+def templates() -> Environment:
+    """The templates with their filters."""
+    made = environment(TEMPLATES)
+    made.filters.update(arm_class=arm_class, plain=plain, score=score_label)
+    return made
+
+
+def style() -> str:
+    """The style sheet: that of the report, and the browser's own rules."""
+    return "".join(path.read_text(encoding="utf-8") for path in (REPORT / "style.css", TEMPLATES / "browse.css"))
+
+
+def score_label(name: str) -> str:
+    """``blip2 itm_z`` -> "blip2 itm, standardised"."""
+    return f"{name.removesuffix('_z')}, standardised" if name.endswith("_z") else name
+
+
+def page(name: str, **context: Any) -> bytes:
+    """A template rendered as UTF-8."""
+    return templates().get_template(name).render(context).encode("utf-8")
+
+
+def list_page(index: Index, view: View, study: Path) -> bytes:
+    """The images of a view.
+
+    Raises:
+        PipelineError: see :meth:`Index.find`.
+    """
+    found = index.find(view)
+    pages = max(1, -(-found.total // PER_PAGE))
+    return page(
+        "list.html",
+        root="",
+        about=index.about,
+        view=view,
+        command=f"faithful-pairs browse {shlex.quote(str(study))}",
+        orders=ORDERS,
+        longest=LONGEST,
+        by_arm=_by_arm(index),
+        presets=presets(index),
+        images=cards(index, found.rows),
+        values=None if found.values is None else found.values.tolist(),
+        total=found.total,
+        pages=pages,
+        ranks=bool(view.versus) and not index.same_scale(view),
+    )
+
+
+def cards(index: Index, rows: list[int]) -> list[dict[str, Any]]:
+    """What a card shows of each image: where it is from, and ``captions``."""
+    images, captions = index.images(rows), index.captions(rows)
+    return [{**image, "captions": given} for image, given in zip(images, captions, strict=True)]
+
+
+def image_page(index: Index, row: int) -> bytes:
+    """One image with everything that is known about it.
+
+    Raises:
+        PipelineError: there is no such row.
+    """
+    (image,) = cards(index, [row])
+    scores = index.scores_of(row)
+    arms = index.about["arms"]
+    table = {name: [scores.get(f"{arm}/{name}") for arm in arms] for _, name in index.about["scores"]}
+    return page(
+        "image.html",
+        root="../",
+        about=index.about,
+        image=image,
+        scores={name: values for name, values in table.items() if values != [None] * len(arms)},
+        pairs=partners(index, row),
+        artifacts=[one for one in enumerate(sorted(index.about["inputs"])) if _holds(one[1], image["shard"])],
+    )
+
+
+def _holds(label: str, shard: int) -> bool:
+    """Whether an artifact has rows of a shard: names of scores end in the block of shards, ``<first>-<last>``."""
+    if not label.startswith("score_captions/"):
+        return True
+    first, last = label.rpartition(".")[2].split("-")
+    return int(first) <= shard <= int(last)
+
+
+def partners(index: Index, row: int, most: int | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Pair table -> cards of the image's partners (``most`` at most), with ``rank``, ``cosine`` and one ``caption``."""
+    found = {}
+    for name, neighbours in index.neighbours(row).items():
+        shown = cards(index, [one.row for one in neighbours[:most]])
+        found[name] = [
+            {**card, "rank": one.rank, "cosine": one.cosine, "caption": _caption_for(name, card["captions"])}
+            for one, card in zip(neighbours, shown, strict=False)
+        ]
+    return found
+
+
+def _caption_for(pairs: str, captions: list[Caption]) -> Caption:
+    """The caption of the arm that a pair table is named after, such as ``revised-subreddit``; else the original one."""
+    by_arm = {arm: one for one in captions for arm in one.arms}
+    named = [arm for arm in by_arm if pairs.startswith(arm)]
+    return by_arm.get(max(named, key=len, default="original"), captions[0])
+
+
+def _by_arm(index: Index) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for arm, name in index.about["scores"]:
+        found.setdefault(arm, []).append(name)
+    return found
+
+
+def presets(index: Index) -> list[tuple[str, str]]:
+    """Name and address of views to start from: best and worst cases, disagreement, and what recaptioning changes."""
+    by_arm, views = _by_arm(index), [("random", View(order="random"))]
+    for arm, names in by_arm.items():
+        score = f"{arm}/{names[0]}"
+        views += [
+            (f"{arm}: best {names[0]}", View(score=score, order="high")),
+            (f"{arm}: worst {names[0]}", View(score=score, order="low")),
+        ]
+        others = [name for name in names[1:] if name.split()[-1].removesuffix("_z") != names[0].split()[-1]]
+        if others:
+            title = f"{arm}: {names[0]} and {score_label(others[0])} disagree"
+            views.append((title, View(score=score, versus=f"{arm}/{others[0]}", order="far")))
+    for arm in by_arm:
+        common = [name for name in by_arm.get("original", ()) if name in by_arm[arm]]
+        if arm != "original" and common:
+            both = {"score": f"{arm}/{common[0]}", "versus": f"original/{common[0]}"}
+            views += [
+                (f"{arm} gains most over original", View(**both, order="high")),
+                (f"{arm} loses most to original", View(**both, order="low")),
+            ]
+    return [(name, view.address()) for name, view in views]
