@@ -14,7 +14,7 @@ from workflow_scripts.browse import build
 from workflow_scripts.browse.index import Index
 from workflow_scripts.browse.sources import sources_of
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.names import BROWSE
+from workflow_scripts.core.files.names import ABOUT, BROWSE
 
 
 def test_it_is_built_once_and_again_after_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +74,6 @@ def test_a_study_without_captions(tmp_path: Path) -> None:
 
 
 def test_about_names_every_artifact_by_hash(index: Index, study: Path) -> None:
-    about = json.loads((index.folder / build.ABOUT).read_bytes())
+    about = json.loads((index.folder / ABOUT).read_bytes())
     assert about["inputs"] == sources_of(study).inputs
     assert set(about["inputs"]) >= {"image_index/images", "select_captions/original", "pair_table/original"}

@@ -1,5 +1,6 @@
 """``faithful-pairs browse`` as a process."""
 
+import csv
 import signal
 import socket
 import subprocess
@@ -39,3 +40,48 @@ def test_a_port_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 def test_a_study_without_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["browse", str(tmp_path)]) == 1
     assert "missing file" in capsys.readouterr().err
+
+
+def test_an_exported_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = study_of(tmp_path)
+    out = [tmp_path / "paper" / "one.html", tmp_path / "paper" / "two.html"]
+    for path in out:
+        assert main(["browse", str(study), "--export", str(path), "--view", "q=dog&arm=original"]) == 0
+        assert f"{path}: 3 images, with neighbours" in capsys.readouterr().out
+    text = out[0].read_text()
+    assert out[1].read_text() == text
+    assert text.count("<article") == 2 and text.count('src="data:image/jpeg;base64,') == 3
+    assert "<script" not in text and 'src="http' not in text and 'href="http' not in text
+    assert "search: dog" in text and "in: original" in text
+    records = sorted((study / "copies").iterdir(), key=lambda path: path.read_text())
+    rows = [list(csv.DictReader(path.open())) for path in records]
+    assert [row["key"] for row in rows[0]] == ["k0", "k3", "k5"]  # k0: the partner of k5
+    assert [rows[0][0]["copy"], rows[1][0]["copy"]] == [str(path) for path in out]
+
+
+def test_the_default_page_is_a_random_sample(tmp_path: Path) -> None:
+    study = study_of(tmp_path)
+    assert main(["browse", str(study), "--export", str(tmp_path / "a.html"), "--images", "4"]) == 0
+    assert (tmp_path / "a.html").read_text().count("<article") == 4
+    assert "order: random" in (tmp_path / "a.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["--view", "q=x"], 2, "these are options of --export"),
+        (["--images", "3"], 2, "these are options of --export"),
+        (["--export", "{folder}/a.html", "--view", "q=nowhere"], 1, "no image in {folder}/a.html: q=nowhere"),
+        (["--export", "{folder}/a.html", "--view", "score=x"], 1, "invalid view in score: x"),
+        (["--export", "{folder}/there.html"], 1, "file exists in {folder}/there.html"),
+    ],
+)
+def test_pages_that_are_not_exported(
+    tmp_path: Path, words: list[str], status: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = study_of(tmp_path)
+    (tmp_path / "there.html").write_text("of last year")
+    assert main(["browse", str(study), *(word.format(folder=tmp_path) for word in words)]) == status
+    assert message.format(folder=tmp_path) in " ".join(capsys.readouterr().err.split())
+    assert (tmp_path / "there.html").read_text() == "of last year"
+    assert not (tmp_path / "a.html").exists() and not (study / "copies").exists()

@@ -50,6 +50,17 @@ def test_sheet_and_key(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sheet.read_text().count("<article") == 5
 
 
+def test_a_sheet_elsewhere_is_recorded_in_the_study(study: Path, tmp_path: Path) -> None:
+    assert main(["label", str(study), "--images", "2"]) == 0
+    assert not (study / "copies").exists()  # its key lies in the study
+    out = tmp_path / "for raters" / "sheet.html"
+    assert main(["label", str(study), "--images", "2", "--out", str(out)]) == 0
+    (record,) = (study / "copies").iterdir()
+    rows = list(csv.DictReader(record.open()))
+    keys = {row["key"] for row in csv.DictReader((study / "labels" / "sheet.html.key.csv").open())}
+    assert {row["copy"] for row in rows} == {str(out)} and {row["key"] for row in rows} == keys
+
+
 def test_equal_calls_write_equal_bytes(study: Path) -> None:
     files = [study / "one.html", study / "two.html"]
     for path in files:

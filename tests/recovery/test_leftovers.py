@@ -41,6 +41,7 @@ def test_leftovers_are_removed_and_the_next_run_finds_its_work(trained: Path) ->
         f".cache/.staging/training-{key}-1/files/_.txt",
         ".cache/training/.discarded-1/run.json",
         f".cache/training/{key}/run.json",
+        f".browse/study/.{key}.part/index.sqlite",
         ".fetched/.0f.bin",
         ".fetched/job-0.bin",
     ):
@@ -49,6 +50,7 @@ def test_leftovers_are_removed_and_the_next_run_finds_its_work(trained: Path) ->
     (trained / f".cache/training/{'1' * 64}").mkdir()
     assert repair(trained) == [
         "removed 1 stale lock files",
+        "removed 1 unfinished indexes of the browser",
         "removed 2 temporary files",
         "removed 2 unfinished or discarded cache entries",
         "removed 2 incomplete cache entries; they are recomputed when needed",

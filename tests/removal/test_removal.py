@@ -19,6 +19,7 @@ from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.names import ABOUT, BROWSE
 from workflow_scripts.core.stage import RECIPE
 from workflow_scripts.removal.removal import Removed, _remove_logs, remove_listed
 from workflow_scripts.removal.rows import Listed
@@ -100,7 +101,7 @@ def test_rows_go_and_others_stay(results: Path) -> None:
         gone = remove_listed(results, "study")
     # annotations, plan and the shard of pics, as they were before; url p1 stays, since p4 has it too
     assert gone == Removed(
-        urls=1, artifacts=0, entries=3, folders=1, logs=2, elsewhere=[], unknown=0, sheets=[], unread=[]
+        urls=1, artifacts=0, entries=3, folders=1, logs=2, indexes=0, elsewhere=[], unknown=0, sheets=[], unread=[]
     )
     for needle in (url("p2").encode(), IMAGES["p2"], b"a picture of p2"):
         assert holders(results, needle) == set()
@@ -111,7 +112,7 @@ def test_rows_go_and_others_stay(results: Path) -> None:
         for suffix in made.suffixes:
             assert made.path(suffix).exists()
     assert remove_listed(results, "study") == Removed(
-        urls=0, artifacts=0, entries=0, folders=1, logs=0, elsewhere=[], unknown=0, sheets=[], unread=[]
+        urls=0, artifacts=0, entries=0, folders=1, logs=0, indexes=0, elsewhere=[], unknown=0, sheets=[], unread=[]
     )
 
 
@@ -179,7 +180,7 @@ def test_rows_of_own_images_are_found_by_the_urls_in_their_source(results: Path)
     after = rows_without(url("p1"))
     assert (after.rows["out"], after.rows["dropped"]) == (1, {"excluded": 1})
     assert remove_listed(results, "study") == Removed(
-        urls=0, artifacts=0, entries=1, folders=0, logs=0, elsewhere=[], unknown=0, sheets=[], unread=[]
+        urls=0, artifacts=0, entries=1, folders=0, logs=0, indexes=0, elsewhere=[], unknown=0, sheets=[], unread=[]
     )
     assert holders(results, b"a picture of p1") == set() and holders(results, b"a picture of p2") != set()
 
@@ -204,9 +205,23 @@ def test_the_command(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "2 entries on the removal list" in out and "1 of the entries match no row" in out
     assert "other/download/00001" in out
     assert "other/labels/a.html\n" in out and "study/labels/a" not in out
-    assert "keys of label sheets can't be read" in out and "study/labels/b.html.key.csv: Is a directory\n" in out
+    assert "keys or records can't be read" in out and "study/labels/b.html.key.csv: Is a directory\n" in out
     assert (results / "other/labels/a.html.key.csv").exists()  # people's work is only named
     for record in [*results.glob("study/annotations/*.run.json"), *results.glob(".cache/annotations/*/run.json")]:
         record.unlink()
     with pytest.raises(PipelineError, match="unknown origin"):
         remove_listed(results, "study")
+
+
+def test_indexes_of_the_browser_that_show_the_rows_go(results: Path) -> None:
+    with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
+        before = make(results, [], site.address)
+        after = make(results, ["p2"], site.address)
+    shown = {"fresh": after["annotations"].hash, "stale": before["annotations"].hash}
+    for name, value in shown.items():
+        (results / BROWSE / "study" / name).mkdir(parents=True)
+        about = {"inputs": {"annotations/rows": value, "download/00000": before["0"].hash}}
+        (results / BROWSE / "study" / name / ABOUT).write_text(json.dumps(about))
+    (results / BROWSE / "study" / ".half.part").mkdir()
+    assert remove_listed(results, "study").indexes == 2
+    assert [path.name for path in (results / BROWSE / "study").iterdir()] == ["fresh"]

@@ -1,10 +1,11 @@
-"""Which label sheets show removed rows."""
+"""Which label sheets and exported pages show removed rows."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.helpers import run
+from workflow_scripts.core.files.copies import record_copy
 from workflow_scripts.core.files.rating_files import KEY_COLUMNS
 from workflow_scripts.provenance.lineage import load
 from workflow_scripts.removal.sheets import sheets_of
@@ -43,3 +44,21 @@ def test_keys_that_cannot_be_read_are_named_and_the_others_are_read(tmp_path: Pa
         f"{labels / 'e.html.key.csv'}: no column is named key",
         f"{labels / 'f.html.key.csv'}: unexpected end of data",
     ]
+
+
+def test_files_elsewhere_are_found_by_their_records(tmp_path: Path) -> None:
+    for study, name, keys in (
+        ("one", 'a, "b".html', ["k2", "k1"]),
+        ("one", "c.html", ["k3"]),
+        ("two", "é\n.html", ["k1"]),
+    ):
+        record_copy(tmp_path / study, tmp_path / "paper" / name, keys)
+    (tmp_path / "two" / "copies" / "z.csv").write_text("copy\nx\n")
+    shown, unread = sheets_of(tmp_path, [], {"k1"})
+    one = min(path for path in tmp_path.glob("one/copies/*.csv") if "k1" in path.read_text())
+    two = min(path for path in tmp_path.glob("two/copies/*.csv") if "k1" in path.read_text())
+    assert shown == [
+        f'{tmp_path}/paper/a, "b".html (record: {one})',
+        f"{tmp_path}/paper/\\xe9\\n.html (record: {two})",
+    ]
+    assert unread == [f"{tmp_path}/two/copies/z.csv: no column is named key"]

@@ -29,10 +29,10 @@ from workflow_scripts.core.artifact import Artifact, label_of
 from workflow_scripts.core.cache import key_lock
 from workflow_scripts.core.files.durable import make_folders, move_folder_durable
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.core.files.names import BROWSE
+from workflow_scripts.core.files.names import ABOUT, BROWSE
 from workflow_scripts.reporting.text import cut, visible
 
-ABOUT, TABLES, SCORES, RANKS, SUBREDDITS = "about.json", "index.sqlite", "scores.npy", "ranks.npy", "subreddits.npy"
+TABLES, SCORES, RANKS, SUBREDDITS = "index.sqlite", "scores.npy", "ranks.npy", "subreddits.npy"
 MOST_CHARACTERS = 2000  # of a caption that are shown and searched
 _BATCH = 1 << 16  # rows
 log = logging.getLogger(__name__)

@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from workflow_scripts.browse.build import ABOUT, RANKS, SCORES, SUBREDDITS, TABLES
+from workflow_scripts.browse.build import RANKS, SCORES, SUBREDDITS, TABLES
 from workflow_scripts.browse.view import PER_PAGE, View, match_expression
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import read_json
-
-MOST_BYTES = 1 << 26  # of about.json
+from workflow_scripts.core.files.names import ABOUT
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Index:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.about: dict[str, Any] = read_json(folder / ABOUT, f"remove {folder}", MOST_BYTES)
+        self.about: dict[str, Any] = read_json(folder / ABOUT, f"remove {folder}")
         self.scores = [f"{arm}/{name}" for arm, name in self.about["scores"]]
 
     def exists(self) -> bool:

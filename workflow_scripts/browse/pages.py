@@ -23,6 +23,18 @@ ORDERS = {
     "near": "closest to 0",
     "random": "random",
 }
+LABELS = {
+    "q": "search",
+    "arm": "in",
+    "subreddit": "subreddit",
+    "score": "score",
+    "versus": "minus",
+    "order": "order",
+    "lowest": "from",
+    "highest": "to",
+    "seed": "seed",
+    "page": "page",
+}
 
 
 @cache

@@ -2,9 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from workflow_scripts.browse.index import Index
+    from workflow_scripts.browse.sources import Sources
+
+VIEW, IMAGES = "order=random", 48  # of an exported page
 
 
 def command(
@@ -12,6 +18,18 @@ def command(
     port: Annotated[
         int, typer.Option(min=0, max=65_535, metavar="PORT", help="port of the page; 0: any that is free")
     ] = 8765,
+    export: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="write images to one HTML file instead, and end")
+    ] = None,
+    view: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VIEW", help=f"export: which images, as the page's address says after ?; by default {VIEW}"
+        ),
+    ] = None,
+    images: Annotated[
+        int | None, typer.Option(min=1, max=2000, metavar="N", help=f"export: number of images; by default {IMAGES}")
+    ] = None,
 ) -> None:
     """Browse the images, captions, scores and neighbours of a study.
 
@@ -20,18 +38,24 @@ def command(
     table. Images can be searched by words of their captions, filtered by subreddit and score, and ordered by a score or
     by how much two scores disagree.
 
-    The first call builds an index in the results folder, which takes about half a minute for a million images; it is
-    built again after the study has changed. Only programs on this machine can reach the page. From another machine,
-    forward the port: ssh -L 8765:localhost:8765 HOST.
+    The first call builds an index in the results folder, which takes a minute or two for a million images; it is built
+    again after the study has changed. Only programs on this machine can reach the page. From another machine, forward
+    the port: ssh -L 8765:localhost:8765 HOST.
+
+    With --export, the images of a view are written to a file for a paper's supplement. It needs no network. The study's
+    folder copies records which images it shows, so that faithful-pairs remove can name it. An existing file is not
+    overwritten.
 
     \b
     Examples:
       faithful-pairs browse results/redcaps2020
+      faithful-pairs browse results/redcaps2020 --export sample.html
+      faithful-pairs browse results/redcaps2020 --export dogs.html --view 'q=dog&subreddit=aww' --images 100
 
     \b
     Exit status:
-      0  ended by Ctrl-C
-      1  the study has no captions yet, or the port is in use
+      0  ended by Ctrl-C, or written
+      1  the study has no captions yet, the port is in use, the view is invalid, or the file exists
       2  wrong usage
     """
     import logging
@@ -41,14 +65,44 @@ def command(
     from workflow_scripts.browse.server import serve
     from workflow_scripts.browse.sources import sources_of
 
+    if export is None and (view is not None or images is not None):
+        raise typer.BadParameter("these are options of --export", param_hint="--view, --images")
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     sources = sources_of(study.absolute())
     index = Index(index_of(sources))
     for label, reason in index.about["left_out"].items():
         sys.stdout.write(f"left out: {label} ({reason})\n")
-    serve(sources.study, index, sources.images, port, _announce)
+    if export is None:
+        serve(sources.study, index, sources.images, port, _announce)
+    else:
+        sys.stdout.write(write_sample(sources, index, export, VIEW if view is None else view, images or IMAGES))
 
 
 def _announce(address: str) -> None:
     sys.stdout.write(f"{address}\nCtrl-C ends it\n")
     sys.stdout.flush()
+
+
+def write_sample(sources: "Sources", index: "Index", out: Path, view: str, count: int) -> str:
+    """Write a page with the first images of a view, and record which it shows; returns what is printed.
+
+    Raises:
+        PipelineError: the file exists, the view is invalid or has no image, or an image can't be read.
+    """
+    from urllib.parse import parse_qsl
+
+    from workflow_scripts.browse.export import sample
+    from workflow_scripts.browse.view import view_of
+    from workflow_scripts.core.errors import PipelineError
+    from workflow_scripts.core.files.copies import record_copy
+    from workflow_scripts.core.files.durable import make_folders, write_durable
+
+    if out.exists():
+        raise PipelineError("file exists", out, "it may be in use", "give another file with --export")
+    body, keys = sample(index, sources.images, view_of(dict(parse_qsl(view, keep_blank_values=True))), count)
+    if not keys:
+        raise PipelineError("no image", out, view, "give a view that has images")
+    record_copy(sources.study, out, keys)
+    make_folders(out.absolute().parent)
+    write_durable(out.absolute(), body)
+    return f"{out}: {len(set(keys))} images, with neighbours; {len(body) / 1e6:.1f} MB\n"

@@ -62,7 +62,8 @@ def write_sheet(study: Path, out: Path, images: int, arms: list[str], side: int,
     from workflow_scripts.captions.arm_rows import generated_rows
     from workflow_scripts.core.artifact import MANIFEST, Artifact
     from workflow_scripts.core.errors import PipelineError
-    from workflow_scripts.core.files.names import LABEL_KEY
+    from workflow_scripts.core.files.copies import record_copy
+    from workflow_scripts.core.files.names import LABEL_KEY, LABELS
     from workflow_scripts.core.shards import images_of_keys
     from workflow_scripts.reporting.labels.sampling import stratified
     from workflow_scripts.reporting.labels.sheet import items_of, key_file, sheet_name, sheet_page
@@ -85,6 +86,8 @@ def write_sheet(study: Path, out: Path, images: int, arms: list[str], side: int,
     if key.exists() and key.read_bytes() != named:  # an equal one is from a call that was killed
         raise PipelineError("file exists", key, "it is the key of another sheet", "give another file with --out")
     page = sheet_page(items, (stored.image(at[item.key]) for item in items), sheet, side)
+    if out.absolute().parent != (study / LABELS).absolute():
+        record_copy(study, out, keys)
     _write(out.absolute(), page, key.absolute(), named)
     missing = len(table) - int(np.isfinite(gain).sum())
     left_out = f"{missing} of {len(table)} images lack a score and were left out\n" if missing else ""

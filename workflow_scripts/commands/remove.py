@@ -17,9 +17,9 @@ def command(
     Put image ids or URLs into annotations.exclude (or a file of them into annotations.exclude_from) and run Snakemake:
     the study is rerun without these rows, and this command runs by itself at the end. It removes cache entries, work
     folders, fetched bytes, logs and results of earlier configs that may hold the rows. The annotation zip, and the
-    source artifacts that hold it, are inputs and stay as they are. Label sheets that show the rows are named, so that
-    you can delete them and their copies: those whose key is in the folder labels of a study, or in the folder that its
-    caption_labels.source names. Sheets and keys elsewhere are not found.
+    source artifacts that hold it, are inputs and stay as they are. Label sheets and exported pages that show the rows
+    are named, so that you can delete them and their copies. They are found by the keys in the folder labels of a study
+    and in the folder that its caption_labels.source names, and by the records in a study's folder copies.
 
     \b
     Examples:
@@ -29,7 +29,7 @@ def command(
     Exit status:
       0  nothing is left
       1  the study has no annotations yet, or a file can't be removed
-      2  results of other studies or label sheets may still hold the rows, or wrong usage
+      2  results of other studies, sheets or pages may still hold the rows, or wrong usage
     """
     import logging
 
@@ -55,7 +55,8 @@ def remove(study: Path) -> tuple[str, bool]:
     gone = remove_listed(results, name)
     lines = [
         f"{listed} entries on the removal list of {study}: removed {gone.urls} records of fetched bytes, "
-        f"{gone.artifacts} old results, {gone.entries} cache entries, {gone.folders} work folders, {gone.logs} logs"
+        f"{gone.artifacts} old results, {gone.entries} cache entries, {gone.folders} work folders, {gone.logs} logs, "
+        f"{gone.indexes} indexes of the browser"
     ]
     if gone.unknown:
         lines.append(f"{gone.unknown} of the entries match no row of the annotations: check their spelling")
@@ -63,9 +64,9 @@ def remove(study: Path) -> tuple[str, bool]:
         lines.append("other studies may hold the rows too; add the list to their configs and run them again:")
         lines += [f"  {path}" for path in gone.elsewhere]
     if gone.sheets:
-        lines.append("label sheets show the rows; delete them, their keys and all copies:")
+        lines.append("sheets or pages show the rows; delete them, all copies, and their keys and records:")
         lines += [f"  {path}" for path in gone.sheets]
     if gone.unread:
-        lines.append("keys of label sheets can't be read; check by hand whether their sheets show the rows:")
+        lines.append("keys or records can't be read; check by hand whether their sheets or pages show the rows:")
         lines += [f"  {line}" for line in gone.unread]
     return "\n".join(lines) + "\n", not (gone.elsewhere or gone.sheets or gone.unread)

@@ -15,7 +15,7 @@ from workflow_scripts.acquisition.store.journal import settle
 from workflow_scripts.acquisition.store.segment import is_sealed, stems
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import discard, is_complete, key_lock, try_key_lock
-from workflow_scripts.core.files.names import CACHE, CRATE, DISCARDED, FETCHED, STAGING, WORK, work_folder
+from workflow_scripts.core.files.names import BROWSE, CACHE, CRATE, DISCARDED, FETCHED, STAGING, WORK, work_folder
 from workflow_scripts.removal.store import LOCK, clear, store_folders
 
 
@@ -30,6 +30,7 @@ def repair(results: Path) -> list[str]:
     steps: tuple[tuple[Callable[[Path], int], str], ...] = (
         (_locks, "removed {} stale lock files"),
         (_crates, "restored {} crates that were being replaced"),
+        (_indexes, "removed {} unfinished indexes of the browser"),
         (_temporary_files, "removed {} temporary files"),
         (_cache_leftovers, "removed {} unfinished or discarded cache entries"),
         (_incomplete_entries, "removed {} incomplete cache entries; they are recomputed when needed"),
@@ -51,6 +52,16 @@ def _crates(results: Path) -> int:
     for left in sorted(results.glob(f"*/.{CRATE}.*.part*")):
         shutil.rmtree(left)
     return restored
+
+
+def _indexes(results: Path) -> int:
+    removed = 0
+    for half in sorted((results / BROWSE).glob("*/.*.part")):
+        with try_key_lock(half.with_name("index")) as idle:
+            if idle:
+                shutil.rmtree(half)
+                removed += 1
+    return removed
 
 
 def _temporary_files(results: Path) -> int:

@@ -14,10 +14,10 @@ from pathlib import Path
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.cache import discard, try_key_lock
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.bounded_json import Unfit
+from workflow_scripts.core.files.bounded_json import Unfit, read_object_or_none
 from workflow_scripts.core.files.durable import remove_files, remove_folder, sync_folder
 from workflow_scripts.core.files.jsonio import read_json
-from workflow_scripts.core.files.names import CACHE, CRATE, DISCARDED, LOGS, STAGING, WORK, work_folder
+from workflow_scripts.core.files.names import ABOUT, BROWSE, CACHE, CRATE, DISCARDED, LOGS, STAGING, WORK, work_folder
 from workflow_scripts.core.redact import redacted
 from workflow_scripts.provenance.lineage import Made, inputs_of, load, recipe_of, sound
 from workflow_scripts.removal.rows import Listed, excluded_tokens, listed_rows, pairs_of, urls_among
@@ -41,10 +41,11 @@ class Removed:
     entries: int
     folders: int
     logs: int
+    indexes: int  # of the browser
     elsewhere: list[str]  # artifacts of other studies that hold the rows
     unknown: int  # entries of the list that match no row of the annotations
-    sheets: list[str]  # label sheets that show the rows
-    unread: list[str]  # keys of label sheets that can't be read, with the reason
+    sheets: list[str]  # label sheets and exported pages that show the rows
+    unread: list[str]  # their keys and records that can't be read, with the reason
 
 
 def remove_listed(results: Path, study: str) -> Removed:
@@ -90,6 +91,7 @@ def remove_listed(results: Path, study: str) -> Removed:
         urls=remove_urls(results, _unused(listed.urls, clean_rows)),
         logs=_remove_logs([results / study / LOGS, results / ".slurm", results.parent / ".snakemake/log"], listed),
         folders=_remove_folders(results, good),
+        indexes=_remove_indexes(results, good),
         artifacts=_remove_artifacts(mine)
         + _remove_strays(results / study, present)
         + _remove_crate(results / study, good),
@@ -158,6 +160,22 @@ def _remove_folders(results: Path, good: set[str]) -> int:
     for aside in sorted((results / CACHE).glob(f"*/{DISCARDED}*")):
         remove_folder(aside)
         removed += 1
+    return removed
+
+
+def _remove_indexes(results: Path, good: set[str]) -> int:
+    """Indexes of the browser that show something that is not among ``good``; a running page then ends."""
+    removed = 0
+    for index in sorted(path for path in (results / BROWSE).glob("*/*") if path.is_dir()):
+        shown = (read_object_or_none(index / ABOUT) or {}).get("inputs")
+        if isinstance(shown, dict) and good.issuperset(shown.values()):
+            continue
+        with try_key_lock(index.with_name("index"), without_locks=True) as ours:
+            if ours:
+                remove_folder(index)
+                removed += 1
+            else:
+                log.warning("%s is being built; run this again when that has ended", index)
     return removed
 
 

@@ -11,7 +11,8 @@ _HEAT = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 
 IGNORE = 255  # mask value of pixels that no score counts
 
 
-def _data(kind: str, payload: bytes) -> str:
+def data_address(kind: str, payload: bytes) -> str:
+    """An image's bytes as a ``data:`` address."""
     return f"data:image/{kind};base64,{base64.b64encode(payload).decode('ascii')}"
 
 
@@ -22,7 +23,7 @@ def _encode(image: Image.Image, quality: int) -> bytes:
 
 
 def _jpeg(image: Image.Image, quality: int) -> str:
-    return _data("jpeg", _encode(image, quality))
+    return data_address("jpeg", _encode(image, quality))
 
 
 def _fit(size: tuple[int, int], side: int) -> tuple[int, int]:
@@ -38,7 +39,7 @@ def reduced(image: Image.Image, side: int) -> bytes:
 
 def thumbnail(image: Image.Image, side: int) -> str:
     """:func:`reduced` as an address."""
-    return _data("jpeg", reduced(image, side))
+    return data_address("jpeg", reduced(image, side))
 
 
 def figure(payload: bytes, width: int) -> tuple[str, int, int]:
@@ -46,7 +47,7 @@ def figure(payload: bytes, width: int) -> tuple[str, int, int]:
     with Image.open(io.BytesIO(payload), formats=("PNG",)) as picture:
         picture.load()
         if picture.width <= width and len(payload) <= 300_000:
-            return _data("png", payload), picture.width, picture.height
+            return data_address("png", payload), picture.width, picture.height
         size = (min(width, picture.width), max(1, round(picture.height * min(1.0, width / picture.width))))
         small = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
         return _jpeg(small, 85), *size
