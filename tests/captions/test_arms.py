@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,10 +109,59 @@ def test_mixed_is_nested_and_exact() -> None:
             assert row["key"] in kept or (row["caption"] != own["caption"] and row["itm"] is None)
 
 
-def test_one_image_can_not_be_shuffled() -> None:
-    base = arm_of("original", caption_table([("a", 0.0, [("x", 1.0)])]))
-    with pytest.raises(PipelineError, match="too few images to shuffle"):
-        arm_of("shuffled", base, base)
+def in_subreddits(captions: dict[str, list[str]]) -> pa.Table:
+    """Rows of an arm whose images are of these subreddits."""
+    rows = [(text, 0.5, [("x", 1.0)]) for texts in captions.values() for text in texts]
+    names = [name for name, texts in captions.items() for _ in texts]
+    arm = arm_of("original", caption_table(rows))
+    return arm.set_column(1, "subreddit", pa.array(names))
+
+
+def test_captions_stay_in_their_subreddit() -> None:
+    wanted = {
+        **{"cats": [f"cat {i}" for i in range(20)], "alone": ["only"], "same": ["hi", "hi"]},
+        "dogs": ["wow", "wow", "wow", "dog", "puppy", "bark"],
+    }
+    base = in_subreddits(wanted)
+    arm = arm_of("shuffled", base, base, within="subreddit", seed=2)
+    for own, row in zip(base.to_pylist(), arm.to_pylist(), strict=True):
+        if own["subreddit"] in ("alone", "same"):
+            assert (row["caption"], row["origin"], row["itm"]) == ("", "none", None)
+        else:
+            assert row["caption"] in wanted[own["subreddit"]] and row["caption"] != own["caption"]
+            assert (row["origin"], row["itm"]) == ("shuffled", None)
+    for name in ("cats", "dogs"):
+        got = arm.filter(pc.equal(arm["subreddit"], name))["caption"].to_pylist()
+        assert sorted(got) == sorted(wanted[name])
+    assert counts(arm, base.append_column("original", base["caption"]))["origin"] == {"none": 3, "shuffled": 26}
+
+
+def test_mixed_within_subreddits() -> None:
+    base = in_subreddits({name: [f"{name} {i}" for i in range(9)] for name in "abcdefg"} | {"alone": ["only"]})
+    arm = arm_of("mixed", base, base, within="subreddit", share=0.5, seed=4)
+    rows = list(zip(base.to_pylist(), arm.to_pylist(), strict=True))
+    assert sum(row == own for own, row in rows) == 32
+    for own, row in rows:
+        if row["origin"] == "shuffled":
+            assert row["caption"].split()[0] == own["subreddit"] and row["caption"] != own["caption"]
+        elif row["origin"] == "none":
+            assert own["subreddit"] == "alone"
+
+
+@pytest.mark.parametrize(
+    ("captions", "within", "message"),
+    [
+        ({"a": ["x"]}, "all", r"1 images, of which none can get .*; use more images$"),
+        ({"a": ["x"], "b": ["x", "x"]}, "all", r"3 images, of which none"),
+        ({"a": ["x"], "b": ["y", "y"]}, "subreddit", r"3 images.* their subreddit .*; use more images or within: all$"),
+    ],
+)
+def test_captions_that_can_not_be_exchanged(captions: dict[str, list[str]], within: str, message: str) -> None:
+    base = in_subreddits(captions)
+    for kind, share in (("shuffled", {}), ("mixed", {"share": 0.0})):
+        with pytest.raises(PipelineError, match=r"no captions to exchange in the base arm: " + message):
+            arm_of(kind, base, base, within=within, **share)
+    assert arm_of("mixed", base, base, within=within, share=1.0).equals(base)
 
 
 def test_external_counts_what_is_missing() -> None:
@@ -153,7 +203,9 @@ def test_settings_of_all_kinds_are_keys_of_an_arm() -> None:
             assert name in str(fields[key].description).split(":")[0]
     assert str(fields["seed"].description) == "mixed and shuffled: seed of the shuffle"
     arm = SelectCaptions.model_validate({"kind": "mixed", "share": 0.25, "seed": 3, "margin": 2.0})
-    assert settings_of(arm, ARM_KINDS["mixed"]).model_dump() == {"base": "original", "share": 0.25, "seed": 3}
+    assert settings_of(arm, ARM_KINDS["mixed"]).model_dump() == {
+        **{"base": "original", "within": "all", "share": 0.25, "seed": 3}
+    }
     assert settings_of(arm, ARM_KINDS["revised"]).model_dump() == {"best_by": "itm", "margin": 2.0, "threshold": None}
     for wrong in ({"kind": "mixd"}, {"kind": "mixed", "share": 1.5}):
         with pytest.raises(ValidationError):

@@ -1,4 +1,4 @@
-"""Shuffles: nobody keeps its own caption, doses are exact and nested."""
+"""Shuffles: no image gets its own caption or an equal one, groups stay apart, doses are exact and nested."""
 
 from collections import Counter
 
@@ -9,41 +9,87 @@ from hypothesis import strategies as st
 
 from workflow_scripts.captions.derange import derange, faithful_rows, mix
 
-TEXTS = st.lists(st.integers(0, 6), min_size=2, max_size=60).map(lambda x: np.array(x, dtype=np.int64))
+TEXTS = st.lists(st.integers(0, 6), min_size=1, max_size=60).map(lambda x: np.array(x, dtype=np.int64))
+IMAGES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 4)), min_size=1, max_size=60).map(
+    lambda x: tuple(np.array(column, dtype=np.int64) for column in zip(*x, strict=True))
+)
 SEEDS = st.integers(0, 1000)
 
 
+def one_group(texts: np.ndarray) -> np.ndarray:
+    return np.zeros(len(texts), dtype=np.int64)
+
+
+@given(IMAGES, SEEDS)
+def test_derangement(images: tuple[np.ndarray, np.ndarray], seed: int) -> None:
+    texts, groups = images
+    source = derange(texts, groups, seed)
+    used = source[source >= 0]
+    assert len(set(used)) == len(used)
+    assert (groups[used] == groups[source >= 0]).all() and (texts[used] != texts[source >= 0]).all()
+    for group in set(groups):
+        inside = groups == group
+        largest = max(Counter(texts[inside].tolist()).values())
+        assert (source[inside] < 0).sum() == max(0, 2 * largest - inside.sum())
+
+
 @given(TEXTS, SEEDS)
-def test_derangement(texts: np.ndarray, seed: int) -> None:
-    given_to = derange(texts, seed)
-    count = len(texts)
-    assert sorted(given_to) == list(range(count))
-    assert (given_to != np.arange(count)).all()
-    largest = max(Counter(texts.tolist()).values())
-    assert (texts[given_to] == texts).sum() == max(0, 2 * largest - count)
+def test_one_group_is_rotated_by_the_size_of_its_largest_text(texts: np.ndarray, seed: int) -> None:
+    """The images in an order with equal texts side by side: each gets the caption m places on."""
+    source = derange(texts, one_group(texts), seed)
+    if (source >= 0).all():
+        follows = dict(enumerate(source.tolist()))
+        assert sorted(follows.values()) == sorted(follows)
+        largest = max(Counter(texts.tolist()).values())
+        lengths = set()
+        for start in follows:
+            at, length = follows[start], 1
+            while at != start:
+                at, length = follows[at], length + 1
+            lengths.add(length)
+        assert lengths == {len(texts) // np.gcd(len(texts), largest)}
+
+
+def test_groups_are_shuffled_alike_wherever_they_stand() -> None:
+    texts, groups = np.array([0, 1, 2, 0, 1, 0, 5]), np.array([0, 0, 0, 1, 1, 2, 2])
+    source = derange(texts, groups, 3)
+    assert sorted(source[:3]) == [0, 1, 2] and source[3:].tolist() == [4, 3, 6, 5]
+    assert derange(np.array([0, 0, 0, 7]), np.array([0, 0, 1, 1]), 3).tolist() == [-1, -1, 3, 2]
 
 
 def test_seed_changes_the_shuffle() -> None:
     texts = np.arange(100)
-    assert (derange(texts, 0) == derange(texts, 0)).all()
-    assert (derange(texts, 0) != derange(texts, 1)).mean() > 0.9
+    assert (derange(texts, one_group(texts), 0) == derange(texts, one_group(texts), 0)).all()
+    assert (derange(texts, one_group(texts), 0) != derange(texts, one_group(texts), 1)).mean() > 0.9
 
 
-def test_every_partner_is_about_equally_likely() -> None:
-    texts = np.array([0, 1, 2, 3, 4, 4])
-    seen = Counter(int(derange(texts, seed)[0]) for seed in range(3000))
+@pytest.mark.parametrize("before", [0, 3])
+def test_every_partner_is_about_equally_likely(before: int) -> None:
+    """Also where the group is not the first one."""
+    texts = np.array([*range(before), 0, 1, 2, 3, 4, 4])
+    groups = np.array([*[0] * before, *[1] * 6])
+    seen = Counter(int(derange(texts, groups, seed)[before]) - before for seed in range(3000))
     assert set(seen) == {1, 2, 3, 4, 5}
     assert max(seen.values()) < 2 * min(seen.values())
 
 
-@given(TEXTS, st.floats(0, 1), SEEDS)
-def test_mix_keeps_exactly_its_share(texts: np.ndarray, share: float, seed: int) -> None:
-    given_to = mix(texts, share, seed)
-    own = given_to == np.arange(len(texts))
+@given(IMAGES, st.floats(0, 1), SEEDS)
+def test_mix_keeps_exactly_its_share(images: tuple[np.ndarray, np.ndarray], share: float, seed: int) -> None:
+    texts, groups = images
+    source = mix(texts, groups, share, seed)
+    own = source == np.arange(len(texts))
     assert own.sum() == int(share * len(texts) + 0.5)
     assert (own == faithful_rows(len(texts), share, seed)).all()
-    if (~own).sum() != 1:
-        assert sorted(given_to) == list(range(len(texts)))
+    for image in np.flatnonzero(~own):
+        others = (groups == groups[image]) & (texts != texts[image])
+        unfaithful = (groups == groups[image]) & ~own
+        if source[image] >= 0:
+            assert others[source[image]] and (own[source[image]] == (unfaithful.sum() == 1))
+        elif unfaithful.sum() == 1:
+            assert not others.any()
+    exchanged = source[(source >= 0) & ~own]
+    exchanged = exchanged[~own[exchanged]]
+    assert len(set(exchanged)) == len(exchanged)
 
 
 @given(st.integers(1, 200), st.floats(0, 1), st.floats(0, 1), SEEDS)
@@ -53,8 +99,6 @@ def test_doses_are_nested(count: int, one: float, other: float, seed: int) -> No
 
 
 def test_one_caption_alone() -> None:
-    with pytest.raises(ValueError, match="at least 2 are needed"):
-        derange(np.zeros(1, np.int64), 0)
-    with pytest.raises(ValueError, match="at least 2 are needed"):
-        mix(np.zeros(1, np.int64), 0.0, 0)
-    assert mix(np.zeros(1, np.int64), 1.0, 0).tolist() == [0]
+    alone = np.zeros(1, np.int64)
+    assert derange(alone, alone, 0).tolist() == mix(alone, alone, 0.0, 0).tolist() == [-1]
+    assert mix(alone, alone, 1.0, 0).tolist() == [0]

@@ -32,6 +32,12 @@ class ShuffleSettings(Settings):
     """Settings shared by all kinds that shuffle captions."""
 
     base: str = Field("original", description="the arm whose captions are shuffled", examples=["revised"])
+    within: Literal["all", "subreddit"] = Field(
+        "all",
+        description="which images exchange captions. all: any; subreddit: those of the same subreddit, so that the "
+        "topic stays",
+        examples=["subreddit"],
+    )
     seed: int = Field(0, description="seed of the shuffle", examples=[1])
 
 

@@ -9,6 +9,8 @@ import pyarrow.compute as pc
 
 from workflow_scripts.core.errors import PipelineError
 
+NONE = "none"
+"""Origin of images that have no caption in an arm."""
 SCHEMA = pa.schema(
     [
         ("key", pa.string()),
@@ -53,31 +55,40 @@ def best_candidates(table: pa.Table, best_by: str) -> pa.Array:
     return pa.array(order[first])
 
 
-def exchange(base: pa.Table, assign: Callable[[np.ndarray], np.ndarray]) -> pa.Table:
+def exchange(base: pa.Table, within: str, assign: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> pa.Table:
     """``base`` with captions moved to other images; their scores are then unknown.
 
     Args:
-        assign: (n,) int64, equal for equal captions -> (n,) rows: image i gets the caption of image ``result[i]``. Its
-            ValueError says that there are too few images.
+        within: ``subreddit``: only images of the same subreddit exchange captions; ``all``: any.
+        assign: (n,) int64, equal for equal captions; (n,) int64, equal for images that may exchange them -> (n,) int64
+            rows: image i gets the caption of image ``result[i]``, or none (origin :data:`NONE`) if that is -1.
 
     Raises:
-        PipelineError: too few images.
+        PipelineError: captions are to be moved, but none can.
     """
-    texts = pc.dictionary_encode(base["caption"].combine_chunks()).indices.to_numpy().astype(np.int64)
-    try:
-        given = assign(texts)
-    except ValueError as error:
-        raise PipelineError("too few images to shuffle", "captions", error, "use more images") from None
-    moved = given != np.arange(len(base))
-    kept = pa.array(~moved)
-    none = pa.scalar(None, pa.float32())
+    texts = _codes(base["caption"])
+    groups = _codes(base["subreddit"]) if within == "subreddit" else np.zeros(len(base), dtype=np.int64)
+    given = assign(texts, groups)
+    without, kept = given < 0, given == np.arange(len(base))
+    if without.any() and (without | kept).all():
+        which = "of their subreddit " if within == "subreddit" else ""
+        value = f"{without.sum()} images, of which none can get the caption of another {which}that differs from its own"
+        advice = "use more images" + (" or within: all" if which else "")
+        raise PipelineError("no captions to exchange", "the base arm", value, advice)
+    kept, lost, none = pa.array(kept), pa.array(without), pa.scalar(None, pa.float32())
     return arm_table(
         base,
-        base["caption"].take(pa.array(given)),
-        pc.if_else(kept, base["origin"].combine_chunks(), "shuffled"),
+        pc.fill_null(base["caption"].combine_chunks().take(pa.array(given, mask=without)), ""),
+        pc.if_else(kept, base["origin"].combine_chunks(), pc.if_else(lost, NONE, "shuffled")),
         pc.if_else(kept, base["itm"].combine_chunks(), none),
         pc.if_else(kept, base["itc"].combine_chunks(), none),
     )
+
+
+def _codes(column: pa.ChunkedArray) -> np.ndarray:
+    """(n,) int64, equal for equal texts."""
+    codes: np.ndarray = pc.dictionary_encode(column.combine_chunks()).indices.to_numpy().astype(np.int64)
+    return codes
 
 
 def counts(arm: pa.Table, table: pa.Table) -> dict[str, Any]:

@@ -5,32 +5,39 @@ import numpy as np
 from workflow_scripts.stats.seeds import derive
 
 
-def derange(texts: np.ndarray, seed: int) -> np.ndarray:
-    """The source of each image's caption: a permutation without fixed points that also avoids equal texts.
+def derange(texts: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
+    """The source of each image's caption: an image of its group with another text.
 
-    Images are ordered so that equal texts are adjacent (groups and members in random order), and each gets the caption
-    m places further on, where m is the size of the largest group. So no image keeps its own text unless one text makes
-    up more than half of all, and then as few as possible do (2 m - n).
+    The images of a group are ordered so that equal texts are adjacent (texts, and images of a text, in random order).
+    Each gets the caption m places further on, where m is how often the group's most frequent text occurs. That is an
+    equal text only if one text makes up more than half of the group, and then for as few of its n images as possible
+    (2 m - n). They get none.
 
     Args:
-        texts: (n,) int64, equal for equal captions; n >= 2.
+        texts: (n,) int64 >= 0, equal for equal captions.
+        groups: (n,) int64 >= 0, equal for images that may exchange captions.
         seed: seed of the order.
 
     Returns:
-        (n,) int64 rows: image i gets the caption of image ``result[i]``.
+        (n,) int64 rows: image i gets the caption of image ``result[i]``, or none if that is -1. No caption is given
+        twice.
     """
     count = len(texts)
-    if count < 2:
-        raise ValueError(f"{count} captions can't be shuffled; at least 2 are needed")
+    if not count:
+        return np.empty(0, dtype=np.int64)
     rng = np.random.default_rng(derive(seed, "derange"))
-    _, group, sizes = np.unique(texts, return_inverse=True, return_counts=True)
-    place = rng.permutation(len(sizes))[group]
-    order = np.lexsort((rng.permutation(count), place))
-    largest = int(sizes.max())
-    shift = largest if largest < count else 1
+    _, text, sizes = np.unique(groups * (texts.max() + 1) + texts, return_inverse=True, return_counts=True)
+    place = rng.permutation(len(sizes))[text]
+    _, group, members = np.unique(groups, return_inverse=True, return_counts=True)
+    order = np.lexsort((rng.permutation(count), place, group))
+    largest = np.zeros(len(members), dtype=np.int64)
+    np.maximum.at(largest, group, sizes[text])
+    shift = np.where(largest < members, largest, 1)
+    first = np.repeat(np.cumsum(members) - members, members)
+    further = np.arange(count) - first + np.repeat(shift, members)
     given = np.empty(count, dtype=np.int64)
-    given[order] = np.roll(order, -shift)
-    return given
+    given[order] = order[first + further % np.repeat(members, members)]
+    return np.where(texts[given] == texts, -1, given)
 
 
 def faithful_rows(count: int, share: float, seed: int) -> np.ndarray:
@@ -41,20 +48,22 @@ def faithful_rows(count: int, share: float, seed: int) -> np.ndarray:
     return chosen
 
 
-def mix(texts: np.ndarray, share: float, seed: int) -> np.ndarray:
+def mix(texts: np.ndarray, groups: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Like :func:`derange` for the images outside ``faithful_rows``; those inside get their own caption.
 
-    The unfaithful images exchange captions among themselves, so every caption is used as often as in the base arm. A
-    single unfaithful image gets a faithful image's caption instead.
+    The unfaithful images of a group exchange captions among themselves, so no caption is used more often than in the
+    base arm. A group's only unfaithful image gets the caption of a faithful one with another text, if there is one.
     """
     given = np.arange(len(texts))
     rest = np.flatnonzero(~faithful_rows(len(texts), share, seed))
-    if len(rest) == 1:
-        others = np.flatnonzero(texts != texts[rest[0]])
-        others = others if len(others) else np.delete(given, rest[0])
-        if len(others) == 0:
-            raise ValueError("1 caption can't be shuffled; at least 2 are needed")
-        given[rest] = others[derive(seed, "single") % len(others)]
-    elif len(rest):
-        given[rest] = rest[derange(texts[rest], seed)]
+    source = derange(texts[rest], groups[rest], seed)
+    given[rest] = np.where(source < 0, -1, rest[source])
+    _, first, unfaithful = np.unique(groups[rest], return_index=True, return_counts=True)
+    rows, ends = np.argsort(groups, kind="stable"), np.cumsum(np.bincount(groups))
+    for number, image in enumerate(rest[first[unfaithful == 1]].tolist()):
+        group = int(groups[image])
+        members = rows[ends[group - 1] if group else 0 : ends[group]]
+        others = members[texts[members] != texts[image]]
+        if len(others):
+            given[image] = others[(derive(seed, "single") + number) % len(others)]
     return given

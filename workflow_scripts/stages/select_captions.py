@@ -61,8 +61,9 @@ def select_captions(job: Job[SelectCaptions]) -> None:
     file = job.source("external") if kind.from_file else None
     arm = kind.select(ArmInputs(table, arms, file), settings_of(settings, kind))
     write_table(job.file(".parquet"), arm)
-    job.file(".json").write_bytes(pretty({"kind": kind.name, **counts(arm, table)}))
-    job.rows(len(table), len(arm))
+    found = counts(arm, table)
+    job.file(".json").write_bytes(pretty({"kind": kind.name, **found}))
+    job.rows(len(table), len(arm) - found["empty"], {"no_caption": found["empty"]})
 
 
 def _rows(arm: Artifact, keys: "pa.ChunkedArray") -> "pa.Table":

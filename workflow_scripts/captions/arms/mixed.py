@@ -27,12 +27,13 @@ def select(inputs: ArmInputs, settings: Mixed) -> "pa.Table":
     """The base with exactly round(share * n) captions unchanged and the rest shuffled among themselves.
 
     Raises:
-        PipelineError: the only image would need the caption of another one.
+        PipelineError: no image can get another caption.
     """
     from workflow_scripts.captions.arm_rows import exchange
     from workflow_scripts.captions.derange import mix
 
-    return exchange(inputs.arms[settings.base], lambda texts: mix(texts, settings.share, settings.seed))
+    base, share, seed = inputs.arms[settings.base], settings.share, settings.seed
+    return exchange(base, settings.within, lambda texts, groups: mix(texts, groups, share, seed))
 
 
 ARM_KIND = ArmKind(

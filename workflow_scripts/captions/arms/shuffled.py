@@ -12,12 +12,13 @@ def select(inputs: ArmInputs, settings: ShuffleSettings) -> "pa.Table":
     """The base rows, each with the caption of another image; the scores of the new pairs are unknown.
 
     Raises:
-        PipelineError: there are fewer than two images.
+        PipelineError: no image can get another caption.
     """
     from workflow_scripts.captions.arm_rows import exchange
     from workflow_scripts.captions.derange import derange
 
-    return exchange(inputs.arms[settings.base], lambda texts: derange(texts, settings.seed))
+    base = inputs.arms[settings.base]
+    return exchange(base, settings.within, lambda texts, groups: derange(texts, groups, settings.seed))
 
 
 ARM_KIND = ArmKind(
