@@ -131,8 +131,11 @@ rule caption_quality:
     """Diagnostics of an arm's captions: per caption, as a summary, and as a figure."""
     input:
         captions=manifest("select_captions", "{arm}"),
+        table=manifest("caption_table", "captions"),
         images=manifest("image_index", "images"),
         matcher=manifest("source", "matcher"),
+        perplexity_model=UNITS.manifest_if_source(OUT, "perplexity_model"),
+        truth=manifests("demo_world", UNITS.world),
     output:
         **made("caption_quality"),
     log:

@@ -1,17 +1,20 @@
 """The stage ``caption_quality``."""
 
 import json
+from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tests.helpers import make_artifact, run
+from tests.models.test_language_model import save
 from tests.stages.captioned import Captioned, parquet
 from workflow_scripts.stages import caption_quality
 
 
 def test_summary_and_columns(given: Captioned) -> None:
-    inputs = {"captions": given.arm("original").manifest_path, "images": given.index}
+    inputs = {"captions": given.arm("original").manifest_path, "images": given.index, "table": given.table}
     sources = {"matcher": given.checkpoints["matcher"]}
     settings = {"retrieval_sample": 6, "batch_size": 4}
     made = run(caption_quality.STAGE, given.results, "caption_quality/original", settings, inputs, {}, sources)
@@ -27,11 +30,25 @@ def test_summary_and_columns(given: Captioned) -> None:
     assert made.path(".png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_needs_labels_or_a_language_model(given: Captioned, tmp_path: Path) -> None:
+    save(tmp_path, bos_token="[BOS]")
+    truth = pa.table({"image_id": ["k1", "k3"], "concept": ["dog", "dog"]})
+    world = make_artifact(given.results, "demo_world", "world", {".truth.parquet": parquet(truth)})
+    inputs = {"captions": given.arm("original").manifest_path, "images": given.index, "table": given.table}
+    inputs |= {"truth": world}
+    sources = {"matcher": given.checkpoints["matcher"], "perplexity_model": tmp_path}
+    made = run(caption_quality.STAGE, given.results, "caption_quality/known", {}, inputs, {}, sources)
+    table = pq.read_table(made.path(".parquet"))
+    assert table["absent_objects"].to_pylist() == [None, None, None, 0.0, *[None] * 5]
+    assert table["token_surprise"].null_count == 1  # the empty caption
+    assert set(table["details_kept"].to_pylist()) == {None, 1.0}  # the arm is the reference
+
+
 def test_captions_of_another_index(given: Captioned, capsys: pytest.CaptureFixture[str]) -> None:
     arm = pq.read_table(given.arm("original").path(".parquet"))
     odd = make_artifact(given.results, "select_captions", "odd", {".parquet": parquet(arm.slice(1))})
     sources = {"matcher": given.checkpoints["matcher"]}
     with pytest.raises(SystemExit):
-        inputs = {"captions": odd, "images": given.index}
+        inputs = {"captions": odd, "images": given.index, "table": given.table}
         run(caption_quality.STAGE, given.results, "caption_quality/odd", {}, inputs, {}, sources)
     assert "error: captions not in index order in" in capsys.readouterr().err.splitlines()[-1]

@@ -53,7 +53,11 @@ EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
     "shard_plan": ("shards.rows_per_shard", 79, {"shard_plan"}),  # room for more rows than there are
     "annotations": ("annotations.years", [2020], {"annotations", "shard_plan", *IMAGES}),
     "source": ("text_encoders.0.source", MINILM, {"source"}),
-    "demo_world": ("demo_world.masks", 23, {"demo_world", "annotations", "eval_dataset", "pair_quality", *PROBES}),
+    "demo_world": (
+        "demo_world.masks",
+        23,
+        {"demo_world", "annotations", "caption_quality", "eval_dataset", "pair_quality", *PROBES},
+    ),
 }
 FORMATTED = {"source", "download"}  # keyed by a format number in place of code
 FORMAT = (r"^    format=(\d+)", r"    format=\g<1>0")

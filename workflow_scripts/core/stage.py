@@ -99,6 +99,10 @@ class Job(Generic[S]):
             )
         return found[0]
 
+    def has_source(self, name: str) -> bool:
+        """Whether the job was given an external source that not every study has."""
+        return name in self._sources or bool(self.inputs(name))
+
     def source(self, name: str) -> Path:
         """Local path of an external source: a file, a folder or a hub snapshot; its content is part of the key."""
         if name not in self._source_paths:

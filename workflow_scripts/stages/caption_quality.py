@@ -1,11 +1,18 @@
 """Diagnostics of an arm's captions, one by one and as a summary."""
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.models.matched_text import MatchedText
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from workflow_scripts.models.matcher import Matcher
 
 
 class CaptionQuality(MatchedText):
@@ -25,10 +32,18 @@ class CaptionQuality(MatchedText):
         examples=[3],
         json_schema_extra={"unit": "words"},
     )
+    near_duplicate_sample: int = Field(
+        1_000_000,
+        ge=2,
+        description="captions among which near duplicates are looked for",
+        examples=[100_000],
+        json_schema_extra={"unit": "captions"},
+    )
     retrieval_sample: int = Field(
         1000,
         ge=2,
-        description="number of images among which each caption must retrieve its own",
+        description="number of images among which each caption must retrieve its own; the language model reads the "
+        "same captions",
         examples=[500],
         json_schema_extra={"unit": "images"},
     )
@@ -39,55 +54,98 @@ class CaptionQuality(MatchedText):
         examples=[64],
         json_schema_extra={"unit": "images"},
     )
-    seed: int = Field(0, description="seed of the retrieval sample", examples=[1])
+    seed: int = Field(0, description="seed of the samples", examples=[1])
 
 
 def caption_quality(job: Job[CaptionQuality]) -> None:
     """Describe the captions, rank the images of a sample by caption, and draw the result."""
-    import numpy as np
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.diagnostics.caption_statistics import describe
+    from workflow_scripts.captions.diagnostics.columns import Measures, caption_columns
     from workflow_scripts.captions.diagnostics.figure import draw
-    from workflow_scripts.captions.diagnostics.retrieval import own_image_ranks, sample_rows
+    from workflow_scripts.captions.diagnostics.retrieval import sample_rows
     from workflow_scripts.captions.diagnostics.summary import summarise
     from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.core.shards import index_images
     from workflow_scripts.models.matcher import load_matcher
 
-    options, index = job.settings, job.input("images")
-    path = job.input("captions").path(".parquet")
-    arm = pq.read_table(path)
-    keys = pq.read_table(index.path(".parquet"), columns=["key"])["key"]
-    if arm["key"] != keys:
-        value = f"{len(arm)} captions, {len(keys)} images"
-        raise PipelineError("captions not in index order", path, value, "rerun the workflow from this arm")
-    columns, words = describe(arm["caption"], options.short_words)
-    rows = sample_rows(len(arm), options.retrieval_sample, options.seed)
-    ranks = np.full(len(arm), np.nan, dtype=np.float32)
-    if len(rows) > 1:
-        matcher = load_matcher(job.source("matcher"), job.device, options.max_text_tokens, options.text_norm)
-        sampled = arm["caption"].take(pa.array(rows)).to_pylist()
-        ranks[rows] = own_image_ranks(matcher, index_images(index).image, sampled, rows, options.batch_size)
-    for name in columns.column_names:
-        arm = arm.append_column(name, columns[name])
-    arm = arm.append_column("retrieval_rank", pa.array(ranks, mask=np.isnan(ranks)))
-    summary = summarise(arm, words, options.mattr_window)
-    write_table(job.file(".parquet"), arm.drop_columns(["subreddit", "year", "caption"]))
+    options = job.settings
+    captions, originals = (job.input(name).path(".parquet") for name in ("captions", "table"))
+    arm = pq.read_table(captions, columns=["key", "subreddit", "origin", "itm", "itc"])
+    for path in (job.input("images").path(".parquet"), originals):
+        keys = pq.read_table(path, columns=["key"])["key"]
+        if arm["key"] != keys:
+            value = f"{len(arm)} captions, {len(keys)} images"
+            raise PipelineError("captions not in index order", captions, value, "rerun the workflow from this arm")
+    matcher = load_matcher(job.source("matcher"), job.device, options.max_text_tokens, options.text_norm)
+    columns, variety = caption_columns(
+        captions,
+        originals,
+        Measures(
+            short_words=options.short_words,
+            mattr_window=options.mattr_window,
+            token_counts=matcher.token_counts,
+            max_tokens=options.max_text_tokens,
+            near_rows=sample_rows(len(arm), options.near_duplicate_sample, options.seed),
+            objects=_objects(job),
+        ),
+    )
+    for table in (columns, _sampled(job, matcher, arm["subreddit"])):
+        for name in table.column_names:
+            arm = arm.append_column(name, table[name])
+    summary = summarise(arm, variety)
+    write_table(job.file(".parquet"), arm.drop_columns(["subreddit"]))
     job.file(".json").write_bytes(pretty(summary))
     draw(job.file(".png"), arm, summary)
     job.rows(len(arm), len(arm))
+
+
+def _objects(job: Job[CaptionQuality]) -> dict[str, str] | None:
+    """The object in each image, where it is known."""
+    import pyarrow.parquet as pq
+
+    if not job.inputs("truth"):
+        return None
+    truth = pq.read_table(job.input("truth").path(".truth.parquet"), columns=["image_id", "concept"])
+    return dict(zip(truth["image_id"].to_pylist(), truth["concept"].to_pylist(), strict=True))
+
+
+def _sampled(job: Job[CaptionQuality], matcher: "Matcher", subreddits: "pa.ChunkedArray") -> "pa.Table":
+    """The columns that are known for a sample, by model."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from workflow_scripts.captions.diagnostics.columns import captions_of
+    from workflow_scripts.captions.diagnostics.retrieval import above_others, image_scores, ranks, sample_rows
+    from workflow_scripts.core.shards import index_images
+    from workflow_scripts.models.language_model import load_language_model
+
+    options = job.settings
+    rows = sample_rows(len(subreddits), options.retrieval_sample, options.seed)
+    places = pa.array(rows)
+    texts = captions_of(job.input("captions").path(".parquet"), rows)
+    names = ("retrieval_rank", "above_random", "above_subreddit", "token_surprise")
+    found = {name: np.full(len(subreddits), np.nan, dtype=np.float32) for name in names}
+    if len(rows) > 1:
+        image = index_images(job.input("images")).image
+        scores = image_scores(matcher, image, texts, rows, options.batch_size)
+        groups = pc.dictionary_encode(subreddits.take(places).combine_chunks()).indices.to_numpy()
+        found["retrieval_rank"][rows] = ranks(scores)
+        found["above_random"][rows] = above_others(scores, np.zeros(len(rows)))
+        found["above_subreddit"][rows] = above_others(scores, groups)
+    if job.has_source("perplexity_model"):
+        found["token_surprise"][rows] = load_language_model(job.source("perplexity_model"), job.device).surprise(texts)
+    return pa.table({name: pa.array(values, mask=np.isnan(values)) for name, values in found.items()})
 
 
 STAGE = Stage(
     run=caption_quality,
     settings=CaptionQuality,
     artifact="{arm}",
-    inputs=("captions", "images", "matcher"),
-    packages=("torch", "transformers", "py3langid", "matplotlib"),
+    inputs=("captions", "table", "images", "matcher", "perplexity_model", "truth"),
+    packages=("torch", "transformers", "py3langid", "scipy", "matplotlib"),
     on_device=True,
 )
 
@@ -108,7 +166,7 @@ FACTS = Facts(
     ),
     names="arms",
     section="caption_quality",
-    sources={"matcher": "matcher"},
+    sources={"matcher": "matcher", "perplexity_model": "perplexity_model"},
 )
 
 if __name__ == "__main__":

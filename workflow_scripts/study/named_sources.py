@@ -12,6 +12,7 @@ def named_sources(study: Study) -> dict[str, Source]:
         "exclude": study.annotations.exclude_from,
         "captioner": study.recaption.captioner,
         "matcher": study.recaption.matcher,
+        "perplexity_model": study.caption_quality.perplexity_model,
     }
     if study.caption_labels is not None:
         named["labels"] = study.caption_labels.source

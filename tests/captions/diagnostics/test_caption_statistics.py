@@ -1,26 +1,58 @@
 """Per-caption columns."""
 
+from pathlib import Path
+
 import numpy as np
-import pyarrow as pa
+import pytest
 
-from workflow_scripts.captions.diagnostics.caption_statistics import describe, identify, word_codes
+from tests.captions.diagnostics.measured import columns
+from workflow_scripts.captions.diagnostics.caption_statistics import identify, word_codes
 
 
-def test_columns() -> None:
+def test_columns(tmp_path: Path) -> None:
     captions = ["a red cat on the green grass", "", "wow", "wow", "ein kleiner Hund schläft im Garten unter dem Baum"]
-    table, codes = describe(pa.chunked_array([captions[:2], captions[2:]]), short_words=4)
+    table, variety = columns(tmp_path, captions)
     assert table["words"].to_pylist() == [7, 0, 1, 1, 9]
     assert table["characters"].to_pylist() == [len(c) for c in captions]
     assert table["empty"].to_pylist() == [False, True, False, False, False]
     assert table["short"].to_pylist() == [False, True, True, True, False]
     assert table["repeats"].to_pylist() == [1, 1, 2, 2, 1]
+    assert table["near_duplicate"].to_pylist() == [False, False, True, True, False]
     assert table["vague"].to_pylist() == [False, True, True, True, False]
+    assert table["truncated"].to_pylist() == [False, False, False, False, True]
     assert table["language"].to_pylist()[0] == "en"
     assert table["language"].to_pylist()[1] is None
     assert table["language"].to_pylist()[4] == "de"
     assert table["language_probability"].to_pylist()[4] > 0.5
-    assert len(codes) == 18
-    assert codes[7] == codes[8]
+    assert (variety.words, variety.types) == (18, 17)
+
+
+def test_what_is_kept_and_what_is_not_there(tmp_path: Path) -> None:
+    originals = ["my dog rex in utrecht", "rex the dog, 2019", "so happy", "the dog"]
+    captions = ["a dog in Utrecht", "a dog on two boats", "a dog", "grass"]
+    objects = {"0": "dog", "1": "dog", "2": "hot air balloon", "3": "boat"}
+    table, _ = columns(tmp_path, captions, originals, objects)
+    # "rex" and "dog" are in more than one original; "utrecht" is rare; "2019" has digits.
+    assert table["details_kept"].to_pylist() == [1.0, 0.0, None, None]
+    assert table["absent_objects"].to_pylist() == [0.0, 0.5, 1.0, None]
+    unknown, _ = columns(tmp_path, captions, originals)
+    assert unknown["absent_objects"].null_count == 4
+
+
+def test_specificity_is_that_of_the_originals(tmp_path: Path) -> None:
+    table, _ = columns(tmp_path, ["the dog", "a heron", "wow"], ["the dog", "a dog", "the heron"])
+    rare, common = np.log(4 / 2), np.log(4 / 3)
+    assert table["specificity"].to_pylist() == [pytest.approx(common), pytest.approx(rare), None]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 65_536])
+def test_batches_change_nothing(batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    captions = ["wow", "a red cat on the green grass", "wow", "", "a red cat on green grass"]
+    whole, variety = columns(tmp_path, captions)
+    monkeypatch.setattr("workflow_scripts.captions.diagnostics.columns.BATCH", batch)
+    parts, again = columns(tmp_path, captions)
+    assert parts.combine_chunks() == whole.combine_chunks()
+    assert (again.words, again.types, again.moving_average()) == (variety.words, 8, variety.moving_average())
 
 
 def test_language_probability_is_a_probability() -> None:
@@ -30,5 +62,7 @@ def test_language_probability_is_a_probability() -> None:
 
 
 def test_word_codes_follow_row_order() -> None:
-    codes = word_codes([["a", "b"], [], ["b"]], np.array([2, 0, 1, 2]))
-    assert codes.tolist() == [1, 0, 1, 1]
+    known = {"b": 0}
+    codes = word_codes([["a", "b"], [], ["b"]], np.array([2, 0, 1, 2]), known)
+    assert codes.tolist() == [0, 1, 0, 0]
+    assert known == {"b": 0, "a": 1}

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from scipy.stats import rankdata
 
-from workflow_scripts.captions.diagnostics.retrieval import own_image_ranks, ranks, sample_rows
+from workflow_scripts.captions.diagnostics.retrieval import above_others, image_scores, ranks, sample_rows
 from workflow_scripts.models.matcher import itc, load_matcher
 
 
@@ -15,6 +15,18 @@ def test_ranks_equal_scipy_with_ties() -> None:
     expected = [rankdata(-row, method="average")[i] for i, row in enumerate(scores)]
     assert ranks(scores).tolist() == expected
     assert (ranks(np.zeros((9, 9))) == 5).all()
+
+
+def test_above_others_of_the_group_equals_counting() -> None:
+    rng = np.random.default_rng(1)
+    scores, groups = rng.integers(0, 4, (30, 30)).astype(float), np.array([*rng.integers(0, 3, 29), 7])
+    found = above_others(scores, groups)
+    for i in range(29):
+        others = [scores[i, j] for j in range(30) if j != i and groups[j] == groups[i]]
+        expected = np.mean([(np.sign(scores[i, i] - other) + 1) / 2 for other in others])
+        assert found[i] == expected
+    assert np.isnan(found[29])  # alone in its group
+    assert (above_others(np.zeros((4, 4)), np.zeros(4)) == 0.5).all()
 
 
 def test_sample_is_the_same_for_every_arm() -> None:
@@ -27,7 +39,7 @@ def test_batches_do_not_change_ranks(checkpoints: dict[str, Path], pictures: lis
     matcher = load_matcher(checkpoints["matcher"], "cpu", 32)
     texts = ["a red cat", "the dog", "sky", "grass house", "tree", "one", "blue", "big dog on grass", "my photo"]
     rows = np.array([2, 0, 5, 1, 3, 4, 6, 8, 7])
-    got = own_image_ranks(matcher, pictures.__getitem__, texts, rows, 4)
+    got = image_scores(matcher, pictures.__getitem__, texts, rows, 4)
     vectors = [matcher.image_vectors(matcher.image_states([pictures[row]])) for row in rows]
     scores = np.array([[float(itc(v, matcher.text_vectors([text]))) for v in vectors] for text in texts])
-    assert got.tolist() == ranks(scores).tolist()
+    assert ranks(got).tolist() == ranks(scores).tolist()

@@ -1,26 +1,31 @@
 """The summary's numbers by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from scipy.stats import binomtest
 
+from tests.captions.diagnostics.measured import summarised
 from workflow_scripts.captions.diagnostics import summary
-from workflow_scripts.captions.diagnostics.caption_statistics import describe
 
 
-def test_summary_of_a_small_arm() -> None:
+def test_summary_of_a_small_arm(tmp_path: Path) -> None:
     captions = ["wow", "wow", "", "", "a red cat on the green grass"]
-    columns, codes = describe(pa.chunked_array([captions]), 4)
-    table = (
-        columns.append_column("origin", pa.array(["original", "original", "original", "original", "generated"]))
-        .append_column("itm", pa.array([1.0, -1.0, None, 2.0, 3.0], pa.float32()))
-        .append_column("retrieval_rank", pa.array([1.0, 3.0, None, None, 6.0], pa.float32()))
-    )
-    got = summary.summarise(table, codes, 500)
+    known = {"itm": [1.0, -1.0, None, 2.0, 3.0], "retrieval_rank": [1.0, 3.0, None, None, 6.0]}
+    known["above_subreddit"] = [1.0, 0.5, None, None, 0.0]
+    table, variety = summarised(tmp_path, captions, **known)
+    origins = pa.array(["original", "original", "original", "original", "generated"])
+    table = table.set_column(table.column_names.index("origin"), "origin", origins)
+    got = summary.summarise(table, variety)
     assert got["shares"]["empty"]["value"] == 0.4
     assert got["shares"]["repeated"]["value"] == 0.4  # empty captions are not repeats of one another
     assert got["origin"]["generated"]["value"] == 0.2
+    assert got["shares"]["near_duplicate"]["value"] == 0.4
+    assert got["shares"]["truncated"]["value"] == 0
+    assert (got["above_subreddit"]["value"], got["above_subreddit"]["n"]) == (0.5, 3)
+    assert got["token_surprise"] == {"value": None, "low": None, "high": None, "n": 0}
     assert got["vocabulary"] == 8
     assert got["tokens"] == 9
     assert got["itm"]["original"]["n"] == 3
@@ -41,11 +46,8 @@ def test_share_has_the_wilson_interval_of_scipy(hits: int, count: int) -> None:
     assert (got["low"], got["high"]) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
-def test_no_captions() -> None:
-    columns, codes = describe(pa.chunked_array([pa.array([], pa.string())]), 4)
-    none = pa.array([], pa.float32())
-    table = columns.append_column("origin", pa.array([], pa.string())).append_column("itm", none)
-    got = summary.summarise(table.append_column("retrieval_rank", none), codes, 500)
+def test_no_captions(tmp_path: Path) -> None:
+    got = summary.summarise(*summarised(tmp_path, []))
     assert got["captions"] == 0
     assert got["shares"]["vague"] == {"value": None, "low": None, "high": None, "n": 0}
     assert got["retrieval"] == {"n": 0}

@@ -16,10 +16,10 @@ def sample_rows(count: int, size: int, seed: int) -> np.ndarray:
     return np.sort(rng.choice(count, size=min(size, count), replace=False))
 
 
-def own_image_ranks(
+def image_scores(
     matcher: Matcher, image: Callable[[int], Image.Image], captions: Sequence[str], rows: np.ndarray, batch_size: int
 ) -> np.ndarray:
-    """(m,) float64 rank of every caption's own image among all m; 1 is best.
+    """(m, m) float32 score (ITC) of every caption with the image of every row.
 
     Args:
         matcher: model that scores captions.
@@ -31,7 +31,7 @@ def own_image_ranks(
     cuts = [slice(start, start + batch_size) for start in range(0, len(rows), batch_size)]
     pictures = [matcher.image_vectors(matcher.image_states([image(row) for row in rows[cut]])) for cut in cuts]
     texts = [matcher.text_vectors(captions[cut]) for cut in cuts]
-    return ranks(itc_table(torch.cat(pictures), torch.cat(texts)).cpu().numpy())
+    return itc_table(torch.cat(pictures), torch.cat(texts)).cpu().numpy()
 
 
 def ranks(scores: np.ndarray) -> np.ndarray:
@@ -41,3 +41,20 @@ def ranks(scores: np.ndarray) -> np.ndarray:
     """
     own = np.diagonal(scores)[:, None]
     return 1 + (scores > own).sum(axis=1) + ((scores == own).sum(axis=1) - 1) / 2
+
+
+def above_others(scores: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """How often the own image scores above another one of its group; 0.5 by chance, whatever the size of the group.
+
+    Args:
+        scores: (m, m) of caption i with image j.
+        groups: (m,) the group of each image, such as its subreddit.
+
+    Returns:
+        (m,) float64: the share of the other images of the group with a lower score, ties half; NaN without another.
+    """
+    same = groups[:, None] == groups[None, :]
+    own = np.diagonal(scores)[:, None]
+    others = same.sum(axis=1) - 1
+    wins = (same & (scores < own)).sum(axis=1) + ((same & (scores == own)).sum(axis=1) - 1) / 2
+    return np.where(others > 0, wins / np.maximum(others, 1), np.nan)

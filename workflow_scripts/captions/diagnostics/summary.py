@@ -7,24 +7,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workflow_scripts.captions.diagnostics.diversity import moving_average_ratio, type_token_ratio
-from workflow_scripts.stats.intervals import wilson
+from workflow_scripts.captions.diagnostics.diversity import WordVariety
+from workflow_scripts.stats.intervals import student_t, wilson
 
-SHARES = ("empty", "repeated", "short", "vague", "first_person", "hashtag", "url")
+SHARES = ("empty", "repeated", "near_duplicate", "short", "truncated", "vague", "first_person", "hashtag", "url")
+MEANS = ("specificity", "details_kept", "absent_objects", "token_surprise", "above_random", "above_subreddit")
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 LANGUAGES = 10
 
 
-def summarise(table: pa.Table, codes: np.ndarray, window: int) -> dict[str, Any]:
+def summarise(table: pa.Table, variety: WordVariety) -> dict[str, Any]:
     """Figures of n captions.
 
     Args:
-        table: the columns of ``caption_statistics.describe`` with origin, itm and retrieval_rank (null where not
-            sampled).
-        codes: (w,) word codes.
-        window: words per window of the moving-average type-token ratio.
+        table: the columns of ``columns.caption_columns``, and origin, itm, retrieval_rank and others of MEANS (null
+            where not sampled).
+        variety: of their words.
     """
-    flags = {name: table[name].to_numpy() for name in SHARES if name != "repeated"}
+    flags = {name: pc.drop_null(table[name]).to_numpy() for name in SHARES if name != "repeated"}
     flags["repeated"] = (table["repeats"].to_numpy() > 1) & ~flags["empty"]
     origins = pc.value_counts(table["origin"]).to_pylist()
     return {
@@ -33,10 +33,11 @@ def summarise(table: pa.Table, codes: np.ndarray, window: int) -> dict[str, Any]
         "origin": {str(row["values"]): share_of(row["counts"], len(table)) for row in sorted(origins, key=_name)},
         "words": distribution(table["words"].to_numpy()),
         "characters": distribution(table["characters"].to_numpy()),
-        "vocabulary": len(np.unique(codes)),
-        "tokens": len(codes),
-        "type_token_ratio": type_token_ratio(codes),
-        "moving_average_type_token_ratio": {"value": moving_average_ratio(codes, window), "window": window},
+        **{name: mean(pc.drop_null(table[name]).to_numpy()) for name in MEANS},
+        "vocabulary": variety.types,
+        "tokens": variety.words,
+        "type_token_ratio": variety.ratio(),
+        "moving_average_type_token_ratio": {"value": variety.moving_average(), "window": variety.window},
         "language": languages(table),
         "itm": {name: itm(rows) for name, rows in _by_origin(table).items()},
         "retrieval": retrieval(pc.drop_null(table["retrieval_rank"]).to_numpy()),
@@ -53,6 +54,13 @@ def share_of(hits: int, count: int) -> dict[str, Any]:
     if not count:
         return {"value": None, "low": None, "high": None, "n": 0}
     return {**wilson(hits / count, count)._asdict(), "n": count}
+
+
+def mean(values: np.ndarray) -> dict[str, Any]:
+    """Mean of (n,) values with Student's t interval."""
+    if not len(values):
+        return {"value": None, "low": None, "high": None, "n": 0}
+    return {**student_t(values.astype(np.float64))._asdict(), "n": len(values)}
 
 
 def distribution(values: np.ndarray) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def words_of(caption: str) -> list[str]:
 
 def is_vague(words: list[str]) -> bool:
     """Whether no word names anything: see ``FUNCTION_WORDS``. An empty caption is vague."""
-    return not any(_says_something(word) for word in words)
+    return not any(is_content(word) for word in words)
 
 
 def is_first_person(caption: str) -> bool:
@@ -63,7 +63,8 @@ def is_first_person(caption: str) -> bool:
     return any(word != "US" and word.lower().replace("’", "'") in FIRST_PERSON for word in WORD.findall(caption))
 
 
-def _says_something(word: str) -> bool:
+def is_content(word: str) -> bool:
+    """Whether a word in lower case names something: it is in none of the lists and is not just a number or fragment."""
     if word in FUNCTION_WORDS or word in EMPTY_WORDS or word in FIRST_PERSON:
         return False
     letters = [letter for letter in word if letter.isalpha()]

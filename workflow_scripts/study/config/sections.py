@@ -11,6 +11,7 @@ from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.annotations import Annotations
 from workflow_scripts.stages.caption_labels import CaptionLabels
+from workflow_scripts.stages.caption_quality import CaptionQuality
 from workflow_scripts.stages.crate import CrateContents
 from workflow_scripts.stages.embed_captions import EmbedCaptions
 from workflow_scripts.stages.embed_images import EmbedImages
@@ -136,6 +137,16 @@ class ScoringSection(Settings):
         description="consecutive shards that a job scores, with the judge loaded once",
         examples=[2],
         json_schema_extra={"unit": "shards"},
+    )
+
+
+class CaptionQualitySection(CaptionQuality):
+    """How the quality of captions is measured."""
+
+    perplexity_model: SourceField | None = Field(
+        None,
+        description="causal language model that says how usual the captions' wording is; null: not measured",
+        examples=["hub:openai-community/gpt2@main"],
     )
 
 

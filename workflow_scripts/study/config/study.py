@@ -15,7 +15,6 @@ from workflow_scripts.core.settings import Settings
 from workflow_scripts.evaluation.contrasts.settings import Contrast, Resamples, StandardContrasts
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.reporting.settings import ReportContents
-from workflow_scripts.stages.caption_quality import CaptionQuality
 from workflow_scripts.stages.data_card import DataCard
 from workflow_scripts.stages.demo_world import DemoWorld
 from workflow_scripts.stages.judge_comparison import JudgeComparison
@@ -31,6 +30,7 @@ from workflow_scripts.study.config.sections import (
     AnnotationsSection,
     Arm,
     CaptionLabelsSection,
+    CaptionQualitySection,
     Compute,
     CrateSection,
     Dataset,
@@ -68,7 +68,9 @@ class Study(Settings):
     judges: tuple[Judge, ...] = Field((), description="what scores the captions of all arms")
     score_captions: ScoringSection = Field(ScoringSection(), description="how scoring is divided into jobs")
     judge_comparison: JudgeComparison = Field(JudgeComparison(), description="how the choices of judges are compared")
-    caption_quality: CaptionQuality = Field(CaptionQuality(), description="how the quality of captions is measured")
+    caption_quality: CaptionQualitySection = Field(
+        CaptionQualitySection(), description="how the quality of captions is measured"
+    )
     caption_labels: CaptionLabelsSection | None = Field(
         None, description="people's ratings of captions (docs/labelling.md); null: there are none"
     )

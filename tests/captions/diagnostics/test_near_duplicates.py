@@ -1,0 +1,38 @@
+"""Near duplicates against comparing all pairs."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workflow_scripts.captions.diagnostics.near_duplicates import near_duplicates
+
+
+def found(sets: list[set[int]]) -> list[bool]:
+    words = np.array([word for one in sets for word in sorted(one)], dtype=np.int64)
+    return near_duplicates(words, np.array([len(one) for one in sets], dtype=np.int64)).tolist()
+
+
+def compared(sets: list[set[int]]) -> list[bool]:
+    return [
+        any(len(a & b) >= 0.8 * len(a | b) for j, b in enumerate(sets) if i != j) if a else False
+        for i, a in enumerate(sets)
+    ]
+
+
+@given(st.lists(st.sets(st.integers(0, 9), max_size=9), max_size=8))
+def test_equal_to_comparing_all_pairs(sets: list[set[int]]) -> None:
+    assert found(sets) == compared(sets)
+
+
+def test_many_captions() -> None:
+    rng = np.random.default_rng(0)
+    sets = [set(rng.choice(3000, size, replace=False).tolist()) for size in rng.integers(1, 15, 300)]
+    changed = [set(list(one)[1:]) | {at} for at, one in enumerate(sets) if at % 3 == 0]
+    assert found(sets + changed) == compared(sets + changed)
+    assert 0.2 < np.mean(found(sets + changed)) < 0.6
+
+
+def test_one_word_in_five_may_differ() -> None:
+    assert found([{1, 2, 3, 4}, {1, 2, 3, 4, 5}, {6, 7, 8}, {6, 7, 8, 9}]) == [True, True, False, False]
+    assert found([]) == []
+    assert found([set(), set()]) == [False, False]

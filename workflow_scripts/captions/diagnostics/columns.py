@@ -1,0 +1,96 @@
+"""The columns that follow from the captions alone, computed without holding the captions of an arm in memory."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workflow_scripts.captions.diagnostics.caption_statistics import TokenCounts, Wording
+from workflow_scripts.captions.diagnostics.diversity import WordVariety
+from workflow_scripts.captions.diagnostics.objects import ObjectNames
+from workflow_scripts.captions.diagnostics.reference import Reference
+from workflow_scripts.captions.diagnostics.survey import survey
+from workflow_scripts.captions.diagnostics.words import words_of
+
+BATCH = 65_536  # captions at a time
+
+
+@dataclass(frozen=True)
+class Measures:
+    """How captions are measured.
+
+    Attributes:
+        short_words: captions with fewer words are short.
+        mattr_window: words per window of the moving-average type-token ratio.
+        token_counts: numbers of tokens of texts as the matcher reads them.
+        max_tokens: how many of these it reads.
+        near_rows: rows of the captions among which near duplicates are looked for.
+        objects: key of an image -> the objects in it; None: unknown.
+    """
+
+    short_words: int
+    mattr_window: int
+    token_counts: TokenCounts
+    max_tokens: int
+    near_rows: np.ndarray
+    objects: Mapping[str, str] | None = None
+
+
+def caption_columns(captions: Path, originals: Path, measures: Measures) -> tuple[pa.Table, WordVariety]:
+    """Columns of the n captions of an arm, and the variety of their words.
+
+    Args:
+        captions: parquet file with the columns key and caption.
+        originals: parquet file with the column original, in the same order: the reference of specificity.
+
+    Returns:
+        The columns of :meth:`Wording.describe`, and repeats int32, how many captions of the arm are equal to it;
+        near_duplicate bool (null outside the sample); details_kept float32 (:meth:`Reference.kept`); absent_objects
+        float32 (:meth:`ObjectNames.absent`; null where objects are unknown).
+    """
+    reference = Reference(batch.to_pylist() for (batch,) in _batches(originals, "original"))
+    wording = Wording(measures.short_words, reference, measures.token_counts, measures.max_tokens)
+    variety = WordVariety(measures.mattr_window)
+    sampled = np.zeros(pq.read_metadata(captions).num_rows, dtype=bool)
+    sampled[measures.near_rows] = True
+    known = measures.objects or {}
+    names = ObjectNames(set(known.values()))
+    parts = []
+    pairs = zip(_batches(captions, "key", "caption"), _batches(originals, "original"), strict=True)
+    for (keys, texts), (before,) in pairs:
+        columns, codes = wording.describe(texts)
+        variety.add(codes)
+        after = texts.to_pylist()
+        kept = [reference.kept(*both) for both in zip(before.to_pylist(), after, strict=True)]
+        present = [(measures.objects or {}).get(key, "") for key in keys.to_pylist()]
+        absent = [
+            names.absent(words_of(text), [own]) if own else None for own, text in zip(present, after, strict=True)
+        ]
+        columns = columns.append_column("details_kept", pa.array(kept, pa.float32()))
+        parts.append(columns.append_column("absent_objects", pa.array(absent, pa.float32())))
+    repeats, near = survey((texts for (texts,) in _batches(captions, "caption")), sampled)
+    table = pa.concat_tables(parts).append_column("repeats", pa.array(repeats))
+    return table.append_column("near_duplicate", pa.array(near, mask=~sampled)), variety
+
+
+def captions_of(path: Path, rows: np.ndarray) -> list[str]:
+    """The captions of ascending ``rows`` of a parquet file."""
+    found: list[str] = []
+    start = 0
+    for (texts,) in _batches(path, "caption"):
+        inside = rows[(rows >= start) & (rows < start + len(texts))] - start
+        found += texts.take(pa.array(inside)).to_pylist()
+        start += len(texts)
+    return found
+
+
+def _batches(path: Path, *columns: str) -> Iterator[list[pa.Array]]:
+    """Batches of the columns; a table without rows has an empty one."""
+    with pq.ParquetFile(path) as file:
+        if not file.metadata.num_rows:
+            yield [pa.array([], pa.string()) for _ in columns]
+        for batch in file.iter_batches(BATCH, columns=list(columns)):
+            yield [batch.column(name) for name in columns]

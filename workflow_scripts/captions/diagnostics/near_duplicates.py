@@ -1,0 +1,89 @@
+"""Captions that share most of their words with another one, in linear time."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.sparse import csr_array
+
+SIMILAR = 0.8
+"""Captions are near duplicates if their sets of words have at least this Jaccard index."""
+BANDS, ROWS = 16, 4
+"""A pair at the threshold is compared with probability 1 - (1 - 0.8^4)^16 = 0.9998."""
+NEIGHBOURS = 8
+"""Comparisons of a caption in each band, which bounds the time if thousands of captions resemble each other."""
+PAIRS = 200_000  # compared at once
+
+
+def near_duplicates(words: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Which captions have a near duplicate among the others.
+
+    Candidates are found by MinHash (Broder 1997, "On the resemblance and containment of documents") and bands of its
+    values (Leskovec, Rajaraman and Ullman 2020, Mining of Massive Datasets, section 3.4), then compared exactly. A
+    caption with very many similar ones can be missed, never found wrongly.
+
+    Args:
+        words: (w,) int64 codes of the different words of each caption, one caption after the other.
+        sizes: (n,) number of them in each caption; captions without words have no duplicate.
+
+    Returns:
+        (n,) bool.
+    """
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(_mix(words.astype(np.uint64), 0))])
+    _, first, group, counts = np.unique(
+        sums[starts[1:]] - sums[starts[:-1]], return_index=True, return_inverse=True, return_counts=True
+    )
+    found = (counts > 1) & (sizes[first] > 0)  # sets with an equal one
+    smallest = round(SIMILAR / (1 - SIMILAR))  # a set with fewer words differs too much from every other
+    longer = np.flatnonzero(sizes[first] >= smallest)
+    if len(longer):
+        found[longer] |= _similar(*_chosen(words, starts, first[longer]))
+    return np.asarray(found[group] & (sizes > 0))
+
+
+def _mix(values: np.ndarray, seed: int) -> np.ndarray:
+    """Hashes of (n,) uint64 by the finaliser of SplitMix64 (Steele, Lea and Flood 2014, OOPSLA)."""
+    values = values + np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(values ^ (values >> np.uint64(31)))
+
+
+def _chosen(words: np.ndarray, starts: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Words and sizes of some captions."""
+    sizes = np.diff(starts)[rows]
+    ends = np.cumsum(sizes)
+    return words[np.arange(ends[-1]) + np.repeat(starts[rows] - (ends - sizes), sizes)], sizes
+
+
+def _similar(words: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """(m,) bool: which of m different sets, none of them empty, resemble another one."""
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    _, codes = np.unique(words, return_inverse=True)
+    sets = csr_array((np.ones(len(codes), np.int32), codes, starts))
+    found = np.zeros(len(sizes), dtype=bool)
+    for first, second in _candidates(words.astype(np.uint64), starts[:-1]):
+        small, large = np.minimum(sizes[first], sizes[second]), np.maximum(sizes[first], sizes[second])
+        open_ = (small >= SIMILAR * large - 1e-9) & ~(found[first] & found[second])
+        first, second = first[open_], second[open_]
+        for start in range(0, len(first), PAIRS):
+            one, two = first[start : start + PAIRS], second[start : start + PAIRS]
+            common = sets[one].multiply(sets[two]).sum(axis=1)
+            near = common >= SIMILAR * (sizes[one] + sizes[two] - common) - 1e-9
+            found[one[near]] = found[two[near]] = True
+    return found
+
+
+def _candidates(words: np.ndarray, starts: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of rows whose sets agree in all values of a band."""
+    for band in range(BANDS):
+        key = np.zeros(len(starts), np.uint64)
+        for row in range(ROWS):
+            number = 1 + band * ROWS + row
+            key = _mix(key ^ np.minimum.reduceat(_mix(words, number), starts), number)
+        order = np.argsort(key, kind="stable")
+        for step in range(1, min(NEIGHBOURS, len(order) - 1) + 1):
+            same = key[order[step:]] == key[order[:-step]]
+            if not same.any():
+                break
+            yield order[:-step][same], order[step:][same]
