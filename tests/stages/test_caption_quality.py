@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.captions.test_language_model import save
 from tests.helpers import make_artifact, run
-from tests.models.test_language_model import save
 from tests.stages.captioned import Captioned, parquet
 from workflow_scripts.stages import caption_quality
 

@@ -117,10 +117,10 @@ def _sampled(job: Job[CaptionQuality], matcher: "Matcher", subreddits: "pa.Chunk
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from workflow_scripts.captions.diagnostics.columns import captions_of
+    from workflow_scripts.captions.diagnostics.reading import captions_of
     from workflow_scripts.captions.diagnostics.retrieval import above_others, image_scores, ranks, sample_rows
+    from workflow_scripts.captions.language_model import load_language_model
     from workflow_scripts.core.shards import index_images
-    from workflow_scripts.models.language_model import load_language_model
 
     options = job.settings
     rows = sample_rows(len(subreddits), options.retrieval_sample, options.seed)

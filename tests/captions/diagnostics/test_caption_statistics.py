@@ -49,7 +49,7 @@ def test_specificity_is_that_of_the_originals(tmp_path: Path) -> None:
 def test_batches_change_nothing(batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     captions = ["wow", "a red cat on the green grass", "wow", "", "a red cat on green grass"]
     whole, variety = columns(tmp_path, captions)
-    monkeypatch.setattr("workflow_scripts.captions.diagnostics.columns.BATCH", batch)
+    monkeypatch.setattr("workflow_scripts.captions.diagnostics.reading.BATCH", batch)
     parts, again = columns(tmp_path, captions)
     assert parts.combine_chunks() == whole.combine_chunks()
     assert (again.words, again.types, again.moving_average()) == (variety.words, 8, variety.moving_average())

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from workflow_scripts.captions.diagnostics.reference import Reference
+from workflow_scripts.captions.diagnostics.rarity import Reference
 from workflow_scripts.captions.diagnostics.words import HASHTAG, URL, is_first_person, is_vague, words_of
 
 TokenCounts = Callable[[Sequence[str]], Sequence[int]]

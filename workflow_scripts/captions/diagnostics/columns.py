@@ -1,6 +1,6 @@
 """The columns that follow from the captions alone, computed without holding the captions of an arm in memory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,10 @@ import pyarrow.parquet as pq
 from workflow_scripts.captions.diagnostics.caption_statistics import TokenCounts, Wording
 from workflow_scripts.captions.diagnostics.diversity import WordVariety
 from workflow_scripts.captions.diagnostics.objects import ObjectNames
-from workflow_scripts.captions.diagnostics.reference import Reference
+from workflow_scripts.captions.diagnostics.rarity import Reference
+from workflow_scripts.captions.diagnostics.reading import batches
 from workflow_scripts.captions.diagnostics.survey import survey
 from workflow_scripts.captions.diagnostics.words import words_of
-
-BATCH = 65_536  # captions at a time
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def caption_columns(captions: Path, originals: Path, measures: Measures) -> tupl
         near_duplicate bool (null outside the sample); details_kept float32 (:meth:`Reference.kept`); absent_objects
         float32 (:meth:`ObjectNames.absent`; null where objects are unknown).
     """
-    reference = Reference(batch.to_pylist() for (batch,) in _batches(originals, "original"))
+    reference = Reference(batch.to_pylist() for (batch,) in batches(originals, "original"))
     wording = Wording(measures.short_words, reference, measures.token_counts, measures.max_tokens)
     variety = WordVariety(measures.mattr_window)
     sampled = np.zeros(pq.read_metadata(captions).num_rows, dtype=bool)
@@ -59,7 +58,7 @@ def caption_columns(captions: Path, originals: Path, measures: Measures) -> tupl
     known = measures.objects or {}
     names = ObjectNames(set(known.values()))
     parts = []
-    pairs = zip(_batches(captions, "key", "caption"), _batches(originals, "original"), strict=True)
+    pairs = zip(batches(captions, "key", "caption"), batches(originals, "original"), strict=True)
     for (keys, texts), (before,) in pairs:
         columns, codes = wording.describe(texts)
         variety.add(codes)
@@ -71,26 +70,6 @@ def caption_columns(captions: Path, originals: Path, measures: Measures) -> tupl
         ]
         columns = columns.append_column("details_kept", pa.array(kept, pa.float32()))
         parts.append(columns.append_column("absent_objects", pa.array(absent, pa.float32())))
-    repeats, near = survey((texts for (texts,) in _batches(captions, "caption")), sampled)
+    repeats, near = survey((texts for (texts,) in batches(captions, "caption")), sampled)
     table = pa.concat_tables(parts).append_column("repeats", pa.array(repeats))
     return table.append_column("near_duplicate", pa.array(near, mask=~sampled)), variety
-
-
-def captions_of(path: Path, rows: np.ndarray) -> list[str]:
-    """The captions of ascending ``rows`` of a parquet file."""
-    found: list[str] = []
-    start = 0
-    for (texts,) in _batches(path, "caption"):
-        inside = rows[(rows >= start) & (rows < start + len(texts))] - start
-        found += texts.take(pa.array(inside)).to_pylist()
-        start += len(texts)
-    return found
-
-
-def _batches(path: Path, *columns: str) -> Iterator[list[pa.Array]]:
-    """Batches of the columns; a table without rows has an empty one."""
-    with pq.ParquetFile(path) as file:
-        if not file.metadata.num_rows:
-            yield [pa.array([], pa.string()) for _ in columns]
-        for batch in file.iter_batches(BATCH, columns=list(columns)):
-            yield [batch.column(name) for name in columns]

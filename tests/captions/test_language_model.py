@@ -7,8 +7,8 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
+from workflow_scripts.captions.language_model import MOST_TOKENS, load_language_model
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.language_model import MOST_TOKENS, load_language_model
 
 WORDS = {word: number for number, word in enumerate(["[UNK]", "[BOS]", "a", "red", "cat", "dog"])}
 
