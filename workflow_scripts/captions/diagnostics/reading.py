@@ -26,5 +26,5 @@ def batches(path: Path, *columns: str) -> Iterator[list[pa.Array]]:
     with pq.ParquetFile(path) as file:
         if not file.metadata.num_rows:
             yield [pa.array([], pa.string()) for _ in columns]
-        for batch in file.iterbatches(BATCH, columns=list(columns)):
+        for batch in file.iter_batches(BATCH, columns=list(columns)):
             yield [batch.column(name) for name in columns]
