@@ -23,7 +23,11 @@ TEXTS = {"Enter": "\r"}
 
 
 class Page:
-    """A tab. Calls return when the browser has answered."""
+    """A tab. Calls return when the browser has answered.
+
+    Attributes:
+        messages: errors of scripts, and what policies of pages have stopped.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._loop, self._socket, self._calls = loop, socket, 0
@@ -38,8 +42,10 @@ class Page:
         await self._socket.send_json({"id": self._calls, "method": method, "params": params})
         while True:
             answer = await self._socket.receive_json()
-            if answer.get("method") == "Log.entryAdded":
+            if answer.get("method") == "Log.entryAdded" and answer["params"]["entry"]["source"] != "network":
                 self.messages.append(answer["params"]["entry"]["text"])
+            if answer.get("method") == "Runtime.exceptionThrown":
+                self.messages.append(str(answer["params"]["exceptionDetails"]))
             if answer.get("id") == self._calls:
                 assert "error" not in answer, f"{method}: {answer['error']}"
                 found: dict[str, Any] = answer["result"]
@@ -48,7 +54,7 @@ class Page:
     def open(self, address: str) -> None:
         """Open an address, and wait until it is loaded."""
         self.call("Page.navigate", url=address)
-        self.until("document.readyState === 'complete' && location.href !== 'about:blank'")
+        self.until("document.readyState === 'complete'")
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression."""
@@ -77,6 +83,11 @@ class Page:
         """Lay the page out at this width, as a phone or a window of that size does."""
         self.call("Emulation.setDeviceMetricsOverride", width=pixels, height=900, deviceScaleFactor=1, mobile=False)
 
+    def offline(self, offline: bool) -> None:
+        """Take the network away, or give it back."""
+        speed = dict.fromkeys(("latency", "downloadThroughput", "uploadThroughput"), -1)
+        self.call("Network.emulateNetworkConditions", offline=offline, **speed)
+
     def overflows(self) -> list[str]:
         """Elements that make the page wider than the window; empty if it is not."""
         found: list[str] = self.evaluate(
@@ -96,21 +107,19 @@ CODES = {"Enter": 13, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDo
 
 @contextmanager
 def chromium(folder: Path) -> Iterator[Page]:
-    """A tab of a fresh browser, whose profile and downloads are in ``folder``."""
-    profile, downloads = folder / "profile", folder / "downloads"
-    downloads.mkdir(parents=True)
-    command = [str(PROGRAM), *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+    """A tab of a fresh browser, whose profile is in ``folder``."""
+    command = [str(PROGRAM), *FLAGS, f"--user-data-dir={folder}", "about:blank"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         loop = asyncio.new_event_loop()
         try:
-            port = _port(profile / "DevToolsActivePort", process)
-            session, socket = loop.run_until_complete(_connect(port))
+            session, socket = loop.run_until_complete(_connect(_port(folder / "DevToolsActivePort", process)))
             page = Page(loop, socket)
-            for domain in ("Page", "Runtime", "Log"):
-                page.call(f"{domain}.enable")
-            page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
-            yield page
-            loop.run_until_complete(session.close())
+            try:
+                for domain in ("Page", "Runtime", "Log", "Network"):
+                    page.call(f"{domain}.enable")
+                yield page
+            finally:
+                loop.run_until_complete(session.close())
         finally:
             process.kill()
             loop.close()
