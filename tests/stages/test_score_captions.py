@@ -10,14 +10,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.helpers import make_artifact, run
-from tests.stages.captioned import Captioned
+from tests.models.small_photos import save_photos
+from tests.models.small_towers import save_classifier
+from tests.stages.captioned import CAPTIONS, Captioned
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.files.durable import move_durable
-from workflow_scripts.core.shards import TarImages
+from workflow_scripts.core.shards import TarImages, index_images
 from workflow_scripts.core.sources import local_path
 from workflow_scripts.models.judge import Scorer
 from workflow_scripts.models.sentence_encoder import sentence_encoder
 from workflow_scripts.stages import judge_comparison, judge_quality, score_captions
+from workflow_scripts.stages.score_captions import JUDGES
 from workflow_scripts.study.scoring import other_arms
 
 ARMS = ("original", "generated", "shuffled")
@@ -48,15 +51,15 @@ def scored(
     block: str = BLOCKS[0],
     also: tuple[str, ...] = (),
     reference: str | None = None,
+    sources: dict[str, Path] | None = None,
     **settings: object,
 ) -> Artifact:
-    """``score_captions`` of one arm, run; with a ``reference`` arm by the judge ``agreement``."""
+    """``score_captions`` of one arm, run; by the demo's matcher unless other ``sources`` are given."""
     study, unit = given.results / "study", {"arm": arm, "judge": judge, "block": block}
     inputs = {"captions": study / f"select_captions/{arm}{MANIFEST}", "images": given.index}
-    sources, wanted = {"model": given.checkpoints["matcher"]}, {**SETTINGS, **settings}
     if reference is not None:
         inputs["reference"] = study / f"select_captions/{reference}{MANIFEST}"
-        sources, wanted = {"text": MINILM}, {**wanted, "kind": "agreement"}
+    sources, wanted = sources or {"model": given.checkpoints["matcher"]}, {**SETTINGS, **settings}
     name = ".".join(unit.values())
     words = other_arms(str(study), also, name)
     return run(score_captions.STAGE, given.results, f"score_captions/{name}", wanted, inputs, unit, sources, words)
@@ -159,12 +162,10 @@ def test_agreement_with_another_arm(ready: Captioned, monkeypatch: pytest.Monkey
     texts = {arm: pq.read_table(ready.arm(arm).path(".parquet"))["caption"].to_pylist() for arm in ARMS}
     encode = sentence_encoder(MINILM, "cpu")
     vectors = {arm: encode(captions, 32) for arm, captions in texts.items()}
+    settings = {"kind": "agreement", "others": 2}
     for arm in ARMS:
-        paths = [
-            scored(ready, arm, "agree", block, ARMS, reference="generated", others=2).path(".parquet")
-            for block in BLOCKS
-        ]
-        rows = [row for path in paths for row in pq.read_table(path).to_pylist()]
+        made = [scored(ready, arm, "agree", block, ARMS, "generated", {"text": MINILM}, **settings) for block in BLOCKS]
+        rows = [row for one in made for row in pq.read_table(one.path(".parquet")).to_pylist()]
         for place, row in enumerate(rows):
             mine, other = texts[arm][place], texts["generated"][place]
             if mine in ("", other) or not other:
@@ -174,6 +175,18 @@ def test_agreement_with_another_arm(ready: Captioned, monkeypatch: pytest.Monkey
                 assert row["cosine_random"] is not None
         assert arm != "generated" or all(row["cosine"] is None for row in rows)
         assert arm != "original" or any(row["cosine_z"] is not None for row in rows)
+
+
+def test_ridge_reads_captioned_photos(ready: Captioned, tmp_path: Path) -> None:
+    save_photos(tmp_path / "photos", 20)
+    save_classifier(tmp_path / "classifier")
+    sources = {"model": tmp_path / "classifier", "text": MINILM, "photos": tmp_path / "photos"}
+    made = scored(ready, "original", "ridge", sources=sources, kind="ridge", folds=2)
+    judge = JUDGES["ridge"].load(sources, "cpu", JUDGES["ridge"].settings.model_validate({"folds": 2}))
+    images = index_images(Artifact(ready.index))
+    for place, row in enumerate(pq.read_table(made.path(".parquet")).to_pylist()):
+        (score,) = judge.scores(judge.prepare([images.image(place)]), judge.read([CAPTIONS[place]]))
+        assert row["similarity"] == (pytest.approx(float(score), abs=1e-5) if CAPTIONS[place] else None)
 
 
 def test_judge_quality(ready: Captioned) -> None:
