@@ -48,6 +48,8 @@ rule select_captions:
         captions=manifest("caption_table", "captions"),
         external=lambda w: UNITS.manifest_if_source(OUT, f"captions-{w.arm}"),
         arms=lambda w: manifests("select_captions", UNITS.arms_read(w.arm)),
+        scores=lambda w: score_paths(*scores_read(STUDY, w.arm)),
+        margins=lambda w: [f"{OUT}/{name}{MANIFEST}" for name in margins_read(STUDY, w.arm)],
     output:
         **made("select_captions"),
     log:
@@ -59,8 +61,9 @@ rule select_captions:
         **resources_of("select_captions"),
     params:
         **recipe("select_captions"),
+        scores=lambda w: score_pattern(*scores_read(STUDY, w.arm)),
     shell:
-        command("select_captions")
+        command("select_captions", patterns=["scores"])
 
 
 rule score_captions:
@@ -83,7 +86,8 @@ rule score_captions:
         **resources_of("score_captions"),
     params:
         **recipe("score_captions"),
-        also=lambda w: other_arms(OUT, UNITS.arms, f"{w.arm}.{w.judge}.{w.block}"),
+        # Arms that judges choose are made later, and the captions that are there now may not be the final ones.
+        also=lambda w: other_arms(OUT, [a for a in UNITS.arms if a not in LATE], f"{w.arm}.{w.judge}.{w.block}"),
     shell:
         command("score_captions", also=True)
 
@@ -91,7 +95,7 @@ rule score_captions:
 rule judge_quality:
     """What a judge says of each arm, and whether it judges style."""
     input:
-        scores=lambda w: manifests("score_captions", scores(UNITS.arms, w.judge, UNITS.blocks)),
+        scores=lambda w: score_paths(UNITS.arms, [w.judge]),
     output:
         **made("judge_quality"),
     log:
@@ -109,10 +113,7 @@ rule judge_quality:
 rule judge_comparison:
     """Whether the judges agree on which captions of an arm are better than the original ones."""
     input:
-        scores=lambda w: manifests(
-            "score_captions",
-            [one for judge in UNITS.judges for one in scores([UNITS.reference_arm, w.arm], judge, UNITS.blocks)],
-        ),
+        scores=lambda w: score_paths([UNITS.reference_arm, w.arm], UNITS.judges),
     output:
         **made("judge_comparison"),
     log:
@@ -123,8 +124,9 @@ rule judge_comparison:
         **resources_of("judge_comparison"),
     params:
         **recipe("judge_comparison"),
+        scores=lambda w: score_pattern([UNITS.reference_arm, w.arm], UNITS.judges),
     shell:
-        command("judge_comparison")
+        command("judge_comparison", patterns=["scores"])
 
 
 rule caption_quality:
@@ -155,7 +157,7 @@ rule caption_labels:
     """People's ratings of captions: agreement, ratings of arms, and the worth of the matcher's scores (ITM and ITC)."""
     input:
         labels=UNITS.manifest_if_source(OUT, "labels"),
-        arms=manifests("select_captions", UNITS.arms),
+        arms=manifests("select_captions", RATED),
     output:
         **made("caption_labels"),
     log:
@@ -174,7 +176,7 @@ rule judge_calibration:
     """How well a judge's scores agree with people's ratings, and the margin that agrees best with them."""
     input:
         ratings=manifests("caption_labels", UNITS.labels),
-        scores=lambda w: manifests("score_captions", scores(UNITS.arms, w.judge, UNITS.blocks)),
+        scores=lambda w: score_paths(RATED, [w.judge]),
     output:
         **made("judge_calibration"),
     log:

@@ -20,10 +20,11 @@ from workflow_scripts.core.files.names import CRATE as CRATE_FOLDER
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.runtime.attempts import log_of_artifact
 from workflow_scripts.provenance.crate.base import METADATA
-from workflow_scripts.study.snakemake.planning import after_planning, before_jobs, before_planning
+from workflow_scripts.study.snakemake.planning import after_planning, before_jobs, before_planning, outside_groups
 from workflow_scripts.study.snakemake.startup import check_folders, check_targets, stop
 from workflow_scripts.study.active_config import BASE, remember
-from workflow_scripts.study.scoring import judge_reference, other_arms, scores
+from workflow_scripts.study.config.arms.order import after_ratings, chosen_by_judges
+from workflow_scripts.study.scoring import judge_reference, margins_read, other_arms, scores, scores_read
 from workflow_scripts.study.stages import declaration, facts
 from workflow_scripts.study.units import Units
 from workflow_scripts.study.preflight.check import findings, tell
@@ -52,6 +53,8 @@ except PipelineError as error:
 OUT = f"{RESULTS}/{STUDY.study}"
 CRATE = f"{OUT}/{CRATE_FOLDER}/{METADATA}"
 SHARDS = UNITS.shards
+RATED = [arm for arm in UNITS.arms if arm not in after_ratings(STUDY)]
+LATE = chosen_by_judges(STUDY)  # arms
 GPUS = 0 if STUDY.compute.device == "cpu" else 1
 
 # `python` is the one that runs Snakemake, unless conda environments provide another.
@@ -131,11 +134,22 @@ def braces(names):
     return "{" + ",".join(names) + "}"
 
 
-def command(stage, lists=None, also=False):
+def score_pattern(arms, judges):
+    """`score_captions/<pattern>` of all scores of these arms by these judges."""
+    return f"score_captions/{braces(arms)}.{braces(judges)}.{braces(UNITS.blocks)}"
+
+
+def score_paths(arms, judges):
+    """Manifests of these scores."""
+    return manifests("score_captions", scores(arms, judges, UNITS.blocks))
+
+
+def command(stage, lists=None, patterns=(), also=False):
     """The shell command of a rule: one stage, its unit, its inputs by name, its settings.
 
     ``lists``: declared inputs that are given as `<stage>/<pattern>`. The stage expands the patterns (:func:`braces`),
     since a command line can't hold thousands of paths.
+    ``patterns``: the same for inputs whose pattern depends on the job; `params` has it under the input's name.
     ``also``: the process may make other artifacts too, which `params.also` names.
     The stage replaces the shell (``exec``), so that signals that end the job reach it directly.
     A stage that doesn't use a GPU is told to use the CPU, since the GPUs of a node may belong to other jobs.
@@ -143,10 +157,11 @@ def command(stage, lists=None, also=False):
     declared, lists = declaration(stage), lists or {}
     parts = [f"exec python -m workflow_scripts.stages.{stage} --artifact {{output.manifest:q}}"]
     parts += ["--unit " + " ".join(f"{name}={{wildcards.{name}}}" for name in declared.unit)] if declared.unit else []
-    parts += [f"--input {name}={{input.{name}}}" for name in declared.inputs if name not in lists]
+    parts += [f"--input {name}={{input.{name}}}" for name in declared.inputs if name not in {*lists, *patterns}]
     for name, pattern in lists.items():
         escaped = pattern.replace("{", "{{").replace("}", "}}")
         parts += [f"--input '{name}={OUT}/{escaped}{MANIFEST}'"]
+    parts += [f"--input '{name}={OUT}/{{params.{name}}}{MANIFEST}'" for name in patterns]
     parts += [f"--device {declared.device(STUDY.compute.device)} --threads {STUDY.compute.math_threads}"]
     parts += ["--workers {threads} --settings {params.settings:q} --source {params.sources:q}"]
     parts += ["{params.also:q}"] if also else []
@@ -176,6 +191,8 @@ if workflow.is_main_process:
     freshness = Freshness(Path(RESULTS), UNITS)
     before_jobs(workflow, lambda targets: check_targets(targets, Path(RESULTS), UNITS))
     before_planning(workflow, freshness.decide)
+    # Their captions are made after scores of the other arms, and those scores are in the group.
+    outside_groups(workflow, lambda job: job.stage == "score_captions" and job.unit["arm"] in LATE)
     after_planning(workflow, freshness.tell)
     after_planning(workflow, check_before_start)
 

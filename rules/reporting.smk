@@ -81,7 +81,7 @@ rule report:
                 "download": f"download/{ALL_SHARDS}",
                 "recaption": f"recaption/{ALL_SHARDS}",
                 "features": f"features/{EVALUATED}",
-                "scores": f"score_captions/{braces(UNITS.arms)}.{braces(UNITS.judges)}.{braces(UNITS.blocks)}",
+                "scores": score_pattern(UNITS.arms, UNITS.judges),
             },
         )
 

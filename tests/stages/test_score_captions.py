@@ -19,7 +19,7 @@ from workflow_scripts.core.shards import TarImages, index_images
 from workflow_scripts.core.sources import local_path
 from workflow_scripts.models.judge import Scorer
 from workflow_scripts.models.sentence_encoder import sentence_encoder
-from workflow_scripts.stages import judge_comparison, judge_quality, score_captions
+from workflow_scripts.stages import judge_comparison, judge_quality, score_captions, select_captions
 from workflow_scripts.stages.score_captions import JUDGES
 from workflow_scripts.study.scoring import other_arms
 
@@ -219,3 +219,35 @@ def test_judge_comparison(ready: Captioned) -> None:
     assert found["judges"]["one"]["itm"]["raw"]["replaced"]["value"] == sum(new > old for old, new in both) / len(both)
     assert found["judges"]["one"] == found["judges"]["two"]
     assert found["pairs"]["one itm and two itm"]["raw"]["flips"]["value"] == 0
+
+
+def test_a_judge_s_scores_choose_captions(ready: Captioned, capsys: pytest.CaptureFixture[str]) -> None:
+    arms = ("original", "generated")
+    made = {arm: [scored(ready, arm, block=block, also=arms) for block in BLOCKS] for arm in arms}
+    chosen = {"judge": "blip2", "score": "itc", "standardised": True, "original": arms[0], "replacement": arms[1]}
+    tables = [ready.results / f"study/select_captions/{arm}{MANIFEST}" for arm in arms]
+
+    def select(scores: list[Artifact]) -> list[dict[str, object]]:
+        inputs = {"captions": ready.table, "arms": tables, "scores": [one.manifest_path for one in scores]}
+        wanted = {"kind": "revised", **chosen}
+        arm = run(select_captions.STAGE, ready.results, "select_captions/chosen", wanted, inputs)
+        return pq.read_table(arm.path(".parquet")).to_pylist()
+
+    rows = select([*made["original"], *made["generated"]])
+    captions, z = {}, {}
+    for arm, table in zip(arms, tables, strict=True):
+        captions[arm] = pq.read_table(Artifact(table).path(".parquet"))["caption"].to_pylist()
+        z[arm] = [one for part in made[arm] for one in pq.read_table(part.path(".parquet"))["itc_z"].to_pylist()]
+    origins = Counter[object]()
+    for place, row in enumerate(rows):
+        old, new = (z[arm][place] for arm in arms)
+        better = captions["original"][place] == "" or (old is not None and new is not None and new > old)
+        expected = "generated" if better and captions["generated"][place] else "original"
+        assert (row["origin"], row["caption"]) == (expected, captions[expected][place])
+        origins[row["origin"]] += 1
+    assert len(origins) == 2
+    with pytest.raises(SystemExit):
+        select([made["original"][0], *made["generated"]])
+    assert (
+        "error: scores of other images in blip2's scores of original: 5 captions, 9 images" in capsys.readouterr().err
+    )

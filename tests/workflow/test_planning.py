@@ -16,7 +16,7 @@ WORKFLOW = """
 import sys
 sys.path.insert(0, {root!r})
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.study.snakemake.planning import after_planning, before_planning
+from workflow_scripts.study.snakemake.planning import after_planning, before_planning, outside_groups
 
 def decide(jobs, triggers):
     print("known", *(f"{{job.stage}}{{'' if job.requested else '-'}}" for job in jobs))
@@ -31,6 +31,7 @@ def check(jobs, dry_run):
         raise PipelineError("what", "where", "value", "advice")
 
 before_planning(workflow, decide)
+outside_groups(workflow, lambda job: job.stage in {alone!r})
 after_planning(workflow, check)
 
 rule all:
@@ -64,12 +65,13 @@ def snakemake(
     *words: str,
     forced: tuple[str, ...] = (),
     settled: tuple[str, ...] = (),
+    alone: tuple[str, ...] = (),
     param: str = "1",
     stop: bool = False,
     command: Sequence[str] = (str(SNAKEMAKE),),
 ) -> tuple[int, list[str]]:
     """Write the workflow above into a folder and run Snakemake there; status and lines printed."""
-    text = WORKFLOW.format(root=str(ROOT), forced=forced, settled=settled, param=param, stop=stop)
+    text = WORKFLOW.format(root=str(ROOT), forced=forced, settled=settled, alone=alone, param=param, stop=stop)
     (folder / "Snakefile").write_text(text)
     environment = {**os.environ, "HOME": str(folder), "XDG_CACHE_HOME": str(folder)}
     done = subprocess.run(
@@ -117,6 +119,13 @@ def test_callbacks_get_the_jobs_in_order_and_what_will_run(plan: Plan) -> None:
     assert line(printed, "planned") == ["c", "d", "all", "dry"]
     assert line(plan("-n")[1], "planned") == ["dry"]
     assert line(plan(forced=("a",))[1], "planned") == ["a", "b", "c", "d", "all", "wet"]
+
+
+def test_a_job_outside_its_group_may_depend_on_it(plan: Plan) -> None:
+    words = ("-n", "--forceall", "--groups", "a=g", "d=g", "--group-components", "g=2")
+    status, printed = plan(*words)
+    assert status != 0 and "depends on itself" in " ".join(printed)
+    assert plan(*words, alone=("d",))[0] == 0
 
 
 def test_what_until_and_omit_from_cut_off_is_not_requested_and_never_forced(plan: Plan) -> None:

@@ -49,11 +49,17 @@ class ArmInputs:
         table: the caption table (``caption_table``): original and generated captions of n images, with their scores.
         arms: name -> rows of each arm that the kind reads (:attr:`ArmKind.arms`).
         file: the user's table of captions, for kinds that read one.
+        scores: (judge, arm) -> the judge's scores of the arm's captions (``scores.schema``), for kinds with a setting
+            ``judge``.
+        calibrations: judge, or None for the matcher -> score -> ``raw`` or ``standardised`` -> figures of the score
+            against people's ratings (``labels.summary.score_figures``), for kinds with ``margin: calibrated``.
     """
 
     table: "pa.Table"
     arms: "Mapping[str, pa.Table]" = field(default_factory=dict)
     file: Path | None = None
+    scores: "Mapping[tuple[str, str], pa.Table]" = field(default_factory=dict)
+    calibrations: Mapping[str | None, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ A kind of arm is one file in ``captions/arms/``. All of them are in the code dig
 per arm; later stages do not rerun if its bytes stay the same.
 """
 
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, create_model, model_validator
 
@@ -59,11 +59,43 @@ def select_captions(job: Job[SelectCaptions]) -> None:
     table = pq.read_table(job.input("captions").path(".parquet"))
     arms = {one.name: _rows(one, table["key"]) for one in job.inputs("arms")}
     file = job.source("external") if kind.from_file else None
-    arm = kind.select(ArmInputs(table, arms, file), settings_of(settings, kind))
+    inputs = ArmInputs(table, arms, file, _scores(job, table["key"]), dict(map(_calibration, job.inputs("margins"))))
+    arm = kind.select(inputs, settings_of(settings, kind))
     write_table(job.file(".parquet"), arm)
     found = counts(arm, table)
     job.file(".json").write_bytes(pretty({"kind": kind.name, **found}))
     job.rows(len(table), len(arm) - found["empty"], {"no_caption": found["empty"]})
+
+
+def _scores(job: Job[SelectCaptions], keys: "pa.ChunkedArray") -> "dict[tuple[str, str], pa.Table]":
+    """(judge, arm) -> scores of the captions of all images."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.core.errors import PipelineError
+
+    parts: dict[tuple[str, str], list[pa.Table]] = {}
+    for one in job.inputs("scores"):
+        parts.setdefault((one.unit["judge"], one.unit["arm"]), []).append(pq.read_table(one.path(".parquet")))
+    found = {}
+    for (judge, arm), tables in parts.items():
+        scores = pa.concat_tables(tables)
+        if scores["key"] != keys:
+            where, value = f"{judge}'s scores of {arm}", f"{len(scores)} captions, {len(keys)} images"
+            raise PipelineError("scores of other images", where, value, "rerun the workflow from score_captions")
+        found[judge, arm] = scores.drop_columns("key")
+    return found
+
+
+def _calibration(made: Artifact) -> tuple[str | None, dict[str, dict[str, Any]]]:
+    """The judge, or None for the matcher, and figures of its scores."""
+    from workflow_scripts.core.files.jsonio import read_json
+
+    path = made.path(".json")
+    figures = read_json(path, "rerun the workflow from this artifact")
+    if "judge" in made.unit:
+        return made.unit["judge"], figures
+    return None, {score: {"raw": one} for score, one in figures["scores"].items()}
 
 
 def _rows(arm: Artifact, keys: "pa.ChunkedArray") -> "pa.Table":
@@ -83,8 +115,8 @@ STAGE = Stage(
     run=select_captions,
     settings=SelectCaptions,
     artifact="{arm}",
-    inputs=("captions", "external", "arms"),
-    packages=("numpy", "pyarrow"),
+    inputs=("captions", "external", "arms", "scores", "margins"),
+    packages=("numpy", "pyarrow", "scipy"),
 )
 
 FACTS = Facts(

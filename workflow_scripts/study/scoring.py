@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.study.config.arms.order import arms_read, is_calibrated, judges_read
 from workflow_scripts.study.config.study import Study
 
 
@@ -12,9 +13,9 @@ def blocks(shards: Sequence[str], size: int) -> list[str]:
     return [f"{part[0]}-{part[-1]}" for part in parts]
 
 
-def scores(arms: Iterable[str], judge: str, blocks: Sequence[str]) -> list[str]:
-    """Names of a judge's tables of scores, arm by arm."""
-    return [f"{arm}.{judge}.{block}" for arm in arms for block in blocks]
+def scores(arms: Iterable[str], judges: Sequence[str], blocks: Sequence[str]) -> list[str]:
+    """Names of tables of scores, in the order of a pattern ``{arms}.{judges}.{blocks}``."""
+    return [f"{arm}.{judge}.{block}" for arm in arms for judge in judges for block in blocks]
 
 
 def other_arms(out: str, arms: Iterable[str], unit: str) -> list[str]:
@@ -26,6 +27,21 @@ def other_arms(out: str, arms: Iterable[str], unit: str) -> list[str]:
             words += ["--also", f"{out}/score_captions/{arm}.{rest}", f"arm={arm}"]
             words += [f"captions={out}/select_captions/{arm}{MANIFEST}"]
     return words
+
+
+def scores_read(study: Study, arm: str) -> tuple[list[str], list[str]]:
+    """Arms and judges whose scores choose the captions of an arm; none if no judge chooses them."""
+    own = next(one for one in study.arms if one.name == arm)
+    judges = judges_read(own)
+    return (list(arms_read(own).values()), judges) if judges else ([], [])
+
+
+def margins_read(study: Study, arm: str) -> list[str]:
+    """``<stage>/<name>`` of what people's ratings say of the scores that choose an arm by a calibrated margin."""
+    own = next(one for one in study.arms if one.name == arm)
+    if not is_calibrated(own):
+        return []
+    return [f"judge_calibration/{judge}" for judge in judges_read(own)] or ["caption_labels/labels"]
 
 
 def judge_reference(study: Study, judge: str) -> list[str]:

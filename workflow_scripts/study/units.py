@@ -14,7 +14,7 @@ from workflow_scripts.pretraining.method import PAIR_INPUTS
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.source import WORLD, Source
-from workflow_scripts.study.config.arm_checks import arms_read
+from workflow_scripts.study.config.arms.order import arms_read
 from workflow_scripts.study.config.cells import summarised
 from workflow_scripts.study.config.kept import evaluated, first_name
 from workflow_scripts.study.config.run_settings import trainings
@@ -58,7 +58,7 @@ class Units:
         self.mask_evaluations = [f"{one}.{name}" for one in self.checkpoints for name in self.mask_datasets]
         self.judges = [judge.name for judge in study.judges]
         self.blocks = blocks(self.shards, study.score_captions.shards_per_job)
-        self.scores = [name for judge in self.judges for name in scores(self.arms, judge, self.blocks)]
+        self.scores = scores(self.arms, self.judges, self.blocks)
         self.reference_arm = next((arm.name for arm in study.arms if arm.kind == "original"), None)
         comparable = self.judges and self.reference_arm
         self.compared_arms = [arm for arm in self.arms if comparable and arm != self.reference_arm]

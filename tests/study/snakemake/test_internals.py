@@ -58,7 +58,9 @@ def test_an_object_without_them_ends_the_run_with_all_that_is_missing(capsys: py
     with pytest.raises(SystemExit) as stopped:
         internals.require("job", object())
     assert stopped.value.code == 1
-    expected = "error: unsupported Snakemake version in job: it has no rule, wildcards_dict, input, output; install"
+    expected = (
+        "error: unsupported Snakemake version in job: it has no rule, wildcards_dict, input, output, group; install"
+    )
     assert capsys.readouterr().err.startswith(expected)
 
 

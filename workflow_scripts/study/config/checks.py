@@ -11,7 +11,8 @@ from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.score_captions import JUDGES
 from workflow_scripts.stages.source import WORLD
-from workflow_scripts.study.config.arm_checks import arm_errors
+from workflow_scripts.study.config.arms.checks import arm_errors
+from workflow_scripts.study.config.arms.judged import judged_arm_errors
 from workflow_scripts.study.config.errors import Path, SettingError, known, unused_settings
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ RESERVED = {"pairs": RESERVED_PAIRS, "datasets": ("mean",)}  # mean: of the summ
 def reference_errors(study: Study) -> Iterator[SettingError]:
     """Yield an error for each repeated, unknown or reserved name; its place is a path like ``("pairs", 2, "arm")``."""
     yield from _names(study)
-    yield from arm_errors(study.arms)
+    yield from arm_errors(study)
+    yield from judged_arm_errors(study)
     yield from _pairs_and_runs(study)
     yield from _sources(study)
     yield from _judges(study)

@@ -22,7 +22,7 @@ from workflow_scripts.study.config.checks import RESERVED_PAIRS
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.sections import CaptionLabelsSection, Judge, Run, TextEncoder
 from workflow_scripts.study.config.study import Study, load_study
-from workflow_scripts.study.scoring import judge_reference
+from workflow_scripts.study.scoring import judge_reference, scores_read
 from workflow_scripts.study.stages import declaration, stage_names
 from workflow_scripts.study.units import Unit, Units
 
@@ -143,6 +143,7 @@ def _read(units: Units, stage: str, unit: Unit) -> Any:
     of_run = (units.run_pairs, units.run_captions, units.run_truth, units.run_common, units.run_probe)
     tables = (units.run_pairs, units.run_captions)
     chosen: dict[str, Callable[[], Any]] = {
+        "select_captions": lambda: (units.arms_read(unit["arm"]), scores_read(units.study, unit["arm"])),
         "score_captions": lambda: judge_reference(units.study, unit["judge"]),
         "pair_table": lambda: (units.pair_vectors("", unit["pairs"]), units.pair_truth("", unit["pairs"])),
         "pair_quality": lambda: (units.quality_encoder, units.pair_captions("", unit["pairs"])),

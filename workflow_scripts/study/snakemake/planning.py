@@ -1,11 +1,12 @@
 """Decides and checks which jobs of a command run, before any starts.
 
-Snakemake has no public interface for a Snakefile to inspect the jobs of a command before they start. Three functions
+Snakemake has no public interface for a Snakefile to inspect the jobs of a command before they start. Four functions
 register callbacks, from ``rules/common.smk`` and only in the main process:
 
 - :func:`before_jobs`: called before Snakemake determines the jobs for the targets.
 - :func:`before_planning`: called once the jobs are known and before Snakemake decides which of them run. The callback
   may decide for some of the jobs.
+- :func:`outside_groups`: called at the same time, for jobs that must not share a cluster job with their group.
 - :func:`after_planning`: called when that is decided and nothing has started yet, dry runs included. The callback gets
   the jobs that will run, without those that ``--until`` and ``--omit-from`` cut off::
 
@@ -71,6 +72,15 @@ def before_planning(workflow: Any, decide: Decide) -> None:
     _hooks(workflow).decide.append(decide)
 
 
+def outside_groups(workflow: Any, apart: Callable[[PlannedJob], bool]) -> None:
+    """Register ``apart(job)``: whether a job gets a cluster job of its own instead of that of its group.
+
+    Jobs that depend on others of their group through jobs outside need this: Snakemake refuses a group that depends on
+    itself.
+    """
+    _hooks(workflow).apart.append(apart)
+
+
 def after_planning(workflow: Any, check: Check) -> None:
     """Register ``check(jobs, dry_run)``, which gets the jobs that will run, inputs first."""
     _hooks(workflow).check.append(check)
@@ -84,6 +94,7 @@ class _Hooks:
         self.workflow = workflow
         self.targets: list[Callable[[Iterable[str]], None]] = []
         self.decide: list[Decide] = []
+        self.apart: list[Callable[[PlannedJob], bool]] = []
         self.check: list[Check] = []
         self._build = workflow._build_dag
         workflow._build_dag = self.build_dag
@@ -132,6 +143,9 @@ class _Hooks:
     def _decided(self, dag: Any) -> None:
         requested = _requested(dag)
         theirs = {_planned(job, job in requested): job for level in dag.toposorted() for job in _sorted(level)}
+        for job, own in theirs.items():
+            if own.group is not None and any(apart(job) for apart in self.apart):
+                own.group = ".".join([own.group, job.stage, *job.unit.values()])
         triggers = frozenset(str(trigger) for trigger in self.workflow.rerun_triggers)
         settled = set()
         for decide in self.decide:

@@ -1,22 +1,20 @@
 """Checks of a study's arms: each has what its kind needs, and the arms that it reads do not read it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING
 
 from workflow_scripts.stages.select_captions import ARM_KINDS
+from workflow_scripts.study.config.arms.order import arms_before, arms_read
 from workflow_scripts.study.config.errors import SettingError, known, unused_settings
-from workflow_scripts.study.config.sections import Arm
+
+if TYPE_CHECKING:
+    from workflow_scripts.study.config.study import Study
 
 
-def arms_read(arm: Arm) -> dict[str, str]:
-    """Setting -> name of another arm, for each that the arm reads."""
-    named = {setting: getattr(arm, setting) for setting in ARM_KINDS[arm.kind].arms}
-    return {setting: name for setting, name in named.items() if name is not None}
-
-
-def arm_errors(arms: Sequence[Arm]) -> Iterator[SettingError]:
+def arm_errors(study: "Study") -> Iterator[SettingError]:
     """Yield an error for each setting that is missing or that the kind lacks, unknown arm, and cycle of arms."""
-    names = [arm.name for arm in arms]
+    arms, names = study.arms, [arm.name for arm in study.arms]
     for number, arm in enumerate(arms):
         where, needed = ("arms", number, "table"), ARM_KINDS[arm.kind].from_file
         if needed and arm.table is None:
@@ -26,9 +24,9 @@ def arm_errors(arms: Sequence[Arm]) -> Iterator[SettingError]:
         yield from unused_settings(("arms", number), arm, ARM_KINDS)
         for setting, name in arms_read(arm).items():
             yield from known(("arms", number, setting), "arm", name, names)
-    for cycle in _cycles({arm.name: list(arms_read(arm).values()) for arm in arms}):
+    for cycle in _cycles({arm.name: [name for _, name in arms_before(study, arm)] for arm in arms}):
         number = names.index(cycle[0])
-        setting = next(setting for setting, name in arms_read(arms[number]).items() if name == cycle[1])
+        setting = next(setting for setting, name in arms_before(study, arms[number]) if name == cycle[1])
         advice = "let one of them start from an arm that is not among them"
         yield SettingError("arms that start from each other", ("arms", number, setting), " > ".join(cycle), advice)
 
