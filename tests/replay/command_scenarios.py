@@ -1,4 +1,4 @@
-"""What commands write for people, and the parts of scores: sheets for ratings, locks of configs."""
+"""What commands write for people, and the parts of scores: sheets for ratings, pages, indexes, locks of configs."""
 
 import io
 from contextlib import redirect_stdout
@@ -12,8 +12,9 @@ import pyarrow as pa
 from tests.replay.more_scenarios import a_work_folder, resumes
 from tests.replay.scenarios import Facts, Scenario, nothing
 from tests.replay.training import Say
+from workflow_scripts.browse import build
 from workflow_scripts.captions import scores
-from workflow_scripts.commands import label, lock
+from workflow_scripts.commands import browse, label, lock
 from workflow_scripts.core.files import durable
 from workflow_scripts.study.config import files, study
 from workflow_scripts.study.lock import resolve
@@ -61,6 +62,45 @@ def sheet_faults(root: Path, facts: Facts) -> list[str]:
     return wrong
 
 
+def export_page(root: Path, say: Say) -> None:
+    """A page outside the study, and its record."""
+    durable._synced.clear()
+    browse._write(root / "study", root / "paper/page.html", b"page", ["k1"])
+    say("written")
+
+
+def page_faults(root: Path, facts: Facts) -> list[str]:
+    """A page has its record, and both stay once they were reported."""
+    page, records = root / "paper/page.html", list((root / "study/copies").glob("*.csv"))
+    wrong = []
+    if page.exists() or facts:
+        wrong += [] if page.exists() and page.read_bytes() == b"page" else ["no whole page"]
+        wrong += [] if [b",k1\n" in path.read_bytes() for path in records] == [True] else ["a page without its record"]
+    return wrong
+
+
+def build_index(root: Path, say: Say) -> None:
+    """An index of two files."""
+    durable._synced.clear()
+
+    def write(_: object, folder: Path) -> None:
+        (folder / "about.json").write_bytes(b"about")
+        (folder / "index.sqlite").write_bytes(b"tables")
+
+    with mock.patch.object(build, "build", write):
+        build.index_of(SimpleNamespace(study=root / "study", key="key"))  # type: ignore[arg-type]
+    say("built")
+
+
+def index_faults(root: Path, facts: Facts) -> list[str]:
+    """An index under its own name is whole, and stays once it was reported."""
+    index = root / ".browse/study/key"
+    if not (index.exists() or facts):
+        return []
+    found = {path.name: path.read_bytes() for path in index.glob("*")}
+    return [] if found == {"about.json": b"about", "index.sqlite": b"tables"} else [f"an index of {sorted(found)}"]
+
+
 def lock_config(root: Path, number: int) -> None:
     """Lock a config whose model has the commit ``number``."""
     config = SimpleNamespace(lock_file=root / "mine.lock.yaml", root=None)
@@ -89,9 +129,11 @@ def lock_faults(root: Path, facts: Facts) -> list[str]:
 
 
 def command_scenarios() -> list[Scenario]:
-    """Sheets, locks and parts of scores."""
+    """Sheets, pages, indexes, locks and parts of scores."""
     return [
         Scenario("scores in parts", a_work_folder, scored, resumes(scored)),  # type: ignore[arg-type]
         Scenario("sheet for ratings", nothing, write_sheet, sheet_faults),
+        Scenario("page exported", nothing, export_page, page_faults),
+        Scenario("index of the browser", nothing, build_index, index_faults),
         Scenario("config locked", nothing, lock_and_say, lock_faults),
     ]

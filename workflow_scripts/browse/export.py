@@ -5,7 +5,7 @@ from typing import Any
 from markupsafe import Markup
 
 from workflow_scripts.browse.index import Index
-from workflow_scripts.browse.pages import LABELS, cards, page, partners, style
+from workflow_scripts.browse.pages import LABELS, cards, marked, page, partners, style
 from workflow_scripts.browse.pictures import picture
 from workflow_scripts.browse.view import View
 from workflow_scripts.core.artifact import Artifact
@@ -31,7 +31,7 @@ def sample(index: Index, images: Artifact, view: View, count: int) -> tuple[byte
     arms = index.about["arms"]
     shown: list[dict[str, Any]] = []
     keys: list[str] = []
-    for card in cards(index, found.rows):
+    for card in cards(index, found.rows, marked(index, view)):
         near = {name: some[0] for name, some in partners(index, card["row"], 1).items() if some}
         for one, side in ((card, SIDE), *((partner, PARTNER_SIDE) for partner in near.values())):
             one["picture"] = Markup(data_address("jpeg", picture(images, one, side)))
@@ -47,6 +47,7 @@ def sample(index: Index, images: Artifact, view: View, count: int) -> tuple[byte
         labels=LABELS,
         view=view.model_dump(exclude_defaults=True),
         images=shown,
+        marked=marked(index, view),
         values=None if found.values is None else found.values.tolist(),
         total=found.total,
         key=index.folder.name[:12],

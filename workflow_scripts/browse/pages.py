@@ -23,6 +23,7 @@ ORDERS = {
     "near": "closest to 0",
     "random": "random",
 }
+MOST_DISAGREEMENTS = 3  # views of an arm on which two judges disagree
 LABELS = {
     "q": "search",
     "arm": "in",
@@ -51,8 +52,9 @@ def style() -> str:
 
 
 def score_label(name: str) -> str:
-    """``blip2 itm_z`` -> "blip2 itm, standardised"."""
-    return f"{name.removesuffix('_z')}, standardised" if name.endswith("_z") else name
+    """``original/blip2 itm_z`` -> "original: blip2 itm, standardised"; the arm may be missing."""
+    shown = name.replace("/", ": ", 1)
+    return f"{shown.removesuffix('_z')}, standardised" if shown.endswith("_z") else shown
 
 
 def page(name: str, **context: Any) -> bytes:
@@ -78,7 +80,8 @@ def list_page(index: Index, view: View, study: Path) -> bytes:
         longest=LONGEST,
         by_arm=_by_arm(index),
         presets=presets(index),
-        images=cards(index, found.rows),
+        images=cards(index, found.rows, marked(index, view)),
+        marked=marked(index, view),
         values=None if found.values is None else found.values.tolist(),
         total=found.total,
         pages=pages,
@@ -86,10 +89,23 @@ def list_page(index: Index, view: View, study: Path) -> bytes:
     )
 
 
-def cards(index: Index, rows: list[int]) -> list[dict[str, Any]]:
-    """What a card shows of each image: where it is from, and ``captions``."""
+def cards(index: Index, rows: list[int], score: str = "") -> list[dict[str, Any]]:
+    """What a card shows of each image: where it is from, ``captions``, and ``marks``: arm -> its value of ``score``."""
     images, captions = index.images(rows), index.captions(rows)
-    return [{**image, "captions": given} for image, given in zip(images, captions, strict=True)]
+    return [
+        {**image, "captions": given, "marks": _marks(index.scores_of(image["row"]), score)}
+        for image, given in zip(images, captions, strict=True)
+    ]
+
+
+def _marks(scores: dict[str, float], score: str) -> dict[str, float]:
+    split = ((name.partition("/"), value) for name, value in scores.items())
+    return {arm: value for (arm, _, name), value in split if name == score}
+
+
+def marked(index: Index, view: View) -> str:
+    """The score that cards of a view show beside each arm: that of the view, else the first one; empty if none."""
+    return view.score.partition("/")[2] or next((name for _, name in index.about["scores"]), "")
 
 
 def image_page(index: Index, row: int) -> bytes:
@@ -156,10 +172,10 @@ def presets(index: Index) -> list[tuple[str, str]]:
             (f"{arm}: best {names[0]}", View(score=score, order="high")),
             (f"{arm}: worst {names[0]}", View(score=score, order="low")),
         ]
-        others = [name for name in names[1:] if name.split()[-1].removesuffix("_z") != names[0].split()[-1]]
-        if others:
-            title = f"{arm}: {names[0]} and {score_label(others[0])} disagree"
-            views.append((title, View(score=score, versus=f"{arm}/{others[0]}", order="far")))
+        others = [name for name in names[1:] if not name.endswith("_z") and name.split()[-1] != names[0].split()[-1]]
+        for other in others[:MOST_DISAGREEMENTS]:
+            title = f"{arm}: {names[0]} and {other} disagree"
+            views.append((title, View(score=score, versus=f"{arm}/{other}", order="far")))
     for arm in by_arm:
         common = [name for name in by_arm.get("original", ()) if name in by_arm[arm]]
         if arm != "original" and common:

@@ -94,15 +94,21 @@ def write_sample(sources: "Sources", index: "Index", out: Path, view: str, count
     from workflow_scripts.browse.export import sample
     from workflow_scripts.browse.view import view_of
     from workflow_scripts.core.errors import PipelineError
-    from workflow_scripts.core.files.copies import record_copy
-    from workflow_scripts.core.files.durable import make_folders, write_durable
 
     if out.exists():
         raise PipelineError("file exists", out, "it may be in use", "give another file with --export")
     body, keys = sample(index, sources.images, view_of(dict(parse_qsl(view, keep_blank_values=True))), count)
     if not keys:
         raise PipelineError("no image", out, view, "give a view that has images")
-    record_copy(sources.study, out, keys)
-    make_folders(out.absolute().parent)
-    write_durable(out.absolute(), body)
+    _write(sources.study, out.absolute(), body, keys)
     return f"{out}: {len(set(keys))} images, with neighbours; {len(body) / 1e6:.1f} MB\n"
+
+
+def _write(study: Path, out: Path, body: bytes, keys: list[str]) -> None:
+    """Write the page and its record, so that a crash leaves no page without its record."""
+    from workflow_scripts.core.files.copies import record_copy
+    from workflow_scripts.core.files.durable import make_folders, write_durable
+
+    record_copy(study, out, keys)
+    make_folders(out.parent)
+    write_durable(out, body)
