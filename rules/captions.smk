@@ -153,6 +153,26 @@ rule caption_quality:
         command("caption_quality")
 
 
+rule caption_comparison:
+    """Figures of the captions of all arms, and their differences to the original captions."""
+    input:
+        quality=manifests("caption_quality", UNITS.arms),
+        captions=manifests("select_captions", UNITS.arms),
+        vectors=UNITS.used_vectors(OUT, "embed_captions"),
+    output:
+        **made("caption_comparison"),
+    log:
+        log_of("caption_comparison"),
+    conda:
+        environment_of("caption_comparison")
+    resources:
+        **resources_of("caption_comparison"),
+    params:
+        **recipe("caption_comparison"),
+    shell:
+        command("caption_comparison")
+
+
 rule caption_labels:
     """People's ratings of captions: agreement, ratings of arms, and the worth of the matcher's scores (ITM and ITC)."""
     input:

@@ -41,6 +41,7 @@ rule report:
         captions_table=manifest("caption_table", "captions"),
         arms=manifests("select_captions", UNITS.arms),
         caption_quality=manifests("caption_quality", UNITS.arms),
+        caption_comparison=manifests("caption_comparison", ["arms"]),
         judge_quality=manifests("judge_quality", UNITS.judges),
         judge_comparison=manifests("judge_comparison", UNITS.compared_arms),
         caption_labels=manifests("caption_labels", UNITS.labels),

@@ -67,6 +67,7 @@ def data_inputs(results: Path, replaced: dict[int, str]) -> Inputs:
         summary = {"captions": N, "length": {"mean": 5.2 + number, "p95": 11}, "hashtag_share": 0.02 * number}
         files = {".json": js(summary), ".png": png(640, 300)}
         given["caption_quality"].append(make_artifact(results, "caption_quality", arm, files, {"arm": arm}))
+    given["caption_comparison"] = [caption_comparison(results)]
     style = {"value": 0.73, "low": 0.7, "high": 0.76, "n": 40}
     judged = {".json": js({arm: {"itm": {"style_control": style}} for arm in ARMS})}
     given["judge_quality"] = [make_artifact(results, "judge_quality", "blip2", judged, {"judge": "blip2"})]
@@ -89,6 +90,17 @@ def data_inputs(results: Path, replaced: dict[int, str]) -> Inputs:
         files = {".json": js(summary), ".png": png(640, 300)}
         given["pair_quality"].append(make_artifact(results, "pair_quality", name, files, {"pairs": name}))
     return given
+
+
+def caption_comparison(results: Path) -> Path:
+    """Two figures of columns, one of vectors, which two arms have."""
+    value = {"value": 0.25, "low": 0.2, "high": 0.3, "n": N}
+    difference = {"difference": {"value": -0.125, "low": -0.2, "high": -0.05, "n": N}}
+    arms = {arm: value | ({} if arm == "original" else difference) for arm in ARMS}
+    unknown = {"value": 9.5, "low": None, "high": None, "n": 1}
+    figures = {"words": arms, "vague": arms, "itm": {}, "vendi.minilm": {"revised": value, "shuffled": unknown}}
+    found = {"reference": "original", "figures": figures}
+    return make_artifact(results, "caption_comparison", "arms", {".json": js(found)})
 
 
 def common_images(results: Path) -> Path:

@@ -47,7 +47,8 @@ class Captioned:
         others = [getattr(chosen, setting) for setting in ARM_KINDS[kind].arms]
         arms = [self.results / f"study/select_captions/{name}{MANIFEST}" for name in others]
         inputs = {"captions": self.table, "arms": arms}
-        return run(STAGE, self.results, f"select_captions/{kind}", chosen.model_dump(mode="json"), inputs)
+        settings = chosen.model_dump(mode="json")
+        return run(STAGE, self.results, f"select_captions/{kind}", settings, inputs, {"arm": kind})
 
 
 def parquet(table: pa.Table) -> bytes:

@@ -25,7 +25,7 @@ SCORES = {"summary", "report"}
 PROBES = {"features", "linear_probe", "few_shot", "knn", "saliency", *SCORES}
 MODELS = {"pretrain", *PROBES}
 PAIRS = {"pair_table", "pair_quality", *MODELS}
-CAPTIONS = {"select_captions", "caption_quality", "embed_captions", *PAIRS}
+CAPTIONS = {"select_captions", "caption_quality", "caption_comparison", "embed_captions", *PAIRS}
 IMAGES = {"download", "data_card", "image_index", "recaption", "caption_table", "embed_images", *CAPTIONS}
 # Stage -> a setting of it, another value, and the stages that must then compute. From the leaves to the root: an edit
 # comes together with the undoing of the one before, and must not lie below it.
@@ -43,7 +43,8 @@ EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
     "pair_table": ("pairs.0.k", 2, PAIRS),
     "embed_images": ("image_encoders.0.batch_size", 128, {"embed_images"}),
     "embed_captions": ("text_encoders.0.batch_size", 128, {"embed_captions"}),
-    "caption_quality": ("caption_quality.retrieval_sample", 19, {"caption_quality", "report"}),
+    "caption_comparison": None,
+    "caption_quality": ("caption_quality.retrieval_sample", 19, {"caption_quality", "caption_comparison", "report"}),
     "select_captions": ("arms.0.margin", 1000.0, CAPTIONS),
     "caption_table": None,
     "recaption": ("recaption.max_new_tokens", 3, {"recaption", "caption_table", *CAPTIONS}),
@@ -56,7 +57,7 @@ EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
     "demo_world": (
         "demo_world.masks",
         23,
-        {"demo_world", "annotations", "caption_quality", "eval_dataset", "pair_quality", *PROBES},
+        {"demo_world", "annotations", "caption_quality", "caption_comparison", "eval_dataset", "pair_quality", *PROBES},
     ),
 }
 FORMATTED = {"source", "download"}  # keyed by a format number in place of code

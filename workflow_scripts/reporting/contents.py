@@ -8,6 +8,7 @@ from workflow_scripts.core.root_hash import root_hash
 from workflow_scripts.reporting.provenance import Number
 from workflow_scripts.reporting.sections import data as data_sections
 from workflow_scripts.reporting.sections import runs as run_sections
+from workflow_scripts.reporting.sections.caption_figures import Explained, caption_figures
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Study, label
 from workflow_scripts.reporting.text import count
@@ -36,6 +37,7 @@ def page_context(
     behind: Sequence[Artifact],
     scores: Mapping[str, str],
     floors: Collection[str],
+    figures: Mapping[str, Explained],
 ) -> dict[str, Any]:
     """What the template takes, from artifacts by input name; a section without input says so in a sentence.
 
@@ -43,6 +45,7 @@ def page_context(
         behind: the study's other artifacts; the page cites none of them, but its root hash covers them.
         scores: what each saliency score means, by its name in tables.
         floors: targets of saliency tables that do not look at the image.
+        figures: what each figure of captions says, by its name.
     """
     study = Study(given, settings)
     whole = {label(artifact): artifact.hash for artifact in [*behind, *(a for found in given.values() for a in found)]}
@@ -57,6 +60,7 @@ def page_context(
         "headline": run_sections.headline(study),
         "losses": data_sections.losses(study),
         "captions": data_sections.captions(study),
+        "caption_figures": caption_figures(study, figures),
         "caption_quality": data_sections.quality(study, "caption_quality", "arm"),
         "judge_quality": data_sections.quality(study, "judge_quality", "judge"),
         "judge_comparison": data_sections.quality(study, "judge_comparison", "arm"),

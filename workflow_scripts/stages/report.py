@@ -6,8 +6,18 @@ from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.reporting.settings import Report
 
 INPUTS = (
-    *("annotations", "plan", "data_card", "images", "captions_table", "arms", "caption_quality", "judge_quality"),
-    *("judge_comparison", "caption_labels", "judge_calibration", "pairs", "pair_quality", "common", "runs", "datasets"),
+    *("annotations", "plan", "data_card", "images", "captions_table", "arms", "caption_quality", "caption_comparison"),
+    *(
+        "judge_quality",
+        "judge_comparison",
+        "caption_labels",
+        "judge_calibration",
+        "pairs",
+        "pair_quality",
+        "common",
+        "runs",
+        "datasets",
+    ),
     *("probe", "few_shot", "knn", "saliency", "summary"),
 )
 ROOT_ONLY = ("source", "world", "download", "recaption", "vectors", "features", "scores")
@@ -15,14 +25,19 @@ ROOT_ONLY = ("source", "world", "download", "recaption", "vectors", "features", 
 
 def report(job: Job[Report]) -> None:
     """Collect the inputs' content and write the page; some inputs only count in the study's root hash."""
+    from workflow_scripts.captions.comparison.figures import FIGURES
     from workflow_scripts.evaluation.saliency.scores import FLOORS, SCORES, explained
     from workflow_scripts.reporting.contents import page_context
     from workflow_scripts.reporting.page import render
+    from workflow_scripts.reporting.sections.caption_figures import Explained
 
     given = {name: job.inputs(name) for name in INPUTS}
     behind = [artifact for name in ROOT_ONLY for artifact in job.inputs(name)]
     scores = {name: explained(score) for name, score in SCORES.items()}
-    job.file(".html").write_bytes(render(page_context(given, job.settings, behind, scores, FLOORS)))
+    figures = {
+        name: Explained(one.group, one.title, one.unit, one.better, one.summary) for name, one in FIGURES.items()
+    }
+    job.file(".html").write_bytes(render(page_context(given, job.settings, behind, scores, FLOORS, figures)))
 
 
 STAGE = Stage(

@@ -43,6 +43,7 @@ class Units:
             **{"source": self._source, "annotations": self._annotations, "pretrain": self._pretrain},
             **{"summary": self._summary, "report": self._report, "crate": self._crate},
             "judge_quality": self._judge_quality,
+            "caption_comparison": self._caption_comparison,
         }
         self._runs = trainings(study)
         self._steps = evaluated(study.evaluation.steps, {name: own for name, (_, own) in self._runs.items()})
@@ -151,6 +152,9 @@ class Units:
     def _judge_quality(self, unit: Unit) -> dict[str, Any]:
         return {"reference": self.reference_arm}
 
+    def _caption_comparison(self, unit: Unit) -> dict[str, Any]:
+        return {"reference": self.reference_arm, "seed": self.study.caption_quality.seed}
+
     def _summary(self, unit: Unit) -> dict[str, Any]:
         study = self.study
         contrasts = [contrast.model_dump(mode="json") for contrast in study.contrasts]
@@ -202,9 +206,9 @@ class Units:
         arm = _named(self.study.pairs, pairs).arm
         return [f"{out}/select_captions/{arm}{MANIFEST}"] if arm else []
 
-    def used_vectors(self, out: str) -> list[str]:
-        """Manifests of all vectors that the study computes: for its pair tables, and for the diagnostics of pairs."""
-        return sorted(f"{out}/{label}{MANIFEST}" for label in self._vector_labels())
+    def used_vectors(self, out: str, stage: str = "") -> list[str]:
+        """Manifests of the vectors that pair tables and their diagnostics need: all, or those of one stage."""
+        return sorted(f"{out}/{label}{MANIFEST}" for label in self._vector_labels() if label.startswith(stage))
 
     def _vector_labels(self) -> set[str]:
         images = {f"embed_images/{name}" for name in self.quality_encoder if self.pairs}

@@ -1,0 +1,83 @@
+"""Figures of arms and their paired differences against scipy."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from scipy import stats
+
+from workflow_scripts.captions.comparison import arms, variety
+from workflow_scripts.captions.comparison.figures import FIGURES
+
+
+def test_means_shares_and_paired_differences() -> None:
+    rng = np.random.default_rng(0)
+    values = {"original": rng.normal(size=50), "generated": rng.normal(size=50), "unknown": np.full(50, np.nan)}
+    values["generated"][:10] = np.nan
+    found = arms.against(values.get, list(values), "original", compared=True)
+    assert list(found) == ["original", "generated"] and "difference" not in found["original"]
+    own, base = values["generated"][10:], values["original"][10:]
+    low, high = stats.ttest_1samp(own, 0).confidence_interval()
+    assert (found["generated"]["low"], found["generated"]["high"]) == (pytest.approx(low), pytest.approx(high))
+    low, high = stats.ttest_rel(own, base).confidence_interval()
+    difference = found["generated"]["difference"]
+    assert (difference["low"], difference["high"]) == (pytest.approx(low), pytest.approx(high))
+    assert (difference["value"], difference["n"]) == (pytest.approx((own - base).mean()), 40)
+    assert "difference" not in arms.against(values.get, list(values), "original", compared=False)["generated"]
+    assert "difference" not in arms.against(values.get, list(values), None, compared=True)["generated"]
+
+
+def test_flags_have_wilson_intervals() -> None:
+    flags = {"original": np.arange(20) < 3, "revised": np.arange(20) < 5}
+    found = arms.against(flags.get, list(flags), "original", compared=True)["revised"]
+    expected = stats.binomtest(5, 20).proportion_ci(method="wilson")
+    assert (found["low"], found["high"]) == (pytest.approx(expected.low), pytest.approx(expected.high))
+    assert found["difference"]["value"] == pytest.approx(0.1)
+
+
+def test_columns_of_tables(tmp_path: Path) -> None:
+    def table(arm: str, words: list[int], languages: list[str | None], repeats: list[int]) -> None:
+        columns = {name: pa.array([False] * 4) for name in ("short", "truncated", "vague", "first_person", "hashtag")}
+        columns |= {"words": pa.array(words), "language": pa.array(languages, pa.string()), "url": pa.array([True] * 4)}
+        columns |= {"repeats": pa.array(repeats), "empty": pa.array([False, False, False, True])}
+        columns |= {"near_duplicate": pa.array([True, False, None, None])}
+        for figure in FIGURES.values():
+            columns |= {name: pa.nulls(4, pa.float32()) for name in figure.columns if name not in columns}
+        pq.write_table(pa.table(columns), tmp_path / f"{arm}.parquet")
+
+    table("original", [1, 2, 3, 4], ["en", "de", "en", None], [1, 2, 2, 9])
+    table("revised", [3, 2, 3, 4], ["en", "en", "en", None], [1, 1, 1, 9])
+    found = arms.of_columns({arm: tmp_path / f"{arm}.parquet" for arm in ("original", "revised")}, "original")
+    assert found["words"]["revised"]["value"] == 3 and found["words"]["revised"]["difference"]["value"] == 0.5
+    assert found["english"]["original"]["value"] == pytest.approx(2 / 3) and found["english"]["original"]["n"] == 3
+    assert found["repeated"]["original"]["value"] == 0.5 and found["repeated"]["revised"]["value"] == 0
+    assert found["near_duplicate"]["original"]["n"] == 2
+    assert found["url"]["revised"]["value"] == 1 and found["specificity"] == {}
+    assert set(found) == {name for name, figure in FIGURES.items() if figure.values is not None}
+
+
+def test_words_of_the_same_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("WORD_IMAGES", 3), ("GRAMS", 4)):
+        monkeypatch.setattr(variety, name, value)
+    texts = {"original": [f"word{row} and word{row + 1}" for row in range(9)], "revised": ["a red cat"] * 9}
+    for arm, captions in texts.items():
+        pq.write_table(pa.table({"caption": captions}), tmp_path / f"{arm}.parquet")
+    found = arms.of_words({arm: tmp_path / f"{arm}.parquet" for arm in texts}, 9, "original", 0)
+    assert found["distinct_2"]["original"]["value"] == 1 and found["distinct_2"]["original"]["n"] == 3
+    assert found["distinct_2"]["revised"]["value"] == 0.5  # "a red", "red cat", twice each
+    assert found["distinct_2"]["revised"]["difference"]["value"] == -0.5
+    assert found["distinct_3"] == {}  # a block has three triples
+
+
+def test_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(variety, "VECTOR_IMAGES", 4)
+    np.save(tmp_path / "original.npy", np.eye(12, dtype=np.float32))
+    np.save(tmp_path / "revised.npy", np.tile(np.eye(12, dtype=np.float32)[0], (12, 1)))
+    files = {arm: tmp_path / f"{arm}.npy" for arm in ("original", "revised")}
+    found = arms.of_vectors({"minilm": files, "mpnet": {"revised": files["revised"]}}, "original", 0)
+    assert found["vendi.minilm"]["original"]["value"] == pytest.approx(4)
+    assert found["vendi.minilm"]["revised"]["difference"]["value"] == pytest.approx(-3)
+    assert found["near_vectors.minilm"]["revised"]["value"] == 1
+    assert "difference" not in found["vendi.mpnet"]["revised"]

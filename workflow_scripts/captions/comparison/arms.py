@@ -1,0 +1,111 @@
+"""Figures of all arms with intervals, and their differences to a reference arm on the same images."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from workflow_scripts.captions.comparison import variety
+from workflow_scripts.captions.comparison.figures import FIGURES, Figure
+from workflow_scripts.captions.diagnostics.reading import captions_of
+from workflow_scripts.captions.diagnostics.summary import mean, share
+
+Found = dict[str, Any]
+Values = Callable[[str], np.ndarray | None]
+
+
+def against(values: Values, arms: Sequence[str], reference: str | None, compared: bool) -> Found:
+    """By arm: the mean with its interval, and ``difference``, that of the paired differences to the reference arm.
+
+    Shares of captions have Wilson intervals, all else Student's t. The units (images, or blocks of images) are taken
+    as independent. Arms without a known value are left out.
+
+    Args:
+        values: arm -> (n,) bool or float64 with NaN where unknown; of the same n units for all arms; None: none.
+    """
+    base = values(reference) if compared and reference is not None else None
+    found: Found = {}
+    for arm in arms:
+        own = values(arm)
+        if own is None or not (known := ~np.isnan(own)).any():
+            continue
+        found[arm] = share(own) if own.dtype == bool else mean(own[known])
+        if base is not None and arm != reference:
+            difference = own.astype(np.float64) - base
+            found[arm]["difference"] = mean(difference[~np.isnan(difference)])
+    return found
+
+
+def of_columns(tables: Mapping[str, Path], reference: str | None) -> Found:
+    """Figures of columns, by figure and arm; one figure of two arms is in memory at a time.
+
+    Args:
+        tables: arm -> parquet file of ``caption_quality``.
+    """
+    found = {}
+    for figure in FIGURES.values():
+        if figure.values is not None:
+            found[figure.name] = against(_reader(tables, figure), list(tables), reference, figure.compared)
+    return found
+
+
+def _reader(tables: Mapping[str, Path], figure: Figure) -> Values:
+    def read(arm: str) -> np.ndarray:
+        assert figure.values is not None
+        return figure.values(pq.read_table(tables[arm], columns=list(figure.columns)))
+
+    return read
+
+
+def of_words(captions: Mapping[str, Path], count: int, reference: str | None, seed: int) -> Found:
+    """Variety of words in blocks of images, by figure and arm.
+
+    Args:
+        captions: arm -> parquet file with the column caption.
+        count: number of captions.
+    """
+    rows = variety.blocks(count, variety.WORD_BLOCKS, variety.WORD_IMAGES, seed)
+    by_arm = {arm: [variety.word_variety(texts) for texts in _texts(path, rows)] for arm, path in captions.items()}
+
+    def one(name: str) -> Found:
+        def read(arm: str) -> np.ndarray:
+            return np.array([block[name] for block in by_arm[arm]], dtype=np.float64)
+
+        return against(read, list(captions), reference, compared=True)
+
+    return {name: one(name) for name in ("distinct_2", "distinct_3", "word_entropy")}
+
+
+def _texts(path: Path, blocks: Sequence[np.ndarray]) -> list[list[str]]:
+    if not blocks:
+        return []
+    rows = np.concatenate(blocks)
+    order = np.argsort(rows)
+    texts = np.empty(len(rows), dtype=object)
+    texts[order] = captions_of(path, rows[order])
+    return [part.tolist() for part in np.split(texts, len(blocks))]
+
+
+def of_vectors(vectors: Mapping[str, Mapping[str, Path]], reference: str | None, seed: int) -> Found:
+    """Variety of vectors, by ``<figure>.<encoder>`` and arm.
+
+    Args:
+        vectors: encoder -> arm -> file of unit vectors.
+    """
+    found: Found = {}
+    for encoder, files in vectors.items():
+        scores: dict[str, np.ndarray] = {}
+        near: dict[str, np.ndarray] = {}
+        for arm, path in files.items():
+            stored = np.load(path, mmap_mode="r", allow_pickle=False)
+            rows = variety.blocks(len(stored), variety.VECTOR_BLOCKS, variety.VECTOR_IMAGES, seed)
+            parts = [np.asarray(stored[np.sort(block)]) for block in rows]
+            scores[arm] = np.array([variety.vendi(part) for part in parts])
+            if parts:
+                near[arm] = variety.near_vectors(np.concatenate(parts))
+        arms, base = list(files), reference if reference in files else None
+        found[f"vendi.{encoder}"] = against(scores.get, arms, base, compared=True)
+        found[f"near_vectors.{encoder}"] = against(near.get, arms, base, compared=True)
+    return found

@@ -1,0 +1,139 @@
+"""What is measured of captions: one row per figure, with its unit, its direction and a sentence for readers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workflow_scripts.core.registry import by_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A figure of an arm's captions.
+
+    Attributes:
+        name: in the JSON file; with ``.<encoder>`` for figures of vectors.
+        group: heading in the report.
+        title: in words.
+        unit: of the values; ``share`` is shown as a percentage.
+        better: which direction is better, other things being equal.
+        summary: what it says, and what is good or bad.
+        columns: of ``caption_quality`` from which ``values`` are computed; none for figures of blocks and vectors.
+        values: from a table of these columns, (n,) bool or float64, NaN where unknown.
+        compared: whether the difference to the reference arm says something.
+    """
+
+    name: str
+    group: str
+    title: str
+    unit: str
+    better: Literal["higher", "lower", "neither"]
+    summary: str
+    columns: tuple[str, ...]
+    values: Callable[[pa.Table], np.ndarray] | None
+    compared: bool
+
+
+def _column(name: str) -> Callable[[pa.Table], np.ndarray]:
+    def values(table: pa.Table) -> np.ndarray:
+        column = table[name]
+        if pa.types.is_boolean(column.type) and not column.null_count:
+            return np.asarray(column.to_numpy())
+        return np.asarray(pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy())
+
+    return values
+
+
+def _repeated(table: pa.Table) -> np.ndarray:
+    return np.asarray((table["repeats"].to_numpy() > 1) & ~table["empty"].to_numpy())
+
+
+def _english(table: pa.Table) -> np.ndarray:
+    english = pc.fill_null(pc.equal(table["language"], "en"), False).to_numpy().astype(np.float64)
+    english[table["short"].to_numpy() | table["empty"].to_numpy()] = np.nan
+    return np.asarray(english)
+
+
+def _of_column(
+    group: str, name: str, title: str, unit: str, better: Literal["higher", "lower", "neither"], summary: str
+) -> Figure:
+    return Figure(
+        name=name, group=group, title=title, unit=unit, better=better, summary=summary, columns=(name,),
+        values=_column(name), compared=name != "details_kept",
+    )  # fmt: skip
+
+
+def _computed(
+    name: str, title: str, better: Literal["higher", "lower"], summary: str, columns: tuple[str, ...],
+    values: Callable[[pa.Table], np.ndarray], group: str,
+) -> Figure:  # fmt: skip
+    return Figure(
+        name=name, group=group, title=title, unit="share", better=better, summary=summary, columns=columns,
+        values=values, compared=True,
+    )  # fmt: skip
+
+
+def _sampled(name: str, title: str, unit: str, better: Literal["higher", "lower"], summary: str) -> Figure:
+    return Figure(
+        name=name, group="Variety", title=title, unit=unit, better=better, summary=summary, columns=(), values=None,
+        compared=True,
+    )  # fmt: skip
+
+
+FIGURES = by_name(
+    [
+        _of_column("Length", "words", "words per caption", "words", "neither",
+                   "A longer caption can say more, also more that is wrong: neither direction is better."),
+        _of_column("Length", "short", "short captions", "share", "lower",
+                   "Captions of very few words (by default fewer than four) seldom say what is in the image."),
+        _of_column("Length", "truncated", "longer than the matcher reads", "share", "lower",
+                   "The matcher does not read the end of these captions, so their scores are those of a part."),
+        _of_column("Wording", "empty", "empty captions", "share", "lower", "An empty caption says nothing."),
+        _of_column("Wording", "vague", "vague captions", "share", "lower",
+                   "No word names anything. Unlisted words count as naming something, so the true share is higher."),
+        _of_column("Wording", "first_person", "in the first person", "share", "lower",
+                   "These captions are about the author (I, my, our), not only about the image."),
+        _of_column("Wording", "hashtag", "with a hashtag", "share", "lower", "Hashtags are written to be found."),
+        _of_column("Wording", "url", "with a web address", "share", "lower",
+                   "An address says nothing of what is visible."),
+        _computed("english", "in English", "higher", "Of captions that are not short. The models are trained mostly "
+                  "on English.", ("language", "short", "empty"), _english, "Wording"),
+        _of_column("Wording", "token_surprise", "surprise per token", "nats", "neither",
+                   "Mean negative log-likelihood of a sample by the language model; its exponential is the perplexity. "
+                   "Low values mean usual wording, very low ones monotony: neither direction is better."),
+        _of_column("Content", "specificity", "specificity", "nats", "higher",
+                   "Mean rarity of the content words among the original captions. Rare words tell images apart, true "
+                   "or not."),
+        _of_column("Content", "details_kept", "details of the original kept", "share of details", "higher",
+                   "Of the original caption's rare words and numbers (names, kinds, places), the share that this arm "
+                   "has too. Losing them is a loss where the original is right."),
+        _of_column("Content", "absent_objects", "objects that are not there", "share of objects", "lower",
+                   "Of the objects that a caption names, the share that is not in the image."),
+        _computed("repeated", "repeated captions", "lower", "Another image has the same caption, so the captions do "
+                  "not tell the two apart.", ("repeats", "empty"), _repeated, "Variety"),
+        _of_column("Variety", "near_duplicate", "near duplicates", "share", "lower",
+                   "Another caption shares at least 0.8 of the words of both (Jaccard index); of a sample in large "
+                   "studies."),
+        _sampled("distinct_2", "different pairs of words", "share of pairs", "higher",
+                 "Of 1,000 consecutive pairs of words in blocks of 500 random images. Low values mean set phrases."),
+        _sampled("distinct_3", "different triples of words", "share of triples", "higher",
+                 "The same for three consecutive words."),
+        _sampled("word_entropy", "entropy of words", "bits", "higher",
+                 "Of 1,000 words in blocks of 500 random images. Low values mean few words, used often."),
+        _sampled("vendi", "different captions among 250", "captions", "higher",
+                 "Vendi score of the vectors of 250 random captions: how many entirely different ones they amount to."),
+        _sampled("near_vectors", "near duplicates by meaning", "share", "lower",
+                 "Among 2,000 random captions, another one has a vector with a cosine of at least 0.95."),
+        _of_column("Fit to the image", "itm", "matching score (ITM)", "logit", "higher",
+                   "By BLIP-2's matcher, which favours BLIP-2's own wording: a higher score may be style."),
+        _of_column("Fit to the image", "above_random", "own image above a random one", "share of images", "higher",
+                   "How often the own image scores above another one of the sample; 50 % by chance."),
+        _of_column("Fit to the image", "above_subreddit", "own image above one of its subreddit", "share of images",
+                   "higher", "The same with another image of the same subreddit; 50 % by chance. A caption that only "
+                   "says the topic fails here."),
+    ]
+)  # fmt: skip

@@ -1,0 +1,64 @@
+"""Figures of the captions of all arms, and their differences to the original captions on the same images."""
+
+from pydantic import Field
+
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.stage import Job, run_stage
+
+
+class CaptionComparison(Settings):
+    """Which arm the others are compared with."""
+
+    reference: str | None = Field(None, description="arm that others are compared with; null: none")
+    seed: int = Field(0, description="seed of the samples")
+
+
+def caption_comparison(job: Job[CaptionComparison]) -> None:
+    """Summarise the diagnostics of all arms, and measure the variety of their words and vectors."""
+    from pathlib import Path
+
+    from workflow_scripts.captions.comparison.arms import of_columns, of_vectors, of_words
+    from workflow_scripts.core.files.jsonio import pretty
+
+    options = job.settings
+    tables, captions = (
+        {artifact.unit["arm"]: artifact.path(".parquet") for artifact in job.inputs(name)}
+        for name in ("quality", "captions")
+    )
+    count = job.inputs("quality")[0].rows["out"]
+    vectors: dict[str, dict[str, Path]] = {}
+    for artifact in job.inputs("vectors"):
+        vectors.setdefault(artifact.unit["encoder"], {})[artifact.unit["arm"]] = artifact.path(".npy")
+    figures = {
+        **of_columns(tables, options.reference),
+        **of_words(captions, count, options.reference, options.seed),
+        **of_vectors(vectors, options.reference, options.seed),
+    }
+    job.file(".json").write_bytes(pretty({"reference": options.reference, "figures": figures}))
+
+
+STAGE = Stage(
+    run=caption_comparison,
+    settings=CaptionComparison,
+    artifact="arms",
+    inputs=("quality", "captions", "vectors"),
+    packages=("numpy", "scipy", "pyarrow"),
+)
+
+FACTS = Facts(
+    files={
+        ".json": File(
+            "by figure and arm: mean with interval, and the paired difference to the original captions",
+            Tolerance(1e-4, 0.02, "none; means over the tables of diagnostics"),
+            published=True,
+        )
+    },
+    environment="core",
+    resources=Resources(minutes=60, memory_mb=16_000, scales="rows"),
+    cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed"),
+)
+
+if __name__ == "__main__":
+    run_stage(STAGE)
