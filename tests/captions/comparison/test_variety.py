@@ -13,9 +13,7 @@ from workflow_scripts.captions.comparison import variety
 
 @given(st.lists(st.text("ab c", max_size=12), max_size=8))
 def test_word_variety_equals_counting(captions: list[str]) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(variety, "GRAMS", 5)
-        found = variety.word_variety(captions)
+    found = variety.word_variety(captions, 5)
     for size in (1, 2, 3):
         split = [caption.split() for caption in captions]
         grams = [" ".join(words[i : i + size]) for words in split for i in range(len(words) - size + 1)][:5]

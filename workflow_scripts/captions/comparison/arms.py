@@ -67,7 +67,10 @@ def of_words(captions: Mapping[str, Path], count: int, reference: str | None, se
         count: number of captions.
     """
     rows = variety.blocks(count, variety.WORD_BLOCKS, variety.WORD_IMAGES, seed)
-    by_arm = {arm: [variety.word_variety(texts) for texts in _texts(path, rows)] for arm, path in captions.items()}
+    by_arm = {
+        arm: [variety.word_variety(texts, variety.GRAMS) for texts in _texts(path, rows)]
+        for arm, path in captions.items()
+    }
 
     def one(name: str) -> Found:
         def read(arm: str) -> np.ndarray:

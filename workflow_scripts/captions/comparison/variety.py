@@ -24,27 +24,27 @@ def blocks(count: int, most: int, size: int, seed: int) -> list[np.ndarray]:
     return list(rng.choice(count, size=(number, size), replace=False)) if number else []
 
 
-def word_variety(captions: list[str]) -> dict[str, float | None]:
+def word_variety(captions: list[str], grams: int) -> dict[str, float | None]:
     """Of a block's captions, in their order: distinct_2, distinct_3 and word_entropy.
 
-    distinct-n is the share of different ones among the first :data:`GRAMS` n-grams (Li et al. 2016, NAACL, "A
+    distinct-n is the share of different ones among the first ``grams`` n-grams (Li et al. 2016, NAACL, "A
     Diversity-Promoting Objective Function"), which do not cross captions; word_entropy the entropy of the first
-    :data:`GRAMS` words, in bits. None if the captions have fewer.
+    ``grams`` words, in bits. None if the captions have fewer.
     """
-    found = {size: _grams(captions, size) for size in (1, 2, 3)}
-    distinct = {f"distinct_{size}": len(set(found[size])) / GRAMS if found[size] else None for size in (2, 3)}
+    found = {size: _grams(captions, size, grams) for size in (1, 2, 3)}
+    distinct = {f"distinct_{size}": len(set(found[size])) / grams if found[size] else None for size in (2, 3)}
     _, counts = np.unique(np.array([gram for (gram,) in found[1]]), return_counts=True)
-    shares = counts / GRAMS
+    shares = counts / grams
     return {**distinct, "word_entropy": float(-(shares * np.log2(shares)).sum()) if len(counts) else None}
 
 
-def _grams(captions: list[str], size: int) -> list[tuple[str, ...]]:
+def _grams(captions: list[str], size: int, most: int) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     for caption in captions:
         words = words_of(caption)
         found += zip(*(words[at:] for at in range(size)), strict=False)
-        if len(found) >= GRAMS:
-            return found[:GRAMS]
+        if len(found) >= most:
+            return found[:most]
     return []
 
 
