@@ -99,7 +99,7 @@ def caption_comparison(results: Path) -> Path:
     arms = {arm: value | ({} if arm == "original" else difference) for arm in ARMS}
     unknown = {"value": 9.5, "low": None, "high": None, "n": 1}
     figures = {"words": arms, "vague": arms, "itm": {}, "vendi.minilm": {"revised": value, "shuffled": unknown}}
-    found = {"reference": "original", "figures": figures}
+    found = {"arms": ARMS, "reference": "original", "figures": figures}
     return make_artifact(results, "caption_comparison", "arms", {".json": js(found)})
 
 

@@ -28,7 +28,7 @@ def test_every_figure_of_two_arms(given: Captioned) -> None:
     inputs = {"quality": [one.manifest_path for one in quality], "captions": captions}
     made = run(caption_comparison.STAGE, given.results, "caption_comparison/arms", {"reference": "original"}, inputs)
     found = json.loads(made.path(".json").read_bytes())
-    assert found["reference"] == "original"
+    assert (found["reference"], found["arms"]) == ("original", ["original", "generated"])
     of_vectors = {"vendi", "near_vectors"}
     assert set(found["figures"]) == set(FIGURES) - of_vectors
     assert found["figures"]["repeated"]["original"]["value"] == 2 / 9

@@ -36,7 +36,8 @@ def caption_comparison(job: Job[CaptionComparison]) -> None:
         **of_words(captions, count, options.reference, options.seed),
         **of_vectors(vectors, options.reference, options.seed),
     }
-    job.file(".json").write_bytes(pretty({"reference": options.reference, "figures": figures}))
+    found = {"arms": list(tables), "reference": options.reference, "figures": figures}
+    job.file(".json").write_bytes(pretty(found))
 
 
 STAGE = Stage(

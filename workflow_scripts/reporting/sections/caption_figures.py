@@ -30,8 +30,7 @@ def caption_figures(study: Study, explained: Mapping[str, Explained]) -> Row:
     if artifact is None:
         return {"groups": []}
     found, source = study.json(artifact), study.source(artifact, ".json")
-    arms = list(dict.fromkeys(arm for values in found["figures"].values() for arm in values))
-    arms.sort(key=[one.unit.get("arm", one.name) for one in study.all("arms")].index)
+    arms = found["arms"]
     rows = [
         _row(name, explained[known], found["figures"][name], arms, source)
         for known in explained
