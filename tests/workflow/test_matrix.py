@@ -57,7 +57,7 @@ EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
     "demo_world": (
         "demo_world.masks",
         23,
-        {"demo_world", "annotations", "caption_quality", "caption_comparison", "eval_dataset", "pair_quality", *PROBES},
+        {"demo_world", "annotations", "caption_quality", "eval_dataset", "pair_quality", *PROBES},
     ),
 }
 FORMATTED = {"source", "download"}  # keyed by a format number in place of code
