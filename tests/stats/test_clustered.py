@@ -8,6 +8,7 @@ from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
 from workflow_scripts.stats.clustered import cohen_kappa, share, spearman
+from workflow_scripts.stats.intervals import wilson
 
 SMALL = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=3, max_size=30)
 
@@ -68,4 +69,8 @@ def test_observations_that_come_in_copies_count_once() -> None:
     again, clusters = np.tile([first, second], 4), np.tile(np.arange(50), 4)
     for figure in (spearman, lambda a, b, c: cohen_kappa(a > 0, b > 0, c), lambda a, b, c: share(a > b, c)):
         assert figure(*again, clusters) == pytest.approx(figure(first, second, np.arange(50)))
-    assert share(np.array([True]), np.array([3])) == (1.0, None, None)
+
+
+def test_a_share_of_all_or_none_has_an_interval_too() -> None:
+    for hits in (np.ones(20), np.zeros(20)):
+        assert share(hits, np.arange(20) // 2) == wilson(hits[0], 10)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from workflow_scripts.stats.intervals import Interval, student_t
+from workflow_scripts.stats.intervals import Interval, student_t, wilson
 
 
 def clustered(value: float, influence: np.ndarray, clusters: np.ndarray, least: float, most: float) -> Interval:
@@ -28,8 +28,13 @@ def clustered(value: float, influence: np.ndarray, clusters: np.ndarray, least: 
 
 
 def share(hits: np.ndarray, clusters: np.ndarray) -> Interval:
-    """Mean of ``hits`` (n,), each from 0 to 1: a ratio of sums over clusters (Cochran 1977, Sampling, 3.12)."""
+    """Mean of ``hits`` (n,), each from 0 to 1: a ratio of sums over clusters (Cochran 1977, Sampling, 3.12).
+
+    A share of 0 or 1 has the Wilson interval of as many observations as there are clusters.
+    """
     value = float(hits.mean())
+    if value in (0.0, 1.0):  # all clusters are alike, which gives the t interval no width
+        return wilson(value, len(np.unique(clusters)))
     return clustered(value, hits - value, clusters, 0.0, 1.0)
 
 
