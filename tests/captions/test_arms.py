@@ -1,5 +1,6 @@
 """The arms against rules written out row by row."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from workflow_scripts.captions.arm_kind import ArmInputs
-from workflow_scripts.captions.arm_rows import SCHEMA, counts
-from workflow_scripts.captions.arms.external import External, join
+from workflow_scripts.captions.arm_rows import SCHEMA, UNUSED, counts
+from workflow_scripts.captions.arms.external import External, chosen
 from workflow_scripts.core.declaration.kind_settings import settings_of
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.stages.select_captions import ARM_KINDS, SelectCaptions
@@ -164,19 +165,67 @@ def test_captions_that_can_not_be_exchanged(captions: dict[str, list[str]], with
     assert arm_of("mixed", base, base, within=within, share=1.0).equals(base)
 
 
+def external(table: pa.Table, rows: list, **settings: object) -> tuple[list[str], dict[str, int]]:  # type: ignore[type-arg]
+    """Captions of an external arm from the rows of a file, and what was counted."""
+    inputs = ArmInputs(table)
+    arm = chosen(inputs, rows, External.model_validate(settings), Path("mine.csv"))
+    captions = arm["caption"].to_pylist()
+    assert [(row["origin"], row["itm"]) for row in arm.to_pylist()] == [
+        ("external" if text else "none", None) for text in captions
+    ]
+    return captions, dict(inputs.counts)
+
+
 def test_external_counts_what_is_missing() -> None:
     table = caption_table([("a", 0.0, [("x", 1.0)])] * 4)
-    given_table = pa.table({"key": ["k3", "k0", "other"], "caption": ["third", "zeroth", "unused"]})
-    arm = join(table, given_table, External(max_missing_share=0.5), Path("mine.csv"))
-    assert arm["caption"].to_pylist() == ["zeroth", "", "", "third"]
-    assert counts(arm, table)["empty"] == 2
+    rows = [("k3", ["third"]), ("k0", ["zeroth"]), ("other", ["unused", "too"]), ("k1", [None, " "]), (None, ["x"])]
+    captions, found = external(table, [*rows, ("", ["y"])], max_missing_share=0.5)
+    assert captions == ["zeroth", "", "", "third"]
+    assert found == {
+        **{"captions": 8, "no_key": 2, "not_in_study": 2, "no_caption": 2, "duplicate": 0, "not_chosen": 0},
+        "images_not_in_file": 1,
+    }
     with pytest.raises(
         PipelineError, match=r"missing captions in mine.csv: 2 of 4 images have none, such as k1; 40.00% are allowed"
     ):
-        join(table, given_table, External(max_missing_share=0.4), Path("mine.csv"))
-    twice = pa.table({"key": ["k0", "k1", "k1"], "caption": ["a", "b", "c"]})
-    with pytest.raises(PipelineError, match=r"repeated key in mine.csv: k1"):
-        join(table, twice, External(max_missing_share=1.0), Path("mine.csv"))
+        external(table, rows, max_missing_share=0.4)
+
+
+def test_of_several_captions_one_is_chosen_by_rule() -> None:
+    table = caption_table([("a", 0.0, [("x", 1.0)])] * 2)
+    rows = [("k0", ["a", "bb", "a", "cc"]), ("k1", [None, "one"]), ("k0", ["bb", "d"]), ("k1", ["one"])]
+    captions, found = external(table, rows)
+    assert captions == ["a", "one"]
+    assert (found["captions"], found["no_caption"], found["duplicate"], found["not_chosen"]) == (9, 1, 3, 3)
+    assert external(table, rows, choose="longest")[0] == ["bb", "one"]
+    seen = Counter(external(table, rows, choose="random", seed=seed)[0][0] for seed in range(400))
+    assert set(seen) == {"a", "bb", "cc", "d"} and max(seen.values()) < 1.6 * min(seen.values())
+    for seed in range(20):
+        assert external(table, rows[::-1], choose="random", seed=seed) == external(
+            table, rows, choose="random", seed=seed
+        )
+
+
+FILE_ROW = st.tuples(
+    st.sampled_from([None, "", "k0", "k1", "k2", "other"]),
+    st.lists(st.sampled_from([None, "", " ", "a", "b", "long"]), min_size=1, max_size=3),
+)
+
+
+@given(st.lists(FILE_ROW, max_size=12), st.sampled_from(["first", "longest", "random"]))
+def test_every_caption_of_a_file_is_counted_once(rows: list, choose: str) -> None:  # type: ignore[type-arg]
+    table = caption_table([("a", 0.0, [("x", 1.0)])] * 3)
+    captions, found = external(table, rows, choose=choose, max_missing_share=1.0)
+    flat = [(key, text) for key, texts in rows for text in texts]
+    usable = [(key, text) for key, text in flat if key in ("k0", "k1", "k2") and text and text.strip()]
+    assert sum(found.get(reason, 0) for reason in UNUSED) + len({key for key, _ in usable}) == len(flat)
+    assert found["duplicate"] == len(usable) - len(set(usable))
+    for key, caption in zip(("k0", "k1", "k2"), captions, strict=True):
+        own = [text for other, text in usable if other == key]
+        if choose == "random":
+            assert caption in own or (caption, own) == ("", [])
+        else:
+            assert caption == ((own if choose == "first" else sorted(own, key=len, reverse=True)) or [""])[0]
 
 
 @pytest.mark.parametrize("name", ARM_KINDS)
@@ -201,7 +250,7 @@ def test_settings_of_all_kinds_are_keys_of_an_arm() -> None:
             # Kinds that share a setting define it alike.
             assert (fields[key].default, fields[key].annotation) == (field.default, field.annotation), (name, key)
             assert name in str(fields[key].description).split(":")[0]
-    assert str(fields["seed"].description) == "mixed and shuffled: seed of the shuffle"
+    assert str(fields["seed"].description) == "external and mixed and shuffled: seed of what is random"
     arm = SelectCaptions.model_validate({"kind": "mixed", "share": 0.25, "seed": 3, "margin": 2.0})
     assert settings_of(arm, ARM_KINDS["mixed"]).model_dump() == {
         **{"base": "original", "within": "all", "share": 0.25, "seed": 3}

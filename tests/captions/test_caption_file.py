@@ -1,46 +1,127 @@
-"""Caption tables of users: parquet and CSV, and what is neither."""
+"""Files of captions from users: parquet, CSV and JSON, and what is none of them."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from workflow_scripts.captions.caption_file import read_captions
 from workflow_scripts.core.errors import PipelineError
 
-KEYS = pa.chunked_array([["007", "b"]])
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+ROWS = st.lists(st.tuples(TEXTS.filter(bool), st.lists(st.none() | TEXTS, min_size=1, max_size=3)), max_size=6)
+
+
+def rows_of(path: Path, content: bytes | str | None = None) -> list[tuple[str | None, list[str | None]]]:
+    """The rows of a file, which is written first."""
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return list(read_captions(path))
 
 
 def test_csv_and_parquet_are_read_alike(tmp_path: Path) -> None:
-    (tmp_path / "c.csv").write_text('extra,caption,key\n1,"a ""red"", cat",007\n2,NA,b\n', encoding="utf-8")
-    rows = {"key": ["007", "b"], "caption": ['a "red", cat', "NA"]}
-    pq.write_table(pa.table({**rows, "more": [1, 2]}), tmp_path / "noname")
-    assert read_captions(tmp_path / "c.csv", KEYS).to_pydict() == rows
-    assert read_captions(tmp_path / "noname", KEYS).to_pydict() == rows
+    rows = [("007", ['a "red", cat']), ("b", ["NA"]), ("b", ["two\nlines"]), ("", [""])]
+    content = 'extra,caption,key\n1,"a ""red"", cat",007\n2,NA,b\n3,"two\nlines",b\n4,,\n'
+    assert (
+        rows_of(tmp_path / "c.csv", content)
+        == rows_of(tmp_path / "bom.csv", b"\xef\xbb\xbf" + content.encode())
+        == rows
+    )
+    table = pa.table(
+        {"key": [key for key, _ in rows], "caption": [texts[0] for _, texts in rows], "more": [1, 2, 3, 4]}
+    )
+    pq.write_table(table, tmp_path / "noname")
+    assert rows_of(tmp_path / "noname") == rows
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.string()), pa.large_list(pa.large_string())])
+def test_a_column_of_lists(tmp_path: Path, kind: pa.DataType) -> None:
+    captions = pa.array([["one", None, "two"], [], None, ["three"]], kind)
+    pq.write_table(pa.table({"key": pa.array([7, 8, 9, None]), "caption": captions}), tmp_path / "c")
+    assert rows_of(tmp_path / "c") == [("7", ["one", None, "two"]), ("8", [None]), ("9", [None]), (None, ["three"])]
+
+
+@given(ROWS)
+def test_all_forms_of_json_give_the_same_rows(tmp_path_factory: pytest.TempPathFactory, rows: list[Any]) -> None:
+    path = tmp_path_factory.mktemp("json") / "c.json"
+    records = [{"more": {"x": [1, {}]}, "key": key, "caption": texts} for key, texts in rows]
+    assert rows_of(path, json.dumps(records)) == rows
+    if records:
+        assert rows_of(path, "\n".join(json.dumps(one) for one in records)) == rows
+        coco = [{"image_id": key, "id": 3, "caption": texts} for key, texts in rows]
+        assert rows_of(path, json.dumps({"info": {}, "images": [{"id": 1}], "annotations": coco, "n": 1})) == rows
+        assert rows_of(path, json.dumps(coco, indent=1)) == rows
+    fields = ", ".join(f"{json.dumps(key)}: {json.dumps(texts)}" for key, texts in rows)  # keys may be repeated
+    assert rows_of(path, "{" + fields + "}") == rows
+
+
+def test_captions_of_json_may_be_a_text_or_missing(tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    records = '\ufeff [{"key": 12, "caption": "a"}, {"key": "b", "caption": null}, {"key": null}, {"key": "c"}]'
+    assert rows_of(path, records) == [("12", ["a"]), ("b", [None]), (None, [None]), ("c", [None])]
+    assert rows_of(path, '{"key": "a", "caption": "b"}') == [("a", ["b"])]  # one line of JSON lines
+    assert rows_of(path, '{"annotations": "a", "caption": ["b"]}') == [("annotations", ["a"]), ("caption", ["b"])]
+    assert rows_of(path, "[]") == rows_of(path, "{}") == []
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"", b"id,text\n1,a\n", b"PAR1 and then nothing", b"key,caption\n1,2,3\n", b"key,key,caption\n1,2,3\n"],
+    ("content", "said"),
+    [
+        (b"", ""),
+        (b"id,text\n1,a\n", "key"),
+        (b"PAR1 and then nothing", ""),
+        (b"key,caption\na,b\n1,2,3\n", "Row #3: Expected 2 columns, got 3"),
+        (b"key,key,caption\n1,2,3\n", ""),
+        (b"key,caption\na,\xff\n", "UTF8"),
+        (b'[{"key": "a", "caption": "x"}, {"key": "b", "caption": NaN}]', r"row 2: lexical error: invalid char"),
+        (
+            b'[{"key": "a", "caption": "x"}, {"key": "b", "caption": 1.5}]',
+            r"row 2: a number as caption; it must be text, a",
+        ),
+        (b'[{"key": "a", "caption": {"text": "x"}}]', r"row 1: an object as caption"),
+        (b'[{"key": "a", "caption": ["x", ["y"]]}]', r"row 1: a list in a list of captions; it must hold texts"),
+        (b'[{"key": 1.5, "caption": "x"}]', r"row 1: a number as key; it must be text or a whole number"),
+        (b'[{"key": true, "caption": "x"}]', r"row 1: true or false as key"),
+        (b'[["a", "x"]]', r"row 1: a list in place of an object"),
+        (b'{"key": "a", "caption": "x"}\n["b"]\n', r"row 2: a list in place of an object"),
+        (b'{"key": "a", "caption": "x"}\n{"key": "b", "cap', r"row 2: "),
+        (b'{"a": "x", "b": {"caption": "y"}}', r"row 2: an object as caption"),
+        (b'{"a": "x"', r"row 2: "),
+        (b'{"a": "x"} and more', r"row 2: parse error: trailing garbage"),
+        (b'{"a": ' + b"[" * 200 + b"]" * 200 + b"}", r"row 1: nested more than 100 levels deep"),
+        (b'{"a": ["' + b'", "' * 10_001 + b'"]}', r"row 1: more than 10000 captions"),
+        (
+            b'[{"key": "a", "caption": "' + b"x" * (3 << 20) + b'"}]',
+            r"row 1: more than 1048576 bytes without a quotation",
+        ),
+        (b'[{"key": 1' + b"0" * 400 + b', "caption": "x"}]', r"row 1: "),
+    ],
 )
-def test_unreadable_table(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "bad").write_bytes(content)
-    with pytest.raises(PipelineError, match=r"unreadable caption table in .*bad"):
-        read_captions(tmp_path / "bad", KEYS)
+def test_unreadable_files(tmp_path: Path, content: bytes, said: str) -> None:
+    with pytest.raises(PipelineError, match=rf"unreadable caption file in .*bad: .*{said}"):
+        rows_of(tmp_path / "bad", content)
 
 
-def test_rows_of_other_images_are_not_held(tmp_path: Path) -> None:
-    (tmp_path / "c.csv").write_text("key,caption\nother,x\nb,y\n")
-    pq.write_table(pa.table({"key": ["other", "b"], "caption": ["x", "y"]}), tmp_path / "c.parquet")
-    for name in ("c.csv", "c.parquet"):
-        assert read_captions(tmp_path / name, KEYS).to_pydict() == {"key": ["b"], "caption": ["y"]}
+def test_rows_before_a_fault_are_read(tmp_path: Path) -> None:
+    (tmp_path / "c").write_text('[{"key": "a", "caption": "x"}, 5]')
+    rows = read_captions(tmp_path / "c")
+    assert next(rows) == ("a", ["x"])
+    with pytest.raises(PipelineError, match="row 2: a number in place of an object"):
+        next(rows)
 
 
-def test_numbers_may_be_keys_but_nothing_else_may(tmp_path: Path) -> None:
+def test_columns_must_hold_text(tmp_path: Path) -> None:
     pq.write_table(pa.table({"key": [7], "caption": ["x"]}), tmp_path / "c")
-    assert read_captions(tmp_path / "c", pa.chunked_array([["7"]])).to_pydict() == {"key": ["7"], "caption": ["x"]}
-    for strange in ([[1]], [1.5], [{"a": 1}], [True]):
+    assert rows_of(tmp_path / "c") == [("7", ["x"])]
+    for strange in ([1.5], [{"a": 1}], [True], [[1.5]], [[["a"]]]):
         pq.write_table(pa.table({"key": ["b"], "caption": strange}), tmp_path / "c")
-        with pytest.raises(PipelineError, match=r"column caption is of type .*, but must be string"):
-            read_captions(tmp_path / "c", KEYS)
+        with pytest.raises(PipelineError, match=r"column caption is of type .*, but must be"):
+            rows_of(tmp_path / "c")
+    pq.write_table(pa.table({"key": [["b"]], "caption": ["x"]}), tmp_path / "c")
+    with pytest.raises(PipelineError, match=r"column key is of type .*, but must be string"):
+        rows_of(tmp_path / "c")

@@ -45,7 +45,7 @@ class Captioned:
         """``select_captions`` of one kind, run; the arms that it reads must have been run."""
         chosen = SelectCaptions.model_validate({"kind": kind, **settings})
         others = [getattr(chosen, setting) for setting in ARM_KINDS[kind].arms]
-        arms = [self.results / f"study/select_captions/{name}{MANIFEST}" for name in others]
+        arms = [self.results / f"study/select_captions/{name}{MANIFEST}" for name in others if name is not None]
         inputs = {"captions": self.table, "arms": arms}
         settings = chosen.model_dump(mode="json")
         return run(STAGE, self.results, f"select_captions/{kind}", settings, inputs, {"arm": kind})

@@ -58,11 +58,16 @@ def test_any_arm_can_be_shuffled(given: Captioned, tmp_path: Path, capsys: pytes
 
 def test_external(given: Captioned, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = tmp_path / "mine.csv"
-    source.write_text("key,caption\n" + "".join(f"k{i},rewritten {i}\n" for i in range(8)))
+    rows = [f"k{i},rewritten {i}" for i in range(8)] + ["k0,rewritten 0", "k0,again", "else,where"]
+    source.write_text("\n".join(["key,caption", *rows]))
     inputs, sources = {"captions": given.table}, {"external": source}
     settings = {"kind": "external", "max_missing_share": 0.2}
     made = run(select_captions.STAGE, given.results, "select_captions/mine", settings, inputs, {}, sources)
     assert captions(made) == [*(f"rewritten {i}" for i in range(8)), ""]
+    assert made.rows == {"in": 11, "out": 8, "dropped": {"duplicate": 1, "not_chosen": 1, "not_in_study": 1}}
+    counted = json.loads(made.path(".json").read_bytes())
+    assert counted["origin"] == {"external": 8, "none": 1}
+    assert (counted["file"]["captions"], counted["file"]["images_not_in_file"]) == (11, 1)
     with pytest.raises(SystemExit):
         run(select_captions.STAGE, given.results, "select_captions/few", {"kind": "external"}, inputs, {}, sources)
     assert "error: missing captions in" in capsys.readouterr().err.splitlines()[-1]

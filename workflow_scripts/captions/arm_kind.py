@@ -1,5 +1,6 @@
 """The declaration of a kind of arm."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +29,13 @@ class CandidateSettings(Settings):
     )
 
 
-class ShuffleSettings(Settings):
+class Seeded(Settings):
+    """Settings shared by all kinds that draw at random."""
+
+    seed: int = Field(0, description="seed of what is random", examples=[1])
+
+
+class ShuffleSettings(Seeded):
     """Settings shared by all kinds that shuffle captions."""
 
     base: str = Field("original", description="the arm whose captions are shuffled", examples=["revised"])
@@ -38,7 +45,6 @@ class ShuffleSettings(Settings):
         "topic stays",
         examples=["subreddit"],
     )
-    seed: int = Field(0, description="seed of the shuffle", examples=[1])
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,12 @@ class ArmInputs:
     Attributes:
         table: the caption table (``caption_table``): original and generated captions of n images, with their scores.
         arms: name -> rows of each arm that the kind reads (:attr:`ArmKind.arms`).
-        file: the user's table of captions, for kinds that read one.
+        file: the user's file of captions, for kinds that read one.
         scores: (judge, arm) -> the judge's scores of the arm's captions (``scores.schema``), for kinds with a setting
             ``judge``.
         calibrations: judge, or None for the matcher -> score -> ``raw`` or ``standardised`` -> figures of the score
             against people's ratings (``labels.summary.score_figures``), for kinds with ``margin: calibrated``.
+        counts: what a kind counts of that file; ``select`` adds to it.
     """
 
     table: "pa.Table"
@@ -60,6 +67,7 @@ class ArmInputs:
     file: Path | None = None
     scores: "Mapping[tuple[str, str], pa.Table]" = field(default_factory=dict)
     calibrations: Mapping[str | None, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +79,7 @@ class ArmKind:
         summary: one phrase.
         settings: class of the kind's settings, which are keys of the arm in a config. Kinds may share a setting if
             they define it identically.
-        from_file: whether it reads a table of the user's, the arm's ``table``.
+        from_file: whether it reads a file of the user's, the arm's ``table``.
         arms: names of the settings that name other arms, whose rows it reads.
         select: (inputs, settings) -> n rows in the order of the caption table (``arm_rows.SCHEMA``).
     """

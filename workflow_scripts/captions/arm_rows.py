@@ -9,6 +9,8 @@ import pyarrow.compute as pc
 
 from workflow_scripts.core.errors import PipelineError
 
+UNUSED = ("no_key", "not_in_study", "no_caption", "duplicate", "not_chosen")
+"""Reasons for which no image gets a caption of the user's file."""
 NONE = "none"
 """Origin of images that have no caption in an arm."""
 SCHEMA = pa.schema(

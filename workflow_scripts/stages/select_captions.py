@@ -51,7 +51,7 @@ def select_captions(job: Job[SelectCaptions]) -> None:
     """Select the arm's captions from the caption table."""
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.arm_rows import counts
+    from workflow_scripts.captions.arm_rows import UNUSED, counts
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
 
@@ -63,8 +63,13 @@ def select_captions(job: Job[SelectCaptions]) -> None:
     arm = kind.select(inputs, settings_of(settings, kind))
     write_table(job.file(".parquet"), arm)
     found = counts(arm, table)
-    job.file(".json").write_bytes(pretty({"kind": kind.name, **found}))
-    job.rows(len(table), len(arm) - found["empty"], {"no_caption": found["empty"]})
+    in_file = {"file": dict(inputs.counts)} if kind.from_file else {}
+    job.file(".json").write_bytes(pretty({"kind": kind.name, **found, **in_file}))
+    captioned = len(arm) - found["empty"]
+    if kind.from_file:
+        job.rows(inputs.counts["captions"], captioned, {reason: inputs.counts[reason] for reason in UNUSED})
+    else:
+        job.rows(len(table), captioned, {"no_caption": found["empty"]})
 
 
 def _scores(job: Job[SelectCaptions], keys: "pa.ChunkedArray") -> "dict[tuple[str, str], pa.Table]":

@@ -1,11 +1,11 @@
-"""Tables of captions that users bring: parquet and CSV."""
+"""Files of captions that users bring: parquet, CSV and JSON."""
 
 import random
 from pathlib import Path
 
 import pyarrow as pa
 
-from tests.fuzz.mutate import TEXTS, mutate_bytes
+from tests.fuzz.mutate import TEXTS, json_text, mutate_bytes, mutate_tree
 from tests.fuzz.parquet_files import parquet
 from tests.fuzz.target import Files, Target
 from workflow_scripts.captions.arm_kind import ArmInputs
@@ -18,18 +18,21 @@ TABLE = pa.table(
 
 
 class Fuzzed(Target):
-    """Tables with the right columns, with others, and no tables."""
+    """Files with the right columns or fields, with others, and none of them."""
 
     def make(self, rng: random.Random) -> Files:
-        """One table."""
-        if rng.random() < 0.5:
+        """One file."""
+        way = rng.randrange(4)
+        if way == 0:
             return {"table": parquet({"key": KEYS, "caption": ["a dog"] * 6}, rng)}
-        return {"table": _csv(rng)}
+        if way == 1:
+            return {"table": parquet({"key": KEYS, "caption": [["a dog", "a cat"]] * 6}, rng)}
+        return {"table": _csv(rng) if way == 2 else _json(rng)}
 
     def run(self, folder: Path) -> str:
         """As the arm of kind external reads it."""
         path = folder / "table"
-        arm = select(ArmInputs(TABLE, file=path), External(max_missing_share=1.0))
+        arm = select(ArmInputs(TABLE, file=path), External(max_missing_share=1.0, choose="random"))
         assert arm["key"] == TABLE["key"] and arm["caption"].null_count == 0
         return "accepted"
 
@@ -42,3 +45,14 @@ def _csv(rng: random.Random) -> bytes:
         lines.append(between.join((key, caption) if rng.random() < 0.9 else (key,)))
     data = ends.join(lines).encode(rng.choice(("utf-8", "utf-8", "latin-1", "utf-16")), errors="replace")
     return mutate_bytes(data, rng) if rng.random() < 0.4 else data
+
+
+def _json(rng: random.Random) -> bytes:
+    rows = [{"key": key, "caption": rng.choice((["a dog", "a cat"], "a dog", None))} for key in KEYS]
+    trees = [rows, {key: rng.choice(TEXTS) for key in KEYS}, {"info": {}, "images": [{"id": 1}], "annotations": rows}]
+    tree = rng.choice((*trees, None))
+    if tree is None:
+        data = b"\n".join(json_text(mutate_tree(row, rng) if rng.random() < 0.2 else row, rng) for row in rows)
+    else:
+        data = json_text(mutate_tree(tree, rng) if rng.random() < 0.6 else tree, rng)
+    return mutate_bytes(data, rng) if rng.random() < 0.3 else data

@@ -1,21 +1,31 @@
-"""Captions from the user's table."""
+"""Captions from the user's file, one chosen for each image."""
 
+from array import array
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, Seeded
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.stats.seeds import derive
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from workflow_scripts.captions.caption_json import Row
 
-class External(Settings):
-    """How many captions may be missing."""
 
+class External(Seeded):
+    """Which of an image's captions is used, and how many may be missing."""
+
+    choose: Literal["first", "longest", "random"] = Field(
+        "first",
+        description="which of several captions of an image is used. first: in the order of the file; longest: by "
+        "characters, of equally long ones the first; random: by seed and key, whatever their order",
+        examples=["longest"],
+    )
     max_missing_share: float = Field(
         0.0,
         ge=0,
@@ -27,46 +37,82 @@ class External(Settings):
 
 
 def select(inputs: ArmInputs, settings: External) -> "pa.Table":
-    """The captions of the user's table.
+    """The captions of the user's file.
 
     Raises:
-        PipelineError: the table is missing, or does not match the images (:func:`join`).
+        PipelineError: the file is missing or unreadable, or lacks too many of the images (:func:`chosen`).
     """
     from workflow_scripts.captions.caption_file import read_captions
 
     where = Path(str(inputs.file))
-    return join(inputs.table, read_captions(where, inputs.table["key"]), settings, where)
+    return chosen(inputs, read_captions(where), settings, where)
 
 
-def join(table: "pa.Table", given: "pa.Table", settings: External, where: Path) -> "pa.Table":
-    """Rows with the captions of ``given`` (columns key, caption), matched by key; "" for missing ones.
+def chosen(inputs: ArmInputs, rows: "Iterable[Row]", settings: External, where: Path) -> "pa.Table":
+    """Rows with a caption of the file for each image, matched by key; "" (origin none) for images without one.
+
+    Adds to ``inputs.counts``: ``captions``, all that the file holds; by reason, those that no image gets; and
+    ``images_not_in_file``. Memory holds one caption per image and eight bytes for each further one.
+
+    Args:
+        rows: keys and captions, as ``read_captions`` gives them.
 
     Raises:
-        PipelineError: ``given`` repeats a key, or lacks too many of the images.
+        PipelineError: too many images have no caption.
     """
+    import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    from workflow_scripts.captions.arm_rows import arm_table
+    from workflow_scripts.captions.arm_rows import NONE, arm_table
 
-    counts = pc.value_counts(given["key"])
-    twice = counts.filter(pc.greater(counts.field("counts"), 1))
-    if len(twice):
-        raise PipelineError("repeated key", where, twice[0]["values"].as_py(), "keep one row per image")
-    captions = given["caption"].take(pc.index_in(table["key"], value_set=given["key"]))
-    missing = captions.null_count
+    table, counts = inputs.table, inputs.counts
+    place = {key: number for number, key in enumerate(table["key"].to_pylist())}
+    best: list[str | None] = [None] * len(table)
+    named, seen = bytearray(len(table)), array("q")
+    for key, captions in rows:
+        counts["captions"] += len(captions)
+        image = place.get(key) if key else None
+        if image is None:
+            counts["not_in_study" if key else "no_key"] += len(captions)
+            continue
+        named[image] = True
+        for text in captions:
+            if text is None or not text.strip():
+                counts["no_caption"] += 1
+                continue
+            seen.append(hash((image, text)))
+            if best[image] is None or _better(settings, str(key), text, str(best[image])):
+                best[image] = text
+    different = len(np.unique(np.frombuffer(seen, dtype=np.int64)))
+    missing = best.count(None)
+    counts["duplicate"] = len(seen) - different
+    counts["not_chosen"] = different - (len(table) - missing)
+    counts["images_not_in_file"] = len(table) - sum(named)
     if missing > settings.max_missing_share * len(table):
-        example = table["key"].filter(captions.is_null())[0].as_py()
+        example = table["key"][best.index(None)].as_py()
         allowed = f"{settings.max_missing_share:.2%} are allowed"
         value = f"{missing} of {len(table)} images have none, such as {example}; {allowed}"
-        raise PipelineError("missing captions", where, value, "complete the table or raise the arm's max_missing_share")
+        raise PipelineError("missing captions", where, value, "complete the file or raise the arm's max_missing_share")
     none = pa.nulls(len(table), pa.float32())
-    return arm_table(table, pc.fill_null(captions, ""), ["external"] * len(table), none, none)
+    origin = [NONE if text is None else "external" for text in best]
+    return arm_table(table, [text or "" for text in best], origin, none, none)
+
+
+def _better(settings: External, key: str, text: str, other: str) -> bool:
+    """Whether a later caption of an image takes the place of an earlier one."""
+    if settings.choose == "longest":
+        return len(text) > len(other)
+    return settings.choose == "random" and _draw(settings.seed, key, text) > _draw(settings.seed, key, other)
+
+
+def _draw(seed: int, key: str, text: str) -> int:
+    """A number by which a caption is drawn; equal captions have the same."""
+    return derive(seed, "external", key, text)
 
 
 ARM_KIND = ArmKind(
     name="external",
-    summary="from a table",
+    summary="from a file",
     settings=External,
     from_file=True,
     arms=(),

@@ -41,7 +41,7 @@ def batches(
     """
     with pq.ParquetFile(source, buffer_size=1 << 20, pre_buffer=False) as file:
         check_columns(file.schema_arrow, kinds)
-        _check_sizes(file.metadata, [name for name, kind in kinds.items() if pa.types.is_string(kind)])
+        _check_sizes(file.metadata, [name for name, kind in kinds.items() if _holds_text(kind)])
         schema = pa.schema(list(kinds.items()))
         for batch in file.iter_batches(batch_size=rows, columns=list(kinds), use_threads=False):
             columns = (batch[name] for name in kinds)
@@ -57,7 +57,8 @@ def _check_sizes(metadata: pq.FileMetaData, texts: Sequence[str]) -> None:
         if group.total_byte_size <= LONG_TEXTS:  # pyarrow aborts on a column with broken statistics
             continue
         for column in (group.column(number) for number in range(group.num_columns)):
-            size, name = column.total_uncompressed_size, column.path_in_schema
+            size, path = column.total_uncompressed_size, column.path_in_schema
+            name = path.removesuffix(".list.element").removesuffix(".list.item")
             if name in texts and size > max(LONG_TEXTS, LONG_TEXT * group.num_rows):
                 raise ValueError(f"column {name} has {size} bytes of text in {group.num_rows} rows, which is too much")
 
@@ -70,8 +71,19 @@ def check_columns(schema: pa.Schema, wanted: Mapping[str, pa.DataType]) -> None:
                 f"{count or 'no'} columns named {name}; the columns are {', '.join(schema.names[:20]) or 'none'}"
             )
         found = schema.field(name).type
-        if pa.types.is_nested(found) or (pa.types.is_string(kind) and not _is_text(found)):
+        if not _fits(found, kind):
             raise ValueError(f"column {name} is of type {found}, but must be {kind}")
+
+
+def _fits(found: pa.DataType, kind: pa.DataType) -> bool:
+    """Whether values of a type can be cast to another one that is no list, or a list of such values."""
+    if pa.types.is_list(kind):
+        return (pa.types.is_list(found) or pa.types.is_large_list(found)) and _fits(found.value_type, kind.value_type)
+    return not pa.types.is_nested(found) and (not pa.types.is_string(kind) or _is_text(found))
+
+
+def _holds_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind.value_type if pa.types.is_list(kind) else kind)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -98,7 +98,7 @@ class Arm(SelectCaptions):
     name: str = Name
     table: SourceField | None = Field(
         None,
-        description="external: a parquet or CSV file with the columns key and caption",
+        description="external: a parquet, CSV or JSON file with key and caption (docs/your-own-data.md)",
         examples=["data/my_captions.parquet"],
     )
 

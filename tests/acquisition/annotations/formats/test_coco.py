@@ -1,13 +1,11 @@
 """COCO-style JSON: one caption per image, the others counted."""
 
-import io
 import json
 from pathlib import Path
 
 import pytest
 
 from tests.acquisition.own_images import coco, pictures, read, shown
-from workflow_scripts.acquisition.annotations.formats.coco import BoundedStream
 from workflow_scripts.core.errors import PipelineError
 
 
@@ -79,16 +77,6 @@ def test_brackets_in_texts_are_no_nesting_and_a_byte_order_mark_is_skipped(tmp_p
     assert [one.raw["caption"] for one in read(path)] == captions
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert [one.raw["caption"] for one in read(path)] == captions
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 4096])
-def test_nesting_is_counted_across_pieces(size: int) -> None:
-    text = json.dumps([{"a": "[" * 200 + '"\\' + "]" * 300 + "\\"}, json.loads("[" * 98 + "]" * 98)]).encode()
-    stream = BoundedStream(io.BytesIO(text))
-    assert b"".join(iter(lambda: stream.read(size), b"")) == text
-    stream = BoundedStream(io.BytesIO(text[:-1] + b"," + b"[" * 100 + b"]" * 101))
-    with pytest.raises(ValueError, match="nested more than 100 levels deep"):
-        list(iter(lambda: stream.read(size), b""))
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,12 @@ An image gets the caption with the lowest annotation id; the others are counted 
 streamed; memory holds the ids and file names of its images.
 """
 
-import codecs
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import ijson
-import numpy as np
 
 from workflow_scripts.acquisition.annotations.formats.columns import Columns, fields_of
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
@@ -19,13 +17,8 @@ from workflow_scripts.acquisition.annotations.formats.sample import Sample, samp
 from workflow_scripts.acquisition.annotations.formats.tables import without_row
 from workflow_scripts.acquisition.annotations.rows import Apart
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.json_stream import PIECE, BoundedStream
 
-PIECE = 1 << 20  # bytes that are parsed at a time
-DEEPEST = 100  # levels of nesting; the parser keeps the whole path to each
-_QUOTE = ord('"')
-_OTHERS = bytes(set(range(256)) - set(b'"[]{}'))
-_STEPS = np.zeros(256, np.int8)
-_STEPS[list(b"[{")], _STEPS[list(b"]}")] = 1, -1
 Id = int | str
 Record = dict[str, Any]
 _SAME = {name: name for name in ("image", "url", "caption", "id", "group")}
@@ -90,41 +83,9 @@ def _annotated(
             yield sample_of(images[of] | {"caption": caption}, _SAME, files)
 
 
-class BoundedStream:
-    """A stream that refuses what needs quadratic time or memory.
-
-    The parser restarts on each piece of a huge string, and keeps the path of each level of nesting.
-    """
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self._depth, self._quoted, self._rest = 0, 0, b""  # after the latest piece; rest: the start of an escape
-
-    def read(self, size: int) -> bytes:
-        """The next ``size`` bytes. Raises ValueError if a whole piece lies within one value, or nesting is too deep."""
-        piece = self._stream.read(size)
-        if len(piece) == PIECE and b'"' not in piece.replace(b'\\"', b""):
-            raise ValueError(f"more than {PIECE} bytes without a quotation mark")
-        self._check_depth(piece)
-        return piece
-
-    def _check_depth(self, piece: bytes) -> None:
-        text = (self._rest + piece).replace(b"\\\\", b"").replace(b'\\"', b"")
-        self._rest = b"\\" if text.endswith(b"\\") else b""
-        signs = np.frombuffer(text.translate(None, _OTHERS).replace(b'""', b""), np.uint8)
-        quoted = (self._quoted + np.cumsum(signs == _QUOTE)) % 2
-        depths = self._depth + np.cumsum(np.where(quoted, 0, _STEPS[signs]))
-        if depths.max(initial=0) > DEEPEST:
-            raise ValueError(f"nested more than {DEEPEST} levels deep")
-        if len(signs):
-            self._quoted, self._depth = int(quoted[-1]), int(depths[-1])
-
-
 def _items(path: Path, name: str) -> Iterator[Any]:
     try:
         with open(path, "rb") as stream:
-            if stream.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
-                stream.seek(0)
             yield from ijson.items(BoundedStream(stream), f"{name}.item", use_float=True, buf_size=PIECE)
     except (ijson.JSONError, ValueError, OverflowError) as error:
         raise PipelineError("unreadable COCO file", path, error, LAYOUT) from None
