@@ -195,7 +195,7 @@ def copy_faults(root: Path, facts: Facts) -> list[str]:
     return wrong
 
 
-MARKS = ("log", "stray", "crate", "work", "aside")
+MARKS = ("log", "stray", "crate", "work", "aside", "index")
 
 
 def rows_to_remove(root: Path) -> None:
@@ -203,7 +203,8 @@ def rows_to_remove(root: Path) -> None:
     trained("a")(root)
     results = root / "results"
     places = ["study/logs/x.log", "study/training/old.txt", "study/crate/page.html", ".work/training/key/part"]
-    for mark, place in zip(MARKS, [*places, ".cache/training/.discarded-1/file"], strict=True):
+    places += [".cache/training/.discarded-1/file", ".browse/study/key/about.json"]
+    for mark, place in zip(MARKS, places, strict=True):
         path = results / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"trace in {mark}")
@@ -219,6 +220,8 @@ def remove_rows(root: Path, say: Say) -> None:
     removal._remove_folders(results, set())
     say("trace in work")
     say("trace in aside")
+    removal._remove_indexes(results, set())
+    say("trace in index")
     removal._remove_strays(results / "study", mine)
     say("trace in stray")
     removal._remove_crate(results / "study", set())
