@@ -111,7 +111,7 @@ def compared(name: str, real: np.ndarray, human: np.ndarray) -> None:
     sides = []
     for values in (real, human):
         known = values[~np.isnan(values)]
-        found = share(known) if known.dtype == bool else mean(known)
+        found = share(known) if np.isin(known, (0, 1)).all() else mean(known)
         sides.append([round(found[key], 4) for key in ("value", "low", "high")] + [found["n"]])
     one, two = (values[~np.isnan(values)].astype(np.float64) for values in (real, human))
     low, high = ttest_ind(one, two, equal_var=False).confidence_interval()

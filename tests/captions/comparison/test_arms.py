@@ -16,7 +16,7 @@ def test_means_shares_and_paired_differences() -> None:
     rng = np.random.default_rng(0)
     values = {"original": rng.normal(size=50), "generated": rng.normal(size=50), "unknown": np.full(50, np.nan)}
     values["generated"][:10] = np.nan
-    found = arms.against(values.get, list(values), "original", compared=True)
+    found = arms.against(values.get, list(values), "original", FIGURES["itm"])
     assert list(found) == ["original", "generated"] and "difference" not in found["original"]
     own, base = values["generated"][10:], values["original"][10:]
     low, high = stats.ttest_1samp(own, 0).confidence_interval()
@@ -25,13 +25,13 @@ def test_means_shares_and_paired_differences() -> None:
     difference = found["generated"]["difference"]
     assert (difference["low"], difference["high"]) == (pytest.approx(low), pytest.approx(high))
     assert (difference["value"], difference["n"]) == (pytest.approx((own - base).mean()), 40)
-    assert "difference" not in arms.against(values.get, list(values), "original", compared=False)["generated"]
-    assert "difference" not in arms.against(values.get, list(values), None, compared=True)["generated"]
+    assert "difference" not in arms.against(values.get, list(values), "original", FIGURES["details_kept"])["generated"]
+    assert "difference" not in arms.against(values.get, list(values), None, FIGURES["itm"])["generated"]
 
 
 def test_flags_have_wilson_intervals() -> None:
     flags = {"original": np.arange(20) < 3, "revised": np.arange(20) < 5}
-    found = arms.against(flags.get, list(flags), "original", compared=True)["revised"]
+    found = arms.against(flags.get, list(flags), "original", FIGURES["vague"])["revised"]
     expected = stats.binomtest(5, 20).proportion_ci(method="wilson")
     assert (found["low"], found["high"]) == (pytest.approx(expected.low), pytest.approx(expected.high))
     assert found["difference"]["value"] == pytest.approx(0.1)
@@ -52,6 +52,7 @@ def test_columns_of_tables(tmp_path: Path) -> None:
     found = arms.of_columns({arm: tmp_path / f"{arm}.parquet" for arm in ("original", "revised")}, "original")
     assert found["words"]["revised"]["value"] == 3 and found["words"]["revised"]["difference"]["value"] == 0.5
     assert found["english"]["original"]["value"] == pytest.approx(2 / 3) and found["english"]["original"]["n"] == 3
+    assert found["english"]["revised"]["high"] == 1  # a share, though not of all captions
     assert found["repeated"]["original"]["value"] == 0.5 and found["repeated"]["revised"]["value"] == 0
     assert found["near_duplicate"]["original"]["n"] == 2
     assert found["url"]["revised"]["value"] == 1 and found["specificity"] == {}

@@ -16,7 +16,7 @@ Found = dict[str, Any]
 Values = Callable[[str], np.ndarray | None]
 
 
-def against(values: Values, arms: Sequence[str], reference: str | None, compared: bool) -> Found:
+def against(values: Values, arms: Sequence[str], reference: str | None, figure: Figure) -> Found:
     """By arm: the mean with its interval, and ``difference``, that of the paired differences to the reference arm.
 
     Shares of captions have Wilson intervals, all else Student's t. The units (images, or blocks of images) are taken
@@ -25,13 +25,13 @@ def against(values: Values, arms: Sequence[str], reference: str | None, compared
     Args:
         values: arm -> (n,) bool or float64 with NaN where unknown; of the same n units for all arms; None: none.
     """
-    base = values(reference) if compared and reference is not None else None
+    base = values(reference) if figure.compared and reference is not None else None
     found: Found = {}
     for arm in arms:
         own = values(arm)
         if own is None or not (known := ~np.isnan(own)).any():
             continue
-        found[arm] = share(own) if own.dtype == bool else mean(own[known])
+        found[arm] = share(own[known]) if figure.unit == "share" else mean(own[known])
         if base is not None and arm != reference:
             difference = own.astype(np.float64) - base
             found[arm]["difference"] = mean(difference[~np.isnan(difference)])
@@ -47,7 +47,7 @@ def of_columns(tables: Mapping[str, Path], reference: str | None) -> Found:
     found = {}
     for figure in FIGURES.values():
         if figure.values is not None:
-            found[figure.name] = against(_reader(tables, figure), list(tables), reference, figure.compared)
+            found[figure.name] = against(_reader(tables, figure), list(tables), reference, figure)
     return found
 
 
@@ -76,7 +76,7 @@ def of_words(captions: Mapping[str, Path], count: int, reference: str | None, se
         def read(arm: str) -> np.ndarray:
             return np.array([block[name] for block in by_arm[arm]], dtype=np.float64)
 
-        return against(read, list(captions), reference, compared=True)
+        return against(read, list(captions), reference, FIGURES[name])
 
     return {name: one(name) for name in ("distinct_2", "distinct_3", "word_entropy")}
 
@@ -109,6 +109,6 @@ def of_vectors(vectors: Mapping[str, Mapping[str, Path]], reference: str | None,
             if parts:
                 near[arm] = variety.near_vectors(np.concatenate(parts))
         arms, base = list(files), reference if reference in files else None
-        found[f"vendi.{encoder}"] = against(scores.get, arms, base, compared=True)
-        found[f"near_vectors.{encoder}"] = against(near.get, arms, base, compared=True)
+        found[f"vendi.{encoder}"] = against(scores.get, arms, base, FIGURES["vendi"])
+        found[f"near_vectors.{encoder}"] = against(near.get, arms, base, FIGURES["near_vectors"])
     return found
