@@ -131,7 +131,7 @@ def calibrated(scores: np.ndarray, texts: Sequence[Sequence[str]]) -> dict[str, 
         texts: the n first and the n second captions.
     """
     n, rows = len(scores), np.arange(len(scores))
-    given = {f"arm {seed}": mix(rows, 0.5, seed) for seed in range(2)}
+    given = {f"arm {seed}": mix(rows, np.zeros_like(rows), 0.5, seed) for seed in range(2)}
     captions = {
         f"{row:05}": {arm: texts[at][place[row]] for at, (arm, place) in enumerate(given.items())} for row in rows
     }
@@ -166,7 +166,8 @@ def lines(photos: Path, archive: Path, encoder: Path, weights: Path) -> Iterator
     texts = [*human[0], *human[1], *titles_of(archive, n)]
     classifier = CLASSIFIERS["efficientnet_lite0"].load(weights, "cpu")
     labels = np.concatenate([classifier.logits(opened([file])).argmax(1).numpy() for file in files])
-    arms = {"own": np.arange(n), "shuffled": derange(np.arange(n), 0), "mixed": mix(np.arange(n), 0.5, 0)}
+    own, together = np.arange(n), np.zeros(n, np.int64)
+    arms = {"own": own, "shuffled": derange(own, together, 0), "mixed": mix(own, together, 0.5, 0)}
     for name, judge in judges(photos, encoder, weights):
         raw = table(judge, human[2] if JUDGES[name].by_reference else opened(files), texts)
         for kind, scores in {"raw": raw, "standardised": standardised(raw)}.items():
