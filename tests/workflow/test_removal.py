@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.workflow.checkout import CONFIG, Checkout, as_user, give_to_user, now
+from workflow_scripts.browse.build import index_of
+from workflow_scripts.browse.sources import sources_of
 
 pytestmark = pytest.mark.slow
 OVERLAY = """annotations:
@@ -79,8 +81,9 @@ def test_twenty_rows_leave_no_trace(copy_of: Callable[[], Checkout]) -> None:
     rows = rows_to_remove(checkout)
     images = pictures(checkout, rows)
     assert len(images) > 30
+    index_of(sources_of(checkout.folder / "results/tiny"))
     places = {name.split("/")[1] for name in traces(checkout, rows, images)}
-    assert {"tiny", ".cache", ".fetched"} <= places
+    assert {"tiny", ".cache", ".fetched", ".browse"} <= places
     killed = checkout.folder / "results/.work/recaption" / ("0" * 64)
     killed.mkdir(parents=True)
     (killed / "part").write_text(rows[0]["caption"])
