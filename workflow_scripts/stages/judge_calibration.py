@@ -65,7 +65,7 @@ FACTS = Facts(
         ),
     },
     environment="train",
-    resources=Resources(minutes=60, memory_mb=8_000),
+    resources=Resources(minutes=60, memory_mb=8_000, scales="rows"),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.05, source="assumed"),
     names="calibrated_judges",
     section="caption_labels",

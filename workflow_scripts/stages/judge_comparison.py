@@ -62,7 +62,7 @@ FACTS = Facts(
         )
     },
     environment="core",
-    resources=Resources(minutes=60, memory_mb=8_000),
+    resources=Resources(minutes=60, memory_mb=8_000, scales="rows"),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed"),
     names="compared_arms",
     section="judge_comparison",
