@@ -155,7 +155,7 @@ def main(archive: str, photos: str, encoder: str) -> None:
     checked("specificity", float(np.nanmean(specificity(real, real))), other["specificity"])
     rows = blocks(len(real), 100, IMAGES, 0)
     for name, value in other_captions.block_figures([[real[row] for row in np.sort(block)] for block in rows], GRAMS):
-        checked(name, float(np.mean([block[name] for block in words])), value)
+        checked(name, float(np.nanmean(np.array([block[name] for block in words], dtype=np.float64))), value)
     checked("vendi", float(np.mean([vendi(block) for block in embedded[0]])), other_captions.vendi(embedded[0]))
     near = FIGURES["near_duplicate"].values
     assert near is not None

@@ -50,7 +50,7 @@ def figures(captions: list[str], encoder: Path, short: int, window: int, tokens:
     idf = TfidfTransformer(norm=None, smooth_idf=True).fit(counts.transform(words[sizes > 0])).idf_ - 1
     kept = naming(pd.Series(counts.get_feature_names_out())).to_numpy()
     table = counts.transform(words)[:, kept]
-    totals = table.sum(axis=1)
+    totals = np.asarray(table.sum(axis=1)).ravel()
     rarity = (table @ idf[kept])[totals > 0] / totals[totals > 0]
     return {
         "words": sizes.mean(),
