@@ -73,7 +73,7 @@ def test_text_is_escaped(study: Path) -> None:
             in await (await ask(client, f"/{WORD}/image/4")).text()
         )
         text = await (await ask(client, f"/{WORD}/image/6")).text()
-        assert len(text) < 20_000 and "Only the beginning is kept" in text
+        assert len(text) < 20_000 and "Only the beginning is shown" in text
 
     visit(study, visitor)
 

@@ -32,7 +32,7 @@ class CandidateSettings(Settings):
 class Seeded(Settings):
     """Settings shared by all kinds that draw at random."""
 
-    seed: int = Field(0, description="seed of what is random", examples=[1])
+    seed: int = Field(0, description="seed of random choices", examples=[1])
 
 
 class ShuffleSettings(Seeded):

@@ -16,16 +16,14 @@ VIEW, IMAGES = "order=random", 48  # of an exported page
 def command(
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="the study's folder, such as results/demo")],
     port: Annotated[
-        int, typer.Option(min=0, max=65_535, metavar="PORT", help="port of the page; 0: any that is free")
+        int, typer.Option(min=0, max=65_535, metavar="PORT", help="port of the page; 0: any free port")
     ] = 8765,
     export: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="write images to one HTML file instead, and end")
+        Path | None, typer.Option(metavar="FILE", help="write images to one HTML file instead, and exit")
     ] = None,
     view: Annotated[
         str | None,
-        typer.Option(
-            metavar="VIEW", help=f"export: which images, as the page's address says after ?; by default {VIEW}"
-        ),
+        typer.Option(metavar="VIEW", help=f"export: which images, as in a page's address after ?; by default {VIEW}"),
     ] = None,
     images: Annotated[
         int | None, typer.Option(min=1, max=2000, metavar="N", help=f"export: number of images; by default {IMAGES}")
@@ -42,9 +40,9 @@ def command(
     again after the study has changed. Only programs on this machine can reach the page. From another machine, forward
     the port: ssh -L 8765:localhost:8765 HOST.
 
-    With --export, the images of a view are written to a file for a paper's supplement. It needs no network. The study's
-    folder copies records which images it shows, so that faithful-pairs remove can name it. An existing file is not
-    overwritten.
+    With --export, the images of a view are written to one file, for a paper's supplement. Opening it needs no network.
+    A record in the study's folder copies lists its images, so that faithful-pairs remove can name the file. An existing
+    file is not overwritten.
 
     \b
     Examples:
@@ -54,7 +52,7 @@ def command(
 
     \b
     Exit status:
-      0  ended by Ctrl-C, or written
+      0  ended by Ctrl-C, or the file was written
       1  the study has no captions yet, the port is in use, the view is invalid, or the file exists
       2  wrong usage
     """

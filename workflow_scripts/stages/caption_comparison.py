@@ -1,4 +1,4 @@
-"""Figures of the captions of all arms, and their differences to the original captions on the same images."""
+"""Figures of the captions of all arms, and their differences from the original captions on the same images."""
 
 from pydantic import Field
 
@@ -51,7 +51,7 @@ STAGE = Stage(
 FACTS = Facts(
     files={
         ".json": File(
-            "by figure and arm: mean with interval, and the paired difference to the original captions",
+            "by figure and arm: mean with interval, and the paired difference from the original captions",
             Tolerance(1e-4, 0.02, "none; means over the tables of diagnostics"),
             published=True,
         )

@@ -35,7 +35,7 @@ class CaptionQuality(MatchedText):
     near_duplicate_sample: int = Field(
         1_000_000,
         ge=2,
-        description="captions among which near duplicates are looked for",
+        description="maximum number of captions among which near duplicates are searched for",
         examples=[100_000],
         json_schema_extra={"unit": "captions"},
     )

@@ -16,7 +16,7 @@ class JudgeComparison(Settings):
     images: int = Field(
         100_000,
         ge=1,
-        description="images that are compared, at most: a random choice of those that all judges scored",
+        description="maximum number of images to compare: a random choice of those that all judges scored",
         examples=[20_000],
         json_schema_extra={"unit": "images"},
     )
@@ -55,8 +55,8 @@ STAGE = Stage(
 FACTS = Facts(
     files={
         ".json": File(
-            "how often each judge takes the arm's caption for the original one; how often that choice flips with "
-            "margin, standardisation and judge; how far judges agree",
+            "how often each judge chooses the arm's caption instead of the original one; how often that choice changes "
+            "with margin, standardisation and judge; how far judges agree",
             Tolerance(1e-4, 0.02, "none; shares of images, from the tables of scores"),
             published=True,
         )

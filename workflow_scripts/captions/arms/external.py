@@ -22,8 +22,8 @@ class External(Seeded):
 
     choose: Literal["first", "longest", "random"] = Field(
         "first",
-        description="which of several captions of an image is used. first: in the order of the file; longest: by "
-        "characters, of equally long ones the first; random: by seed and key, whatever their order",
+        description="which of several captions of an image is used. first: in the order of the file; longest: the one "
+        "with most characters, the first of equally long ones; random: drawn by seed and key, whatever their order",
         examples=["longest"],
     )
     max_missing_share: float = Field(

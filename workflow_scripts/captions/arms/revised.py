@@ -28,7 +28,7 @@ class Revised(CandidateSettings):
 
     judge: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
         None,
-        description="the judge whose scores choose, or a list of judges; null: the ITM score of recaption",
+        description="the judge whose scores decide, or a list of judges; null: the matcher's ITM score",
         examples=["blip2", ["clip", "labels"]],
     )
     original: str | None = Field(
@@ -40,7 +40,7 @@ class Revised(CandidateSettings):
     score: str | None = Field(None, description="which score of the judge; null: its only one", examples=["itc"])
     standardised: bool = Field(
         False,
-        description="true: standardised scores, from which the style of a caption is taken out",
+        description="true: standardised scores, relative to those of the same caption with other images",
         examples=[True],
     )
     combine: Literal["vote", "mean_rank"] = Field(
@@ -52,9 +52,9 @@ class Revised(CandidateSettings):
     margin: float | Literal["calibrated"] = Field(
         0.0,
         description="a caption replaces the original if its score is higher by more than this. calibrated: the margin "
-        "that agrees best with people's ratings (caption_labels), of each judge its own",
+        "that agrees best with people's ratings (caption_labels), separately for each judge",
         examples=[0.5],
-        json_schema_extra={"unit": "units of the score; for ITM, of logits"},
+        json_schema_extra={"unit": "units of the score; logits for ITM"},
     )
     threshold: float | None = Field(
         None,

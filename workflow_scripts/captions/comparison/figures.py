@@ -87,11 +87,11 @@ def _sampled(name: str, title: str, unit: str, better: Literal["higher", "lower"
 FIGURES = by_name(
     [
         _of_column("Length", "words", "words per caption", "words", "neither",
-                   "A longer caption can say more, also more that is wrong: neither direction is better."),
+                   "A longer caption can say more, including more that is wrong: neither direction is better."),
         _of_column("Length", "short", "short captions", "share", "lower",
                    "Captions of very few words (by default fewer than four) seldom say what is in the image."),
         _of_column("Length", "truncated", "longer than the matcher reads", "share", "lower",
-                   "The matcher does not read the end of these captions, so their scores are those of a part."),
+                   "The matcher does not read the end of these captions, so their scores are for a part of the text."),
         _of_column("Wording", "empty", "empty captions", "share", "lower", "An empty caption says nothing."),
         _of_column("Wording", "vague", "vague captions", "share", "lower",
                    "No word names anything. Unlisted words count as naming something, so the true share is higher."),
@@ -99,12 +99,12 @@ FIGURES = by_name(
                    "These captions are about the author (I, my, our), not only about the image."),
         _of_column("Wording", "hashtag", "with a hashtag", "share", "lower", "Hashtags are written to be found."),
         _of_column("Wording", "url", "with a web address", "share", "lower",
-                   "An address says nothing of what is visible."),
+                   "An address says nothing about what is visible."),
         _computed("english", "in English", "higher", "Of captions that are not short. The models are trained mostly "
                   "on English.", ("language", "short", "empty"), _english, "Wording"),
-        _of_column("Wording", "token_surprise", "surprise per token", "nats", "neither",
+        _of_column("Wording", "token_surprise", "surprisal per token", "nats", "neither",
                    "Mean negative log-likelihood of a sample by the language model; its exponential is the perplexity. "
-                   "Low values mean usual wording, very low ones monotony: neither direction is better."),
+                   "Low values mean common wording, very low ones monotony: neither direction is better."),
         _of_column("Content", "specificity", "specificity", "nats", "higher",
                    "Mean rarity of the content words among the original captions. Rare words tell images apart, true "
                    "or not."),
@@ -116,8 +116,8 @@ FIGURES = by_name(
         _computed("repeated", "repeated captions", "lower", "Another image has the same caption, so the captions do "
                   "not tell the two apart.", ("repeats", "empty"), _repeated, "Variety"),
         _of_column("Variety", "near_duplicate", "near duplicates", "share", "lower",
-                   "Another caption shares at least 0.8 of the words of both (Jaccard index); of a sample in large "
-                   "studies."),
+                   "Another caption has a Jaccard index of at least 0.8 with this one (words in both, divided by "
+                   "words in either). Measured on a sample in large studies."),
         _sampled("distinct_2", "different pairs of words", "share of pairs", "higher",
                  "Of 1,000 consecutive pairs of words in blocks of 500 random images. Low values mean set phrases."),
         _sampled("distinct_3", "different triples of words", "share of triples", "higher",
@@ -125,13 +125,13 @@ FIGURES = by_name(
         _sampled("word_entropy", "entropy of words", "bits", "higher",
                  "Of 1,000 words in blocks of 500 random images. Low values mean few words, used often."),
         _sampled("vendi", "different captions among 250", "captions", "higher",
-                 "Vendi score of the vectors of 250 random captions: how many entirely different ones they amount to."),
+                 "Vendi score of the vectors of 250 random captions: how many entirely different ones they are worth."),
         _sampled("near_vectors", "near duplicates by meaning", "share", "lower",
                  "Among 2,000 random captions, another one has a vector with a cosine of at least 0.95."),
         _of_column("Fit to the image", "itm", "matching score (ITM)", "logit", "higher",
-                   "By BLIP-2's matcher, which favours BLIP-2's own wording: a higher score may be style."),
+                   "By BLIP-2's matcher, which favours BLIP-2's own wording: a higher score may be due to style."),
         _of_column("Fit to the image", "above_random", "own image above a random one", "share of images", "higher",
-                   "How often the own image scores above another one of the sample; 50 % by chance."),
+                   "How often a caption scores higher with its own image than with another one; 50 % by chance."),
         _of_column("Fit to the image", "above_subreddit", "own image above one of its subreddit", "share of images",
                    "higher", "The same with another image of the same subreddit; 50 % by chance. A caption that only "
                    "says the topic fails here."),

@@ -29,7 +29,7 @@ def load(sources: Mapping[str, Path], device: str, settings: Agreement) -> Score
 
 JUDGE = Judge(
     name="agreement",
-    summary="cosine of a caption and the image's caption of a reference arm by a sentence encoder",
+    summary="cosine of a caption and the caption that a reference arm has for the image, by a sentence encoder",
     settings=Agreement,
     needs=("text",),
     own_model=False,

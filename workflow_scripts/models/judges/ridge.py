@@ -25,8 +25,8 @@ class Ridge(WithClassifier):
         5,
         ge=2,
         le=20,
-        description="parts of the photos. Each of as many regressions is fitted without one part, whose photos it "
-        "scores; other images are scored by the mean of all predictions",
+        description="number of parts of the photos. For each part, a regression is fitted to the others and scores "
+        "its photos; other images are scored by the mean of all predictions",
         examples=[10],
     )
 

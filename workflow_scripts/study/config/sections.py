@@ -123,7 +123,7 @@ class Judge(ScoreCaptions):
     )
     reference: str | None = Field(
         None,
-        description="agreement: the arm with whose captions those of the others are compared",
+        description="agreement: the arm with whose captions those of other arms are compared",
         examples=["generated"],
     )
 
@@ -145,7 +145,7 @@ class CaptionQualitySection(CaptionQuality):
 
     perplexity_model: SourceField | None = Field(
         None,
-        description="causal language model that says how usual the captions' wording is; null: not measured",
+        description="causal language model by which the captions' surprisal per token is measured; null: not measured",
         examples=["hub:openai-community/gpt2@main"],
     )
 
