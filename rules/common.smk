@@ -54,7 +54,7 @@ OUT = f"{RESULTS}/{STUDY.study}"
 CRATE = f"{OUT}/{CRATE_FOLDER}/{METADATA}"
 SHARDS = UNITS.shards
 RATED = [arm for arm in UNITS.arms if arm not in after_ratings(STUDY)]
-LATE = chosen_by_judges(STUDY)  # arms
+LATE = chosen_by_judges(STUDY) | after_ratings(STUDY)  # arms
 GPUS = 0 if STUDY.compute.device == "cpu" else 1
 
 # `python` is the one that runs Snakemake, unless conda environments provide another.

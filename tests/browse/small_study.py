@@ -11,6 +11,8 @@ from tests.helpers import make_artifact
 from tests.stages.captioned import image_index, parquet, shard
 from workflow_scripts.captions.arm_rows import arm_table
 from workflow_scripts.captions.scores import schema
+from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
+from workflow_scripts.core.files.jsonio import pretty
 
 SCRIPT = "<script>document.title='run'</script>"
 LONG = "long " + "word " * 60_000
@@ -60,7 +62,10 @@ def _scores(results: Path) -> None:
         found = {"key": keys, "random_image": [0] * len(keys), **columns, "cosine": pa.array(cosine, pa.float32())}
         table = pa.table(found, schema=schema(["cosine"]))
         unit = {"arm": "original", "judge": "clip", "block": block}
-        make_artifact(results, "score_captions", f"original.clip.{block}", {".parquet": parquet(table)}, unit)
+        path = make_artifact(results, "score_captions", f"original.clip.{block}", {".parquet": parquet(table)}, unit)
+        made = {"captions": "select_captions/original", "images": "image_index/images"}
+        inputs = {name: [Artifact(results / "study" / f"{label}{MANIFEST}").hash] for name, label in made.items()}
+        path.with_name(path.name.replace(MANIFEST, RUN)).write_bytes(pretty({"inputs": inputs}))
 
 
 def _pairs(results: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -64,6 +65,19 @@ def test_what_is_of_other_images_is_left_out_and_named(tmp_path: Path) -> None:
     assert about["arms"] == ["generated", "shuffled"]
     assert about["left_out"]["select_captions/original"] == "made for other images"
     assert not [arm for arm, _ in about["scores"] if arm == "original"]
+
+
+def test_scores_of_earlier_captions_are_left_out_and_named(tmp_path: Path) -> None:
+    study = study_of(tmp_path)
+    assert ["original", "clip cosine"] in Index(build.index_of(sources_of(study))).about["scores"]
+    table = pq.read_table(study / "select_captions" / "original.parquet")
+    place = table.schema.get_field_index("caption")
+    edited = table.set_column(place, "caption", pa.array([f"now {text}" for text in table["caption"].to_pylist()]))
+    make_artifact(study.parent, "select_captions", "original", {".parquet": parquet(edited)}, {"arm": "original"})
+    about = Index(build.index_of(sources_of(study))).about
+    assert ["original", "clip cosine"] not in about["scores"]
+    for block in ("00000-00000", "00001-00001"):
+        assert about["left_out"][f"score_captions/original.clip.{block}"] == "made from other captions or images"
 
 
 def test_a_study_without_captions(tmp_path: Path) -> None:

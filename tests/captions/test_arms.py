@@ -260,3 +260,9 @@ def test_settings_of_all_kinds_are_keys_of_an_arm() -> None:
     for wrong in ({"kind": "mixd"}, {"kind": "mixed", "share": 1.5}):
         with pytest.raises(ValidationError):
             SelectCaptions.model_validate(wrong)
+
+
+def test_a_seed_without_effect_is_refused() -> None:
+    with pytest.raises(ValueError, match="seed has no effect unless choose is random"):
+        External(seed=3)
+    assert External(seed=3, choose="random").seed == 3

@@ -110,6 +110,9 @@ def test_a_calibrated_margin_is_that_of_the_judge_and_kind() -> None:
         ({"judge": "j0", **PAIR, "combine": "mean_rank"}, "combine has no effect on one judge"),
         ({"judge": ["j0", "j1"], **PAIR, "combine": "mean_rank", "margin": "calibrated"}, "not of ranks"),
         ({"judge": []}, "at least 1 item"),
+        ({"judge": ["j0", "j1"], **PAIR, "margin": 0.5}, "one margin can't fit"),
+        ({"judge": ["j0", "j1"], **PAIR, "threshold": 0.5}, "one threshold can't fit"),
+        ({"judge": ["j0", "j1"], **PAIR, "combine": "mean_rank", "threshold": 3.0}, "a number from 0 to 1"),
         ({"margin": "calibratd"}, "margin"),
     ],
 )

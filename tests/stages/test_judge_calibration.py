@@ -1,6 +1,7 @@
 """The stage ``judge_calibration``, on ratings and scores made by hand."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from sklearn.metrics import roc_auc_score
 
 from tests.helpers import make_artifact, run
 from tests.stages.captioned import parquet
+from workflow_scripts.captions.labels.reading import Labels
+from workflow_scripts.captions.labels.summary import rating_table
 from workflow_scripts.captions.scores import schema
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.stages import judge_calibration
@@ -92,3 +95,10 @@ def test_the_arms_that_a_margin_is_for(case: Case) -> None:
         made = case.run(original=old, replacement=new)
         margins.append(json.loads(made.path(".json").read_bytes())["fit"]["raw"]["margin"]["value"])
     assert margins[0] > 0 > margins[1]
+
+
+def test_without_ratings_that_match_the_study_nothing_is_known(case: Case) -> None:
+    none = rating_table(Labels([], [], 4, Counter(caption_changed=4)), {})
+    case.ratings = make_artifact(case.results, "caption_labels", "labels", {".parquet": parquet(none)})
+    found = json.loads(case.run().path(".json").read_text())
+    assert "value" not in found["fit"]["raw"]["margin"]

@@ -16,6 +16,7 @@ ARMS = [
     {"name": "revised", "kind": "revised"},
     {"name": "chosen", "kind": "revised", "judge": "one", "score": "itm", "margin": 0.5, **PAIR},
     {"name": "rated", "kind": "revised", "judge": "one", "score": "itm", "margin": "calibrated", **PAIR},
+    {"name": "itm", "kind": "revised", "margin": "calibrated"},
     {"name": "wrong", "kind": "shuffled", "base": "chosen"},
 ]
 JUDGES = [{"name": "one", "kind": "blip2"}, {"name": "two", "kind": "blip2", "text_norm": "none"}]

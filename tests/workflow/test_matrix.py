@@ -201,7 +201,7 @@ def test_every_stage_reruns_for_what_it_depends_on_and_nothing_else(nano: Checko
 
 
 def test_an_edit_that_changes_the_output_runs_what_follows_and_undoing_it_computes_nothing(nano: Checkout) -> None:
-    file, old, new = "workflow_scripts/captions/arms/revised.py", "(settings.margin)", "(settings.margin - 1000.0)"
+    file, old, new = "workflow_scripts/captions/arms/revised.py", "np.float32(margin)", "np.float32(margin - 1000.0)"
     before = nano.hashes()
     start = now()
     nano.edit(file, old, new)

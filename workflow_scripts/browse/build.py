@@ -64,7 +64,8 @@ def index_of(sources: Sources) -> Path:
 def build(sources: Sources, folder: Path) -> None:
     """Write the files of an index into an empty folder."""
     places = pq.read_table(sources.images.path(".parquet"))
-    keys, left_out = places["key"], {}
+    keys = places["key"]
+    left_out = dict.fromkeys(sources.outdated, "made from other captions or images")
     subreddits = pc.dictionary_encode(places["subreddit"].combine_chunks())
     np.save(folder / SUBREDDITS, subreddits.indices.to_numpy().astype(np.int32))
     with closing(sqlite3.connect(folder / TABLES)) as database:

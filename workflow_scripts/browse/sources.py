@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from workflow_scripts.core.artifact import MANIFEST, Artifact, label_of
+from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact, label_of
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.jsonio import digest
+from workflow_scripts.core.files.jsonio import digest, read_json
 
-FORMAT = 1  # of the index; raise it when an index that exists would be read wrongly or show something else
+FORMAT = 2  # of the index; raise it when an index that exists would be read wrongly or show something else
 MATCHER = ("itm", "itc")  # scores that the tables of arms hold
 
 
@@ -22,6 +22,7 @@ class Sources:
         images: the ``image_index``.
         arms: arm -> ``select_captions``.
         scores: ``score_captions`` of these arms, a block of shards each.
+        outdated: ``<stage>/<name>`` of scores of earlier captions or images, which the folder may hold too.
         pairs: name -> ``pair_table``.
     """
 
@@ -29,6 +30,7 @@ class Sources:
     images: Artifact
     arms: dict[str, Artifact]
     scores: list[Artifact]
+    outdated: list[str]
     pairs: dict[str, Artifact]
 
     @cached_property
@@ -40,7 +42,7 @@ class Sources:
     @cached_property
     def key(self) -> str:
         """Digest of everything that determines the index."""
-        return digest({"format": FORMAT, "inputs": self.inputs})
+        return digest({"format": FORMAT, "inputs": self.inputs, "outdated": self.outdated})
 
 
 def sources_of(study: Path) -> Sources:
@@ -53,8 +55,22 @@ def sources_of(study: Path) -> Sources:
     arms = _named(study / "select_captions")
     if not arms:
         raise PipelineError("no captions", study / "select_captions", "no arm", "run snakemake first")
-    scores = [one for one in _named(study / "score_captions").values() if one.unit.get("arm") in arms]
-    return Sources(study, images, arms, scores, _named(study / "pair_table"))
+    scores: list[Artifact] = []
+    outdated = []
+    for one in _named(study / "score_captions").values():
+        arm = arms.get(one.unit.get("arm", ""))
+        if arm is not None and _made_from(one, captions=arm, images=images):
+            scores.append(one)
+        elif arm is not None:
+            outdated.append(label_of(one.manifest_path))
+    return Sources(study, images, arms, scores, outdated, _named(study / "pair_table"))
+
+
+def _made_from(artifact: Artifact, **inputs: Artifact) -> bool:
+    """Whether the artifact's run record names these inputs as they are now."""
+    record = read_json(artifact.manifest_path.with_name(artifact.name + RUN), "rerun the workflow")
+    found = record.get("inputs", {}) if isinstance(record, dict) else {}
+    return all(found.get(name) == [one.hash] for name, one in inputs.items())
 
 
 def _named(folder: Path) -> dict[str, Artifact]:

@@ -4,10 +4,9 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.settings import Settings
 
 PER_PAGE = 24  # images
 LONGEST = 300  # characters of a search
@@ -19,7 +18,7 @@ _NEVER = dict.fromkeys([0, *range(0xD800, 0xE000)])  # NUL and lone surrogates: 
 Number = Annotated[float | None, BeforeValidator(lambda value: value if value != "" else None)]
 
 
-class View(Settings):
+class View(BaseModel):
     """A list of images.
 
     Attributes:
@@ -33,6 +32,8 @@ class View(Settings):
         seed: of the random order.
         page: from 1.
     """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     q: Annotated[str, Field(max_length=LONGEST)] = ""
     arm: str = ""

@@ -67,6 +67,11 @@ AGREEMENT = {"name": "agree", "kind": "agreement", "encoder": "mpnet", "referenc
         ({"original": "orignal"}, {}, "unknown arm in .*arms.4.original: orignal"),
         ({"replacement": "chosen"}, {}, "arms that start from each other in .*: chosen > chosen"),
         ({"judge": "agree"}, {"judges": (AGREEMENT,)}, r"each other in .*arms.4.judge: chosen > chosen"),
+        (
+            {"judge": "agree"},
+            {"judges": ({**AGREEMENT, "reference": "generated"},)},
+            "judge without scores of an arm in .*arms.4.judge: agree compares captions with those of generated",
+        ),
         ({"score": "itm"}, {}, "unknown score in .*arms.4.score: itm; choose from cosine"),
         ({"judge": "blip2"}, {}, "missing score in .*: none for blip2, which has itm and itc; name one of them"),
         ({"kind": "generated"}, {}, "unused judge"),

@@ -3,9 +3,9 @@
 from array import array
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, Seeded
 from workflow_scripts.core.errors import PipelineError
@@ -34,6 +34,12 @@ class External(Seeded):
         examples=[0.01],
         json_schema_extra={"unit": "share of images"},
     )
+
+    @model_validator(mode="after")
+    def _seed_is_used(self) -> Self:
+        if self.choose != "random" and self.seed != type(self).model_fields["seed"].default:
+            raise ValueError("seed has no effect unless choose is random; remove it")
+        return self
 
 
 def select(inputs: ArmInputs, settings: External) -> "pa.Table":

@@ -54,13 +54,13 @@ class Revised(CandidateSettings):
         description="a caption replaces the original if its score is higher by more than this. calibrated: the margin "
         "that agrees best with people's ratings (caption_labels), separately for each judge",
         examples=[0.5],
-        json_schema_extra={"unit": "units of the score; logits for ITM"},
+        json_schema_extra={"unit": "units of the score; logits for ITM; shares of ranks with mean_rank"},
     )
     threshold: float | None = Field(
         None,
         description="an original with a lower score is always replaced; null: no threshold",
         examples=[0.0],
-        json_schema_extra={"unit": "units of the score"},
+        json_schema_extra={"unit": "units of the score; shares of ranks with mean_rank"},
     )
 
     @property
@@ -88,7 +88,24 @@ class Revised(CandidateSettings):
             raise ValueError("combine has no effect on one judge; remove it or name several judges")
         if self.combine == "mean_rank" and self.margin == "calibrated":
             raise ValueError("a calibrated margin is one of scores, not of ranks; use combine: vote or give a number")
+        self._common_units()
         return self
+
+    def _common_units(self) -> None:
+        """Refuse one number as margin or threshold of several judges whose raw scores differ in units."""
+        if self.combine == "mean_rank" and not 0 <= (self.threshold or 0) <= 1:
+            raise ValueError("with mean_rank, threshold is a share of ranks; give a number from 0 to 1")
+        if self.combine == "vote" and len(self.judges) > 1 and not self.standardised:
+            if self.margin not in (0, "calibrated"):
+                advice = "use standardised: true, combine: mean_rank, margin: calibrated or margin: 0"
+                raise ValueError(
+                    f"raw scores of several judges have different units, so one margin can't fit; {advice}"
+                )
+            if self.threshold is not None:
+                advice = "use standardised: true or combine: mean_rank, or remove it"
+                raise ValueError(
+                    f"raw scores of several judges have different units, so one threshold can't fit; {advice}"
+                )
 
 
 def select(inputs: ArmInputs, settings: Revised) -> "pa.Table":

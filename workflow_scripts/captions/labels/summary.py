@@ -29,8 +29,11 @@ def rating_table(labels: Labels, scores: Mapping[str, Mapping[tuple[str, str], f
         scores: name of a score -> (key, arm) -> its value.
     """
     rated = sorted(((one.key, arm, one) for one in labels.captions for arm in one.arms), key=lambda row: row[:2])
-    columns: dict[str, Any] = {"key": [key for key, _, _ in rated], "arm": [arm for _, arm, _ in rated]}
-    columns["text"] = [one.text for _, _, one in rated]
+    columns: dict[str, Any] = {
+        "key": pa.array([key for key, _, _ in rated], pa.string()),  # the type of an empty column can't be inferred
+        "arm": pa.array([arm for _, arm, _ in rated], pa.string()),
+        "text": pa.array([one.text for _, _, one in rated], pa.string()),
+    }
     for name in ANSWERS:
         means = [np.mean(getattr(one, name)) if getattr(one, name) else None for _, _, one in rated]
         columns[name] = pa.array(means, pa.float64())

@@ -15,7 +15,8 @@ from workflow_scripts.study.disk import nearest_existing
 from workflow_scripts.study.preflight.findings import Finding, Start
 
 LFS = b"version https://git-lfs"
-MODELS = ("captioner", "matcher", "encoder", "judgetext")  # roles of folders as save_pretrained writes them
+# Roles of folders as save_pretrained writes them.
+MODELS = ("captioner", "matcher", "encoder", "judgetext", "perplexity_model")
 FOLDERS = (*MODELS, "judge", "judgephotos", "labels", "dataset")
 
 

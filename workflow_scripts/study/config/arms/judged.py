@@ -36,6 +36,11 @@ def _scores(where: Path, arm: "Arm", judges: "list[Judge]") -> Iterator[SettingE
     if wanted is not None and judges and wanted not in named:
         yield SettingError("unknown score", (*where, "score"), wanted, one_of(wanted, named))
     for judge in judges:
+        reference = getattr(judge, "reference", None)
+        if reference in arms_read(arm).values():
+            value = f"{judge.name} compares captions with those of {reference}, so it has no score for them"
+            advice = "give the judge another reference, or compare other arms"
+            yield SettingError("judge without scores of an arm", (*where, "judge"), value, advice)
         scores = offered[judge.name]
         if len(scores) > 1 and wanted not in scores:
             value = f"none for {judge.name}, which has {' and '.join(scores)}"
