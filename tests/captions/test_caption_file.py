@@ -66,6 +66,8 @@ def test_captions_of_json_may_be_a_text_or_missing(tmp_path: Path) -> None:
     assert rows_of(path, records) == [("12", ["a"]), ("b", [None]), (None, [None]), ("c", [None])]
     assert rows_of(path, '{"key": "a", "caption": "b"}') == [("a", ["b"])]  # one line of JSON lines
     assert rows_of(path, '{"annotations": "a", "caption": ["b"]}') == [("annotations", ["a"]), ("caption", ["b"])]
+    for both in ('{"key": "a", "image_id": 5, "caption": "x"}', '{"image_id": 5, "key": "a", "caption": "x"}'):
+        assert rows_of(path, f"[{both}]") == [("a", ["x"])]
     assert rows_of(path, "[]") == rows_of(path, "{}") == []
 
 

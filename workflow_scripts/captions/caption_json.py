@@ -10,7 +10,7 @@ import ijson
 
 from workflow_scripts.core.files.json_stream import PIECE, BoundedStream
 
-KEYS = ("key", "image_id")  # the second is COCO's
+KEYS = ("key", "image_id")  # the second is COCO's; a row that has both is named by the first
 CAPTION = "caption"
 MOST = 10_000  # captions of a row
 WHITE = b"\xef\xbb\xbf \t\r\n"
@@ -107,7 +107,8 @@ def _row(event: str, events: Events) -> Row:
             break
         event, value = next(events)
         if name in KEYS:
-            key = _key(event, value)
+            given = _key(event, value)
+            key = given if name == KEYS[0] or key is None else key
         elif name == CAPTION:
             captions = _captions(event, value, events)
         else:

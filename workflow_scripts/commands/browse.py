@@ -36,9 +36,8 @@ def command(
     table. Images can be searched by words of their captions, filtered by subreddit and score, and ordered by a score or
     by how much two scores disagree.
 
-    The first call builds an index in the results folder, which takes a minute or two for a million images; it is built
-    again after the study has changed. Only programs on this machine can reach the page. From another machine, forward
-    the port: ssh -L 8765:localhost:8765 HOST.
+    The first call builds an index in the results folder; it is built again after the study has changed. Only programs
+    on this machine can reach the page. From another machine, forward the port: ssh -L 8765:localhost:8765 HOST.
 
     With --export, the images of a view are written to one file, for a paper's supplement. Opening it needs no network.
     A record in the study's folder copies lists its images, so that faithful-pairs remove can name the file. An existing

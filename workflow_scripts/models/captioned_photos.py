@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.foreign import readable
@@ -102,7 +102,7 @@ def _image(folder: Path, file: str) -> Image.Image:
     if Path(file).is_absolute() or ".." in Path(file).parts:
         raise PipelineError("image outside the captioned photos", folder, file, advice)
     try:
-        return Image.open(path).convert("RGB")
+        return ImageOps.exif_transpose(Image.open(path)).convert("RGB")
     except FileNotFoundError:
         raise PipelineError("missing image of captioned photos", folder, file, advice) from None
     except UNDECODABLE as error:
