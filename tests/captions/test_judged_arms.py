@@ -66,6 +66,12 @@ def test_one_judge(settings: dict[str, object], expected: str) -> None:
     assert chosen(inputs(GAINS), judge="j0", **settings) == expected
 
 
+def test_images_without_scores_of_both_captions_are_counted() -> None:
+    given = inputs(GAINS)
+    chosen(given, judge="j0")
+    assert given.counts == {"images_without_scores": 1}
+
+
 def test_several_judges() -> None:
     flat: list[float | None] = [0.0] * 6
     against = ([-1.0, -1.0, 1.0, 1.0, 1.0, 1.0], flat)

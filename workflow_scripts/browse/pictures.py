@@ -1,4 +1,4 @@
-"""Images of the index, read from the shards and encoded anew."""
+"""Images of the index, read from the shards and re-encoded."""
 
 from typing import Any
 

@@ -59,7 +59,7 @@ class ArmInputs:
             ``judge``.
         calibrations: judge, or None for the matcher -> score -> ``raw`` or ``standardised`` -> figures of the score
             against people's ratings (``labels.summary.score_figures``), for kinds with ``margin: calibrated``.
-        counts: what a kind counts of that file; ``select`` adds to it.
+        counts: what a kind counts of that file or those scores; ``select`` adds to it.
     """
 
     table: "pa.Table"

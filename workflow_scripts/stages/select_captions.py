@@ -63,8 +63,8 @@ def select_captions(job: Job[SelectCaptions]) -> None:
     arm = kind.select(inputs, settings_of(settings, kind))
     write_table(job.file(".parquet"), arm)
     found = counts(arm, table)
-    in_file = {"file": dict(inputs.counts)} if kind.from_file else {}
-    job.file(".json").write_bytes(pretty({"kind": kind.name, **found, **in_file}))
+    of_kind = {"file" if kind.from_file else "judges": dict(inputs.counts)} if inputs.counts else {}
+    job.file(".json").write_bytes(pretty({"kind": kind.name, **found, **of_kind}))
     captioned = len(arm) - found["empty"]
     if kind.from_file:
         job.rows(inputs.counts["captions"], captioned, {reason: inputs.counts[reason] for reason in UNUSED})

@@ -6,7 +6,6 @@ the captioner and favours its wording, and a margin requires more than a tie. So
 captioner's.
 """
 
-import logging
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-log = logging.getLogger(__name__)
 OF_JUDGES = ("original", "replacement", "score", "standardised", "combine")
 """Settings without effect unless a judge is given."""
 
@@ -171,8 +169,8 @@ def judged(inputs: ArmInputs, settings: Revised) -> "np.ndarray":
         )
         for arm in (settings.original, settings.replacement)
     )
-    unknown = int(np.isnan(new - old).all(axis=0).sum())
-    log.info("%d images without scores of both captions keep the original, unless it is empty", unknown)
+    # These images keep the original, unless it is empty.
+    inputs.counts["images_without_scores"] = int(np.isnan(new - old).all(axis=0).sum())
     if settings.combine == "mean_rank":
         return by_mean_rank(old, new, margins[0], settings.threshold)
     return by_vote(old, new, margins, settings.threshold)
