@@ -106,3 +106,5 @@ def test_a_margin_of_itm_is_that_of_original_and_generated_captions() -> None:
     assert margins_read(study_with(itm, caption_labels=LABELS), "itm")
     with pytest.raises(PipelineErrors, match=r"margin of other arms in .*: calibrated for revised instead of original"):
         study_with(itm, caption_labels={**LABELS, "replacement": "revised"})
+    with pytest.raises(PipelineErrors, match="margin of other arms"):
+        study_with({**itm, "best_by": "itc"}, caption_labels=LABELS)

@@ -62,11 +62,13 @@ def _margin(study: "Study", where: Path, arm: "Arm") -> Iterator[SettingError]:
         yield SettingError("margin without ratings", where, "calibrated", advice)
         return
     pair = {name: getattr(labels, name) for name in ("original", "replacement")}
-    kinds = {one.name: one.kind for one in study.arms}
+    arms = {one.name: one for one in study.arms}
     if judges_read(arm):
         same = arms_read(arm) == pair
-    else:  # ITM compares the captions of arms of these kinds
-        same = [kinds.get(name) for name in pair.values()] == ["original", "generated"]
+    else:  # ITM compares the captions of arms of these kinds, the generated ones chosen by the same score
+        rated = [arms.get(name) for name in pair.values()]
+        same = [one and one.kind for one in rated] == ["original", "generated"]
+        same = same and getattr(rated[1], "best_by", None) == getattr(arm, "best_by", None)
     if not same:
         value = f"calibrated for {pair['replacement']} instead of {pair['original']}"
         advice = "compare the arms that caption_labels compares, or give a number"
