@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from workflow_scripts.captions.comparison.variety import GRAMS, SIMILAR, VECTOR_BLOCKS, VECTOR_IMAGES, WORD_IMAGES
+from workflow_scripts.captions.diagnostics import near_duplicates
 from workflow_scripts.core.registry import by_name
 
 
@@ -89,7 +91,7 @@ FIGURES = by_name(
         _of_column("Length", "words", "words per caption", "words", "neither",
                    "A longer caption can say more, including more that is wrong: neither direction is better."),
         _of_column("Length", "short", "short captions", "share", "lower",
-                   "Captions of very few words (by default fewer than four) seldom say what is in the image."),
+                   "Captions with fewer words than `caption_quality.short_words` seldom say what is in the image."),
         _of_column("Length", "truncated", "longer than the matcher reads", "share", "lower",
                    "The matcher does not read the end of these captions, so their scores are for a part of the text."),
         _of_column("Wording", "empty", "empty captions", "share", "lower", "An empty caption says nothing."),
@@ -116,18 +118,23 @@ FIGURES = by_name(
         _computed("repeated", "repeated captions", "lower", "Another image has the same caption, so the captions do "
                   "not tell the two apart.", ("repeats", "empty"), _repeated, "Variety"),
         _of_column("Variety", "near_duplicate", "near duplicates", "share", "lower",
-                   "Another caption has a Jaccard index of at least 0.8 with this one (words in both, divided by "
+                   f"Another caption has a Jaccard index of at least {near_duplicates.SIMILAR} with this one (words in "
+                   "both, divided by "
                    "words in either). Measured on a sample in large studies."),
         _sampled("distinct_2", "different pairs of words", "share of pairs", "higher",
-                 "Of 1,000 consecutive pairs of words in blocks of 500 random images. Low values mean set phrases."),
+                 f"Of {GRAMS:,} consecutive pairs of words in blocks of {WORD_IMAGES} random images. Low values "
+                 "mean set phrases."),
         _sampled("distinct_3", "different triples of words", "share of triples", "higher",
                  "The same for three consecutive words."),
         _sampled("word_entropy", "entropy of words", "bits", "higher",
-                 "Of 1,000 words in blocks of 500 random images. Low values mean few words, used often."),
-        _sampled("vendi", "different captions among 250", "captions", "higher",
-                 "Vendi score of the vectors of 250 random captions: how many entirely different ones they are worth."),
+                 f"Of {GRAMS:,} words in blocks of {WORD_IMAGES} random images. Low values mean few words, "
+                 "used often."),
+        _sampled("vendi", f"different captions among {VECTOR_IMAGES}", "captions", "higher",
+                 f"Vendi score of the vectors of {VECTOR_IMAGES} random captions: how many entirely different ones "
+                 "they are worth."),
         _sampled("near_vectors", "near duplicates by meaning", "share", "lower",
-                 "Among 2,000 random captions, another one has a vector with a cosine of at least 0.95."),
+                 f"Among {VECTOR_BLOCKS * VECTOR_IMAGES:,} random captions, another one has a vector with a cosine "
+                 f"of at least {SIMILAR}."),
         _of_column("Fit to the image", "itm", "matching score (ITM)", "logit", "higher",
                    "By BLIP-2's matcher, which favours BLIP-2's own wording: a higher score may be due to style."),
         _of_column("Fit to the image", "above_random", "own image above a random one", "share of images", "higher",
