@@ -74,4 +74,6 @@ def _pairs(results: Path) -> None:
     table = pa.table(
         {**columns, "rank": pa.array([1, 2, 1, 1], pa.int16()), "cosine": pa.array([0.9, 0.8, 0.7, 0.6], pa.float32())}
     )
-    make_artifact(results, "pair_table", "original", {".parquet": parquet(table)}, {"pairs": "original"})
+    path = make_artifact(results, "pair_table", "mpnet", {".parquet": parquet(table)}, {"pairs": "mpnet"})
+    files = {"vectors": ["results/study/embed_captions/generated.mpnet.manifest.json"]}
+    path.with_name(path.name.replace(MANIFEST, RUN)).write_bytes(pretty({"input_files": files}))

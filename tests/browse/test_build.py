@@ -58,7 +58,7 @@ def test_an_interrupted_build_counts_for_nothing(tmp_path: Path, monkeypatch: py
 def test_what_is_of_other_images_is_left_out_and_named(tmp_path: Path) -> None:
     study = study_of(tmp_path)
     about = Index(build.index_of(sources_of(study))).about
-    assert about["left_out"] == {"pair_table/original": "1 pairs of other images"}
+    assert about["left_out"] == {"pair_table/mpnet": "1 pairs of other images"}
     shorter = parquet(pq.read_table(study / "select_captions" / "original.parquet").slice(1))
     make_artifact(study.parent, "select_captions", "original", {".parquet": shorter}, {"arm": "original"})
     about = Index(build.index_of(sources_of(study))).about
@@ -90,4 +90,4 @@ def test_a_study_without_captions(tmp_path: Path) -> None:
 def test_about_names_every_artifact_by_hash(index: Index, study: Path) -> None:
     about = json.loads((index.folder / ABOUT).read_bytes())
     assert about["inputs"] == sources_of(study).inputs
-    assert set(about["inputs"]) >= {"image_index/images", "select_captions/original", "pair_table/original"}
+    assert set(about["inputs"]) >= {"image_index/images", "select_captions/original", "pair_table/mpnet"}

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.browse.small_study import COUNT, GENERATED, ITM, LONG, ORIGINAL
 from workflow_scripts.browse.build import MOST_CHARACTERS
 from workflow_scripts.browse.index import Index, Neighbour, smallest
+from workflow_scripts.browse.pages import partners
 from workflow_scripts.browse.view import PER_PAGE, View, match_expression, view_of
 from workflow_scripts.core.errors import PipelineError
 
@@ -146,9 +147,9 @@ def test_an_image(index: Index) -> None:
     scores = index.scores_of(5)
     assert scores["original/clip cosine"] == 0.25 and "shuffled/matcher itm" not in scores
     assert scores["original/matcher itm"] == pytest.approx(float(ITM[5]))
-    assert index.neighbours(0) == {
-        "original": [Neighbour(5, 1, pytest.approx(0.9)), Neighbour(1, 2, pytest.approx(0.8))]
-    }
-    assert index.neighbours(3) == {"original": []}
+    assert index.neighbours(0) == {"mpnet": [Neighbour(5, 1, pytest.approx(0.9)), Neighbour(1, 2, pytest.approx(0.8))]}
+    assert index.neighbours(3) == {"mpnet": []}
+    captions = [card["caption"].text for card in partners(index, 0)["mpnet"]]
+    assert captions == [GENERATED[5], GENERATED[1]], "those of the arm that the pair table compares"
     with pytest.raises(PipelineError, match="unknown row"):
         index.images([COUNT])

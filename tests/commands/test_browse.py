@@ -20,7 +20,7 @@ def test_it_serves_until_ctrl_c(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stderr is not None
         said = [process.stdout.readline() for _ in range(3)]
-        assert said[0] == "left out: pair_table/original (1 pairs of other images)\n"
+        assert said[0] == "left out: pair_table/mpnet (1 pairs of other images)\n"
         assert said[1].startswith("http://127.0.0.1:") and said[2] == "Ctrl-C ends it\n"
         with urllib.request.urlopen(said[1].strip()) as answer:
             assert b"Captions of study" in answer.read()

@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workflow_scripts.acquisition.annotations.names import mask
-from workflow_scripts.browse.sources import MATCHER, Sources, score_columns
+from workflow_scripts.browse.sources import MATCHER, Sources, compared_arm, score_columns
 from workflow_scripts.core.artifact import Artifact, label_of
 from workflow_scripts.core.cache import key_lock
 from workflow_scripts.core.files.durable import make_folders, move_folder_durable
@@ -91,6 +91,7 @@ def build(sources: Sources, folder: Path) -> None:
         "arms": arms,
         "scores": names,
         "pairs": list(sources.pairs),
+        "compared": {name: compared_arm(one) for name, one in sources.pairs.items()},
         "subreddits": subreddits.dictionary.to_pylist(),
         "left_out": left_out,
         "inputs": sources.inputs,

@@ -139,21 +139,19 @@ def _holds(label: str, shard: int) -> bool:
 
 def partners(index: Index, row: int, most: int | None = None) -> dict[str, list[dict[str, Any]]]:
     """Pair table -> cards of the image's partners (``most`` at most), with ``rank``, ``cosine`` and one ``caption``."""
-    found = {}
+    found, arms = {}, index.about["compared"]
     for name, neighbours in index.neighbours(row).items():
         shown = cards(index, [one.row for one in neighbours[:most]])
         found[name] = [
-            {**card, "rank": one.rank, "cosine": one.cosine, "caption": _caption_for(name, card["captions"])}
+            {**card, "rank": one.rank, "cosine": one.cosine, "caption": _caption_for(arms[name], card["captions"])}
             for one, card in zip(neighbours, shown, strict=False)
         ]
     return found
 
 
-def _caption_for(pairs: str, captions: list[Caption]) -> Caption:
-    """The caption of the arm that a pair table is named after, such as ``revised-subreddit``; else the original one."""
-    by_arm = {arm: one for one in captions for arm in one.arms}
-    named = [arm for arm in by_arm if pairs.startswith(arm)]
-    return by_arm.get(max(named, key=len, default="original"), captions[0])
+def _caption_for(compared: str | None, captions: list[Caption]) -> Caption:
+    """The caption of the arm that a pair table compares; the first if it compares images, or the arm is not shown."""
+    return next((one for one in captions if compared in one.arms), captions[0])
 
 
 def _by_arm(index: Index) -> dict[str, list[str]]:

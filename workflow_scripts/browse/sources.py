@@ -66,11 +66,22 @@ def sources_of(study: Path) -> Sources:
     return Sources(study, images, arms, scores, outdated, _named(study / "pair_table"))
 
 
+def compared_arm(pairs: Artifact) -> str | None:
+    """The arm whose captions a pair table compares; None: it compares images."""
+    vectors = [Path(path) for path in _recorded(pairs, "input_files").get("vectors", [])]
+    return next((path.name.partition(".")[0] for path in vectors if path.parent.name == "embed_captions"), None)
+
+
 def _made_from(artifact: Artifact, **inputs: Artifact) -> bool:
     """Whether the artifact's run record names these inputs as they are now."""
-    record = read_json(artifact.manifest_path.with_name(artifact.name + RUN), "rerun the workflow")
-    found = record.get("inputs", {}) if isinstance(record, dict) else {}
+    found = _recorded(artifact, "inputs")
     return all(found.get(name) == [one.hash] for name, one in inputs.items())
+
+
+def _recorded(artifact: Artifact, field: str) -> dict[str, list[str]]:
+    record = read_json(artifact.manifest_path.with_name(artifact.name + RUN), "rerun the workflow")
+    found = record.get(field) if isinstance(record, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _named(folder: Path) -> dict[str, Artifact]:
