@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from tests.helpers import make_artifact
 from tests.reporting.fake_files import SIZE, js, parquet, parquet_table, picture, png
+from tests.reporting.fake_scores import judge_quality, scores
 from workflow_scripts.core.artifact import Artifact
 
 Inputs = dict[str, list[Path]]
@@ -68,9 +69,12 @@ def data_inputs(results: Path, replaced: dict[int, str]) -> Inputs:
         files = {".json": js(summary), ".png": png(640, 300)}
         given["caption_quality"].append(make_artifact(results, "caption_quality", arm, files, {"arm": arm}))
     given["caption_comparison"] = [caption_comparison(results)]
-    style = {"value": 0.73, "low": 0.7, "high": 0.76, "n": 40}
-    judged = {".json": js({arm: {"itm": {"style_control": style}} for arm in ARMS})}
-    given["judge_quality"] = [make_artifact(results, "judge_quality", "blip2", judged, {"judge": "blip2"})]
+    given["judge_quality"] = [judge_quality(results, ARMS)]
+    given["scores"] = [
+        scores(results, arm, [key(at) for at in range(N) if at % 2 == shard], f"{shard:05d}-{shard:05d}")
+        for arm in ARMS
+        for shard in (0, 1)
+    ]
     share = {"value": 0.31, "low": 0.29, "high": 0.33, "n": 40}
     choices = {"judges": {"clip": {"cosine": {"raw": {"flips_at": {"0.5": share}}, "replaced_by_style": share}}}}
     files, unit = {".json": js(choices)}, {"arm": "revised"}
@@ -152,7 +156,8 @@ def arm_table(results: Path, arm: str, texts: list[str]) -> Path:
         new = arm == "generated" or (arm == "revised" and 4.0 - 0.25 * at > -3.0 + 0.05 * at)
         origin = "generated" if new else "shuffled" if arm == "shuffled" else "original"
         text = f"a small blue house number {at} in snow" if new else texts[(at + (arm == "shuffled")) % N]
-        table.append({"key": key(at), "caption": text, "origin": origin, "itm": 0.5, "itc": 0.1})
+        itm = None if arm == "shuffled" else 0.5
+        table.append({"key": key(at), "caption": text, "origin": origin, "itm": itm, "itc": 0.1})
     return make_artifact(results, "select_captions", arm, {".parquet": parquet(table)}, {"arm": arm}, rows(N, {}))
 
 

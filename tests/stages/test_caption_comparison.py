@@ -30,7 +30,8 @@ def test_every_figure_of_two_arms(given: Captioned) -> None:
     found = json.loads(made.path(".json").read_bytes())
     assert (found["reference"], found["arms"]) == ("original", ["original", "generated"])
     of_vectors = {"vendi", "near_vectors"}
-    assert set(found["figures"]) == set(FIGURES) - of_vectors
+    of_judges = {"judge_score", "judge_score_standardised", "judge_above_random"}  # in judge_quality
+    assert set(found["figures"]) == set(FIGURES) - of_vectors - of_judges
     assert found["figures"]["repeated"]["original"]["value"] == 2 / 9
     assert found["figures"]["above_subreddit"]["generated"]["n"] == 9
     assert found["figures"]["words"]["generated"]["difference"]["n"] == 9

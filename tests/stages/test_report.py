@@ -51,7 +51,27 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Inputs, str]:
 
 
 def test_inputs_are_those_of_the_study(made: tuple[Path, Inputs, str]) -> None:
-    assert set(made[1]) == set(INPUTS)
+    assert set(made[1]) == {*INPUTS, "scores"}
+
+
+def test_captions_without_an_itm_have_the_scores_of_judges(made: tuple[Path, Inputs, str], tmp_path: Path) -> None:
+    def shuffled(page: str) -> list[str]:
+        section = page.partition('<section id="captions">')[2].partition("</section>")[0]
+        lines = re.findall(r'<div class="who">(.*?)</div>', section)
+        return [re.sub("<[^>]*>", " ", line).replace("\n", " ") for line in lines if "arm-shuffled" in line]
+
+    lines = shuffled(made[2])
+    assert len(lines) > 10 and not any("ITM" in line or "not scored" in line for line in lines)
+    assert {" ".join(line.split()) for line in lines} == {
+        "shuffled clip cosine 0.250 (1.500) shuffled",
+        "shuffled clip cosine 0.250 shuffled",
+    }
+    assert "score_captions/shuffled.clip.00001-00001.parquet" in made[2]
+    inputs = make_study(tmp_path / "results")
+    del inputs["scores"]
+    assert {" ".join(line.split()) for line in shuffled(build(tmp_path / "results", inputs))} == {
+        "shuffled not scored shuffled"
+    }
 
 
 def test_choices_of_judges_are_shown_with_their_intervals(made: tuple[Path, Inputs, str]) -> None:

@@ -194,7 +194,7 @@ def test_judge_quality(ready: Captioned) -> None:
     made = run(judge_quality.STAGE, ready.results, "judge_quality/blip2", {"reference": "original"}, {"scores": paths})
     found = json.loads(made.path(".json").read_bytes())
     assert set(found) == set(ARMS)
-    assert found["original"]["itm"].keys() == {"mean", "above_random_image"}
+    assert found["original"]["itm"].keys() == {"mean", "mean_standardised", "above_random_image"}
     assert found["shuffled"]["itm"]["mean"]["n"] == 8  # of nine captions one is empty
     assert 0 <= found["generated"]["itc"]["style_control_standardised"]["value"] <= 1
 

@@ -38,24 +38,25 @@ def page_context(
     scores: Mapping[str, str],
     floors: Collection[str],
     figures: Mapping[str, Explained],
+    judged: Sequence[Artifact],
 ) -> dict[str, Any]:
     """What the template takes, from artifacts by input name; a section without input says so in a sentence.
 
     Args:
-        behind: the study's other artifacts; the page cites none of them, but its root hash covers them.
+        behind: the study's other artifacts, scores among them; the page's root hash covers them.
         scores: what each saliency score means, by its name in tables.
         floors: targets of saliency tables that do not look at the image.
         figures: what each figure of captions says, by its name.
+        judged: the judges' scores of captions.
     """
-    study = Study(given, settings)
+    study = Study(given, settings, judged)
     whole = {label(artifact): artifact.hash for artifact in [*behind, *(a for found in given.values() for a in found)]}
-    return {
+    sections = {
         "study": settings.study,
         "contents": CONTENTS,
         "counts": study_counts(study),
         "root": root_hash(whole.items()),
         "behind": len(whole),
-        "artifacts": study.index.rows(),
         "accepted": settings.accepted,
         "headline": run_sections.headline(study),
         "losses": data_sections.losses(study),
@@ -72,6 +73,7 @@ def page_context(
         "accuracy": run_sections.accuracy(study),
         "saliency": run_sections.saliency(study, scores, floors),
     }
+    return {**sections, "artifacts": study.index.rows()}  # the last, since sections add what they cite
 
 
 def study_counts(study: Study) -> list[tuple[str, Number]]:

@@ -62,8 +62,16 @@ class ArtifactIndex:
     """All artifacts that the page was made from, in the order given, each with an anchor."""
 
     def __init__(self, records: Sequence[Record]) -> None:
-        self._records = {record.label: record for record in records}
-        self._anchors = {label: f"a-{number}" for number, label in enumerate(self._records, 1)}
+        self._records: dict[str, Record] = {}
+        self._anchors: dict[str, str] = {}
+        for one in records:
+            self.add(one)
+
+    def add(self, record: Record) -> None:
+        """Take an artifact into the table, if it is not there."""
+        if record.label not in self._records:
+            self._records[record.label] = record
+            self._anchors[record.label] = f"a-{len(self._records)}"
 
     def source(self, label: str, suffix: str) -> Source:
         """The file `<label><suffix>`. Raises KeyError when no such artifact was given to the page."""

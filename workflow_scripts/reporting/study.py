@@ -28,10 +28,16 @@ def record(artifact: Artifact) -> Record:
 
 
 class Study:
-    """Inputs by name, settings, and the index of all artifacts."""
+    """Inputs by name, settings, and the index of the artifacts that the page cites.
 
-    def __init__(self, given: Mapping[str, Sequence[Artifact]], settings: Report) -> None:
-        self.given, self.settings = given, settings
+    Args:
+        scores: the judges' scores, which can be thousands of artifacts; the page cites those of shown captions.
+    """
+
+    def __init__(
+        self, given: Mapping[str, Sequence[Artifact]], settings: Report, scores: Sequence[Artifact] = ()
+    ) -> None:
+        self.given, self.settings, self.scores = given, settings, scores
         self.index = ArtifactIndex([record(artifact) for artifacts in given.values() for artifact in artifacts])
         self._runs: dict[str, Row] | None = None
 
@@ -46,6 +52,7 @@ class Study:
 
     def source(self, artifact: Artifact, suffix: str) -> Source:
         """How the page cites a file of an artifact."""
+        self.index.add(record(artifact))
         return self.index.source(label(artifact), suffix)
 
     def table(self, artifact: Artifact, suffix: str = ".parquet") -> list[Row]:

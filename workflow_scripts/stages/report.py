@@ -33,11 +33,12 @@ def report(job: Job[Report]) -> None:
 
     given = {name: job.inputs(name) for name in INPUTS}
     behind = [artifact for name in ROOT_ONLY for artifact in job.inputs(name)]
-    scores = {name: explained(score) for name, score in SCORES.items()}
+    meanings = {name: explained(score) for name, score in SCORES.items()}
     figures = {
         name: Explained(one.group, one.title, one.unit, one.better, one.summary) for name, one in FIGURES.items()
     }
-    job.file(".html").write_bytes(render(page_context(given, job.settings, behind, scores, FLOORS, figures)))
+    page = page_context(given, job.settings, behind, meanings, FLOORS, figures, job.inputs("scores"))
+    job.file(".html").write_bytes(render(page))
 
 
 STAGE = Stage(

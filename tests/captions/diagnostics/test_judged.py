@@ -22,9 +22,14 @@ def test_figures_in_closed_form() -> None:
     found = compare(tables, "original")
     original, generated = found["original"]["fit"], found["generated"]["fit"]
     assert original["mean"]["value"] == pytest.approx(7 / 3) and original["mean"]["n"] == 3
+    difference, reference = generated["mean"]["difference"], stats.ttest_1samp([1.0, 0.0, -1.0], 0)
+    assert (difference["value"], difference["n"]) == (pytest.approx(0.0), 3)
+    low, high = reference.confidence_interval(0.95)
+    assert (difference["low"], difference["high"]) == (pytest.approx(low), pytest.approx(high))
+    assert generated["mean_standardised"]["value"] == pytest.approx(3.0)
     # Image 0: a win and a loss; image 1: a tie.
     assert original["above_random_image"]["value"] == 0.5 and original["above_random_image"]["n"] == 3
-    assert original.keys() == {"mean", "above_random_image"}
+    assert original.keys() == {"mean", "mean_standardised", "above_random_image"}
     # Image 0: a win and a tie; image 1: a loss (the null one does not count).
     assert generated["preferred"]["value"] == pytest.approx((1 + 0.5 + 0) / 3)
     assert generated["style_control"]["value"] == pytest.approx((1 + 0 + 1) / 3)
@@ -62,4 +67,4 @@ def test_a_judge_of_style_is_found_and_standardising_takes_it_out() -> None:
     assert found["style_control"]["low"] > 0.7
     control = found["style_control_standardised"]
     assert control["low"] < 0.5 < control["high"] and control["high"] - control["low"] < 0.06
-    assert compare({"a": arm(0.0)}, None)["a"]["fit"].keys() == {"mean", "above_random_image"}
+    assert compare({"a": arm(0.0)}, None)["a"]["fit"].keys() == {"mean", "mean_standardised", "above_random_image"}

@@ -1,9 +1,13 @@
 """Figures of captions as the page shows them."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from tests.helpers import make_artifact
+from tests.reporting.fake_files import js
+from tests.reporting.fake_scores import judge_quality
 from tests.reporting.fake_study import ARMS, make_study
 from workflow_scripts.captions.comparison.figures import FIGURES
 from workflow_scripts.core.artifact import Artifact
@@ -26,12 +30,20 @@ def test_grouped_in_the_order_of_the_registry(study: Study) -> None:
         ("Length", ["words per caption"]),
         ("Wording", ["vague captions"]),
         ("Variety", ["different captions among 250 (minilm)"]),
+        (
+            "Fit to the image",
+            [
+                "score by a judge (clip cosine)",
+                "standardised score by a judge (clip cosine)",
+                "own image above a random one, by a judge (clip cosine)",
+            ],
+        ),
     ]
     assert [arm for arm, _ in found["arms"]] == list(ARMS)
 
 
 def test_values_and_differences(study: Study) -> None:
-    (_, (words,)), (_, (vague,)), (_, (vendi,)) = caption_figures(study, EXPLAINED)["groups"]
+    (_, (words,)), (_, (vague,)), (_, (vendi,)), _ = caption_figures(study, EXPLAINED)["groups"]
     assert [(own.text, own.interval) for own, _ in words["cells"]] == [("0.250", "[0.200, 0.300]")] * 4
     own, difference = vague["cells"][1]
     assert (own.text, own.interval) == ("25.0", "[20.0, 30.0]")
@@ -41,6 +53,27 @@ def test_values_and_differences(study: Study) -> None:
     assert vague["cells"][0][1] is None and vague["unit"] == "%" and vague["says"].endswith("Lower is better.")
     assert [own.text for own, _ in vendi["cells"]] == ["—", "—", "0.250", "9.500"]
     assert vendi["cells"][3][0].interval == ""
+
+
+def test_scores_of_judges(study: Study) -> None:
+    *_, (_, (score, _, above)) = caption_figures(study, EXPLAINED)["groups"]
+    (own, difference), (base, none) = score["cells"][3], score["cells"][0]
+    assert (own.text, own.interval, base.text, none) == ("0.500", "[0.400, 0.600]", "0.500", None)
+    assert difference is not None and (difference.text, difference.interval) == ("+0.500", "[+0.400, +0.600]")
+    assert own.source is not None and own.source.file == "judge_quality/clip.json"
+    assert own.rows == "shuffled.cosine.mean, n = 40"
+    assert (above["unit"], above["cells"][3][0].text) == ("% of images", "50.0")
+
+
+def test_not_scored_is_said_only_where_no_judge_scored_an_arm(study: Study, tmp_path: Path) -> None:
+    comparison = Artifact(make_study(tmp_path / "other")["caption_comparison"][0])
+    found = json.loads(comparison.path(".json").read_bytes())
+    found["figures"]["itm"] = {"original": found["figures"]["words"]["original"]}
+    own = make_artifact(tmp_path / "other", "caption_comparison", "arms", {".json": js(found)})
+    judged = judge_quality(tmp_path / "other", ["original", "shuffled"])
+    study.given = {**study.given, "caption_comparison": [Artifact(own)], "judge_quality": [Artifact(judged)]}
+    *_, (_, (itm, *_)) = caption_figures(study, EXPLAINED)["groups"]
+    assert [cell.text for cell, _ in itm["cells"]] == ["0.250", "not scored", "not scored", "—"]
 
 
 def test_no_comparison(study: Study) -> None:

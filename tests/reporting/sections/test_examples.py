@@ -36,14 +36,16 @@ def test_no_image_twice_and_none_without_scores(gains: list[float], each: int) -
 def test_the_best_generated_caption_is_shown_with_who_chose_it() -> None:
     row = {"original": "old", "itm_original": -1.0, "generated": ["a", "b"], "itm_generated": [0.5, 2.0]}
     arms = {
-        "original": {"caption": "old", "origin": "original"},
-        "revised": {"caption": "b", "origin": "generated"},
-        "shuffled": {"caption": "old", "origin": "shuffled"},
+        "original": {"caption": "old", "origin": "original", "itm": -1.0},
+        "revised": {"caption": "b", "origin": "generated", "itm": 2.0},
+        "shuffled": {"caption": "old", "origin": "shuffled", "itm": None},
+        "again": {"caption": "old", "origin": "shuffled", "itm": None},
     }
-    first, second = caption_lines(row, arms)
+    first, second, third = caption_lines(row, arms)
     assert (first.text, first.itm, first.chosen_by) == ("old", -1.0, ["original"])
     assert (second.text, second.itm, second.chosen_by) == ("b", 2.0, ["revised"])
-    assert len(caption_lines({**row, "generated": []}, arms)) == 1
+    assert (third.origin, third.text, third.itm, third.chosen_by) == ("shuffled", "old", None, ["shuffled", "again"])
+    assert len(caption_lines({**row, "generated": []}, {})) == 1
 
 
 def test_sources_with_pairs_in_all_tables_come_first() -> None:

@@ -18,13 +18,14 @@ class Figure:
     """A figure of an arm's captions.
 
     Attributes:
-        name: in the JSON file; with ``.<encoder>`` for figures of vectors.
+        name: in the JSON file; with ``.<encoder>`` for figures of vectors, ``.<judge>.<score>`` for those of judges.
         group: heading in the report.
         title: in words.
         unit: of the values; ``share`` is shown as a percentage.
         better: which direction is better, other things being equal.
         summary: what it says, and what is good or bad.
-        columns: of ``caption_quality`` from which ``values`` are computed; none for figures of blocks and vectors.
+        columns: of ``caption_quality`` from which ``values`` are computed; none for figures of blocks, vectors and
+            judges.
         values: from a table of these columns, (n,) bool or float64, NaN where unknown.
         compared: whether the difference to the reference arm says something.
     """
@@ -86,6 +87,13 @@ def _sampled(name: str, title: str, unit: str, better: Literal["higher", "lower"
     )  # fmt: skip
 
 
+def _judged(name: str, title: str, unit: str, summary: str) -> Figure:
+    return Figure(
+        name=name, group="Fit to the image", title=title, unit=unit, better="higher", summary=summary, columns=(),
+        values=None, compared=True,
+    )  # fmt: skip
+
+
 FIGURES = by_name(
     [
         _of_column("Length", "words", "words per caption", "words", "neither",
@@ -137,6 +145,14 @@ FIGURES = by_name(
                  f"of at least {SIMILAR}."),
         _of_column("Fit to the image", "itm", "matching score (ITM)", "logit", "higher",
                    "By BLIP-2's matcher, which favours BLIP-2's own wording: a higher score may be due to style."),
+        _judged("judge_score", "score by a judge", "on its own scale",
+                "Each judge has a scale of its own, and a higher score may be due to style."),
+        _judged("judge_score_standardised", "standardised score by a judge", "standard deviations",
+                "How far the score with the own image is above those of the same caption with other images. That "
+                "takes out what the judge thinks of the wording."),
+        _judged("judge_above_random", "own image above a random one, by a judge", "share of images",
+                "How often the judge scores a caption higher with its own image than with a random one; 50 % by "
+                "chance."),
         _of_column("Fit to the image", "above_random", "own image above a random one", "share of images", "higher",
                    "How often a caption scores higher with its own image than with another one; 50 % by chance."),
         _of_column("Fit to the image", "above_subreddit", "own image above one of its subreddit", "share of images",

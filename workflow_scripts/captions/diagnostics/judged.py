@@ -12,16 +12,19 @@ from workflow_scripts.stats.intervals import student_t
 RANDOM = "_random"
 KINDS = {"raw": "", "standardised": "_z"}
 """Ending of the columns of each kind of score."""
+ENDINGS = {"": "", "_z": "_standardised"}
+"""Ending of the columns of a kind of score -> ending of the names of its figures."""
 
 
 def compare(tables: Mapping[str, pa.Table], reference: str | None) -> dict[str, Any]:
     """Figures of each arm, by arm and score.
 
-    ``mean``: of the scores. ``above_random_image``: how often a caption scores higher with its own image than with a
-    random one; 0.5 if the judge can't tell them apart. Against the reference arm: ``preferred``, how often the arm's
-    caption of an image scores higher; and ``style_control``, the same with both captions beside a random image. A judge
-    of what an image shows has a style control of 0.5; one that differs also prefers a style. ``standardised``: the same
-    for standardised scores. Ties count half.
+    ``mean``: of the scores, with ``difference``, the mean of the paired differences from the reference arm.
+    ``above_random_image``: how often a caption scores higher with its own image than with a random one; 0.5 if the
+    judge can't tell them apart. Against the reference arm: ``preferred``, how often the arm's caption of an image
+    scores higher; and ``style_control``, the same with both captions beside a random image. A judge of what an image
+    shows has a style control of 0.5; one that differs also prefers a style. ``standardised``: the same for standardised
+    scores. Ties count half.
 
     Args:
         tables: arm -> its scores (:func:`workflow_scripts.captions.scores.schema`), the same images in the same order.
@@ -42,14 +45,15 @@ def score_names(table: pa.Table) -> list[str]:
 
 def _of_arm(table: pa.Table, reference: pa.Table | None, name: str) -> dict[str, Any]:
     images = table["random_image"].fill_null(-1).to_numpy()
-    found = {
-        "mean": _mean(_values(table, name)),
-        "above_random_image": _share(_values(table, name), _values(table, name + RANDOM), images),
-    }
+    found = {f"mean{text}": _mean(_values(table, f"{name}{ending}")) for ending, text in ENDINGS.items()}
+    found["above_random_image"] = _share(_values(table, name), _values(table, name + RANDOM), images)
     if reference is None:
         return found
+    for ending, text in ENDINGS.items():
+        ours, theirs = (_values(one, f"{name}{ending}") for one in (table, reference))
+        found[f"mean{text}"]["difference"] = _mean(ours - theirs)
     for figure, column in (("preferred", name), ("style_control", name + RANDOM)):
-        for ending, text in (("", ""), ("_z", "_standardised")):
+        for ending, text in ENDINGS.items():
             ours, theirs = (_values(one, f"{column}{ending}") for one in (table, reference))
             found[f"{figure}{text}"] = _share(ours, theirs, images)
     return found

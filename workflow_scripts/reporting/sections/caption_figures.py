@@ -1,6 +1,6 @@
 """Figures of captions by group: a small chart each, and one table with the differences to the original captions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -11,7 +11,22 @@ from workflow_scripts.reporting.study import Study
 from workflow_scripts.reporting.text import percent, plain, points
 
 Row = dict[str, Any]
+JUDGED = {
+    "judge_score": "mean",
+    "judge_score_standardised": "mean_standardised",
+    "judge_above_random": "above_random_image",
+}
+"""Figure -> what `judge_quality` calls it."""
 DIRECTIONS = {"higher": "Higher is better.", "lower": "Lower is better.", "neither": ""}
+
+
+class Figure(NamedTuple):
+    """A figure by arm, and where it is from: `place` is that of an arm's value in the file."""
+
+    name: str
+    values: Row
+    place: str
+    source: Source
 
 
 class Explained(NamedTuple):
@@ -31,11 +46,14 @@ def caption_figures(study: Study, explained: Mapping[str, Explained]) -> Row:
         return {"groups": []}
     found, source = study.json(artifact), study.source(artifact, ".json")
     arms = found["arms"]
+    figures = [Figure(name, values, f"figures.{name}.{{}}", source) for name, values in found["figures"].items()]
+    figures += _judged(study)
+    scored = {arm for figure in figures if figure.name.startswith("judge_score.") for arm in figure.values}
     rows = [
-        _row(name, explained[known], found["figures"][name], arms, source)
+        _row(figure, explained[known], arms, scored)
         for known in explained
-        for name in found["figures"]
-        if name.partition(".")[0] == known and found["figures"][name]
+        for figure in figures
+        if figure.name.partition(".")[0] == known and figure.values
     ]
     groups = [(group, list(some)) for group, some in groupby(rows, key=lambda row: row["group"])]
     return {
@@ -45,11 +63,23 @@ def caption_figures(study: Study, explained: Mapping[str, Explained]) -> Row:
     }
 
 
-def _row(name: str, said: Explained, values: Row, arms: list[str], source: Source) -> Row:
+def _judged(study: Study) -> Iterator[Figure]:
+    """Figures of each score of each judge, for the arms of which it scored a caption."""
+    for judge in study.all("judge_quality"):
+        found, source = study.json(judge), study.source(judge, ".json")
+        for score in dict.fromkeys(score for of_arm in found.values() for score in of_arm):
+            for name, own in JUDGED.items():
+                values = {arm: of_arm[score][own] for arm, of_arm in found.items() if of_arm[score][own]["n"]}
+                yield Figure(f"{name}.{judge.name} {score}", values, f"{{}}.{score}.{own}", source)
+
+
+def _row(figure: Figure, said: Explained, arms: list[str], scored: set[str]) -> Row:
+    """A figure of all arms; where the matcher's score is unknown, whether no judge has `scored` the arm either."""
+    name, values, place, source = figure
     share = said.unit.startswith("share")
     scale, unit = (100, said.unit.replace("share", "%", 1)) if share else (1, said.unit)
-    encoder = name.partition(".")[2]
-    title = f"{said.title} ({encoder})" if encoder else said.title
+    model = name.partition(".")[2]
+    title = f"{said.title} ({model})" if model else said.title
 
     def scaled(end: float | None) -> float | None:
         return None if end is None else scale * end
@@ -59,7 +89,12 @@ def _row(name: str, said: Explained, values: Row, arms: list[str], source: Sourc
         for arm in arms
         if arm in values
     ]
-    cells = [_cell(values.get(arm), f"figures.{name}.{arm}", share, source) for arm in arms]
+    cells = [
+        _cell(values[arm], place.format(arm), share, source)
+        if arm in values
+        else (Number("not scored" if name == "itm" and arm not in scored else "—"), None)
+        for arm in arms
+    ]
     says = f"{said.summary} {DIRECTIONS[said.better]}".strip()
     return {
         "group": said.group, "title": title, "unit": unit, "says": says, "cells": cells,
@@ -67,10 +102,8 @@ def _row(name: str, said: Explained, values: Row, arms: list[str], source: Sourc
     }  # fmt: skip
 
 
-def _cell(value: Row | None, rows: str, share: bool, source: Source) -> tuple[Number, Number | None]:
+def _cell(value: Row, rows: str, share: bool, source: Source) -> tuple[Number, Number | None]:
     """A value and its difference to the reference arm."""
-    if value is None:
-        return Number("—"), None
     written, signed = (percent, points) if share else (plain, _signed)
     own = Number(written(value["value"]), _interval(value, written), source, f"{rows}, n = {value['n']}")
     there = value.get("difference")

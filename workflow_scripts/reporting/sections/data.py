@@ -13,7 +13,9 @@ from workflow_scripts.reporting.provenance import Number, Source
 from workflow_scripts.reporting.reading import rows_of, sample_rows
 from workflow_scripts.reporting.sections import examples
 from workflow_scripts.reporting.sections.agreement import Partners, agreement
+from workflow_scripts.reporting.sections.examples import CaptionLine
 from workflow_scripts.reporting.sections.flow import final_states, steps
+from workflow_scripts.reporting.sections.judge_scores import Judged, JudgeScore, judge_scores
 from workflow_scripts.reporting.sections.quality import is_detail, side_by_side
 from workflow_scripts.reporting.study import Study, record
 from workflow_scripts.reporting.text import caption_text, count, words
@@ -38,14 +40,18 @@ def losses(study: Study) -> Row:
     return {"steps": steps(records, study.index), "states": states, "figure": picture}
 
 
-def _itm(value: float | None, source: Source, rows: str) -> Number:
-    if value is None or not math.isfinite(value):
-        return Number("not scored", source=source, rows=rows)
-    return Number(f"{value:+.2f}".replace("-", "−"), source=source, rows=rows)
+def _scores(line: CaptionLine, key: str, judged: Judged, source: Source) -> list[JudgeScore]:
+    """ITM, where it is known, and the scores of the judges by an arm that has the caption; else that there are none."""
+    found = []
+    if line.itm is not None and math.isfinite(line.itm):
+        itm = f"{line.itm:+.2f}".replace("-", "−")
+        found.append(JudgeScore("ITM", Number(itm, "", source, f"key {key}, ITM of the {line.origin} caption")))
+    found += next((judged[arm, key] for arm in line.chosen_by if (arm, key) in judged), [])
+    return found or [JudgeScore("", Number("not scored"))]
 
 
 def captions(study: Study) -> Row:
-    """Original and generated captions of a seeded choice of images: worst, typical, best."""
+    """The captions of a seeded choice of images in all arms: worst, typical, best."""
     table = study.one("captions_table")
     if table is None:
         return {"strata": []}
@@ -57,10 +63,10 @@ def captions(study: Study) -> Row:
     everyone = [key for some in keys.values() for key in some]
     rows = {row["key"]: row for row in rows_of(path, "key", everyone)}
     arms = {_unit(arm, "arm"): _by_key(arm, "key", everyone) for arm in study.all("arms")}
-    thumbs = study.thumbnails(everyone)
+    thumbs, judged = study.thumbnails(everyone), judge_scores(study, everyone)
     source = study.source(table, ".parquet")
     strata = [
-        (name, [_caption_card(rows[key], arms, thumbs.get(key, ""), source) for key in keys[name]])
+        (name, [_caption_card(rows[key], arms, thumbs.get(key, ""), judged, source) for key in keys[name]])
         for name in examples.STRATA
         if keys[name]
     ]
@@ -77,13 +83,13 @@ def _by_key(artifact: Artifact, column: str, keys: Sequence[str]) -> dict[str, R
     return {row[column]: row for row in rows_of(artifact.path(".parquet"), column, keys)}
 
 
-def _caption_card(row: Row, arms: Mapping[str, Mapping[str, Row]], thumb: str, source: Source) -> Row:
-    chosen = {name: found[row["key"]] for name, found in arms.items() if row["key"] in found}
+def _caption_card(row: Row, arms: Mapping[str, Mapping[str, Row]], thumb: str, judged: Judged, source: Source) -> Row:
+    key = row["key"]
+    chosen = {name: found[key] for name, found in arms.items() if key in found}
     lines = [
-        {"line": line, "itm": _itm(line.itm, source, f"key {row['key']}, ITM of the {line.origin} caption")}
-        for line in examples.caption_lines(row, chosen)
+        {"line": line, "scores": _scores(line, key, judged, source)} for line in examples.caption_lines(row, chosen)
     ]
-    return {"key": row["key"], "subreddit": row["subreddit"], "thumb": thumb, "lines": lines}
+    return {"key": key, "subreddit": row["subreddit"], "thumb": thumb, "lines": lines}
 
 
 def _unit(artifact: Artifact, name: str) -> str:

@@ -47,19 +47,21 @@ def strata(gain: np.ndarray, seed: int, each: int) -> dict[str, list[int]]:
 
 
 def caption_lines(row: Row, chosen: Mapping[str, Row]) -> list[CaptionLine]:
-    """The original and the best generated caption of one image (a row of `caption_table`).
+    """The original and the best generated caption of one image (a row of `caption_table`), and other captions of arms.
 
-    `chosen` maps arm -> the arm's row for this image (caption, origin), where it has one.
+    `chosen` maps arm -> the arm's row for this image (caption, origin, itm), where it has one.
     """
-    lines = [_line("original", row["original"], row["itm_original"], chosen)]
+    known = {("original", row["original"]): row["itm_original"]}
     if row["generated"]:
         best = max(range(len(row["generated"])), key=lambda at: row["itm_generated"][at])
-        lines.append(_line("generated", row["generated"][best], row["itm_generated"][best], chosen))
-    return lines
+        known["generated", row["generated"][best]] = row["itm_generated"][best]
+    for one in chosen.values():
+        known.setdefault((one["origin"], one["caption"]), one["itm"])
+    return [_line(*which, itm, chosen) for which, itm in known.items()]
 
 
 def _line(origin: str, text: str, itm: float | None, chosen: Mapping[str, Row]) -> CaptionLine:
-    arms = [arm for arm, row in chosen.items() if row["origin"] == origin and row["caption"] == text]
+    arms = [arm for arm, row in chosen.items() if (row["origin"], row["caption"]) == (origin, text)]
     return CaptionLine(origin, caption_text(text), itm, arms)
 
 
