@@ -19,11 +19,11 @@ def judge_quality(results: Path, arms: Sequence[str]) -> Path:
     return make_artifact(results, "judge_quality", JUDGE, files, {"judge": JUDGE})
 
 
-def scores(results: Path, arm: str, keys: Sequence[str], block: str) -> Path:
+def scores(results: Path, arm: str, keys: Sequence[str], block: str, judge: str = JUDGE) -> Path:
     """One score for each of ``keys``, the same for all, and a standardised one for all but the first."""
     rows = [
         {"key": key, SCORE: 0.25, f"{SCORE}_z": None if key == keys[0] else 1.5, f"{SCORE}_random_z": 0.0}
         for key in keys
     ]
-    unit = {"arm": arm, "judge": JUDGE, "block": block}
+    unit = {"arm": arm, "judge": judge, "block": block}
     return make_artifact(results, "score_captions", ".".join(unit.values()), {".parquet": parquet(rows)}, unit)

@@ -67,6 +67,7 @@ def test_captions_without_an_itm_have_the_scores_of_judges(made: tuple[Path, Inp
         "shuffled clip cosine 0.250 shuffled",
     }
     assert "score_captions/shuffled.clip.00001-00001.parquet" in made[2]
+    assert "A sample of 40 images that every judge scored" in made[2]
     inputs = make_study(tmp_path / "results")
     del inputs["scores"]
     assert {" ".join(line.split()) for line in shuffled(build(tmp_path / "results", inputs))} == {

@@ -15,7 +15,7 @@ from workflow_scripts.reporting.sections import examples
 from workflow_scripts.reporting.sections.agreement import Partners, agreement
 from workflow_scripts.reporting.sections.examples import CaptionLine
 from workflow_scripts.reporting.sections.flow import final_states, steps
-from workflow_scripts.reporting.sections.judge_scores import Judged, JudgeScore, judge_scores
+from workflow_scripts.reporting.sections.judge_scores import Judged, JudgeScore, judge_scores, scored_by_all
 from workflow_scripts.reporting.sections.quality import is_detail, side_by_side
 from workflow_scripts.reporting.study import Study, record
 from workflow_scripts.reporting.text import caption_text, count, words
@@ -58,6 +58,8 @@ def captions(study: Study) -> Row:
     path, settings = table.path(".parquet"), study.settings
     columns = ("key", "itm_original", "itm_generated")
     sample = sample_rows(path, columns, SAMPLE, settings.seed, "captions").to_pylist()
+    scored = scored_by_all(study, [row["key"] for row in sample])
+    sample = [row for row in sample if row["key"] in scored]
     chosen = examples.strata(np.array([_gain(row) for row in sample]), settings.seed, settings.captions_each)
     keys = {name: [sample[at]["key"] for at in positions] for name, positions in chosen.items()}
     everyone = [key for some in keys.values() for key in some]
@@ -70,7 +72,7 @@ def captions(study: Study) -> Row:
         for name in examples.STRATA
         if keys[name]
     ]
-    return {"strata": strata, "sampled": count(len(sample))}
+    return {"strata": strata, "sampled": count(len(sample)), "judged": bool(study.scores)}
 
 
 def _gain(row: Row) -> float:

@@ -1,4 +1,4 @@
-"""What judges say of the shown captions: only the tables of the blocks that hold the shown images are read."""
+"""What judges say of the shown captions, and of which images they say something."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -21,8 +21,18 @@ Judged = dict[tuple[str, str], list[JudgeScore]]
 """(arm, key) -> scores of the arm's caption of that image."""
 
 
+def scored_by_all(study: Study, keys: Collection[str]) -> set[str]:
+    """Those of ``keys`` whose captions every judge scored: a judge can be limited to a random choice of images."""
+    found: dict[str, set[str]] = {}
+    for scores in study.scores:
+        if scores.unit["arm"] == study.scores[0].unit["arm"]:  # a judge's choice is the same in all arms
+            rows = rows_of(scores.path(".parquet"), "key", sorted(keys), ("key",))
+            found.setdefault(scores.unit["judge"], set()).update(row["key"] for row in rows)
+    return set(keys).intersection(*found.values())
+
+
 def judge_scores(study: Study, keys: Collection[str]) -> Judged:
-    """The known scores of the captions of ``keys`` in all arms."""
+    """The known scores of the captions of ``keys`` in all arms; only the blocks that hold these images are read."""
     index = study.one("images")
     if index is None or not keys:
         return {}
