@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.embeddings.text import embed
-from workflow_scripts.models.sentence_encoder import sentence_encoder
+from workflow_scripts.embeddings.text import embed, truncated
+from workflow_scripts.models.sentence_encoder import SentenceEncoder, sentence_encoder
 
 CAPTIONS = ["a red cat on grass", "wow", "", "a red cat on grass", "two dogs run along a long sandy beach", "my soup"]
 
@@ -47,6 +47,25 @@ def test_nothing_but_empty_captions(encoder, tmp_path: Path) -> None:  # type: i
     captions = pa.chunked_array([["", ""]])
     assert embed(captions, encoder, 2, 1, tmp_path, tmp_path / "out.npy") == 2
     assert not np.load(tmp_path / "out.npy").any()
+
+
+def test_captions_longer_than_the_encoder_reads(encoder) -> None:  # type: ignore[no-untyped-def]
+    most = encoder.max_tokens
+    assert most == encoder.model.max_seq_length
+    words = ["cat " * (most - 2), "cat " * (most - 1), "", "a red cat"]  # besides start and end token
+    shorter, longest, longer = encoder(["cat " * (most - 3), *words[:2]], 1)
+    assert np.array_equal(longest, longer) and not np.array_equal(shorter, longest)
+    expected = [False, True, False, False]
+    assert truncated(pa.chunked_array([words[:1], words[1:]]), encoder).tolist() == expected
+    assert truncated(pa.chunked_array([], pa.string()), encoder).tolist() == []
+
+
+def test_an_encoder_without_a_limit() -> None:
+    class Model:
+        max_seq_length = float("inf")
+
+    encoder = SentenceEncoder(Model())  # type: ignore[arg-type]
+    assert encoder.max_tokens is None and encoder.truncated(["a", "b"]).tolist() == [False, False]
 
 
 def test_no_encoder(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def test_vectors_beside_their_keys(given: Captioned) -> None:
     assert keys.column_names == ["key", "subreddit", "year"]
     assert np.flatnonzero(~vectors.any(axis=1)).tolist() == [2]  # the empty caption
     assert vectors[0].tobytes() == vectors[4].tobytes()  # the repeated one
+    assert np.load(made.path(".truncated.npy")).tolist() == [False] * 9
     settings = {"dimensions": 5, "reduction": "pca"}
     made = run(embed_captions.STAGE, given.results, "embed_captions/original.short", settings, inputs, {}, sources)
     short, some = np.load(made.path(".npy")), np.delete(np.arange(9), 2)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks
-from workflow_scripts.models.sentence_encoder import Encoder
+from workflow_scripts.models.sentence_encoder import Encoder, SentenceEncoder
 
 Reduce = Callable[[np.ndarray], np.ndarray]
 """(n, d) float32 unit rows, or zero -> (n, fewer) likewise."""
@@ -53,6 +53,12 @@ def embed(
     if reduce is not None:
         unique = reduce(unique)
     return scatter(unique, coded.indices.to_numpy(), texts, out)
+
+
+def truncated(captions: pa.ChunkedArray, encoder: SentenceEncoder) -> np.ndarray:
+    """(n,) bool: of which captions the encoder reads only the beginning."""
+    batches = pa.table({"caption": captions}).to_batches(max_chunksize=65_536)
+    return np.concatenate([np.zeros(0, bool), *(encoder.truncated(batch["caption"].to_pylist()) for batch in batches)])
 
 
 def scatter(unique: np.ndarray, codes: np.ndarray, texts: list[str], out: Path, rows: int = 65_536) -> int:

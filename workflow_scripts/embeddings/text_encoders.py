@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from workflow_scripts.core.registry import by_name
 
 if TYPE_CHECKING:
-    from workflow_scripts.models.sentence_encoder import Encoder
+    from workflow_scripts.models.sentence_encoder import SentenceEncoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +23,10 @@ class TextEncoderKind:
 
     name: str
     summary: str
-    load: "Callable[[Path, str], Encoder]"
+    load: "Callable[[Path, str], SentenceEncoder]"
 
 
-def _sentence_transformers(folder: Path, device: str) -> "Encoder":
+def _sentence_transformers(folder: Path, device: str) -> "SentenceEncoder":
     from workflow_scripts.models.sentence_encoder import sentence_encoder
 
     return sentence_encoder(folder, device)

@@ -19,7 +19,7 @@ def caption_comparison(job: Job[CaptionComparison]) -> None:
     """Summarise the diagnostics of all arms, and measure the variety of their words and vectors."""
     from pathlib import Path
 
-    from workflow_scripts.captions.comparison.arms import of_columns, of_vectors, of_words
+    from workflow_scripts.captions.comparison.arms import of_columns, of_encoders, of_vectors, of_words
     from workflow_scripts.core.files.jsonio import pretty
 
     options = job.settings
@@ -29,12 +29,17 @@ def caption_comparison(job: Job[CaptionComparison]) -> None:
     )
     count = job.inputs("quality")[0].rows["out"]
     vectors: dict[str, dict[str, Path]] = {}
+    truncated: dict[str, dict[str, Path]] = {}
     for artifact in job.inputs("vectors"):
-        vectors.setdefault(artifact.unit["encoder"], {})[artifact.unit["arm"]] = artifact.path(".npy")
+        encoder, arm = artifact.unit["encoder"], artifact.unit["arm"]
+        vectors.setdefault(encoder, {})[arm] = artifact.path(".npy")
+        if artifact.has(".truncated.npy"):  # vectors of earlier code, kept by `accept`, have none
+            truncated.setdefault(encoder, {})[arm] = artifact.path(".truncated.npy")
     figures = {
         **of_columns(tables, options.reference),
         **of_words(captions, count, options.reference, options.seed),
         **of_vectors(vectors, options.reference, options.seed),
+        **of_encoders(truncated, options.reference),
     }
     found = {"arms": list(tables), "reference": options.reference, "figures": figures}
     job.file(".json").write_bytes(pretty(found))

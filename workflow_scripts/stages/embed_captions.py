@@ -51,12 +51,13 @@ class EmbedCaptions(Settings):
 
 
 def embed_captions(job: Job[EmbedCaptions]) -> None:
-    """Encode an arm's captions in its order, with their keys."""
+    """Encode an arm's captions in its order, with their keys, and note which the encoder does not read to the end."""
+    import numpy as np
     import pyarrow.parquet as pq
 
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.embeddings.reduction import REDUCTIONS
-    from workflow_scripts.embeddings.text import embed
+    from workflow_scripts.embeddings.text import embed, truncated
 
     options = job.settings
     arm = pq.read_table(job.input("captions").path(".parquet"), columns=["key", "subreddit", "year", "caption"])
@@ -67,8 +68,9 @@ def embed_captions(job: Job[EmbedCaptions]) -> None:
         reduce = partial(REDUCTIONS[options.reduction], dimensions=options.dimensions)
     empty = embed(arm["caption"], encoder, options.batch_size, options.chunk_batches, job.work, out, reduce)
     write_table(job.file(".keys.parquet"), arm.drop_columns(["caption"]))
+    np.save(job.file(".truncated.npy"), truncated(arm["caption"], encoder), allow_pickle=False)
     job.rows(len(arm), len(arm))
-    job.note(empty_captions=empty)
+    job.note(empty_captions=empty, max_tokens=encoder.max_tokens)
 
 
 STAGE = Stage(
@@ -84,6 +86,7 @@ FACTS = Facts(
     files={
         ".npy": File("unit-length rows, float32", Tolerance(1e-5, 0, "2e-7")),
         ".keys.parquet": File("the key of each row"),
+        ".truncated.npy": File("whether the encoder reads only the beginning of each row's caption, bool"),
     },
     environment="train",
     resources=Resources(minutes=480, memory_mb=96_000, scales="gpu", workers=True, gpu=True),

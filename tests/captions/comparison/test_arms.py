@@ -82,3 +82,17 @@ def test_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["vendi.minilm"]["revised"]["difference"]["value"] == pytest.approx(-3)
     assert found["near_vectors.minilm"]["revised"]["value"] == 1
     assert "difference" not in found["vendi.mpnet"]["revised"]
+
+
+def test_captions_that_encoders_do_not_read_to_the_end(tmp_path: Path) -> None:
+    np.save(tmp_path / "original.npy", np.arange(20) < 3)
+    np.save(tmp_path / "revised.npy", np.arange(20) < 1)
+    files = {arm: tmp_path / f"{arm}.npy" for arm in ("original", "revised")}
+    found = arms.of_encoders({"minilm": files, "mpnet": {"revised": files["revised"]}}, "original")
+    original, revised = (found["encoder_truncated.minilm"][arm] for arm in files)
+    expected = stats.binomtest(3, 20).proportion_ci(method="wilson")
+    assert (original["value"], original["low"], original["high"]) == pytest.approx((0.15, expected.low, expected.high))
+    low, high = stats.ttest_rel(1.0 * (np.arange(20) < 1), 1.0 * (np.arange(20) < 3)).confidence_interval()
+    difference = revised["difference"]
+    assert (difference["value"], difference["low"], difference["high"]) == pytest.approx((-0.1, low, high))
+    assert "difference" not in found["encoder_truncated.mpnet"]["revised"]

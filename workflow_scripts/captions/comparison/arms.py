@@ -112,3 +112,22 @@ def of_vectors(vectors: Mapping[str, Mapping[str, Path]], reference: str | None,
         found[f"vendi.{encoder}"] = against(scores.get, arms, base, FIGURES["vendi"])
         found[f"near_vectors.{encoder}"] = against(near.get, arms, base, FIGURES["near_vectors"])
     return found
+
+
+def of_encoders(truncated: Mapping[str, Mapping[str, Path]], reference: str | None) -> Found:
+    """Share of captions that a text encoder does not read to the end, by ``encoder_truncated.<encoder>`` and arm.
+
+    Args:
+        truncated: encoder -> arm -> file of (n,) bool.
+    """
+
+    def reader(files: Mapping[str, Path]) -> Values:
+        return lambda arm: np.load(files[arm], allow_pickle=False)
+
+    figure = FIGURES["encoder_truncated"]
+    return {
+        f"{figure.name}.{encoder}": against(
+            reader(files), list(files), reference if reference in files else None, figure
+        )
+        for encoder, files in truncated.items()
+    }

@@ -102,6 +102,9 @@ FIGURES = by_name(
                    "Captions with fewer words than `caption_quality.short_words` seldom say what is in the image."),
         _of_column("Length", "truncated", "longer than the matcher reads", "share", "lower",
                    "The matcher does not read the end of these captions, so their scores are for a part of the text."),
+        Figure(name="encoder_truncated", group="Length", title="longer than the text encoder reads", unit="share",
+               better="lower", summary="The encoder does not read the end of these captions, so their partners are "
+               "chosen by a part of the text.", columns=(), values=None, compared=True),
         _of_column("Wording", "empty", "empty captions", "share", "lower", "An empty caption says nothing."),
         _of_column("Wording", "vague", "vague captions", "share", "lower",
                    "No word names anything. Unlisted words count as naming something, so the true share is higher."),
