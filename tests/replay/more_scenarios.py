@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -22,7 +23,8 @@ from workflow_scripts.core.files import durable, notes
 from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.embeddings.chunks import vector_chunks
 from workflow_scripts.evaluation.datasets import torchvision_sets
-from workflow_scripts.evaluation.datasets.registry import TORCHVISION, Torchvision
+from workflow_scripts.evaluation.datasets.downstream_set import Torchvision
+from workflow_scripts.evaluation.datasets.registry import TORCHVISION
 from workflow_scripts.provenance.crate import write as crate_write
 from workflow_scripts.provenance.lineage import load
 from workflow_scripts.removal import removal
@@ -163,8 +165,9 @@ def write_copies(root: Path, say: Say) -> None:
     def reader(root: str, download: bool) -> None:
         Path(root, "images").write_text("images")
 
+    small = replace(TORCHVISION["cifar10"], name="small", layout=Torchvision("Small", {"train": {}}))
     with (
-        mock.patch.dict(TORCHVISION, {"small": Torchvision("Small", {"train": {}})}),
+        mock.patch.dict(TORCHVISION, {"small": small}),
         mock.patch.object(torchvision.datasets, "Small", reader, create=True),
     ):
         if not (root / "set").exists():

@@ -59,7 +59,7 @@ SUMMARISED = (
 SKIPPED_KEYWORDS = {
     "Field": frozenset({"description", "examples", "json_schema_extra"}),
     "Backbone": frozenset({"summary", "weights_bytes", "forward_gflop"}),
-    "DownstreamSet": frozenset({"summary", "contents"}),
+    "DownstreamSet": frozenset({"summary", "licence"}),
     "DatasetKind": frozenset({"summary", "contains"}),
     **dict.fromkeys(SUMMARISED, frozenset({"summary"})),
 }

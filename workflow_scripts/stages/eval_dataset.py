@@ -11,8 +11,9 @@ from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.demo.world.labels import Label
+from workflow_scripts.evaluation.datasets.downstream_set import Metric
 from workflow_scripts.evaluation.datasets.kinds import KINDS, Locate
-from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION, Metric
+from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION, known_set
 
 if TYPE_CHECKING:
     from workflow_scripts.evaluation.datasets.picture_sets import PictureSet
@@ -110,11 +111,17 @@ class EvalDataset(Settings):
 def eval_dataset(job: Job[EvalDataset]) -> None:
     """Select, check and copy the images of one dataset."""
     from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.evaluation.datasets.contents import check_archives, check_contents
     from workflow_scripts.evaluation.datasets.dataset_files import Choice, choose, class_list, write_dataset
 
     settings = job.settings
+    row = known_set(settings.kind, job.unit.get("dataset", ""), settings.torchvision_name)
+    if row is not None:
+        check_archives(row, job.source("dataset"))
     source = open_source(job)
     listing = source.listing()
+    if row is not None:
+        check_contents(row, listing, source.where)
     limit = {str(split): count for split, count in settings.limit.items()}
     choice = Choice(settings.seed, settings.val_fraction, settings.test_fraction, limit, settings.min_per_class)
     entries, left_out = choose(listing, choice, source.where)

@@ -39,7 +39,7 @@ def dataset_contents(units: Units, dataset: str) -> tuple[int, int]:
         return world.probe_train + world.probe_test, world.masks if settings.masks else 0
     row = known_set(settings.kind, settings.name, settings.torchvision_name)
     if row is not None:
-        return row.contents.images, row.contents.masks
+        return row.images, row.masks
     return ASSUMED_IMAGES, ASSUMED_MASKS if settings.has_masks else 0
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.evaluation.pictures import picture
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.datasets.downstream_set import Torchvision
 from workflow_scripts.evaluation.datasets.registry import TORCHVISION
 from workflow_scripts.evaluation.datasets.torchvision_sets import TorchvisionSet, download
 
@@ -57,11 +58,13 @@ def test_eurosat_counts_are_of_the_whole_set(tmp_path: Path, monkeypatch: pytest
     for name in ("Forest", "River"):
         for i in range(6):
             put(tmp_path / f"eurosat/2750/{name}/{name}_{i}.jpg", i)
-    fewer = replace(TORCHVISION["eurosat"], counts={"train": 4, "val": 3, "test": 3})
-    monkeypatch.setitem(TORCHVISION, "eurosat", fewer)
+    layout = TORCHVISION["eurosat"].layout
+    assert isinstance(layout, Torchvision)
+    fewer = replace(layout, counts={"train": 4, "val": 3, "test": 3})
+    monkeypatch.setitem(TORCHVISION, "eurosat", replace(TORCHVISION["eurosat"], layout=fewer))
     listing = TorchvisionSet("eurosat", tmp_path, 0).listing()
     assert Counter(one.split for one in listing.entries) == {"train": 4, "val": 3, "test": 3}
-    assert listing.left_out == {"outside_split_counts": 2}
+    assert +listing.left_out == {"outside_split_counts": 2}
 
 
 def test_pets_paths(tmp_path: Path) -> None:
@@ -123,7 +126,9 @@ def test_a_download_is_atomic_and_its_fault_says_what_to_do(tmp_path: Path, monk
     monkeypatch.setattr(torchvision.datasets, "CIFAR10", Reader)
     monkeypatch.setattr(Reader, "online", False)
     root = tmp_path / "data" / "cifar10"
-    with pytest.raises(PipelineError, match=r"download failed in .*cifar10: cifar10: HTTP Error 503; put its files"):
+    with pytest.raises(
+        PipelineError, match=r"download failed in .*cifar10: cifar10: HTTP Error 503; put there: the files"
+    ):
         download("cifar10", root)
     assert not root.exists()
     monkeypatch.setattr(Reader, "online", True)

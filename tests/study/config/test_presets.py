@@ -77,9 +77,8 @@ def test_visual_pairs_come_from_the_images(units: Units) -> None:
     assert (visual["pairs"], visual["simclr"]) == ("visual", HEADS["simclr"])
 
 
-def test_the_original_lacks_no_set_or_method_but_those_that_it_names(units: Units) -> None:
-    assert set(units.datasets) | missing("sets") == set(DATASETS.split())
-    assert not set(units.datasets) & missing("sets") and not missing("sets") & SETS.keys()
+def test_the_original_has_all_sets_and_lacks_no_method_but_those_that_it_names(units: Units) -> None:
+    assert set(units.datasets) == set(DATASETS.split()) <= SETS.keys()
     metrics = {name: units.settings("eval_dataset", {"dataset": name})["metric"] for name in units.datasets}
     assert {name for name, metric in metrics.items() if metric == "mean_per_class"} == PER_CLASS
     assert {run.split("-")[0] for run in units.runs} == {*HEADS, "untrained"}

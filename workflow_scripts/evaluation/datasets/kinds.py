@@ -95,7 +95,7 @@ KINDS = by_name(
         ),
         DatasetKind(
             name="torchvision",
-            summary="as torchvision.datasets reads it",
+            summary="a public set in its official layout, which is that of torchvision.datasets where it reads the set",
             read=_torchvision,
             settings=("torchvision_name",),
             contains=(),

@@ -1,4 +1,4 @@
-"""Downstream sets in the folder layouts that torchvision.datasets reads, and their download."""
+"""Downstream sets in their official layouts, by readers of torchvision.datasets and a few of ours; their download."""
 
 import io
 from collections.abc import Callable, Iterator, Mapping
@@ -11,9 +11,12 @@ from PIL import Image
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import move_folder_durable
+from workflow_scripts.evaluation.datasets import official_readers
+from workflow_scripts.evaluation.datasets.downstream_set import DownstreamSet, Torchvision
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture
-from workflow_scripts.evaluation.datasets.registry import TORCHVISION, Torchvision
+from workflow_scripts.evaluation.datasets.registry import TORCHVISION
 from workflow_scripts.evaluation.datasets.splits import Entry, fixed_counts
+from workflow_scripts.evaluation.datasets.tars import is_image_name, safe_parts
 
 PCAM_CLASSES = ["no tumour", "tumour"]
 
@@ -26,20 +29,27 @@ class TorchvisionSet:
     """
 
     def __init__(self, name: str, root: Path, seed: int) -> None:
-        self.official, self.root, self.where, self.seed = _official(name), root, f"{root} ({name})", seed
+        self.row, self.root, self.where, self.seed = _row(name), root, f"{root} ({name})", seed
+        self.official = _layout(self.row)
         self.readers = {split: self._open(kwargs) for split, kwargs in self.official.splits.items()}
 
     def listing(self) -> Listing:
-        """Entries are named by path below the root, or ``<split>/<row>`` where the set is one array."""
+        """Entries are named by path below the root, or ``<split>/<row>`` where the set is one array.
+
+        Further image files below the root are counted as ``in_no_split``.
+        """
         # A reader may know only the classes of its own split, so labels are converted to names for each split.
         names = {split: _class_names(reader) for split, reader in self.readers.items()}
         classes = list(dict.fromkeys(name for known in names.values() for name in known))
         with self._readable("unreadable dataset"):
             labelled = [(split, *one) for split in self.readers for one in self._labelled(split)]
-            found = [Entry(split, names[split][label], name) for split, name, label in labelled]
+            found = [Entry(split, names[split][label], name) for split, name, label in labelled if safe_parts(name)]
         # Some readers list a folder in the order of the file system.
         entries = sorted(found, key=lambda one: one.name) if self.official.counts else found
         listing = Listing(entries, classes=classes)
+        listing.left_out["unsafe_name"] = len(labelled) - len(found)
+        if self.official.paths != "arrays":
+            listing.left_out["in_no_split"] = len(self._image_files() - {one.name for one in entries})
         if self.official.counts:
             listing.entries = fixed_counts(entries, self.official.counts, self.official.per_class, self.seed)
             listing.left_out["outside_split_counts"] = len(entries) - len(listing.entries)
@@ -61,8 +71,12 @@ class TorchvisionSet:
                         data = _png(reader[row][0])
                     yield Picture(name, data)
 
+    def _image_files(self) -> set[str]:
+        files = (path for path in self.root.rglob("*") if is_image_name(path.name) and path.is_file())
+        return {path.relative_to(self.root).as_posix() for path in files}
+
     def _open(self, kwargs: Mapping[str, Any]) -> Any:
-        reader: Callable[..., Any] = getattr(torchvision.datasets, self.official.reader)
+        reader = _reader(self.official)
         loader = {"loader": str} if self.official.paths == "loader" else {}
         with self._readable("dataset not found"):
             return reader(root=str(self.root), download=False, **kwargs, **loader)
@@ -76,8 +90,7 @@ class TorchvisionSet:
             raise
         except Exception as error:  # noqa: BLE001
             value = f"{type(error).__name__}: {error}"
-            advice = f"put the files that torchvision.datasets.{self.official.reader} expects there"
-            raise PipelineError(what, self.root, value, advice) from None
+            raise PipelineError(what, self.root, value, _advice(self.row, self.official)) from None
 
     def _labelled(self, split: str) -> Iterator[tuple[str, int]]:
         reader, paths = self.readers[split], self.official.paths
@@ -101,28 +114,45 @@ class TorchvisionSet:
 def download(name: str, root: Path) -> None:
     """Create ``root`` with the files of a dataset of the registry, by torchvision's download code.
 
-    torchvision writes into ``<root>.part``, which is renamed at the end; a stopped download continues there.
+    It writes into ``<root>.part``, which is renamed at the end; a stopped download continues there.
 
     Raises:
         PipelineError: there is no such dataset, or its files are unavailable.
     """
-    official = _official(name)
+    row = _row(name)
+    official = _layout(row)
     part = root.with_name(f"{root.name}.part")
     part.mkdir(parents=True, exist_ok=True)
     try:
         for arguments in official.splits.values():
-            getattr(torchvision.datasets, official.reader)(root=str(part), download=True, **arguments)
+            _reader(official)(root=str(part), download=True, **arguments)
     except (OSError, RuntimeError, ValueError, ImportError) as error:
-        advice = f"put its files into {root}, in the layout of torchvision.datasets.{official.reader}"
-        raise PipelineError("download failed", root, f"{name}: {error}", advice) from None
+        raise PipelineError("download failed", root, f"{name}: {error}", _advice(row, official)) from None
     move_folder_durable(part, root)
 
 
-def _official(name: str) -> Torchvision:
+def _row(name: str) -> DownstreamSet:
     if name not in TORCHVISION:
         advice = f"choose one of {', '.join(sorted(TORCHVISION))}"
         raise PipelineError("unknown torchvision dataset", "torchvision_name", name, advice)
     return TORCHVISION[name]
+
+
+def _layout(row: DownstreamSet) -> Torchvision:
+    assert isinstance(row.layout, Torchvision)
+    return row.layout
+
+
+def _reader(official: Torchvision) -> Callable[..., Any]:
+    found: Callable[..., Any] = getattr(official_readers, official.reader, None) or getattr(
+        torchvision.datasets, official.reader
+    )
+    return found
+
+
+def _advice(row: DownstreamSet, official: Torchvision) -> str:
+    files = row.place or f"the files that torchvision.datasets.{official.reader} expects"
+    return f"put there: {files}; see {row.homepage}"
 
 
 def _class_names(reader: Any) -> list[str]:

@@ -13,6 +13,7 @@ from workflow_scripts.study.reference.tables import (
     cost_tables,
     datasets_table,
     files_table,
+    origins_table,
     preset_table,
     rates_table,
     with_tables,
@@ -32,7 +33,10 @@ def documents() -> dict[str, str]:
     return {
         "docs/config.md": page(named),
         "docs/config.schema.json": json.dumps(config_schema(), indent=2, ensure_ascii=False) + "\n",
-        "docs/stages.md": with_tables(ROOT / "docs/stages.md", {"files": files_table(), "datasets": datasets_table()}),
+        "docs/stages.md": with_tables(
+            ROOT / "docs/stages.md",
+            {"files": files_table(), "datasets": datasets_table(), "origins": origins_table()},
+        ),
         "docs/cost.md": with_tables(
             ROOT / "docs/cost.md",
             {"costs": cost_tables(ROOT), "preset": preset_table(ROOT), "rates": rates_table()},

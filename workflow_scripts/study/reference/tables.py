@@ -7,6 +7,7 @@ from pathlib import Path
 from workflow_scripts.core.declaration.facts import File, Load
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.datasets.registry import SETS
+from workflow_scripts.evaluation.datasets.splits import SPLITS
 from workflow_scripts.study.active_config import BASE
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.study import load_study
@@ -52,11 +53,20 @@ def _described(suffix: str, file: File) -> str:
 
 
 def datasets_table() -> str:
-    """All downstream sets of the registry."""
-    rows = ["| name | content | images | classes | metric |", "|---|---|--:|--:|---|"]
+    """All downstream sets of the registry: contents, and the metric."""
+    rows = ["| name | content | train | val | test | classes | metric |", "|---|---|--:|--:|--:|--:|---|"]
     for row in SETS.values():
-        images = f"{row.contents.images:,}"
-        rows.append(f"| `{row.name}` | {row.summary} | {images} | {row.contents.classes} | {row.metric} |")
+        sizes = " | ".join(f"{row.sizes[split]:,}" if split in row.sizes else "" for split in SPLITS)
+        rows.append(f"| `{row.name}` | {row.summary} | {sizes} | {row.classes} | {row.metric} |")
+    return "\n".join(rows)
+
+
+def origins_table() -> str:
+    """Where the downstream sets come from: licence, page, archives with their checksums, and what is put where."""
+    rows = ["| name | licence | page | archives and their checksums | to put there by hand |", "|---|---|---|---|---|"]
+    for row in SETS.values():
+        archives = ", ".join(f"{name} `{checksum}`" for name, checksum in row.archives.items())
+        rows.append(f"| `{row.name}` | {row.licence} | <{row.homepage}> | {archives} | {row.place} |")
     return "\n".join(rows)
 
 

@@ -1,0 +1,1 @@
+"""Public downstream sets, one file each."""

@@ -1,0 +1,17 @@
+"""ImageNet-S300."""
+
+from workflow_scripts.evaluation.datasets.downstream_set import DownstreamSet
+
+SET = DownstreamSet(
+    name="imagenet_s300",
+    summary="300 classes of ImageNet with object masks (Gao et al. 2022, TPAMI)",
+    metric="accuracy",
+    sizes={"train": 384_862, "test": 4097},
+    classes=300,
+    masks=4097,
+    licence="that of ImageNet; masks: not stated",
+    homepage="https://github.com/LUSSeg/ImageNet-S",
+    archives={},
+    place="train/, validation/ and validation-segmentation/, as ImageNet-S's data_preparation.sh makes of ImageNet-1k",
+    layout="imagenet_s",
+)
