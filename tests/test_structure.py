@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LINT = Path(sys.executable).parent / "lint-imports"
 PACKAGE = "workflow_scripts"
 MOST_FILES = 15
-ONE_FILE_EACH = ("stages", "commands")  # one file per stage, one per sub-command
+ONE_FILE_EACH = ("stages", "commands", "sets")  # one file per stage, sub-command, downstream set
 
 
 def lint(root: Path) -> subprocess.CompletedProcess[str]:
