@@ -137,6 +137,8 @@ rule caption_quality:
         images=manifest("image_index", "images"),
         matcher=manifest("source", "matcher"),
         perplexity_model=UNITS.manifest_if_source(OUT, "perplexity_model"),
+        tagger=UNITS.manifest_if_source(OUT, "tagger"),
+        concreteness=UNITS.manifest_if_source(OUT, "concreteness"),
         truth=manifests("demo_world", UNITS.world),
     output:
         **made("caption_quality"),

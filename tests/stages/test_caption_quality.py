@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from tests.captions.test_language_model import save
+from tests.captions.test_tagger import save as save_tagger
 from tests.helpers import make_artifact, run
 from tests.stages.captioned import Captioned, parquet
 from workflow_scripts.stages import caption_quality
@@ -30,17 +32,22 @@ def test_summary_and_columns(given: Captioned) -> None:
     assert made.path(".png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_what_needs_labels_or_a_language_model(given: Captioned, tmp_path: Path) -> None:
+def test_what_needs_labels_models_or_ratings(given: Captioned, tmp_path: Path) -> None:
     save(tmp_path, bos_token="[BOS]")
     truth = pa.table({"image_id": ["k1", "k3"], "concept": ["dog", "dog"]})
     world = make_artifact(given.results, "demo_world", "world", {".truth.parquet": parquet(truth)})
     inputs = {"captions": given.arm("original").manifest_path, "images": given.index, "table": given.table}
     inputs |= {"truth": world}
+    save_tagger(tmp_path / "tagger")
+    (tmp_path / "ratings.csv").write_text("Word,Conc.M\ncat,4.86\n")
     sources = {"matcher": given.checkpoints["matcher"], "perplexity_model": tmp_path}
+    sources |= {"tagger": tmp_path / "tagger", "concreteness": tmp_path / "ratings.csv"}
     made = run(caption_quality.STAGE, given.results, "caption_quality/known", {}, inputs, {}, sources)
     table = pq.read_table(made.path(".parquet"))
     assert table["absent_objects"].to_pylist() == [None, None, None, 0.0, *[None] * 5]
     assert table["token_surprise"].null_count == 1  # the empty caption
+    assert table["noun_share"].null_count == 1
+    assert pc.unique(table["concreteness"].drop_null()).to_pylist() == [pytest.approx(4.86)]
     assert set(table["details_kept"].to_pylist()) == {None, 1.0}  # the arm is the reference
 
 

@@ -42,8 +42,8 @@ class CaptionQuality(MatchedText):
     retrieval_sample: int = Field(
         1000,
         ge=2,
-        description="number of images among which each caption must retrieve its own; the language model reads the "
-        "same captions",
+        description="number of images among which each caption must retrieve its own; the language model and the "
+        "tagger read the same captions",
         examples=[500],
         json_schema_extra={"unit": "images"},
     )
@@ -62,6 +62,7 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
     import pyarrow.parquet as pq
 
     from workflow_scripts.captions.diagnostics.columns import Measures, caption_columns
+    from workflow_scripts.captions.diagnostics.concreteness import UNRATED, read_concreteness
     from workflow_scripts.captions.diagnostics.figure import draw
     from workflow_scripts.captions.diagnostics.retrieval import sample_rows
     from workflow_scripts.captions.diagnostics.summary import summarise
@@ -88,6 +89,7 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
             token_counts=matcher.token_counts,
             max_tokens=options.max_text_tokens,
             near_rows=sample_rows(len(arm), options.near_duplicate_sample, options.seed),
+            concreteness=read_concreteness(job.source("concreteness")) if job.has_source("concreteness") else UNRATED,
             objects=_objects(job),
         ),
     )
@@ -120,13 +122,14 @@ def _sampled(job: Job[CaptionQuality], matcher: "Matcher", subreddits: "pa.Chunk
     from workflow_scripts.captions.diagnostics.reading import captions_of
     from workflow_scripts.captions.diagnostics.retrieval import above_others, image_scores, ranks, sample_rows
     from workflow_scripts.captions.language_model import load_language_model
+    from workflow_scripts.captions.tagger import load_tagger
     from workflow_scripts.core.shards import index_images
 
     options = job.settings
     rows = sample_rows(len(subreddits), options.retrieval_sample, options.seed)
     places = pa.array(rows)
     texts = captions_of(job.input("captions").path(".parquet"), rows)
-    names = ("retrieval_rank", "above_random", "above_subreddit", "token_surprise")
+    names = ("retrieval_rank", "above_random", "above_subreddit", "token_surprise", "noun_share")
     found = {name: np.full(len(subreddits), np.nan, dtype=np.float32) for name in names}
     if len(rows) > 1:
         image = index_images(job.input("images")).image
@@ -137,6 +140,8 @@ def _sampled(job: Job[CaptionQuality], matcher: "Matcher", subreddits: "pa.Chunk
         found["above_subreddit"][rows] = above_others(scores, groups)
     if job.has_source("perplexity_model"):
         found["token_surprise"][rows] = load_language_model(job.source("perplexity_model"), job.device).surprise(texts)
+    if job.has_source("tagger"):
+        found["noun_share"][rows] = load_tagger(job.source("tagger"), job.device).noun_shares(texts, options.batch_size)
     return pa.table({name: pa.array(values, mask=np.isnan(values)) for name, values in found.items()})
 
 
@@ -144,7 +149,7 @@ STAGE = Stage(
     run=caption_quality,
     settings=CaptionQuality,
     artifact="{arm}",
-    inputs=("captions", "table", "images", "matcher", "perplexity_model", "truth"),
+    inputs=("captions", "table", "images", "matcher", "perplexity_model", "tagger", "concreteness", "truth"),
     packages=("torch", "transformers", "py3langid", "scipy", "matplotlib"),
     on_device=True,
 )
@@ -166,7 +171,7 @@ FACTS = Facts(
     ),
     names="arms",
     section="caption_quality",
-    sources={"matcher": "matcher", "perplexity_model": "perplexity_model"},
+    sources={name: name for name in ("matcher", "perplexity_model", "tagger", "concreteness")},
 )
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ def named_sources(study: Study) -> dict[str, Source]:
         "captioner": study.recaption.captioner,
         "matcher": study.recaption.matcher,
         "perplexity_model": study.caption_quality.perplexity_model,
+        "tagger": study.caption_quality.tagger,
+        "concreteness": study.caption_quality.concreteness,
     }
     if study.caption_labels is not None:
         named["labels"] = study.caption_labels.source

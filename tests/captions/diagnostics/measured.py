@@ -7,11 +7,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workflow_scripts.captions.diagnostics.columns import Measures, caption_columns
+from workflow_scripts.captions.diagnostics.concreteness import UNRATED, Concreteness
 from workflow_scripts.captions.diagnostics.diversity import WordVariety
 
 
 def columns(
-    folder: Path, captions: list[str], originals: list[str] | None = None, objects: dict[str, str] | None = None
+    folder: Path,
+    captions: list[str],
+    originals: list[str] | None = None,
+    objects: dict[str, str] | None = None,
+    concreteness: Concreteness = UNRATED,
 ) -> tuple[pa.Table, WordVariety]:
     """The columns of captions with the keys "0", "1" ...; a token is a letter, and 30 of them are read."""
     keys = [str(row) for row in range(len(captions))]
@@ -20,7 +25,9 @@ def columns(
     )
     before = pa.array(captions if originals is None else originals, pa.string())
     pq.write_table(pa.table({"original": before}), folder / "o.parquet")
-    measures = Measures(4, 500, lambda texts: [len(text) for text in texts], 30, np.arange(len(captions)), objects)
+    measures = Measures(
+        4, 500, lambda texts: [len(text) for text in texts], 30, np.arange(len(captions)), concreteness, objects
+    )
     return caption_columns(folder / "a.parquet", folder / "o.parquet", measures)
 
 
@@ -28,6 +35,6 @@ def summarised(folder: Path, captions: list[str], **more: list[float | None]) ->
     """The same, with the columns that come from models; those not given are null."""
     table, variety = columns(folder, captions)
     table = table.append_column("origin", pa.array(["original"] * len(captions), pa.string()))
-    for name in ("itm", "retrieval_rank", "above_random", "above_subreddit", "token_surprise"):
+    for name in ("itm", "retrieval_rank", "above_random", "above_subreddit", "token_surprise", "noun_share"):
         table = table.append_column(name, pa.array(more.get(name, [None] * len(captions)), pa.float32()))
     return table, variety

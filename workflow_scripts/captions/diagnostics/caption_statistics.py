@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
+from workflow_scripts.captions.diagnostics.concreteness import Concreteness
 from workflow_scripts.captions.diagnostics.rarity import Reference
 from workflow_scripts.captions.diagnostics.words import HASHTAG, URL, is_first_person, is_vague, words_of
 
@@ -22,10 +23,18 @@ class Wording:
         reference: what specificity is measured against.
         token_counts: numbers of tokens of texts as the matcher reads them.
         max_tokens: how many of these it reads.
+        concreteness: ratings of words.
     """
 
-    def __init__(self, short_words: int, reference: Reference, token_counts: TokenCounts, max_tokens: int) -> None:
-        self._short, self._reference = short_words, reference
+    def __init__(
+        self,
+        short_words: int,
+        reference: Reference,
+        token_counts: TokenCounts,
+        max_tokens: int,
+        concreteness: Concreteness,
+    ) -> None:
+        self._short, self._reference, self._concreteness = short_words, reference, concreteness
         self._token_counts, self._most = token_counts, max_tokens
         self._vocabulary: dict[str, int] = {}
 
@@ -34,8 +43,9 @@ class Wording:
 
         Returns:
             characters, words int32; language string, language_probability float32 (null for an empty caption); short,
-            empty, vague, first_person, hashtag, url bool; specificity float32 (null without content words); tokens
-            int32; truncated bool. Beside it (w,) int64, one code per word, equal for equal words of all batches.
+            empty, vague, first_person, hashtag, url bool; specificity, concreteness, rated_words float32 (null without
+            content words, or where they are not rated); tokens int32; truncated bool. Beside it (w,) int64, one code
+            per word, equal for equal words of all batches.
         """
         coded = pc.dictionary_encode(captions)
         rows = coded.indices.to_numpy()
@@ -44,6 +54,7 @@ class Wording:
         lengths = np.array([len(words) for words in split], dtype=np.int32)
         tokens = np.array(self._token_counts(texts) if texts else [], dtype=np.int32)
         languages = identify(texts)
+        concrete = [self._concreteness.describe(words) for words in split]
         unique = {
             "characters": np.array([len(text) for text in texts], dtype=np.int32),
             "words": lengths,
@@ -56,6 +67,8 @@ class Wording:
             "hashtag": np.array([bool(HASHTAG.search(text)) for text in texts], dtype=bool),
             "url": np.array([bool(URL.search(text)) for text in texts], dtype=bool),
             "specificity": pa.array([self._reference.specificity(words) for words in split], pa.float32()),
+            "concreteness": pa.array([mean for mean, _ in concrete], pa.float32()),
+            "rated_words": pa.array([rated for _, rated in concrete], pa.float32()),
             "tokens": tokens,
             "truncated": tokens > self._most,
         }

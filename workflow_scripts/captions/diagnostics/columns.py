@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workflow_scripts.captions.diagnostics.caption_statistics import TokenCounts, Wording
+from workflow_scripts.captions.diagnostics.concreteness import UNRATED, Concreteness
 from workflow_scripts.captions.diagnostics.diversity import WordVariety
 from workflow_scripts.captions.diagnostics.objects import ObjectNames
 from workflow_scripts.captions.diagnostics.rarity import Reference
@@ -27,6 +28,7 @@ class Measures:
         token_counts: numbers of tokens of texts as the matcher reads them.
         max_tokens: how many of these it reads.
         near_rows: rows of the captions among which near duplicates are looked for.
+        concreteness: ratings of words.
         objects: key of an image -> the objects in it; None: unknown.
     """
 
@@ -35,6 +37,7 @@ class Measures:
     token_counts: TokenCounts
     max_tokens: int
     near_rows: np.ndarray
+    concreteness: Concreteness = UNRATED
     objects: Mapping[str, str] | None = None
 
 
@@ -51,7 +54,9 @@ def caption_columns(captions: Path, originals: Path, measures: Measures) -> tupl
         float32 (:meth:`ObjectNames.absent`; null where objects are unknown).
     """
     reference = Reference(batch.to_pylist() for (batch,) in batches(originals, "original"))
-    wording = Wording(measures.short_words, reference, measures.token_counts, measures.max_tokens)
+    wording = Wording(
+        measures.short_words, reference, measures.token_counts, measures.max_tokens, measures.concreteness
+    )
     variety = WordVariety(measures.mattr_window)
     sampled = np.zeros(pq.read_metadata(captions).num_rows, dtype=bool)
     sampled[measures.near_rows] = True

@@ -11,7 +11,10 @@ from workflow_scripts.captions.diagnostics.diversity import WordVariety
 from workflow_scripts.stats.intervals import student_t, wilson
 
 SHARES = ("empty", "repeated", "near_duplicate", "short", "truncated", "vague", "first_person", "hashtag", "url")
-MEANS = ("specificity", "details_kept", "absent_objects", "token_surprise", "above_random", "above_subreddit")
+MEANS = (
+    *("specificity", "concreteness", "rated_words", "noun_share", "details_kept", "absent_objects", "token_surprise"),
+    *("above_random", "above_subreddit"),
+)
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 LANGUAGES = 10
 

@@ -16,7 +16,7 @@ from workflow_scripts.study.preflight.findings import Finding, Start
 
 LFS = b"version https://git-lfs"
 # Roles of folders as save_pretrained writes them.
-MODELS = ("captioner", "matcher", "encoder", "judgetext", "perplexity_model")
+MODELS = ("captioner", "matcher", "encoder", "judgetext", "perplexity_model", "tagger")
 FOLDERS = (*MODELS, "judge", "judgephotos", "labels", "dataset")
 
 
