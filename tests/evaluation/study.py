@@ -104,17 +104,24 @@ def queries(run: Mapping[str, Any], step: str = "last") -> tuple[list[int], list
     return LABELS["pets"].tolist(), shown.tolist(), correct.tolist()
 
 
-def few_shot(results: Path, run: Mapping[str, Any], step: str = "last") -> Path:
-    """Its few-shot artifact, on one set."""
+def few_shot(results: Path, run: Mapping[str, Any], step: str = "last", name: str = "pets", ways: int = 5) -> Path:
+    """Its few-shot artifact, on one set; all sets have the same episodes."""
     accuracy = episodes(run, step)
-    row = {"dataset": "pets", "metric": "accuracy", "value": float(accuracy.mean()), "low": 0.1, "high": 0.9}
-    items = [{"dataset": "pets", "episode": i, "accuracy": one} for i, one in enumerate(accuracy.tolist())]
+    row = {
+        "dataset": name,
+        "ways": ways,
+        "metric": "accuracy",
+        "value": float(accuracy.mean()),
+        "low": 0.1,
+        "high": 0.9,
+    }
+    items = [{"dataset": name, "episode": i, "accuracy": one} for i, one in enumerate(accuracy.tolist())]
     images = [
-        {"dataset": "pets", "key": f"k{i}", "label": label, "shown": shown, "correct": correct}
+        {"dataset": name, "key": f"k{i}", "label": label, "shown": shown, "correct": correct}
         for i, (label, shown, correct) in enumerate(zip(*queries(run, step), strict=True))
     ]
     files = {".parquet": parquet([row]), ".episodes.parquet": parquet(items), ".images.parquet": parquet(images)}
-    return artifact(results, "few_shot", run, step, "pets", files)
+    return artifact(results, "few_shot", run, step, name, files)
 
 
 def saliency(results: Path, run: Mapping[str, Any], step: str = "last") -> Path:

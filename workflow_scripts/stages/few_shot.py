@@ -17,7 +17,8 @@ class FewShot(Settings):
     ways: int = Field(
         5,
         ge=2,
-        description="classes per episode; a dataset with fewer uses all of them and records it",
+        description="classes per episode; a dataset with fewer uses all of them and records it, and is not averaged "
+        "with datasets that have more",
         examples=[10],
         json_schema_extra={"unit": "classes"},
     )

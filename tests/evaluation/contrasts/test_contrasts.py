@@ -279,6 +279,16 @@ def test_the_set_that_chose_checkpoints_is_left_out_of_means(results: Path) -> N
         assert rows["pets"]["p"] is not None and "chose" not in rows["mean"]["reason"] + rows["dtd"]["reason"]
 
 
+def test_sets_with_fewer_classes_than_the_episodes_are_in_no_mean(results: Path) -> None:
+    ways = {"pets": 5, "pcam": 2, "dtd": 5}
+    runs = [run("simclr", pairs, "crop", 0) for pairs in ("original", "revised")]
+    given = [Artifact(few_shot(results, one, name=name, ways=count)) for one in runs for name, count in ways.items()]
+    settings = [SummaryRun.model_validate(one) for one in runs]
+    found = contrast_rows(read_scores({"few_shot": given}), settings, (REVISED,), 100)
+    episodes = {row["dataset"]: row["n"] for row, _ in found if row["level"] == "episode"}
+    assert episodes == {"pets": 8, "pcam": 8, "dtd": 8, "mean": 16}
+
+
 def test_floors_of_saliency_are_not_contrasted(results: Path) -> None:
     names = {row["metric"] for row in rows_of(results, RUNS) if row["metric"].startswith("saliency.")}
     assert names == {"saliency.probe.mass_in_mask"}

@@ -80,6 +80,17 @@ def test_the_set_that_chose_a_checkpoint_is_left_out_of_its_means(results: Path)
     assert ("best", "mean") in rows(chosen={"best": "other"})
 
 
+def test_sets_with_fewer_classes_than_the_episodes_are_in_no_mean(results: Path) -> None:
+    def rows(**ways: int) -> dict[str, float]:
+        made = [Artifact(few_shot(results, ONE, name=name, ways=count)) for name, count in ways.items()]
+        found = summary_rows(read_scores({"few_shot": made}), [SummaryRun.model_validate(ONE)])
+        return {row["dataset"]: row["n"] for row, _ in found}
+
+    assert rows(pets=5, pcam=2, dtd=5) == {"pets": 8, "pcam": 8, "dtd": 8, "mean": 16}
+    assert rows(pets=5, pcam=2) == {"pets": 8, "pcam": 8, "mean": 8}
+    assert rows(pcam=2, other=2) == {"pcam": 8, "other": 8, "mean": 16}
+
+
 def test_lengths_are_those_of_the_trainings(results: Path) -> None:
     def training(run: str, steps: int, rows: dict[str, int]) -> Artifact:
         about = json.dumps({"steps": steps, "steps_done": 4, "batch_size": 8}).encode()

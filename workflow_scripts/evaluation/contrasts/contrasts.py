@@ -10,7 +10,7 @@ import pyarrow as pa
 from workflow_scripts.evaluation.contrasts.comparisons import Comparison, checkpoints, comparisons
 from workflow_scripts.evaluation.contrasts.measured import Level, Measured, Place, levels, measure
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
-from workflow_scripts.evaluation.contrasts.study_scores import MEAN, StudyScores, mean_metric
+from workflow_scripts.evaluation.contrasts.study_scores import MEAN, StudyScores, comparable, mean_metric
 from workflow_scripts.evaluation.contrasts.verdicts import ALPHA, Verdict, agreed, verdict
 from workflow_scripts.stats.multiple import holm
 from workflow_scripts.stats.nested import nested_means
@@ -53,7 +53,8 @@ def contrast_rows(
 
     p-values, the smallest detectable effect and the verdict stand in the rows of level ``joint``, and so do the
     checkpoints (``<run>.<step>``, separated by spaces) whose scores are added and subtracted. ``chosen_on`` names the
-    reported set that chose one of them; means over sets are without it.
+    reported set that chose one of them. Means are over the sets of
+    :func:`~workflow_scripts.evaluation.contrasts.study_scores.comparable`.
     """
     found = [(one, dict(measure(one, scores))) for one in comparisons(contrasts, runs)]
     lines = _lines(found, _resampled([places for _, places in found], resamples))
@@ -90,7 +91,9 @@ def _lines(
             families.setdefault(place[0], []).append(place)
             lines.append(_line(comparison, place, [places[place]], [drawn[place]]))
         for family, members in families.items():
-            fair = [place for place in members if place[1] not in comparison.chosen_on]
+            fair = [
+                (family, one.dataset) for one in comparable([places[p].like for p in members], comparison.chosen_on)
+            ]
             if len(members) > 1 and fair:
                 own = [places[place] for place in fair]
                 lines.append(_line(comparison, (family, MEAN), own, [drawn[place] for place in fair]))

@@ -32,6 +32,7 @@ class Series:
         episodes: (e,) float64 where the metric is a mean over episodes, else None.
         value: the metric over all images; ``low`` and ``high`` as the stage that measured it gave them.
         file: index into the summary's list of files.
+        ways: classes of a few-shot episode; 0 for other metrics.
     """
 
     dataset: str
@@ -45,6 +46,7 @@ class Series:
     low: float | None
     high: float | None
     file: int
+    ways: int = 0
 
     @property
     def n(self) -> int:
@@ -122,7 +124,8 @@ def few_shot_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator
         values = (mine["correct"].to_numpy() / shown).astype(np.float32)
         accuracy = _where(episodes, dataset=row["dataset"])["accuracy"].to_numpy()
         head = (row["dataset"], f"few_shot.{row['metric']}", "few_shot")
-        yield Series(*head, values, mine["label"].to_numpy(), shown / shown.sum(), accuracy, *_interval(row), file)
+        items = values, mine["label"].to_numpy(), shown / shown.sum(), accuracy
+        yield Series(*head, *items, *_interval(row), file, ways=row["ways"])
 
 
 def saliency_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator[Series]:

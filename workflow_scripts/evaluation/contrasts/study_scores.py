@@ -89,7 +89,7 @@ def with_lengths(runs: Sequence[SummaryRun], trainings: Iterable[Artifact]) -> l
 def summary_rows(scores: StudyScores, runs: Sequence[SummaryRun]) -> Iterator[tuple[dict[str, Any], list[int]]]:
     """Rows of :data:`ROWS`, each with the indices of the files it came from; runs and steps in the study's order.
 
-    ``chosen_on`` names the reported set that chose the checkpoint; means over sets are without it.
+    ``chosen_on`` names the reported set that chose the checkpoint. Means are over the sets of :func:`comparable`.
     """
     for run in runs:
         for step in run.steps:
@@ -100,7 +100,7 @@ def summary_rows(scores: StudyScores, runs: Sequence[SummaryRun]) -> Iterator[tu
                 row = {"dataset": one.dataset, "metric": one.metric, "value": one.value, "low": one.low}
                 yield {**head, **row, "high": one.high, "n": one.n}, [one.file]
             for members in by_family(found).values():
-                fair = [one for one in members if one.dataset != head["chosen_on"]]
+                fair = comparable(members, [head["chosen_on"]])
                 if len(members) > 1 and fair:
                     yield {**head, **mean_row(fair)}, sorted({one.file for one in fair})
 
@@ -111,6 +111,16 @@ def by_family(found: Mapping[tuple[str, str], Series]) -> dict[str, list[Series]
     for (family, _), one in found.items():
         groups.setdefault(family, []).append(one)
     return groups
+
+
+def comparable(members: Sequence[Series], chosen_on: Sequence[str]) -> list[Series]:
+    """The series of a family that a mean over sets averages.
+
+    Those of sets that chose the checkpoint are left out, and those of few-shot episodes with fewer classes than on
+    other sets, as in PCam, which has two: chance is higher there.
+    """
+    most = max(one.ways for one in members)
+    return [one for one in members if one.dataset not in chosen_on and one.ways == most]
 
 
 def mean_metric(members: Sequence[Series]) -> str:
