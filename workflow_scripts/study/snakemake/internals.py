@@ -20,7 +20,8 @@ USED = {
     "dag": (
         *("check_incomplete", "postprocess", "toposorted", "needrun_jobs", "bfs", "dependencies", "depending"),
         *("targetjobs", "forcefiles", "untilrules", "untilfiles", "until_jobs", "in_until", "omitrules", "omitfiles"),
-        *("omitfrom_jobs", "_group", "_check_groups", "_ready", "_n_until_ready", "validate_group"),
+        *("omitfrom_jobs", "_group", "_check_groups", "_update_group_components", "_ready", "_n_until_ready"),
+        *("jobs", "validate_group"),
     ),
     "persistence": (
         *("params_changed", "input_changed", "code_changed", "software_stack_changed", "input_checksums", "locked"),

@@ -22,6 +22,7 @@ message and exit status 1. The internals of Snakemake that are used are listed i
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ class _Hooks:
                 self._checked(dag)
 
         dag.check_incomplete, dag.postprocess = check_incomplete, postprocess
-        _check_groups_once(dag)
+        _check_groups_fast(dag)
         for check in self.targets:
             _or_stop(check, self.workflow.dag_settings.targets)
         self._build()
@@ -197,28 +198,26 @@ def _sorted(level: Iterable[Any]) -> list[Any]:
     return sorted(level, key=lambda job: (job.rule.name, [str(path) for path in job.output]))
 
 
-def _check_groups_once(dag: Any) -> None:
+def _check_groups_fast(dag: Any) -> None:
     """Speed up Snakemake's checks of groups, which take a minute for 1,202 shards; the result is the same.
 
-    Snakemake checks a group once per job in it, visits all dependencies of each job of each group, and counts a job's
-    inputs from its own group whenever it checks whether the group is ready: thousands of inputs of the report, after
-    each of thousands of jobs.
+    Snakemake follows all dependencies of each job of each group, twice, and counts a job's inputs from its own group
+    whenever it checks whether the group is ready: thousands of inputs of the report, after each of thousands of jobs.
+    A path that leaves a group and enters it again is a cycle once each group is taken as one job. Snakemake's own checks
+    run only where there is one, to name the jobs.
     """
-    check, complain = dag._check_groups, dag.validate_group
+    merge, check, complain = dag._update_group_components, dag._check_groups, dag.validate_group
     internal: dict[Any, int] = {}
 
-    def validate_group(group: Any) -> None:
-        outside = {other for job in group.jobs for other in dag.dependencies[job]} - set(group.jobs)
-        if not set(group.jobs).isdisjoint(dag.bfs(dag.dependencies, *outside)):
-            complain(group)
+    def merge_groups() -> None:
+        if _has_cycle(dag):
+            for group in set(dag._group.values()):
+                complain(group)
+        merge()
 
     def check_groups() -> None:
-        everything = dag._group
-        dag._group = {group: group for group in everything.values()}
-        try:
+        if _has_cycle(dag):
             check()
-        finally:
-            dag._group = everything
         internal.clear()
 
     def inside(job: Any, group: Any) -> int:
@@ -232,7 +231,22 @@ def _check_groups_once(dag: Any) -> None:
             return bool(dag._n_until_ready[job] == 0)
         return all(dag._n_until_ready[one] == inside(one, group) for one in group)
 
-    dag.validate_group, dag._check_groups, dag._ready = validate_group, check_groups, ready
+    dag.validate_group = lambda group: None  # all at once, in merge_groups
+    dag._update_group_components, dag._check_groups, dag._ready = merge_groups, check_groups, ready
+
+
+def _has_cycle(dag: Any) -> bool:
+    """Whether jobs depend on one another in a circle, each group taken as one job."""
+    needs: dict[Any, set[Any]] = {}
+    for job in dag.jobs:
+        one = dag._group.get(job, job)
+        others = (dag._group.get(other, other) for other in dag.dependencies[job])
+        needs.setdefault(one, set()).update(other for other in others if other is not one)
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError:
+        return True
+    return False
 
 
 def _requested(dag: Any) -> set[Any]:
