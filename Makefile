@@ -17,7 +17,8 @@ demo: $(STAMP) ## the whole pipeline on synthetic data; ends with the table of a
 	$(BIN)/faithful-pairs show results/demo
 
 test: $(STAMP) ## all tests, with coverage
-	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=85
+	$(BIN)/python -m slipcover --json --out .coverage -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+	@$(BIN)/python -m slipcover --fail-under 85 --out .coverage --merge .coverage
 
 check: $(STAMP) ## style, types, imports and generated documentation
 	$(BIN)/ruff check .

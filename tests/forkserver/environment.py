@@ -61,7 +61,7 @@ class ForkServers:
             assert server.stdout is not None and server.stdout.readline() == b"ready\n"
 
     def _start(self, name: str, modules: Sequence[str]) -> subprocess.Popen[bytes]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("COV_", "PYTEST_", "COVERAGE", "PYTHON"))}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLIPCOVER", "PYTEST_", "PYTHON"))}
         home = {"HOME": str(self.bin.parent), "XDG_CACHE_HOME": str(self.bin.parent)}
         threads = dict.fromkeys(THREAD_VARIABLES, "1")
         script = "-m" if name == "python" else str(self.bin / "snakemake-script")

@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 LAB = Path(os.environ.get("SLURM_LAB", "/var/tmp/faithful-pairs-slurm"))
 CANNOT = 77  # status of cluster-up.sh
 FASTER = "--slurm-init-seconds-before-status-checks=3"
-STUDY = ("--profile", "slurm", "--configfile", "tests/config/tiny.yaml")
+STUDY = ("--profile", "slurm", "--configfile", "tests/config/tiny.yaml", "tests/slurm/judged.yaml")
 
 
 def shell(*words: str, check: bool = True) -> str:

@@ -48,7 +48,7 @@ def undisturbed(local: Clone, place: Path) -> dict[str, str]:
     """Hashes of the long training run, made without SLURM."""
     clone = local.copy_to(place / "undisturbed")
     clone.forget_runs()
-    overlays = ("--configfile", STUDY[-1], clone.write("long.yaml", LONG))
+    overlays = (*STUDY[2:], clone.write("long.yaml", LONG))
     words = ("--rerun-triggers", "mtime", "--allowed-rules", "pretrain", "--", f"{RUN}.manifest.json")
     clone.ends_well(clone.call("snakemake", "--cores", "1", *overlays, *words))
     return trained(clone)

@@ -72,7 +72,7 @@ class Checkout:
 
     def environment(self) -> dict[str, str]:
         """The environment of the user: a home of their own, nothing of the coverage or worker settings."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("COV_", "PYTEST_", "COVERAGE"))}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLIPCOVER", "PYTEST_"))}
         return {**kept, "HOME": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": str(self.folder)}
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:

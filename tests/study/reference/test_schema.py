@@ -18,6 +18,7 @@ CONFIGS = [
     ROOT / "config.yaml",
     *(path for path in sorted(ROOT.glob("profiles/*/*.yaml")) if path.stem not in ("profile", "partitions")),
     *sorted(ROOT.glob("tests/config/*.yaml")),
+    *sorted(ROOT.glob("tests/slurm/*.yaml")),
 ]
 ZIP = "https://example.org/annotations.zip"
 

@@ -203,8 +203,8 @@ def _check_groups_fast(dag: Any) -> None:
 
     Snakemake follows all dependencies of each job of each group, twice, and counts a job's inputs from its own group
     whenever it checks whether the group is ready: thousands of inputs of the report, after each of thousands of jobs.
-    A path that leaves a group and enters it again is a cycle once each group is taken as one job. Snakemake's own checks
-    run only where there is one, to name the jobs.
+    A path that leaves a group and enters it again is a cycle once each group is taken as one job. Snakemake's own
+    checks run only where there is one, to name the jobs.
     """
     merge, check, complain = dag._update_group_components, dag._check_groups, dag.validate_group
     internal: dict[Any, int] = {}
