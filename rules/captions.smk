@@ -139,6 +139,8 @@ rule caption_quality:
         perplexity_model=UNITS.manifest_if_source(OUT, "perplexity_model"),
         tagger=UNITS.manifest_if_source(OUT, "tagger"),
         concreteness=UNITS.manifest_if_source(OUT, "concreteness"),
+        objects=UNITS.manifest_if_source(OUT, "objects"),
+        synonyms=UNITS.manifest_if_source(OUT, "synonyms"),
         truth=manifests("demo_world", UNITS.world),
     output:
         **made("caption_quality"),

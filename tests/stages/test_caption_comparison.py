@@ -29,7 +29,7 @@ def test_every_figure_of_two_arms(given: Captioned) -> None:
     made = run(caption_comparison.STAGE, given.results, "caption_comparison/arms", {"reference": "original"}, inputs)
     found = json.loads(made.path(".json").read_bytes())
     assert (found["reference"], found["arms"]) == ("original", ["original", "generated"])
-    of_vectors = {"vendi", "near_vectors", "encoder_truncated"}
+    of_vectors = {"vendi", "near_vectors", "encoder_truncated"}  # none are given
     of_judges = {"judge_score", "judge_score_standardised", "judge_above_random"}  # in judge_quality
     assert set(found["figures"]) == set(FIGURES) - of_vectors - of_judges
     assert found["figures"]["repeated"]["original"]["value"] == 2 / 9

@@ -44,11 +44,32 @@ def test_what_needs_labels_models_or_ratings(given: Captioned, tmp_path: Path) -
     sources |= {"tagger": tmp_path / "tagger", "concreteness": tmp_path / "ratings.csv"}
     made = run(caption_quality.STAGE, given.results, "caption_quality/known", {}, inputs, {}, sources)
     table = pq.read_table(made.path(".parquet"))
-    assert table["absent_objects"].to_pylist() == [None, None, None, 0.0, *[None] * 5]
+    assert table["named_objects"].to_pylist() == [None, 0, None, 1, *[None] * 5]
+    assert table["absent_objects"].to_pylist() == [None, 0, None, 0, *[None] * 5]
     assert table["token_surprise"].null_count == 1  # the empty caption
     assert table["noun_share"].null_count == 1
     assert pc.unique(table["concreteness"].drop_null()).to_pylist() == [pytest.approx(4.86)]
     assert set(table["details_kept"].to_pylist()) == {None, 1.0}  # the arm is the reference
+
+
+def test_objects_by_a_file(given: Captioned, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    inputs = {"captions": given.arm("original").manifest_path, "images": given.index, "table": given.table}
+    labels, names = tmp_path / "labels.csv", tmp_path / "synonyms.txt"
+    labels.write_text("key,label\nk1,dog\nk3,animal\nelsewhere,dog\n")
+    names.write_text("animal, dog, cat\n")
+    sources = {"matcher": given.checkpoints["matcher"], "objects": labels, "synonyms": names}
+    made = run(caption_quality.STAGE, given.results, "caption_quality/labelled", {}, inputs, {}, sources)
+    table = pq.read_table(made.path(".parquet"))
+    assert table["named_objects"].to_pylist() == [None, 1, None, 1, *[None] * 5]
+    assert table["absent_objects"].to_pylist() == [None, 1, None, 0, *[None] * 5]  # k1: a cat; k3: a dog, an animal
+    summary = json.loads(made.path(".json").read_bytes())
+    assert (summary["absent_objects"]["value"], summary["absent_objects"]["n"]) == (0.5, 2)
+    assert (summary["with_absent_object"]["value"], summary["with_absent_object"]["n"]) == (0.5, 2)
+    labels.write_text("key,label\n1,dog\n")
+    with pytest.raises(SystemExit):
+        run(caption_quality.STAGE, given.results, "caption_quality/other", {}, inputs, {}, sources)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "error: no labels for images in" in last and "such as k0" in last
 
 
 def test_captions_of_another_index(given: Captioned, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ def caption_comparison(job: Job[CaptionComparison]) -> None:
     """Summarise the diagnostics of all arms, and measure the variety of their words and vectors."""
     from pathlib import Path
 
-    from workflow_scripts.captions.comparison.arms import of_columns, of_encoders, of_vectors, of_words
+    from workflow_scripts.captions.comparison.arms import of_columns, of_encoders, of_objects, of_vectors, of_words
     from workflow_scripts.core.files.jsonio import pretty
 
     options = job.settings
@@ -37,6 +37,7 @@ def caption_comparison(job: Job[CaptionComparison]) -> None:
             truncated.setdefault(encoder, {})[arm] = artifact.path(".truncated.npy")
     figures = {
         **of_columns(tables, options.reference),
+        **of_objects(tables, options.reference),
         **of_words(captions, count, options.reference, options.seed),
         **of_vectors(vectors, options.reference, options.seed),
         **of_encoders(truncated, options.reference),

@@ -12,7 +12,11 @@ from workflow_scripts.models.matched_text import MatchedText
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from workflow_scripts.captions.object_labels import Labelled
     from workflow_scripts.models.matcher import Matcher
+
+
+SOURCES = ("matcher", "perplexity_model", "tagger", "concreteness", "objects", "synonyms")
 
 
 class CaptionQuality(MatchedText):
@@ -66,6 +70,7 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
     from workflow_scripts.captions.diagnostics.figure import draw
     from workflow_scripts.captions.diagnostics.retrieval import sample_rows
     from workflow_scripts.captions.diagnostics.summary import summarise
+    from workflow_scripts.captions.object_labels import read_synonyms
     from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
@@ -91,8 +96,13 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
             near_rows=sample_rows(len(arm), options.near_duplicate_sample, options.seed),
             concreteness=read_concreteness(job.source("concreteness")) if job.has_source("concreteness") else UNRATED,
             objects=_objects(job),
+            synonyms=read_synonyms(job.source("synonyms")) if job.has_source("synonyms") else None,
         ),
     )
+    labelled = len(columns) - columns["named_objects"].null_count
+    if job.has_source("objects") and len(arm) and not labelled:
+        value, advice = "no key of an image of this study", f"write keys as in this study, such as {arm['key'][0]}"
+        raise PipelineError("no labels for images", job.source("objects"), value, advice)
     for table in (columns, _sampled(job, matcher, arm["subreddit"])):
         for name in table.column_names:
             arm = arm.append_column(name, table[name])
@@ -101,16 +111,23 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
     job.file(".json").write_bytes(pretty(summary))
     draw(job.file(".png"), arm, summary)
     job.rows(len(arm), len(arm))
+    job.note(labelled_images=labelled)
 
 
-def _objects(job: Job[CaptionQuality]) -> dict[str, str] | None:
-    """The object in each image, where it is known."""
+def _objects(job: Job[CaptionQuality]) -> "Labelled":
+    """The objects of images by the user's file, or in the demo."""
     import pyarrow.parquet as pq
 
+    from workflow_scripts.captions.object_labels import UNLABELLED, Labelled, read_objects
+
+    if job.has_source("objects"):
+        return read_objects(job.source("objects"))
     if not job.inputs("truth"):
-        return None
+        return UNLABELLED
     truth = pq.read_table(job.input("truth").path(".truth.parquet"), columns=["image_id", "concept"])
-    return dict(zip(truth["image_id"].to_pylist(), truth["concept"].to_pylist(), strict=True))
+    concepts = truth["concept"].to_pylist()
+    objects = {key: {own} for key, own in zip(truth["image_id"].to_pylist(), concepts, strict=True)}
+    return Labelled(objects, set(concepts))
 
 
 def _sampled(job: Job[CaptionQuality], matcher: "Matcher", subreddits: "pa.ChunkedArray") -> "pa.Table":
@@ -149,7 +166,7 @@ STAGE = Stage(
     run=caption_quality,
     settings=CaptionQuality,
     artifact="{arm}",
-    inputs=("captions", "table", "images", "matcher", "perplexity_model", "tagger", "concreteness", "truth"),
+    inputs=("captions", "table", "images", "truth", *SOURCES),
     packages=("torch", "transformers", "py3langid", "scipy", "matplotlib"),
     on_device=True,
 )
@@ -171,7 +188,7 @@ FACTS = Facts(
     ),
     names="arms",
     section="caption_quality",
-    sources={name: name for name in ("matcher", "perplexity_model", "tagger", "concreteness")},
+    sources={name: name for name in SOURCES},
 )
 
 if __name__ == "__main__":

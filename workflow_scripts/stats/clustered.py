@@ -38,6 +38,20 @@ def share(hits: np.ndarray, clusters: np.ndarray) -> Interval:
     return clustered(value, hits - value, clusters, 0.0, 1.0)
 
 
+def linearised_ratio(hits: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """(n,) values with mean sum(hits) / sum(sizes), whose spread is that of the ratio (Cochran 1977, Sampling, 6.3).
+
+    The t interval of their mean is that of the ratio; that of the mean difference of two such arrays, for the same n
+    clusters, is that of the difference between the ratios.
+
+    Args:
+        hits: (n,) sum over each cluster, such as the hits among its observations.
+        sizes: (n,) number of observations of each cluster; not all 0.
+    """
+    value = hits.sum() / sizes.sum()
+    return np.asarray(value + (hits - value * sizes) * len(sizes) / sizes.sum())
+
+
 def cohen_kappa(first: np.ndarray, second: np.ndarray, clusters: np.ndarray) -> Interval | None:
     """Cohen's kappa (1960, Educ. Psychol. Meas. 20:37) of two yes-or-no answers (n,) bool.
 

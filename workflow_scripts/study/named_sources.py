@@ -15,6 +15,8 @@ def named_sources(study: Study) -> dict[str, Source]:
         "perplexity_model": study.caption_quality.perplexity_model,
         "tagger": study.caption_quality.tagger,
         "concreteness": study.caption_quality.concreteness,
+        "objects": study.caption_quality.objects,
+        "synonyms": study.caption_quality.synonyms,
     }
     if study.caption_labels is not None:
         named["labels"] = study.caption_labels.source

@@ -10,6 +10,7 @@ from scipy import stats
 
 from workflow_scripts.captions.comparison import arms, variety
 from workflow_scripts.captions.comparison.figures import FIGURES
+from workflow_scripts.captions.diagnostics import summary
 
 
 def test_means_shares_and_paired_differences() -> None:
@@ -96,3 +97,37 @@ def test_captions_that_encoders_do_not_read_to_the_end(tmp_path: Path) -> None:
     difference = revised["difference"]
     assert (difference["value"], difference["low"], difference["high"]) == pytest.approx((-0.1, low, high))
     assert "difference" not in found["encoder_truncated.mpnet"]["revised"]
+
+
+def test_objects_that_are_not_there(tmp_path: Path) -> None:
+    named = {"original": [2, 0, 3, 1, None, 1], "revised": [1, 1, 2, 0, None, 4], "vague": [0, 0, 0, 0, None, 0]}
+    absent = {"original": [1, 0, 1, 1, None, 0], "revised": [0, 0, 1, 0, None, 1], "vague": [0, 0, 0, 0, None, 0]}
+    for arm in named:
+        columns = {
+            "named_objects": pa.array(named[arm], pa.int32()),
+            "absent_objects": pa.array(absent[arm], pa.int32()),
+        }
+        pq.write_table(pa.table(columns), tmp_path / f"{arm}.parquet")
+    files = {arm: tmp_path / f"{arm}.parquet" for arm in named}
+    found = arms.of_objects(files, "original")["absent_objects"]
+    assert list(found) == ["original", "revised"] and "difference" not in found["original"]
+    revised, difference = found["revised"], found["revised"]["difference"]
+    assert (revised["value"], revised["n"]) == (pytest.approx(2 / 8), 8)
+    assert (difference["value"], difference["n"]) == (pytest.approx(2 / 8 - 3 / 7), 5)
+    # The jackknife, an independent route to the same large-sample variance, on many copies of these images.
+    hits, sizes = (np.array([one for one in values if one is not None] * 400) for values in (absent["revised"],
+                   named["revised"]))  # fmt: skip
+    without = (hits.sum() - hits) / (sizes.sum() - sizes)
+    count = len(hits)
+    deviation = np.sqrt((count - 1) / count * ((without - without.mean()) ** 2).sum())
+    one = summary.ratio(hits, sizes)
+    assert one["high"] - one["low"] == pytest.approx(2 * stats.t.ppf(0.975, count - 1) * deviation, rel=1e-3)
+
+
+def test_ratios_at_their_bounds() -> None:
+    expected = stats.binomtest(0, 2).proportion_ci(method="wilson")
+    nothing = summary.ratio(np.array([0, 0, 0]), np.array([3, 0, 1]))
+    assert (nothing["value"], nothing["low"], nothing["n"]) == (0.0, pytest.approx(expected.low), 4)
+    assert nothing["high"] == pytest.approx(expected.high)
+    assert summary.ratio(np.array([2, 1]), np.array([2, 1]))["value"] == 1.0
+    assert summary.ratio(np.array([0]), np.array([0])) == {"value": None, "low": None, "high": None, "n": 0}

@@ -9,13 +9,14 @@ import pyarrow.parquet as pq
 from workflow_scripts.captions.diagnostics.columns import Measures, caption_columns
 from workflow_scripts.captions.diagnostics.concreteness import UNRATED, Concreteness
 from workflow_scripts.captions.diagnostics.diversity import WordVariety
+from workflow_scripts.captions.object_labels import UNLABELLED, Labelled
 
 
 def columns(
     folder: Path,
     captions: list[str],
     originals: list[str] | None = None,
-    objects: dict[str, str] | None = None,
+    objects: Labelled = UNLABELLED,
     concreteness: Concreteness = UNRATED,
 ) -> tuple[pa.Table, WordVariety]:
     """The columns of captions with the keys "0", "1" ...; a token is a letter, and 30 of them are read."""

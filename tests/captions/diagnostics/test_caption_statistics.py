@@ -7,6 +7,7 @@ import pytest
 
 from tests.captions.diagnostics.measured import columns
 from workflow_scripts.captions.diagnostics.caption_statistics import identify, word_codes
+from workflow_scripts.captions.object_labels import Labelled
 
 
 def test_columns(tmp_path: Path) -> None:
@@ -30,11 +31,12 @@ def test_columns(tmp_path: Path) -> None:
 def test_what_is_kept_and_what_is_not_there(tmp_path: Path) -> None:
     originals = ["my dog rex in utrecht", "rex the dog, 2019", "so happy", "the dog"]
     captions = ["a dog in Utrecht", "a dog on two boats", "a dog", "grass"]
-    objects = {"0": "dog", "1": "dog", "2": "hot air balloon", "3": "boat"}
-    table, _ = columns(tmp_path, captions, originals, objects)
+    objects = {"0": {"dog"}, "1": {"dog"}, "2": {"hot air balloon"}}
+    table, _ = columns(tmp_path, captions, originals, Labelled(objects, {"dog", "boat", "hot air balloon"}))
     # "rex" and "dog" are in more than one original; "utrecht" is rare; "2019" has digits.
     assert table["details_kept"].to_pylist() == [1.0, 0.0, None, None]
-    assert table["absent_objects"].to_pylist() == [0.0, 0.5, 1.0, None]
+    assert table["named_objects"].to_pylist() == [1, 2, 1, None]  # the objects of the last image are not known
+    assert table["absent_objects"].to_pylist() == [0, 1, 1, None]
     unknown, _ = columns(tmp_path, captions, originals)
     assert unknown["absent_objects"].null_count == 4
 

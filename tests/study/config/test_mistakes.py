@@ -51,6 +51,10 @@ ARMS = [{"name": kind, "kind": kind} for kind in ("original", "revised", "shuffl
             "unused dataset in config.datasets.1.evaluate: false for other; remove the dataset, or name it as",
         ),
         (
+            {"caption_quality": {"synonyms": "data/synonyms.txt"}},
+            "unused synonyms in config.caption_quality.synonyms: data/synonyms.txt; remove it, or say which",
+        ),
+        (
             {"pair_quality": {"image_encoder": "dino"}},
             "unknown image encoder in config.pair_quality.image_encoder: dino",
         ),

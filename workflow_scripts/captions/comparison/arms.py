@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from workflow_scripts.captions.comparison import variety
 from workflow_scripts.captions.comparison.figures import FIGURES, Figure
 from workflow_scripts.captions.diagnostics.reading import captions_of
-from workflow_scripts.captions.diagnostics.summary import mean, share
+from workflow_scripts.captions.diagnostics.summary import mean, ratio, share
+from workflow_scripts.stats.clustered import linearised_ratio
 
 Found = dict[str, Any]
 Values = Callable[[str], np.ndarray | None]
@@ -49,6 +50,33 @@ def of_columns(tables: Mapping[str, Path], reference: str | None) -> Found:
         if figure.values is not None:
             found[figure.name] = against(_reader(tables, figure), list(tables), reference, figure)
     return found
+
+
+def of_objects(tables: Mapping[str, Path], reference: str | None) -> Found:
+    """Share of the mentioned objects that are not in the image, by arm; two arms are in memory at a time.
+
+    Source: Rohrbach et al. 2018 (EMNLP, "Object Hallucination in Image Captioning"), CHAIR_i. Images are independent,
+    mentions in the same caption are not.
+
+    Args:
+        tables: arm -> parquet file of ``caption_quality``.
+    """
+    base = None if reference is None else _counts(tables[reference])
+    found: Found = {}
+    for arm, path in tables.items():
+        absent, mentions = _counts(path)
+        if not mentions.any():
+            continue
+        found[arm] = ratio(absent, mentions)
+        if base is not None and base[1].any() and arm != reference:
+            found[arm]["difference"] = mean(linearised_ratio(absent, mentions) - linearised_ratio(*base))
+    return {"absent_objects": found}
+
+
+def _counts(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Absent objects and all mentions in the captions of images whose objects are known, the same for all arms."""
+    table = pq.read_table(path, columns=["absent_objects", "named_objects"]).drop_null()
+    return table["absent_objects"].to_numpy(), table["named_objects"].to_numpy()
 
 
 def _reader(tables: Mapping[str, Path], figure: Figure) -> Values:

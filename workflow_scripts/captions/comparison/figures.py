@@ -61,6 +61,10 @@ def _english(table: pa.Table) -> np.ndarray:
     return np.asarray(english)
 
 
+def _with_absent_object(table: pa.Table) -> np.ndarray:
+    return np.asarray(pc.fill_null(pc.greater(table["absent_objects"], 0).cast(pa.float64()), np.nan).to_numpy())
+
+
 def _of_column(
     group: str, name: str, title: str, unit: str, better: Literal["higher", "lower", "neither"], summary: str
 ) -> Figure:
@@ -133,8 +137,12 @@ FIGURES = by_name(
         _of_column("Content", "details_kept", "details of the original kept", "share of details", "higher",
                    "Of the original caption's rare words and numbers (names, kinds, places), the share that this arm "
                    "has too. Losing them is a loss where the original is right."),
-        _of_column("Content", "absent_objects", "objects that are not there", "share of objects", "lower",
-                   "Of the objects that a caption names, the share that is not in the image."),
+        Figure(name="absent_objects", group="Content", title="objects that are not there", unit="share of mentions",
+               better="lower", summary="Of the mentions of objects in captions of labelled images, those that are not "
+               "among the image's labels.", columns=(), values=None, compared=True),
+        _computed("with_absent_object", "captions with such an object", "lower", "Captions of labelled images that "
+                  "mention an object that is not among the image's labels. Those without any mention count as right.",
+                  ("absent_objects",), _with_absent_object, "Content"),
         _computed("repeated", "repeated captions", "lower", "Another image has the same caption, so the captions do "
                   "not tell the two apart.", ("repeats", "empty"), _repeated, "Variety"),
         _of_column("Variety", "near_duplicate", "near duplicates", "share", "lower",

@@ -1,6 +1,5 @@
 """The columns that follow from the captions alone, computed without holding the captions of an arm in memory."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +10,12 @@ import pyarrow.parquet as pq
 from workflow_scripts.captions.diagnostics.caption_statistics import TokenCounts, Wording
 from workflow_scripts.captions.diagnostics.concreteness import UNRATED, Concreteness
 from workflow_scripts.captions.diagnostics.diversity import WordVariety
-from workflow_scripts.captions.diagnostics.objects import ObjectNames
+from workflow_scripts.captions.diagnostics.objects import ObjectNames, Synonyms
 from workflow_scripts.captions.diagnostics.rarity import Reference
 from workflow_scripts.captions.diagnostics.reading import batches
 from workflow_scripts.captions.diagnostics.survey import survey
 from workflow_scripts.captions.diagnostics.words import words_of
+from workflow_scripts.captions.object_labels import UNLABELLED, Labelled
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Measures:
         max_tokens: how many of these it reads.
         near_rows: rows of the captions among which near duplicates are looked for.
         concreteness: ratings of words.
-        objects: key of an image -> the objects in it; None: unknown.
+        objects: the objects of images, where they are known.
+        synonyms: other names of objects.
     """
 
     short_words: int
@@ -38,7 +39,8 @@ class Measures:
     max_tokens: int
     near_rows: np.ndarray
     concreteness: Concreteness = UNRATED
-    objects: Mapping[str, str] | None = None
+    objects: Labelled = UNLABELLED
+    synonyms: Synonyms | None = None
 
 
 def caption_columns(captions: Path, originals: Path, measures: Measures) -> tuple[pa.Table, WordVariety]:
@@ -50,8 +52,8 @@ def caption_columns(captions: Path, originals: Path, measures: Measures) -> tupl
 
     Returns:
         The columns of :meth:`Wording.describe`, and repeats int32, how many captions of the arm are equal to it;
-        near_duplicate bool (null outside the sample); details_kept float32 (:meth:`Reference.kept`); absent_objects
-        float32 (:meth:`ObjectNames.absent`; null where objects are unknown).
+        near_duplicate bool (null outside the sample); details_kept float32 (:meth:`Reference.kept`); named_objects and
+        absent_objects int32 (:meth:`ObjectNames.count`; null where objects are unknown).
     """
     reference = Reference(batch.to_pylist() for (batch,) in batches(originals, "original"))
     wording = Wording(
@@ -60,8 +62,7 @@ def caption_columns(captions: Path, originals: Path, measures: Measures) -> tupl
     variety = WordVariety(measures.mattr_window)
     sampled = np.zeros(pq.read_metadata(captions).num_rows, dtype=bool)
     sampled[measures.near_rows] = True
-    known = measures.objects or {}
-    names = ObjectNames(set(known.values()))
+    known, names = measures.objects.objects, ObjectNames(measures.objects.names, measures.synonyms)
     parts = []
     pairs = zip(batches(captions, "key", "caption"), batches(originals, "original"), strict=True)
     for (keys, texts), (before,) in pairs:
@@ -69,12 +70,14 @@ def caption_columns(captions: Path, originals: Path, measures: Measures) -> tupl
         variety.add(codes)
         after = texts.to_pylist()
         kept = [reference.kept(*both) for both in zip(before.to_pylist(), after, strict=True)]
-        present = [(measures.objects or {}).get(key, "") for key in keys.to_pylist()]
-        absent = [
-            names.absent(words_of(text), [own]) if own else None for own, text in zip(present, after, strict=True)
+        counts = [
+            names.count(words_of(text), known[key]) if key in known else (None, None)
+            for key, text in zip(keys.to_pylist(), after, strict=True)
         ]
         columns = columns.append_column("details_kept", pa.array(kept, pa.float32()))
-        parts.append(columns.append_column("absent_objects", pa.array(absent, pa.float32())))
+        for place, name in enumerate(("named_objects", "absent_objects")):
+            columns = columns.append_column(name, pa.array([both[place] for both in counts], pa.int32()))
+        parts.append(columns)
     repeats, near = survey((texts for (texts,) in batches(captions, "caption")), sampled)
     table = pa.concat_tables(parts).append_column("repeats", pa.array(repeats))
     return table.append_column("near_duplicate", pa.array(near, mask=~sampled)), variety

@@ -8,11 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow_scripts.captions.diagnostics.diversity import WordVariety
+from workflow_scripts.stats.clustered import linearised_ratio
 from workflow_scripts.stats.intervals import student_t, wilson
 
 SHARES = ("empty", "repeated", "near_duplicate", "short", "truncated", "vague", "first_person", "hashtag", "url")
 MEANS = (
-    *("specificity", "concreteness", "rated_words", "noun_share", "details_kept", "absent_objects", "token_surprise"),
+    *("specificity", "concreteness", "rated_words", "noun_share", "details_kept", "token_surprise"),
     *("above_random", "above_subreddit"),
 )
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -37,6 +38,10 @@ def summarise(table: pa.Table, variety: WordVariety) -> dict[str, Any]:
         "words": distribution(table["words"].to_numpy()),
         "characters": distribution(table["characters"].to_numpy()),
         **{name: mean(pc.drop_null(table[name]).to_numpy()) for name in MEANS},
+        "absent_objects": ratio(
+            *(pc.drop_null(table[name]).to_numpy() for name in ("absent_objects", "named_objects"))
+        ),
+        "with_absent_object": share(pc.drop_null(table["absent_objects"]).to_numpy() > 0),
         "vocabulary": variety.types,
         "tokens": variety.words,
         "type_token_ratio": variety.ratio(),
@@ -64,6 +69,21 @@ def mean(values: np.ndarray) -> dict[str, Any]:
     if not len(values):
         return {"value": None, "low": None, "high": None, "n": 0}
     return {**student_t(values.astype(np.float64))._asdict(), "n": len(values)}
+
+
+def ratio(hits: np.ndarray, sizes: np.ndarray) -> dict[str, Any]:
+    """Sum of (n,) hits over the sum of the n sizes, with its interval, which takes the n captions as independent.
+
+    ``n`` is the sum of the sizes. A ratio of 0 or 1 has the Wilson interval of as many observations as captions have
+    any.
+    """
+    if not sizes.sum():
+        return {"value": None, "low": None, "high": None, "n": 0}
+    value, low, high = student_t(linearised_ratio(hits, sizes))
+    if value in (0.0, 1.0):
+        value, low, high = wilson(value, int(np.count_nonzero(sizes)))
+    ends = [None if end is None else min(max(end, 0.0), 1.0) for end in (low, high)]
+    return {"value": value, "low": ends[0], "high": ends[1], "n": int(sizes.sum())}
 
 
 def distribution(values: np.ndarray) -> dict[str, Any]:

@@ -31,6 +31,7 @@ def reference_errors(study: Study) -> Iterator[SettingError]:
     yield from _sources(study)
     yield from _judges(study)
     yield from _views(study)
+    yield from _objects(study)
 
 
 def _names(study: Study) -> Iterator[SettingError]:
@@ -138,3 +139,11 @@ def _views(study: Study) -> Iterator[SettingError]:
     if features != saliency and any(dataset.has_masks for dataset in study.datasets):
         advice = f"use {features}, as evaluation.features.resize, or change both"
         yield SettingError("images scaled in two ways", ("evaluation", "saliency", "resize"), saliency, advice)
+
+
+def _objects(study: Study) -> Iterator[SettingError]:
+    """An error for names of objects where the objects of no image are known."""
+    given = study.caption_quality
+    if given.synonyms is not None and given.objects is None and study.demo_world is None:
+        advice = "remove it, or say which objects are in the images (caption_quality.objects)"
+        yield SettingError("unused synonyms", ("caption_quality", "synonyms"), given.synonyms.at, advice)

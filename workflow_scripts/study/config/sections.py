@@ -11,7 +11,6 @@ from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.annotations import Annotations
 from workflow_scripts.stages.caption_labels import CaptionLabels
-from workflow_scripts.stages.caption_quality import CaptionQuality
 from workflow_scripts.stages.crate import CrateContents
 from workflow_scripts.stages.embed_captions import EmbedCaptions
 from workflow_scripts.stages.embed_images import EmbedImages
@@ -137,28 +136,6 @@ class ScoringSection(Settings):
         description="consecutive shards that a job scores, with the judge loaded once",
         examples=[2],
         json_schema_extra={"unit": "shards"},
-    )
-
-
-class CaptionQualitySection(CaptionQuality):
-    """How the quality of captions is measured."""
-
-    perplexity_model: SourceField | None = Field(
-        None,
-        description="causal language model by which the captions' surprisal per token is measured; null: not measured",
-        examples=["hub:openai-community/gpt2@main"],
-    )
-    tagger: SourceField | None = Field(
-        None,
-        description="transformers' token classifier with UPOS or Penn Treebank tags, by which the share of nouns is "
-        "measured; null: not measured",
-        examples=["hub:vblagoje/bert-english-uncased-finetuned-pos@main"],
-    )
-    concreteness: SourceField | None = Field(
-        None,
-        description="people's ratings of words from 1 (abstract) to 5 (concrete): a CSV, tab-separated or parquet file "
-        "with the columns Word and Conc.M (Brysbaert et al. 2014); null: not measured",
-        examples=["data/concreteness.csv"],
     )
 
 

@@ -19,6 +19,7 @@ from workflow_scripts.stages.data_card import DataCard
 from workflow_scripts.stages.demo_world import DemoWorld
 from workflow_scripts.stages.judge_comparison import JudgeComparison
 from workflow_scripts.stages.shard_plan import ShardPlan
+from workflow_scripts.study.config.caption_quality import CaptionQualitySection
 from workflow_scripts.study.config.checks import reference_errors
 from workflow_scripts.study.config.contrast_checks import contrast_errors
 from workflow_scripts.study.config.errors import SettingError, misread_booleans, placed, validation_errors
@@ -30,7 +31,6 @@ from workflow_scripts.study.config.sections import (
     AnnotationsSection,
     Arm,
     CaptionLabelsSection,
-    CaptionQualitySection,
     Compute,
     CrateSection,
     Dataset,
