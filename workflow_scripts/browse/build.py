@@ -63,7 +63,8 @@ def index_of(sources: Sources) -> Path:
 
 def build(sources: Sources, folder: Path) -> None:
     """Write the files of an index into an empty folder."""
-    places = pq.read_table(sources.images.path(".parquet"))
+    images = sources.images.path(".parquet")
+    places = pq.read_table(images, columns=["key", "subreddit"])
     keys = places["key"]
     left_out = dict.fromkeys(sources.outdated, "made from other captions or images")
     subreddits = pc.dictionary_encode(places["subreddit"].combine_chunks())
@@ -71,7 +72,8 @@ def build(sources: Sources, folder: Path) -> None:
     with closing(sqlite3.connect(folder / TABLES)) as database:
         database.execute("PRAGMA journal_mode = OFF")  # a build that ends early is thrown away
         database.execute("PRAGMA synchronous = OFF")
-        _images(database, places)
+        database.execute(f"PRAGMA mmap_size = {1 << 40}")  # keys are looked up without a system call each
+        _images(database, images)
         arms: list[str] = []
         for name, artifact in sources.arms.items():
             if pq.read_table(artifact.path(".parquet"), columns=["key"])["key"] == keys:
@@ -80,7 +82,7 @@ def build(sources: Sources, folder: Path) -> None:
             else:
                 left_out[label_of(artifact.manifest_path)] = "made for other images"
         for place, artifact in enumerate(sources.pairs.values()):
-            unknown = _neighbours(database, place, artifact.path(".parquet"), keys)
+            unknown = _neighbours(database, place, artifact.path(".parquet"))
             if unknown:
                 left_out[label_of(artifact.manifest_path)] = f"{unknown} pairs of other images"
         database.commit()
@@ -99,14 +101,16 @@ def build(sources: Sources, folder: Path) -> None:
     (folder / ABOUT).write_bytes(pretty(about))
 
 
-def _images(database: sqlite3.Connection, places: pa.Table) -> None:
+def _images(database: sqlite3.Connection, table: Path) -> None:
     database.execute(
-        "CREATE TABLE images (row INTEGER PRIMARY KEY, key TEXT UNIQUE, year INTEGER, width INTEGER, height INTEGER,"
+        "CREATE TABLE images (row INTEGER PRIMARY KEY, key TEXT, year INTEGER, width INTEGER, height INTEGER,"
         " shard INTEGER, offset INTEGER, size INTEGER, sha256 TEXT)"
     )
     columns = ["key", "year", "width", "height", "shard", "offset", "size", "sha256"]
-    rows = _tuples(places.select(columns).to_batches(_BATCH))
-    database.executemany("INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    with pq.ParquetFile(table) as file:
+        rows = _tuples(file.iter_batches(_BATCH, columns=columns))
+        database.executemany("INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    database.execute("CREATE UNIQUE INDEX keys ON images (key)")  # sorted once: keys arrive in no order
 
 
 def _tuples(batches: Any) -> Iterator[tuple[Any, ...]]:
@@ -141,22 +145,25 @@ def _shown(caption: str) -> tuple[str, int]:
     return cut(whole, MOST_CHARACTERS), len(whole) if len(whole) > MOST_CHARACTERS else 0
 
 
-def _neighbours(database: sqlite3.Connection, place: int, table: Path, keys: pa.ChunkedArray) -> int:
-    """Insert the pairs of a table; returns how many were left out since they name an image that is not in ``keys``."""
+def _neighbours(database: sqlite3.Connection, place: int, table: Path) -> int:
+    """Insert the pairs of a table; returns how many were left out since the study lacks one of their images.
+
+    SQLite looks the keys up in its index of ``images``, so that memory does not grow with the images or the pairs.
+    """
     database.execute(
         "CREATE TABLE IF NOT EXISTS neighbours (pairs INTEGER, source INTEGER, rank INTEGER, target INTEGER,"
         " cosine REAL, PRIMARY KEY (pairs, source, rank)) WITHOUT ROWID"
     )
-    unknown = 0
+    insert = (
+        f"INSERT INTO neighbours SELECT {place}, source.row, ?, target.row, ? FROM images AS source, images AS target"
+        " WHERE source.key = ? AND target.key = ?"
+    )
+    before = database.total_changes
     with pq.ParquetFile(table) as file:
-        for batch in file.iter_batches(1 << 20, columns=["source", "rank", "target", "cosine"]):
-            source, target = (pc.index_in(batch[name], value_set=keys) for name in ("source", "target"))
-            found = pc.and_(source.is_valid(), target.is_valid())
-            columns = [source, batch["rank"], target, batch["cosine"]]
-            rows = [column.filter(found).to_pylist() for column in columns]
-            unknown += len(batch) - len(rows[0])
-            database.executemany(f"INSERT INTO neighbours VALUES ({place}, ?, ?, ?, ?)", zip(*rows, strict=True))
-    return unknown
+        for batch in file.iter_batches(_BATCH, columns=["rank", "cosine", "source", "target"]):
+            columns = [batch[name].to_pylist() for name in ("rank", "cosine", "source", "target")]
+            database.executemany(insert, zip(*columns, strict=True))
+        return int(file.metadata.num_rows) - (database.total_changes - before)
 
 
 def _scores(sources: Sources, arms: list[str], keys: pa.ChunkedArray, folder: Path) -> list[list[str]]:
