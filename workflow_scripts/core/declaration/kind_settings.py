@@ -33,7 +33,9 @@ def fields_of(kinds: Mapping[str, Kind], common: type[Settings] = Settings) -> d
             continue
         users = [one.name for one in kinds.values() if name in one.settings.model_fields]
         field = copy(field)
-        field.description = f"{' and '.join(users)}: {field.description}"
+        *others, last = users
+        named = f"{', '.join(others)} and {last}" if others else last
+        field.description = f"{named}: {field.description}"
         found[name] = (field.annotation, field)
     return found
 
