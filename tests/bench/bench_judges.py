@@ -5,15 +5,17 @@
 PHOTOS is a folder with captions.parquet (columns file, and captions: five texts) and images/; LITE0 the folder of
 EfficientNet-Lite0's weights. Arms are made of each photo's first caption: own, shuffled, and mixed, half of each. The
 judge of agreement compares with the third caption, and ridge is fitted to all captions of the other folds' photos.
-Prints a JSON line per judge, kind of score and arm: how often, with 95 % bootstrap intervals over photos, a photo's
-caption in the arm scores above
+Prints a JSON line per judge, kind of score and arm: how often, with 95 % intervals, a photo's caption in the arm scores
+above
 
 - random: the caption of a random photo;
 - same label: that of a photo with the same most likely label;
 - title: a random Reddit title;
 
 and control, the style control: how often a random photo's caption scores above a random title, 0.5 for a fair judge.
-Scores are raw, or standardised per text over the photos that it does not belong to.
+Scores are raw, or standardised per text over the photos that it does not belong to. Intervals are for other photos,
+with their captions, and other titles; a photo's caption in an arm counts as its own. They take the standardisation, and
+the regressions of ridge, as given.
 
 Then a line per judge and kind of score from labels: a sheet with the arms mixed, and mixed differently of each photo's
 second caption, is rated 3 where a caption is the photo's own, else 0, and read as people's ratings are. The margin is
@@ -26,7 +28,9 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from math import sqrt
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 from unittest import mock
 
@@ -44,7 +48,6 @@ from workflow_scripts.models.classifiers import CLASSIFIERS
 from workflow_scripts.models.judge import Judge, Scorer
 from workflow_scripts.stages.caption_labels import CaptionLabels
 from workflow_scripts.stages.score_captions import JUDGES
-from workflow_scripts.stats.intervals import bootstrap
 
 BATCH = 32
 Encode = Callable[[Sequence[str]], torch.Tensor]
@@ -94,32 +97,61 @@ def standardised(scores: np.ndarray) -> np.ndarray:
     return np.asarray((scores - np.nanmean(others, axis=0)) / np.nanstd(others, axis=0, ddof=1))
 
 
-def above(values: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """For each of n rows: how often (n, a) ``values`` exceed (n, b) ``others``, ties half; NaNs do not count."""
-    shares = []
-    for mine, theirs in zip(values, others, strict=True):
-        theirs = np.sort(theirs[~np.isnan(theirs)])
-        mine = mine[~np.isnan(mine)]
-        ranks = np.searchsorted(theirs, mine, "left") + np.searchsorted(theirs, mine, "right")
-        shares.append(ranks.mean() / 2 / len(theirs) if len(theirs) and len(mine) else np.nan)
-    return np.array(shares)
+def above(values: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How often values exceed others of the same row, ties half; NaNs do not count.
+
+    Args:
+        values, others: (n, a) and (n, b).
+
+    Returns:
+        (n,) shares, NaN where unknown; and the influence of each column of ``values`` (a,) and of ``others`` (b,): the
+        derivative of the sum of the shares by the weight of that column.
+    """
+    shares, first, second = np.full(len(values), np.nan), np.zeros(values.shape[1]), np.zeros(others.shape[1])
+    for row, (mine, theirs) in enumerate(zip(values, others, strict=True)):
+        here, there = ~np.isnan(mine), ~np.isnan(theirs)
+        if here.any() and there.any():
+            wins, losses = _below(theirs[there], mine[here]), _below(mine[here], theirs[there])
+            shares[row] = wins.mean()
+            first[here] += (wins - shares[row]) / here.sum()
+            second[there] += (1 - losses - shares[row]) / there.sum()
+    return shares, first, second
 
 
-def figures(captions: np.ndarray, titles: np.ndarray, labels: np.ndarray) -> dict[str, str]:
-    """The four figures from scores (n, n) of an arm's captions and (n, m) of titles, and the photos' labels (n,)."""
+def _below(values: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """The share of values below each bound, equal ones half."""
+    values = np.sort(values)
+    return np.asarray((np.searchsorted(values, bounds) + np.searchsorted(values, bounds, "right")) / 2 / len(values))
+
+
+def figures(captions: np.ndarray, titles: np.ndarray, labels: np.ndarray) -> dict[str, tuple[float, float, float]]:
+    """The four figures with their intervals.
+
+    Photos, each with its caption, and titles are two samples: the variance is the sum of those of their linearised
+    values (Hoeffding 1948, Ann. Math. Stat. 19:293).
+
+    Args:
+        captions: (n, n) scores of the photos with an arm's captions.
+        titles: (n, m) scores of the photos with titles.
+        labels: (n,) most likely labels of the photos.
+    """
     mine = np.diagonal(captions)[:, None]
     random = np.where(np.eye(len(captions), dtype=bool), np.nan, captions)
     same = np.where(labels[:, None] == labels[None, :], random, np.nan)
-    shares = {
-        "random": above(mine, random),
-        "same label": above(mine, same),
-        "title": above(mine, titles),
-        "control": above(random, titles),
-    }
     found = {}
-    for name, values in shares.items():
-        value, low, high = bootstrap(values[~np.isnan(values)], 2000, 0)
-        found[name] = f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    for name, values, others in (
+        ("random", mine, random),
+        ("same label", mine, same),
+        ("title", mine, titles),
+        ("control", random, titles),
+    ):
+        shares, first, second = above(values, others)
+        value, known = float(np.nanmean(shares)), ~np.isnan(shares)
+        photos = np.where(known, shares - value, 0) + first  # ``mine`` has one column, without influence
+        samples = [photos, second] if others is titles else [photos + second]
+        variance = sum((one**2).sum() * len(one) / (len(one) - 1) for one in samples) / known.sum() ** 2
+        half = NormalDist().inv_cdf(0.975) * sqrt(variance)
+        found[name] = (value, max(0.0, value - half), min(1.0, value + half))
     return found
 
 
@@ -173,7 +205,9 @@ def lines(photos: Path, archive: Path, encoder: Path, weights: Path) -> Iterator
         for kind, scores in {"raw": raw, "standardised": standardised(raw)}.items():
             about = {"judge": name, "scores": kind}
             for arm, given in arms.items():
-                yield {**about, "arm": arm, **figures(scores[:, :n][:, given], scores[:, 2 * n :], labels)}
+                found = figures(scores[:, :n][:, given], scores[:, 2 * n :], labels)
+                said = {key: f"{value:.3f} [{low:.3f}, {high:.3f}]" for key, (value, low, high) in found.items()}
+                yield {**about, "arm": arm, **said}
             yield {**about, "labels": calibrated(scores[:, : 2 * n], human[:2])}
 
 
