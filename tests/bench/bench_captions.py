@@ -3,12 +3,15 @@
     python -m tests.bench.bench_captions REDCAPS.zip PHOTOS ENCODER
 
 PHOTOS is a folder with captions.parquet (column captions: several of each photo); ENCODER the folder of a sentence
-encoder with BERT's tokenizer, as all-MiniLM-L6-v2 has, which is that of BLIP-2's matcher. Needs datasketch.
+encoder with BERT's tokenizer, as all-MiniLM-L6-v2 has, which is that of BLIP-2's matcher. Needs datasketch and
+lingua-language-detector.
 
 Prints JSON lines: seconds and peak memory of all diagnostics of RedCaps' captions; each figure of both sets with 95 %
-intervals and the difference (Welch), of one caption of each photo; and each figure again by scikit-learn, pandas, scipy
-or datasketch (ours, baseline, ratio). Specificity is measured twice: among RedCaps' captions, and among the other
-captions of the photos. Captions are taken as independent.
+intervals and the difference (Welch), of one caption of each photo; repeated captions and near duplicates in random
+samples of RedCaps, as large as the set of photos (mean, smallest, largest); and each figure again by scikit-learn,
+pandas, scipy or datasketch (ours, baseline, ratio), the language of a sample by lingua, which has another model.
+Specificity is measured twice: among RedCaps' captions, and among the other captions of the photos. Captions are taken
+as independent.
 """
 
 import json
@@ -35,9 +38,11 @@ from workflow_scripts.captions.diagnostics.columns import Measures, caption_colu
 from workflow_scripts.captions.diagnostics.rarity import Reference
 from workflow_scripts.captions.diagnostics.reading import captions_of
 from workflow_scripts.captions.diagnostics.summary import mean, share
+from workflow_scripts.captions.diagnostics.survey import survey
 from workflow_scripts.models.text_norms import blip
 
 SHORT, WINDOW, TOKENS = 4, 500, 32
+SAMPLES = 100
 IMAGES, GRAMS = 125, 400  # smaller blocks than in the workflow, for a thousand photos
 Blocks = list[dict[str, float | None]]
 COMPARED = [name for name, one in FIGURES.items() if one.values and one.group in ("Length", "Wording")]
@@ -98,6 +103,18 @@ def vectors(captions: list[str], encoder: Path) -> list[np.ndarray]:
     return [model.encode([captions[row] for row in block], normalize_embeddings=True) for block in rows]
 
 
+def small_samples(captions: list[str], size: int) -> None:
+    """Repeated captions and near duplicates among ``size`` random captions, as they depend on the number."""
+    rng, found = np.random.default_rng(0), []
+    for _ in range(SAMPLES):
+        some = [captions[row] for row in rng.choice(len(captions), size, replace=False)]
+        repeats, near = survey([pa.array(some)], np.ones(size, bool))
+        found.append((((repeats > 1) & np.array([bool(text) for text in some])).mean(), near.mean()))
+    for name, shares in zip(("repeated", "near_duplicate"), zip(*found, strict=True), strict=True):
+        ends = {"mean": float(np.mean(shares)), "smallest": float(min(shares)), "largest": float(max(shares))}
+        say(figure=name, among=size, samples=SAMPLES, **ends)
+
+
 def say(**line: object) -> None:
     """Print a JSON line."""
     sys.stdout.write(json.dumps({"bench": "captions", **line}) + "\n")
@@ -143,6 +160,7 @@ def main(archive: str, photos: str, encoder: str) -> None:
         compared(f"specificity among {name}", specificity(real, reference), specificity(human, reference))
     for name in ("distinct_2", "distinct_3", "word_entropy"):
         compared(name, *(np.array([block[name] for block in one], dtype=np.float64) for one in (words, their_words)))
+    small_samples(real, len(human))
     embedded = [vectors(texts, model) for texts in (real, human)]
     compared("vendi", *(np.array([vendi(block) for block in some]) for some in embedded))
     other = other_captions.figures(real, model, SHORT, WINDOW, TOKENS)
@@ -157,6 +175,13 @@ def main(archive: str, photos: str, encoder: str) -> None:
     for name, value in other_captions.block_figures([[real[row] for row in np.sort(block)] for block in rows], GRAMS):
         checked(name, float(np.nanmean(np.array([block[name] for block in words], dtype=np.float64))), value)
     checked("vendi", float(np.mean([vendi(block) for block in embedded[0]])), other_captions.vendi(embedded[0]))
+    english = FIGURES["english"].values
+    assert english is not None
+    ours = english(found)
+    rows = np.random.default_rng(0).choice(np.flatnonzero(~np.isnan(ours)), other_captions.ENGLISH, replace=False)
+    theirs = other_captions.english([real[row] for row in rows])
+    checked("english", float(ours[rows].mean()), float(theirs.mean()))
+    say(figure="english", captions=len(rows), same_answer=float((ours[rows] == theirs).mean()))
     near = FIGURES["near_duplicate"].values
     assert near is not None
     checked("near_duplicate", float(near(found).mean()), other_captions.near_duplicates(real))
