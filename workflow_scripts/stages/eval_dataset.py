@@ -72,6 +72,8 @@ class EvalDataset(Settings):
         examples=[8],
         json_schema_extra={"unit": "images"},
     )
+    image_column: str = Field("", description="kind table: column of encoded images; empty: `image`", examples=["img"])
+    label_column: str = Field("", description="kind table: column of labels; empty: `label`", examples=["fine_label"])
     min_dominance: float = Field(
         0.0,
         ge=0,

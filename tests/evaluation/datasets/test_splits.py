@@ -1,9 +1,39 @@
 from collections import Counter
+from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflow_scripts.evaluation.datasets.splits import Entry, cut, fixed_counts, limited, with_val, without_rare
+from workflow_scripts.evaluation.datasets.splits import (
+    Entry,
+    cut,
+    fixed_counts,
+    limited,
+    split_files,
+    with_val,
+    without_rare,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        *[("train.tar", "train"), ("data/validation-00000-of-00001.tar", "val"), ("valid/0.tar", "val")],
+        *[("imagenet1k-train-0000.tar", "train"), ("my_test/1.tar", "test"), ("train/train-1.tar", "train")],
+    ],
+)
+def test_the_split_that_a_path_names(name: str, split: str, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    (tmp_path / "notes.txt").touch()
+    assert split_files(tmp_path, (".tar",)) == [(split, tmp_path / name)]
+
+
+def test_paths_without_a_split_are_one_unsplit_set(tmp_path: Path) -> None:
+    for name in ("latest.tar", "constrained.tar", "2.tar"):
+        (tmp_path / name).touch()
+    assert [split for split, _ in split_files(tmp_path, (".tar",))] == ["train"] * 3
 
 
 def entries(n: int, classes: int = 3) -> list[Entry]:

@@ -61,6 +61,18 @@ def _torchvision(locate: Locate, seed: int, torchvision_name: str) -> "PictureSe
     return TorchvisionSet(torchvision_name, locate(""), seed)
 
 
+def _webdataset(locate: Locate, seed: int) -> "PictureSet":
+    from workflow_scripts.evaluation.datasets.webdataset_sets import WebDatasetSet
+
+    return WebDatasetSet(locate(""))
+
+
+def _table(locate: Locate, seed: int, image_column: str, label_column: str) -> "PictureSet":
+    from workflow_scripts.evaluation.datasets.table_sets import TableSet
+
+    return TableSet(locate(""), image_column, label_column)
+
+
 def _masks(locate: Locate, seed: int, min_dominance: float) -> "PictureSet":
     from workflow_scripts.evaluation.datasets.mask_sets import MaskFolder
 
@@ -80,6 +92,24 @@ KINDS = by_name(
             summary="<split>.tar.gz or <split>/ with <class>/<image>, or class folders alone",
             read=_folders,
             settings=(),
+            contains=(),
+            has_masks=False,
+            from_world=False,
+        ),
+        DatasetKind(
+            name="webdataset",
+            summary="WebDataset tars of images with .cls or .json, whose paths name their split",
+            read=_webdataset,
+            settings=(),
+            contains=(),
+            has_masks=False,
+            from_world=False,
+        ),
+        DatasetKind(
+            name="table",
+            summary="parquet files of images and labels, or a saved folder of Hugging Face datasets; paths name splits",
+            read=_table,
+            settings=("image_column", "label_column"),
             contains=(),
             has_masks=False,
             from_world=False,

@@ -1,12 +1,21 @@
-"""Splits and subsets chosen per image by a hash, so that adding or dropping an image moves no other."""
+"""Splits by the names of files, and splits and subsets chosen per image by a hash.
 
+By hash, adding or dropping an image moves no other.
+"""
+
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.stats.seeds import derive
 
 SPLITS = ("train", "val", "test")
+OTHER_NAMES = {"validation": "val", "valid": "val"}
+_NAMED = re.compile(r"(?<![a-z0-9])(train|val|test|validation|valid)(?![a-z])")
+_PART = re.compile(r"^(?P<head>.*)-(?P<number>\d+)-of-(?P<count>\d+)(?P<tail>.*)$")
 
 
 class Entry(NamedTuple):
@@ -19,6 +28,40 @@ class Entry(NamedTuple):
     split: str
     class_name: str
     name: str
+
+
+def split_files(root: Path, endings: tuple[str, ...]) -> list[tuple[str, Path]]:
+    """Files below ``root`` with one of the endings, in the order of their paths, each with the split in its path.
+
+    ``validation`` and ``valid`` are ``val``. If no path names a split, all are ``train``.
+
+    Raises:
+        PipelineError: there are none, only some name a split, one names two, or parts of ``<number>-of-<count>`` are
+            missing.
+    """
+    files = sorted(path for path in root.rglob("*") if path.name.endswith(endings) and path.is_file())
+    if not files:
+        raise PipelineError("no files of the dataset", root, f"none ends in {' or '.join(endings)}", "check its path")
+    names = {path: path.relative_to(root).as_posix() for path in files}
+    found = {path: {OTHER_NAMES.get(one, one) for one in _NAMED.findall(name)} for path, name in names.items()}
+    if not any(found.values()):
+        found = {path: {"train"} for path in files}
+    for path, splits in found.items():
+        if len(splits) != 1:
+            value = f"{names[path]} names {' and '.join(sorted(splits)) or 'no split'}"
+            raise PipelineError("unclear split", root, value, "name one of train, val, test in each path, or in none")
+    _check_parts(root, names.values())
+    return [(*splits, path) for path, splits in found.items()]
+
+
+def _check_parts(root: Path, names: Iterable[str]) -> None:
+    parts: dict[tuple[str, int], int] = Counter()
+    for name in names:
+        if (found := _PART.match(name)) is not None:
+            parts[found["head"], int(found["count"])] += 1
+    for (head, count), there in parts.items():
+        if there != count:
+            raise PipelineError("incomplete dataset", root, f"{there} of {count} parts of {head}", "fetch the others")
 
 
 def draw(seed: int, use: str, entry: Entry) -> float:

@@ -1,6 +1,6 @@
 """Downstream datasets in tars: members are streamed in order, and their names are never used as paths."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path, PurePosixPath
 
 from workflow_scripts.core.errors import PipelineError
@@ -11,7 +11,7 @@ LARGEST = 256 * 2**20
 IMAGE_NAMES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif"})
 
 
-def members(path: Path, read: frozenset[str] | None = None) -> Iterator[tuple[str, bytes]]:
+def members(path: Path, read: Container[str] | None = None) -> Iterator[tuple[str, bytes]]:
     """Regular members of the tar ``path`` (compressed or not) in order, as name and bytes.
 
     Args:
