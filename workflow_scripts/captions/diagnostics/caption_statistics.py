@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from workflow_scripts.captions.diagnostics.concreteness import Concreteness
+from workflow_scripts.captions.diagnostics.concreteness import UNRATED, Concreteness
 from workflow_scripts.captions.diagnostics.rarity import Reference
 from workflow_scripts.captions.diagnostics.words import HASHTAG, URL, is_first_person, is_vague, words_of
 
@@ -32,7 +32,7 @@ class Wording:
         reference: Reference,
         token_counts: TokenCounts,
         max_tokens: int,
-        concreteness: Concreteness,
+        concreteness: Concreteness = UNRATED,
     ) -> None:
         self._short, self._reference, self._concreteness = short_words, reference, concreteness
         self._token_counts, self._most = token_counts, max_tokens
