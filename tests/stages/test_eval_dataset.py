@@ -88,6 +88,13 @@ def test_folders_with_limit_are_stable_and_accounted_for(results: Path, tmp_path
     assert not list(tmp_path.rglob("x.png"))
 
 
+def test_classes_without_test_images_are_named(results: Path, tmp_path: Path) -> None:
+    root = folders(tmp_path / "set")
+    write_tar(root / "test.tar.gz", {"b/1.png": picture(1)}, "w:gz")
+    made = run(STAGE, results, "eval_dataset/x", {"kind": "folders"}, sources={"dataset": root})
+    assert json.loads(made.path(".json").read_text())["without_test_images"] == ["a"]
+
+
 def test_corrupt_member_ends_in_one_line(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = folders(tmp_path / "set")
     write_tar(root / "test.tar.gz", {"a/good.png": picture(1), "b/bad.png": picture(2)[:60]}, "w:gz")

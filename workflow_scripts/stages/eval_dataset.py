@@ -132,6 +132,9 @@ def eval_dataset(job: Job[EvalDataset]) -> None:
     write_table(job.file(".parquet"), table)
     has_masks = table["mask_offset"].null_count < len(table)
     facts = {"classes": classes, "metric": settings.metric, "has_masks": has_masks}
+    tested = {one.class_name for one in entries if one.split == "test"}
+    if len(tested) < len(classes):
+        facts["without_test_images"] = [name for name in classes if name not in tested]
     job.file(".json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
     job.rows(len(table) + sum(left_out.values()), len(table), dict(left_out))
 
@@ -156,7 +159,7 @@ FACTS = Facts(
     files={
         ".tar": File("images and masks"),
         ".parquet": File("label, split; offset, size and sha256 of images and masks"),
-        ".json": File("classes, metric", published=True),
+        ".json": File("classes, metric; classes without test images, if any", published=True),
     },
     environment="train",
     resources=Resources(minutes=240, memory_mb=4_000),
