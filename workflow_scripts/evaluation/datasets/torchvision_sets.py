@@ -151,7 +151,8 @@ def _reader(official: Torchvision) -> Callable[..., Any]:
 
 
 def _advice(row: DownstreamSet, official: Torchvision) -> str:
-    files = row.place or f"the files that torchvision.datasets.{official.reader} expects"
+    reader = _reader(official)
+    files = row.place or f"the files that {reader.__module__}.{reader.__name__} expects"
     return f"put there: {files}; see {row.homepage}"
 
 
