@@ -24,7 +24,6 @@ def test_an_untouched_study_holds(chain: Chain) -> None:
     assert kinds(done.findings) == {"settings-not-compared"}
 
 
-@pytest.mark.no_cover  # 200 audits run the same lines, which tracing would slow
 def test_each_of_200_tamperings_is_found_and_named(chain: Chain, tmp_path: Path) -> None:
     tampering = Tampering(chain.study, tmp_path / "outside", seed=4)
     ways = tampering.ways()

@@ -8,13 +8,10 @@ from collections import Counter
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
-import pytest
-
 from tests.core.stressed_stage import content, main
 from workflow_scripts.core.cache import lookup
 from workflow_scripts.provenance.gc import DAY, collect, plan
 
-pytestmark = pytest.mark.no_cover  # forks can't report what they covered
 FORK = multiprocessing.get_context("fork")
 PROCESSES, UNITS, STUDIES = 8, 4, ("one", "two")
 WAIT = 120  # seconds after which a process counts as stuck

@@ -24,7 +24,6 @@ SYNCING = (
 )
 NOT_NEEDED = {"core.sources": "hashes of sources are computed again where their memory is damaged"}
 SAMPLE, AT_LEAST, SEED = 400, 5_000, 0
-pytestmark = pytest.mark.no_cover  # thousands of runs of the same lines, which tracing would slow by half
 NAMES = [one.name for one in scenarios(Truth((), Path()))]
 looked_at: dict[tuple[str, str], int] = {}  # number of states by model and scenario
 

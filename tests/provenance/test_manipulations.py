@@ -24,7 +24,6 @@ from workflow_scripts.core.code_equivalence import accept
 DRAWS = 6  # of each way
 FOUND_OF_OUTSIDER = [one for one in MANIPULATIONS if one is not note_of_config_rewritten]  # that is in test_blind.py
 SECONDS = 60  # for one audit, so that one that hangs fails
-pytestmark = pytest.mark.no_cover  # hundreds of audits run the same lines, which tracing would slow
 
 
 @pytest.fixture(scope="module")
