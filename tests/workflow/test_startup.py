@@ -54,7 +54,8 @@ def test_mistakes_of_all_config_files_are_named_in_a_dry_run_too(cold: Checkout)
 def test_a_target_that_the_study_lacks(cold: Checkout) -> None:
     status, printed = cold.run("results/tiny/pair_table/revisde.manifest.json", *DRY)
     assert status == 1 and "Traceback" not in printed
-    assert printed.splitlines()[-1].startswith(
+    *_, last = printed.strip().splitlines()
+    assert last.startswith(
         "error: unknown artifact in results/tiny/pair_table/revisde.manifest.json: revisde; the study has revised"
     )
 
