@@ -1,5 +1,6 @@
 """Fixtures that all tests share."""
 
+import compileall
 import csv
 import os
 import shutil
@@ -37,6 +38,15 @@ def roomy_memory() -> bool:
 
 if roomy_memory():  # pytest reads this when the first temporary folder is made
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the package once: copies of it take the result along, and their processes, thousands, need not compile.
+
+    These processes write none, so a file that a test edits is compiled by each.
+    """
+    if not hasattr(config, "workerinput"):  # pytest-xdist's workers start after this
+        compileall.compile_dir(ROOT / "workflow_scripts", quiet=2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

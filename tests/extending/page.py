@@ -22,7 +22,7 @@ def copy_project(folder: Path, diff: str = "") -> Path:
     """A copy of the project in the new ``folder``, with a diff applied."""
     names = ("workflow_scripts", "rules", "tests", "docs", "profiles", "envs")
     for name in names:
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / name)
     for name in ("Snakefile", "config.yaml", "pyproject.toml", ".importlinter"):
         shutil.copy(ROOT / name, folder)
     (folder / "results").mkdir()

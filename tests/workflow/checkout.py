@@ -17,7 +17,7 @@ NOBODY = 65_534
 CONFIG = ("--profile", "profiles/demo", "--configfile", "tests/config/tiny.yaml")
 NANO = ("--profile", "profiles/demo", "--configfile", "tests/config/nano.yaml")
 NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", ".snakemake", "__pycache__", "results", "*.egg-info", ".*_cache", ".hypothesis", ".coverage*"
+    ".git", ".venv", ".snakemake", "results", "*.egg-info", ".*_cache", ".hypothesis", ".coverage*"
 )
 
 
