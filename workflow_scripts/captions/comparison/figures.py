@@ -36,9 +36,9 @@ class Figure:
     unit: str
     better: Literal["higher", "lower", "neither"]
     summary: str
-    columns: tuple[str, ...]
-    values: Callable[[pa.Table], np.ndarray] | None
-    compared: bool
+    columns: tuple[str, ...] = ()
+    values: Callable[[pa.Table], np.ndarray] | None = None
+    compared: bool = True
 
 
 def _column(name: str) -> Callable[[pa.Table], np.ndarray]:
@@ -80,22 +80,16 @@ def _computed(
 ) -> Figure:  # fmt: skip
     return Figure(
         name=name, group=group, title=title, unit="share", better=better, summary=summary, columns=columns,
-        values=values, compared=True,
+        values=values,
     )  # fmt: skip
 
 
 def _sampled(name: str, title: str, unit: str, better: Literal["higher", "lower"], summary: str) -> Figure:
-    return Figure(
-        name=name, group="Variety", title=title, unit=unit, better=better, summary=summary, columns=(), values=None,
-        compared=True,
-    )  # fmt: skip
+    return Figure(name=name, group="Variety", title=title, unit=unit, better=better, summary=summary)
 
 
 def _judged(name: str, title: str, unit: str, summary: str) -> Figure:
-    return Figure(
-        name=name, group="Fit to the image", title=title, unit=unit, better="higher", summary=summary, columns=(),
-        values=None, compared=True,
-    )  # fmt: skip
+    return Figure(name=name, group="Fit to the image", title=title, unit=unit, better="higher", summary=summary)
 
 
 FIGURES = by_name(
@@ -108,7 +102,7 @@ FIGURES = by_name(
                    "The matcher does not read the end of these captions, so their scores are for a part of the text."),
         Figure(name="encoder_truncated", group="Length", title="longer than the text encoder reads", unit="share",
                better="lower", summary="The encoder does not read the end of these captions, so their partners are "
-               "chosen by a part of the text.", columns=(), values=None, compared=True),
+               "chosen by a part of the text."),
         _of_column("Wording", "empty", "empty captions", "share", "lower", "An empty caption says nothing."),
         _of_column("Wording", "vague", "vague captions", "share", "lower",
                    "No word names anything. Unlisted words count as naming something, so the true share is higher."),
@@ -139,7 +133,7 @@ FIGURES = by_name(
                    "has too. Losing them is a loss where the original is right."),
         Figure(name="absent_objects", group="Content", title="objects that are not there", unit="share of mentions",
                better="lower", summary="Of the mentions of objects in captions of labelled images, those that are not "
-               "among the image's labels.", columns=(), values=None, compared=True),
+               "among the image's labels."),
         _computed("with_absent_object", "captions with such an object", "lower", "Captions of labelled images that "
                   "mention an object that is not among the image's labels. Those without any mention count as right.",
                   ("absent_objects",), _with_absent_object, "Content"),
