@@ -22,11 +22,30 @@ rule eval_dataset:
         command("eval_dataset")
 
 
+rule eval_images:
+    """The images of a downstream dataset, decoded, resized and cropped once for all checkpoints."""
+    input:
+        dataset=manifest("eval_dataset", "{dataset}"),
+    output:
+        **made("eval_images"),
+    log:
+        log_of("eval_images"),
+    conda:
+        environment_of("eval_images")
+    threads: cores("eval_images")
+    resources:
+        **resources_of("eval_images"),
+    params:
+        **recipe("eval_images"),
+    shell:
+        command("eval_images")
+
+
 rule features:
     """Frozen features of a checkpoint on a downstream dataset."""
     input:
         run=manifest("pretrain", "{run}"),
-        dataset=manifest("eval_dataset", "{dataset}"),
+        images=lambda w: UNITS.run_view(OUT, w.run, w.dataset),
     output:
         **made("features"),
     log:
@@ -109,6 +128,7 @@ rule saliency:
         features=manifest("features", EVALUATION),
         probe=manifest("linear_probe", EVALUATION),
         dataset=manifest("eval_dataset", "{dataset}"),
+        images=lambda w: UNITS.run_view(OUT, w.run, w.dataset),
     output:
         **made("saliency"),
     log:

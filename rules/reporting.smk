@@ -62,6 +62,7 @@ rule report:
         download=manifests("download", SHARDS),
         recaption=manifests("recaption", SHARDS),
         vectors=UNITS.used_vectors(OUT),
+        eval_images=manifests("eval_images", UNITS.eval_images),
         features=manifests("features", UNITS.evaluations),
         scores=manifests("score_captions", UNITS.scores),
     output:

@@ -13,7 +13,7 @@ from scipy.stats import entropy
 from tests.conftest import ROOT
 from tests.extending.configs import refusal, study_with
 from tests.helpers import run
-from tests.stages.evaluation_chain import CHECKPOINT, UNIT, made_features, make_run, make_world
+from tests.stages.evaluation_chain import CHECKPOINT, UNIT, made_features, made_images, make_run, make_world
 from tests.study import test_stages
 from workflow_scripts.evaluation.downstream import load_downstream
 from workflow_scripts.stages import effective_rank, eval_dataset
@@ -25,7 +25,8 @@ from workflow_scripts.study.reference.tables import files_table
 def test_it_runs(results: Path) -> None:
     settings, world = {"kind": "world", "task": "concept"}, {"world": make_world(results)}
     dataset = run(eval_dataset.STAGE, results, "eval_dataset/concept", settings, world)
-    features = made_features(results, make_run(results), dataset.manifest_path)
+    images = made_images(results, dataset.manifest_path)
+    features = made_features(results, make_run(results), images.manifest_path)
     inputs = {"features": features.manifest_path, "dataset": dataset.manifest_path}
     unit = UNIT | {"dataset": "concept"}
     name = f"effective_rank/{CHECKPOINT}.concept"

@@ -15,23 +15,26 @@ from safetensors.torch import save_file
 from tests.evaluation.pictures import encoded, write_tar
 from tests.helpers import make_artifact, run
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.evaluation.view import Scaling, view_of
 from workflow_scripts.models.backbones import build_backbone
 from workflow_scripts.models.preprocessing import preprocessing
-from workflow_scripts.stages import eval_dataset, features, linear_probe
+from workflow_scripts.stages import eval_dataset, eval_images, features, linear_probe
 
 UNIT = {"run": "untrained-none-none-resnet_small-s0", "step": "last"}
 CHECKPOINT = ".".join(UNIT.values())
 CLASSES = ("house", "tree", "boat")
 SIZE = 24
+VIEW = view_of(SIZE, Scaling())
 
 
 @dataclass
 class Chain:
-    """Manifests of a tiny study in ``results``; features and probes by dataset."""
+    """Manifests of a tiny study in ``results``; packed images, features and probes by dataset."""
 
     results: Path
     world: Path
     datasets: dict[str, Path]
+    images: dict[str, Path]
     run: Path
     features: dict[str, Path]
     probes: dict[str, Path]
@@ -43,10 +46,11 @@ class Chain:
         def there(path: Path) -> Path:
             return results / path.relative_to(self.results)
 
-        by_dataset = [
-            {name: there(path) for name, path in one.items()} for one in (self.datasets, self.features, self.probes)
-        ]
-        return Chain(results, there(self.world), by_dataset[0], there(self.run), by_dataset[1], by_dataset[2])
+        datasets, images, features, probes = (
+            {name: there(path) for name, path in one.items()}
+            for one in (self.datasets, self.images, self.features, self.probes)
+        )
+        return Chain(results, there(self.world), datasets, images, there(self.run), features, probes)
 
 
 def thing(label: int, seed: int) -> tuple[bytes, bytes]:
@@ -116,7 +120,8 @@ def make_chain(results: Path) -> Chain:
         ).manifest_path
         for name, more in settings.items()
     }
-    vectors = {name: made_features(results, made, path).manifest_path for name, path in datasets.items()}
+    images = {name: made_images(results, path).manifest_path for name, path in datasets.items()}
+    vectors = {name: made_features(results, made, path).manifest_path for name, path in images.items()}
     probes = {
         name: run(
             linear_probe.STAGE, results, f"linear_probe/{CHECKPOINT}.{name}", {"fine_points": 5, "resamples": 200},
@@ -124,11 +129,19 @@ def make_chain(results: Path) -> Chain:
         ).manifest_path
         for name, path in datasets.items()
     }  # fmt: skip
-    return Chain(results, world, datasets, made, vectors, probes)
+    return Chain(results, world, datasets, images, made, vectors, probes)
 
 
-def made_features(results: Path, made: Path, dataset: Path, options: tuple[str, ...] = ()) -> Artifact:
+def made_images(results: Path, dataset: Path, options: tuple[str, ...] = ()) -> Artifact:
+    """The stage eval_images, for the run of this study."""
+    name = Artifact(dataset).name
+    unit = {"dataset": name, "view": VIEW.name}
+    target = f"eval_images/{name}.{VIEW.name}"
+    return run(eval_images.STAGE, results, target, VIEW.model_dump(), {"dataset": dataset}, unit, options=options)
+
+
+def made_features(results: Path, made: Path, images: Path, options: tuple[str, ...] = ()) -> Artifact:
     """The features stage."""
-    name, inputs = Artifact(dataset).name, {"run": made, "dataset": dataset}
+    name, inputs = Artifact(images).unit["dataset"], {"run": made, "images": images}
     unit = UNIT | {"dataset": name}
     return run(features.STAGE, results, f"features/{CHECKPOINT}.{name}", {}, inputs, unit, options=options)

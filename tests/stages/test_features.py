@@ -25,14 +25,14 @@ def test_workers_change_nothing(chain: Chain) -> None:
     before = chain.features["masks"].read_bytes()
     for path in (chain.results / ".cache/features").iterdir():
         path.rename(chain.results / path.name)  # so that it is computed again
-    again = made_features(chain.results, chain.run, chain.datasets["masks"], ("--workers", "3"))
+    again = made_features(chain.results, chain.run, chain.images["masks"], ("--workers", "3"))
     assert again.manifest_path.read_bytes() == before
 
 
 def test_a_step_that_is_not_there(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
     run = make_artifact(chain.results, "pretrain", "other", {"/run.json": b"{}"}, {"run": UNIT["run"]})
     with pytest.raises(SystemExit):
-        made_features(chain.results, run, chain.datasets["concept"])
+        made_features(chain.results, run, chain.images["concept"])
     assert "/last.safetensors" in capsys.readouterr().err.strip().splitlines()[-1]
 
 
@@ -40,5 +40,5 @@ def test_weights_that_do_not_fit(chain: Chain, capsys: pytest.CaptureFixture[str
     files = {"/run.json": Artifact(chain.run).path("/run.json"), "/last.safetensors": b"damaged"}
     run = make_artifact(chain.results, "pretrain", "other", files, {"run": UNIT["run"]})
     with pytest.raises(SystemExit):
-        made_features(chain.results, run, chain.datasets["concept"])
+        made_features(chain.results, run, chain.images["concept"])
     assert "weights do not fit" in capsys.readouterr().err.strip().splitlines()[-1]

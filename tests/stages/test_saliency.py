@@ -11,7 +11,7 @@ from workflow_scripts.stages.saliency import STAGE
 
 
 def score(chain: Chain, name: str, **settings: object) -> Artifact:
-    of_masks = {"features": chain.features, "probe": chain.probes, "dataset": chain.datasets}
+    of_masks = {"features": chain.features, "probe": chain.probes, "dataset": chain.datasets, "images": chain.images}
     inputs = {"run": chain.run, **{given: paths["masks"] for given, paths in of_masks.items()}}
     unit = UNIT | {"dataset": "masks"}
     return run(STAGE, chain.results, f"saliency/{name}", {"examples": 3, **settings}, inputs, unit)

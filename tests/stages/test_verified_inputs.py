@@ -21,7 +21,17 @@ from workflow_scripts.embeddings import images as image_vectors
 
 WITH_INPUTS = (
     *("annotations", "caption_quality", "caption_table", "data_card", "download", "embed_captions", "embed_images"),
-    *("eval_dataset", "features", "few_shot", "image_index", "knn", "linear_probe", "pair_quality", "pair_table"),
+    *(
+        "eval_dataset",
+        "eval_images",
+        "features",
+        "few_shot",
+        "image_index",
+        "knn",
+        "linear_probe",
+        "pair_quality",
+        "pair_table",
+    ),
     *("pretrain", "recaption", "report", "saliency", "select_captions", "shard_plan", "summary"),
 )
 

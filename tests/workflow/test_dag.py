@@ -32,6 +32,7 @@ def test_full_study_without_any_data(full: list[list[str]]) -> None:
     assert counts["pretrain"] == 37
     checkpoints = 36 * 2 + 1
     assert counts["features"] == counts["linear_probe"] == counts["few_shot"] == counts["knn"] == checkpoints * 11
+    assert counts["eval_images"] == 11  # each set once for all checkpoints
     assert counts["saliency"] == checkpoints  # of the one dataset with masks
     stages = {path.stem for path in (ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py")}
     judging = {"score_captions", "judge_quality", "judge_comparison", "judge_calibration"}
@@ -85,6 +86,6 @@ def test_twelve_million_images(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-2000:]
     counts = job_counts(done.stdout)
     assert counts["download"] == counts["recaption"] == 1202
-    assert counts["total"] == 4456 + 2 * (1202 - 540)
+    assert counts["total"] == 4467 + 2 * (1202 - 540)
     peak = int(re.findall(r"^peak (\d+)$", done.stdout, re.MULTILINE)[0]) * 1024
     assert peak <= 600e6, f"{peak / 1e6:.0f} MB"

@@ -1,18 +1,46 @@
-"""How evaluation sees an image: a setting of the stages that show images to a network."""
+"""How evaluation sees an image: the one transform of probe, few-shot, kNN and saliency.
 
+The shorter side is resized, then the centre is cut out: torchvision's ``Resize`` and ``CenterCrop`` on uint8 tensors.
+"""
+
+import math
 from typing import Literal
 
 from pydantic import Field
 
 from workflow_scripts.core.settings import Settings
 
+Resize = Literal["bilinear", "bicubic"]
+
+
+class Scaling(Settings):
+    """How images are brought to the size that a network was trained with."""
+
+    resize: Resize = Field("bilinear", description="how images are scaled, with antialiasing", examples=["bicubic"])
+    crop: float = Field(
+        1.0,
+        ge=0.1,
+        le=1,
+        description="share of the resized shorter side that the centre crop keeps; 0.875: 224 pixels of 256",
+        examples=[0.875],
+        json_schema_extra={"unit": "share of the side"},
+    )
+
 
 class View(Settings):
-    """How images are scaled to the size that a network was trained with."""
+    """What a network sees of an image; the settings of the images that are prepared for it."""
 
-    resize: Literal["bilinear", "bicubic"] = Field(
-        "bilinear",
-        exclude_if="bilinear".__eq__,  # it came later: earlier artifacts keep their keys
-        description="how images are scaled, with antialiasing; the same for features and saliency",
-        examples=["bicubic"],
-    )
+    size: int = Field(ge=1, description="side of the centre crop", json_schema_extra={"unit": "px"})
+    side: int = Field(ge=1, description="shorter side after resizing", json_schema_extra={"unit": "px"})
+    resize: Resize = Field(description="how images are scaled, with antialiasing")
+
+    @property
+    def name(self) -> str:
+        """In file names: ``224-bilinear``, or ``224of256-bicubic`` where the crop leaves something out."""
+        return f"{self.size}{'' if self.side == self.size else f'of{self.side}'}-{self.resize}"
+
+
+def view_of(size: int, scaling: Scaling) -> View:
+    """The view of a network of ``size`` pixels."""
+    # Rounded down, as timm does; without the summand, 224 / (224 / 232) would be 231.
+    return View(size=size, side=math.floor(size / scaling.crop + 1e-6), resize=scaling.resize)

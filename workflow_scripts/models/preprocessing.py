@@ -26,23 +26,27 @@ def pixels(image: Image.Image) -> torch.Tensor:
     return torch.from_numpy(np.array(image, dtype=np.uint8)).permute(2, 0, 1)
 
 
-def fit(values: torch.Tensor, size: int, mode: str = "bilinear") -> torch.Tensor:
+def fit(values: torch.Tensor, size: int, mode: str = "bilinear", shorter: int | None = None) -> torch.Tensor:
     """(c, h, w) uint8 -> (c, size, size): shorter side resized, then the centre cropped, both as in torchvision.
 
-    ``mode``: ``bilinear`` or ``bicubic`` (both antialiased), or ``nearest-exact``.
+    Args:
+        size: side of the crop.
+        mode: ``bilinear`` or ``bicubic`` (both antialiased), or ``nearest-exact``.
+        shorter: shorter side after resizing, at least ``size``; None: ``size``.
     """
     height, width = values.shape[1:]
-    if min(height, width) != size:
-        height, width = (size * side // min(height, width) for side in (height, width))
+    shorter = size if shorter is None else shorter
+    if min(height, width) != shorter:
+        height, width = (shorter * side // min(height, width) for side in (height, width))
         smooth = {"antialias": True, "align_corners": False} if mode != "nearest-exact" else {}
         values = functional.interpolate(values[None], (height, width), mode=mode, **smooth)[0]
     top, left = round((height - size) / 2), round((width - size) / 2)
     return values[:, top : top + size, left : left + size]
 
 
-def prepare(image: Image.Image, size: int, mode: str = "bilinear") -> torch.Tensor:
-    """An RGB image as evaluation sees it before :func:`normalise`: (3, size, size) uint8. ``mode``: see :func:`fit`."""
-    return fit(pixels(image), size, mode)
+def prepare(image: Image.Image, size: int, mode: str = "bilinear", shorter: int | None = None) -> torch.Tensor:
+    """An RGB image as evaluation sees it before :func:`normalise`: (3, size, size) uint8. Arguments: :func:`fit`."""
+    return fit(pixels(image), size, mode, shorter)
 
 
 def normalise(images: torch.Tensor) -> torch.Tensor:

@@ -2,13 +2,13 @@
 
 from pydantic import Field
 
-from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.evaluation.view import View
 
 
-class Features(View):
+class Features(Settings):
     """Frozen features; the size of images follows from the run."""
 
     batch_size: int = Field(
@@ -24,16 +24,15 @@ def features(job: Job[Features]) -> None:
     """Extract the dataset's features with the checkpoint named by the unit's ``step``."""
     import numpy as np
 
-    from workflow_scripts.core.shards import dataset_images
     from workflow_scripts.evaluation.feature_extraction import extract
+    from workflow_scripts.evaluation.packed import load_packed
     from workflow_scripts.models.backbones import load_backbone
 
     run = job.input("run")
     weights = run.path(f"/{job.unit['step']}.safetensors")
-    network, metadata = load_backbone(weights, run.path("/run.json"))
-    size, images = int(metadata["preprocessing"]["size"]), dataset_images(job.input("dataset"))
-    settings = job.settings
-    vectors = extract(network, images, size, settings.batch_size, job.device, job.workers, weights, settings.resize)
+    network, _ = load_backbone(weights, run.path("/run.json"))
+    images = load_packed(job.input("images"))
+    vectors = extract(network, images, job.settings.batch_size, job.device, weights)
     np.save(job.file(".npy"), vectors)
     job.rows(len(vectors), len(vectors))
 
@@ -42,8 +41,8 @@ STAGE = Stage(
     run=features,
     settings=Features,
     artifact="{run}.{step}.{dataset}",
-    inputs=("run", "dataset"),
-    packages=("torch", "torchvision", "pillow"),
+    inputs=("run", "images"),
+    packages=("torch", "torchvision"),
     on_device=True,
 )
 
@@ -57,9 +56,9 @@ FACTS = Facts(
     cost=Cost(
         per="labelled image",
         units=lambda load: load.labelled,
-        core_ms=DECODING_MS,
+        core_ms=0.3,
         gflop=lambda load: load.forward_gflop,
-        source="measured decoding; counted: a forward pass of the backbone",
+        source="measured: checking and reading 224-pixel images; counted: a forward pass of the backbone",
     ),
     disk=lambda load: load.labelled * load.features * 4,
     names="evaluations",

@@ -20,7 +20,7 @@ INPUTS = (
     ),
     *("probe", "few_shot", "knn", "saliency", "summary"),
 )
-ROOT_ONLY = ("source", "world", "download", "recaption", "vectors", "features", "scores")
+ROOT_ONLY = ("source", "world", "download", "recaption", "vectors", "eval_images", "features", "scores")
 
 
 def report(job: Job[Report]) -> None:

@@ -6,11 +6,11 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.evaluation.view import View
 
 
-class Saliency(View):
+class Saliency(Settings):
     """Grad-CAM maps compared with object masks."""
 
     layer: Literal["layer1", "layer2", "layer3", "layer4"] = Field(
@@ -54,23 +54,20 @@ class Saliency(View):
 def saliency(job: Job[Saliency]) -> None:
     """Score the dataset's masked test images."""
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.core.shards import dataset_images
     from workflow_scripts.evaluation.downstream import load_downstream
     from workflow_scripts.evaluation.linear_probe.heads import load_head
+    from workflow_scripts.evaluation.packed import load_packed
     from workflow_scripts.evaluation.saliency.maps import SaliencyPlan, evaluate_saliency
     from workflow_scripts.evaluation.saliency.tables import image_table, result_table, write_examples
     from workflow_scripts.models.backbones import load_backbone
 
     run, settings = job.input("run"), job.settings
-    network, metadata = load_backbone(run.path(f"/{job.unit['step']}.safetensors"), run.path("/run.json"))
+    network, _ = load_backbone(run.path(f"/{job.unit['step']}.safetensors"), run.path("/run.json"))
     options = settings.model_dump(exclude={"resamples", "level"})
-    size = int(metadata["preprocessing"]["size"])
-    plan = SaliencyPlan(**options, size=size, device=job.device, workers=job.workers)
-    dataset = job.input("dataset")
-    data = load_downstream(dataset, job.input("features"))
+    plan = SaliencyPlan(**options, device=job.device)
+    data = load_downstream(job.input("dataset"), job.input("features"))
     head = load_head(job.input("probe").path(".head.safetensors"))
-    images, masks = dataset_images(dataset), dataset_images(dataset, "mask_")
-    result = evaluate_saliency(network, data, head, images, masks, plan)
+    result = evaluate_saliency(network, data, head, load_packed(job.input("images")), plan)
     write_table(job.file(".parquet"), image_table(result))
     write_table(job.file(".results.parquet"), result_table(result, settings.resamples, settings.level, settings.seed))
     write_examples(job.file(".examples.npz"), result)
@@ -82,8 +79,8 @@ STAGE = Stage(
     run=saliency,
     settings=Saliency,
     artifact="{run}.{step}.{dataset}",
-    inputs=("run", "features", "probe", "dataset"),
-    packages=("torch", "torchvision", "grad-cam", "pillow"),
+    inputs=("run", "features", "probe", "dataset", "images"),
+    packages=("torch", "torchvision", "grad-cam"),
     on_device=True,
 )
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.evaluation.datasets.kinds import KINDS
+from workflow_scripts.evaluation.view import View, view_of
 from workflow_scripts.pretraining.method import PAIR_INPUTS
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.stages.pair_table import PAIR_KINDS
@@ -41,6 +42,7 @@ class Units:
         # Stages whose settings are more than a section of the config.
         self._gathered: dict[str, Callable[[Unit], dict[str, Any]]] = {
             **{"source": self._source, "annotations": self._annotations, "pretrain": self._pretrain},
+            "eval_images": self._eval_images,
             **{"summary": self._summary, "report": self._report, "crate": self._crate},
             "judge_quality": self._judge_quality,
             "caption_comparison": self._caption_comparison,
@@ -57,6 +59,10 @@ class Units:
         self.checkpoints = [f"{run}.{step}" for run in self.runs for step in self.steps(run)] if self.reported else []
         self.evaluations = [f"{checkpoint}.{name}" for checkpoint in self.checkpoints for name in self.reported]
         self.mask_evaluations = [f"{one}.{name}" for one in self.checkpoints for name in self.mask_datasets]
+        self._views = {run: view_of(own.image_size, study.evaluation) for run, (_, own) in self._runs.items()}
+        seen = {view.name: view for view in self._views.values()} if self.reported else {}
+        self._views_by_name: dict[str, View] = seen
+        self.eval_images = [f"{name}.{view}" for name in self.reported for view in seen]
         self.judges = [judge.name for judge in study.judges]
         self.blocks = blocks(self.shards, study.score_captions.shards_per_job)
         self.scores = scores(self.arms, self.judges, self.blocks)
@@ -148,6 +154,9 @@ class Units:
 
     def _pretrain(self, unit: Unit) -> dict[str, Any]:
         return self._runs[unit["run"]][1].model_dump(mode="json")
+
+    def _eval_images(self, unit: Unit) -> dict[str, Any]:
+        return self._views_by_name[unit["view"]].model_dump(mode="json")
 
     def _judge_quality(self, unit: Unit) -> dict[str, Any]:
         return {"reference": self.reference_arm}
@@ -273,6 +282,10 @@ class Units:
         """Processes of a run on each of its nodes."""
         settings = self._runs[run][1]
         return settings.processes // settings.nodes
+
+    def run_view(self, out: str, run: str, dataset: str) -> str:
+        """Manifest of the images of a dataset as the network of a run sees them."""
+        return f"{out}/eval_images/{dataset}.{self._views[run].name}{MANIFEST}"
 
     def dataset_world(self, out: str, dataset: str) -> list[str]:
         """Manifest of the demo's world, for a dataset that it provides."""

@@ -7,16 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from tests.evaluation.pictures import encoded, picture, write_tar
-from tests.helpers import hashes
-from workflow_scripts.core.shards import TarImages
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
+from workflow_scripts.evaluation.packed import PackedImages
 from workflow_scripts.evaluation.saliency.maps import (
     TARGETS,
     SaliencyPlan,
     SaliencyResult,
-    crop_mask,
     evaluate_saliency,
     map_targets,
     to_bytes,
@@ -26,28 +23,16 @@ from workflow_scripts.evaluation.saliency.tables import image_table, result_tabl
 from workflow_scripts.models.backbones import build_backbone
 
 N, SIZE = 12, 16
-PLAN = SaliencyPlan("layer4", 11, 0.25, 3, 4, 0, SIZE, "cpu", 1)
-
-
-def tar_images(path: Path, data: list[bytes]) -> TarImages:
-    write_tar(path, {str(i): one for i, one in enumerate(data)})
-    offsets = np.cumsum([512] + [512 + -(-len(one) // 512) * 512 for one in data[:-1]])
-    return TarImages(
-        [path], np.zeros(len(data), dtype=int), offsets, np.array([len(one) for one in data]), hashes(data)
-    )
+PLAN = SaliencyPlan("layer4", 11, 0.25, 3, 4, 0, "cpu")
 
 
 @pytest.fixture
-def study(tmp_path: Path) -> tuple[nn.Module, Downstream, FittedHead, TarImages, TarImages]:
+def study() -> tuple[nn.Module, Downstream, FittedHead, PackedImages]:
     rng = np.random.default_rng(0)
-    masks = rng.integers(0, 2, (N, 16, 20)).astype(np.uint8)
+    masks = rng.integers(0, 2, (N, SIZE, SIZE)).astype(np.uint8)
     masks[:, 0] = 255
-    masks[9] = 0  # no object
-    masks[10][:, :] = 0
-    masks[10][:, :2] = 1  # only outside of the centre
-    images = tar_images(tmp_path / "i.tar", [picture(i, (16, 20)) for i in range(N)])
-    stored = tar_images(tmp_path / "m.tar", [encoded(one) for one in masks])
-    stored.size[11] = -1
+    masks[[9, 10]] = 0  # no object
+    images = PackedImages(rng.integers(0, 256, (N, SIZE, SIZE, 3), np.uint8), masks[1:11], np.arange(1, 11))
     labels = np.array([0, 1, 2] * 4, dtype=np.int32)
     split = np.array(["train", "train", "val"] + ["test"] * 9)
     features = rng.normal(size=(N, 128)).astype(np.float32)
@@ -56,58 +41,44 @@ def study(tmp_path: Path) -> tuple[nn.Module, Downstream, FittedHead, TarImages,
     )
     head = FittedHead(rng.normal(size=(3, 128)).astype(np.float32), np.zeros(3, np.float32), *np.float32([[0], [1]]))
     torch.manual_seed(0)
-    return build_backbone("resnet_small")[0].eval(), data, head, images, stored
+    return build_backbone("resnet_small")[0].eval(), data, head, images
 
 
 def test_rows_scored_left_out_and_floors(study) -> None:  # type: ignore[no-untyped-def]
-    network, data, head, images, masks = study
-    found = evaluate_saliency(network, data, head, images, masks, PLAN)
+    network, data, head, images = study
+    found = evaluate_saliency(network, data, head, images, PLAN)
     assert found.keys == [f"k{i}" for i in range(3, 9)]
     assert found.left_out == {"empty_mask": 2}
     assert found.scores.shape == (6, len(TARGETS), len(SCORES))
     for i, row in enumerate(range(3, 9)):
-        mask = crop_mask(masks, row, data, SIZE)
+        mask = images.mask(row)
         share = (mask == 1).sum() / (mask != 255).sum()
         for score, value in zip(SCORES.values(), found.scores[i, TARGETS.index("uniform")], strict=True):
             assert score.chance != OBJECT_SHARE or value == pytest.approx(share)
-    again = evaluate_saliency(network, data, head, images, masks, PLAN._replace(workers=3))
-    assert (again.scores == found.scores).all()
-    larger = evaluate_saliency(network, data, head, images, masks, PLAN._replace(size=24))
-    cubic = evaluate_saliency(network, data, head, images, masks, PLAN._replace(size=24, resize="bicubic"))
-    assert (cubic.scores != larger.scores).any()
-    assert (next(iter(cubic.examples.values()))[0] != next(iter(larger.examples.values()))[0]).any()
 
 
 def test_classes_without_training_images_are_counted(study) -> None:  # type: ignore[no-untyped-def]
-    network, data, head, images, masks = study
+    network, data, head, images = study
     bias = head.bias.copy()
     bias[1] = -np.inf
-    found = evaluate_saliency(network, data, head._replace(bias=bias), images, masks, PLAN)
+    found = evaluate_saliency(network, data, head._replace(bias=bias), images, PLAN)
     # Rows 4, 7, 10 are of class 1; of the others only row 9 has no object.
     assert found.left_out == {"class_without_training_image": 3, "empty_mask": 1}
     assert np.isfinite(found.scores).all()
 
 
 def test_zero_maps_are_uniform_and_counted(study) -> None:  # type: ignore[no-untyped-def]
-    network, data, head, images, masks = study
+    network, data, head, images = study
     network.requires_grad_(False)
     for parameter in network.layer4.parameters():
         parameter.zero_()
-    found = evaluate_saliency(network, data, head, images, masks, PLAN)
+    found = evaluate_saliency(network, data, head, images, PLAN)
     assert found.constant == {"probe": 6, "cosine": 6}
     assert found.scores[:, 0] == pytest.approx(found.scores[:, TARGETS.index("uniform")])
     rows = result_table(found, 200, 0.95, 0).to_pylist()
     assert {row["target"]: row["constant_maps"] for row in rows} == {
         "probe": 6, "cosine": 6, "uniform": 6, "centre_gaussian": 0
     }  # fmt: skip
-
-
-def test_mask_follows_the_images_crop(study, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    data = study[1]
-    mask = np.zeros((32, 48), np.uint8)
-    mask[:, 8:24] = 1  # after halving and cutting 4 columns at each side: columns 0..8
-    found = crop_mask(tar_images(tmp_path / "one.tar", [encoded(mask)]), 0, data, SIZE)
-    assert found.shape == (SIZE, SIZE) and (found[:, :8] == 1).all() and (found[:, 8:] == 0).all()
 
 
 def test_cosine_target_is_the_mean_of_train_and_val(study) -> None:  # type: ignore[no-untyped-def]
@@ -119,8 +90,8 @@ def test_cosine_target_is_the_mean_of_train_and_val(study) -> None:  # type: ign
 
 
 def test_tables_and_examples(study, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    network, data, head, images, masks = study
-    found = evaluate_saliency(network, data, head, images, masks, PLAN)
+    network, data, head, images = study
+    found = evaluate_saliency(network, data, head, images, PLAN)
     rows = image_table(found).to_pylist()
     assert len(rows) == 6 * len(TARGETS) * len(SCORES)
     assert rows[len(SCORES)] | {"value": 0} == {
@@ -135,7 +106,7 @@ def test_tables_and_examples(study, tmp_path: Path) -> None:  # type: ignore[no-
         write_examples(tmp_path / name, found)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     stored = np.load(io.BytesIO((tmp_path / "a").read_bytes()), allow_pickle=False)
-    other = evaluate_saliency(network, replace(data, features=-data.features), head, images, masks, PLAN)
+    other = evaluate_saliency(network, replace(data, features=-data.features), head, images, PLAN)
     assert sorted(stored["keys"].tolist()) == stored["keys"].tolist() == sorted(other.examples)
     assert stored["images"].shape == (4, SIZE, SIZE, 3) and stored["maps"].shape == stored["masks"].shape
     i = stored["keys"].tolist()[0]

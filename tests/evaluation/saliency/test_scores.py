@@ -7,14 +7,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import average_precision_score, jaccard_score
 
-from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.saliency.scores import (
     FLOORS,
     OBJECT_SHARE,
     SCORES,
     Score,
     centre_gaussian,
-    check_mask,
     explained,
     is_constant,
     ranking,
@@ -114,11 +112,3 @@ def test_floors() -> None:
     y, x = np.mgrid[:9, :9]
     assert found == pytest.approx(np.exp(-((y - 4) ** 2 + (x - 4) ** 2) / (2 * (0.25 * 9) ** 2)))
     assert centre_gaussian(8, 0.25) == pytest.approx(centre_gaussian(8, 0.25)[::-1, ::-1])
-
-
-def test_masks_are_checked() -> None:
-    good = np.array([[0, 1], [255, 0]], np.uint8)
-    assert check_mask(good, "x", "k") is good
-    for bad in (np.array([[0, 3]], np.uint8), np.zeros((2, 2, 3), np.uint8)):
-        with pytest.raises(PipelineError, match="invalid object mask in x: k"):
-            check_mask(bad, "x", "k")

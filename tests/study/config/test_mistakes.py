@@ -84,8 +84,9 @@ ARMS = [{"name": kind, "kind": kind} for kind in ("original", "revised", "shuffl
         ({"pairs": [{"name": "self", "encoder": "clip"}]}, "reserved name in config.pairs.0.name: self"),
         (
             {"evaluation": {"features": {"resize": "bicubic"}}},
-            "images scaled in two ways in config.evaluation.saliency.resize: bilinear; use bicubic, as evaluation",
+            "unknown key in config.evaluation.features.resize",
         ),
+        ({"evaluation": {"crop": 1.1}}, "invalid value in config.evaluation.crop: 1.1"),
         (
             {"pairs": [{"name": "best", "encoder": "clip", "kind": "oracle"}]},
             "pairs without labels in config.pairs.0.kind: oracle",

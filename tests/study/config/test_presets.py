@@ -66,10 +66,11 @@ def test_self_pairs_have_simclrs_augmentation_and_blur(units: Units) -> None:
 
 
 def test_evaluation_scales_images_as_the_original_does(units: Units) -> None:
-    unit = {"run": "simclr-self-simclr-resnet50-s0", "step": "last", "dataset": "cifar10"}
-    assert units.settings("features", unit) == {"batch_size": 256, "resize": "bicubic"}
+    unit = {"dataset": "cifar10", "view": "224-bicubic"}
+    assert units.settings("eval_images", unit) == {"size": 224, "side": 224, "resize": "bicubic"}
+    assert units.run_view("x", units.runs[0], "cifar10") == "x/eval_images/cifar10.224-bicubic.manifest.json"
     full = Units(load_study(merged()))
-    assert full.settings("features", unit) == {"batch_size": 256}
+    assert {view for _, _, view in (name.partition(".") for name in full.eval_images)} == {"224-bilinear"}
 
 
 def test_visual_pairs_come_from_the_images(units: Units) -> None:

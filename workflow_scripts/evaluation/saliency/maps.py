@@ -1,22 +1,20 @@
 """Scores of Grad-CAM maps and of baselines on the masked test images of a dataset."""
 
-import io
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 
-from workflow_scripts.core.shards import TarImages
 from workflow_scripts.evaluation.downstream import Downstream
-from workflow_scripts.evaluation.feature_extraction import batches
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
+from workflow_scripts.evaluation.packed import PackedImages
 from workflow_scripts.evaluation.saliency.grad_cam import Target, class_cosine, explaining, grad_cam, probe_logit
-from workflow_scripts.evaluation.saliency.scores import FLOORS, OBJECT, SCORES, check_mask, is_constant, score_map
-from workflow_scripts.models.preprocessing import fit, normalise, prepare
+from workflow_scripts.evaluation.saliency.masks import OBJECT
+from workflow_scripts.evaluation.saliency.scores import FLOORS, SCORES, is_constant, score_map
+from workflow_scripts.models.preprocessing import normalise
 from workflow_scripts.stats.seeds import derive
 
 MAP_TARGETS = ("probe", "cosine")
@@ -32,10 +30,7 @@ class SaliencyPlan(NamedTuple):
     batch_size: int
     examples: int
     seed: int
-    size: int
     device: str
-    workers: int
-    resize: str = "bilinear"
 
 
 @dataclass
@@ -62,7 +57,7 @@ class SaliencyResult:
 
 
 def evaluate_saliency(
-    network: nn.Module, data: Downstream, head: FittedHead, images: TarImages, masks: TarImages, plan: SaliencyPlan
+    network: nn.Module, data: Downstream, head: FittedHead, images: PackedImages, plan: SaliencyPlan
 ) -> SaliencyResult:
     """Score the masked test images of a set; maps of one batch are in memory at a time.
 
@@ -70,26 +65,21 @@ def evaluate_saliency(
     counted. Map and mask are compared at the size of the network's input.
     """
     result = SaliencyResult(data.name)
-    rows = np.array([row for row in data.rows("test") if masks.size[row] >= 0], dtype=np.int64)
-    cropped = {int(row): crop_mask(masks, int(row), data, plan.size) for row in rows}
-    usable = [row for row in rows if _usable(int(row), cropped, head, data, result.left_out)]
-    shown = set(example_rows(np.array(usable, dtype=np.int64), data.keys, plan.examples, plan.seed).tolist())
+    rows = np.intersect1d(data.rows("test"), images.masked)
+    usable = np.array([row for row in rows if _usable(int(row), images, head, data, result.left_out)], dtype=np.int64)
+    shown = set(example_rows(usable, data.keys, plan.examples, plan.seed).tolist())
     targets = map_targets(data, head, plan.device)
-    floors = [floor(plan.size, plan.gaussian_sigma) for floor in FLOORS.values()]
+    floors = [floor(images.size, plan.gaussian_sigma) for floor in FLOORS.values()]
     thresholds = np.linspace(0, 1, plan.thresholds)
     scores = []
-    loaded = batches(
-        np.array(usable, dtype=np.int64),
-        plan.batch_size,
-        lambda row: prepare(images.image(row), plan.size, plan.resize),
-        plan.workers,
-    )
     with explaining(network.to(plan.device), plan.layer) as cam:
-        for part, pixels in loaded:
+        for start in range(0, len(usable), plan.batch_size):
+            part = usable[start : start + plan.batch_size]
+            pixels = images.batch(part)
             labels = torch.from_numpy(data.labels[part].astype(np.int64)).to(plan.device)
             maps = grad_cam(cam, normalise(pixels.to(plan.device)), labels, targets)
             for i, row in enumerate(part.tolist()):
-                mask = cropped[row]
+                mask = images.mask(row)
                 scores.append([score_map(one, mask, thresholds) for one in (*maps[:, i], *floors)])
                 result.constant.update(
                     name for name, one in zip(MAP_TARGETS, maps[:, i], strict=True) if is_constant(one, mask)
@@ -114,14 +104,6 @@ def map_targets(data: Downstream, head: FittedHead, device: str) -> list[Target]
     return [probe_logit(*head, device), class_cosine(means, device)]
 
 
-def crop_mask(masks: TarImages, row: int, data: Downstream, size: int) -> np.ndarray:
-    """The mask of ``row`` under the same resize and crop as its image, nearest neighbour: (size, size) uint8."""
-    pixels = np.asarray(Image.open(io.BytesIO(masks.bytes(row))))
-    check_mask(pixels, f"dataset {data.name}", str(data.keys[row]))
-    values = torch.from_numpy(pixels.astype(np.uint8))[None]
-    return np.asarray(fit(values, size, "nearest-exact")[0].numpy())
-
-
 def example_rows(rows: np.ndarray, keys: np.ndarray, count: int, seed: int) -> np.ndarray:
     """``count`` of ``rows`` in the order of a hash of their keys: the same images for every run."""
     order = sorted(rows.tolist(), key=lambda row: derive(seed, "example", str(keys[row])))
@@ -134,13 +116,11 @@ def to_bytes(maps: np.ndarray) -> np.ndarray:
     return np.asarray(np.rint(255 * maps / np.where(peak > 0, peak, 1)), dtype=np.uint8)
 
 
-def _usable(
-    row: int, cropped: dict[int, np.ndarray], head: FittedHead, data: Downstream, left_out: Counter[str]
-) -> bool:
+def _usable(row: int, images: PackedImages, head: FittedHead, data: Downstream, left_out: Counter[str]) -> bool:
     if not np.isfinite(head.bias[data.labels[row]]):
         left_out["class_without_training_image"] += 1
         return False
-    if not (cropped[row] == OBJECT).any():
+    if not (images.mask(row) == OBJECT).any():
         left_out["empty_mask"] += 1
         return False
     return True

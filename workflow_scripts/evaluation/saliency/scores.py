@@ -12,10 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.registry import by_name
+from workflow_scripts.evaluation.saliency.masks import IGNORE, OBJECT
 
-BACKGROUND, OBJECT, IGNORE = 0, 1, 255
 OBJECT_SHARE = "the object's share of the pixels"
 
 
@@ -199,16 +198,3 @@ FLOORS: dict[str, Callable[[int, float], np.ndarray]] = {
     "centre_gaussian": centre_gaussian,
 }
 """Baselines that do not look at the image: name -> (side, ``gaussian_sigma``) -> map (side, side) float64."""
-
-
-def check_mask(mask: np.ndarray, where: str, key: str) -> np.ndarray:
-    """``mask`` if it is two-dimensional and holds only 0, 1 and 255.
-
-    Raises:
-        PipelineError: otherwise.
-    """
-    strange = sorted(set(np.unique(mask).tolist()) - {BACKGROUND, OBJECT, IGNORE}) if mask.ndim == 2 else mask.shape
-    if strange:
-        advice = "use greyscale masks with 0 (background), 1 (object) and 255 (ignore)"
-        raise PipelineError("invalid object mask", where, f"{key}: {strange}", advice)
-    return mask

@@ -30,7 +30,6 @@ def reference_errors(study: Study) -> Iterator[SettingError]:
     yield from _pairs_and_runs(study)
     yield from _sources(study)
     yield from _judges(study)
-    yield from _views(study)
     yield from _objects(study)
 
 
@@ -131,14 +130,6 @@ def _judges(study: Study) -> Iterator[SettingError]:
             elif given is not None and key in named:
                 what, names = named[key]
                 yield from known((*where, key), what, given, names)
-
-
-def _views(study: Study) -> Iterator[SettingError]:
-    """An error if maps explain probes of images that were scaled differently."""
-    features, saliency = (getattr(study.evaluation, stage).resize for stage in ("features", "saliency"))
-    if features != saliency and any(dataset.has_masks for dataset in study.datasets):
-        advice = f"use {features}, as evaluation.features.resize, or change both"
-        yield SettingError("images scaled in two ways", ("evaluation", "saliency", "resize"), saliency, advice)
 
 
 def _objects(study: Study) -> Iterator[SettingError]:

@@ -7,6 +7,7 @@ from pydantic import Field, PositiveInt, SkipValidation, create_model, field_val
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
+from workflow_scripts.evaluation.view import Scaling
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.annotations import Annotations
@@ -231,7 +232,7 @@ class Dataset(EvalDataset):
     )
 
 
-class _Evaluation(Settings):
+class _Evaluation(Scaling):
     """:class:`Evaluation` without the sections of the stages."""
 
     steps: tuple[Step, ...] = Field(

@@ -12,6 +12,7 @@ from workflow_scripts.study.reference.schema import config_schema
 from workflow_scripts.study.reference.tables import (
     cost_tables,
     datasets_table,
+    disk_table,
     files_table,
     origins_table,
     preset_table,
@@ -39,7 +40,12 @@ def documents() -> dict[str, str]:
         ),
         "docs/cost.md": with_tables(
             ROOT / "docs/cost.md",
-            {"costs": cost_tables(ROOT), "preset": preset_table(ROOT), "rates": rates_table()},
+            {
+                "costs": cost_tables(ROOT),
+                "preset": preset_table(ROOT),
+                "disk": disk_table(ROOT),
+                "rates": rates_table(),
+            },
         ),
     }
 

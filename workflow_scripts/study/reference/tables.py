@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from humanize import naturalsize
+
 from workflow_scripts.core.declaration.facts import File, Load
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.datasets.registry import SETS
@@ -12,10 +14,12 @@ from workflow_scripts.study.active_config import BASE
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.cost import SIZES, costs, table
+from workflow_scripts.study.disk import remaining
 from workflow_scripts.study.stages import declaration, facts, stages_in_order
 from workflow_scripts.study.units import Units
 
 PRESET = "profiles/lgssl/study.yaml"
+LARGE = 5e9  # bytes from which a stage is listed
 
 
 def with_tables(path: Path, tables: Mapping[str, str]) -> str:
@@ -97,3 +101,12 @@ def preset_table(root: Path) -> str:
     """The cost of the original study, which is one of all RedCaps."""
     units, rows = Units(load_study(read_config([root / BASE, root / PRESET]))), SIZES["RedCaps"]
     return table(f"{PRESET}, RedCaps ({rows:,} rows)", costs(units, rows))
+
+
+def disk_table(root: Path) -> str:
+    """The stages of the study of ``config.yaml`` that take the most space, by their upper bounds."""
+    units = Units(load_study(read_config([root / BASE])))
+    every = {(stage, name) for stage in stages_in_order() for name in units.needed(stage)}
+    need = remaining(units, root / "nowhere" / units.study.study, every)
+    rows = [f"| {stage} | {naturalsize(size)} |" for stage, size in need.items() if size >= LARGE]
+    return "\n".join(["| stage | at most |", "|---|--:|", *sorted(rows)])

@@ -1,0 +1,105 @@
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from torchvision.transforms import InterpolationMode, v2
+
+from tests.evaluation.pictures import encoded, picture, write_tar
+from tests.helpers import hashes
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.shards import TarImages
+from workflow_scripts.evaluation import packing
+from workflow_scripts.evaluation.packing import batches, pack_images, pack_masks
+from workflow_scripts.evaluation.view import View
+from workflow_scripts.models.preprocessing import fit
+
+MODES = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
+SIDES, SIZES = st.integers(1, 90), st.integers(8, 48)
+
+
+def tar_images(path: Path, data: Sequence[bytes]) -> TarImages:
+    """Encoded images in a tar."""
+    write_tar(path, {str(i): one for i, one in enumerate(data)})
+    content = path.read_bytes()
+    offsets = np.array([content.index(one) for one in data])
+    sizes = np.array([len(one) for one in data])
+    return TarImages([path], np.zeros(len(data), dtype=int), offsets, sizes, hashes(data))
+
+
+@given(height=SIDES, width=SIDES, size=SIZES, more=st.integers(0, 20), mode=st.sampled_from(list(MODES)))
+@settings(max_examples=150, deadline=None)
+def test_the_transform_is_torchvisions_byte_by_byte(height: int, width: int, size: int, more: int, mode: str) -> None:
+    pixels = torch.from_numpy(
+        np.random.default_rng(height * 100 + width).integers(0, 256, (3, height, width), np.uint8)
+    )
+    theirs = v2.Compose([v2.Resize([size + more], MODES[mode], antialias=True), v2.CenterCrop(size)])
+    assert torch.equal(fit(pixels, size, mode, size + more), theirs(pixels))
+
+
+@given(height=SIDES, width=SIDES, size=SIZES, more=st.integers(0, 20))
+@settings(max_examples=50, deadline=None)
+def test_masks_go_through_the_same_crop(height: int, width: int, size: int, more: int) -> None:
+    mask = torch.from_numpy(np.random.default_rng(height * 100 + width).integers(0, 2, (1, height, width), np.uint8))
+    nearest = v2.Resize([size + more], InterpolationMode.NEAREST_EXACT)
+    assert torch.equal(fit(mask, size, "nearest-exact", size + more), v2.CenterCrop(size)(nearest(mask)))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_packed_images_are_torchvisions_for_any_number_of_workers(mode: str, tmp_path: Path) -> None:
+    data = [picture(i, (20 + i, 31)) for i in range(7)]
+    images, view = tar_images(tmp_path / "x.tar", data), View(size=14, side=16, resize=mode)
+    for workers in (1, 3):
+        pack_images(images, view, tmp_path / f"{workers}.npy", workers)
+    assert (tmp_path / "1.npy").read_bytes() == (tmp_path / "3.npy").read_bytes()
+    packed = np.load(tmp_path / "1.npy", mmap_mode="r")
+    theirs = v2.Compose([v2.PILToTensor(), v2.Resize(16, MODES[mode], antialias=True), v2.CenterCrop(14)])
+    for row, one in enumerate(data):
+        expected = theirs(Image.open(io.BytesIO(one)).convert("RGB"))
+        assert (packed[row] == expected.permute(1, 2, 0).numpy()).all()
+    assert packed.shape == (7, 14, 14, 3) and packed.dtype == np.uint8
+
+
+def test_masks_are_packed_for_the_rows_that_have_one(tmp_path: Path) -> None:
+    mask = np.zeros((32, 48), np.uint8)
+    mask[:, 8:24] = 1  # after halving and cutting 4 columns at each side: columns 0..8
+    masks, paths = tar_images(tmp_path / "m.tar", [encoded(mask)] * 3), (tmp_path / "a.npy", tmp_path / "b.npy")
+    masks.size[1] = -1
+    pack_masks(masks, "abc", View(size=16, side=16, resize="bicubic"), *paths, "x")
+    packed, rows = map(np.load, paths)
+    assert rows.tolist() == [0, 2] and packed.shape == (2, 16, 16)
+    assert (packed[:, :, :8] == 1).all() and (packed[:, :, 8:] == 0).all()
+    masks.size[:] = -1
+    pack_masks(masks, "abc", View(size=16, side=16, resize="bicubic"), *paths, "x")
+    assert [np.load(path).shape for path in paths] == [(0, 16, 16), (0,)]
+
+
+def test_a_mask_with_other_values_is_named(tmp_path: Path) -> None:
+    masks = tar_images(tmp_path / "m.tar", [encoded(np.full((4, 4), value, np.uint8)) for value in (1, 3)])
+    with pytest.raises(PipelineError, match=r"invalid object mask in dataset pets: second: \[3\]"):
+        view = View(size=4, side=4, resize="bilinear")
+        pack_masks(masks, ["first", "second"], view, tmp_path / "a", tmp_path / "b", "dataset pets")
+
+
+def test_batches_load_one_ahead_and_pass_on_faults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "BATCH", 3)
+    loaded: list[int] = []
+
+    def load(row: int) -> np.ndarray:
+        loaded.append(row)
+        if row == 8:
+            raise PipelineError("corrupt image", "x", row, "y")
+        return np.array(row)
+
+    stream = batches(np.arange(2, 12), load, 1)
+    assert next(stream).tolist() == [2, 3, 4]
+    assert max(loaded, default=0) <= 7
+    next(stream)
+    with pytest.raises(PipelineError, match="corrupt image"):
+        next(stream)
+    assert list(batches(np.arange(0), load, 1)) == []

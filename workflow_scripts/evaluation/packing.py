@@ -1,0 +1,79 @@
+"""Packs the images and masks of a downstream dataset as networks see them, each decoded once."""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from workflow_scripts.core.runtime.progress import progress
+from workflow_scripts.core.shards import TarImages
+from workflow_scripts.evaluation.saliency.masks import check_mask
+from workflow_scripts.evaluation.view import View
+from workflow_scripts.models.preprocessing import fit, prepare
+
+BATCH = 256  # images that are in memory at a time, once being written and once being decoded
+
+
+def pack_images(images: TarImages, view: View, path: Path, workers: int) -> None:
+    """Write all images, in row order, as a .npy of (n, size, size, 3) uint8.
+
+    Raises:
+        PipelineError: an image is damaged.
+    """
+
+    def load(row: int) -> np.ndarray:
+        return prepare(images.image(row), view.size, view.resize, view.side).permute(1, 2, 0).numpy()
+
+    loaded = batches(np.arange(len(images)), load, workers)
+    total = -(-len(images) // BATCH)
+    _write(path, (len(images), view.size, view.size, 3), progress(loaded, total, "images"))
+
+
+def pack_masks(masks: TarImages, keys: Sequence[str], view: View, path: Path, masked: Path, where: str) -> None:
+    """Write the masks under the same resize and crop as their images, nearest neighbour, and which rows have one.
+
+    Args:
+        masks: size -1 for rows without one.
+        keys: of all rows, for errors.
+        path: .npy of (m, size, size) uint8.
+        masked: .npy of (m,) int64, ascending.
+        where: the dataset, for errors.
+
+    Raises:
+        PipelineError: a mask is damaged, or has other values than 0, 1 and 255.
+    """
+    rows = np.flatnonzero(masks.size >= 0).astype(np.int64)
+
+    def load(row: int) -> np.ndarray:
+        pixels = np.asarray(Image.open(io.BytesIO(masks.bytes(row))))
+        values = torch.from_numpy(check_mask(pixels, where, keys[row]).astype(np.uint8))[None]
+        return fit(values, view.size, "nearest-exact", view.side)[0].numpy()
+
+    _write(path, (len(rows), view.size, view.size), batches(rows, load, workers=1))
+    np.save(masked, rows)
+
+
+def batches(rows: np.ndarray, load: Callable[[int], np.ndarray], workers: int) -> Iterator[np.ndarray]:
+    """What ``load`` gives for the rows, in batches and in order; a batch is loaded while the one before is in use.
+
+    At most two batches are in memory; the result does not depend on the number of workers.
+    """
+    parts = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        waiting = [pool.submit(load, int(row)) for row in parts[0]] if parts else []
+        for i in range(len(parts)):
+            following = parts[i + 1] if i + 1 < len(parts) else ()
+            current, waiting = waiting, [pool.submit(load, int(row)) for row in following]
+            yield np.stack([one.result() for one in current])
+
+
+def _write(path: Path, shape: tuple[int, ...], parts: Iterator[np.ndarray]) -> None:
+    """A .npy of uint8, written part by part."""
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        for part in parts:
+            file.write(np.ascontiguousarray(part).tobytes())
