@@ -2,13 +2,18 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from tests.captions.small_blip2 import save_checkpoints
+from workflow_scripts.demo.captioner_training.data import pictures as pictures_of
+from workflow_scripts.demo.captioner_training.data import training_texts
 from workflow_scripts.models.matcher import Matcher, itc, itc_table, load_matcher
+from workflow_scripts.models.split_linear import SplitLinear
 
+DEMO_MATCHER = Path("workflow_scripts/demo/captioner/match")
 TEXTS = [
     "a red cat", "", "the blue dog on grass with small house", "photo of my big tree", "sky", "a cat",
     "dog " * 60, "one house", "grass grass",
@@ -71,22 +76,66 @@ def test_captions_are_normalised(matcher: Matcher, pictures: list[Image.Image]) 
         assert (given - unchanged).abs().min() > 1e-3
 
 
+@pytest.fixture(scope="module")
+def trained() -> tuple[Matcher, list[Image.Image], list[list[str]]]:
+    """The demo's matcher, whose ITM spans ten units, with 170 pictures and three texts for each of them."""
+    specs, pixels = pictures_of(seed=5, count=170, size=64, workers=1, split="precision")
+    texts, _ = training_texts(np.random.default_rng(0), specs)
+    return load_matcher(DEMO_MATCHER, "cpu", 32), [Image.fromarray(one) for one in pixels], texts
+
+
+@pytest.fixture
+def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are loaded as for a GPU, though on a CPU."""
+    monkeypatch.setattr("workflow_scripts.models.matcher.dtype_of", lambda device: torch.bfloat16)
+
+
+def test_scores_on_a_gpu_are_those_of_float32(
+    trained: tuple[Matcher, list[Image.Image], list[list[str]]], on_gpu: None
+) -> None:
+    full, images, texts = trained
+    ours = load_matcher(DEMO_MATCHER, "cpu", 32)
+    weights = [one.weights for one in ours.checkpoint.model.vision_model.modules() if isinstance(one, SplitLinear)]
+    assert len(weights) == 16 and {one.dtype for one in weights} == {torch.bfloat16}
+    states, vectors = full.prepare(images)
+    found_states, found_vectors = ours.prepare(images)
+    itms = torch.cat([full.itm(states, column) for column in texts])
+    itcs = torch.cat([itc(vectors, full.text_vectors(column)) for column in texts])
+    assert len(itms) == 510 and itms.max() - itms.min() > 9
+
+    def shift(matcher: Matcher, states: torch.Tensor) -> float:
+        return float((torch.cat([matcher.itm(states, column) for column in texts]) - itms).abs().max())
+
+    found = torch.cat([itc(found_vectors, ours.text_vectors(column)) for column in texts])
+    assert 0 < shift(ours, found_states) < 0.001 and 0 < (found - itcs).abs().max() < 1e-4
+    assert shift(full, states.bfloat16().float()) > 0.001  # so small a loss is too large already
+
+
 @pytest.mark.parametrize("spread", [0.02, 0.05])
-def test_only_the_vision_tower_is_bfloat16(
+def test_scores_of_new_weights_hardly_differ_on_a_gpu(
     spread: float, tmp_path: Path, pictures: list[Image.Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Weights spread as BERT's are at first (0.02) and after training (0.05)."""
     folder = save_checkpoints(tmp_path, spread)["matcher"]
     full = load_matcher(folder, "cpu", 32)
     monkeypatch.setattr("workflow_scripts.models.matcher.dtype_of", lambda device: torch.bfloat16)
-    mixed = load_matcher(folder, "cpu", 32)
-    dtypes = {name.split(".")[0]: weight.dtype for name, weight in mixed.checkpoint.model.named_parameters()}
-    assert dtypes.pop("vision_model") is torch.bfloat16 and set(dtypes.values()) == {torch.float32}
-    expected, found = (one.scores(one.prepare(pictures), TEXTS) for one in (full, mixed))
-    for whole, ours in zip(expected, found, strict=True):
-        assert ours.dtype == torch.float32
-        assert 0 < (whole - ours).abs().max() < 0.001
-    assert torch.equal(full.text_vectors(TEXTS), mixed.text_vectors(TEXTS))  # no image, so nothing is rounded
+    ours = load_matcher(folder, "cpu", 32)
+    expected, found = (one.scores(one.prepare(pictures), TEXTS) for one in (full, ours))
+    for whole, split in zip(expected, found, strict=True):
+        assert split.dtype == torch.float32
+        assert 0 < (whole - split).abs().max() < 1e-5
+    assert torch.equal(full.text_vectors(TEXTS), ours.text_vectors(TEXTS))  # no image, so nothing is rounded
+
+
+def test_convolutions_are_not_tf32(
+    trained: tuple[Matcher, list[Image.Image], list[list[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matcher, images, _ = trained
+    seen: list[bool] = []
+    convolution = matcher.checkpoint.model.vision_model.embeddings.patch_embedding
+    with convolution.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32)):
+        matcher.image_states(images[:1])
+    assert seen == [False] and torch.backends.cudnn.allow_tf32 and torch.backends.cudnn.enabled
 
 
 def test_words_beyond_the_cut_do_not_count(matcher: Matcher, pictures: list[Image.Image]) -> None:

@@ -15,6 +15,7 @@ from torch.nn.functional import normalize
 from transformers import Blip2ForImageTextRetrieval
 
 from workflow_scripts.models.checkpoints import Checkpoint, dtype_of, load_checkpoint
+from workflow_scripts.models.split_linear import split_linear_layers
 from workflow_scripts.models.text_norms import TEXT_NORMS
 
 MOST_TOKENS = 2**15 - 1  # token counts are stored as int16
@@ -25,7 +26,7 @@ class Matcher:
     """A matching checkpoint.
 
     Attributes:
-        checkpoint: the vision tower can have a lower precision than the rest, which is float32.
+        checkpoint: float32; on a GPU, the linear layers of the vision tower are :class:`SplitLinear`.
         max_text_tokens: captions are truncated to this length, including start and end token.
         text_norm: how a caption is written before it is scored, an entry of ``TEXT_NORMS``.
     """
@@ -37,8 +38,9 @@ class Matcher:
     @torch.inference_mode()
     def image_states(self, images: Sequence[Image.Image]) -> torch.Tensor:
         """RGB images -> (n, patches + 1, hidden) float32 states of the vision tower."""
-        tower = self.checkpoint.model.vision_model
-        return tower(pixel_values=self.checkpoint.pixels(images).to(tower.dtype), return_dict=True)[0].float()
+        # By default, cuDNN computes float32 convolutions in TF32, which alone shifts ITM by up to 0.004.
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            return self.checkpoint.model.vision_model(pixel_values=self.checkpoint.pixels(images), return_dict=True)[0]
 
     @torch.inference_mode()
     def image_vectors(self, states: torch.Tensor) -> torch.Tensor:
@@ -130,14 +132,15 @@ def itc_table(image_vectors: torch.Tensor, text_vectors: torch.Tensor, rows: int
 
 
 def load_matcher(folder: Path, device: str, max_text_tokens: int, text_norm: str = "blip") -> Matcher:
-    """The matcher of ``folder``; its vision tower in the precision of ``device``, the rest in float32.
+    """The matcher of ``folder``, in float32; on a GPU, the vision tower multiplies pairs of bfloat16 numbers.
 
-    Only the tower is large. Float32 elsewhere lowers the mean shift of scores, but the tower's rounding remains:
-    docs/decisions.md has figures.
+    Only the tower is large. Rounding anything in it to bfloat16 or TF32 shifts scores too much for captions that are
+    compared at a margin of 0: docs/decisions.md has figures.
 
     Raises:
         PipelineError: no usable checkpoint.
     """
     checkpoint = load_checkpoint(Blip2ForImageTextRetrieval, folder, device, torch.float32)
-    checkpoint.model.vision_model.to(dtype_of(device))
+    if dtype_of(device) != torch.float32:
+        split_linear_layers(checkpoint.model.vision_model)
     return Matcher(checkpoint, max_text_tokens, text_norm)

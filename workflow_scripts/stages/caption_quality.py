@@ -183,7 +183,7 @@ FACTS = Facts(
         per="image",
         units=lambda load: load.images,
         core_ms=1.5,
-        gflop=lambda _: 0.2,
+        gflop=lambda _: 0.8,
         source="demo study, upper bound",
     ),
     names="arms",
