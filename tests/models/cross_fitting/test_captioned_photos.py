@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.models.small_photos import save_photos
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.captioned_photos import CaptionedPhotos, captioned_photos, pixel_hash
+from workflow_scripts.models.cross_fitting.captioned_photos import CaptionedPhotos, captioned_photos, pixel_hash
 
 
 def features(images: list[Image.Image]) -> torch.Tensor:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.captioned_photos import CaptionedPhotos
-from workflow_scripts.models.cross_fit import PENALTIES, cross_fit
+from workflow_scripts.models.cross_fitting.captioned_photos import CaptionedPhotos
+from workflow_scripts.models.cross_fitting.cross_fit import PENALTIES, cross_fit
 
 COUNT, FOLDS = 40, 4
 

@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.captioned_photos import CaptionedPhotos
+from workflow_scripts.models.cross_fitting.captioned_photos import CaptionedPhotos
 
 FEWEST = 10  # photos per fold
 PENALTIES = np.logspace(0, 6, 13)  # of features with mean 0 and deviation 1
