@@ -115,7 +115,7 @@ def test_an_image_of_60_000_by_60_000_pixels(tmp_path: Path) -> None:
         from workflow_scripts.acquisition.images.preparation import limits_of
         from workflow_scripts.acquisition.settings import Download
         from workflow_scripts.evaluation.datasets.dataset_files import fault_of
-        from workflow_scripts.evaluation.datasets.mask_sets import object_mask
+        from workflow_scripts.evaluation.datasets.masks.imagenet_s import object_mask
         from workflow_scripts.evaluation.datasets.picture_sets import Picture
         data = Path("i.png").read_bytes()
         try:

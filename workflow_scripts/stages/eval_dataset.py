@@ -12,7 +12,7 @@ from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.demo.world.labels import Label
 from workflow_scripts.evaluation.datasets.downstream_set import Metric
-from workflow_scripts.evaluation.datasets.kinds import KINDS, Locate
+from workflow_scripts.evaluation.datasets.kinds import KINDS, LabelBy, Locate
 from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION, known_set
 
 if TYPE_CHECKING:
@@ -78,9 +78,16 @@ class EvalDataset(Settings):
         0.0,
         ge=0,
         le=1,
-        description="kind masks: minimum share of the area of all annotated objects that the labelled object covers",
+        description="kinds masks, coco_masks and voc_masks: minimum share of the area of all annotated objects that is "
+        "covered by the labelled object (coco_masks, voc_masks: by all objects of its class)",
         examples=[0.5],
         json_schema_extra={"unit": "share of area"},
+    )
+    label_by: LabelBy = Field(
+        "largest",
+        description="kinds coco_masks and voc_masks: which class labels a photo. largest: that of its largest object; "
+        "class_area: the one whose objects are largest together",
+        examples=["class_area"],
     )
 
     @model_validator(mode="before")
@@ -92,10 +99,10 @@ class EvalDataset(Settings):
 
     @model_validator(mode="after")
     def _of_its_kind(self) -> "EvalDataset":
-        for kind in KINDS.values():
-            for name in kind.settings:
-                if getattr(self, name) and self.kind != kind.name:
-                    raise ValueError(f"{name} belongs to kind {kind.name}")
+        for name in sorted({name for kind in KINDS.values() for name in kind.settings}):
+            owners = [kind.name for kind in KINDS.values() if name in kind.settings]
+            if self.kind not in owners and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} belongs to kind {' or '.join(owners)}")
         if self.kind == "torchvision" and not self.torchvision_name:
             raise ValueError("kind torchvision needs a torchvision_name")
         if self.kind == "world" and not (self.task or self.masks):
@@ -158,7 +165,10 @@ STAGE = Stage(
 FACTS = Facts(
     files={
         ".tar": File("images and masks"),
-        ".parquet": File("label, split; offset, size and sha256 of images and masks"),
+        ".parquet": File(
+            "label, split; offset, size and sha256 of images and masks; of images with several known objects, also "
+            "those of the map of objects, and their classes"
+        ),
         ".json": File("classes, metric; classes without test images, if any", published=True),
     },
     environment="train",

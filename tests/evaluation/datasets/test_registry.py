@@ -103,14 +103,22 @@ def test_a_kind_is_complete(row: DatasetKind) -> None:
     assert row.summary and not row.summary.endswith(".")
     assert list(inspect.signature(row.read).parameters) == ["locate", "seed", *row.settings]
     assert set(row.settings) <= SETTINGS.keys()
-    # A setting of one kind must be without effect on the others.
-    assert not any(SETTINGS[name].default for name in row.settings)
     assert all(group for group in row.contains)
 
 
-def test_no_setting_belongs_to_two_kinds() -> None:
-    owned = [name for row in KINDS.values() for name in row.settings]
-    assert len(owned) == len(set(owned))
+@pytest.mark.parametrize(
+    ("name", "value", "owners"),
+    [
+        ("label_by", "class_area", "coco_masks or voc_masks"),
+        ("min_dominance", 0.5, "masks or coco_masks or voc_masks"),
+        ("image_column", "img", "table"),
+    ],
+)
+def test_settings_of_other_kinds_are_refused(name: str, value: object, owners: str) -> None:
+    for kind in owners.split(" or "):
+        assert getattr(EvalDataset.model_validate({"kind": kind, name: value}), name) == value
+    with pytest.raises(ValueError, match=f"{name} belongs to kind {owners}"):
+        EvalDataset.model_validate({"kind": "folders", name: value})
 
 
 def test_a_row_is_found_by_what_the_config_says() -> None:

@@ -26,6 +26,8 @@ SCHEMA = pa.schema(
         *[("offset", pa.int64()), ("size", pa.int64()), ("sha256", pa.string())],
         *[("mask_offset", pa.int64()), ("mask_size", pa.int64()), ("mask_sha256", pa.string())],
         ("member", pa.string()),
+        *[("objects_offset", pa.int64()), ("objects_size", pa.int64()), ("objects_sha256", pa.string())],
+        ("object_classes", pa.list_(pa.string())),
     ]
 )
 
@@ -93,9 +95,10 @@ def write_dataset(
             entry = chosen.pop(picture.name)
             key = key_of(entry.name)
             image = _add(tar, f"{key}.img", picture.image)
-            mask = (None, None, None) if picture.mask is None else _add(tar, f"{key}.mask.png", picture.mask)
+            mask, objects = _add(tar, f"{key}.mask.png", picture.mask), _add(tar, f"{key}.objects.png", picture.objects)
             member = entry.name.encode("utf-8", "replace").decode()
-            rows.append((key, labels[entry.class_name], entry.class_name, entry.split, *image, *mask, member))
+            row = (key, labels[entry.class_name], entry.class_name, entry.split, *image, *mask, member)
+            rows.append((*row, *objects, picture.object_classes or None))
     if chosen:
         raise PipelineError("image removed during reading", source.where, sorted(chosen)[0], "run it again")
     return pa.table(list(zip(*rows, strict=True)), schema=SCHEMA)
@@ -121,15 +124,18 @@ def fault_of(picture: Picture) -> str:
             if image.width * image.height > MOST_PIXELS:
                 return f"{image.width} x {image.height} pixels, more than {MOST_PIXELS}"
             image.load()
-            if picture.mask is not None and Image.open(io.BytesIO(picture.mask)).size != image.size:
-                return "its mask has another size"
+            for mask in (picture.mask, picture.objects):
+                if mask is not None and Image.open(io.BytesIO(mask)).size != image.size:
+                    return "its mask has another size"
     except UNDECODABLE as error:
         return str(error) or type(error).__name__
     return ""
 
 
-def _add(tar: tarfile.TarFile, name: str, data: bytes) -> tuple[int, int, str]:
-    """Add a member; returns the offset, number and sha256 of its bytes."""
+def _add(tar: tarfile.TarFile, name: str, data: bytes | None) -> tuple[int, int, str] | tuple[None, None, None]:
+    """Add a member, if there is one; returns the offset, number and sha256 of its bytes."""
+    if data is None:
+        return None, None, None
     header = tarfile.TarInfo(name)
     header.size = len(data)
     offset = tar.offset + tarfile.BLOCKSIZE

@@ -6,7 +6,7 @@ A new kind needs a reader (a :class:`~workflow_scripts.evaluation.datasets.pictu
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from workflow_scripts.core.registry import by_name
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Locate = Callable[[str], Path]
 """Name of a file of the source -> its path; an empty name gives the source itself."""
+LabelBy = Literal["largest", "class_area"]
+"""Which of several objects gives an image its label."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,7 @@ class DatasetKind:
         name: the value of the setting ``kind``.
         summary: what the source contains, in one phrase.
         read: ``(locate, seed, **settings)`` -> the set; the reader's module is imported only then.
-        settings: names of the settings that only this kind has; ``read`` takes them as keywords.
+        settings: names of the settings that not all kinds have; ``read`` takes them as keywords.
         contains: names of which the source's folder must have one of each group.
         has_masks: whether images come with object masks.
         from_world: whether the demo's world provides the dataset, so that it needs no source.
@@ -74,15 +76,35 @@ def _table(locate: Locate, seed: int, image_column: str, label_column: str) -> "
 
 
 def _masks(locate: Locate, seed: int, min_dominance: float) -> "PictureSet":
-    from workflow_scripts.evaluation.datasets.mask_sets import MaskFolder
+    from workflow_scripts.evaluation.datasets.masks.folder import MaskFolder
 
     return MaskFolder(locate(""), min_dominance)
 
 
 def _imagenet_s(locate: Locate, seed: int) -> "PictureSet":
-    from workflow_scripts.evaluation.datasets.mask_sets import ImageNetS
+    from workflow_scripts.evaluation.datasets.masks.imagenet_s import ImageNetS
 
     return ImageNetS(locate(""))
+
+
+def _coco_masks(locate: Locate, seed: int, label_by: LabelBy, min_dominance: float) -> "PictureSet":
+    from workflow_scripts.evaluation.datasets.masks.coco import CocoMasks
+    from workflow_scripts.evaluation.datasets.masks.objects import LabelRule
+
+    return CocoMasks(locate(""), LabelRule(label_by, min_dominance))
+
+
+def _voc_masks(locate: Locate, seed: int, label_by: LabelBy, min_dominance: float) -> "PictureSet":
+    from workflow_scripts.evaluation.datasets.masks.objects import LabelRule
+    from workflow_scripts.evaluation.datasets.masks.voc import VocMasks
+
+    return VocMasks(locate(""), LabelRule(label_by, min_dominance))
+
+
+def _pets_masks(locate: Locate, seed: int) -> "PictureSet":
+    from workflow_scripts.evaluation.datasets.masks.pets import PetMasks
+
+    return PetMasks(locate(""))
 
 
 KINDS = by_name(
@@ -147,6 +169,33 @@ KINDS = by_name(
             read=_imagenet_s,
             settings=(),
             contains=(("validation",), ("validation-segmentation",)),
+            has_masks=True,
+            from_world=False,
+        ),
+        DatasetKind(
+            name="coco_masks",
+            summary="COCO's instances in their official layout",
+            read=_coco_masks,
+            settings=("label_by", "min_dominance"),
+            contains=(("annotations",),),
+            has_masks=True,
+            from_world=False,
+        ),
+        DatasetKind(
+            name="voc_masks",
+            summary="segmented photos in the layout of PASCAL VOC",
+            read=_voc_masks,
+            settings=("label_by", "min_dominance"),
+            contains=(("JPEGImages",), ("SegmentationObject", "SegmentationClass")),
+            has_masks=True,
+            from_world=False,
+        ),
+        DatasetKind(
+            name="pets_masks",
+            summary="Oxford-IIIT Pets with their trimaps, in the official layout",
+            read=_pets_masks,
+            settings=(),
+            contains=(("images",), ("annotations",)),
             has_masks=True,
             from_world=False,
         ),

@@ -1,62 +1,20 @@
-"""Photos with object masks: a plain folder with a label table, and the ImageNet-S layout."""
+"""The layout of ImageNet-S."""
 
-import io
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from PIL import Image
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.foreign import batches, readable
 from workflow_scripts.core.files.undecodable import UNDECODABLE
+from workflow_scripts.evaluation.datasets.masks.objects import IGNORE, png, read_bytes
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture
 from workflow_scripts.evaluation.datasets.splits import Entry
 from workflow_scripts.evaluation.datasets.tars import is_image_name, safe_parts
 
-IGNORE = 255
 IMAGENET_S_IGNORE = 1000
-
-
-class MaskFolder:
-    """``labels.parquet`` (image_id, file, mask, label, dominance) beside ``images/`` and ``masks/``.
-
-    Args:
-        root: the folder.
-        min_dominance: photos whose labelled object fills a smaller share of all annotated objects are left out.
-    """
-
-    def __init__(self, root: Path, min_dominance: float = 0.0) -> None:
-        self.root, self.where, self.min_dominance = root, str(root), min_dominance
-        kinds = dict.fromkeys(("file", "mask", "label"), pa.string())
-        if min_dominance > 0:
-            kinds["dominance"] = pa.float64()
-        table = root / "labels.parquet"
-        with readable("unreadable label table", table, f"it must have the columns {', '.join(kinds)}"):
-            self.rows = [row for batch in batches(table, kinds) for row in batch.to_pylist()]
-
-    def listing(self) -> Listing:
-        """Entries are named by the table's ``file``."""
-        left_out: Counter[str] = Counter()
-        entries = []
-        for row in self.rows:
-            if None in (row["file"], row["mask"], row["label"]):
-                left_out["no_file_mask_or_label"] += 1
-            elif safe_parts(row["file"]) is None or safe_parts(row["mask"]) is None:
-                left_out["unsafe_name"] += 1
-            elif self.min_dominance > 0 and not (row["dominance"] or 0.0) >= self.min_dominance:
-                left_out["below_min_dominance"] += 1
-            else:
-                entries.append(Entry("train", row["label"], row["file"]))
-        return Listing(entries, left_out)
-
-    def read(self, wanted: frozenset[str]) -> Iterator[Picture]:
-        """Files of the table's rows."""
-        for row in self.rows:
-            if row["file"] in wanted:
-                yield Picture(row["file"], _bytes(self.root / row["file"]), _bytes(self.root / row["mask"]))
 
 
 class ImageNetS:
@@ -106,7 +64,7 @@ class ImageNetS:
             mask = None
             if entry.name.startswith("validation/"):
                 mask = object_mask(self._segmentation(path), self.class_ids[entry.class_name])
-            yield Picture(entry.name, _bytes(path), mask)
+            yield Picture(entry.name, read_bytes(path), mask)
 
     def _segmentation(self, image: Path) -> Path:
         return self.root / "validation-segmentation" / image.parent.name / f"{image.stem}.png"
@@ -119,18 +77,8 @@ def object_mask(segmentation: Path, class_id: int) -> bytes:
     except UNDECODABLE as error:
         raise PipelineError("corrupt segmentation", segmentation, error, "fetch the release again") from None
     ids = pixels[..., 0] + 256 * pixels[..., 1]
-    mask = np.where(ids == IMAGENET_S_IGNORE, IGNORE, ids == class_id).astype(np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(mask).save(buffer, "PNG")
-    return buffer.getvalue()
+    return png(np.where(ids == IMAGENET_S_IGNORE, IGNORE, ids == class_id).astype(np.uint8))
 
 
 def _folders(path: Path) -> list[Path]:
     return sorted(one for one in path.iterdir() if one.is_dir())
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise PipelineError("unreadable file", path, error.strerror, "check the dataset's folder") from None

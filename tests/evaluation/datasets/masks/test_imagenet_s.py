@@ -2,53 +2,12 @@ import io
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from tests.evaluation.pictures import encoded, picture
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.datasets.mask_sets import ImageNetS, MaskFolder, object_mask
-
-
-def mask_folder(root: Path, dominance: list[float | None]) -> Path:
-    (root / "images").mkdir(parents=True)
-    (root / "masks").mkdir()
-    rows = []
-    for i, share in enumerate(dominance):
-        (root / f"images/{i}.png").write_bytes(picture(i))
-        (root / f"masks/{i}.png").write_bytes(encoded(np.full((12, 10), i % 2, np.uint8)))
-        rows.append({"image_id": str(i), "file": f"images/{i}.png", "mask": f"masks/{i}.png", "label": "cat"})
-        rows[-1]["dominance"] = share
-    pq.write_table(pa.Table.from_pylist(rows), root / "labels.parquet")
-    return root
-
-
-def test_mask_folder_filters_by_dominance_and_counts(tmp_path: Path) -> None:
-    root = mask_folder(tmp_path / "set", [0.9, 0.2, None, 0.5])
-    listing = MaskFolder(root, 0.5).listing()
-    assert [one.name for one in listing.entries] == ["images/0.png", "images/3.png"]
-    assert listing.left_out == {"below_min_dominance": 2}
-    assert len(MaskFolder(root).listing().entries) == 4
-    (found,) = MaskFolder(root).read(frozenset({"images/3.png"}))
-    assert found.image == picture(3) and found.mask == (root / "masks/3.png").read_bytes()
-
-
-def test_names_of_the_label_table_cannot_leave_the_folder(tmp_path: Path) -> None:
-    root = mask_folder(tmp_path / "set", [1.0])
-    table = pq.read_table(root / "labels.parquet").to_pylist()
-    pq.write_table(pa.Table.from_pylist([{**table[0], "file": "../../secret.png"}]), root / "labels.parquet")
-    listing = MaskFolder(root).listing()
-    assert not listing.entries and listing.left_out == {"unsafe_name": 1}
-
-
-def test_broken_label_tables_are_named(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match=r"labels\.parquet"):
-        MaskFolder(tmp_path)
-    (tmp_path / "labels.parquet").write_bytes(b"no parquet")
-    with pytest.raises(PipelineError, match="unreadable label table"):
-        MaskFolder(tmp_path)
+from workflow_scripts.evaluation.datasets.masks.imagenet_s import ImageNetS, object_mask
 
 
 def segmentation(ids: np.ndarray) -> bytes:

@@ -1,0 +1,101 @@
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from tests.evaluation.pictures import encoded, picture
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.datasets.masks.folder import MaskFolder
+
+
+def mask_folder(root: Path, dominance: list[float | None]) -> Path:
+    (root / "images").mkdir(parents=True)
+    (root / "masks").mkdir()
+    rows = []
+    for i, share in enumerate(dominance):
+        (root / f"images/{i}.png").write_bytes(picture(i))
+        (root / f"masks/{i}.png").write_bytes(encoded(np.full((12, 10), i % 2, np.uint8)))
+        rows.append({"image_id": str(i), "file": f"images/{i}.png", "mask": f"masks/{i}.png", "label": "cat"})
+        rows[-1]["dominance"] = share
+    pq.write_table(pa.Table.from_pylist(rows), root / "labels.parquet")
+    return root
+
+
+def test_mask_folder_filters_by_dominance_and_counts(tmp_path: Path) -> None:
+    root = mask_folder(tmp_path / "set", [0.9, 0.2, None, 0.5])
+    listing = MaskFolder(root, 0.5).listing()
+    assert [one.name for one in listing.entries] == ["images/0.png", "images/3.png"]
+    assert listing.left_out == {"below_min_dominance": 2}
+    assert len(MaskFolder(root).listing().entries) == 4
+    (found,) = MaskFolder(root).read(frozenset({"images/3.png"}))
+    assert found.image == picture(3) and found.mask == (root / "masks/3.png").read_bytes()
+
+
+def test_names_of_the_label_table_cannot_leave_the_folder(tmp_path: Path) -> None:
+    root = mask_folder(tmp_path / "set", [1.0])
+    table = pq.read_table(root / "labels.parquet").to_pylist()
+    pq.write_table(pa.Table.from_pylist([{**table[0], "file": "../../secret.png"}]), root / "labels.parquet")
+    listing = MaskFolder(root).listing()
+    assert not listing.entries and listing.left_out == {"unsafe_name": 1}
+
+
+def test_broken_label_tables_are_named(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match=r"labels\.parquet"):
+        MaskFolder(tmp_path)
+    (tmp_path / "labels.parquet").write_bytes(b"no parquet")
+    with pytest.raises(PipelineError, match="unreadable label table"):
+        MaskFolder(tmp_path)
+
+
+def with_objects(root: Path, **change: Any) -> Path:
+    """One photo whose mask numbers a cat, a dog and another cat, and one photo with a plain mask."""
+    mask_folder(root, [1.0, 1.0])
+    ids = np.zeros((12, 10), np.uint8)
+    ids[:2], ids[2:4], ids[4:6], ids[6:8] = 1, 2, 3, 255
+    (root / "masks/0.png").write_bytes(encoded(ids))
+    first, second = pq.read_table(root / "labels.parquet").to_pylist()
+    rows = [{**first, "object_labels": ["cat", "dog", "cat"], **change}, {**second, "object_labels": None}]
+    pq.write_table(pa.Table.from_pylist(rows), root / "labels.parquet")
+    return root
+
+
+def test_a_mask_may_number_several_objects(tmp_path: Path) -> None:
+    source = MaskFolder(with_objects(tmp_path / "set"))
+    several, plain = source.read(frozenset(one.name for one in source.listing().entries))
+    assert several.mask is not None and several.objects is not None
+    mask = np.asarray(Image.open(io.BytesIO(several.mask)))
+    assert mask[:, 0].tolist() == [1, 1, 0, 0, 1, 1, 255, 255, 0, 0, 0, 0]
+    assert np.asarray(Image.open(io.BytesIO(several.objects)))[:, 0].tolist() == [
+        1,
+        1,
+        2,
+        2,
+        3,
+        3,
+        255,
+        255,
+        0,
+        0,
+        0,
+        0,
+    ]
+    assert several.object_classes == ("cat", "dog", "cat")
+    assert (plain.mask, plain.objects, plain.object_classes) == ((tmp_path / "set/masks/1.png").read_bytes(), None, ())
+
+
+def test_objects_need_labels(tmp_path: Path) -> None:
+    for name, labels in (("other", ["dog", "dog"]), ("none", ["cat", None])):
+        listing = MaskFolder(with_objects(tmp_path / name, object_labels=labels)).listing()
+        assert len(listing.entries) == 1 and listing.left_out == {"label_not_among_objects": 1}
+    many = MaskFolder(with_objects(tmp_path / "many", object_labels=["cat"] * 255)).listing()
+    assert many.left_out == {"more_than_254_objects": 1}
+    few = MaskFolder(with_objects(tmp_path / "few", object_labels=["cat", "dog"]))
+    with pytest.raises(
+        PipelineError, match=r"object without a label in .*0\.png: a pixel of object 3, but .* 2 labels"
+    ):
+        list(few.read(frozenset({"images/0.png"})))

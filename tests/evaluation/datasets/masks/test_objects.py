@@ -1,0 +1,72 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.datasets.masks.objects import (
+    LabelRule,
+    class_mask,
+    label_of,
+    object_picture,
+    png,
+    read_numbers,
+)
+
+CLASSES, AREAS = ["cup", "cat", "cup", "dog"], [30, 45, 20, 5]
+IDS = np.array([[0, 1, 2], [3, 4, 255]], np.uint8)
+
+
+def test_the_largest_object_or_the_largest_class_labels_an_image() -> None:
+    assert label_of(CLASSES, AREAS, LabelRule("largest")) == ("cat", "")
+    assert label_of(CLASSES, AREAS, LabelRule("class_area")) == ("cup", "")
+    assert label_of(["b", "a"], [7, 7], LabelRule("largest")) == ("b", "")  # the first of equals
+    assert label_of(["b", "a"], [7, 7], LabelRule("class_area")) == ("b", "")
+
+
+def test_images_without_a_label_have_a_reason() -> None:
+    assert label_of(CLASSES, AREAS, LabelRule("largest", 0.45)) == ("cat", "")
+    assert label_of(CLASSES, AREAS, LabelRule("largest", 0.46)) == ("", "below_min_dominance")
+    assert label_of(CLASSES, AREAS, LabelRule("class_area", 0.5)) == ("cup", "")
+    assert label_of([], [], LabelRule()) == label_of(["cat"], [0], LabelRule()) == ("", "no_object")
+    assert label_of(["cat"] * 254, [1] * 254, LabelRule()) == ("cat", "")
+    assert label_of(["cat"] * 255, [1] * 255, LabelRule()) == ("", "more_than_254_objects")
+
+
+def test_a_mask_holds_all_objects_of_a_class() -> None:
+    assert class_mask(IDS, CLASSES, "cup").tolist() == [[0, 1, 0], [1, 0, 255]]
+    assert class_mask(IDS, [5, -1, 5, 2], 2).tolist() == [[0, 0, 0], [0, 1, 255]]
+    assert class_mask(IDS, CLASSES, "cow").tolist() == [[0, 0, 0], [0, 0, 255]]
+
+
+def test_a_single_object_needs_no_map() -> None:
+    one = object_picture("a", b"image", np.minimum(IDS, 1), ["cat"], "cat")
+    assert (one.objects, one.object_classes) == (None, ())
+    several = object_picture("a", b"image", IDS, CLASSES, "cat")
+    assert several.objects is not None and several.object_classes == tuple(CLASSES)
+    assert (np.asarray(Image.open(io.BytesIO(several.objects))) == IDS).all()
+
+
+def test_numbers_are_read_from_palettes_and_grey_values(tmp_path: Path) -> None:
+    coloured = Image.fromarray(IDS, "P") if hasattr(Image, "P") else Image.fromarray(IDS).convert("P")
+    coloured.putdata(IDS.ravel().tolist())
+    coloured.putpalette([number % 256 for number in range(768)])
+    coloured.save(tmp_path / "palette.png")
+    (tmp_path / "grey.png").write_bytes(png(IDS))
+    for name in ("palette.png", "grey.png"):
+        assert read_numbers(tmp_path / name).tolist() == IDS.tolist()
+
+
+@pytest.mark.parametrize("data", [b"", b"no png", png(IDS)[:40]])
+def test_damaged_segmentations_are_named(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "s.png").write_bytes(data)
+    with pytest.raises(PipelineError, match=r"corrupt segmentation in .*s\.png"):
+        read_numbers(tmp_path / "s.png")
+
+
+def test_colours_are_no_numbers(tmp_path: Path) -> None:
+    Image.new("RGB", (3, 2)).save(tmp_path / "s.png")
+    with pytest.raises(PipelineError, match="mode RGB, not numbers"):
+        read_numbers(tmp_path / "s.png")

@@ -1,0 +1,100 @@
+"""Images with several labelled objects: maps of object numbers, the label of an image, and masks of a class.
+
+A map of objects is (h, w) uint8: 0 background, 1 to 254 the number of an object, 255 ignore. ``classes[i - 1]`` is the
+class of object i.
+"""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.undecodable import UNDECODABLE
+from workflow_scripts.evaluation.datasets.kinds import LabelBy
+from workflow_scripts.evaluation.datasets.picture_sets import Picture
+
+IGNORE = 255
+MOST_OBJECTS = IGNORE - 1
+
+
+class LabelRule(NamedTuple):
+    """Which class labels an image, and which images have a label: see the settings of ``eval_dataset``."""
+
+    label_by: LabelBy = "largest"
+    min_dominance: float = 0.0
+
+
+def label_of(classes: Sequence[str], areas: Sequence[int], rule: LabelRule) -> tuple[str, str]:
+    """The label of an image with these objects, or an empty text and the reason why it has none.
+
+    Args:
+        classes: class of each object.
+        areas: pixels of each object.
+        rule: by ``largest``, the first of the largest objects gives its class; by ``class_area``, the first of the
+            classes whose objects are largest together. The objects of this class must cover at least
+            ``min_dominance`` of the area of all.
+    """
+    if not any(areas):
+        return "", "no_object"
+    if len(classes) > MOST_OBJECTS:
+        return "", f"more_than_{MOST_OBJECTS}_objects"
+    by_class: dict[str, int] = {}
+    for name, area in zip(classes, areas, strict=True):
+        by_class[name] = by_class.get(name, 0) + area
+    label = classes[int(np.argmax(areas))] if rule.label_by == "largest" else max(by_class, key=by_class.__getitem__)
+    if by_class[label] < rule.min_dominance * sum(areas):
+        return "", "below_min_dominance"
+    return label, ""
+
+
+def class_mask(ids: np.ndarray, classes: Sequence[object], wanted: object) -> np.ndarray:
+    """Map of objects -> (h, w) uint8 mask of all objects of one class: 0 background, 1 object, 255 ignore."""
+    values = np.zeros(IGNORE + 1, np.uint8)
+    values[1 : len(classes) + 1] = [one == wanted for one in classes]
+    values[IGNORE] = IGNORE
+    return values[ids]
+
+
+def object_picture(name: str, image: bytes, ids: np.ndarray, classes: Sequence[str], label: str) -> Picture:
+    """A picture with the mask of its label and, if it has several objects, the map of them."""
+    several = len(classes) > 1
+    mask = png(class_mask(ids, classes, label))
+    return Picture(name, image, mask, png(ids) if several else None, tuple(classes) if several else ())
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """(h, w) uint8 as a PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def read_numbers(path: Path) -> np.ndarray:
+    """The (h, w) uint8 numbers in a PNG with a palette or of grey values.
+
+    Raises:
+        PipelineError: the file is missing, damaged, or an image of another kind.
+    """
+    try:
+        image = Image.open(path)
+        if image.mode not in ("P", "L"):
+            raise ValueError(f"mode {image.mode}, not numbers of 8 bits")
+        return np.asarray(image)
+    except UNDECODABLE as error:
+        raise PipelineError("corrupt segmentation", path, error, "fetch the dataset again") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """Bytes of a file of a dataset.
+
+    Raises:
+        PipelineError: it is missing or unreadable.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PipelineError("unreadable file", path, error.strerror, "check the dataset's folder") from None
