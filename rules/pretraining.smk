@@ -30,6 +30,7 @@ rule pretrain:
         truth=lambda w: UNITS.run_truth(OUT, w.run),
         common=lambda w: UNITS.run_common(OUT, w.run),
         probe=lambda w: UNITS.run_probe(OUT, w.run),
+        network=lambda w: UNITS.run_network(OUT, w.run),
     output:
         **made("pretrain"),
     log:

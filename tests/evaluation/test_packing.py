@@ -16,7 +16,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.evaluation import packing
 from workflow_scripts.evaluation.packing import batches, pack_images, pack_masks
-from workflow_scripts.evaluation.view import View
+from workflow_scripts.models.networks.view import View
 from workflow_scripts.models.preprocessing import fit
 
 MODES = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}

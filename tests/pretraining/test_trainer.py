@@ -129,11 +129,11 @@ def test_other_methods_resume_to_the_same_bytes(method: str, tmp_path: Path, mon
 
 def test_runs_of_one_seed_start_from_the_same_backbone(tmp_path: Path) -> None:
     train(plan(tmp_path, steps=2, warmup_steps=1, lr=1e-12, final_lr=0, weight_decay=0))
-    start = seeded_backbone("resnet_small", 0)[0].state_dict()
+    start = seeded_backbone("resnet_small", 0, 32)[0].state_dict()
     end = load_file(tmp_path / "work" / "last.safetensors")
     assert end.keys() == start.keys()
     torch.testing.assert_close(end["layer4.0.conv1.weight"], start["layer4.0.conv1.weight"], rtol=0, atol=1e-6)
-    other = seeded_backbone("resnet_small", 1)[0].state_dict()
+    other = seeded_backbone("resnet_small", 1, 32)[0].state_dict()
     assert not torch.equal(other["conv1.weight"], start["conv1.weight"])
 
 

@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 from tests.evaluation.pictures import encoded, write_tar
 from tests.helpers import make_artifact, run
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.evaluation.view import Scaling, view_of
 from workflow_scripts.models.backbones import build_backbone
+from workflow_scripts.models.networks.view import view_of
 from workflow_scripts.models.preprocessing import preprocessing
 from workflow_scripts.stages import eval_dataset, eval_images, features, linear_probe
 
@@ -24,7 +24,7 @@ UNIT = {"run": "untrained-none-none-resnet_small-s0", "step": "last"}
 CHECKPOINT = ".".join(UNIT.values())
 CLASSES = ("house", "tree", "boat")
 SIZE = 24
-VIEW = view_of(SIZE, Scaling())
+VIEW = view_of(SIZE, "bilinear", 1.0)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from workflow_scripts.core import stage as core_stage
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.shards import TarImages, dataset_images
 from workflow_scripts.evaluation.packed import load_packed
-from workflow_scripts.evaluation.view import View
+from workflow_scripts.models.networks.view import View
 from workflow_scripts.models.preprocessing import prepare
 from workflow_scripts.stages import eval_dataset, eval_images, features
 from workflow_scripts.study.config.study import load_study

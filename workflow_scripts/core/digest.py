@@ -45,6 +45,8 @@ SUMMARISED = (
         "ArmKind",
         "Augmentation",
         "ClassifierKind",
+        "Layout",
+        "Library",
         "HubRule",
         "ImageEncoderKind",
         "Judge",

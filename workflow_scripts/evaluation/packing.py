@@ -12,7 +12,7 @@ from PIL import Image
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.evaluation.saliency.masks import check_mask
-from workflow_scripts.evaluation.view import View
+from workflow_scripts.models.networks.view import View
 from workflow_scripts.models.preprocessing import fit, prepare
 
 BATCH = 256  # images that are in memory at a time, once being written and once being decoded

@@ -6,17 +6,18 @@ and of evaluations, so a new row makes them stale; ``faithful-pairs accept`` sta
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.registry import by_name
+from workflow_scripts.core.registry import by_name, discover
+from workflow_scripts.models.networks.library import Library
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,15 +104,91 @@ BACKBONES = by_name(
 )
 
 
-def build_backbone(name: str) -> tuple["nn.Module", int]:
+# Networks that a library builds by name; in configs and in run.json: <library>:<architecture>.
+LIBRARIES = discover("workflow_scripts.models.networks.libraries", Library)
+TRAINED_BY_NAME = rf"^({'|'.join(name for name, one in LIBRARIES.items() if one.trains)}):[A-Za-z0-9_]+$"
+
+
+def build_backbone(
+    name: str, image_size: int = 224, options: Mapping[str, Any] | None = None
+) -> tuple["nn.Module", int]:
     """The randomly initialised network ``name``, and the width of its features.
 
+    Args:
+        image_size: side of its images, for architectures whose weights depend on it.
+        options: further settings of an architecture of a library.
+
     Raises:
-        PipelineError: no such network is registered.
+        PipelineError: no such network is registered, its library does not know it, or it can't see such images.
     """
+    library, colon, architecture = name.partition(":")
+    if colon and library in LIBRARIES:
+        try:
+            network = LIBRARIES[library].build(architecture, image_size, options or {})
+            return network, _width(network, image_size)
+        except (AssertionError, ValueError, RuntimeError) as error:
+            value, advice = f"{image_size}: {error}", "use the image size that the architecture was made for"
+            raise PipelineError("architecture refuses the image size", name, value, advice) from None
     if name not in BACKBONES:
-        raise PipelineError("unknown backbone", "settings of pretrain", name, f"choose from {', '.join(BACKBONES)}")
+        known = ", ".join([*BACKBONES, *(f"{one}:..." for one in LIBRARIES)])
+        raise PipelineError("unknown backbone", "settings of pretrain", name, f"choose from {known}")
     return BACKBONES[name].build(), BACKBONES[name].features
+
+
+def _width(network: "nn.Module", image_size: int) -> int:
+    """Width of the features of a network that no row describes."""
+    import torch
+
+    training = network.training
+    with torch.no_grad():
+        features = network.eval()(torch.zeros(1, 3, image_size, image_size))
+    network.train(training)
+    return int(features.shape[1])
+
+
+def grad_cam_layer(name: str, network: "nn.Module") -> str:
+    """Path of the module of ``network`` that Grad-CAM explains by default; empty if none is known."""
+    library, colon, _ = name.partition(":")
+    return LIBRARIES[library].layer(network) if colon else BACKBONES[name].stages[-1]
+
+
+class Explained(NamedTuple):
+    """A module that Grad-CAM can explain, and how its output becomes a map.
+
+    Attributes:
+        module: part of the network.
+        to_map: its output, and a gradient of that, -> (n, c, h, w); ``reshape_transform`` of pytorch-grad-cam.
+    """
+
+    module: "nn.Module"
+    to_map: "Callable[[Any], Tensor]"
+
+
+def explained(network: "nn.Module", metadata: Mapping[str, Any], layer: str) -> Explained:
+    """What Grad-CAM explains of a network of :func:`load_backbone`.
+
+    Args:
+        metadata: the run's.
+        layer: a stage of our backbones, whose last block is explained; a network of a library has a layer of its own,
+            which the run's metadata name.
+
+    Raises:
+        PipelineError: the network has no such layer.
+    """
+    from workflow_scripts.models.networks.foreign import Foreign, submodule
+
+    inner = network.network if isinstance(network, Foreign) else network
+    library, colon, _ = str(metadata["backbone"]).partition(":")
+    if not colon:
+        stages = BACKBONES[library].stages
+        if layer not in stages:
+            raise PipelineError("unknown layer", "settings of saliency", layer, f"choose from {', '.join(stages)}")
+        return Explained(inner.get_submodule(layer)[-1], lambda output: output)  # type: ignore[index]
+    path = str(metadata["layer"])
+    if not path:
+        advice = "name one: layer, in the network's item of networks"
+        raise PipelineError("no layer for Grad-CAM", "networks", metadata["backbone"], advice)
+    return Explained(submodule(inner, path, "layer"), partial(LIBRARIES[library].to_map, inner))
 
 
 def load_backbone(weights: Path, run: Path) -> tuple["nn.Module", dict[str, Any]]:
@@ -121,6 +198,10 @@ def load_backbone(weights: Path, run: Path) -> tuple["nn.Module", dict[str, Any]
         weights: ``<run>/<step>.safetensors`` of a pretrain artifact.
         run: ``<run>/run.json`` beside it (keys ``backbone``, ``feature_dim``, ``preprocessing``, ``method``...).
 
+    Returns:
+        The network takes images as :func:`~workflow_scripts.models.preprocessing.normalise` gives them, whatever mean
+        and deviation it was trained with.
+
     Raises:
         PipelineError: a file is damaged, or the weights do not match the run's network.
     """
@@ -129,7 +210,8 @@ def load_backbone(weights: Path, run: Path) -> tuple["nn.Module", dict[str, Any]
 
     try:
         metadata: dict[str, Any] = json.loads(run.read_bytes())
-        network, _ = build_backbone(metadata["backbone"])
+        seen, inner = metadata["preprocessing"], metadata.get("features", "")
+        network, _ = build_backbone(metadata["backbone"], int(seen["size"]), metadata.get("options"))
     except (ValueError, KeyError, TypeError) as error:
         raise PipelineError("unreadable run metadata", run, error, "delete the run's artifact and run again") from None
     try:
@@ -137,4 +219,14 @@ def load_backbone(weights: Path, run: Path) -> tuple["nn.Module", dict[str, Any]
     except (SafetensorError, RuntimeError) as error:
         value = str(error).splitlines()[0]
         raise PipelineError("weights do not fit", weights, value, "delete the run's artifact and run again") from None
-    return network.eval(), metadata
+    return _as_ours(network, seen, inner).eval(), metadata
+
+
+def _as_ours(network: "nn.Module", seen: Mapping[str, Any], features: str) -> "nn.Module":
+    """A network that differs from ours in its normalisation or in the layer of its features, adapted to them."""
+    from workflow_scripts.models.networks.foreign import Foreign
+    from workflow_scripts.models.preprocessing import MEAN, STD
+
+    if not features and tuple(seen["mean"]) == MEAN and tuple(seen["std"]) == STD:
+        return network
+    return Foreign(network, seen["mean"], seen["std"], features)

@@ -79,7 +79,8 @@ class Method:
     Attributes:
         name: in configs and run names.
         summary: one sentence.
-        objective: how it trains; None: it keeps the initial weights.
+        objective: how it trains; None: it does not.
+        external: whether the network is one of the section ``networks``.
         pairs: kinds of pairs that it accepts; ``caption`` alone if it learns from captions, ``labels`` alone if it
             learns from labels, ``none`` alone if it does not train.
         augmentations: names of the augmentations that it accepts.
@@ -90,6 +91,7 @@ class Method:
     name: str
     summary: str
     objective: Objective | None
+    external: bool
     pairs: tuple[PairKind, ...]
     augmentations: tuple[str, ...]
     views: int

@@ -33,10 +33,10 @@ def mlp(inside: int, widths: Sequence[int]) -> list[nn.Module]:
     return [*layers, nn.Linear(inside, widths[-1], bias=False)]
 
 
-def seeded_backbone(name: str, seed: int) -> tuple[nn.Module, int]:
+def seeded_backbone(name: str, seed: int, image_size: int) -> tuple[nn.Module, int]:
     """The initial backbone of every run with ``seed``, for any method, and the width of its features."""
     torch.manual_seed(derive(seed, "backbone"))
-    return build_backbone(name)
+    return build_backbone(name, image_size)
 
 
 def build_network(settings: Pretrain, vocabulary: int = 0) -> Network:
@@ -48,7 +48,7 @@ def build_network(settings: Pretrain, vocabulary: int = 0) -> Network:
     objective = METHODS[settings.method].objective
     if objective is None:
         raise ValueError(f"method {settings.method} has no network to train")
-    backbone, width = seeded_backbone(settings.backbone, settings.seed)
+    backbone, width = seeded_backbone(settings.backbone, settings.seed, settings.image_size)
     torch.manual_seed(derive(settings.seed, "heads"))
     heads = objective.heads(settings.head, width, vocabulary)
     return Network(backbone, heads, lambda network, *sides: objective.loss(network, settings.head, *sides))

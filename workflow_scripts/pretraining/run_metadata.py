@@ -5,8 +5,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from workflow_scripts.models.backbones import BACKBONES
+from workflow_scripts.models.backbones import grad_cam_layer
 from workflow_scripts.models.preprocessing import preprocessing
+from workflow_scripts.pretraining.network import seeded_backbone
 from workflow_scripts.pretraining.schedule import Schedule
 from workflow_scripts.pretraining.settings import Pretrain
 
@@ -34,21 +35,33 @@ def kept_checkpoints(settings: Pretrain, schedule: Schedule, outcome: dict[str, 
     return {**kept, **best, "last": outcome["step"]}
 
 
+def about_backbone(settings: Pretrain) -> dict[str, Any]:
+    """What ``run.json`` says about a backbone that is built here."""
+    network, width = seeded_backbone(settings.backbone, settings.seed, settings.image_size)
+    return {
+        "backbone": settings.backbone,
+        "feature_dim": width,
+        "layer": grad_cam_layer(settings.backbone, network),
+        "preprocessing": preprocessing(settings.image_size),
+    }
+
+
 def run_metadata(
-    settings: Pretrain, schedule: Schedule, outcome: dict[str, Any], counts: Mapping[str, int]
+    settings: Pretrain,
+    about: Mapping[str, Any],
+    schedule: Schedule,
+    outcome: dict[str, Any],
+    counts: Mapping[str, int],
 ) -> dict[str, Any]:
     """``run.json``: what is needed to use the weights, and how the run ended.
 
-    Keys: backbone, feature_dim, layer (the last convolutional stage), preprocessing (size, resize, crop, mean, std),
-    method, pairs, augmentation, seed, batch_size, steps (planned), epochs (if the config gives them), steps_done,
-    stopped_early, checkpoints (name -> step number), best_knn_accuracy (null without probe), and ``counts`` of pairs.
+    Keys: backbone, feature_dim, layer (that of Grad-CAM), preprocessing (size, resize, crop, mean, std), of a network
+    from elsewhere also options and features (:mod:`workflow_scripts.models.networks.external`), method, pairs,
+    augmentation, seed, batch_size, steps (planned), epochs (if the config gives them), steps_done, stopped_early,
+    checkpoints (name -> step number), best_knn_accuracy (null without probe), and ``counts`` of pairs.
     """
-    backbone = BACKBONES[settings.backbone]
     return {
-        "backbone": backbone.name,
-        "feature_dim": backbone.features,
-        "layer": backbone.stages[-1],
-        "preprocessing": preprocessing(settings.image_size),
+        **about,
         "method": settings.method,
         "pairs": settings.pairs,
         "augmentation": settings.augmentation,

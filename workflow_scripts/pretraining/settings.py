@@ -6,17 +6,20 @@ code digest of ``pretrain``, so a new file makes trainings stale; ``faithful-pai
 Defaults are those of language-guided SSL (El Banani et al., CVPR 2023, and its code).
 """
 
+import re
 from collections.abc import Mapping
 from operator import not_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     Field,
     PositiveFloat,
     PositiveInt,
     SerializerFunctionWrapHandler,
     ValidationError,
     ValidationInfo,
+    WithJsonSchema,
     create_model,
     field_validator,
     model_serializer,
@@ -25,7 +28,8 @@ from pydantic import (
 
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.models.backbones import BACKBONES
+from workflow_scripts.models.backbones import BACKBONES, TRAINED_BY_NAME
+from workflow_scripts.models.networks.settings import ExternalNetwork
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, OddSide
 from workflow_scripts.pretraining.contradictions import contradiction
 from workflow_scripts.pretraining.method import Method, PairKind
@@ -41,6 +45,17 @@ EITHER = (("steps", "epochs"), ("warmup_steps", "warmup_epochs"))
 INSTEAD = {name: other for pair in EITHER for name, other in (pair, pair[::-1])}
 
 
+def _by_name(name: str) -> str:
+    if not re.fullmatch(TRAINED_BY_NAME, name):
+        raise ValueError("an architecture of a library, such as timm:vit_tiny_patch16_224")
+    return name
+
+
+LibraryBackbone = Annotated[
+    str, AfterValidator(_by_name), WithJsonSchema({"type": "string", "pattern": TRAINED_BY_NAME})
+]
+
+
 class _Run(Settings):
     """:class:`Pretrain` without the sections of the methods."""
 
@@ -50,8 +65,14 @@ class _Run(Settings):
     augmentation: Annotated[str, OneOf(AUGMENTATIONS)] = Field(
         description=f"augmentation of each view. {listed(AUGMENTATIONS)}"
     )
-    backbone: Annotated[str, OneOf(BACKBONES)] = Field(
-        "resnet50", description=f"network. {listed(BACKBONES)}", examples=["resnet18"]
+    network: ExternalNetwork | None = Field(
+        None, exclude_if=not_, description="the network from elsewhere; null for networks that are trained here"
+    )
+    backbone: Annotated[str, OneOf(BACKBONES)] | LibraryBackbone = Field(
+        "resnet50",
+        description=f"network. {listed(BACKBONES)}; or, with random weights, timm:<architecture> or "
+        "torchvision:<architecture>",
+        examples=["resnet18", "timm:vit_tiny_patch16_224"],
     )
     image_size: int = Field(224, ge=16, description="side of a view", examples=[96], json_schema_extra={"unit": "px"})
     blur_kernel: OddSide | None = Field(
@@ -213,6 +234,11 @@ class _Run(Settings):
     def trains(self) -> bool:
         """Whether the run trains: an untrained one keeps the initial weights."""
         return METHODS[self.method].objective is not None
+
+    @property
+    def shown_backbone(self) -> str:
+        """What names and tables call the network."""
+        return self.backbone.replace(":", "-") if self.network is None else self.network.name
 
     @property
     def head(self) -> Settings | None:

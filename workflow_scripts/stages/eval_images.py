@@ -3,7 +3,7 @@
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.evaluation.view import View
+from workflow_scripts.models.networks.view import View
 
 
 class EvalImages(View):

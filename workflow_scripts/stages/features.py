@@ -42,7 +42,7 @@ STAGE = Stage(
     settings=Features,
     artifact="{run}.{step}.{dataset}",
     inputs=("run", "images"),
-    packages=("torch", "torchvision"),
+    packages=("torch", "torchvision", "timm", "transformers"),
     on_device=True,
 )
 

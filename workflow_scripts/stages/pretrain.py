@@ -2,11 +2,12 @@
 
 Inputs: ``images`` (image_index), ``pairs`` (pair_table; language and visual pairs), ``captions`` (select_captions;
 caption pairs), ``truth`` (demo_world; labels), ``common`` (common_images, optional: the only images to train on),
-``probe`` (eval_dataset, optional; without it the online probe guesses subreddits). An untrained run needs none.
+``probe`` (eval_dataset, optional; without it the online probe guesses subreddits), ``network`` (source; a network from
+elsewhere). An untrained run needs none.
 """
 
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
@@ -26,17 +27,13 @@ def pretrain(job: Job[Pretrain]) -> None:
     from workflow_scripts.core.files.jsonio import pretty, read_json
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pretraining.plan import OUTCOME, weights_name
-    from workflow_scripts.pretraining.run_metadata import curve_table, run_metadata
+    from workflow_scripts.pretraining.run_metadata import about_backbone, curve_table, run_metadata
     from workflow_scripts.pretraining.schedule import schedule
 
     length, counts = schedule(job.settings, 0), {}
+    outcome: dict = {"step": 0, "best_step": 0, "best": None, "stopped": False, "curve": []}
     if not job.settings.trains:
-        from workflow_scripts.pretraining.checkpoint import write_tensors
-        from workflow_scripts.pretraining.network import seeded_backbone
-
-        backbone, _ = seeded_backbone(job.settings.backbone, job.settings.seed)
-        write_tensors(job.work / weights_name("last"), backbone.state_dict())
-        outcome: dict = {"step": 0, "best_step": 0, "best": None, "stopped": False, "curve": []}
+        about = _untrained(job)
     else:
         from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 
@@ -50,11 +47,31 @@ def pretrain(job: Job[Pretrain]) -> None:
             starts = launch(plan, interrupt)
             job.note(starts=starts, deterministic_algorithms=deterministic(job.device))
         outcome = read_json(job.work / OUTCOME, "run the stage again")
-    about = run_metadata(job.settings, length, outcome, counts)
-    for name in map(weights_name, about["checkpoints"]):
+        about = about_backbone(job.settings)
+    metadata = run_metadata(job.settings, about, length, outcome, counts)
+    for name in map(weights_name, metadata["checkpoints"]):
         shutil.copyfile(job.work / name, job.file(f"/{name}"))
-    job.file("/run.json").write_bytes(pretty(about))
+    job.file("/run.json").write_bytes(pretty(metadata))
     write_table(job.file("/curve.parquet"), curve_table(outcome["curve"]))
+
+
+def _untrained(job: Job[Pretrain]) -> dict[str, Any]:
+    """Write the weights of a network that is not trained here; what ``run.json`` says about it."""
+    from workflow_scripts.models.networks.external import load_external
+    from workflow_scripts.pretraining.checkpoint import write_tensors
+    from workflow_scripts.pretraining.network import seeded_backbone
+    from workflow_scripts.pretraining.plan import weights_name
+    from workflow_scripts.pretraining.run_metadata import about_backbone
+
+    settings = job.settings
+    if settings.network is not None:
+        source = job.source("network") if job.has_source("network") else None
+        network, about = load_external(settings.network, source, settings.seed)
+    else:
+        network, _ = seeded_backbone(settings.backbone, settings.seed, settings.image_size)
+        about = about_backbone(settings)
+    write_tensors(job.work / weights_name("last"), network.state_dict())
+    return about
 
 
 def _plan(job: Job[Pretrain]) -> "Plan":
@@ -115,8 +132,8 @@ STAGE = Stage(
     run=pretrain,
     settings=Pretrain,
     artifact="{run}",
-    inputs=("images", "pairs", "captions", "truth", "common", "probe"),
-    packages=("torch", "torchvision", "accelerate", "numpy", "pillow", "tokenizers"),
+    inputs=("images", "pairs", "captions", "truth", "common", "probe", "network"),
+    packages=("torch", "torchvision", "timm", "transformers", "accelerate", "numpy", "pillow", "tokenizers"),
     # How often the run is saved, and what is kept in memory; on a CPU no bytes depend on these.
     not_in_key=frozenset({"checkpoint_every", "cache_mb"}),
     on_device=True,
@@ -152,6 +169,7 @@ FACTS = Facts(
     # The kept weights and, while it trains, the last two checkpoints with optimizer state (three times the weights).
     disk=lambda load: load.weights_bytes * (load.checkpoints + 2 * 3),
     names="runs",
+    sources={"network": "network-{network}"},
 )
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ STAGE = Stage(
     settings=Saliency,
     artifact="{run}.{step}.{dataset}",
     inputs=("run", "features", "probe", "dataset", "images"),
-    packages=("torch", "torchvision", "grad-cam"),
+    packages=("torch", "torchvision", "timm", "transformers", "grad-cam"),
     on_device=True,
 )
 

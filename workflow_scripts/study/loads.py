@@ -12,6 +12,7 @@ from workflow_scripts.pretraining.schedule import steps_per_epoch
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.study.units import Units
 
+ASSUMED_BACKBONE = BACKBONES["resnet50"]  # of a library's architectures, whose size is not known here
 ASSUMED_IMAGES, ASSUMED_MASKS = 20_000, 1_000  # of a dataset that is not public
 
 
@@ -57,7 +58,7 @@ def _load(units: Units, stage: Stage, name: str, rows: float, images: float, par
     if "run" not in unit:
         return load
     run = units.run_settings(unit["run"])
-    backbone, method = BACKBONES[run.backbone], METHODS[run.method]
+    backbone, method = BACKBONES.get("" if run.network else run.backbone, ASSUMED_BACKBONE), METHODS[run.method]
     steps = run.steps if run.epochs is None else run.epochs * steps_per_epoch(images, run.batch_size)
     return replace(
         load,

@@ -31,6 +31,7 @@ def named_sources(study: Study) -> dict[str, Source]:
         named |= {FACTS.sources[need].format(judge=judge.name): given[need] for need in JUDGES[judge.kind].needs}
     named |= {f"encoder-{encoder.name}": encoder.source for encoder in study.text_encoders}
     named |= {f"encoder-{e.name}": e.source or study.recaption.matcher for e in study.image_encoders}
+    named |= {f"network-{network.name}": network.source for network in study.networks}
     for dataset in study.datasets:
         wanted = dataset.source
         if wanted is not None and dataset.torchvision_name:

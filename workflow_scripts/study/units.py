@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.evaluation.datasets.kinds import KINDS
-from workflow_scripts.evaluation.view import View, view_of
+from workflow_scripts.models.networks.view import View
 from workflow_scripts.pretraining.method import PAIR_INPUTS
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.stages.pair_table import PAIR_KINDS
@@ -18,7 +18,7 @@ from workflow_scripts.stages.source import WORLD, Source
 from workflow_scripts.study.config.arms.order import arms_read
 from workflow_scripts.study.config.cells import summarised
 from workflow_scripts.study.config.kept import evaluated, first_name
-from workflow_scripts.study.config.run_settings import trainings
+from workflow_scripts.study.config.run_settings import seen_by, trainings
 from workflow_scripts.study.config.sections import Pairs
 from workflow_scripts.study.config.study import Study
 from workflow_scripts.study.named_sources import named_sources
@@ -59,7 +59,7 @@ class Units:
         self.checkpoints = [f"{run}.{step}" for run in self.runs for step in self.steps(run)] if self.reported else []
         self.evaluations = [f"{checkpoint}.{name}" for checkpoint in self.checkpoints for name in self.reported]
         self.mask_evaluations = [f"{one}.{name}" for one in self.checkpoints for name in self.mask_datasets]
-        self._views = {run: view_of(own.image_size, study.evaluation) for run, (_, own) in self._runs.items()}
+        self._views = {run: seen_by(own, study.evaluation) for run, (_, own) in self._runs.items()}
         seen = {view.name: view for view in self._views.values()} if self.reported else {}
         self._views_by_name: dict[str, View] = seen
         self.eval_images = [f"{name}.{view}" for name in self.reported for view in seen]
@@ -187,6 +187,8 @@ class Units:
         """Source name within the stage -> location, for the sources that are read in place."""
         if stage == "download" and not self.has_local_images:
             return {}
+        if "run" in unit:
+            unit = unit | {"network": self._runs[unit["run"]][0].network or ""}
         wanted = {name: source.format(**unit) for name, source in facts(stage).sources.items()}
         there = self.sources_by_name
         return {name: there[key].at for name, key in wanted.items() if key in there}
@@ -264,6 +266,10 @@ class Units:
         """Manifest of the labelled set of the online probe, if the run has a probe."""
         wanted = self.study.probe_dataset if self._runs[run][1].probe is not None else None
         return [f"{out}/eval_dataset/{wanted}{MANIFEST}"] if wanted else []
+
+    def run_network(self, out: str, run: str) -> list[str]:
+        """Manifest of the weights of a network from elsewhere, if a run has some."""
+        return self.manifest_if_source(out, f"network-{self._runs[run][0].network}")
 
     def run_gpus(self, run: str) -> int:
         """Number of GPUs that a run requests."""

@@ -120,6 +120,7 @@ METHOD = Method(
     name="clip",
     summary="symmetric InfoNCE between images and their captions (Radford et al. 2021)",
     objective=Objective(settings=ClipHead, heads=heads, loss=loss),
+    external=False,
     pairs=("caption",),
     augmentations=tuple(AUGMENTATIONS),
     views=1,

@@ -86,6 +86,7 @@ METHOD = Method(
     name="simclr",
     summary="NT-Xent loss between the two images of a pair and all others of the batch (Chen et al. 2020)",
     objective=Objective(settings=SimclrHead, heads=heads, loss=loss),
+    external=False,
     pairs=("self", "language", "visual"),
     augmentations=tuple(AUGMENTATIONS),
     views=2,

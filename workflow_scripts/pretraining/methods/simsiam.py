@@ -69,6 +69,7 @@ METHOD = Method(
     name="simsiam",
     summary="each image of a pair predicts the projection of the other, without negatives (Chen and He 2021)",
     objective=Objective(settings=SimsiamHead, heads=heads, loss=loss),
+    external=False,
     pairs=("self", "language", "visual"),
     augmentations=tuple(AUGMENTATIONS),
     views=2,

@@ -39,6 +39,7 @@ METHOD = Method(
     name="supervised",
     summary="cross-entropy on the labels of the training images, the ceiling (only the demo has labels)",
     objective=Objective(settings=SupervisedHead, heads=heads, loss=loss),
+    external=False,
     pairs=("labels",),
     augmentations=tuple(AUGMENTATIONS),
     views=2,  # as many as in SimCLR, so that a contrast against it has equal budgets

@@ -7,6 +7,7 @@ METHOD = Method(
     name="untrained",
     summary="a network at its initial weights, the baseline",
     objective=None,
+    external=False,
     pairs=("none",),
     augmentations=tuple(AUGMENTATIONS),
     views=0,

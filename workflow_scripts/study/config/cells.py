@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from workflow_scripts.study.config.sections import Run
     from workflow_scripts.study.config.study import Study
 
-REFERENCES = ("untrained", "supervised")
-"""Methods that are a floor or a ceiling for all others."""
+REFERENCES = ("untrained", "supervised", "external")
+"""Methods that are a floor or a ceiling for all others, or come from elsewhere."""
 CONTROL_ARMS = ("shuffled", "mixed")
 """Kinds of arms whose captions are not those of the images."""
 
@@ -25,7 +25,7 @@ def summarised(
     return [
         {
             **{"run": name, "method": run.method, "pairs": run.pairs, "augmentation": run.augmentation},
-            **{"tag": run.tag, "seed": settings.seed, "steps": steps[name], "backbone": settings.backbone},
+            **{"tag": run.tag, "seed": settings.seed, "steps": steps[name], "backbone": settings.shown_backbone},
             **{"batch_size": settings.batch_size if settings.trains else 0},
             **{"trained_steps": settings.steps or 0, "epochs": settings.epochs},
             **{"views_per_pair": METHODS[run.method].views, **cell(study, run)},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 from workflow_scripts.evaluation.datasets.kinds import KINDS
+from workflow_scripts.models.networks.settings import LAYOUTS
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.score_captions import JUDGES
@@ -41,6 +42,7 @@ def _names(study: Study) -> Iterator[SettingError]:
         "text_encoders": study.text_encoders,
         "image_encoders": study.image_encoders,
         "pairs": study.pairs,
+        "networks": study.networks,
         "datasets": study.datasets,
         "contrasts": study.contrasts,
     }
@@ -73,6 +75,7 @@ def _pairs_and_runs(study: Study) -> Iterator[SettingError]:
         tables = [*(pairs.name for pairs in study.pairs), *RESERVED_PAIRS]
         kind, allowed = ("arm", arms) if METHODS[run.method].captions else ("pair table", tables)
         yield from known(("runs", number, "pairs"), kind, run.pairs, allowed)
+        yield from _network(study, number)
         if METHODS[run.method].labels and study.demo_world is None:
             advice = "remove this run; only a study with demo_world has labels"
             yield SettingError("run without labels", ("runs", number, "method"), run.method, advice)
@@ -90,7 +93,38 @@ def _pairs_and_runs(study: Study) -> Iterator[SettingError]:
         yield from known(("probe_dataset",), "dataset", study.probe_dataset, datasets)
 
 
+def _network(study: Study, number: int) -> Iterator[SettingError]:
+    """Errors of a run's network: none where its method needs one, an unknown or unused one, seeds without effect."""
+    run, where = study.runs[number], ("runs", number, "network")
+    networks = {one.name: one for one in study.networks}
+    if not METHODS[run.method].external:
+        if run.network is not None:
+            yield SettingError("unused network", where, run.network, f"remove it; method {run.method} has none")
+        return
+    if run.network is None:
+        yield SettingError(
+            "missing network", where, "null", f"name one of networks: {', '.join(networks) or 'none yet'}"
+        )
+        return
+    yield from known(where, "network", run.network, networks)
+    if run.network in networks and networks[run.network].weights == "pretrained" and run.seeds != (0,):
+        advice = "remove seeds; all runs of a pretrained network are the same"
+        yield SettingError("setting without effect", ("runs", number, "seeds"), list(run.seeds), advice)
+
+
 def _sources(study: Study) -> Iterator[SettingError]:
+    used = {run.network for run in study.runs}
+    for number, network in enumerate(study.networks):
+        if network.name not in used:
+            advice = "remove it, or add a run of method external with it"
+            yield SettingError("unused network", ("networks", number, "name"), network.name, advice)
+        needed = network.weights == "pretrained" or LAYOUTS[network.layout].describes
+        if needed and network.source is None:
+            value, advice = f"none for {network.name}", f"layout {network.layout} needs one"
+            yield SettingError("missing source", ("networks", number, "source"), value, advice)
+        elif not needed and network.source is not None:
+            where, value = ("networks", number, "source"), network.source.at
+            yield SettingError("unused source", where, value, "remove it; random weights are not read")
     for number, encoder in enumerate(study.image_encoders):
         if IMAGE_ENCODERS[encoder.kind].own_source and encoder.source is None:
             where, value = ("image_encoders", number, "source"), f"none for {encoder.name}"

@@ -101,7 +101,7 @@ def _error(path: Path, details: Sequence[ErrorDetails], model: type[BaseModel], 
         advice = f'YAML reads {text} as {_kind(value)}; if a name is meant, quote it: "{text}"'
         advice += f"; {one_of(text, choices)}" if choices and text not in choices else ""
         return SettingError("value is not text", path, text, advice)
-    others += [one_of(value, choices)] if choices else []
+    others = [*([one_of(value, choices)] if choices else []), *others]
     what = "unknown choice" if choices else "invalid value"
     return SettingError(what, path, repr(value)[:100], "; or ".join(dict.fromkeys(others)))
 

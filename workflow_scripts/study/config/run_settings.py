@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.demo.world.labels import LABELS
+from workflow_scripts.models.networks.view import Scaling, View, view_of
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import PAIR_INPUTS, LabelSettings
 from workflow_scripts.pretraining.settings import HEADS, INSTEAD, METHODS, Pretrain
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from workflow_scripts.study.config.sections import Run
     from workflow_scripts.study.config.study import Study
 
-OF_A_RUN = ("method", "pairs", "augmentation", "seed")  # settings that only the items of `runs` have
+OF_A_RUN = ("method", "pairs", "augmentation", "seed", "network")  # settings that only the items of `runs` have
 # Bytes of a file name that runs and datasets share: what step, suffix and a temporary ending leave of 255.
 ROOM = 185
 UNTRAINED = frozenset({"backbone", "image_size"})  # settings that an untrained network depends on, besides its seed
@@ -111,7 +112,7 @@ def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> li
 
 def run_name(run: "Run", settings: Pretrain) -> str:
     """Name of a run, which is part of file names."""
-    parts = (run.method, run.pairs, run.augmentation, settings.backbone, run.tag, f"s{settings.seed}")
+    parts = (run.method, run.pairs, run.augmentation, settings.shown_backbone, run.tag, f"s{settings.seed}")
     return "-".join(filter(None, parts))
 
 
@@ -158,6 +159,8 @@ def _head_errors(method: str, study: "Study", root: Node) -> list[SettingError]:
 
 def settings_of(method: str) -> frozenset[str]:
     """Settings in ``pretraining`` and ``set`` that runs of a method depend on; an untrained one has few."""
+    if METHODS[method].external:
+        return frozenset()
     if METHODS[method].objective is None:
         return UNTRAINED
     return frozenset(Pretrain.model_fields.keys() - set(OF_A_RUN) - (HEADS.keys() - {method}))
@@ -205,7 +208,7 @@ def pretrain_settings(study: "Study", item: Item, seed: int, root: Node | None =
         idle |= {"unpaired"}
     values = {name: value for name, value in _overridden(study.pretraining, run.set).items() if name not in idle}
     if METHODS[run.method].objective is None:
-        values |= {"steps": 0, "warmup_steps": 0, "probe": None}
+        values |= {"steps": 0, "warmup_steps": 0, "probe": None, **_network(study, run)}
     elif "checkpoints" not in run.set:
         values |= _reached(values)
     fixed = {"method": run.method, "pairs": kind, "augmentation": run.augmentation, "seed": seed}
@@ -220,6 +223,21 @@ def pretrain_settings(study: "Study", item: Item, seed: int, root: Node | None =
 
         root = node_of(study.model_dump(mode="json")) if root is None else root
         raise PipelineErrors(validation_errors(error, Pretrain, root, place)) from None
+
+
+def _network(study: "Study", run: "Run") -> dict[str, Any]:
+    """Settings of a run whose network comes from elsewhere; empty if it doesn't."""
+    if run.network is None:
+        return {}
+    network = next(one for one in study.networks if one.name == run.network)
+    return {"network": network.model_dump(exclude={"source"}), "image_size": network.view.size}
+
+
+def seen_by(settings: Pretrain, scaling: Scaling) -> View:
+    """How the network of a run sees images in evaluations."""
+    if settings.network is not None:
+        return settings.network.view
+    return view_of(settings.image_size, scaling.resize, scaling.crop)
 
 
 def _overridden(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

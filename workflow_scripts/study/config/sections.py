@@ -7,7 +7,8 @@ from pydantic import Field, PositiveInt, SkipValidation, create_model, field_val
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.evaluation.view import Scaling
+from workflow_scripts.models.networks.settings import ExternalNetwork
+from workflow_scripts.models.networks.view import Scaling
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.annotations import Annotations
@@ -184,6 +185,17 @@ class PairQualitySection(PairQuality):
     )
 
 
+class Network(ExternalNetwork):
+    """A network that is not trained here, for runs of method external."""
+
+    name: str = Name
+    source: SourceField | None = Field(
+        None,
+        description="file or folder of the weights; null for random weights of a named architecture",
+        examples=["hub:timm/vit_small_patch16_224.augreg_in21k_ft_in1k@main", "models/lgsimclr.ckpt"],
+    )
+
+
 class Run(Settings):
     """Pretraining runs, one per seed."""
 
@@ -195,6 +207,9 @@ class Run(Settings):
         description="positive pairs: self (two views of an image), a pair table or, for methods that learn from "
         "captions (clip), an arm; labels: for methods that learn from labels (supervised); none: untrained",
         examples=["revised"],
+    )
+    network: str | None = Field(
+        None, description="method external: which of networks; null for all other methods", examples=["clip-b16"]
     )
     augmentation: Annotated[str, OneOf(AUGMENTATIONS)] = Field(
         "none", description=f"augmentation of each view. {listed(AUGMENTATIONS)}", examples=["crop"]

@@ -37,6 +37,7 @@ from workflow_scripts.study.config.sections import (
     Evaluation,
     ImageEncoder,
     Judge,
+    Network,
     PairQualitySection,
     Pairs,
     RecaptionSection,
@@ -90,6 +91,7 @@ class Study(Settings):
         "best and where patience ends a run. null: it predicts subreddits, and neither of these can be used",
         examples=["stl10"],
     )
+    networks: tuple[Network, ...] = Field((), description="networks from elsewhere, for runs of method external")
     runs: tuple[Run, ...] = Field(min_length=1, description="networks that are pretrained and evaluated")
     datasets: tuple[Dataset, ...] = Field((), description="downstream datasets")
     evaluation: Evaluation = Field(Evaluation(), description="which checkpoints are evaluated, and how")

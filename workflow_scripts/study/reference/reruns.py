@@ -20,7 +20,7 @@ from workflow_scripts.stages.demo_world import DemoWorld
 from workflow_scripts.stages.score_captions import JUDGES
 from workflow_scripts.study.config.checks import RESERVED_PAIRS
 from workflow_scripts.study.config.files import read_config
-from workflow_scripts.study.config.sections import CaptionLabelsSection, Judge, Run, TextEncoder
+from workflow_scripts.study.config.sections import CaptionLabelsSection, Judge, Network, Run, TextEncoder
 from workflow_scripts.study.config.study import Study, load_study
 from workflow_scripts.study.scoring import judge_reference, scores_read
 from workflow_scripts.study.stages import declaration, stage_names
@@ -28,6 +28,10 @@ from workflow_scripts.study.units import Unit, Units
 
 Keys = tuple[str, ...]
 
+NETWORKS: dict[str, dict[str, Any]] = {
+    "clip-b16": {"source": "network", "architecture": "resnet50"},
+    "random": {"weights": "random", "architecture": "resnet18"},
+}
 ANOTHER = TextEncoder(name="another", source="another")  # so that the encoder of a judge can be changed
 
 
@@ -84,13 +88,15 @@ def _whole_study() -> Study:
     download = study.download.model_copy(update={"imports": [Import(kind="img2dataset", source="images")]})
     first = {name: {"seeds": (0,), "augmentation": method.augmentations[0]} for name, method in METHODS.items()}
     runs = {run.method: run.model_copy(update=first[run.method]) for run in study.runs}
-    runs = {name: _run(method) for name, method in METHODS.items()} | runs
+    runs = {name: _run(method) for name, method in METHODS.items() if not method.external} | runs
+    networks = tuple(Network.model_validate({"name": name, "layout": "timm", **one}) for name, one in NETWORKS.items())
     few = {
         "download": download,
         "shards": study.shards.model_copy(update={"shards": 3}),
         "text_encoders": (*study.text_encoders, ANOTHER),
         "judges": tuple(_judge(study, kind) for kind in JUDGES),
-        "runs": tuple(runs.values()),
+        "networks": networks,
+        "runs": (*runs.values(), *(_run(METHODS["external"], network) for network in NETWORKS)),
         "datasets": (*study.datasets[:2], study.datasets[-1]),
         "contrasts": (
             Contrast(name="first", minuend="original", subtrahend="self"),
@@ -114,10 +120,10 @@ def _judge(study: Study, kind: str) -> Judge:
     return Judge.model_validate({"name": kind, "kind": kind, **given})
 
 
-def _run(method: Method) -> Run:
+def _run(method: Method, network: str | None = None) -> Run:
     """A run of a method that the full study does not use; methods that need no pair table or arm get none."""
     pairs = next((pairs for pairs in RESERVED_PAIRS if pairs in method.pairs), "revised")
-    return Run(method=method.name, pairs=pairs, augmentation=method.augmentations[0])
+    return Run(method=method.name, pairs=pairs, augmentation=method.augmentations[0], network=network)
 
 
 def _jobs(units: Units) -> dict[str, Any]:
@@ -140,7 +146,14 @@ def _read(units: Units, stage: str, unit: Unit) -> Any:
     """The sources of a job, and the artifacts that it reads by choice of the config."""
     if stage == "source":
         return units.sources_by_name[unit["source"]].at
-    of_run = (units.run_pairs, units.run_captions, units.run_truth, units.run_common, units.run_probe)
+    of_run = (
+        units.run_pairs,
+        units.run_captions,
+        units.run_truth,
+        units.run_common,
+        units.run_probe,
+        units.run_network,
+    )
     tables = (units.run_pairs, units.run_captions)
     chosen: dict[str, Callable[[], Any]] = {
         "select_captions": lambda: (units.arms_read(unit["arm"]), scores_read(units.study, unit["arm"])),

@@ -1,4 +1,4 @@
-"""How evaluation sees an image: the one transform of probe, few-shot, kNN and saliency.
+"""How a network sees an image: the one transform of probe, few-shot, kNN and saliency.
 
 The shorter side is resized, then the centre is cut out: torchvision's ``Resize`` and ``CenterCrop`` on uint8 tensors.
 """
@@ -16,7 +16,11 @@ Resize = Literal["bilinear", "bicubic"]
 class Scaling(Settings):
     """How images are brought to the size that a network was trained with."""
 
-    resize: Resize = Field("bilinear", description="how images are scaled, with antialiasing", examples=["bicubic"])
+    resize: Resize = Field(
+        "bilinear",
+        description="how images are scaled, with antialiasing; networks from elsewhere have their own",
+        examples=["bicubic"],
+    )
     crop: float = Field(
         1.0,
         ge=0.1,
@@ -40,7 +44,7 @@ class View(Settings):
         return f"{self.size}{'' if self.side == self.size else f'of{self.side}'}-{self.resize}"
 
 
-def view_of(size: int, scaling: Scaling) -> View:
+def view_of(size: int, resize: Resize, crop: float) -> View:
     """The view of a network of ``size`` pixels."""
     # Rounded down, as timm does; without the summand, 224 / (224 / 232) would be 231.
-    return View(size=size, side=math.floor(size / scaling.crop + 1e-6), resize=scaling.resize)
+    return View(size=size, side=math.floor(size / crop + 1e-6), resize=resize)

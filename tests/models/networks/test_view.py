@@ -1,6 +1,6 @@
 import pytest
 
-from workflow_scripts.evaluation.view import Scaling, View, view_of
+from workflow_scripts.models.networks.view import View, view_of
 
 
 @pytest.mark.parametrize(
@@ -9,7 +9,7 @@ from workflow_scripts.evaluation.view import Scaling, View, view_of
     [(224, 1.0, 224), (224, 0.875, 256), (224, 224 / 232, 232), (224, 0.9, 248), (224, 0.95, 235), (32, 0.875, 36)],
 )
 def test_the_shorter_side_follows_from_the_crop(size: int, crop: float, side: int) -> None:
-    assert view_of(size, Scaling(crop=crop)) == View(size=size, side=side, resize="bilinear")
+    assert view_of(size, "bilinear", crop) == View(size=size, side=side, resize="bilinear")
 
 
 def test_names_tell_views_apart_without_dots() -> None:

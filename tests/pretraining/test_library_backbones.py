@@ -1,0 +1,27 @@
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from tests.pretraining.shapes import plan
+from workflow_scripts.pretraining import trainer
+from workflow_scripts.pretraining.distributed.interrupt import Interrupt
+from workflow_scripts.pretraining.network import seeded_backbone
+from workflow_scripts.pretraining.plan import OUTCOME
+from workflow_scripts.pretraining.run_metadata import about_backbone
+
+
+def test_a_vision_transformer_of_timm_learns_with_simclr(tmp_path: Path) -> None:
+    run = plan(tmp_path, backbone="timm:test_vit", image_size=32, steps=12, lr=0.02, log_every=4)
+    trainer.train(run, Interrupt())
+    losses = [row["loss"] for row in json.loads((tmp_path / "work" / OUTCOME).read_text())["curve"] if row["loss"]]
+    assert losses[-1] < losses[0]
+    start = seeded_backbone("timm:test_vit", run.settings.seed, 32)[0].state_dict()
+    end = load_file(tmp_path / "work" / "last.safetensors")
+    assert {name: value.shape for name, value in end.items()} == {name: value.shape for name, value in start.items()}
+    assert end["pos_embed"].shape[1] == 4 + 1, "patches of 16 pixels, and the class token"
+    assert not torch.equal(end["blocks.0.attn.qkv.weight"], start["blocks.0.attn.qkv.weight"])
+    about = about_backbone(run.settings)
+    assert about["feature_dim"] == 64 and about["preprocessing"]["size"] == 32
+    assert about["layer"] == f"blocks.{len([name for name in end if name.endswith('norm1.weight')]) - 1}.norm1"

@@ -1,0 +1,51 @@
+"""timm (Wightman 2019, "PyTorch Image Models"): architectures by name."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.models.networks.library import Library
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+KNOWN = ("global_pool",)  # options of an architecture
+
+
+def build(architecture: str, image_size: int, options: Mapping[str, Any]) -> "nn.Module":
+    """The network; ``image_size`` is passed on where it decides shapes of weights, as in vision transformers.
+
+    Raises:
+        PipelineError: timm knows no such architecture.
+    """
+    import timm
+
+    if not timm.is_model(architecture):
+        near = timm.list_models(f"*{architecture.split('_')[0]}*")[:5]
+        advice = f"choose one of timm.list_models(){', such as ' + ', '.join(near) if near else ''}"
+        raise PipelineError("unknown architecture of timm", "the config", architecture, advice)
+    wanted = {name: options[name] for name in KNOWN if name in options}
+    if timm.get_pretrained_cfg(architecture).fixed_input_size:
+        wanted["img_size"] = image_size
+    network: nn.Module = timm.create_model(architecture, num_classes=0, **wanted)
+    return network
+
+
+def layer(network: "nn.Module") -> str:
+    """In a transformer the last block's first norm, as only the class token counts behind it; else the last stage."""
+    blocks: Any = getattr(network, "blocks", None)
+    if hasattr(network, "num_prefix_tokens") and blocks is not None and hasattr(blocks[-1], "norm1"):
+        return f"blocks.{len(blocks) - 1}.norm1"
+    stages: Any = getattr(network, "feature_info", None)
+    return str(stages[-1]["module"]) if stages else ""
+
+
+def to_map(network: "nn.Module", output: Any) -> "Tensor":
+    """See :func:`workflow_scripts.models.networks.maps.as_map`."""
+    from workflow_scripts.models.networks.maps import as_map
+
+    last = str(getattr(network, "output_fmt", "NCHW")).endswith("NHWC")
+    return as_map(output, int(getattr(network, "num_prefix_tokens", 0)), last)
+
+
+LIBRARY = Library(name="timm", summary="any architecture of timm", build=build, layer=layer, to_map=to_map, trains=True)

@@ -1,0 +1,99 @@
+"""Settings of a network that is not trained here: where it comes from, and how it sees images."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PositiveFloat, model_validator
+
+from workflow_scripts.core.registry import OneOf, discover, listed
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.models.networks.layout import Layout
+from workflow_scripts.models.networks.view import Resize, View, view_of
+
+LAYOUTS = discover("workflow_scripts.models.networks.layouts", Layout)
+Colour = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
+Deviation = Annotated[tuple[PositiveFloat, ...], Field(min_length=3, max_length=3)]
+
+
+class ExternalNetwork(Settings):
+    """A network that is not trained here."""
+
+    name: str = Field(description="name; part of the names of its runs", examples=["clip-b16"])
+    layout: Annotated[str, OneOf(LAYOUTS)] = Field(
+        description=f"how it is stored. {listed(LAYOUTS)}", examples=["torchvision"]
+    )
+    architecture: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9_]*(\.[A-Za-z0-9_]+)?$",
+        max_length=100,
+        description="timm and torchvision: name of the architecture; with the name of its weights after a dot, the "
+        "library says how they see images. timm: empty if config.json names it",
+        examples=["resnet50.IMAGENET1K_V2"],
+    )
+    weights: Literal["pretrained", "random"] = Field(
+        "pretrained",
+        description="random: the same architecture with random weights from the run's seed",
+        examples=["random"],
+    )
+    prefix: str = Field(
+        "",
+        max_length=100,
+        description="beginning of the names of the network's weights in the file; others are ignored",
+        examples=["module.encoder."],
+    )
+    image_size: int | None = Field(
+        None,
+        ge=16,
+        description="side of the centre crop; null: the usual one of the layout, unless the library says another",
+        examples=[384],
+        json_schema_extra={"unit": "px"},
+    )
+    resize: Resize | None = Field(None, description="how images are scaled; null: as image_size", examples=["bilinear"])
+    crop: float | None = Field(
+        None,
+        ge=0.1,
+        le=1,
+        description="share of the resized shorter side that the centre crop keeps; null: as image_size",
+        examples=[0.9],
+        json_schema_extra={"unit": "share of the side"},
+    )
+    mean: Colour | None = Field(
+        None,
+        description="mean of the channels, for values from 0 to 1; null: that of the library, or the usual one",
+        examples=[[0.5, 0.5, 0.5]],
+    )
+    std: Deviation | None = Field(
+        None, description="standard deviation of the channels; null: as mean", examples=[[0.5, 0.5, 0.5]]
+    )
+    features: str = Field(
+        "",
+        max_length=200,
+        description="path of the module whose output, averaged over space or tokens, are the features; empty: what the "
+        "classifier sees",
+        examples=["layer3"],
+    )
+    layer: str = Field(
+        "",
+        max_length=200,
+        description="path of the module that Grad-CAM explains; empty: the last one with a map",
+        examples=["blocks.11.norm1"],
+    )
+
+    @property
+    def view(self) -> View:
+        """How the network sees images, as far as the config says it."""
+        usual = LAYOUTS[self.layout].usual
+        side, resize = self.image_size or usual.image_size, self.resize or usual.resize
+        return view_of(side, resize, self.crop or usual.crop)
+
+    @model_validator(mode="after")
+    def _named_if_needed(self) -> Self:
+        layout = LAYOUTS[self.layout]
+        if layout.architecture == "must" and not self.architecture:
+            raise ValueError(f"layout {layout.name} needs an architecture")
+        if layout.architecture == "must not" and self.architecture:
+            raise ValueError(f"layout {layout.name} has one architecture; remove {self.architecture}")
+        if layout.architecture == "may" and self.weights == "random" and not self.architecture:
+            raise ValueError("weights random need an architecture")
+        if self.prefix and self.weights == "random":
+            raise ValueError("prefix has no effect on random weights; remove it")
+        return self

@@ -1,0 +1,99 @@
+"""Reads weights from files of others, which are not trusted: tensors by name, and nothing else."""
+
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from workflow_scripts.core.errors import PipelineError, one_line
+
+ENDINGS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")  # by preference
+COUNTER = "num_batches_tracked"  # of batch norms; evaluation does not read it, and older files lack it
+SHOWN = 3
+
+
+def weights_file(path: Path) -> Path:
+    """The file itself, or the one of a folder: its safetensors, else its one file of torch.
+
+    Raises:
+        PipelineError: the folder has none or several.
+    """
+    if path.is_file():
+        return path
+    for ending in ENDINGS:
+        found = sorted(path.glob(f"*{ending}"))
+        if len(found) == 1:
+            return found[0]
+        if found:
+            value = (
+                f"{', '.join(file.name for file in found[:SHOWN])} and others"
+                if found[SHOWN:]
+                else ", ".join(f.name for f in found)
+            )
+            raise PipelineError("several files of weights", path, value, "give the path of one file")
+    raise PipelineError("no weights", path, f"no file *{', *'.join(ENDINGS)}", "give a file, or a folder with one")
+
+
+def read_weights(path: Path, prefix: str = "") -> dict[str, torch.Tensor]:
+    """Tensors by name of a safetensors file or a torch file; no code in it is executed.
+
+    Args:
+        prefix: only names that begin with it count, without it.
+
+    Raises:
+        PipelineError: the file is damaged, holds other objects than tensors, or no name begins with ``prefix``.
+    """
+    advice = "give a file of named tensors, as safetensors or torch.save(model.state_dict()) writes it"
+    try:
+        with path.open("rb") as file:
+            start = file.read(9)
+        # A safetensors file begins with the length of its header, in eight bytes, and the header, which is JSON.
+        found: Any = load_file(path) if start[8:] == b"{" else torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        value = one_line(str(error))[:200]
+        raise PipelineError("weights that hold more than tensors", path, value, advice) from None
+    except (OSError, EOFError, ValueError, RuntimeError, KeyError, TypeError, IndexError, SafetensorError) as error:
+        raise PipelineError("unreadable weights", path, one_line(str(error))[:200], advice) from None
+    if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
+        found = found["state_dict"]
+    if not isinstance(found, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in found.items()
+    ):
+        raise PipelineError("weights that are not tensors by name", path, type(found).__name__, advice)
+    chosen = {name.removeprefix(prefix): value for name, value in found.items() if name.startswith(prefix)}
+    if not chosen:
+        value = f"none of {len(found)} names begins with {prefix}, the first is {next(iter(found), 'missing')}"
+        raise PipelineError("no weights with this prefix", path, value, "correct prefix")
+    return chosen
+
+
+def fill(network: nn.Module, weights: Mapping[str, torch.Tensor], classifier: Sequence[str], where: Path) -> None:
+    """Put weights into a network without a classifier: exactly its own, and those of a classifier, which are left out.
+
+    Args:
+        classifier: beginnings of the names of the classifier's weights.
+
+    Raises:
+        PipelineError: weights are missing or unexpected, or have another shape.
+    """
+    own = network.state_dict()
+    given = {name: value for name, value in weights.items() if name in own or not name.startswith(tuple(classifier))}
+    missing = [name for name in own if name not in given and not name.endswith(COUNTER)]
+    unexpected = sorted(given.keys() - own.keys())
+    shapes = [
+        f"{name} {tuple(value.shape)} instead of {tuple(own[name].shape)}"
+        for name, value in given.items()
+        if name in own and value.shape != own[name].shape
+    ]
+    faults = {"missing": missing, "unexpected": unexpected, "of another shape": shapes}
+    if any(faults.values()):
+        value = "; ".join(f"{len(names)} {what}: {', '.join(names[:SHOWN])}" for what, names in faults.items() if names)
+        raise PipelineError(
+            "weights of another network", where, value, "correct layout, architecture, prefix or image_size"
+        )
+    network.load_state_dict({**{name: value for name, value in own.items() if name.endswith(COUNTER)}, **given})

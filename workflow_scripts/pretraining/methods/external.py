@@ -1,0 +1,14 @@
+"""A network that was trained elsewhere: evaluated like any run, but not trained here."""
+
+from workflow_scripts.pretraining.method import Method
+
+METHOD = Method(
+    name="external",
+    summary="a network from elsewhere, one of the section networks, which is not trained",
+    objective=None,
+    external=True,
+    pairs=("none",),
+    augmentations=("none",),
+    views=0,
+    passes=0,
+)
