@@ -124,11 +124,34 @@ def few_shot(results: Path, run: Mapping[str, Any], step: str = "last", name: st
     return artifact(results, "few_shot", run, step, name, files)
 
 
+SCALES = {"raw": ("probe", "uniform", "oracle"), "corrected": ("probe", "uniform", "oracle"), "lead": ("uniform",)}
+
+
+def saliency_scores(run: Mapping[str, Any], step: str = "last") -> dict[str, np.ndarray]:
+    """Map -> pixel AP of eight images, made up from a run's name."""
+    own = episodes(run, step)
+    chance = np.linspace(0.1, 0.3, 8)
+    return {"probe": own, "uniform": chance, "oracle": chance + 0.6}
+
+
 def saliency(results: Path, run: Mapping[str, Any], step: str = "last") -> Path:
-    """Its saliency artifact, one target and metric."""
-    head = {"dataset": "masks", "target": "probe", "metric": "mass_in_mask"}
-    values = episodes(run, step)
-    items = [{**head, "key": f"m{i}", "label": i % 3, "value": one} for i, one in enumerate(values.tolist())]
-    row = {**head, "value": float(values.mean()), "low": 0.1, "high": 0.9, "n": 8, "constant_maps": 0}
-    files = {".parquet": parquet(items), ".results.parquet": parquet([row]), ".examples.npz": b"x"}
+    """Its saliency artifact, with one score and layer."""
+    scores = saliency_scores(run, step)
+    items = [
+        {"dataset": "masks", "layer": "" if target == "uniform" else "layer4", "target": target}
+        | {"key": f"m{i}", "label": i % 3, "pixel_ap": one}
+        for target, values in scores.items()
+        for i, one in enumerate(values.tolist())
+    ]
+    means = {target: float(values.mean()) for target, values in scores.items()}
+    corrected = {target: (value - means["uniform"]) / 0.6 for target, value in means.items()}
+    of = {"raw": means, "corrected": corrected, "lead": {t: corrected["probe"] - v for t, v in corrected.items()}}
+    same = {"dataset": "masks", "layer": "layer4", "metric": "pixel_ap", "low": 0.1, "high": 0.9, "n": 8}
+    rows = [
+        {**same, "stratum": stratum, "scale": scale, "target": target, "value": of[scale][target], "constant_maps": 0}
+        for stratum in ("all", "middle third")
+        for scale, targets in SCALES.items()
+        for target in targets
+    ]
+    files = {".parquet": parquet(items), ".results.parquet": parquet(rows), ".examples.npz": b"x"}
     return artifact(results, "saliency", run, step, "masks", files)

@@ -200,7 +200,7 @@ def run_inputs(results: Path) -> Inputs:
         summary += [head | _picked(row, f"linear_probe.{row['objective']}.accuracy") for row in probe]
         summary += [head | _picked(row, "few_shot.accuracy") for row in few]
         summary += [head | _picked(row, "knn.accuracy") for row in near]
-        summary += [head | _picked(row, f"saliency.{row['target']}.{row['metric']}") for row in scores]
+        summary += [head | _picked(row, saliency_metric(row)) for row in scores if row["stratum"] == "all"]
     given["datasets"] = [eval_dataset(results, name) for name in DATASETS]
     given["summary"] = [summary_tables(results, summary)]
     return given
@@ -228,6 +228,11 @@ def knn_rows(level: float, at: int) -> list[dict[str, Any]]:
 def eval_dataset(results: Path, name: str) -> Path:
     files = {".json": js({"classes": ["a", "b"], "metric": "accuracy", "has_masks": False})}
     return make_artifact(results, "eval_dataset", name, files, {"dataset": name}, rows(900, {}))
+
+
+def saliency_metric(row: dict[str, Any]) -> str:
+    """A row's metric in the summary."""
+    return f"saliency.{row['target']}.{row['metric']}{'' if row['scale'] == 'raw' else '.' + row['scale']}"
 
 
 def summary_tables(results: Path, summary: list[dict[str, Any]]) -> Path:
@@ -259,10 +264,15 @@ def pretrained(results: Path, name: str, method: str, at: int, level: float) -> 
 
 
 def saliency_rows(level: float, at: int) -> list[dict[str, Any]]:
-    targets = {"probe": level, "cosine": level - 0.05, "uniform": 0.21, "centre_gaussian": 0.33}
+    """Of a study's saliency: one layer, two strata, three maps."""
+    targets = {"probe": level, "runner_up": level - 0.2, "lafam": level - 0.1, "uniform": 0.21, "centre_gaussian": 0.33}
+    scales = {"raw": lambda value: value, "corrected": lambda value: value - 0.21, "lead": lambda value: level - value}
+    same = {"dataset": "masks", "layer": "layer4", "n": 120, "constant_maps": 0}
     return [
-        {"dataset": "masks", "target": target, "metric": metric, "n": 120, **measure(value - 0.1, at if i < 2 else 0)}
-        for i, (target, value) in enumerate(targets.items())
+        {**same, "scale": scale, "stratum": stratum, "target": target, "metric": metric, **measure(of(value), at)}
+        for scale, of in scales.items()
+        for stratum in ("all", "middle third")
+        for target, value in targets.items()
         for metric in ("mass_in_mask", "pointing_game", "pixel_ap")
     ]
 
@@ -277,7 +287,9 @@ def saliency(results: Path, name: str, unit: dict[str, str], scores: list[dict[s
     masks[:, :4] = 255
     out = io.BytesIO()
     names = {"datasets": np.array(["masks"] * 8), "keys": np.array([f"m{i}" for i in range(8)])}
-    np.savez(out, **names, images=shown, masks=masks, maps=maps, maps_cosine=maps)
+    names |= {"roles": np.array(["shared"] * 5 + ["best", "median", "worst"])}
+    names |= {"classes": np.array(["a <b>"] * 8), "swapped": np.array(["c"] * 8), "scores": np.linspace(0, 1, 8)}
+    np.savez(out, **names, images=shown, masks=masks, maps=maps, maps_swapped=maps)
     files = {".results.parquet": parquet(scores), ".examples.npz": out.getvalue(), ".parquet": b"x"}
     return make_artifact(results, "saliency", name, files, unit)
 
@@ -285,7 +297,7 @@ def saliency(results: Path, name: str, unit: dict[str, str], scores: list[dict[s
 def contrast_rows() -> list[dict[str, Any]]:
     """As the summary makes them: each dataset and their mean, at three levels and two steps."""
     found = []
-    metrics = ("linear_probe.sklearn.accuracy", "few_shot.accuracy", "saliency.probe.mass_in_mask")
+    metrics = ("linear_probe.sklearn.accuracy", "few_shot.accuracy", "saliency.probe.pixel_ap.corrected")
     differences = {("original (crop) - self (simclr)", "simclr"): -0.06, ("original - shuffled", "simclr"): 0.1}
     differences |= {("revised - original", "simclr"): 0.08, ("revised - original", "simsiam"): 0.02}
     for ((name, method), value), metric, step in product(differences.items(), metrics, ("last", "best")):

@@ -8,7 +8,7 @@ from workflow_scripts.reporting.colours import arm_class
 from workflow_scripts.reporting.provenance import ArtifactIndex, Number, Record, Source
 from workflow_scripts.reporting.sections.flow import final_states, steps
 from workflow_scripts.reporting.sections.quality import Figure, flatten, is_detail, side_by_side
-from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels, probe_tables, saliency_tables
+from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels, probe_tables
 
 SOURCE = Source("linear_probe/run.last.parquet", "abcdef0123", "a-1")
 
@@ -71,14 +71,6 @@ def test_a_dataset_that_a_run_lacks_is_a_dash() -> None:
     table = by_dataset([measured("r", [{**row, "dataset": "a"}]), measured("s", [{**row, "dataset": "b"}])], "t")
     assert [[cell.text for cell in line.cells] for line in table.lines] == [["50.0", "—"], ["—", "50.0"]]
     assert table.lines[0].cells[0].interval == ""
-
-
-def test_floors_stand_once_above_the_runs() -> None:
-    row = {"dataset": "m", "metric": "mass_in_mask", "low": 0.1, "high": 0.3, "n": 9}
-    rows = [{**row, "target": t, "value": v} for t, v in (("probe", 0.6), ("uniform", 0.2), ("centre_gaussian", 0.3))]
-    (table,) = saliency_tables([measured("r", rows), measured("s", rows)], ("uniform", "centre_gaussian"))
-    assert [line.name for line in table.lines] == ["floor: uniform", "floor: centre gaussian", "r", "s"]
-    assert [line.cells[0].text for line in table.lines] == ["20.0", "30.0", "60.0", "60.0"]
 
 
 def test_curves_are_drawn_per_method_and_an_untrained_run_has_none() -> None:

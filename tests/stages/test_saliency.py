@@ -5,8 +5,8 @@ import pytest
 from tests.helpers import run
 from tests.stages.evaluation_chain import UNIT, Chain
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.evaluation.saliency.maps import TARGETS
-from workflow_scripts.evaluation.saliency.scores import SCORES
+from workflow_scripts.evaluation.saliency.maps.kinds import COMMON, LAYERED
+from workflow_scripts.evaluation.saliency.score_registry import SCORES
 from workflow_scripts.stages.saliency import STAGE
 
 
@@ -21,21 +21,20 @@ def test_masked_images_are_scored_and_accounted_for(chain: Chain) -> None:
     made = score(chain, "a")
     assert made.rows == {"in": 9, "out": 8, "dropped": {"empty_mask": 1}}
     rows = pq.read_table(made.path(".results.parquet")).to_pylist()
-    assert [(row["dataset"], row["target"], row["metric"]) for row in rows] == [
-        ("masks", target, metric) for target in TARGETS for metric in SCORES
-    ]
-    images = pq.read_table(made.path(".parquet")).to_pylist()
-    for row in rows:
-        values = [one["value"] for one in images if (one["target"], one["metric"]) == (row["target"], row["metric"])]
-        assert row["value"] == pytest.approx(np.mean(values)) and row["n"] == len(values) == 8
+    whole = [row for row in rows if (row["scale"], row["stratum"]) == ("raw", "all")]
+    assert {(row["layer"], row["target"], row["metric"]) for row in whole} == {
+        (layer, target, metric) for layer in ("layer4", "layer3") for target in (*LAYERED, *COMMON) for metric in SCORES
+    }
+    assert {row["n"] for row in whole} == {8}
+    assert len(pq.read_table(made.path(".parquet"))) == 8 * (2 * len(LAYERED) + len(COMMON))
     with np.load(made.path(".examples.npz"), allow_pickle=False) as stored:
-        assert stored["images"].shape == (3, 24, 24, 3) and set(stored["datasets"].tolist()) == {"masks"}
-        assert stored["maps"].shape == stored["maps_cosine"].shape == (3, 24, 24)
+        assert stored["images"].shape == (6, 24, 24, 3) and set(stored["datasets"].tolist()) == {"masks"}
+        assert stored["maps"].shape == stored["maps_swapped"].shape == (6, 24, 24)
 
 
 def test_batches_change_only_the_last_bits(chain: Chain) -> None:
     first, second = (
-        pq.read_table(score(chain, f"b{batch}", batch_size=batch).path(".parquet"))["value"].to_numpy()
+        pq.read_table(score(chain, f"b{batch}", batch_size=batch).path(".parquet"))["pixel_ap"].to_numpy()
         for batch in (1, 8)
     )
     assert first == pytest.approx(second, abs=1e-3)
@@ -43,8 +42,8 @@ def test_batches_change_only_the_last_bits(chain: Chain) -> None:
 
 def test_a_layer_that_is_not_there(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        score(chain, "c", layer="layer5")
+        score(chain, "c", layers=["layer5"])
     assert (
-        "error: Input should be 'layer1', 'layer2', 'layer3' or 'layer4' in settings of saliency: layer"
+        "error: Input should be 'layer1', 'layer2', 'layer3' or 'layer4' in settings of saliency: layers.0"
         in capsys.readouterr().err.strip().splitlines()[-1]
     )

@@ -29,7 +29,7 @@ def test_tables_csv_and_sources(results: Path) -> None:
     assert table.column_names[:11] == [
         *["run", "method", "pairs", "augmentation", "seed", "step", "dataset", "metric", "value", "low", "high"]
     ]
-    assert len(table) == 6 * 5
+    assert len(table) == 6 * (4 + 7)  # probe and few-shot, and saliency
     texts = csv.read_csv(made.path(".csv"), convert_options=csv.ConvertOptions(column_types=table.schema))
     for text, row in zip(texts.to_pylist(), table.to_pylist(), strict=True):
         assert text == pytest.approx(row)

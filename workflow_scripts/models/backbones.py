@@ -6,7 +6,7 @@ and of evaluations, so a new row makes them stale; ``faithful-pairs accept`` sta
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -189,6 +189,16 @@ def explained(network: "nn.Module", metadata: Mapping[str, Any], layer: str) -> 
         advice = "name one: layer, in the network's item of networks"
         raise PipelineError("no layer for Grad-CAM", "networks", metadata["backbone"], advice)
     return Explained(submodule(inner, path, "layer"), partial(LIBRARIES[library].to_map, inner))
+
+
+def explained_layers(network: "nn.Module", metadata: Mapping[str, Any], layers: Sequence[str]) -> dict[str, Explained]:
+    """Name -> what Grad-CAM explains: some of a backbone's stages, or the one layer of a network of a library.
+
+    Raises:
+        PipelineError: the network has no such layer.
+    """
+    names = [str(metadata["layer"])] if ":" in str(metadata["backbone"]) else layers
+    return {name: explained(network, metadata, name) for name in names}
 
 
 def load_backbone(weights: Path, run: Path) -> tuple["nn.Module", dict[str, Any]]:

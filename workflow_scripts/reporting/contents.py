@@ -1,6 +1,6 @@
 """The whole page's context: every section, the counts in its head, and the table of artifacts."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workflow_scripts.core.artifact import Artifact
@@ -9,6 +9,7 @@ from workflow_scripts.reporting.provenance import Number
 from workflow_scripts.reporting.sections import data as data_sections
 from workflow_scripts.reporting.sections import runs as run_sections
 from workflow_scripts.reporting.sections.caption_figures import Explained, caption_figures
+from workflow_scripts.reporting.sections.saliency import MapMeaning, saliency
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Study, label
 from workflow_scripts.reporting.text import count
@@ -36,7 +37,7 @@ def page_context(
     settings: Report,
     behind: Sequence[Artifact],
     scores: Mapping[str, str],
-    floors: Collection[str],
+    maps: Mapping[str, MapMeaning],
     figures: Mapping[str, Explained],
     judged: Sequence[Artifact],
 ) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def page_context(
     Args:
         behind: the study's other artifacts, scores among them; the page's root hash covers them.
         scores: what each saliency score means, by its name in tables.
-        floors: targets of saliency tables that do not look at the image.
+        maps: what each kind of map in saliency tables is.
         figures: what each figure of captions says, by its name.
         judged: the judges' scores of captions.
     """
@@ -71,7 +72,7 @@ def page_context(
         "pairs": data_sections.pairs(study),
         "curves": run_sections.curves(study),
         "accuracy": run_sections.accuracy(study),
-        "saliency": run_sections.saliency(study, scores, floors),
+        "saliency": saliency(study, scores, maps),
     }
     return {**sections, "artifacts": study.index.rows()}  # the last, since sections add what they cite
 

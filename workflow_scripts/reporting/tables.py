@@ -1,7 +1,7 @@
-"""Accuracy and localisation tables with intervals, and training curves."""
+"""Accuracy tables with intervals, and training curves."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -78,31 +78,6 @@ def probe_tables(measured: Sequence[Measured]) -> list[Table]:
 
 def _only(item: Measured, column: str, value: str) -> Measured:
     return replace(item, rows=[row for row in item.rows if row[column] == value])
-
-
-def saliency_tables(measured: Sequence[Measured], floors: Collection[str]) -> list[Table]:
-    """A table per dataset and target: `floors` first (once, as runs share them), then a line per run and step."""
-    keys = dict.fromkeys((row["dataset"], row["target"]) for item in measured for row in item.rows)
-    shared = [key for key in keys if key[1] in floors]
-    out = []
-    for dataset, target in (key for key in keys if key[1] not in floors):
-        metrics = list(dict.fromkeys(row["metric"] for item in measured for row in item.rows))
-        shown = [
-            _metric_line(measured[0], dataset, name, metrics, f"floor: {words(name)}", "arm-none")
-            for at, name in shared
-            if at == dataset
-        ]
-        for item in measured:
-            shown.append(_metric_line(item, dataset, target, metrics, item.run, arm_class(item.pairs)))
-        out.append(Table(f"{dataset}, target {words(target)}", [words(name) for name in metrics], shown))
-    return out
-
-
-def _metric_line(item: Measured, dataset: str, target: str, metrics: Sequence[str], name: str, css: str) -> TableLine:
-    found = {row["metric"]: row for row in item.rows if (row["dataset"], row["target"]) == (dataset, target)}
-    source = item.sources.get(dataset)
-    cells = [cell(found.get(metric), source, f"{dataset}, {target}, {metric}") for metric in metrics]
-    return TableLine(name, css, "" if name.startswith("floor") else item.step, cells)
 
 
 def curve_panels(runs: Sequence[tuple[str, str, str, Sequence[Row]]]) -> list[tuple[str, Markup, Markup]]:

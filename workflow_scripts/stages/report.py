@@ -26,10 +26,13 @@ ROOT_ONLY = ("source", "world", "download", "recaption", "vectors", "eval_images
 def report(job: Job[Report]) -> None:
     """Collect the inputs' content and write the page; some inputs only count in the study's root hash."""
     from workflow_scripts.captions.comparison.figures import FIGURES
-    from workflow_scripts.evaluation.saliency.scores import FLOORS, SCORES, explained
+    from workflow_scripts.evaluation.saliency.maps.kinds import KINDS
+    from workflow_scripts.evaluation.saliency.score import explained
+    from workflow_scripts.evaluation.saliency.score_registry import SCORES
     from workflow_scripts.reporting.contents import page_context
     from workflow_scripts.reporting.page import render
     from workflow_scripts.reporting.sections.caption_figures import Explained
+    from workflow_scripts.reporting.sections.saliency import MapMeaning
 
     given = {name: job.inputs(name) for name in INPUTS}
     behind = [artifact for name in ROOT_ONLY for artifact in job.inputs(name)]
@@ -37,7 +40,8 @@ def report(job: Job[Report]) -> None:
     figures = {
         name: Explained(one.group, one.title, one.unit, one.better, one.summary) for name, one in FIGURES.items()
     }
-    page = page_context(given, job.settings, behind, meanings, FLOORS, figures, job.inputs("scores"))
+    maps = {name: MapMeaning(kind.role, kind.layered, kind.summary) for name, kind in KINDS.items()}
+    page = page_context(given, job.settings, behind, meanings, maps, figures, job.inputs("scores"))
     job.file(".html").write_bytes(render(page))
 
 

@@ -13,8 +13,23 @@ from workflow_scripts.core.stage import Job, run_stage
 class Saliency(Settings):
     """Grad-CAM maps compared with object masks."""
 
-    layer: Literal["layer1", "layer2", "layer3", "layer4"] = Field(
-        "layer4", description="stage of the network whose last block gives the map", examples=["layer3"]
+    layers: tuple[Literal["layer1", "layer2", "layer3", "layer4"], ...] = Field(
+        ("layer4", "layer3"),
+        min_length=1,
+        description="stages of our backbones whose last blocks give the maps; the first one leads. A network from "
+        "elsewhere has one layer of its own",
+        examples=[["layer3"]],
+    )
+    upsampling: Literal["bilinear", "nearest"] = Field(
+        "bilinear", description="how maps are enlarged to the size of the input", examples=["nearest"]
+    )
+    tolerance: float = Field(
+        0.067,
+        ge=0,
+        lt=1,
+        description="distance from the object at which pointing_game_near still counts a hit: 15 of 224 pixels",
+        examples=[0.03],
+        json_schema_extra={"unit": "image sides"},
     )
     thresholds: int = Field(
         101,
@@ -36,19 +51,25 @@ class Saliency(Settings):
     examples: int = Field(
         8,
         ge=0,
-        description="maps per dataset that are kept for the report, of the same images for every run",
+        description="images per dataset whose maps are kept for the report, the same for every run; the best, median "
+        "and worst of each run are kept too",
         examples=[4],
-        json_schema_extra={"unit": "maps"},
+        json_schema_extra={"unit": "images"},
     )
     resamples: int = Field(
         2000,
         ge=100,
-        description="bootstrap resamples over images",
+        description="bootstrap resamples of classes, then images",
         examples=[1000],
         json_schema_extra={"unit": "resamples"},
     )
     level: float = Field(0.95, gt=0, lt=1, description="confidence level of the intervals", examples=[0.99])
-    seed: int = Field(0, ge=0, description="seed of the bootstrap and of the choice of examples", examples=[1])
+    seed: int = Field(
+        0,
+        ge=0,
+        description="seed of the bootstrap, of random classes, images and channel weights, and of examples",
+        examples=[1],
+    )
 
 
 def saliency(job: Job[Saliency]) -> None:
@@ -57,22 +78,26 @@ def saliency(job: Job[Saliency]) -> None:
     from workflow_scripts.evaluation.downstream import load_downstream
     from workflow_scripts.evaluation.linear_probe.heads import load_head
     from workflow_scripts.evaluation.packed import load_packed
-    from workflow_scripts.evaluation.saliency.maps import SaliencyPlan, evaluate_saliency
-    from workflow_scripts.evaluation.saliency.tables import image_table, result_table, write_examples
-    from workflow_scripts.models.backbones import load_backbone
+    from workflow_scripts.evaluation.saliency.evaluate import SaliencyPlan, evaluate_saliency
+    from workflow_scripts.evaluation.saliency.examples import example_places, write_examples
+    from workflow_scripts.evaluation.saliency.tables import image_table, result_table
+    from workflow_scripts.models.backbones import explained_layers, load_backbone
 
     run, settings = job.input("run"), job.settings
-    network, _ = load_backbone(run.path(f"/{job.unit['step']}.safetensors"), run.path("/run.json"))
-    options = settings.model_dump(exclude={"resamples", "level"})
-    plan = SaliencyPlan(**options, device=job.device)
+    network, metadata = load_backbone(run.path(f"/{job.unit['step']}.safetensors"), run.path("/run.json"))
+    layers = explained_layers(network, metadata, settings.layers)
+    options = settings.model_dump(exclude={"resamples", "level", "examples", "layers"})
+    plan = SaliencyPlan(**options, layers=tuple(layers), device=job.device, workers=job.workers)
     data = load_downstream(job.input("dataset"), job.input("features"))
     head = load_head(job.input("probe").path(".head.safetensors"))
-    result = evaluate_saliency(network, data, head, load_packed(job.input("images")), plan)
+    images = load_packed(job.input("images"))
+    result = evaluate_saliency(network, list(layers.values()), data, head, images, plan)
     write_table(job.file(".parquet"), image_table(result))
     write_table(job.file(".results.parquet"), result_table(result, settings.resamples, settings.level, settings.seed))
-    write_examples(job.file(".examples.npz"), result)
-    scored = len(result.keys)
-    job.rows(scored + result.left_out.total(), scored, dict(result.left_out))
+    places = example_places(result, settings.examples, settings.seed)
+    write_examples(job.file(".examples.npz"), result, places, images, data.classes)
+    left_out, scored = result.survey.left_out, len(result.keys)
+    job.rows(scored + left_out.total(), scored, dict(left_out))
 
 
 STAGE = Stage(
@@ -80,7 +105,7 @@ STAGE = Stage(
     settings=Saliency,
     artifact="{run}.{step}.{dataset}",
     inputs=("run", "features", "probe", "dataset", "images"),
-    packages=("torch", "torchvision", "timm", "transformers", "grad-cam"),
+    packages=("torch", "torchvision", "timm", "transformers", "grad-cam", "scipy"),
     on_device=True,
 )
 

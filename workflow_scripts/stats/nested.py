@@ -65,10 +65,10 @@ def crossed_bootstrap(
         values: (S, n, m) float: by seed, item, and what is averaged.
         labels: (n,) the class of each item.
         shares: (n,) the weight of each item in the means, as of :func:`nested_means`.
-        statistic: maps means (resamples, m) to (resamples,), for example a ratio of two of them.
+        statistic: maps means (resamples, m) to (resamples, ...), for example a ratio of two of them.
 
     Returns:
-        (resamples,) float64.
+        (resamples, ...) float64.
     """
     seeds, items, columns = values.shape
     flat = np.moveaxis(values, 0, 1).reshape(items, seeds * columns)

@@ -291,4 +291,4 @@ def test_sets_with_fewer_classes_than_the_episodes_are_in_no_mean(results: Path)
 
 def test_floors_of_saliency_are_not_contrasted(results: Path) -> None:
     names = {row["metric"] for row in rows_of(results, RUNS) if row["metric"].startswith("saliency.")}
-    assert names == {"saliency.probe.mass_in_mask"}
+    assert names == {"saliency.probe.pixel_ap", "saliency.probe.pixel_ap.corrected"}

@@ -31,7 +31,12 @@ def test_rows_sources_and_mean(results: Path) -> None:
         ("pets", "few_shot.accuracy"),
         ("pets", "knn.mean_per_class"),
         ("dtd", "knn.accuracy"),
-        ("masks", "saliency.probe.mass_in_mask"),
+        *[
+            ("masks", f"saliency.{target}.pixel_ap{scale}")
+            for scale in ("", ".corrected")
+            for target in ("probe", "uniform", "oracle")
+        ],
+        ("masks", "saliency.uniform.pixel_ap.lead"),
         ("mean", "linear_probe.sklearn.mixed"),
         ("mean", "knn.mixed"),
     ]
@@ -46,14 +51,16 @@ def test_rows_sources_and_mean(results: Path) -> None:
             [f"knn/{name}.dtd.parquet"],
         ],
         *[
-            [f"saliency/{name}.masks.results.parquet"],
-            [f"linear_probe/{name}.{one}.parquet" for one in ("pets", "dtd")],
-            [f"knn/{name}.{one}.parquet" for one in ("pets", "dtd")],
+            *[[f"saliency/{name}.masks.results.parquet"]] * 7,
+            *[
+                [f"linear_probe/{name}.{one}.parquet" for one in ("pets", "dtd")],
+                [f"knn/{name}.{one}.parquet" for one in ("pets", "dtd")],
+            ],
         ],
     ]
     values = [row["value"] for row, _ in rows]
-    assert values[6:] == pytest.approx([(values[0] + values[1]) / 2, (values[3] + values[4]) / 2])
-    assert [row["n"] for row, _ in rows] == [10, 14, 8, 10, 14, 8, 24, 24]
+    assert values[12:] == pytest.approx([(values[0] + values[1]) / 2, (values[3] + values[4]) / 2])
+    assert [row["n"] for row, _ in rows] == [10, 14, 8, 10, 14, *[8] * 7, 24, 24]
 
 
 def test_rows_have_tag_backbone_and_budget(results: Path) -> None:

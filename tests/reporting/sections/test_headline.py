@@ -7,7 +7,7 @@ from scipy import stats
 from workflow_scripts.reporting.sections import headline
 from workflow_scripts.reporting.sections.headline import Row
 
-PROBE, SALIENCY = "linear_probe.sklearn.accuracy", "saliency.probe.mass_in_mask"
+PROBE, SALIENCY = "linear_probe.sklearn.accuracy", "saliency.probe.pixel_ap.corrected"
 
 
 def row(run: str, dataset: str, value: float, half: float | None = 0.03, metric: str = PROBE, **more: object) -> Row:

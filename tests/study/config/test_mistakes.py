@@ -234,7 +234,7 @@ ARMS = [{"name": kind, "kind": kind} for kind in ("original", "revised", "shuffl
             {"datasets": [{"name": "w", "kind": "torchvision", "torchvision_name": "food11", "source": "x"}]},
             "unknown choice in config.datasets.0.torchvision_name: 'food11'; did you mean food101?",
         ),
-        ({"evaluation": {"saliency": {"layer": "layer5"}}}, "unknown choice in config.evaluation.saliency.layer"),
+        ({"evaluation": {"saliency": {"layers": ["layer5"]}}}, "unknown choice in config.evaluation.saliency.layers.0"),
     ],
 )
 def test_mistakes_are_named(change: dict[str, Any], message: str) -> None:

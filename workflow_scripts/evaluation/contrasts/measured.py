@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from workflow_scripts.evaluation.contrasts.comparisons import Comparison, Side, common_seeds
+from workflow_scripts.evaluation.contrasts.saliency_series import is_compared
 from workflow_scripts.evaluation.contrasts.series import Series
 from workflow_scripts.evaluation.contrasts.study_scores import StudyScores
-from workflow_scripts.evaluation.saliency.scores import FLOORS
 from workflow_scripts.stats.intervals import LEVEL, Interval, percentile_interval, student_t
 from workflow_scripts.stats.random_effects import FEWEST_SEEDS, Effect, two_way
 
@@ -58,7 +58,7 @@ class Level(NamedTuple):
 
 
 def measure(comparison: Comparison, scores: StudyScores) -> Iterator[tuple[Place, Measured]]:
-    """The comparison on each set and metric that all of its runs have, without the floors of saliency."""
+    """The comparison on each set and metric that all of its runs have, without saliency's floors and ceilings."""
     sides = [
         side._replace(runs=tuple(run for run in side.runs if scores.series.get((run.run, side.step))))
         for side in comparison.sides
@@ -70,13 +70,9 @@ def measure(comparison: Comparison, scores: StudyScores) -> Iterator[tuple[Place
         sides = [side._replace(runs=tuple(run for run in side.runs if run.seed in seeds)) for side in sides]
     tables = [scores.series[run.run, side.step] for side in sides for run in side.runs]
     for place in tables[0]:
-        if all(place in table for table in tables) and not _is_floor(place):
+        compared = not place[0].startswith("saliency.") or is_compared(place[0])
+        if compared and all(place in table for table in tables):
             yield place, _measured(sides, seeds, scores, place)
-
-
-def _is_floor(place: Place) -> bool:
-    kind, _, rest = place[0].partition(".")
-    return kind == "saliency" and rest.partition(".")[0] in FLOORS
 
 
 def _measured(sides: Sequence[Side], seeds: Sequence[int], scores: StudyScores, place: Place) -> Measured:

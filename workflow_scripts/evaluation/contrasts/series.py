@@ -128,18 +128,6 @@ def few_shot_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator
         yield Series(*head, *items, *_interval(row), file, ways=row["ways"])
 
 
-def saliency_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator[Series]:
-    """Each score of each masked image, by set, target and metric."""
-    items = pq.read_table(artifact.path(".parquet"))
-    for row in pq.read_table(artifact.path(".results.parquet")).to_pylist():
-        mine = _where(items, dataset=row["dataset"], target=row["target"], metric=row["metric"])
-        order.check("mask", row["dataset"], [mine["key"], mine["label"]], artifact)
-        name = f"saliency.{row['target']}.{row['metric']}"
-        values, n = mine["value"].to_numpy().astype(np.float32), len(mine)
-        head = (row["dataset"], name, name)
-        yield Series(*head, values, mine["label"].to_numpy(), np.full(n, 1 / n), None, *_interval(row), file)
-
-
 def _hits(family: str, row: dict[str, Any], images: pa.Table, file: int) -> Series:
     """The series of a row of results from the columns ``correct`` and ``label`` of its test images."""
     values, labels = images["correct"].to_numpy().astype(np.float32), images["label"].to_numpy()

@@ -11,13 +11,13 @@ from scipy.special import ndtri
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import read_json
+from workflow_scripts.evaluation.contrasts.saliency_series import saliency_series
 from workflow_scripts.evaluation.contrasts.series import (
     ItemOrder,
     Series,
     few_shot_series,
     knn_series,
     probe_series,
-    saliency_series,
 )
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 from workflow_scripts.stats.intervals import LEVEL

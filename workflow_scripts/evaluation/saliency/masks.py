@@ -1,4 +1,4 @@
-"""Values of an object mask."""
+"""Values of an object mask, and what lies close to its object."""
 
 import numpy as np
 
@@ -18,3 +18,10 @@ def check_mask(mask: np.ndarray, where: str, key: str) -> np.ndarray:
         advice = "use greyscale masks with 0 (background), 1 (object) and 255 (ignore)"
         raise PipelineError("invalid object mask", where, f"{key}: {strange}", advice)
     return mask
+
+
+def near_object(mask: np.ndarray, tolerance: float) -> np.ndarray:
+    """Pixels of a mask (h, w) within ``tolerance`` pixels of an object pixel, the object included: (h, w) bool."""
+    from scipy.ndimage import distance_transform_edt  # half a second
+
+    return np.asarray(distance_transform_edt(mask != OBJECT) <= tolerance)

@@ -13,7 +13,7 @@ from workflow_scripts.reporting.text import points
 
 Row = dict[str, Any]
 FLOOR, CEILING = "untrained", "supervised"
-SALIENCY_FLOORS = ("uniform", "centre_gaussian")
+SALIENCY_FLOORS = ("uniform", "centre_gaussian", "mean_mask")
 
 
 class Cited(NamedTuple):

@@ -13,7 +13,7 @@ from workflow_scripts.reporting.text import minus, points
 Row = dict[str, Any]
 MEAN = "mean"  # dataset of the summary's rows over all datasets
 JOINT = "joint"
-SALIENCY = "saliency.probe.mass_in_mask"
+SALIENCY = "saliency.probe.pixel_ap.corrected"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def measure(metric: str) -> Measure | None:
         return Measure("Few-shot", primary=False)
     if parts[0] == "knn":
         return Measure("kNN", primary=False)
-    return Measure("Saliency, mass in mask", primary=False) if metric == SALIENCY else None
+    return Measure("Saliency, corrected AP", primary=False) if metric == SALIENCY else None
 
 
 def named(rows: Sequence[Row], step: str) -> list[Named]:

@@ -1,28 +1,19 @@
-"""Sections on trained models: headline, curves, accuracy, saliency. One function per template."""
+"""Sections on trained models: headline, curves, accuracy. One function per template."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
-
-import numpy as np
-from PIL import Image
+from typing import Any
 
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.reporting.colours import arm_class
 from workflow_scripts.reporting.provenance import Number, Source
 from workflow_scripts.reporting.sections import contrasts as contrast_data
 from workflow_scripts.reporting.sections.contrast_blocks import Cited, blocks
-from workflow_scripts.reporting.sections.examples import shared_examples
 from workflow_scripts.reporting.sections.headline import FAMILIES, Arm, arms, selection_note
 from workflow_scripts.reporting.study import Study, label
-from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels, probe_tables, saliency_tables
+from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels, probe_tables
 from workflow_scripts.reporting.text import count, percent, words
-from workflow_scripts.reporting.thumbnails import masked, overlay, thumbnail
 
 Row = dict[str, Any]
-OVERLAY = 112  # longer side of a saliency map, in pixels
 PAIR_COUNTS = {"self_pairs": "paired with themselves", "partners_elsewhere": "pairs whose partner is not one of them"}
-EXAMPLES = ("datasets", "keys", "images", "masks", "maps")  # the map shown is that of the probe's logit
 
 
 def headline(study: Study) -> Row:
@@ -132,64 +123,3 @@ def accuracy(study: Study) -> Row:
         if measured := _measured(study, name, ".parquet"):
             tables.append(by_dataset(measured, FAMILIES[name]))
     return {"tables": tables}
-
-
-def saliency(study: Study, scores: Mapping[str, str], floors: Collection[str]) -> Row:
-    """Grad-CAM overlays of the same images for every run at the headline's step, and the scores with their floors."""
-    measured = _measured(study, "saliency", ".results.parquet")
-    shown = {row["metric"] for item in measured for row in item.rows}
-    meanings = [(words(name), meaning) for name, meaning in scores.items() if name in shown]
-    return {"grid": _overlays(study), "tables": saliency_tables(measured, floors), "scores": meanings}
-
-
-class Example(NamedTuple):
-    """Image, mask and map of one masked image."""
-
-    image: np.ndarray
-    mask: np.ndarray
-    map: np.ndarray
-
-
-def _shown_maps(study: Study) -> dict[str, list[Artifact]]:
-    """Run -> its saliency artifacts of the headline's step, or of its last one where it has no such step."""
-    by_run: dict[str, dict[str, list[Artifact]]] = {}
-    for (run, step), artifacts in _by_checkpoint(study, "saliency").items():
-        by_run.setdefault(run, {})[step] = artifacts
-    wanted = study.settings.headline_step
-    return {run: steps.get(wanted, list(steps.values())[-1]) for run, steps in by_run.items()}
-
-
-def _overlays(study: Study) -> Row | None:
-    artifacts = _shown_maps(study)
-    stored = {run: _examples(found) for run, found in artifacts.items()}
-    shared = shared_examples(list(stored.values()), study.settings.saliency_images)
-    if not shared:
-        return None
-    columns = []
-    for run, examples in stored.items():
-        maps = [overlay(examples[one].image, examples[one].map, OVERLAY) for one in shared]
-        css = arm_class(study.method_and_pairs(run)[1])
-        sources = [study.source(artifact, ".examples.npz") for artifact in artifacts[run]]
-        columns.append({"run": run, "css": css, "maps": maps, "sources": sources})
-    first = next(iter(stored.values()))
-    return {
-        "names": [f"{dataset}: {key}" for dataset, key in shared],
-        "images": [thumbnail(Image.fromarray(first[one].image), OVERLAY) for one in shared],
-        "masks": [masked(first[one].image, first[one].mask, OVERLAY) for one in shared],
-        "columns": columns,
-    }
-
-
-def _examples(artifacts: Sequence[Artifact]) -> dict[tuple[str, str], Example]:
-    """(dataset, key) -> example, of one checkpoint."""
-    found = {}
-    for artifact in artifacts:
-        path = artifact.path(".examples.npz")
-        with np.load(path, allow_pickle=False) as stored:
-            missing = set(EXAMPLES) - set(stored.files)
-            if missing:
-                raise PipelineError("missing arrays", path, sorted(missing), "recompute the saliency artifact")
-            datasets, keys, *arrays = (stored[name] for name in EXAMPLES)
-        for dataset, key, *parts in zip(datasets.tolist(), keys.tolist(), *arrays, strict=True):
-            found[str(dataset), str(key)] = Example(*parts)
-    return found

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+
+from tests.reporting import fake_study
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.reporting.sections.saliency import MapMeaning, saliency
+from workflow_scripts.reporting.settings import Report
+from workflow_scripts.reporting.study import Study
+
+MAPS = {
+    "probe": MapMeaning("own", True, "own"),
+    "runner_up": MapMeaning("swap", True, "swap"),
+    "lafam": MapMeaning("floor", True, "channels"),
+    "uniform": MapMeaning("floor", False, "chance"),
+    "centre_gaussian": MapMeaning("floor", False, "centre"),
+    "oracle": MapMeaning("ceiling", True, "mask"),
+}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    results: Path = tmp_path_factory.mktemp("saliency") / "results"
+    given = fake_study.run_inputs(results)
+    return Study({name: [Artifact(path) for path in paths] for name, paths in given.items()}, Report(study="s"))
+
+
+def test_runs_stand_between_floors_and_ceiling_in_one_figure(study: Study) -> None:
+    found = saliency(study, {"pixel_ap": "said", "other": "not measured"}, MAPS)
+    (place,) = found["places"]
+    text = str(place["figure"])
+    order = [text.index(f">{name}<") for name in ("lafam (mean)", "uniform", "centre gaussian", "revised crop s0")]
+    assert order == sorted(order)
+    assert text.count('class="dot"') == 3 + len(fake_study.RUNS)
+    assert place["title"] == "masks, layer4" and place["leads"] and place["n"] == 120
+    assert found["scores"] == [("pixel ap", "said")]
+
+
+def test_the_lead_is_a_paired_difference_in_points(study: Study) -> None:
+    table = saliency(study, {}, MAPS)["places"][0]["leads_over"]
+    assert table.columns == ["corrected AP", "over runner up", "over lafam", "over centre gaussian"]
+    first = table.lines[0].cells
+    assert first[1].text.startswith("+") and "runner_up" in first[1].title and "lead" in first[1].title
+
+
+def test_best_median_and_worst_of_the_first_run_of_an_arm(study: Study) -> None:
+    marked = saliency(study, {}, MAPS)["marked"]
+    arms = {fake_study.run_name(*run[:4]).rpartition("-")[0] for run in fake_study.RUNS}
+    assert {line["run"].rpartition("-")[0] for line in marked} == arms
+    assert len(marked) == len(arms)
+    assert [cell["role"] for cell in marked[0]["cells"]] == ["best", "median", "worst"]

@@ -1,0 +1,196 @@
+"""Maps of a network and of baselines on the masked test images of a set, and all their scores, from one pass."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+from torch import nn
+
+from workflow_scripts.evaluation.downstream import Downstream
+from workflow_scripts.evaluation.linear_probe.heads import FittedHead
+from workflow_scripts.evaluation.packed import PackedImages
+from workflow_scripts.evaluation.saliency.maps.classes import swapped_classes
+from workflow_scripts.evaluation.saliency.maps.floors import centre_gaussian, enlarged, oracle, sobel
+from workflow_scripts.evaluation.saliency.maps.kinds import COMMON, LAYERED, LEADING
+from workflow_scripts.evaluation.saliency.maps.network import KINDS, mapping
+from workflow_scripts.evaluation.saliency.masks import near_object
+from workflow_scripts.evaluation.saliency.ranking import constant
+from workflow_scripts.evaluation.saliency.score_registry import SCORES, score_maps
+from workflow_scripts.evaluation.saliency.survey import MaskSurvey, survey
+from workflow_scripts.models.backbones import Explained
+from workflow_scripts.stats.seeds import derive
+
+SHOWN = (LEADING, "runner_up")
+"""Maps of the first layer that are kept for the report."""
+OTHER_IMAGE = "other_image"
+ORACLE = "oracle"
+
+
+class SaliencyPlan(NamedTuple):
+    """How maps are computed and scored: see the settings of ``saliency`` for each field."""
+
+    layers: tuple[str, ...]
+    upsampling: str
+    tolerance: float
+    thresholds: int
+    gaussian_sigma: float
+    batch_size: int
+    seed: int
+    device: str
+    workers: int
+
+    @property
+    def maps(self) -> list[tuple[str, str]]:
+        """(layer, kind) of all maps of an image, in the order of their scores; kinds common to all layers have ""."""
+        return [*((layer, kind) for layer in self.layers for kind in LAYERED), *(("", kind) for kind in COMMON)]
+
+
+@dataclass
+class SaliencyResult:
+    """Scores of the n scored images of a set, in the order of ``survey.rows``.
+
+    Attributes:
+        name: the set's name.
+        plan: how they were computed.
+        survey: what their masks say.
+        keys: (n,) text.
+        labels: (n,) classes.
+        swapped: (n, 2) the classes of the maps ``runner_up`` and ``random_class``.
+        scores: (n, maps, scores) float64, in the order of ``plan.maps`` and ``SCORES``.
+        shown: (n, maps, h, w) float32, the maps :data:`SHOWN` of the first layer.
+        constant: maps without any contrast, by (layer, kind); they are scored as uniform.
+    """
+
+    name: str
+    plan: SaliencyPlan
+    survey: MaskSurvey
+    keys: list[str]
+    labels: np.ndarray
+    swapped: np.ndarray
+    scores: np.ndarray
+    shown: np.ndarray
+    constant: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+class _Seen(NamedTuple):
+    """One image with all that its scores need.
+
+    Attributes:
+        place: among the scored images.
+        pixels: (s, s, 3) uint8.
+        mask: (s, s) uint8.
+        maps: for each layer (kinds, h, w) float32.
+    """
+
+    place: int
+    pixels: np.ndarray
+    mask: np.ndarray
+    maps: list[np.ndarray]
+
+
+def evaluate_saliency(
+    network: nn.Module,
+    parts: Sequence[Explained],
+    data: Downstream,
+    head: FittedHead,
+    images: PackedImages,
+    plan: SaliencyPlan,
+) -> SaliencyResult:
+    """Score the masked test images of a set; besides the maps to be shown, two batches are in memory at a time.
+
+    Images whose mask is empty after the centre crop, or whose class has no training image, are left out and
+    counted. Map and mask are compared at the size of the network's input.
+    """
+
+    test = np.isin(images.masked, data.rows("test"))
+    found = survey(
+        images,
+        images.masked[test],
+        images.masked[~test],
+        lambda row: bool(np.isfinite(head.bias[data.labels[row]])),
+        plan.gaussian_sigma,
+    )
+    keys, n = [str(key) for key in data.keys[found.rows]], len(found.rows)
+    result = SaliencyResult(
+        data.name,
+        plan,
+        found,
+        keys,
+        data.labels[found.rows],
+        swapped_classes(head, data, found.rows, plan.seed),
+        np.empty((n, len(plan.maps), len(SCORES))),
+        np.empty((n, len(SHOWN), 0, 0)),
+    )
+    if n:
+        _score(_with_next(_seen(network, parts, data, head, images, result)), result, images.size)
+    return result
+
+
+def _seen(
+    network: nn.Module,
+    parts: Sequence[Explained],
+    data: Downstream,
+    head: FittedHead,
+    images: PackedImages,
+    result: SaliencyResult,
+) -> Iterator[_Seen]:
+    """The images in the order of a hash of their keys, with the network's maps, batch by batch."""
+    plan, rows = result.plan, result.survey.rows
+    order = sorted(range(len(rows)), key=lambda at: derive(plan.seed, "order", result.keys[at]))
+    with mapping(network, parts, data, head, plan.device) as network_maps:
+        for start in range(0, len(order), plan.batch_size):
+            part = np.array(order[start : start + plan.batch_size])
+            pixels, keys = images.batch(rows[part]), [result.keys[place] for place in part]
+            maps = network_maps.of(pixels, result.labels[part], result.swapped[part], keys, plan.seed)
+            for at, place in enumerate(part.tolist()):
+                picture, mask = pixels[at].permute(1, 2, 0).numpy(), images.mask(int(rows[place]))
+                yield _Seen(place, picture, mask, [layer[:, at] for layer in maps])
+
+
+def _with_next(images: Iterator[_Seen]) -> Iterator[tuple[_Seen, _Seen]]:
+    """Each image with the one after it, the last one with the first."""
+    first = image = next(images)
+    for following in images:
+        yield image, following
+        image = following
+    yield image, first
+
+
+def _score(images: Iterator[tuple[_Seen, _Seen]], result: SaliencyResult, size: int) -> None:
+    """Fill in scores, maps to be shown, and counts of constant maps; a batch of images at a time, by ``workers``."""
+    plan, thresholds = result.plan, np.linspace(0, 1, result.plan.thresholds)
+    gaussian = centre_gaussian(size, plan.gaussian_sigma)
+
+    def scored(pair: tuple[_Seen, _Seen]) -> tuple[np.ndarray, np.ndarray]:
+        image, other = pair
+        mean_mask = result.survey.mean_mask(image.mask)
+        common = {"uniform": np.ones_like(gaussian), "centre_gaussian": gaussian, "mean_mask": mean_mask}
+        common["sobel"] = sobel(image.pixels)
+        maps = _all_maps(image, other, common, plan)
+        near = near_object(image.mask, plan.tolerance * size)
+        return score_maps(maps, image.mask, near, thresholds), constant(maps, image.mask)
+
+    with ThreadPoolExecutor(max(1, plan.workers)) as pool:
+        while part := list(islice(images, plan.batch_size)):
+            for (image, _), (scores, without) in zip(part, pool.map(scored, part), strict=True):
+                result.scores[image.place] = scores
+                result.constant.update(one for one, none in zip(plan.maps, without, strict=True) if none)
+                kept = image.maps[0][[KINDS.index(kind) for kind in SHOWN]]
+                if not result.shown.size:
+                    result.shown = np.empty((len(result.keys), *kept.shape), np.float32)
+                result.shown[image.place] = kept
+
+
+def _all_maps(image: _Seen, other: _Seen, common: dict[str, np.ndarray], plan: SaliencyPlan) -> np.ndarray:
+    """The maps of an image in the order of ``plan.maps``: (maps, s, s) float32."""
+    found = []
+    for own, theirs in zip(image.maps, other.maps, strict=True):
+        layered = dict(zip(KINDS, own, strict=True))
+        layered[OTHER_IMAGE] = theirs[KINDS.index(LEADING)]
+        layered[ORACLE] = oracle(image.mask, (own.shape[1], own.shape[2]))
+        found.append(enlarged(np.stack([layered[kind] for kind in LAYERED]), len(image.mask), plan.upsampling))
+    return np.concatenate([*found, np.stack([common[kind] for kind in COMMON]).astype(np.float32)])

@@ -1,0 +1,172 @@
+"""Where the models look: corrected scores of all runs between floors and ceiling, class swap, strata, all scores."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.reporting.colours import arm_class
+from workflow_scripts.reporting.dots import Dot, dots
+from workflow_scripts.reporting.provenance import Number, Source
+from workflow_scripts.reporting.sections.contrasts import SALIENCY
+from workflow_scripts.reporting.sections.saliency_examples import marked_examples, overlays
+from workflow_scripts.reporting.study import Study
+from workflow_scripts.reporting.tables import Table, TableLine
+from workflow_scripts.reporting.text import percent, points, words
+
+Row = dict[str, Any]
+LEADING, HEADLINE = SALIENCY.split(".")[1:3]
+ENDS = ("value", "low", "high")
+RAW, CORRECTED, LEAD, ALL = "raw", "corrected", "lead", "all"
+
+
+class MapMeaning(NamedTuple):
+    """What a kind of map is: ``own``, ``swap``, ``floor`` or ``ceiling``; whether it depends on a network's layer."""
+
+    role: str
+    layered: bool
+    summary: str
+
+
+class Checkpoint(NamedTuple):
+    """The scores of one checkpoint on one set, by layer, stratum, scale, map and score."""
+
+    run: str
+    pairs: str
+    step: str
+    source: Source
+    rows: Mapping[tuple[str, str, str, str, str], Row]
+
+    def find(self, layer: str, target: str, scale: str, metric: str = HEADLINE, stratum: str = ALL) -> Row | None:
+        """A row, or None."""
+        return self.rows.get((layer, stratum, scale, target, metric))
+
+    def number(self, row: Row | None, difference: bool = False) -> Number:
+        """Its value and interval in per cent, or in points."""
+        if row is None:
+            return Number("—")
+        show = points if difference else percent
+        value, low, high = (None if row[end] is None else show(row[end]).replace("-", "−") for end in ENDS)
+        where = ", ".join(str(row[name]) for name in ("dataset", "layer", "target", "metric", "scale", "stratum"))
+        return Number(value or "", f"{low} to {high}" if low else "", self.source, f"{where}, n = {row['n']}")
+
+
+def saliency(study: Study, scores: Mapping[str, str], maps: Mapping[str, MapMeaning]) -> Row:
+    """The section: a figure and tables for each set and layer, and example maps at the headline's step."""
+    by_set = _checkpoints(study)
+    shown = {key[4] for found in by_set.values() for one in found for key in one.rows}
+    places = [(name, layer, at == 0) for name, found in by_set.items() for at, layer in enumerate(_layers(found))]
+    return {
+        "places": [_place(name, layer, leads, by_set[name], maps) for name, layer, leads in places],
+        "scores": [(words(name), meaning) for name, meaning in scores.items() if name in shown],
+        "maps": [(words(name), meaning.summary) for name, meaning in maps.items()],
+        "grid": overlays(study, _shown(study)),
+        "marked": marked_examples(study, _shown(study)),
+    }
+
+
+def _place(name: str, layer: str, leads: bool, found: Sequence[Checkpoint], maps: Mapping[str, MapMeaning]) -> Row:
+    """What is shown of one set and layer."""
+    others = [target for target in maps if target not in (LEADING, "uniform", "oracle")]
+    metrics = list(dict.fromkeys(key[4] for one in found for key in one.rows))
+    strata = list(dict.fromkeys(key[1] for one in found for key in one.rows))
+    return {
+        "title": f"{name}, {layer}",
+        "leads": leads,
+        "n": next((row["n"] for one in found for row in [one.find(layer, LEADING, CORRECTED)] if row), 0),
+        "figure": _figure(name, layer, found, maps),
+        "leads_over": _table(
+            f"Corrected AP of the own map, and its lead over other maps: {name}, {layer}",
+            ["corrected AP", *(f"over {words(target)}" for target in others)],
+            found,
+            lambda one: [
+                one.number(one.find(layer, LEADING, CORRECTED)),
+                *(one.number(one.find(layer, target, LEAD), difference=True) for target in others),
+            ],
+        ),
+        "strata": _table(
+            f"Corrected AP by size and place of the object: {name}, {layer}",
+            strata,
+            found,
+            lambda one: [one.number(one.find(layer, LEADING, CORRECTED, stratum=stratum)) for stratum in strata],
+        ),
+        "scores": [
+            _table(
+                f"All scores of the own map, {scale}: {name}, {layer}",
+                [words(metric) for metric in metrics],
+                found,
+                lambda one, scale=scale: [one.number(one.find(layer, LEADING, scale, metric)) for metric in metrics],
+            )
+            for scale in (CORRECTED, RAW)
+        ],
+    }
+
+
+def _table(title: str, columns: list[str], found: Sequence[Checkpoint], cells: Any) -> Table:
+    lines = [TableLine(one.run, arm_class(one.pairs), one.step, cells(one)) for one in found]
+    return Table(title, columns, lines)
+
+
+def _figure(name: str, layer: str, found: Sequence[Checkpoint], maps: Mapping[str, MapMeaning]) -> Any:
+    """Floors, runs and the ceiling on one axis: corrected AP in per cent."""
+    bounds: dict[str, list[Dot]] = {"floor": [], "ceiling": []}
+    for target, meaning in maps.items():
+        rows = [row for one in found for row in [one.find(layer, target, CORRECTED)] if row]
+        if meaning.role in bounds and rows:
+            of_network = meaning.layered and meaning.role == "floor"
+            said = f"{words(target)} (mean)" if of_network else words(target)
+            bounds[meaning.role].append(_dot(said, "arm-none", rows, with_interval=not of_network))
+    runs = [
+        _dot(_short(one), arm_class(one.pairs), [row], with_interval=True)
+        for one in found
+        for row in [one.find(layer, LEADING, CORRECTED)]
+        if row
+    ]
+    if not runs:
+        return None
+    return dots([*bounds["floor"], *runs, *bounds["ceiling"]], f"{name}, {layer}", "corrected AP in %")
+
+
+def _short(one: Checkpoint) -> str:
+    """A run's name without its method and backbone, which rarely differ: pairs, augmentation, seed."""
+    parts = one.run.split("-")
+    return " ".join([*parts[1:3], *parts[-1:]]) if len(parts) > 3 else one.run
+
+
+def _dot(label: str, css: str, rows: Sequence[Row], with_interval: bool) -> Dot:
+    value = 100 * math.fsum(row["value"] for row in rows) / len(rows)
+    first = rows[0]
+    if not with_interval or first["low"] is None:
+        return Dot(label, css, value, None, None)
+    return Dot(label, css, value, 100 * first["low"], 100 * first["high"])
+
+
+def _layers(found: Sequence[Checkpoint]) -> list[str]:
+    return list(dict.fromkeys(key[0] for one in found for key in one.rows))
+
+
+def _shown(study: Study) -> dict[str, list[Artifact]]:
+    """Run -> its artifacts of the headline's step, or of its last one where it has no such step."""
+    by_run: dict[str, dict[str, list[Artifact]]] = {}
+    for artifact in study.all("saliency"):
+        by_run.setdefault(artifact.unit["run"], {}).setdefault(artifact.unit["step"], []).append(artifact)
+    wanted = study.settings.headline_step
+    return {run: steps.get(wanted, list(steps.values())[-1]) for run, steps in by_run.items()}
+
+
+def _checkpoints(study: Study) -> dict[str, list[Checkpoint]]:
+    """Set -> scores of the shown checkpoint of each run."""
+    found: dict[str, list[Checkpoint]] = {}
+    for run, artifacts in _shown(study).items():
+        for artifact in artifacts:
+            source = study.source(artifact, ".results.parquet")
+            for name, rows in _by_set(study.table(artifact, ".results.parquet")):
+                one = Checkpoint(run, study.method_and_pairs(run)[1], artifact.unit["step"], source, rows)
+                found.setdefault(name, []).append(one)
+    return found
+
+
+def _by_set(rows: Sequence[Row]) -> Iterator[tuple[str, dict[tuple[str, str, str, str, str], Row]]]:
+    for name in dict.fromkeys(row["dataset"] for row in rows):
+        keys = ("layer", "stratum", "scale", "target", "metric")
+        yield name, {tuple(row[key] for key in keys): row for row in rows if row["dataset"] == name}
