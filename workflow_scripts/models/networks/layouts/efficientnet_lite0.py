@@ -13,6 +13,7 @@ from workflow_scripts.models.networks.layout import Found, Layout, Usual
 if TYPE_CHECKING:
     from torch import Tensor
 
+ARCHITECTURE = "tf_efficientnet_lite0"  # of timm
 BLOCKS = (1, 2, 2, 3, 3, 4, 1)  # of each stage
 PLACES = [(stage, block) for stage, count in enumerate(BLOCKS) for block in range(count)]
 OUTSIDE = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
@@ -27,7 +28,7 @@ INSIDE = re.compile(r"_blocks\.(\d+)\.(\w+)\.(\w+)")
 
 def find(architecture: str, source: Path | None) -> Found:
     """timm's architecture."""
-    return Found(backbone="timm:tf_efficientnet_lite0", classifier=("classifier.",))
+    return Found(backbone=f"timm:{ARCHITECTURE}", classifier=("classifier.",))
 
 
 def rename(weights: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
