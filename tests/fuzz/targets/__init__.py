@@ -18,6 +18,7 @@ SHARES = {
     "own_images": 60,
     "records": 40,
     "removal": 60,
+    "weights": 20,
 }
 
 

@@ -16,14 +16,14 @@ class Preset(NamedTuple):
 
     Attributes:
         image_size: side of the centre crop in pixels.
-        resize: bilinear or bicubic.
+        resize: name of the interpolation, which may be one that this workflow lacks.
         crop: share of the resized shorter side that the crop keeps.
         mean: of the three channels, for values in 0..1.
         std: deviation of the three channels.
     """
 
     image_size: int | None = None
-    resize: Resize | None = None
+    resize: str | None = None
     crop: float | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None

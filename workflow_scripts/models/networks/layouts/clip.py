@@ -2,20 +2,54 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.bounded_json import Unfit, read_object
+from workflow_scripts.models.networks.description import Description, read_description
 from workflow_scripts.models.networks.layout import Found, Layout, Preset, Usual
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FIELDS = (
-    *("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "patch_size"),
-    *("hidden_act", "layer_norm_eps"),
-)
 TOWER = "vision_model."
+RESAMPLING = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
+Colours = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
+
+
+class Vision(Description):
+    """transformers' CLIPVisionConfig."""
+
+    image_size: int = Field(ge=16, le=4096)
+    hidden_size: int = Field(ge=1, le=10_000)
+    intermediate_size: int = Field(ge=1, le=50_000)
+    num_hidden_layers: int = Field(ge=1, le=200)
+    num_attention_heads: int = Field(ge=1, le=1000)
+    patch_size: int = Field(ge=1, le=4096)
+    hidden_act: str
+    layer_norm_eps: float = Field(gt=0)
+
+
+class Whole(Description):
+    """transformers' CLIPConfig."""
+
+    vision_config: Vision
+
+
+class Named(Description):
+    """Whether a config is that of a whole CLIP."""
+
+    vision_config: Any = None
+
+
+class Shown(Description):
+    """transformers' CLIPImageProcessor."""
+
+    resample: int | None = None
+    size: dict[str, int | None] | int | None = None
+    image_mean: Colours | None = None
+    image_std: Colours | None = None
 
 
 def find(architecture: str, source: Path | None) -> Found:
@@ -24,29 +58,25 @@ def find(architecture: str, source: Path | None) -> Found:
     Raises:
         PipelineError: there is no such description, or it is damaged.
     """
-    advice = "give a folder with the config.json of CLIPModel or CLIPVisionModel"
-    try:
-        config = read_object((source or Path()) / "config.json")
-    except (OSError, Unfit) as error:
-        raise PipelineError("no CLIP checkpoint", source or "networks", error, advice) from None
-    tower: Any = config.get("vision_config", config)
-    absent = [name for name in ("image_size", *FIELDS) if name not in tower]
-    if absent:
-        raise PipelineError("no CLIP checkpoint", str(source), f"config.json without {', '.join(absent)}", advice)
-    options = {name: tower[name] for name in FIELDS}
-    return Found(backbone="clip:vision", options=options, preset=_preset(source, int(tower["image_size"])))
+    folder = source or Path()
+    kind = read_description(folder / "config.json", Named)
+    if kind is None:
+        advice = "give a folder with the config.json of CLIPModel or CLIPVisionModel"
+        raise PipelineError("no CLIP checkpoint", source or "networks", "no config.json", advice)
+    whole = read_description(folder / "config.json", Whole) if kind.vision_config is not None else None
+    tower = whole.vision_config if whole else read_description(folder / "config.json", Vision)
+    assert tower is not None
+    options = tower.model_dump(exclude={"image_size"})
+    return Found(backbone="clip:vision", options=options, preset=_preset(folder, tower.image_size))
 
 
-def _preset(source: Path | None, size: int) -> Preset:
-    try:
-        seen = read_object((source or Path()) / "preprocessor_config.json")
-    except (OSError, Unfit):
+def _preset(folder: Path, size: int) -> Preset:
+    seen = read_description(folder / "preprocessor_config.json", Shown)
+    if seen is None:
         return Preset(image_size=size)
-    resize = {2: "bilinear", 3: "bicubic"}.get(seen.get("resample", 3))
-    side = seen.get("size")
-    shorter = side.get("shortest_edge") if isinstance(side, dict) else side
-    colours = (tuple(seen[name]) if seen.get(name) else None for name in ("image_mean", "image_std"))
-    return Preset(size, resize, size / shorter if shorter else None, *colours)  # type: ignore[arg-type]
+    side = seen.size.get("shortest_edge") if isinstance(seen.size, dict) else seen.size
+    resize = None if seen.resample is None else RESAMPLING.get(seen.resample, f"resample {seen.resample}")
+    return Preset(size, resize, size / side if side else None, seen.image_mean, seen.image_std)
 
 
 def rename(weights: "Mapping[str, Tensor]") -> "dict[str, Tensor]":

@@ -1,70 +1,76 @@
 """Weights as timm publishes them: a folder of the Hugging Face hub, or a file."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.bounded_json import Unfit, read_object
+from workflow_scripts.models.networks.description import Description, read_description
 from workflow_scripts.models.networks.layout import Found, Layout, Preset, Usual
 from workflow_scripts.models.networks.libraries.timm import KNOWN, LIBRARY
 
 CONFIG = "config.json"
 DECIDED = ("num_classes", "in_chans", "img_size")  # by this workflow
+Colours = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
+
+
+class Seen(Description):
+    """timm's ``pretrained_cfg``: how a network sees images, and the name of its classifier."""
+
+    input_size: tuple[int, int, int] | None = None
+    interpolation: str | None = None
+    crop_pct: Annotated[float, Field(gt=0)] | None = None
+    mean: Colours | None = None
+    std: Colours | None = None
+    classifier: str | tuple[str, ...] | None = None
+
+
+class Config(Description):
+    """timm's ``config.json``."""
+
+    architecture: str = Field("", pattern=r"^[A-Za-z0-9_]*$")
+    model_args: dict[str, Any] = {}
+    pretrained_cfg: Seen = Seen()
 
 
 def find(architecture: str, source: Path | None) -> Found:
     """The architecture of the config or of the source's ``config.json``, which also says how it sees images."""
     import timm
 
-    given = _described(source)
-    wanted = architecture or str(given.get("architecture", ""))
+    described = read_description(source / CONFIG, Config) if source is not None else None
+    given = described or Config()
+    wanted = architecture or given.architecture
     if not wanted:
         where, value = source or "networks", f"no architecture, and no {CONFIG} that says it"
         raise PipelineError("network without an architecture", where, value, "add architecture: a name of timm")
     name = wanted.partition(".")[0]
     if not timm.is_model(name):
         LIBRARY.build(name, LAYOUT.usual.image_size, {})  # says which are known
-    known: Any = timm.get_pretrained_cfg(wanted, allow_unregistered=True)
-    seen: Mapping[str, Any] = {**(known.to_dict() if known else {}), **given.get("pretrained_cfg", {})}
-    heads = seen.get("classifier") or ()
-    classifier = tuple(f"{one}." for one in ([heads] if isinstance(heads, str) else heads))
-    options = _options(given, source)
-    return Found(backbone=f"timm:{name}", classifier=classifier, preset=_preset(seen), options=options)
+    known = timm.get_pretrained_cfg(wanted, allow_unregistered=True)
+    stated = given.pretrained_cfg.model_dump(exclude_unset=True)
+    seen = Seen.model_validate({**(known.to_dict() if known else {}), **stated})
+    heads = (seen.classifier,) if isinstance(seen.classifier, str) else seen.classifier or ()
+    size = seen.input_size[-1] if seen.input_size else None
+    preset = Preset(size, seen.interpolation, seen.crop_pct, seen.mean, seen.std)
+    classifier = tuple(f"{head}." for head in heads)
+    return Found(backbone=f"timm:{name}", classifier=classifier, preset=preset, options=_options(given, source))
 
 
-def _described(source: Path | None) -> Mapping[str, Any]:
-    """The source's ``config.json``; empty if there is none.
-
-    Raises:
-        PipelineError: it is damaged.
-    """
-    if source is None or not (source / CONFIG).is_file():
-        return {}
-    try:
-        return read_object(source / CONFIG)
-    except Unfit as error:
-        raise PipelineError("damaged description of a network", source / CONFIG, error, "fetch it again") from None
-
-
-def _options(given: Mapping[str, Any], source: Path | None) -> dict[str, Any]:
+def _options(given: Config, source: Path | None) -> dict[str, Any]:
     """Settings of the architecture that the description states: those that decide neither classifier nor image size.
 
     Raises:
         PipelineError: it states others than :data:`KNOWN`.
     """
-    stated = given.get("model_args") or {}
+    stated = given.model_args
     other = {name: value for name, value in stated.items() if name not in (*KNOWN, *DECIDED)}
-    if other or stated.get("in_chans", 3) != 3:
+    strange = {name: stated[name] for name in KNOWN if not isinstance(stated.get(name, ""), str)}
+    if other or strange or stated.get("in_chans", 3) != 3:
         advice = f"only {', '.join(KNOWN)} and three channels are possible"
-        raise PipelineError("network with settings of its own", str(source), other or stated["in_chans"], advice)
+        value = str(other or strange or {"in_chans": stated["in_chans"]})[:200]
+        raise PipelineError("network with settings of its own", str(source), value, advice)
     return {name: stated[name] for name in KNOWN if name in stated}
-
-
-def _preset(seen: Mapping[str, Any]) -> Preset:
-    size = seen["input_size"][-1] if seen.get("input_size") else None
-    colours = (tuple(seen[name]) if seen.get(name) else None for name in ("mean", "std"))
-    return Preset(size, seen.get("interpolation"), seen.get("crop_pct"), *colours)
 
 
 LAYOUT = Layout(
