@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -171,3 +172,26 @@ def test_the_layout_is_checked(tmp_path: Path) -> None:
     write_part(tmp_path / "b", "train", [ONE], [THING], folder="photos")
     with pytest.raises(PipelineError, match="no folder train, images/train or images"):
         CocoMasks(tmp_path / "b", LabelRule())
+
+
+def test_real_masks_as_run_lengths(tmp_path: Path, shared_data: Path) -> None:
+    """Masks of real photos, written as outlines and as crowds where they are ignored, are read as they were."""
+    rows = pq.read_table(shared_data / "masks/labels.parquet").to_pylist()[::15]
+    masks = [np.asarray(Image.open(shared_data / "masks" / row["mask"])) for row in rows]
+    names = sorted({row["label"] for row in rows})
+    photos, things = [], []
+    for i, (row, mask) in enumerate(zip(rows, masks, strict=True)):
+        photos.append(photo(i, height=mask.shape[0], width=mask.shape[1]))
+        things.append(thing(i, i, names.index(row["label"]), run_lengths(mask == 1)))
+        things.append(thing(i, i, 0, run_lengths(mask == 255), iscrowd=1))
+    write_part(tmp_path, "val2017", photos, things, [{"id": i, "name": name} for i, name in enumerate(names)])
+    source = CocoMasks(tmp_path, LabelRule())
+    assert [one.class_name for one in source.listing().entries] == [row["label"] for row in rows]
+    for found, mask in zip(read(source), masks, strict=True):
+        assert pixels(found.mask) == mask.tolist()
+
+
+def run_lengths(inside: np.ndarray) -> dict[str, Any]:
+    """A (h, w) bool mask as lengths of runs, column by column."""
+    changes = np.flatnonzero(np.diff(np.concatenate([[False], inside.T.ravel()])))
+    return {"size": [*inside.shape], "counts": np.diff([0, *changes, inside.size]).tolist()}

@@ -3,8 +3,6 @@
 Every outline is checked here before pycocotools, a C library, sees it.
 """
 
-import math
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -50,20 +48,18 @@ def _polygons(polygons: list[Any], height: int, width: int) -> list[list[float]]
         raise ValueError("no polygon")
     length = 0.0
     for one in polygons:
-        if not isinstance(one, list) or len(one) < FEWEST or len(one) % 2 or not all(map(_is_number, one)):
+        if not isinstance(one, list) or len(one) < FEWEST or len(one) % 2 or not {*map(type, one)} <= {int, float}:
             raise ValueError("a polygon is not a list of at least three pairs of numbers")
-        corners = list(zip(one[::2], one[1::2], strict=True))
-        # Annotators' corners may lie on the border of the last pixel, or be rounded beyond it.
-        if not all(-1 <= x <= width + 1 and -1 <= y <= height + 1 for x, y in corners):
+        if not -1 <= min(one) <= max(one) <= max(height, width) + 1:  # also ends numbers that no float can hold
             raise ValueError("a corner lies outside the image")
-        length += sum(max(abs(x - u), abs(y - v)) for (x, y), (u, v) in pairwise([*corners, corners[0]]))
+        corners = np.array(one, np.float64).reshape(-1, 2)
+        # Annotators' corners may lie on the border of the last pixel, or be rounded beyond it.
+        if not (corners <= (width + 1, height + 1)).all():
+            raise ValueError("a corner lies outside the image")
+        length += float(np.abs(corners - np.roll(corners, 1, axis=0)).max(axis=1).sum())
     if length > min(LONGEST, 4 * height * width + 1000):
         raise ValueError("polygons longer than any outline in such an image")
     return polygons
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _from_runs(runs: dict[str, Any], height: int, width: int) -> np.ndarray:
