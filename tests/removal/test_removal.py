@@ -20,7 +20,7 @@ from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.names import ABOUT, BROWSE
-from workflow_scripts.core.stage import RECIPE
+from workflow_scripts.core.runtime.recipe import RECIPE
 from workflow_scripts.removal.removal import Removed, _remove_logs, remove_listed
 from workflow_scripts.removal.rows import Listed
 from workflow_scripts.stages import annotations, shard_plan

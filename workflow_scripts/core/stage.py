@@ -17,38 +17,26 @@ from typing import Any, Generic
 from pydantic import ValidationError
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact
-from workflow_scripts.core.cache import discard, key_lock, lookup, results_root, try_key_lock
-from workflow_scripts.core.code_equivalence import accepted_part, counted_code
+from workflow_scripts.core.cache import key_lock, lookup, results_root, try_key_lock
 from workflow_scripts.core.declaration.stage import S, Stage
-from workflow_scripts.core.digest import code_parts
 from workflow_scripts.core.errors import BUG, PipelineError, one_line
-from workflow_scripts.core.files.durable import make_folders, write_atomic
-from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.files.names import cache_entry, work_folder
 from workflow_scripts.core.files.storage_errors import storage_error
 from workflow_scripts.core.inputs import check_unchanged, clear_inputs
-from workflow_scripts.core.key import artifact_key
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.redact import redacted
-from workflow_scripts.core.runtime.attempts import WORK_LINE, keep_log, log_of_artifact
 from workflow_scripts.core.runtime.clock import Clock
 from workflow_scripts.core.runtime.command_line import also, arguments, groups
-from workflow_scripts.core.runtime.environment import (
-    allow_many_files,
-    check_device,
-    environment,
-    limit_threads,
-    resolve_device,
-)
-from workflow_scripts.core.runtime.machine import git_state, machine
+from workflow_scripts.core.runtime.environment import allow_many_files, limit_threads, resolve_device
+from workflow_scripts.core.runtime.machine import machine
 from workflow_scripts.core.runtime.process import leave, quiet_libraries, start_quickly
 from workflow_scripts.core.runtime.progress import reporting_to
+from workflow_scripts.core.runtime.recipe import RECIPE, recipe_of, start_computation
 from workflow_scripts.core.runtime.stage_log import start_log
 from workflow_scripts.core.runtime.together import left_to_its_own
 from workflow_scripts.core.sources import content_hash, listing, resolve_source
 
 log = logging.getLogger(__name__)
-RECIPE = ".recipe.json"  # in a work folder: what its key was computed from
 
 
 class Job(Generic[S]):
@@ -203,26 +191,6 @@ def _fail(message: str) -> None:
     raise SystemExit(1)
 
 
-def _recipe(job: Job[S]) -> dict[str, Any]:
-    """The key, and everything that it was computed from: the first part of the run record."""
-    stage = job.stage
-    code, inputs = counted_code(stage.name, job.results), job.source_hashes()
-    settings = job.settings.model_dump(mode="json")
-    in_key = stage.in_key(settings)
-    where = environment(job.device, job.threads, stage.packages)
-    if stage.identity is None:
-        key = artifact_key(stage.name, stage.manifest_unit(job.unit), code, in_key, inputs, where)
-    else:
-        key = artifact_key(stage.name, stage.identity(job), code, in_key, {}, {})
-    files = {name: [str(one.manifest_path) for one in job.inputs(name)] for name in inputs}
-    return {
-        **{"artifact": f"{stage.name}/{job.staging.artifact.name}", "stage": stage.name, "unit": job.unit},
-        **{"key": key, "code": code, **accepted_part(stage.name, job.results)},
-        **{"settings": settings, "not_in_key": sorted(settings.keys() - in_key.keys())},
-        **{"inputs": inputs, "input_files": files, "environment": where, "workers": job.workers},
-    }
-
-
 def _make(job: Job[S], artifact: Path, others: list[argparse.Namespace]) -> None:
     """Make the artifact; if it has to be computed, also those of ``others`` that are not in the cache.
 
@@ -253,7 +221,7 @@ def _opened(job: Job[S], artifact: Path, *, extra: bool = False) -> Iterator[boo
     """
     stage, clock = job.stage, Clock()
     job.staging = Staging(artifact)
-    recipe = _recipe(job)
+    recipe = recipe_of(job)
     entry = cache_entry(job.results, stage.name, recipe["key"])
     job.work = work_folder(job.results, stage.name, recipe["key"])
     manifest = lookup(entry)
@@ -271,7 +239,7 @@ def _opened(job: Job[S], artifact: Path, *, extra: bool = False) -> Iterator[boo
         if manifest is not None:
             yield False
         else:
-            code = _started(job, artifact, entry, recipe, alone, extra)
+            code = start_computation(job, artifact, entry, recipe, alone, extra)
             with job.staging:
                 yield True
                 if job.left:
@@ -286,19 +254,3 @@ def _opened(job: Job[S], artifact: Path, *, extra: bool = False) -> Iterator[boo
             advice = "run the same command again"
             raise PipelineError("cache entry removed during use", entry, "a file is missing", advice)
         shutil.rmtree(job.work, ignore_errors=True)
-
-
-def _started(
-    job: Job[S], artifact: Path, entry: Path, recipe: dict[str, Any], alone: bool, extra: bool
-) -> dict[str, Any]:
-    """Prepare the folders of a computation; gives the code that will compute, for the run record."""
-    check_device(job.device)
-    discard(entry)
-    make_folders(job.work)
-    write_atomic(job.work / RECIPE, pretty(recipe))
-    if not extra:
-        keep_log(log_of_artifact(artifact), job.work)
-        log.info("%s%s", WORK_LINE, job.work)
-    job.staging.open(job.results, job.stage.name, recipe["key"], alone)
-    # Read before the computation, since modules are loaded when it begins.
-    return {"closure": code_parts(job.stage.name), "git": git_state()}

@@ -9,7 +9,7 @@ from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.cache import stored
 from workflow_scripts.core.files.bounded_json import Unfit, read_object, read_object_or_none
 from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
-from workflow_scripts.core.stage import RECIPE
+from workflow_scripts.core.runtime.recipe import RECIPE
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.bad_files import refused
 from tests.captions.diagnostics.measured import columns
 from workflow_scripts.captions.diagnostics.concreteness import read_concreteness
 from workflow_scripts.core.errors import PipelineError
@@ -43,8 +44,9 @@ def test_columns_by_hand(tmp_path: Path) -> None:
     assert unknown["concreteness"].null_count == unknown["rated_words"].null_count == 5
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
+test_unusable_ratings = refused(
+    read_concreteness,
+    PipelineError,
     [
         ("Word,Mean\ncat,4\n", "no columns named Conc.M; the columns are Word, Mean"),
         ("Word,Conc.M\ncat,4\ndog,6.2\n", "column Conc.M has 6.2 in row 2; it must hold numbers from 1 to 5"),
@@ -54,8 +56,3 @@ def test_columns_by_hand(tmp_path: Path) -> None:
         ("", "[Ee]mpty"),
     ],
 )
-def test_unusable_ratings(text: str, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "ratings.csv"
-    path.write_text(text)
-    with pytest.raises(PipelineError, match=message):
-        read_concreteness(path)

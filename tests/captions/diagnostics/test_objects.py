@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.bad_files import refused
 from workflow_scripts.captions.diagnostics.objects import ObjectNames
 from workflow_scripts.captions.diagnostics.words import words_of
 from workflow_scripts.captions.object_labels import read_objects, read_synonyms
@@ -64,8 +65,9 @@ def test_labels_of_all_forms(tmp_path: Path) -> None:
         assert found.names == {"dog", "cup"}, name
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
+test_unusable_labels = refused(
+    read_objects,
+    PipelineError,
     [
         ("key,name\n1,dog\n", "no columns named label"),
         ("key,label\n,dog\n", "row 1 has no key"),
@@ -77,11 +79,6 @@ def test_labels_of_all_forms(tmp_path: Path) -> None:
         ("", "[Ee]mpty"),
     ],
 )
-def test_unusable_labels(text: str, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "labels"
-    path.write_text(text)
-    with pytest.raises(PipelineError, match=message):
-        read_objects(path)
 
 
 def test_synonyms_as_the_authors_write_them(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bad_files import refused
 from workflow_scripts.core.artifact import manifest_hash
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
@@ -62,8 +63,9 @@ def test_what_is_no_small_regular_file_is_refused(
             checked(path, "do something")
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
+test_a_value_that_no_record_holds_is_refused = refused(
+    read_value,
+    Unfit,
     [
         ("{", "not JSON"),
         ('{"a": 1, "a": 2}', "repeated key"),
@@ -75,11 +77,6 @@ def test_what_is_no_small_regular_file_is_refused(
         ("[" * (DEEPEST + 1) + "]" * (DEEPEST + 1), "nested"),
     ],
 )
-def test_a_value_that_no_record_holds_is_refused(tmp_path: Path, text: str, said: str) -> None:
-    path = tmp_path / "x.json"
-    path.write_text(text)
-    with pytest.raises(Unfit, match=said):
-        read_value(path)
 
 
 def test_values_of_every_kind_are_read(tmp_path: Path) -> None:
