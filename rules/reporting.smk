@@ -31,6 +31,27 @@ rule summary:
         command("summary", lists=SCORES)
 
 
+rule discrimination:
+    """How well saliency scores and accuracies tell the study's runs apart."""
+    input:
+        summary=manifest("summary", "summary"),
+        probe=manifests("linear_probe", UNITS.evaluations),
+        knn=manifests("knn", UNITS.evaluations),
+        saliency=manifests("saliency", UNITS.mask_evaluations),
+    output:
+        **made("discrimination"),
+    log:
+        log_of("discrimination"),
+    conda:
+        environment_of("discrimination")
+    resources:
+        **resources_of("discrimination"),
+    params:
+        **recipe("discrimination"),
+    shell:
+        command("discrimination", lists=SCORES)
+
+
 rule report:
     """One self-contained page."""
     input:
@@ -56,6 +77,7 @@ rule report:
         knn=manifests("knn", UNITS.evaluations),
         saliency=manifests("saliency", UNITS.mask_evaluations),
         summary=manifest("summary", "summary"),
+        discrimination=manifests("discrimination", UNITS.discriminated),
         # The inputs below are read only for the root hash of the study.
         source=manifests("source", UNITS.needed("source")),
         world=manifests("demo_world", UNITS.world),

@@ -203,6 +203,7 @@ def run_inputs(results: Path) -> Inputs:
         summary += [head | _picked(row, saliency_metric(row)) for row in scores if row["stratum"] == "all"]
     given["datasets"] = [eval_dataset(results, name) for name in DATASETS]
     given["summary"] = [summary_tables(results, summary)]
+    given["discrimination"] = [discrimination(results)]
     return given
 
 
@@ -228,6 +229,20 @@ def knn_rows(level: float, at: int) -> list[dict[str, Any]]:
 def eval_dataset(results: Path, name: str) -> Path:
     files = {".json": js({"classes": ["a", "b"], "metric": "accuracy", "has_masks": False})}
     return make_artifact(results, "eval_dataset", name, files, {"dataset": name}, rows(900, {}))
+
+
+def discrimination(results: Path) -> Path:
+    row = {"dataset": "masks", "models": 4, "runs": 9, "icc": 0.8, "low": 0.5, "high": 0.95, "recovered": 1.0}
+    row |= {
+        "spearman": 0.7,
+        "partial_r2": None,
+        "verdict": "inconclusive",
+        "reason": "why",
+        "beyond_probe": "not shown",
+    }
+    metrics = ("linear_probe.sklearn", "saliency.probe.pixel_ap.corrected")
+    files = {".parquet": parquet([row | {"metric": metric} for metric in metrics])}
+    return make_artifact(results, "discrimination", "discrimination", files)
 
 
 def saliency_metric(row: dict[str, Any]) -> str:

@@ -22,6 +22,7 @@ from workflow_scripts.embeddings import images as image_vectors
 WITH_INPUTS = (
     *("annotations", "caption_quality", "caption_table", "data_card", "download", "embed_captions", "embed_images"),
     *(
+        "discrimination",
         "eval_dataset",
         "eval_images",
         "features",

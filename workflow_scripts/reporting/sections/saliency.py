@@ -60,9 +60,31 @@ def saliency(study: Study, scores: Mapping[str, str], maps: Mapping[str, MapMean
         "places": [_place(name, layer, leads, by_set[name], maps) for name, layer, leads in places],
         "scores": [(words(name), meaning) for name, meaning in scores.items() if name in shown],
         "maps": [(words(name), meaning.summary) for name, meaning in maps.items()],
+        "discrimination": _discrimination(study),
         "grid": overlays(study, _shown(study)),
         "marked": marked_examples(study, _shown(study)),
     }
+
+
+def _discrimination(study: Study) -> list[Row]:
+    """Whether metrics tell runs apart, a line for each set and metric; saliency's headline first."""
+    artifact = study.one("discrimination")
+    if artifact is None:
+        return []
+    source, lines = study.source(artifact, ".parquet"), []
+    for row in sorted(study.table(artifact), key=lambda row: row["metric"] != SALIENCY):
+        where = f"{row['dataset']}, {row['metric']}"
+
+        def number(name: str, ends: bool = False, row: Row = row, where: str = where) -> Number:
+            if row[name] is None:
+                return Number("—")
+            interval = f"{row['low']:.2f} to {row['high']:.2f}" if ends else ""
+            return Number(f"{row[name]:.2f}".replace("-", "−"), interval, source, f"{where}, {name}")
+
+        cells = [number("icc", ends=True), number("recovered"), number("spearman"), number("partial_r2")]
+        said = f"{row['verdict']}: {row['reason']}" if row["reason"] else row["verdict"]
+        lines.append({**row, "where": where, "cells": cells, "verdict": said, "beyond": row["beyond_probe"]})
+    return lines
 
 
 def _place(name: str, layer: str, leads: bool, found: Sequence[Checkpoint], maps: Mapping[str, MapMeaning]) -> Row:

@@ -1,0 +1,83 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from workflow_scripts.evaluation.contrasts.series import Series
+from workflow_scripts.evaluation.discrimination.agreement import Gain
+from workflow_scripts.evaluation.discrimination.rule import NO, OPEN, YES, Discrimination, finding
+from workflow_scripts.evaluation.discrimination.table import checkpoints, discrimination_rows, known_orderings
+from workflow_scripts.evaluation.discrimination.variance import Components
+
+METRIC, PROBE, LABELS = "saliency.probe.pixel_ap.corrected", "linear_probe.sklearn", np.arange(60) % 5
+LEVELS = {"untrained": 0.1, "simclr": 0.4, "clip": 0.5, "supervised": 0.7}
+
+
+def series(metric: str, values: np.ndarray) -> Series:
+    shares = np.full(len(values), 1 / len(values))
+    return Series("masks", metric, metric, values, LABELS, shares, None, float(values.mean()), None, None, 0)
+
+
+def study(spread: float, seeds: int = 3, steps: tuple[str, ...] = ("last",)) -> tuple[dict[Any, Any], list[Any]]:
+    """Scores whose levels are those of LEVELS; of an early step, half of it."""
+    rng = np.random.default_rng(0)
+    scores, rows = {}, []
+    for method, level in LEVELS.items():
+        for seed in range(seeds):
+            for step in steps if method != "untrained" else ("last",):
+                run = f"{method}-s{seed}"
+                found = {}
+                for metric in (METRIC, PROBE, "saliency.oracle.pixel_ap"):
+                    mean = (level if step == "last" else level / 2) + rng.normal(0, spread)
+                    found[metric, "masks"] = series(metric, (mean + rng.normal(0, 0.1, 60)).astype(np.float32))
+                scores[run, step] = found
+                rows.append(
+                    {"run": run, "step": step, "method": method, "pairs": "p", "augmentation": "crop", "seed": seed}
+                    | {"backbone": "b", "tag": ""}
+                )
+    return scores, rows
+
+
+def test_known_orderings() -> None:
+    scores, rows = study(0.01, seeds=1, steps=("step-000010", "last"))
+    found = checkpoints(rows, scores)
+    names = [f"{one.method} {one.step}" for one in found]
+    pairs = {(names[low], names[high]) for low, high in known_orderings(found)}
+    assert pairs == {
+        *[("untrained last", f"{method} last") for method in ("simclr", "clip", "supervised")],
+        *[(f"{method} step-000010", f"{method} last") for method in ("simclr", "clip", "supervised")],
+        *[(f"{method} last", "supervised last") for method in ("simclr", "clip")],
+    }
+
+
+def test_a_good_metric_tells_apart_and_a_noisy_one_does_not() -> None:
+    for spread, verdict in ((0.01, YES), (1.0, NO)):
+        scores, rows = study(spread)
+        found = {row["metric"]: row for row in discrimination_rows(scores, rows, PROBE, Discrimination())}
+        assert set(found) == {METRIC, PROBE}
+        row = found[METRIC]
+        assert (row["models"], row["runs"], row["images"], row["orderings"]) == (4, 12, 60, 45)
+        assert row["verdict"] in (verdict, OPEN) and (spread > 0.5 or row["verdict"] == YES)
+        assert found[PROBE]["spearman"] is None and (spread > 0.5 or row["spearman"] > 0.8)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "models", "share", "verdict", "reason"),
+    [
+        (0.6, 0.9, 4, 0.95, YES, ""),
+        (0.6, 0.9, 4, 0.8, NO, "models differ, but not in the known order"),
+        (0.1, 0.4, 4, 1.0, NO, "seeds and images vary as much as models"),
+        (0.1, 0.9, 4, 1.0, OPEN, "the interval of the ICC includes the bound"),
+        (0.6, 0.9, 3, 1.0, OPEN, "3 models; 4 are required"),
+        (0.6, 0.9, 4, float("nan"), OPEN, "no order of runs is known"),
+    ],
+)
+def test_the_rule(low: float, high: float, models: int, share: float, verdict: str, reason: str) -> None:
+    found = finding(Components(1, 1, 1, 9, 0.5, low, high), models, share, Gain(0.2, 0.2), Discrimination())
+    assert found == (verdict, reason, "not shown")
+
+
+def test_without_seeds_it_is_inconclusive() -> None:
+    scores, rows = study(0.01, seeds=1)
+    row = next(discrimination_rows(scores, rows, PROBE, Discrimination()))
+    assert (row["verdict"], row["reason"], row["icc"]) == (OPEN, "no model has several seeds", None)

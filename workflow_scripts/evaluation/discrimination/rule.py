@@ -1,0 +1,74 @@
+"""The verdict on whether a metric tells models apart: a rule that was written before any result."""
+
+from typing import NamedTuple
+
+from pydantic import Field
+
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.evaluation.discrimination.agreement import Gain
+from workflow_scripts.evaluation.discrimination.variance import Components
+
+YES, NO, OPEN = "tells models apart", "does not tell models apart", "inconclusive"
+
+
+class Discrimination(Settings):
+    """When a metric counts as telling models apart; fixed before results are seen."""
+
+    least_models: int = Field(
+        4,
+        ge=3,
+        description="models below which nothing is concluded",
+        examples=[5],
+        json_schema_extra={"unit": "models"},
+    )
+    least_icc: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="share of the models in the variance of a run's score that the interval must lie above (yes) or "
+        "below (no)",
+        examples=[0.75],
+    )
+    least_recovered: float = Field(
+        0.9, gt=0.5, le=1, description="share of known orderings that must be recovered", examples=[0.95]
+    )
+    level: float = Field(0.95, gt=0, lt=1, description="confidence level of the intervals", examples=[0.99])
+
+
+class Finding(NamedTuple):
+    """A verdict, why, and whether the metric says more than the probe."""
+
+    verdict: str
+    reason: str
+    beyond_probe: str
+
+
+def finding(found: Components, models: int, share: float, gain: Gain, rule: Discrimination) -> Finding:
+    """The verdict on one metric; docs/saliency.md states the rule in words.
+
+    Args:
+        models: compared.
+        share: of known orderings that the metric recovers; nan without any.
+        gain: of the metric beyond the probe.
+    """
+    beyond = "not shown"
+    if gain.p < 1 - rule.level:
+        beyond = "yes"
+    verdict, reason = _verdict(found, models, share, rule)
+    return Finding(verdict, reason, beyond)
+
+
+def _verdict(found: Components, models: int, share: float, rule: Discrimination) -> tuple[str, str]:
+    if models < rule.least_models:
+        return OPEN, f"{models} models; {rule.least_models} are required"
+    if not found.icc >= 0:
+        return OPEN, "no model has several seeds"
+    if not share >= 0:
+        return OPEN, "no order of runs is known"
+    if found.low > rule.least_icc and share >= rule.least_recovered:
+        return YES, ""
+    if found.high < rule.least_icc:
+        return NO, "seeds and images vary as much as models"
+    if found.low > rule.least_icc:
+        return NO, "models differ, but not in the known order"
+    return OPEN, "the interval of the ICC includes the bound"

@@ -1,0 +1,143 @@
+"""How well each metric tells the runs of a study apart, on each set with masks."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from workflow_scripts.evaluation.contrasts.saliency_series import is_compared
+from workflow_scripts.evaluation.contrasts.series import Series
+from workflow_scripts.evaluation.discrimination.agreement import partial_r2, recovered, spearman
+from workflow_scripts.evaluation.discrimination.rule import Discrimination, finding
+from workflow_scripts.evaluation.discrimination.variance import components
+
+Scores = Mapping[tuple[str, str], Mapping[tuple[str, str], Series]]
+FLOOR, CEILING = "untrained", "supervised"
+DISCRIMINATION = pa.schema(
+    [
+        *[("dataset", pa.string()), ("metric", pa.string())],
+        *[(name, pa.int64()) for name in ("models", "runs", "images")],
+        *[(name, pa.float64()) for name in ("var_model", "var_seed", "var_image", "icc", "low", "high")],
+        *[("orderings", pa.int64()), ("recovered", pa.float64())],
+        *[(name, pa.float64()) for name in ("spearman", "partial_r2", "p_partial")],
+        *[(name, pa.string()) for name in ("verdict", "reason", "beyond_probe")],
+    ]
+)
+
+
+class Checkpoint(NamedTuple):
+    """A run at a step, with what is known of it.
+
+    Attributes:
+        model: what checkpoints that differ in their seed alone share.
+        peers: what runs share whose order is known: backbone and tag.
+        place: of the step among the run's, ascending.
+    """
+
+    run: str
+    step: str
+    method: str
+    seed: int
+    model: tuple[str, ...]
+    peers: tuple[str, ...]
+    place: int
+
+
+def checkpoints(rows: Sequence[Mapping[str, Any]], scores: Scores) -> list[Checkpoint]:
+    """The checkpoints of the summary's rows that have scores; ``best`` is left out, which may equal a numbered step."""
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for row in rows:
+        if (row["run"], row["step"]) in scores and row["step"] != "best":
+            found.setdefault((row["run"], row["step"]), row)
+    order = sorted({step for _, step in found}, key=lambda step: (step == "last", step))
+    cell = ("method", "pairs", "augmentation", "backbone", "tag")
+    return [
+        Checkpoint(
+            run,
+            step,
+            row["method"],
+            row["seed"],
+            (*(row[name] for name in cell), step),
+            (row["backbone"], row["tag"]),
+            order.index(step),
+        )
+        for (run, step), row in found.items()
+    ]
+
+
+def known_orderings(found: Sequence[Checkpoint]) -> list[tuple[int, int]]:
+    """Places (lower, higher): untrained < trained, an early step < a later one of the same run, others < supervised.
+
+    Between runs of the same backbone and tag; untrained and supervised ones against trained ones at their last step.
+    """
+    last = max((one.place for one in found), default=0)
+    pairs = []
+    for low, one in enumerate(found):
+        for high, other in enumerate(found):
+            if one.peers != other.peers or low == high:
+                continue
+            same_run = one.run == other.run and one.place < other.place and one.method != FLOOR
+            ends = one.place == other.place == last or FLOOR in (one.method, other.method)
+            from_floor = one.method == FLOOR and other.method != FLOOR and other.place == last
+            to_ceiling = other.method == CEILING and one.method not in (FLOOR, CEILING) and ends
+            if same_run or from_floor or to_ceiling:
+                pairs.append((low, high))
+    return pairs
+
+
+def discrimination_rows(
+    scores: Scores, summary: Sequence[Mapping[str, Any]], probe: str, rule: Discrimination
+) -> Iterator[dict[str, Any]]:
+    """Rows of :data:`DISCRIMINATION`: for each set, the saliency of the runs' own maps, and accuracies beside it.
+
+    Args:
+        scores: by run and step, and by family and set.
+        summary: rows of the study's summary, for what is known of runs.
+        probe: family of the probe's accuracy, with which other metrics are compared.
+    """
+    found = checkpoints(summary, scores)
+    places = dict.fromkeys(place for one in found for place in scores[one.run, one.step] if _is_shown(place[0]))
+    masked = {dataset for family, dataset in places if family.startswith("saliency.")}
+    for family, dataset in places:
+        mine = [one for one in found if (family, dataset) in scores[one.run, one.step]]
+        if dataset in masked and len(mine) > 1:
+            yield _row(scores, mine, (family, dataset), (probe, dataset), rule)
+
+
+def _is_shown(family: str) -> bool:
+    return not family.startswith("saliency.") or is_compared(family)
+
+
+def _row(
+    scores: Scores, mine: Sequence[Checkpoint], place: tuple[str, str], probe: tuple[str, str], rule: Discrimination
+) -> dict[str, Any]:
+    series = [scores[one.run, one.step][place] for one in mine]
+    shares = series[0].shares * len(series[0].shares)  # 1 on average, so that the mean is the metric
+    values = np.stack([one.values for one in series]) * shares
+    names = list(dict.fromkeys(one.model for one in mine))
+    variances = components(values, np.array([names.index(one.model) for one in mine]), rule.level)
+    means, orderings = values.mean(axis=1), known_orderings(mine)
+    accuracies = [scores[one.run, one.step].get(probe) for one in mine]
+    accuracy = np.array([np.nan if one is None else one.value for one in accuracies])
+    beside = place != probe and bool(np.isfinite(accuracy).all())
+    levels = np.array([_level(one, mine) for one in mine], float)
+    gain = partial_r2(levels, accuracy if beside else means, means if beside else np.zeros(len(means)))
+    share = recovered(means, orderings)
+    told = finding(variances, len(names), share, gain, rule)
+    row = {
+        **{"dataset": place[1], "metric": place[0], "models": len(names), "runs": len(mine)},
+        **{"images": variances.images, "var_model": variances.model, "var_seed": variances.seed},
+        **{"var_image": variances.image, "icc": variances.icc, "low": variances.low, "high": variances.high},
+        **{"orderings": len(orderings), "recovered": share, "partial_r2": gain.share, "p_partial": gain.p},
+        **{"spearman": spearman(means, accuracy) if beside else float("nan"), **told._asdict()},
+    }
+    return {name: None if isinstance(one, float) and not np.isfinite(one) else one for name, one in row.items()}
+
+
+def _level(one: Checkpoint, all_of_them: Sequence[Checkpoint]) -> int:
+    """The known level of a checkpoint: 0 untrained, then one more for each step, the highest for supervised ones."""
+    steps = max(other.place for other in all_of_them) + 1
+    if one.method == FLOOR:
+        return 0
+    return steps + 1 if one.method == CEILING else one.place + 1

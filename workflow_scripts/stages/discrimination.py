@@ -1,0 +1,57 @@
+"""How well saliency scores and accuracies tell the study's runs apart (claim C6)."""
+
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.evaluation.discrimination.rule import Discrimination
+
+
+def discrimination(job: Job[Discrimination]) -> None:
+    """Variance components, known orderings, and what each metric says beyond the probe, on sets with masks."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.evaluation.contrasts.study_scores import read_scores
+    from workflow_scripts.evaluation.discrimination.table import DISCRIMINATION, discrimination_rows
+
+    kinds = {kind: job.inputs(kind) for kind in ("probe", "knn", "saliency")}
+    masked = {artifact.unit["dataset"] for artifact in kinds["saliency"]}
+    given = {kind: [one for one in found if one.unit["dataset"] in masked] for kind, found in kinds.items()}
+    scores = read_scores(given).series
+    families = sorted(
+        {family for found in scores.values() for family, _ in found if family.startswith("linear_probe.")}
+    )
+    probe = "linear_probe.sklearn" if "linear_probe.sklearn" in families or not families else families[0]
+    summary = pq.read_table(job.input("summary").path(".parquet")).to_pylist()
+    rows = list(discrimination_rows(scores, summary, probe, job.settings))
+    write_table(job.file(".parquet"), pa.Table.from_pylist(rows, DISCRIMINATION))
+
+
+STAGE = Stage(
+    run=discrimination,
+    settings=Discrimination,
+    artifact="discrimination",
+    inputs=("summary", "probe", "knn", "saliency"),
+    packages=("numpy", "scipy", "pyarrow"),
+)
+
+FACTS = Facts(
+    files={
+        ".parquet": File(
+            "by set and metric: variances of models, seeds and images, their ICC, known orderings recovered, rank "
+            "correlation with the probe, partial R² beyond it, and the verdict",
+            Tolerance(1e-6, 0, "none; as summary"),
+            published=True,
+        )
+    },
+    environment="core",
+    resources=Resources(minutes=60, memory_mb=16_000, scales="rows"),
+    cost=Cost(per="test item of a checkpoint", units=lambda load: load.labelled, core_ms=0.02, source="as summary"),
+    names="discriminated",
+    section="evaluation.discrimination",
+    group="page",
+)
+
+if __name__ == "__main__":
+    run_stage(STAGE)
