@@ -8,9 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-from workflow_scripts.core import cache, stage
+from workflow_scripts.core import cache
 from workflow_scripts.core import code_equivalence as accepted
 from workflow_scripts.core.files import durable
+from workflow_scripts.core.runtime import recipe
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, Stage, run_stage
 
@@ -82,7 +83,7 @@ def main(artifact: Path, number: int, log: Path, locks: bool) -> None:
     sys.stderr = log.with_name("printed.txt").open("a")
     durable._synced.clear()
     accepted.code_digest = lambda *_: "today"  # type: ignore[assignment]
-    stage.code_parts = lambda *_: {}  # type: ignore[assignment]
+    recipe.code_parts = lambda *_: {}  # type: ignore[assignment]
     if not locks:
         os.environ["STRESS_NO_LOCKS"] = "1"
         cache.fcntl.flock = no_locks  # type: ignore[assignment]
