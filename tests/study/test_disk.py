@@ -19,6 +19,7 @@ def everything(units: Units) -> set[tuple[str, str]]:
         "select_captions": units.arms,
         "pair_table": units.pairs,
         "eval_dataset": units.datasets,
+        "eval_images": units.eval_images,
         "pretrain": units.runs,
         **dict.fromkeys(("features", "linear_probe", "few_shot", "knn"), units.evaluations),
         "saliency": units.mask_evaluations,
@@ -39,6 +40,9 @@ def test_the_full_study_needs_terabytes_and_a_tenth_where_fetched_bytes_are_not_
     assert need["download"] == int(rows * (0.2 * 512**2 + 3_000))
     used = {pairs.arm for pairs in full.study.pairs if pairs.arm is not None}
     assert need["embed_captions"] == rows * 768 * 4 * len(used)
+    assert need["eval_images"] == pytest.approx(
+        53e9, rel=0.01
+    )  # 355,000 images of 224 pixels, once for all checkpoints
     assert need["fetched bytes"] == int(rows * 0.2 * 512**2 * 10)
     assert 2e12 < sum(need.values()) < 10e12
     prepared = units(download={**merged()["download"], "keep": "prepared"})

@@ -1,6 +1,6 @@
-"""The released checkpoints of El Banani et al. (CVPR 2023): a ResNet-50 without a classifier, by timm's names.
+"""The released checkpoints of El Banani et al. (CVPR 2023): a ResNet-50 without a classifier.
 
-These are torchvision's names too, so the network is the one that our own runs train.
+They have timm's names, which are torchvision's too.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from workflow_scripts.models.networks.layout import Found, Layout, Usual
 
 def find(architecture: str, source: Path | None) -> Found:
     """The backbone of the original study."""
-    return Found(backbone="resnet50", classifier=("fc.",))
+    return Found(backbone="torchvision:resnet50", classifier=("fc.",))
 
 
 LAYOUT = Layout(
