@@ -142,3 +142,27 @@ rule saliency:
         **recipe("saliency"),
     shell:
         command("saliency")
+
+
+rule saliency_checks:
+    """Sanity and faithfulness of the maps of chosen runs."""
+    input:
+        run=manifest("pretrain", "{run}"),
+        features=manifest("features", EVALUATION),
+        probe=manifest("linear_probe", EVALUATION),
+        dataset=manifest("eval_dataset", "{dataset}"),
+        images=lambda w: UNITS.run_view(OUT, w.run, w.dataset),
+        saliency=manifest("saliency", EVALUATION),
+    output:
+        **made("saliency_checks"),
+    log:
+        log_of("saliency_checks"),
+    conda:
+        environment_of("saliency_checks")
+    threads: cores("saliency_checks")
+    resources:
+        **resources_of("saliency_checks"),
+    params:
+        **recipe("saliency_checks"),
+    shell:
+        command("saliency_checks")

@@ -76,6 +76,7 @@ rule report:
         few_shot=manifests("few_shot", UNITS.evaluations),
         knn=manifests("knn", UNITS.evaluations),
         saliency=manifests("saliency", UNITS.mask_evaluations),
+        saliency_checks=manifests("saliency_checks", UNITS.saliency_checks),
         summary=manifest("summary", "summary"),
         discrimination=manifests("discrimination", UNITS.discriminated),
         # The inputs below are read only for the root hash of the study.

@@ -204,6 +204,7 @@ def run_inputs(results: Path) -> Inputs:
     given["datasets"] = [eval_dataset(results, name) for name in DATASETS]
     given["summary"] = [summary_tables(results, summary)]
     given["discrimination"] = [discrimination(results)]
+    given["saliency_checks"] = [saliency_checks(results)]
     return given
 
 
@@ -243,6 +244,20 @@ def discrimination(results: Path) -> Path:
     metrics = ("linear_probe.sklearn", "saliency.probe.pixel_ap.corrected")
     files = {".parquet": parquet([row | {"metric": metric} for metric in metrics])}
     return make_artifact(results, "discrimination", "discrimination", files)
+
+
+def saliency_checks(results: Path) -> Path:
+    rows = [
+        {"check": check, "at": at, "measure": measure, "value": value, "low": low, "high": None if low is None else 0.5}
+        for check, at, measure, value, low in (
+            ("cascade", "trained", "corrected AP", 0.4, 0.3),
+            ("cascade", "another photo", "Spearman with the trained network's map", 0.2, None),
+            ("ROAD", "40 % removed", "fall of the logit, most", -1.5, -2.0),
+        )
+    ]
+    unit = {"run": run_name(*RUNS[0][:4]), "step": "last", "dataset": "masks"}
+    files = {".parquet": parquet([row | {"dataset": "masks", "n": 60} for row in rows])}
+    return make_artifact(results, "saliency_checks", ".".join(unit.values()), files, unit)
 
 
 def saliency_metric(row: dict[str, Any]) -> str:

@@ -36,7 +36,7 @@ def test_full_study_without_any_data(full: list[list[str]]) -> None:
     assert counts["saliency"] == checkpoints  # of the one dataset with masks
     stages = {path.stem for path in (ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py")}
     judging = {"score_captions", "judge_quality", "judge_comparison", "judge_calibration"}
-    without = {"demo_world", "common_images", "caption_labels", *judging}
+    without = {"demo_world", "common_images", "caption_labels", "saliency_checks", *judging}
     absent = {"crate", *without}  # the crate is a target of its own
     assert set(counts) == stages - absent
 

@@ -232,6 +232,13 @@ def load_backbone(weights: Path, run: Path) -> tuple["nn.Module", dict[str, Any]
     return _as_ours(network, seen, inner).eval(), metadata
 
 
+def random_twin(metadata: Mapping[str, Any]) -> "nn.Module":
+    """A network as that of a run, in evaluation mode, with random weights from torch's global generator."""
+    seen = metadata["preprocessing"]
+    network, _ = build_backbone(metadata["backbone"], int(seen["size"]), metadata.get("options"))
+    return _as_ours(network, seen, metadata.get("features", "")).eval()
+
+
 def _as_ours(network: "nn.Module", seen: Mapping[str, Any], features: str) -> "nn.Module":
     """A network that differs from ours in its normalisation or in the layer of its features, adapted to them."""
     from workflow_scripts.models.networks.foreign import Foreign

@@ -18,7 +18,7 @@ INPUTS = (
         "runs",
         "datasets",
     ),
-    *("probe", "few_shot", "knn", "saliency", "summary", "discrimination"),
+    *("probe", "few_shot", "knn", "saliency", "saliency_checks", "summary", "discrimination"),
 )
 ROOT_ONLY = ("source", "world", "download", "recaption", "vectors", "eval_images", "features", "scores")
 

@@ -24,7 +24,7 @@ IMAGES = pa.schema(
 )
 RESULTS = pa.schema(
     [
-        *[(name, pa.string()) for name in ("dataset", "layer", "target", "metric", "scale", "stratum")],
+        *[(name, pa.string()) for name in ("dataset", "layer", "target", "metric", "scale", "stratum", "upsampling")],
         *[(name, pa.float64()) for name in ("value", "low", "high")],
         *[("n", pa.int64()), ("constant_maps", pa.int64())],
     ]
@@ -55,7 +55,13 @@ def result_table(result: SaliencyResult, resamples: int, level: float, seed: int
         maps = [*((layer, kind) for kind in LAYERED), *(("", kind) for kind in COMMON)]
         scores = result.scores[None][:, :, [result.plan.maps.index(one) for one in maps]]
         for stratum, chosen in strata(result.survey.areas, result.survey.centred).items() if result.keys else ():
-            head = {"dataset": result.name, "layer": layer, "stratum": stratum, "n": int(chosen.sum())}
+            head = {
+                "dataset": result.name,
+                "layer": layer,
+                "stratum": stratum,
+                "upsampling": result.plan.upsampling,
+                "n": int(chosen.sum()),
+            }
             kinds = [kind for _, kind in maps]
             drawn = derive(seed, "saliency", result.name, stratum)
             found = estimates(scores, result.labels, chosen, kinds, resamples, level, drawn)

@@ -60,10 +60,38 @@ def saliency(study: Study, scores: Mapping[str, str], maps: Mapping[str, MapMean
         "places": [_place(name, layer, leads, by_set[name], maps) for name, layer, leads in places],
         "scores": [(words(name), meaning) for name, meaning in scores.items() if name in shown],
         "maps": [(words(name), meaning.summary) for name, meaning in maps.items()],
+        "checks": _checks(study),
         "discrimination": _discrimination(study),
         "grid": overlays(study, _shown(study)),
         "marked": marked_examples(study, _shown(study)),
     }
+
+
+def _checks(study: Study) -> list[Row]:
+    """For each checked run and set: a line for each part of a check, with its measures."""
+    found = []
+    for artifact in study.all("saliency_checks"):
+        source = study.source(artifact, ".parquet")
+        lines: dict[tuple[str, str], list[tuple[str, Number]]] = {}
+        for row in study.table(artifact):
+            logit = row["check"] == "ROAD"
+            number = _checked(row, source, 1.0 if logit or row["measure"].startswith("Spearman") else 100.0)
+            lines.setdefault((row["check"], row["at"]), []).append((row["measure"], number))
+        run = artifact.unit["run"]
+        css = arm_class(study.method_and_pairs(run)[1])
+        found.append({"run": run, "css": css, "dataset": artifact.unit["dataset"], "lines": [*lines.items()]})
+    return found
+
+
+def _checked(row: Row, source: Source, factor: float) -> Number:
+    """A value of a check with its interval: corrected scores in per cent, logits and correlations as they are."""
+    if row["value"] is None:
+        return Number("—")
+    value, low, high = (
+        "" if row[end] is None else f"{factor * row[end]:.{1 if factor > 1 else 2}f}".replace("-", "−") for end in ENDS
+    )
+    where = ", ".join(filter(None, (row["check"], row["at"], row["measure"])))
+    return Number(value, f"{low} to {high}" if low else "", source, f"{where}, n = {row['n']}")
 
 
 def _discrimination(study: Study) -> list[Row]:

@@ -256,6 +256,12 @@ class _Evaluation(Scaling):
         description="kept checkpoints to evaluate: steps (in runs with epochs: epochs), last, best by the online probe",
         examples=[[1000, "last"]],
     )
+    checked_runs: tuple[str, ...] = Field(
+        (),
+        description="names of runs whose saliency maps are checked for sanity and faithfulness, at the last of their "
+        "evaluated steps",
+        examples=[["untrained-none-none-resnet50-s0"]],
+    )
 
 
 if TYPE_CHECKING:

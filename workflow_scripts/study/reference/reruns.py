@@ -105,7 +105,9 @@ def _whole_study() -> Study:
         "pretraining": {**study.pretraining, "processes": 2},  # so that two nodes are possible
     }
     labels = CaptionLabelsSection(source="labels")
-    return study.model_copy(update={"demo_world": DemoWorld(), "caption_labels": labels, **few})
+    whole = study.model_copy(update={"demo_world": DemoWorld(), "caption_labels": labels, **few})
+    checked = study.evaluation.model_copy(update={"checked_runs": (Units(whole).runs[0],)})
+    return whole.model_copy(update={"evaluation": checked})
 
 
 def _judge(study: Study, kind: str) -> Judge:

@@ -1,0 +1,118 @@
+"""Sanity and faithfulness of one checkpoint's maps: random weights, permuted masks and labels, removed pixels."""
+
+from pydantic import Field
+
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.stage import Job, run_stage
+
+
+class SaliencyChecks(Settings):
+    """Checks of Grad-CAM maps, for a few runs; layer and enlargement are those of ``saliency``."""
+
+    images: int = Field(
+        100, ge=2, description="masked test images, at most", examples=[40], json_schema_extra={"unit": "images"}
+    )
+    train_images: int = Field(
+        2000,
+        ge=2,
+        description="training images, at most, to which the head of a changed network is fitted",
+        examples=[500],
+        json_schema_extra={"unit": "images"},
+    )
+    shares: tuple[int, ...] = Field(
+        (20, 40, 60, 80),
+        min_length=1,
+        description="shares of the pixels that ROAD removes",
+        examples=[[50]],
+        json_schema_extra={"unit": "%"},
+    )
+    resamples: int = Field(
+        2000,
+        ge=100,
+        description="bootstrap resamples of classes, then images",
+        examples=[1000],
+        json_schema_extra={"unit": "resamples"},
+    )
+    level: float = Field(0.95, gt=0, lt=1, description="confidence level of the intervals", examples=[0.99])
+    seed: int = Field(0, ge=0, description="seed of random weights, permutations, images and noise", examples=[1])
+
+
+def saliency_checks(job: Job[SaliencyChecks]) -> None:
+    """Check the maps of some of the images that ``saliency`` scored."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    import torch
+
+    from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.evaluation.downstream import load_downstream
+    from workflow_scripts.evaluation.linear_probe.heads import load_head
+    from workflow_scripts.evaluation.packed import load_packed
+    from workflow_scripts.evaluation.saliency.checks.explained import chosen
+    from workflow_scripts.evaluation.saliency.checks.run import CHECKS, CheckPlan, Given, check_rows
+    from workflow_scripts.evaluation.saliency.maps.classes import swapped_classes
+    from workflow_scripts.models.backbones import explained_layers, load_backbone, random_twin
+    from workflow_scripts.stats.seeds import derive
+
+    run, settings, scores = job.input("run"), job.settings, job.input("saliency")
+    network, metadata = load_backbone(run.path(f"/{job.unit['step']}.safetensors"), run.path("/run.json"))
+    data = load_downstream(job.input("dataset"), job.input("features"))
+    head, images = load_head(job.input("probe").path(".head.safetensors")), load_packed(job.input("images"))
+    results = pq.read_table(scores.path(".results.parquet"), columns=["layer", "upsampling"]).slice(0, 1)
+    keys = set(pq.read_table(scores.path(".parquet"), columns=["key"])["key"].to_pylist())
+    masked = [row for row in range(len(data.keys)) if str(data.keys[row]) in keys]
+    rows = sorted(masked, key=lambda row: derive(settings.seed, "checked", str(data.keys[row])))[: settings.images]
+    train = sorted(data.rows("train", "val").tolist(), key=lambda row: derive(settings.seed, "train", str(row)))
+    made: list[dict[str, object]] = []
+    if rows:
+        (part,) = explained_layers(network, metadata, [results["layer"][0].as_py()]).values()
+        with torch.random.fork_rng():
+            torch.manual_seed(derive(settings.seed, "twin"))
+            twin = random_twin(metadata)
+        at = np.array(rows, dtype=np.int64)
+        others = swapped_classes(head, data, at, settings.seed)[:, 1]
+        checked, fitted = chosen(data, images, at), np.sort(np.array(train[: settings.train_images]))
+        given = Given(network, part, twin, data, head, images, checked, fitted, others)
+        plan = CheckPlan(
+            settings.shares,
+            results["upsampling"][0].as_py(),
+            settings.resamples,
+            settings.level,
+            settings.seed,
+            job.device,
+        )
+        made = list(check_rows(given, plan))
+    write_table(job.file(".parquet"), pa.Table.from_pylist(made, CHECKS))
+    job.rows(len(masked), len(rows), {"over_limit": len(masked) - len(rows)})
+
+
+STAGE = Stage(
+    run=saliency_checks,
+    settings=SaliencyChecks,
+    artifact="{run}.{step}.{dataset}",
+    inputs=("run", "features", "probe", "dataset", "images", "saliency"),
+    packages=("torch", "torchvision", "timm", "transformers", "grad-cam", "scipy", "scikit-learn"),
+    on_device=True,
+)
+
+FACTS = Facts(
+    files={
+        ".parquet": File(
+            "corrected AP and rank correlation of maps after each part of the network is randomised; scores with "
+            "permuted masks and labels; fall of the probe's logit without the highest and lowest pixels",
+            Tolerance(0.05, 0.05, "none; as saliency"),
+            published=True,
+        )
+    },
+    environment="train",
+    resources=Resources(minutes=120, memory_mb=32_000, scales="gpu", workers=True, gpu=True, slot="evaluations"),
+    cost=Cost(per="image with mask", units=lambda load: load.masked, core_ms=100, source="demo study, on a CPU"),
+    names="saliency_checks",
+    section="evaluation.saliency_checks",
+    group="evaluation.{run}.{step}",
+)
+
+if __name__ == "__main__":
+    run_stage(STAGE)
