@@ -100,6 +100,7 @@ def test_no_table_of_posts_pictures_or_test_items_is_published() -> None:
         ("knn", ".parquet"),
         ("linear_probe", ".parquet"),
         ("pretrain", "/curve.parquet"),
+        ("saliency", ".objects.parquet"),
         ("saliency", ".results.parquet"),
         ("saliency_checks", ".parquet"),
         ("summary", ".contrasts.parquet"),

@@ -33,6 +33,17 @@ def pack_images(images: TarImages, view: View, path: Path, workers: int) -> None
     _write(path, (len(images), view.size, view.size, 3), progress(loaded, total, "images"))
 
 
+def pack_objects(objects: TarImages, view: View, path: Path, rows_path: Path) -> None:
+    """Write the maps of objects as :func:`pack_masks` writes masks, with their numbers of objects unchecked."""
+    rows = np.flatnonzero(objects.size >= 0).astype(np.int64)
+
+    def load(row: int) -> np.ndarray:
+        return _fitted(np.asarray(Image.open(io.BytesIO(objects.bytes(row)))), view)
+
+    _write(path, (len(rows), view.size, view.size), batches(rows, load, workers=1))
+    np.save(rows_path, rows)
+
+
 def pack_masks(masks: TarImages, keys: Sequence[str], view: View, path: Path, masked: Path, where: str) -> None:
     """Write the masks under the same resize and crop as their images, nearest neighbour, and which rows have one.
 
@@ -50,11 +61,16 @@ def pack_masks(masks: TarImages, keys: Sequence[str], view: View, path: Path, ma
 
     def load(row: int) -> np.ndarray:
         pixels = np.asarray(Image.open(io.BytesIO(masks.bytes(row))))
-        values = torch.from_numpy(check_mask(pixels, where, keys[row]).astype(np.uint8))[None]
-        return fit(values, view.size, "nearest-exact", view.side)[0].numpy()
+        return _fitted(check_mask(pixels, where, keys[row]), view)
 
     _write(path, (len(rows), view.size, view.size), batches(rows, load, workers=1))
     np.save(masked, rows)
+
+
+def _fitted(pixels: np.ndarray, view: View) -> np.ndarray:
+    """A mask (h, w) under the resize and crop of its image, nearest neighbour: (size, size) uint8."""
+    values = torch.from_numpy(pixels.astype(np.uint8))[None]
+    return np.asarray(fit(values, view.size, "nearest-exact", view.side)[0].numpy())
 
 
 def batches(rows: np.ndarray, load: Callable[[int], np.ndarray], workers: int) -> Iterator[np.ndarray]:

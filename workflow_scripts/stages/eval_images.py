@@ -15,13 +15,15 @@ def eval_images(job: Job[EvalImages]) -> None:
     import pyarrow.parquet as pq
 
     from workflow_scripts.core.shards import dataset_images
-    from workflow_scripts.evaluation.packing import pack_images, pack_masks
+    from workflow_scripts.evaluation.packing import pack_images, pack_masks, pack_objects
 
     dataset, view = job.input("dataset"), job.settings
     images, masks = dataset_images(dataset), dataset_images(dataset, "mask_")
     pack_images(images, view, job.file(".npy"), job.workers)
     keys = pq.read_table(dataset.path(".parquet"), columns=["key"])["key"].to_pylist()
     pack_masks(masks, keys, view, job.file(".masks.npy"), job.file(".masked.npy"), f"dataset {dataset.name}")
+    objects = dataset_images(dataset, "objects_")
+    pack_objects(objects, view, job.file(".objects.npy"), job.file(".with_objects.npy"))
     job.rows(len(images), len(images))
 
 
@@ -38,6 +40,8 @@ FACTS = Facts(
         ".npy": File("images (n, s, s, 3), uint8, rows as in the dataset's table"),
         ".masks.npy": File("masks (m, s, s), uint8: 0 background, 1 object, 255 ignored"),
         ".masked.npy": File("the rows that these masks belong to (m,), int64, ascending"),
+        ".objects.npy": File("maps of several objects (k, s, s), uint8: 0 background, 255 ignored, else its number"),
+        ".with_objects.npy": File("the rows that these maps belong to (k,), int64, ascending"),
     },
     environment="train",
     resources=Resources(minutes=240, memory_mb=8_000, workers=True),
@@ -47,7 +51,7 @@ FACTS = Facts(
         core_ms=DECODING_MS,
         source="measured decoding",
     ),
-    disk=lambda load: (3 * load.labelled + load.masked) * load.settings["size"] ** 2,
+    disk=lambda load: (3 * load.labelled + 2 * load.masked) * load.settings["size"] ** 2,
     names="eval_images",
 )
 

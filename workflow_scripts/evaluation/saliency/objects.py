@@ -1,0 +1,103 @@
+"""Class swap within an image: on images with two labelled objects, is the map of A in object A or in object B?"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from torch import nn
+
+from workflow_scripts.evaluation.datasets.masks.objects import class_mask
+from workflow_scripts.evaluation.downstream import Downstream
+from workflow_scripts.evaluation.linear_probe.heads import FittedHead
+from workflow_scripts.evaluation.packed import PackedImages
+from workflow_scripts.evaluation.saliency.checks.explained import MAPS, chosen, scored, small_maps
+from workflow_scripts.evaluation.saliency.correction import LEAST_RANGE
+from workflow_scripts.evaluation.saliency.masks import OBJECT
+from workflow_scripts.models.backbones import Explained
+from workflow_scripts.stats.nested import crossed_bootstrap
+
+OBJECTS = pa.schema(
+    [
+        *[(name, pa.string()) for name in ("dataset", "layer", "measure")],
+        *[(name, pa.float64()) for name in ("value", "low", "high")],
+        ("n", pa.int64()),
+    ]
+)
+MEASURES = ("map A in mask A", "map A in mask B", "map B in mask A", "map B in mask B", "map A: mask A - mask B")
+"""Corrected scores, each with chance and ceiling of its mask, and the difference that the class swap tests."""
+
+
+class Pairs(NamedTuple):
+    """Images with two labelled objects.
+
+    Attributes:
+        rows: (n,) int64, of the set.
+        others: (n,) int64, class B: of the labelled classes besides the image's own, that of the largest object.
+        masks: (2, n, s, s) uint8, of all objects of class A, and of class B.
+    """
+
+    rows: np.ndarray
+    others: np.ndarray
+    masks: np.ndarray
+
+
+def object_pairs(data: Downstream, head: FittedHead, images: PackedImages, rows: np.ndarray) -> Pairs:
+    """Those of ``rows`` (n,) that hold an object of their own class and one of another class that the probe knows."""
+    found: list[tuple[int, int, np.ndarray, np.ndarray]] = []
+    for row in np.intersect1d(rows, images.with_objects).tolist():
+        labels, own, ids = list(data.object_labels[row]), int(data.labels[row]), images.object_map(row)
+        others = sorted({one for one in labels if one >= 0 and one != own and np.isfinite(head.bias[one])})
+        masks = [class_mask(ids, labels, one) for one in (own, *others)]
+        sizes = [int((mask == OBJECT).sum()) for mask in masks]
+        if others and sizes[0] and max(sizes[1:]):
+            largest = 1 + int(np.argmax(sizes[1:]))
+            found.append((row, others[largest - 1], masks[0], masks[largest]))
+    masks_of = np.empty((2, len(found), images.size, images.size), np.uint8)
+    for at, (_, _, first, second) in enumerate(found):
+        masks_of[:, at] = first, second
+    rows_of, others_of = (np.array([one[part] for one in found], np.int64) for part in (0, 1))
+    return Pairs(rows_of, others_of, masks_of)
+
+
+def object_rows(
+    network: nn.Module,
+    part: Explained,
+    data: Downstream,
+    head: FittedHead,
+    images: PackedImages,
+    pairs: Pairs,
+    upsampling: str,
+    device: str,
+    resampling: tuple[int, float, int],
+) -> Iterator[dict[str, Any]]:
+    """Rows of :data:`OBJECTS` without their set and layer; none without pairs.
+
+    Args:
+        resampling: resamples, confidence level and seed; classes are those of object A.
+    """
+    if not len(pairs.rows):
+        return
+    checked = chosen(data, images, pairs.rows)
+    own, other = small_maps(network, part, checked, head, [checked.labels, pairs.others], device)
+    scores = np.stack([scored(own, other, masks, upsampling)[..., 0] for masks in pairs.masks], axis=1)
+    draws, level, seed = resampling
+    above = scores - scores[..., [MAPS.index("uniform")]]
+    flat, n = above.reshape(len(above), -1), len(above)
+    values = _measures(flat.mean(axis=0)[None])[0]
+    ends = np.full((2, len(MEASURES)), np.nan)
+    if len(np.unique(checked.labels)) > 1:
+        resampled = crossed_bootstrap(flat[None], checked.labels, np.ones(n), _measures, draws, seed)
+        ends = np.nanquantile(resampled, [0.5 - level / 2, 0.5 + level / 2], axis=0)
+    for measure, value, low, high in zip(MEASURES, values, *ends, strict=True):
+        told = {"value": value, "low": low, "high": high}
+        yield {"measure": measure, "n": n} | {name: float(v) if np.isfinite(v) else None for name, v in told.items()}
+
+
+def _measures(means: np.ndarray) -> np.ndarray:
+    """Means (b, masks * maps) of what is above the uniform map -> (b, measures)."""
+    above = means.reshape(len(means), 2, len(MAPS))
+    span = above[..., [MAPS.index("oracle")]]
+    found = above[..., :2] / np.where(np.abs(span) < LEAST_RANGE, np.nan, span)
+    own, other = found[..., 0], found[..., 1]
+    return np.column_stack([own[:, 0], own[:, 1], other[:, 0], other[:, 1], own[:, 0] - own[:, 1]])
