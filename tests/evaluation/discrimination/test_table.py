@@ -6,7 +6,13 @@ import pytest
 from workflow_scripts.evaluation.contrasts.series import Series
 from workflow_scripts.evaluation.discrimination.agreement import Gain
 from workflow_scripts.evaluation.discrimination.rule import NO, OPEN, YES, Discrimination, finding
-from workflow_scripts.evaluation.discrimination.table import checkpoints, discrimination_rows, known_orderings
+from workflow_scripts.evaluation.discrimination.table import (
+    Checkpoint,
+    checkpoints,
+    discrimination_rows,
+    known_levels,
+    known_orderings,
+)
 from workflow_scripts.evaluation.discrimination.variance import Components
 
 METRIC, PROBE, LABELS = "saliency.probe.pixel_ap.corrected", "linear_probe.sklearn", np.arange(60) % 5
@@ -48,6 +54,23 @@ def test_known_orderings() -> None:
         *[(f"{method} step-000010", f"{method} last") for method in ("simclr", "clip", "supervised")],
         *[(f"{method} last", "supervised last") for method in ("simclr", "clip")],
     }
+
+
+def test_stated_orderings() -> None:
+    def run(method: str, backbone: str, step: str = "last", place: int = 1) -> Checkpoint:
+        return Checkpoint(f"{method}-{backbone}", step, method, 0, (method, backbone, step), (backbone, ""), place)
+
+    early, late = run("simclr", "own", "step-000010", 0), run("simclr", "own")
+    found = [run("untrained", "own"), early, late, *(run("external", name) for name in ("full", "half", "none", "odd"))]
+    stated = (("none", "half"), ("half", "full"), ("own", "full"))
+    assert known_levels(found, stated).tolist() == pytest.approx([0, 1, 2, 3, 1, 0, np.nan], nan_ok=True)
+    added = set(known_orderings(found, stated)) - set(known_orderings(found))
+    assert added == {(5, 4), (4, 3), (2, 3), (0, 3)}
+
+
+def test_orderings_that_contradict_each_other() -> None:
+    with pytest.raises(ValueError, match="they contradict each other: "):
+        Discrimination.model_validate({"orderings": [{"lower": a, "higher": b} for a, b in ("ab", "bc", "ca")]})
 
 
 def test_a_good_metric_tells_apart_and_a_noisy_one_does_not() -> None:

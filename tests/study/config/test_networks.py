@@ -42,6 +42,13 @@ def test_external_runs_are_runs_whose_views_are_shared() -> None:
     assert summarised[names[0]]["role"] == "external" and summarised[names[0]]["trained_steps"] == 0
 
 
+def test_orderings_name_networks_of_runs() -> None:
+    change: dict[str, Any] = {"networks": [LITE0], "runs": [EXTERNAL], "contrasts": []}
+    change["evaluation"] = {"discrimination": {"orderings": [{"lower": "lite", "higher": "lite0"}]}}
+    with pytest.raises(PipelineError, match=r"network of a run in .*orderings.0: lite; did you mean lite0\?"):
+        load_study(changed(merged("tests/config/tiny.yaml"), change))
+
+
 def test_a_run_is_named_after_the_architecture_of_a_library() -> None:
     runs = [{"method": "untrained", "set": {"backbone": "timm:vit_tiny_patch16_224"}}]
     assert units([], runs).runs == ["untrained-none-none-timm-vit_tiny_patch16_224-s0"]

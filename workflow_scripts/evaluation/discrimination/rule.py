@@ -1,14 +1,22 @@
 """The verdict on whether a metric tells models apart: a rule that was written before any result."""
 
+from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.evaluation.discrimination.agreement import Gain
 from workflow_scripts.evaluation.discrimination.variance import Components
 
 YES, NO, OPEN = "tells models apart", "does not tell models apart", "inconclusive"
+
+
+class Ordering(Settings):
+    """Two networks of which one is known to be better."""
+
+    lower: str = Field(description="name of a network or backbone", examples=["lite0-random"])
+    higher: str = Field(description="name of the better one", examples=["lite0"])
 
 
 class Discrimination(Settings):
@@ -33,6 +41,28 @@ class Discrimination(Settings):
         0.9, gt=0.5, le=1, description="share of known orderings that must be recovered", examples=[0.95]
     )
     level: float = Field(0.95, gt=0, lt=1, description="confidence level of the intervals", examples=[0.99])
+    orderings: tuple[Ordering, ...] = Field(
+        (),
+        description="further known orderings of networks or backbones, whose runs are compared at their last step",
+        examples=[[{"lower": "resnet50", "higher": "clip-b16"}]],
+    )
+
+    @field_validator("orderings")
+    @classmethod
+    def _no_cycle(cls, orderings: tuple[Ordering, ...]) -> tuple[Ordering, ...]:
+        below: dict[str, set[str]] = {}
+        for one in orderings:
+            below.setdefault(one.higher, set()).add(one.lower)
+        try:
+            TopologicalSorter(below).prepare()
+        except CycleError as error:
+            raise ValueError(f"they contradict each other: {' < '.join(error.args[1])}") from None
+        return orderings
+
+    @property
+    def stated(self) -> list[tuple[str, str]]:
+        """The further orderings as pairs (lower, higher)."""
+        return [(one.lower, one.higher) for one in self.orderings]
 
 
 class Finding(NamedTuple):

@@ -13,7 +13,7 @@ from workflow_scripts.evaluation.discrimination.rule import Discrimination, find
 from workflow_scripts.evaluation.discrimination.variance import components
 
 Scores = Mapping[tuple[str, str], Mapping[tuple[str, str], Series]]
-FLOOR, CEILING = "untrained", "supervised"
+FLOOR, CEILING, ELSEWHERE = "untrained", "supervised", "external"
 DISCRIMINATION = pa.schema(
     [
         *[("dataset", pa.string()), ("metric", pa.string())],
@@ -31,7 +31,7 @@ class Checkpoint(NamedTuple):
 
     Attributes:
         model: what checkpoints that differ in their seed alone share.
-        peers: what runs share whose order is known: backbone and tag.
+        peers: what runs share whose order is known from their methods: backbone and tag.
         place: of the step among the run's, ascending.
     """
 
@@ -66,15 +66,20 @@ def checkpoints(rows: Sequence[Mapping[str, Any]], scores: Scores) -> list[Check
     ]
 
 
-def known_orderings(found: Sequence[Checkpoint]) -> list[tuple[int, int]]:
+def known_orderings(found: Sequence[Checkpoint], stated: Sequence[tuple[str, str]] = ()) -> list[tuple[int, int]]:
     """Places (lower, higher): untrained < trained, an early step < a later one of the same run, others < supervised.
 
     Between runs of the same backbone and tag; untrained and supervised ones against trained ones at their last step.
+
+    Args:
+        stated: further orderings of backbones or networks, with any tag, at the last step of their runs.
     """
     last = max((one.place for one in found), default=0)
     pairs = []
     for low, one in enumerate(found):
         for high, other in enumerate(found):
+            if (one.peers[0], other.peers[0]) in stated and one.place == other.place == last:
+                pairs.append((low, high))
             if one.peers != other.peers or low == high:
                 continue
             same_run = one.run == other.run and one.place < other.place and one.method != FLOOR
@@ -117,12 +122,14 @@ def _row(
     values = np.stack([one.values for one in series]) * shares
     names = list(dict.fromkeys(one.model for one in mine))
     variances = components(values, np.array([names.index(one.model) for one in mine]), rule.level)
-    means, orderings = values.mean(axis=1), known_orderings(mine)
+    means, orderings = values.mean(axis=1), known_orderings(mine, rule.stated)
     accuracies = [scores[one.run, one.step].get(probe) for one in mine]
     accuracy = np.array([np.nan if one is None else one.value for one in accuracies])
     beside = place != probe and bool(np.isfinite(accuracy).all())
-    levels = np.array([_level(one, mine) for one in mine], float)
-    gain = partial_r2(levels, accuracy if beside else means, means if beside else np.zeros(len(means)))
+    levels = known_levels(mine, rule.stated)
+    has = np.isfinite(levels)
+    added = means if beside else np.zeros(len(means))
+    gain = partial_r2(levels[has], (accuracy if beside else means)[has], added[has])
     share = recovered(means, orderings)
     told = finding(variances, len(names), share, gain, rule)
     row = {
@@ -135,9 +142,26 @@ def _row(
     return {name: None if isinstance(one, float) and not np.isfinite(one) else one for name, one in row.items()}
 
 
-def _level(one: Checkpoint, all_of_them: Sequence[Checkpoint]) -> int:
-    """The known level of a checkpoint: 0 untrained, then one more for each step, the highest for supervised ones."""
-    steps = max(other.place for other in all_of_them) + 1
+def known_levels(found: Sequence[Checkpoint], stated: Sequence[tuple[str, str]]) -> np.ndarray:
+    """The known level of each checkpoint, (R,) float64, in steps of one; nan for an external network of no ordering.
+
+    Untrained ones have 0, steps of a training rise by one, and supervised ones have the highest of their backbone.
+    Networks of a stated ordering start at 0, and the higher ones are raised above all last steps of the lower ones.
+    """
+    last = max((one.place for one in found), default=0)
+    named = {name for pair in stated for name in pair}
+    levels = np.array([_level(one, last, named) for one in found])
+    ends = {name: [at for at, one in enumerate(found) if one.peers[0] == name and one.place == last] for name in named}
+    for _ in named:  # orderings have no cycle, so this reaches the end of every chain
+        for low, high in stated:
+            if ends[low] and ends[high]:
+                levels[ends[high]] = np.maximum(levels[ends[high]], levels[ends[low]].max() + 1)
+    return levels
+
+
+def _level(one: Checkpoint, last: int, named: set[str]) -> float:
+    if one.method == ELSEWHERE:
+        return 0 if one.peers[0] in named else np.nan
     if one.method == FLOOR:
         return 0
-    return steps + 1 if one.method == CEILING else one.place + 1
+    return last + 2 if one.method == CEILING else one.place + 1

@@ -1,4 +1,4 @@
-"""Checks of contrasts: every term needs runs, and terms need something in common, so that each contrast has a row."""
+"""Checks of contrasts and orderings: all need runs, and terms something in common, so that each contrast has a row."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 
 
 def contrast_errors(study: "Study", sound: bool) -> Iterator[SettingError]:
-    """Yield errors of contrasts.
+    """Yield errors of contrasts, and of the known orderings of networks.
 
     Args:
         sound: whether arms, pairs and runs, with their settings and steps, have no errors; if they have, only the
             names of pairs are checked.
     """
-    runs = _runs(study) if sound and study.contrasts else []
+    stated = study.evaluation.discrimination.stated
+    runs = _runs(study) if sound and (study.contrasts or stated) else []
+    for number, name in [(number, name) for number, pair in enumerate(stated) for name in pair if sound]:
+        where = ("evaluation", "discrimination", "orderings", number)
+        yield from known(where, "backbone or network of a run", name, {run.backbone for run in runs})
     for number, contrast in enumerate(study.contrasts):
         errors = list(_side_errors(number, contrast, {run.pairs for run in study.runs}))
         if sound:

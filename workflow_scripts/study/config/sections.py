@@ -7,6 +7,7 @@ from pydantic import Field, PositiveInt, SkipValidation, create_model, field_val
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
+from workflow_scripts.evaluation.discrimination.rule import Discrimination
 from workflow_scripts.models.networks.settings import ExternalNetwork
 from workflow_scripts.models.networks.view import Scaling
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
@@ -268,6 +269,8 @@ if TYPE_CHECKING:
 
     class Evaluation(_Evaluation):
         """Which checkpoints are evaluated, and how."""
+
+        discrimination: Discrimination = Discrimination()
 else:
     Evaluation = create_model(
         "Evaluation",

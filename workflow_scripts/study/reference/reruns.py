@@ -14,6 +14,7 @@ from workflow_scripts.acquisition.settings import Import
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.settings import Contrast, Term
+from workflow_scripts.evaluation.discrimination.rule import Discrimination, Ordering
 from workflow_scripts.pretraining.method import Method
 from workflow_scripts.pretraining.settings import INSTEAD, METHODS
 from workflow_scripts.stages.demo_world import DemoWorld
@@ -32,6 +33,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "clip-b16": {"source": "network", "architecture": "resnet50"},
     "random": {"weights": "random", "architecture": "resnet18"},
 }
+ORDERING = Ordering(lower="clip-b16", higher="random")
 ANOTHER = TextEncoder(name="another", source="another")  # so that the encoder of a judge can be changed
 
 
@@ -103,10 +105,11 @@ def _whole_study() -> Study:
             Contrast(name="second", terms=(Term(weight=1, pairs="original"), Term(weight=-1, pairs="self"))),
         ),
         "pretraining": {**study.pretraining, "processes": 2},  # so that two nodes are possible
+        "evaluation": study.evaluation.model_copy(update={"discrimination": Discrimination(orderings=(ORDERING,))}),
     }
     labels = CaptionLabelsSection(source="labels")
     whole = study.model_copy(update={"demo_world": DemoWorld(), "caption_labels": labels, **few})
-    checked = study.evaluation.model_copy(update={"checked_runs": (Units(whole).runs[0],)})
+    checked = whole.evaluation.model_copy(update={"checked_runs": (Units(whole).runs[0],)})
     return whole.model_copy(update={"evaluation": checked})
 
 
