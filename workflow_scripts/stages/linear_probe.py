@@ -42,9 +42,10 @@ class LinearProbe(Settings):
         json_schema_extra={"unit": "iterations"},
     )
     tolerance: float = Field(
-        1e-5,
+        5e-5,
         gt=0,
-        description="a fit ends when the largest entry of the gradient of the mean objective is below this",
+        description="a fit ends when the largest entry of the gradient, scaled by the curvature at zero, is below this "
+        "share of the objective; by default the objective is then within about 1e-6 of its minimum",
         examples=[1.0e-4],
     )
     standardise: bool = Field(
@@ -114,7 +115,7 @@ FACTS = Facts(
             "predicted classes", Tolerance(0.01, 0.01, "none; items on the border of two classes")
         ),
         ".head.safetensors": File(
-            "the head of the first objective", Tolerance(0.01, 0, "none; the fit ends at a gradient of 1e-5")
+            "the head of the first objective", Tolerance(0.01, 0, "none; the fit ends at a small gradient")
         ),
     },
     environment="train",

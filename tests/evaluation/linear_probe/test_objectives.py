@@ -1,9 +1,13 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from workflow_scripts.evaluation.linear_probe.objectives import fit_lgssl, fit_sklearn
+from workflow_scripts.evaluation.linear_probe.objectives import Head, Search, fit_lgssl, fit_sklearn, origin
 from workflow_scripts.evaluation.linear_probe.softmax import NumpyCrossEntropy
+
+Fit = Callable[[NumpyCrossEntropy, float, Search], Head]
 
 
 def problem(classes: int, n: int = 90, d: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -16,7 +20,8 @@ def problem(classes: int, n: int = 90, d: int = 5) -> tuple[np.ndarray, np.ndarr
 @pytest.mark.parametrize("cost", [1e-3, 0.1, 10.0])
 def test_coefficients_are_scikit_learns(classes: int, cost: float) -> None:
     features, labels = problem(classes)
-    ours = fit_sklearn(NumpyCrossEntropy(features, labels, classes), cost, 5000, 1e-9)
+    data = NumpyCrossEntropy(features, labels, classes)
+    ours = fit_sklearn(data, cost, Search(origin(data), 5000, 1e-9))
     theirs = LogisticRegression(C=cost, tol=1e-10, max_iter=10000).fit(features, labels)
     if classes == 2:
         assert ours.weight[1] - ours.weight[0] == pytest.approx(theirs.coef_[0], abs=1e-5)
@@ -45,7 +50,8 @@ def proximal_gradient(features: np.ndarray, labels: np.ndarray, classes: int, co
 @pytest.mark.parametrize("cost", [0.5, 2.0, 10.0])
 def test_lgssl_minimum_is_that_of_proximal_gradient(cost: float) -> None:
     features, labels = problem(3)
-    ours = fit_lgssl(NumpyCrossEntropy(features, labels, 3), cost, 5000, 1e-9)
+    data = NumpyCrossEntropy(features, labels, 3)
+    ours = fit_lgssl(data, cost, Search(origin(data), 5000, 1e-9))
     reference = proximal_gradient(features, labels, 3, cost)
     assert ours.weight == pytest.approx(reference[:, :-1], abs=1e-4)
     assert ours.bias - ours.bias.mean() == pytest.approx(reference[:, -1] - reference[:, -1].mean(), abs=1e-4)
@@ -56,7 +62,7 @@ def test_lgssl_below_its_threshold_is_zero_with_log_shares() -> None:
     data = NumpyCrossEntropy(features, labels, 3)
     shares = np.log(np.bincount(labels) / len(labels))
     slope = np.linalg.norm(data(np.zeros((3, 5)), shares)[1])
-    below, above = (fit_lgssl(data, cost, 5000, 1e-9) for cost in (0.49 / slope, 0.52 / slope))
+    below, above = (fit_lgssl(data, cost, Search(origin(data), 5000, 1e-9)) for cost in (0.49 / slope, 0.52 / slope))
     assert not below.weight.any()
     assert below.bias - below.bias.mean() == pytest.approx(shares - shares.mean())
     assert 0 < np.linalg.norm(above.weight) < 1
@@ -66,6 +72,36 @@ def test_the_two_objectives_meet_at_matching_costs() -> None:
     """A minimum W of one is the other's where the penalties' slopes agree: ||W|| / (C n) = 1 / (2 C')."""
     features, labels = problem(4)
     data = NumpyCrossEntropy(features, labels, 4)
-    ridge = fit_sklearn(data, 0.7, 5000, 1e-10)
+    ridge = fit_sklearn(data, 0.7, Search(origin(data), 5000, 1e-10))
     matching = 0.7 * len(labels) / (2 * np.linalg.norm(ridge.weight))
-    assert fit_lgssl(data, matching, 5000, 1e-10).weight == pytest.approx(ridge.weight, abs=1e-4)
+    assert fit_lgssl(data, matching, Search(origin(data), 5000, 1e-10)).weight == pytest.approx(ridge.weight, abs=1e-4)
+
+
+@pytest.mark.parametrize("fit", [fit_sklearn, fit_lgssl])
+@pytest.mark.parametrize("cost", [0.05, 2.0, 1e4])
+def test_the_minimum_does_not_depend_on_where_the_search_starts(fit: Fit, cost: float) -> None:
+    features, labels = problem(3)
+    data = NumpyCrossEntropy(features, labels, 3)
+    cold = fit(data, cost, Search(origin(data), 5000, 1e-8))
+    rng = np.random.default_rng(1)
+    for start in (
+        fit(data, cost / 10, Search(origin(data), 5000, 1e-8)),
+        Head(rng.normal(size=(3, 5)), rng.normal(size=3)),
+    ):
+        warm = fit(data, cost, Search(start, 5000, 1e-8))
+        assert warm.weight == pytest.approx(cold.weight, rel=1e-4, abs=1e-5)
+        assert warm.bias - warm.bias.mean() == pytest.approx(cold.bias - cold.bias.mean(), rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("cost", [1.0, 1e4, 1e8])
+def test_a_loss_that_is_nearly_zero_is_minimised_as_far_as_others(cost: float) -> None:
+    """Separable classes, whose loss at a large C is far below any absolute tolerance."""
+    labels = np.repeat([0, 1, 2], 30)
+    features = np.random.default_rng(0).normal(size=(90, 4)) + 20 * np.eye(3, 4)[labels]
+    data = NumpyCrossEntropy(features, labels, 3)
+
+    def objective(head: Head) -> float:
+        return data(*head)[0] + float(np.vdot(head.weight, head.weight)) / (2 * cost * len(labels))
+
+    loose, tight = (objective(fit_sklearn(data, cost, Search(origin(data), 50000, tol))) for tol in (5e-5, 1e-9))
+    assert tight < 1e-2 and loose == pytest.approx(tight, rel=1e-6)

@@ -9,7 +9,7 @@ from tests.evaluation.sets import downstream
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.accuracy import Resampling
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
-from workflow_scripts.evaluation.linear_probe.probe import Plan, probe, validation
+from workflow_scripts.evaluation.linear_probe.probe import Fitter, Plan, probe, validation
 
 PLAN = Plan((1e-4, 1e-2, 1.0, 1e2), 9, 500, 1e-7, False, Resampling(200, 0.95, 0), "cpu")
 
@@ -129,3 +129,24 @@ def test_an_empty_split_is_named(gone: str) -> None:
     split = np.where(data.split == gone, "unused", data.split)
     with pytest.raises(PipelineError, match=f"made_up: {gone}"):
         probe(replace(data, split=split), "sklearn", PLAN)
+
+
+@pytest.mark.parametrize("objective", ["sklearn", "lgssl"])
+def test_a_cost_has_the_same_head_whatever_costs_came_before(objective: str) -> None:
+    data = downstream(4, noise=2.0)
+    rows = data.rows("train")
+    sweep = Fitter(data, rows, objective, PLAN, {})
+    for cost in (1e-2, 10.0, 1.0, 100.0):
+        warm, cold = sweep(cost), Fitter(data, rows, objective, PLAN, {})(cost)
+        assert warm.weight == pytest.approx(cold.weight, rel=1e-3, abs=1e-4)
+        assert (warm.predict(data.features) == cold.predict(data.features)).all()
+
+
+def test_a_search_can_start_from_a_head_that_lacks_a_class() -> None:
+    data = downstream(4)
+    without = data.rows("train")[data.labels[data.rows("train")] != 2]
+    known = Fitter(data, without, "sklearn", PLAN, {})
+    known(1.0)
+    warm, cold = (Fitter(data, data.rows("train"), "sklearn", PLAN, heads)(1.0) for heads in (known.known, {}))
+    assert warm.weight == pytest.approx(cold.weight, rel=1e-3, abs=1e-4)
+    assert warm.bias - warm.bias.mean() == pytest.approx(cold.bias - cold.bias.mean(), rel=1e-3, abs=1e-4)

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 
 from workflow_scripts.evaluation.linear_probe.softmax import CrossEntropy
 
 HISTORY = 10
+FLAT = 4 * np.finfo(float).eps
+"""Change of the loss that is rounding."""
 FLOOR = 1e-6
 """Floor of a feature's mean square, as a share of the largest, so that rounding noise is not amplified."""
 
@@ -27,7 +29,15 @@ class Head(NamedTuple):
     bias: np.ndarray
 
 
-def fit_sklearn(data: CrossEntropy, cost: float, max_iter: int, tolerance: float) -> Head:
+class Search(NamedTuple):
+    """Where a minimisation starts, and when it ends: see the settings of ``linear_probe`` for the other fields."""
+
+    start: Head
+    max_iter: int
+    tolerance: float
+
+
+def fit_sklearn(data: CrossEntropy, cost: float, search: Search) -> Head:
     """Minimise sum CE + ||W||^2 / (2 cost), divided by the number of rows (which moves no minimum).
 
     With two classes scikit-learn fits one vector w where a softmax has two rows +-w/2; at half the cost both have the
@@ -41,10 +51,10 @@ def fit_sklearn(data: CrossEntropy, cost: float, max_iter: int, tolerance: float
         weight_gradient += strength * weight
         return loss + strength / 2 * float(np.vdot(weight, weight)), _pack(weight_gradient, bias_gradient)
 
-    return _minimise(objective, data, strength, max_iter, tolerance)
+    return _minimise(objective, data, strength, search)
 
 
-def fit_lgssl(data: CrossEntropy, cost: float, max_iter: int, tolerance: float) -> Head:
+def fit_lgssl(data: CrossEntropy, cost: float, search: Search) -> Head:
     """Minimise mean CE + ||W|| / (2 cost).
 
     The norm has no gradient at W = 0. There, with the best bias (log class shares), W = 0 is the minimum if and only
@@ -66,23 +76,19 @@ def fit_lgssl(data: CrossEntropy, cost: float, max_iter: int, tolerance: float) 
             weight_gradient += strength / norm * weight
         return loss + strength * norm, _pack(weight_gradient, bias_gradient)
 
-    return _minimise(objective, data, strength, max_iter, tolerance)
+    return _minimise(objective, data, strength, search)
 
 
-OBJECTIVES: dict[str, Callable[[CrossEntropy, float, int, float], Head]] = {
+OBJECTIVES: dict[str, Callable[[CrossEntropy, float, Search], Head]] = {
     "sklearn": fit_sklearn,
     "lgssl": fit_lgssl,
 }
 
 
 def _minimise(
-    objective: Callable[[np.ndarray], tuple[float, np.ndarray]],
-    data: CrossEntropy,
-    strength: float,
-    max_iter: int,
-    tolerance: float,
+    objective: Callable[[np.ndarray], tuple[float, np.ndarray]], data: CrossEntropy, strength: float, search: Search
 ) -> Head:
-    """L-BFGS from zero, in coordinates scaled by the objective's curvature at zero.
+    """L-BFGS in coordinates scaled by the objective's curvature at zero.
 
     There, a weight of feature j has the second derivative (1 - 1/k) / k mean(x_j^2) + strength. The scaling changes
     no minimum, only how many steps lead to it: features of a network differ in scale by orders of magnitude.
@@ -93,15 +99,32 @@ def _minimise(
         np.tile(1 / np.sqrt(curvature * spread + strength), (data.classes, 1)),
         np.full(data.classes, 1 / np.sqrt(curvature)),
     )
+    steepest = np.inf
 
     def scaled(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        nonlocal steepest
         loss, gradient = objective(flat * scale)
-        return loss, gradient * scale
+        gradient *= scale
+        steepest = float(np.abs(gradient).max()) / loss
+        return loss, gradient
 
-    # The search must end by the gradient, not by the change of the loss, which is tiny on flat objectives.
-    options = {"maxiter": max_iter, "maxcor": HISTORY, "gtol": tolerance, "ftol": 64 * np.finfo(float).eps}
-    found = minimize(scaled, np.zeros(len(scale)), jac=True, method="L-BFGS-B", options=options)
+    def stop(intermediate_result: OptimizeResult) -> None:
+        # The point of an iteration is the last one that was evaluated.
+        if steepest <= search.tolerance:
+            raise StopIteration
+
+    # The search must end by the gradient, not by the change of the loss, which is tiny on flat objectives; and by the
+    # gradient relative to the loss, which is itself tiny where a large C separates the classes.
+    options = {"maxiter": search.max_iter, "maxfun": np.inf, "maxcor": HISTORY, "gtol": 0, "ftol": FLAT}
+    # At the minimum each feature's weights add up to 0. A small penalty alone would take many steps to that sum.
+    start = _pack(search.start.weight - search.start.weight.mean(axis=0), search.start.bias) / scale
+    found = minimize(scaled, start, jac=True, method="L-BFGS-B", callback=stop, options=options)
     return Head(*_unpack(found.x * scale, data))
+
+
+def origin(data: CrossEntropy) -> Head:
+    """The head of zeros, from which a search starts if no better point is known."""
+    return Head(np.zeros((data.classes, data.dimension)), np.zeros(data.classes))
 
 
 def _unpack(flat: np.ndarray, data: CrossEntropy) -> tuple[np.ndarray, np.ndarray]:

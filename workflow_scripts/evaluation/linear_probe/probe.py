@@ -4,7 +4,7 @@ Features are used unscaled, as in the original's and CLIP's evaluation; ``standa
 and deviation of the rows that a head is fitted on.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from workflow_scripts.evaluation.accuracy import Resampling, average, with_inter
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.c_search import Validation, sweep
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
-from workflow_scripts.evaluation.linear_probe.objectives import OBJECTIVES
+from workflow_scripts.evaluation.linear_probe.objectives import OBJECTIVES, Head, Search, origin
 from workflow_scripts.evaluation.linear_probe.softmax import CrossEntropy, NumpyCrossEntropy, principal_basis
 from workflow_scripts.stats.intervals import Interval
 
@@ -52,13 +52,13 @@ def probe(data: Downstream, objective: str, plan: Plan) -> ProbeResult:
         if not len(rows):
             advice = "give the dataset more images or another val_fraction"
             raise PipelineError("empty split", f"dataset {data.name}", split, advice)
-    fitter = _fitter(data, train, objective, plan)
+    fitter = Fitter(data, train, objective, plan, {})
 
     def score(cost: float) -> Validation:
         return validation(fitter(cost), data.features[val], data.labels[val], data.metric)
 
     cost = sweep(score, plan.costs, plan.fine_points)
-    head = _fitter(data, data.rows("train", "val"), objective, plan)(cost)
+    head = Fitter(data, data.rows("train", "val"), objective, plan, fitter.known)(cost)
     predicted = head.predict(data.features[test])
     return ProbeResult(head, cost, predicted, with_interval(predicted, data, plan.resampling))
 
@@ -77,28 +77,50 @@ def validation(head: FittedHead, features: np.ndarray, labels: np.ndarray, metri
     return Validation(accuracy, average(logsumexp(scores[seen], axis=1) - own, labels[seen], metric))
 
 
-def _fitter(data: Downstream, rows: np.ndarray, objective: str, plan: Plan) -> Callable[[float], FittedHead]:
-    # In float32, rounding stalls the line search long before the gradient is small.
-    features, labels = data.features[rows].astype(np.float64), data.labels[rows]
-    dimension = features.shape[1]
-    mean, std = np.zeros(dimension), np.ones(dimension)
-    if plan.standardise:
-        mean, std = features.mean(axis=0), features.std(axis=0)
-        std[std == 0] = 1
-        features = (features - mean) / std
-    present, compact = np.unique(labels, return_inverse=True)
-    basis = principal_basis(features)
-    problem = _cross_entropy(basis.turned(features), compact, len(present), plan.device)
+class Fitter:
+    """Fits heads for several costs to the same rows of a set.
 
-    def fitted(cost: float) -> FittedHead:
-        found = OBJECTIVES[objective](problem, cost, plan.max_iter, plan.tolerance)
-        weight = np.zeros((len(data.classes), dimension), np.float32)
-        bias = np.full(len(data.classes), -np.inf, np.float32)
-        weight[present] = found.weight @ basis.rotation.T
-        bias[present] = found.bias - weight[present] @ basis.mean
-        return FittedHead(weight, bias, mean.astype(np.float32), std.astype(np.float32))
+    Each search starts from the known head whose cost is nearest on a log scale, which is usually close: that changes
+    how many steps lead to the minimum, and the minimum only within ``tolerance``.
 
-    return fitted
+    Args:
+        known: heads of the same features by cost, from which searches can start.
+    """
+
+    def __init__(
+        self, data: Downstream, rows: np.ndarray, objective: str, plan: Plan, known: Mapping[float, FittedHead]
+    ) -> None:
+        # In float32, rounding stalls the line search long before the gradient is small.
+        features, labels = data.features[rows].astype(np.float64), data.labels[rows]
+        dimension = features.shape[1]
+        self.known, self._objective, self._plan, self._classes = dict(known), objective, plan, len(data.classes)
+        self._mean, self._std = np.zeros(dimension), np.ones(dimension)
+        if plan.standardise:
+            self._mean, self._std = features.mean(axis=0), features.std(axis=0)
+            self._std[self._std == 0] = 1
+            features = (features - self._mean) / self._std
+        self._present, compact = np.unique(labels, return_inverse=True)
+        self._basis = principal_basis(features)
+        self._problem = _cross_entropy(self._basis.turned(features), compact, len(self._present), plan.device)
+
+    def __call__(self, cost: float) -> FittedHead:
+        """The head for ``cost``."""
+        search = Search(self._start(cost), self._plan.max_iter, self._plan.tolerance)
+        found = OBJECTIVES[self._objective](self._problem, cost, search)
+        weight = np.zeros((self._classes, self._problem.dimension), np.float32)
+        bias = np.full(self._classes, -np.inf, np.float32)
+        weight[self._present] = found.weight @ self._basis.rotation.T
+        bias[self._present] = found.bias - weight[self._present] @ self._basis.mean
+        self.known[cost] = FittedHead(weight, bias, self._mean.astype(np.float32), self._std.astype(np.float32))
+        return self.known[cost]
+
+    def _start(self, cost: float) -> Head:
+        if not self.known:
+            return origin(self._problem)
+        near = self.known[min(self.known, key=lambda other: (abs(np.log(other / cost)), other))]
+        weight, bias = near.weight[self._present].astype(np.float64), near.bias[self._present].astype(np.float64)
+        bias = np.where(np.isfinite(bias), bias + weight @ self._basis.mean, 0.0)
+        return Head(weight @ self._basis.rotation, bias)
 
 
 def _cross_entropy(features: np.ndarray, labels: np.ndarray, classes: int, device: str) -> CrossEntropy:
