@@ -96,7 +96,7 @@ def environment_of(stage):
 
 def cores(stage, processes=None):
     """Cores of a job; with `processes`, the number of processes on a node, cores of all of them together."""
-    one = STUDY.compute.workers if facts(stage).resources.workers else 1
+    one = facts(stage).resources.cores(STUDY.compute.workers, STUDY.compute.math_threads)
     return one if processes is None else lambda wildcards: one * processes(wildcards)
 
 

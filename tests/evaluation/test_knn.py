@@ -15,11 +15,11 @@ def test_train_and_val_vote_and_test_images_are_classified() -> None:
     bank, test = data.rows("train", "val"), data.rows("test")
     judge = KNeighborsClassifier(20, metric="cosine", weights=lambda distance: np.exp((1 - distance) / 0.07))
     expected = judge.fit(data.features[bank].astype(float), data.labels[bank]).predict(data.features[test])
-    predicted = knn(data, 20, 0.07)
+    predicted = knn(data, 20, 0.07, "cpu")
     assert predicted.dtype == np.int32 and predicted.tolist() == expected.tolist()
     spoiled = data.labels.copy()
     spoiled[test] = 0
-    assert knn(replace(data, labels=spoiled), 20, 0.07).tolist() == expected.tolist()
+    assert knn(replace(data, labels=spoiled), 20, 0.07, "cpu").tolist() == expected.tolist()
 
 
 def test_copies_of_the_bank_are_all_right() -> None:
@@ -27,13 +27,13 @@ def test_copies_of_the_bank_are_all_right() -> None:
     bank, test = data.rows("train", "val"), data.rows("test")
     features, labels = data.features.copy(), data.labels.copy()
     features[test], labels[test] = features[bank[: len(test)]], labels[bank[: len(test)]]
-    assert (knn(replace(data, features=features, labels=labels), 1, 0.07) == labels[test]).all()
+    assert (knn(replace(data, features=features, labels=labels), 1, 0.07, "cpu") == labels[test]).all()
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "mean_per_class"])
 def test_tables_agree_with_each_other(metric: str) -> None:
     data = downstream(metric=metric, noise=1.5)
-    predicted, test = knn(data, 20, 0.07), data.rows("test")
+    predicted, test = knn(data, 20, 0.07, "cpu"), data.rows("test")
     (row,) = results_table(data, predicted, Resampling(200, 0.95, 0)).to_pylist()
     images = predictions_table(data, predicted)
     assert images["key"].to_pylist() == data.keys[test].tolist()
@@ -49,4 +49,4 @@ def test_an_empty_split_is_named(gone: tuple[str, ...]) -> None:
     data = downstream()
     split = np.where(np.isin(data.split, gone), "unused", data.split)
     with pytest.raises(PipelineError, match=f"made_up: {' and '.join(gone)}"):
-        knn(replace(data, split=split), 20, 0.07)
+        knn(replace(data, split=split), 20, 0.07, "cpu")

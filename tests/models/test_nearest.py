@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from workflow_scripts.models import nearest
+from workflow_scripts.models import nearest, nearest_torch
 from workflow_scripts.models.nearest import nearest_classes
+from workflow_scripts.models.nearest_torch import nearest_classes_on
 
 
 def sides(seed: int = 0, n: int = 90, q: int = 40) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -71,3 +72,15 @@ def test_blocks_of_queries_change_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     whole = classes(bank, labels, queries, 20, 0.07)
     monkeypatch.setattr(nearest, "AT_ONCE", 7)
     assert classes(bank, labels, queries, 20, 0.07) == whole
+
+
+@pytest.mark.parametrize(("k", "temperature"), [(1, 0.07), (20, 0.07), (500, 0.5)])
+def test_torch_finds_the_same_classes_in_blocks(k: int, temperature: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    bank, labels, queries = (side.astype(np.float32) for side in sides(3))
+    labels = labels.astype(np.int32)
+    expected = classes(bank, labels, queries, k, temperature)
+    assert len(set(expected)) > 1
+    for at_once, bank_at_once in ((2048, 65_536), (7, 11)):
+        monkeypatch.setattr(nearest_torch, "AT_ONCE", at_once)
+        monkeypatch.setattr(nearest_torch, "BANK_AT_ONCE", bank_at_once)
+        assert nearest_classes_on("cpu", bank, labels, queries, k, temperature).tolist() == expected

@@ -17,7 +17,7 @@ RESULTS = pa.schema(
 )
 
 
-def knn(data: Downstream, neighbours: int, temperature: float) -> np.ndarray:
+def knn(data: Downstream, neighbours: int, temperature: float, device: str) -> np.ndarray:
     """Classes of the rows of the test split, in order: (t,) int32.
 
     Nothing is tuned, so validation images vote too, as they are fitted by the tested linear probe.
@@ -30,8 +30,13 @@ def knn(data: Downstream, neighbours: int, temperature: float) -> np.ndarray:
         if not len(rows):
             raise PipelineError("empty split", f"dataset {data.name}", split, "give the dataset more images")
     features, labels = data.features, data.labels
-    found = nearest_classes(features[bank], labels[bank], features[test], neighbours, temperature)
-    return found.astype(np.int32)
+    sides = features[bank], labels[bank], features[test]
+    if device == "cpu":
+        return nearest_classes(*sides, neighbours, temperature).astype(np.int32)
+    # Importing torch takes longer than classifying a small set; only a GPU needs it.
+    from workflow_scripts.models.nearest_torch import nearest_classes_on
+
+    return nearest_classes_on(device, *sides, neighbours, temperature).astype(np.int32)
 
 
 def results_table(data: Downstream, predicted: np.ndarray, resampling: Resampling) -> pa.Table:

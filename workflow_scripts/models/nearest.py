@@ -32,12 +32,17 @@ def nearest_classes(
         cosine = _unit(queries[start : start + AT_ONCE]) @ bank
         nearest = np.argpartition(cosine, len(labels) - k, axis=1)[:, len(labels) - k :]
         near = np.take_along_axis(cosine, nearest, axis=1)
-        # Votes relative to the nearest neighbour's, so that a low temperature does not overflow.
-        votes = np.exp((near - near.max(axis=1, keepdims=True)) / temperature)
-        places = np.arange(len(cosine))[:, None] * classes + labels[nearest]
-        totals = np.bincount(places.ravel(), votes.ravel(), minlength=len(cosine) * classes)
-        found.append(totals.reshape(len(cosine), classes).argmax(axis=1))
+        found.append(elected(near, labels[nearest], classes, temperature))
     return np.concatenate(found)
+
+
+def elected(cosine: np.ndarray, labels: np.ndarray, classes: int, temperature: float) -> np.ndarray:
+    """The class with most votes of each query: (q,) int64, from the cosine and class of its neighbours, both (q, k)."""
+    # Votes relative to the nearest neighbour's, so that a low temperature does not overflow.
+    votes = np.exp((cosine - cosine.max(axis=1, keepdims=True)) / temperature)
+    places = np.arange(len(cosine))[:, None] * classes + labels
+    totals = np.bincount(places.ravel(), votes.ravel(), minlength=len(cosine) * classes)
+    return totals.reshape(len(cosine), classes).argmax(axis=1)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

@@ -50,7 +50,7 @@ def few_shot(job: Job[FewShot]) -> None:
     from workflow_scripts.evaluation.few_shot.score import few_shot as score
 
     data = load_downstream(job.input("dataset"), job.input("features"))
-    found = score(data, **job.settings.model_dump())
+    found = score(data, **job.settings.model_dump(), device=job.device)
     results = [] if found is None else [(data, found)]
     write_table(job.file(".parquet"), results_table(results))
     write_table(job.file(".episodes.parquet"), episodes_table(results))
@@ -64,6 +64,7 @@ STAGE = Stage(
     artifact="{run}.{step}.{dataset}",
     inputs=("features", "dataset"),
     packages=("numpy", "scipy", "pyarrow"),
+    on_device=True,
 )
 
 FACTS = Facts(
@@ -81,7 +82,7 @@ FACTS = Facts(
         ),
     },
     environment="train",
-    resources=Resources(minutes=20, memory_mb=16_000, scales="gpu", workers=True, slot="evaluations"),
+    resources=Resources(minutes=20, memory_mb=16_000, scales="gpu", math=True, gpu=True, slot="evaluations"),
     cost=Cost(
         per="episode",
         units=lambda load: load.settings["episodes"],

@@ -44,7 +44,7 @@ def knn(job: Job[Knn]) -> None:
 
     settings = job.settings
     data = load_downstream(job.input("dataset"), job.input("features"))
-    predicted = neighbours.knn(data, settings.neighbours, settings.temperature)
+    predicted = neighbours.knn(data, settings.neighbours, settings.temperature, job.device)
     resampling = Resampling(settings.resamples, settings.level, settings.seed)
     write_table(job.file(".parquet"), neighbours.results_table(data, predicted, resampling))
     write_table(job.file(".predictions.parquet"), neighbours.predictions_table(data, predicted))
@@ -57,6 +57,7 @@ STAGE = Stage(
     artifact="{run}.{step}.{dataset}",
     inputs=("features", "dataset"),
     packages=("numpy", "scipy", "pyarrow"),
+    on_device=True,
 )
 
 FACTS = Facts(
@@ -71,7 +72,7 @@ FACTS = Facts(
         ),
     },
     environment="train",
-    resources=Resources(minutes=30, memory_mb=16_000, scales="gpu", workers=True, slot="evaluations"),
+    resources=Resources(minutes=30, memory_mb=16_000, scales="gpu", math=True, gpu=True, slot="evaluations"),
     cost=Cost(
         per="labelled image",
         units=lambda load: load.labelled,

@@ -119,7 +119,7 @@ FACTS = Facts(
         ),
     },
     environment="train",
-    resources=Resources(minutes=60, memory_mb=32_000, scales="gpu", workers=True, gpu=True, slot="evaluations"),
+    resources=Resources(minutes=60, memory_mb=32_000, scales="gpu", math=True, gpu=True, slot="evaluations"),
     cost=Cost(
         per="labelled image",
         units=lambda load: load.labelled,

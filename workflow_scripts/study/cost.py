@@ -74,7 +74,7 @@ def _cost(units: Units, stage: str, names: Sequence[str], slurm: int, size: tupl
     declared, known, (rows, tflops) = declaration(stage), facts(stage), size
     assert declared is not None
     compute, cost = units.study.compute, known.cost
-    cores = compute.workers if known.resources.workers else 1
+    cores = known.resources.cores(compute.workers, compute.math_threads)
     core_s = gpu_s = wait_s = 0.0
     for load, count in loads(units, declared, names, rows, rows * KEPT):
         done = cost.units(load) * count

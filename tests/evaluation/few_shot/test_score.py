@@ -31,7 +31,7 @@ def test_accuracy_is_that_of_the_slow_reference() -> None:
         slow_episode(data.features[s].astype(float), data.features[q].astype(float))
         for s, q in zip(support, query, strict=True)
     ]
-    found = few_shot(data, 70, 5, 3, 4, 1, 0.9)
+    found = few_shot(data, 70, 5, 3, 4, 1, 0.9, "cpu")
     assert found is not None
     assert found.accuracy == pytest.approx(np.array(slow))
     expected = stats.ttest_1samp(slow, 0).confidence_interval(0.9)
@@ -50,17 +50,26 @@ def test_accuracy_is_that_of_the_slow_reference() -> None:
 def test_episodes_are_the_same_for_every_network() -> None:
     data = downstream(6)
     other = replace(data, features=data.features * 3 + 1)
-    first, second = few_shot(data, 50, 5, 5, 6, 0, 0.95), few_shot(other, 50, 5, 5, 6, 0, 0.95)
+    first, second = few_shot(data, 50, 5, 5, 6, 0, 0.95, "cpu"), few_shot(other, 50, 5, 5, 6, 0, 0.95, "cpu")
     assert first is not None and second is not None
     assert (first.accuracy == second.accuracy).all()  # centring and unit length undo shift and scale
 
 
 def test_sets_with_few_classes_use_all_or_none() -> None:
-    found = few_shot(downstream(3), 20, 5, 5, 6, 0, 0.95)
+    found = few_shot(downstream(3), 20, 5, 5, 6, 0, 0.95, "cpu")
     assert found is not None and found.ways == 3
-    assert few_shot(downstream(1), 20, 5, 5, 6, 0, 0.95) is None
+    assert few_shot(downstream(1), 20, 5, 5, 6, 0, 0.95, "cpu") is None
 
 
 def test_a_constant_network_is_at_chance() -> None:
     hits = hit_queries(np.ones((4, 5, 5, 3), np.float32), np.ones((4, 5, 6, 3), np.float32))
     assert hits.shape == (4, 5, 6) and hits.mean(axis=(1, 2)) == pytest.approx(np.full(4, 0.2))
+
+
+def test_hits_on_a_device_are_those_of_numpy() -> None:
+    data = downstream(7, n=400, noise=2.0)
+    found, other = (few_shot(data, 70, 5, 3, 4, 1, 0.9, device) for device in ("cpu", "cpu:0"))
+    assert found is not None and other is not None and 0.3 < found.score.value < 0.95
+    assert (found.accuracy == other.accuracy).all() and (found.correct == other.correct).all()
+    zero = replace(data, features=np.zeros_like(data.features))
+    assert all(few_shot(zero, 9, 5, 3, 4, 1, 0.9, name).score.value == 0.2 for name in ("cpu", "cpu:0"))  # type: ignore[union-attr]

@@ -60,7 +60,9 @@ class Resources:
         memory_mb: memory in MB; with a second attempt, twice as much.
         scales: what the memory depends on. ``rows``: it is for a million rows, and smaller studies request their share;
             ``gpu``: it is for models on a GPU, and on a CPU :data:`LEAST_MB` are enough.
-        workers: takes the cores of ``compute.workers``; other stages take one core.
+        workers: takes the cores of ``compute.workers``, to read and decode.
+        math: takes the cores of ``compute.math_threads``, to compute without reading much. A stage with neither takes
+            one core.
         gpu: takes a GPU, where the config's device has one.
         resumes: the next attempt continues where this one ended, so its time limit does not grow.
         local: runs where Snakemake runs.
@@ -71,10 +73,15 @@ class Resources:
     memory_mb: int
     scales: Literal["rows", "gpu"] | None = None
     workers: bool = False
+    math: bool = False
     gpu: bool = False
     resumes: bool = False
     local: bool = False
     slot: str | None = None
+
+    def cores(self, workers: int, math_threads: int) -> int:
+        """Cores of a job, where the config has these values of ``compute``."""
+        return workers if self.workers else math_threads if self.math else 1
 
     def memory(self, rows: int, gpu: bool) -> int:
         """Memory in MB of the first attempt, in a study of ``rows`` rows, with a GPU or without."""

@@ -3,7 +3,7 @@
 SimpleShot with CL2N (Wang et al. 2019, arXiv:1911.04623).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -44,7 +44,7 @@ class FewShotResult(NamedTuple):
 
 
 def few_shot(
-    data: Downstream, episodes: int, ways: int, shots: int, queries: int, seed: int, level: float
+    data: Downstream, episodes: int, ways: int, shots: int, queries: int, seed: int, level: float, device: str
 ) -> FewShotResult | None:
     """Episodes with support from the train split and queries from the test split, as in the original.
 
@@ -58,12 +58,23 @@ def few_shot(
     uniform = uniforms(seed, data.name, episodes, ways * (1 + shots + queries))
     support, query = draw_episodes(pools, uniform, ways, shots, queries)
     blocks = [slice(start, start + AT_ONCE) for start in range(0, episodes, AT_ONCE)]
-    hits = np.concatenate([hit_queries(data.features[support[block]], data.features[query[block]]) for block in blocks])
+    score = _scorer(data.features, device)
+    hits = np.concatenate([score(support[block], query[block]) for block in blocks])
     accuracy = hits.mean(axis=(1, 2), dtype=np.float64)
     shown, correct = (np.bincount(rows.ravel(), minlength=len(data.labels)) for rows in (query, query[hits]))
-    score, error = student_t(accuracy, level), standard_error(accuracy)
+    mean, error = student_t(accuracy, level), standard_error(accuracy)
     counts = shown.astype(np.int32), correct.astype(np.int32)
-    return FewShotResult(accuracy, *counts, score, error, ways, len(pools.labels))
+    return FewShotResult(accuracy, *counts, mean, error, ways, len(pools.labels))
+
+
+def _scorer(features: np.ndarray, device: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """:func:`hit_queries` of the features of rows, computed on ``device``."""
+    if device == "cpu":
+        return lambda support, query: hit_queries(features[support], features[query])
+    # Importing torch takes longer than scoring a small set; only a GPU needs it.
+    from workflow_scripts.evaluation.few_shot.score_torch import scorer_on
+
+    return scorer_on(device, features)
 
 
 def hit_queries(support: np.ndarray, query: np.ndarray) -> np.ndarray:
