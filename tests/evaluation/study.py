@@ -77,7 +77,9 @@ def knn(results: Path, run: Mapping[str, Any], step: str = "last") -> list[Path]
             {"dataset": name, "key": f"k{i}", "label": label, "predicted": label if one else -1, "correct": one}
             for i, (label, one) in enumerate(zip(labels.tolist(), correct.tolist(), strict=True))
         ]
+        rank = {"dataset": name, "metric": "rankme", "value": 2.5, "n": len(labels)}
         files = {".parquet": parquet([row]), ".predictions.parquet": parquet(items)}
+        files |= {".statistics.parquet": parquet([rank])}
         found.append(artifact(results, "knn", run, step, name, files))
     return found
 

@@ -190,7 +190,10 @@ def run_inputs(results: Path) -> Inputs:
             measured = (("probe", "linear_probe", probe), ("few_shot", "few_shot", few), ("knn", "knn", near))
             for given_as, stage, rows in measured:
                 table = parquet([row for row in rows if row["dataset"] == dataset])
-                given[given_as].append(make_artifact(results, stage, f"{file}.{dataset}", {".parquet": table}, of_set))
+                files = {".parquet": table}
+                if stage == "knn":
+                    files |= {".statistics.parquet": parquet(statistics(dataset, at))}
+                given[given_as].append(make_artifact(results, stage, f"{file}.{dataset}", files, of_set))
         given["saliency"].append(saliency(results, f"{file}.masks", unit | {"dataset": "masks"}, scores, at))
         head = {**unit, "method": method, "pairs": pairs, "augmentation": augmentation, "tag": "", "seed": seed}
         head |= {"backbone": "resnet_small", "chosen_on": ""}
@@ -206,6 +209,11 @@ def run_inputs(results: Path) -> Inputs:
     given["discrimination"] = [discrimination(results)]
     given["saliency_checks"] = [saliency_checks(results)]
     return given
+
+
+def statistics(dataset: str, at: int) -> list[dict[str, Any]]:
+    found = {"rankme": 17.25 + at, "alignment": 0.5, "uniformity": -1.5, "norm": 12.0, "norm_sd": 0.25}
+    return [{"dataset": dataset, "metric": name, "value": value, "n": 400} for name, value in found.items()]
 
 
 def probe_rows(level: float, at: int) -> list[dict[str, Any]]:

@@ -28,6 +28,11 @@ def test_results_predictions_and_series(chain: Chain, dataset: str) -> None:
     assert row["value"] == pytest.approx(judged(data.labels[test], expected))
     assert made.rows == {"in": len(test), "out": len(test), "dropped": {}}
 
+    statistics = {one["metric"]: one for one in pq.read_table(made.path(".statistics.parquet")).to_pylist()}
+    norms = np.linalg.norm(data.features[test].astype(float), axis=1)
+    assert statistics["norm"]["value"] == pytest.approx(norms.mean()) and statistics["norm"]["n"] == len(test)
+    assert 1 < statistics["rankme"]["value"] <= min(len(bank), data.features.shape[1])
+
     order = ItemOrder()
     (series,) = knn_series(made, 4, order)
     assert (series.metric, series.family, series.file) == (f"knn.{data.metric}", "knn", 4)

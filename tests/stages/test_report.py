@@ -140,6 +140,10 @@ def test_every_section_is_there_and_every_link_leads_somewhere(made: tuple[Path,
     assert 'class="empty"' not in made[2]
 
 
+def test_statistics_of_features_are_shown_unscaled(made: tuple[Path, Inputs, str]) -> None:
+    assert all(text in made[2] for text in ("Statistics of the features", ">17.2<", ">−1.5<"))
+
+
 def test_numbers_name_the_file_they_are_from(made: tuple[Path, Inputs, str]) -> None:
     titles = [a.get("title") or "" for t, a in Page(made[2]).tags if a.get("class") == "num"]
     assert len(titles) > 200 and all(re.match(r"[\w./-]+ · sha256 [0-9a-f]{10}…", title) for title in titles)

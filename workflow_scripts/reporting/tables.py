@@ -67,6 +67,26 @@ def by_dataset(measured: Sequence[Measured], title: str) -> Table:
     return Table(title, [f"{name} ({metrics[name]})" for name in datasets], out)
 
 
+def statistics_tables(measured: Sequence[Measured]) -> list[Table]:
+    """A table per dataset, with a column per statistic; rows need dataset, metric, value, n."""
+    out = []
+    for dataset in dict.fromkeys(row["dataset"] for item in measured for row in item.rows):
+        found = [{row["metric"]: row for row in item.rows if row["dataset"] == dataset} for item in measured]
+        metrics = list(dict.fromkeys(metric for rows in found for metric in rows))
+        shown = []
+        for item, rows in zip(measured, found, strict=True):
+            cells = [_statistic(rows.get(metric), item.sources.get(dataset)) for metric in metrics]
+            shown.append(TableLine(item.run, arm_class(item.pairs), item.step, cells))
+        out.append(Table(dataset, [words(metric) for metric in metrics], shown))
+    return out
+
+
+def _statistic(row: Row | None, source: Source | None) -> Number:
+    if row is None:
+        return Number("—")
+    return Number(f"{row['value']:.3g}".replace("-", "−"), source=source, rows=f"{row['metric']}, n = {row['n']}")
+
+
 def probe_tables(measured: Sequence[Measured]) -> list[Table]:
     """A table per probe objective."""
     objectives = sorted({row["objective"] for item in measured for row in item.rows})

@@ -1,4 +1,4 @@
-"""Nearest-neighbour accuracy of one checkpoint on one downstream dataset."""
+"""Nearest-neighbour accuracy and statistics of the features of one checkpoint on one downstream dataset."""
 
 from pydantic import Field
 
@@ -9,7 +9,8 @@ from workflow_scripts.core.stage import Job, run_stage
 
 
 class Knn(Settings):
-    """Weighted nearest neighbours on frozen features (Wu et al. 2018, section 3.4); nothing is fitted or tuned."""
+    """Weighted nearest neighbours on frozen features (Wu et al. 2018, section 3.4), and statistics of the features:
+    RankMe, alignment, uniformity and norm. Nothing is fitted or tuned."""
 
     neighbours: int = Field(
         20,
@@ -32,15 +33,30 @@ class Knn(Settings):
         json_schema_extra={"unit": "resamples"},
     )
     level: float = Field(0.95, gt=0, lt=1, description="confidence level of the interval", examples=[0.99])
-    seed: int = Field(0, ge=0, description="seed of the bootstrap", examples=[1])
+    rank_images: int = Field(
+        25_600,
+        ge=2,
+        description="images of train and val behind RankMe, at most; as many as in its paper",
+        examples=[5_000],
+        json_schema_extra={"unit": "images"},
+    )
+    uniformity_pairs: int = Field(
+        200_000,
+        ge=1,
+        description="pairs of test images behind the uniformity, at most",
+        examples=[50_000],
+        json_schema_extra={"unit": "pairs"},
+    )
+    seed: int = Field(0, ge=0, description="seed of the bootstrap, and of the images and pairs drawn", examples=[1])
 
 
 def knn(job: Job[Knn]) -> None:
-    """Classify the test images by their neighbours in train and val."""
+    """Classify the test images by their neighbours in train and val, and describe the features."""
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation import knn as neighbours
     from workflow_scripts.evaluation.accuracy import Resampling
     from workflow_scripts.evaluation.downstream import load_downstream
+    from workflow_scripts.evaluation.feature_statistics import Sampling, statistics_table
 
     settings = job.settings
     data = load_downstream(job.input("dataset"), job.input("features"))
@@ -48,6 +64,8 @@ def knn(job: Job[Knn]) -> None:
     resampling = Resampling(settings.resamples, settings.level, settings.seed)
     write_table(job.file(".parquet"), neighbours.results_table(data, predicted, resampling))
     write_table(job.file(".predictions.parquet"), neighbours.predictions_table(data, predicted))
+    sampling = Sampling(settings.rank_images, settings.uniformity_pairs, settings.seed)
+    write_table(job.file(".statistics.parquet"), statistics_table(data, sampling))
     job.rows(len(predicted), len(predicted))
 
 
@@ -69,6 +87,11 @@ FACTS = Facts(
         ),
         ".predictions.parquet": File(
             "predicted classes", Tolerance(0.01, 0.01, "none; items with nearly equal votes for two classes")
+        ),
+        ".statistics.parquet": File(
+            "RankMe, alignment, uniformity, mean and standard deviation of the norm of the features",
+            Tolerance(0.01, 0, "none; last bits"),
+            published=True,
         ),
     },
     environment="train",

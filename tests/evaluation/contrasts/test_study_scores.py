@@ -37,6 +37,8 @@ def test_rows_sources_and_mean(results: Path) -> None:
             for target in ("probe", "uniform", "oracle")
         ],
         ("masks", "saliency.uniform.pixel_ap.lead"),
+        ("pets", "features.rankme"),
+        ("dtd", "features.rankme"),
         ("mean", "linear_probe.sklearn.mixed"),
         ("mean", "knn.mixed"),
     ]
@@ -52,6 +54,8 @@ def test_rows_sources_and_mean(results: Path) -> None:
         ],
         *[
             *[[f"saliency/{name}.masks.results.parquet"]] * 7,
+            [f"knn/{name}.pets.statistics.parquet"],
+            [f"knn/{name}.dtd.statistics.parquet"],
             *[
                 [f"linear_probe/{name}.{one}.parquet" for one in ("pets", "dtd")],
                 [f"knn/{name}.{one}.parquet" for one in ("pets", "dtd")],
@@ -59,8 +63,9 @@ def test_rows_sources_and_mean(results: Path) -> None:
         ],
     ]
     values = [row["value"] for row, _ in rows]
-    assert values[12:] == pytest.approx([(values[0] + values[1]) / 2, (values[3] + values[4]) / 2])
-    assert [row["n"] for row, _ in rows] == [10, 14, 8, 10, 14, *[8] * 7, 24, 24]
+    assert values[12:14] == [2.5, 2.5]
+    assert values[14:] == pytest.approx([(values[0] + values[1]) / 2, (values[3] + values[4]) / 2])
+    assert [row["n"] for row, _ in rows] == [10, 14, 8, 10, 14, *[8] * 7, 10, 14, 24, 24]
 
 
 def test_rows_have_tag_backbone_and_budget(results: Path) -> None:

@@ -1,11 +1,12 @@
 """All numbers of a study: one row per checkpoint, set and metric, and the mean over sets."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from scipy.special import ndtri
 
 from workflow_scripts.core.artifact import Artifact
@@ -45,10 +46,12 @@ class StudyScores:
     Attributes:
         series: (run, step) -> (family, dataset) -> series.
         files: the files that they were read from: ``<stage>/<name><suffix>`` and the manifest's sha256.
+        statistics: (run, step) -> rows of statistics of the features (dataset, metric, value, n) and their file.
     """
 
     series: dict[tuple[str, str], dict[tuple[str, str], Series]]
     files: list[dict[str, str]]
+    statistics: dict[tuple[str, str], list[tuple[dict[str, Any], int]]] = field(default_factory=dict)
 
 
 def read_scores(given: Mapping[str, Iterable[Artifact]]) -> StudyScores:
@@ -72,7 +75,18 @@ def read_scores(given: Mapping[str, Iterable[Artifact]]) -> StudyScores:
             found = scores.series.setdefault(checkpoint, {})
             for one in reader(artifact, len(scores.files) - 1, order):
                 found[one.family, one.dataset] = one
+            if kind == "knn":
+                _read_statistics(scores, artifact)
     return scores
+
+
+def _read_statistics(scores: StudyScores, artifact: Artifact) -> None:
+    suffix = ".statistics.parquet"
+    name = f"{artifact.manifest['stage']}/{artifact.name}{suffix}"
+    scores.files.append({"file": name, "manifest_sha256": artifact.hash})
+    mine = scores.statistics.setdefault((artifact.unit["run"], artifact.unit["step"]), [])
+    for row in pq.read_table(artifact.path(suffix)).to_pylist():
+        mine.append(({**row, "metric": f"features.{row['metric']}"}, len(scores.files) - 1))
 
 
 def with_lengths(runs: Sequence[SummaryRun], trainings: Iterable[Artifact]) -> list[SummaryRun]:
@@ -89,7 +103,8 @@ def with_lengths(runs: Sequence[SummaryRun], trainings: Iterable[Artifact]) -> l
 def summary_rows(scores: StudyScores, runs: Sequence[SummaryRun]) -> Iterator[tuple[dict[str, Any], list[int]]]:
     """Rows of :data:`ROWS`, each with the indices of the files it came from; runs and steps in the study's order.
 
-    ``chosen_on`` names the reported set that chose the checkpoint. Means are over the sets of :func:`comparable`.
+    ``chosen_on`` names the reported set that chose the checkpoint. Means are over the sets of :func:`comparable`;
+    statistics of features are not averaged over sets, and have no interval.
     """
     for run in runs:
         for step in run.steps:
@@ -99,6 +114,8 @@ def summary_rows(scores: StudyScores, runs: Sequence[SummaryRun]) -> Iterator[tu
             for one in found.values():
                 row = {"dataset": one.dataset, "metric": one.metric, "value": one.value, "low": one.low}
                 yield {**head, **row, "high": one.high, "n": one.n}, [one.file]
+            for described, file in scores.statistics.get((run.run, step), []):
+                yield {**head, **described, "low": None, "high": None}, [file]
             for members in by_family(found).values():
                 fair = comparable(members, [head["chosen_on"]])
                 if len(members) > 1 and fair:

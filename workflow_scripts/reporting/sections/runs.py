@@ -9,7 +9,7 @@ from workflow_scripts.reporting.sections import contrasts as contrast_data
 from workflow_scripts.reporting.sections.contrast_blocks import Cited, blocks
 from workflow_scripts.reporting.sections.headline import FAMILIES, Arm, arms, selection_note
 from workflow_scripts.reporting.study import Study, label
-from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels, probe_tables
+from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels, probe_tables, statistics_tables
 from workflow_scripts.reporting.text import count, percent, words
 
 Row = dict[str, Any]
@@ -117,9 +117,9 @@ def _by_checkpoint(study: Study, name: str) -> dict[tuple[str, str], list[Artifa
 
 
 def accuracy(study: Study) -> Row:
-    """Linear probe, few-shot and kNN, per run, step and dataset."""
+    """Linear probe, few-shot, kNN and statistics of the features, per run, step and dataset."""
     tables = probe_tables(_measured(study, "probe", ".parquet"))
     for name in ("few_shot", "knn"):
         if measured := _measured(study, name, ".parquet"):
             tables.append(by_dataset(measured, FAMILIES[name]))
-    return {"tables": tables}
+    return {"tables": tables, "statistics": statistics_tables(_measured(study, "knn", ".statistics.parquet"))}
