@@ -121,6 +121,45 @@ rule knn:
         command("knn")
 
 
+rule image_hashes:
+    """Fingerprints of a shard's images."""
+    input:
+        shard=manifest("download", "{shard}"),
+    output:
+        **made("image_hashes"),
+    log:
+        log_of("image_hashes"),
+    conda:
+        environment_of("image_hashes")
+    threads: cores("image_hashes")
+    resources:
+        **resources_of("image_hashes"),
+    params:
+        **recipe("image_hashes"),
+    shell:
+        command("image_hashes")
+
+
+rule leakage:
+    """Test images of a dataset that are among the training images."""
+    input:
+        dataset=manifest("eval_dataset", "{dataset}"),
+        hashes=manifests("image_hashes", UNITS.hashed_shards),
+    output:
+        **made("leakage"),
+    log:
+        log_of("leakage"),
+    conda:
+        environment_of("leakage")
+    threads: cores("leakage")
+    resources:
+        **resources_of("leakage"),
+    params:
+        **recipe("leakage"),
+    shell:
+        command("leakage", lists={"hashes": f"image_hashes/{braces(UNITS.shards)}"})
+
+
 rule saliency:
     """Grad-CAM maps compared with object masks; the baselines are a uniform map and a centre Gaussian."""
     input:

@@ -17,6 +17,7 @@ rule summary:
         few_shot=manifests("few_shot", UNITS.evaluations),
         knn=manifests("knn", UNITS.evaluations),
         saliency=manifests("saliency", UNITS.mask_evaluations),
+        leakage=manifests("leakage", UNITS.leak_checked),
     output:
         **made("summary"),
     log:
@@ -77,6 +78,7 @@ rule report:
         knn=manifests("knn", UNITS.evaluations),
         saliency=manifests("saliency", UNITS.mask_evaluations),
         saliency_checks=manifests("saliency_checks", UNITS.saliency_checks),
+        leakage=manifests("leakage", UNITS.leak_checked),
         summary=manifest("summary", "summary"),
         discrimination=manifests("discrimination", UNITS.discriminated),
         # The inputs below are read only for the root hash of the study.
@@ -88,6 +90,7 @@ rule report:
         eval_images=manifests("eval_images", UNITS.eval_images),
         features=manifests("features", UNITS.evaluations),
         scores=manifests("score_captions", UNITS.scores),
+        hashes=manifests("image_hashes", UNITS.hashed_shards),
     output:
         **made("report"),
     log:

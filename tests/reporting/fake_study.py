@@ -177,7 +177,7 @@ def measure(value: float, at: int, half: float = 0.03) -> dict[str, float]:
 
 
 def run_inputs(results: Path) -> Inputs:
-    given: Inputs = {name: [] for name in ("runs", "probe", "few_shot", "knn", "saliency", "datasets")}
+    given: Inputs = {name: [] for name in ("runs", "probe", "few_shot", "knn", "saliency", "datasets", "leakage")}
     summary: list[dict[str, Any]] = []
     for at, (method, pairs, augmentation, seed, level) in enumerate(RUNS):
         name = run_name(method, pairs, augmentation, seed)
@@ -203,8 +203,10 @@ def run_inputs(results: Path) -> Inputs:
         summary += [head | _picked(row, f"linear_probe.{row['objective']}.accuracy") for row in probe]
         summary += [head | _picked(row, "few_shot.accuracy") for row in few]
         summary += [head | _picked(row, "knn.accuracy") for row in near]
+        summary += [head | _picked(row, "without_leaked.knn.accuracy") | {"value": 0.4321, "n": 300} for row in near]
         summary += [head | _picked(row, saliency_metric(row)) for row in scores if row["stratum"] == "all"]
     given["datasets"] = [eval_dataset(results, name) for name in DATASETS]
+    given["leakage"] = [leakage(results, name) for name in DATASETS]
     given["summary"] = [summary_tables(results, summary)]
     given["discrimination"] = [discrimination(results)]
     given["saliency_checks"] = [saliency_checks(results)]
@@ -235,8 +237,26 @@ def knn_rows(level: float, at: int) -> list[dict[str, Any]]:
     return [{**same, "dataset": name, **measure(level - 0.05, at + i)} for i, name in enumerate(DATASETS)]
 
 
+LEAKED = "<b>test & co</b>"
+"""Key of a test image that is among the training images."""
+
+
+def leakage(results: Path, name: str) -> Path:
+    found = {"test": LEAKED, "train": key(1), "kind": "near", "view": "crop, mirrored", "distance": 47}
+    rows = [found | {"correlation": 0.9375}] if name == DATASETS[0] else []
+    schema = pa.schema([(column, pa.string()) for column in ("test", "train", "kind", "view")])
+    schema = schema.append(pa.field("distance", pa.int32())).append(pa.field("correlation", pa.float64()))
+    table = parquet_table(pa.Table.from_pylist(rows, schema))
+    about = {"dataset": name, "test_images": 900, "training_images": N, "identical": 0, "near": len(rows)}
+    return make_artifact(results, "leakage", name, {".parquet": table, ".json": js(about)}, {"dataset": name})
+
+
 def eval_dataset(results: Path, name: str) -> Path:
+    out = io.BytesIO()
+    picture(3).save(out, "PNG")
+    place = {"offset": 0, "size": len(out.getvalue()), "sha256": hashlib.sha256(out.getvalue()).hexdigest()}
     files = {".json": js({"classes": ["a", "b"], "metric": "accuracy", "has_masks": False})}
+    files |= {".tar": out.getvalue(), ".parquet": parquet([{"key": LEAKED, **place}])}
     return make_artifact(results, "eval_dataset", name, files, {"dataset": name}, rows(900, {}))
 
 
@@ -284,7 +304,7 @@ def summary_tables(results: Path, summary: list[dict[str, Any]]) -> Path:
 
 
 def _picked(row: dict[str, Any], metric: str) -> dict[str, Any]:
-    return {"dataset": row["dataset"], "metric": metric, **{name: row[name] for name in ("value", "low", "high")}}
+    return {"dataset": row["dataset"], "metric": metric, **{name: row[name] for name in ("value", "low", "high", "n")}}
 
 
 def pretrained(results: Path, name: str, method: str, at: int, level: float) -> Path:

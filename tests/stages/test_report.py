@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.helpers import make_artifact, run
-from tests.reporting.fake_study import ATTACK, Inputs, make_study
+from tests.reporting.fake_study import ATTACK, DATASETS, RUNS, Inputs, make_study
 from workflow_scripts.commands.main import main as command
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.digest import ROOT, code_parts
@@ -144,6 +144,13 @@ def test_statistics_of_features_are_shown_unscaled(made: tuple[Path, Inputs, str
     assert all(text in made[2] for text in ("Statistics of the features", ">17.2<", ">−1.5<"))
 
 
+def test_leaked_images_are_shown_with_the_accuracies_without_them(made: tuple[Path, Inputs, str]) -> None:
+    section = made[2].partition('<section id="leakage">')[2].partition("</section>")[0]
+    assert section.count("data:image/jpeg") == 2 and "near, crop, mirrored" in section and "47 bits" in section
+    assert "&lt;b&gt;test &amp; co&lt;/b&gt;" in section and "<b>test" not in section
+    assert section.count(">43.2<") == len(RUNS) * len(DATASETS)
+
+
 def test_numbers_name_the_file_they_are_from(made: tuple[Path, Inputs, str]) -> None:
     titles = [a.get("title") or "" for t, a in Page(made[2]).tags if a.get("class") == "num"]
     assert len(titles) > 200 and all(re.match(r"[\w./-]+ · sha256 [0-9a-f]{10}…", title) for title in titles)
@@ -168,7 +175,7 @@ def test_the_same_study_elsewhere_gives_the_same_bytes(made: tuple[Path, Inputs,
 def test_a_study_with_nothing_says_so_in_every_section(tmp_path: Path) -> None:
     text = build(tmp_path / "results", {})
     assert {anchor for anchor, _ in CONTENTS} <= Page(text).ids
-    assert text.count('class="empty"') == 12
+    assert text.count('class="empty"') == 13
     assert "trained and evaluated no image encoder" in text
 
 

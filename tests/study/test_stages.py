@@ -98,6 +98,7 @@ def test_no_table_of_posts_pictures_or_test_items_is_published() -> None:
         ("discrimination", ".parquet"),
         ("few_shot", ".parquet"),
         ("knn", ".parquet"),
+        ("knn", ".statistics.parquet"),
         ("linear_probe", ".parquet"),
         ("pretrain", "/curve.parquet"),
         ("saliency", ".objects.parquet"),

@@ -9,6 +9,7 @@ from workflow_scripts.reporting.provenance import Number
 from workflow_scripts.reporting.sections import data as data_sections
 from workflow_scripts.reporting.sections import runs as run_sections
 from workflow_scripts.reporting.sections.caption_figures import Explained, caption_figures
+from workflow_scripts.reporting.sections.leakage import leakage
 from workflow_scripts.reporting.sections.saliency import MapMeaning, saliency
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Study, label
@@ -24,6 +25,7 @@ CONTENTS = (
     ("pairs", "Pairs side by side"),
     ("training", "Training curves"),
     ("accuracy", "Accuracy by dataset"),
+    ("leakage", "Test images among the training images"),
     ("saliency", "Where the models look"),
     ("provenance", "Provenance"),
 )
@@ -72,6 +74,7 @@ def page_context(
         "pairs": data_sections.pairs(study),
         "curves": run_sections.curves(study),
         "accuracy": run_sections.accuracy(study),
+        "leakage": leakage(study),
         "saliency": saliency(study, scores, maps),
     }
     return {**sections, "artifacts": study.index.rows()}  # the last, since sections add what they cite

@@ -18,9 +18,9 @@ INPUTS = (
         "runs",
         "datasets",
     ),
-    *("probe", "few_shot", "knn", "saliency", "saliency_checks", "summary", "discrimination"),
+    *("probe", "few_shot", "knn", "saliency", "saliency_checks", "leakage", "summary", "discrimination"),
 )
-ROOT_ONLY = ("source", "world", "download", "recaption", "vectors", "eval_images", "features", "scores")
+ROOT_ONLY = ("source", "world", "download", "recaption", "vectors", "eval_images", "features", "scores", "hashes")
 
 
 def report(job: Job[Report]) -> None:

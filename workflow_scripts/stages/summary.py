@@ -29,6 +29,7 @@ def summary(job: Job[Summary]) -> None:
 
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation.contrasts.contrasts import CONTRASTS, contrast_rows
+    from workflow_scripts.evaluation.contrasts.leaked import read_leaked
     from workflow_scripts.evaluation.contrasts.standard import standard
     from workflow_scripts.evaluation.contrasts.study_scores import (
         READERS,
@@ -40,7 +41,7 @@ def summary(job: Job[Summary]) -> None:
 
     settings = job.settings
     runs = with_lengths(settings.runs, job.inputs("runs"))
-    scores = read_scores({kind: job.inputs(kind) for kind in READERS})
+    scores = read_scores({kind: job.inputs(kind) for kind in READERS}, read_leaked(job.inputs("leakage")))
     listed = {contrast.name for contrast in settings.contrasts}
     usual = standard(settings.runs) if settings.standard_contrasts else ()
     wanted = [*(contrast for contrast in usual if contrast.name not in listed), *settings.contrasts]
@@ -60,7 +61,7 @@ STAGE = Stage(
     run=summary,
     settings=Summary,
     artifact="summary",
-    inputs=("runs", "probe", "few_shot", "knn", "saliency"),
+    inputs=("runs", "probe", "few_shot", "knn", "saliency", "leakage"),
     packages=("numpy", "scipy", "pyarrow"),
 )
 

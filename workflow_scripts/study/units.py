@@ -66,6 +66,8 @@ class Units:
         seen = {view.name: view for view in self._views.values()} if self.reported else {}
         self._views_by_name: dict[str, View] = seen
         self.eval_images = [f"{name}.{view}" for name in self.reported for view in seen]
+        self.leak_checked = self.reported if self.checkpoints else []
+        self.hashed_shards = self.shards if self.leak_checked else []
         self.judges = [judge.name for judge in study.judges]
         self.blocks = blocks(self.shards, study.score_captions.shards_per_job)
         self.scores = scores(self.arms, self.judges, self.blocks)

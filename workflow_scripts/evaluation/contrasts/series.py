@@ -83,6 +83,7 @@ class ItemOrder:
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], Sequence[pa.ChunkedArray]] = {}
+        self._keys: dict[tuple[str, str], np.ndarray] = {}
 
     def check(self, kind: str, dataset: str, items: Sequence[pa.ChunkedArray], artifact: Artifact) -> None:
         """Compare with the first table of this kind and set.
@@ -94,6 +95,15 @@ class ItemOrder:
         if not all(one.equals(other) for one, other in zip(first, items, strict=True)):
             value = f"items of dataset {dataset} differ from those of the first checkpoint"
             raise PipelineError("results cannot be paired", artifact.manifest_path, value, "recompute this artifact")
+
+    def keys(self, reader: str, dataset: str) -> np.ndarray | None:
+        """Keys (n,) of the test images of a dataset as a reader (``probe``, ``knn``, ``few_shot``) has them."""
+        kind = {"probe": "image", "knn": "image", "few_shot": "query"}.get(reader, "")
+        if (kind, dataset) not in self._seen:
+            return None
+        if (kind, dataset) not in self._keys:
+            self._keys[kind, dataset] = np.array(self._seen[kind, dataset][0].to_pylist())
+        return self._keys[kind, dataset]
 
 
 def probe_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator[Series]:
@@ -131,12 +141,12 @@ def few_shot_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator
 def _hits(family: str, row: dict[str, Any], images: pa.Table, file: int) -> Series:
     """The series of a row of results from the columns ``correct`` and ``label`` of its test images."""
     values, labels = images["correct"].to_numpy().astype(np.float32), images["label"].to_numpy()
-    shares = _per_class(labels) if row["metric"] == "mean_per_class" else np.full(len(labels), 1 / len(labels))
+    shares = per_class(labels) if row["metric"] == "mean_per_class" else np.full(len(labels), 1 / len(labels))
     head = (row["dataset"], f"{family}.{row['metric']}", family)
     return Series(*head, values, labels, shares, None, *_interval(row), file)
 
 
-def _per_class(labels: np.ndarray) -> np.ndarray:
+def per_class(labels: np.ndarray) -> np.ndarray:
     """Shares of images (n,) in a mean of class means."""
     _, index, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     return np.asarray(1 / (len(sizes) * sizes[index]))

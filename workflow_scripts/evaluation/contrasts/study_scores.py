@@ -1,6 +1,6 @@
 """All numbers of a study: one row per checkpoint, set and metric, and the mean over sets."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from scipy.special import ndtri
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import read_json
+from workflow_scripts.evaluation.contrasts.leaked import without
 from workflow_scripts.evaluation.contrasts.saliency_series import saliency_series
 from workflow_scripts.evaluation.contrasts.series import (
     ItemOrder,
@@ -46,7 +47,8 @@ class StudyScores:
     Attributes:
         series: (run, step) -> (family, dataset) -> series.
         files: the files that they were read from: ``<stage>/<name><suffix>`` and the manifest's sha256.
-        statistics: (run, step) -> rows of statistics of the features (dataset, metric, value, n) and their file.
+        statistics: (run, step) -> rows (dataset, metric, value, n) and their file: statistics of features, and
+            accuracies without leaked images.
     """
 
     series: dict[tuple[str, str], dict[tuple[str, str], Series]]
@@ -54,8 +56,11 @@ class StudyScores:
     statistics: dict[tuple[str, str], list[tuple[dict[str, Any], int]]] = field(default_factory=dict)
 
 
-def read_scores(given: Mapping[str, Iterable[Artifact]]) -> StudyScores:
+def read_scores(given: Mapping[str, Iterable[Artifact]], leaked: Mapping[str, Collection[str]]) -> StudyScores:
     """Read the input artifacts named in :data:`READERS`.
+
+    Args:
+        leaked: dataset -> keys of its test images that are among the training images.
 
     Raises:
         PipelineError: two artifacts of a kind are of one checkpoint and set, or their items can't be paired.
@@ -75,6 +80,9 @@ def read_scores(given: Mapping[str, Iterable[Artifact]]) -> StudyScores:
             found = scores.series.setdefault(checkpoint, {})
             for one in reader(artifact, len(scores.files) - 1, order):
                 found[one.family, one.dataset] = one
+                keys, gone = order.keys(kind, one.dataset), leaked.get(one.dataset, ())
+                if keys is not None and gone and (row := without(one, keys, gone)):
+                    scores.statistics.setdefault(checkpoint, []).append((row, one.file))
             if kind == "knn":
                 _read_statistics(scores, artifact)
     return scores
@@ -104,7 +112,7 @@ def summary_rows(scores: StudyScores, runs: Sequence[SummaryRun]) -> Iterator[tu
     """Rows of :data:`ROWS`, each with the indices of the files it came from; runs and steps in the study's order.
 
     ``chosen_on`` names the reported set that chose the checkpoint. Means are over the sets of :func:`comparable`;
-    statistics of features are not averaged over sets, and have no interval.
+    statistics of features, and accuracies without leaked images, are not averaged over sets and have no interval.
     """
     for run in runs:
         for step in run.steps:

@@ -1,0 +1,37 @@
+"""Accuracy without the test images that are among the training images, from the saved results of each image."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.evaluation.contrasts.series import Series, per_class
+
+PREFIX = "without_leaked"
+"""Of the metric's name: ``without_leaked.knn.accuracy``."""
+
+
+def read_leaked(checks: Iterable[Artifact]) -> dict[str, frozenset[str]]:
+    """Dataset -> keys of its leaked test images, from artifacts of the stage ``leakage``."""
+    return {
+        check.name: frozenset(pq.read_table(check.path(".parquet"), columns=["test"])["test"].to_pylist())
+        for check in checks
+    }
+
+
+def without(one: Series, keys: np.ndarray, leaked: Collection[str]) -> dict[str, Any] | None:
+    """Dataset, metric, value and n of the images that are left; None if none is.
+
+    The network and its classifier stay as they are; only the tested images change.
+
+    Args:
+        keys: (n,) of the series' images.
+    """
+    kept = ~np.isin(keys, list(leaked))
+    if not kept.any():
+        return None
+    shares = per_class(one.labels[kept]) if one.metric.endswith("mean_per_class") else one.shares[kept]
+    value = float(shares @ one.values[kept] / shares.sum())
+    return {"dataset": one.dataset, "metric": f"{PREFIX}.{one.metric}", "value": value, "n": int(kept.sum())}

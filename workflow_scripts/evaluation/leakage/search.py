@@ -1,0 +1,96 @@
+"""Which images of a test split are in the training images, identical or nearly so."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import faiss
+import numpy as np
+import pyarrow as pa
+
+from workflow_scripts.evaluation.leakage.fingerprints import HASH_BYTES, VIEWS, Fingerprints
+
+NEAREST = 8
+"""Training images that are examined for each view of a test image and shard, and that are listed for a test image."""
+MATCHES = pa.schema(
+    [
+        *[(name, pa.string()) for name in ("test", "train", "kind", "view")],
+        ("distance", pa.int32()),
+        ("correlation", pa.float64()),
+    ]
+)
+
+
+class Limits(NamedTuple):
+    """Near duplicates: at most ``distance`` bits of the hash differ, and the pictures correlate by ``correlation``."""
+
+    distance: int
+    correlation: float
+
+
+class Match(NamedTuple):
+    """A training image that shows the same as a test image; the fields are those of :data:`MATCHES`."""
+
+    test: int
+    train: str
+    kind: str
+    view: int
+    distance: int
+    correlation: float
+
+    @property
+    def rank(self) -> tuple[bool, int, float, str]:
+        """Sorts a test image's matches, the closest first."""
+        return self.kind != "identical", self.distance, -self.correlation, self.train
+
+
+def matches(tests: Fingerprints, shards: Iterable[tuple[list[str], Fingerprints]], limits: Limits) -> list[Match]:
+    """The closest :data:`NEAREST` matches of each test image, by test image.
+
+    Memory holds the fingerprints of the test images and of one shard.
+
+    Args:
+        tests: in all views.
+        shards: keys and fingerprints of the training images, in one view.
+    """
+    rows_of: dict[bytes, list[int]] = {}
+    for row, pixels in enumerate(tests.pixels):
+        rows_of.setdefault(pixels.tobytes(), []).append(row)
+    best: dict[int, dict[str, Match]] = {}
+    for keys, shard in shards:
+        found = [
+            Match(row, keys[at], "identical", 0, 0, 1.0)
+            for at, pixels in enumerate(shard.pixels)
+            for row in rows_of.get(pixels.tobytes(), ())
+        ]
+        for match in [*found, *_near(tests, keys, shard, limits)]:
+            mine = best.setdefault(match.test, {})
+            if match.train not in mine or match.rank < mine[match.train].rank:
+                mine[match.train] = match
+        for row, mine in best.items():
+            kept = sorted(mine.values(), key=lambda one: one.rank)[:NEAREST]
+            best[row] = {one.train: one for one in kept}
+    return [match for row in sorted(best) for match in best[row].values()]
+
+
+def _near(tests: Fingerprints, keys: list[str], shard: Fingerprints, limits: Limits) -> Iterable[Match]:
+    wanted, there = np.flatnonzero(~tests.flat), np.flatnonzero(~shard.flat)
+    if not len(wanted) or not len(there):
+        return
+    index = faiss.IndexBinaryFlat(8 * HASH_BYTES)
+    index.add(np.ascontiguousarray(shard.hashes[there, 0]))
+    views = tests.hashes.shape[1]
+    distance, at = index.search(tests.hashes[wanted].reshape(-1, HASH_BYTES), min(NEAREST, len(there)))
+    query, place = np.nonzero(distance <= limits.distance)
+    rows, view, other = wanted[query // views], query % views, there[at[query, place]]
+    one, two = tests.smalls[rows, view].astype(np.float64), shard.smalls[other, 0].astype(np.float64)
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(two, axis=1)
+    correlation = np.einsum("ij,ij->i", one, two) / np.maximum(lengths, 1e-12)
+    for i in np.flatnonzero(correlation >= limits.correlation):
+        bits, close = int(distance[query[i], place[i]]), round(float(correlation[i]), 6)
+        yield Match(int(rows[i]), keys[other[i]], "near", int(view[i]), bits, close)
+
+
+def matches_table(found: Iterable[Match], keys: list[str]) -> pa.Table:
+    """One row per match, with the keys of the test images (``keys``, by row) and the names of the views."""
+    rows = [match._asdict() | {"test": keys[match.test], "view": VIEWS[match.view]} for match in found]
+    return pa.Table.from_pylist(rows, MATCHES)

@@ -1,0 +1,97 @@
+"""Section on test images that are among the training images."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.shards import dataset_images
+from workflow_scripts.reporting.colours import arm_class
+from workflow_scripts.reporting.provenance import Number
+from workflow_scripts.reporting.study import THUMBNAIL, Study
+from workflow_scripts.reporting.text import caption_text, count, percent, words
+from workflow_scripts.reporting.thumbnails import thumbnail
+
+Row = dict[str, Any]
+SHOWN = 6  # pairs of pictures per dataset
+PREFIX = "without_leaked."
+
+
+def leakage(study: Study) -> Row:
+    """Counts by dataset, pictures of the pairs, and accuracies with and without the leaked images."""
+    checks = study.all("leakage")
+    datasets = {one.name: one for one in study.all("datasets")}
+    return {
+        "lines": [_line(study, check) for check in checks],
+        "pairs": [block for check in checks if (block := _pictures(study, check, datasets.get(check.name)))],
+        "scores": _scores(study),
+    }
+
+
+def _line(study: Study, check: Artifact) -> Row:
+    about, source = study.json(check), study.source(check, ".json")
+    found = about["identical"] + about["near"]
+    shown = {name: Number(count(about[name]), source=source, rows=name) for name in ("test_images", "training_images")}
+    for name in ("identical", "near"):
+        share = f"{percent(about[name] / about['test_images'])} %" if about["test_images"] else ""
+        shown[name] = Number(count(about[name]), share, source, name)
+    return {"dataset": about["dataset"], "found": found, **shown}
+
+
+def _pictures(study: Study, check: Artifact, dataset: Artifact | None) -> Row | None:
+    """Evenly spaced leaked test images of a dataset, each beside its closest training image."""
+    rows = pq.read_table(check.path(".parquet")).to_pylist()
+    closest: dict[str, Row] = {}
+    for row in rows:
+        closest.setdefault(row["test"], row)
+    if not closest or dataset is None:
+        return None
+    keys = list(closest)
+    chosen = keys[:: -(-len(keys) // SHOWN)]
+    tests = _test_thumbnails(dataset, chosen)
+    training = study.thumbnails([closest[key]["train"] for key in chosen])
+    source = study.source(check, ".parquet")
+    cards = []
+    for key in chosen:
+        row = closest[key]
+        fit = f"{row['kind']}, {row['view']}"
+        bits = Number(f"{row['distance']} bits", f"r = {row['correlation']:.2f}", source, f"test {key}")
+        names = {"test": caption_text(key), "train": caption_text(row["train"])}
+        pictures = {"test_image": tests[key], "train_image": training.get(row["train"])}
+        cards.append({**names, **pictures, "fit": fit, "bits": bits})
+    return {"dataset": check.name, "found": count(len(closest)), "cards": cards}
+
+
+def _test_thumbnails(dataset: Artifact, keys: list[str]) -> dict[str, str]:
+    table, images = pq.read_table(dataset.path(".parquet"), columns=["key"]), dataset_images(dataset)
+    wanted = pc.indices_nonzero(pc.is_in(table["key"], value_set=pc.cast(keys, table.schema.field("key").type)))
+    at = {table["key"][row].as_py(): row for row in wanted.to_pylist()}
+    return {key: thumbnail(images.image(at[key]), THUMBNAIL) for key in keys}
+
+
+def _scores(study: Study) -> list[Row]:
+    """Each accuracy without leaked images beside the one with all, at the headline's step."""
+    summary, step = study.one("summary"), study.settings.headline_step
+    if summary is None:
+        return []
+    rows = study.table(summary)
+    source = study.source(summary, ".parquet")
+    whole: Mapping[tuple[str, ...], Row] = {_place(row, row["metric"]): row for row in rows}
+    found = []
+    for row in rows:
+        metric = row["metric"].removeprefix(PREFIX)
+        if metric == row["metric"] or row["step"] != step:
+            continue
+        every = whole[_place(row, metric)]
+        numbers = [
+            Number(percent(one["value"]), "", source, f"{one['metric']}, n = {one['n']}") for one in (every, row)
+        ]
+        head = {"run": row["run"], "css": arm_class(row["pairs"]), "dataset": row["dataset"], "metric": words(metric)}
+        found.append({**head, "numbers": numbers})
+    return found
+
+
+def _place(row: Row, metric: str) -> tuple[str, ...]:
+    return row["run"], row["step"], row["dataset"], metric

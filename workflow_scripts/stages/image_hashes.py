@@ -1,0 +1,59 @@
+"""Fingerprints of the images of a shard, by which they are recognised in test splits."""
+
+from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.stage import Job, run_stage
+
+
+class ImageHashes(Settings):
+    """The fingerprints have no settings."""
+
+
+def image_hashes(job: Job[ImageHashes]) -> None:
+    """Hash the images of one shard, each decoded once."""
+    import numpy as np
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.core.shards import TarImages, hash_column
+    from workflow_scripts.evaluation.leakage.fingerprints import fingerprint, fingerprints_table, whole
+
+    shard = job.input("shard")
+    every = pq.read_table(shard.path(".parquet"), columns=["key", "state", "offset", "bytes", "sha256"])
+    rows = every.filter(pc.equal(every["state"], "ok"))
+    place = rows["offset"].to_numpy(), rows["bytes"].to_numpy()
+    images = TarImages([shard.location(".tar")], np.zeros(len(rows), np.int64), *place, hash_column(rows["sha256"]))
+    found = fingerprint(images, np.arange(len(rows)), whole, job.workers)
+    write_table(job.file(".parquet"), fingerprints_table(rows["key"].to_pylist(), found))
+    job.rows(len(every), len(rows), {"no_image": len(every) - len(rows)})
+
+
+STAGE = Stage(
+    run=image_hashes,
+    settings=ImageHashes,
+    artifact="{shard}",
+    inputs=("shard",),
+    packages=("numpy", "scipy", "pillow", "pyarrow"),
+    numbered=True,
+)
+
+FACTS = Facts(
+    files={
+        ".parquet": File(
+            "by image: hash of the decoded pixels, perceptual hash, small grey picture, and whether it is nearly of "
+            "one colour",
+            Tolerance(0, 0.001, "none; coefficients at their median"),
+        ),
+    },
+    environment="train",
+    resources=Resources(minutes=60, memory_mb=4_000, workers=True, slot="hashings"),
+    cost=Cost(per="image", units=lambda load: load.images, core_ms=DECODING_MS + 2.0, source="measured: photos"),
+    disk=lambda load: load.images * 320,
+    names="hashed_shards",
+    group="hashing",
+)
+
+if __name__ == "__main__":
+    run_stage(STAGE)

@@ -1,0 +1,105 @@
+"""Which test images of a downstream dataset are among the study's training images."""
+
+from pydantic import Field
+
+from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.stage import Job, run_stage
+
+
+class Leakage(Settings):
+    """Which test images count as near duplicates of a training image."""
+
+    distance: int = Field(
+        70,
+        ge=0,
+        le=128,
+        description="bits of the perceptual hash, of 256, that may differ",
+        examples=[50],
+        json_schema_extra={"unit": "bits"},
+    )
+    correlation: float = Field(
+        0.8, gt=0, le=1, description="least correlation of the two small grey pictures", examples=[0.9]
+    )
+
+
+def leakage(job: Job[Leakage]) -> None:
+    """Compare the test images, whole, cropped and mirrored, with all training images."""
+    from collections import Counter
+
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.core.files.jsonio import pretty
+    from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.core.shards import dataset_images
+    from workflow_scripts.evaluation.leakage.fingerprints import all_views, fingerprint, read_fingerprints
+    from workflow_scripts.evaluation.leakage.search import Limits, matches, matches_table
+
+    dataset = job.input("dataset")
+    table = pq.read_table(dataset.path(".parquet"), columns=["key", "split"])
+    rows = np.flatnonzero(np.array(table["split"].to_pylist()) == "test")
+    keys = table["key"].take(rows).to_pylist()
+    tests = fingerprint(dataset_images(dataset), rows, all_views, job.workers)
+    training = {"images": 0, "flat": 0}
+
+    def shards():  # type: ignore[no-untyped-def]
+        for shard in job.inputs("hashes"):
+            part = pq.read_table(shard.path(".parquet"))
+            found = read_fingerprints(part)
+            training["images"] += len(part)
+            training["flat"] += int(found.flat.sum())
+            yield part["key"].to_pylist(), found
+
+    found = matches(tests, shards(), Limits(job.settings.distance, job.settings.correlation))
+    write_table(job.file(".parquet"), matches_table(found, keys))
+    kinds = Counter({match.test: match.kind for match in reversed(found)}.values())
+    facts = {
+        "dataset": dataset.name,
+        "test_images": len(keys),
+        "training_images": training["images"],
+        "identical": kinds["identical"],
+        "near": kinds["near"],
+        "nearly_of_one_colour": {"test": int(tests.flat.sum()), "training": training["flat"]},
+        "distance": job.settings.distance,
+        "correlation": job.settings.correlation,
+    }
+    job.file(".json").write_bytes(pretty(facts))
+    job.rows(len(keys), len(keys))
+
+
+STAGE = Stage(
+    run=leakage,
+    settings=Leakage,
+    artifact="{dataset}",
+    inputs=("dataset", "hashes"),
+    packages=("numpy", "scipy", "pillow", "pyarrow", "faiss-cpu"),
+)
+
+FACTS = Facts(
+    files={
+        ".parquet": File(
+            "pairs of a test image and a training image that shows the same: kind, which view of the test image fits, "
+            "bits that differ, correlation; at most eight for each test image, the closest first",
+            Tolerance(0.001, 0.01, "none; pairs at a limit"),
+        ),
+        ".json": File(
+            "numbers of test images that are identical or near duplicates of training images", published=True
+        ),
+    },
+    environment="knn-{device}",
+    resources=Resources(minutes=720, memory_mb=16_000, workers=True),
+    cost=Cost(
+        per="labelled image",
+        units=lambda load: load.labelled,
+        core_ms=DECODING_MS + 8.0,
+        source="measured: 12 views of a photo; the search is extra, 1 ms per million training images and view",
+    ),
+    disk=lambda _: 1e6,
+    names="leak_checked",
+    section="leakage",
+)
+
+if __name__ == "__main__":
+    run_stage(STAGE)
