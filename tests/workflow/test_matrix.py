@@ -26,7 +26,8 @@ PROBES = {"features", "linear_probe", "few_shot", "knn", "saliency", *SCORES}
 MODELS = {"pretrain", *PROBES}
 PAIRS = {"pair_table", "pair_quality", *MODELS}
 CAPTIONS = {"select_captions", "caption_quality", "caption_comparison", "embed_captions", *PAIRS}
-IMAGES = {"download", "data_card", "image_index", "recaption", "caption_table", "embed_images", *CAPTIONS}
+HASHES = {"image_hashes", "leakage"}
+IMAGES = {*HASHES, "download", "data_card", "image_index", "recaption", "caption_table", "embed_images", *CAPTIONS}
 # Stage -> a setting of it, another value, and the stages that must then compute. From the leaves to the root: an edit
 # comes together with the undoing of the one before, and must not lie below it.
 EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
@@ -34,6 +35,7 @@ EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
     "discrimination": ("evaluation.discrimination.least_icc", 0.6, {"discrimination"}),
     "summary": ("bootstrap", 101, {"summary"}),  # the smallest study has no contrasts
     "saliency": ("evaluation.saliency.thresholds", 51, {"saliency", *SCORES}),
+    "leakage": ("leakage.distance", 71, {"leakage", "summary", "report"}),
     "few_shot": ("evaluation.few_shot.episodes", 11, {"few_shot", *SCORES}),
     "knn": ("evaluation.knn.neighbours", 3, {"knn", *SCORES}),
     "linear_probe": ("evaluation.linear_probe.costs", [0.1, 10.0], {"linear_probe", "saliency", *SCORES}),
@@ -43,7 +45,8 @@ EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
     "eval_dataset": (
         "datasets.0.metric",
         "mean_per_class",
-        {"eval_dataset", "eval_images", *MODELS} - {"features", "saliency"},  # the packed images keep their bytes
+        {"eval_dataset", "eval_images", "leakage", *MODELS}
+        - {"features", "saliency"},  # the packed images keep their bytes
     ),
     "pair_quality": ("pair_quality.bootstrap", 101, {"pair_quality", "report"}),
     "pair_table": ("pairs.0.k", 2, PAIRS),
@@ -56,6 +59,7 @@ EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
     "recaption": ("recaption.max_new_tokens", 3, {"recaption", "caption_table", *CAPTIONS}),
     "data_card": ("data_card.confidence", 0.9, {"data_card", "report"}),
     "image_index": None,
+    "image_hashes": None,
     "download": ("download.jpeg_quality", 60, IMAGES),
     "shard_plan": ("shards.rows_per_shard", 79, {"shard_plan"}),  # room for more rows than there are
     "annotations": ("annotations.years", [2020], {"annotations", "shard_plan", *IMAGES}),
@@ -63,7 +67,16 @@ EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
     "demo_world": (
         "demo_world.masks",
         23,
-        {"demo_world", "annotations", "caption_quality", "eval_dataset", "eval_images", "pair_quality", *PROBES},
+        {
+            "demo_world",
+            "annotations",
+            "caption_quality",
+            "eval_dataset",
+            "eval_images",
+            "leakage",
+            "pair_quality",
+            *PROBES,
+        },
     ),
 }
 FORMATTED = {"source", "download"}  # keyed by a format number in place of code
