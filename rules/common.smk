@@ -147,14 +147,15 @@ def score_paths(arms, judges):
 def command(stage, lists=None, patterns=(), also=False):
     """The shell command of a rule: one stage, its unit, its inputs by name, its settings.
 
-    ``lists``: declared inputs that are given as `<stage>/<pattern>`. The stage expands the patterns (:func:`braces`),
-    since a command line can't hold thousands of paths.
+    ``lists``: inputs that are given as `<stage>/<pattern>`, of which those that the stage declares are used. The stage
+    expands the patterns (:func:`braces`), since a command line can't hold thousands of paths.
     ``patterns``: the same for inputs whose pattern depends on the job; `params` has it under the input's name.
     ``also``: the process may make other artifacts too, which `params.also` names.
     The stage replaces the shell (``exec``), so that signals that end the job reach it directly.
     A stage that doesn't use a GPU is told to use the CPU, since the GPUs of a node may belong to other jobs.
     """
-    declared, lists = declaration(stage), lists or {}
+    declared = declaration(stage)
+    lists = {name: pattern for name, pattern in (lists or {}).items() if name in declared.inputs}
     parts = [f"exec python -m workflow_scripts.stages.{stage} --artifact {{output.manifest:q}}"]
     parts += ["--unit " + " ".join(f"{name}={{wildcards.{name}}}" for name in declared.unit)] if declared.unit else []
     parts += [f"--input {name}={{input.{name}}}" for name in declared.inputs if name not in {*lists, *patterns}]
