@@ -79,6 +79,12 @@ def test_an_interval_of_a_share_stays_within_0_and_1(value: float, half: float, 
     assert found is not None and (found.low, found.high) == (0.0, 1.0)
 
 
+def test_the_interval_of_a_corrected_score_may_be_negative() -> None:
+    (arm,) = headline.arms([row("r", "a", 0.02, 0.03, metric=SALIENCY)])
+    found = arm.estimates["saliency"]
+    assert found is not None and (found.low, found.high) == pytest.approx((-0.01, 0.05))
+
+
 def test_the_summary_s_own_mean_is_preferred_and_unshared_datasets_do_not_count() -> None:
     rows = [row("r", "a", 0.1), row("r", "b", 0.9), row("r", "mean", 0.55, 0.01)]
     (arm,) = headline.arms(rows)

@@ -102,7 +102,8 @@ def arms(rows: Sequence[Row], step: str = "last") -> list[Arm]:
             *group,
             len(members),
             length_text([runs[run] for run in members]),
-            {name: _estimate(kept[name], members) for name in FAMILIES},
+            # A corrected saliency score can be negative; the others are shares.
+            {name: _estimate(kept[name], members, bounded=name != "saliency") for name in FAMILIES},
         )
         for group, members in groups.items()
     ]
@@ -130,7 +131,7 @@ def _by_family(rows: Sequence[Row], steps: dict[str, str | None]) -> dict[str, d
     return kept
 
 
-def _estimate(by_run: dict[str, dict[str, Row]], members: Sequence[str]) -> Estimate | None:
+def _estimate(by_run: dict[str, dict[str, Row]], members: Sequence[str], bounded: bool) -> Estimate | None:
     present = [run for run in members if run in by_run]
     if not present:
         return None
@@ -142,18 +143,21 @@ def _estimate(by_run: dict[str, dict[str, Row]], members: Sequence[str]) -> Esti
     means = [math.fsum(by_run[run][name]["value"] for name in shared) / len(shared) for run in present]
     if len(means) >= FEWEST_SEEDS:
         interval = student_t(np.array(means))
-        return Estimate(interval.value, _share(interval.low), _share(interval.high), "seeds", len(means))
+        ends = _ends(interval.low, interval.high, bounded)
+        return Estimate(interval.value, *ends, "seeds", len(means))
     value = math.fsum(means) / len(means)
     rows = [[by_run[run][name] for run in present] for name in shared]
     half_or_none = _item_half_width(rows)
     if half_or_none is None:
         return Estimate(value, None, None, "", len(means))
-    return Estimate(value, _share(value - half_or_none), _share(value + half_or_none), "test items", len(means))
+    return Estimate(value, *_ends(value - half_or_none, value + half_or_none, bounded), "test items", len(means))
 
 
-def _share(bound: float | None) -> float | None:
-    """A bound of an interval of a share: intervals that assume a normal distribution can leave 0..1."""
-    return None if bound is None else min(1.0, max(0.0, bound))
+def _ends(low: float | None, high: float | None, bounded: bool) -> tuple[float | None, float | None]:
+    """The ends of an interval; those of a share stay within 0..1, which a normal distribution can leave."""
+    if low is None or high is None or not bounded:
+        return low, high
+    return min(1.0, max(0.0, low)), min(1.0, max(0.0, high))
 
 
 def _item_half_width(rows: Sequence[Sequence[Row]]) -> float | None:
