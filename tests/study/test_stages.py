@@ -115,3 +115,7 @@ def test_a_pattern_stands_for_files_of_several_names() -> None:
     assert tolerance("pretrain", "/step-000200.safetensors") is tolerance("pretrain", "/last.safetensors") is not None
     assert tolerance("linear_probe", ".predictions.parquet") != tolerance("linear_probe", ".head.safetensors")
     assert tolerance("recaption", ".keys.parquet") is None
+
+
+def test_the_first_seed_of_marked_runs_has_its_saliency_checked(demo: Units) -> None:
+    assert demo.saliency_checks == ["simclr-revised-crop-resnet_small-s0.last.masks"]

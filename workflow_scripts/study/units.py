@@ -59,7 +59,11 @@ class Units:
         self.checkpoints = [f"{run}.{step}" for run in self.runs for step in self.steps(run)] if self.reported else []
         self.evaluations = [f"{checkpoint}.{name}" for checkpoint in self.checkpoints for name in self.reported]
         self.mask_evaluations = [f"{one}.{name}" for one in self.checkpoints for name in self.mask_datasets]
-        checked = [f"{run}.{self.steps(run)[-1]}" for run in study.evaluation.checked_runs if run in self._runs]
+        checked = [
+            f"{name}.{self.steps(name)[-1]}"
+            for name, (run, own) in self._runs.items()
+            if run.check_saliency and own.seed == run.seeds[0]
+        ]
         self.saliency_checks = [f"{one}.{name}" for one in checked for name in self.mask_datasets]
         self.discriminated = ["discrimination"] if self.mask_evaluations else []
         self._views = {run: seen_by(own, study.evaluation) for run, (_, own) in self._runs.items()}

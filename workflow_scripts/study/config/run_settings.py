@@ -101,8 +101,6 @@ def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> li
                     errors.append(SettingError("repeated run", ("runs", number), value, advice))
     if not errors and not left_out:
         errors += [*kept_errors(study.evaluation.steps, study.pretraining, found), *selection_errors(study, found)]
-        for number, name in enumerate(study.evaluation.checked_runs):
-            errors += known(("evaluation", "checked_runs", number), "run", name, found)
     for method in HEADS.keys() - {run.method for run in study.runs}:
         errors += _head_errors(method, study, root)
     first: dict[Any, SettingError] = {}

@@ -223,6 +223,12 @@ class Run(Settings):
         examples=["short"],
     )
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="seeds; each is a run", examples=[[0, 1, 2]])
+    check_saliency: bool = Field(
+        False,
+        description="whether the saliency maps of the run with the first seed are checked for sanity and "
+        "faithfulness, at the last of its evaluated steps",
+        examples=[True],
+    )
     set: dict[str, Any] = Field(
         {},
         description="settings of these runs that override the section pretraining",
@@ -256,12 +262,6 @@ class _Evaluation(Scaling):
         min_length=1,
         description="kept checkpoints to evaluate: steps (in runs with epochs: epochs), last, best by the online probe",
         examples=[[1000, "last"]],
-    )
-    checked_runs: tuple[str, ...] = Field(
-        (),
-        description="names of runs whose saliency maps are checked for sanity and faithfulness, at the last of their "
-        "evaluated steps",
-        examples=[["untrained-none-none-resnet50-s0"]],
     )
 
 

@@ -91,6 +91,8 @@ def _whole_study() -> Study:
     first = {name: {"seeds": (0,), "augmentation": method.augmentations[0]} for name, method in METHODS.items()}
     runs = {run.method: run.model_copy(update=first[run.method]) for run in study.runs}
     runs = {name: _run(method) for name, method in METHODS.items() if not method.external} | runs
+    first_run = next(iter(runs))
+    runs[first_run] = runs[first_run].model_copy(update={"check_saliency": True})
     networks = tuple(Network.model_validate({"name": name, "layout": "timm", **one}) for name, one in NETWORKS.items())
     few = {
         "download": download,
@@ -108,9 +110,7 @@ def _whole_study() -> Study:
         "evaluation": study.evaluation.model_copy(update={"discrimination": Discrimination(orderings=(ORDERING,))}),
     }
     labels = CaptionLabelsSection(source="labels")
-    whole = study.model_copy(update={"demo_world": DemoWorld(), "caption_labels": labels, **few})
-    checked = whole.evaluation.model_copy(update={"checked_runs": (Units(whole).runs[0],)})
-    return whole.model_copy(update={"evaluation": checked})
+    return study.model_copy(update={"demo_world": DemoWorld(), "caption_labels": labels, **few})
 
 
 def _judge(study: Study, kind: str) -> Judge:
