@@ -81,7 +81,7 @@ class Fitter:
     """Fits heads for several costs to the same rows of a set.
 
     Each search starts from the known head whose cost is nearest on a log scale, which is usually close: that changes
-    how many steps lead to the minimum, and the minimum only within ``tolerance``.
+    how many steps lead to the minimum. It changes only within ``tolerance``, unless ``max_iter`` ends the search.
 
     Args:
         known: heads of the same features by cost, from which searches can start.
