@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from workflow_scripts.reporting.dots import LEFT, RIGHT, Dot, dots
+from workflow_scripts.reporting.dots import LEFT, NAMES, RIGHT, Dot, dots
 
 
 def test_positions() -> None:
@@ -34,4 +34,4 @@ def test_one_value(value: float) -> None:
 
 def test_long_names_are_cut_and_shown_to_the_pointer() -> None:
     chart = str(dots([Dot("a" * 40, "arm", 1.0, None, None)], "a", "b"))
-    assert f">{'a' * 17}…<" in chart and f"<title>{'a' * 40}</title>" in chart
+    assert f">{'a' * (NAMES - 1)}…<" in chart and f"<title>{'a' * 40}</title>" in chart

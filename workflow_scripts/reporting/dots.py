@@ -7,8 +7,8 @@ from markupsafe import Markup, escape
 
 from workflow_scripts.reporting.charts import ticks
 
-WIDTH, ROW, TOP, FOOT = 360, 20, 4, 22
-NAMES, LEFT, RIGHT = 18, 122.0, 350.0  # letters of a name that fit, and the ends of the axis
+WIDTH, ROW, TOP, FOOT = 420, 20, 4, 22
+NAMES, LEFT, RIGHT = 27, 182.0, 410.0  # letters of a name that fit, and the ends of the axis
 
 
 class Dot(NamedTuple):

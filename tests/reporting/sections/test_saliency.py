@@ -29,9 +29,12 @@ def test_runs_stand_between_floors_and_ceiling_in_one_figure(study: Study) -> No
     found = saliency(study, {"pixel_ap": "said", "other": "not measured"}, MAPS)
     (place,) = found["places"]
     text = str(place["figure"])
-    order = [text.index(f">{name}<") for name in ("lafam (mean)", "uniform", "centre gaussian", "revised crop s0")]
+    order = [
+        text.index(f">{name}<") for name in ("lafam (mean)", "uniform", "centre gaussian", "simclr revised crop s0")
+    ]
     assert order == sorted(order)
     assert text.count('class="dot"') == 3 + len(fake_study.RUNS)
+    assert all(f">{name}<" in text for name in ("simsiam revised crop s0", "untrained s0"))
     assert place["title"] == "masks, layer4" and place["leads"] and place["n"] == 120
     assert found["scores"] == [("pixel ap", "said")]
 

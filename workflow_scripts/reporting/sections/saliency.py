@@ -18,6 +18,7 @@ Row = dict[str, Any]
 LEADING, HEADLINE = SALIENCY.split(".")[1:3]
 ENDS = ("value", "low", "high")
 RAW, CORRECTED, LEAD, ALL = "raw", "corrected", "lead", "all"
+PARTS = ("method", "backbone", "pairs", "augmentation", "tag", "seed")
 
 
 class MapMeaning(NamedTuple):
@@ -32,6 +33,7 @@ class Checkpoint(NamedTuple):
     """The scores of one checkpoint on one set, by layer, stratum, scale, map and score."""
 
     run: str
+    label: str
     pairs: str
     step: str
     source: Source
@@ -184,7 +186,7 @@ def _figure(name: str, layer: str, found: Sequence[Checkpoint], maps: Mapping[st
             said = f"{words(target)} (mean)" if of_network else words(target)
             bounds[meaning.role].append(_dot(said, "arm-none", rows, with_interval=not of_network))
     runs = [
-        _dot(_short(one), arm_class(one.pairs), [row], with_interval=True)
+        _dot(one.label, arm_class("other" if one.pairs == "none" else one.pairs), [row], with_interval=True)
         for one in found
         for row in [one.find(layer, LEADING, CORRECTED)]
         if row
@@ -194,10 +196,15 @@ def _figure(name: str, layer: str, found: Sequence[Checkpoint], maps: Mapping[st
     return dots([*bounds["floor"], *runs, *bounds["ceiling"]], f"{name}, {layer}", "corrected AP in %")
 
 
-def _short(one: Checkpoint) -> str:
-    """A run's name without its method and backbone, which rarely differ: pairs, augmentation, seed."""
-    parts = one.run.split("-")
-    return " ".join([*parts[1:3], *parts[-1:]]) if len(parts) > 3 else one.run
+def _labels(study: Study, runs: Sequence[str]) -> dict[str, str]:
+    """Run -> its parts that not all runs share, so that each label is its run's alone; ``none`` is left out."""
+    known = {run: study.runs[run] for run in runs if run in study.runs}
+    told = [name for name in PARTS if len({row[name] for row in known.values()}) > 1]
+    found = {}
+    for run in runs:
+        parts = [f"s{known[run][name]}" if name == "seed" else known[run][name] for name in told if run in known]
+        found[run] = " ".join(part for part in parts if part not in ("", "none")) or run
+    return found
 
 
 def _dot(label: str, css: str, rows: Sequence[Row], with_interval: bool) -> Dot:
@@ -224,11 +231,14 @@ def _shown(study: Study) -> dict[str, list[Artifact]]:
 def _checkpoints(study: Study) -> dict[str, list[Checkpoint]]:
     """Set -> scores of the shown checkpoint of each run."""
     found: dict[str, list[Checkpoint]] = {}
-    for run, artifacts in _shown(study).items():
+    shown = _shown(study)
+    labels = _labels(study, [*shown])
+    for run, artifacts in shown.items():
         for artifact in artifacts:
             source = study.source(artifact, ".results.parquet")
             for name, rows in _by_set(study.table(artifact, ".results.parquet")):
-                one = Checkpoint(run, study.method_and_pairs(run)[1], artifact.unit["step"], source, rows)
+                pairs = study.method_and_pairs(run)[1]
+                one = Checkpoint(run, labels[run], pairs, artifact.unit["step"], source, rows)
                 found.setdefault(name, []).append(one)
     return found
 
