@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,20 @@ def test_the_lead_is_a_paired_difference_in_points(study: Study) -> None:
     assert table.columns == ["corrected AP", "over runner up", "over lafam", "over centre gaussian"]
     first = table.lines[0].cells
     assert first[1].text.startswith("+") and "runner_up" in first[1].title and "lead" in first[1].title
+
+
+def test_the_first_layer_of_any_run_leads_in_a_place_of_its_own(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, last = study.table, fake_study.run_name(*fake_study.RUNS[-1][:4])
+
+    def renamed(artifact: Artifact, suffix: str = ".parquet") -> list[dict[str, Any]]:
+        other = suffix == ".results.parquet" and artifact.unit["run"] == last
+        return [row | {"layer": "block6"} if other else row for row in table(artifact, suffix)]
+
+    monkeypatch.setattr(study, "table", renamed)
+    first, second = saliency(study, {}, MAPS)["places"]
+    assert (second["title"], second["leads"], first["leads"]) == ("masks, block6", True, True)
+    assert len(first["leads_over"].lines) == len(fake_study.RUNS) - 1
+    assert [line.name for line in second["leads_over"].lines] == [last]
 
 
 def test_best_median_and_worst_of_the_first_run_of_an_arm(study: Study) -> None:

@@ -57,9 +57,9 @@ def saliency(study: Study, scores: Mapping[str, str], maps: Mapping[str, MapMean
     """The section: a figure and tables for each set and layer, and example maps at the headline's step."""
     by_set = _checkpoints(study)
     shown = {key[4] for found in by_set.values() for one in found for key in one.rows}
-    places = [(name, layer, at == 0) for name, found in by_set.items() for at, layer in enumerate(_layers(found))]
+    places = [(name, layer) for name, found in by_set.items() for layer in _layers(found)]
     return {
-        "places": [_place(name, layer, leads, by_set[name], maps) for name, layer, leads in places],
+        "places": [_place(name, layer, by_set[name], maps) for name, layer in places],
         "scores": [(words(name), meaning) for name, meaning in scores.items() if name in shown],
         "maps": [(words(name), meaning.summary) for name, meaning in maps.items()],
         "objects": _objects(study),
@@ -134,14 +134,15 @@ def _discrimination(study: Study) -> list[Row]:
     return lines
 
 
-def _place(name: str, layer: str, leads: bool, found: Sequence[Checkpoint], maps: Mapping[str, MapMeaning]) -> Row:
-    """What is shown of one set and layer."""
+def _place(name: str, layer: str, all_found: Sequence[Checkpoint], maps: Mapping[str, MapMeaning]) -> Row:
+    """What is shown of one set and layer, of the runs that have it; it leads if it is the first layer of any run."""
+    found = [one for one in all_found if layer in _layers([one])]
     others = [target for target in maps if target not in (LEADING, "uniform", "oracle")]
     metrics = list(dict.fromkeys(key[4] for one in found for key in one.rows))
     strata = list(dict.fromkeys(key[1] for one in found for key in one.rows))
     return {
         "title": f"{name}, {layer}",
-        "leads": leads,
+        "leads": any(_layers([one])[0] == layer for one in found),
         "n": next((row["n"] for one in found for row in [one.find(layer, LEADING, CORRECTED)] if row), 0),
         "figure": _figure(name, layer, found, maps),
         "leads_over": _table(
