@@ -29,6 +29,9 @@ def test_partial_r2_is_that_of_residuals() -> None:
     gain = partial_r2(outcome, known, added)
     r = stats.pearsonr(rest(outcome), rest(added)).statistic
     assert gain.share == pytest.approx(r**2)
+    both = LinearRegression().fit(np.column_stack([known, added]), outcome)
+    assert gain.slope == pytest.approx(both.coef_[1])
+    assert partial_r2(outcome, known, -added) == pytest.approx((gain.share, -gain.slope, gain.p))
     assert gain.p == pytest.approx(2 * stats.t.sf(abs(r) * np.sqrt(17 / (1 - r**2)), 17))
 
 

@@ -81,7 +81,9 @@ def test_a_good_metric_tells_apart_and_a_noisy_one_does_not() -> None:
         row = found[METRIC]
         assert (row["models"], row["runs"], row["images"], row["orderings"]) == (4, 12, 60, 45)
         assert row["verdict"] in (verdict, OPEN) and (spread > 0.5 or row["verdict"] == YES)
-        assert found[PROBE]["spearman"] is None and (spread > 0.5 or row["spearman"] > 0.8)
+        assert found[PROBE]["spearman"] is found[PROBE]["beyond_probe"] is None and (
+            spread > 0.5 or row["spearman"] > 0.8
+        )
 
 
 @pytest.mark.parametrize(
@@ -96,8 +98,23 @@ def test_a_good_metric_tells_apart_and_a_noisy_one_does_not() -> None:
     ],
 )
 def test_the_rule(low: float, high: float, models: int, share: float, verdict: str, reason: str) -> None:
-    found = finding(Components(1, 1, 1, 9, 0.5, low, high), models, share, Gain(0.2, 0.2), Discrimination())
+    found = finding(Components(1, 1, 1, 9, 0.5, low, high), models, share, Gain(0.2, 1.0, 0.2), Discrimination())
     assert found == (verdict, reason, "not shown")
+
+
+@pytest.mark.parametrize(
+    ("gain", "beyond"),
+    [
+        (Gain(0.5, 1.0, 0.01), "yes"),
+        (Gain(0.5, -1.0, 0.01), "in the wrong direction"),
+        (Gain(0.1, 1.0, 0.06), "not shown"),
+        (Gain(float("nan"), float("nan"), float("nan")), "not shown"),
+        (None, None),
+    ],
+)
+def test_what_a_metric_says_beyond_the_probe_has_a_direction(gain: Gain | None, beyond: str | None) -> None:
+    found = finding(Components(1, 1, 1, 9, 0.5, 0.6, 0.9), 4, 1.0, gain, Discrimination())
+    assert found.beyond_probe == beyond
 
 
 def test_without_seeds_it_is_inconclusive() -> None:

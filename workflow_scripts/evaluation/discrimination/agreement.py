@@ -9,10 +9,14 @@ from scipy.stats import rankdata
 
 
 class Gain(NamedTuple):
-    """Partial R^2 of a metric and the p-value of its coefficient; nan without enough runs or variance."""
+    """Partial R^2 of a metric, its coefficient and the p-value of that; nan without enough runs or variance."""
 
     share: float
+    slope: float
     p: float
+
+
+UNKNOWN = Gain(float("nan"), float("nan"), float("nan"))
 
 
 def recovered(values: np.ndarray, orderings: Sequence[tuple[int, int]]) -> float:
@@ -41,19 +45,20 @@ def partial_r2(outcome: np.ndarray, known: np.ndarray, added: np.ndarray) -> Gai
     """
     runs = len(outcome)
     if runs < 4 or np.ptp(added) == 0:
-        return Gain(float("nan"), float("nan"))
-    base = _sse(outcome, known[:, None])
-    both = _sse(outcome, np.column_stack([known, added]))
+        return UNKNOWN
+    base, _ = _fit(outcome, known[:, None])
+    both, slope = _fit(outcome, np.column_stack([known, added]))
     if base <= 1e-12 * max(1.0, float(np.square(outcome).sum())):
-        return Gain(float("nan"), float("nan"))  # the probe explains everything
+        return UNKNOWN  # the probe explains everything
     share = min(1.0, max(0.0, (base - both) / base))
     if share == 1:
-        return Gain(share, 0.0)
+        return Gain(share, slope, 0.0)
     t = np.sqrt(share * (runs - 3) / (1 - share))
-    return Gain(share, float(2 * stdtr(runs - 3, -t)))
+    return Gain(share, slope, float(2 * stdtr(runs - 3, -t)))
 
 
-def _sse(outcome: np.ndarray, columns: np.ndarray) -> float:
+def _fit(outcome: np.ndarray, columns: np.ndarray) -> tuple[float, float]:
+    """SSE of ordinary least squares with an intercept, and the coefficient of the last column."""
     design = np.column_stack([np.ones(len(outcome)), columns])
     solution = np.linalg.lstsq(design, outcome, rcond=None)[0]
-    return float(np.square(outcome - design @ solution).sum())
+    return float(np.square(outcome - design @ solution).sum()), float(solution[-1])

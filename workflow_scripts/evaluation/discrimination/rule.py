@@ -66,24 +66,26 @@ class Discrimination(Settings):
 
 
 class Finding(NamedTuple):
-    """A verdict, why, and whether the metric says more than the probe."""
+    """A verdict, why, and whether the metric says more than the probe; None where there is nothing to compare."""
 
     verdict: str
     reason: str
-    beyond_probe: str
+    beyond_probe: str | None
 
 
-def finding(found: Components, models: int, share: float, gain: Gain, rule: Discrimination) -> Finding:
+def finding(found: Components, models: int, share: float, gain: Gain | None, rule: Discrimination) -> Finding:
     """The verdict on one metric; docs/saliency.md states the rule in words.
 
     Args:
         models: compared.
         share: of known orderings that the metric recovers; nan without any.
-        gain: of the metric beyond the probe.
+        gain: of the metric beyond the probe; None of the probe itself.
     """
-    beyond = "not shown"
-    if gain.p < 1 - rule.level:
-        beyond = "yes"
+    beyond = None
+    if gain is not None:
+        beyond = "not shown"
+        if gain.p < 1 - rule.level:
+            beyond = "yes" if gain.slope > 0 else "in the wrong direction"
     verdict, reason = _verdict(found, models, share, rule)
     return Finding(verdict, reason, beyond)
 

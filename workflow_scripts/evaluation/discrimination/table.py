@@ -131,7 +131,7 @@ def _row(
     added = means if beside else np.zeros(len(means))
     gain = partial_r2(levels[has], (accuracy if beside else means)[has], added[has])
     share = recovered(means, orderings)
-    told = finding(variances, len(names), share, gain, rule)
+    told = finding(variances, len(names), share, None if place == probe else gain, rule)
     row = {
         **{"dataset": place[1], "metric": place[0], "models": len(names), "runs": len(mine)},
         **{"images": variances.images, "var_model": variances.model, "var_seed": variances.seed},

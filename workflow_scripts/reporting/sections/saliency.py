@@ -130,7 +130,7 @@ def _discrimination(study: Study) -> list[Row]:
 
         cells = [number("icc", ends=True), number("recovered"), number("spearman"), number("partial_r2")]
         said = f"{row['verdict']}: {row['reason']}" if row["reason"] else row["verdict"]
-        lines.append({**row, "where": where, "cells": cells, "verdict": said, "beyond": row["beyond_probe"]})
+        lines.append({**row, "where": where, "cells": cells, "verdict": said, "beyond": row["beyond_probe"] or "—"})
     return lines
 
 
