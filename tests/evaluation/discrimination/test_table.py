@@ -66,6 +66,9 @@ def test_stated_orderings() -> None:
     assert known_levels(found, stated).tolist() == pytest.approx([0, 1, 2, 3, 1, 0, np.nan], nan_ok=True)
     added = set(known_orderings(found, stated)) - set(known_orderings(found))
     assert added == {(5, 4), (4, 3), (2, 3), (0, 3)}
+    found = [run(method, backbone) for backbone in ("small", "large") for method in ("untrained", "simclr")]
+    assert known_levels(found, [("small", "large")]).tolist() == [0, 2, 0, 3]
+    assert set(known_orderings(found, [("small", "large")])) == {(0, 1), (2, 3), (0, 3), (1, 3)}
 
 
 def test_orderings_that_contradict_each_other() -> None:

@@ -72,18 +72,20 @@ def known_orderings(found: Sequence[Checkpoint], stated: Sequence[tuple[str, str
     Between runs of the same backbone and tag; untrained and supervised ones against trained ones at their last step.
 
     Args:
-        stated: further orderings of backbones or networks, with any tag, at the last step of their runs.
+        stated: further orderings of backbones or networks, with any tag, at the last step of their runs; of the
+            higher ones only what was trained.
     """
     last = max((one.place for one in found), default=0)
     pairs = []
     for low, one in enumerate(found):
         for high, other in enumerate(found):
-            if (one.peers[0], other.peers[0]) in stated and one.place == other.place == last:
+            is_stated = (one.peers[0], other.peers[0]) in stated and other.method != FLOOR
+            if is_stated and one.place == other.place == last:
                 pairs.append((low, high))
             if one.peers != other.peers or low == high:
                 continue
             same_run = one.run == other.run and one.place < other.place and one.method != FLOOR
-            ends = one.place == other.place == last or FLOOR in (one.method, other.method)
+            ends = one.place == other.place == last
             from_floor = one.method == FLOOR and other.method != FLOOR and other.place == last
             to_ceiling = other.method == CEILING and one.method not in (FLOOR, CEILING) and ends
             if same_run or from_floor or to_ceiling:
@@ -146,16 +148,17 @@ def known_levels(found: Sequence[Checkpoint], stated: Sequence[tuple[str, str]])
     """The known level of each checkpoint, (R,) float64, in steps of one; nan for an external network of no ordering.
 
     Untrained ones have 0, steps of a training rise by one, and supervised ones have the highest of their backbone.
-    Networks of a stated ordering start at 0, and the higher ones are raised above all last steps of the lower ones.
+    Networks of a stated ordering start at 0, and trained higher ones are raised above all last steps of the lower ones.
     """
     last = max((one.place for one in found), default=0)
     named = {name for pair in stated for name in pair}
     levels = np.array([_level(one, last, named) for one in found])
     ends = {name: [at for at, one in enumerate(found) if one.peers[0] == name and one.place == last] for name in named}
+    trained = {name: [at for at in places if found[at].method != FLOOR] for name, places in ends.items()}
     for _ in named:  # orderings have no cycle, so this reaches the end of every chain
         for low, high in stated:
-            if ends[low] and ends[high]:
-                levels[ends[high]] = np.maximum(levels[ends[high]], levels[ends[low]].max() + 1)
+            if ends[low] and trained[high]:
+                levels[trained[high]] = np.maximum(levels[trained[high]], levels[ends[low]].max() + 1)
     return levels
 
 
