@@ -36,6 +36,20 @@ def test_mask_folder_filters_by_dominance_and_counts(tmp_path: Path) -> None:
     assert found.image == picture(3) and found.mask == (root / "masks/3.png").read_bytes()
 
 
+def test_a_file_is_listed_and_read_once(tmp_path: Path) -> None:
+    root = mask_folder(tmp_path / "set", [0.9, 0.9])
+    first, second = pq.read_table(root / "labels.parquet").to_pylist()
+    other = {**first, "mask": second["mask"]}
+    rows = [{**other, "label": None}, {**other, "dominance": 0.1}, first, {**other, "label": "dog"}, second]
+    pq.write_table(pa.Table.from_pylist(rows), root / "labels.parquet")
+    source = MaskFolder(root, 0.5)
+    listing = source.listing()
+    assert [(one.name, one.class_name) for one in listing.entries] == [("images/0.png", "cat"), ("images/1.png", "cat")]
+    assert listing.left_out == {"no_file_mask_or_label": 1, "below_min_dominance": 1, "repeated_name": 1}
+    (found,) = source.read(frozenset({"images/0.png"}))
+    assert found.mask == (root / "masks/0.png").read_bytes() != (root / "masks/1.png").read_bytes()
+
+
 def test_names_of_the_label_table_cannot_leave_the_folder(tmp_path: Path) -> None:
     root = mask_folder(tmp_path / "set", [1.0])
     table = pq.read_table(root / "labels.parquet").to_pylist()

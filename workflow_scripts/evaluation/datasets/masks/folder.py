@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,24 +49,30 @@ class MaskFolder:
 
     def listing(self) -> Listing:
         """Entries are named by the table's ``file``."""
-        left_out: Counter[str] = Counter()
-        entries = []
-        for row in self.rows:
-            if reason := self._unfit(row):
-                left_out[reason] += 1
-            else:
-                entries.append(Entry("train", row["label"], row["file"]))
-        return Listing(entries, left_out)
+        rows, left_out = self._usable
+        return Listing([Entry("train", row["label"], name) for name, row in rows.items()], left_out)
 
     def read(self, wanted: frozenset[str]) -> Iterator[Picture]:
-        """Files of the table's rows."""
-        for row in self.rows:
-            if row["file"] in wanted:
-                image, mask = read_bytes(self.root / row["file"]), self.root / row["mask"]
+        """Files of the listed rows."""
+        for name, row in self._usable[0].items():
+            if name in wanted:
+                image, mask = read_bytes(self.root / name), self.root / row["mask"]
                 if row.get(OBJECTS):
                     yield _with_objects(row, image, mask)
                 else:
-                    yield Picture(row["file"], image, read_bytes(mask))
+                    yield Picture(name, image, read_bytes(mask))
+
+    @cached_property
+    def _usable(self) -> tuple[dict[str, dict[str, Any]], Counter[str]]:
+        """File -> the first usable row that names it, and how many rows are left out, by reason."""
+        found: dict[str, dict[str, Any]] = {}
+        left_out: Counter[str] = Counter()
+        for row in self.rows:
+            if reason := self._unfit(row) or ("repeated_name" if row["file"] in found else ""):
+                left_out[reason] += 1
+            else:
+                found[row["file"]] = row
+        return found, left_out
 
     def _unfit(self, row: dict[str, Any]) -> str:
         """Why a row can't be used, or an empty text."""
