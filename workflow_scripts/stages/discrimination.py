@@ -18,7 +18,7 @@ def discrimination(job: Job[Discrimination]) -> None:
     kinds = {kind: job.inputs(kind) for kind in ("probe", "knn", "saliency")}
     masked = {artifact.unit["dataset"] for artifact in kinds["saliency"]}
     given = {kind: [one for one in found if one.unit["dataset"] in masked] for kind, found in kinds.items()}
-    scores = read_scores(given, {}).series
+    scores = read_scores(given, ()).series
     families = sorted(
         {family for found in scores.values() for family, _ in found if family.startswith("linear_probe.")}
     )

@@ -29,7 +29,6 @@ def summary(job: Job[Summary]) -> None:
 
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation.contrasts.contrasts import CONTRASTS, contrast_rows
-    from workflow_scripts.evaluation.contrasts.leaked import read_leaked
     from workflow_scripts.evaluation.contrasts.standard import standard
     from workflow_scripts.evaluation.contrasts.study_scores import (
         READERS,
@@ -41,7 +40,7 @@ def summary(job: Job[Summary]) -> None:
 
     settings = job.settings
     runs = with_lengths(settings.runs, job.inputs("runs"))
-    scores = read_scores({kind: job.inputs(kind) for kind in READERS}, read_leaked(job.inputs("leakage")))
+    scores = read_scores({kind: job.inputs(kind) for kind in READERS}, job.inputs("leakage"))
     listed = {contrast.name for contrast in settings.contrasts}
     usual = standard(settings.runs) if settings.standard_contrasts else ()
     wanted = [*(contrast for contrast in usual if contrast.name not in listed), *settings.contrasts]

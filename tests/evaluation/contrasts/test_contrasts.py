@@ -35,7 +35,7 @@ def rows_of(results: Path, runs: list[dict[str, Any]], *contrasts: Contrast) -> 
         "saliency": [Artifact(saliency(results, one, step)) for one, step in checkpoints],
     }
     settings = [SummaryRun.model_validate(one) for one in runs]
-    return [row for row, _ in contrast_rows(read_scores(given, {}), settings, contrasts or (REVISED,), 2000)]
+    return [row for row, _ in contrast_rows(read_scores(given, ()), settings, contrasts or (REVISED,), 2000)]
 
 
 def picked(rows: list[dict[str, Any]], **wanted: object) -> list[dict[str, Any]]:
@@ -284,7 +284,7 @@ def test_sets_with_fewer_classes_than_the_episodes_are_in_no_mean(results: Path)
     runs = [run("simclr", pairs, "crop", 0) for pairs in ("original", "revised")]
     given = [Artifact(few_shot(results, one, name=name, ways=count)) for one in runs for name, count in ways.items()]
     settings = [SummaryRun.model_validate(one) for one in runs]
-    found = contrast_rows(read_scores({"few_shot": given}, {}), settings, (REVISED,), 100)
+    found = contrast_rows(read_scores({"few_shot": given}, ()), settings, (REVISED,), 100)
     episodes = {row["dataset"]: row["n"] for row, _ in found if row["level"] == "episode"}
     assert episodes == {"pets": 8, "pcam": 8, "dtd": 8, "mean": 16}
 

@@ -23,7 +23,7 @@ def test_rows_sources_and_mean(results: Path) -> None:
         "knn": knn(results, ONE),
         "saliency": [saliency(results, ONE)],
     }
-    scores = read_scores({name: map(Artifact, paths) for name, paths in made.items()}, {})
+    scores = read_scores({name: map(Artifact, paths) for name, paths in made.items()}, ())
     rows = list(summary_rows(scores, [SummaryRun.model_validate(ONE)]))
     assert [(row["dataset"], row["metric"]) for row, _ in rows] == [
         ("pets", "linear_probe.sklearn.mean_per_class"),
@@ -70,13 +70,13 @@ def test_rows_sources_and_mean(results: Path) -> None:
 
 def test_rows_have_tag_backbone_and_budget(results: Path) -> None:
     own = {"tag": "short", "backbone": "resnet18", "batch_size": 8, "trained_steps": 5, "views_per_pair": 2}
-    scores = read_scores({"few_shot": [Artifact(few_shot(results, ONE))]}, {})
+    scores = read_scores({"few_shot": [Artifact(few_shot(results, ONE))]}, ())
     ((row, _),) = summary_rows(scores, [SummaryRun.model_validate(ONE | own)])
     assert {**own, "budget": 80}.items() <= row.items() and row.keys() == set(ROWS.names)
 
 
 def test_the_set_that_chose_a_checkpoint_is_left_out_of_its_means(results: Path) -> None:
-    scores = read_scores({"probe": map(Artifact, [*probe(results, ONE), *probe(results, ONE, "best")])}, {})
+    scores = read_scores({"probe": map(Artifact, [*probe(results, ONE), *probe(results, ONE, "best")])}, ())
 
     def rows(**own: object) -> dict[tuple[str, str], tuple[float, str]]:
         given = SummaryRun.model_validate(ONE | {"steps": ["last", "best"], **own})
@@ -95,7 +95,7 @@ def test_the_set_that_chose_a_checkpoint_is_left_out_of_its_means(results: Path)
 def test_sets_with_fewer_classes_than_the_episodes_are_in_no_mean(results: Path) -> None:
     def rows(**ways: int) -> dict[str, float]:
         made = [Artifact(few_shot(results, ONE, name=name, ways=count)) for name, count in ways.items()]
-        found = summary_rows(read_scores({"few_shot": made}, {}), [SummaryRun.model_validate(ONE)])
+        found = summary_rows(read_scores({"few_shot": made}, ()), [SummaryRun.model_validate(ONE)])
         return {row["dataset"]: row["n"] for row, _ in found}
 
     assert rows(pets=5, pcam=2, dtd=5) == {"pets": 8, "pcam": 8, "dtd": 8, "mean": 16}
@@ -130,4 +130,4 @@ def test_mean_interval_adds_variances() -> None:
 def test_scores_given_twice_are_refused(results: Path) -> None:
     one = Artifact(probe(results, ONE)[0])
     with pytest.raises(PipelineError, match="repeated input"):
-        read_scores({"probe": [one, one]}, {})
+        read_scores({"probe": [one, one]}, ())

@@ -1,6 +1,6 @@
 """Accuracy without the test images that are among the training images, from the saved results of each image."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,9 @@ PREFIX = "without_leaked"
 """Of the metric's name: ``without_leaked.knn.accuracy``."""
 
 
-def read_leaked(checks: Iterable[Artifact]) -> dict[str, frozenset[str]]:
-    """Dataset -> keys of its leaked test images, from artifacts of the stage ``leakage``."""
-    return {
-        check.name: frozenset(pq.read_table(check.path(".parquet"), columns=["test"])["test"].to_pylist())
-        for check in checks
-    }
+def read_leaked(check: Artifact) -> frozenset[str]:
+    """Keys of the leaked test images of a dataset, from its artifact of the stage ``leakage``."""
+    return frozenset(pq.read_table(check.path(".parquet"), columns=["test"])["test"].to_pylist())
 
 
 def without(one: Series, keys: np.ndarray, leaked: Collection[str]) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """All numbers of a study: one row per checkpoint, set and metric, and the mean over sets."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import read_json
-from workflow_scripts.evaluation.contrasts.leaked import without
+from workflow_scripts.evaluation.contrasts.leaked import read_leaked, without
 from workflow_scripts.evaluation.contrasts.saliency_series import saliency_series
 from workflow_scripts.evaluation.contrasts.series import (
     ItemOrder,
@@ -47,25 +47,28 @@ class StudyScores:
     Attributes:
         series: (run, step) -> (family, dataset) -> series.
         files: the files that they were read from: ``<stage>/<name><suffix>`` and the manifest's sha256.
-        statistics: (run, step) -> rows (dataset, metric, value, n) and their file: statistics of features, and
-            accuracies without leaked images.
+        statistics: (run, step) -> rows (dataset, metric, value, n), each with the indices of its files: statistics of
+            features, and accuracies without leaked images.
     """
 
     series: dict[tuple[str, str], dict[tuple[str, str], Series]]
     files: list[dict[str, str]]
-    statistics: dict[tuple[str, str], list[tuple[dict[str, Any], int]]] = field(default_factory=dict)
+    statistics: dict[tuple[str, str], list[tuple[dict[str, Any], list[int]]]] = field(default_factory=dict)
 
 
-def read_scores(given: Mapping[str, Iterable[Artifact]], leaked: Mapping[str, Collection[str]]) -> StudyScores:
+def read_scores(given: Mapping[str, Iterable[Artifact]], checks: Iterable[Artifact]) -> StudyScores:
     """Read the input artifacts named in :data:`READERS`.
 
     Args:
-        leaked: dataset -> keys of its test images that are among the training images.
+        checks: artifacts of the stage ``leakage``; without them, nothing is scored without leaked images.
 
     Raises:
         PipelineError: two artifacts of a kind are of one checkpoint and set, or their items can't be paired.
     """
     scores, order = StudyScores({}, []), ItemOrder()
+    leaked = {}
+    for check in checks:
+        leaked[check.name] = (_add_file(scores, check, ".parquet"), read_leaked(check))
     for kind, reader in READERS.items():
         seen = set()
         for artifact in given.get(kind, ()):
@@ -75,26 +78,30 @@ def read_scores(given: Mapping[str, Iterable[Artifact]], leaked: Mapping[str, Co
                 raise PipelineError("repeated input", artifact.manifest_path, artifact.name, "give each artifact once")
             seen.add(artifact.name)
             suffix = ".results.parquet" if kind == "saliency" else ".parquet"
-            name = f"{artifact.manifest['stage']}/{artifact.name}{suffix}"
-            scores.files.append({"file": name, "manifest_sha256": artifact.hash})
             found = scores.series.setdefault(checkpoint, {})
-            for one in reader(artifact, len(scores.files) - 1, order):
+            for one in reader(artifact, _add_file(scores, artifact, suffix), order):
                 found[one.family, one.dataset] = one
-                keys, gone = order.keys(kind, one.dataset), leaked.get(one.dataset, ())
+                keys, (check_file, gone) = order.keys(kind, one.dataset), leaked.get(one.dataset, (-1, ()))
                 if keys is not None and gone and (row := without(one, keys, gone)):
-                    scores.statistics.setdefault(checkpoint, []).append((row, one.file))
+                    scores.statistics.setdefault(checkpoint, []).append((row, [one.file, check_file]))
             if kind == "knn":
                 _read_statistics(scores, artifact)
     return scores
 
 
-def _read_statistics(scores: StudyScores, artifact: Artifact) -> None:
-    suffix = ".statistics.parquet"
+def _add_file(scores: StudyScores, artifact: Artifact, suffix: str) -> int:
+    """List a file of an artifact among the sources; its index."""
     name = f"{artifact.manifest['stage']}/{artifact.name}{suffix}"
     scores.files.append({"file": name, "manifest_sha256": artifact.hash})
+    return len(scores.files) - 1
+
+
+def _read_statistics(scores: StudyScores, artifact: Artifact) -> None:
+    suffix = ".statistics.parquet"
+    file = _add_file(scores, artifact, suffix)
     mine = scores.statistics.setdefault((artifact.unit["run"], artifact.unit["step"]), [])
     for row in pq.read_table(artifact.path(suffix)).to_pylist():
-        mine.append(({**row, "metric": f"features.{row['metric']}"}, len(scores.files) - 1))
+        mine.append(({**row, "metric": f"features.{row['metric']}"}, [file]))
 
 
 def with_lengths(runs: Sequence[SummaryRun], trainings: Iterable[Artifact]) -> list[SummaryRun]:
@@ -122,8 +129,8 @@ def summary_rows(scores: StudyScores, runs: Sequence[SummaryRun]) -> Iterator[tu
             for one in found.values():
                 row = {"dataset": one.dataset, "metric": one.metric, "value": one.value, "low": one.low}
                 yield {**head, **row, "high": one.high, "n": one.n}, [one.file]
-            for described, file in scores.statistics.get((run.run, step), []):
-                yield {**head, **described, "low": None, "high": None}, [file]
+            for described, files in scores.statistics.get((run.run, step), []):
+                yield {**head, **described, "low": None, "high": None}, files
             for members in by_family(found).values():
                 fair = comparable(members, [head["chosen_on"]])
                 if len(members) > 1 and fair:
