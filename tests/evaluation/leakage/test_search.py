@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from tests.evaluation.leakage.pictures import blurred, cropped, mirrored, packed, picture, resized
+from workflow_scripts.evaluation.leakage import search
 from workflow_scripts.evaluation.leakage.fingerprints import Fingerprints, all_views, fingerprint, whole
 from workflow_scripts.evaluation.leakage.search import NEAREST, Limits, Match, matches, matches_table
 
@@ -60,6 +61,20 @@ def test_the_closest_are_listed_and_more_copies_are_not(tmp_path: Path) -> None:
     copies = [picture(0)] * (NEAREST + 3)
     found = matches(split_of(tmp_path, [picture(0)]), [shard(tmp_path, copies), shard(tmp_path, copies, 20)], LIMITS)
     assert len(found) == NEAREST and {one.kind for one in found} == {"identical"}
+
+
+def test_equal_test_images_each_have_the_first_of_many_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    monkeypatch.setattr(search, "Match", lambda *fields: made.append(fields) or Match(*fields))
+    red = [Image.new("RGB", (30, 30), "red")] * 50
+    tests, (_, copies) = split_of(tmp_path, red), shard(tmp_path, red)
+    keys = [f"{at:02d}" for at in reversed(range(50))]
+    halves = [(keys[at], Fingerprints(*(one[at] for one in copies))) for at in (slice(25), slice(25, 50))]
+    found = matches(tests, halves, LIMITS)
+    assert [(one.test, one.train) for one in found] == [
+        (row, f"{at:02d}") for row in range(50) for at in range(NEAREST)
+    ]
+    assert len(made) == 2 * 50 * NEAREST  # not 50 * 50
 
 
 def test_pictures_of_one_colour_are_compared_by_their_pixels_alone(tmp_path: Path) -> None:

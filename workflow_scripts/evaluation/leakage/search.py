@@ -1,6 +1,8 @@
 """Which images of a test split are in the training images, identical or nearly so."""
 
-from collections.abc import Iterable
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import NamedTuple
 
 import faiss
@@ -57,19 +59,27 @@ def matches(tests: Fingerprints, shards: Iterable[tuple[list[str], Fingerprints]
         rows_of.setdefault(pixels.tobytes(), []).append(row)
     best: dict[int, dict[str, Match]] = {}
     for keys, shard in shards:
-        found = [
-            Match(row, keys[at], "identical", 0, 0, 1.0)
-            for at, pixels in enumerate(shard.pixels)
-            for row in rows_of.get(pixels.tobytes(), ())
-        ]
-        for match in [*found, *_near(tests, keys, shard, limits)]:
+        touched = set()
+        for match in chain(_identical(rows_of, keys, shard), _near(tests, keys, shard, limits)):
+            touched.add(match.test)
             mine = best.setdefault(match.test, {})
             if match.train not in mine or match.rank < mine[match.train].rank:
                 mine[match.train] = match
-        for row, mine in best.items():
-            kept = sorted(mine.values(), key=lambda one: one.rank)[:NEAREST]
+        for row in touched:
+            kept = sorted(best[row].values(), key=lambda one: one.rank)[:NEAREST]
             best[row] = {one.train: one for one in kept}
     return [match for row in sorted(best) for match in best[row].values()]
+
+
+def _identical(rows_of: Mapping[bytes, list[int]], keys: list[str], shard: Fingerprints) -> Iterator[Match]:
+    """Of each content, only the first copies by key: all pairs of a placeholder's copies would be too many."""
+    copies: dict[bytes, list[str]] = {}
+    for key, pixels in zip(keys, shard.pixels, strict=True):
+        if (content := pixels.tobytes()) in rows_of:
+            copies.setdefault(content, []).append(key)
+    for content, names in copies.items():
+        for key in heapq.nsmallest(NEAREST, names):
+            yield from (Match(row, key, "identical", 0, 0, 1.0) for row in rows_of[content])
 
 
 def _near(tests: Fingerprints, keys: list[str], shard: Fingerprints, limits: Limits) -> Iterable[Match]:
