@@ -44,12 +44,15 @@ def test_a_planted_copy_is_found_and_nothing_else(
     assert (row["distance"] == 0) == (kind == "identical") and row["correlation"] > 0.9
 
 
-def test_how_rows_are_divided_into_shards_changes_nothing(tmp_path: Path) -> None:
+def test_how_rows_are_divided_into_shards_and_blocks_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tests = split_of(tmp_path, [picture(at) for at in range(4)])
     training = [resized(picture(1)), picture(50), picture(1), mirrored(picture(3)), picture(51)]
     together = matches(tests, [shard(tmp_path, training)], LIMITS)
     apart = matches(tests, [shard(tmp_path, training[:2]), shard(tmp_path, training[2:], 2)], LIMITS)
-    assert together == apart
+    monkeypatch.setattr(search, "AT_ONCE", 3)
+    assert together == apart == matches(tests, [shard(tmp_path, training)], LIMITS)
     assert [(one.test, one.train, one.kind) for one in together] == [
         (1, "t2", "identical"),
         (1, "t0", "near"),

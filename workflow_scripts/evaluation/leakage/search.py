@@ -13,6 +13,8 @@ from workflow_scripts.evaluation.leakage.fingerprints import HASH_BYTES, VIEWS, 
 
 NEAREST = 8
 """Training images that are examined for each view of a test image and shard, and that are listed for a test image."""
+AT_ONCE = 4_096
+"""Test images that are compared at a time, so that not all small pictures are in memory as float64."""
 MATCHES = pa.schema(
     [
         *[(name, pa.string()) for name in ("test", "train", "kind", "view")],
@@ -82,22 +84,36 @@ def _identical(rows_of: Mapping[bytes, list[int]], keys: list[str], shard: Finge
             yield from (Match(row, key, "identical", 0, 0, 1.0) for row in rows_of[content])
 
 
-def _near(tests: Fingerprints, keys: list[str], shard: Fingerprints, limits: Limits) -> Iterable[Match]:
+def _near(tests: Fingerprints, keys: list[str], shard: Fingerprints, limits: Limits) -> Iterator[Match]:
     wanted, there = np.flatnonzero(~tests.flat), np.flatnonzero(~shard.flat)
     if not len(wanted) or not len(there):
         return
     index = faiss.IndexBinaryFlat(8 * HASH_BYTES)
     index.add(np.ascontiguousarray(shard.hashes[there, 0]))
+    for start in range(0, len(wanted), AT_ONCE):
+        rows, view, at, bits = _nearest(index, tests, wanted[start : start + AT_ONCE], limits.distance)
+        other = there[at]
+        correlation = _correlation(tests.smalls[rows, view], shard.smalls[other, 0])
+        for i in np.flatnonzero(correlation >= limits.correlation):
+            close = round(float(correlation[i]), 6)
+            yield Match(int(rows[i]), keys[other[i]], "near", int(view[i]), int(bits[i]), close)
+
+
+def _nearest(
+    index: faiss.IndexBinaryFlat, tests: Fingerprints, wanted: np.ndarray, most: int
+) -> tuple[np.ndarray, ...]:
+    """Hashes within ``most`` bits of those of some test images: rows, views, places in the index, and bits."""
     views = tests.hashes.shape[1]
-    distance, at = index.search(tests.hashes[wanted].reshape(-1, HASH_BYTES), min(NEAREST, len(there)))
-    query, place = np.nonzero(distance <= limits.distance)
-    rows, view, other = wanted[query // views], query % views, there[at[query, place]]
-    one, two = tests.smalls[rows, view].astype(np.float64), shard.smalls[other, 0].astype(np.float64)
+    distance, at = index.search(tests.hashes[wanted].reshape(-1, HASH_BYTES), min(NEAREST, index.ntotal))
+    query, place = np.nonzero(distance <= most)
+    return wanted[query // views], query % views, at[query, place], distance[query, place]
+
+
+def _correlation(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """Of the rows of two arrays (n, 256) int8 without their mean: (n,) float64."""
+    one, two = one.astype(np.float64), two.astype(np.float64)
     lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(two, axis=1)
-    correlation = np.einsum("ij,ij->i", one, two) / np.maximum(lengths, 1e-12)
-    for i in np.flatnonzero(correlation >= limits.correlation):
-        bits, close = int(distance[query[i], place[i]]), round(float(correlation[i]), 6)
-        yield Match(int(rows[i]), keys[other[i]], "near", int(view[i]), bits, close)
+    return np.einsum("ij,ij->i", one, two) / np.maximum(lengths, 1e-12)
 
 
 def matches_table(found: Iterable[Match], keys: list[str]) -> pa.Table:
