@@ -161,7 +161,7 @@ rule leakage:
 
 
 rule saliency:
-    """Grad-CAM maps compared with object masks; the baselines are a uniform map and a centre Gaussian."""
+    """Grad-CAM maps and floors scored against object masks."""
     input:
         run=manifest("pretrain", "{run}"),
         features=manifest("features", EVALUATION),

@@ -100,7 +100,7 @@ def _verdict(found: Components, models: int, share: float, rule: Discrimination)
     if found.low > rule.least_icc and share >= rule.least_recovered:
         return YES, ""
     if found.high < rule.least_icc:
-        return NO, "seeds and images vary as much as models"
+        return NO, "the interval of the ICC lies below the bound"
     if found.low > rule.least_icc:
         return NO, "models differ, but not in the known order"
     return OPEN, "the interval of the ICC includes the bound"
