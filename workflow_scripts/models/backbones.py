@@ -152,6 +152,12 @@ def grad_cam_layer(name: str, network: "nn.Module") -> str:
     return LIBRARIES[library].layer(network) if colon else BACKBONES[name].stages[-1]
 
 
+def map_of(name: str, network: "nn.Module") -> "Callable[[Any], Tensor]":
+    """What turns an output of a layer of ``network`` into a map: -> (n, c, h, w)."""
+    library, colon, _ = name.partition(":")
+    return partial(LIBRARIES[library].to_map, network) if colon else lambda output: output
+
+
 class Explained(NamedTuple):
     """A module that Grad-CAM can explain, and how its output becomes a map.
 
@@ -183,12 +189,12 @@ def explained(network: "nn.Module", metadata: Mapping[str, Any], layer: str) -> 
         stages = BACKBONES[library].stages
         if layer not in stages:
             raise PipelineError("unknown layer", "settings of saliency", layer, f"choose from {', '.join(stages)}")
-        return Explained(inner.get_submodule(layer)[-1], lambda output: output)  # type: ignore[index]
+        return Explained(inner.get_submodule(layer)[-1], map_of(library, inner))  # type: ignore[index]
     path = str(metadata["layer"])
     if not path:
         advice = "name one: layer, in the network's item of networks"
         raise PipelineError("no layer for Grad-CAM", "networks", metadata["backbone"], advice)
-    return Explained(submodule(inner, path, "layer"), partial(LIBRARIES[library].to_map, inner))
+    return Explained(submodule(inner, path, "layer"), map_of(str(metadata["backbone"]), inner))
 
 
 def explained_layers(network: "nn.Module", metadata: Mapping[str, Any], layers: Sequence[str]) -> dict[str, Explained]:
@@ -220,8 +226,7 @@ def load_backbone(weights: Path, run: Path) -> tuple["nn.Module", dict[str, Any]
 
     try:
         metadata: dict[str, Any] = json.loads(run.read_bytes())
-        seen, inner = metadata["preprocessing"], metadata.get("features", "")
-        network, _ = build_backbone(metadata["backbone"], int(seen["size"]), metadata.get("options"))
+        network = _architecture(metadata)
     except (ValueError, KeyError, TypeError) as error:
         raise PipelineError("unreadable run metadata", run, error, "delete the run's artifact and run again") from None
     try:
@@ -229,21 +234,25 @@ def load_backbone(weights: Path, run: Path) -> tuple["nn.Module", dict[str, Any]
     except (SafetensorError, RuntimeError) as error:
         value = str(error).splitlines()[0]
         raise PipelineError("weights do not fit", weights, value, "delete the run's artifact and run again") from None
-    return _as_ours(network, seen, inner).eval(), metadata
+    return _as_ours(network, metadata).eval(), metadata
 
 
 def random_twin(metadata: Mapping[str, Any]) -> "nn.Module":
     """A network as that of a run, in evaluation mode, with random weights from torch's global generator."""
-    seen = metadata["preprocessing"]
-    network, _ = build_backbone(metadata["backbone"], int(seen["size"]), metadata.get("options"))
-    return _as_ours(network, seen, metadata.get("features", "")).eval()
+    return _as_ours(_architecture(metadata), metadata).eval()
 
 
-def _as_ours(network: "nn.Module", seen: Mapping[str, Any], features: str) -> "nn.Module":
+def _architecture(metadata: Mapping[str, Any]) -> "nn.Module":
+    size = int(metadata["preprocessing"]["size"])
+    return build_backbone(metadata["backbone"], size, metadata.get("options"))[0]
+
+
+def _as_ours(network: "nn.Module", metadata: Mapping[str, Any]) -> "nn.Module":
     """A network that differs from ours in its normalisation or in the layer of its features, adapted to them."""
     from workflow_scripts.models.networks.foreign import Foreign
     from workflow_scripts.models.preprocessing import MEAN, STD
 
+    seen, features = metadata["preprocessing"], metadata.get("features", "")
     if not features and tuple(seen["mean"]) == MEAN and tuple(seen["std"]) == STD:
         return network
-    return Foreign(network, seen["mean"], seen["std"], features)
+    return Foreign(network, seen["mean"], seen["std"], features, map_of(metadata["backbone"], network))

@@ -11,7 +11,14 @@ import torchvision
 from torch import nn
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.backbones import LIBRARIES, TRAINED_BY_NAME, build_backbone, explained, grad_cam_layer
+from workflow_scripts.models.backbones import (
+    LIBRARIES,
+    TRAINED_BY_NAME,
+    build_backbone,
+    explained,
+    grad_cam_layer,
+    map_of,
+)
 from workflow_scripts.models.networks.foreign import Foreign
 from workflow_scripts.models.networks.maps import as_map
 from workflow_scripts.models.preprocessing import MEAN, STD
@@ -90,9 +97,23 @@ def test_layers_of_our_own_backbones_are_stages() -> None:
     about = {"backbone": "resnet_small", "layer": "layer4"}
     module, to_map = explained(network, about, "layer3")
     assert module is network.layer3[-1] and to_map(maps := torch.zeros(1, 2, 3, 3)) is maps
-    assert explained(Foreign(network, MEAN, STD, ""), about, "layer3").module is module
+    assert explained(Foreign(network, MEAN, STD, "", nn.Identity()), about, "layer3").module is module
     with pytest.raises(PipelineError, match="unknown layer in settings of saliency: layer5; choose from layer1"):
         explained(network, about, "layer5")
+
+
+@pytest.mark.parametrize("library", ["timm", "torchvision"])
+def test_features_are_means_over_space_where_channels_come_last(library: str) -> None:
+    if library == "timm":
+        options = {"img_size": 64, "embed_dim": 8, "depths": (1, 1), "num_heads": (1, 2), "window_size": 4}
+        network, layer = timm.create_model("swin_tiny_patch4_window7_224", num_classes=0, **options), "layers.1"
+    else:
+        network, layer = torchvision.models.SwinTransformer(**SWIN), "features.3"
+    seen: list[torch.Tensor] = []
+    network.get_submodule(layer).register_forward_hook(lambda _, __, output: seen.append(output))
+    found = Foreign(network, MEAN, STD, layer, map_of(f"{library}:swin", network)).eval()(torch.randn(2, 3, 64, 64))
+    assert seen[0].shape == (2, 8, 8, 16)
+    torch.testing.assert_close(found, seen[0].flatten(1, 2).mean(dim=1))
 
 
 def test_a_library_network_without_a_known_layer_asks_for_one() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.backbones import build_backbone, grad_cam_layer
+from workflow_scripts.models.backbones import build_backbone, grad_cam_layer, map_of
 from workflow_scripts.models.networks.foreign import Foreign, submodule
 from workflow_scripts.models.networks.layout import Found, Usual
 from workflow_scripts.models.networks.settings import LAYOUTS, ExternalNetwork
@@ -59,7 +59,7 @@ def _about(settings: ExternalNetwork, found: Found, network: nn.Module, usual: U
         **{"mean": list(mean), "std": list(std)},
     }
     with torch.no_grad():
-        whole = Foreign(network, mean, std, settings.features)
+        whole = Foreign(network, mean, std, settings.features, map_of(found.backbone, network))
         width = int(whole(torch.zeros(1, 3, view.size, view.size)).shape[1])
     return {
         **{"backbone": found.backbone, "options": dict(found.options), "features": settings.features},

@@ -1,6 +1,6 @@
 """A network from elsewhere with the input and output of our backbones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ class Foreign(nn.Module):
         mean: of the three channels, for values in 0..1.
         std: deviation of the three channels.
         features: path of a module whose output are the features, averaged over space; empty: the network's output.
+        to_map: outputs of four dimensions of such a module -> (n, c, h, w).
 
     Raises:
         PipelineError: the network has no such module.
@@ -26,7 +27,14 @@ class Foreign(nn.Module):
     scale: torch.Tensor
     shift: torch.Tensor
 
-    def __init__(self, network: nn.Module, mean: Sequence[float], std: Sequence[float], features: str) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        mean: Sequence[float],
+        std: Sequence[float],
+        features: str,
+        to_map: Callable[[Any], torch.Tensor],
+    ) -> None:
         super().__init__()
         self.network = network
         ours, theirs = (
@@ -35,7 +43,7 @@ class Foreign(nn.Module):
         self.register_buffer("scale", ours[1] / theirs[1], persistent=False)
         self.register_buffer("shift", (ours[0] - theirs[0]) / theirs[1], persistent=False)
         self._seen: torch.Tensor | None = None
-        self._inner = bool(features)
+        self._inner, self._to_map = bool(features), to_map
         if features:
             submodule(network, features, "features").register_forward_hook(self._note)
 
@@ -50,7 +58,7 @@ class Foreign(nn.Module):
         seen, self._seen = self._seen, None
         assert seen is not None
         if seen.ndim == 4:
-            return seen.mean(dim=(2, 3))
+            return self._to_map(seen).mean(dim=(2, 3))
         return seen.mean(dim=1) if seen.ndim == 3 else seen
 
 

@@ -59,7 +59,8 @@ def test_stages_of_a_network_from_elsewhere_are_parts(
 ) -> None:
     torch.manual_seed(0)
     network, twin = (
-        Foreign(timm.create_model(architecture, num_classes=0, **options), MEAN, STD, "").eval() for _ in range(2)
+        Foreign(timm.create_model(architecture, num_classes=0, **options), MEAN, STD, "", nn.Identity()).eval()
+        for _ in range(2)
     )
     steps = list(cascade(network, twin))
     assert [name.removeprefix("network.") for name, _ in steps] == ["trained", *names]
