@@ -31,4 +31,4 @@ def test_every_check_has_its_rows(made: Artifact) -> None:
     assert orders == [f"fall of the logit, {name}" for name in ("most", "least", "most - least")]
     most, least, both = (found["ROAD", "40 % removed", measure]["value"] for measure in orders)
     assert both == pytest.approx(most - least)
-    assert {row["n"] for row in rows} == {6}
+    assert {row["n"] for row in rows if not row["measure"].startswith("Spearman")} == {6}

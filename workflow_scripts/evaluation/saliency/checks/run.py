@@ -67,9 +67,9 @@ class Given(NamedTuple):
 
 
 def check_rows(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
-    """Rows of :data:`CHECKS`."""
+    """Rows of :data:`CHECKS`; ``n`` is the number of images behind a value."""
     for row in (*_cascade(given, plan), *_permuted(given, plan), *_road(given, plan)):
-        yield {"dataset": given.data.name, "n": len(given.checked.rows), **row}
+        yield {"dataset": given.data.name, **row}
 
 
 def _own_maps(given: Given, network: nn.Module, part: Explained, head: FittedHead, device: str) -> np.ndarray:
@@ -88,25 +88,25 @@ def _scores(
     wanted = ((AP, SCALES.index("corrected"), 0), (SWAP, SCALES.index("lead"), 1))
     for measure, scale, kind in wanted:
         value, low, high = (float(end[scale, kind, 0]) for end in (one.values, one.low, one.high))
-        yield _row(check, at, measure, value, low, high)
+        yield _row(check, at, measure, len(found), value, low, high)
 
 
-def _row(check: str, at: str, measure: str, *ends: float) -> dict[str, Any]:
-    value, low, high = (float(one) if np.isfinite(one) else None for one in ends)
-    return {"check": check, "at": at, "measure": measure, "value": value, "low": low, "high": high}
+def _row(check: str, at: str, measure: str, n: int, *ends: float | None) -> dict[str, Any]:
+    value, low, high = (None if one is None or not np.isfinite(one) else float(one) for one in ends)
+    return {"check": check, "at": at, "measure": measure, "value": value, "low": low, "high": high, "n": n}
 
 
 def _mean_row(given: Given, plan: CheckPlan, values: np.ndarray, check: str, at: str, measure: str) -> dict[str, Any]:
-    """Mean of one value per image; images without one are left out."""
+    """Mean of one value per image; images without one, such as those with a constant map, don't count in ``n``."""
     known = np.isfinite(values)
     if not known.any():
-        return _row(check, at, measure, np.nan, np.nan, np.nan)
+        return _row(check, at, measure, 0, None, None, None)
     labels, some = given.checked.labels[known], values[known]
     if len(np.unique(labels)) < 2:
-        return _row(check, at, measure, some.mean(), np.nan, np.nan)
+        return _row(check, at, measure, len(some), some.mean(), None, None)
     seed = derive(plan.seed, "checks", check, at, measure)
     drawn = nested_means(some[:, None], labels, np.ones(len(some)), plan.resamples, seed)[:, 0]
-    return _row(check, at, measure, *(float(one or 0) for one in percentile_interval(some.mean(), drawn, plan.level)))
+    return _row(check, at, measure, len(some), *percentile_interval(some.mean(), drawn, plan.level))
 
 
 def _cascade(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
