@@ -17,7 +17,8 @@ class SaliencyChecks(Settings):
     train_images: int = Field(
         2000,
         ge=2,
-        description="training images, at most, to which the head of a changed network is fitted",
+        description="training images, at most, to which the head of a changed network is fitted, of all classes in "
+        "turn; at least one of each",
         examples=[500],
         json_schema_extra={"unit": "images"},
     )
@@ -51,6 +52,7 @@ def saliency_checks(job: Job[SaliencyChecks]) -> None:
     from workflow_scripts.evaluation.linear_probe.heads import load_head
     from workflow_scripts.evaluation.packed import load_packed
     from workflow_scripts.evaluation.saliency.checks.explained import chosen
+    from workflow_scripts.evaluation.saliency.checks.refit import training_rows
     from workflow_scripts.evaluation.saliency.checks.run import CHECKS, CheckPlan, Given, check_rows
     from workflow_scripts.evaluation.saliency.maps.classes import swapped_classes
     from workflow_scripts.models.backbones import explained_layers, load_backbone, random_twin
@@ -64,7 +66,6 @@ def saliency_checks(job: Job[SaliencyChecks]) -> None:
     keys = set(pq.read_table(scores.path(".parquet"), columns=["key"])["key"].to_pylist())
     masked = [row for row in range(len(data.keys)) if str(data.keys[row]) in keys]
     rows = sorted(masked, key=lambda row: derive(settings.seed, "checked", str(data.keys[row])))[: settings.images]
-    train = sorted(data.rows("train", "val").tolist(), key=lambda row: derive(settings.seed, "train", str(row)))
     made: list[dict[str, object]] = []
     if rows:
         (part,) = explained_layers(network, metadata, [results["layer"][0].as_py()]).values()
@@ -73,7 +74,7 @@ def saliency_checks(job: Job[SaliencyChecks]) -> None:
             twin = random_twin(metadata)
         at = np.array(rows, dtype=np.int64)
         others = swapped_classes(head, data, at, settings.seed)[:, 1]
-        checked, fitted = chosen(data, images, at), np.sort(np.array(train[: settings.train_images]))
+        checked, fitted = chosen(data, images, at), training_rows(data, settings.train_images, settings.seed)
         given = Given(network, part, twin, data, head, images, checked, fitted, others)
         plan = CheckPlan(
             settings.shares,

@@ -2,7 +2,34 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from workflow_scripts.evaluation.saliency.checks.refit import refitted
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.downstream import Downstream
+from workflow_scripts.evaluation.saliency.checks.refit import refitted, training_rows
+
+
+def labelled(*counts: int) -> Downstream:
+    """A set with some training images of each class, shuffled, and a test image of each."""
+    classes = np.arange(len(counts))
+    labels = np.random.default_rng(0).permutation(np.repeat(classes, counts))
+    split, keys = ["train"] * len(labels) + ["test"] * len(counts), [str(at) for at in range(len(labels) + len(counts))]
+    return Downstream(
+        *("set", [str(one) for one in classes], "accuracy", True),
+        *(np.array(keys), np.concatenate([labels, classes]), np.array(split), np.zeros((len(keys), 1), np.float32)),
+    )
+
+
+def test_training_images_are_of_all_classes_in_turn() -> None:
+    data = labelled(50, 1, 3, 20)
+    for most, expected in ((2, [1, 1, 1, 1]), (7, [2, 1, 2, 2]), (14, [5, 1, 3, 5]), (999, [50, 1, 3, 20])):
+        rows = training_rows(data, most, 0)
+        assert np.bincount(data.labels[rows]).tolist() == expected
+        assert (np.diff(rows) > 0).all() and (data.split[rows] == "train").all()
+    assert set(training_rows(data, 7, 0)) < set(training_rows(data, 14, 0))
+    assert (training_rows(data, 7, 0) != training_rows(data, 7, 1)).any()
+    with pytest.raises(
+        PipelineError, match="no head can be fitted in set: training and validation images of 1 classes"
+    ):
+        training_rows(labelled(5), 2, 0)
 
 
 @pytest.mark.parametrize("classes", [2, 3])

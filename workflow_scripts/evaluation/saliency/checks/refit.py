@@ -5,11 +5,39 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.packed import PackedImages
 from workflow_scripts.models.preprocessing import normalise
+from workflow_scripts.stats.seeds import derive
 
 BATCH, ITERATIONS = 256, 200
+
+
+def training_rows(data: Downstream, most: int, seed: int) -> np.ndarray:
+    """Rows to which heads are fitted, drawn by hash: one of each class, then a second of each, and so on.
+
+    Args:
+        most: rows, or one of each class if there are more classes.
+
+    Returns:
+        (m,) int64, ascending.
+
+    Raises:
+        PipelineError: the training and validation images are of fewer than two classes.
+    """
+    rows = data.rows("train", "val")
+    present = np.unique(data.labels[rows])
+    if len(present) < 2:
+        value = f"training and validation images of {len(present)} classes"
+        raise PipelineError("no head can be fitted", data.name, value, "remove the set, or add images of other classes")
+    drawn = np.array([derive(seed, "train", str(data.keys[row])) for row in rows])
+    order = np.lexsort([drawn, data.labels[rows]])
+    labels = data.labels[rows][order]
+    turn = np.empty(len(rows), np.int64)
+    turn[order] = np.arange(len(rows)) - np.searchsorted(labels, labels)
+    return np.sort(rows[np.lexsort([drawn, turn])][: max(most, len(present))])
 
 
 @torch.inference_mode()
