@@ -40,7 +40,7 @@ def test_it_is_read(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_configs_estimates_and_docs_know_it() -> None:
     units = study_with({"datasets": [CHOICE], "probe_dataset": "geo"})
-    assert dataset_contents(units, "geo") == (63_300, 0)
+    assert dataset_contents(units, "geo") == (63_300, 0, 21_100)
     wrong = refusal({"datasets": [{**CHOICE, "torchvision_name": "contry211"}], "probe_dataset": "geo"})
     assert "did you mean country211?" in wrong
     assert "| `country211` |" in datasets_table()

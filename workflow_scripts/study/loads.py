@@ -13,7 +13,7 @@ from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.study.units import Units
 
 ASSUMED_BACKBONE = BACKBONES["resnet50"]  # of a library's architectures, whose size is not known here
-ASSUMED_IMAGES, ASSUMED_MASKS = 20_000, 1_000  # of a dataset that is not public
+ASSUMED_IMAGES, ASSUMED_MASKS, ASSUMED_TESTED = 20_000, 1_000, 5_000  # of a dataset that is not public
 
 
 def loads(units: Units, stage: Stage, names: Sequence[str], rows: float, images: float) -> Iterator[tuple[Load, int]]:
@@ -33,27 +33,33 @@ def loads(units: Units, stage: Stage, names: Sequence[str], rows: float, images:
         yield _load(units, stage, name, rows, images, parts), 1
 
 
-def dataset_contents(units: Units, dataset: str) -> tuple[int, int]:
-    """Numbers of images and of masks in a downstream dataset, all splits together; assumed if unknown."""
+def dataset_contents(units: Units, dataset: str) -> tuple[int, int, int]:
+    """Numbers of images, masks and test images in a downstream dataset; assumed if unknown."""
     settings, world = next(one for one in units.study.datasets if one.name == dataset), units.study.demo_world
     if world is not None and KINDS[settings.kind].from_world:
-        return world.probe_train + world.probe_test, world.masks if settings.masks else 0
+        return world.probe_train + world.probe_test, world.masks if settings.masks else 0, world.probe_test
     row = known_set(settings.kind, settings.name, settings.torchvision_name)
     if row is not None:
-        return row.images, row.masks
-    return ASSUMED_IMAGES, ASSUMED_MASKS if settings.has_masks else 0
+        return row.images, row.masks, row.sizes.get("test", 0)
+    return ASSUMED_IMAGES, ASSUMED_MASKS if settings.has_masks else 0, ASSUMED_TESTED
 
 
 def _load(units: Units, stage: Stage, name: str, rows: float, images: float, parts: int) -> Load:
     unit = stage.unit_of(name)
     if "dataset" in unit:
-        labelled, masked = dataset_contents(units, unit["dataset"])
+        labelled, masked, tested = dataset_contents(units, unit["dataset"])
     else:
         known, checkpoints = (dataset_contents(units, name) for name in units.reported), len(units.checkpoints)
-        labelled, masked = (checkpoints * sum(counts) for counts in zip((0, 0), *known, strict=True))
+        labelled, masked, tested = (checkpoints * sum(counts) for counts in zip((0, 0, 0), *known, strict=True))
     settings = units.settings(stage.name, unit)
     load = Load(
-        rows=rows / parts, images=images / parts, parts=parts, labelled=labelled, masked=masked, settings=settings
+        rows=rows / parts,
+        images=images / parts,
+        parts=parts,
+        labelled=labelled,
+        masked=masked,
+        tested=tested,
+        settings=settings,
     )
     if "run" not in unit:
         return load

@@ -26,6 +26,7 @@ class Load:
         labelled: images of the job's downstream set; for a stage that collects evaluations, of all evaluations
             together.
         masked: those of them that have an object mask.
+        tested: those of them in the test split.
         settings: settings of the job, as JSON values.
         forward_gflop: 10^9 floating-point operations of a forward pass of the run's backbone for one image.
         weights_bytes: size of the backbone's weights.
@@ -40,6 +41,7 @@ class Load:
     images: float
     labelled: int
     masked: int
+    tested: int
     settings: Mapping[str, Any]
     parts: int = 1
     forward_gflop: float = 0.0

@@ -76,7 +76,7 @@ def origins_table() -> str:
 
 def rates_table() -> str:
     """The cost of one unit of each stage's work, and the sources of the figures."""
-    alone = Load(rows=1, images=1, labelled=1, masked=1, settings={})
+    alone = Load(rows=1, images=1, labelled=1, masked=1, tested=1, settings={})
     with_backbone = replace(alone, forward_gflop=1, views=1, passes=1)
     rows = ["| stage | for each | core ms | GFLOP | source |", "|---|---|--:|--:|---|"]
     for stage in stages_in_order():
