@@ -248,6 +248,7 @@ def leakage(results: Path, name: str) -> Path:
     schema = schema.append(pa.field("distance", pa.int32())).append(pa.field("correlation", pa.float64()))
     table = parquet_table(pa.Table.from_pylist(rows, schema))
     about = {"dataset": name, "test_images": 900, "training_images": N, "identical": 0, "near": len(rows)}
+    about["nearly_of_one_colour"] = {"test": 7, "training": 3}
     return make_artifact(results, "leakage", name, {".parquet": table, ".json": js(about)}, {"dataset": name})
 
 

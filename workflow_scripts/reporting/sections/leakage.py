@@ -32,12 +32,15 @@ def leakage(study: Study) -> Row:
 
 def _line(study: Study, check: Artifact) -> Row:
     about, source = study.json(check), study.source(check, ".json")
-    found = about["identical"] + about["near"]
     shown = {name: Number(count(about[name]), source=source, rows=name) for name in ("test_images", "training_images")}
     for name in ("identical", "near"):
         share = f"{percent(about[name] / about['test_images'])} %" if about["test_images"] else ""
         shown[name] = Number(count(about[name]), share, source, name)
-    return {"dataset": about["dataset"], "found": found, **shown}
+    flat = [
+        Number(count(about["nearly_of_one_colour"][part]), source=source, rows=f"nearly_of_one_colour, {part}")
+        for part in ("test", "training")
+    ]
+    return {"dataset": about["dataset"], "flat": flat, **shown}
 
 
 def _pictures(study: Study, check: Artifact, dataset: Artifact | None) -> Row | None:
