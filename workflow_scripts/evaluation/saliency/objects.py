@@ -11,7 +11,7 @@ from workflow_scripts.evaluation.datasets.masks.objects import class_mask
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.packed import PackedImages
-from workflow_scripts.evaluation.saliency.checks.explained import MAPS, chosen, scored, small_maps
+from workflow_scripts.evaluation.saliency.checks.explained import BATCH, MAPS, chosen, scored, small_maps
 from workflow_scripts.evaluation.saliency.correction import LEAST_RANGE
 from workflow_scripts.evaluation.saliency.masks import OBJECT
 from workflow_scripts.models.backbones import Explained
@@ -34,30 +34,30 @@ class Pairs(NamedTuple):
     Attributes:
         rows: (n,) int64, of the set.
         others: (n,) int64, class B: of the labelled classes besides the image's own, that of the largest object.
-        masks: (2, n, s, s) uint8, of all objects of class A, and of class B.
     """
 
     rows: np.ndarray
     others: np.ndarray
-    masks: np.ndarray
 
 
 def object_pairs(data: Downstream, head: FittedHead, images: PackedImages, rows: np.ndarray) -> Pairs:
     """Those of ``rows`` (n,) that hold an object of their own class and one of another class that the probe knows."""
-    found: list[tuple[int, int, np.ndarray, np.ndarray]] = []
+    found: list[tuple[int, int]] = []
     for row in np.intersect1d(rows, images.with_objects).tolist():
-        labels, own, ids = list(data.object_labels[row]), int(data.labels[row]), images.object_map(row)
-        others = sorted({one for one in labels if one >= 0 and one != own and np.isfinite(head.bias[one])})
-        masks = [class_mask(ids, labels, one) for one in (own, *others)]
-        sizes = [int((mask == OBJECT).sum()) for mask in masks]
-        if others and sizes[0] and max(sizes[1:]):
-            largest = 1 + int(np.argmax(sizes[1:]))
-            found.append((row, others[largest - 1], masks[0], masks[largest]))
-    masks_of = np.empty((2, len(found), images.size, images.size), np.uint8)
-    for at, (_, _, first, second) in enumerate(found):
-        masks_of[:, at] = first, second
-    rows_of, others_of = (np.array([one[part] for one in found], np.int64) for part in (0, 1))
-    return Pairs(rows_of, others_of, masks_of)
+        own = int(data.labels[row])
+        others = sorted(
+            {one for one in data.object_labels[row] if one >= 0 and one != own and np.isfinite(head.bias[one])}
+        )
+        first, *rest = ((mask == OBJECT).sum() for mask in _masks(data, images, row, own, *others))
+        if others and first and max(rest):
+            found.append((row, others[int(np.argmax(rest))]))
+    return Pairs(*np.array(found, np.int64).reshape(-1, 2).T)
+
+
+def _masks(data: Downstream, images: PackedImages, row: int, *classes: int) -> list[np.ndarray]:
+    """Masks (s, s) uint8 of all objects of each class in an image."""
+    ids, labels = images.object_map(row), list(data.object_labels[row])
+    return [class_mask(ids, labels, one) for one in classes]
 
 
 def object_rows(
@@ -78,16 +78,22 @@ def object_rows(
     """
     if not len(pairs.rows):
         return
-    checked = chosen(data, images, pairs.rows)
-    own, other = small_maps(network, part, checked, head, [checked.labels, pairs.others], device)
-    scores = np.stack([scored(own, other, masks, upsampling)[..., 0] for masks in pairs.masks], axis=1)
+    found, labels = [], data.labels[pairs.rows].astype(np.int64)
+    for start in range(0, len(pairs.rows), BATCH):  # masks and pixels of all images would not fit in memory
+        rows, others = (one[start : start + BATCH] for one in pairs)
+        checked = chosen(data, images, rows)
+        own, other = small_maps(network, part, checked, head, [checked.labels, others], device)
+        classes = zip(rows.tolist(), checked.labels.tolist(), others.tolist(), strict=True)
+        masks = np.stack([_masks(data, images, *one) for one in classes], axis=1)
+        found.append(np.stack([scored(own, other, each, upsampling)[..., 0] for each in masks], axis=1))
+    scores = np.concatenate(found)
     draws, level, seed = resampling
     above = scores - scores[..., [MAPS.index("uniform")]]
     flat, n = above.reshape(len(above), -1), len(above)
     values = _measures(flat.mean(axis=0)[None])[0]
     ends = np.full((2, len(MEASURES)), np.nan)
-    if len(np.unique(checked.labels)) > 1:
-        resampled = crossed_bootstrap(flat[None], checked.labels, np.ones(n), _measures, draws, seed)
+    if len(np.unique(labels)) > 1:
+        resampled = crossed_bootstrap(flat[None], labels, np.ones(n), _measures, draws, seed)
         ends = np.nanquantile(resampled, [0.5 - level / 2, 0.5 + level / 2], axis=0)
     for measure, value, low, high in zip(MEASURES, values, *ends, strict=True):
         told = {"value": value, "low": low, "high": high}
