@@ -42,6 +42,14 @@ def test_external_runs_are_runs_whose_views_are_shared() -> None:
     assert summarised[names[0]]["role"] == "external" and summarised[names[0]]["trained_steps"] == 0
 
 
+def test_runs_with_masks_need_the_same_crop() -> None:
+    runs = [EXTERNAL, {**EXTERNAL, "network": "vit"}]
+    change = {"networks": [LITE0, {**VIT, "crop": 0.9}], "runs": runs, "contrasts": []}
+    with pytest.raises(PipelineError, match=r"crop images differently on a set with masks in .*runs.1: 0.901 of the"):
+        load_study(changed(merged("tests/config/tiny.yaml"), change))
+    assert len(units([{**LITE0, "crop": 0.9}, {**VIT, "crop": 0.9}], runs).runs) == 2  # 224 of 248, 384 of 426 pixels
+
+
 def test_orderings_name_networks_of_runs() -> None:
     change: dict[str, Any] = {"networks": [LITE0], "runs": [EXTERNAL], "contrasts": []}
     change["evaluation"] = {"discrimination": {"orderings": [{"lower": "lite", "higher": "lite0"}]}}

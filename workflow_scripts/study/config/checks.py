@@ -19,6 +19,7 @@ from workflow_scripts.study.config.errors import Path, SettingError, known, unus
 if TYPE_CHECKING:
     from workflow_scripts.study.config.study import Study
 
+SAME_CROP = 0.01  # of the side: shares of whole pixels differ by less where the crop is the same
 RESERVED_PAIRS = ("self", "labels", "none")
 RESERVED = {"pairs": RESERVED_PAIRS, "datasets": ("mean",)}  # mean: of the summary's rows over all datasets
 
@@ -32,6 +33,7 @@ def reference_errors(study: Study) -> Iterator[SettingError]:
     yield from _sources(study)
     yield from _judges(study)
     yield from _objects(study)
+    yield from _crops(study)
 
 
 def _names(study: Study) -> Iterator[SettingError]:
@@ -172,3 +174,23 @@ def _objects(study: Study) -> Iterator[SettingError]:
     if given.synonyms is not None and given.objects is None and study.demo_world is None:
         advice = "remove it, or say which objects are in the images (caption_quality.objects)"
         yield SettingError("unused synonyms", ("caption_quality", "synonyms"), given.synonyms.at, advice)
+
+
+def _crops(study: Study) -> Iterator[SettingError]:
+    """An error for each run that crops images unlike the first one, on sets with masks.
+
+    Images whose object the crop leaves out are not scored, so that such runs have other images and can't be paired.
+    """
+    masked = [dataset.name for dataset in study.datasets if dataset.evaluate and dataset.has_masks]
+    views = {network.name: network.view for network in study.networks}
+    shares = [
+        views[run.network].size / views[run.network].side if run.network in views else study.evaluation.crop
+        for run in study.runs
+    ]
+    for number, share in enumerate(shares):
+        if masked and abs(share - shares[0]) > SAME_CROP:
+            value = f"{share:.3f} of the side, and {shares[0]:.3f} in runs.0; masks in {', '.join(masked)}"
+            where, what = ("runs", number), "runs that crop images differently on a set with masks"
+            yield SettingError(
+                what, where, value, "give the networks the same crop, or evaluate them in a study of their own"
+            )
