@@ -216,6 +216,11 @@ def test_what_the_library_says_about_images_is_not_ignored(tmp_path: Path) -> No
         "resize: bilinear, crop: 0.9; write {image_size: 160, resize: bilinear, crop: 0.9} there, or the values that "
         "you want"
     )
+    with pytest.raises(
+        PipelineError,
+        match=r"n: pretrained weights of its architecture were trained with image_size: 160, crop: 0\.95; write",
+    ):
+        load_external(settings("timm", architecture="test_vit", weights="random"), None, 0)
     given = settings("timm", image_size=160, resize="bicubic", crop=1)
     assert load_external(given, tmp_path, 0).about["preprocessing"]["mean"] == [0.1, 0.2, 0.3]
     given = given.model_copy(update={"mean": (0.5, 0.5, 0.5)})
@@ -234,6 +239,7 @@ def test_what_the_library_says_about_images_is_not_ignored(tmp_path: Path) -> No
     ("layout", "architecture", "message"),
     [
         ("timm", "vit_tinny", "unknown architecture of timm in the config: vit_tinny; .*vit_"),
+        ("timm", "resnet50.nonsense", r"unknown weights of timm in networks: resnet50\.nonsense; correct the part"),
         ("torchvision", "resnet51", "unknown architecture of torchvision in the config: resnet51; .*resnet50"),
         ("torchvision", "resnet50.V9", "unknown weights of torchvision in resnet50: V9; .*IMAGENET1K_V1"),
         ("torchvision", "squeezenet1_0", "network without a linear classifier"),

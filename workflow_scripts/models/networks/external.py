@@ -81,6 +81,7 @@ def _check_view(settings: ExternalNetwork, found: Found, usual: Usual) -> None:
     if differ:
         lines = ", ".join(f"{name}: {round(value, 6) if name == 'crop' else value}" for name, value in differ.items())
         where = f"networks, {settings.name}"
-        value = f"its weights were trained with {lines}"
+        whose = "its weights" if settings.weights == "pretrained" else "pretrained weights of its architecture"
+        value = f"{whose} were trained with {lines}"
         advice = f"write {{{lines}}} there, or the values that you want"
         raise PipelineError("network that sees images in another way", where, value, advice)

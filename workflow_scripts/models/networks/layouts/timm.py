@@ -47,7 +47,11 @@ def find(architecture: str, source: Path | None) -> Found:
     name = wanted.partition(".")[0]
     if not timm.is_model(name):
         LIBRARY.build(name, LAYOUT.usual.image_size, {})  # says which are known
-    known = timm.get_pretrained_cfg(wanted, allow_unregistered=True)
+    try:
+        known = timm.get_pretrained_cfg(wanted, allow_unregistered=True)
+    except RuntimeError:  # an unknown tag
+        advice = "correct the part after the dot, or leave it out"
+        raise PipelineError("unknown weights of timm", "networks", wanted, advice) from None
     stated = given.pretrained_cfg.model_dump(exclude_unset=True)
     seen = Seen.model_validate({**(known.to_dict() if known else {}), **stated})
     heads = (seen.classifier,) if isinstance(seen.classifier, str) else seen.classifier or ()
