@@ -198,7 +198,6 @@ rule saliency_checks:
         log_of("saliency_checks"),
     conda:
         environment_of("saliency_checks")
-    threads: cores("saliency_checks")
     resources:
         **resources_of("saliency_checks"),
     params:

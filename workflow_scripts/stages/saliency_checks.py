@@ -1,5 +1,7 @@
 """Sanity and faithfulness of one checkpoint's maps: random weights, permuted masks and labels, removed pixels."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
@@ -22,7 +24,7 @@ class SaliencyChecks(Settings):
         examples=[500],
         json_schema_extra={"unit": "images"},
     )
-    shares: tuple[int, ...] = Field(
+    shares: tuple[Annotated[int, Field(ge=1, le=99)], ...] = Field(
         (20, 40, 60, 80),
         min_length=1,
         description="shares of the pixels that ROAD removes",
@@ -108,7 +110,7 @@ FACTS = Facts(
         )
     },
     environment="train",
-    resources=Resources(minutes=120, memory_mb=32_000, scales="gpu", workers=True, gpu=True, slot="evaluations"),
+    resources=Resources(minutes=120, memory_mb=32_000, scales="gpu", gpu=True, slot="evaluations"),
     cost=Cost(per="image with mask", units=lambda load: load.masked, core_ms=100, source="demo study, on a CPU"),
     names="saliency_checks",
     section="evaluation.saliency_checks",
