@@ -12,9 +12,11 @@ def channels() -> torch.Tensor:
     return torch.randn(5, 20, 3, 4)
 
 
-def test_eigen_cam_is_the_librarys(channels: torch.Tensor) -> None:
-    expected = np.maximum(get_2d_projection_with_sign_correction(channels.numpy()), 0)
-    assert eigen_cam(channels) == pytest.approx(expected, abs=1e-4)
+@pytest.mark.parametrize("count", [20, 6])  # more channels than positions, and fewer
+def test_eigen_cam_is_the_librarys(channels: torch.Tensor, count: int) -> None:
+    some = channels[:, :count]
+    expected = np.maximum(get_2d_projection_with_sign_correction(some.numpy()), 0)
+    assert eigen_cam(some) == pytest.approx(expected, abs=1e-4)
 
 
 def test_lafam_is_the_mean_of_channels(channels: torch.Tensor) -> None:

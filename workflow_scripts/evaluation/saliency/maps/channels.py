@@ -21,13 +21,17 @@ def eigen_cam(channels: torch.Tensor) -> np.ndarray:
 
     EigenCAM (Muhammad and Yeasin 2020, IJCNN), channels centred as in pytorch-grad-cam. The sign of a component is
     arbitrary: it is the one for which the largest absolute value is positive (Chung and Ying 2025, Appl. Sci. 15:7562,
-    equation 13). Negative values as 0. Computed from the products of positions, of which there are fewer than channels.
+    equation 13). Negative values as 0. Computed from the products of positions or of channels, whichever are fewer.
     """
     batch, _, height, width = channels.shape
     positions = channels.double().flatten(2).transpose(1, 2)
     positions = positions - positions.mean(dim=1, keepdim=True)
-    values, vectors = torch.linalg.eigh(positions @ positions.transpose(1, 2))
-    first = vectors[:, :, -1] * values[:, -1:].clamp(min=0).sqrt()
+    if positions.shape[1] > positions.shape[2]:
+        _, vectors = torch.linalg.eigh(positions.transpose(1, 2) @ positions)
+        first = (positions @ vectors[:, :, -1:])[:, :, 0]
+    else:
+        values, vectors = torch.linalg.eigh(positions @ positions.transpose(1, 2))
+        first = vectors[:, :, -1] * values[:, -1:].clamp(min=0).sqrt()
     flipped = first.amin(dim=1).abs() > first.amax(dim=1).abs()
     signed = torch.where(flipped[:, None], -first, first).clamp(min=0)
     return np.asarray(signed.float().reshape(batch, height, width).numpy())
