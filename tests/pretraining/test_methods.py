@@ -77,6 +77,6 @@ def test_pairs_and_augmentations_that_a_method_does_not_take_are_errors(monkeypa
 
 def test_an_unknown_method_names_the_known_ones() -> None:
     with pytest.raises(
-        ValidationError, match="Input should be 'clip', 'simclr', 'simsiam', 'supervised' or 'untrained'"
+        ValidationError, match="Input should be 'clip', 'external', 'simclr', 'simsiam', 'supervised' or 'untrained'"
     ):
         Pretrain.model_validate({"method": "simsim", "pairs": "self", "augmentation": "crop"})

@@ -210,7 +210,8 @@ def test_every_stage_reruns_for_what_it_depends_on_and_nothing_else(nano: Checko
     assert undoing is not None
     computed, rows[-1][-1] = study.counts(since, study.family(undoing))
     assert computed == set()
-    assert study.checkout.hashes() == study.hashes
+    left = study.checkout.hashes()  # with other artifacts, of images seen in another way
+    assert {name: left.get(name) for name in study.hashes} == study.hashes
     text = table(rows)
     print(text)
     (study.checkout.folder / "matrix.json").write_text(json.dumps(rows))

@@ -45,8 +45,11 @@ EITHER = (("steps", "epochs"), ("warmup_steps", "warmup_epochs"))
 INSTEAD = {name: other for pair in EITHER for name, other in (pair, pair[::-1])}
 
 
+BY_NAME = re.compile(TRAINED_BY_NAME)
+
+
 def _by_name(name: str) -> str:
-    if not re.fullmatch(TRAINED_BY_NAME, name):
+    if not BY_NAME.fullmatch(name):
         raise ValueError("an architecture of a library, such as timm:vit_tiny_patch16_224")
     return name
 
