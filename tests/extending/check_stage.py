@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import entropy
 
 from tests.conftest import ROOT
 from tests.extending.configs import refusal, study_with
@@ -16,7 +15,8 @@ from tests.helpers import run
 from tests.stages.evaluation_chain import CHECKPOINT, UNIT, made_features, made_images, make_run, make_world
 from tests.study import test_stages
 from workflow_scripts.evaluation.downstream import load_downstream
-from workflow_scripts.stages import effective_rank, eval_dataset
+from workflow_scripts.stages import eval_dataset, participation_ratio
+from workflow_scripts.stats.seeds import derive
 from workflow_scripts.study.cost import costs
 from workflow_scripts.study.reference.schema import config_schema
 from workflow_scripts.study.reference.tables import files_table
@@ -29,15 +29,18 @@ def test_it_runs(results: Path) -> None:
     features = made_features(results, make_run(results), images.manifest_path)
     inputs = {"features": features.manifest_path, "dataset": dataset.manifest_path}
     unit = UNIT | {"dataset": "concept"}
-    name = f"effective_rank/{CHECKPOINT}.concept"
-    made = run(effective_rank.STAGE, results, name, {"images": 20}, inputs, unit)
+    name = f"participation_ratio/{CHECKPOINT}.concept"
     data = load_downstream(dataset, features)
-    train = data.features[data.rows("train")]
-    squares = np.linalg.eigvalsh(train[:20].astype(float) @ train[:20].T.astype(float))
-    shares = np.sqrt(np.maximum(squares, 0)) / np.sqrt(np.maximum(squares, 0)).sum()
-    found = json.loads(made.path(".json").read_bytes())
-    assert found["effective_rank"] == pytest.approx(np.exp(entropy(shares)), rel=1e-3)
-    assert made.rows == {"in": len(train), "out": 20, "dropped": {"over_limit": len(train) - 20}}
+    rows, ratios = data.rows("train"), []
+    for seed in (3, 4):
+        made = run(participation_ratio.STAGE, results, name, {"images": 20, "seed": seed}, inputs, unit)
+        generator = np.random.Generator(np.random.PCG64(derive(seed, "participation_ratio", "concept")))
+        drawn = data.features[generator.choice(rows, 20, replace=False)].astype(float)
+        values = np.linalg.eigvalsh(np.cov(drawn.T))
+        ratios.append(json.loads(made.path(".json").read_bytes())["participation_ratio"])
+        assert ratios[-1] == pytest.approx(values.sum() ** 2 / np.square(values).sum(), rel=1e-6)
+        assert made.rows == {"in": len(rows), "out": 20, "dropped": {"over_limit": len(rows) - 20}}
+    assert ratios[0] != ratios[1] and min(ratios) >= 1
 
 
 def test_it_is_planned() -> None:
@@ -46,16 +49,21 @@ def test_it_is_planned() -> None:
     ran = subprocess.run([*command, *words], cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     counted = dict(re.findall(r"^(\w+) +(\d+)$", ran.stdout + ran.stderr, re.MULTILINE))
-    assert counted["effective_rank"] == counted["few_shot"]
+    assert counted["participation_ratio"] == counted["few_shot"]
 
 
 def test_configs_estimates_and_docs_know_it() -> None:
-    test_stages.test_a_declaration_is_complete("effective_rank")
+    test_stages.test_a_declaration_is_complete("participation_ratio")
     test_stages.test_every_stage_has_a_rule_that_passes_what_it_declares()
-    units = study_with({"evaluation": {"effective_rank": {"images": 7}}})
-    assert units.settings("effective_rank", effective_rank.STAGE.unit_of(units.evaluations[0])) == {"images": 7}
-    assert {one.stage: one.jobs for one in costs(units, 1_000)}["effective_rank"] == len(units.evaluations)
-    wrong = refusal({"evaluation": {"effective_ran": {}}}) + refusal({"evaluation": {"effective_rank": {"image": 7}}})
-    assert "effective_rank" in wrong and "did you mean images?" in wrong
-    assert config_schema()["$defs"]["EffectiveRank"]["properties"].keys() == {"images"}
-    assert "| `effective_rank/<run>.<step>.<dataset>` | `.json`: effective rank |" in files_table()
+    units = study_with({"evaluation": {"participation_ratio": {"images": 7, "seed": 3}}})
+    assert units.settings("participation_ratio", participation_ratio.STAGE.unit_of(units.evaluations[0])) == {
+        "images": 7,
+        "seed": 3,
+    }
+    assert {one.stage: one.jobs for one in costs(units, 1_000)}["participation_ratio"] == len(units.evaluations)
+    wrong = refusal({"evaluation": {"participation_rati": {}}}) + refusal(
+        {"evaluation": {"participation_ratio": {"image": 7}}}
+    )
+    assert "participation_ratio" in wrong and "did you mean images?" in wrong
+    assert config_schema()["$defs"]["ParticipationRatio"]["properties"].keys() == {"images", "seed"}
+    assert "| `participation_ratio/<run>.<step>.<dataset>` | `.json`: participation ratio |" in files_table()
