@@ -111,7 +111,12 @@ FACTS = Facts(
     },
     environment="train",
     resources=Resources(minutes=120, memory_mb=32_000, scales="gpu", gpu=True, slot="evaluations"),
-    cost=Cost(per="image with mask", units=lambda load: load.masked, core_ms=100, source="demo study, on a CPU"),
+    cost=Cost(
+        per="checked image",
+        units=lambda load: min(load.masked, load.settings["images"]),
+        core_ms=340,
+        source="demo study, on a CPU",
+    ),
     names="saliency_checks",
     section="evaluation.saliency_checks",
     group="evaluation.{run}.{step}",
