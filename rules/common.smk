@@ -24,7 +24,7 @@ from workflow_scripts.study.snakemake.planning import after_planning, before_job
 from workflow_scripts.study.snakemake.startup import check_folders, check_targets, stop
 from workflow_scripts.study.active_config import BASE, remember
 from workflow_scripts.study.config.arms.order import after_ratings, chosen_by_judges
-from workflow_scripts.study.scoring import judge_reference, margins_read, other_arms, scores, scores_read
+from workflow_scripts.study.scoring import judge_reference, margins_read, other_arms, scores, scores_read, shards_of
 from workflow_scripts.study.stages import declaration, facts
 from workflow_scripts.study.units import Units
 from workflow_scripts.study.preflight.check import findings, tell

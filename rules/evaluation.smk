@@ -122,9 +122,9 @@ rule knn:
 
 
 rule image_hashes:
-    """Fingerprints of a shard's images."""
+    """Fingerprints of the images of a block of shards."""
     input:
-        shard=manifest("download", "{shard}"),
+        shards=lambda w: manifests("download", shards_of(w.block)),
     output:
         **made("image_hashes"),
     log:
@@ -144,7 +144,7 @@ rule leakage:
     """Test images of a dataset that are among the training images."""
     input:
         dataset=manifest("eval_dataset", "{dataset}"),
-        hashes=manifests("image_hashes", UNITS.hashed_shards),
+        hashes=manifests("image_hashes", UNITS.hashed_blocks),
     output:
         **made("leakage"),
     log:
@@ -157,7 +157,7 @@ rule leakage:
     params:
         **recipe("leakage"),
     shell:
-        command("leakage", lists={"hashes": f"image_hashes/{braces(UNITS.shards)}"})
+        command("leakage", lists={"hashes": f"image_hashes/{braces(UNITS.hashed_blocks)}"})
 
 
 rule saliency:

@@ -90,7 +90,7 @@ rule report:
         eval_images=manifests("eval_images", UNITS.eval_images),
         features=manifests("features", UNITS.evaluations),
         scores=manifests("score_captions", UNITS.scores),
-        hashes=manifests("image_hashes", UNITS.hashed_shards),
+        hashes=manifests("image_hashes", UNITS.hashed_blocks),
     output:
         **made("report"),
     log:

@@ -21,7 +21,9 @@ def hashed(
 ) -> Artifact:
     path, _ = shard(results, name, pictures, first, lost)
     options = ["--workers", str(workers)]
-    return run(image_hashes.STAGE, results, f"image_hashes/{name}", {}, {"shard": path}, {"shard": name}, {}, options)
+    block = f"{name}-{name}"
+    given = {"shards": [path]}
+    return run(image_hashes.STAGE, results, f"image_hashes/{block}", {}, given, {"block": block}, {}, options)
 
 
 def test_planted_test_images_are_found_in_any_division_into_shards(chain: Chain, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Fingerprints of the images of a shard, by which they are recognised in test splits."""
+"""Fingerprints of the images of a block of shards, by which they are recognised in test splits."""
 
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
@@ -11,8 +11,9 @@ class ImageHashes(Settings):
 
 
 def image_hashes(job: Job[ImageHashes]) -> None:
-    """Hash the images of one shard, each decoded once."""
+    """Hash the images of the block's shards, each decoded once."""
     import numpy as np
+    import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -20,23 +21,26 @@ def image_hashes(job: Job[ImageHashes]) -> None:
     from workflow_scripts.core.shards import TarImages, hash_column
     from workflow_scripts.evaluation.leakage.fingerprints import fingerprint, fingerprints_table, whole
 
-    shard = job.input("shard")
-    every = pq.read_table(shard.path(".parquet"), columns=["key", "state", "offset", "bytes", "sha256"])
-    rows = every.filter(pc.equal(every["state"], "ok"))
-    place = rows["offset"].to_numpy(), rows["bytes"].to_numpy()
-    images = TarImages([shard.location(".tar")], np.zeros(len(rows), np.int64), *place, hash_column(rows["sha256"]))
-    found = fingerprint(images, np.arange(len(rows)), whole, job.workers)
-    write_table(job.file(".parquet"), fingerprints_table(rows["key"].to_pylist(), found))
-    job.rows(len(every), len(rows), {"no_image": len(every) - len(rows)})
+    read, parts = 0, []
+    for shard in job.inputs("shards"):
+        every = pq.read_table(shard.path(".parquet"), columns=["key", "state", "offset", "bytes", "sha256"])
+        rows = every.filter(pc.equal(every["state"], "ok"))
+        place = rows["offset"].to_numpy(), rows["bytes"].to_numpy()
+        images = TarImages([shard.location(".tar")], np.zeros(len(rows), np.int64), *place, hash_column(rows["sha256"]))
+        found = fingerprint(images, np.arange(len(rows)), whole, job.workers)
+        parts.append(fingerprints_table(rows["key"].to_pylist(), found))
+        read += len(every)
+    table = pa.concat_tables(parts)
+    write_table(job.file(".parquet"), table)
+    job.rows(read, len(table), {"no_image": read - len(table)})
 
 
 STAGE = Stage(
     run=image_hashes,
     settings=ImageHashes,
-    artifact="{shard}",
-    inputs=("shard",),
+    artifact="{block}",
+    inputs=("shards",),
     packages=("numpy", "scipy", "pillow", "pyarrow"),
-    numbered=True,
 )
 
 FACTS = Facts(
@@ -48,11 +52,10 @@ FACTS = Facts(
         ),
     },
     environment="train",
-    resources=Resources(minutes=60, memory_mb=4_000, workers=True, slot="hashings"),
+    resources=Resources(minutes=720, memory_mb=4_000, workers=True),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=DECODING_MS + 2.0, source="measured: photos"),
     disk=lambda load: load.images * 320,
-    names="hashed_shards",
-    group="hashing",
+    names="hashed_blocks",
 )
 
 if __name__ == "__main__":

@@ -28,7 +28,9 @@ def loads(units: Units, stage: Stage, names: Sequence[str], rows: float, images:
         if names:
             yield _load(units, stage, units.shards[0], rows, images, len(names)), len(names)
         return
-    parts = len(units.blocks) if "block" in stage.unit else 1
+    parts = 1
+    if "block" in stage.unit:
+        parts = len(names) if stage.unit == ("block",) else len(units.blocks)
     for name in names:
         yield _load(units, stage, name, rows, images, parts), 1
 

@@ -13,6 +13,12 @@ def blocks(shards: Sequence[str], size: int) -> list[str]:
     return [f"{part[0]}-{part[-1]}" for part in parts]
 
 
+def shards_of(block: str) -> list[str]:
+    """The shards of a block."""
+    first, last = block.split("-")
+    return [f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1)]
+
+
 def scores(arms: Iterable[str], judges: Sequence[str], blocks: Sequence[str]) -> list[str]:
     """Names of tables of scores, in the order of a pattern ``{arms}.{judges}.{blocks}``."""
     return [f"{arm}.{judge}.{block}" for arm in arms for judge in judges for block in blocks]

@@ -26,6 +26,7 @@ from workflow_scripts.study.scoring import blocks, scores
 from workflow_scripts.study.stages import declaration, facts, published, stages_in_order
 
 Unit = dict[str, str]
+SHARDS_HASHED_TOGETHER = 50  # each job adds to the time that planning takes
 
 
 class Units:
@@ -71,7 +72,7 @@ class Units:
         self._views_by_name: dict[str, View] = seen
         self.eval_images = [f"{name}.{view}" for name in self.reported for view in seen]
         self.leak_checked = self.reported if self.checkpoints else []
-        self.hashed_shards = self.shards if self.leak_checked else []
+        self.hashed_blocks = blocks(self.shards, SHARDS_HASHED_TOGETHER) if self.leak_checked else []
         self.judges = [judge.name for judge in study.judges]
         self.blocks = blocks(self.shards, study.score_captions.shards_per_job)
         self.scores = scores(self.arms, self.judges, self.blocks)

@@ -1,13 +1,15 @@
 """The verdict on whether a metric tells models apart: a rule that was written before any result."""
 
 from graphlib import CycleError, TopologicalSorter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import Field, field_validator
 
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.evaluation.discrimination.agreement import Gain
-from workflow_scripts.evaluation.discrimination.variance import Components
+
+if TYPE_CHECKING:  # read with every config, which needs no SciPy
+    from workflow_scripts.evaluation.discrimination.agreement import Gain
+    from workflow_scripts.evaluation.discrimination.variance import Components
 
 YES, NO, OPEN = "tells models apart", "does not tell models apart", "inconclusive"
 
@@ -73,7 +75,7 @@ class Finding(NamedTuple):
     beyond_probe: str | None
 
 
-def finding(found: Components, models: int, share: float, gain: Gain | None, rule: Discrimination) -> Finding:
+def finding(found: "Components", models: int, share: float, gain: "Gain | None", rule: Discrimination) -> Finding:
     """The verdict on one metric; docs/saliency.md states the rule in words.
 
     Args:
@@ -90,7 +92,7 @@ def finding(found: Components, models: int, share: float, gain: Gain | None, rul
     return Finding(verdict, reason, beyond)
 
 
-def _verdict(found: Components, models: int, share: float, rule: Discrimination) -> tuple[str, str]:
+def _verdict(found: "Components", models: int, share: float, rule: Discrimination) -> tuple[str, str]:
     if models < rule.least_models:
         return OPEN, f"{models} models; {rule.least_models} are required"
     if not found.icc >= 0:
