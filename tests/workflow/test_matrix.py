@@ -35,7 +35,7 @@ EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
     "discrimination": ("evaluation.discrimination.least_icc", 0.6, {"discrimination"}),
     "summary": ("bootstrap", 101, {"summary"}),  # the smallest study has no contrasts
     "saliency": ("evaluation.saliency.thresholds", 51, {"saliency", *SCORES}),
-    "leakage": ("leakage.distance", 71, {"leakage", "summary", "report"}),
+    "leakage": ("leakage.distance", 71, {"leakage", *SCORES}),
     "few_shot": ("evaluation.few_shot.episodes", 11, {"few_shot", *SCORES}),
     "knn": ("evaluation.knn.neighbours", 3, {"knn", *SCORES}),
     "linear_probe": ("evaluation.linear_probe.costs", [0.1, 10.0], {"linear_probe", "saliency", *SCORES}),
