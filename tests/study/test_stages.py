@@ -1,6 +1,8 @@
 """Every stage file declares itself, and the rules, the SLURM profile and the study agree with it."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -119,3 +121,10 @@ def test_a_pattern_stands_for_files_of_several_names() -> None:
 
 def test_the_first_seed_of_marked_runs_has_its_saliency_checked(demo: Units) -> None:
     assert demo.saliency_checks == ["simclr-revised-crop-resnet_small-s0.last.masks"]
+
+
+def test_the_units_are_known_without_importing_numerical_libraries() -> None:
+    """Every start of Snakemake, also that of each job, imports them."""
+    code = "import sys, workflow_scripts.study.units; print({'numpy', 'scipy', 'torch', 'pyarrow'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
