@@ -118,7 +118,12 @@ def run_local(wildcards):
 
 def across_nodes(value):
     """A resource that only runs on several nodes request."""
-    return lambda wildcards: value(UNITS.run_nodes(wildcards.run)) if UNITS.run_nodes(wildcards.run) > 1 else None
+
+    def of(wildcards):
+        nodes = UNITS.run_settings(wildcards.run).nodes
+        return value(nodes) if nodes > 1 else None
+
+    return of
 
 
 def recipe(stage):

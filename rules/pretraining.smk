@@ -40,7 +40,7 @@ rule pretrain:
     threads: cores("pretrain", run_local)
     resources:
         **(resources_of("pretrain", run_local) | {"gpu": lambda w: UNITS.run_gpus(w.run)}),
-        nodes=lambda w: UNITS.run_nodes(w.run),
+        nodes=lambda w: UNITS.run_settings(w.run).nodes,
         # On several nodes, the plugin starts the stage without srun ("mpi"), and the stage itself starts one task on
         # each node. Without tasks_per_gpu=0, the plugin would request `tasks` tasks per GPU.
         mpi=across_nodes(lambda nodes: "srun"),

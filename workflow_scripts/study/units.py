@@ -19,11 +19,11 @@ from workflow_scripts.study.config.arms.order import arms_read
 from workflow_scripts.study.config.cells import summarised
 from workflow_scripts.study.config.kept import evaluated, first_name
 from workflow_scripts.study.config.run_settings import seen_by, trainings
-from workflow_scripts.study.config.sections import Pairs
 from workflow_scripts.study.config.study import Study
 from workflow_scripts.study.named_sources import named_sources
 from workflow_scripts.study.scoring import blocks, scores
 from workflow_scripts.study.stages import declaration, facts, published, stages_in_order
+from workflow_scripts.study.vectors import unread, vectors_of, vectors_read
 
 Unit = dict[str, str]
 SHARDS_HASHED_TOGETHER = 50  # each job adds to the time that planning takes
@@ -87,7 +87,7 @@ class Units:
         self.calibrated_judges = self.judges if self.labels else []
         self.quality_encoder = [name for name in [study.pair_quality.image_encoder] if name]
         self.sources_by_name = named_sources(study)
-        self._unused = self._unused_labels()
+        self._unused = unread(study, self.text_vectors)
 
     def steps(self, run: str) -> list[str]:
         """Names of a run's evaluated checkpoints: ``last``, ``best``, ``step-000200``."""
@@ -213,7 +213,7 @@ class Units:
 
     def pair_vectors(self, out: str, pairs: str) -> str:
         """Manifest of the caption or image embeddings that pair table ``pairs`` is computed from."""
-        return f"{out}/{_vectors_of(_named(self.study.pairs, pairs))}{MANIFEST}"
+        return f"{out}/{vectors_of(_named(self.study.pairs, pairs))}{MANIFEST}"
 
     def pair_truth(self, out: str, pairs: str) -> list[str]:
         """Manifest of the demo's world, for pair tables that need labels."""
@@ -229,20 +229,7 @@ class Units:
 
     def used_vectors(self, out: str, stage: str = "") -> list[str]:
         """Manifests of the vectors that pair tables and their diagnostics need: all, or those of one stage."""
-        return sorted(f"{out}/{label}{MANIFEST}" for label in self._vector_labels() if label.startswith(stage))
-
-    def _vector_labels(self) -> set[str]:
-        images = {f"embed_images/{name}" for name in self.quality_encoder if self.pairs}
-        return {_vectors_of(pairs) for pairs in self.study.pairs} | images
-
-    def _unused_labels(self) -> set[str]:
-        """``<stage>/<name>`` of embeddings that nothing reads, and of sources of encoders that compute only those."""
-        study = self.study
-        vectors = {f"embed_captions/{name}" for name in self.text_vectors}
-        vectors |= {f"embed_images/{name}" for name in self.image_encoders}
-        encoders = {e.name for e in study.text_encoders} | {e.name for e in study.image_encoders}
-        used = {pairs.encoder for pairs in study.pairs} | {name for name in self.quality_encoder if self.pairs}
-        return (vectors - self._vector_labels()) | {f"source/encoder-{name}" for name in encoders - used}
+        return sorted(f"{out}/{label}{MANIFEST}" for label in vectors_read(self.study) if label.startswith(stage))
 
     def run_pairs(self, out: str, run: str) -> list[str]:
         """Manifest of a run's pair table, if it has one."""
@@ -290,10 +277,6 @@ class Units:
         """Full settings of a run."""
         return self._runs[run][1]
 
-    def run_nodes(self, run: str) -> int:
-        """Number of nodes that a run requests."""
-        return self._runs[run][1].nodes
-
     def run_local(self, run: str) -> int:
         """Processes of a run on each of its nodes."""
         settings = self._runs[run][1]
@@ -314,8 +297,3 @@ def _named(items: Sequence[Any], name: str) -> Any:
         if item.name == name:
             return item
     raise KeyError(name)
-
-
-def _vectors_of(pairs: Pairs) -> str:
-    """``<stage>/<name>`` of the embeddings that a pair table is computed from."""
-    return f"embed_captions/{pairs.arm}.{pairs.encoder}" if pairs.arm else f"embed_images/{pairs.encoder}"

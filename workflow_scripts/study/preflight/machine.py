@@ -45,7 +45,7 @@ def _gpus(start: Start) -> Iterator[Finding]:
     for job in start.jobs:
         if job.stage != "pretrain":
             continue
-        run, nodes = job.unit["run"], start.units.run_nodes(job.unit["run"])
+        run, nodes = job.unit["run"], start.units.run_settings(job.unit["run"]).nodes
         wanted = start.units.run_gpus(run)
         if nodes > 1:
             advice = "set nodes to 1, or start with --profile slurm"
