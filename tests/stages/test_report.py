@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from tests.helpers import make_artifact, run
-from tests.reporting.fake_study import ATTACK, DATASETS, RUNS, Inputs, make_study
+from tests.reporting.fake_data import ATTACK, Inputs
+from tests.reporting.fake_study import DATASETS, RUNS, make_study
 from workflow_scripts.commands.main import main as command
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.digest import ROOT, code_parts

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import make_artifact
+from tests.reporting.fake_data import ARMS
 from tests.reporting.fake_files import js
 from tests.reporting.fake_scores import judge_quality
-from tests.reporting.fake_study import ARMS, make_study
+from tests.reporting.fake_study import make_study
 from workflow_scripts.captions.comparison.figures import FIGURES
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.reporting.sections.caption_figures import Explained, caption_figures

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from tests.reporting.fake_data import N, images, key
 from tests.reporting.fake_scores import scores
-from tests.reporting.fake_study import N, images, key
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.reporting.sections.judge_scores import judge_scores, scored_by_all
 from workflow_scripts.reporting.settings import Report
