@@ -5,7 +5,8 @@ import pytest
 
 from tests.evaluation.study import run, saliency, saliency_scores
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.evaluation.contrasts.saliency_series import CORRECTED, is_compared, saliency_series
+from workflow_scripts.core.declaration.result_names import SALIENCY
+from workflow_scripts.evaluation.contrasts.saliency_series import is_compared, saliency_series
 from workflow_scripts.evaluation.contrasts.series import ItemOrder
 
 RUN = run("simclr", "original", "crop", 0)
@@ -20,7 +21,7 @@ def test_raw_corrected_and_lead_are_means_over_images(results: Path) -> None:
     }
     scores = saliency_scores(RUN)
     expected = (scores["probe"].mean() - scores["uniform"].mean()) / 0.6
-    assert found[CORRECTED].value == pytest.approx(expected)
+    assert found[SALIENCY].value == pytest.approx(expected)
     assert found["saliency.probe.pixel_ap"].values == pytest.approx(scores["probe"])
     for one in found.values():
         assert one.n == 8 and one.labels.tolist() == [i % 3 for i in range(8)] and one.file == 2
@@ -30,6 +31,6 @@ def test_raw_corrected_and_lead_are_means_over_images(results: Path) -> None:
 
 
 def test_runs_are_compared_by_their_own_maps() -> None:
-    assert all(map(is_compared, (CORRECTED, "saliency.probe.iou_max", "saliency.layer3.cosine.pixel_ap.corrected")))
+    assert all(map(is_compared, (SALIENCY, "saliency.probe.iou_max", "saliency.layer3.cosine.pixel_ap.corrected")))
     others = ("saliency.oracle.pixel_ap", "saliency.runner_up.pixel_ap.lead", "saliency.lafam.pixel_ap.corrected")
     assert not any(map(is_compared, others))

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from workflow_scripts.core.declaration.result_names import HEADLINE
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.packed import PackedImages
@@ -15,7 +16,7 @@ from workflow_scripts.evaluation.saliency.examples import example_places, to_byt
 from workflow_scripts.evaluation.saliency.maps.classes import class_means, swapped_classes
 from workflow_scripts.evaluation.saliency.masks import near_object
 from workflow_scripts.evaluation.saliency.score import OBJECT_SHARE
-from workflow_scripts.evaluation.saliency.score_registry import HEADLINE, SCORES, score_maps
+from workflow_scripts.evaluation.saliency.score_registry import SCORES, score_maps
 from workflow_scripts.evaluation.saliency.tables import image_table, result_table
 from workflow_scripts.models.backbones import build_backbone, explained_layers
 

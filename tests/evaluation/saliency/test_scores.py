@@ -8,10 +8,11 @@ from hypothesis.extra import numpy as hnp
 from scipy.spatial.distance import cdist
 from sklearn.metrics import average_precision_score, jaccard_score
 
+from workflow_scripts.core.declaration.result_names import HEADLINE
 from workflow_scripts.evaluation.saliency.masks import near_object
 from workflow_scripts.evaluation.saliency.ranking import constant, ranking
 from workflow_scripts.evaluation.saliency.score import OBJECT_SHARE, Score, explained
-from workflow_scripts.evaluation.saliency.score_registry import HEADLINE, SCORES, score_maps
+from workflow_scripts.evaluation.saliency.score_registry import SCORES, score_maps
 
 T = np.linspace(0, 1, 11)
 # Few distinct values, so that ties are common; quarters, so that sums and thresholds are exact.

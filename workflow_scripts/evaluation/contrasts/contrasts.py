@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from workflow_scripts.core.declaration.result_names import MEAN
 from workflow_scripts.evaluation.contrasts.comparisons import Comparison, checkpoints, comparisons
 from workflow_scripts.evaluation.contrasts.measured import Level, Measured, Place, levels, measure
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
-from workflow_scripts.evaluation.contrasts.study_scores import MEAN, StudyScores, comparable, mean_metric
+from workflow_scripts.evaluation.contrasts.study_scores import StudyScores, comparable, mean_metric
 from workflow_scripts.evaluation.contrasts.verdicts import ALPHA, Verdict, agreed, verdict
 from workflow_scripts.stats.multiple import holm
 from workflow_scripts.stats.nested import nested_means

@@ -7,10 +7,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.declaration.result_names import WITHOUT_LEAKED
 from workflow_scripts.evaluation.contrasts.series import Series, per_class
-
-PREFIX = "without_leaked"
-"""Of the metric's name: ``without_leaked.knn.accuracy``."""
 
 
 def read_leaked(check: Artifact) -> frozenset[str]:
@@ -31,4 +29,4 @@ def without(one: Series, keys: np.ndarray, leaked: Collection[str]) -> dict[str,
         return None
     shares = per_class(one.labels[kept]) if one.metric.endswith("mean_per_class") else one.shares[kept]
     value = float(shares @ one.values[kept] / shares.sum())
-    return {"dataset": one.dataset, "metric": f"{PREFIX}.{one.metric}", "value": value, "n": int(kept.sum())}
+    return {"dataset": one.dataset, "metric": f"{WITHOUT_LEAKED}{one.metric}", "value": value, "n": int(kept.sum())}

@@ -13,15 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.declaration.result_names import ALL, HEADLINE, LEAD, LEADING, RAW
 from workflow_scripts.evaluation.contrasts.series import ItemOrder, Series
 from workflow_scripts.evaluation.saliency.correction import linearised
-from workflow_scripts.evaluation.saliency.maps.kinds import CEILING, CHANCE, KINDS, LEADING
-from workflow_scripts.evaluation.saliency.score_registry import HEADLINE
-from workflow_scripts.evaluation.saliency.strata import ALL
-
-RAW, LEAD = "raw", "lead"
-CORRECTED = f"saliency.{LEADING}.{HEADLINE}.corrected"
-"""The metric that leads."""
+from workflow_scripts.evaluation.saliency.maps.kinds import CEILING, CHANCE, KINDS
 
 
 def is_compared(family: str) -> bool:

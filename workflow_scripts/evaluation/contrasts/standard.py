@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from workflow_scripts.core.declaration.result_names import SUPERVISED, UNTRAINED
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun, Term
 
-LANGUAGE, SELF, UNTRAINED, SUPERVISED = "language", "self", "untrained", "supervised"
+LANGUAGE, SELF = "language", "self"
 WEAK, STRONG = "crop", "simclr"
 """Augmentations of the papers: of language pairs, and of self pairs."""
 CONTROLS = {"shuffled": 1, "random": 1, "random in subreddit": 1, "oracle": -1}

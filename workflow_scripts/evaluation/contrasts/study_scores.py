@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from scipy.special import ndtri
 
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.declaration.result_names import MEAN
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import read_json
 from workflow_scripts.evaluation.contrasts.leaked import read_leaked, without
@@ -24,8 +25,6 @@ from workflow_scripts.evaluation.contrasts.series import (
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 from workflow_scripts.stats.intervals import LEVEL
 
-MEAN = "mean"
-"""Name of the mean over datasets in the column ``dataset``."""
 READERS = {"probe": probe_series, "few_shot": few_shot_series, "knn": knn_series, "saliency": saliency_series}
 ROWS = pa.schema(
     [

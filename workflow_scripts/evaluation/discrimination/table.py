@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from workflow_scripts.core.declaration.result_names import EXTERNAL, SUPERVISED, UNTRAINED
 from workflow_scripts.evaluation.contrasts.saliency_series import is_compared
 from workflow_scripts.evaluation.contrasts.series import Series
 from workflow_scripts.evaluation.discrimination.agreement import partial_r2, recovered, spearman
@@ -13,7 +14,6 @@ from workflow_scripts.evaluation.discrimination.rule import Discrimination, find
 from workflow_scripts.evaluation.discrimination.variance import components
 
 Scores = Mapping[tuple[str, str], Mapping[tuple[str, str], Series]]
-FLOOR, CEILING, ELSEWHERE = "untrained", "supervised", "external"
 DISCRIMINATION = pa.schema(
     [
         *[("dataset", pa.string()), ("metric", pa.string())],
@@ -79,15 +79,15 @@ def known_orderings(found: Sequence[Checkpoint], stated: Sequence[tuple[str, str
     pairs = []
     for low, one in enumerate(found):
         for high, other in enumerate(found):
-            is_stated = (one.peers[0], other.peers[0]) in stated and other.method != FLOOR
+            is_stated = (one.peers[0], other.peers[0]) in stated and other.method != UNTRAINED
             if is_stated and one.place == other.place == last:
                 pairs.append((low, high))
             if one.peers != other.peers or low == high:
                 continue
-            same_run = one.run == other.run and one.place < other.place and one.method != FLOOR
+            same_run = one.run == other.run and one.place < other.place and one.method != UNTRAINED
             ends = one.place == other.place == last
-            from_floor = one.method == FLOOR and other.method != FLOOR and other.place == last
-            to_ceiling = other.method == CEILING and one.method not in (FLOOR, CEILING) and ends
+            from_floor = one.method == UNTRAINED and other.method != UNTRAINED and other.place == last
+            to_ceiling = other.method == SUPERVISED and one.method not in (UNTRAINED, SUPERVISED) and ends
             if same_run or from_floor or to_ceiling:
                 pairs.append((low, high))
     return pairs
@@ -154,7 +154,7 @@ def known_levels(found: Sequence[Checkpoint], stated: Sequence[tuple[str, str]])
     named = {name for pair in stated for name in pair}
     levels = np.array([_level(one, last, named) for one in found])
     ends = {name: [at for at, one in enumerate(found) if one.peers[0] == name and one.place == last] for name in named}
-    trained = {name: [at for at in places if found[at].method != FLOOR] for name, places in ends.items()}
+    trained = {name: [at for at in places if found[at].method != UNTRAINED] for name, places in ends.items()}
     for _ in named:  # orderings have no cycle, so this reaches the end of every chain
         for low, high in stated:
             if ends[low] and trained[high]:
@@ -163,8 +163,8 @@ def known_levels(found: Sequence[Checkpoint], stated: Sequence[tuple[str, str]])
 
 
 def _level(one: Checkpoint, last: int, named: set[str]) -> float:
-    if one.method == ELSEWHERE:
+    if one.method == EXTERNAL:
         return 0 if one.peers[0] in named else np.nan
-    if one.method == FLOOR:
+    if one.method == UNTRAINED:
         return 0
-    return last + 2 if one.method == CEILING else one.place + 1
+    return last + 2 if one.method == SUPERVISED else one.place + 1

@@ -14,12 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workflow_scripts.evaluation.saliency.maps.kinds import CEILING, CHANCE, LEADING
+from workflow_scripts.core.declaration.result_names import CORRECTED, LEAD, LEADING, RAW
+from workflow_scripts.evaluation.saliency.maps.kinds import CEILING, CHANCE
 from workflow_scripts.stats.nested import crossed_bootstrap
 
 LEAST_RANGE = 1e-9
 """Between uniform map and oracle: with less, all objects fill their images, and nothing can be corrected."""
-SCALES = ("raw", "corrected", "lead")
+SCALES = (RAW, CORRECTED, LEAD)
 """Mean score; corrected score; corrected score of the leading map minus that of this one."""
 
 

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from torch import nn
 
+from workflow_scripts.core.declaration.result_names import LEADING
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.packed import PackedImages
 from workflow_scripts.evaluation.saliency.maps.classes import swapped_classes
 from workflow_scripts.evaluation.saliency.maps.floors import centre_gaussian, enlarged, oracle, sobel
-from workflow_scripts.evaluation.saliency.maps.kinds import COMMON, LAYERED, LEADING
+from workflow_scripts.evaluation.saliency.maps.kinds import COMMON, LAYERED
 from workflow_scripts.evaluation.saliency.maps.network import KINDS, mapping
 from workflow_scripts.evaluation.saliency.masks import near_object
 from workflow_scripts.evaluation.saliency.ranking import constant

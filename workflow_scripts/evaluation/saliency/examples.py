@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from workflow_scripts.core.declaration.result_names import HEADLINE, LEADING
 from workflow_scripts.evaluation.packed import PackedImages
 from workflow_scripts.evaluation.saliency.evaluate import SaliencyResult
 from workflow_scripts.evaluation.saliency.maps.floors import enlarged
-from workflow_scripts.evaluation.saliency.maps.kinds import LEADING
-from workflow_scripts.evaluation.saliency.score_registry import HEADLINE, SCORES
+from workflow_scripts.evaluation.saliency.score_registry import SCORES
 from workflow_scripts.stats.seeds import derive
 
 SHARED = "shared"

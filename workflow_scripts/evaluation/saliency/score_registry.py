@@ -7,8 +7,6 @@ from workflow_scripts.evaluation.saliency.ranking import ranking
 from workflow_scripts.evaluation.saliency.score import Score
 
 SCORES = discover("workflow_scripts.evaluation.saliency.scores", Score)
-HEADLINE = "pixel_ap"
-"""The score that leads: it depends on the order of pixels alone, so a sharper map does not gain."""
 
 
 def score_maps(maps: np.ndarray, mask: np.ndarray, near: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

@@ -4,7 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 
-ALL = "all"
+from workflow_scripts.core.declaration.result_names import ALL
+
 AREAS = (0.05, 0.15, 0.35)
 """Bounds of the strata by the object's share of the pixels."""
 

@@ -4,15 +4,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from workflow_scripts.core.declaration.result_names import MEAN, SUPERVISED, UNTRAINED
 from workflow_scripts.reporting.colours import arm_class
 from workflow_scripts.reporting.contrast_figure import Line, contrast_figure
 from workflow_scripts.reporting.provenance import Number, Source
-from workflow_scripts.reporting.sections.contrasts import MEAN, Named, Shown, sentence, shown_least, shown_p, title
+from workflow_scripts.reporting.sections.contrasts import Named, Shown, sentence, shown_least, shown_p, title
 from workflow_scripts.reporting.sections.headline import headline_step
 from workflow_scripts.reporting.text import points
 
 Row = dict[str, Any]
-FLOOR, CEILING = "untrained", "supervised"
 SALIENCY_FLOORS = ("uniform", "centre_gaussian", "mean_mask")
 
 
@@ -34,7 +34,9 @@ class Scores:
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
-        references = {row["run"]: (row["method"], row["backbone"]) for row in rows if row["method"] in (FLOOR, CEILING)}
+        references = {
+            row["run"]: (row["method"], row["backbone"]) for row in rows if row["method"] in (UNTRAINED, SUPERVISED)
+        }
         self._references = {f"{run}.{headline_step(rows, run, 'last')}": which for run, which in references.items()}
         self._of: dict[str, list[Row]] = {}
         for row in rows:
@@ -112,8 +114,8 @@ def _line(one: Shown, scores: Scores) -> Line:
         css=scores.css(row["plus"]),
         plus=scores.of(row["plus"], row),
         minus=scores.of(row["minus"], row),
-        floors=[*scores.bounds(FLOOR, row), *scores.saliency_floors(row)],
-        ceilings=scores.bounds(CEILING, row),
+        floors=[*scores.bounds(UNTRAINED, row), *scores.saliency_floors(row)],
+        ceilings=scores.bounds(SUPERVISED, row),
         difference=row["difference"],
         low=row["low"],
         high=row["high"],

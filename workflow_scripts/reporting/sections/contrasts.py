@@ -8,12 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workflow_scripts.core.declaration.result_names import MEAN, SALIENCY
 from workflow_scripts.reporting.text import minus, points
 
 Row = dict[str, Any]
-MEAN = "mean"  # dataset of the summary's rows over all datasets
 JOINT = "joint"
-SALIENCY = "saliency.probe.pixel_ap.corrected"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from workflow_scripts.reporting.sections.contrasts import MEAN, SALIENCY
+from workflow_scripts.core.declaration.result_names import MEAN, SALIENCY
 from workflow_scripts.stats.intervals import student_t
 from workflow_scripts.stats.random_effects import FEWEST_SEEDS
 

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.declaration.result_names import WITHOUT_LEAKED
 from workflow_scripts.core.shards import dataset_images
 from workflow_scripts.reporting.colours import arm_class
 from workflow_scripts.reporting.provenance import Number
@@ -16,7 +17,6 @@ from workflow_scripts.reporting.thumbnails import thumbnail
 
 Row = dict[str, Any]
 SHOWN = 6  # pairs of pictures per dataset
-PREFIX = "without_leaked."
 
 
 def leakage(study: Study) -> Row:
@@ -84,7 +84,7 @@ def _scores(study: Study) -> list[Row]:
     whole: Mapping[tuple[str, ...], Row] = {_place(row, row["metric"]): row for row in rows}
     found = []
     for row in rows:
-        metric = row["metric"].removeprefix(PREFIX)
+        metric = row["metric"].removeprefix(WITHOUT_LEAKED)
         if metric == row["metric"] or row["step"] != step:
             continue
         every = whole[_place(row, metric)]

@@ -5,19 +5,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.declaration.result_names import ALL, CORRECTED, HEADLINE, LEAD, LEADING, RAW, SALIENCY
 from workflow_scripts.reporting.colours import arm_class
 from workflow_scripts.reporting.dots import Dot, dots
 from workflow_scripts.reporting.provenance import Number, Source
-from workflow_scripts.reporting.sections.contrasts import SALIENCY
 from workflow_scripts.reporting.sections.saliency_examples import marked_examples, overlays
 from workflow_scripts.reporting.study import Study
 from workflow_scripts.reporting.tables import Table, TableLine
 from workflow_scripts.reporting.text import percent, points, words
 
 Row = dict[str, Any]
-LEADING, HEADLINE = SALIENCY.split(".")[1:3]
 ENDS = ("value", "low", "high")
-RAW, CORRECTED, LEAD, ALL = "raw", "corrected", "lead", "all"
 PARTS = ("method", "backbone", "pairs", "augmentation", "tag", "seed")
 
 

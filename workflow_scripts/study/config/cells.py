@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from workflow_scripts.core.declaration.result_names import EXTERNAL, SUPERVISED, UNTRAINED
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.study.config.checks import RESERVED_PAIRS
 from workflow_scripts.study.config.selection import chosen
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from workflow_scripts.study.config.sections import Run
     from workflow_scripts.study.config.study import Study
 
-REFERENCES = ("untrained", "supervised", "external")
-"""Methods that are a floor or a ceiling for all others, or come from elsewhere."""
 CONTROL_ARMS = ("shuffled", "mixed")
 """Kinds of arms whose captions are not those of the images."""
 
@@ -37,7 +36,7 @@ def summarised(
 
 def cell(study: "Study", run: "Run") -> dict[str, Any]:
     """What the settings of the summary say about a run besides its own: ``arm``, ``role`` and ``dose``."""
-    if run.method in REFERENCES:
+    if run.method in (UNTRAINED, SUPERVISED, EXTERNAL):
         return _cell(run.method)
     if run.pairs in RESERVED_PAIRS:
         return _cell(run.pairs)

@@ -7,13 +7,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from workflow_scripts.core.declaration.result_names import HEADLINE
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.packed import PackedImages
 from workflow_scripts.evaluation.saliency.maps.floors import enlarged, oracle
 from workflow_scripts.evaluation.saliency.maps.grad_cam import explaining, grad_cam, probe_logits
 from workflow_scripts.evaluation.saliency.masks import near_object
-from workflow_scripts.evaluation.saliency.score_registry import HEADLINE, SCORES, score_maps
+from workflow_scripts.evaluation.saliency.score_registry import SCORES, score_maps
 from workflow_scripts.models.backbones import Explained
 from workflow_scripts.models.preprocessing import normalise
 

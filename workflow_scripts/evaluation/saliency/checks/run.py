@@ -8,6 +8,7 @@ import pyarrow as pa
 import torch
 from torch import nn
 
+from workflow_scripts.core.declaration.result_names import CORRECTED, LEAD
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.packed import PackedImages
@@ -85,7 +86,7 @@ def _scores(
     every = np.ones(len(found), bool)
     seed = derive(plan.seed, "checks", given.data.name)
     one = estimates(found[None], given.checked.labels, every, MAPS, plan.resamples, plan.level, seed)
-    wanted = ((AP, SCALES.index("corrected"), 0), (SWAP, SCALES.index("lead"), 1))
+    wanted = ((AP, SCALES.index(CORRECTED), 0), (SWAP, SCALES.index(LEAD), 1))
     for measure, scale, kind in wanted:
         value, low, high = (float(end[scale, kind, 0]) for end in (one.values, one.low, one.high))
         yield _row(check, at, measure, len(found), value, low, high)

@@ -52,8 +52,6 @@ KINDS = by_name(
         _kind("oracle", "ceiling", True, "the mask at the layer's resolution, enlarged as maps are"),
     ]
 )
-LEADING = "probe"
-"""The map whose corrected score leads, and whose class is swapped."""
 CHANCE, CEILING = "uniform", "oracle"
 LAYERED = tuple(name for name, kind in KINDS.items() if kind.layered)
 COMMON = tuple(name for name, kind in KINDS.items() if not kind.layered)

@@ -1,0 +1,11 @@
+from workflow_scripts.core.declaration import result_names as names
+from workflow_scripts.evaluation.saliency.maps.kinds import KINDS
+from workflow_scripts.evaluation.saliency.score_registry import SCORES
+from workflow_scripts.pretraining.settings import METHODS
+
+
+def test_shared_names_are_those_of_the_registries() -> None:
+    assert {names.UNTRAINED, names.SUPERVISED, names.EXTERNAL} <= METHODS.keys()
+    assert METHODS[names.EXTERNAL].external
+    assert KINDS[names.LEADING].role == "own"
+    assert names.HEADLINE in SCORES

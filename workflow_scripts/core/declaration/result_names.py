@@ -1,0 +1,20 @@
+"""Names in result tables that are written by one area and read by another, such as evaluation and reporting."""
+
+MEAN = "mean"
+"""In the column ``dataset`` of the summary: the mean over datasets."""
+WITHOUT_LEAKED = "without_leaked."
+"""Prefix of an accuracy without the test images that are among the training images: ``without_leaked.knn.accuracy``."""
+
+UNTRAINED, SUPERVISED, EXTERNAL = "untrained", "supervised", "external"
+"""Methods that are a floor or a ceiling for all others, or come from elsewhere."""
+
+RAW, CORRECTED, LEAD = "raw", "corrected", "lead"
+"""Scales of saliency scores: as measured, between chance and ceiling, and ahead of another map."""
+ALL = "all"
+"""The stratum of all images."""
+LEADING = "probe"
+"""The map whose corrected score leads, and whose class is swapped."""
+HEADLINE = "pixel_ap"
+"""The score that leads: it depends on the order of pixels alone, so a sharper map does not gain."""
+SALIENCY = f"saliency.{LEADING}.{HEADLINE}.{CORRECTED}"
+"""The metric that leads."""
