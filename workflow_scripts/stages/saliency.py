@@ -6,11 +6,11 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.evaluation.interval_settings import ClassBootstrap
 
 
-class Saliency(Settings):
+class Saliency(ClassBootstrap):
     """Grad-CAM maps compared with object masks."""
 
     layers: tuple[Literal["layer1", "layer2", "layer3", "layer4"], ...] = Field(
@@ -56,14 +56,6 @@ class Saliency(Settings):
         examples=[4],
         json_schema_extra={"unit": "images"},
     )
-    resamples: int = Field(
-        2000,
-        ge=100,
-        description="bootstrap resamples of classes, then images",
-        examples=[1000],
-        json_schema_extra={"unit": "resamples"},
-    )
-    level: float = Field(0.95, gt=0, lt=1, description="confidence level of the intervals", examples=[0.99])
     seed: int = Field(
         0,
         ge=0,

@@ -6,11 +6,11 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.evaluation.interval_settings import ClassBootstrap
 
 
-class SaliencyChecks(Settings):
+class SaliencyChecks(ClassBootstrap):
     """Checks of Grad-CAM maps, for a few runs; layer and enlargement are those of ``saliency``."""
 
     images: int = Field(
@@ -31,14 +31,6 @@ class SaliencyChecks(Settings):
         examples=[[50]],
         json_schema_extra={"unit": "%"},
     )
-    resamples: int = Field(
-        2000,
-        ge=100,
-        description="bootstrap resamples of classes, then images",
-        examples=[1000],
-        json_schema_extra={"unit": "resamples"},
-    )
-    level: float = Field(0.95, gt=0, lt=1, description="confidence level of the intervals", examples=[0.99])
     seed: int = Field(0, ge=0, description="seed of random weights, permutations, images and noise", examples=[1])
 
 

@@ -1,0 +1,18 @@
+"""Settings that stages with intervals share."""
+
+from pydantic import Field
+
+from workflow_scripts.core.settings import Settings
+
+
+class ClassBootstrap(Settings):
+    """Intervals by a bootstrap of classes, then of their images."""
+
+    resamples: int = Field(
+        2000,
+        ge=100,
+        description="bootstrap resamples of classes, then images",
+        examples=[1000],
+        json_schema_extra={"unit": "resamples"},
+    )
+    level: float = Field(0.95, gt=0, lt=1, description="confidence level of the intervals", examples=[0.99])
