@@ -212,13 +212,13 @@ def test_what_the_library_says_about_images_is_not_ignored(tmp_path: Path) -> No
     with pytest.raises(PipelineError) as refused:
         load_external(settings("timm"), tmp_path, 0)
     assert str(refused.value) == (
-        "network that sees images in another way in networks, n: its weights were trained with image_size: 160, "
-        "resize: bilinear, crop: 0.9; write {image_size: 160, resize: bilinear, crop: 0.9} there, or the values that "
+        "preprocessing differs from training in networks, n: its weights were trained with image_size: 160, "
+        "resize: bilinear, crop: 0.9; set {image_size: 160, resize: bilinear, crop: 0.9} there, or the values that "
         "you want"
     )
     with pytest.raises(
         PipelineError,
-        match=r"n: pretrained weights of its architecture were trained with image_size: 160, crop: 0\.95; write",
+        match=r"n: pretrained weights of its architecture were trained with image_size: 160, crop: 0\.95; set",
     ):
         load_external(settings("timm", architecture="test_vit", weights="random"), None, 0)
     given = settings("timm", image_size=160, resize="bicubic", crop=1)

@@ -83,5 +83,5 @@ def _check_view(settings: ExternalNetwork, found: Found, usual: Usual) -> None:
         where = f"networks, {settings.name}"
         whose = "its weights" if settings.weights == "pretrained" else "pretrained weights of its architecture"
         value = f"{whose} were trained with {lines}"
-        advice = f"write {{{lines}}} there, or the values that you want"
-        raise PipelineError("network that sees images in another way", where, value, advice)
+        advice = f"set {{{lines}}} there, or the values that you want"
+        raise PipelineError("preprocessing differs from training", where, value, advice)
