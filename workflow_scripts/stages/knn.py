@@ -36,14 +36,14 @@ class Knn(Settings):
     rank_images: int = Field(
         25_600,
         ge=2,
-        description="images of train and val behind RankMe, at most; as many as in its paper",
+        description="most train and val images for RankMe; as many as in its paper",
         examples=[5_000],
         json_schema_extra={"unit": "images"},
     )
     uniformity_pairs: int = Field(
         200_000,
         ge=1,
-        description="pairs of test images behind the uniformity, at most",
+        description="most pairs of test images for uniformity",
         examples=[50_000],
         json_schema_extra={"unit": "pairs"},
     )

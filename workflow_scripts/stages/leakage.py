@@ -15,12 +15,12 @@ class Leakage(Settings):
         70,
         ge=0,
         le=128,
-        description="bits of the perceptual hash, of 256, that may differ",
+        description="most bits of the perceptual hash, of 256, that may differ",
         examples=[50],
         json_schema_extra={"unit": "bits"},
     )
     correlation: float = Field(
-        0.8, gt=0, le=1, description="least correlation of the two small grey pictures", examples=[0.9]
+        0.8, gt=0, le=1, description="lowest correlation of the two small grey pictures", examples=[0.9]
     )
 
 
@@ -80,12 +80,12 @@ STAGE = Stage(
 FACTS = Facts(
     files={
         ".parquet": File(
-            "pairs of a test image and a training image that shows the same: kind, which view of the test image fits, "
+            "pairs of a test image and a matching training image: kind, which view of the test image matches, "
             "bits that differ, correlation; at most eight for each test image, the closest first",
             Tolerance(0.001, 0.01, "none; pairs at a limit"),
         ),
         ".json": File(
-            "numbers of test images that are identical or near duplicates of training images", published=True
+            "numbers of test images that have an identical or a near-duplicate training image", published=True
         ),
     },
     environment="knn-{device}",

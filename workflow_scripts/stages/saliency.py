@@ -16,18 +16,18 @@ class Saliency(ClassBootstrap):
     layers: tuple[Literal["layer1", "layer2", "layer3", "layer4"], ...] = Field(
         ("layer4", "layer3"),
         min_length=1,
-        description="stages of our backbones whose last blocks give the maps; the first one leads. A network from "
+        description="stages of our backbones whose last blocks are explained; the first one leads. A network from "
         "elsewhere has one layer of its own",
         examples=[["layer3"]],
     )
     upsampling: Literal["bilinear", "nearest"] = Field(
-        "bilinear", description="how maps are enlarged to the size of the input", examples=["nearest"]
+        "bilinear", description="how maps are enlarged to the input size", examples=["nearest"]
     )
     tolerance: float = Field(
         0.067,
         ge=0,
         lt=1,
-        description="distance from the object at which pointing_game_near still counts a hit: 15 of 224 pixels",
+        description="distance from the object up to which pointing_game_near counts a hit; 0.067: 15 of 224 pixels",
         examples=[0.03],
         json_schema_extra={"unit": "image sides"},
     )

@@ -11,23 +11,23 @@ from workflow_scripts.evaluation.interval_settings import ClassBootstrap
 
 
 class SaliencyChecks(ClassBootstrap):
-    """Checks of Grad-CAM maps, for a few runs; layer and enlargement are those of ``saliency``."""
+    """Checks of the Grad-CAM maps of a few runs; layer and upsampling are those of ``saliency``."""
 
     images: int = Field(
-        100, ge=2, description="masked test images, at most", examples=[40], json_schema_extra={"unit": "images"}
+        100, ge=2, description="most masked test images to check", examples=[40], json_schema_extra={"unit": "images"}
     )
     train_images: int = Field(
         2000,
         ge=2,
-        description="training images, at most, to which the head of a changed network is fitted, of all classes in "
-        "turn; at least one of each",
+        description="most training images to which the head of a changed network is fitted, taken from each class in "
+        "turn; at least one per class",
         examples=[500],
         json_schema_extra={"unit": "images"},
     )
     shares: tuple[Annotated[int, Field(ge=1, le=99)], ...] = Field(
         (20, 40, 60, 80),
         min_length=1,
-        description="shares of the pixels that ROAD removes",
+        description="shares of pixels that ROAD removes",
         examples=[[50]],
         json_schema_extra={"unit": "%"},
     )

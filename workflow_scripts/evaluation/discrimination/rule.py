@@ -17,7 +17,7 @@ YES, NO, OPEN = "tells models apart", "does not tell models apart", "inconclusiv
 class Ordering(Settings):
     """Two networks of which one is known to be better."""
 
-    lower: str = Field(description="name of a network or backbone", examples=["lite0-random"])
+    lower: str = Field(description="name of the worse network or backbone", examples=["lite0-random"])
     higher: str = Field(description="name of the better one", examples=["lite0"])
 
 
@@ -27,7 +27,7 @@ class Discrimination(Settings):
     least_models: int = Field(
         4,
         ge=3,
-        description="models below which nothing is concluded",
+        description="fewest models for a verdict",
         examples=[5],
         json_schema_extra={"unit": "models"},
     )
@@ -35,17 +35,17 @@ class Discrimination(Settings):
         0.5,
         gt=0,
         lt=1,
-        description="share of the models in the variance of a run's score that the interval must lie above (yes) or "
-        "below (no)",
+        description="share of the variance of a run's score that is due to its model (ICC); its interval must lie "
+        "above this (tells models apart) or below it (does not)",
         examples=[0.75],
     )
     least_recovered: float = Field(
-        0.9, gt=0.5, le=1, description="share of known orderings that must be recovered", examples=[0.95]
+        0.9, gt=0.5, le=1, description="share of known orderings that a metric must recover", examples=[0.95]
     )
     level: float = Field(0.95, gt=0, lt=1, description="confidence level of the intervals", examples=[0.99])
     orderings: tuple[Ordering, ...] = Field(
         (),
-        description="further known orderings of networks or backbones, whose runs are compared at their last step",
+        description="further known orderings of networks or backbones, compared at the last step of their runs",
         examples=[[{"lower": "resnet50", "higher": "clip-b16"}]],
     )
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from workflow_scripts.evaluation.leakage.fingerprints import HASH_BYTES, VIEWS, Fingerprints
 
 NEAREST = 8
-"""Training images that are examined for each view of a test image and shard, and that are listed for a test image."""
+"""Training images that are examined for each view of a test image and block, and listed for each test image."""
 AT_ONCE = 4_096
 """Test images that are compared at a time, so that not all small pictures are in memory as float64."""
 MATCHES = pa.schema(
@@ -25,7 +25,7 @@ MATCHES = pa.schema(
 
 
 class Limits(NamedTuple):
-    """Near duplicates: at most ``distance`` bits of the hash differ, and the pictures correlate by ``correlation``."""
+    """Near duplicates: at most ``distance`` bits of the hash differ, at least ``correlation`` of the pictures."""
 
     distance: int
     correlation: float
@@ -50,7 +50,7 @@ class Match(NamedTuple):
 def matches(tests: Fingerprints, shards: Iterable[tuple[list[str], Fingerprints]], limits: Limits) -> list[Match]:
     """The closest :data:`NEAREST` matches of each test image, by test image.
 
-    Memory holds the fingerprints of the test images and of one shard.
+    Memory holds the fingerprints of the test images and of one block of shards.
 
     Args:
         tests: in all views.

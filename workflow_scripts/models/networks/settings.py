@@ -19,35 +19,37 @@ class ExternalNetwork(Settings):
 
     name: str = Field(description="name; part of the names of its runs", examples=["clip-b16"])
     layout: Annotated[str, OneOf(LAYOUTS)] = Field(
-        description=f"how it is stored. {listed(LAYOUTS)}", examples=["torchvision"]
+        description=f"how its weights are stored. {listed(LAYOUTS)}", examples=["torchvision"]
     )
     architecture: str = Field(
         "",
         pattern=r"^[A-Za-z0-9_]*(\.[A-Za-z0-9_]+)?$",
         max_length=100,
-        description="timm and torchvision: name of the architecture; with the name of its weights after a dot, the "
-        "library says how they see images. timm: empty if config.json names it",
+        description="timm and torchvision: the library's name of the architecture; with the name of its weights after "
+        "a dot, the library's preprocessing for them. timm: empty if config.json names it",
         examples=["resnet50.IMAGENET1K_V2"],
     )
     weights: Literal["pretrained", "random"] = Field(
         "pretrained",
-        description="random: the same architecture with random weights from the run's seed",
+        description="random: the same architecture, initialised from the run's seed",
         examples=["random"],
     )
     prefix: str = Field(
         "",
         max_length=100,
-        description="beginning of the names of the network's weights in the file; others are ignored",
+        description="prefix of the names of the network's weights in the file; others are ignored",
         examples=["module.encoder."],
     )
     image_size: int | None = Field(
         None,
         ge=16,
-        description="side of the centre crop; null: the usual one of the layout, unless the library says another",
+        description="side of the centre crop; null: the layout's usual one, an error if the library states another",
         examples=[384],
         json_schema_extra={"unit": "px"},
     )
-    resize: Resize | None = Field(None, description="how images are scaled; null: as image_size", examples=["bilinear"])
+    resize: Resize | None = Field(
+        None, description="how images are resized; null: as image_size", examples=["bilinear"]
+    )
     crop: float | None = Field(
         None,
         ge=0.1,
@@ -58,17 +60,17 @@ class ExternalNetwork(Settings):
     )
     mean: Colour | None = Field(
         None,
-        description="mean of the channels, for values from 0 to 1; null: that of the library, or the usual one",
+        description="means of the channels, for values from 0 to 1; null: the library's, or the layout's usual ones",
         examples=[[0.5, 0.5, 0.5]],
     )
     std: Deviation | None = Field(
-        None, description="standard deviation of the channels; null: as mean", examples=[[0.5, 0.5, 0.5]]
+        None, description="standard deviations of the channels; null: as mean", examples=[[0.5, 0.5, 0.5]]
     )
     features: str = Field(
         "",
         max_length=200,
-        description="path of the module whose output, averaged over space or tokens, are the features; empty: what the "
-        "classifier sees",
+        description="path of the module whose output, averaged over space or tokens, are the features; empty: the "
+        "classifier's input",
         examples=["layer3"],
     )
     layer: str = Field(

@@ -14,11 +14,11 @@ Resize = Literal["bilinear", "bicubic"]
 
 
 class Scaling(Settings):
-    """How images are brought to the size that a network was trained with."""
+    """How images are brought to the size that a network takes."""
 
     resize: Resize = Field(
         "bilinear",
-        description="how images are scaled, with antialiasing; networks from elsewhere have their own",
+        description="how images are resized, with antialiasing; networks from elsewhere have their own setting",
         examples=["bicubic"],
     )
     crop: float = Field(
@@ -36,7 +36,7 @@ class View(Settings):
 
     size: int = Field(ge=1, description="side of the centre crop", json_schema_extra={"unit": "px"})
     side: int = Field(ge=1, description="shorter side after resizing", json_schema_extra={"unit": "px"})
-    resize: Resize = Field(description="how images are scaled, with antialiasing")
+    resize: Resize = Field(description="how images are resized, with antialiasing")
 
     @property
     def name(self) -> str:

@@ -4,7 +4,7 @@ from workflow_scripts.pretraining.method import Method
 
 METHOD = Method(
     name="external",
-    summary="a network from elsewhere, one of the section networks, which is not trained",
+    summary="a network of the section networks, trained elsewhere",
     objective=None,
     external=True,
     pairs=("none",),

@@ -210,7 +210,7 @@ class Run(Settings):
         examples=["revised"],
     )
     network: str | None = Field(
-        None, description="method external: which of networks; null for all other methods", examples=["clip-b16"]
+        None, description="method external: name of one of networks; null for all other methods", examples=["clip-b16"]
     )
     augmentation: Annotated[str, OneOf(AUGMENTATIONS)] = Field(
         "none", description=f"augmentation of each view. {listed(AUGMENTATIONS)}", examples=["crop"]
@@ -225,8 +225,8 @@ class Run(Settings):
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="seeds; each is a run", examples=[[0, 1, 2]])
     check_saliency: bool = Field(
         False,
-        description="whether the saliency maps of the run with the first seed are checked for sanity and "
-        "faithfulness, at the last of its evaluated steps",
+        description="true: the saliency maps of the run with the first seed are checked for sanity and "
+        "faithfulness, at its last evaluated step",
         examples=[True],
     )
     set: dict[str, Any] = Field(

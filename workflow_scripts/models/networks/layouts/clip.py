@@ -87,7 +87,7 @@ def rename(weights: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
 
 LAYOUT = Layout(
     name="clip",
-    summary="image tower of a CLIP checkpoint of transformers: a folder with config.json and model.safetensors",
+    summary="image encoder of a CLIP checkpoint of transformers: a folder with config.json and model.safetensors",
     usual=Usual(224, "bicubic", 1.0, (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
     architecture="must not",
     describes=True,
