@@ -36,9 +36,15 @@ def test_huge_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         list(tars.members(write_tar(tmp_path / "x.tar", {"a/1": b"x" * 11})))
 
 
-@pytest.mark.parametrize("name", ["../a.png", "a/../../b.png", "/a/b.png", "", "a\\b.png", "a/b\n.png", "."])
+@pytest.mark.parametrize("name", ["../a.png", "a/../../b.png", "/a/b.png", "", "a\\b.png", "a/b\n.png", ".", "\ud800"])
 def test_unsafe_names(name: str) -> None:
     assert tars.safe_parts(name) is None
+
+
+@pytest.mark.parametrize("name", ["a/" + "é" * 126 + "/b.png", "a/" * 1001 + "b.png"])
+def test_names_that_the_file_system_refuses(name: str, tmp_path: Path) -> None:
+    assert tars.safe_parts(name) is None
+    assert not (tmp_path.joinpath(*tars.safe_parts("é" * 125) or ())).with_suffix(".jpg").is_file()
 
 
 def test_safe_names() -> None:

@@ -1,5 +1,6 @@
 """Downstream datasets in tars: members are streamed in order, and their names are never used as paths."""
 
+import os
 from collections.abc import Container, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -8,6 +9,8 @@ from workflow_scripts.core.files import tars
 
 LARGEST = 256 * 2**20
 """Maximum bytes of a member; photos of these datasets are far smaller."""
+LONGEST_NAME, LONGEST_PATH = 250, 2000
+"""Bytes of a file's name, and characters of a path: what file systems allow, less an ending and the folder's path."""
 IMAGE_NAMES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif"})
 
 
@@ -37,10 +40,12 @@ def _content(path: Path, member: tars.Member) -> bytes:
 
 
 def safe_parts(name: str) -> tuple[str, ...] | None:
-    """Parts of a relative member name, or None for a name that points outside its folder or is not printable text."""
+    """Parts of a relative member name, or None if it points outside its folder, is not printable, or is too long."""
     parts = tuple(part for part in PurePosixPath(name).parts if part != ".")
     if not parts or name.startswith("/") or ".." in parts or "\\" in name or not name.isprintable():
         return None
+    if len(name) > LONGEST_PATH or any(len(os.fsencode(part)) > LONGEST_NAME for part in parts):
+        return None  # asking the file system for it would fail
     return parts
 
 
