@@ -173,3 +173,22 @@ def test_nothing_below_the_earliest_layer_has_a_graph(network: nn.Module) -> Non
     ):
         grad_cam(cam, images, [a_logit(labels)])
     assert seen == [False, True]
+
+
+def test_a_module_that_runs_twice_is_refused() -> None:
+    """Its activations would be those of the first run, its gradients those of the last."""
+
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)
+            self.relu, self.unused = nn.ReLU(), nn.Conv2d(4, 4, 1)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return self.relu(self.second(self.relu(self.first(images)))).mean(dim=(2, 3))
+
+    network, (images, labels) = Twice(), batch()
+    for module, times in ((network.relu, 2), (network.unused, 0)):
+        refused = pytest.raises(PipelineError, match=rf"no map in a layer .*: {times} outputs of 1 modules")
+        with explaining(network, [Explained(module, lambda output: output)]) as cam, refused:
+            grad_cam(cam, images, [probe_logits(*head(4), "cpu")(labels)])

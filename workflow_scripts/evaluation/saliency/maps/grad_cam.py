@@ -94,9 +94,16 @@ def grad_cam(
     Returns:
         For each of the cam's layers, maps (targets, b, h, w) float32, >= 0, at the layer's resolution; and its channels
         (b, c, h, w) float32 on the CPU.
+
+    Raises:
+        PipelineError: a layer does not run, or runs several times, so that activations and gradients would not match.
     """
     hooks = cam.activations_and_grads
     features = hooks(images)
+    if len(hooks.activations) != len(cam.target_layers):
+        value = f"{len(hooks.activations)} outputs of {len(cam.target_layers)} modules"
+        advice = "name a module that runs once for an image: no activation that is used twice, no list of modules"
+        raise PipelineError("no map in a layer", "networks, layer", value, advice)
     maps: list[list[np.ndarray]] = [[] for _ in cam.target_layers]
     for number, target in enumerate(targets, start=1):
         hooks.gradients = []
