@@ -145,6 +145,22 @@ def test_features_of_an_inner_layer(tmp_path: Path) -> None:
         load_external(wanted.model_copy(update={"features": "layer9"}), tmp_path / "w.pt", 0)
 
 
+@pytest.mark.parametrize("change", [{"hidden_act": "unheard_of"}, {"num_attention_heads": 3}])
+def test_a_clip_that_cannot_be_built(tmp_path: Path, change: dict[str, Any]) -> None:
+    clip_folder(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["vision_config"].update(change)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(PipelineError, match=r"impossible CLIP network in config\.json: "):
+        load_external(settings("clip", weights="random", image_size=64), tmp_path, 0)
+
+
+def test_a_deviation_of_zero_is_refused(tmp_path: Path) -> None:
+    timm_folder(tmp_path, "test_vit", {"std": (0.5, 0.0, 0.5)})
+    with pytest.raises(PipelineError, match=r"unreadable description .*pretrained_cfg\.std\.1: .*greater than 0"):
+        load_external(settings("timm", image_size=160, crop=0.95), tmp_path, 0)
+
+
 class Evil:
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -169,6 +185,11 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "shape": (
         lambda w: w.update({"conv1.weight": torch.zeros(64, 3, 3, 3)}),
         r"1 of another shape: conv1\.weight \(64, 3, 3, 3\) instead of \(64, 3, 7, 7\)",
+    ),
+    "NaN": (lambda w: w["bn1.weight"].fill_(float("nan")), r"1 not finite reals: bn1\.weight"),
+    "quantised": (
+        lambda w: w.update({"conv1.weight": w["conv1.weight"].to(torch.int8)}),
+        r"1 not finite reals: conv1\.weight",
     ),
 }
 

@@ -1,12 +1,15 @@
 """Reads what a folder of others says about a network, which is not trusted: known fields of the right type."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
+
+Colours = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
+Deviations = Annotated[tuple[PositiveFloat, ...], Field(min_length=3, max_length=3)]
 
 
 class Description(BaseModel):

@@ -60,10 +60,14 @@ def _about(settings: ExternalNetwork, found: Found, network: nn.Module, usual: U
     }
     with torch.no_grad():
         whole = Foreign(network, mean, std, settings.features, map_of(found.backbone, network))
-        width = int(whole(torch.zeros(1, 3, view.size, view.size)).shape[1])
+        seen = whole(torch.zeros(1, 3, view.size, view.size))
+    if seen.ndim != 2:
+        value = f"shape {tuple(seen.shape)} of one image"
+        advice = "name the module before the classifier: features, or correct global_pool in its config.json"
+        raise PipelineError("features that are no vector", f"networks, {settings.name}", value, advice)
     return {
         **{"backbone": found.backbone, "options": dict(found.options), "features": settings.features},
-        **{"feature_dim": width, "layer": layer, "preprocessing": preprocessing},
+        **{"feature_dim": int(seen.shape[1]), "layer": layer, "preprocessing": preprocessing},
     }
 
 

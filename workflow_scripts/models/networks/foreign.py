@@ -21,7 +21,7 @@ class Foreign(nn.Module):
         to_map: outputs of four dimensions of such a module -> (n, c, h, w).
 
     Raises:
-        PipelineError: the network has no such module.
+        PipelineError: the network has no such module; on use, it does not run it, or its output is no tensor.
     """
 
     scale: torch.Tensor
@@ -42,8 +42,8 @@ class Foreign(nn.Module):
         )
         self.register_buffer("scale", ours[1] / theirs[1], persistent=False)
         self.register_buffer("shift", (ours[0] - theirs[0]) / theirs[1], persistent=False)
-        self._seen: torch.Tensor | None = None
-        self._inner, self._to_map = bool(features), to_map
+        self._seen: Any = None
+        self._inner, self._to_map = features, to_map
         if features:
             submodule(network, features, "features").register_forward_hook(self._note)
 
@@ -56,7 +56,10 @@ class Foreign(nn.Module):
         if not self._inner:
             return output
         seen, self._seen = self._seen, None
-        assert seen is not None
+        if not isinstance(seen, torch.Tensor):
+            value = f"{self._inner}: {'it is not run' if seen is None else type(seen).__name__}"
+            advice = "name a module that runs and whose output is a tensor"
+            raise PipelineError("no features in a layer", "networks, features", value, advice)
         if seen.ndim == 4:
             return self._to_map(seen).mean(dim=(2, 3))
         return seen.mean(dim=1) if seen.ndim == 3 else seen

@@ -78,7 +78,7 @@ def fill(network: nn.Module, weights: Mapping[str, torch.Tensor], classifier: Se
         classifier: beginnings of the names of the classifier's weights.
 
     Raises:
-        PipelineError: weights are missing or unexpected, or have another shape.
+        PipelineError: weights are missing or unexpected, have another shape, or are no finite real numbers.
     """
     own = network.state_dict()
     given = {name: value for name, value in weights.items() if name in own or not name.startswith(tuple(classifier))}
@@ -89,7 +89,8 @@ def fill(network: nn.Module, weights: Mapping[str, torch.Tensor], classifier: Se
         for name, value in given.items()
         if name in own and value.shape != own[name].shape
     ]
-    faults = {"missing": missing, "unexpected": unexpected, "of another shape": shapes}
+    kinds = [name for name, value in given.items() if name in own and not _is_like(value, own[name])]
+    faults = {"missing": missing, "unexpected": unexpected, "of another shape": shapes, "not finite reals": kinds}
     if any(faults.values()):
         value = "; ".join(f"{len(names)} {what}: {', '.join(names[:SHOWN])}" for what, names in faults.items() if names)
         raise PipelineError(
@@ -101,3 +102,10 @@ def fill(network: nn.Module, weights: Mapping[str, torch.Tensor], classifier: Se
     except RuntimeError as error:  # tensors without plain values: sparse, quantised, on no device
         value = one_line(str(error))[:200]
         raise PipelineError("weights that can't be copied", where, value, "give dense tensors of numbers") from None
+
+
+def _is_like(value: torch.Tensor, own: torch.Tensor) -> bool:
+    """Whether weights can stand for ``own``: integers would be quantised ones without their scale."""
+    if not own.is_floating_point():
+        return True
+    return value.is_floating_point() and (value.layout != torch.strided or bool(value.float().isfinite().all()))

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.networks.description import Description, read_description
+from workflow_scripts.models.networks.description import Colours, Description, Deviations, read_description
 from workflow_scripts.models.networks.layout import Found, Layout, Preset, Usual
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 TOWER = "vision_model."
 RESAMPLING = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
-Colours = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
 
 
 class Vision(Description):
@@ -49,7 +48,7 @@ class Shown(Description):
     resample: int | None = None
     size: dict[str, int | None] | int | None = None
     image_mean: Colours | None = None
-    image_std: Colours | None = None
+    image_std: Deviations | None = None
 
 
 def find(architecture: str, source: Path | None) -> Found:

@@ -3,26 +3,25 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.networks.description import Description, read_description
+from workflow_scripts.models.networks.description import Colours, Description, Deviations, read_description
 from workflow_scripts.models.networks.layout import Found, Layout, Preset, Usual
 from workflow_scripts.models.networks.libraries.timm import KNOWN, LIBRARY
 
 CONFIG = "config.json"
 DECIDED = ("num_classes", "in_chans", "img_size")  # by this workflow
-Colours = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
 
 
 class Seen(Description):
     """timm's ``pretrained_cfg``: how a network sees images, and the name of its classifier."""
 
-    input_size: tuple[int, int, int] | None = None
+    input_size: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None
     interpolation: str | None = None
     crop_pct: Annotated[float, Field(gt=0)] | None = None
     mean: Colours | None = None
-    std: Colours | None = None
+    std: Deviations | None = None
     classifier: str | tuple[str, ...] | None = None
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.models.networks.library import Library
 
 if TYPE_CHECKING:
@@ -14,14 +15,22 @@ def build(architecture: str, image_size: int, options: Mapping[str, Any]) -> "nn
 
     Args:
         options: fields of transformers' CLIPVisionConfig.
+
+    Raises:
+        PipelineError: transformers builds no tower of these.
     """
     from torch import nn
     from transformers import CLIPVisionConfig, CLIPVisionModel
 
+    try:
+        model = CLIPVisionModel(CLIPVisionConfig(**{**options, "image_size": image_size}))
+    except Exception as error:  # noqa: BLE001 - numbers of others can make a library fail in any way
+        value, advice = one_line(str(error))[:200], "fetch config.json again, or give an image size that fits it"
+        raise PipelineError("impossible CLIP network", "config.json", value, advice) from None
+
     class Tower(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            model = CLIPVisionModel(CLIPVisionConfig(**{**options, "image_size": image_size}))
             self.vision = getattr(model, "vision_model", model)  # earlier versions have a model in the model
 
         def forward(self, images: "Tensor") -> "Tensor":
