@@ -7,5 +7,6 @@ from workflow_scripts.pretraining.settings import METHODS
 def test_shared_names_are_those_of_the_registries() -> None:
     assert {names.UNTRAINED, names.SUPERVISED, names.EXTERNAL} <= METHODS.keys()
     assert METHODS[names.EXTERNAL].external
-    assert KINDS[names.LEADING].role == "own"
+    roles = [KINDS[name].role for name in (names.LEADING, names.CHANCE, names.CEILING)]
+    assert roles == ["own", "floor", "ceiling"]
     assert names.HEADLINE in SCORES

@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.core.declaration.result_names import ALL, HEADLINE, LEAD, LEADING, RAW
+from workflow_scripts.core.declaration.result_names import ALL, CEILING, CHANCE, HEADLINE, LEAD, LEADING, RAW
 from workflow_scripts.evaluation.contrasts.series import ItemOrder, Series
 from workflow_scripts.evaluation.saliency.correction import linearised
-from workflow_scripts.evaluation.saliency.maps.kinds import CEILING, CHANCE, KINDS
+from workflow_scripts.evaluation.saliency.maps.kinds import KINDS
 
 
 def is_compared(family: str) -> bool:

@@ -25,7 +25,7 @@ MATCHES = pa.schema(
 
 
 class Limits(NamedTuple):
-    """Near duplicates: at most ``distance`` bits of the hash differ, at least ``correlation`` of the pictures."""
+    """Near duplicates: at most ``distance`` bits of the hash differ, and they correlate by at least ``correlation``."""
 
     distance: int
     correlation: float

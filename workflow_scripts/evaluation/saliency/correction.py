@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workflow_scripts.core.declaration.result_names import CORRECTED, LEAD, LEADING, RAW
-from workflow_scripts.evaluation.saliency.maps.kinds import CEILING, CHANCE
+from workflow_scripts.core.declaration.result_names import CEILING, CHANCE, CORRECTED, LEAD, LEADING, RAW
 from workflow_scripts.stats.nested import crossed_bootstrap
 
 LEAST_RANGE = 1e-9

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from torch import nn
 
-from workflow_scripts.core.declaration.result_names import LEADING
+from workflow_scripts.core.declaration.result_names import CEILING, CHANCE, LEADING
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.packed import PackedImages
@@ -28,7 +28,6 @@ from workflow_scripts.stats.seeds import derive
 SHOWN = (LEADING, "runner_up")
 """Maps of the first layer that are kept for the report."""
 OTHER_IMAGE = "other_image"
-ORACLE = "oracle"
 
 
 class SaliencyPlan(NamedTuple):
@@ -169,7 +168,7 @@ def _score(images: Iterator[tuple[_Seen, _Seen]], result: SaliencyResult, size: 
     def scored(pair: tuple[_Seen, _Seen]) -> tuple[np.ndarray, np.ndarray]:
         image, other = pair
         mean_mask = result.survey.mean_mask(image.mask)
-        common = {"uniform": np.ones_like(gaussian), "centre_gaussian": gaussian, "mean_mask": mean_mask}
+        common = {CHANCE: np.ones_like(gaussian), "centre_gaussian": gaussian, "mean_mask": mean_mask}
         common["sobel"] = sobel(image.pixels)
         maps = _all_maps(image, other, common, plan)
         near = near_object(image.mask, plan.tolerance * size)
@@ -192,6 +191,6 @@ def _all_maps(image: _Seen, other: _Seen, common: dict[str, np.ndarray], plan: S
     for own, theirs in zip(image.maps, other.maps, strict=True):
         layered = dict(zip(KINDS, own, strict=True))
         layered[OTHER_IMAGE] = theirs[KINDS.index(LEADING)]
-        layered[ORACLE] = oracle(image.mask, (own.shape[1], own.shape[2]))
+        layered[CEILING] = oracle(image.mask, (own.shape[1], own.shape[2]))
         found.append(enlarged(np.stack([layered[kind] for kind in LAYERED]), len(image.mask), plan.upsampling))
     return np.concatenate([*found, np.stack([common[kind] for kind in COMMON]).astype(np.float32)])

@@ -4,14 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from workflow_scripts.core.declaration.result_names import HEADLINE, LEADING
+from workflow_scripts.core.declaration.result_names import HEADLINE, LEADING, SHARED
 from workflow_scripts.evaluation.packed import PackedImages
 from workflow_scripts.evaluation.saliency.evaluate import SaliencyResult
 from workflow_scripts.evaluation.saliency.maps.floors import enlarged
 from workflow_scripts.evaluation.saliency.score_registry import SCORES
 from workflow_scripts.stats.seeds import derive
-
-SHARED = "shared"
 
 
 def example_places(result: SaliencyResult, count: int, seed: int) -> list[tuple[int, str]]:

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 from torch import nn
 
+from workflow_scripts.core.declaration.result_names import CEILING, CHANCE
 from workflow_scripts.evaluation.datasets.masks.objects import class_mask
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
@@ -88,7 +89,7 @@ def object_rows(
         found.append(np.stack([scored(own, other, each, upsampling)[..., 0] for each in masks], axis=1))
     scores = np.concatenate(found)
     draws, level, seed = resampling
-    above = scores - scores[..., [MAPS.index("uniform")]]
+    above = scores - scores[..., [MAPS.index(CHANCE)]]
     flat, n = above.reshape(len(above), -1), len(above)
     values = _measures(flat.mean(axis=0)[None])[0]
     ends = np.full((2, len(MEASURES)), np.nan)
@@ -103,7 +104,7 @@ def object_rows(
 def _measures(means: np.ndarray) -> np.ndarray:
     """Means (b, masks * maps) of what is above the uniform map -> (b, measures)."""
     above = means.reshape(len(means), 2, len(MAPS))
-    span = above[..., [MAPS.index("oracle")]]
+    span = above[..., [MAPS.index(CEILING)]]
     found = above[..., :2] / np.where(np.abs(span) < LEAST_RANGE, np.nan, span)
     own, other = found[..., 0], found[..., 1]
     return np.column_stack([own[:, 0], own[:, 1], other[:, 0], other[:, 1], own[:, 0] - own[:, 1]])

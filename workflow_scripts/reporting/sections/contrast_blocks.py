@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from workflow_scripts.core.declaration.result_names import MEAN, SUPERVISED, UNTRAINED
+from workflow_scripts.core.declaration.result_names import CHANCE, MEAN, SUPERVISED, UNTRAINED
 from workflow_scripts.reporting.colours import arm_class
 from workflow_scripts.reporting.contrast_figure import Line, contrast_figure
 from workflow_scripts.reporting.provenance import Number, Source
@@ -13,7 +13,7 @@ from workflow_scripts.reporting.sections.headline import headline_step
 from workflow_scripts.reporting.text import points
 
 Row = dict[str, Any]
-SALIENCY_FLOORS = ("uniform", "centre_gaussian", "mean_mask")
+SALIENCY_FLOORS = (CHANCE, "centre_gaussian", "mean_mask")
 
 
 class Cited(NamedTuple):

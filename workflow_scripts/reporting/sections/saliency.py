@@ -5,7 +5,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.core.declaration.result_names import ALL, CORRECTED, HEADLINE, LEAD, LEADING, RAW, SALIENCY
+from workflow_scripts.core.declaration.result_names import (
+    ALL,
+    CEILING,
+    CHANCE,
+    CORRECTED,
+    HEADLINE,
+    LEAD,
+    LEADING,
+    RAW,
+    ROAD,
+    SALIENCY,
+    SPEARMAN,
+)
 from workflow_scripts.reporting.colours import arm_class
 from workflow_scripts.reporting.dots import Dot, dots
 from workflow_scripts.reporting.provenance import Number, Source
@@ -91,8 +103,8 @@ def _checks(study: Study) -> list[Row]:
         source = study.source(artifact, ".parquet")
         lines: dict[tuple[str, str], list[tuple[str, Number]]] = {}
         for row in study.table(artifact):
-            logit = row["check"] == "ROAD"
-            number = _checked(row, source, 1.0 if logit or row["measure"].startswith("Spearman") else 100.0)
+            is_score = row["check"] != ROAD and row["measure"] != SPEARMAN
+            number = _checked(row, source, 100.0 if is_score else 1.0)
             lines.setdefault((row["check"], row["at"]), []).append((row["measure"], number))
         run = artifact.unit["run"]
         css = arm_class(study.method_and_pairs(run)[1])
@@ -135,7 +147,7 @@ def _discrimination(study: Study) -> list[Row]:
 def _place(name: str, layer: str, all_found: Sequence[Checkpoint], maps: Mapping[str, MapMeaning]) -> Row:
     """What is shown of one set and layer, of the runs that have it; it leads if it is the first layer of any run."""
     found = [one for one in all_found if layer in _layers([one])]
-    others = [target for target in maps if target not in (LEADING, "uniform", "oracle")]
+    others = [target for target in maps if target not in (LEADING, CHANCE, CEILING)]
     metrics = list(dict.fromkeys(key[4] for one in found for key in one.rows))
     strata = list(dict.fromkeys(key[1] for one in found for key in one.rows))
     return {

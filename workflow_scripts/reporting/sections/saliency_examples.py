@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.declaration.result_names import SHARED
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.reporting.colours import arm_class
 from workflow_scripts.reporting.provenance import Number
@@ -17,7 +18,6 @@ from workflow_scripts.reporting.thumbnails import masked, overlay, thumbnail
 
 Row = dict[str, Any]
 OVERLAY, SMALL = 112, 80  # longer side of a map in the grid, and beside others of its image, in pixels
-SHARED = "shared"
 ARRAYS = ("datasets", "keys", "roles", "classes", "swapped", "scores", "images", "masks", "maps", "maps_swapped")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from workflow_scripts.core.declaration.result_names import HEADLINE
+from workflow_scripts.core.declaration.result_names import CEILING, CHANCE, HEADLINE, LEADING
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.packed import PackedImages
@@ -18,7 +18,7 @@ from workflow_scripts.evaluation.saliency.score_registry import SCORES, score_ma
 from workflow_scripts.models.backbones import Explained
 from workflow_scripts.models.preprocessing import normalise
 
-MAPS = ("probe", "runner_up", "uniform", "oracle")
+MAPS = (LEADING, "runner_up", CHANCE, CEILING)
 """What :func:`scored` scores, by the names of :data:`~workflow_scripts.evaluation.saliency.maps.kinds.KINDS`."""
 BATCH = 64
 

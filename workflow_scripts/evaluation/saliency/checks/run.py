@@ -8,7 +8,7 @@ import pyarrow as pa
 import torch
 from torch import nn
 
-from workflow_scripts.core.declaration.result_names import CORRECTED, LEAD
+from workflow_scripts.core.declaration.result_names import CORRECTED, LEAD, ROAD, SPEARMAN
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.packed import PackedImages
@@ -32,7 +32,7 @@ CHECKS = pa.schema(
         ("n", pa.int64()),
     ]
 )
-AP, SWAP, SPEARMAN = "corrected AP", "own - random class", "Spearman with the trained network's map"
+AP, SWAP = "corrected AP", "own - random class"
 
 
 class CheckPlan(NamedTuple):
@@ -159,4 +159,4 @@ def _road(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
         found = drops(given.network.to(plan.device), images, maps, lambda part: logits(labels[part]), share, seed)
         found["most - least"] = found["most"] - found["least"]
         for order, values in found.items():
-            yield _mean_row(given, plan, values, "ROAD", f"{share} % removed", f"fall of the logit, {order}")
+            yield _mean_row(given, plan, values, ROAD, f"{share} % removed", f"fall of the logit, {order}")

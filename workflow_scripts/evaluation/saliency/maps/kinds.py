@@ -8,6 +8,7 @@ channels has its map in :mod:`workflow_scripts.evaluation.saliency.maps.channels
 from dataclasses import dataclass
 from typing import Literal
 
+from workflow_scripts.core.declaration.result_names import CEILING, CHANCE, LEADING
 from workflow_scripts.core.registry import by_name
 
 Role = Literal["own", "swap", "floor", "ceiling"]
@@ -37,7 +38,7 @@ def _kind(name: str, role: Role, layered: bool, summary: str) -> MapKind:
 
 KINDS = by_name(
     [
-        _kind("probe", "own", True, "Grad-CAM of the probe's logit for the true class"),
+        _kind(LEADING, "own", True, "Grad-CAM of the probe's logit for the true class"),
         _kind("cosine", "own", True, "Grad-CAM of the cosine to the mean feature of the true class"),
         _kind("runner_up", "swap", True, "Grad-CAM of the logit of the wrong class that the probe ranks highest"),
         _kind("random_class", "swap", True, "Grad-CAM of the logit of a wrong class drawn with a fixed seed"),
@@ -45,13 +46,12 @@ KINDS = by_name(
         _kind("random_cam", "floor", True, "the layer's channels with random weights (RandomCAM)"),
         _kind("lafam", "floor", True, "the mean of the layer's channels (LaFAM), which uses no class"),
         _kind("eigen_cam", "floor", True, "the first principal component of the layer's channels (EigenCAM)"),
-        _kind("uniform", "floor", False, "a constant map: chance"),
+        _kind(CHANCE, "floor", False, "a constant map: chance"),
         _kind("centre_gaussian", "floor", False, "a round Gaussian at the centre, the same for all images"),
         _kind("mean_mask", "floor", False, "the mean mask of training images or, where these have none, of the others"),
         _kind("sobel", "floor", False, "edges of the image (Sobel), without a network"),
-        _kind("oracle", "ceiling", True, "the mask at the layer's resolution, enlarged as maps are"),
+        _kind(CEILING, "ceiling", True, "the mask at the layer's resolution, enlarged as maps are"),
     ]
 )
-CHANCE, CEILING = "uniform", "oracle"
 LAYERED = tuple(name for name, kind in KINDS.items() if kind.layered)
 COMMON = tuple(name for name, kind in KINDS.items() if not kind.layered)
