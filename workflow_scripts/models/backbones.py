@@ -192,7 +192,7 @@ def explained(network: "nn.Module", metadata: Mapping[str, Any], layer: str) -> 
         return Explained(inner.get_submodule(layer)[-1], map_of(library, inner))  # type: ignore[index]
     path = str(metadata["layer"])
     if not path:
-        advice = "name one: layer, in the network's item of networks"
+        advice = "set layer in this network's item of networks"
         raise PipelineError("no layer for Grad-CAM", "networks", metadata["backbone"], advice)
     return Explained(submodule(inner, path, "layer"), map_of(str(metadata["backbone"]), inner))
 
@@ -238,7 +238,7 @@ def load_backbone(weights: Path, run: Path) -> tuple["nn.Module", dict[str, Any]
 
 
 def random_twin(metadata: Mapping[str, Any]) -> "nn.Module":
-    """A network as that of a run, in evaluation mode, with random weights from torch's global generator."""
+    """The architecture of a run's network, in evaluation mode, with random weights from torch's global generator."""
     return _as_ours(_architecture(metadata), metadata).eval()
 
 
@@ -248,7 +248,7 @@ def _architecture(metadata: Mapping[str, Any]) -> "nn.Module":
 
 
 def _as_ours(network: "nn.Module", metadata: Mapping[str, Any]) -> "nn.Module":
-    """A network that differs from ours in its normalisation or in the layer of its features, adapted to them."""
+    """A network whose normalisation or feature layer differs from ours, adapted to our backbones' interface."""
     from workflow_scripts.models.networks.foreign import Foreign
     from workflow_scripts.models.preprocessing import MEAN, STD
 

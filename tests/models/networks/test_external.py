@@ -215,7 +215,7 @@ def test_files_that_hold_no_weights(tmp_path: Path) -> None:
         with pytest.raises(PipelineError, match=message):
             load_external(wanted, tmp_path / "w.pth", 0)
     torch.save([torch.zeros(1)], tmp_path / "w.pth")
-    with pytest.raises(PipelineError, match=r"weights that are not tensors by name in .*: list"):
+    with pytest.raises(PipelineError, match=r"weights that are not named tensors in .*: list"):
         load_external(wanted, tmp_path, 0)
     (tmp_path / "v.pth").touch()
     with pytest.raises(PipelineError, match=r"several files of weights in .*: v\.pth, w\.pth"):
@@ -250,7 +250,7 @@ def test_what_the_library_says_about_images_is_not_ignored(tmp_path: Path) -> No
     config = json.loads((tmp_path / "config.json").read_text())
     config["model_args"]["depth"] = 99
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(PipelineError, match=r"network with settings of its own in .*: \{'depth': 99\}"):
+    with pytest.raises(PipelineError, match=r"unsupported settings of a network in .*: \{'depth': 99\}"):
         load_external(given, tmp_path, 0)
     with pytest.raises(PipelineError, match=r"crop: 0\.965517"):  # 232 pixels
         load_external(settings("torchvision", architecture="resnet50.IMAGENET1K_V2"), tmp_path, 0)

@@ -120,7 +120,7 @@ def test_a_library_network_without_a_known_layer_asks_for_one() -> None:
     network = torchvision.models.googlenet(init_weights=False, aux_logits=False)
     name = "torchvision:googlenet"
     assert grad_cam_layer(name, network) == ""
-    with pytest.raises(PipelineError, match=r"no layer for Grad-CAM in networks: torchvision:googlenet; name one"):
+    with pytest.raises(PipelineError, match=r"no layer for Grad-CAM in networks: torchvision:googlenet; set layer"):
         explained(network, {"backbone": name, "layer": ""}, "layer4")
     assert explained(network, {"backbone": name, "layer": "inception5b"}, "layer4").module is network.inception5b
     with pytest.raises(PipelineError, match="unknown layer of a network in networks, layer: inception9"):

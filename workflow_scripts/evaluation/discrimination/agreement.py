@@ -1,4 +1,4 @@
-"""Whether a metric orders runs as is known, and what it says that the probe's accuracy does not."""
+"""Whether a metric recovers the known order of runs, and what it adds to the probe's accuracy."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The verdict on whether a metric tells models apart: a rule that was written before any result."""
+"""The verdict on whether a metric tells models apart, by a rule that was written before any result."""
 
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, NamedTuple

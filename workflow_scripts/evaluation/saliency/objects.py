@@ -42,7 +42,7 @@ class Pairs(NamedTuple):
 
 
 def object_pairs(data: Downstream, head: FittedHead, images: PackedImages, rows: np.ndarray) -> Pairs:
-    """Those of ``rows`` (n,) that hold an object of their own class and one of another class that the probe knows."""
+    """Those of ``rows`` (n,) with an object of the image's class and one of another class that the probe knows."""
     found: list[tuple[int, int]] = []
     for row in np.intersect1d(rows, images.with_objects).tolist():
         own = int(data.labels[row])

@@ -1,4 +1,4 @@
-"""What the masks of a set say before any network is seen: who is scored, object sizes and places, the mean mask."""
+"""What masks tell before any network is used: which images are scored, object sizes and places, the mean mask."""
 
 from collections import Counter
 from collections.abc import Callable

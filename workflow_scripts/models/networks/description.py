@@ -1,4 +1,4 @@
-"""Reads what a folder of others says about a network, which is not trusted: known fields of the right type."""
+"""Reads the description of a network in a folder that is not trusted: known fields of the right type."""
 
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -25,7 +25,7 @@ def read_description(path: Path, kind: type[D]) -> D | None:
     """The JSON file as ``kind``; None if there is no such file.
 
     Raises:
-        PipelineError: it is no JSON object, or a field has another type.
+        PipelineError: it is not a JSON object, or a field has another type.
     """
     advice = "fetch it again, or give a folder as its library saves it"
     try:

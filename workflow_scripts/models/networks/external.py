@@ -31,8 +31,8 @@ def load_external(settings: ExternalNetwork, source: Path | None, seed: int) -> 
         seed: of random weights.
 
     Raises:
-        PipelineError: unknown architecture; unreadable, missing, unexpected or misshapen weights; or the library says
-            that the weights see images in another way than the layout's usual one, and the config does not say how.
+        PipelineError: unknown architecture; unreadable, missing, unexpected or misshapen weights; or the library states
+            other preprocessing for the weights than the layout's default, and the config does not set it.
     """
     layout = LAYOUTS[settings.layout]
     found = layout.find(settings.architecture, source)
@@ -72,7 +72,7 @@ def _about(settings: ExternalNetwork, found: Found, network: nn.Module, usual: U
 
 
 def _check_view(settings: ExternalNetwork, found: Found, usual: Usual) -> None:
-    """Refuse a view that follows from the layout alone if the library or the source says another.
+    """Refuse a view that is only the layout's default if the library or the source states another.
 
     Views are planned before anything is read, so they can't be taken from there.
     """

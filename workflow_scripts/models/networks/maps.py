@@ -26,6 +26,6 @@ def as_map(output: Any, prefix: int, last: bool = False) -> torch.Tensor:
     if side == 0 or side * side != values.shape[1] - prefix:
         value = f"shape {tuple(values.shape)}, of which {prefix} tokens come before the grid"
         raise PipelineError(
-            "no map in a layer", "networks, layer", value, "name a layer with a map or a square of tokens"
+            "no map in a layer", "networks, layer", value, "name a layer whose output is a map or a square of tokens"
         )
     return values[:, prefix:].transpose(1, 2).unflatten(2, (side, side))

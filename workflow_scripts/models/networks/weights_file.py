@@ -1,4 +1,4 @@
-"""Reads weights from files of others, which are not trusted: tensors by name, and nothing else."""
+"""Reads weights from files that are not trusted: named tensors, and nothing else."""
 
 import pickle
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ SHOWN = 3
 
 
 def weights_file(path: Path) -> Path:
-    """The file itself, or the one of a folder: its safetensors, else its one file of torch.
+    """The file itself, or that of a folder: its safetensors file, else its only PyTorch file.
 
     Raises:
         PipelineError: the folder has none or several.
@@ -39,13 +39,13 @@ def weights_file(path: Path) -> Path:
 
 
 def read_weights(path: Path, prefix: str = "") -> dict[str, torch.Tensor]:
-    """Tensors by name of a safetensors file or a torch file; no code in it is executed.
+    """Tensors by name from a safetensors or PyTorch file; no code in it is executed.
 
     Args:
-        prefix: only names that begin with it count, without it.
+        prefix: only names that begin with it are read, and it is removed.
 
     Raises:
-        PipelineError: the file is damaged, holds other objects than tensors, or no name begins with ``prefix``.
+        PipelineError: the file is damaged, holds objects other than tensors, or no name begins with ``prefix``.
     """
     advice = "give a file of named tensors, as safetensors or torch.save(model.state_dict()) writes it"
     try:
@@ -56,14 +56,14 @@ def read_weights(path: Path, prefix: str = "") -> dict[str, torch.Tensor]:
     except pickle.UnpicklingError as error:
         value = one_line(str(error))[:200]
         raise PipelineError("weights that hold more than tensors", path, value, advice) from None
-    except Exception as error:  # noqa: BLE001 - a file of others can make a reader fail in any way
+    except Exception as error:  # noqa: BLE001 - an untrusted file can make a reader fail in any way
         raise PipelineError("unreadable weights", path, one_line(str(error))[:200], advice) from None
     if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
         found = found["state_dict"]
     if not isinstance(found, Mapping) or not all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in found.items()
     ):
-        raise PipelineError("weights that are not tensors by name", path, type(found).__name__, advice)
+        raise PipelineError("weights that are not named tensors", path, type(found).__name__, advice)
     chosen = {name.removeprefix(prefix): value for name, value in found.items() if name.startswith(prefix)}
     if not chosen:
         value = f"none of {len(found)} names begins with {prefix}, the first is {next(iter(found), 'missing')}"
@@ -72,7 +72,7 @@ def read_weights(path: Path, prefix: str = "") -> dict[str, torch.Tensor]:
 
 
 def fill(network: nn.Module, weights: Mapping[str, torch.Tensor], classifier: Sequence[str], where: Path) -> None:
-    """Put weights into a network without a classifier: exactly its own, and those of a classifier, which are left out.
+    """Load weights into a network without a classifier: exactly its own; those of a classifier are left out.
 
     Args:
         classifier: beginnings of the names of the classifier's weights.

@@ -96,7 +96,7 @@ def _pairs_and_runs(study: Study) -> Iterator[SettingError]:
 
 
 def _network(study: Study, number: int) -> Iterator[SettingError]:
-    """Errors of a run's network: none where its method needs one, an unknown or unused one, seeds without effect."""
+    """Errors of a run's network: missing where its method needs one, unknown, unused, or with useless seeds."""
     run, where = study.runs[number], ("runs", number, "network")
     networks = {one.name: one for one in study.networks}
     if not METHODS[run.method].external:
@@ -110,7 +110,7 @@ def _network(study: Study, number: int) -> Iterator[SettingError]:
         return
     yield from known(where, "network", run.network, networks)
     if run.network in networks and networks[run.network].weights == "pretrained" and run.seeds != (0,):
-        advice = "remove seeds; all runs of a pretrained network are the same"
+        advice = "remove seeds; all runs of a pretrained network are identical"
         yield SettingError("setting without effect", ("runs", number, "seeds"), list(run.seeds), advice)
 
 
@@ -118,7 +118,7 @@ def _sources(study: Study) -> Iterator[SettingError]:
     used = {run.network for run in study.runs}
     for number, network in enumerate(study.networks):
         if network.name not in used:
-            advice = "remove it, or add a run of method external with it"
+            advice = "remove it, or add a run of method external that uses it"
             yield SettingError("unused network", ("networks", number, "name"), network.name, advice)
         needed = network.weights == "pretrained" or LAYOUTS[network.layout].describes
         if needed and network.source is None:
@@ -179,7 +179,7 @@ def _objects(study: Study) -> Iterator[SettingError]:
 def _crops(study: Study) -> Iterator[SettingError]:
     """An error for each run that crops images unlike the first one, on sets with masks.
 
-    Images whose object the crop leaves out are not scored, so that such runs have other images and can't be paired.
+    Images whose object is cropped away are not scored, so such runs have different images and can't be paired.
     """
     masked = [dataset.name for dataset in study.datasets if dataset.evaluate and dataset.has_masks]
     views = {network.name: network.view for network in study.networks}

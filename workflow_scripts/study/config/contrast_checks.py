@@ -1,4 +1,4 @@
-"""Checks of contrasts and orderings: all need runs, and terms something in common, so that each contrast has a row."""
+"""Checks of contrasts and orderings: all need runs, and the terms of a contrast something in common to give a row."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING

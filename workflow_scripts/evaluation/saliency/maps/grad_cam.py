@@ -74,7 +74,7 @@ def _cut(block: nn.Module, given: object, output: object) -> torch.Tensor:
     """Cut the graph: gradients are needed from the block's output on, but not before.
 
     Raises:
-        PipelineError: the output is no tensor.
+        PipelineError: the output is not a tensor.
     """
     if not isinstance(output, torch.Tensor):
         advice = "name a module whose output is a single tensor, such as the normalisation before it"

@@ -41,8 +41,10 @@ def find(architecture: str, source: Path | None) -> Found:
     given = described or Config()
     wanted = architecture or given.architecture
     if not wanted:
-        where, value = source or "networks", f"no architecture, and no {CONFIG} that says it"
-        raise PipelineError("network without an architecture", where, value, "add architecture: a name of timm")
+        where, value = source or "networks", f"no architecture, and no {CONFIG} that names one"
+        raise PipelineError(
+            "network without an architecture", where, value, "set architecture to a name that timm knows"
+        )
     name = wanted.partition(".")[0]
     if not timm.is_model(name):
         LIBRARY.build(name, LAYOUT.usual.image_size, {})  # says which are known
@@ -70,9 +72,9 @@ def _options(given: Config, source: Path | None) -> dict[str, Any]:
     other = {name: value for name, value in stated.items() if name not in (*KNOWN, *DECIDED)}
     strange = {name: stated[name] for name in KNOWN if not isinstance(stated.get(name, ""), str)}
     if other or strange or stated.get("in_chans", 3) != 3:
-        advice = f"only {', '.join(KNOWN)} and three channels are possible"
+        advice = f"only {', '.join(KNOWN)} and three channels are supported"
         value = str(other or strange or {"in_chans": stated["in_chans"]})[:200]
-        raise PipelineError("network with settings of its own", str(source), value, advice)
+        raise PipelineError("unsupported settings of a network", str(source), value, advice)
     return {name: stated[name] for name in KNOWN if name in stated}
 
 
