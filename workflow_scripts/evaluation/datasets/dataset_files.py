@@ -117,6 +117,7 @@ def checked(pictures: Iterator[Picture], where: str, workers: int) -> Iterator[P
 
 def fault_of(picture: Picture) -> str:
     """What is wrong with a picture, or an empty text."""
+    part = ""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -124,11 +125,16 @@ def fault_of(picture: Picture) -> str:
             if image.width * image.height > MOST_PIXELS:
                 return f"{image.width} x {image.height} pixels, more than {MOST_PIXELS}"
             image.load()
-            for mask in (picture.mask, picture.objects):
-                if mask is not None and Image.open(io.BytesIO(mask)).size != image.size:
+            for data in (picture.mask, picture.objects):
+                if data is None:
+                    continue
+                part = "its mask: "
+                mask = Image.open(io.BytesIO(data))
+                if mask.size != image.size:  # known before the pixels are decoded
                     return "its mask has another size"
+                mask.load()
     except UNDECODABLE as error:
-        return str(error) or type(error).__name__
+        return part + (str(error) or type(error).__name__)
     return ""
 
 
