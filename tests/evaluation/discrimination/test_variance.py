@@ -53,3 +53,8 @@ def test_single_seeds_and_equal_runs() -> None:
     same = components(np.repeat([[0.0], [0.0], [1.0], [1.0]], 10, axis=1), np.array([0, 0, 1, 1]), 0.95)
     assert (same.icc, same.low, same.high) == (1, 1, 1)
     assert components(np.zeros((4, 10)), np.array([0, 0, 1, 1]), 0.95).icc == 0
+
+
+def test_a_single_image_tells_seeds_and_images_not_apart() -> None:
+    found = components(np.random.default_rng(4).random((4, 1)), np.array([0, 0, 1, 1]), 0.95)
+    assert np.isnan(found.image) and np.isnan(found.seed) and np.isfinite(found.icc)

@@ -27,8 +27,8 @@ class Components(NamedTuple):
 
     Attributes:
         model: v_m.
-        seed: v_s, not below 0; nan if no model has two seeds.
-        image: v_i, of one image.
+        seed: v_s, not below 0; nan if no model has two seeds, or for a single image.
+        image: v_i, of one image; nan for a single run or image.
         images: n.
         icc: share of the models in the variance of a run's score; nan without an estimate of the seeds' variance.
         low: end of its interval.
@@ -65,7 +65,7 @@ def components(values: np.ndarray, models: np.ndarray, level: float) -> Componen
     between = float(sizes @ np.square(by_model - means.mean()) / (count - 1))
     k = (runs - np.square(sizes).sum() / runs) / (count - 1)
     model = max(0.0, (between - within) / k)
-    seed = max(0.0, within - image / images)
+    seed = float(np.maximum(0.0, within - image / images))  # keeps nan, which max() would turn into 0
     if within == 0:
         icc = float(between > 0)
         return Components(model, seed, image, images, icc, icc, icc)
