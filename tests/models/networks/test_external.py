@@ -204,6 +204,12 @@ def test_weights_of_another_network_are_refused(tmp_path: Path, fault: str) -> N
         load_external(settings("torchvision", architecture="resnet18"), tmp_path, 0)
 
 
+def test_weights_without_values_are_refused(tmp_path: Path) -> None:
+    torch.save(torchvision.models.resnet18().to("meta").state_dict(), tmp_path / "w.pth")
+    with pytest.raises(PipelineError, match=r"weights that can't be copied in .*w\.pth"):
+        load_external(settings("torchvision", architecture="resnet18"), tmp_path, 0)
+
+
 def test_files_that_hold_no_weights(tmp_path: Path) -> None:
     wanted = settings("torchvision", architecture="resnet18")
     for data, message in (

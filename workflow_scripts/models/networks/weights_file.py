@@ -108,4 +108,5 @@ def _is_like(value: torch.Tensor, own: torch.Tensor) -> bool:
     """Whether weights can stand for ``own``: integers would be quantised ones without their scale."""
     if not own.is_floating_point():
         return True
-    return value.is_floating_point() and (value.layout != torch.strided or bool(value.float().isfinite().all()))
+    has_values = value.layout == torch.strided and not value.is_meta  # others are refused when they are copied
+    return value.is_floating_point() and (not has_values or bool(value.float().isfinite().all()))
