@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,12 @@ FLAGS = (
 SECONDS = 60.0
 # Key -> the code that key events carry besides it.
 TEXTS = {"Enter": "\r"}
+# What the browser answers about a page that another one replaces before the expression is evaluated.
+REPLACED = ("Inspected target navigated or closed", "Execution context was destroyed.", "Cannot find context")
+
+
+class Replaced(Exception):
+    """The page was left while an expression was being evaluated."""
 
 
 class Page:
@@ -47,7 +53,10 @@ class Page:
             if answer.get("method") == "Runtime.exceptionThrown":
                 self.messages.append(str(answer["params"]["exceptionDetails"]))
             if answer.get("id") == self._calls:
-                assert "error" not in answer, f"{method}: {answer['error']}"
+                error = answer.get("error")
+                if error is not None and error["message"].startswith(REPLACED):
+                    raise Replaced(error["message"])
+                assert error is None, f"{method}: {error}"
                 found: dict[str, Any] = answer["result"]
                 return found
 
@@ -66,9 +75,10 @@ class Page:
         """Wait until an expression is true; a page that is being replaced counts as not yet."""
         end = time.monotonic() + SECONDS
         while True:
-            found = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
-            if found["result"].get("value"):
-                return
+            with suppress(Replaced):
+                found = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+                if found["result"].get("value"):
+                    return
             assert time.monotonic() < end, expression
             time.sleep(0.05)
 
