@@ -1,0 +1,95 @@
+"""X-CLR: targets that are as soft as captions are similar (Sobal et al. 2024, "X-Sample Contrastive Loss")."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from workflow_scripts.pretraining.losses.views import (
+    Views,
+    check_rows,
+    precise,
+    similarities,
+    soft_cross_entropy,
+    units,
+)
+
+SHARPEST, FLATTEST = 1e-4, 1e4  # bounds of the target temperature
+
+
+@precise
+def soft_target_loss(
+    first: Tensor,
+    second: Tensor,
+    captions: Tensor,
+    temperature: float,
+    target_temperature: float,
+    every: tuple[Views, Tensor] | None = None,
+    offset: int = 0,
+) -> Tensor:
+    """Cross-entropy of similarities between views against those of their captions (Sobal et al. 2024).
+
+    Both views of an image have its caption. With G the cosines of captions, the target of view i is the softmax of
+    G_ij / target_temperature over all other views j.
+
+    Args:
+        first: (b, d) float, one view of each image; rows need not be of unit length.
+        second: (b, d) float, the other view, row by row.
+        captions: (b, t) float, vectors of the images' captions.
+        temperature: divides the cosines of views.
+        target_temperature: divides those of captions.
+        every: the views of all processes, each (n, d), and their captions (n, t); this process's own when None.
+        offset: where this process's rows begin in ``every``.
+
+    Returns:
+        Scalar float: mean over this process's 2b views.
+
+    Raises:
+        ValueError: wrong shapes, or no pairs.
+    """
+    check_rows(first=first, second=second, captions=captions)
+    views, all_captions = (None, captions) if every is None else every
+    logits, _ = similarities((first, second), temperature, views, offset)
+    graph = (units(captions) @ units(all_captions).T / target_temperature).repeat(2, 2)
+    targets = graph.masked_fill(logits.isinf(), float("-inf")).softmax(dim=1)
+    return soft_cross_entropy(logits, targets.detach()).mean()
+
+
+def perplexity(captions: Sequence[np.ndarray], target_temperature: float) -> float:
+    """How many views a target is spread over: exp of its entropy, mean over the views of batches.
+
+    Args:
+        captions: batches (b, t) of unit vectors of captions.
+        target_temperature: as in :func:`soft_target_loss`.
+    """
+    found = [np.exp(_entropies(batch.astype(np.float64) @ batch.T, target_temperature)) for batch in captions]
+    return float(np.concatenate(found).mean())
+
+
+def _entropies(graph: np.ndarray, temperature: float) -> np.ndarray:
+    """Entropies (b,) of the targets of both views of an image, which are equal, from cosines (b, b) float64."""
+    logits = graph / temperature
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    # Each other image has two views; of the image itself there is one more.
+    counts = np.full_like(weights, 2) - np.eye(len(weights))
+    total = (counts * weights).sum(axis=1)
+    shares = weights / total[:, None]
+    return -(counts * shares * np.log(np.where(shares > 0, shares, 1))).sum(axis=1)
+
+
+def temperature_of(captions: Sequence[np.ndarray], wanted: float) -> float:
+    """The target temperature at which :func:`perplexity` is ``wanted``, to six digits.
+
+    Raises:
+        ValueError: no temperature gives it; the message says which perplexities there are.
+    """
+    low, high = math.log(SHARPEST), math.log(FLATTEST)
+    least, most = (perplexity(captions, math.exp(bound)) for bound in (low, high))
+    if not least < wanted < most:
+        raise ValueError(f"{wanted:g} is not between {least:.6g} and {most:.6g}")
+    # The perplexity grows with the temperature. 40 halvings leave a relative error of 2e-11.
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if perplexity(captions, math.exp(middle)) < wanted else (low, middle)
+    return float(f"{math.exp((low + high) / 2):.6g}")

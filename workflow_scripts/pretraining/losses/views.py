@@ -1,0 +1,96 @@
+"""What contrastive losses over the views of pairs share.
+
+Losses are computed in float32 at least: inside autocast, products of matrices would be in 16 bits.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import ParamSpec
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+Views = Sequence[Tensor]
+P = ParamSpec("P")
+
+
+def precise(loss: Callable[P, Tensor]) -> Callable[P, Tensor]:
+    """A loss whose products of matrices have the precision of its inputs, inside autocast too."""
+
+    @wraps(loss)
+    def outside_autocast(*args: P.args, **kwargs: P.kwargs) -> Tensor:
+        first = next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
+        with torch.autocast(first.device.type, enabled=False):
+            return loss(*args, **kwargs)
+
+    return outside_autocast
+
+
+def units(rows: Tensor) -> Tensor:
+    """(b, d) -> rows of unit length, float32, or float64 if they are."""
+    return normalize(rows.to(torch.promote_types(rows.dtype, torch.float32)))
+
+
+def check_rows(**sides: Tensor) -> None:
+    """Check that all sides have rows of the same b >= 1 pairs.
+
+    Raises:
+        ValueError: one is empty or not a matrix, or they have different numbers of rows.
+    """
+    shapes = {name: tuple(side.shape) for name, side in sides.items()}
+    if (
+        any(len(shape) != 2 or not shape[0] for shape in shapes.values())
+        or len({shape[0] for shape in shapes.values()}) > 1
+    ):
+        shown = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"a batch has the shape (pairs, width) on all sides, with at least one pair: {shown}")
+
+
+def similarities(
+    views: Views, temperature: float, every: Views | None = None, offset: int = 0
+) -> tuple[Tensor, Tensor]:
+    """Cosines of this process's views with those of all processes, over the temperature; -inf with the view itself.
+
+    Args:
+        views: the m views of each pair, (b, d) float each, row by row; rows need not be of unit length.
+        temperature: divides the cosines.
+        every: the views of all processes, (n, d) each; this process's own when None.
+        offset: where this process's rows begin in ``every``.
+
+    Returns:
+        (m * b, m * n) float logits, with the views in order in rows and columns; (m, b) int64 columns of this process's
+        views.
+
+    Raises:
+        ValueError: wrong shapes, or no pairs.
+    """
+    check_rows(**{f"view {number}": view for number, view in enumerate(views)})
+    own = [units(view) for view in views]
+    candidates = torch.cat(own if every is None else [units(view) for view in every])
+    logits = torch.cat(own) @ candidates.T / temperature
+    starts = torch.arange(len(views), device=logits.device).unsqueeze(1) * (len(candidates) // len(views))
+    columns = starts + torch.arange(len(own[0]), device=logits.device) + offset
+    return logits.scatter(1, columns.reshape(-1, 1), float("-inf")), columns
+
+
+def soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """-sum over columns of target * log softmax(logits), (r, c), (r, c) -> (r,); 0 where a logit is -inf."""
+    logs = logits.log_softmax(dim=1)
+    return -(targets * logs.masked_fill(logits.isinf(), 0)).sum(dim=1)
+
+
+def mean_of_pairs(losses: Tensor, weights: Tensor | None, pairs: int) -> Tensor:
+    """Mean of the losses of all views of ``pairs`` pairs, each times its pair's weight (pairs,) if there are weights.
+
+    The sum is divided by the number of views, not by that of the weights (as in ALIP, Yang et al. 2023), so that the
+    mean over processes is the loss of the joined batch.
+
+    Raises:
+        ValueError: there isn't one weight per pair.
+    """
+    if weights is None:
+        return losses.mean()
+    if weights.shape != (pairs,):
+        raise ValueError(f"weights have the shape {tuple(weights.shape)} instead of ({pairs},), one per pair")
+    return (losses.reshape(-1, pairs) * weights).mean()
