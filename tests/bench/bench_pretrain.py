@@ -35,11 +35,11 @@ def bare(run: Plan, steps: int) -> float:
     trainer = accelerated(run)
     model = build_network(run.settings)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    sides = trainer._prepare(1)
+    batch = trainer._prepare(1)
     start = time.perf_counter()
     for _ in range(steps):
         model.zero_grad()
-        model(*sides).backward()
+        model(batch).backward()
     return (time.perf_counter() - start) / steps
 
 
@@ -48,10 +48,10 @@ def whole(run: Plan, steps: int) -> float:
     trainer = accelerated(run)
     batches = prefetch(trainer._prepare, range(1, steps + 3), run.workers)
     start = 0.0
-    for i, sides in enumerate(batches):
+    for i, batch in enumerate(batches):
         if i == 2:
             start = time.perf_counter()
-        trainer._step(sides)
+        trainer._step(batch)
         trainer._after_step()
     return (time.perf_counter() - start) / steps
 

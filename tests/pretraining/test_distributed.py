@@ -26,8 +26,8 @@ from workflow_scripts.pretraining.distributed import launch as launching
 from workflow_scripts.pretraining.distributed.gather import all_rows
 from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 from workflow_scripts.pretraining.distributed.sync_norm import convert
-from workflow_scripts.pretraining.methods.clip import clip_loss
-from workflow_scripts.pretraining.methods.simclr import nt_xent
+from workflow_scripts.pretraining.losses.clip import clip_loss
+from workflow_scripts.pretraining.losses.nt_xent import nt_xent
 from workflow_scripts.pretraining.methods.simsiam import symmetric_loss
 from workflow_scripts.pretraining.plan import OUTCOME
 from workflow_scripts.pretraining.settings import METHODS

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from workflow_scripts.core.registry import listed
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.method import CaptionSettings, LabelSettings
+from workflow_scripts.pretraining.data.batch import Batch
+from workflow_scripts.pretraining.method import CaptionSettings, LabelSettings, Sizes
 from workflow_scripts.pretraining.network import build_network
 from workflow_scripts.pretraining.settings import HEADS, METHODS, Pretrain
 
@@ -23,20 +24,34 @@ def run_of(name: str, **changed: object) -> Pretrain:
     return Pretrain.model_validate({**given, **steps, "backbone": "resnet_small", **changed})
 
 
+SIZES = Sizes(vocabulary=300, labels=4)
+
+
+def batch_of(name: str) -> Batch:
+    """A batch of four pairs with all that method ``name`` learns from."""
+    views = torch.randn(len(METHODS[name].views), 4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    every = {
+        "tokens": torch.arange(4 * 16).reshape(4, 16) % 298 + 2,
+        "caption_ids": torch.tensor([0, 1, 2, 1]),
+        "labels": torch.arange(4),
+    }
+    return Batch(tuple(views), 1, **{signal: every[signal] for signal in METHODS[name].learns})
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_an_entry_is_complete(name: str) -> None:
     method = METHODS[name]
     assert method.summary and method.pairs and method.augmentations
     assert set(method.augmentations) <= AUGMENTATIONS.keys()
-    assert method.captions == (method.pairs == ("caption",))
+    assert method.by_arm == (method.pairs == ("caption",))
     assert method.labels == (method.pairs == ("labels",))
     if method.objective is None:
-        assert (method.pairs, method.views, method.passes) == (("none",), 0, 0)
+        assert (method.pairs, method.views, method.learns, method.passes) == (("none",), (), (), 0)
     else:
-        assert method.views in (1, 2) and method.passes > 0
-        assert issubclass(method.objective.settings, CaptionSettings) == method.captions
+        assert method.views and method.passes > 0
+        assert {view.augmentation for view in method.views} <= {None, *AUGMENTATIONS}
+        assert issubclass(method.objective.settings, CaptionSettings) == ("tokens" in method.learns)
         assert issubclass(method.objective.settings, LabelSettings) == method.labels
-        assert (method.views == 1) == method.captions
         assert all(field.description for field in method.objective.settings.model_fields.values())
         assert HEADS[name] is method.objective.settings
     assert Pretrain.model_fields["method"].description.endswith(listed(METHODS))  # type: ignore[union-attr]
@@ -47,11 +62,8 @@ def test_the_loss_reaches_every_weight_and_the_seed_decides_them(name: str) -> N
     run = run_of(name)
     made = []
     for _ in range(2):
-        network = build_network(run, vocabulary=300)
-        views = torch.randn(2, 4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-        other = torch.arange(4 * 16).reshape(4, 16) % 298 + 2 if METHODS[name].captions else views[1]
-        labels = [torch.arange(4)] if METHODS[name].labels else []
-        loss = network(views[0], other, *labels)
+        network = build_network(run, SIZES)
+        loss = network(batch_of(name))
         assert loss.shape == () and loss.isfinite()
         loss.backward()
         assert not [path for path, weight in network.named_parameters() if weight.grad is None]
@@ -68,7 +80,7 @@ def test_a_runs_settings_hold_no_section_of_another_method() -> None:
 
 
 def test_pairs_and_augmentations_that_a_method_does_not_take_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValidationError, match="pairs language go with simclr or simsiam, not with clip"):
+    with pytest.raises(ValidationError, match="method clip goes with pairs of kind caption, not with language"):
         run_of("clip", pairs="language")
     monkeypatch.setitem(METHODS, "simclr", replace(METHODS["simclr"], augmentations=("crop",)))
     with pytest.raises(ValidationError, match="method simclr goes with augmentation crop, not with none"):

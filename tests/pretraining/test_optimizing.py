@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workflow_scripts.pretraining.method import Sizes
 from workflow_scripts.pretraining.network import build_network
 from workflow_scripts.pretraining.optimizing import learning_rate, parameter_groups
 from workflow_scripts.pretraining.settings import Pretrain
@@ -39,7 +40,7 @@ def test_the_rate_rises_then_falls(rest: int, warmup: int, peak: float) -> None:
 def test_gains_biases_and_the_logit_scale_do_not_decay() -> None:
     head = {"text_width": 16, "text_heads": 2, "text_layers": 1, "context": 5}
     run = {"method": "clip", "pairs": "caption", "augmentation": "crop", "backbone": "resnet_small", "clip": head}
-    model = build_network(Pretrain.model_validate(run), 300)
+    model = build_network(Pretrain.model_validate(run), Sizes(vocabulary=300))
     groups = parameter_groups(model, 0.01)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     decayed, free = ({names[id(parameter)] for parameter in group["params"]} for group in groups)

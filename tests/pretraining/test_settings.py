@@ -83,8 +83,8 @@ def test_heads_of_a_method_have_the_papers_widths() -> None:
 @pytest.mark.parametrize(
     ("changed", "complaint"),
     [
-        ({"pairs": "caption"}, "pairs caption go with clip"),
-        ({"pairs": "labels"}, "pairs labels go with supervised, not with simclr"),
+        ({"pairs": "caption"}, "simclr goes with pairs of kind self or language or visual, not with caption"),
+        ({"pairs": "labels"}, "simclr goes with pairs of kind self or language or visual, not with labels"),
         ({"simsiam": {}}, "settings of simsiam given for method simclr"),
         ({"patience": 2}, "patience needs the online probe"),
         ({"checkpoints": [99]}, "checkpoint 99 is not among the run's steps, 1 to 3"),

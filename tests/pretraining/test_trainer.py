@@ -149,7 +149,7 @@ def test_a_loss_that_is_no_number_names_its_step(tmp_path: Path, monkeypatch: py
     def broken(*given: object) -> torch.nn.Module:
         model = real(*given)
         forward = model.forward
-        model.forward = lambda *sides: calls.append(1) or forward(*sides) * (float("nan") if len(calls) == 3 else 1)
+        model.forward = lambda batch: calls.append(1) or forward(batch) * (float("nan") if len(calls) == 3 else 1)
         return model
 
     monkeypatch.setattr(trainer, "build_network", broken)

@@ -19,8 +19,8 @@ def contradiction(run: "_Run", methods: Mapping[str, Method]) -> str | None:
 def _wrong_method(run: "_Run", methods: Mapping[str, Method]) -> str | None:
     method = methods[run.method]
     if run.pairs not in method.pairs:
-        fitting = " or ".join(name for name, one in methods.items() if run.pairs in one.pairs)
-        return f"pairs {run.pairs} go with {fitting}, not with {run.method}"
+        fitting = " or ".join(method.pairs)
+        return f"method {run.method} goes with pairs of kind {fitting}, not with {run.pairs}"
     if run.augmentation not in method.augmentations:
         fitting = " or ".join(method.augmentations)
         return f"method {run.method} goes with augmentation {fitting}, not with {run.augmentation}"

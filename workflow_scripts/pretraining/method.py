@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -10,6 +10,9 @@ from workflow_scripts.core.settings import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.network import Network
 
 PairKind = Literal["self", "language", "visual", "caption", "labels", "none"]
 """What makes a positive pair: two views of an image, images with similar captions, similar images, or an image and
@@ -21,6 +24,11 @@ PAIR_INPUTS: Mapping[PairKind, str] = {
     "labels": "truth",
 }
 """The input of a training that its pairs are read from; other kinds need none."""
+
+Signal = Literal["tokens", "caption_ids", "vectors", "weights", "labels"]
+"""What a method can learn from besides images: fields of :class:`~workflow_scripts.pretraining.data.batch.Batch`."""
+SIGNAL_INPUTS: Mapping[Signal, str] = {"tokens": "captions", "caption_ids": "captions", "labels": "truth"}
+"""The input of a training that a signal is read from."""
 
 
 class CaptionSettings(Settings):
@@ -52,24 +60,53 @@ class LabelSettings(Settings):
     )
 
 
+@dataclass(frozen=True)
+class View:
+    """One augmented image of each pair.
+
+    Attributes:
+        image: which image of the pair: its source, or the partner, which is the source again in pairs of an image
+            with itself.
+        augmentation: its name; None: the run's.
+    """
+
+    image: Literal["source", "partner"]
+    augmentation: str | None = None
+
+
+class Sizes(NamedTuple):
+    """What the sizes of heads depend on besides the settings and the backbone; 0: the run has none.
+
+    Attributes:
+        vocabulary: of the tokenizer.
+        labels: number of different labels.
+    """
+
+    vocabulary: int = 0
+    labels: int = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Objective:
     """How a method trains a backbone.
 
     Attributes:
         settings: class of the method's own settings, which are the section of its name in a config; a subclass of
-            :class:`CaptionSettings` if it learns from captions, of :class:`LabelSettings` if from labels.
-        heads: (settings, width of the backbone's features, size of the tokenizer's vocabulary, number of labels, or
-            0) -> the modules that are trained with the backbone, with random weights from torch's global generator.
-        loss: (network, settings, first side, second side) -> scalar loss of this process's part of a batch of b
-            pairs. A side is (b, 3, s, s) float32 normalised images; for captions, the second is (b, context) int64
-            tokens; for labels, (b,) int64 labels follow as a third. The mean over processes must be the loss of the
-            joined batch (``distributed.gather.all_rows``).
+            :class:`CaptionSettings` if it learns from tokens, of :class:`LabelSettings` if from labels.
+        heads: (settings, width of the backbone's features, sizes) -> the modules that are trained with the backbone,
+            with random weights from torch's global generator. What a method must remember between steps, such as a
+            queue, is a buffer of one of them: it is part of the checkpoint. No buffer is copied between processes, so
+            each must update it equally (``distributed.gather.all_rows``).
+        loss: (network, settings, batch) -> scalar loss of this process's part of a batch. The mean over processes must
+            be the loss of the joined batch (``distributed.gather.all_rows``).
+        before_update: (network, settings, step) is called with the gradients of a step, before the optimizer uses
+            them; a parameter whose gradient is set to None stays as it is. None: nothing.
     """
 
     settings: type[Settings]
-    heads: Callable[[Any, int, int], "Mapping[str, nn.Module]"]
-    loss: "Callable[..., Tensor]"
+    heads: Callable[[Any, int, Sizes], "Mapping[str, nn.Module]"]
+    loss: "Callable[[Network, Any, Batch], Tensor]"
+    before_update: "Callable[[Network, Any, int], None] | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,10 +118,12 @@ class Method:
         summary: one sentence.
         objective: how it trains; None: it does not.
         external: whether the network is one of the section ``networks``.
-        pairs: kinds of pairs that it accepts; ``caption`` alone if it learns from captions, ``labels`` alone if it
-            learns from labels, ``none`` alone if it does not train.
-        augmentations: names of the augmentations that it accepts.
-        views: images that are decoded and augmented per pair.
+        pairs: kinds of pairs that it accepts; ``caption`` alone if a run names an arm instead of a pair table,
+            ``labels`` alone if it learns from labels, ``none`` alone if it does not train.
+        augmentations: names of the augmentations that it accepts for views that have none of their own.
+        views: images that are decoded and augmented per pair, in the order of ``Batch.views``.
+        learns: what it learns from besides images. The captions are those of the run's arm or, with a pair table, of
+            the table's arm; those of the source in both cases.
         passes: cost of one pair's forward pass, in forward passes of the backbone.
     """
 
@@ -94,15 +133,25 @@ class Method:
     external: bool
     pairs: tuple[PairKind, ...]
     augmentations: tuple[str, ...]
-    views: int
+    views: tuple[View, ...]
+    learns: tuple[Signal, ...] = ()
     passes: float
 
     @property
-    def captions(self) -> bool:
-        """Whether its pairs are images and their captions, so that a run names an arm instead of a pair table."""
+    def by_arm(self) -> bool:
+        """Whether a run names an arm instead of a pair table."""
         return "caption" in self.pairs
 
     @property
     def labels(self) -> bool:
         """Whether it learns from ground-truth labels, which only a study with ``demo_world`` has."""
-        return "labels" in self.pairs
+        return "labels" in self.learns
+
+    def inputs(self, pairs: PairKind) -> frozenset[str]:
+        """The inputs that a training with pairs of this kind reads, besides images."""
+        of_pairs = {PAIR_INPUTS[pairs]} if pairs in PAIR_INPUTS else set()
+        return frozenset(of_pairs | {SIGNAL_INPUTS[one] for one in self.learns})
+
+
+TWO_VIEWS = (View("source"), View("partner"))
+"""The views of methods that compare the two images of a pair."""

@@ -6,10 +6,13 @@ import torch
 from torch import nn
 
 from workflow_scripts.models.backbones import build_backbone
+from workflow_scripts.pretraining.data.batch import Batch
+from workflow_scripts.pretraining.method import Sizes
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
 from workflow_scripts.stats.seeds import derive
 
-Loss = Callable[..., torch.Tensor]
+NO_SIZES = Sizes()  # of methods that learn from images alone
+Loss = Callable[["Network", Batch], torch.Tensor]
 
 
 class Network(nn.Module):
@@ -19,9 +22,9 @@ class Network(nn.Module):
         super().__init__()
         self.backbone, self.heads, self.loss = backbone, nn.ModuleDict(heads), loss
 
-    def forward(self, *sides: torch.Tensor) -> torch.Tensor:
-        """The sides of this process's pairs -> scalar loss."""
-        return self.loss(self, *sides)
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """This process's part of a batch -> scalar loss."""
+        return self.loss(self, batch)
 
 
 def mlp(inside: int, widths: Sequence[int]) -> list[nn.Module]:
@@ -39,16 +42,12 @@ def seeded_backbone(name: str, seed: int, image_size: int) -> tuple[nn.Module, i
     return build_backbone(name, image_size)
 
 
-def build_network(settings: Pretrain, vocabulary: int = 0) -> Network:
-    """Backbone and heads of a run, initialised by its seed.
-
-    Args:
-        vocabulary: size of the tokenizer's vocabulary for captions, number of labels for labels.
-    """
+def build_network(settings: Pretrain, sizes: Sizes = NO_SIZES) -> Network:
+    """Backbone and heads of a run, initialised by its seed; ``sizes`` are those of what it learns from."""
     objective = METHODS[settings.method].objective
     if objective is None:
         raise ValueError(f"method {settings.method} has no network to train")
     backbone, width = seeded_backbone(settings.backbone, settings.seed, settings.image_size)
     torch.manual_seed(derive(settings.seed, "heads"))
-    heads = objective.heads(settings.head, width, vocabulary)
-    return Network(backbone, heads, lambda network, *sides: objective.loss(network, settings.head, *sides))
+    heads = objective.heads(settings.head, width, sizes)
+    return Network(backbone, heads, lambda network, batch: objective.loss(network, settings.head, batch))

@@ -230,13 +230,24 @@ class _Run(Settings):
     def _own_head_alone(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # The key of a run must not depend on which other methods exist, nor on what it does without.
         unused = HEADS.keys() - {self.method} | {epochs for _, epochs in EITHER if getattr(self, epochs) is None}
-        unused |= set() if AUGMENTATIONS[self.augmentation].colour else {"blur_kernel"}
+        unused |= set() if self.blurs else {"blur_kernel"}
         return {name: value for name, value in handler(self).items() if name not in unused}
 
     @property
     def trains(self) -> bool:
         """Whether the run trains: an untrained one keeps the initial weights."""
         return METHODS[self.method].objective is not None
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """Names of the inputs that its method learns from, besides images."""
+        return METHODS[self.method].inputs(self.pairs)
+
+    @property
+    def blurs(self) -> bool:
+        """Whether some of its views are blurred."""
+        own = {view.augmentation for view in METHODS[self.method].views} - {None}
+        return any(AUGMENTATIONS[name].colour for name in {self.augmentation, *own} if name is not None)
 
     @property
     def shown_backbone(self) -> str:

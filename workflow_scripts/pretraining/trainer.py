@@ -1,9 +1,8 @@
 """Training of one run: steps, curve, online probe, checkpoints, kept weights."""
 
 import json
-import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from typing import Any
@@ -17,19 +16,18 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.pretraining import checkpoint
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.data.loader import Batches, Decoded, Order, prefetch
+from workflow_scripts.pretraining.data.batch import Batch
+from workflow_scripts.pretraining.data.learned import learned_rows
+from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Decoded, Order, Rows, prefetch
 from workflow_scripts.pretraining.distributed.interrupt import TERMINATED, Interrupt
 from workflow_scripts.pretraining.distributed.sync_norm import convert
 from workflow_scripts.pretraining.live_curve import CURVE_LINES, LiveCurve
-from workflow_scripts.pretraining.method import CaptionSettings
+from workflow_scripts.pretraining.method import Signal
 from workflow_scripts.pretraining.network import build_network
 from workflow_scripts.pretraining.optimizing import learning_rate, parameter_groups
 from workflow_scripts.pretraining.plan import OUTCOME, Plan, weights_name
 from workflow_scripts.pretraining.probing import OnlineProbe, is_gain
-from workflow_scripts.pretraining.text import Tokens, train_tokenizer
-
-log = logging.getLogger(__name__)
-Sides = tuple[Any, ...]
+from workflow_scripts.pretraining.settings import METHODS
 
 
 def deterministic(device: str) -> bool:
@@ -77,10 +75,9 @@ class Trainer:
 
     def __init__(self, plan: Plan, accelerator: Accelerator) -> None:
         self.plan, self.settings, self.schedule, self.accelerator = plan, plan.settings, plan.schedule, accelerator
-        tokens, vocabulary = self._tokens()
-        if plan.labels is not None:
-            vocabulary = int(plan.labels.max()) + 1
-        self.model = build_network(self.settings, vocabulary)
+        self.method = METHODS[self.settings.method]
+        learned, sizes = learned_rows(plan)
+        self.model = build_network(self.settings, sizes)
         if accelerator.num_processes > 1:
             cpu = plan.device == "cpu"
             self.model = convert(self.model) if cpu else nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
@@ -89,7 +86,7 @@ class Trainer:
         decay, norm_decay = self.settings.weight_decay, self.settings.norm_weight_decay
         optimizer = torch.optim.AdamW(parameter_groups(self.model, decay, norm_decay))
         self.wrapped, self.optimizer = accelerator.prepare(self.model, optimizer)
-        self.batches = self._batches(tokens)
+        self.batches = self._batches(learned)
         self.state, self.best, self.hits = checkpoint.load(plan.work, self.model, self.optimizer.optimizer)
         if self.state.scaler and accelerator.scaler is not None:
             accelerator.scaler.load_state_dict(self.state.scaler)
@@ -99,27 +96,19 @@ class Trainer:
         path = plan.work / CURVE_LINES if accelerator.is_main_process else None
         self.live = LiveCurve(path, self.schedule, self.settings.batch_size, self.state.step)
 
-    def _tokens(self) -> tuple[Tokens | None, int]:
-        head = self.settings.head
-        if not isinstance(head, CaptionSettings) or self.plan.captions is None:
-            return None, 0
-        tokenizer = train_tokenizer(self.plan.captions, head.vocabulary)
-        tokens = Tokens(self.plan.captions, tokenizer, head.context)
-        log.info("%d captions, %d truncated to %d tokens", len(self.plan.captions), tokens.cut_short, head.context)
-        return tokens, tokenizer.get_vocab_size()
-
-    def _batches(self, tokens: Tokens | None) -> Batches:
+    def _batches(self, learned: Mapping[Signal, Rows]) -> Batches:
         settings, plan = self.settings, self.plan
+        augmentations = (AUGMENTATIONS[view.augmentation or settings.augmentation] for view in self.method.views)
+        blurred = (replace(augmentation, blur_kernel=settings.blur_kernel) for augmentation in augmentations)
         return Batches(
             images=Decoded(plan.images, plan.keep_decoded),
             pairing=plan.pairing,
             order=Order(len(plan.pairing), settings.batch_size, settings.seed),
-            augmentation=replace(AUGMENTATIONS[settings.augmentation], blur_kernel=settings.blur_kernel),
+            views=[(view.image, augmentation) for view, augmentation in zip(self.method.views, blurred, strict=True)],
             size=settings.image_size,
             seed=settings.seed,
             part=(self.accelerator.process_index, self.accelerator.num_processes),
-            tokens=tokens,
-            labels=plan.labels,
+            learned=learned,
         )
 
     def _online_probe(self) -> OnlineProbe | None:
@@ -138,8 +127,8 @@ class Trainer:
         workers = max(1, self.plan.workers // self.plan.local)
         with closing(prefetch(self._prepare, steps, workers)) as batches:
             timed = self.live.timed(batches)
-            for sides in progress(timed, self.schedule.steps, self.settings.method, state.step):
-                self._step(sides)
+            for batch in progress(timed, self.schedule.steps, self.settings.method, state.step):
+                self._step(batch)
                 self._after_step()
                 if interrupt.asked(self.accelerator.device):
                     self._save()
@@ -150,10 +139,10 @@ class Trainer:
                     batches.close()
         self._finish()
 
-    def _prepare(self, step: int) -> Sides:
+    def _prepare(self, step: int) -> Batch | CutBatch:
         """Batch of a step; on CPU wholly made here, for a GPU its colours are changed there."""
-        sides = self.batches.sides(step)
-        return self.batches.finish(sides, torch.device("cpu")) if self.plan.device == "cpu" else sides
+        batch = self.batches.cut(step)
+        return batch.finish(torch.device("cpu")) if self.plan.device == "cpu" else batch
 
     def _rate(self, step: int) -> float:
         settings, schedule = self.settings, self.schedule
@@ -166,15 +155,17 @@ class Trainer:
             steps=schedule.steps,
         )
 
-    def _step(self, sides: Sides) -> None:
+    def _step(self, batch: Batch | CutBatch) -> None:
         self.state.step += 1
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(self.state.step)
-        if self.plan.device != "cpu":
-            sides = self.batches.finish(sides, self.accelerator.device)
+        if isinstance(batch, CutBatch):
+            batch = batch.finish(self.accelerator.device)
         self.wrapped.train()
-        loss = self.wrapped(*sides)
+        loss = self.wrapped(batch)
         self.accelerator.backward(loss)
+        if self.method.objective is not None and self.method.objective.before_update is not None:
+            self.method.objective.before_update(self.model, self.settings.head, self.state.step)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.losses.append(loss.detach())

@@ -1,9 +1,9 @@
 """One pretraining run: backbone weights of the kept checkpoints, the training curve, and the run's metadata.
 
 Inputs: ``images`` (image_index), ``pairs`` (pair_table; language and visual pairs), ``captions`` (select_captions;
-caption pairs), ``truth`` (demo_world; labels), ``common`` (common_images, optional: the only images to train on),
-``probe`` (eval_dataset, optional; without it the online probe guesses subreddits), ``network`` (source; a network from
-elsewhere). An untrained run needs none.
+methods that learn from captions), ``truth`` (demo_world; labels), ``common`` (common_images, optional: the only images
+to train on), ``probe`` (eval_dataset, optional; without it the online probe guesses subreddits), ``network`` (source; a
+network from elsewhere). An untrained run needs none.
 """
 
 import shutil
@@ -100,19 +100,22 @@ def _learned(job: Job[Pretrain], keys: "pa.ChunkedArray") -> "tuple[Pairing, lis
     """Pairs, and captions or labels, of the images to train on; the others of ``keys`` are counted by reason."""
     from itertools import compress
 
-    from workflow_scripts.pretraining.data.inputs import read_common, read_labels, read_pairing
-    from workflow_scripts.pretraining.method import PAIR_INPUTS, LabelSettings
+    from workflow_scripts.pretraining.data.inputs import read_captions, read_common, read_labels, read_pairing
+    from workflow_scripts.pretraining.method import LabelSettings
 
     settings, captions, labels = job.settings, None, None
     if isinstance(settings.head, LabelSettings):
-        reason, truth = "no_label", job.input("truth").path(".truth.parquet")
+        truth = job.input("truth").path(".truth.parquet")
         pairing, labels = read_labels(settings.head.label, keys, truth)
+        dropped = {"no_label": len(keys) - len(pairing)}
     else:
-        name = PAIR_INPUTS.get(settings.pairs)
-        path = job.input(name).path(".parquet") if name else None
-        pairing, captions = read_pairing(settings, keys, path)
-        reason = "no_caption" if captions is not None else "no_pair"
-    dropped = {reason: len(keys) - len(pairing)}
+        paired = job.input("pairs").path(".parquet") if "pairs" in settings.inputs else None
+        pairing = read_pairing(settings, keys, paired)
+        dropped = {"no_pair": len(keys) - len(pairing)}
+    if "captions" in settings.inputs:
+        before = len(pairing)
+        pairing, captions = read_captions(pairing, keys, job.input("captions").path(".parquet"))
+        dropped["no_caption"] = before - len(pairing)
     if job.inputs("common"):
         pairing, kept = read_common(pairing, keys, job.input("common").path(".parquet"))
         dropped["not_common"] = len(kept) - len(pairing)

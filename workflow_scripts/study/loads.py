@@ -74,7 +74,7 @@ def _load(units: Units, stage: Stage, name: str, rows: float, images: float, par
         weights_bytes=backbone.weights_bytes,
         features=backbone.features,
         checkpoints=len(run.kept),
-        views=method.views,
+        views=len(method.views),
         passes=method.passes,
         steps=steps or 0,
     )

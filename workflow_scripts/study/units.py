@@ -11,7 +11,6 @@ from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.models.networks.view import View
-from workflow_scripts.pretraining.method import PAIR_INPUTS
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.source import WORLD, Source
@@ -233,19 +232,23 @@ class Units:
 
     def run_pairs(self, out: str, run: str) -> list[str]:
         """Manifest of a run's pair table, if it has one."""
-        return self._pairs_from("pairs", f"{out}/pair_table", run)
+        section, settings = self._runs[run]
+        return [f"{out}/pair_table/{section.pairs}{MANIFEST}"] if "pairs" in settings.inputs else []
 
     def run_captions(self, out: str, run: str) -> list[str]:
-        """Manifest of the captions that a run learns from, if its method does."""
-        return self._pairs_from("captions", f"{out}/select_captions", run)
+        """Manifest of the captions that a run learns from, if its method does: its arm's, or its pair table's."""
+        section, settings = self._runs[run]
+        if "captions" not in settings.inputs:
+            return []
+        return (
+            self.pair_captions(out, section.pairs)
+            if "pairs" in settings.inputs
+            else [f"{out}/select_captions/{section.pairs}{MANIFEST}"]
+        )
 
     def run_truth(self, out: str, run: str) -> list[str]:
         """Manifest of the demo's world, for runs that learn from labels."""
-        return self._truth(out, PAIR_INPUTS.get(self._runs[run][1].pairs) == "truth")
-
-    def _pairs_from(self, name: str, folder: str, run: str) -> list[str]:
-        section, settings = self._runs[run]
-        return [f"{folder}/{section.pairs}{MANIFEST}"] if PAIR_INPUTS.get(settings.pairs) == name else []
+        return self._truth(out, "truth" in self._runs[run][1].inputs)
 
     def run_common(self, out: str, run: str) -> list[str]:
         """Manifest of the images that all runs train on, if the study confines a run to them."""

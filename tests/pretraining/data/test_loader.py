@@ -8,8 +8,9 @@ import torch
 
 from tests.pretraining.shapes import images
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.data.loader import Batches, Decoded, Order, View, prefetch
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, Augmentation
+from workflow_scripts.pretraining.data.batch import Batch
+from workflow_scripts.pretraining.data.loader import Batches, Decoded, Order, prefetch
 from workflow_scripts.pretraining.data.pairing import Pairing, with_itself
 
 
@@ -37,28 +38,52 @@ def test_fewer_rows_than_a_batch_is_an_error() -> None:
 
 def batches(folder, keep: bool = True, part: tuple[int, int] = (0, 1)) -> Batches:
     pairing = Pairing(np.array([1, 3, 5, 8]), np.array([0, 1, 2, 4, 5]), np.array([2, 2, 0, 9, 7]))
-    return Batches(Decoded(images(folder, 10), keep), pairing, Order(4, 4, 0), AUGMENTATIONS["simclr"], 20, 0, part)
+    return Batches(Decoded(images(folder, 10), keep), pairing, Order(4, 4, 0), two_views("simclr"), 20, 0, part)
+
+
+def two_views(augmentation: str) -> list[tuple[str, Augmentation]]:
+    return [(image, AUGMENTATIONS[augmentation]) for image in ("source", "partner")]
+
+
+def finished(made: Batches, step: int) -> Batch:
+    return made.cut(step).finish(torch.device("cpu"))
 
 
 def test_parts_of_processes_are_the_whole_batch(tmp_path) -> None:
-    whole = batches(tmp_path).finish(batches(tmp_path).sides(2), torch.device("cpu"))
-    parts = [batches(tmp_path, part=(i, 2)) for i in (0, 1)]
-    sides = [part.finish(part.sides(2), torch.device("cpu")) for part in parts]
+    whole = finished(batches(tmp_path), 2)
+    parts = [finished(batches(tmp_path, part=(i, 2)), 2) for i in (0, 1)]
+    assert [part.step for part in (whole, *parts)] == [2, 2, 2]
     for i in (0, 1):
-        torch.testing.assert_close(torch.cat([sides[0][i], sides[1][i]]), whole[i], rtol=1e-5, atol=1e-5)
+        joined = torch.cat([part.views[i] for part in parts])
+        torch.testing.assert_close(joined, whole.views[i], rtol=1e-5, atol=1e-5)
 
 
-def test_labels_are_those_of_the_sources(tmp_path) -> None:
-    made = [replace(batches(tmp_path, part=(i, 2)), labels=np.array([7, 5, 6, 4])) for i in (0, 1)]
-    labels = torch.cat([part.finish(part.sides(3), torch.device("cpu"))[2] for part in made])
-    assert labels.tolist() == np.array([7, 5, 6, 4])[made[0].order.positions(3)].tolist()
+def test_what_is_learned_is_that_of_the_sources(tmp_path) -> None:
+    values = torch.tensor([7, 5, 6, 4])
+    learned = {"labels": lambda positions: values[positions], "weights": lambda positions: values[positions] / 2}
+    parts = [replace(batches(tmp_path, part=(i, 2)), learned=learned) for i in (0, 1)]
+    expected = values[parts[0].order.positions(3)]
+    made = [finished(part, 3) for part in parts]
+    assert torch.equal(torch.cat([batch.labels for batch in made]), expected)
+    assert torch.equal(torch.cat([batch.weights for batch in made]), expected / 2)
+    assert [batch.tokens for batch in made] == [None, None]
+
+
+def test_each_view_has_its_image_and_its_augmentation(tmp_path) -> None:
+    """A view's randomness is that of its number, so an additional view leaves those before it as they are."""
+    made = batches(tmp_path)
+    third = replace(made, views=[*made.views, ("source", AUGMENTATIONS["none"])]).cut(1)
+    for two, three in zip(made.cut(1).views, third.views[:2], strict=True):
+        assert torch.equal(two.pixels, three.pixels) and np.array_equal(two.uniform, three.uniform)
+    sources = replace(made, views=[("source", AUGMENTATIONS["none"])]).cut(1)
+    assert torch.equal(third.views[2].pixels, sources.views[0].pixels)
+    assert third.views[2].augmentation.name == "none"
 
 
 def test_sides_are_source_and_partner(tmp_path) -> None:
     made = batches(tmp_path)
-    plain = Batches(made.images, made.pairing, made.order, AUGMENTATIONS["none"], 28, 0)
-    first, second = plain.sides(1)
-    assert isinstance(second, View)
+    plain = Batches(made.images, made.pairing, made.order, two_views("none"), 28, 0)
+    first, second = plain.cut(1).views
     partners = {1: {2}, 3: {2}, 5: {0, 9}, 8: {7}}
     for i, position in enumerate(made.order.positions(1)):
         source = int(made.pairing.sources[position])
@@ -73,16 +98,15 @@ def cropped(image: torch.Tensor) -> torch.Tensor:
 
 def test_views_of_self_pairs_differ(tmp_path) -> None:
     made = batches(tmp_path)
-    own = Batches(made.images, with_itself(10), Order(10, 4, 0), AUGMENTATIONS["crop"], 20, 0)
-    first, second = own.sides(1)
-    assert isinstance(second, View)
+    own = Batches(made.images, with_itself(10), Order(10, 4, 0), two_views("crop"), 20, 0)
+    first, second = own.cut(1).views
     assert not torch.equal(first.pixels, second.pixels)
 
 
 def test_memory_of_decoded_images_changes_no_byte_and_saves_decoding(tmp_path, monkeypatch) -> None:
     kept, fresh = batches(tmp_path, True), batches(tmp_path, False)
     for step in (1, 2, 3):
-        for one, two in zip(kept.sides(step), fresh.sides(step), strict=True):
+        for one, two in zip(kept.cut(step).views, fresh.cut(step).views, strict=True):
             assert torch.equal(one.pixels, two.pixels)
     shown = images(tmp_path, 3)
     calls = []

@@ -7,6 +7,8 @@ from torch import nn
 
 from tests.pretraining.methods.test_losses import nt_xent_reference
 from tests.pretraining.test_methods import run_of
+from workflow_scripts.pretraining.data.batch import Batch
+from workflow_scripts.pretraining.method import Sizes
 from workflow_scripts.pretraining.methods.simclr import SimclrHead, loss
 from workflow_scripts.pretraining.network import Network, build_network
 
@@ -20,9 +22,9 @@ def test_simclrs_batch_norm_sees_both_views_or_one(joint: bool) -> None:
     generator = np.random.default_rng(0)
     first, second = generator.normal(3, 2, (8, 4)), generator.normal(-1, 0.5, (8, 4))
     norm = nn.BatchNorm1d(4, affine=False).double()
-    network = Network(norm, {"projector": nn.Identity()}, lambda *sides: torch.zeros(()))
+    network = Network(norm, {"projector": nn.Identity()}, lambda *given: torch.zeros(()))
     settings = SimclrHead(temperature=0.5, joint_bn=joint)
-    found = loss(network, settings, torch.tensor(first), torch.tensor(second)).item()
+    found = loss(network, settings, Batch((torch.tensor(first), torch.tensor(second)), 1)).item()
     if joint:
         one, two = np.split(standardised(np.concatenate([first, second])), 2)
         means = 0.1 * np.concatenate([first, second]).mean(0)
@@ -51,7 +53,8 @@ def test_simsiams_projector_ends_in_a_batch_norm_with_or_without_gain(affine: bo
 def test_clips_text_transformer_follows_its_setting() -> None:
     head = {"text_width": 16, "text_heads": 2, "text_layers": 2, "context": 5, "embedding": 8}
     ours, original = (
-        build_network(run_of("clip", clip={**head, "original_text": original}), 300) for original in (False, True)
+        build_network(run_of("clip", clip={**head, "original_text": original}), Sizes(vocabulary=300))
+        for original in (False, True)
     )
     layers = [network.get_submodule("heads.text.layers.0") for network in (ours, original)]
     assert [layer.activation.__name__ for layer in layers] == ["gelu", "quick_gelu"]

@@ -4,9 +4,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workflow_scripts.pretraining.data.batch import Batch
+from workflow_scripts.pretraining.losses.clip import clip_loss
+from workflow_scripts.pretraining.losses.nt_xent import nt_xent
+from workflow_scripts.pretraining.method import Sizes
 from workflow_scripts.pretraining.methods import supervised
-from workflow_scripts.pretraining.methods.clip import clip_loss
-from workflow_scripts.pretraining.methods.simclr import nt_xent
 from workflow_scripts.pretraining.methods.simsiam import negative_cosine, symmetric_loss
 from workflow_scripts.pretraining.network import Network
 
@@ -134,10 +136,10 @@ def test_gradients_are_those_of_finite_differences() -> None:
 def supervised_loss(views: np.ndarray, labels: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> torch.Tensor:
     """The loss of two views (2, b, d), taken as features, under a classifier."""
     settings = supervised.SupervisedHead()
-    heads = supervised.heads(settings, weight.shape[1], len(weight))
+    heads = supervised.heads(settings, weight.shape[1], Sizes(labels=len(weight)))
     heads["classifier"].load_state_dict({"weight": torch.tensor(weight), "bias": torch.tensor(bias)})
-    network = Network(torch.nn.Identity(), heads, lambda net, *sides: supervised.loss(net, settings, *sides))
-    return network(*torch.tensor(views).float(), torch.tensor(labels))
+    network = Network(torch.nn.Identity(), heads, lambda net, batch: supervised.loss(net, settings, batch))
+    return network(Batch(tuple(torch.tensor(views).float()), 1, labels=torch.tensor(labels)))
 
 
 @pytest.mark.parametrize(("n", "d", "classes"), [(1, 1, 2), (5, 8, 3), (33, 17, 12)])

@@ -105,7 +105,7 @@ ARMS = [{"name": kind, "kind": kind} for kind in ("original", "revised", "shuffl
         ),
         (
             {"demo_world": {}, "runs": [{"method": "supervised", "pairs": "revised"}]},
-            "pairs language go with simclr or simsiam, not with supervised",
+            "method supervised goes with pairs of kind labels, not with language",
         ),
         (
             {"probe_dataset": None, "datasets": [{"name": "d", "kind": "folders"}]},

@@ -22,23 +22,32 @@ from workflow_scripts.pretraining.probing import ProbeRows, dataset_rows, split_
 from workflow_scripts.pretraining.settings import Pretrain
 
 
-def read_pairing(settings: Pretrain, keys: pa.ChunkedArray, path: Path | None) -> tuple[Pairing, list[str] | None]:
-    """Positive pairs of a run, and captions where they are image and text.
+def read_pairing(settings: Pretrain, keys: pa.ChunkedArray, path: Path | None) -> Pairing:
+    """Positive pairs of a run.
 
     Args:
         settings: of the run.
         keys: keys of all images in index order.
-        path: the pair table (language, visual) or the captions (caption); None for self.
+        path: the pair table; None if each image is paired with itself.
 
     Raises:
         PipelineError: the table names an image that is not among ``keys``.
     """
     if path is None:
-        return with_itself(len(keys)), None
-    if settings.pairs == "caption":
-        return from_captions(keys, pq.read_table(path, columns=["key", "caption"]), path)
+        return with_itself(len(keys))
     pairing = from_table(keys, pq.read_table(path, columns=["source", "target", "rank"]), path)
-    return completed(pairing, len(keys)) if settings.unpaired == "self" else pairing, None
+    return completed(pairing, len(keys)) if settings.unpaired == "self" else pairing
+
+
+def read_captions(pairing: Pairing, keys: pa.ChunkedArray, path: Path) -> tuple[Pairing, list[str]]:
+    """The pairs whose source has a caption in the table ``path``, and these captions source by source.
+
+    Raises:
+        PipelineError: the table names an image that is not among ``keys``.
+    """
+    captioned, texts = from_captions(keys, pq.read_table(path, columns=["key", "caption"]), path)
+    pairing, _ = among(pairing, captioned.sources)
+    return pairing, [texts[place] for place in np.searchsorted(captioned.sources, pairing.sources).tolist()]
 
 
 def read_common(pairing: Pairing, keys: pa.ChunkedArray, path: Path) -> tuple[Pairing, np.ndarray]:

@@ -2,9 +2,9 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -15,10 +15,14 @@ from workflow_scripts.core.shards import TarImages
 from workflow_scripts.models.preprocessing import normalise, pixels
 from workflow_scripts.pretraining.augmentations import Augmentation
 from workflow_scripts.pretraining.data.augment import cut, draws, recolour
+from workflow_scripts.pretraining.data.batch import Batch
 from workflow_scripts.pretraining.data.pairing import Pairing
+from workflow_scripts.pretraining.method import Signal
 from workflow_scripts.stats.seeds import derive
 
 T = TypeVar("T")
+Rows = Callable[[np.ndarray], torch.Tensor]
+"""(b,) positions in ``Pairing.sources`` -> (b, ...) what is learned from these sources."""
 
 
 class Decoded:
@@ -69,7 +73,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class View:
+class Cut:
     """One view of each row of a batch: (b, 3, s, s) uint8, and its (b, DRAWS) uniform numbers."""
 
     pixels: torch.Tensor
@@ -83,6 +87,20 @@ class View:
 
 
 @dataclass(frozen=True)
+class CutBatch:
+    """A batch whose views are crops on the CPU, without their colours."""
+
+    views: Sequence[Cut]
+    step: int
+    learned: Mapping[Signal, torch.Tensor]
+
+    def finish(self, device: torch.device) -> Batch:
+        """The batch, ready for the network, on ``device``."""
+        views = tuple(view.finish(device) for view in self.views)
+        return Batch(views, self.step, **{name: rows.to(device) for name, rows in self.learned.items()})
+
+
+@dataclass(frozen=True)
 class Batches:
     """Makes this process's part of each batch.
 
@@ -90,48 +108,37 @@ class Batches:
         images: decoded images by row.
         pairing: positive pairs.
         order: order of training.
-        augmentation: of each view.
+        views: image of the pair and augmentation of each view.
         size: side of a view in pixels.
         seed: seed of the run.
         part: rank of this process, and number of processes.
-        tokens: returns (b, context) int64 tokens of positions in ``pairing.sources``; None: the partner is an image.
-        labels: (m,) int64, of ``pairing.sources``; None: the method does not learn from labels.
+        learned: what the method learns from besides images.
     """
 
     images: Decoded
     pairing: Pairing
     order: Order
-    augmentation: Augmentation
+    views: Sequence[tuple[str, Augmentation]]
     size: int
     seed: int
     part: tuple[int, int] = (0, 1)
-    tokens: Callable[[np.ndarray], torch.Tensor] | None = None
-    labels: np.ndarray | None = None
+    learned: Mapping[Signal, Rows] = field(default_factory=dict)
 
-    def sides(self, step: int) -> tuple[View | torch.Tensor, ...]:
-        """Both sides of this process's b pairs of step ``step``, counted from 1: crops on the CPU, for :meth:`finish`.
-
-        The first side is a view; the second is a view or, with ``tokens``, (b, context) int64 tokens of a caption.
-        With ``labels``, the (b,) int64 labels of the first follow.
-        """
+    def cut(self, step: int) -> CutBatch:
+        """This process's b pairs of step ``step``, counted from 1."""
         rank, processes = self.part
         share = self.order.batch // processes
         positions = self.order.positions(step)[rank * share : (rank + 1) * share]
         rows = self.pairing.sources[positions]
-        first = self._view(rows, rows, step, 0)
-        if self.tokens is not None:
-            return first, self.tokens(positions)
-        second = self._view(self.pairing.partners(positions, self.seed, step), rows, step, 1)
-        return (first, second) if self.labels is None else (first, second, torch.from_numpy(self.labels[positions]))
-
-    def _view(self, shown: np.ndarray, rows: np.ndarray, step: int, view: int) -> View:
-        uniform = draws(self.seed, step, rows, view)
-        images = [self.images[row] for row in shown.tolist()]
-        return View(cut(images, uniform, self.augmentation, self.size), uniform, self.augmentation)
-
-    def finish(self, sides: tuple[View | torch.Tensor, ...], device: torch.device) -> tuple[torch.Tensor, ...]:
-        """All sides, ready for the network, on ``device``."""
-        return tuple(side.finish(device) if isinstance(side, View) else side.to(device) for side in sides)
+        shown = {"source": rows}
+        if any(image == "partner" for image, _ in self.views):
+            shown["partner"] = self.pairing.partners(positions, self.seed, step)
+        views = []
+        for number, (image, augmentation) in enumerate(self.views):
+            uniform = draws(self.seed, step, rows, number)
+            images = [self.images[row] for row in shown[image].tolist()]
+            views.append(Cut(cut(images, uniform, augmentation, self.size), uniform, augmentation))
+        return CutBatch(views, step, {name: of(positions) for name, of in self.learned.items()})
 
 
 def prefetch(make: Callable[[int], T], steps: range, workers: int) -> Generator[T, None, None]:

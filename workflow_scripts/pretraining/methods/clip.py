@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.method import CaptionSettings, Method, Objective
+from workflow_scripts.pretraining.method import CaptionSettings, Method, Objective, Sizes, View
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from workflow_scripts.pretraining.data.batch import Batch
     from workflow_scripts.pretraining.network import Network
-
-LARGEST_SCALE = 100.0
 
 
 class ClipHead(CaptionSettings):
@@ -47,7 +46,7 @@ class ClipHead(CaptionSettings):
         return self
 
 
-def heads(settings: ClipHead, width: int, vocabulary: int) -> "dict[str, nn.Module]":
+def heads(settings: ClipHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":
     """Projection of images, text transformer, and the learned logit scale."""
     import torch
     from torch import nn
@@ -57,7 +56,7 @@ def heads(settings: ClipHead, width: int, vocabulary: int) -> "dict[str, nn.Modu
     project = nn.Linear(width, settings.embedding, bias=False)
     nn.init.normal_(project.weight, std=width**-0.5)
     text = TextTower(
-        vocabulary,
+        sizes.vocabulary,
         settings.context,
         settings.text_width,
         settings.text_layers,
@@ -69,51 +68,21 @@ def heads(settings: ClipHead, width: int, vocabulary: int) -> "dict[str, nn.Modu
     return {"project": project, "text": text, "scale": nn.ParameterDict({"log": log_scale})}
 
 
-def loss(network: "Network", settings: ClipHead, images: "Tensor", tokens: "Tensor") -> "Tensor":
-    """Images (b, 3, s, s) and tokens (b, context) -> scalar loss."""
+def loss(network: "Network", settings: ClipHead, batch: "Batch") -> "Tensor":
+    """One view and the tokens of its caption."""
     import torch
 
     from workflow_scripts.pretraining.distributed.gather import all_rows
+    from workflow_scripts.pretraining.losses.clip import LARGEST_SCALE, clip_loss
 
     log_scale = network.get_parameter("heads.scale.log")
     # Beyond the bound its gradient would stay 0, so the parameter itself is clamped.
     with torch.no_grad():
         log_scale.clamp_(max=math.log(LARGEST_SCALE))
-    image = network.heads["project"](network.backbone(images)).float()
-    text = network.heads["text"](tokens).float()
+    image = network.heads["project"](network.backbone(batch.views[0])).float()
+    text = network.heads["text"](batch.tokens).float()
     all_images, offset = all_rows(image)
     return clip_loss(image, text, log_scale, (all_images, all_rows(text)[0]), offset)
-
-
-def clip_loss(
-    images: "Tensor",
-    texts: "Tensor",
-    log_scale: "Tensor",
-    every: "tuple[Tensor, Tensor] | None" = None,
-    offset: int = 0,
-) -> "Tensor":
-    """Symmetric InfoNCE of images and texts (Radford et al. 2021, figure 3).
-
-    Args:
-        images: (b, d) float, need not be of unit length.
-        texts: (b, d) float, row by row.
-        log_scale: scalar; logits are cosine * min(exp(log_scale), 100) (section 2.5).
-        every: images and texts of all processes, each (n, d); this process's own when None.
-        offset: where this process's rows begin in ``every``.
-
-    Returns:
-        Scalar float32, mean over rows of both directions.
-    """
-    import torch
-    from torch.nn.functional import cross_entropy, normalize
-
-    images, texts = normalize(images.float()), normalize(texts.float())
-    all_images, all_texts = every or (images, texts)
-    scale = log_scale.float().exp().clamp(max=LARGEST_SCALE)
-    target = torch.arange(len(images), device=images.device) + offset
-    to_text = cross_entropy(scale * images @ normalize(all_texts.float()).T, target)
-    to_image = cross_entropy(scale * texts @ normalize(all_images.float()).T, target)
-    return (to_text + to_image) / 2
 
 
 METHOD = Method(
@@ -123,6 +92,7 @@ METHOD = Method(
     external=False,
     pairs=("caption",),
     augmentations=tuple(AUGMENTATIONS),
-    views=1,
+    views=(View("source"),),
+    learns=("tokens",),
     passes=2,  # the text transformer is counted as a second forward pass
 )

@@ -9,6 +9,6 @@ METHOD = Method(
     external=True,
     pairs=("none",),
     augmentations=("none",),
-    views=0,
+    views=(),
     passes=0,
 )

@@ -7,11 +7,12 @@ from pydantic import Field, PositiveInt
 
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.method import Method, Objective
+from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from workflow_scripts.pretraining.data.batch import Batch
     from workflow_scripts.pretraining.network import Network
 
 
@@ -30,7 +31,7 @@ class SimsiamHead(Settings):
     predictor: PositiveInt = Field(512, description="hidden width of the predictor", examples=[64])
 
 
-def heads(settings: SimsiamHead, width: int, vocabulary: int) -> "dict[str, nn.Module]":
+def heads(settings: SimsiamHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":
     """The projector, which ends in a batch norm, and the predictor."""
     from torch import nn
 
@@ -43,10 +44,10 @@ def heads(settings: SimsiamHead, width: int, vocabulary: int) -> "dict[str, nn.M
     }
 
 
-def loss(network: "Network", settings: SimsiamHead, first: "Tensor", second: "Tensor") -> "Tensor":
-    """Two views (b, 3, s, s), which go through the network one by one, -> scalar loss."""
+def loss(network: "Network", settings: SimsiamHead, batch: "Batch") -> "Tensor":
+    """The two views go through the network one by one."""
     projector, predictor = network.heads["projector"], network.heads["predictor"]
-    one, two = projector(network.backbone(first)), projector(network.backbone(second))
+    one, two = (projector(network.backbone(view)) for view in batch.views)
     return symmetric_loss((predictor(one), predictor(two)), (one, two))
 
 
@@ -72,6 +73,6 @@ METHOD = Method(
     external=False,
     pairs=("self", "language", "visual"),
     augmentations=tuple(AUGMENTATIONS),
-    views=2,
+    views=TWO_VIEWS,
     passes=2,
 )

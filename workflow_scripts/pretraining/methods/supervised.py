@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING
 
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.method import LabelSettings, Method, Objective
+from workflow_scripts.pretraining.method import TWO_VIEWS, LabelSettings, Method, Objective, Sizes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from workflow_scripts.pretraining.data.batch import Batch
     from workflow_scripts.pretraining.network import Network
 
 
@@ -15,15 +16,15 @@ class SupervisedHead(LabelSettings):
     """Supervised: which label is predicted."""
 
 
-def heads(settings: SupervisedHead, width: int, classes: int) -> "dict[str, nn.Module]":
+def heads(settings: SupervisedHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":
     """The linear classifier."""
     from torch import nn
 
-    return {"classifier": nn.Linear(width, classes)}
+    return {"classifier": nn.Linear(width, sizes.labels)}
 
 
-def loss(network: "Network", settings: SupervisedHead, first: "Tensor", second: "Tensor", labels: "Tensor") -> "Tensor":
-    """Two views (b, 3, s, s), which go through the network as one batch, and labels (b,) int64 -> scalar loss.
+def loss(network: "Network", settings: SupervisedHead, batch: "Batch") -> "Tensor":
+    """The two views go through the network as one batch.
 
     The loss is the mean over the 2b views of -log softmax of the image's label. Processes have equally many views, so
     the mean over processes is that of the joined batch.
@@ -31,8 +32,9 @@ def loss(network: "Network", settings: SupervisedHead, first: "Tensor", second: 
     import torch
     from torch.nn.functional import cross_entropy
 
-    scores = network.heads["classifier"](network.backbone(torch.cat([first, second])))
-    return cross_entropy(scores.float(), labels.repeat(2))
+    scores = network.heads["classifier"](network.backbone(torch.cat(batch.views)))
+    assert batch.labels is not None
+    return cross_entropy(scores.float(), batch.labels.repeat(2))
 
 
 METHOD = Method(
@@ -42,6 +44,7 @@ METHOD = Method(
     external=False,
     pairs=("labels",),
     augmentations=tuple(AUGMENTATIONS),
-    views=2,  # as many as in SimCLR, so that a contrast against it has equal budgets
+    views=TWO_VIEWS,  # as many as in SimCLR, so that a contrast against it has equal budgets
+    learns=("labels",),
     passes=2,
 )

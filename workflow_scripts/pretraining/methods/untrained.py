@@ -10,6 +10,6 @@ METHOD = Method(
     external=False,
     pairs=("none",),
     augmentations=tuple(AUGMENTATIONS),
-    views=0,
+    views=(),
     passes=0,
 )

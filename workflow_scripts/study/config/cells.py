@@ -27,7 +27,7 @@ def summarised(
             **{"tag": run.tag, "seed": settings.seed, "steps": steps[name], "backbone": settings.shown_backbone},
             **{"batch_size": settings.batch_size if settings.trains else 0},
             **{"trained_steps": settings.steps or 0, "epochs": settings.epochs},
-            **{"views_per_pair": METHODS[run.method].views, **cell(study, run)},
+            **{"views_per_pair": len(METHODS[run.method].views), **cell(study, run)},
             "chosen": chosen(study, settings, steps[name]),
         }
         for name, (run, settings) in runs.items()
@@ -40,7 +40,7 @@ def cell(study: "Study", run: "Run") -> dict[str, Any]:
         return _cell(run.method)
     if run.pairs in RESERVED_PAIRS:
         return _cell(run.pairs)
-    if METHODS[run.method].captions:
+    if METHODS[run.method].by_arm:
         return _cell("caption", run.pairs)
     table = next(table for table in study.pairs if table.name == run.pairs)
     if table.kind != "nearest":

@@ -75,7 +75,7 @@ def _pairs_and_runs(study: Study) -> Iterator[SettingError]:
             yield SettingError("pairs without labels", ("pairs", number, "kind"), table.kind, advice)
     for number, run in enumerate(study.runs):
         tables = [*(pairs.name for pairs in study.pairs), *RESERVED_PAIRS]
-        kind, allowed = ("arm", arms) if METHODS[run.method].captions else ("pair table", tables)
+        kind, allowed = ("arm", arms) if METHODS[run.method].by_arm else ("pair table", tables)
         yield from known(("runs", number, "pairs"), kind, run.pairs, allowed)
         yield from _network(study, number)
         if METHODS[run.method].labels and study.demo_world is None:

@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.demo.world.labels import LABELS
 from workflow_scripts.models.networks.view import Scaling, View, view_of
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import PAIR_INPUTS, LabelSettings
 from workflow_scripts.pretraining.settings import HEADS, INSTEAD, METHODS, Pretrain
 from workflow_scripts.study.config.checks import RESERVED_PAIRS
@@ -142,7 +141,7 @@ def _idle_settings(run: "Run", path: Path) -> Iterator[SettingError]:
 
 def _idle_blur(settings: Pretrain, item: Item) -> Iterator[SettingError]:
     """Yield an error if a run without blur sets its kernel itself; a shared one is for the other runs."""
-    if item.run.set.get("blur_kernel") and not AUGMENTATIONS[item.run.augmentation].colour:
+    if item.run.set.get("blur_kernel") and not settings.blurs:
         advice = f"remove it; augmentation {item.run.augmentation} has no blur"
         yield SettingError("setting without effect", item.places["blur_kernel"], settings.blur_kernel, advice)
 
@@ -198,7 +197,7 @@ def pretrain_settings(study: "Study", item: Item, seed: int, root: Node | None =
     """
     run = item.run
     kind: Any = run.pairs
-    if METHODS[run.method].captions:
+    if METHODS[run.method].by_arm:
         kind = "caption"
     elif run.pairs not in RESERVED_PAIRS:
         kind = next("language" if pairs.arm else "visual" for pairs in study.pairs if pairs.name == run.pairs)

@@ -1,0 +1,30 @@
+"""What a loss is computed from."""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """One process's part of the batch of a step, b pairs, on its device.
+
+    A named tuple passes through ``DistributedDataParallel`` and ``accelerate`` as its fields do. Fields that the
+    method does not learn from are None.
+
+    Attributes:
+        views: of each view that the method declares, (b, 3, s, s) float32, normalised.
+        step: number of the step, counted from 1.
+        tokens: (b, context) int64, of the captions of the pairs' sources.
+        caption_ids: (b,) int64, equal for sources with the same caption.
+        vectors: (b, d) float32, sentence vectors of the captions.
+        weights: (b,) float32, of the pairs.
+        labels: (b,) int64, of the sources.
+    """
+
+    views: tuple[Tensor, ...]
+    step: int
+    tokens: Tensor | None = None
+    caption_ids: Tensor | None = None
+    vectors: Tensor | None = None
+    weights: Tensor | None = None
+    labels: Tensor | None = None
