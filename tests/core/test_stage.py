@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -105,6 +107,27 @@ def test_a_reuse_that_starts_in_the_same_millisecond_is_recorded_as_one(
     assert CALLS == ["doubling"]
     assert [record["cached"] for record in recorded] == [False, True]
     assert {**recorded[1]["original"], "cached": False}.keys() == recorded[0].keys()
+
+
+def test_a_job_on_a_gpu_records_which_one_and_takes_none_if_it_computes_nothing(
+    results: Path, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    @contextmanager
+    def taken(wanted: int) -> Iterator[list[str]]:
+        asked.append(wanted)
+        yield ["GPU-5"] * wanted
+
+    monkeypatch.setattr("workflow_scripts.core.stage.gpus_taken", taken)
+    monkeypatch.setattr("workflow_scripts.core.runtime.recipe.check_device", lambda device: None)
+    for name in ("x", "y"):
+        run(STAGE, results, f"doubling/{name}", {}, {"text": text}, options=("--device", "cuda"))
+    assert asked == [1]
+    record = json.loads((results / "study/doubling/x.run.json").read_bytes())
+    assert record["facts"] == {"gpus": ["GPU-5"]}
+    run(STAGE, results, "doubling/x", {"times": 5}, {"text": text})
+    assert asked == [1, 0]
 
 
 def test_changed_input_is_another_key(results: Path, text: Path) -> None:

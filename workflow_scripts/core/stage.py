@@ -29,6 +29,7 @@ from workflow_scripts.core.runtime.clock import Clock
 from workflow_scripts.core.runtime.command_line import also, arguments, groups
 from workflow_scripts.core.runtime.environment import allow_many_files, limit_threads, resolve_device
 from workflow_scripts.core.runtime.machine import machine
+from workflow_scripts.core.runtime.placement import gpus_taken
 from workflow_scripts.core.runtime.process import leave, quiet_libraries, start_quickly
 from workflow_scripts.core.runtime.progress import reporting_to
 from workflow_scripts.core.runtime.recipe import RECIPE, recipe_of, start_computation
@@ -240,7 +241,10 @@ def _opened(job: Job[S], artifact: Path, *, extra: bool = False) -> Iterator[boo
             yield False
         else:
             code = start_computation(job, artifact, entry, recipe, alone, extra)
-            with job.staging:
+            wanted = job.settings.gpus if job.device == "cuda" and not extra else 0
+            with gpus_taken(wanted) as cards, job.staging:
+                if cards:
+                    job.note(gpus=cards)
                 yield True
                 if job.left:
                     job.staging.remove()

@@ -250,6 +250,11 @@ class _Run(Settings):
         return any(AUGMENTATIONS[name].colour for name in {self.augmentation, *own} if name is not None)
 
     @property
+    def gpus(self) -> int:
+        """GPUs that the run takes: one for each process."""
+        return self.processes if self.trains else 0
+
+    @property
     def shown_backbone(self) -> str:
         """What names and tables call the network."""
         return self.backbone.replace(":", "-") if self.network is None else self.network.name

@@ -273,8 +273,7 @@ class Units:
 
     def run_gpus(self, run: str) -> int:
         """Number of GPUs that a run requests."""
-        settings = self._runs[run][1]
-        return settings.processes if self.study.compute.device != "cpu" and settings.trains else 0
+        return self._runs[run][1].gpus if self.study.compute.device != "cpu" else 0
 
     def run_settings(self, run: str) -> Pretrain:
         """Full settings of a run."""

@@ -7,6 +7,7 @@ import subprocess
 import time
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.runtime.placement import offered
 from workflow_scripts.pretraining.settings import Pretrain
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,9 @@ def nodes_given() -> int | None:
 
 
 def gpus_given() -> int | None:
-    """GPUs of this node that this process may use, as far as the environment says."""
+    """GPUs of this node that this job may use, as far as the environment says."""
+    if (before := offered()) is not None:
+        return before
     visible, on_node = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("SLURM_GPUS_ON_NODE")
     if visible is not None:
         return len([one for one in visible.split(",") if one.strip() not in ("", "-1")])
