@@ -5,14 +5,19 @@ from pydantic import Field
 from workflow_scripts.core.settings import Settings
 
 
-class ClassBootstrap(Settings):
-    """Intervals by a bootstrap of classes, then of their images."""
+class Intervals(Settings):
+    """Intervals of one confidence level."""
+
+    level: float = Field(0.95, gt=0, lt=1, description="confidence level of the intervals", examples=[0.99])
+
+
+class Bootstrap(Intervals):
+    """Intervals by a bootstrap of test images."""
 
     resamples: int = Field(
         2000,
         ge=100,
-        description="bootstrap resamples of classes, then images",
+        description="bootstrap resamples behind intervals",
         examples=[1000],
         json_schema_extra={"unit": "resamples"},
     )
-    level: float = Field(0.95, gt=0, lt=1, description="confidence level of the intervals", examples=[0.99])

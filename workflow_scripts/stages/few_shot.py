@@ -4,11 +4,11 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.evaluation.interval_settings import Intervals
 
 
-class FewShot(Settings):
+class FewShot(Intervals):
     """Nearest-prototype classification of frozen features; defaults of the original study."""
 
     episodes: int = Field(
@@ -36,7 +36,6 @@ class FewShot(Settings):
         examples=[15],
         json_schema_extra={"unit": "images"},
     )
-    level: float = Field(0.95, gt=0, lt=1, description="confidence level of the interval", examples=[0.99])
     seed: int = Field(
         0, ge=0, description="seed of the episodes; an episode depends on it, the dataset and its number", examples=[1]
     )

@@ -4,11 +4,11 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.evaluation.interval_settings import Bootstrap
 
 
-class Knn(Settings):
+class Knn(Bootstrap):
     """Weighted nearest neighbours on frozen features (Wu et al. 2018, section 3.4), and statistics of the features:
     RankMe, alignment, uniformity and norm. Nothing is fitted or tuned."""
 
@@ -25,14 +25,6 @@ class Knn(Settings):
         description="temperature of the votes, whose weights are exp(cosine / temperature)",
         examples=[0.1],
     )
-    resamples: int = Field(
-        2000,
-        ge=100,
-        description="bootstrap resamples behind intervals of mean per-class accuracy",
-        examples=[1000],
-        json_schema_extra={"unit": "resamples"},
-    )
-    level: float = Field(0.95, gt=0, lt=1, description="confidence level of the interval", examples=[0.99])
     rank_images: int = Field(
         25_600,
         ge=2,

@@ -6,11 +6,11 @@ from pydantic import Field, model_validator
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.evaluation.interval_settings import Bootstrap
 
 
-class LinearProbe(Settings):
+class LinearProbe(Bootstrap):
     """Logistic regression on frozen features by L-BFGS; C is chosen on the validation split, ties by log-loss."""
 
     objectives: tuple[Literal["sklearn", "lgssl"], ...] = Field(
@@ -53,14 +53,6 @@ class LinearProbe(Settings):
         description="standardise features by the mean and standard deviation of the fitted rows; the original does not",
         examples=[True],
     )
-    resamples: int = Field(
-        2000,
-        ge=100,
-        description="bootstrap resamples behind intervals of mean per-class accuracy",
-        examples=[1000],
-        json_schema_extra={"unit": "resamples"},
-    )
-    level: float = Field(0.95, gt=0, lt=1, description="confidence level of the intervals", examples=[0.99])
     seed: int = Field(0, ge=0, description="seed of the bootstrap", examples=[1])
 
     @model_validator(mode="after")

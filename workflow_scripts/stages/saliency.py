@@ -7,10 +7,10 @@ from pydantic import Field
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.evaluation.interval_settings import ClassBootstrap
+from workflow_scripts.evaluation.interval_settings import Bootstrap
 
 
-class Saliency(ClassBootstrap):
+class Saliency(Bootstrap):
     """Grad-CAM maps compared with object masks."""
 
     layers: tuple[Literal["layer1", "layer2", "layer3", "layer4"], ...] = Field(

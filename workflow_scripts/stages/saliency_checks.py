@@ -7,10 +7,10 @@ from pydantic import Field
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.evaluation.interval_settings import ClassBootstrap
+from workflow_scripts.evaluation.interval_settings import Bootstrap
 
 
-class SaliencyChecks(ClassBootstrap):
+class SaliencyChecks(Bootstrap):
     """Checks of the Grad-CAM maps of a few runs; layer and upsampling are those of ``saliency``."""
 
     images: int = Field(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import Field, field_validator
 
 from workflow_scripts.core.settings import Settings
+from workflow_scripts.evaluation.interval_settings import Intervals
 
 if TYPE_CHECKING:  # read with every config, which needs no SciPy
     from workflow_scripts.evaluation.discrimination.agreement import Gain
@@ -21,7 +22,7 @@ class Ordering(Settings):
     higher: str = Field(description="name of the better one", examples=["lite0"])
 
 
-class Discrimination(Settings):
+class Discrimination(Intervals):
     """When a metric counts as telling models apart; fixed before results are seen."""
 
     least_models: int = Field(
@@ -42,7 +43,6 @@ class Discrimination(Settings):
     least_recovered: float = Field(
         0.9, gt=0.5, le=1, description="share of known orderings that a metric must recover", examples=[0.95]
     )
-    level: float = Field(0.95, gt=0, lt=1, description="confidence level of the intervals", examples=[0.99])
     orderings: tuple[Ordering, ...] = Field(
         (),
         description="further known orderings of networks or backbones, compared at the last step of their runs",
