@@ -11,6 +11,7 @@ def discrimination(job: Job[Discrimination]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from workflow_scripts.core.declaration.result_names import PROBE, probe_objective
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation.contrasts.study_scores import read_scores
     from workflow_scripts.evaluation.discrimination.table import DISCRIMINATION, discrimination_rows
@@ -19,10 +20,7 @@ def discrimination(job: Job[Discrimination]) -> None:
     masked = {artifact.unit["dataset"] for artifact in kinds["saliency"]}
     given = {kind: [one for one in found if one.unit["dataset"] in masked] for kind, found in kinds.items()}
     scores = read_scores(given, ()).series
-    families = sorted(
-        {family for found in scores.values() for family, _ in found if family.startswith("linear_probe.")}
-    )
-    probe = "linear_probe.sklearn" if "linear_probe.sklearn" in families or not families else families[0]
+    probe = f"{PROBE}{probe_objective(family for found in scores.values() for family, _ in found)}"
     summary = pq.read_table(job.input("summary").path(".parquet")).to_pylist()
     rows = list(discrimination_rows(scores, summary, probe, job.settings))
     write_table(job.file(".parquet"), pa.Table.from_pylist(rows, DISCRIMINATION))

@@ -40,3 +40,7 @@ def test_nothing_is_said_where_nothing_can_be_known() -> None:
     assert np.isnan(partial_r2(x[:3], x[:3] ** 2, x[:3]).share)
     assert np.isnan(partial_r2(x, x**2, np.ones(5)).share)
     assert np.isnan(partial_r2(2 * x + 1, x, x**2).share)  # the known one explains all
+    for at in range(3):
+        given = [x, x**2, np.array([2.0, 0, 5, 1, 3])]
+        given[at] = np.where(x == 2, np.nan, given[at])
+        assert np.isnan(partial_r2(*given).p)

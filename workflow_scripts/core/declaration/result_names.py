@@ -1,9 +1,21 @@
 """Names in result tables that are written by one area and read by another, such as evaluation and reporting."""
 
+from collections.abc import Iterable
+
 MEAN = "mean"
 """In the column ``dataset`` of the summary: the mean over datasets."""
 WITHOUT_LEAKED = "without_leaked."
 """Prefix of an accuracy without the test images that are among the training images: ``without_leaked.knn.accuracy``."""
+
+PROBE = "linear_probe."
+"""Prefix of the probe's accuracies; the objective follows."""
+
+
+def probe_objective(metrics: Iterable[str]) -> str:
+    """The objective that leads: scikit-learn's where it was fitted, else the first by name."""
+    found = sorted({metric.split(".")[1] for metric in metrics if metric.startswith(PROBE)})
+    return "sklearn" if "sklearn" in found or not found else found[0]
+
 
 UNTRAINED, SUPERVISED, EXTERNAL = "untrained", "supervised", "external"
 """Methods that are a floor or a ceiling for all others, or come from elsewhere."""

@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 
 
 class Gain(NamedTuple):
-    """Partial R^2 of a metric, its coefficient and the p-value of that; nan without enough runs or variance."""
+    """Partial R^2 of a metric, its coefficient and the p-value of that; nan without enough runs, values or variance."""
 
     share: float
     slope: float
@@ -44,7 +44,7 @@ def partial_r2(outcome: np.ndarray, known: np.ndarray, added: np.ndarray) -> Gai
         outcome, known, added: (R,) float.
     """
     runs = len(outcome)
-    if runs < 4 or np.ptp(added) == 0:
+    if runs < 4 or not np.isfinite([outcome, known, added]).all() or np.ptp(added) == 0:
         return UNKNOWN
     base, _ = _fit(outcome, known[:, None])
     both, slope = _fit(outcome, np.column_stack([known, added]))

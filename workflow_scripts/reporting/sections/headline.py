@@ -1,13 +1,13 @@
 """Arms of a study, for the page and the terminal, from rows with the columns of `summary.parquet`."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from workflow_scripts.core.declaration.result_names import MEAN, SALIENCY
+from workflow_scripts.core.declaration.result_names import MEAN, PROBE, SALIENCY, probe_objective
 from workflow_scripts.stats.intervals import student_t
 from workflow_scripts.stats.random_effects import FEWEST_SEEDS
 
@@ -49,15 +49,9 @@ def _number(value: Any) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def probe_objective(metrics: Iterable[str]) -> str:
-    """The probe objective of the headline: scikit-learn's where it was fitted, else the first by name."""
-    found = sorted({metric.split(".")[1] for metric in metrics if metric.startswith("linear_probe.")})
-    return "sklearn" if "sklearn" in found or not found else found[0]
-
-
 def family(metric: str, objective: str) -> str:
     """The headline family of a metric name, or "" when it is not in the headline."""
-    if metric.startswith(f"linear_probe.{objective}."):
+    if metric.startswith(f"{PROBE}{objective}."):
         return "probe"
     kind = metric.partition(".")[0]
     if kind in ("few_shot", "knn"):
