@@ -98,6 +98,20 @@ def test_the_mean_mask_is_that_of_training_images_or_of_the_others(study) -> Non
     assert of(found, "mean_mask", "") == pytest.approx([expected(row, rest) for row, rest in enumerate(others, 3)])
 
 
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_single_image_is_not_compared_with_itself(study, trained: bool) -> None:  # type: ignore[no-untyped-def]
+    network, data, head, images = study
+    rows = [0, 5] if trained else [5]  # 0 is a training image
+    images = images._replace(masks=images.masks[rows], masked=np.array(rows))
+    found = evaluated(network, data, head, images, PLAN)
+    assert found.keys == ["k5"]
+    rows = result_table(found, 100, 0.95, 0).to_pylist()
+    without = {"other_image"} if trained else {"other_image", "mean_mask"}
+    assert {kind for _, kind in PLAN.maps} - {row["target"] for row in rows} == without
+    for kind, layer in (("other_image", "layer4"), ("other_image", "layer3"), ("mean_mask", "")):
+        assert np.isnan(of(found, kind, layer)).all() == (kind in without)
+
+
 def test_classes_without_training_images_are_counted(study) -> None:  # type: ignore[no-untyped-def]
     network, data, head, images = study
     bias = head.bias.copy()

@@ -27,7 +27,7 @@ from workflow_scripts.stats.seeds import derive
 
 SHOWN = (LEADING, "runner_up")
 """Maps of the first layer that are kept for the report."""
-OTHER_IMAGE = "other_image"
+OTHER_IMAGE, MEAN_MASK = "other_image", "mean_mask"
 
 
 class SaliencyPlan(NamedTuple):
@@ -60,7 +60,8 @@ class SaliencyResult:
         keys: (n,) text.
         labels: (n,) classes.
         swapped: (n, 2) the classes of the maps ``runner_up`` and ``random_class``.
-        scores: (n, maps, scores) float64, in the order of ``plan.maps`` and ``SCORES``.
+        scores: (n, maps, scores) float64, in the order of ``plan.maps`` and ``SCORES``; nan for a single image's maps
+            that would be those of other images.
         shown: (n, maps, h, w) float32, the maps :data:`SHOWN` of the first layer.
         constant: maps without any contrast, by (layer, kind); they are scored as uniform.
     """
@@ -127,6 +128,9 @@ def evaluate_saliency(
     )
     if n:
         _score(_with_next(_seen(network, parts, data, head, images, result)), result, images.size)
+    if n == 1:
+        others = {OTHER_IMAGE} if found.trained else {OTHER_IMAGE, MEAN_MASK}
+        result.scores[:, [kind in others for _, kind in plan.maps]] = np.nan
     return result
 
 
@@ -152,7 +156,7 @@ def _seen(
 
 
 def _with_next(images: Iterator[_Seen]) -> Iterator[tuple[_Seen, _Seen]]:
-    """Each image with the one after it, the last one with the first."""
+    """Each image with the one after it, the last one with the first, so a single one with itself."""
     first = image = next(images)
     for following in images:
         yield image, following
@@ -168,7 +172,7 @@ def _score(images: Iterator[tuple[_Seen, _Seen]], result: SaliencyResult, size: 
     def scored(pair: tuple[_Seen, _Seen]) -> tuple[np.ndarray, np.ndarray]:
         image, other = pair
         mean_mask = result.survey.mean_mask(image.mask)
-        common = {CHANCE: np.ones_like(gaussian), "centre_gaussian": gaussian, "mean_mask": mean_mask}
+        common = {CHANCE: np.ones_like(gaussian), "centre_gaussian": gaussian, MEAN_MASK: mean_mask}
         common["sobel"] = sobel(image.pixels)
         maps = _all_maps(image, other, common, plan)
         near = near_object(image.mask, plan.tolerance * size)

@@ -33,6 +33,7 @@ CHECKS = pa.schema(
     ]
 )
 AP, SWAP = "corrected AP", "own - random class"
+ALONE = "not checked: only one image"
 
 
 class CheckPlan(NamedTuple):
@@ -120,8 +121,11 @@ def _cascade(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
         yield from _scores(given, plan, maps, given.checked.masks, "cascade", name)
         if trained is None:
             trained = maps[0]
-            unlike = map_correlation(trained, np.roll(trained, 1, axis=0))
-            yield _mean_row(given, plan, unlike, "cascade", "another photo", SPEARMAN)
+            if len(trained) > 1:
+                unlike = map_correlation(trained, np.roll(trained, 1, axis=0))
+                yield _mean_row(given, plan, unlike, "cascade", "another photo", SPEARMAN)
+            else:
+                yield _row("cascade", f"another photo ({ALONE})", SPEARMAN, 0, None, None, None)
         else:
             yield _mean_row(given, plan, map_correlation(trained, maps[0]), "cascade", name, SPEARMAN)
 
@@ -139,8 +143,11 @@ def _refit(given: Given, network: nn.Module, labels: np.ndarray, device: str) ->
 
 def _permuted(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
     """The masks of other images; and a head for permuted labels."""
-    maps = _own_maps(given, given.network, given.part, given.head, plan.device)
-    yield from _scores(given, plan, maps, np.roll(given.checked.masks, 1, axis=0), "permuted masks", "")
+    if len(given.checked.masks) > 1:
+        maps = _own_maps(given, given.network, given.part, given.head, plan.device)
+        yield from _scores(given, plan, maps, np.roll(given.checked.masks, 1, axis=0), "permuted masks", "")
+    else:
+        yield from (_row("permuted masks", ALONE, measure, 0, None, None, None) for measure in (AP, SWAP))
     rng = np.random.default_rng(derive(plan.seed, "labels", given.data.name))
     head = _refit(given, given.network, rng.permutation(given.data.labels[given.train]), plan.device)
     maps = _own_maps(given, given.network, given.part, head, plan.device)
