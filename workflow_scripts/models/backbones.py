@@ -127,8 +127,10 @@ def build_backbone(
             network = LIBRARIES[library].build(architecture, image_size, options or {})
             return network, _width(network, image_size)
         except (AssertionError, ValueError, RuntimeError) as error:
-            value, advice = f"{image_size}: {error}", "use the image size that the architecture was made for"
-            raise PipelineError("architecture refuses the image size", name, value, advice) from None
+            given = ", ".join(f"{key}: {value}" for key, value in {"image_size": image_size, **(options or {})}.items())
+            advice = "use the image size that the architecture was made for"
+            advice += f", and correct {', '.join(options)} in its config.json" if options else ""
+            raise PipelineError("architecture that can't be built", name, f"{given}: {error}", advice) from None
     if name not in BACKBONES:
         known = ", ".join([*BACKBONES, *(f"{one}:..." for one in LIBRARIES)])
         raise PipelineError("unknown backbone", "settings of pretrain", name, f"choose from {known}")

@@ -1,5 +1,4 @@
 import json
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -161,77 +160,10 @@ def test_a_deviation_of_zero_is_refused(tmp_path: Path) -> None:
         load_external(settings("timm", image_size=160, crop=0.95), tmp_path, 0)
 
 
-class Evil:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> Any:
-        return Path.touch, (self.path,)
-
-
-@pytest.mark.parametrize("legacy", [False, True])
-def test_a_pickle_with_code_is_refused_and_not_run(tmp_path: Path, legacy: bool) -> None:
-    torch.save({"conv1.weight": Evil(tmp_path / "ran")}, tmp_path / "w.pth", _use_new_zipfile_serialization=not legacy)
-    (tmp_path / "plain.pth").write_bytes(pickle.dumps(Evil(tmp_path / "ran")))
-    for name in ("w.pth", "plain.pth"):
-        with pytest.raises(PipelineError, match=rf"weights that hold more than tensors in .*{name}"):
-            load_external(settings("lgssl"), tmp_path / name, 0)
-    assert not (tmp_path / "ran").exists()
-
-
-FAULTS: dict[str, tuple[Any, str]] = {
-    "missing": (lambda w: w.pop("conv1.weight"), r"1 missing: conv1\.weight; correct layout"),
-    "unexpected": (lambda w: w.update({"x.y": torch.zeros(1)}), r"1 unexpected: x\.y"),
-    "shape": (
-        lambda w: w.update({"conv1.weight": torch.zeros(64, 3, 3, 3)}),
-        r"1 of another shape: conv1\.weight \(64, 3, 3, 3\) instead of \(64, 3, 7, 7\)",
-    ),
-    "NaN": (lambda w: w["bn1.weight"].fill_(float("nan")), r"1 not finite reals: bn1\.weight"),
-    "quantised": (
-        lambda w: w.update({"conv1.weight": w["conv1.weight"].to(torch.int8)}),
-        r"1 not finite reals: conv1\.weight",
-    ),
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_weights_of_another_network_are_refused(tmp_path: Path, fault: str) -> None:
-    weights = torchvision.models.resnet18().state_dict()
-    change, message = FAULTS[fault]
-    change(weights)
-    save_file(weights, tmp_path / "w.safetensors")
-    with pytest.raises(PipelineError, match=rf"weights of another network in .*w\.safetensors: {message}"):
-        load_external(settings("torchvision", architecture="resnet18"), tmp_path, 0)
-
-
-def test_weights_without_values_are_refused(tmp_path: Path) -> None:
-    torch.save(torchvision.models.resnet18().to("meta").state_dict(), tmp_path / "w.pth")
-    with pytest.raises(PipelineError, match=r"weights that can't be copied in .*w\.pth"):
-        load_external(settings("torchvision", architecture="resnet18"), tmp_path, 0)
-
-
-def test_files_that_hold_no_weights(tmp_path: Path) -> None:
-    wanted = settings("torchvision", architecture="resnet18")
-    for data, message in (
-        (b"", "unreadable weights"),
-        (b"x" * 50, "hold more than tensors"),
-        (b"PK\x03\x04", "unreadable"),
-    ):
-        (tmp_path / "w.pth").write_bytes(data)
-        with pytest.raises(PipelineError, match=message):
-            load_external(wanted, tmp_path / "w.pth", 0)
-    torch.save([torch.zeros(1)], tmp_path / "w.pth")
-    with pytest.raises(PipelineError, match=r"weights that are not named tensors in .*: list"):
-        load_external(wanted, tmp_path, 0)
-    (tmp_path / "v.pth").touch()
-    with pytest.raises(PipelineError, match=r"several files of weights in .*: v\.pth, w\.pth"):
-        load_external(wanted, tmp_path, 0)
-    torch.save({"a": torch.zeros(1)}, tmp_path / "w.pth")
-    with pytest.raises(PipelineError, match=r"none of 1 names begins with b\., the first is a"):
-        load_external(wanted.model_copy(update={"prefix": "b."}), tmp_path / "w.pth", 0)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(PipelineError, match=r"no weights in .*empty"):
-        load_external(wanted, tmp_path / "empty", 0)
+def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
+    torch.save(torchvision.models.resnet18().state_dict(), tmp_path / "w.pth")
+    with pytest.raises(PipelineError, match=r"weights of another network in .*w\.pth: .* missing: .*unexpected: "):
+        load_external(settings("timm", architecture="test_vit", image_size=160, crop=0.95), tmp_path, 0)
 
 
 def test_what_the_library_says_about_images_is_not_ignored(tmp_path: Path) -> None:

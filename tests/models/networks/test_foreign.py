@@ -31,3 +31,12 @@ def test_features_that_are_no_vector_are_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(PipelineError, match=r"features that are no vector in networks, n: shape \(1, 256, 5, 5\)"):
         load_external(settings("timm", image_size=160, crop=0.95), tmp_path, 0)
+
+
+def test_an_unknown_pooling_is_not_blamed_on_the_image_size(tmp_path: Path) -> None:
+    timm_folder(tmp_path, "test_efficientnet")
+    config = json.loads((tmp_path / "config.json").read_text()) | {"model_args": {"global_pool": "mean"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    message = r"timm:test_efficientnet: image_size: 160, global_pool: mean: .*; use .*, and correct global_pool in its"
+    with pytest.raises(PipelineError, match=message):
+        load_external(settings("timm", image_size=160, crop=0.95), tmp_path, 0)

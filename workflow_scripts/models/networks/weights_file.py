@@ -19,13 +19,15 @@ SHOWN = 3
 def weights_file(path: Path) -> Path:
     """The file itself, or that of a folder: its safetensors file, else its only PyTorch file.
 
+    Hidden files do not count: on other file systems, macOS puts ``._<name>`` beside each file.
+
     Raises:
         PipelineError: the folder has none or several.
     """
     if path.is_file():
         return path
     for ending in ENDINGS:
-        found = sorted(path.glob(f"*{ending}"))
+        found = sorted(file for file in path.glob(f"*{ending}") if not file.name.startswith("."))
         if len(found) == 1:
             return found[0]
         if found:
