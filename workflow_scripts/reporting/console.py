@@ -23,7 +23,9 @@ def arms_table(summary: pa.Table, contrasts: pa.Table, step: str = "last", width
     note = headline.selection_note(summary.to_pylist())
     rows = contrasts.to_pylist()
     found = named(rows, step)
-    parts = ["Arms: mean over test sets in %, with 95 % interval (s: over seeds, i: over test items)"]
+    parts = [
+        "Arms: mean over test sets in %, with interval (s: 95 % over seeds, i: over test items at the config's level)"
+    ]
     parts += [note] if note else []
     parts += _arms(arms, width) if arms else ["no arm was evaluated"]
     parts += ["", "Contrasts: difference in points, with joint 95 % interval (from three seeds on); verdicts by rule"]

@@ -13,7 +13,8 @@ from workflow_scripts.reporting.sections.leakage import leakage
 from workflow_scripts.reporting.sections.saliency import MapMeaning, saliency
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Study, label
-from workflow_scripts.reporting.text import count
+from workflow_scripts.reporting.text import count, words
+from workflow_scripts.stats.intervals import LEVEL
 
 CONTENTS = (
     ("results", "Results"),
@@ -60,6 +61,7 @@ def page_context(
         "counts": study_counts(study),
         "root": root_hash(whole.items()),
         "behind": len(whole),
+        "intervals": interval_note(settings.levels),
         "accepted": settings.accepted,
         "headline": run_sections.headline(study),
         "losses": data_sections.losses(study),
@@ -78,6 +80,13 @@ def page_context(
         "saliency": saliency(study, scores, maps),
     }
     return {**sections, "artifacts": study.index.rows()}  # the last, since sections add what they cite
+
+
+def interval_note(levels: Mapping[str, float]) -> str:
+    """The confidence level of the page's intervals, with the stages whose settings state another."""
+    other = [f"{words(name)} ({100 * level:g} %)" for name, level in levels.items() if level != LEVEL]
+    usual = f"{100 * LEVEL:g} % intervals"
+    return f"Intervals are {usual}, except those of {', '.join(other)}." if other else f"All intervals are {usual}."
 
 
 def study_counts(study: Study) -> list[tuple[str, Number]]:

@@ -48,4 +48,5 @@ class Report(ReportContents):
     study: str = Field(min_length=1, description="name of the study, in the title")
     headline_step: str = Field(default="last", description="checkpoint shown in the headline and the overlays")
     captions_of: dict[str, str] = Field(default={}, description="arm behind each pair table, where their names differ")
+    levels: dict[str, float] = Field(default={}, description="confidence level of the intervals of each stage")
     accepted: tuple[Acceptance, ...] = Field(default=(), description="accepted code edits")

@@ -184,7 +184,9 @@ class Units:
         captions_of = {pairs.name: pairs.arm for pairs in study.pairs if pairs.arm and pairs.arm != pairs.name}
         headline = first_name(study.evaluation.steps, [settings for _, settings in self._runs.values()])
         own = study.report.model_dump(mode="json")
-        named = {"study": study.study, "captions_of": captions_of, "headline_step": headline}
+        levels = {name: section.level for name, section in study.evaluation if hasattr(section, "level")}
+        levels["data_card"] = study.data_card.confidence
+        named = {"study": study.study, "captions_of": captions_of, "headline_step": headline, "levels": levels}
         return {**own, **named, "accepted": [dict(one) for one in self.accepted]}
 
     def _crate(self, unit: Unit) -> dict[str, Any]:
