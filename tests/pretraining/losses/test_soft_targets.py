@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from tests.pretraining.losses.references import sides, soft_target, unit
+from workflow_scripts.pretraining.losses import soft_targets
 from workflow_scripts.pretraining.losses.soft_targets import perplexity, soft_target_loss, temperature_of
 from workflow_scripts.pretraining.methods.simclr import nt_xent
 
@@ -100,3 +101,11 @@ def test_a_perplexity_out_of_reach_is_an_error() -> None:
     for wanted in (1.0, 15.0, 40.0):
         with pytest.raises(ValueError, match=rf"^{wanted:g} is not between 1 and (15|14\.99\d*)$"):
             temperature_of(captions, wanted)
+
+
+def test_only_the_first_anchors_of_a_large_batch_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    captions = np.concatenate([np.eye(8), np.ones((8, 8)) / np.sqrt(8)]).astype(np.float32)
+    monkeypatch.setattr(soft_targets, "ANCHORS", 8)
+    assert perplexity([captions], 1e-3) == pytest.approx(1)
+    monkeypatch.setattr(soft_targets, "ANCHORS", 16)
+    assert perplexity([captions], 1e-3) == pytest.approx((8 * 1 + 8 * 15) / 16)

@@ -16,6 +16,7 @@ from workflow_scripts.pretraining.losses.views import (
 )
 
 SHARPEST, FLATTEST = 1e-4, 1e4  # bounds of the target temperature
+ANCHORS = 256  # images of a batch whose targets are measured; all of a large batch would take minutes
 
 
 @precise
@@ -57,25 +58,13 @@ def soft_target_loss(
 
 
 def perplexity(captions: Sequence[np.ndarray], target_temperature: float) -> float:
-    """How many views a target is spread over: exp of its entropy, mean over the views of batches.
+    """How many views a target is spread over: exp of its entropy, mean over the first ``ANCHORS`` images of batches.
 
     Args:
         captions: batches (b, t) of unit vectors of captions.
         target_temperature: as in :func:`soft_target_loss`.
     """
-    found = [np.exp(_entropies(batch.astype(np.float64) @ batch.T, target_temperature)) for batch in captions]
-    return float(np.concatenate(found).mean())
-
-
-def _entropies(graph: np.ndarray, temperature: float) -> np.ndarray:
-    """Entropies (b,) of the targets of both views of an image, which are equal, from cosines (b, b) float64."""
-    logits = graph / temperature
-    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-    # Each other image has two views; of the image itself there is one more.
-    counts = np.full_like(weights, 2) - np.eye(len(weights))
-    total = (counts * weights).sum(axis=1)
-    shares = weights / total[:, None]
-    return -(counts * shares * np.log(np.where(shares > 0, shares, 1))).sum(axis=1)
+    return _mean(_graphs(captions), target_temperature)
 
 
 def temperature_of(captions: Sequence[np.ndarray], wanted: float) -> float:
@@ -84,12 +73,30 @@ def temperature_of(captions: Sequence[np.ndarray], wanted: float) -> float:
     Raises:
         ValueError: no temperature gives it; the message says which perplexities there are.
     """
-    low, high = math.log(SHARPEST), math.log(FLATTEST)
-    least, most = (perplexity(captions, math.exp(bound)) for bound in (low, high))
+    graphs, low, high = _graphs(captions), math.log(SHARPEST), math.log(FLATTEST)
+    least, most = (_mean(graphs, math.exp(bound)) for bound in (low, high))
     if not least < wanted < most:
         raise ValueError(f"{wanted:g} is not between {least:.6g} and {most:.6g}")
     # The perplexity grows with the temperature. 40 halvings leave a relative error of 2e-11.
     for _ in range(40):
         middle = (low + high) / 2
-        low, high = (middle, high) if perplexity(captions, math.exp(middle)) < wanted else (low, middle)
+        low, high = (middle, high) if _mean(graphs, math.exp(middle)) < wanted else (low, middle)
     return float(f"{math.exp((low + high) / 2):.6g}")
+
+
+def _graphs(captions: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Cosines (anchors, b) float64 of the captions of each batch."""
+    return [batch[:ANCHORS].astype(np.float64) @ batch.T.astype(np.float64) for batch in captions]
+
+
+def _mean(graphs: Sequence[np.ndarray], temperature: float) -> float:
+    return float(np.concatenate([np.exp(_entropies(graph, temperature)) for graph in graphs]).mean())
+
+
+def _entropies(graph: np.ndarray, temperature: float) -> np.ndarray:
+    """Entropies (anchors,) of the targets of both views of an image, which are equal."""
+    logits = graph / temperature
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    # Each other image has two views; of the image itself there is one more.
+    shares = weights / ((2 - np.eye(*graph.shape)) * weights).sum(axis=1, keepdims=True)
+    return -((2 - np.eye(*graph.shape)) * shares * np.log(np.where(shares > 0, shares, 1))).sum(axis=1)
