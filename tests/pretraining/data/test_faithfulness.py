@@ -1,0 +1,77 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.helpers import make_artifact
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.pretraining.data import faithfulness
+from workflow_scripts.pretraining.data.caption_vectors import read_vectors
+
+KEYS = pa.chunked_array([["a", "b"], ["c", "d", "e"]])
+
+
+def parquet(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+def embedded(results: Path, arm: str, keys: list[str], rows: np.ndarray) -> Artifact:
+    """Vectors of an arm's captions."""
+    buffer = io.BytesIO()
+    np.save(buffer, rows.astype(np.float32))
+    files = {".npy": buffer.getvalue(), ".keys.parquet": parquet(pa.table({"key": keys}))}
+    return Artifact(make_artifact(results, "embed_captions", arm, files))
+
+
+def test_matching_is_the_sigmoid_of_itm(results: Path) -> None:
+    itm = pa.array([2.0, None, -1.5, 0.0], pa.float32())
+    arm = parquet(pa.table({"key": ["c", "a", "b", "gone"], "itm": itm}))
+    found = faithfulness.matching(Artifact(make_artifact(results, "select_captions", "arm", {".parquet": arm})), KEYS)
+    expected = [np.nan, 1 / (1 + np.exp(1.5)), 1 / (1 + np.exp(-2)), np.nan, np.nan]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert found.dtype == np.float32
+
+
+def test_agreement_is_the_cosine_of_the_captions_of_two_arms(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faithfulness, "BLOCK", 2)
+    generator, keys = np.random.default_rng(0), KEYS.to_pylist()
+    one, other = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in generator.normal(size=(2, 5, 3)))
+    one[3] = 0  # an empty caption
+    expected = (one * other).sum(1)
+    expected[3] = np.nan
+    backwards = embedded(results, "generated.x", keys[::-1], other[::-1])
+    found = faithfulness.agreement([embedded(results, "original.x", keys, one), backwards], KEYS)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    with pytest.raises(PipelineError, match=r"unknown image key in .*short\.x\.keys\.parquet: 'e'"):
+        faithfulness.agreement([backwards, embedded(results, "short.x", keys[:4], other[:4])], KEYS)
+
+
+def test_vectors_are_those_of_the_sources(results: Path) -> None:
+    rows = np.arange(12).reshape(4, 3)
+    found = read_vectors(embedded(results, "arm.x", ["e", "b", "x", "a"], rows), KEYS, np.array([1, 4]))
+    assert found.width == 3
+    assert found[np.array([1, 0, 1])].tolist() == [[0, 1, 2], [3, 4, 5], [0, 1, 2]]
+    assert found[np.array([0])].dtype == np.float32
+
+
+def test_a_pair_is_as_faithful_as_the_worse_of_its_captions() -> None:
+    scores = np.array([0.9, 0.2, np.nan, 0.5], np.float32)
+    sources, partners = np.array([0, 1, 0, 3, 3]), np.array([1, 0, 2, 3, 0])
+    found = faithfulness.of_pairs(scores, sources, partners)
+    np.testing.assert_allclose(found, np.array([0.2, 0.2, np.nan, np.nan, 0.5], np.float32))
+    np.testing.assert_array_equal(faithfulness.of_pairs(scores, sources, None), scores[sources])
+    assert found.dtype == np.float32
+
+
+def test_an_arm_without_any_score_is_an_error() -> None:
+    faithfulness.check_some(np.array([np.nan, 0.1]), "the arm")
+    with pytest.raises(
+        PipelineError, match=r"no weights of pairs in the arm: no caption of 2 images has a score; choos"
+    ):
+        faithfulness.check_some(np.array([np.nan, np.nan]), "the arm")

@@ -1,0 +1,74 @@
+"""How faithful captions are, image by image and pair by pair: the scores that weights of pairs are made from."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.pretraining.data.caption_vectors import read_vectors
+
+BLOCK = 65_536  # rows that are read at a time
+
+
+def matching(captions: Artifact, keys: pa.ChunkedArray) -> np.ndarray:
+    """Probability (n,) float32 that each image of ``keys`` and its caption in an arm belong together; NaN if unknown.
+
+    The matcher's score ITM is the difference of its two logits, so the probability is its sigmoid. Weights are made
+    from this, not from ITM itself: they suppose that scores differ by less than 1, as cosines do in ALIP.
+    """
+    table = pq.read_table(captions.path(".parquet"), columns=["key", "itm"])
+    found = table["itm"].combine_chunks().take(pc.index_in(keys, value_set=table["key"].combine_chunks()))
+    logits = found.combine_chunks().fill_null(np.nan).to_numpy().astype(np.float64)
+    return ((1 + np.tanh(logits / 2)) / 2).astype(np.float32)
+
+
+def agreement(vectors: Sequence[Artifact], keys: pa.ChunkedArray) -> np.ndarray:
+    """Cosine (n,) float32 of the captions that two arms give to each image of ``keys``; NaN where one is empty.
+
+    Args:
+        vectors: the arms' artifacts of ``embed_captions``.
+        keys: keys of all images.
+
+    Raises:
+        PipelineError: an arm lacks an image.
+    """
+    every = np.arange(len(keys))
+    one, other = (read_vectors(arm, keys, every) for arm in vectors)
+    found = np.empty(len(keys), np.float32)
+    for start in range(0, len(keys), BLOCK):
+        rows = every[start : start + BLOCK]
+        left, right = one[rows], other[rows]
+        empty = ~(left.any(axis=1) & right.any(axis=1))
+        found[rows] = np.where(empty, np.nan, np.einsum("ij,ij->i", left, right))
+    return found
+
+
+def check_some(scores: np.ndarray, where: str) -> None:
+    """Check that some image has a score.
+
+    Raises:
+        PipelineError: none has.
+    """
+    if np.isnan(scores).all():
+        value = f"no caption of {len(scores):,} images has a score"
+        raise PipelineError(
+            "no weights of pairs", where, value, "choose an arm with scores, or set pair_weight to none"
+        )
+
+
+def of_pairs(scores: np.ndarray, sources: np.ndarray, partners: np.ndarray | None) -> np.ndarray:
+    """Scores (b,) of pairs: the lower one of both captions; NaN if one is unknown, or if no caption made the pair.
+
+    Args:
+        scores: (n,) float32, of images.
+        sources: (b,) int64, rows of the images that the pairs are of.
+        partners: (b,) int64, those of the images that their captions found; an image that is its own partner is one
+            without a partner. None: the pairs are images and their captions.
+    """
+    if partners is None:
+        return scores[sources]
+    return np.where(partners == sources, np.float32(np.nan), np.minimum(scores[sources], scores[partners]))
