@@ -4,7 +4,7 @@ import torch
 
 from tests.pretraining.losses.references import multi_positive, sides
 from workflow_scripts.pretraining.losses.multi_positive import multi_positive_loss
-from workflow_scripts.pretraining.methods.simclr import nt_xent
+from workflow_scripts.pretraining.losses.nt_xent import nt_xent
 
 
 def tensors(rows: list[np.ndarray]) -> list[torch.Tensor]:

@@ -4,8 +4,8 @@ import torch
 
 from tests.pretraining.losses.references import sides, soft_target, unit
 from workflow_scripts.pretraining.losses import soft_targets
+from workflow_scripts.pretraining.losses.nt_xent import nt_xent
 from workflow_scripts.pretraining.losses.soft_targets import perplexity, soft_target_loss, temperature_of
-from workflow_scripts.pretraining.methods.simclr import nt_xent
 
 
 def batch(number: int, width: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -1,12 +1,19 @@
 """NT-Xent (Chen et al. 2020, "A Simple Framework for Contrastive Learning of Visual Representations")."""
 
-import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import cross_entropy
+
+from workflow_scripts.pretraining.losses.views import Views, mean_of_pairs, precise, similarities
 
 
+@precise
 def nt_xent(
-    first: Tensor, second: Tensor, temperature: float, every: tuple[Tensor, Tensor] | None = None, offset: int = 0
+    first: Tensor,
+    second: Tensor,
+    temperature: float,
+    every: Views | None = None,
+    offset: int = 0,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """NT-Xent, mean over both directions (Chen et al. 2020, eq. 1).
 
@@ -16,16 +23,14 @@ def nt_xent(
         temperature: divides the cosine similarities.
         every: both views of all processes, each (n, d); this process's own when None.
         offset: where this process's rows begin in ``every``.
+        weights: (b,) float, of pairs; None: 1.
 
     Returns:
-        Scalar float32: mean over the 2b anchors of -log softmax of the partner among the other 2n - 1 views.
+        Scalar float: mean over the 2b anchors of -log softmax of the partner among the other 2n - 1 views.
+
+    Raises:
+        ValueError: wrong shapes, or no pairs.
     """
-    first, second = normalize(first.float()), normalize(second.float())
-    all_first, all_second = every or (first, second)
-    candidates = torch.cat([normalize(all_first.float()), normalize(all_second.float())])
-    logits = torch.cat([first, second]) @ candidates.T / temperature
-    own = torch.arange(len(first), device=first.device) + offset
-    other = own + len(all_first)
-    itself = torch.cat([own, other]).unsqueeze(1)
-    logits = logits.scatter(1, itself, float("-inf"))
-    return cross_entropy(logits, torch.cat([other, own]))
+    logits, columns = similarities((first, second), temperature, every, offset)
+    losses = cross_entropy(logits, columns.flip(0).flatten(), reduction="mean" if weights is None else "none")
+    return mean_of_pairs(losses, weights, len(first))

@@ -48,13 +48,9 @@ class ClipHead(CaptionSettings):
 
 def heads(settings: ClipHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":
     """Projection of images, text transformer, and the learned logit scale."""
-    import torch
-    from torch import nn
-
     from workflow_scripts.pretraining.text import TextTower
 
-    project = nn.Linear(width, settings.embedding, bias=False)
-    nn.init.normal_(project.weight, std=width**-0.5)
+    project = projection(width, settings.embedding)
     text = TextTower(
         sizes.vocabulary,
         settings.context,
@@ -64,12 +60,33 @@ def heads(settings: ClipHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]
         settings.embedding,
         settings.original_text,
     )
-    log_scale = nn.Parameter(torch.tensor(-math.log(settings.temperature)))
-    return {"project": project, "text": text, "scale": nn.ParameterDict({"log": log_scale})}
+    return {"project": project, "text": text, "scale": logit_scale(settings.temperature)}
+
+
+def projection(width: int, embedding: int) -> "nn.Linear":
+    """A linear layer without bias, (b, width) -> (b, embedding), with weights of deviation width^-1/2."""
+    from torch import nn
+
+    made = nn.Linear(width, embedding, bias=False)
+    nn.init.normal_(made.weight, std=width**-0.5)
+    return made
+
+
+def logit_scale(temperature: float) -> "nn.ParameterDict":
+    """The learned factor of cosines, as its logarithm ``log``."""
+    import torch
+    from torch import nn
+
+    return nn.ParameterDict({"log": nn.Parameter(torch.tensor(-math.log(temperature)))})
 
 
 def loss(network: "Network", settings: ClipHead, batch: "Batch") -> "Tensor":
     """One view and the tokens of its caption."""
+    return matched(network, batch, network.heads["text"](batch.tokens))
+
+
+def matched(network: "Network", batch: "Batch", text: "Tensor") -> "Tensor":
+    """CLIP's loss of the batch's view and the embeddings (b, d) of its captions."""
     import torch
 
     from workflow_scripts.pretraining.distributed.gather import all_rows
@@ -79,8 +96,7 @@ def loss(network: "Network", settings: ClipHead, batch: "Batch") -> "Tensor":
     # Beyond the bound its gradient would stay 0, so the parameter itself is clamped.
     with torch.no_grad():
         log_scale.clamp_(max=math.log(LARGEST_SCALE))
-    image = network.heads["project"](network.backbone(batch.views[0])).float()
-    text = network.heads["text"](batch.tokens).float()
+    image, text = network.heads["project"](network.backbone(batch.views[0])).float(), text.float()
     all_images, offset = all_rows(image)
     return clip_loss(image, text, log_scale, (all_images, all_rows(text)[0]), offset)
 

@@ -1,5 +1,6 @@
 """SimCLR (Chen et al. 2020, "A Simple Framework for Contrastive Learning of Visual Representations")."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -41,16 +42,21 @@ def heads(settings: SimclrHead, width: int, sizes: Sizes) -> "dict[str, nn.Modul
     return {"projector": nn.Sequential(*mlp(width, settings.projector))}
 
 
-def loss(network: "Network", settings: SimclrHead, batch: "Batch") -> "Tensor":
-    """The two views go through the network as one batch or one by one."""
+def projected(network: "Network", settings: SimclrHead, views: "Sequence[Tensor]") -> "tuple[Tensor, ...]":
+    """Projections (b, d) float32 of the views, which go through the network as one batch or one by one."""
     import torch
 
+    parts = [torch.cat(list(views))] if settings.joint_bn else views
+    rows = torch.cat([network.heads["projector"](network.backbone(part)) for part in parts])
+    return rows.float().chunk(len(views))
+
+
+def loss(network: "Network", settings: SimclrHead, batch: "Batch") -> "Tensor":
+    """NT-Xent of the two views."""
     from workflow_scripts.pretraining.distributed.gather import all_rows
     from workflow_scripts.pretraining.losses.nt_xent import nt_xent
 
-    parts = [torch.cat(batch.views)] if settings.joint_bn else batch.views
-    projected = [network.heads["projector"](network.backbone(part)) for part in parts]
-    one, two = torch.cat(projected).float().chunk(2)
+    one, two = projected(network, settings, batch.views)
     all_one, offset = all_rows(one)
     return nt_xent(one, two, settings.temperature, (all_one, all_rows(two)[0]), offset)
 
