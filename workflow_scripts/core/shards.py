@@ -18,10 +18,12 @@ from PIL import Image
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact, repair_advice
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.patience import patiently
 from workflow_scripts.core.files.undecodable import UNDECODABLE
 from workflow_scripts.core.inputs import Stamp, stamp_of
 
 HALF = 16  # bytes kept of each image's sha256, since millions are in memory
+Read = tuple[bytes, Stamp]
 
 
 class TarImages:
@@ -35,7 +37,8 @@ class TarImages:
         sha256: (n, 16) uint8, first half of the sha256 of the image's bytes: see :func:`hash_column`.
 
     An image is verified again if its tar changed. Reads are positional, so one object can serve many threads; file
-    descriptors are opened lazily and per process, so it can be pickled and sent to workers.
+    descriptors are opened lazily and per process, so it can be pickled and sent to workers. A read that fails as those
+    of file servers do at times is repeated (:func:`~workflow_scripts.core.files.patience.patiently`).
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class TarImages:
 
     def _start(self) -> None:
         self._open: dict[tuple[int, int], int] = {}
+        self._given_up: list[tuple[int, int]] = []  # like _open: another thread may still read from them
         self._lock = threading.Lock()
         # Each tar's stamp, and how often it changed. A verified row holds the count at that time; 0: not verified yet.
         self._versions: dict[int, tuple[Stamp, int]] = {}
@@ -63,7 +67,7 @@ class TarImages:
         self._start()
 
     def __del__(self) -> None:
-        for (process, _), descriptor in self._open.items():
+        for process, descriptor in (*((key[0], one) for key, one in self._open.items()), *self._given_up):
             if process == os.getpid():
                 os.close(descriptor)
 
@@ -72,23 +76,35 @@ class TarImages:
 
         Raises:
             PipelineError: the tar ends before the image does, or the image does not have the recorded hash.
+            OSError: the tar can't be read.
         """
         which = int(self.tar[row])
-        key = (os.getpid(), which)
-        if key not in self._open:
-            descriptor = os.open(self.tars[which], os.O_RDONLY)
-            if self._open.setdefault(key, descriptor) != descriptor:
-                os.close(descriptor)
         size, offset = int(self.size[row]), int(self.offset[row])
-        data = os.pread(self._open[key], size, offset)
+        data, stamp = patiently(lambda: self._read(which, size, offset), self.tars[which])
         if len(data) != size:
             value = f"{len(data)} of {size} bytes at offset {offset} (row {row})"
             raise PipelineError("truncated shard", self.tars[which], value, self._advice(which))
-        # Checked after the read: any earlier write has changed the tar's stamp by now.
-        stamp = stamp_of(os.fstat(self._open[key]))
         if self._verified[row] != self._version(which, stamp):
             self._verify(row, hashlib.sha256(data).hexdigest()[: 2 * HALF], stamp)
         return data
+
+    def _read(self, which: int, size: int, offset: int) -> Read:
+        """Bytes of a tar, and its stamp afterwards: any earlier write has changed it by then."""
+        key = (os.getpid(), which)
+        descriptor = self._open.get(key)
+        if descriptor is None:
+            opened = os.open(self.tars[which], os.O_RDONLY)
+            descriptor = self._open.setdefault(key, opened)
+            if descriptor != opened:
+                os.close(opened)
+        try:
+            return os.pread(descriptor, size, offset), stamp_of(os.fstat(descriptor))
+        except OSError:
+            with self._lock:
+                if self._open.get(key) == descriptor:
+                    del self._open[key]
+                    self._given_up.append((key[0], descriptor))
+            raise
 
     def _version(self, which: int, stamp: Stamp) -> int:
         last, version = self._versions.get(which, (None, 0))
@@ -122,9 +138,11 @@ class TarImages:
 
         Raises:
             PipelineError: the bytes are not a valid image.
+            OSError: the tar can't be read.
         """
+        data = self.bytes(row)
         try:
-            return Image.open(io.BytesIO(self.bytes(row))).convert("RGB")
+            return Image.open(io.BytesIO(data)).convert("RGB")
         except UNDECODABLE as error:
             where = self.tars[int(self.tar[row])]
             value = f"row {row}, offset {int(self.offset[row])} ({error})"

@@ -1,0 +1,68 @@
+"""Reading images of shards from a disk or file server that fails."""
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.helpers import hashes
+from workflow_scripts.core import shards
+from workflow_scripts.core.files import patience
+from workflow_scripts.core.files.storage_errors import storage_error
+from workflow_scripts.core.shards import TarImages
+
+BLOBS = [b"first", b"second image"]
+
+
+@pytest.fixture
+def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TarImages:
+    """Two images in a file; waits take no time."""
+    (tmp_path / "0.tar").write_bytes(b"".join(BLOBS))
+    monkeypatch.setattr(patience.time, "sleep", lambda _: None)
+    sizes = np.array([len(blob) for blob in BLOBS])
+    return TarImages([tmp_path / "0.tar"], np.zeros(2, int), np.array([0, sizes[0]]), sizes, hashes(BLOBS))
+
+
+def _fail(monkeypatch: pytest.MonkeyPatch, call: str, number: int, times: int) -> list[int]:
+    """Make the first calls of ``os.<call>`` fail; the descriptors or paths that they were called with."""
+    real, seen = getattr(os, call), []
+
+    def failing(what: int, *rest: int) -> object:
+        seen.append(what)
+        if len(seen) <= times:
+            raise OSError(number, os.strerror(number))
+        return real(what, *rest)
+
+    monkeypatch.setattr(shards.os, call, failing)
+    return seen
+
+
+@pytest.mark.parametrize("number", sorted(patience.PASSING))
+@pytest.mark.parametrize("call", ["open", "pread", "fstat"])
+def test_an_error_that_passes_changes_no_bytes(
+    images: TarImages, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    seen = _fail(monkeypatch, call, number, 2)
+    assert [images.bytes(row) for row in (0, 1)] == BLOBS
+    assert len(seen) == (3 if call == "open" else 4)
+
+
+def test_a_stale_file_is_opened_anew(images: TarImages, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert images.bytes(0) == BLOBS[0]
+    seen = _fail(monkeypatch, "pread", errno.ESTALE, 1)
+    assert images.bytes(1) == BLOBS[1]
+    first, second = seen
+    assert first != second
+
+
+@pytest.mark.parametrize("number", sorted(patience.PASSING))
+def test_an_error_that_stays_is_reported_as_one_of_the_disk(
+    images: TarImages, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    _fail(monkeypatch, "pread", number, 99)
+    with pytest.raises(OSError, match=os.strerror(number)) as caught:
+        images.image(0)
+    error = storage_error(caught.value, "pretrain", ())
+    assert str(error).startswith(f"storage error of pretrain in {images.tars[0]}: {os.strerror(number)};")
