@@ -22,7 +22,7 @@ SHARED = {
 }
 HEADS: dict[str, dict[str, Any]] = {
     "simclr": {"projector": [2048, 2048, 128], "temperature": 0.1, "joint_bn": False},
-    "simsiam": {"projector": [2048, 2048, 2048], "predictor": 512, "final_affine": True},
+    "simsiam": {"projector": [2048, 2048, 2048], "predictor": 512, "final_affine": True, "zero_init_last": True},
     "clip": {
         **{"embedding": 512, "text_width": 512, "text_layers": 12, "text_heads": 8, "context": 77},
         **{"vocabulary": 49_408, "temperature": 0.07, "original_text": True},
