@@ -51,10 +51,10 @@ def test_planted_test_images_are_found_in_any_division_into_shards(chain: Chain,
         assert (about["test_images"], about["training_images"]) == (len(test), 5)
         assert made.rows == {"in": len(test), "out": len(test), "dropped": {}}
     assert found[0] == found[1]
-    pairs = {(row["test"], row["train"], row["kind"]) for row in found[0]}
+    pairs = {(row["test"], row["train"], row["by_pixels"]) for row in found[0]}
     keys = table["key"].to_pylist()
-    assert (keys[test[3]], "k1", "identical") in pairs
-    assert (keys[test[5]], "k4", "near") in pairs
+    assert (keys[test[3]], "k1", True) in pairs
+    assert (keys[test[5]], "k4", False) in pairs
     assert about["identical"] == 1 and about["near"] >= 1
     assert not {row["test"] for row in found[0]} & {keys[row] for row in train}
 
