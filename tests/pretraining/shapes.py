@@ -12,13 +12,39 @@ from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.data.pairing import with_itself
 from workflow_scripts.pretraining.plan import Plan
 from workflow_scripts.pretraining.probing import split_rows
-from workflow_scripts.pretraining.settings import Pretrain
+from workflow_scripts.pretraining.settings import METHODS, Pretrain
 
 COLOURS = np.array([(220, 40, 40), (40, 200, 60), (50, 70, 230), (230, 200, 40)])
 SMALL: dict[str, Any] = {
     **{"method": "simclr", "pairs": "self", "augmentation": "simclr", "backbone": "resnet_small", "image_size": 24},
     **{"batch_size": 8, "steps": 6, "warmup_steps": 2, "log_every": 2, "simclr": {"projector": [16, 8]}},
 }
+_TEXT: dict[str, Any] = {
+    **{"embedding": 8, "text_width": 16, "text_layers": 1, "text_heads": 2, "context": 8, "vocabulary": 280}
+}
+HEADS: dict[str, dict[str, Any]] = {
+    "simclr": {"projector": [16, 8]},
+    "simsiam": {"projector": [16, 16], "predictor": 8},
+    "supervised": {},
+    "clip": _TEXT,
+    "slip": {**_TEXT, "projector": [16, 8]},
+    "lgslip": {**_TEXT, "projector": [16]},
+    # Queues that batches of 8 wrap around and fill before a run of six steps ends.
+    "declip_nn": {**_TEXT, "queue": 20},
+    "nnclr": {"projector": [16, 8], "predictor": 8, "queue": 20},
+    "swav": {"projector": [16, 8], "prototypes": 6, "frozen_steps": 2, "queue": 20, "queue_from": 2},
+}
+"""Small settings of each method that trains."""
+TEXTS = [("a red disc", "green", "the blue one <end>", "yellow!")[i % 4] for i in range(24)]
+
+
+def of_method(name: str) -> dict[str, Any]:
+    """What :func:`plan` needs for a run of a method: settings, and what it learns from."""
+    method = METHODS[name]
+    learned = {"captions": TEXTS if "tokens" in method.learns else None}
+    if method.labels:
+        learned["labels"] = np.arange(24) % 4
+    return {"method": name, "pairs": method.pairs[0], "simclr": None, name: HEADS[name], **learned}
 
 
 def encoded(number: int, seed: int = 0, side: int = 28) -> list[bytes]:

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
@@ -19,7 +18,7 @@ from torch.multiprocessing.spawn import start_processes
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from tests.pretraining.launched import Launched
-from tests.pretraining.shapes import plan
+from tests.pretraining.shapes import HEADS, of_method, plan
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining import checkpoint, trainer
 from workflow_scripts.pretraining.distributed import launch as launching
@@ -30,18 +29,9 @@ from workflow_scripts.pretraining.losses.clip import clip_loss
 from workflow_scripts.pretraining.losses.nt_xent import nt_xent
 from workflow_scripts.pretraining.methods.simsiam import symmetric_loss
 from workflow_scripts.pretraining.plan import OUTCOME
-from workflow_scripts.pretraining.settings import METHODS
 
 ROWS, WIDTH, CLOSE = 6, 5, {"rtol": 1e-4, "atol": 1e-6}
 LOSSES = ("nt_xent", "clip", "simsiam")
-HEADS: dict[str, dict[str, Any]] = {
-    "simclr": {"projector": [16, 8]},
-    "simsiam": {"projector": [16, 16], "predictor": 8},
-    "supervised": {},
-    "clip": {"embedding": 8, "text_width": 16, "text_layers": 1, "text_heads": 2, "context": 8, "vocabulary": 280},
-}
-TEXTS = [("a red disc", "green", "the blue one <end>", "yellow!")[i % 4] for i in range(24)]
-LABELS = np.arange(24) % 4
 LONG: dict[str, Any] = {"processes": 2, "steps": 30, "checkpoint_every": 2}
 multiprocessing.set_forkserver_preload([__name__])  # torch is imported once
 
@@ -125,16 +115,15 @@ def records(rank: int, processes: int, folder: Path) -> dict[str, dict[str, list
     """Losses and gradients of every step of one run of each method, as trained."""
     made, build = {}, trainer.build_network
     trainer.build_network = lambda *given: smooth(build(*given))
-    for method, head in HEADS.items():
+    for method in HEADS:
         gradients: list[list[torch.Tensor]] = []
 
         def keep(optimizer: torch.optim.Optimizer, *_: object, to: list[list[torch.Tensor]] = gradients) -> None:
-            to.append([p.grad.clone() for group in optimizer.param_groups for p in group["params"]])
+            every = (p.grad for group in optimizer.param_groups for p in group["params"])
+            to.append([gradient.clone() for gradient in every if gradient is not None])
 
-        changed = {"method": method, "simclr": None, method: head, "steps": 5, "warmup_steps": 1, "lr": 1e-3}
-        learned = {"clip": {"captions": TEXTS}, "supervised": {"labels": LABELS}}.get(method, {})
-        changed["pairs"] = METHODS[method].pairs[0]
-        run = plan(folder / f"{method}-{rank}", processes=processes, log_every=1, **learned, **changed)
+        changed = {**of_method(method), "steps": 5, "warmup_steps": 1, "lr": 1e-3, "log_every": 1}
+        run = plan(folder / f"{method}-{rank}", processes=processes, **changed)
         hook = register_optimizer_step_pre_hook(keep)
         trainer.train(run, Interrupt())
         hook.remove()

@@ -45,3 +45,35 @@ def multi_positive(
         positives = [j for j in range(len(z)) if j != i and label[j] == label[i]]
         total -= weight[i] * sum(np.log(q[j]) / len(positives) for j in positives)
     return total / len(z)
+
+
+def nearest_neighbour(predicted: Sequence[np.ndarray], neighbours: Sequence[np.ndarray], temperature: float) -> float:
+    """Dwibedi et al. 2021, with the softmax over neighbours."""
+    total = 0.0
+    for p, n in ((unit(predicted[0]), unit(neighbours[1])), (unit(predicted[1]), unit(neighbours[0]))):
+        for i in range(len(p)):
+            powers = [np.exp(p[i] @ n[k] / temperature) for k in range(len(n))]
+            total -= np.log(powers[i] / sum(powers)) / len(p)
+    return total / 2
+
+
+def assignment(scores: np.ndarray, epsilon: float, iterations: int) -> np.ndarray:
+    """Caron et al. 2020, algorithm of appendix A: Q is prototypes x samples; rows to 1 / K, then columns to 1 / B."""
+    q = np.exp(scores / epsilon).T
+    q /= q.sum()
+    for _ in range(iterations):
+        q /= q.sum(axis=1, keepdims=True) * q.shape[0]
+        q /= q.sum(axis=0, keepdims=True) * q.shape[1]
+    return (q * q.shape[1]).T
+
+
+def swapped(scores: Sequence[np.ndarray], assignments: Sequence[np.ndarray], temperature: float) -> float:
+    """Caron et al. 2020, eq. 1 and 2, one sample and prototype at a time."""
+    total = 0.0
+    for z, q in ((scores[0], assignments[1]), (scores[1], assignments[0])):
+        for sample, shares in zip(z, q, strict=True):
+            below = sum(np.exp(score / temperature) for score in sample)
+            total -= sum(
+                s * np.log(np.exp(c / temperature) / below) for s, c in zip(shares, sample, strict=True)
+            ) / len(z)
+    return total / 2

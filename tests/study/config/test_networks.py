@@ -77,7 +77,7 @@ def test_a_run_is_named_after_the_architecture_of_a_library() -> None:
             "setting without effect in config.runs.0.set.backbone",
         ),
         ([LITE0], {**EXTERNAL, "seeds": [0, 1]}, "setting without effect in config.runs.0.seeds: [0, 1]"),
-        ([LITE0], {**EXTERNAL, "pairs": "self"}, "pairs self go with"),
+        ([LITE0], {**EXTERNAL, "pairs": "self"}, "method external goes with pairs of kind none, not with self"),
         ([LITE0, LITE0], EXTERNAL, "repeated name in config.networks.1.name: lite0"),
         ([LITE0, VIT], EXTERNAL, "unused network in config.networks.1.name: vit"),
         ([LITE0], {"method": "untrained", "network": "lite0"}, "unused network in config.runs.0.network: lite0"),

@@ -3,7 +3,7 @@
 Losses are computed in float32 at least: inside autocast, products of matrices would be in 16 bits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import wraps
 from typing import ParamSpec
 
@@ -20,11 +20,19 @@ def precise(loss: Callable[P, Tensor]) -> Callable[P, Tensor]:
 
     @wraps(loss)
     def outside_autocast(*args: P.args, **kwargs: P.kwargs) -> Tensor:
-        first = next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
+        first = next(_tensors((*args, *kwargs.values())))
         with torch.autocast(first.device.type, enabled=False):
             return loss(*args, **kwargs)
 
     return outside_autocast
+
+
+def _tensors(values: Iterable[object]) -> Iterator[Tensor]:
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, tuple | list):
+            yield from _tensors(value)
 
 
 def units(rows: Tensor) -> Tensor:

@@ -87,6 +87,11 @@ def loss(network: "Network", settings: ClipHead, batch: "Batch") -> "Tensor":
 
 def matched(network: "Network", batch: "Batch", text: "Tensor") -> "Tensor":
     """CLIP's loss of the batch's view and the embeddings (b, d) of its captions."""
+    return match(network, network.heads["project"](network.backbone(batch.views[0])), text)
+
+
+def match(network: "Network", image: "Tensor", text: "Tensor") -> "Tensor":
+    """CLIP's loss of this process's (b, d) images and texts among those of all processes, by the learned scale."""
     import torch
 
     from workflow_scripts.pretraining.distributed.gather import all_rows
@@ -96,7 +101,7 @@ def matched(network: "Network", batch: "Batch", text: "Tensor") -> "Tensor":
     # Beyond the bound its gradient would stay 0, so the parameter itself is clamped.
     with torch.no_grad():
         log_scale.clamp_(max=math.log(LARGEST_SCALE))
-    image, text = network.heads["project"](network.backbone(batch.views[0])).float(), text.float()
+    image, text = image.float(), text.float()
     all_images, offset = all_rows(image)
     return clip_loss(image, text, log_scale, (all_images, all_rows(text)[0]), offset)
 

@@ -53,12 +53,17 @@ def projected(network: "Network", settings: SimclrHead, views: "Sequence[Tensor]
 
 def loss(network: "Network", settings: SimclrHead, batch: "Batch") -> "Tensor":
     """NT-Xent of the two views."""
+    one, two = projected(network, settings, batch.views)
+    return contrast(one, two, settings.temperature)
+
+
+def contrast(first: "Tensor", second: "Tensor", temperature: float) -> "Tensor":
+    """NT-Xent of this process's (b, d) projections of two views among those of all processes."""
     from workflow_scripts.pretraining.distributed.gather import all_rows
     from workflow_scripts.pretraining.losses.nt_xent import nt_xent
 
-    one, two = projected(network, settings, batch.views)
-    all_one, offset = all_rows(one)
-    return nt_xent(one, two, settings.temperature, (all_one, all_rows(two)[0]), offset)
+    all_first, offset = all_rows(first)
+    return nt_xent(first, second, temperature, (all_first, all_rows(second)[0]), offset)
 
 
 METHOD = Method(

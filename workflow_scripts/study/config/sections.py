@@ -11,6 +11,7 @@ from workflow_scripts.evaluation.discrimination.rule import Discrimination
 from workflow_scripts.models.networks.settings import ExternalNetwork
 from workflow_scripts.models.networks.view import Scaling
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.method import PairKind
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.annotations import Annotations
 from workflow_scripts.stages.caption_labels import CaptionLabels
@@ -197,6 +198,11 @@ class Network(ExternalNetwork):
     )
 
 
+def _methods(pairs: PairKind) -> str:
+    """Names of the methods that accept pairs of a kind."""
+    return ", ".join(name for name, method in METHODS.items() if pairs in method.pairs)
+
+
 class Run(Settings):
     """Pretraining runs, one per seed."""
 
@@ -205,8 +211,9 @@ class Run(Settings):
     )
     pairs: str = Field(
         "none",
-        description="positive pairs: self (two views of an image), a pair table or, for methods that learn from "
-        "captions (clip), an arm; labels: for methods that learn from labels (supervised); none: untrained",
+        description="positive pairs: self (two views of an image), a pair table or, for methods that match images "
+        f"with captions ({_methods('caption')}), an arm; labels: for methods that learn from labels "
+        f"({_methods('labels')}); none: untrained",
         examples=["revised"],
     )
     network: str | None = Field(

@@ -1,0 +1,63 @@
+"""The loss of SwAV (Caron et al. 2020, "Unsupervised Learning of Visual Features by Contrasting Cluster
+Assignments")."""
+
+import torch
+from torch import Tensor
+
+from workflow_scripts.pretraining.losses.views import check_rows, precise, soft_cross_entropy, units
+
+
+@precise
+def prototype_scores(rows: Tensor, prototypes: Tensor) -> Tensor:
+    """(n, d) float rows of any length, (k, d) float prototypes of unit length -> (n, k) float cosines."""
+    return units(rows) @ prototypes.to(torch.promote_types(prototypes.dtype, torch.float32)).T
+
+
+@torch.no_grad()
+def sinkhorn(scores: Tensor, epsilon: float, iterations: int) -> Tensor:
+    """Soft assignment of rows to prototypes, all of which get about the same number (Caron et al. 2020, eq. 3 to 5).
+
+    Starts with exp(scores / epsilon); each iteration scales columns, then rows, to equal sums.
+
+    Args:
+        scores: (n, k) float, of the rows of all processes together, so that every process finds the same.
+        epsilon: the larger, the more even are the assignments.
+        iterations: 3 in the paper.
+
+    Returns:
+        (n, k) float without gradient; each row sums to 1.
+
+    Raises:
+        ValueError: wrong shape, or no rows.
+    """
+    check_rows(scores=scores)
+    shares = ((scores - scores.max()) / epsilon).exp()  # the largest would overflow; a common factor is scaled away
+    for _ in range(iterations):
+        shares = shares / shares.sum(dim=0) / scores.shape[1]
+        shares = shares / shares.sum(dim=1, keepdim=True) / scores.shape[0]
+    return shares / shares.sum(dim=1, keepdim=True)
+
+
+@precise
+def swav_loss(scores: tuple[Tensor, Tensor], assignments: tuple[Tensor, Tensor], temperature: float) -> Tensor:
+    """Cross-entropy of each view's prediction and the assignment of the other (Caron et al. 2020, eq. 1 and 2).
+
+    -sum over prototypes k of q_k log p_k, with p the softmax over prototypes of scores / temperature.
+
+    Args:
+        scores: (b, k) float of both views.
+        assignments: (b, k) float of both views, rows sum to 1.
+        temperature: divides the scores.
+
+    Returns:
+        Scalar float: mean over rows and both views.
+
+    Raises:
+        ValueError: wrong shapes, or no pairs.
+    """
+    check_rows(first=scores[0], second=scores[1], assigned=assignments[0], others=assignments[1])
+    one, two = (
+        soft_cross_entropy(own / temperature, other.detach()).mean()
+        for own, other in zip(scores, assignments[::-1], strict=True)
+    )
+    return (one + two) / 2

@@ -1,0 +1,69 @@
+"""CLIP with nearest neighbours of captions, a part of DeCLIP (Li et al. 2022, "Supervision Exists Everywhere: A
+Data Efficient Contrastive Language-Image Pre-training Paradigm")."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field, PositiveInt
+
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.method import Method, Objective, Sizes, View
+from workflow_scripts.pretraining.methods import clip
+from workflow_scripts.pretraining.methods.clip import ClipHead
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.network import Network
+
+
+class DeclipNnHead(ClipHead):
+    """DeCLIP-NN: the settings of CLIP, and the queue in which nearest neighbours are found."""
+
+    queue: PositiveInt = Field(
+        16_384,
+        description="captions of earlier batches among which the nearest neighbours are found",
+        examples=[4096],
+        json_schema_extra={"unit": "captions"},
+    )
+    neighbour_weight: float = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="weight of the loss against the nearest neighbour; the rest is that against the caption itself",
+        examples=[0.5],
+    )
+
+
+def heads(settings: DeclipNnHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":
+    """The heads of CLIP, and the queue."""
+    from workflow_scripts.pretraining.losses.queue import Queue
+
+    return {**clip.heads(settings, width, sizes), "queue": Queue(settings.queue, settings.embedding)}
+
+
+def loss(network: "Network", settings: DeclipNnHead, batch: "Batch") -> "Tensor":
+    """Each image is matched with its caption, and with the nearest earlier caption of that."""
+    from workflow_scripts.pretraining.distributed.gather import all_rows
+    from workflow_scripts.pretraining.losses.queue import Queue
+
+    queue, weight = network.heads["queue"], settings.neighbour_weight
+    assert isinstance(queue, Queue)
+    image = network.heads["project"](network.backbone(batch.views[0]))
+    text = network.heads["text"](batch.tokens)
+    neighbour = queue.nearest(text)
+    queue.add(all_rows(text.detach())[0])
+    return (1 - weight) * clip.match(network, image, text) + weight * clip.match(network, image, neighbour)
+
+
+METHOD = Method(
+    name="declip_nn",
+    summary="CLIP's loss against captions and against their nearest neighbours among earlier ones (Li et al. 2022)",
+    objective=Objective(settings=DeclipNnHead, heads=heads, loss=loss),
+    external=False,
+    pairs=("caption",),
+    augmentations=tuple(AUGMENTATIONS),
+    views=(View("source"),),
+    learns=("tokens",),
+    passes=2,  # the text transformer is counted as a second forward pass
+)

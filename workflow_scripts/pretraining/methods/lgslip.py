@@ -1,0 +1,63 @@
+"""Language-guided SLIP (El Banani et al. 2023, "Learning Visual Representations via Language-Guided Sampling")."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes
+from workflow_scripts.pretraining.methods import clip
+from workflow_scripts.pretraining.methods.clip import ClipHead
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.network import Network
+
+
+class LgslipHead(ClipHead):
+    """LGSLIP: the settings of CLIP, the projector of both losses, and NT-Xent's settings."""
+
+    projector: tuple[PositiveInt, ...] = Field(
+        (2048, 2048),
+        description="widths of the projector's layers before the last, whose width is embedding",
+        examples=[[256, 256]],
+    )
+    nt_xent_temperature: PositiveFloat = Field(0.1, description="temperature of NT-Xent", examples=[0.2])
+    nt_xent_weight: PositiveFloat = Field(
+        1.0, description="weight of NT-Xent; that of CLIP's loss is 1", examples=[0.5]
+    )
+
+
+def heads(settings: LgslipHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":
+    """The heads of CLIP, with one projector of images for both losses in place of its linear one."""
+    from torch import nn
+
+    from workflow_scripts.pretraining.network import mlp
+
+    project = nn.Sequential(*mlp(width, (*settings.projector, settings.embedding)))
+    return {**clip.heads(settings, width, sizes), "project": project}
+
+
+def loss(network: "Network", settings: LgslipHead, batch: "Batch") -> "Tensor":
+    """The images of a pair go through the network one by one; the first is matched with its caption."""
+    from workflow_scripts.pretraining.methods.simclr import contrast
+
+    source, partner = (network.heads["project"](network.backbone(view)) for view in batch.views)
+    matched = clip.match(network, source, network.heads["text"](batch.tokens))
+    return matched + settings.nt_xent_weight * contrast(source.float(), partner.float(), settings.nt_xent_temperature)
+
+
+METHOD = Method(
+    name="lgslip",
+    summary="NT-Xent between images with similar captions, and CLIP's loss of the first of them and its caption "
+    "(El Banani et al. 2023)",
+    objective=Objective(settings=LgslipHead, heads=heads, loss=loss),
+    external=False,
+    pairs=("language",),
+    augmentations=tuple(AUGMENTATIONS),
+    views=TWO_VIEWS,
+    learns=("tokens",),
+    passes=3,  # the text transformer is counted as a forward pass
+)

@@ -1,0 +1,78 @@
+"""NNCLR (Dwibedi et al. 2021, "With a Little Help from My Friends: Nearest-Neighbor Contrastive Learning of Visual
+Representations")."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.network import Network
+
+
+class NnclrHead(Settings):
+    """NNCLR: projector, predictor, and the queue in which nearest neighbours are found."""
+
+    projector: tuple[PositiveInt, ...] = Field(
+        (2048, 2048, 256), min_length=1, description="widths of the projector's layers", examples=[[256, 256, 64]]
+    )
+    predictor: PositiveInt = Field(4096, description="hidden width of the predictor", examples=[256])
+    queue: PositiveInt = Field(
+        16_384,
+        description="projections of earlier batches among which the nearest neighbours are found",
+        examples=[4096],
+        json_schema_extra={"unit": "projections"},
+    )
+    temperature: PositiveFloat = Field(
+        0.1, description="temperature of the softmax over cosine similarities", examples=[0.2]
+    )
+
+
+def heads(settings: NnclrHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":
+    """The projector, the predictor, and the queue."""
+    from torch import nn
+
+    from workflow_scripts.pretraining.losses.queue import Queue
+    from workflow_scripts.pretraining.network import mlp
+
+    last = settings.projector[-1]
+    return {
+        "projector": nn.Sequential(*mlp(width, settings.projector)),
+        "predictor": nn.Sequential(*mlp(last, (settings.predictor, last))),
+        "queue": Queue(settings.queue, last),
+    }
+
+
+def loss(network: "Network", settings: NnclrHead, batch: "Batch") -> "Tensor":
+    """The two views go through the network one by one; neighbours are found before the second enters the queue."""
+    from workflow_scripts.pretraining.distributed.gather import all_rows
+    from workflow_scripts.pretraining.losses.nearest_neighbour import nnclr_loss
+    from workflow_scripts.pretraining.losses.queue import Queue
+
+    queue = network.heads["queue"]
+    assert isinstance(queue, Queue)
+    one, two = (network.heads["projector"](network.backbone(view)) for view in batch.views)
+    predicted = (network.heads["predictor"](one), network.heads["predictor"](two))
+    neighbours = (queue.nearest(one), queue.nearest(two))
+    (all_one, offset), (all_two, _) = map(all_rows, neighbours)
+    queue.add(all_rows(two.detach())[0])
+    return nnclr_loss(predicted, neighbours, settings.temperature, (all_one, all_two), offset)
+
+
+METHOD = Method(
+    name="nnclr",
+    summary="each image of a pair predicts the nearest neighbour of the other among earlier images "
+    "(Dwibedi et al. 2021)",
+    objective=Objective(settings=NnclrHead, heads=heads, loss=loss),
+    external=False,
+    pairs=("self", "language", "visual"),
+    augmentations=tuple(AUGMENTATIONS),
+    views=TWO_VIEWS,
+    passes=2,
+)

@@ -1,0 +1,65 @@
+"""SLIP (Mu et al. 2022, "SLIP: Self-supervision Meets Language-Image Pre-training")."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.method import Method, Objective, Sizes, View
+from workflow_scripts.pretraining.methods import clip
+from workflow_scripts.pretraining.methods.clip import ClipHead
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.network import Network
+
+
+class SlipHead(ClipHead):
+    """SLIP: the settings of CLIP, and those of its NT-Xent loss."""
+
+    projector: tuple[PositiveInt, ...] = Field(
+        (2048, 2048, 128),
+        min_length=1,
+        description="widths of the layers of the projector for NT-Xent",
+        examples=[[256, 256, 64]],
+    )
+    nt_xent_temperature: PositiveFloat = Field(0.1, description="temperature of NT-Xent", examples=[0.2])
+    nt_xent_weight: PositiveFloat = Field(
+        1.0, description="weight of NT-Xent; that of CLIP's loss is 1", examples=[0.5]
+    )
+
+
+def heads(settings: SlipHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":
+    """The heads of CLIP, and the projector."""
+    from torch import nn
+
+    from workflow_scripts.pretraining.network import mlp
+
+    projector = nn.Sequential(*mlp(width, settings.projector))
+    return {**clip.heads(settings, width, sizes), "projector": projector}
+
+
+def loss(network: "Network", settings: SlipHead, batch: "Batch") -> "Tensor":
+    """The three views go through the network one by one; the first is matched with the caption."""
+    from workflow_scripts.pretraining.methods.simclr import contrast
+
+    captioned, first, second = (network.backbone(view) for view in batch.views)
+    projector = network.heads["projector"]
+    contrasted = contrast(projector(first).float(), projector(second).float(), settings.nt_xent_temperature)
+    matched = clip.match(network, network.heads["project"](captioned), network.heads["text"](batch.tokens))
+    return matched + settings.nt_xent_weight * contrasted
+
+
+METHOD = Method(
+    name="slip",
+    summary="CLIP's loss and, between two more views with SimCLR's augmentation, NT-Xent (Mu et al. 2022)",
+    objective=Objective(settings=SlipHead, heads=heads, loss=loss),
+    external=False,
+    pairs=("caption",),
+    augmentations=tuple(AUGMENTATIONS),
+    views=(View("source"), View("source", "simclr"), View("source", "simclr")),
+    learns=("tokens",),
+    passes=4,  # the text transformer is counted as a forward pass
+)

@@ -1,0 +1,131 @@
+"""SwAV (Caron et al. 2020, "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments"), with two
+crops of the same size."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.network import Network
+
+
+class SwavHead(Settings):
+    """SwAV: projector, prototypes, and how images are assigned to them."""
+
+    projector: tuple[PositiveInt, ...] = Field(
+        (2048, 128), min_length=1, description="widths of the projector's layers", examples=[[256, 64]]
+    )
+    prototypes: int = Field(
+        3_000, ge=2, description="number of clusters", examples=[300], json_schema_extra={"unit": "prototypes"}
+    )
+    frozen_steps: int = Field(
+        2_503,
+        ge=0,
+        description="steps in which the prototypes stay as they are, at the start",
+        examples=[313],
+        json_schema_extra={"unit": "steps"},
+    )
+    epsilon: PositiveFloat = Field(
+        0.05, description="the larger, the more evenly an image is assigned to all prototypes", examples=[0.03]
+    )
+    iterations: PositiveInt = Field(
+        3,
+        description="iterations of Sinkhorn and Knopp's algorithm",
+        examples=[10],
+        json_schema_extra={"unit": "iterations"},
+    )
+    queue: int = Field(
+        7_680,
+        ge=0,
+        description="projections of earlier batches that are assigned together with those of a batch, for each of the "
+        "two views; 0: none",
+        examples=[3840],
+        json_schema_extra={"unit": "projections"},
+    )
+    queue_from: PositiveInt = Field(
+        37_500,
+        description="step from which the queues are filled; they are used once they are full",
+        examples=[15_000],
+        json_schema_extra={"unit": "steps"},
+    )
+    temperature: PositiveFloat = Field(0.1, description="temperature of the softmax over prototypes", examples=[0.2])
+
+
+def heads(settings: SwavHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":
+    """The projector, the prototypes, and the queue of each view."""
+    from torch import nn
+
+    from workflow_scripts.pretraining.losses.queue import Queue
+    from workflow_scripts.pretraining.network import mlp
+
+    last = settings.projector[-1]
+    queues = [Queue(settings.queue, last) for _ in TWO_VIEWS if settings.queue]
+    return {
+        "projector": nn.Sequential(*mlp(width, settings.projector)),
+        "prototypes": nn.Linear(last, settings.prototypes, bias=False),
+        "queues": nn.ModuleList(queues),
+    }
+
+
+def loss(network: "Network", settings: SwavHead, batch: "Batch") -> "Tensor":
+    """The two views go through the network one by one; each predicts to which prototypes the other is assigned."""
+    import torch
+
+    from workflow_scripts.pretraining.losses.swapped_assignments import prototype_scores, swav_loss
+    from workflow_scripts.pretraining.losses.views import units
+
+    prototypes = network.get_parameter("heads.prototypes.weight")
+    with torch.no_grad():
+        prototypes.copy_(units(prototypes))
+    one, two = (network.heads["projector"](network.backbone(view)) for view in batch.views)
+    assigned = [_assigned(network, settings, batch.step, number, view) for number, view in enumerate((one, two))]
+    scores = (prototype_scores(one, prototypes), prototype_scores(two, prototypes))
+    return swav_loss(scores, (assigned[0], assigned[1]), settings.temperature)
+
+
+def _assigned(network: "Network", settings: SwavHead, step: int, view: int, projected: "Tensor") -> "Tensor":
+    """(b, d) projections of a view -> (b, k) shares of prototypes, found for all processes and the queue together."""
+    import torch
+
+    from workflow_scripts.pretraining.distributed.gather import all_rows
+    from workflow_scripts.pretraining.losses.queue import Queue
+    from workflow_scripts.pretraining.losses.swapped_assignments import prototype_scores, sinkhorn
+
+    every, offset = all_rows(projected.detach().float())
+    together = every
+    if settings.queue:
+        queue = network.get_submodule(f"heads.queues.{view}")
+        assert isinstance(queue, Queue)
+        # By the step and not by the queue's state, for which the processor would wait for the GPU.
+        if (step - settings.queue_from) * len(every) >= settings.queue:
+            together = torch.cat([queue.rows, every])
+        if step >= settings.queue_from:
+            queue.add(every)
+    scores = prototype_scores(together, network.get_parameter("heads.prototypes.weight").detach())
+    begin = len(together) - len(every) + offset
+    return sinkhorn(scores, settings.epsilon, settings.iterations)[begin : begin + len(projected)]
+
+
+def freeze(network: "Network", settings: SwavHead, step: int) -> None:
+    """Leave the prototypes as they are in the first steps."""
+    if step <= settings.frozen_steps:
+        network.get_parameter("heads.prototypes.weight").grad = None
+
+
+METHOD = Method(
+    name="swav",
+    summary="each image of a pair predicts the cluster of the other (Caron et al. 2020)",
+    objective=Objective(settings=SwavHead, heads=heads, loss=loss, before_update=freeze),
+    external=False,
+    pairs=("self", "language", "visual"),
+    augmentations=tuple(AUGMENTATIONS),
+    views=TWO_VIEWS,
+    passes=2,
+)
