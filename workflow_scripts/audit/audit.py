@@ -4,7 +4,7 @@ This finds accidents and careless edits. A consistent rewrite of files, manifest
 undetected unless the root hash was stored elsewhere.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -27,18 +27,18 @@ from workflow_scripts.audit.notes import Noted
 from workflow_scripts.audit.records import cycle_findings, input_findings, record_findings
 from workflow_scripts.audit.scan import scan
 from workflow_scripts.audit.sources import source_claims
-from workflow_scripts.core.artifact import MANIFEST, label_of
+from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.code_equivalence import among, counted
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.names import CRATE
-from workflow_scripts.core.root_hash import AROUND, root_hash
+from workflow_scripts.core.root_hash import AROUND
 from workflow_scripts.provenance.crate.check import check
 from workflow_scripts.provenance.locate import locate
-from workflow_scripts.provenance.nodes import Node, input_path, read_node
+from workflow_scripts.provenance.nodes import Node, read_node
+from workflow_scripts.provenance.study_root import study_root
 from workflow_scripts.study.freshness import other_settings
 
-REPORT = "report/index"
 READERS = 8  # manifests read at a time
 
 
@@ -270,20 +270,3 @@ class Audit:
         for node in self.nodes:
             if node.stage not in AROUND and node.label not in behind and node.path in self.trusted:
                 self.found.append((node.path, finding(Kind.OUTSIDE, node.path, "the report was not made from it")))
-
-
-def study_root(nodes: Iterable[Node]) -> tuple[str | None, set[str]]:
-    """The root hash that the report shows, computed from the current manifests, and the labels behind it.
-
-    Without a report it is over all artifacts. None when an artifact behind the report is missing.
-    """
-    by_label = {node.label: node for node in nodes}
-    report = by_label.get(REPORT)
-    labels = {label for label in by_label if label.split("/")[0] not in AROUND}
-    if report is not None and report.record is not None:
-        files = report.record.get("input_files", {})
-        paths = [input_path(report, path) for found in files.values() for path in found]
-        labels = {label_of(path) for path in paths}
-    if not labels <= by_label.keys():
-        return None, labels
-    return root_hash((label, by_label[label].hash) for label in labels), labels

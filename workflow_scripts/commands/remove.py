@@ -1,10 +1,14 @@
 """``faithful-pairs remove``: remove all traces of the rows on a study's removal list."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from workflow_scripts.removal.networks import Learned
 
 STILL_HELD = 2
 
@@ -19,7 +23,9 @@ def command(
     folders, fetched bytes, logs and results of earlier configs that may hold the rows. The annotation zip, and the
     source artifacts that hold it, are inputs and stay as they are. Label sheets and exported pages that show the rows
     are named, so that you can delete them and their copies. They are found by the keys in the folder labels of a study
-    and in the folder that its caption_labels.source names, and by the records in a study's folder copies.
+    and in the folder that its caption_labels.source names, and by the records in a study's folder copies. Networks that
+    faithful-pairs export gave away can't forget an image: their cards are extended by the keys of the removed images
+    that they learned from, and by the day.
 
     \b
     Examples:
@@ -29,7 +35,7 @@ def command(
     Exit status:
       0  nothing is left
       1  the study has no annotations yet, or a file can't be removed
-      2  results of other studies, sheets or pages may still hold the rows, or wrong usage
+      2  results of other studies, sheets, pages or unmarked networks may still hold the rows, or wrong usage
     """
     import logging
 
@@ -66,7 +72,32 @@ def remove(study: Path) -> tuple[str, bool]:
     if gone.sheets:
         lines.append("sheets or pages show the rows; delete them, all copies, and their keys and records:")
         lines += [f"  {path}" for path in gone.sheets]
+    marked, unmarked = _mark(gone.networks)
+    lines += marked
+    if unmarked:
+        lines.append("exported networks learned from removed images, and their cards can't be marked:")
+        lines += [f"  {line}" for line in unmarked]
     if gone.unread:
         lines.append("keys or records can't be read; check by hand whether their sheets or pages show the rows:")
         lines += [f"  {line}" for line in gone.unread]
-    return "\n".join(lines) + "\n", not (gone.elsewhere or gone.sheets or gone.unread)
+    return "\n".join(lines) + "\n", not (gone.elsewhere or gone.sheets or unmarked or gone.unread)
+
+
+def _mark(networks: "Sequence[Learned]") -> tuple[list[str], list[str]]:
+    """List the removed images in the cards of exported networks; lines for those that were marked, and for others."""
+    from datetime import UTC, datetime
+
+    from workflow_scripts.core.errors import PipelineError
+    from workflow_scripts.export.removed import note_removed
+
+    marked, unmarked = [], []
+    day = datetime.now(UTC).date().isoformat()
+    for network in networks:
+        try:
+            new = note_removed(network.folder, network.weights, network.keys, day)
+        except PipelineError as error:
+            unmarked.append(f"{error} (record: {network.record})")
+            continue
+        if new:
+            marked.append(f"{network.folder}: its network learned from {new} removed images, which its card now lists")
+    return marked, unmarked

@@ -20,6 +20,7 @@ from workflow_scripts.core.files.jsonio import read_json
 from workflow_scripts.core.files.names import ABOUT, BROWSE, CACHE, CRATE, DISCARDED, LOGS, STAGING, WORK, work_folder
 from workflow_scripts.core.redact import redacted
 from workflow_scripts.provenance.lineage import Made, inputs_of, load, recipe_of, sound
+from workflow_scripts.removal.networks import Learned, networks_of
 from workflow_scripts.removal.rows import Listed, excluded_tokens, listed_rows, pairs_of, urls_among
 from workflow_scripts.removal.sheets import sheets_of
 from workflow_scripts.removal.store import remove_urls, urls_kept
@@ -45,6 +46,7 @@ class Removed:
     elsewhere: list[str]  # artifacts of other studies that hold the rows
     unknown: int  # entries of the list that match no row of the annotations
     sheets: list[str]  # label sheets and exported pages that show the rows
+    networks: list[Learned]  # exported networks that learned from their images
     unread: list[str]  # their keys and records that can't be read, with the reason
 
 
@@ -87,6 +89,7 @@ def remove_listed(results: Path, study: str) -> Removed:
     clean_rows = [one.file(".parquet") for one in made_rows if one.hash in good]
     present = [one for one in everything if one.hash in good]
     sheets, unread = sheets_of(results, everything, listed.ids)
+    networks, unread_networks = networks_of(results, listed.ids, tokens)
     return Removed(
         urls=remove_urls(results, _unused(listed.urls, clean_rows)),
         logs=_remove_logs([results / study / LOGS, results / ".slurm", results.parent / ".snakemake/log"], listed),
@@ -99,7 +102,8 @@ def remove_listed(results: Path, study: str) -> Removed:
         elsewhere=sorted(str(one.path) for one in elsewhere),
         unknown=len(tokens - taken_out),
         sheets=sheets,
-        unread=unread,
+        networks=networks,
+        unread=unread + unread_networks,
     )
 
 

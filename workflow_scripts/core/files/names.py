@@ -11,7 +11,7 @@ HOSTS = ".hosts"  # request budgets of hosts, so that jobs share one rate
 BROWSE, ABOUT = ".browse", "about.json"  # indexes of the browser: <study>/<key>; and what an index was made from
 LOGS, CRATE = "logs", "crate"  # in a study's folder, beside the folders of the stages
 LABELS, LABEL_KEY = "labels", ".key.csv"  # there too: label sheets, and the suffix of the keys beside them
-COPIES = "copies"  # there too: records of sheets and exported pages that were written elsewhere
+COPIES = "copies"  # there too: records of sheets, exported pages and networks that were written elsewhere
 ENTRY_MANIFEST, ENTRY_RECORD = "manifest.json", "run.json"  # in the folder of a cache entry
 
 
