@@ -27,6 +27,7 @@ rule pretrain:
         images=lambda w: UNITS.run_images(OUT, w.run),
         pairs=lambda w: UNITS.run_pairs(OUT, w.run),
         captions=lambda w: UNITS.run_captions(OUT, w.run),
+        vectors=lambda w: UNITS.run_vectors(OUT, w.run),
         truth=lambda w: UNITS.run_truth(OUT, w.run),
         common=lambda w: UNITS.run_common(OUT, w.run),
         probe=lambda w: UNITS.run_probe(OUT, w.run),

@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests.helpers import hashes
 from workflow_scripts.core.shards import TarImages
+from workflow_scripts.pretraining.data.caption_vectors import CaptionVectors
 from workflow_scripts.pretraining.data.pairing import with_itself
 from workflow_scripts.pretraining.plan import Plan
 from workflow_scripts.pretraining.probing import split_rows
@@ -32,6 +33,9 @@ HEADS: dict[str, dict[str, Any]] = {
     # Queues that batches of 8 wrap around and fill before a run of six steps ends.
     "declip_nn": {**_TEXT, "queue": 20},
     "nnclr": {"projector": [16, 8], "predictor": 8, "queue": 20},
+    "clip_sbert": {"embedding": 8},
+    "xclr": {"projector": [16, 8]},
+    "multi_positive": {"projector": [16, 8]},
     "swav": {"projector": [16, 8], "prototypes": 6, "frozen_steps": 2, "queue": 20, "queue_from": 2},
 }
 """Small settings of each method that trains."""
@@ -41,7 +45,9 @@ TEXTS = [("a red disc", "green", "the blue one <end>", "yellow!")[i % 4] for i i
 def of_method(name: str) -> dict[str, Any]:
     """What :func:`plan` needs for a run of a method: settings, and what it learns from."""
     method = METHODS[name]
-    learned = {"captions": TEXTS if "tokens" in method.learns else None}
+    learned: dict[str, Any] = {"captions": TEXTS if {"tokens", "caption_ids"} & set(method.learns) else None}
+    if "vectors" in method.learns:
+        learned["vectors"] = np.random.default_rng(1).normal(size=(24, 6))
     if method.labels:
         learned["labels"] = np.arange(24) % 4
     return {"method": name, "pairs": method.pairs[0], "simclr": None, name: HEADS[name], **learned}
@@ -78,6 +84,7 @@ def plan(
     keep: bool = True,
     captions: list[str] | None = None,
     labels: np.ndarray | None = None,
+    vectors: np.ndarray | None = None,
     **changed: Any,
 ) -> Plan:
     """A run of self pairs over ``number`` images, labels their colours; ``changed`` are settings."""
@@ -86,4 +93,8 @@ def plan(
     settings = Pretrain.model_validate({**SMALL, **changed})
     shown = images(folder, number)
     probe = split_rows(shown, np.arange(number) % 4, settings.probe.images) if settings.probe else None
-    return Plan(settings, shown, keep, with_itself(number), captions, labels, probe, work, "cpu", 1, workers)
+    embedded = None
+    if vectors is not None:
+        np.save(folder / "vectors.npy", vectors.astype(np.float32))
+        embedded = CaptionVectors(folder / "vectors.npy", np.arange(number))
+    return Plan(settings, shown, keep, with_itself(number), captions, labels, embedded, probe, work, "cpu", 1, workers)

@@ -26,12 +26,17 @@ from workflow_scripts.pretraining.distributed.gather import all_rows
 from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 from workflow_scripts.pretraining.distributed.sync_norm import convert
 from workflow_scripts.pretraining.losses.clip import clip_loss
+from workflow_scripts.pretraining.losses.multi_positive import multi_positive_loss
 from workflow_scripts.pretraining.losses.nt_xent import nt_xent
+from workflow_scripts.pretraining.losses.pair_weights import PairWeights
+from workflow_scripts.pretraining.losses.soft_targets import soft_target_loss
 from workflow_scripts.pretraining.methods.simsiam import symmetric_loss
 from workflow_scripts.pretraining.plan import OUTCOME
 
 ROWS, WIDTH, CLOSE = 6, 5, {"rtol": 1e-4, "atol": 1e-6}
-LOSSES = ("nt_xent", "clip", "simsiam")
+LOSSES = ("nt_xent", "clip", "simsiam", "soft_target", "multi_positive", "weighted")
+CAPTIONS = torch.randn(ROWS, 4, generator=torch.Generator().manual_seed(6))
+CLASSES, SCORES = torch.tensor([3, 0, 3, 1, 0, 3]), torch.tensor([0.1, 0.9, float("nan"), 0.4, 0.3, 0.7])
 LONG: dict[str, Any] = {"processes": 2, "steps": 30, "checkpoint_every": 2}
 multiprocessing.set_forkserver_preload([__name__])  # torch is imported once
 
@@ -58,6 +63,16 @@ def loss_of(name: str, one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
         return symmetric_loss((one, two), (two, one))
     every, offset = all_rows(one)
     both = (every, all_rows(two)[0])
+    if name == "soft_target":
+        captions = CAPTIONS[offset : offset + len(one)]
+        return soft_target_loss(one, two, captions, 0.3, 0.2, (both, all_rows(captions)[0]), offset)
+    if name == "multi_positive":
+        classes = CLASSES[offset : offset + len(one)]
+        return multi_positive_loss((one, two), classes, 0.3, (both, all_rows(classes)[0]), offset)
+    if name == "weighted":
+        weigh = PairWeights()
+        weigh(SCORES[offset : offset + len(one)] + 1)
+        return nt_xent(one, two, 0.3, both, offset, weigh(SCORES[offset : offset + len(one)])) + weigh.mean
     if name == "clip":
         return clip_loss(one, two, torch.tensor(1.0), both, offset)
     return nt_xent(one, two, 0.3, both, offset)

@@ -25,7 +25,7 @@ def run_of(name: str, **changed: object) -> Pretrain:
     return Pretrain.model_validate({**given, **steps, "backbone": "resnet_small", **changed})
 
 
-SIZES = Sizes(vocabulary=300, labels=4)
+SIZES = Sizes(vocabulary=300, labels=4, vectors=24)
 
 
 def batch_of(name: str) -> Batch:
@@ -34,6 +34,7 @@ def batch_of(name: str) -> Batch:
     every = {
         "tokens": torch.arange(4 * 8).reshape(4, 8) % 298 + 2,
         "caption_ids": torch.tensor([0, 1, 2, 1]),
+        "vectors": torch.randn(4, 24, generator=torch.Generator().manual_seed(1)),
         "labels": torch.arange(4),
     }
     return Batch(tuple(views), 1, **{signal: every[signal] for signal in METHODS[name].learns})

@@ -1,6 +1,6 @@
 """The declaration of a pretraining method."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -9,6 +9,7 @@ from pydantic import Field
 from workflow_scripts.core.settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor, nn
 
     from workflow_scripts.pretraining.data.batch import Batch
@@ -27,7 +28,12 @@ PAIR_INPUTS: Mapping[PairKind, str] = {
 
 Signal = Literal["tokens", "caption_ids", "vectors", "weights", "labels"]
 """What a method can learn from besides images: fields of :class:`~workflow_scripts.pretraining.data.batch.Batch`."""
-SIGNAL_INPUTS: Mapping[Signal, str] = {"tokens": "captions", "caption_ids": "captions", "labels": "truth"}
+SIGNAL_INPUTS: Mapping[Signal, str] = {
+    "tokens": "captions",
+    "caption_ids": "captions",
+    "vectors": "vectors",
+    "labels": "truth",
+}
 """The input of a training that a signal is read from."""
 
 
@@ -80,10 +86,12 @@ class Sizes(NamedTuple):
     Attributes:
         vocabulary: of the tokenizer.
         labels: number of different labels.
+        vectors: width of the captions' vectors.
     """
 
     vocabulary: int = 0
     labels: int = 0
+    vectors: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,12 +109,15 @@ class Objective:
             be the loss of the joined batch (``distributed.gather.all_rows``).
         before_update: (network, settings, step) is called with the gradients of a step, before the optimizer uses
             them; a parameter whose gradient is set to None stays as it is. None: nothing.
+        calibrate: (settings, vectors (b, d) of the captions of a sample of batches) -> the settings to train with, and
+            what ``run.json`` says of them. It is called once, before the training. None: the settings as they are.
     """
 
     settings: type[Settings]
     heads: Callable[[Any, int, Sizes], "Mapping[str, nn.Module]"]
     loss: "Callable[[Network, Any, Batch], Tensor]"
     before_update: "Callable[[Network, Any, int], None] | None" = None
+    calibrate: "Callable[[Any, Sequence[np.ndarray]], tuple[Settings, dict[str, float]]] | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)

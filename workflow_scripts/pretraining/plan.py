@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow_scripts.core.shards import TarImages
+from workflow_scripts.pretraining.data.caption_vectors import CaptionVectors
 from workflow_scripts.pretraining.data.pairing import Pairing
 from workflow_scripts.pretraining.probing import ProbeRows
 from workflow_scripts.pretraining.schedule import Schedule, schedule
@@ -41,6 +42,7 @@ class Plan:
         pairing: positive pairs.
         captions: text of each of ``pairing.sources`` (CLIP), else None.
         labels: (m,) int64 label of each of ``pairing.sources`` (supervised), else None.
+        vectors: of the same captions (clip_sbert, xclr), else None.
         probe: labelled images of the online probe, or None.
         work: folder for checkpoints and output files.
         device: ``cpu`` or ``cuda``.
@@ -54,6 +56,7 @@ class Plan:
     pairing: Pairing
     captions: list[str] | None
     labels: np.ndarray | None
+    vectors: CaptionVectors | None
     probe: ProbeRows | None
     work: Path
     device: str
@@ -86,6 +89,9 @@ def write_plan(plan: Plan, path: Path) -> None:
     arrays = {name: getattr(plan.pairing, name) for name in PAIRING}
     if plan.labels is not None:
         arrays["labels_of_sources"] = plan.labels
+    if plan.vectors is not None:
+        words["vectors"] = str(plan.vectors.path.absolute())
+        arrays["rows_of_vectors"] = plan.vectors.rows
     shown = {"images": plan.images}
     if plan.probe is not None:
         shown["probe"] = plan.probe.images
@@ -116,6 +122,7 @@ def read_plan(path: Path) -> Plan:
         pairing=Pairing(*(arrays[name] for name in PAIRING)),
         captions=words["captions"],
         labels=arrays.get("labels_of_sources"),
+        vectors=CaptionVectors(Path(words["vectors"]), arrays["rows_of_vectors"]) if "vectors" in words else None,
         probe=probe,
         work=Path(words["work"]),
         device=words["device"],

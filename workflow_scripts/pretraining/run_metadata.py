@@ -51,14 +51,15 @@ def run_metadata(
     about: Mapping[str, Any],
     schedule: Schedule,
     outcome: dict[str, Any],
-    counts: Mapping[str, int],
+    facts: Mapping[str, float],
 ) -> dict[str, Any]:
     """``run.json``: what is needed to use the weights, and how the run ended.
 
     Keys: backbone, feature_dim, layer (that of Grad-CAM), preprocessing (size, resize, crop, mean, std), of a network
     from elsewhere also options and features (:mod:`workflow_scripts.models.networks.external`), method, pairs,
     augmentation, seed, batch_size, steps (planned), epochs (if the config gives them), steps_done, stopped_early,
-    checkpoints (name -> step number), best_knn_accuracy (null without probe), and ``counts`` of pairs.
+    checkpoints (name -> step number), best_knn_accuracy (null without probe), and ``facts``: counts of pairs, and what
+    follows from captions (``Objective.calibrate``).
     """
     return {
         **about,
@@ -73,5 +74,5 @@ def run_metadata(
         "stopped_early": outcome["stopped"],
         "checkpoints": kept_checkpoints(settings, schedule, outcome),
         "best_knn_accuracy": outcome["best"],
-        **counts,
+        **facts,
     }

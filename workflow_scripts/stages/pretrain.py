@@ -1,12 +1,14 @@
 """One pretraining run: backbone weights of the kept checkpoints, the training curve, and the run's metadata.
 
 Inputs: ``images`` (image_index), ``pairs`` (pair_table; language and visual pairs), ``captions`` (select_captions;
-methods that learn from captions), ``truth`` (demo_world; labels), ``common`` (common_images, optional: the only images
-to train on), ``probe`` (eval_dataset, optional; without it the online probe guesses subreddits), ``network`` (source; a
-network from elsewhere). An untrained run needs none.
+methods that learn from captions), ``vectors`` (embed_captions; methods that learn from vectors of captions), ``truth``
+(demo_world; labels), ``common`` (common_images, optional: the only images to train on), ``probe`` (eval_dataset,
+optional; without it the online probe guesses subreddits), ``network`` (source; a network from elsewhere). An untrained
+run needs none.
 """
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+    from workflow_scripts.pretraining.data.caption_vectors import CaptionVectors
     from workflow_scripts.pretraining.data.pairing import Pairing
     from workflow_scripts.pretraining.plan import Plan
+
+    Learned = tuple[Pairing, list[str] | None, np.ndarray | None, CaptionVectors | None]
 
 
 def pretrain(job: Job[Pretrain]) -> None:
@@ -39,11 +44,14 @@ def pretrain(job: Job[Pretrain]) -> None:
 
         # From here on SLURM may preempt the job; imports and tables take a while, so this comes first.
         with Interrupt() as interrupt:
+            from workflow_scripts.pretraining.data.calibration import calibrated
             from workflow_scripts.pretraining.distributed.launch import launch
             from workflow_scripts.pretraining.trainer import deterministic
 
             plan = _plan(job)
-            length, counts = plan.schedule, _counts(job, plan)
+            settings, found = calibrated(plan.settings, plan.vectors)
+            plan = replace(plan, settings=settings)
+            length, counts = plan.schedule, _counts(job, plan) | found
             starts = launch(plan, interrupt)
             job.note(starts=starts, deterministic_algorithms=deterministic(job.device))
         outcome = read_json(job.work / OUTCOME, "run the stage again")
@@ -96,14 +104,15 @@ def _plan(job: Job[Pretrain]) -> "Plan":
     return Plan(settings, images, keep, *learned, probe, job.work, job.device, job.threads, job.workers)
 
 
-def _learned(job: Job[Pretrain], keys: "pa.ChunkedArray") -> "tuple[Pairing, list[str] | None, np.ndarray | None]":
-    """Pairs, and captions or labels, of the images to train on; the others of ``keys`` are counted by reason."""
+def _learned(job: Job[Pretrain], keys: "pa.ChunkedArray") -> "Learned":
+    """Pairs, and captions, labels or vectors, of the images to train on; others of ``keys`` are counted by reason."""
     from itertools import compress
 
+    from workflow_scripts.pretraining.data.caption_vectors import embedded_pairs
     from workflow_scripts.pretraining.data.inputs import read_captions, read_common, read_labels, read_pairing
     from workflow_scripts.pretraining.method import LabelSettings
 
-    settings, captions, labels = job.settings, None, None
+    settings, captions, labels, vectors = job.settings, None, None, None
     if isinstance(settings.head, LabelSettings):
         truth = job.input("truth").path(".truth.parquet")
         pairing, labels = read_labels(settings.head.label, keys, truth)
@@ -116,13 +125,18 @@ def _learned(job: Job[Pretrain], keys: "pa.ChunkedArray") -> "tuple[Pairing, lis
         before = len(pairing)
         pairing, captions = read_captions(pairing, keys, job.input("captions").path(".parquet"))
         dropped["no_caption"] = before - len(pairing)
+    if "vectors" in settings.inputs:
+        before = len(pairing)
+        pairing, vectors = embedded_pairs(pairing, keys, job.input("vectors"), job.work / "vectors.npy")
+        dropped["no_caption"] = dropped.get("no_caption", 0) + before - len(pairing)
     if job.inputs("common"):
         pairing, kept = read_common(pairing, keys, job.input("common").path(".parquet"))
         dropped["not_common"] = len(kept) - len(pairing)
         captions = None if captions is None else list(compress(captions, kept.tolist()))
         labels = None if labels is None else labels[kept]
+        vectors = None if vectors is None else vectors.of(kept)
     job.rows(len(keys), len(pairing), dropped)
-    return pairing, captions, labels
+    return pairing, captions, labels, vectors
 
 
 def _counts(job: Job[Pretrain], plan: "Plan") -> dict[str, int]:
@@ -135,7 +149,7 @@ STAGE = Stage(
     run=pretrain,
     settings=Pretrain,
     artifact="{run}",
-    inputs=("images", "pairs", "captions", "truth", "common", "probe", "network"),
+    inputs=("images", "pairs", "captions", "vectors", "truth", "common", "probe", "network"),
     packages=("torch", "torchvision", "timm", "transformers", "accelerate", "numpy", "pillow", "tokenizers"),
     # How often the run is saved, and what is kept in memory; on a CPU no bytes depend on these.
     not_in_key=frozenset({"checkpoint_every", "cache_mb"}),

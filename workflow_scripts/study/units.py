@@ -15,14 +15,14 @@ from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.source import WORLD, Source
 from workflow_scripts.study.config.arms.order import arms_read
-from workflow_scripts.study.config.cells import summarised
-from workflow_scripts.study.config.kept import evaluated, first_name
+from workflow_scripts.study.config.kept import evaluated
 from workflow_scripts.study.config.run_settings import seen_by, trainings
 from workflow_scripts.study.config.study import Study
 from workflow_scripts.study.named_sources import named_sources
+from workflow_scripts.study.reported import report_settings, summary_settings
 from workflow_scripts.study.scoring import blocks, scores
 from workflow_scripts.study.stages import declaration, facts, published, stages_in_order
-from workflow_scripts.study.vectors import unread, vectors_of, vectors_read
+from workflow_scripts.study.vectors import unread, vectors_learned, vectors_of, vectors_read
 
 Unit = dict[str, str]
 SHARDS_HASHED_TOGETHER = 50  # each job adds to the time that planning takes
@@ -174,20 +174,10 @@ class Units:
         return {"reference": self.reference_arm, "seed": self.study.caption_quality.seed}
 
     def _summary(self, unit: Unit) -> dict[str, Any]:
-        study = self.study
-        contrasts = [contrast.model_dump(mode="json") for contrast in study.contrasts]
-        wanted = {"contrasts": contrasts, "standard_contrasts": study.standard_contrasts}
-        return {"runs": summarised(study, self._runs, self._steps), **wanted, "bootstrap": study.bootstrap}
+        return summary_settings(self.study, self._runs, self._steps)
 
     def _report(self, unit: Unit) -> dict[str, Any]:
-        study = self.study
-        captions_of = {pairs.name: pairs.arm for pairs in study.pairs if pairs.arm and pairs.arm != pairs.name}
-        headline = first_name(study.evaluation.steps, [settings for _, settings in self._runs.values()])
-        own = study.report.model_dump(mode="json")
-        levels = {name: section.level for name, section in study.evaluation if hasattr(section, "level")}
-        levels["data_card"] = study.data_card.confidence
-        named = {"study": study.study, "captions_of": captions_of, "headline_step": headline, "levels": levels}
-        return {**own, **named, "accepted": [dict(one) for one in self.accepted]}
+        return report_settings(self.study, self._runs, self.accepted)
 
     def _crate(self, unit: Unit) -> dict[str, Any]:
         return self.study.crate.model_dump(mode="json", exclude={"in_all"}) | {"published": published()}
@@ -247,6 +237,10 @@ class Units:
             if "pairs" in settings.inputs
             else [f"{out}/select_captions/{section.pairs}{MANIFEST}"]
         )
+
+    def run_vectors(self, out: str, run: str) -> list[str]:
+        """Manifest of the vectors of captions that a run learns from, if its method does."""
+        return [f"{out}/{name}{MANIFEST}" for name in vectors_learned(self.study, self._runs[run][0])]
 
     def run_truth(self, out: str, run: str) -> list[str]:
         """Manifest of the demo's world, for runs that learn from labels."""

@@ -1,32 +1,16 @@
-import io
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from tests.helpers import make_artifact
+from tests.pretraining.data.embedded import embedded, parquet
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.pretraining.data import faithfulness
-from workflow_scripts.pretraining.data.caption_vectors import read_vectors
+from workflow_scripts.pretraining.data import caption_vectors, faithfulness
 
 KEYS = pa.chunked_array([["a", "b"], ["c", "d", "e"]])
-
-
-def parquet(table: pa.Table) -> bytes:
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer)
-    return buffer.getvalue()
-
-
-def embedded(results: Path, arm: str, keys: list[str], rows: np.ndarray) -> Artifact:
-    """Vectors of an arm's captions."""
-    buffer = io.BytesIO()
-    np.save(buffer, rows.astype(np.float32))
-    files = {".npy": buffer.getvalue(), ".keys.parquet": parquet(pa.table({"key": keys}))}
-    return Artifact(make_artifact(results, "embed_captions", arm, files))
 
 
 def test_matching_is_the_sigmoid_of_itm(results: Path) -> None:
@@ -39,7 +23,7 @@ def test_matching_is_the_sigmoid_of_itm(results: Path) -> None:
 
 
 def test_agreement_is_the_cosine_of_the_captions_of_two_arms(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faithfulness, "BLOCK", 2)
+    monkeypatch.setattr(caption_vectors, "BLOCK", 2)
     generator, keys = np.random.default_rng(0), KEYS.to_pylist()
     one, other = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in generator.normal(size=(2, 5, 3)))
     one[3] = 0  # an empty caption
@@ -50,14 +34,6 @@ def test_agreement_is_the_cosine_of_the_captions_of_two_arms(results: Path, monk
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     with pytest.raises(PipelineError, match=r"unknown image key in .*short\.x\.keys\.parquet: 'e'"):
         faithfulness.agreement([backwards, embedded(results, "short.x", keys[:4], other[:4])], KEYS)
-
-
-def test_vectors_are_those_of_the_sources(results: Path) -> None:
-    rows = np.arange(12).reshape(4, 3)
-    found = read_vectors(embedded(results, "arm.x", ["e", "b", "x", "a"], rows), KEYS, np.array([1, 4]))
-    assert found.width == 3
-    assert found[np.array([1, 0, 1])].tolist() == [[0, 1, 2], [3, 4, 5], [0, 1, 2]]
-    assert found[np.array([0])].dtype == np.float32
 
 
 def test_a_pair_is_as_faithful_as_the_worse_of_its_captions() -> None:

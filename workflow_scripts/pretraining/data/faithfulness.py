@@ -11,8 +11,6 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.data.caption_vectors import read_vectors
 
-BLOCK = 65_536  # rows that are read at a time
-
 
 def matching(captions: Artifact, keys: pa.ChunkedArray) -> np.ndarray:
     """Probability (n,) float32 that each image of ``keys`` and its caption in an arm belong together; NaN if unknown.
@@ -36,14 +34,11 @@ def agreement(vectors: Sequence[Artifact], keys: pa.ChunkedArray) -> np.ndarray:
     Raises:
         PipelineError: an arm lacks an image.
     """
-    every = np.arange(len(keys))
-    one, other = (read_vectors(arm, keys, every) for arm in vectors)
+    one, other = (read_vectors(arm, keys) for arm in vectors)
     found = np.empty(len(keys), np.float32)
-    for start in range(0, len(keys), BLOCK):
-        rows = every[start : start + BLOCK]
-        left, right = one[rows], other[rows]
-        empty = ~(left.any(axis=1) & right.any(axis=1))
-        found[rows] = np.where(empty, np.nan, np.einsum("ij,ij->i", left, right))
+    for (part, left), (_, right) in zip(one.blocks(), other.blocks(), strict=True):
+        captioned = left.any(axis=1) & right.any(axis=1)
+        found[part] = np.where(captioned, np.einsum("ij,ij->i", left, right), np.nan)
     return found
 
 

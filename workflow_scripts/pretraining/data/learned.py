@@ -29,6 +29,11 @@ def learned_rows(plan: Plan) -> tuple[dict[Signal, Rows], Sizes]:
         assert plan.captions is not None
         numbers: dict[str, int] = {}
         rows["caption_ids"] = _of_rows(np.array([numbers.setdefault(text, len(numbers)) for text in plan.captions]))
+    if "vectors" in learns:
+        vectors = plan.vectors
+        assert vectors is not None
+        rows["vectors"] = lambda positions: torch.from_numpy(vectors[positions])
+        sizes = sizes._replace(vectors=vectors.width)
     if "labels" in learns:
         assert plan.labels is not None
         rows["labels"] = _of_rows(plan.labels)

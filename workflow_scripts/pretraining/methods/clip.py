@@ -82,12 +82,8 @@ def logit_scale(temperature: float) -> "nn.ParameterDict":
 
 def loss(network: "Network", settings: ClipHead, batch: "Batch") -> "Tensor":
     """One view and the tokens of its caption."""
-    return matched(network, batch, network.heads["text"](batch.tokens))
-
-
-def matched(network: "Network", batch: "Batch", text: "Tensor") -> "Tensor":
-    """CLIP's loss of the batch's view and the embeddings (b, d) of its captions."""
-    return match(network, network.heads["project"](network.backbone(batch.views[0])), text)
+    image = network.heads["project"](network.backbone(batch.views[0]))
+    return match(network, image, network.heads["text"](batch.tokens))
 
 
 def match(network: "Network", image: "Tensor", text: "Tensor") -> "Tensor":

@@ -216,6 +216,12 @@ class Run(Settings):
         f"({_methods('labels')}); none: untrained",
         examples=["revised"],
     )
+    encoder: str | None = Field(
+        None,
+        description="name of the text encoder, for methods that learn from vectors of captions "
+        f"({', '.join(name for name, method in METHODS.items() if 'vectors' in method.learns)}); null: the only one",
+        examples=["mpnet"],
+    )
     network: str | None = Field(
         None, description="method external: name of one of networks; null for all other methods", examples=["clip-b16"]
     )

@@ -34,7 +34,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "random": {"weights": "random", "architecture": "resnet18"},
 }
 ORDERING = Ordering(lower="clip-b16", higher="random")
-ANOTHER = TextEncoder(name="another", source="another")  # so that the encoder of a judge can be changed
+ANOTHER = TextEncoder(name="another", source="another")  # so that the encoder of a judge or run can be changed
 
 
 class Reruns:
@@ -128,7 +128,8 @@ def _judge(study: Study, kind: str) -> Judge:
 def _run(method: Method, network: str | None = None) -> Run:
     """A run of a method that the full study does not use; methods that need no pair table or arm get none."""
     pairs = next((pairs for pairs in RESERVED_PAIRS if pairs in method.pairs), "revised")
-    return Run(method=method.name, pairs=pairs, augmentation=method.augmentations[0], network=network)
+    encoder = ANOTHER.name if "vectors" in method.learns else None
+    return Run(method=method.name, pairs=pairs, augmentation=method.augmentations[0], encoder=encoder, network=network)
 
 
 def _jobs(units: Units) -> dict[str, Any]:
@@ -154,6 +155,7 @@ def _read(units: Units, stage: str, unit: Unit) -> Any:
     of_run = (
         units.run_pairs,
         units.run_captions,
+        units.run_vectors,
         units.run_truth,
         units.run_common,
         units.run_probe,

@@ -1,0 +1,91 @@
+"""Runs that learn from vectors of captions, or from which captions are equal."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from tests.helpers import make_artifact, run
+from tests.pretraining.data.embedded import embedded
+from tests.stages.test_pretrain import KEYS, LANGUAGE, make_index, pairs_of, parquet
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.stages.pretrain import STAGE
+
+CAPTIONS = ["a disc", "", None, "two", *(["more", "a disc"] * 8)]
+BY_ARM: dict[str, Any] = {**LANGUAGE, "pairs": "caption", "simclr": None}
+XCLR = {**BY_ARM, "method": "xclr"}
+SMALL = {"projector": [16, 8]}
+
+
+@pytest.fixture
+def inputs(results: Path) -> dict[str, Path]:
+    """20 images, 18 of which have a caption, and vectors of their captions."""
+    captions = parquet({"key": KEYS, "caption": CAPTIONS})
+    rows = np.random.default_rng(0).normal(size=(20, 6)) + 1
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    rows[[i for i, text in enumerate(CAPTIONS) if not text]] = 0
+    embedded(results, "original.mpnet", KEYS, rows)
+    return {
+        "images": make_index(results),
+        "captions": make_artifact(results, "select_captions", "original", {".parquet": captions}),
+        "vectors": results / "study/embed_captions/original.mpnet.manifest.json",
+    }
+
+
+def facts_of(made: Artifact) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(made.path("/run.json").read_bytes())
+    return found
+
+
+def losses(made: Artifact) -> list[float]:
+    found: list[float] = pq.read_table(made.path("/curve.parquet"))["loss"].to_pylist()
+    return found
+
+
+def test_clip_sbert_learns_from_vectors(results: Path, inputs: dict[str, Path]) -> None:
+    settings = {**BY_ARM, "method": "clip_sbert", "clip_sbert": {"embedding": 8}}
+    made = run(STAGE, results, "pretrain/run", settings, inputs)
+    assert made.rows == {"in": 20, "out": 18, "dropped": {"no_caption": 2}}
+    assert np.isfinite(losses(made)).all()
+    assert "target_perplexity" not in facts_of(made)
+
+
+def test_xclr_says_how_soft_its_targets_were(results: Path, inputs: dict[str, Path]) -> None:
+    plain = run(STAGE, results, "pretrain/plain", {**XCLR, "xclr": SMALL}, inputs)
+    facts = facts_of(plain)
+    assert facts["target_temperature"] == 0.1 and 1 < facts["target_perplexity"] < 15
+    wanted = run(STAGE, results, "pretrain/wanted", {**XCLR, "xclr": {**SMALL, "match_perplexity": 9}}, inputs)
+    found = facts_of(wanted)
+    assert found["target_perplexity"] == pytest.approx(9, rel=1e-3)
+    assert found["target_temperature"] != 0.1 and losses(wanted) != losses(plain)
+    # The same temperature, set by hand, is the same training.
+    by_hand = {**SMALL, "target_temperature": found["target_temperature"]}
+    again = run(STAGE, results, "pretrain/by_hand", {**XCLR, "xclr": by_hand}, inputs)
+    assert facts_of(again) == found
+    assert again.path("/last.safetensors").read_bytes() == wanted.path("/last.safetensors").read_bytes()
+
+
+def test_a_perplexity_that_no_temperature_gives_is_an_error(
+    results: Path, inputs: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run(STAGE, results, "pretrain/run", {**XCLR, "xclr": {**SMALL, "match_perplexity": 15.5}}, inputs)
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "error: perplexity out of reach in pretraining.xclr.match_perplexity: 15.5 is not between 1 and 15" in said
+
+
+def test_equal_captions_are_one_class(results: Path, inputs: dict[str, Path]) -> None:
+    settings = {**LANGUAGE, "method": "multi_positive", "simclr": None, "multi_positive": SMALL}
+    sources = [key for key, text in zip(KEYS, CAPTIONS, strict=True) if text]
+    given = {"images": inputs["images"], "pairs": pairs_of(results, sources, sources[1:] + sources[:1])}
+    made = run(STAGE, results, "pretrain/run", settings, given | {"captions": inputs["captions"]})
+    assert made.rows == {"in": 20, "out": 18, "dropped": {"no_pair": 2}}
+    unequal = parquet({"key": KEYS, "caption": [text and f"{text} {i}" for i, text in enumerate(CAPTIONS)]})
+    other = make_artifact(results, "select_captions", "unequal", {".parquet": unequal})
+    apart = run(STAGE, results, "pretrain/apart", settings, given | {"captions": other})
+    simclr = run(STAGE, results, "pretrain/simclr", {**LANGUAGE, "simclr": SMALL}, given)
+    assert losses(apart) == pytest.approx(losses(simclr), rel=1e-4)
+    assert losses(made)[0] > 1.05 * losses(simclr)[0]

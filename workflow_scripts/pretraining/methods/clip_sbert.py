@@ -1,0 +1,53 @@
+"""CLIP with frozen sentence vectors for text (CLIP-SBERT of El Banani et al. 2023, "Language-Guided Sampling")."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.method import Method, Objective, Sizes, View
+from workflow_scripts.pretraining.methods import clip
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.network import Network
+
+
+class ClipSbertHead(Settings):
+    """CLIP-SBERT: shared embedding, and the temperature."""
+
+    embedding: PositiveInt = Field(
+        512, description="width of the embedding that images and sentence vectors share", examples=[256]
+    )
+    temperature: PositiveFloat = Field(0.07, description="initial temperature; it is learned", examples=[0.1])
+
+
+def heads(settings: ClipSbertHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":
+    """Linear projections of images and of sentence vectors, and the learned logit scale."""
+    return {
+        "project": clip.projection(width, settings.embedding),
+        "text": clip.projection(sizes.vectors, settings.embedding),
+        "scale": clip.logit_scale(settings.temperature),
+    }
+
+
+def loss(network: "Network", settings: ClipSbertHead, batch: "Batch") -> "Tensor":
+    """One view and the sentence vector of its caption."""
+    image = network.heads["project"](network.backbone(batch.views[0]))
+    return clip.match(network, image, network.heads["text"](batch.vectors))
+
+
+METHOD = Method(
+    name="clip_sbert",
+    summary="CLIP with frozen sentence vectors of the captions instead of a text transformer (El Banani et al. 2023)",
+    objective=Objective(settings=ClipSbertHead, heads=heads, loss=loss),
+    external=False,
+    pairs=("caption",),
+    augmentations=tuple(AUGMENTATIONS),
+    views=(View("source"),),
+    learns=("vectors",),
+    passes=1,
+)

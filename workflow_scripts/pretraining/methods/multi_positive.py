@@ -1,0 +1,42 @@
+"""Multi-positive contrast (Tian et al. 2023, "StableRep", arXiv 2306.00984)."""
+
+from typing import TYPE_CHECKING
+
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective
+from workflow_scripts.pretraining.methods.simclr import SimclrHead, heads, projected
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.network import Network
+
+
+class MultiPositiveHead(SimclrHead):
+    """Multi-positive contrast: SimCLR's projector and temperature."""
+
+
+def loss(network: "Network", settings: MultiPositiveHead, batch: "Batch") -> "Tensor":
+    """The images of a pair and of all pairs whose source has the same caption are positives of each other."""
+    from workflow_scripts.pretraining.distributed.gather import all_rows
+    from workflow_scripts.pretraining.losses.multi_positive import multi_positive_loss
+
+    views = projected(network, settings, batch.views)
+    assert batch.caption_ids is not None
+    all_views, offsets = zip(*map(all_rows, views), strict=True)
+    every = (all_views, all_rows(batch.caption_ids)[0])
+    return multi_positive_loss(views, batch.caption_ids, settings.temperature, every, offsets[0])
+
+
+METHOD = Method(
+    name="multi_positive",
+    summary="SimCLR in which all images with the same caption are positives of each other (Tian et al. 2023)",
+    objective=Objective(settings=MultiPositiveHead, heads=heads, loss=loss),
+    external=False,
+    pairs=("language",),
+    augmentations=tuple(AUGMENTATIONS),
+    views=TWO_VIEWS,
+    learns=("caption_ids",),
+    passes=2,
+)

@@ -1,0 +1,89 @@
+"""X-CLR (Sobal et al. 2024, "X-Sample Contrastive Loss", arXiv 2407.18134)."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
+from pydantic import Field, PositiveFloat, model_validator
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective
+from workflow_scripts.pretraining.methods.simclr import SimclrHead, heads, projected
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.network import Network
+
+TARGET_TEMPERATURE = 0.1
+
+
+class XclrHead(SimclrHead):
+    """X-CLR: SimCLR's projector, and the temperatures of similarities and targets."""
+
+    target_temperature: PositiveFloat = Field(
+        TARGET_TEMPERATURE,
+        description="temperature of the softmax over the cosines of captions, which are the targets",
+        examples=[0.2],
+    )
+    match_perplexity: float | None = Field(
+        None,
+        gt=1,
+        description="views that a target is spread over (exp of its entropy, mean over images of a sample of batches): "
+        "target_temperature becomes the one that gives this; null: it is what is set",
+        examples=[20],
+        json_schema_extra={"unit": "views"},
+    )
+
+    @model_validator(mode="after")
+    def _one_temperature(self) -> Self:
+        if self.match_perplexity is not None and self.target_temperature != TARGET_TEMPERATURE:
+            given = f"target_temperature {self.target_temperature:g} and match_perplexity {self.match_perplexity:g}"
+            raise ValueError(f"{given} are both given; remove one")
+        return self
+
+
+def loss(network: "Network", settings: XclrHead, batch: "Batch") -> "Tensor":
+    """The two views of an image, and the vector of its caption."""
+    from workflow_scripts.pretraining.distributed.gather import all_rows
+    from workflow_scripts.pretraining.losses.soft_targets import soft_target_loss
+
+    one, two = projected(network, settings, batch.views)
+    assert batch.vectors is not None
+    all_one, offset = all_rows(one)
+    every = ((all_one, all_rows(two)[0]), all_rows(batch.vectors)[0])
+    return soft_target_loss(one, two, batch.vectors, settings.temperature, settings.target_temperature, every, offset)
+
+
+def calibrate(settings: XclrHead, sample: "Sequence[np.ndarray]") -> tuple[XclrHead, dict[str, float]]:
+    """The temperature of the targets, and how many views they are spread over, from vectors (b, t) of batches.
+
+    Raises:
+        PipelineError: no temperature gives the wanted perplexity.
+    """
+    from workflow_scripts.pretraining.losses.soft_targets import perplexity, temperature_of
+
+    temperature = settings.target_temperature
+    if settings.match_perplexity is not None:
+        try:
+            temperature = temperature_of(sample, settings.match_perplexity)
+        except ValueError as error:
+            where, advice = "pretraining.xclr.match_perplexity", "choose a number in between, or set target_temperature"
+            raise PipelineError("perplexity out of reach", where, error, advice) from None
+    facts = {"target_temperature": temperature, "target_perplexity": perplexity(sample, temperature)}
+    return settings.model_copy(update={"target_temperature": temperature, "match_perplexity": None}), facts
+
+
+METHOD = Method(
+    name="xclr",
+    summary="SimCLR with targets that are as soft as the captions of the images are similar (Sobal et al. 2024)",
+    objective=Objective(settings=XclrHead, heads=heads, loss=loss, calibrate=calibrate),
+    external=False,
+    pairs=("caption",),
+    augmentations=tuple(AUGMENTATIONS),
+    views=TWO_VIEWS,
+    learns=("vectors",),
+    passes=2,
+)
