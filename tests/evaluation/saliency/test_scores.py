@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.spatial.distance import cdist
-from sklearn.metrics import average_precision_score, jaccard_score
+from sklearn.metrics import average_precision_score
 
 from workflow_scripts.core.declaration.result_names import HEADLINE
 from workflow_scripts.evaluation.saliency.masks import near_object
@@ -25,6 +25,11 @@ def scored(maps: np.ndarray, mask: np.ndarray, tolerance: float = 1.0) -> list[d
     return [dict(zip(SCORES, one, strict=True)) for one in found]
 
 
+def jaccard(inside: list[bool], above: list[bool]) -> float:
+    both = sum(one and other for one, other in zip(inside, above, strict=True))
+    return both / sum(one or other for one, other in zip(inside, above, strict=True))
+
+
 def slow_scores(saliency: np.ndarray, mask: np.ndarray, tolerance: float = 1.0) -> dict[str, float]:
     places = np.argwhere(mask == 1)
     near = cdist(np.argwhere(mask >= 0), places).min(axis=1).reshape(mask.shape) <= tolerance
@@ -33,7 +38,7 @@ def slow_scores(saliency: np.ndarray, mask: np.ndarray, tolerance: float = 1.0) 
         triples = [(1.0, inside, close) for _, inside, close in triples]
     peak = max(s for s, _, _ in triples)
     inside = [m for _, m, _ in triples]
-    curve = [jaccard_score(inside, [s >= t * peak for s, _, _ in triples]) for t in T]
+    curve = [jaccard(inside, [s >= t * peak for s, _, _ in triples]) for t in T]
     return {
         "mass_in_mask": sum(s for s, m, _ in triples if m) / sum(s for s, _, _ in triples),
         "pointing_game": float(np.mean([m for s, m, _ in triples if s == peak])),

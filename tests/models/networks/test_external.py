@@ -135,10 +135,10 @@ def test_features_of_an_inner_layer(tmp_path: Path) -> None:
     torch.save(
         {"state_dict": {f"module.{n}": v for n, v in network.state_dict().items()}, "epoch": 3}, tmp_path / "w.pt"
     )
-    wanted = settings("torchvision", architecture="resnet18", prefix="module.", features="layer2")
-    found = features(tmp_path, wanted, tmp_path / "w.pt", IMAGES)
+    wanted = settings("torchvision", architecture="resnet18", prefix="module.", features="layer2", image_size=64)
+    found = features(tmp_path, wanted, tmp_path / "w.pt", IMAGES[..., :64, :64])
     inner = nn.Sequential(*list(network.children())[:6], nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    expected = by_hand(inner, IMAGES, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    expected = by_hand(inner, IMAGES[..., :64, :64], (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
     with pytest.raises(PipelineError, match=r"unknown layer of a network in networks, features: layer9; .*layer1"):
         load_external(wanted.model_copy(update={"features": "layer9"}), tmp_path / "w.pt", 0)

@@ -10,7 +10,7 @@ from workflow_scripts.models.networks.external import load_external
 
 @pytest.mark.parametrize(("module", "fault"), [("AuxLogits", "it is not run"), ("Conv2d_1a_3x3", "")])
 def test_features_of_a_module_that_does_not_run(module: str, fault: str) -> None:
-    wanted = settings("torchvision", architecture="inception_v3", weights="random", image_size=96, features=module)
+    wanted = settings("torchvision", architecture="inception_v3", weights="random", image_size=75, features=module)
     if not fault:
         assert load_external(wanted, None, 0).about["feature_dim"] == 32
         return
