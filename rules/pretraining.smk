@@ -1,12 +1,52 @@
 # From pairs to pretrained networks.
 
 
+rule tokenizer:
+    """The tokenizer of all runs that learn from tokens, loaded or trained on the original captions."""
+    input:
+        captions=UNITS.tokenizer_captions(OUT),
+        model=UNITS.manifest_if_source(OUT, "tokenizer"),
+    output:
+        **made("tokenizer"),
+    log:
+        log_of("tokenizer"),
+    conda:
+        environment_of("tokenizer")
+    threads: cores("tokenizer")
+    resources:
+        **resources_of("tokenizer"),
+    params:
+        **recipe("tokenizer"),
+    shell:
+        command("tokenizer")
+
+
+rule tokens:
+    """Captions of an arm as rows of tokens."""
+    input:
+        captions=manifest("select_captions", "{arm}"),
+        tokenizer=manifest("tokenizer", "tokenizer"),
+    output:
+        **made("tokens"),
+    log:
+        log_of("tokens"),
+    conda:
+        environment_of("tokens")
+    threads: cores("tokens")
+    resources:
+        **resources_of("tokens"),
+    params:
+        **recipe("tokens"),
+    shell:
+        command("tokens")
+
+
 rule common_images:
     """Images that all runs train on, where the study says so (`common_images: true`)."""
     input:
         images=manifest("image_index", "images"),
         pairs=UNITS.common_tables(OUT, UNITS.run_pairs),
-        captions=UNITS.common_tables(OUT, UNITS.run_captions),
+        captions=UNITS.common_tables(OUT, UNITS.run_arm),
     output:
         **made("common_images"),
     log:
@@ -27,6 +67,7 @@ rule pretrain:
         images=lambda w: UNITS.run_images(OUT, w.run),
         pairs=lambda w: UNITS.run_pairs(OUT, w.run),
         captions=lambda w: UNITS.run_captions(OUT, w.run),
+        tokens=lambda w: UNITS.run_tokens(OUT, w.run),
         vectors=lambda w: UNITS.run_vectors(OUT, w.run),
         truth=lambda w: UNITS.run_truth(OUT, w.run),
         common=lambda w: UNITS.run_common(OUT, w.run),

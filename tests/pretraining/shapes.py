@@ -1,6 +1,7 @@
 """Small coloured images in one file, and runs over them, for tests of pretraining."""
 
 import io
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ from PIL import Image
 
 from tests.helpers import hashes
 from workflow_scripts.core.shards import TarImages
+from workflow_scripts.models.text.trained import train_tokenizer
 from workflow_scripts.pretraining.data.caption_vectors import CaptionVectors
 from workflow_scripts.pretraining.data.pairing import with_itself
+from workflow_scripts.pretraining.data.token_rows import TokenRows, TokenSizes, write_rows
 from workflow_scripts.pretraining.plan import Plan
 from workflow_scripts.pretraining.probing import split_rows
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
@@ -20,9 +23,7 @@ SMALL: dict[str, Any] = {
     **{"method": "simclr", "pairs": "self", "augmentation": "simclr", "backbone": "resnet_small", "image_size": 24},
     **{"batch_size": 8, "steps": 6, "warmup_steps": 2, "log_every": 2, "simclr": {"projector": [16, 8]}},
 }
-_TEXT: dict[str, Any] = {
-    **{"embedding": 8, "text_width": 16, "text_layers": 1, "text_heads": 2, "context": 8, "vocabulary": 280}
-}
+_TEXT: dict[str, Any] = {**{"embedding": 8, "text_width": 16, "text_layers": 1, "text_heads": 2}}
 HEADS: dict[str, dict[str, Any]] = {
     "simclr": {"projector": [16, 8]},
     "simsiam": {"projector": [16, 16], "predictor": 8},
@@ -93,8 +94,18 @@ def plan(
     settings = Pretrain.model_validate({**SMALL, **changed})
     shown = images(folder, number)
     probe = split_rows(shown, np.arange(number) % 4, settings.probe.images) if settings.probe else None
-    embedded = None
+    embedded, more = None, {"work": work, "device": "cpu", "threads": 1, "workers": workers}
     if vectors is not None:
         np.save(folder / "vectors.npy", vectors.astype(np.float32))
         embedded = CaptionVectors(folder / "vectors.npy", np.arange(number))
-    return Plan(settings, shown, keep, with_itself(number), captions, labels, embedded, probe, work, "cpu", 1, workers)
+    tokens = token_rows(work, captions) if captions else None
+    return Plan(settings, shown, keep, with_itself(number), captions, tokens, labels, embedded, probe, **more)
+
+
+def token_rows(folder: Path, captions: list[str]) -> TokenRows:
+    """Captions as tokens of a tokenizer that was trained on them, at most eight."""
+    tokenizer, path = train_tokenizer([captions], 280), folder / "tokens.npy"
+    special = tokenizer.special
+    lengths, _ = write_rows(iter([captions]), partial(tokenizer.rows, context=8), special.vocabulary, path)
+    sizes = TokenSizes(special.vocabulary, special.end, special.padding, 8)
+    return TokenRows(path, sizes, np.cumsum(lengths) - lengths, lengths)

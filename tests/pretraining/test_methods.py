@@ -10,7 +10,7 @@ from tests.pretraining.shapes import HEADS as HEADS_OF_TESTS
 from workflow_scripts.core.registry import listed
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.data.batch import Batch
-from workflow_scripts.pretraining.method import CaptionSettings, LabelSettings, Sizes
+from workflow_scripts.pretraining.method import LabelSettings, Sizes
 from workflow_scripts.pretraining.network import build_network
 from workflow_scripts.pretraining.settings import HEADS, METHODS, Pretrain
 
@@ -25,7 +25,7 @@ def run_of(name: str, **changed: object) -> Pretrain:
     return Pretrain.model_validate({**given, **steps, "backbone": "resnet_small", **changed})
 
 
-SIZES = Sizes(vocabulary=300, labels=4, vectors=24)
+SIZES = Sizes(vocabulary=300, end=2, context=77, labels=4, vectors=24)
 
 
 def batch_of(name: str) -> Batch:
@@ -52,7 +52,6 @@ def test_an_entry_is_complete(name: str) -> None:
     else:
         assert method.views and method.passes > 0
         assert {view.augmentation for view in method.views} <= {None, *AUGMENTATIONS}
-        assert issubclass(method.objective.settings, CaptionSettings) == ("tokens" in method.learns)
         assert issubclass(method.objective.settings, LabelSettings) == method.labels
         assert all(field.description for field in method.objective.settings.model_fields.values())
         assert HEADS[name] is method.objective.settings

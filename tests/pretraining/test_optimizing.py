@@ -38,9 +38,9 @@ def test_the_rate_rises_then_falls(rest: int, warmup: int, peak: float) -> None:
 
 
 def test_gains_biases_and_the_logit_scale_do_not_decay() -> None:
-    head = {"text_width": 16, "text_heads": 2, "text_layers": 1, "context": 5}
+    head = {"text_width": 16, "text_heads": 2, "text_layers": 1}
     run = {"method": "clip", "pairs": "caption", "augmentation": "crop", "backbone": "resnet_small", "clip": head}
-    model = build_network(Pretrain.model_validate(run), Sizes(vocabulary=300))
+    model = build_network(Pretrain.model_validate(run), Sizes(vocabulary=300, context=8))
     groups = parameter_groups(model, 0.01)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     decayed, free = ({names[id(parameter)] for parameter in group["params"]} for group in groups)

@@ -20,7 +20,7 @@ SECTIONS = {
     "simclr": ({"projector", "temperature"}, {"joint_bn": False}),
     "simsiam": ({"projector", "predictor"}, {"final_affine": True}),
     "clip": (
-        {"context", "vocabulary", "embedding", "text_width", "text_layers", "text_heads", "temperature"},
+        {"embedding", "text_width", "text_layers", "text_heads", "temperature"},
         {"original_text": True},
     ),
 }

@@ -20,6 +20,7 @@ from workflow_scripts.models.backbones import load_backbone
 from workflow_scripts.models.preprocessing import normalise, prepare
 from workflow_scripts.pretraining.distributed import launch
 from workflow_scripts.pretraining.plan import Plan
+from workflow_scripts.stages import tokenizer, tokens
 from workflow_scripts.stages.pretrain import STAGE
 
 KEYS = [f"im{i:02d}" for i in range(20)]
@@ -101,12 +102,26 @@ def test_an_untrained_run_is_where_the_trained_ones_start(results: Path, index: 
     assert trained.rows == {"in": 20, "out": 20, "dropped": {}}
 
 
+CLIP: dict[str, Any] = {
+    **{**LANGUAGE, "method": "clip", "pairs": "caption", "simclr": None},
+    "clip": {"embedding": 8, "text_width": 16, "text_layers": 1, "text_heads": 2},
+}
+
+
+def tokens_of(results: Path, captions: list[str | None]) -> Path:
+    """Tokens of the images' captions by a tokenizer that was trained on them."""
+    arm = make_artifact(
+        results, "select_captions", "original", {".parquet": parquet({"key": KEYS, "caption": captions})}
+    )
+    table = make_artifact(results, "caption_table", "captions", {".parquet": parquet({"original": captions})})
+    made = run(tokenizer.STAGE, results, "tokenizer/tokenizer", {"vocabulary": 280}, {"captions": table})
+    inputs = {"captions": arm, "tokenizer": made.manifest_path}
+    return run(tokens.STAGE, results, "tokens/original", {"context": 8}, inputs, {"arm": "original"}).manifest_path
+
+
 def test_a_clip_run_leaves_images_without_caption_out(results: Path, index: Path) -> None:
-    captions = parquet({"key": KEYS, "caption": ["a disc", "two", "", None, *(["more <img src=x>"] * 16)]})
-    table = make_artifact(results, "select_captions", "original", {".parquet": captions})
-    head = {"embedding": 8, "text_width": 16, "text_layers": 1, "text_heads": 2, "context": 8, "vocabulary": 280}
-    settings = {**LANGUAGE, "method": "clip", "pairs": "caption", "simclr": None, "clip": head}
-    made = run(STAGE, results, "pretrain/clip", settings, {"images": index, "captions": table})
+    rows = tokens_of(results, ["a disc", "two", "", None, *(["more <img src=x>"] * 16)])
+    made = run(STAGE, results, "pretrain/clip", CLIP, {"images": index, "tokens": rows})
     assert made.rows == {"in": 20, "out": 18, "dropped": {"no_caption": 2}}
     assert all(np.isfinite(pq.read_table(made.path("/curve.parquet"))["loss"].to_pylist()))
 
@@ -194,17 +209,16 @@ def test_a_run_trains_on_common_images_alone(results: Path, index: Path, monkeyp
     assert [plan.pairing.targets.tolist() for plan in plans] == [list(range(5, 14))] * 2 + [list(range(4, 13))]
 
 
-def test_captions_are_those_of_common_images(results: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_are_those_of_common_images(results: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plans = planned(monkeypatch)
-    captions = parquet({"key": KEYS, "caption": ["", *(f"disc {i}" for i in range(1, 20))]})
-    table = make_artifact(results, "select_captions", "original", {".parquet": captions})
-    head = {"embedding": 8, "text_width": 16, "text_layers": 1, "text_heads": 2, "context": 8, "vocabulary": 280}
-    settings = {**LANGUAGE, "method": "clip", "pairs": "caption", "simclr": None, "clip": head}
-    inputs = {"images": index, "captions": table, "common": common_of(results, KEYS[1:20:2])}
-    made = run(STAGE, results, "pretrain/clip", settings, inputs)
+    texts = ["", *("w" * i for i in range(1, 20))]
+    rows = tokens_of(results, texts)
+    inputs = {"images": index, "tokens": rows, "common": common_of(results, KEYS[1:20:2])}
+    made = run(STAGE, results, "pretrain/clip", CLIP, inputs)
     assert made.rows == {"in": 20, "out": 10, "dropped": {"no_caption": 1, "not_common": 9}}
-    assert plans[0].captions == [f"disc {i}" for i in range(1, 20, 2)]
     assert plans[0].pairing.sources.tolist() == list(range(1, 20, 2))
+    everything = pq.read_table(Artifact(rows).path(".parquet"))["tokens"].to_numpy()
+    assert plans[0].tokens is not None and plans[0].tokens.lengths.tolist() == everything[1:20:2].tolist()
 
 
 def test_labels_are_those_of_common_images(results: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:

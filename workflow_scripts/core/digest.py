@@ -56,6 +56,7 @@ SUMMARISED = (
     ),
     "TextEncoderKind",
     "TextNorm",
+    "TokenizerKind",
 )
 # Called name -> keywords that never change bytes: only config checks, estimates and docs read them.
 SKIPPED_KEYWORDS = {

@@ -21,39 +21,22 @@ its caption; labels: two views of an image whose label is known; none for networ
 PAIR_INPUTS: Mapping[PairKind, str] = {
     "language": "pairs",
     "visual": "pairs",
-    "caption": "captions",
     "labels": "truth",
 }
-"""The input of a training that its pairs are read from; other kinds need none."""
+"""The input of a training that its pairs are read from. Other kinds pair each image with itself; for ``caption``, an
+image that lacks what the method learns from is left out."""
 
 Signal = Literal["tokens", "caption_ids", "vectors", "weights", "labels"]
 """What a method can learn from besides images: fields of :class:`~workflow_scripts.pretraining.data.batch.Batch`."""
 SIGNAL_INPUTS: Mapping[Signal, str] = {
-    "tokens": "captions",
+    "tokens": "tokens",
     "caption_ids": "captions",
     "vectors": "vectors",
     "labels": "truth",
 }
 """The input of a training that a signal is read from."""
-
-
-class CaptionSettings(Settings):
-    """Settings that a method shares with all methods that learn from captions: the tokenizer's."""
-
-    context: int = Field(
-        77,
-        ge=3,
-        description="maximum length of a caption, including start and end token",
-        examples=[32],
-        json_schema_extra={"unit": "tokens"},
-    )
-    vocabulary: int = Field(
-        49_408,
-        ge=259,
-        description="maximum vocabulary of the byte-level BPE that is trained on the captions",
-        examples=[8192],
-        json_schema_extra={"unit": "tokens"},
-    )
+CAPTION_SIGNALS: tuple[Signal, ...] = ("tokens", "caption_ids", "vectors")
+"""Signals that are made from captions; images without one are left out."""
 
 
 class LabelSettings(Settings):
@@ -84,12 +67,16 @@ class Sizes(NamedTuple):
     """What the sizes of heads depend on besides the settings and the backbone; 0: the run has none.
 
     Attributes:
-        vocabulary: of the tokenizer.
+        vocabulary: number of ids of the tokenizer.
+        end: id of its end token.
+        context: number of ids of the longest possible caption.
         labels: number of different labels.
         vectors: width of the captions' vectors.
     """
 
     vocabulary: int = 0
+    end: int = 0
+    context: int = 0
     labels: int = 0
     vectors: int = 0
 
@@ -100,7 +87,7 @@ class Objective:
 
     Attributes:
         settings: class of the method's own settings, which are the section of its name in a config; a subclass of
-            :class:`CaptionSettings` if it learns from tokens, of :class:`LabelSettings` if from labels.
+            :class:`LabelSettings` if it learns from labels.
         heads: (settings, width of the backbone's features, sizes) -> the modules that are trained with the backbone,
             with random weights from torch's global generator. What a method must remember between steps, such as a
             queue, is a buffer of one of them: it is part of the checkpoint. No buffer is copied between processes, so
@@ -152,6 +139,11 @@ class Method:
     def by_arm(self) -> bool:
         """Whether a run names an arm instead of a pair table."""
         return "caption" in self.pairs
+
+    @property
+    def captions(self) -> bool:
+        """Whether it learns from captions, in whatever form."""
+        return any(signal in CAPTION_SIGNALS for signal in self.learns)
 
     @property
     def labels(self) -> bool:

@@ -13,16 +13,18 @@ import pyarrow.compute as pc
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.data.caption_vectors import CaptionVectors
 from workflow_scripts.pretraining.data.pairing import Pairing
+from workflow_scripts.pretraining.data.token_rows import TokenRows, TokenSizes
 from workflow_scripts.pretraining.probing import ProbeRows
 from workflow_scripts.pretraining.schedule import Schedule, schedule
 from workflow_scripts.pretraining.settings import Pretrain
 
 OUTCOME = "outcome.json"
 # Fields that are arrays, in the order in which their classes take them.
-IMAGES, PAIRING, PROBE = (
+IMAGES, PAIRING, PROBE, TOKENS = (
     ("tar", "offset", "size", "sha256"),
     ("sources", "starts", "targets"),
     ("labels", "bank", "queries"),
+    ("starts", "lengths"),
 )
 
 
@@ -40,7 +42,8 @@ class Plan:
         images: images of the study, in index order.
         keep_decoded: whether decoded images stay in memory.
         pairing: positive pairs.
-        captions: text of each of ``pairing.sources`` (CLIP), else None.
+        captions: text of each of ``pairing.sources``, if the method learns which are equal, else None.
+        tokens: rows of the same captions (CLIP), else None.
         labels: (m,) int64 label of each of ``pairing.sources`` (supervised), else None.
         vectors: of the same captions (clip_sbert, xclr), else None.
         probe: labelled images of the online probe, or None.
@@ -55,6 +58,7 @@ class Plan:
     keep_decoded: bool
     pairing: Pairing
     captions: list[str] | None
+    tokens: TokenRows | None
     labels: np.ndarray | None
     vectors: CaptionVectors | None
     probe: ProbeRows | None
@@ -89,6 +93,9 @@ def write_plan(plan: Plan, path: Path) -> None:
     arrays = {name: getattr(plan.pairing, name) for name in PAIRING}
     if plan.labels is not None:
         arrays["labels_of_sources"] = plan.labels
+    if plan.tokens is not None:
+        words["tokens"] = {"path": str(plan.tokens.path.absolute()), "sizes": plan.tokens.sizes}
+        arrays |= {f"tokens.{name}": getattr(plan.tokens, name) for name in TOKENS}
     if plan.vectors is not None:
         words["vectors"] = str(plan.vectors.path.absolute())
         arrays["rows_of_vectors"] = plan.vectors.rows
@@ -115,12 +122,17 @@ def read_plan(path: Path) -> Plan:
         if name in words
     }
     probe = ProbeRows(shown["probe"], *(arrays[name] for name in PROBE)) if "probe" in shown else None
+    tokens = None
+    if "tokens" in words:
+        at, sizes = Path(words["tokens"]["path"]), TokenSizes(*words["tokens"]["sizes"])
+        tokens = TokenRows(at, sizes, *(arrays[f"tokens.{name}"] for name in TOKENS))
     return Plan(
         settings=Pretrain.model_validate(words["settings"]),
         images=shown["images"],
         keep_decoded=words["keep_decoded"],
         pairing=Pairing(*(arrays[name] for name in PAIRING)),
         captions=words["captions"],
+        tokens=tokens,
         labels=arrays.get("labels_of_sources"),
         vectors=CaptionVectors(Path(words["vectors"]), arrays["rows_of_vectors"]) if "vectors" in words else None,
         probe=probe,

@@ -1,10 +1,10 @@
 """One pretraining run: backbone weights of the kept checkpoints, the training curve, and the run's metadata.
 
 Inputs: ``images`` (image_index), ``pairs`` (pair_table; language and visual pairs), ``captions`` (select_captions;
-methods that learn from captions), ``vectors`` (embed_captions; methods that learn from vectors of captions), ``truth``
-(demo_world; labels), ``common`` (common_images, optional: the only images to train on), ``probe`` (eval_dataset,
-optional; without it the online probe guesses subreddits), ``network`` (source; a network from elsewhere). An untrained
-run needs none.
+methods that learn which captions are equal), ``tokens`` (tokens) and ``vectors`` (embed_captions; methods that learn
+from them), ``truth`` (demo_world; labels), ``common`` (common_images, optional: the only images to train on), ``probe``
+(eval_dataset, optional; without it the online probe guesses subreddits), ``network`` (source; a network from
+elsewhere). An untrained run needs none.
 """
 
 import shutil
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from workflow_scripts.pretraining.data.caption_vectors import CaptionVectors
     from workflow_scripts.pretraining.data.pairing import Pairing
+    from workflow_scripts.pretraining.data.token_rows import TokenRows
     from workflow_scripts.pretraining.plan import Plan
 
-    Learned = tuple[Pairing, list[str] | None, np.ndarray | None, CaptionVectors | None]
+    Learned = tuple[Pairing, list[str] | None, TokenRows | None, np.ndarray | None, CaptionVectors | None]
 
 
 def pretrain(job: Job[Pretrain]) -> None:
@@ -105,14 +106,14 @@ def _plan(job: Job[Pretrain]) -> "Plan":
 
 
 def _learned(job: Job[Pretrain], keys: "pa.ChunkedArray") -> "Learned":
-    """Pairs, and captions, labels or vectors, of the images to train on; others of ``keys`` are counted by reason."""
+    """What is learned of the images to train on, in the order of the plan; others of ``keys`` are counted by reason."""
     from itertools import compress
 
     from workflow_scripts.pretraining.data.caption_vectors import embedded_pairs
     from workflow_scripts.pretraining.data.inputs import read_captions, read_common, read_labels, read_pairing
     from workflow_scripts.pretraining.method import LabelSettings
 
-    settings, captions, labels, vectors = job.settings, None, None, None
+    settings, captions, tokens, labels, vectors = job.settings, None, None, None, None
     if isinstance(settings.head, LabelSettings):
         truth = job.input("truth").path(".truth.parquet")
         pairing, labels = read_labels(settings.head.label, keys, truth)
@@ -125,6 +126,10 @@ def _learned(job: Job[Pretrain], keys: "pa.ChunkedArray") -> "Learned":
         before = len(pairing)
         pairing, captions = read_captions(pairing, keys, job.input("captions").path(".parquet"))
         dropped["no_caption"] = before - len(pairing)
+    if "tokens" in settings.inputs:
+        before = len(pairing)
+        pairing, tokens = _tokens(job, pairing, keys)
+        dropped["no_caption"] = dropped.get("no_caption", 0) + before - len(pairing)
     if "vectors" in settings.inputs:
         before = len(pairing)
         pairing, vectors = embedded_pairs(pairing, keys, job.input("vectors"), job.work / "vectors.npy")
@@ -133,10 +138,24 @@ def _learned(job: Job[Pretrain], keys: "pa.ChunkedArray") -> "Learned":
         pairing, kept = read_common(pairing, keys, job.input("common").path(".parquet"))
         dropped["not_common"] = len(kept) - len(pairing)
         captions = None if captions is None else list(compress(captions, kept.tolist()))
+        tokens = None if tokens is None else tokens.of(kept)
         labels = None if labels is None else labels[kept]
         vectors = None if vectors is None else vectors.of(kept)
     job.rows(len(keys), len(pairing), dropped)
-    return pairing, captions, labels, vectors
+    return pairing, captions, tokens, labels, vectors
+
+
+def _tokens(job: Job[Pretrain], pairing: "Pairing", keys: "pa.ChunkedArray") -> "tuple[Pairing, TokenRows]":
+    """The pairs whose source has tokens, and these tokens, in a copy that nothing can change during the training."""
+    from workflow_scripts.core.files.jsonio import read_json
+    from workflow_scripts.pretraining.data.inputs import read_tokens
+    from workflow_scripts.pretraining.data.token_rows import TokenSizes
+
+    made, copy = job.input("tokens"), job.work / "tokens.npy"
+    shutil.copyfile(made.path(".npy"), copy)
+    about = read_json(made.path(".json"), "rerun the workflow from this artifact")
+    sizes = TokenSizes(*(about[name] for name in TokenSizes._fields))
+    return read_tokens(pairing, keys, made.path(".parquet"), copy, sizes)
 
 
 def _counts(job: Job[Pretrain], plan: "Plan") -> dict[str, int]:
@@ -149,8 +168,8 @@ STAGE = Stage(
     run=pretrain,
     settings=Pretrain,
     artifact="{run}",
-    inputs=("images", "pairs", "captions", "vectors", "truth", "common", "probe", "network"),
-    packages=("torch", "torchvision", "timm", "transformers", "accelerate", "numpy", "pillow", "tokenizers"),
+    inputs=("images", "pairs", "captions", "tokens", "vectors", "truth", "common", "probe", "network"),
+    packages=("torch", "torchvision", "timm", "transformers", "accelerate", "numpy", "pillow"),
     # How often the run is saved, and what is kept in memory; on a CPU no bytes depend on these.
     not_in_key=frozenset({"checkpoint_every", "cache_mb"}),
     on_device=True,

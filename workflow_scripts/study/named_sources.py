@@ -3,6 +3,7 @@
 from workflow_scripts.stages.score_captions import FACTS, JUDGES
 from workflow_scripts.stages.source import WORLD, Source
 from workflow_scripts.study.config.study import Study
+from workflow_scripts.study.learned import tokenised
 
 
 def named_sources(study: Study) -> dict[str, Source]:
@@ -20,6 +21,7 @@ def named_sources(study: Study) -> dict[str, Source]:
     }
     if study.caption_labels is not None:
         named["labels"] = study.caption_labels.source
+    named["tokenizer"] = study.tokenizer.source if tokenised(study) else None
     named |= {f"captions-{arm.name}": arm.table for arm in study.arms}
     encoders = {encoder.name: encoder.source for encoder in study.text_encoders}
     for judge in study.judges:

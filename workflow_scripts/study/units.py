@@ -11,6 +11,7 @@ from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.models.networks.view import View
+from workflow_scripts.models.text.kinds import TOKENIZERS
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.source import WORLD, Source
@@ -18,6 +19,7 @@ from workflow_scripts.study.config.arms.order import arms_read
 from workflow_scripts.study.config.kept import evaluated
 from workflow_scripts.study.config.run_settings import seen_by, trainings
 from workflow_scripts.study.config.study import Study
+from workflow_scripts.study.learned import learned_arm, tokenised
 from workflow_scripts.study.named_sources import named_sources
 from workflow_scripts.study.reported import report_settings, summary_settings
 from workflow_scripts.study.scoring import blocks, scores
@@ -38,7 +40,7 @@ class Units:
 
     def __init__(self, study: Study, accepted: Sequence[Mapping[str, str]] = ()) -> None:
         self.study, self.accepted = study, accepted
-        self._sections: dict[str, dict[str, Any]] = {}
+        self._sections: dict[tuple[str, str], dict[str, Any]] = {}
         # Stages whose settings are more than a section of the config.
         self._gathered: dict[str, Callable[[Unit], dict[str, Any]]] = {
             **{"source": self._source, "annotations": self._annotations, "pretrain": self._pretrain},
@@ -79,6 +81,8 @@ class Units:
         comparable = self.judges and self.reference_arm
         self.compared_arms = [arm for arm in self.arms if comparable and arm != self.reference_arm]
         self.text_vectors = [f"{arm}.{encoder.name}" for arm in self.arms for encoder in study.text_encoders]
+        self.tokenised = tokenised(study)
+        self.tokenizers = ["tokenizer"] if self.tokenised else []
         self.common = ["images"] if study.common_images and any(one.trains for _, one in self._runs.values()) else []
         self.image_encoders = [encoder.name for encoder in study.image_encoders]
         self.world = ["world"] if study.demo_world is not None else []
@@ -139,9 +143,9 @@ class Units:
         if section is None:
             return {}
         path = section.format(**unit)
-        if path not in self._sections:
-            self._sections[path] = self._section(stage, path)
-        return dict(self._sections[path])
+        if (stage, path) not in self._sections:
+            self._sections[stage, path] = self._section(stage, path)
+        return dict(self._sections[stage, path])
 
     def _section(self, stage: str, path: str) -> dict[str, Any]:
         """A section's settings of the stage itself, without names and sources that the section adds."""
@@ -227,16 +231,24 @@ class Units:
         section, settings = self._runs[run]
         return [f"{out}/pair_table/{section.pairs}{MANIFEST}"] if "pairs" in settings.inputs else []
 
+    def run_arm(self, out: str, run: str) -> list[str]:
+        """Manifest of the captions that a run learns from, in whatever form, if its method does."""
+        arm = learned_arm(self.study, self._runs[run][0])
+        return [f"{out}/select_captions/{arm}{MANIFEST}"] if arm else []
+
     def run_captions(self, out: str, run: str) -> list[str]:
-        """Manifest of the captions that a run learns from, if its method does: its arm's, or its pair table's."""
+        """The same for a method that reads them itself."""
+        return self.run_arm(out, run) if "captions" in self._runs[run][1].inputs else []
+
+    def run_tokens(self, out: str, run: str) -> list[str]:
+        """Manifest of the tokens that a run learns from, if its method does."""
         section, settings = self._runs[run]
-        if "captions" not in settings.inputs:
-            return []
-        return (
-            self.pair_captions(out, section.pairs)
-            if "pairs" in settings.inputs
-            else [f"{out}/select_captions/{section.pairs}{MANIFEST}"]
-        )
+        return [f"{out}/tokens/{learned_arm(self.study, section)}{MANIFEST}"] if "tokens" in settings.inputs else []
+
+    def tokenizer_captions(self, out: str) -> list[str]:
+        """Manifest of the captions that the tokenizer is trained on, if it is."""
+        trained = TOKENIZERS[self.study.tokenizer.kind].train is not None
+        return [f"{out}/caption_table/captions{MANIFEST}"] if trained else []
 
     def run_vectors(self, out: str, run: str) -> list[str]:
         """Manifest of the vectors of captions that a run learns from, if its method does."""
@@ -251,7 +263,7 @@ class Units:
         return [f"{out}/common_images/{name}{MANIFEST}" for name in self.common if self._runs[run][1].trains]
 
     def common_tables(self, out: str, read: Callable[[str, str], list[str]]) -> list[str]:
-        """Manifests of the tables (:meth:`run_pairs`, :meth:`run_captions`) of runs that leave images out."""
+        """Manifests of the tables (:meth:`run_pairs`, :meth:`run_arm`) of runs that leave images out."""
         return sorted({path for run in self.runs if self._runs[run][1].unpaired == "drop" for path in read(out, run)})
 
     def run_images(self, out: str, run: str) -> list[str]:

@@ -6,8 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.pretraining.data.inputs import read_captions
+from workflow_scripts.pretraining.data.inputs import read_captions, read_tokens
 from workflow_scripts.pretraining.data.pairing import Pairing
+from workflow_scripts.pretraining.data.token_rows import TokenSizes
 
 KEYS = pa.chunked_array([["a", "b", "c", "d", "e"]])
 
@@ -20,6 +21,17 @@ def test_captions_of_a_pair_table_are_those_of_its_sources(tmp_path: Path) -> No
     assert texts == ["first", "fifth"]  # c has a blank caption, d none, b no partner
     assert pairing.sources.tolist() == [0, 4]
     assert pairing.starts.tolist() == [0, 2, 3] and pairing.targets.tolist() == [1, 4, 3]
+
+
+def test_tokens_of_a_pair_table_are_those_of_its_sources(tmp_path: Path) -> None:
+    table, ids = tmp_path / "tokens.parquet", tmp_path / "tokens.npy"
+    pq.write_table(pa.table({"key": ["e", "a", "c", "b"], "tokens": pa.array([3, 2, 0, 4], pa.int32())}), table)
+    np.save(ids, np.arange(9, dtype=np.uint16))
+    pairs = Pairing(np.array([0, 2, 3, 4]), np.array([0, 2, 3, 4, 5]), np.array([1, 4, 0, 0, 3]))
+    pairing, rows = read_tokens(pairs, KEYS, table, ids, TokenSizes(20, 2, 19, 8))
+    assert pairing.sources.tolist() == [0, 4]
+    assert pairing.starts.tolist() == [0, 2, 3] and pairing.targets.tolist() == [1, 4, 3]
+    assert rows(np.array([0, 1])).tolist() == [[3, 4, 19], [0, 1, 2]]
 
 
 def test_captions_of_an_unknown_image_are_an_error(tmp_path: Path) -> None:

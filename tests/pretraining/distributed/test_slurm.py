@@ -221,6 +221,10 @@ def test_a_plan_comes_back_from_its_file(captions: list[str] | None, tmp_path: P
     write_plan(given, tmp_path / "plan.npz")
     back = read_plan(tmp_path / "plan.npz")
     assert (back.settings, back.captions, back.keep_decoded) == (given.settings, captions, True)
+    assert (back.tokens is None) == (captions is None)
+    if back.tokens is not None and given.tokens is not None:
+        assert back.tokens.sizes == given.tokens.sizes
+        assert back.tokens(np.array([1, 0])).tolist() == given.tokens(np.array([1, 0])).tolist()
     assert (back.work, back.device, back.threads, back.workers) == (given.work, "cpu", 1, 1)
     assert [back.images.bytes(row) for row in range(24)] == [given.images.bytes(row) for row in range(24)]
     assert back.pairing.targets.tolist() == list(range(24))

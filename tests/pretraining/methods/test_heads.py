@@ -51,9 +51,9 @@ def test_simsiams_projector_ends_in_a_batch_norm_with_or_without_gain(affine: bo
 
 
 def test_clips_text_transformer_follows_its_setting() -> None:
-    head = {"text_width": 16, "text_heads": 2, "text_layers": 2, "context": 5, "embedding": 8}
+    head = {"text_width": 16, "text_heads": 2, "text_layers": 2, "embedding": 8}
     ours, original = (
-        build_network(run_of("clip", clip={**head, "original_text": original}), Sizes(vocabulary=300))
+        build_network(run_of("clip", clip={**head, "original_text": original}), Sizes(vocabulary=300, end=2, context=5))
         for original in (False, True)
     )
     layers = [network.get_submodule("heads.text.layers.0") for network in (ours, original)]

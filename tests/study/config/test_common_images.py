@@ -29,7 +29,7 @@ def unpaired(study: Units) -> list[str]:
 
 def tables(study: Units) -> tuple[list[str], list[str]]:
     """Pair tables and arms that decide which images are common."""
-    found = (study.common_tables("o", read) for read in (study.run_pairs, study.run_captions))
+    found = (study.common_tables("o", read) for read in (study.run_pairs, study.run_arm))
     pairs, captions = ([path.removesuffix(".manifest.json") for path in one] for one in found)
     return pairs, captions
 

@@ -28,6 +28,22 @@ ARMS = [{"name": kind, "kind": kind} for kind in ("original", "revised", "shuffl
             "unknown choice in config.pretraining.backbone: 'resnet43'; did you mean resnet34? Choose from resnet18",
         ),
         ({"pretraining": {"batch_size": 1}}, "invalid value in config.pretraining.batch_size: 1"),
+        (
+            {"pretraining": {"clip": {"context": 32}}},
+            "moved key in config.pretraining.clip.context: 'context'; write it as tokenizer.context",
+        ),
+        (
+            {"tokenizer": {"kind": "clip", "vocabulary": 300, "source": "clip"}},
+            "in config.tokenizer: vocabulary has no effect on a tokenizer of kind clip",
+        ),
+        (
+            {"tokenizer": {"kind": "clip"}},
+            "missing source in config.tokenizer.source: none for the tokenizer; kind clip",
+        ),
+        (
+            {"tokenizer": {"source": "clip"}},
+            "unused source in config.tokenizer.source: clip; remove it; a tokenizer of kind trained has none",
+        ),
         ({"study": "../elsewhere"}, "config.study"),
         (
             {"caption_labels": {"source": "labels", "replacement": "original"}},

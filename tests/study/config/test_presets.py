@@ -28,10 +28,10 @@ NT_XENT = {"nt_xent_temperature": 0.1, "nt_xent_weight": 1.0}
 HEADS: dict[str, dict[str, Any]] = {
     "simclr": {"projector": [2048, 2048, 128], "temperature": 0.1, "joint_bn": False},
     "simsiam": {"projector": [2048, 2048, 2048], "predictor": 512, "final_affine": True},
-    "clip": TEXT | {"context": 77, "vocabulary": 49_408},
-    "slip": TEXT | {**NT_XENT, "projector": [2048, 2048, 128], "context": 77, "vocabulary": 49_408},
-    "lgslip": TEXT | {**NT_XENT, "projector": [2048, 2048], "context": 77, "vocabulary": 49_408},
-    "declip_nn": TEXT | {"queue": 16_384, "neighbour_weight": 0.2, "context": 77, "vocabulary": 49_408},
+    "clip": TEXT,
+    "slip": TEXT | {**NT_XENT, "projector": [2048, 2048, 128]},
+    "lgslip": TEXT | {**NT_XENT, "projector": [2048, 2048]},
+    "declip_nn": TEXT | {"queue": 16_384, "neighbour_weight": 0.2},
     "nnclr": {"projector": [2048, 2048, 256], "predictor": 4096, "queue": 16_384, "temperature": 0.1},
     "swav": {
         **{"projector": [2048, 128], "prototypes": 3000, "frozen_steps": 2503, "epsilon": 0.05, "iterations": 3},

@@ -18,6 +18,7 @@ from workflow_scripts.pretraining.data.pairing import (
     rows_of,
     with_itself,
 )
+from workflow_scripts.pretraining.data.token_rows import TokenRows, TokenSizes
 from workflow_scripts.pretraining.probing import ProbeRows, dataset_rows, split_rows
 from workflow_scripts.pretraining.settings import Pretrain
 
@@ -48,6 +49,31 @@ def read_captions(pairing: Pairing, keys: pa.ChunkedArray, path: Path) -> tuple[
     captioned, texts = from_captions(keys, pq.read_table(path, columns=["key", "caption"]), path)
     pairing, _ = among(pairing, captioned.sources)
     return pairing, [texts[place] for place in np.searchsorted(captioned.sources, pairing.sources).tolist()]
+
+
+def read_tokens(
+    pairing: Pairing, keys: pa.ChunkedArray, table: Path, ids: Path, sizes: TokenSizes
+) -> tuple[Pairing, TokenRows]:
+    """The pairs whose source has a caption, and the tokens of these captions source by source.
+
+    Args:
+        pairing: pairs.
+        keys: keys of all images in index order.
+        table: columns key and tokens, the number of ids of each caption.
+        ids: .npy of the ids of all captions of the table, one after another.
+        sizes: of the tokenizer.
+
+    Raises:
+        PipelineError: the table names an image that is not among ``keys``.
+    """
+    found = pq.read_table(table, columns=["key", "tokens"])
+    lengths, at = found["tokens"].to_numpy(), np.full(len(keys), -1)
+    at[rows_of(keys, found["key"], table)] = np.arange(len(found))
+    captioned = np.flatnonzero(at >= 0)
+    captioned = captioned[lengths[at[captioned]] > 0]
+    pairing, _ = among(pairing, captioned)
+    rows = TokenRows(ids, sizes, np.cumsum(lengths, dtype=np.int64) - lengths, lengths)
+    return pairing, rows.of(at[pairing.sources])
 
 
 def read_common(pairing: Pairing, keys: pa.ChunkedArray, path: Path) -> tuple[Pairing, np.ndarray]:

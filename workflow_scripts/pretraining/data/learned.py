@@ -1,30 +1,23 @@
 """What a run learns from besides images, row by row."""
 
-import logging
-
 import numpy as np
 import torch
 
 from workflow_scripts.pretraining.data.loader import Rows
-from workflow_scripts.pretraining.method import CaptionSettings, Signal, Sizes
+from workflow_scripts.pretraining.method import Signal, Sizes
 from workflow_scripts.pretraining.plan import Plan
 from workflow_scripts.pretraining.settings import METHODS
-from workflow_scripts.pretraining.text import Tokens, train_tokenizer
-
-log = logging.getLogger(__name__)
 
 
 def learned_rows(plan: Plan) -> tuple[dict[Signal, Rows], Sizes]:
     """Each signal that the method of ``plan`` learns from, and the sizes that heads depend on."""
-    learns, head = METHODS[plan.settings.method].learns, plan.settings.head
+    learns = METHODS[plan.settings.method].learns
     rows: dict[Signal, Rows] = {}
     sizes = Sizes()
     if "tokens" in learns:
-        assert isinstance(head, CaptionSettings) and plan.captions is not None
-        tokenizer = train_tokenizer(plan.captions, head.vocabulary)
-        tokens = rows["tokens"] = Tokens(plan.captions, tokenizer, head.context)
-        log.info("%d captions, %d truncated to %d tokens", len(plan.captions), tokens.cut_short, head.context)
-        sizes = sizes._replace(vocabulary=tokenizer.get_vocab_size())
+        assert plan.tokens is not None
+        rows["tokens"], text = plan.tokens, plan.tokens.sizes
+        sizes = sizes._replace(vocabulary=text.vocabulary, end=text.end, context=text.context)
     if "caption_ids" in learns:
         assert plan.captions is not None
         numbers: dict[str, int] = {}

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from workflow_scripts.core.settings import Settings
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.method import CaptionSettings, Method, Objective, Sizes, View
+from workflow_scripts.pretraining.method import Method, Objective, Sizes, View
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from workflow_scripts.pretraining.network import Network
 
 
-class ClipHead(CaptionSettings):
-    """CLIP: shared embedding, text transformer, and tokenizer."""
+class ClipHead(Settings):
+    """CLIP: shared embedding and text transformer."""
 
     embedding: PositiveInt = Field(512, description="width of the embedding that image and text share", examples=[256])
     text_width: PositiveInt = Field(512, description="width of the text transformer", examples=[256])
@@ -48,12 +49,13 @@ class ClipHead(CaptionSettings):
 
 def heads(settings: ClipHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":
     """Projection of images, text transformer, and the learned logit scale."""
-    from workflow_scripts.pretraining.text import TextTower
+    from workflow_scripts.models.text.tower import TextTower
 
     project = projection(width, settings.embedding)
     text = TextTower(
         sizes.vocabulary,
-        settings.context,
+        sizes.end,
+        sizes.context,
         settings.text_width,
         settings.text_layers,
         settings.text_heads,

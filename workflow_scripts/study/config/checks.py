@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.models.networks.settings import LAYOUTS
+from workflow_scripts.models.text.kinds import TOKENIZERS
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.score_captions import JUDGES
@@ -141,6 +142,13 @@ def _sources(study: Study) -> Iterator[SettingError]:
         elif not needed and network.source is not None:
             where, value = ("networks", number, "source"), network.source.at
             yield SettingError("unused source", where, value, "remove it; random weights are not read")
+    loaded, given = TOKENIZERS[study.tokenizer.kind].load is not None, study.tokenizer.source
+    if loaded and given is None:
+        value, advice = "none for the tokenizer", f"kind {study.tokenizer.kind} needs one"
+        yield SettingError("missing source", ("tokenizer", "source"), value, advice)
+    elif not loaded and given is not None:
+        advice = f"remove it; a tokenizer of kind {study.tokenizer.kind} has none"
+        yield SettingError("unused source", ("tokenizer", "source"), given.at, advice)
     for number, encoder in enumerate(study.image_encoders):
         if IMAGE_ENCODERS[encoder.kind].own_source and encoder.source is None:
             where, value = ("image_encoders", number, "source"), f"none for {encoder.name}"

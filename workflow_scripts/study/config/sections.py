@@ -25,6 +25,8 @@ from workflow_scripts.stages.recaption import Recaption
 from workflow_scripts.stages.score_captions import ScoreCaptions
 from workflow_scripts.stages.select_captions import SelectCaptions
 from workflow_scripts.stages.source import SourceField
+from workflow_scripts.stages.tokenizer import Tokenizer
+from workflow_scripts.stages.tokens import Tokens
 from workflow_scripts.study.stages import sections_below
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
@@ -184,6 +186,16 @@ class PairQualitySection(PairQuality):
 
     image_encoder: str | None = Field(
         None, description="image encoder for the similarity of paired images; null: not measured", examples=["blip2"]
+    )
+
+
+class TokenizerSection(Tokenizer, Tokens):
+    """How captions become tokens, for methods that learn from them."""
+
+    source: SourceField | None = Field(
+        None,
+        description="the model of a tokenizer that is not trained",
+        examples=["hub:openai/clip-vit-base-patch32@main"],
     )
 
 

@@ -45,6 +45,7 @@ from workflow_scripts.study.config.sections import (
     Run,
     ScoringSection,
     TextEncoder,
+    TokenizerSection,
 )
 from workflow_scripts.study.lock.file import read_lock
 from workflow_scripts.study.lock.pin import pinned
@@ -80,6 +81,9 @@ class Study(Settings):
     image_encoders: tuple[ImageEncoder, ...] = Field((), description="models that embed images")
     pairs: tuple[Pairs, ...] = Field((), description="pair tables: nearest neighbours by caption or by image")
     pair_quality: PairQualitySection = Field(PairQualitySection(), description="how the quality of pairs is measured")
+    tokenizer: TokenizerSection = Field(
+        TokenizerSection(), description="the tokenizer of all runs that learn from tokens, such as CLIP's"
+    )
     pretraining: dict[str, Any] = Field({}, description="settings that all runs share")
     common_images: bool = Field(
         False,

@@ -10,6 +10,7 @@ from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.models.classifiers import CLASSIFIERS
+from workflow_scripts.models.text.kinds import CLIP_ADVICE, CLIP_FILES
 from workflow_scripts.stages.source import Source
 from workflow_scripts.study.disk import nearest_existing
 from workflow_scripts.study.preflight.findings import Finding, Start
@@ -17,7 +18,7 @@ from workflow_scripts.study.preflight.findings import Finding, Start
 LFS = b"version https://git-lfs"
 # Roles of folders as save_pretrained writes them.
 MODELS = ("captioner", "matcher", "encoder", "judgetext", "perplexity_model", "tagger")
-FOLDERS = (*MODELS, "judge", "judgephotos", "labels", "dataset")
+FOLDERS = (*MODELS, "tokenizer", "judge", "judgephotos", "labels", "dataset")
 
 
 def source_findings(start: Start) -> Iterator[Finding]:
@@ -59,6 +60,8 @@ def _source_error(name: str, source: Source, start: Start) -> PipelineError | No
     error = _path_error(what, path, folder=role in FOLDERS)
     if error is None and (role in MODELS or (role == "judge" and _is_saved(member, start))):
         error = _model_error(what, path)
+    if error is None and role == "tokenizer":
+        error = _tokenizer_error(what, path)
     if error is None and role == "dataset":
         kind = next(one.kind for one in start.units.study.datasets if one.name == member)
         error = _layout_error(what, path, kind)
@@ -110,6 +113,13 @@ def _model_error(what: str, path: Path) -> PipelineError | None:
                 value = f"{file.name} is a Git LFS pointer"
                 return PipelineError(f"no weights in {what}", path, value, "download the weights: git lfs pull")
     return None
+
+
+def _tokenizer_error(what: str, path: Path) -> PipelineError | None:
+    if any(all((path / name).is_file() for name in group) for group in CLIP_FILES):
+        return None
+    wanted = " nor ".join(" and ".join(group) for group in CLIP_FILES)
+    return PipelineError(f"no tokenizer in {what}", path, f"neither {wanted}", CLIP_ADVICE)
 
 
 def _layout_error(what: str, path: Path, kind: str) -> PipelineError | None:

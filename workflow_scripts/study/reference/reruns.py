@@ -155,13 +155,14 @@ def _read(units: Units, stage: str, unit: Unit) -> Any:
     of_run = (
         units.run_pairs,
         units.run_captions,
+        units.run_tokens,
         units.run_vectors,
         units.run_truth,
         units.run_common,
         units.run_probe,
         units.run_network,
     )
-    tables = (units.run_pairs, units.run_captions)
+    tables = (units.run_pairs, units.run_arm)
     chosen: dict[str, Callable[[], Any]] = {
         "select_captions": lambda: (units.arms_read(unit["arm"]), scores_read(units.study, unit["arm"])),
         "score_captions": lambda: judge_reference(units.study, unit["judge"]),

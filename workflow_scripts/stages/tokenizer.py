@@ -1,0 +1,81 @@
+"""The tokenizer of all captions that methods learn from: one per study, so that arms differ in captions alone.
+
+Inputs: ``captions`` (caption_table; kinds that are trained), ``model`` (source; the others).
+"""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
+from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.registry import OneOf, listed
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.models.text.kinds import TOKENIZERS
+
+CLIPS = 49_408  # ids of CLIP's own tokenizer
+
+
+class Tokenizer(Settings):
+    """How captions become tokens."""
+
+    kind: Annotated[str, OneOf(TOKENIZERS)] = Field(
+        "trained", description=f"what the tokenizer is. {listed(TOKENIZERS)}", examples=["clip"]
+    )
+    vocabulary: int | None = Field(
+        None,
+        ge=259,
+        description=f"number of tokens of a trained tokenizer, at most; null: {CLIPS:,}, as in CLIP's own",
+        examples=[8192],
+        json_schema_extra={"unit": "tokens"},
+    )
+
+    @model_validator(mode="after")
+    def _vocabulary_is_used(self) -> Self:
+        if self.vocabulary is not None and TOKENIZERS[self.kind].train is None:
+            raise ValueError(f"vocabulary has no effect on a tokenizer of kind {self.kind}")
+        return self
+
+
+def tokenizer(job: Job[Tokenizer]) -> None:
+    """Load the tokenizer, or train it on the original captions."""
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.models.text.caption_tokenizer import MODEL, SPECIAL
+
+    kind = TOKENIZERS[job.settings.kind]
+    if kind.load is not None:
+        made = kind.load(job.source("model"))
+    else:
+        assert kind.train is not None
+        with pq.ParquetFile(job.input("captions").path(".parquet")) as table:
+            batches = (batch["original"].drop_null().to_pylist() for batch in table.iter_batches(columns=["original"]))
+            made = kind.train(batches, job.settings.vocabulary or CLIPS)
+            job.rows(table.metadata.num_rows, table.metadata.num_rows)
+    made.write(job.file(MODEL), job.file(SPECIAL))
+
+
+STAGE = Stage(
+    run=tokenizer,
+    settings=Tokenizer,
+    artifact="tokenizer",
+    inputs=("captions", "model"),
+    packages=("tokenizers", "transformers"),
+)
+
+FACTS = Facts(
+    files={
+        ".json": File("the tokenizer, as the library tokenizers reads it"),
+        ".special.json": File("ids of start, end and padding, and the number of ids", published=True),
+    },
+    environment="train",
+    resources=Resources(minutes=120, memory_mb=16_000, scales="rows", workers=True),
+    cost=Cost(per="image", units=lambda load: load.images, core_ms=0.02, source="measured: training on titles"),
+    names="tokenizers",
+    section="tokenizer",
+    sources={"model": "tokenizer"},
+)
+
+if __name__ == "__main__":
+    run_stage(STAGE)
