@@ -40,17 +40,18 @@ HEADS: dict[str, dict[str, Any]] = {
     "swav": {"projector": [16, 8], "prototypes": 6, "frozen_steps": 2, "queue": 20, "queue_from": 2},
 }
 """Small settings of each method that trains."""
-TEXTS = [("a red disc", "green", "the blue one <end>", "yellow!")[i % 4] for i in range(24)]
+TEXTS = ("a red disc", "green", "the blue one <end>", "yellow!")
 
 
-def of_method(name: str) -> dict[str, Any]:
-    """What :func:`plan` needs for a run of a method: settings, and what it learns from."""
-    method = METHODS[name]
-    learned: dict[str, Any] = {"captions": TEXTS if {"tokens", "caption_ids"} & set(method.learns) else None}
+def of_method(name: str, number: int = 24) -> dict[str, Any]:
+    """What :func:`plan` needs for a run of a method over ``number`` images: settings, and what it learns from."""
+    method, learned = METHODS[name], {}
+    if {"tokens", "caption_ids"} & set(method.learns):
+        learned["captions"] = [TEXTS[i % 4] for i in range(number)]
     if "vectors" in method.learns:
-        learned["vectors"] = np.random.default_rng(1).normal(size=(24, 6))
+        learned["vectors"] = np.random.default_rng(1).normal(size=(number, 6))
     if method.labels:
-        learned["labels"] = np.arange(24) % 4
+        learned["labels"] = np.arange(number) % 4
     return {"method": name, "pairs": method.pairs[0], "simclr": None, name: HEADS[name], **learned}
 
 

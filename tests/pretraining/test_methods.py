@@ -92,3 +92,13 @@ def test_an_unknown_method_names_the_known_ones() -> None:
     *names, last = (f"'{name}'" for name in METHODS)
     with pytest.raises(ValidationError, match=f"Input should be {', '.join(names)} or {last}"):
         Pretrain.model_validate({"method": "simsim", "pairs": "self", "augmentation": "crop"})
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_in_mixed_precision_losses_and_what_is_remembered_are_float32(name: str) -> None:
+    network = build_network(run_of(name, **{name: HEADS_OF_TESTS[name]}), SIZES)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = network(batch_of(name))
+    loss.backward()
+    assert loss.dtype == torch.float32 and loss.isfinite()
+    assert {tensor.dtype for tensor in network.state_dict().values()} <= {torch.float32, torch.int64}

@@ -10,7 +10,7 @@ from workflow_scripts.pretraining.losses.views import check_rows, precise, soft_
 @precise
 def prototype_scores(rows: Tensor, prototypes: Tensor) -> Tensor:
     """(n, d) float rows of any length, (k, d) float prototypes of unit length -> (n, k) float cosines."""
-    return units(rows) @ prototypes.to(torch.promote_types(prototypes.dtype, torch.float32)).T
+    return units(rows) @ prototypes.T
 
 
 @torch.no_grad()
