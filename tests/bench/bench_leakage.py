@@ -1,28 +1,31 @@
 """How often planted copies of photos are found among training images, and how often others are mistaken for copies.
 
-Run: python tests/bench/bench_leakage.py FOLDER [FOLDER ...]. Half of the photos in the folders (at most 2,000) turn up
-in the other split, changed; the other half must not be found. The limits are the defaults of the stage, which were
-chosen on other photos. Wanted: identical 100 %, resized and re-encoded 99 %, mirrored and crops of 90 % of the area
-90 %, false alarms at most 1 in 1,000. Prints a JSON line per change with the curve over distances, then the curve of
-false alarms. The ratio is to pHash alone: within 31 bits, without crops, mirroring and correlation.
+Run: python tests/bench/bench_leakage.py [--planted N] FOLDER [FOLDER ...]. Each photo in the folders is looked for
+among all others, where nothing should be found except the duplicates that the folders hold themselves: prints these
+pairs, and how many photos are in one by distance and correlation. Then N of the photos (by a hash of their names) turn
+up again, changed: prints a JSON line per change with the curve over distances. The limits are the defaults of the
+stage. Wanted: identical 100 %, resized and re-encoded 99 %, mirrored and crops of 90 % of the area 90 %, false alarms
+at most 1 in 1,000. The ratio is to pHash alone: within 31 bits, without crops, mirroring and alignment.
 """
 
+import argparse
+import hashlib
 import io
 import json
 import sys
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from workflow_scripts.evaluation.leakage.fingerprints import Fingerprints, all_views, perceptual, whole
+from workflow_scripts.evaluation.leakage.fingerprints import VIEWS, Fingerprints, print_of, stacked
+from workflow_scripts.evaluation.leakage.match import Match
 from workflow_scripts.evaluation.leakage.search import Limits, matches
 from workflow_scripts.stages.leakage import Leakage
 
-PLAIN = Limits(31, -1.0)
-MOST, DISTANCES = 2_000, (31, 50, 60, 70, 76, 80, 84, 88, 92, 96)
+PLAIN = 31
+DISTANCES, CORRELATIONS = (31, 50, 60, 70, 76, 80, 84, 88, 92), (0.8, 0.85, 0.9, 0.93, 0.95, 0.97)
 
 
 def saved(image: Image.Image, quality: int) -> Image.Image:
@@ -48,70 +51,98 @@ def changes() -> dict[str, Callable[[Image.Image], Image.Image]]:
         "resized and re-encoded": half,
         "mirrored": lambda image: saved(ImageOps.mirror(image), 85),
         "crop of 90 % of the area": lambda image: cropped(image, 0.9, rng.random(2)),
-        "crop of 90 % of each side": lambda image: cropped(image, 0.81, rng.random(2)),
         "mirrored crop of 90 % of the area": lambda image: cropped(ImageOps.mirror(image), 0.9, rng.random(2)),
+        "crop of 90 % of each side": lambda image: cropped(image, 0.81, rng.random(2)),
     }
 
 
-def photos(folders: list[str]) -> Iterator[Image.Image]:
-    """The photos in some folders, in order."""
-    for folder in folders:
-        for path in sorted(Path(folder).rglob("*.jp*g")):
-            yield Image.open(path).convert("RGB")
+def opened(path: Path) -> Image.Image:
+    """The photo in a file."""
+    return Image.open(path).convert("RGB")
 
 
-def prints(images: list[Image.Image], views: Callable[[Image.Image], np.ndarray]) -> Fingerprints:
-    """Fingerprints of images; the hash of the pixels is that of the small picture of the whole image."""
-    parts = [perceptual(views(image)) for image in images]
-    pixels = np.stack([np.frombuffer(one[0].tobytes()[:8] + one[1][0].tobytes()[:8], np.uint8) for one in parts])
-    return Fingerprints(pixels, *(np.stack(part) for part in zip(*parts, strict=True)), np.zeros(len(images), bool))
+def prints(images: Iterator[Image.Image]) -> Fingerprints:
+    """Fingerprints with mirrored views."""
+    return stacked([print_of(image, mirrored=True) for image in images], mirrored=True)
 
 
-def rates(tests: Fingerprints, training: Fingerprints, limits: Limits, own: np.ndarray) -> tuple[float, float]:
-    """Share of test images whose own photo is found, and share for which another is (its own, if any, apart)."""
+def plain_views(found: Fingerprints) -> Fingerprints:
+    """Those that a training image has."""
+    return found._replace(hashes=found.hashes[:, :VIEWS])
+
+
+def search(tests: Fingerprints, training: Fingerprints, limits: Limits) -> list[Match]:
+    """All matches; the key of a training image is its row."""
     keys = [str(at) for at in range(len(training.pixels))]
-    found = matches(tests, [(keys, training)], limits)
-    right = {one.test for one in found if int(one.train) == own[one.test]}
-    wrong = {one.test for one in found if int(one.train) != own[one.test]}
-    return len(right) / len(own), len(wrong) / len(own)
+    return matches(tests, [(keys, plain_views(training))], limits, {})
+
+
+def found_share(tests: Fingerprints, training: Fingerprints, limits: Limits) -> float:
+    """Share of test images whose own photo, that of the same row, is found."""
+    own = {one.test for one in search(tests, training, limits) if int(one.train) == one.test}
+    return round(len(own) / len(tests.pixels), 4)
+
+
+def found_by_plain(tests: Fingerprints, training: Fingerprints) -> float:
+    """The same for pHash alone."""
+    differing = np.unpackbits(tests.hashes[:, 0] ^ training.hashes[:, 0], axis=1).sum(axis=1)
+    return float((differing <= PLAIN).mean())
+
+
+def measure(photos: list[Path], originals: Fingerprints, limits: Limits) -> None:
+    """Print the rates of each change, in both directions, and the curve."""
+    for name, change in changes().items():
+        copies = prints(change(opened(path)) for path in photos)
+
+        def both_ways(limits: Limits, copies: Fingerprints = copies) -> dict[str, float]:
+            return {
+                "training_image_changed": found_share(originals, copies, limits),
+                "test_image_changed": found_share(copies, originals, limits),
+            }
+
+        plain, found = found_by_plain(originals, copies), both_ways(limits)
+        ratio = round(found["training_image_changed"] / plain, 2) if plain else None
+        curve = {distance: both_ways(limits._replace(distance=distance)) for distance in DISTANCES}
+        say({"copy": name, "photos": len(photos), **found, "found_by_plain": plain, "ratio": ratio, "curve": curve})
+
+
+def alarms(photos: list[Path], every: Fingerprints, limits: Limits) -> None:
+    """Print pairs of different photos that are found, and numbers of photos that are in one."""
+    widest = Limits(DISTANCES[-1], CORRELATIONS[0])
+    found = [one for one in search(every, every, widest) if int(one.train) != one.test]
+    for one in sorted(found, key=lambda one: one.rank):
+        if one.distance <= limits.distance and one.correlation >= limits.correlation and one.test < int(one.train):
+            pair = [str(photos[at]) for at in (one.test, int(one.train))]
+            say({"pair": pair, "distance": one.distance, "correlation": one.correlation})
+    for distance in DISTANCES:
+        within = {
+            least: len({one.test for one in found if one.distance <= distance and one.correlation >= least})
+            for least in CORRELATIONS
+        }
+        say({"distance": distance, "photos_in_pairs_by_correlation": within, "photos": len(photos)})
+
+
+def say(line: dict) -> None:
+    """Print a JSON line."""
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
-    """Print the rates of each change, in both directions, and the curve."""
-    images = list(islice(photos(sys.argv[1:]), MOST))
-    half = len(images) // 2
+    """Measure on the photos in some folders."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--planted", type=int, default=1_000)
+    parser.add_argument("folders", nargs="+", type=Path)
+    given = parser.parse_args()
+    photos = [path for folder in given.folders for path in sorted(folder.rglob("*.jp*g"))]
+    order = sorted(range(len(photos)), key=lambda at: hashlib.sha256(photos[at].name.encode()).digest())
+    planted = sorted(order[: given.planted])
     defaults = Leakage()
     limits = Limits(defaults.distance, defaults.correlation)
-    whole_prints, view_prints = prints(images, whole), prints(images, all_views)
-    own, none = np.arange(half), np.full(len(images) - half, -1)
-    part = lambda found, rows: Fingerprints(*(column[rows] for column in found))  # noqa: E731
-    first, second = slice(0, half), slice(half, None)
-    _, alarms = rates(part(view_prints, second), part(whole_prints, first), limits, none)
-    sys.stdout.write(json.dumps({"photos": len(images), **limits._asdict(), "false_alarms": alarms}) + "\n")
-    originals = part(view_prints, first), part(whole_prints, first)
-    for name, change in changes().items():
-        changed = [change(image) for image in images[:half]]
-        copies = prints(changed, all_views), prints(changed, whole)
-
-        def both_ways(limits: Limits, copies: tuple[Fingerprints, Fingerprints] = copies) -> dict[str, float]:
-            return {
-                "training_image_changed": round(rates(originals[0], copies[1], limits, own)[0], 4),
-                "test_image_changed": round(rates(copies[0], originals[1], limits, own)[0], 4),
-            }
-
-        plain = rates(originals[1], copies[1], PLAIN, own)[0]
-        found = both_ways(limits)
-        ratio = round(found["training_image_changed"] / plain, 2) if plain else None
-        curve = {distance: both_ways(limits._replace(distance=distance)) for distance in DISTANCES}
-        sys.stdout.write(
-            json.dumps({"copy": name, **found, "found_by_plain": plain, "ratio": ratio, "curve": curve}) + "\n"
-        )
-        sys.stdout.flush()
-    unseen = part(view_prints, second), part(whole_prints, first)
-    for distance in DISTANCES:
-        alone, both = (rates(*unseen, Limits(distance, least), none)[1] for least in (-1.0, limits.correlation))
-        alarms = {"distance": distance, "false_alarms": both, "of_the_hash_alone": alone}
-        sys.stdout.write(json.dumps(alarms) + "\n")
+    every = prints(opened(path) for path in photos)
+    say({"photos": len(photos), **limits._asdict()})
+    alarms(photos, every, limits)
+    measure([photos[at] for at in planted], Fingerprints(*(column[planted] for column in every)), limits)
 
 
 if __name__ == "__main__":

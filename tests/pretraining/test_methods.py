@@ -11,7 +11,7 @@ from workflow_scripts.core.registry import listed
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.data.batch import Batch
 from workflow_scripts.pretraining.method import LabelSettings, Sizes
-from workflow_scripts.pretraining.network import build_network
+from workflow_scripts.pretraining.network import Network, build_network
 from workflow_scripts.pretraining.settings import HEADS, METHODS, Pretrain
 
 TRAINED = [name for name, method in METHODS.items() if method.objective is not None]
@@ -70,6 +70,45 @@ def test_the_loss_reaches_every_weight_and_the_seed_decides_them(name: str) -> N
         assert not [path for path, weight in network.named_parameters() if weight.grad is None]
         made.append(network.state_dict())
     assert all(torch.equal(made[1][key], value) for key, value in made[0].items())
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_in_mixed_precision_the_loss_of_equal_outputs_is_that_in_float32(name: str) -> None:
+    network, batch = build_network(run_of(name), SIZES), batch_of(name)
+    start = {key: value.clone() for key, value in network.state_dict().items()}
+    modules = [network.backbone, *network.heads.values()]
+    outputs: list[torch.Tensor] = []
+    hooks = [one.register_forward_hook(lambda _, __, output: outputs.append(output)) for one in modules]
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = network(batch)
+    assert mixed.dtype == torch.float32 and outputs
+    assert any(torch.equal(one, one.bfloat16().float()) for one in outputs)  # they were computed in 16 bits
+    network.load_state_dict(start)
+    for hook in hooks:
+        hook.remove()
+    given = iter(outputs)
+    for module in modules:
+        module.register_forward_hook(lambda _, __, output: next(given))
+    assert network(batch).item() == pytest.approx(mixed.item(), rel=1e-6)
+
+
+def test_mixed_precision_reaches_the_modules_and_nothing_else() -> None:
+    seen = []
+
+    def loss(network: Network, batch: Batch) -> torch.Tensor:
+        rows = network.backbone(batch.views[0])
+        seen.append((rows.dtype, (rows @ rows.T).dtype))
+        return network.heads["head"](rows).sum()
+
+    network = Network(torch.nn.Linear(8, 8), {"head": torch.nn.Linear(8, 2)}, loss)
+    batch = Batch((torch.randn(4, 8),), 1)
+    exact = network(batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = network(batch)
+        assert (batch.views[0] @ batch.views[0].T).dtype == torch.bfloat16
+    assert seen == [(torch.float32, torch.float32)] * 2
+    assert 1e-6 < abs(rounded.item() / exact.item() - 1) < 0.1
+    assert network(batch).item() == exact.item()
 
 
 def test_a_runs_settings_hold_no_section_of_another_method() -> None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from tests.helpers import make_artifact
 from tests.reporting.fake_data import Inputs, N, data_inputs, key, rows
 from tests.reporting.fake_files import SIZE, js, parquet, parquet_table, picture
+from workflow_scripts.evaluation.leakage.match import Match, counts_of, matches_table
 
 DATASETS = ("concept", "colour", "scene")
 RUNS = [
@@ -106,12 +107,9 @@ LEAKED = "<b>test & co</b>"
 
 
 def leakage(results: Path, name: str) -> Path:
-    found = {"test": LEAKED, "train": key(1), "kind": "near", "view": "crop, mirrored", "distance": 47}
-    rows = [found | {"correlation": 0.9375}] if name == DATASETS[0] else []
-    schema = pa.schema([(column, pa.string()) for column in ("test", "train", "kind", "view")])
-    schema = schema.append(pa.field("distance", pa.int32())).append(pa.field("correlation", pa.float64()))
-    table = parquet_table(pa.Table.from_pylist(rows, schema))
-    about = {"dataset": name, "test_images": 900, "training_images": N, "identical": 0, "near": len(rows)}
+    found = [Match(0, key(1), False, True, False, 4, 47, 0.9375)] if name == DATASETS[0] else []
+    table = parquet_table(matches_table(found, [LEAKED]))
+    about = {"dataset": name, "test_images": 900, "training_images": N, **counts_of(found)}
     about["nearly_of_one_colour"] = {"test": 7, "training": 3}
     return make_artifact(results, "leakage", name, {".parquet": table, ".json": js(about)}, {"dataset": name})
 

@@ -5,15 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 from PIL import Image, ImageOps
 
 from tests.evaluation.leakage.pictures import picture
 from tests.helpers import run
 from tests.stages.captioned import shard
 from tests.stages.evaluation_chain import Chain
+from tests.study.config.configs import changed, merged
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.shards import dataset_images
 from workflow_scripts.stages import image_hashes, leakage
+from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.units import Units
 
 
 def hashed(
@@ -47,10 +51,10 @@ def test_planted_test_images_are_found_in_any_division_into_shards(chain: Chain,
         assert (about["test_images"], about["training_images"]) == (len(test), 5)
         assert made.rows == {"in": len(test), "out": len(test), "dropped": {}}
     assert found[0] == found[1]
-    pairs = {(row["test"], row["train"], row["kind"]) for row in found[0]}
+    pairs = {(row["test"], row["train"], row["by_pixels"]) for row in found[0]}
     keys = table["key"].to_pylist()
-    assert (keys[test[3]], "k1", "identical") in pairs
-    assert (keys[test[5]], "k4", "near") in pairs
+    assert (keys[test[3]], "k1", True) in pairs
+    assert (keys[test[5]], "k4", False) in pairs
     assert about["identical"] == 1 and about["near"] >= 1
     assert not {row["test"] for row in found[0]} & {keys[row] for row in train}
 
@@ -65,3 +69,12 @@ def test_hashes_do_not_depend_on_workers_and_rows_without_image_are_counted(tmp_
 def test_a_shard_without_images(tmp_path: Path) -> None:
     made = hashed(tmp_path / "results", "00000", [], 0, 3)
     assert made.rows["out"] == 0 and len(pq.read_table(made.path(".parquet"))) == 0
+
+
+@pytest.mark.parametrize("trains", [False, True])
+def test_a_study_that_trains_no_network_has_no_training_images(trains: bool) -> None:
+    runs = [{"method": "untrained", "pairs": "none", "augmentation": "none"}]
+    runs += [{"method": "simclr", "pairs": "self", "augmentation": "simclr"}] if trains else []
+    study = Units(load_study(changed(merged(), {"runs": runs, "contrasts": [], "pretraining": {"patience": None}})))
+    assert study.reported and study.evaluations
+    assert (study.leak_checked == study.reported, bool(study.hashed_blocks)) == (trains, trains)

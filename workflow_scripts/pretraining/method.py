@@ -93,7 +93,9 @@ class Objective:
             queue, is a buffer of one of them: it is part of the checkpoint. No buffer is copied between processes, so
             each must update it equally (``distributed.gather.all_rows``).
         loss: (network, settings, batch) -> scalar loss of this process's part of a batch. The mean over processes must
-            be the loss of the joined batch (``distributed.gather.all_rows``).
+            be the loss of the joined batch (``distributed.gather.all_rows``). In mixed precision, only what the
+            backbone and the heads compute is of 16 bits; they give float32, and so does the loss.
+        start: (settings, backbone) changes the initial weights of the backbone. None: they are those of all methods.
         before_update: (network, settings, step) is called with the gradients of a step, before the optimizer uses
             them; a parameter whose gradient is set to None stays as it is. None: nothing.
         calibrate: (settings, vectors (b, d) of the captions of a sample of batches) -> the settings to train with, and
@@ -103,6 +105,7 @@ class Objective:
     settings: type[Settings]
     heads: Callable[[Any, int, Sizes], "Mapping[str, nn.Module]"]
     loss: "Callable[[Network, Any, Batch], Tensor]"
+    start: "Callable[[Any, nn.Module], None] | None" = None
     before_update: "Callable[[Network, Any, int], None] | None" = None
     calibrate: "Callable[[Any, Sequence[np.ndarray]], tuple[Settings, dict[str, float]]] | None" = None
 

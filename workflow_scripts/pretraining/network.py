@@ -21,10 +21,36 @@ class Network(nn.Module):
     def __init__(self, backbone: nn.Module, heads: Mapping[str, nn.Module], loss: Loss) -> None:
         super().__init__()
         self.backbone, self.heads, self.loss = backbone, nn.ModuleDict(heads), loss
+        self._mixed: torch.autocast | None = None
+        for module in (self.backbone, *self.heads.values()):
+            self._in_mixed_precision(module)
 
     def forward(self, batch: Batch) -> torch.Tensor:
-        """This process's part of a batch -> scalar loss."""
-        return self.loss(self, batch)
+        """This process's part of a batch -> scalar loss.
+
+        Inside autocast, backbone and heads are computed in its precision and give float32, and everything else in
+        float32: products of matrices in a loss would be of 16 bits, whatever the type of its inputs.
+        """
+        device = batch.views[0].device.type
+        if not torch.is_autocast_enabled(device):
+            return self.loss(self, batch)
+        self._mixed = torch.autocast(device, torch.get_autocast_dtype(device))
+        try:
+            with torch.autocast(device, enabled=False):
+                return self.loss(self, batch)
+        finally:
+            self._mixed = None
+
+    def _in_mixed_precision(self, module: nn.Module) -> None:
+        plain: Callable[..., torch.Tensor] = module.forward
+
+        def forward(*inputs: torch.Tensor) -> torch.Tensor:
+            if self._mixed is None:
+                return plain(*inputs)
+            with self._mixed:
+                return plain(*inputs).float()
+
+        module.forward = forward
 
 
 def mlp(inside: int, widths: Sequence[int]) -> list[nn.Module]:
@@ -48,6 +74,8 @@ def build_network(settings: Pretrain, sizes: Sizes = NO_SIZES) -> Network:
     if objective is None:
         raise ValueError(f"method {settings.method} has no network to train")
     backbone, width = seeded_backbone(settings.backbone, settings.seed, settings.image_size)
+    if objective.start is not None:
+        objective.start(settings.head, backbone)
     torch.manual_seed(derive(settings.seed, "heads"))
     heads = objective.heads(settings.head, width, sizes)
     return Network(backbone, heads, lambda network, batch: objective.loss(network, settings.head, batch))

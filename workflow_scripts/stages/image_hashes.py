@@ -19,7 +19,7 @@ def image_hashes(job: Job[ImageHashes]) -> None:
 
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.core.shards import TarImages, hash_column
-    from workflow_scripts.evaluation.leakage.fingerprints import fingerprint, fingerprints_table, whole
+    from workflow_scripts.evaluation.leakage.fingerprints import fingerprint, fingerprints_table
 
     read, parts = 0, []
     for shard in job.inputs("shards"):
@@ -27,7 +27,7 @@ def image_hashes(job: Job[ImageHashes]) -> None:
         rows = every.filter(pc.equal(every["state"], "ok"))
         place = rows["offset"].to_numpy(), rows["bytes"].to_numpy()
         images = TarImages([shard.location(".tar")], np.zeros(len(rows), np.int64), *place, hash_column(rows["sha256"]))
-        found = fingerprint(images, np.arange(len(rows)), whole, job.workers)
+        found = fingerprint(images, np.arange(len(rows)), mirrored=False, workers=job.workers)
         parts.append(fingerprints_table(rows["key"].to_pylist(), found))
         read += len(every)
     table = pa.concat_tables(parts)
@@ -46,15 +46,15 @@ STAGE = Stage(
 FACTS = Facts(
     files={
         ".parquet": File(
-            "by image: hash of the decoded pixels, perceptual hash, small grey picture, and whether it is nearly of "
-            "one colour",
+            "by image: hash of the decoded pixels, perceptual hashes of the image and of five crops, grey picture of "
+            "32 × 32 pixels, and whether it is nearly of one colour",
             Tolerance(0, 0.001, "none; coefficients at their median"),
         ),
     },
     environment="train",
     resources=Resources(minutes=720, memory_mb=4_000, workers=True),
-    cost=Cost(per="image", units=lambda load: load.images, core_ms=DECODING_MS + 2.0, source="measured: photos"),
-    disk=lambda load: load.images * 320,
+    cost=Cost(per="image", units=lambda load: load.images, core_ms=DECODING_MS + 2.7, source="measured: photos"),
+    disk=lambda load: load.images * 1_300,
     names="hashed_blocks",
 )
 

@@ -72,7 +72,8 @@ class Units:
         seen = {view.name: view for view in self._views.values()} if self.reported else {}
         self._views_by_name: dict[str, View] = seen
         self.eval_images = [f"{name}.{view}" for name in self.reported for view in seen]
-        self.leak_checked = self.reported if self.checkpoints else []
+        trains = any(own.trains for _, own in self._runs.values())
+        self.leak_checked = self.reported if trains else []
         self.hashed_blocks = blocks(self.shards, SHARDS_HASHED_TOGETHER) if self.leak_checked else []
         self.judges = [judge.name for judge in study.judges]
         self.blocks = blocks(self.shards, study.score_captions.shards_per_job)
@@ -83,7 +84,7 @@ class Units:
         self.text_vectors = [f"{arm}.{encoder.name}" for arm in self.arms for encoder in study.text_encoders]
         self.tokenised = tokenised(study)
         self.tokenizers = ["tokenizer"] if self.tokenised else []
-        self.common = ["images"] if study.common_images and any(one.trains for _, one in self._runs.values()) else []
+        self.common = ["images"] if study.common_images and trains else []
         self.image_encoders = [encoder.name for encoder in study.image_encoders]
         self.world = ["world"] if study.demo_world is not None else []
         self.labels = ["labels"] if study.caption_labels is not None else []

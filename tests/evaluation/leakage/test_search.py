@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -6,42 +5,58 @@ import pytest
 from PIL import Image
 
 from tests.evaluation.leakage.pictures import blurred, cropped, mirrored, packed, picture, resized
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.leakage import search
-from workflow_scripts.evaluation.leakage.fingerprints import Fingerprints, all_views, fingerprint, whole
-from workflow_scripts.evaluation.leakage.search import NEAREST, Limits, Match, matches, matches_table
+from workflow_scripts.evaluation.leakage.fingerprints import Fingerprints, fingerprint
+from workflow_scripts.evaluation.leakage.match import Match, counts_of, matches_table
+from workflow_scripts.evaluation.leakage.search import NEAREST, Limits, matches
 
-LIMITS = Limits(70, 0.8)
+LIMITS = Limits(70, 0.9)
 
 
 def split_of(folder: Path, images: list[Image.Image]) -> Fingerprints:
-    return fingerprint(packed(folder, images), np.arange(len(images)), all_views, 1)
+    return fingerprint(packed(folder, images), np.arange(len(images)), True, 1)
 
 
 def shard(folder: Path, images: list[Image.Image], start: int = 0) -> tuple[list[str], Fingerprints]:
     keys = [f"t{start + at}" for at in range(len(images))]
-    return keys, fingerprint(packed(folder, images), np.arange(len(images)), whole, 1)
+    return keys, fingerprint(packed(folder, images), np.arange(len(images)), False, 1)
+
+
+CHANGES = {
+    "identical": lambda image: image,
+    "resized": resized,
+    "blurred": blurred,
+    "mirrored": mirrored,
+    "cropped": cropped,
+    "both": lambda image: cropped(mirrored(image)),
+}
 
 
 @pytest.mark.parametrize(
-    ("change", "kind", "view"),
+    ("change", "pixels", "view", "other_way"),
     [
-        (lambda image: image, "identical", "whole"),
-        (resized, "near", "whole"),
-        (blurred, "near", "whole"),
-        (mirrored, "near", "whole, mirrored"),
-        (cropped, "near", "crop"),
+        ("identical", True, "whole", "whole"),
+        ("resized", False, "whole", "whole"),
+        ("blurred", False, "whole", "whole"),
+        ("mirrored", False, "whole, mirrored", "whole, mirrored"),
+        ("cropped", False, "training image cropped", "test image cropped"),
+        ("both", False, "training image cropped, mirrored", "test image cropped, mirrored"),
     ],
 )
 def test_a_planted_copy_is_found_and_nothing_else(
-    change: Callable[[Image.Image], Image.Image], kind: str, view: str, tmp_path: Path
+    change: str, pixels: bool, view: str, other_way: str, tmp_path: Path
 ) -> None:
-    tests = split_of(tmp_path, [picture(at) for at in range(12)])
-    training = [picture(100 + at) for at in range(30)]
-    training[17] = change(picture(5))
-    found = matches(tests, [shard(tmp_path, training)], LIMITS)
-    (row,) = matches_table(found, [f"x{at}" for at in range(12)]).to_pylist()
-    assert (row["test"], row["train"], row["kind"], row["view"]) == ("x5", "t17", kind, view)
-    assert (row["distance"] == 0) == (kind == "identical") and row["correlation"] > 0.9
+    tests, training = [picture(at) for at in range(12)], [picture(100 + at) for at in range(30)]
+    for altered, expected in ((training, view), (tests, other_way)):
+        one, other = list(tests), list(training)
+        other[17] = one[5]
+        (other if altered is training else one)[17 if altered is training else 5] = CHANGES[change](one[5])
+        found = matches(split_of(tmp_path, one), [shard(tmp_path, other)], LIMITS, {})
+        (row,) = matches_table(found, [f"x{at}" for at in range(12)]).to_pylist()
+        assert (row["test"], row["train"], row["view"]) == ("x5", "t17", expected)
+        assert (row["by_pixels"], row["by_hash"], row["by_vectors"]) == (pixels, True, False)
+        assert (row["distance"] == 0) == pixels and row["correlation"] > 0.97 and row["cosine"] is None
 
 
 def test_how_rows_are_divided_into_shards_and_blocks_changes_nothing(
@@ -49,21 +64,23 @@ def test_how_rows_are_divided_into_shards_and_blocks_changes_nothing(
 ) -> None:
     tests = split_of(tmp_path, [picture(at) for at in range(4)])
     training = [resized(picture(1)), picture(50), picture(1), mirrored(picture(3)), picture(51)]
-    together = matches(tests, [shard(tmp_path, training)], LIMITS)
-    apart = matches(tests, [shard(tmp_path, training[:2]), shard(tmp_path, training[2:], 2)], LIMITS)
+    together = matches(tests, [shard(tmp_path, training)], LIMITS, {})
+    apart = matches(tests, [shard(tmp_path, training[:2]), shard(tmp_path, training[2:], 2)], LIMITS, {})
     monkeypatch.setattr(search, "AT_ONCE", 3)
-    assert together == apart == matches(tests, [shard(tmp_path, training)], LIMITS)
-    assert [(one.test, one.train, one.kind) for one in together] == [
-        (1, "t2", "identical"),
-        (1, "t0", "near"),
-        (3, "t3", "near"),
+    assert together == apart == matches(tests, [shard(tmp_path, training)], LIMITS, {})
+    assert [(one.test, one.train, one.by_pixels) for one in together] == [
+        (1, "t2", True),
+        (1, "t0", False),
+        (3, "t3", False),
     ]
 
 
 def test_the_closest_are_listed_and_more_copies_are_not(tmp_path: Path) -> None:
     copies = [picture(0)] * (NEAREST + 3)
-    found = matches(split_of(tmp_path, [picture(0)]), [shard(tmp_path, copies), shard(tmp_path, copies, 20)], LIMITS)
-    assert len(found) == NEAREST and {one.kind for one in found} == {"identical"}
+    found = matches(
+        split_of(tmp_path, [picture(0)]), [shard(tmp_path, copies), shard(tmp_path, copies, 20)], LIMITS, {}
+    )
+    assert len(found) == NEAREST and all(one.by_pixels for one in found)
 
 
 def test_equal_test_images_each_have_the_first_of_many_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +90,7 @@ def test_equal_test_images_each_have_the_first_of_many_copies(tmp_path: Path, mo
     tests, (_, copies) = split_of(tmp_path, red), shard(tmp_path, red)
     keys = [f"{at:02d}" for at in reversed(range(50))]
     halves = [(keys[at], Fingerprints(*(one[at] for one in copies))) for at in (slice(25), slice(25, 50))]
-    found = matches(tests, halves, LIMITS)
+    found = matches(tests, halves, LIMITS, {})
     assert [(one.test, one.train) for one in found] == [
         (row, f"{at:02d}") for row in range(50) for at in range(NEAREST)
     ]
@@ -82,13 +99,29 @@ def test_equal_test_images_each_have_the_first_of_many_copies(tmp_path: Path, mo
 
 def test_pictures_of_one_colour_are_compared_by_their_pixels_alone(tmp_path: Path) -> None:
     red, other = Image.new("RGB", (30, 30), "red"), Image.new("RGB", (30, 30), (250, 0, 0))
-    found = matches(split_of(tmp_path, [red]), [shard(tmp_path, [other, red])], LIMITS)
-    assert found == [Match(0, "t1", "identical", 0, 0, 1.0)]
-    assert matches(split_of(tmp_path, [red]), [shard(tmp_path, [other])], LIMITS) == []
+    found = matches(split_of(tmp_path, [red]), [shard(tmp_path, [other, red])], LIMITS, {})
+    assert found == [Match(0, "t1", True, False, False, 0, 0, 1.0)]
+    assert matches(split_of(tmp_path, [red]), [shard(tmp_path, [other])], LIMITS, {}) == []
 
 
 def test_both_limits_count(tmp_path: Path) -> None:
     tests, training = split_of(tmp_path, [picture(0)]), shard(tmp_path, [cropped(picture(0))])
-    (one,) = matches(tests, [training], LIMITS)
-    assert matches(tests, [training], Limits(one.distance - 1, 0.1)) == []
-    assert matches(tests, [training], Limits(70, one.correlation + 1e-3)) == []
+    (one,) = matches(tests, [training], LIMITS, {})
+    assert matches(tests, [training], Limits(one.distance - 1, 0.1), {}) == []
+    assert matches(tests, [training], Limits(70, one.correlation + 1e-6), {}) == []
+
+
+def test_pairs_of_vectors_are_measured_and_join_what_was_found_by_hash(tmp_path: Path) -> None:
+    tests = split_of(tmp_path, [picture(0), picture(1)])
+    training = shard(tmp_path, [picture(50), mirrored(picture(1)), picture(51)])
+    cosines = {"t1": {1: 0.99}, "t2": {0: 0.96, 1: 0.95}}
+    found = {(one.test, one.train): one for one in matches(tests, [training], LIMITS, cosines)}
+    assert found.keys() == {(1, "t1"), (0, "t2"), (1, "t2")}
+    both = found[1, "t1"]
+    assert (both.by_hash, both.by_vectors, both.cosine, both.view) == (True, True, 0.99, 3) and both.correlation > 0.99
+    other = found[0, "t2"]
+    assert (other.by_hash, other.by_vectors, other.cosine) == (False, True, 0.96)
+    assert other.distance > LIMITS.distance and other.correlation < 0.9
+    assert counts_of(found.values()) == {"identical": 0, "near": 2, "by_pixels": 0, "by_hash": 1, "by_vectors": 2}
+    with pytest.raises(PipelineError, match=r"vectors of images without fingerprints .*1 training images, such as t9"):
+        matches(tests, [training], LIMITS, {"t9": {0: 0.99}})

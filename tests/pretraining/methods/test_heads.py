@@ -7,6 +7,7 @@ from torch import nn
 
 from tests.pretraining.methods.test_losses import nt_xent_reference
 from tests.pretraining.test_methods import run_of
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.data.batch import Batch
 from workflow_scripts.pretraining.method import Sizes
 from workflow_scripts.pretraining.methods.simclr import SimclrHead, loss
@@ -48,6 +49,23 @@ def test_simsiams_projector_ends_in_a_batch_norm_with_or_without_gain(affine: bo
     made = projector.state_dict(prefix="heads.projector.")
     assert all(torch.equal(made[name], weights) for name, weights in plain.items() if name in made)
     assert len(made) == sum(name.startswith("heads.projector.") for name in plain) + 2 * affine
+
+
+def test_simsiams_residual_blocks_start_at_zero_if_its_settings_say_so() -> None:
+    small = {"projector": [16, 12], "predictor": 4}
+    plain, zero = (
+        build_network(run_of("simsiam", simsiam={**small, "zero_init_last": wanted})).state_dict()
+        for wanted in (False, True)
+    )
+    changed = {name for name, value in plain.items() if not torch.equal(value, zero[name])}
+    assert changed == {f"backbone.layer{stage}.0.bn2.weight" for stage in (1, 2, 3, 4)}
+    assert not any(zero[name].any() for name in changed)
+    run = run_of("simsiam", backbone="timm:test_vit", image_size=32, simsiam={**small, "zero_init_last": True})
+    message = (
+        "zero_init_last has no effect in pretraining.simsiam, zero_init_last: no residual block ends in a batch norm"
+    )
+    with pytest.raises(PipelineError, match=message):
+        build_network(run)
 
 
 def test_clips_text_transformer_follows_its_setting() -> None:

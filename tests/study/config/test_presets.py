@@ -27,7 +27,7 @@ TEXT = {
 NT_XENT = {"nt_xent_temperature": 0.1, "nt_xent_weight": 1.0}
 HEADS: dict[str, dict[str, Any]] = {
     "simclr": {"projector": [2048, 2048, 128], "temperature": 0.1, "joint_bn": False},
-    "simsiam": {"projector": [2048, 2048, 2048], "predictor": 512, "final_affine": True},
+    "simsiam": {"projector": [2048, 2048, 2048], "predictor": 512, "final_affine": True, "zero_init_last": True},
     "clip": TEXT,
     "slip": TEXT | {**NT_XENT, "projector": [2048, 2048, 128]},
     "lgslip": TEXT | {**NT_XENT, "projector": [2048, 2048]},

@@ -7,116 +7,159 @@ from typing import NamedTuple
 
 import faiss
 import numpy as np
-import pyarrow as pa
 
-from workflow_scripts.evaluation.leakage.fingerprints import HASH_BYTES, VIEWS, Fingerprints
+from workflow_scripts.core.errors import BUG, PipelineError
+from workflow_scripts.evaluation.leakage.alignment import correlations
+from workflow_scripts.evaluation.leakage.fingerprints import CORNERS, CROP, HASH_BYTES, VIEWS, Fingerprints
+from workflow_scripts.evaluation.leakage.match import SHOWN, Match
 
 NEAREST = 8
 """Training images that are examined for each view of a test image and block, and listed for each test image."""
-AT_ONCE = 4_096
-"""Test images that are compared at a time, so that not all small pictures are in memory as float64."""
-MATCHES = pa.schema(
-    [
-        *[(name, pa.string()) for name in ("test", "train", "kind", "view")],
-        ("distance", pa.int32()),
-        ("correlation", pa.float64()),
-    ]
-)
+AT_ONCE = 512
+"""Test images that are compared at a time, so that not all pictures of candidates are in memory."""
+DIGITS = 6  # of correlations
+# Where a view lies in its image (see alignment): the image itself, then its crops.
+_REST = 1 - CROP
+_PLACES = np.array([(1, 1, 0, 0), *[(CROP, CROP, (2 * x - 1) * _REST, (2 * y - 1) * _REST) for x, y in CORNERS]])
+
+Cosines = Mapping[str, Mapping[int, float]]
+"""Training image -> rows of test images whose vectors are close -> cosine."""
 
 
 class Limits(NamedTuple):
-    """Near duplicates: at most ``distance`` bits of the hash differ, and they correlate by at least ``correlation``."""
+    """Near by hash: at most ``distance`` bits differ, and aligned pictures correlate by at least ``correlation``."""
 
     distance: int
     correlation: float
 
 
-class Match(NamedTuple):
-    """A training image that shows the same as a test image; the fields are those of :data:`MATCHES`."""
-
-    test: int
-    train: str
-    kind: str
-    view: int
-    distance: int
-    correlation: float
-
-    @property
-    def rank(self) -> tuple[bool, int, float, str]:
-        """Sorts a test image's matches, the closest first."""
-        return self.kind != "identical", self.distance, -self.correlation, self.train
-
-
-def matches(tests: Fingerprints, shards: Iterable[tuple[list[str], Fingerprints]], limits: Limits) -> list[Match]:
+def matches(
+    tests: Fingerprints, blocks: Iterable[tuple[list[str], Fingerprints]], limits: Limits, cosines: Cosines
+) -> list[Match]:
     """The closest :data:`NEAREST` matches of each test image, by test image.
 
     Memory holds the fingerprints of the test images and of one block of shards.
 
     Args:
-        tests: in all views.
-        shards: keys and fingerprints of the training images, in one view.
+        tests: with mirrored views.
+        blocks: keys and fingerprints of the training images.
+        cosines: pairs that were found by vectors.
+
+    Raises:
+        PipelineError: ``cosines`` names an image that is in no block.
     """
     rows_of: dict[bytes, list[int]] = {}
     for row, pixels in enumerate(tests.pixels):
         rows_of.setdefault(pixels.tobytes(), []).append(row)
     best: dict[int, dict[str, Match]] = {}
-    for keys, shard in shards:
+    unseen = set(cosines)
+    for keys, block in blocks:
+        unseen.difference_update(keys)
         touched = set()
-        for match in chain(_identical(rows_of, keys, shard), _near(tests, keys, shard, limits)):
+        by_content, by_hash = _identical(rows_of, keys, block), _near(tests, keys, block, limits)
+        for match in chain(by_content, by_hash, _by_vectors(tests, keys, block, cosines)):
             touched.add(match.test)
             mine = best.setdefault(match.test, {})
-            if match.train not in mine or match.rank < mine[match.train].rank:
-                mine[match.train] = match
+            mine[match.train] = mine[match.train].joined(match) if match.train in mine else match
         for row in touched:
-            kept = sorted(best[row].values(), key=lambda one: one.rank)[:NEAREST]
-            best[row] = {one.train: one for one in kept}
+            best[row] = {one.train: one for one in heapq.nsmallest(NEAREST, best[row].values(), lambda one: one.rank)}
+    if unseen:
+        value = f"{len(unseen)} training images, such as {min(unseen)}"
+        raise PipelineError("vectors of images without fingerprints", "image_hashes", value, BUG)
     return [match for row in sorted(best) for match in best[row].values()]
 
 
-def _identical(rows_of: Mapping[bytes, list[int]], keys: list[str], shard: Fingerprints) -> Iterator[Match]:
+def _identical(rows_of: Mapping[bytes, list[int]], keys: list[str], block: Fingerprints) -> Iterator[Match]:
     """Of each content, only the first copies by key: all pairs of a placeholder's copies would be too many."""
     copies: dict[bytes, list[str]] = {}
-    for key, pixels in zip(keys, shard.pixels, strict=True):
+    for key, pixels in zip(keys, block.pixels, strict=True):
         if (content := pixels.tobytes()) in rows_of:
             copies.setdefault(content, []).append(key)
     for content, names in copies.items():
         for key in heapq.nsmallest(NEAREST, names):
-            yield from (Match(row, key, "identical", 0, 0, 1.0) for row in rows_of[content])
+            yield from (Match(row, key, True, False, False, 0, 0, 1.0) for row in rows_of[content])
 
 
-def _near(tests: Fingerprints, keys: list[str], shard: Fingerprints, limits: Limits) -> Iterator[Match]:
-    wanted, there = np.flatnonzero(~tests.flat), np.flatnonzero(~shard.flat)
+def _near(tests: Fingerprints, keys: list[str], block: Fingerprints, limits: Limits) -> Iterator[Match]:
+    """The whole test image is compared with all views of the training images, its crops with whole ones only."""
+    wanted, there = np.flatnonzero(~tests.flat), np.flatnonzero(~block.flat)
     if not len(wanted) or not len(there):
         return
-    index = faiss.IndexBinaryFlat(8 * HASH_BYTES)
-    index.add(np.ascontiguousarray(shard.hashes[there, 0]))
+    indexes = [_index(block.hashes[there, view]) for view in range(VIEWS)]
     for start in range(0, len(wanted), AT_ONCE):
-        rows, view, at, bits = _nearest(index, tests, wanted[start : start + AT_ONCE], limits.distance)
+        part = wanted[start : start + AT_ONCE]
+        found = [_nearest(index, tests, part, view, limits.distance) for view, index in enumerate(indexes)]
+        row, shown, at, view, bits = _closest(*(np.concatenate(column) for column in zip(*found, strict=True)))
         other = there[at]
-        correlation = _correlation(tests.smalls[rows, view], shard.smalls[other, 0])
+        mirrored, crop = np.divmod(shown, VIEWS)
+        places = np.where((view == 0)[:, None], _PLACES[crop], _inverse(_PLACES[view]))
+        places[:, 2] *= np.where((view == 0) & (mirrored == 1), -1, 1)  # the crop was mirrored after it was cut
+        correlation = _agreement(tests, row, mirrored == 1, block.pictures[other], places)
+        how = np.where(view > 0, 2, np.minimum(crop, 1)) + len(SHOWN) * mirrored
         for i in np.flatnonzero(correlation >= limits.correlation):
-            close = round(float(correlation[i]), 6)
-            yield Match(int(rows[i]), keys[other[i]], "near", int(view[i]), int(bits[i]), close)
+            measured = int(how[i]), int(bits[i]), float(correlation[i])
+            yield Match(int(row[i]), keys[other[i]], False, True, False, *measured)
+
+
+def _index(hashes: np.ndarray) -> faiss.IndexBinaryFlat:
+    index = faiss.IndexBinaryFlat(8 * HASH_BYTES)
+    index.add(np.ascontiguousarray(hashes))
+    return index
 
 
 def _nearest(
-    index: faiss.IndexBinaryFlat, tests: Fingerprints, wanted: np.ndarray, most: int
+    index: faiss.IndexBinaryFlat, tests: Fingerprints, rows: np.ndarray, view: int, most: int
 ) -> tuple[np.ndarray, ...]:
-    """Hashes within ``most`` bits of those of some test images: rows, views, places in the index, and bits."""
-    views = tests.hashes.shape[1]
-    distance, at = index.search(tests.hashes[wanted].reshape(-1, HASH_BYTES), min(NEAREST, index.ntotal))
+    """Hashes of a view of training images within ``most`` bits of those of some test images.
+
+    Returns:
+        Rows and views of test images, places in the index, the view of the training images, and bits; (m,) int each.
+    """
+    asked = np.arange(tests.hashes.shape[1])[:: VIEWS if view else 1]
+    hashes = np.ascontiguousarray(tests.hashes[np.ix_(rows, asked)]).reshape(-1, HASH_BYTES)
+    distance, at = index.search(hashes, min(NEAREST, index.ntotal))
     query, place = np.nonzero(distance <= most)
-    return wanted[query // views], query % views, at[query, place], distance[query, place]
+    shown = asked[query % len(asked)]
+    return rows[query // len(asked)], shown, at[query, place], np.full(len(query), view), distance[query, place]
 
 
-def _correlation(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    """Of the rows of two arrays (n, 256) int8 without their mean: (n,) float64."""
-    one, two = one.astype(np.float64), two.astype(np.float64)
-    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(two, axis=1)
-    return np.einsum("ij,ij->i", one, two) / np.maximum(lengths, 1e-12)
+def _closest(*columns: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Of each pair of images, the finding with the fewest bits."""
+    row, shown, at, view, bits = columns
+    order = np.lexsort((view, shown, bits, at, row))
+    pairs = np.stack([row[order], at[order]])
+    first = np.ones(len(order), bool)
+    first[1:] = (pairs[:, 1:] != pairs[:, :-1]).any(axis=0)
+    return tuple(column[order[first]] for column in columns)
 
 
-def matches_table(found: Iterable[Match], keys: list[str]) -> pa.Table:
-    """One row per match, with the keys of the test images (``keys``, by row) and the names of the views."""
-    rows = [match._asdict() | {"test": keys[match.test], "view": VIEWS[match.view]} for match in found]
-    return pa.Table.from_pylist(rows, MATCHES)
+def _inverse(places: np.ndarray) -> np.ndarray:
+    """Where the first picture lies in the second, from where the second lies in the first."""
+    return np.concatenate([1 / places[:, :2], -places[:, 2:] / places[:, :2]], axis=1)
+
+
+def _agreement(
+    tests: Fingerprints, rows: np.ndarray, mirrored: np.ndarray, pictures: np.ndarray, places: np.ndarray
+) -> np.ndarray:
+    """Correlations of pictures with those of test images, some of which are mirrored first."""
+    own = tests.pictures[rows]
+    own[mirrored] = own[mirrored][:, :, ::-1]
+    return np.round(correlations(own, pictures, places), DIGITS)
+
+
+def _by_vectors(tests: Fingerprints, keys: list[str], block: Fingerprints, cosines: Cosines) -> Iterator[Match]:
+    """Pairs that were found by vectors, with the distance and the correlation of the whole images."""
+    pairs = [(row, at, cosine) for at, key in enumerate(keys) for row, cosine in cosines.get(key, {}).items()]
+    for start in range(0, len(pairs), AT_ONCE):
+        row, at = np.array([(row, at) for row, at, _ in pairs[start : start + AT_ONCE]]).T
+        measured = []
+        for mirrored in (False, True):
+            differing = tests.hashes[row, VIEWS * mirrored] ^ block.hashes[at, 0]
+            bits = np.unpackbits(differing, axis=1).sum(axis=1)
+            places = np.broadcast_to(_PLACES[0], (len(row), 4))
+            correlation = _agreement(tests, row, np.full(len(row), mirrored), block.pictures[at], places)
+            measured.append(list(zip(bits.tolist(), correlation.tolist(), strict=True)))
+        for (one, place, cosine), straight, turned in zip(pairs[start : start + AT_ONCE], *measured, strict=True):
+            mirror = turned[1] > straight[1]
+            bits, correlation = turned if mirror else straight
+            yield Match(one, keys[place], False, False, True, len(SHOWN) * mirror, bits, correlation, cosine)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveInt
 
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes
@@ -28,6 +29,14 @@ class SimsiamHead(Settings):
         description="gain and bias in the batch norm that ends the projector; SimSiam has none there",
         examples=[True],
     )
+    zero_init_last: bool = Field(
+        False,
+        exclude_if=not_,
+        description="true: the gain of the batch norm that ends each residual block of the backbone starts at 0, so "
+        "the run has other initial weights than the same seed of other methods. ResNets of timm always start so; "
+        "backbones without such blocks are refused",
+        examples=[True],
+    )
     predictor: PositiveInt = Field(512, description="hidden width of the predictor", examples=[64])
 
 
@@ -42,6 +51,19 @@ def heads(settings: SimsiamHead, width: int, sizes: Sizes) -> "dict[str, nn.Modu
         "projector": nn.Sequential(*mlp(width, settings.projector), nn.BatchNorm1d(last, affine=settings.final_affine)),
         "predictor": nn.Sequential(*mlp(last, (settings.predictor, last))),
     }
+
+
+def start(settings: SimsiamHead, backbone: "nn.Module") -> None:
+    """Let the residual blocks of the backbone start at zero, if the settings say so.
+
+    Raises:
+        PipelineError: it has no such blocks.
+    """
+    from workflow_scripts.models.residual_blocks import start_at_zero
+
+    if settings.zero_init_last and not start_at_zero(backbone):
+        value, advice = "no residual block ends in a batch norm", "set it to false, or use a ResNet as backbone"
+        raise PipelineError("zero_init_last has no effect", "pretraining.simsiam, zero_init_last", value, advice)
 
 
 def loss(network: "Network", settings: SimsiamHead, batch: "Batch") -> "Tensor":
@@ -69,7 +91,7 @@ def negative_cosine(predicted: "Tensor", projected: "Tensor") -> "Tensor":
 METHOD = Method(
     name="simsiam",
     summary="each image of a pair predicts the projection of the other, without negatives (Chen and He 2021)",
-    objective=Objective(settings=SimsiamHead, heads=heads, loss=loss),
+    objective=Objective(settings=SimsiamHead, heads=heads, loss=loss, start=start),
     external=False,
     pairs=("self", "language", "visual"),
     augmentations=tuple(AUGMENTATIONS),

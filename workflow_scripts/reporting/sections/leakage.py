@@ -59,7 +59,7 @@ def _pictures(study: Study, check: Artifact, dataset: Artifact | None) -> Row | 
     cards = []
     for key in chosen:
         row = closest[key]
-        fit = f"{row['kind']}, {row['view']}"
+        fit = f"{'identical' if row['by_pixels'] else 'near'}, {row['view']}"
         bits = Number(f"{row['distance']} bits", f"r = {row['correlation']:.2f}", source, f"test {key}")
         names = {"test": caption_text(key), "train": caption_text(row["train"])}
         pictures = {"test_image": tests[key], "train_image": training.get(row["train"])}

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from tests.evaluation.leakage.pictures import picture
+from workflow_scripts.evaluation.leakage.alignment import AT_ONCE, correlations
+from workflow_scripts.evaluation.leakage.fingerprints import print_of
+
+WHOLE = np.array([[1.0, 1.0, 0.0, 0.0]])
+
+
+def small(seed: int, box: tuple[float, float, float, float] = (0, 0, 1, 1)) -> np.ndarray:
+    """(1, 32, 32), what is within a box of an image, in shares of its sides."""
+    image = picture(seed, (320, 240))
+    part = image.crop(tuple(round(at * side) for at, side in zip(box, image.size * 2, strict=True)))
+    return print_of(part, mirrored=False)[2][None]
+
+
+@pytest.mark.parametrize("box", [(0, 0, 0.95, 0.95), (0.1, 0.08, 1, 1), (0.04, 0, 0.94, 0.97)])
+def test_a_part_of_a_picture_fits_it_once_aligned_in_both_directions(box: tuple[float, ...]) -> None:
+    every, part = small(3), small(3, box)
+    before = np.corrcoef(every.ravel(), part.ravel())[0, 1]
+    for pair in ((every, part), (part, every)):
+        (after,) = correlations(*pair, WHOLE)
+        assert before < 0.97 and after > 0.98
+
+
+def test_the_same_picture_with_other_contrast_has_correlation_1() -> None:
+    one = small(4).astype(float)
+    assert correlations(one, one * 0.5 + 30, WHOLE) == pytest.approx([1.0], abs=1e-9)
+
+
+def test_what_differs_keeps_its_correlation() -> None:
+    one, other = small(5), small(6)
+    halves = [pic.reshape(16, 2, 16, 2).mean(axis=(1, 3)).ravel() for pic in (one, other)]
+    assert correlations(one, other, WHOLE) == pytest.approx([np.corrcoef(*halves)[0, 1]])
+
+
+def test_a_picture_of_one_colour_fits_nothing() -> None:
+    plain = np.full((1, 32, 32), 90)
+    assert correlations(plain, small(1), WHOLE) == pytest.approx([0.0])
+    assert correlations(plain, plain, WHOLE) == pytest.approx([0.0])
+
+
+def test_pairs_do_not_depend_on_those_beside_them() -> None:
+    every = np.concatenate([small(at) for at in range(6)])
+    rng = np.random.default_rng(0)
+    one, two = every[rng.integers(6, size=AT_ONCE + 40)], every[rng.integers(6, size=AT_ONCE + 40)]
+    places = np.repeat(WHOLE, len(one), axis=0)
+    together = correlations(one, two, places)
+    alone = np.concatenate([correlations(one[at][None], two[at][None], WHOLE) for at in range(len(one))])
+    assert together == pytest.approx(alone, abs=1e-12)
+    assert correlations(one[:0], two[:0], places[:0]).shape == (0,)
