@@ -28,7 +28,7 @@ from workflow_scripts.pretraining.trainer import Trainer, reproducible
 
 TARGET, ROUNDS, IMAGES = 1.05, 3, 256
 FIRST = 50_000  # a step at which all queues are in use
-TEXT = {"embedding": 128, "text_width": 128, "text_layers": 4, "text_heads": 4, "context": 16, "vocabulary": 280}
+TEXT = {"embedding": 128, "text_width": 128, "text_layers": 4, "text_heads": 4}
 PROJECTOR = {"projector": [512, 512, 128]}
 OWN: dict[str, dict[str, Any]] = {
     "simclr": PROJECTOR,
@@ -38,6 +38,9 @@ OWN: dict[str, dict[str, Any]] = {
     "lgslip": {**TEXT, "projector": [512, 512]},
     "declip_nn": TEXT,
     "nnclr": {**PROJECTOR, "predictor": 1024},
+    "clip_sbert": {"embedding": 128},
+    "xclr": PROJECTOR,
+    "multi_positive": PROJECTOR,
     "swav": {"projector": [512, 128]},
 }
 """Settings of methods, a quarter as wide as the original's, for a network that is a quarter as wide."""

@@ -290,13 +290,13 @@ def test_pairs_and_captions_of_their_first_images_are_learned_together(
     results: Path, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plans = planned(monkeypatch)
-    captions = parquet({"key": KEYS, "caption": ["", *(f"disc {i}" for i in range(1, 20))]})
-    table = make_artifact(results, "select_captions", "original", {".parquet": captions})
-    text = {"embedding": 8, "text_width": 16, "text_layers": 1, "text_heads": 2, "context": 8, "vocabulary": 280}
-    settings = {**LANGUAGE, "method": "lgslip", "simclr": None, "lgslip": {**text, "projector": [16]}}
-    inputs = {"images": index, "captions": table, "pairs": pairs_of(results, KEYS[:17], KEYS[1:18])}
+    rows = tokens_of(results, ["", *("w" * i for i in range(1, 20))])
+    settings = {**LANGUAGE, "method": "lgslip", "simclr": None, "lgslip": {**CLIP["clip"], "projector": [16]}}
+    inputs = {"images": index, "tokens": rows, "pairs": pairs_of(results, KEYS[:17], KEYS[1:18])}
     made = run(STAGE, results, "pretrain/lgslip", settings, inputs)
     assert made.rows == {"in": 20, "out": 16, "dropped": {"no_pair": 3, "no_caption": 1}}
     assert all(np.isfinite(pq.read_table(made.path("/curve.parquet"))["loss"].to_pylist()))
-    assert plans[0].captions == [f"disc {i}" for i in range(1, 17)]
+    assert plans[0].pairing.sources.tolist() == list(range(1, 17))
     assert plans[0].pairing.targets.tolist() == list(range(2, 18))
+    everything = pq.read_table(Artifact(rows).path(".parquet"))["tokens"].to_numpy()
+    assert plans[0].tokens is not None and plans[0].tokens.lengths.tolist() == everything[1:17].tolist()

@@ -22,10 +22,10 @@ def units(*runs: dict[str, Any]) -> Units:
 
 
 def read(study: Units) -> dict[str, tuple[str, ...]]:
-    """Method -> artifacts that its pairs and captions come from."""
+    """Method -> artifacts that its pairs and tokens come from."""
     found = {}
     for run in study.runs:
-        paths = (*study.run_pairs("o", run), *study.run_captions("o", run))
+        paths = (*study.run_pairs("o", run), *study.run_tokens("o", run))
         found[study.run_settings(run).method] = tuple(path.removesuffix(".manifest.json") for path in paths)
     return found
 
@@ -39,9 +39,9 @@ def test_captions_are_those_of_the_runs_arm_or_of_its_pair_tables_arm() -> None:
         {"method": "swav", "pairs": "self", "augmentation": "simclr"},
     )
     assert read(study) == {
-        "slip": ("o/select_captions/mixed",),
-        "declip_nn": ("o/select_captions/mixed",),
-        "lgslip": ("o/pair_table/near", "o/select_captions/original"),
+        "slip": ("o/tokens/mixed",),
+        "declip_nn": ("o/tokens/mixed",),
+        "lgslip": ("o/pair_table/near", "o/tokens/original"),
         "nnclr": ("o/pair_table/near",),
         "swav": (),
     }
