@@ -73,10 +73,3 @@ def test_what_does_not_fit_is_named() -> None:
         multi_positive_loss((good, good), classes, 0.1, weights=torch.ones(3, 1))
     with pytest.raises(ValueError, match="1 views per pair"):
         multi_positive_loss((good,), classes, 0.1)
-
-
-def test_autocast_leaves_its_precision_alone() -> None:
-    views, classes = [view.float() for view in tensors(sides(8, 16))], torch.arange(8) // 2
-    plain = multi_positive_loss(views, classes, 0.1)
-    with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(multi_positive_loss(views, classes, 0.1), plain)

@@ -62,11 +62,3 @@ def test_what_does_not_fit_is_named() -> None:
         nnclr_loss((good[:0], good[:0]), (good[:0], good[:0]), 0.1)
     with pytest.raises(ValueError, match=r"second \(3, 4\), neighbours \(2, 4\)"):
         nnclr_loss((good, good), (good[:2], good), 0.1)
-
-
-def test_autocast_leaves_its_precision_alone() -> None:
-    predicted, neighbours = sides(8, 16), sides(8, 16, seed=1)
-    given = [tuple(side.float() for side in tensors(made)) for made in (predicted, neighbours)]
-    plain = nnclr_loss(given[0], given[1], 0.1)
-    with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(nnclr_loss(given[0], given[1], 0.1), plain)

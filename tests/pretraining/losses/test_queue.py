@@ -45,14 +45,6 @@ def test_the_nearest_is_that_of_the_largest_cosine_and_a_copy_without_gradient()
     assert torch.equal(found, before)
 
 
-def test_autocast_does_not_choose_another_neighbour() -> None:
-    queue, given = Queue(2_000, 4), rows(64, 4, 1)
-    with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(queue.nearest(given), Queue.nearest(queue, given.double().float()))
-        found = queue.nearest(given)
-    assert torch.equal(found, queue.nearest(given))
-
-
 def test_its_state_is_in_the_checkpoint() -> None:
     one, two = Queue(5, 3), Queue(5, 3)
     one.add(rows(3))

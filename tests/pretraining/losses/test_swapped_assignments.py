@@ -85,11 +85,3 @@ def test_what_does_not_fit_is_named() -> None:
         sinkhorn(good[:0], 0.05, 3)
     with pytest.raises(ValueError, match=r"first \(3, 4\), second \(2, 4\)"):
         swav_loss((good, good[:2]), (good, good), 0.1)
-
-
-def test_autocast_leaves_its_precision_alone() -> None:
-    rows, prototypes = torch.randn(8, 16), torch.randn(30, 16)
-    plain = prototype_scores(rows, prototypes)
-    with torch.autocast("cpu", torch.bfloat16):
-        found = prototype_scores(rows, prototypes)
-    assert torch.equal(found, plain)

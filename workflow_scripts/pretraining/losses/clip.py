@@ -4,12 +4,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from workflow_scripts.pretraining.losses.views import check_rows, mean_of_pairs, precise, units
+from workflow_scripts.pretraining.losses.views import check_rows, mean_of_pairs, units
 
 LARGEST_SCALE = 100.0
 
 
-@precise
 def clip_loss(
     images: Tensor,
     texts: Tensor,

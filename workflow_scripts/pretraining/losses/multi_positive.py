@@ -2,10 +2,9 @@
 
 from torch import Tensor
 
-from workflow_scripts.pretraining.losses.views import Views, mean_of_pairs, precise, similarities, soft_cross_entropy
+from workflow_scripts.pretraining.losses.views import Views, mean_of_pairs, similarities, soft_cross_entropy
 
 
-@precise
 def multi_positive_loss(
     views: Views,
     classes: Tensor,

@@ -4,10 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from workflow_scripts.pretraining.losses.views import check_rows, precise, units
+from workflow_scripts.pretraining.losses.views import check_rows, units
 
 
-@precise
 def nnclr_loss(
     predicted: tuple[Tensor, Tensor],
     neighbours: tuple[Tensor, Tensor],

@@ -3,10 +3,9 @@
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from workflow_scripts.pretraining.losses.views import Views, mean_of_pairs, precise, similarities
+from workflow_scripts.pretraining.losses.views import Views, mean_of_pairs, similarities
 
 
-@precise
 def nt_xent(
     first: Tensor,
     second: Tensor,

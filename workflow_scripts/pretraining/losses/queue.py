@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from workflow_scripts.pretraining.losses.views import check_rows, precise, units
+from workflow_scripts.pretraining.losses.views import check_rows, units
 
 
 class Queue(nn.Module):
@@ -22,7 +22,6 @@ class Queue(nn.Module):
         self.register_buffer("place", torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()
-    @precise
     def nearest(self, rows: Tensor) -> Tensor:
         """(b, width) float -> a copy of the row of the queue at the smallest angle to each, without gradient.
 

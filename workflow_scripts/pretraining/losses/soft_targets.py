@@ -9,7 +9,6 @@ from torch import Tensor
 from workflow_scripts.pretraining.losses.views import (
     Views,
     check_rows,
-    precise,
     similarities,
     soft_cross_entropy,
     units,
@@ -19,7 +18,6 @@ SHARPEST, FLATTEST = 1e-4, 1e4  # bounds of the target temperature
 ANCHORS = 256  # images of a batch whose targets are measured; all of a large batch would take minutes
 
 
-@precise
 def soft_target_loss(
     first: Tensor,
     second: Tensor,

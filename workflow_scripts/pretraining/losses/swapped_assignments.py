@@ -4,10 +4,9 @@ Assignments")."""
 import torch
 from torch import Tensor
 
-from workflow_scripts.pretraining.losses.views import check_rows, precise, soft_cross_entropy, units
+from workflow_scripts.pretraining.losses.views import check_rows, soft_cross_entropy, units
 
 
-@precise
 def prototype_scores(rows: Tensor, prototypes: Tensor) -> Tensor:
     """(n, d) float rows of any length, (k, d) float prototypes of unit length -> (n, k) float cosines."""
     return units(rows) @ prototypes.T
@@ -38,7 +37,6 @@ def sinkhorn(scores: Tensor, epsilon: float, iterations: int) -> Tensor:
     return shares / shares.sum(dim=1, keepdim=True)
 
 
-@precise
 def swav_loss(scores: tuple[Tensor, Tensor], assignments: tuple[Tensor, Tensor], temperature: float) -> Tensor:
     """Cross-entropy of each view's prediction and the assignment of the other (Caron et al. 2020, eq. 1 and 2).
 

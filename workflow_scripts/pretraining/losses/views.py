@@ -1,38 +1,15 @@
 """What contrastive losses over the views of pairs share.
 
-Losses are computed in float32 at least: inside autocast, products of matrices would be in 16 bits.
+``Network.forward`` computes losses outside autocast, so their products of matrices have the precision of the inputs.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import wraps
-from typing import ParamSpec
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
 Views = Sequence[Tensor]
-P = ParamSpec("P")
-
-
-def precise(loss: Callable[P, Tensor]) -> Callable[P, Tensor]:
-    """A loss whose products of matrices have the precision of its inputs, inside autocast too."""
-
-    @wraps(loss)
-    def outside_autocast(*args: P.args, **kwargs: P.kwargs) -> Tensor:
-        first = next(_tensors((*args, *kwargs.values())))
-        with torch.autocast(first.device.type, enabled=False):
-            return loss(*args, **kwargs)
-
-    return outside_autocast
-
-
-def _tensors(values: Iterable[object]) -> Iterator[Tensor]:
-    for value in values:
-        if isinstance(value, Tensor):
-            yield value
-        elif isinstance(value, tuple | list):
-            yield from _tensors(value)
 
 
 def units(rows: Tensor) -> Tensor:
