@@ -140,11 +140,52 @@ rule image_hashes:
         command("image_hashes")
 
 
+rule embed_tests:
+    """Embedding of every test image of a dataset, of unit length."""
+    input:
+        dataset=manifest("eval_dataset", "{dataset}"),
+        encoder=manifest("source", "encoder-{encoder}"),
+    output:
+        **made("embed_tests"),
+    log:
+        log_of("embed_tests"),
+    conda:
+        environment_of("embed_tests")
+    threads: cores("embed_tests")
+    resources:
+        **resources_of("embed_tests"),
+    params:
+        **recipe("embed_tests"),
+    shell:
+        command("embed_tests")
+
+
+rule vector_matches:
+    """Training images whose vectors are closest to those of the test images of a dataset."""
+    input:
+        tests=manifest("embed_tests", "{dataset}.{encoder}"),
+        images=manifest("embed_images", "{encoder}"),
+    output:
+        **made("vector_matches"),
+    log:
+        log_of("vector_matches"),
+    conda:
+        environment_of("vector_matches")
+    threads: cores("vector_matches")
+    resources:
+        **resources_of("vector_matches"),
+    params:
+        **recipe("vector_matches"),
+    shell:
+        command("vector_matches")
+
+
 rule leakage:
     """Test images of a dataset that are among the training images."""
     input:
         dataset=manifest("eval_dataset", "{dataset}"),
         hashes=manifests("image_hashes", UNITS.hashed_blocks),
+        vectors=lambda w: UNITS.close_vectors(OUT, w.dataset),
     output:
         **made("leakage"),
     log:

@@ -86,7 +86,11 @@ rule report:
         world=manifests("demo_world", UNITS.world),
         download=manifests("download", SHARDS),
         recaption=manifests("recaption", SHARDS),
-        vectors=UNITS.used_vectors(OUT),
+        vectors=[
+            *UNITS.used_vectors(OUT),
+            *manifests("embed_tests", UNITS.vector_matches),
+            *manifests("vector_matches", UNITS.vector_matches),
+        ],
         eval_images=manifests("eval_images", UNITS.eval_images),
         features=manifests("features", UNITS.evaluations),
         scores=manifests("score_captions", UNITS.scores),

@@ -1,21 +1,25 @@
-"""The stages ``image_hashes`` and ``leakage``."""
+"""The stages ``image_hashes``, ``embed_tests``, ``vector_matches`` and ``leakage``."""
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageOps
 
+from tests.captions.small_blip2 import save_checkpoints
 from tests.evaluation.leakage.pictures import picture
-from tests.helpers import run
-from tests.stages.captioned import shard
+from tests.helpers import make_artifact, run
+from tests.stages.captioned import parquet, shard
 from tests.stages.evaluation_chain import Chain
 from tests.study.config.configs import changed, merged
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.shards import dataset_images
-from workflow_scripts.stages import image_hashes, leakage
+from workflow_scripts.models.matcher import load_matcher
+from workflow_scripts.stages import embed_tests, image_hashes, leakage, vector_matches
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 
@@ -78,3 +82,46 @@ def test_a_study_that_trains_no_network_has_no_training_images(trains: bool) -> 
     study = Units(load_study(changed(merged(), {"runs": runs, "contrasts": [], "pretraining": {"patience": None}})))
     assert study.reported and study.evaluations
     assert (study.leak_checked == study.reported, bool(study.hashed_blocks)) == (trains, trains)
+
+
+def test_vectors_of_test_images_find_the_copies_that_hashes_miss(chain: Chain, tmp_path: Path) -> None:
+    there = chain.copy_to(tmp_path / "results")
+    results, dataset = there.results, Artifact(there.datasets["concept"])
+    table = pq.read_table(dataset.path(".parquet"))
+    test = np.flatnonzero(np.array(table["split"].to_pylist()) == "test")
+    keys = table["key"].take(test).to_pylist()
+    images = dataset_images(dataset)
+    unit, folder = {"dataset": "concept", "encoder": "blip2"}, save_checkpoints(tmp_path)["matcher"]
+    given = {"dataset": dataset.manifest_path}
+    settings = {"kind": "blip2", "batch_size": 4}
+    source = {"encoder": folder}
+    vectors = run(embed_tests.STAGE, results, "embed_tests/concept.blip2", settings, given, unit, source)
+    matcher = load_matcher(folder, "cpu", 32)
+    pictures = [images.image(int(row)) for row in test]
+    expected = matcher.image_vectors(matcher.image_states(pictures)).numpy().mean(axis=1)
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    found = np.load(vectors.path(".npy"))
+    assert np.abs(found - expected).max() < 1e-5
+    assert pq.read_table(vectors.path(".keys.parquet"))["key"].to_pylist() == keys
+    assert vectors.rows == {"in": len(table), "out": len(test), "dropped": {"other_splits": len(table) - len(test)}}
+
+    planted = [picture(0), pictures[2].crop((0, 0, 19, 19)), picture(1)]
+    stream = io.BytesIO()
+    np.save(stream, np.stack([-found[2], found[2], found[7]]))
+    trained = {".npy": stream.getvalue(), ".keys.parquet": parquet(pa.table({"key": ["k0", "k1", "k2"]}))}
+    embedded = make_artifact(results, "embed_images", "blip2", trained, {"encoder": "blip2"})
+    given = {"tests": vectors.manifest_path, "images": embedded}
+    close = run(vector_matches.STAGE, results, "vector_matches/concept.blip2", {"cosine": 0.999}, given, unit)
+    pairs = {(row["test"], row["train"]) for row in pq.read_table(close.path(".parquet")).to_pylist()}
+    assert {(keys[2], "k1"), (keys[7], "k2")} <= pairs and not {train for _, train in pairs} & {"k0"}
+    inputs = {"dataset": dataset.manifest_path, "hashes": [hashed(results, "00000", planted, 0).manifest_path]}
+    outcomes = []
+    for more in ({}, {"vectors": close.manifest_path}):
+        made = run(leakage.STAGE, results, "leakage/concept", {"distance": 20}, inputs | more, {"dataset": "concept"})
+        rows = pq.read_table(made.path(".parquet")).to_pylist()
+        about = json.loads(made.path(".json").read_bytes())
+        outcomes.append(({(row["test"], row["train"]) for row in rows if row["by_vectors"]}, about))
+    assert outcomes[0][0] == set() and outcomes[0][1]["vectors"] is None
+    assert outcomes[1][0] == {(keys[2], "k1")}
+    assert outcomes[1][1]["vectors"] == {"encoder": "blip2", "cosine": 0.999, "training_images": 3}
+    assert outcomes[1][1]["by_vectors"] == 1

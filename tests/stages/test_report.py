@@ -148,7 +148,9 @@ def test_statistics_of_features_are_shown_unscaled(made: tuple[Path, Inputs, str
 def test_leaked_images_are_shown_with_the_accuracies_without_them(made: tuple[Path, Inputs, str]) -> None:
     section = made[2].partition('<section id="leakage">')[2].partition("</section>")[0]
     assert section.count("data:image/jpeg") == 2
-    assert "near, training image cropped, mirrored" in section and "47 bits" in section
+    assert "training image cropped, mirrored: by hash, by vectors" in section
+    assert "47 bits" in section and "r = 0.94, cosine 0.90" in section
+    assert "<code>clip</code> (cosine of at least 0.8)" in section and "were not compared" not in section
     assert "&lt;b&gt;test &amp; co&lt;/b&gt;" in section and "<b>test" not in section
     assert section.count(">43.2<") == len(RUNS) * len(DATASETS)
 

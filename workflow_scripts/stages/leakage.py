@@ -26,6 +26,8 @@ class Leakage(Settings):
 
 def leakage(job: Job[Leakage]) -> None:
     """Compare the test images, whole, cropped and mirrored, with all training images."""
+    import json
+
     import numpy as np
     import pyarrow.parquet as pq
 
@@ -35,6 +37,7 @@ def leakage(job: Job[Leakage]) -> None:
     from workflow_scripts.evaluation.leakage.fingerprints import fingerprint, read_fingerprints
     from workflow_scripts.evaluation.leakage.match import counts_of, matches_table
     from workflow_scripts.evaluation.leakage.search import Limits, matches
+    from workflow_scripts.evaluation.leakage.vectors import read_cosines
 
     dataset = job.input("dataset")
     table = pq.read_table(dataset.path(".parquet"), columns=["key", "split"])
@@ -51,7 +54,9 @@ def leakage(job: Job[Leakage]) -> None:
             training["flat"] += int(found.flat.sum())
             yield part["key"].to_pylist(), found
 
-    found = matches(tests, blocks(), Limits(job.settings.distance, job.settings.correlation), {})
+    vectors = job.inputs("vectors")
+    cosines = read_cosines(vectors, keys)
+    found = matches(tests, blocks(), Limits(job.settings.distance, job.settings.correlation), cosines)
     write_table(job.file(".parquet"), matches_table(found, keys))
     facts = {
         "dataset": dataset.name,
@@ -61,6 +66,7 @@ def leakage(job: Job[Leakage]) -> None:
         "nearly_of_one_colour": {"test": int(tests.flat.sum()), "training": training["flat"]},
         "distance": job.settings.distance,
         "correlation": job.settings.correlation,
+        "vectors": json.loads(vectors[0].path(".json").read_bytes()) if vectors else None,
     }
     job.file(".json").write_bytes(pretty(facts))
     job.rows(len(keys), len(keys))
@@ -70,7 +76,7 @@ STAGE = Stage(
     run=leakage,
     settings=Leakage,
     artifact="{dataset}",
-    inputs=("dataset", "hashes"),
+    inputs=("dataset", "hashes", "vectors"),
     packages=("numpy", "scipy", "pillow", "pyarrow", "faiss-cpu"),
 )
 

@@ -74,6 +74,8 @@ class Units:
         self.eval_images = [f"{name}.{view}" for name in self.reported for view in seen]
         trains = any(own.trains for _, own in self._runs.values())
         self.leak_checked = self.reported if trains else []
+        encoder = study.leakage.encoder
+        self.vector_matches = [f"{name}.{encoder}" for name in self.leak_checked if encoder]
         self.hashed_blocks = blocks(self.shards, SHARDS_HASHED_TOGETHER) if self.leak_checked else []
         self.judges = [judge.name for judge in study.judges]
         self.blocks = blocks(self.shards, study.score_captions.shards_per_job)
@@ -226,6 +228,11 @@ class Units:
     def used_vectors(self, out: str, stage: str = "") -> list[str]:
         """Manifests of the vectors that pair tables and their diagnostics need: all, or those of one stage."""
         return sorted(f"{out}/{label}{MANIFEST}" for label in vectors_read(self.study) if label.startswith(stage))
+
+    def close_vectors(self, out: str, dataset: str) -> list[str]:
+        """Manifest of the training images whose vectors are close to a dataset's, if the study compares vectors."""
+        encoder = self.study.leakage.encoder
+        return [f"{out}/vector_matches/{dataset}.{encoder}{MANIFEST}"] if encoder else []
 
     def run_pairs(self, out: str, run: str) -> list[str]:
         """Manifest of a run's pair table, if it has one."""

@@ -18,10 +18,10 @@ def vectors_learned(study: Study, run: Run) -> list[str]:
 
 
 def vectors_read(study: Study) -> set[str]:
-    """``<stage>/<name>`` of the embeddings that pair tables and their diagnostics read."""
-    encoder = study.pair_quality.image_encoder
-    images = {f"embed_images/{encoder}"} if encoder and study.pairs else set()
-    return {vectors_of(pairs) for pairs in study.pairs} | images
+    """``<stage>/<name>`` of the embeddings that pair tables, their diagnostics and the search for leakage read."""
+    quality = study.pair_quality.image_encoder if study.pairs else None
+    encoders = {name for name in (quality, study.leakage.encoder) if name}
+    return {vectors_of(pairs) for pairs in study.pairs} | {f"embed_images/{name}" for name in encoders}
 
 
 def unread(study: Study, text_vectors: list[str]) -> set[str]:

@@ -8,7 +8,7 @@ from tests.evaluation.leakage.pictures import blurred, cropped, mirrored, packed
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.leakage import search
 from workflow_scripts.evaluation.leakage.fingerprints import Fingerprints, fingerprint
-from workflow_scripts.evaluation.leakage.match import Match, counts_of, matches_table
+from workflow_scripts.evaluation.leakage.match import VIEWS_FOUND, Match, counts_of, matches_table
 from workflow_scripts.evaluation.leakage.search import NEAREST, Limits, matches
 
 LIMITS = Limits(70, 0.9)
@@ -111,17 +111,17 @@ def test_both_limits_count(tmp_path: Path) -> None:
     assert matches(tests, [training], Limits(70, one.correlation + 1e-6), {}) == []
 
 
-def test_pairs_of_vectors_are_measured_and_join_what_was_found_by_hash(tmp_path: Path) -> None:
+def test_close_vectors_add_copies_that_hashes_miss_if_the_pictures_agree(tmp_path: Path) -> None:
     tests = split_of(tmp_path, [picture(0), picture(1)])
-    training = shard(tmp_path, [picture(50), mirrored(picture(1)), picture(51)])
-    cosines = {"t1": {1: 0.99}, "t2": {0: 0.96, 1: 0.95}}
-    found = {(one.test, one.train): one for one in matches(tests, [training], LIMITS, cosines)}
-    assert found.keys() == {(1, "t1"), (0, "t2"), (1, "t2")}
-    both = found[1, "t1"]
-    assert (both.by_hash, both.by_vectors, both.cosine, both.view) == (True, True, 0.99, 3) and both.correlation > 0.99
-    other = found[0, "t2"]
-    assert (other.by_hash, other.by_vectors, other.cosine) == (False, True, 0.96)
-    assert other.distance > LIMITS.distance and other.correlation < 0.9
-    assert counts_of(found.values()) == {"identical": 0, "near": 2, "by_pixels": 0, "by_hash": 1, "by_vectors": 2}
+    training = shard(tmp_path, [picture(50), mirrored(picture(1)), cropped(picture(0), 0.6)])
+    assert [one.train for one in matches(tests, [training], LIMITS, {})] == ["t1"]
+    cosines = {"t0": {0: 0.97}, "t1": {1: 0.99}, "t2": {0: 0.85, 1: 0.9}}
+    cropped_one, both = matches(tests, [training], LIMITS, cosines)
+    assert (both.test, both.train, both.by_hash, both.by_vectors, both.cosine) == (1, "t1", True, True, 0.99)
+    assert VIEWS_FOUND[both.view] == "whole, mirrored" and both.correlation > 0.99
+    assert (cropped_one.test, cropped_one.train, cropped_one.by_hash, cropped_one.cosine) == (0, "t2", False, 0.85)
+    assert VIEWS_FOUND[cropped_one.view] == "training image cropped" and cropped_one.distance > LIMITS.distance
+    counts = {"identical": 0, "near": 2, "by_pixels": 0, "by_hash": 1, "by_vectors": 2}
+    assert counts_of([cropped_one, both]) == counts
     with pytest.raises(PipelineError, match=r"vectors of images without fingerprints .*1 training images, such as t9"):
         matches(tests, [training], LIMITS, {"t9": {0: 0.99}})

@@ -75,6 +75,14 @@ ARMS = [{"name": kind, "kind": kind} for kind in ("original", "revised", "shuffl
             "unknown image encoder in config.pair_quality.image_encoder: dino",
         ),
         (
+            {"leakage": {"encoder": "dino"}},
+            "unknown image encoder in config.leakage.encoder: dino",
+        ),
+        (
+            {"leakage": {"cosine": 0.9}},
+            "setting without effect in config.leakage.cosine: 0.9; remove it, or name one of image_encoders",
+        ),
+        (
             {"runs": [{"method": "simclr", "pairs": "revisde"}]},
             "unknown pair table in config.runs.0.pairs: revisde; did you mean revised?",
         ),

@@ -66,6 +66,7 @@ def test_settings_of_a_unit_are_what_its_stage_takes() -> None:
         "pair_quality": {"pairs": "visual"},
         "pretrain": {"run": units.runs[0]},
         "eval_dataset": {"dataset": "masks"},
+        "embed_tests": {"dataset": "masks", "encoder": "blip2"},
         "eval_images": {"dataset": "masks", "view": units.eval_images[0].partition(".")[2]},
     }
     for path in sorted((ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py")):

@@ -6,41 +6,70 @@ A place (sx, sy, tx, ty) says where the second picture lies in the first: (x, y)
 (sx x + tx, sy y + ty) of the first.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+
+from workflow_scripts.evaluation.leakage.fingerprints import CORNERS
 
 STEPS = 5  # at each of the two sizes
 WORTHWHILE = 0.7  # correlation before the first step below which pictures are not aligned, which saves time
 OVERLAP = 0.6  # least share of the second picture that lies in the first
-SCALES, SHIFTS = (0.7, 1.4), (-0.35, 0.35)
+SCALES, SHIFTS = (0.6, 1.6), (-0.6, 0.6)
 DAMPING = 1e-3
 AT_ONCE = 256
+DIGITS = 6  # of correlations
 
 
-def correlations(first: np.ndarray, second: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """The largest correlation of each pair of pictures near a place.
+class Fit(NamedTuple):
+    """How pairs of pictures fit.
+
+    Attributes:
+        correlation: (n,) float64, -1 to 1.
+        area: (n,) float64, the area of the second picture as a share of the first.
+    """
+
+    correlation: np.ndarray
+    area: np.ndarray
+
+
+def fit(first: np.ndarray, second: np.ndarray, places: np.ndarray) -> Fit:
+    """The best fit of each pair of pictures near a place.
 
     Args:
         first: (n, 32, 32) grey levels of any type.
         second: likewise.
         places: (n, 4), where the alignment starts.
-
-    Returns:
-        (n,) float64, -1 to 1.
     """
     parts = [slice(start, start + AT_ONCE) for start in range(0, len(first), AT_ONCE)]
     found = [_aligned(first[part].astype(float), second[part].astype(float), places[part]) for part in parts]
-    return np.concatenate(found) if found else np.zeros(0)
+    return Fit(*(np.concatenate(column) for column in zip(*found, strict=True))) if found else Fit(*np.zeros((2, 0)))
 
 
-def _aligned(first: np.ndarray, second: np.ndarray, places: np.ndarray) -> np.ndarray:
+def places_of(side: float) -> np.ndarray:
+    """Places of a whole picture and of five crops with this share of its sides at ``CORNERS``: (6, 4)."""
+    rest = 1 - side
+    return np.array([(1, 1, 0, 0), *[(side, side, (2 * x - 1) * rest, (2 * y - 1) * rest) for x, y in CORNERS]])
+
+
+def inverse(places: np.ndarray) -> np.ndarray:
+    """Where the first picture lies in the second, from where the second lies in the first: (n, 4)."""
+    return np.concatenate([1 / places[:, :2], -places[:, 2:] / places[:, :2]], axis=1)
+
+
+def turned(pictures: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+    """Copies of pictures (n, 32, 32), of which some (n, bool) are mirrored."""
+    return np.where(mirrored[:, None, None], pictures[:, :, ::-1], pictures)
+
+
+def _aligned(first: np.ndarray, second: np.ndarray, places: np.ndarray) -> Fit:
     small = _halved(first), _halved(second)
-    found = _climb(*small, places, 0)[1]
+    places, found = _climb(*small, places, 0)
     near = np.flatnonzero(found >= WORTHWHILE)
-    if not len(near):
-        return found
-    better, _ = _climb(small[0][near], small[1][near], places[near], STEPS)
-    found[near] = _climb(first[near], second[near], better, STEPS)[1]
-    return found
+    if len(near):
+        better, _ = _climb(small[0][near], small[1][near], places[near], STEPS)
+        places[near], found[near] = _climb(first[near], second[near], better, STEPS)
+    return Fit(np.round(found, DIGITS), places[:, 0] * places[:, 1])
 
 
 def _halved(pictures: np.ndarray) -> np.ndarray:

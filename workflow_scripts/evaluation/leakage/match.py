@@ -8,6 +8,7 @@ import pyarrow as pa
 WAYS = ("by_pixels", "by_hash", "by_vectors")
 """How a pair can be found: each is a column of :data:`MATCHES`."""
 SHOWN = ("whole", "training image cropped", "test image cropped")
+PART = 0.95  # share of the area below which an image counts as a crop of the other
 VIEWS_FOUND = (*SHOWN, *(f"{name}, mirrored" for name in SHOWN))
 MATCHES = pa.schema(
     [
@@ -28,9 +29,9 @@ class Match(NamedTuple):
         train: key of the training image.
         by_pixels: whether the decoded pixels are identical.
         by_hash: whether perceptual hashes are close, and the pictures agree.
-        by_vectors: whether an encoder's vectors are close.
+        by_vectors: whether an encoder's vectors are close, and the pictures agree.
         view: index into :data:`VIEWS_FOUND`.
-        distance: bits of the hashes that differ, in this view.
+        distance: bits of the hashes that differ: the fewest of all views by hash, of the whole images otherwise.
         correlation: of the pictures, laid over each other.
         cosine: of the vectors; None if they were not compared or not close.
     """
@@ -55,6 +56,12 @@ class Match(NamedTuple):
         closer = min(self, other, key=lambda one: one.rank)
         ways = {way: getattr(self, way) or getattr(other, way) for way in WAYS}
         return closer._replace(**ways, cosine=other.cosine if self.cosine is None else self.cosine)
+
+
+def view_of(area: float, mirrored: bool) -> int:
+    """Index into :data:`VIEWS_FOUND`, from the area of the training image as a share of the test image."""
+    cropped = 1 if area < PART else 2 if area > 1 / PART else 0
+    return cropped + len(SHOWN) * mirrored
 
 
 def matches_table(found: Iterable[Match], keys: list[str]) -> pa.Table:

@@ -9,21 +9,16 @@ import faiss
 import numpy as np
 
 from workflow_scripts.core.errors import BUG, PipelineError
-from workflow_scripts.evaluation.leakage.alignment import correlations
-from workflow_scripts.evaluation.leakage.fingerprints import CORNERS, CROP, HASH_BYTES, VIEWS, Fingerprints
-from workflow_scripts.evaluation.leakage.match import SHOWN, Match
+from workflow_scripts.evaluation.leakage.alignment import fit, inverse, places_of, turned
+from workflow_scripts.evaluation.leakage.fingerprints import CROP, HASH_BYTES, VIEWS, Fingerprints
+from workflow_scripts.evaluation.leakage.match import Match, view_of
+from workflow_scripts.evaluation.leakage.vectors import Cosines, confirmed
 
 NEAREST = 8
 """Training images that are examined for each view of a test image and block, and listed for each test image."""
 AT_ONCE = 512
 """Test images that are compared at a time, so that not all pictures of candidates are in memory."""
-DIGITS = 6  # of correlations
-# Where a view lies in its image (see alignment): the image itself, then its crops.
-_REST = 1 - CROP
-_PLACES = np.array([(1, 1, 0, 0), *[(CROP, CROP, (2 * x - 1) * _REST, (2 * y - 1) * _REST) for x, y in CORNERS]])
-
-Cosines = Mapping[str, Mapping[int, float]]
-"""Training image -> rows of test images whose vectors are close -> cosine."""
+PLACES = places_of(CROP)
 
 
 class Limits(NamedTuple):
@@ -43,7 +38,7 @@ def matches(
     Args:
         tests: with mirrored views.
         blocks: keys and fingerprints of the training images.
-        cosines: pairs that were found by vectors.
+        cosines: pairs whose vectors are close.
 
     Raises:
         PipelineError: ``cosines`` names an image that is in no block.
@@ -57,7 +52,7 @@ def matches(
         unseen.difference_update(keys)
         touched = set()
         by_content, by_hash = _identical(rows_of, keys, block), _near(tests, keys, block, limits)
-        for match in chain(by_content, by_hash, _by_vectors(tests, keys, block, cosines)):
+        for match in chain(by_content, by_hash, confirmed(tests, keys, block, cosines, limits.correlation)):
             touched.add(match.test)
             mine = best.setdefault(match.test, {})
             mine[match.train] = mine[match.train].joined(match) if match.train in mine else match
@@ -92,12 +87,11 @@ def _near(tests: Fingerprints, keys: list[str], block: Fingerprints, limits: Lim
         row, shown, at, view, bits = _closest(*(np.concatenate(column) for column in zip(*found, strict=True)))
         other = there[at]
         mirrored, crop = np.divmod(shown, VIEWS)
-        places = np.where((view == 0)[:, None], _PLACES[crop], _inverse(_PLACES[view]))
+        places = np.where((view == 0)[:, None], PLACES[crop], inverse(PLACES[view]))
         places[:, 2] *= np.where((view == 0) & (mirrored == 1), -1, 1)  # the crop was mirrored after it was cut
-        correlation = _agreement(tests, row, mirrored == 1, block.pictures[other], places)
-        how = np.where(view > 0, 2, np.minimum(crop, 1)) + len(SHOWN) * mirrored
+        correlation, area = fit(turned(tests.pictures[row], mirrored == 1), block.pictures[other], places)
         for i in np.flatnonzero(correlation >= limits.correlation):
-            measured = int(how[i]), int(bits[i]), float(correlation[i])
+            measured = view_of(area[i], bool(mirrored[i])), int(bits[i]), float(correlation[i])
             yield Match(int(row[i]), keys[other[i]], False, True, False, *measured)
 
 
@@ -131,35 +125,3 @@ def _closest(*columns: np.ndarray) -> tuple[np.ndarray, ...]:
     first = np.ones(len(order), bool)
     first[1:] = (pairs[:, 1:] != pairs[:, :-1]).any(axis=0)
     return tuple(column[order[first]] for column in columns)
-
-
-def _inverse(places: np.ndarray) -> np.ndarray:
-    """Where the first picture lies in the second, from where the second lies in the first."""
-    return np.concatenate([1 / places[:, :2], -places[:, 2:] / places[:, :2]], axis=1)
-
-
-def _agreement(
-    tests: Fingerprints, rows: np.ndarray, mirrored: np.ndarray, pictures: np.ndarray, places: np.ndarray
-) -> np.ndarray:
-    """Correlations of pictures with those of test images, some of which are mirrored first."""
-    own = tests.pictures[rows]
-    own[mirrored] = own[mirrored][:, :, ::-1]
-    return np.round(correlations(own, pictures, places), DIGITS)
-
-
-def _by_vectors(tests: Fingerprints, keys: list[str], block: Fingerprints, cosines: Cosines) -> Iterator[Match]:
-    """Pairs that were found by vectors, with the distance and the correlation of the whole images."""
-    pairs = [(row, at, cosine) for at, key in enumerate(keys) for row, cosine in cosines.get(key, {}).items()]
-    for start in range(0, len(pairs), AT_ONCE):
-        row, at = np.array([(row, at) for row, at, _ in pairs[start : start + AT_ONCE]]).T
-        measured = []
-        for mirrored in (False, True):
-            differing = tests.hashes[row, VIEWS * mirrored] ^ block.hashes[at, 0]
-            bits = np.unpackbits(differing, axis=1).sum(axis=1)
-            places = np.broadcast_to(_PLACES[0], (len(row), 4))
-            correlation = _agreement(tests, row, np.full(len(row), mirrored), block.pictures[at], places)
-            measured.append(list(zip(bits.tolist(), correlation.tolist(), strict=True)))
-        for (one, place, cosine), straight, turned in zip(pairs[start : start + AT_ONCE], *measured, strict=True):
-            mirror = turned[1] > straight[1]
-            bits, correlation = turned if mirror else straight
-            yield Match(one, keys[place], False, False, True, len(SHOWN) * mirror, bits, correlation, cosine)

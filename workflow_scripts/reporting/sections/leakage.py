@@ -23,8 +23,10 @@ def leakage(study: Study) -> Row:
     """Counts by dataset, pictures of the pairs, and accuracies with and without the leaked images."""
     checks = study.all("leakage")
     datasets = {one.name: one for one in study.all("datasets")}
+    vectors = [about["vectors"] for check in checks if (about := study.json(check))["vectors"]]
     return {
         "lines": [_line(study, check) for check in checks],
+        "vectors": vectors[0] if vectors else None,
         "pairs": [block for check in checks if (block := _pictures(study, check, datasets.get(check.name)))],
         "scores": _scores(study),
     }
@@ -33,7 +35,7 @@ def leakage(study: Study) -> Row:
 def _line(study: Study, check: Artifact) -> Row:
     about, source = study.json(check), study.source(check, ".json")
     shown = {name: Number(count(about[name]), source=source, rows=name) for name in ("test_images", "training_images")}
-    for name in ("identical", "near"):
+    for name in ("identical", "near", "by_hash", "by_vectors"):
         share = f"{percent(about[name] / about['test_images'])} %" if about["test_images"] else ""
         shown[name] = Number(count(about[name]), share, source, name)
     flat = [
@@ -59,8 +61,10 @@ def _pictures(study: Study, check: Artifact, dataset: Artifact | None) -> Row | 
     cards = []
     for key in chosen:
         row = closest[key]
-        fit = f"{'identical' if row['by_pixels'] else 'near'}, {row['view']}"
-        bits = Number(f"{row['distance']} bits", f"r = {row['correlation']:.2f}", source, f"test {key}")
+        ways = [words(name) for name in row if name.startswith("by_") and row[name]]
+        fit = f"{row['view']}: {', '.join(ways)}"
+        cosine = "" if row["cosine"] is None else f", cosine {row['cosine']:.2f}"
+        bits = Number(f"{row['distance']} bits", f"r = {row['correlation']:.2f}{cosine}", source, f"test {key}")
         names = {"test": caption_text(key), "train": caption_text(row["train"])}
         pictures = {"test_image": tests[key], "train_image": training.get(row["train"])}
         cards.append({**names, **pictures, "fit": fit, "bits": bits})

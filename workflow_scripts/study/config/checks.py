@@ -34,6 +34,7 @@ def reference_errors(study: Study) -> Iterator[SettingError]:
     yield from _sources(study)
     yield from _judges(study)
     yield from _objects(study)
+    yield from _leakage(study)
     yield from _crops(study)
 
 
@@ -196,6 +197,16 @@ def _objects(study: Study) -> Iterator[SettingError]:
     if given.synonyms is not None and given.objects is None and study.demo_world is None:
         advice = "remove it, or say which objects are in the images (caption_quality.objects)"
         yield SettingError("unused synonyms", ("caption_quality", "synonyms"), given.synonyms.at, advice)
+
+
+def _leakage(study: Study) -> Iterator[SettingError]:
+    """An error for an unknown encoder, or for a limit of cosines where no vectors are compared."""
+    given = study.leakage
+    if given.encoder is not None:
+        yield from known(("leakage", "encoder"), "image encoder", given.encoder, [e.name for e in study.image_encoders])
+    elif given.cosine != type(given)().cosine:
+        advice = "remove it, or name one of image_encoders in leakage.encoder"
+        yield SettingError("setting without effect", ("leakage", "cosine"), given.cosine, advice)
 
 
 def _crops(study: Study) -> Iterator[SettingError]:

@@ -19,6 +19,7 @@ from workflow_scripts.stages.crate import CrateContents
 from workflow_scripts.stages.embed_captions import EmbedCaptions
 from workflow_scripts.stages.embed_images import EmbedImages
 from workflow_scripts.stages.eval_dataset import EvalDataset
+from workflow_scripts.stages.leakage import Leakage
 from workflow_scripts.stages.pair_quality import PairQuality
 from workflow_scripts.stages.pair_table import PairTable
 from workflow_scripts.stages.recaption import Recaption
@@ -27,6 +28,7 @@ from workflow_scripts.stages.select_captions import SelectCaptions
 from workflow_scripts.stages.source import SourceField
 from workflow_scripts.stages.tokenizer import Tokenizer
 from workflow_scripts.stages.tokens import Tokens
+from workflow_scripts.stages.vector_matches import VectorMatches
 from workflow_scripts.study.stages import sections_below
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
@@ -196,6 +198,17 @@ class TokenizerSection(Tokenizer, Tokens):
         None,
         description="the model of a tokenizer that is not trained",
         examples=["hub:openai/clip-vit-base-patch32@main"],
+    )
+
+
+class LeakageSection(Leakage, VectorMatches):
+    """Which test images count as copies of training images."""
+
+    encoder: str | None = Field(
+        None,
+        description="image encoder whose vectors are compared too; null: they are not, so small crops, frames and text "
+        "over a picture are found less often",
+        examples=["clip"],
     )
 
 

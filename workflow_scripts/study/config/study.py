@@ -18,7 +18,6 @@ from workflow_scripts.reporting.settings import ReportContents
 from workflow_scripts.stages.data_card import DataCard
 from workflow_scripts.stages.demo_world import DemoWorld
 from workflow_scripts.stages.judge_comparison import JudgeComparison
-from workflow_scripts.stages.leakage import Leakage
 from workflow_scripts.stages.shard_plan import ShardPlan
 from workflow_scripts.study.config.caption_quality import CaptionQualitySection
 from workflow_scripts.study.config.checks import reference_errors
@@ -38,6 +37,7 @@ from workflow_scripts.study.config.sections import (
     Evaluation,
     ImageEncoder,
     Judge,
+    LeakageSection,
     Network,
     PairQualitySection,
     Pairs,
@@ -100,7 +100,9 @@ class Study(Settings):
     runs: tuple[Run, ...] = Field(min_length=1, description="networks that are pretrained and evaluated")
     datasets: tuple[Dataset, ...] = Field((), description="downstream datasets")
     evaluation: Evaluation = Field(Evaluation(), description="which checkpoints are evaluated, and how")
-    leakage: Leakage = Field(Leakage(), description="which test images count as copies of training images")
+    leakage: LeakageSection = Field(
+        LeakageSection(), description="which test images count as copies of training images"
+    )
     contrasts: tuple[Contrast, ...] = Field(
         (),
         description="contrasts besides the standard ones, which they replace by name",

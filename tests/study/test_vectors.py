@@ -1,0 +1,31 @@
+from typing import Any
+
+import pytest
+
+from tests.study.config.configs import changed, merged
+from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.units import Units
+
+RUNS = [{"method": "simclr", "pairs": "self", "augmentation": "crop"}]
+
+
+def units(**change: Any) -> Units:
+    none = {"pairs": [], "pair_quality": {"image_encoder": None}, "runs": RUNS}
+    return Units(load_study(changed(merged("tests/config/tiny.yaml"), none | change)))
+
+
+def test_vectors_of_images_are_needed_if_test_images_are_compared_by_them() -> None:
+    without, given = units(), units(leakage={"encoder": "blip2"})
+    assert without.needed("embed_images") == [] == without.names("embed_tests") == without.close_vectors("out", "masks")
+    assert given.needed("embed_images") == ["blip2"] and "encoder-blip2" in given.needed("source")
+    names = [f"{name}.blip2" for name in given.reported]
+    assert given.needed("embed_tests") == given.needed("vector_matches") == names != []
+    assert given.close_vectors("out", "masks") == ["out/vector_matches/masks.blip2.manifest.json"]
+
+
+def test_only_the_search_by_vectors_has_the_encoder_and_the_cosine_among_its_settings() -> None:
+    given = units(leakage={"encoder": "blip2", "cosine": 0.7, "distance": 60})
+    unit = {"dataset": "masks", "encoder": "blip2"}
+    assert given.settings("vector_matches", unit) == {"cosine": 0.7}
+    assert given.settings("leakage", unit) == {"distance": 60, "correlation": pytest.approx(0.93)}
+    assert given.settings("embed_tests", unit) == given.settings("embed_images", unit)

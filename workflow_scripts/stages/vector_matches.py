@@ -1,0 +1,80 @@
+"""The training images whose vectors are closest to those of the test images of a downstream dataset."""
+
+from pydantic import Field
+
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.embeddings.width import WIDTH
+
+
+class VectorMatches(Settings):
+    """Which test images count as near duplicates of a training image by their vectors."""
+
+    cosine: float = Field(
+        0.8,
+        gt=0,
+        le=1,
+        description="lowest cosine of the vectors; the right value depends on the encoder (docs/leakage.md)",
+        examples=[0.7],
+    )
+
+
+def vector_matches(job: Job[VectorMatches]) -> None:
+    """Search the vectors of all training images, block by block."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.core.files.jsonio import pretty
+    from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.evaluation.leakage.search import NEAREST
+    from workflow_scripts.evaluation.leakage.vectors import COSINES, close_pairs
+    from workflow_scripts.pairs.search import candidates
+
+    sides = [job.input(name) for name in ("tests", "images")]
+    tests, training = (np.load(side.path(".npy"), mmap_mode="r", allow_pickle=False) for side in sides)
+    keys = [pq.read_table(side.path(".keys.parquet"), columns=["key"])["key"] for side in sides]
+    products, rows = candidates(tests, training, min(NEAREST, len(training)), job.device)
+    test, train, cosine = close_pairs(tests, training, rows, products, job.settings.cosine)
+    columns = [keys[0].take(test), keys[1].take(train), pa.array(cosine, pa.float32())]
+    write_table(job.file(".parquet"), pa.table(columns, schema=COSINES))
+    counts = {"encoder": job.unit["encoder"], "cosine": job.settings.cosine, "training_images": len(training)}
+    job.file(".json").write_bytes(pretty(counts))
+    job.rows(len(tests), len(tests))
+
+
+STAGE = Stage(
+    run=vector_matches,
+    settings=VectorMatches,
+    artifact="{dataset}.{encoder}",
+    inputs=("tests", "images"),
+    packages=("numpy", "faiss-cpu", "pyarrow"),
+    on_device=True,
+)
+
+FACTS = Facts(
+    files={
+        ".parquet": File(
+            "pairs of a test image and a training image with a high cosine, at most eight for each test image",
+            Tolerance(1e-5, 0.01, "none; pairs at the limit"),
+        ),
+        ".json": File("encoder, lowest cosine, number of training images", published=True),
+    },
+    environment="knn-{device}",
+    resources=Resources(minutes=480, memory_mb=32_000, scales="gpu", workers=True, gpu=True),
+    cost=Cost(
+        per="pair of images compared",
+        units=lambda load: load.tested * load.images,
+        core_ms=0,
+        gflop=lambda _: 2e-9 * WIDTH,
+        source=f"counted: {WIDTH} dimensions, exact search",
+    ),
+    disk=lambda load: load.tested * 100,
+    names="vector_matches",
+    section="leakage",
+)
+
+if __name__ == "__main__":
+    run_stage(STAGE)
