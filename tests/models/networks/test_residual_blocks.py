@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from workflow_scripts.models.backbones import build_backbone
-from workflow_scripts.models.residual_blocks import start_at_zero
+from workflow_scripts.models.networks.residual_blocks import start_at_zero
 
 
 @pytest.mark.parametrize(
