@@ -69,6 +69,7 @@ rule pretrain:
         captions=lambda w: UNITS.run_captions(OUT, w.run),
         tokens=lambda w: UNITS.run_tokens(OUT, w.run),
         vectors=lambda w: UNITS.run_vectors(OUT, w.run),
+        faithfulness=lambda w: UNITS.run_faithfulness(OUT, w.run),
         truth=lambda w: UNITS.run_truth(OUT, w.run),
         common=lambda w: UNITS.run_common(OUT, w.run),
         probe=lambda w: UNITS.run_probe(OUT, w.run),

@@ -50,6 +50,8 @@ def of_method(name: str, number: int = 24) -> dict[str, Any]:
         learned["captions"] = [TEXTS[i % 4] for i in range(number)]
     if "vectors" in method.learns:
         learned["vectors"] = np.random.default_rng(1).normal(size=(number, 6))
+    if name == "clip_sbert":  # one method whose pairs have weights, which depend on earlier batches
+        learned |= {"pair_weight": "itm", "faithfulness": np.random.default_rng(2).random(number)}
     if method.labels:
         learned["labels"] = np.arange(number) % 4
     return {"method": name, "pairs": method.pairs[0], "simclr": None, name: HEADS[name], **learned}
@@ -87,6 +89,7 @@ def plan(
     captions: list[str] | None = None,
     labels: np.ndarray | None = None,
     vectors: np.ndarray | None = None,
+    faithfulness: np.ndarray | None = None,
     **changed: Any,
 ) -> Plan:
     """A run of self pairs over ``number`` images, labels their colours; ``changed`` are settings."""
@@ -100,7 +103,8 @@ def plan(
         np.save(folder / "vectors.npy", vectors.astype(np.float32))
         embedded = CaptionVectors(folder / "vectors.npy", np.arange(number))
     tokens = token_rows(work, captions) if captions else None
-    return Plan(settings, shown, keep, with_itself(number), captions, tokens, labels, embedded, probe, **more)
+    scores = None if faithfulness is None else faithfulness.astype(np.float32)
+    return Plan(settings, shown, keep, with_itself(number), captions, tokens, labels, embedded, scores, probe, **more)
 
 
 def token_rows(folder: Path, captions: list[str]) -> TokenRows:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -89,3 +90,46 @@ def test_equal_captions_are_one_class(results: Path, inputs: dict[str, Path]) ->
     simclr = run(STAGE, results, "pretrain/simclr", {**LANGUAGE, "simclr": SMALL}, given)
     assert losses(apart) == pytest.approx(losses(simclr), rel=1e-4)
     assert losses(made)[0] > 1.05 * losses(simclr)[0]
+
+
+def scored(results: Path, itm: list[float | None]) -> Path:
+    """Captions with the matcher's scores."""
+    table = parquet({"key": KEYS, "caption": CAPTIONS, "itm": pa.array(itm, pa.float32())})
+    return make_artifact(results, "select_captions", "scored", {".parquet": table})
+
+
+def test_pairs_count_by_how_faithful_their_captions_are(results: Path, inputs: dict[str, Path]) -> None:
+    sources = [key for key, text in zip(KEYS, CAPTIONS, strict=True) if text]
+    settings = {**LANGUAGE, "simclr": SMALL, "unpaired": "self"}
+    given = {"images": inputs["images"], "pairs": pairs_of(results, sources, sources[1:] + sources[:1])}
+    plain = run(STAGE, results, "pretrain/plain", settings, given)
+    equal = given | {"faithfulness": scored(results, [2.0] * 16 + [None] * 4)}
+    same = run(STAGE, results, "pretrain/equal", settings | {"pair_weight": "itm"}, equal)
+    assert facts_of(same) == facts_of(plain) | {"without_score": 4}
+    assert losses(same) == pytest.approx(losses(plain), rel=1e-6)
+    unequal = given | {"faithfulness": scored(results, [2.0, 2.0, 2.0, -1.0] * 5)}
+    other = run(STAGE, results, "pretrain/unequal", settings | {"pair_weight": "itm"}, unequal)
+    assert other.rows == plain.rows
+    assert losses(other)[0] < 0.95 * losses(plain)[0]
+
+
+def test_agreement_compares_the_captions_of_two_arms(results: Path, inputs: dict[str, Path]) -> None:
+    rows = np.random.default_rng(1).normal(size=(20, 6))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    embedded(results, "generated.mpnet", KEYS, rows)
+    both = [inputs["vectors"], results / "study/embed_captions/generated.mpnet.manifest.json"]
+    settings = {**BY_ARM, "method": "clip_sbert", "clip_sbert": {"embedding": 8}}
+    plain = run(STAGE, results, "pretrain/plain", settings, inputs)
+    found = run(
+        STAGE, results, "pretrain/run", settings | {"pair_weight": "agreement"}, inputs | {"faithfulness": both}
+    )
+    assert facts_of(found)["without_score"] == 0  # images without a caption are not trained on
+    assert losses(found)[0] < 0.95 * losses(plain)[0]
+
+
+def test_weights_need_some_score(results: Path, inputs: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    settings = {**LANGUAGE, "pair_weight": "itm"}
+    given = {"images": inputs["images"], "pairs": pairs_of(results, KEYS[:10], KEYS[1:11])}
+    with pytest.raises(SystemExit):
+        run(STAGE, results, "pretrain/run", settings, given | {"faithfulness": scored(results, [None] * 20)})
+    assert "error: no weights of pairs in pair_weight: no caption of 10 images" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from workflow_scripts.pretraining.method import PAIR_INPUTS, Method
+from workflow_scripts.pretraining.pair_settings import BY_CAPTION
 
 if TYPE_CHECKING:
     from workflow_scripts.pretraining.settings import _Run
@@ -11,9 +12,8 @@ if TYPE_CHECKING:
 
 def contradiction(run: "_Run", methods: Mapping[str, Method]) -> str | None:
     """The first contradiction in the settings of a run, or None."""
-    return (
-        _wrong_method(run, methods) or _wrong_sizes(run) or _wrong_steps(run) or _wrong_rate(run) or _wrong_probe(run)
-    )
+    of_methods = _wrong_method(run, methods) or _wrong_weight(run, methods)
+    return of_methods or _wrong_sizes(run) or _wrong_steps(run) or _wrong_rate(run) or _wrong_probe(run)
 
 
 def _wrong_method(run: "_Run", methods: Mapping[str, Method]) -> str | None:
@@ -29,6 +29,16 @@ def _wrong_method(run: "_Run", methods: Mapping[str, Method]) -> str | None:
     for name, one in methods.items():
         if one.objective is not None and name != run.method and getattr(run, name) is not None:
             return f"settings of {name} given for method {run.method}"
+    return None
+
+
+def _wrong_weight(run: "_Run", methods: Mapping[str, Method]) -> str | None:
+    if run.weighted and not methods[run.method].weights:
+        fitting = " or ".join(name for name, one in methods.items() if one.weights)
+        return f"pair_weight {run.pair_weight} goes with method {fitting}, not with {run.method}"
+    if run.weighted and run.pairs not in BY_CAPTION:
+        fitting = " or ".join(BY_CAPTION)
+        return f"pair_weight {run.pair_weight} goes with pairs of kind {fitting}, not with {run.pairs}"
     return None
 
 

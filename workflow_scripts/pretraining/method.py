@@ -26,7 +26,7 @@ PAIR_INPUTS: Mapping[PairKind, str] = {
 """The input of a training that its pairs are read from. Other kinds pair each image with itself; for ``caption``, an
 image that lacks what the method learns from is left out."""
 
-Signal = Literal["tokens", "caption_ids", "vectors", "weights", "labels"]
+Signal = Literal["tokens", "caption_ids", "vectors", "labels"]
 """What a method can learn from besides images: fields of :class:`~workflow_scripts.pretraining.data.batch.Batch`."""
 SIGNAL_INPUTS: Mapping[Signal, str] = {
     "tokens": "tokens",
@@ -125,6 +125,7 @@ class Method:
         views: images that are decoded and augmented per pair, in the order of ``Batch.views``.
         learns: what it learns from besides images. The captions are those of the run's arm or, with a pair table, of
             the table's arm; those of the source in both cases.
+        weights: whether its loss takes the weights of pairs (``Batch.weights``, setting ``pair_weight``).
         passes: cost of one pair's forward pass, in forward passes of the backbone.
     """
 
@@ -136,6 +137,7 @@ class Method:
     augmentations: tuple[str, ...]
     views: tuple[View, ...]
     learns: tuple[Signal, ...] = ()
+    weights: bool = False
     passes: float
 
     @property

@@ -7,6 +7,7 @@ from torch import nn
 
 from workflow_scripts.models.backbones import build_backbone
 from workflow_scripts.pretraining.data.batch import Batch
+from workflow_scripts.pretraining.losses.pair_weights import PairWeights
 from workflow_scripts.pretraining.method import Sizes
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
 from workflow_scripts.stats.seeds import derive
@@ -16,11 +17,13 @@ Loss = Callable[["Network", Batch], torch.Tensor]
 
 
 class Network(nn.Module):
-    """The trained modules: ``backbone``, and those of the method in ``heads``."""
+    """The trained modules: ``backbone``, and those of the method in ``heads``; ``weigh`` makes weights of pairs."""
 
-    def __init__(self, backbone: nn.Module, heads: Mapping[str, nn.Module], loss: Loss) -> None:
+    def __init__(
+        self, backbone: nn.Module, heads: Mapping[str, nn.Module], loss: Loss, weigh: PairWeights | None = None
+    ) -> None:
         super().__init__()
-        self.backbone, self.heads, self.loss = backbone, nn.ModuleDict(heads), loss
+        self.backbone, self.heads, self.loss, self.weigh = backbone, nn.ModuleDict(heads), loss, weigh
         self._mixed: torch.autocast | None = None
         for module in (self.backbone, *self.heads.values()):
             self._in_mixed_precision(module)
@@ -31,6 +34,8 @@ class Network(nn.Module):
         Inside autocast, backbone and heads are computed in its precision and give float32, and everything else in
         float32: products of matrices in a loss would be of 16 bits, whatever the type of its inputs.
         """
+        if self.weigh is not None:
+            batch = batch._replace(weights=self.weigh(batch.scores))
         device = batch.views[0].device.type
         if not torch.is_autocast_enabled(device):
             return self.loss(self, batch)
@@ -78,4 +83,5 @@ def build_network(settings: Pretrain, sizes: Sizes = NO_SIZES) -> Network:
         objective.start(settings.head, backbone)
     torch.manual_seed(derive(settings.seed, "heads"))
     heads = objective.heads(settings.head, width, sizes)
-    return Network(backbone, heads, lambda network, batch: objective.loss(network, settings.head, batch))
+    weigh = PairWeights() if settings.weighted else None
+    return Network(backbone, heads, lambda network, batch: objective.loss(network, settings.head, batch), weigh)

@@ -46,6 +46,7 @@ class Plan:
         tokens: rows of the same captions (CLIP), else None.
         labels: (m,) int64 label of each of ``pairing.sources`` (supervised), else None.
         vectors: of the same captions (clip_sbert, xclr), else None.
+        faithfulness: (n,) float32, how faithful the caption of each image is, NaN if unknown; None: no weights.
         probe: labelled images of the online probe, or None.
         work: folder for checkpoints and output files.
         device: ``cpu`` or ``cuda``.
@@ -61,6 +62,7 @@ class Plan:
     tokens: TokenRows | None
     labels: np.ndarray | None
     vectors: CaptionVectors | None
+    faithfulness: np.ndarray | None
     probe: ProbeRows | None
     work: Path
     device: str
@@ -96,6 +98,8 @@ def write_plan(plan: Plan, path: Path) -> None:
     if plan.tokens is not None:
         words["tokens"] = {"path": str(plan.tokens.path.absolute()), "sizes": plan.tokens.sizes}
         arrays |= {f"tokens.{name}": getattr(plan.tokens, name) for name in TOKENS}
+    if plan.faithfulness is not None:
+        arrays["faithfulness"] = plan.faithfulness
     if plan.vectors is not None:
         words["vectors"] = str(plan.vectors.path.absolute())
         arrays["rows_of_vectors"] = plan.vectors.rows
@@ -135,6 +139,7 @@ def read_plan(path: Path) -> Plan:
         tokens=tokens,
         labels=arrays.get("labels_of_sources"),
         vectors=CaptionVectors(Path(words["vectors"]), arrays["rows_of_vectors"]) if "vectors" in words else None,
+        faithfulness=arrays.get("faithfulness"),
         probe=probe,
         work=Path(words["work"]),
         device=words["device"],

@@ -33,6 +33,7 @@ from workflow_scripts.models.networks.settings import ExternalNetwork
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, OddSide
 from workflow_scripts.pretraining.contradictions import contradiction
 from workflow_scripts.pretraining.method import Method, PairKind
+from workflow_scripts.pretraining.pair_settings import PairSettings
 from workflow_scripts.pretraining.probe_settings import Probe
 from workflow_scripts.pretraining.schedule import LogSpaced, step_name
 
@@ -59,7 +60,7 @@ LibraryBackbone = Annotated[
 ]
 
 
-class _Run(Settings):
+class _Run(PairSettings):
     """:class:`Pretrain` without the sections of the methods."""
 
     # Settings with exclude_if came later: at their defaults they are in no key, so earlier trainings keep theirs.
@@ -86,13 +87,6 @@ class _Run(Settings):
         json_schema_extra={"unit": "px"},
     )
     seed: int = Field(0, ge=0, description="seed of initialisation, order and augmentation")
-    unpaired: Literal["drop", "self"] = Field(
-        "drop",
-        exclude_if="drop".__eq__,
-        description="what is done with images without a partner in the pair table. drop: they are left out; self: they "
-        "are paired with themselves",
-        examples=["self"],
-    )
     batch_size: int = Field(
         512, ge=2, description="pairs per step, over all processes", examples=[256], json_schema_extra={"unit": "pairs"}
     )
@@ -240,8 +234,8 @@ class _Run(Settings):
 
     @property
     def inputs(self) -> frozenset[str]:
-        """Names of the inputs that its method learns from, besides images."""
-        return METHODS[self.method].inputs(self.pairs)
+        """Names of the inputs that it learns from, besides images."""
+        return METHODS[self.method].inputs(self.pairs) | ({"faithfulness"} if self.weighted else frozenset())
 
     @property
     def blurs(self) -> bool:

@@ -109,6 +109,7 @@ class Trainer:
             seed=settings.seed,
             part=(self.accelerator.process_index, self.accelerator.num_processes),
             learned=learned,
+            faithfulness=plan.faithfulness,
         )
 
     def _online_probe(self) -> OnlineProbe | None:

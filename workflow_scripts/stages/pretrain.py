@@ -2,9 +2,9 @@
 
 Inputs: ``images`` (image_index), ``pairs`` (pair_table; language and visual pairs), ``captions`` (select_captions;
 methods that learn which captions are equal), ``tokens`` (tokens) and ``vectors`` (embed_captions; methods that learn
-from them), ``truth`` (demo_world; labels), ``common`` (common_images, optional: the only images to train on), ``probe``
-(eval_dataset, optional; without it the online probe guesses subreddits), ``network`` (source; a network from
-elsewhere). An untrained run needs none.
+from them), ``faithfulness`` (select_captions or embed_captions; weights of pairs), ``truth`` (demo_world; labels),
+``common`` (common_images, optional: the only images to train on), ``probe`` (eval_dataset, optional; without it the
+online probe guesses subreddits), ``network`` (source; a network from elsewhere). An untrained run needs none.
 """
 
 import shutil
@@ -88,12 +88,16 @@ def _plan(job: Job[Pretrain]) -> "Plan":
 
     from workflow_scripts.core.inputs import settle
     from workflow_scripts.core.shards import dataset_images, index_images
+    from workflow_scripts.pretraining.data.faithfulness import SCORES
     from workflow_scripts.pretraining.data.inputs import dataset_probe, subreddit_probe
     from workflow_scripts.pretraining.plan import Plan, decoded_bytes
 
     settings, index = job.settings, job.input("images")
     table = pq.read_table(index.path(".parquet"), columns=["key", "subreddit", "width", "height"])
     learned = _learned(job, table["key"])
+    faithfulness = None
+    if settings.pair_weight != "none":
+        faithfulness = SCORES[settings.pair_weight](job.inputs("faithfulness"), table["key"])
     images = index_images(index)
     if job.inputs("probe"):
         dataset = job.input("probe")
@@ -102,7 +106,8 @@ def _plan(job: Job[Pretrain]) -> "Plan":
         probe = subreddit_probe(settings, images, table["subreddit"])
     settle()  # tables are in memory and images are verified when read: an edited input must not end days of training
     keep = decoded_bytes(table) <= settings.cache_mb * 2**20
-    return Plan(settings, images, keep, *learned, probe, job.work, job.device, job.threads, job.workers)
+    run = job.work, job.device, job.threads, job.workers
+    return Plan(settings, images, keep, *learned, faithfulness, probe, *run)
 
 
 def _learned(job: Job[Pretrain], keys: "pa.ChunkedArray") -> "Learned":
@@ -159,8 +164,12 @@ def _tokens(job: Job[Pretrain], pairing: "Pairing", keys: "pa.ChunkedArray") -> 
 
 
 def _counts(job: Job[Pretrain], plan: "Plan") -> dict[str, int]:
-    """What a run says about its pairs if its settings or the study decide which images have some."""
+    """What a run says about its pairs if its settings or the study decide which there are, or how much they count."""
+    from workflow_scripts.pretraining.data.faithfulness import unscored
+
     counts = {"self_pairs": plan.pairing.self_pairs} if job.settings.unpaired == "self" else {}
+    if plan.faithfulness is not None:
+        counts |= unscored(plan.faithfulness, plan.pairing)
     return counts | ({"partners_elsewhere": plan.pairing.elsewhere} if job.inputs("common") else {})
 
 
@@ -168,7 +177,7 @@ STAGE = Stage(
     run=pretrain,
     settings=Pretrain,
     artifact="{run}",
-    inputs=("images", "pairs", "captions", "tokens", "vectors", "truth", "common", "probe", "network"),
+    inputs=("images", "pairs", "captions", "tokens", "vectors", "faithfulness", "truth", "common", "probe", "network"),
     packages=("torch", "torchvision", "timm", "transformers", "accelerate", "numpy", "pillow"),
     # How often the run is saved, and what is kept in memory; on a CPU no bytes depend on these.
     not_in_key=frozenset({"checkpoint_every", "cache_mb"}),

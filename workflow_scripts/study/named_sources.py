@@ -3,7 +3,7 @@
 from workflow_scripts.stages.score_captions import FACTS, JUDGES
 from workflow_scripts.stages.source import WORLD, Source
 from workflow_scripts.study.config.study import Study
-from workflow_scripts.study.learned import tokenised
+from workflow_scripts.study.run_inputs import tokenised
 
 
 def named_sources(study: Study) -> dict[str, Source]:

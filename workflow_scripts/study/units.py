@@ -12,25 +12,24 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.models.networks.view import View
 from workflow_scripts.models.text.kinds import TOKENIZERS
-from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.source import WORLD, Source
 from workflow_scripts.study.config.arms.order import arms_read
 from workflow_scripts.study.config.kept import evaluated
 from workflow_scripts.study.config.run_settings import seen_by, trainings
 from workflow_scripts.study.config.study import Study
-from workflow_scripts.study.learned import learned_arm, tokenised
 from workflow_scripts.study.named_sources import named_sources
 from workflow_scripts.study.reported import report_settings, summary_settings
+from workflow_scripts.study.run_inputs import RunInputs, tokenised
 from workflow_scripts.study.scoring import blocks, scores
 from workflow_scripts.study.stages import declaration, facts, published, stages_in_order
-from workflow_scripts.study.vectors import unread, vectors_learned, vectors_of, vectors_read
+from workflow_scripts.study.vectors import unread, vectors_of, vectors_read
 
 Unit = dict[str, str]
 SHARDS_HASHED_TOGETHER = 50  # each job adds to the time that planning takes
 
 
-class Units:
+class Units(RunInputs):
     """Everything that follows from a study's config without reading data.
 
     Args:
@@ -81,8 +80,7 @@ class Units:
         self.blocks = blocks(self.shards, study.score_captions.shards_per_job)
         self.scores = scores(self.arms, self.judges, self.blocks)
         self.reference_arm = next((arm.name for arm in study.arms if arm.kind == "original"), None)
-        comparable = self.judges and self.reference_arm
-        self.compared_arms = [arm for arm in self.arms if comparable and arm != self.reference_arm]
+        self.compared_arms = [arm for arm in self.arms if self.judges and self.reference_arm not in (None, arm)]
         self.text_vectors = [f"{arm}.{encoder.name}" for arm in self.arms for encoder in study.text_encoders]
         self.tokenised = tokenised(study)
         self.tokenizers = ["tokenizer"] if self.tokenised else []
@@ -93,7 +91,7 @@ class Units:
         self.calibrated_judges = self.judges if self.labels else []
         self.quality_encoder = [name for name in [study.pair_quality.image_encoder] if name]
         self.sources_by_name = named_sources(study)
-        self._unused = unread(study, self.text_vectors)
+        self._unused = unread(study, self.text_vectors, self._runs.values())
 
     def steps(self, run: str) -> list[str]:
         """Names of a run's evaluated checkpoints: ``last``, ``best``, ``step-000200``."""
@@ -201,13 +199,14 @@ class Units:
         there = self.sources_by_name
         return {name: there[key].at for name, key in wanted.items() if key in there}
 
-    def manifest_if_source(self, out: str, name: str) -> list[str]:
-        """Manifest of a source, if the study has it."""
-        return [f"{out}/source/{name}{MANIFEST}"] if name in self.sources_by_name else []
-
     def arms_read(self, arm: str) -> list[str]:
         """Names of the arms from which an arm is made, in the order of its settings."""
         return list(dict.fromkeys(arms_read(_named(self.study.arms, arm)).values()))
+
+    def tokenizer_captions(self, out: str) -> list[str]:
+        """Manifest of the captions that the tokenizer is trained on, if it is."""
+        trained = TOKENIZERS[self.study.tokenizer.kind].train is not None
+        return [f"{out}/caption_table/captions{MANIFEST}"] if trained else []
 
     def pair_vectors(self, out: str, pairs: str) -> str:
         """Manifest of the caption or image embeddings that pair table ``pairs`` is computed from."""
@@ -216,9 +215,6 @@ class Units:
     def pair_truth(self, out: str, pairs: str) -> list[str]:
         """Manifest of the demo's world, for pair tables that need labels."""
         return self._truth(out, PAIR_KINDS[_named(self.study.pairs, pairs).kind].needs_labels)
-
-    def _truth(self, out: str, needed: bool) -> list[str]:
-        return [f"{out}/demo_world/world{MANIFEST}"] if needed else []
 
     def pair_captions(self, out: str, pairs: str) -> list[str]:
         """Manifest of the captions that pair table ``pairs`` compares, if it compares captions."""
@@ -233,76 +229,6 @@ class Units:
         """Manifest of the training images whose vectors are close to a dataset's, if the study compares vectors."""
         encoder = self.study.leakage.encoder
         return [f"{out}/vector_matches/{dataset}.{encoder}{MANIFEST}"] if encoder else []
-
-    def run_pairs(self, out: str, run: str) -> list[str]:
-        """Manifest of a run's pair table, if it has one."""
-        section, settings = self._runs[run]
-        return [f"{out}/pair_table/{section.pairs}{MANIFEST}"] if "pairs" in settings.inputs else []
-
-    def run_arm(self, out: str, run: str) -> list[str]:
-        """Manifest of the captions that a run learns from, in whatever form, if its method does."""
-        arm = learned_arm(self.study, self._runs[run][0])
-        return [f"{out}/select_captions/{arm}{MANIFEST}"] if arm else []
-
-    def run_captions(self, out: str, run: str) -> list[str]:
-        """The same for a method that reads them itself."""
-        return self.run_arm(out, run) if "captions" in self._runs[run][1].inputs else []
-
-    def run_tokens(self, out: str, run: str) -> list[str]:
-        """Manifest of the tokens that a run learns from, if its method does."""
-        section, settings = self._runs[run]
-        return [f"{out}/tokens/{learned_arm(self.study, section)}{MANIFEST}"] if "tokens" in settings.inputs else []
-
-    def tokenizer_captions(self, out: str) -> list[str]:
-        """Manifest of the captions that the tokenizer is trained on, if it is."""
-        trained = TOKENIZERS[self.study.tokenizer.kind].train is not None
-        return [f"{out}/caption_table/captions{MANIFEST}"] if trained else []
-
-    def run_vectors(self, out: str, run: str) -> list[str]:
-        """Manifest of the vectors of captions that a run learns from, if its method does."""
-        return [f"{out}/{name}{MANIFEST}" for name in vectors_learned(self.study, self._runs[run][0])]
-
-    def run_truth(self, out: str, run: str) -> list[str]:
-        """Manifest of the demo's world, for runs that learn from labels."""
-        return self._truth(out, "truth" in self._runs[run][1].inputs)
-
-    def run_common(self, out: str, run: str) -> list[str]:
-        """Manifest of the images that all runs train on, if the study confines a run to them."""
-        return [f"{out}/common_images/{name}{MANIFEST}" for name in self.common if self._runs[run][1].trains]
-
-    def common_tables(self, out: str, read: Callable[[str, str], list[str]]) -> list[str]:
-        """Manifests of the tables (:meth:`run_pairs`, :meth:`run_arm`) of runs that leave images out."""
-        return sorted({path for run in self.runs if self._runs[run][1].unpaired == "drop" for path in read(out, run)})
-
-    def run_images(self, out: str, run: str) -> list[str]:
-        """Manifest of the images that a run learns from."""
-        return [f"{out}/image_index/images{MANIFEST}"] if self._runs[run][1].trains else []
-
-    def run_probe(self, out: str, run: str) -> list[str]:
-        """Manifest of the labelled set of the online probe, if the run has a probe."""
-        wanted = self.study.probe_dataset if self._runs[run][1].probe is not None else None
-        return [f"{out}/eval_dataset/{wanted}{MANIFEST}"] if wanted else []
-
-    def run_network(self, out: str, run: str) -> list[str]:
-        """Manifest of the weights of a network from elsewhere, if a run has some."""
-        return self.manifest_if_source(out, f"network-{self._runs[run][0].network}")
-
-    def run_gpus(self, run: str) -> int:
-        """Number of GPUs that a run requests."""
-        return self._runs[run][1].gpus if self.study.compute.device != "cpu" else 0
-
-    def run_settings(self, run: str) -> Pretrain:
-        """Full settings of a run."""
-        return self._runs[run][1]
-
-    def run_local(self, run: str) -> int:
-        """Processes of a run on each of its nodes."""
-        settings = self._runs[run][1]
-        return settings.processes // settings.nodes
-
-    def run_view(self, out: str, run: str, dataset: str) -> str:
-        """Manifest of the images of a dataset as the network of a run sees them."""
-        return f"{out}/eval_images/{dataset}.{self._views[run].name}{MANIFEST}"
 
     def dataset_world(self, out: str, dataset: str) -> list[str]:
         """Manifest of the demo's world, for a dataset that it provides."""

@@ -1,6 +1,9 @@
 """Which embeddings of a study are read, and which nothing needs."""
 
-from workflow_scripts.pretraining.settings import METHODS
+from collections.abc import Iterable
+
+from workflow_scripts.pretraining.settings import Pretrain
+from workflow_scripts.study.config.embedded import arm_of, compared, encoder_of
 from workflow_scripts.study.config.sections import Pairs, Run
 from workflow_scripts.study.config.study import Study
 
@@ -10,11 +13,19 @@ def vectors_of(pairs: Pairs) -> str:
     return f"embed_captions/{pairs.arm}.{pairs.encoder}" if pairs.arm else f"embed_images/{pairs.encoder}"
 
 
-def vectors_learned(study: Study, run: Run) -> list[str]:
+def vectors_learned(study: Study, run: Run, settings: Pretrain) -> list[str]:
     """``<stage>/<name>`` of the embeddings that a run learns from, if its method does."""
-    if "vectors" not in METHODS[run.method].learns:
+    if "vectors" not in settings.inputs:
         return []
-    return [f"embed_captions/{run.pairs}.{run.encoder or study.text_encoders[0].name}"]
+    return [f"embed_captions/{run.pairs}.{encoder_of(study, run, settings)}"]
+
+
+def faithfulness(study: Study, run: Run, settings: Pretrain) -> list[str]:
+    """``<stage>/<name>`` of what the weights of a run's pairs are made from, if they have some."""
+    if settings.pair_weight == "itm":
+        return [f"select_captions/{arm_of(study, run)}"]
+    arms = compared(study) if settings.pair_weight == "agreement" else []
+    return [f"embed_captions/{arm}.{encoder_of(study, run, settings)}" for arm in arms]
 
 
 def vectors_read(study: Study) -> set[str]:
@@ -24,13 +35,15 @@ def vectors_read(study: Study) -> set[str]:
     return {vectors_of(pairs) for pairs in study.pairs} | {f"embed_images/{name}" for name in encoders}
 
 
-def unread(study: Study, text_vectors: list[str]) -> set[str]:
+def unread(study: Study, text_vectors: list[str], runs: Iterable[tuple[Run, Pretrain]]) -> set[str]:
     """``<stage>/<name>`` of embeddings that nothing reads, and of sources of encoders that compute only those.
 
     Args:
         text_vectors: names of all embeddings of captions.
+        runs: of the study, with their settings.
     """
-    read = vectors_read(study) | {name for run in study.runs for name in vectors_learned(study, run)}
+    by_runs = (one for run in runs for one in (*vectors_learned(study, *run), *faithfulness(study, *run)))
+    read = vectors_read(study) | {name for name in by_runs if name.startswith("embed_")}
     vectors = {f"embed_captions/{name}" for name in text_vectors}
     vectors |= {f"embed_images/{one.name}" for one in study.image_encoders}
     encoders = {one.name for one in study.text_encoders} | {one.name for one in study.image_encoders}

@@ -9,6 +9,7 @@ from tests.pretraining.data.embedded import embedded, parquet
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.data import caption_vectors, faithfulness
+from workflow_scripts.pretraining.data.pairing import among, with_itself
 
 KEYS = pa.chunked_array([["a", "b"], ["c", "d", "e"]])
 
@@ -16,7 +17,7 @@ KEYS = pa.chunked_array([["a", "b"], ["c", "d", "e"]])
 def test_matching_is_the_sigmoid_of_itm(results: Path) -> None:
     itm = pa.array([2.0, None, -1.5, 0.0], pa.float32())
     arm = parquet(pa.table({"key": ["c", "a", "b", "gone"], "itm": itm}))
-    found = faithfulness.matching(Artifact(make_artifact(results, "select_captions", "arm", {".parquet": arm})), KEYS)
+    found = faithfulness.matching([Artifact(make_artifact(results, "select_captions", "arm", {".parquet": arm}))], KEYS)
     expected = [np.nan, 1 / (1 + np.exp(1.5)), 1 / (1 + np.exp(-2)), np.nan, np.nan]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert found.dtype == np.float32
@@ -45,9 +46,12 @@ def test_a_pair_is_as_faithful_as_the_worse_of_its_captions() -> None:
     assert found.dtype == np.float32
 
 
-def test_an_arm_without_any_score_is_an_error() -> None:
-    faithfulness.check_some(np.array([np.nan, 0.1]), "the arm")
+def test_images_without_a_score_are_counted_and_an_arm_without_any_is_an_error() -> None:
+    scores, pairing = np.array([np.nan, 0.1, np.nan], np.float32), with_itself(3)
+    assert faithfulness.unscored(scores, pairing) == {"without_score": 2}
+    only, _ = among(pairing, np.array([1]))
+    assert faithfulness.unscored(scores, only) == {"without_score": 0}
     with pytest.raises(
-        PipelineError, match=r"no weights of pairs in the arm: no caption of 2 images has a score; choos"
+        PipelineError, match=r"no weights of pairs in pair_weight: no caption of 3 images has a score; ch"
     ):
-        faithfulness.check_some(np.array([np.nan, np.nan]), "the arm")
+        faithfulness.unscored(np.full(3, np.nan), pairing)

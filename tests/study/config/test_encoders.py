@@ -41,7 +41,7 @@ def test_a_run_reads_the_vectors_of_its_arm_and_encoder() -> None:
         (
             TWO,
             {**XCLR, "method": "simclr", "pairs": "self", "encoder": "big"},
-            r"unused encoder in config.runs.0.encoder: big; remove it; method simclr has none",
+            r"unused encoder in config.runs.0.encoder: big; remove it; this run reads no vectors",
         ),
     ],
 )
@@ -50,3 +50,51 @@ def test_an_encoder_that_is_unclear_unknown_or_unused_is_an_error(
 ) -> None:
     with pytest.raises(PipelineError, match=message):
         units(encoders, run)
+
+
+def faithful(change: dict[str, Any], *runs: dict[str, Any]) -> Units:
+    """A study with a pair table of two encoders' captions."""
+    tables = [{"name": "near", "arm": "revised", "encoder": "big", "k": 1, "scope": "global"}]
+    arms = [{"name": kind, "kind": kind} for kind in ("original", "generated", "revised")]
+    study = {"text_encoders": TWO, "arms": arms, "pairs": tables, "runs": [*runs], "contrasts": [], "judges": []}
+    return Units(load_study(changed(merged("tests/config/tiny.yaml"), {**study, **change})))
+
+
+WEIGHTED = {"method": "simclr", "pairs": "near", "augmentation": "crop", "set": {"pair_weight": "itm"}}
+AGREEING = {**WEIGHTED, "tag": "agreeing", "set": {"pair_weight": "agreement"}}
+CLIP = {"method": "clip", "pairs": "original", "augmentation": "crop", "encoder": "mini"}
+
+
+def test_weights_are_made_from_the_runs_arm_or_from_two_arms_and_the_encoder() -> None:
+    plain = {**WEIGHTED, "tag": "plain", "set": {}}
+    found = faithful({}, WEIGHTED, AGREEING, {**CLIP, "set": {"pair_weight": "agreement"}}, plain)
+    read = [found.run_faithfulness("out", run) for run in found.runs]
+    assert read[0] == ["out/select_captions/revised.manifest.json"]
+    assert read[1] == [f"out/embed_captions/{arm}.big.manifest.json" for arm in ("original", "generated")]
+    assert read[2] == [f"out/embed_captions/{arm}.mini.manifest.json" for arm in ("original", "generated")]
+    assert read[3] == []
+    assert {"original.big", "generated.big", "original.mini", "generated.mini"} <= set(found.needed("embed_captions"))
+    settings = [found.settings("pretrain", {"run": run}) for run in found.runs]
+    assert [one.get("pair_weight") for one in settings] == ["itm", "agreement", "agreement", None]
+    assert {**settings[0], "pair_weight": None} == {**settings[3], "pair_weight": None}
+
+
+def test_a_shared_weight_is_for_the_runs_that_take_it() -> None:
+    shared = {"pretraining": {"pair_weight": "itm"}}
+    own = {"method": "simclr", "pairs": "self", "augmentation": "simclr"}
+    found = faithful(shared, {**WEIGHTED, "set": {}}, own, {**XCLR, "encoder": "mini"})
+    assert [found.run_settings(run).pair_weight for run in found.runs] == ["itm", "none", "none"]
+    with pytest.raises(PipelineError, match=r"pair_weight itm goes with method .*simclr.*, not with xclr"):
+        faithful({}, {**XCLR, "encoder": "mini", "set": {"pair_weight": "itm"}})
+
+
+def test_agreement_needs_both_arms_and_an_encoder() -> None:
+    arms = [{"name": "original", "kind": "original"}, {"name": "revised", "kind": "revised"}]
+    with pytest.raises(
+        PipelineError, match=r"no captions to compare in config.runs.0: .* add one arm of each kind orig"
+    ):
+        faithful({"arms": arms, "caption_labels": None}, AGREEING)
+    with pytest.raises(PipelineError, match=r"missing encoder in config.runs.0.encoder"):
+        faithful({}, {**CLIP, "encoder": None, "set": {"pair_weight": "agreement"}})
+    with pytest.raises(PipelineError, match=r"unused encoder in config.runs.0.encoder: mini"):
+        faithful({}, CLIP)

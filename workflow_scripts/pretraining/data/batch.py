@@ -17,7 +17,8 @@ class Batch(NamedTuple):
         tokens: (b, context) int64, of the captions of the pairs' sources.
         caption_ids: (b,) int64, equal for sources with the same caption.
         vectors: (b, d) float32, sentence vectors of the captions.
-        weights: (b,) float32, of the pairs.
+        scores: (b,) float32, how faithful the captions of the pairs are; NaN if unknown. None: pairs have no weights.
+        weights: (b,) float32, of the pairs, which the network makes from their scores. None: 1.
         labels: (b,) int64, of the sources.
     """
 
@@ -26,5 +27,6 @@ class Batch(NamedTuple):
     tokens: Tensor | None = None
     caption_ids: Tensor | None = None
     vectors: Tensor | None = None
+    scores: Tensor | None = None
     weights: Tensor | None = None
     labels: Tensor | None = None

@@ -10,15 +10,17 @@ import pyarrow.parquet as pq
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.data.caption_vectors import read_vectors
+from workflow_scripts.pretraining.data.pairing import Pairing
 
 
-def matching(captions: Artifact, keys: pa.ChunkedArray) -> np.ndarray:
+def matching(captions: Sequence[Artifact], keys: pa.ChunkedArray) -> np.ndarray:
     """Probability (n,) float32 that each image of ``keys`` and its caption in an arm belong together; NaN if unknown.
 
     The matcher's score ITM is the difference of its two logits, so the probability is its sigmoid. Weights are made
     from this, not from ITM itself: they suppose that scores differ by less than 1, as cosines do in ALIP.
     """
-    table = pq.read_table(captions.path(".parquet"), columns=["key", "itm"])
+    (arm,) = captions
+    table = pq.read_table(arm.path(".parquet"), columns=["key", "itm"])
     found = table["itm"].combine_chunks().take(pc.index_in(keys, value_set=table["key"].combine_chunks()))
     logits = found.combine_chunks().fill_null(np.nan).to_numpy().astype(np.float64)
     return ((1 + np.tanh(logits / 2)) / 2).astype(np.float32)
@@ -42,17 +44,22 @@ def agreement(vectors: Sequence[Artifact], keys: pa.ChunkedArray) -> np.ndarray:
     return found
 
 
-def check_some(scores: np.ndarray, where: str) -> None:
-    """Check that some image has a score.
+SCORES = {"itm": matching, "agreement": agreement}
+"""Setting ``pair_weight`` -> (artifacts of the input ``faithfulness``, keys of all images) -> scores."""
+
+
+def unscored(scores: np.ndarray, pairing: Pairing) -> dict[str, int]:
+    """How many of the images of ``pairing`` have no score, so that their pairs have the weight 1.
 
     Raises:
-        PipelineError: none has.
+        PipelineError: none has one.
     """
-    if np.isnan(scores).all():
-        value = f"no caption of {len(scores):,} images has a score"
-        raise PipelineError(
-            "no weights of pairs", where, value, "choose an arm with scores, or set pair_weight to none"
-        )
+    missing = int(np.isnan(scores[pairing.sources]).sum())
+    if missing == len(pairing):
+        value = f"no caption of {missing:,} images has a score"
+        advice = "choose an arm whose captions the matcher has scored, or set pair_weight to none"
+        raise PipelineError("no weights of pairs", "pair_weight", value, advice)
+    return {"without_score": missing}
 
 
 def of_pairs(scores: np.ndarray, sources: np.ndarray, partners: np.ndarray | None) -> np.ndarray:

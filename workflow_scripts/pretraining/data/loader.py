@@ -16,6 +16,7 @@ from workflow_scripts.models.preprocessing import normalise, pixels
 from workflow_scripts.pretraining.augmentations import Augmentation
 from workflow_scripts.pretraining.data.augment import cut, draws, recolour
 from workflow_scripts.pretraining.data.batch import Batch
+from workflow_scripts.pretraining.data.faithfulness import of_pairs
 from workflow_scripts.pretraining.data.pairing import Pairing
 from workflow_scripts.pretraining.method import Signal
 from workflow_scripts.stats.seeds import derive
@@ -92,7 +93,7 @@ class CutBatch:
 
     views: Sequence[Cut]
     step: int
-    learned: Mapping[Signal, torch.Tensor]
+    learned: Mapping[str, torch.Tensor]
 
     def finish(self, device: torch.device) -> Batch:
         """The batch, ready for the network, on ``device``."""
@@ -113,6 +114,7 @@ class Batches:
         seed: seed of the run.
         part: rank of this process, and number of processes.
         learned: what the method learns from besides images.
+        faithfulness: (n,) float32, how faithful the caption of each image is, NaN if unknown; None: no weights.
     """
 
     images: Decoded
@@ -123,6 +125,7 @@ class Batches:
     seed: int
     part: tuple[int, int] = (0, 1)
     learned: Mapping[Signal, Rows] = field(default_factory=dict)
+    faithfulness: np.ndarray | None = None
 
     def cut(self, step: int) -> CutBatch:
         """This process's b pairs of step ``step``, counted from 1."""
@@ -138,7 +141,10 @@ class Batches:
             uniform = draws(self.seed, step, rows, number)
             images = [self.images[row] for row in shown[image].tolist()]
             views.append(Cut(cut(images, uniform, augmentation, self.size), uniform, augmentation))
-        return CutBatch(views, step, {name: of(positions) for name, of in self.learned.items()})
+        learned: dict[str, torch.Tensor] = {name: of(positions) for name, of in self.learned.items()}
+        if self.faithfulness is not None:
+            learned["scores"] = torch.from_numpy(of_pairs(self.faithfulness, rows, shown.get("partner")))
+        return CutBatch(views, step, learned)
 
 
 def prefetch(make: Callable[[int], T], steps: range, workers: int) -> Generator[T, None, None]:

@@ -85,10 +85,10 @@ def logit_scale(temperature: float) -> "nn.ParameterDict":
 def loss(network: "Network", settings: ClipHead, batch: "Batch") -> "Tensor":
     """One view and the tokens of its caption."""
     image = network.heads["project"](network.backbone(batch.views[0]))
-    return match(network, image, network.heads["text"](batch.tokens))
+    return match(network, image, network.heads["text"](batch.tokens), batch.weights)
 
 
-def match(network: "Network", image: "Tensor", text: "Tensor") -> "Tensor":
+def match(network: "Network", image: "Tensor", text: "Tensor", weights: "Tensor | None" = None) -> "Tensor":
     """CLIP's loss of this process's (b, d) images and texts among those of all processes, by the learned scale."""
     import torch
 
@@ -101,7 +101,7 @@ def match(network: "Network", image: "Tensor", text: "Tensor") -> "Tensor":
         log_scale.clamp_(max=math.log(LARGEST_SCALE))
     image, text = image.float(), text.float()
     all_images, offset = all_rows(image)
-    return clip_loss(image, text, log_scale, (all_images, all_rows(text)[0]), offset)
+    return clip_loss(image, text, log_scale, (all_images, all_rows(text)[0]), offset, weights)
 
 
 METHOD = Method(
@@ -113,5 +113,6 @@ METHOD = Method(
     augmentations=tuple(AUGMENTATIONS),
     views=(View("source"),),
     learns=("tokens",),
+    weights=True,
     passes=2,  # the text transformer is counted as a second forward pass
 )

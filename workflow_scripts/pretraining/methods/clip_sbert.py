@@ -37,7 +37,7 @@ def heads(settings: ClipSbertHead, width: int, sizes: Sizes) -> "dict[str, nn.Mo
 def loss(network: "Network", settings: ClipSbertHead, batch: "Batch") -> "Tensor":
     """One view and the sentence vector of its caption."""
     image = network.heads["project"](network.backbone(batch.views[0]))
-    return clip.match(network, image, network.heads["text"](batch.vectors))
+    return clip.match(network, image, network.heads["text"](batch.vectors), batch.weights)
 
 
 METHOD = Method(
@@ -49,5 +49,6 @@ METHOD = Method(
     augmentations=tuple(AUGMENTATIONS),
     views=(View("source"),),
     learns=("vectors",),
+    weights=True,
     passes=1,
 )

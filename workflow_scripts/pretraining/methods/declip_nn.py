@@ -53,7 +53,8 @@ def loss(network: "Network", settings: DeclipNnHead, batch: "Batch") -> "Tensor"
     text = network.heads["text"](batch.tokens)
     neighbour = queue.nearest(text)
     queue.add(all_rows(text.detach())[0])
-    return (1 - weight) * clip.match(network, image, text) + weight * clip.match(network, image, neighbour)
+    own, near = (clip.match(network, image, one, batch.weights) for one in (text, neighbour))
+    return (1 - weight) * own + weight * near
 
 
 METHOD = Method(
@@ -65,5 +66,6 @@ METHOD = Method(
     augmentations=tuple(AUGMENTATIONS),
     views=(View("source"),),
     learns=("tokens",),
+    weights=True,
     passes=2,  # the text transformer is counted as a second forward pass
 )

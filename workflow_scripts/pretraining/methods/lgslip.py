@@ -45,8 +45,9 @@ def loss(network: "Network", settings: LgslipHead, batch: "Batch") -> "Tensor":
     from workflow_scripts.pretraining.methods.simclr import contrast
 
     source, partner = (network.heads["project"](network.backbone(view)) for view in batch.views)
-    matched = clip.match(network, source, network.heads["text"](batch.tokens))
-    return matched + settings.nt_xent_weight * contrast(source.float(), partner.float(), settings.nt_xent_temperature)
+    matched = clip.match(network, source, network.heads["text"](batch.tokens), batch.weights)
+    contrasted = contrast(source.float(), partner.float(), settings.nt_xent_temperature, batch.weights)
+    return matched + settings.nt_xent_weight * contrasted
 
 
 METHOD = Method(
@@ -59,5 +60,6 @@ METHOD = Method(
     augmentations=tuple(AUGMENTATIONS),
     views=TWO_VIEWS,
     learns=("tokens",),
+    weights=True,
     passes=3,  # the text transformer is counted as a forward pass
 )

@@ -26,7 +26,7 @@ def loss(network: "Network", settings: MultiPositiveHead, batch: "Batch") -> "Te
     assert batch.caption_ids is not None
     all_views, offsets = zip(*map(all_rows, views), strict=True)
     every = (all_views, all_rows(batch.caption_ids)[0])
-    return multi_positive_loss(views, batch.caption_ids, settings.temperature, every, offsets[0])
+    return multi_positive_loss(views, batch.caption_ids, settings.temperature, every, offsets[0], batch.weights)
 
 
 METHOD = Method(
@@ -38,5 +38,6 @@ METHOD = Method(
     augmentations=tuple(AUGMENTATIONS),
     views=TWO_VIEWS,
     learns=("caption_ids",),
+    weights=True,
     passes=2,
 )

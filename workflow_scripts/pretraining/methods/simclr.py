@@ -54,16 +54,16 @@ def projected(network: "Network", settings: SimclrHead, views: "Sequence[Tensor]
 def loss(network: "Network", settings: SimclrHead, batch: "Batch") -> "Tensor":
     """NT-Xent of the two views."""
     one, two = projected(network, settings, batch.views)
-    return contrast(one, two, settings.temperature)
+    return contrast(one, two, settings.temperature, batch.weights)
 
 
-def contrast(first: "Tensor", second: "Tensor", temperature: float) -> "Tensor":
+def contrast(first: "Tensor", second: "Tensor", temperature: float, weights: "Tensor | None" = None) -> "Tensor":
     """NT-Xent of this process's (b, d) projections of two views among those of all processes."""
     from workflow_scripts.pretraining.distributed.gather import all_rows
     from workflow_scripts.pretraining.losses.nt_xent import nt_xent
 
     all_first, offset = all_rows(first)
-    return nt_xent(first, second, temperature, (all_first, all_rows(second)[0]), offset)
+    return nt_xent(first, second, temperature, (all_first, all_rows(second)[0]), offset, weights)
 
 
 METHOD = Method(
@@ -74,5 +74,6 @@ METHOD = Method(
     pairs=("self", "language", "visual"),
     augmentations=tuple(AUGMENTATIONS),
     views=TWO_VIEWS,
+    weights=True,
     passes=2,
 )

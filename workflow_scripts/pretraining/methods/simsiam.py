@@ -70,22 +70,28 @@ def loss(network: "Network", settings: SimsiamHead, batch: "Batch") -> "Tensor":
     """The two views go through the network one by one."""
     projector, predictor = network.heads["projector"], network.heads["predictor"]
     one, two = (projector(network.backbone(view)) for view in batch.views)
-    return symmetric_loss((predictor(one), predictor(two)), (one, two))
+    return symmetric_loss((predictor(one), predictor(two)), (one, two), batch.weights)
 
 
-def symmetric_loss(predicted: "tuple[Tensor, Tensor]", projected: "tuple[Tensor, Tensor]") -> "Tensor":
-    """D(p1, z2)/2 + D(p2, z1)/2 (Chen and He 2021, eq. 4); all (b, d) float -> scalar."""
-    return (negative_cosine(predicted[0], projected[1]) + negative_cosine(predicted[1], projected[0])) / 2
+def symmetric_loss(
+    predicted: "tuple[Tensor, Tensor]", projected: "tuple[Tensor, Tensor]", weights: "Tensor | None" = None
+) -> "Tensor":
+    """D(p1, z2)/2 + D(p2, z1)/2 (Chen and He 2021, eq. 4); all (b, d) float, weights of pairs (b,) -> scalar."""
+    (p1, p2), (z1, z2) = predicted, projected
+    return (negative_cosine(p1, z2, weights) + negative_cosine(p2, z1, weights)) / 2
 
 
-def negative_cosine(predicted: "Tensor", projected: "Tensor") -> "Tensor":
+def negative_cosine(predicted: "Tensor", projected: "Tensor", weights: "Tensor | None" = None) -> "Tensor":
     """-cosine of prediction and projection, mean over rows; no gradient into the latter (Chen and He 2021, eq. 1, 3).
 
-    (b, d), (b, d) float -> scalar float32 in [-1, 1].
+    (b, d), (b, d) float, and (b,) float weights or None for 1 -> scalar float32 in [-1, 1].
     """
     from torch.nn.functional import cosine_similarity
 
-    return -cosine_similarity(predicted.float(), projected.detach().float(), dim=1).mean()
+    from workflow_scripts.pretraining.losses.views import mean_of_pairs
+
+    cosines = cosine_similarity(predicted.float(), projected.detach().float(), dim=1)
+    return -mean_of_pairs(cosines, weights, len(predicted))
 
 
 METHOD = Method(
@@ -96,5 +102,6 @@ METHOD = Method(
     pairs=("self", "language", "visual"),
     augmentations=tuple(AUGMENTATIONS),
     views=TWO_VIEWS,
+    weights=True,
     passes=2,
 )

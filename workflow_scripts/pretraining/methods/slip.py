@@ -48,7 +48,8 @@ def loss(network: "Network", settings: SlipHead, batch: "Batch") -> "Tensor":
     captioned, first, second = (network.backbone(view) for view in batch.views)
     projector = network.heads["projector"]
     contrasted = contrast(projector(first).float(), projector(second).float(), settings.nt_xent_temperature)
-    matched = clip.match(network, network.heads["project"](captioned), network.heads["text"](batch.tokens))
+    image, text = network.heads["project"](captioned), network.heads["text"](batch.tokens)
+    matched = clip.match(network, image, text, batch.weights)  # NT-Xent does not depend on captions
     return matched + settings.nt_xent_weight * contrasted
 
 
@@ -61,5 +62,6 @@ METHOD = Method(
     augmentations=tuple(AUGMENTATIONS),
     views=(View("source"), View("source", "simclr"), View("source", "simclr")),
     learns=("tokens",),
+    weights=True,
     passes=4,  # the text transformer is counted as a forward pass
 )

@@ -80,7 +80,6 @@ def _pairs_and_runs(study: Study) -> Iterator[SettingError]:
         kind, allowed = ("arm", arms) if METHODS[run.method].by_arm else ("pair table", tables)
         yield from known(("runs", number, "pairs"), kind, run.pairs, allowed)
         yield from _network(study, number)
-        yield from _encoder(study, number, text)
         if METHODS[run.method].labels and study.demo_world is None:
             advice = "remove this run; only a study with demo_world has labels"
             yield SettingError("run without labels", ("runs", number, "method"), run.method, advice)
@@ -115,19 +114,6 @@ def _network(study: Study, number: int) -> Iterator[SettingError]:
     if run.network in networks and networks[run.network].weights == "pretrained" and run.seeds != (0,):
         advice = "remove seeds; all runs of a pretrained network are identical"
         yield SettingError("setting without effect", ("runs", number, "seeds"), list(run.seeds), advice)
-
-
-def _encoder(study: Study, number: int, encoders: list[str]) -> Iterator[SettingError]:
-    """Errors of a run's text encoder: missing where it is not clear which one is meant, unknown, or unused."""
-    run, where = study.runs[number], ("runs", number, "encoder")
-    if "vectors" not in METHODS[run.method].learns:
-        if run.encoder is not None:
-            yield SettingError("unused encoder", where, run.encoder, f"remove it; method {run.method} has none")
-    elif run.encoder is not None:
-        yield from known(where, "text encoder", run.encoder, encoders)
-    elif len(encoders) != 1:
-        advice = f"name one of text_encoders: {', '.join(encoders) or 'none yet'}"
-        yield SettingError("missing encoder", where, "null", advice)
 
 
 def _sources(study: Study) -> Iterator[SettingError]:

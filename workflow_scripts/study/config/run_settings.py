@@ -9,8 +9,10 @@ from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.demo.world.labels import LABELS
 from workflow_scripts.models.networks.view import Scaling, View, view_of
 from workflow_scripts.pretraining.method import PAIR_INPUTS, LabelSettings
+from workflow_scripts.pretraining.pair_settings import BY_CAPTION
 from workflow_scripts.pretraining.settings import HEADS, INSTEAD, METHODS, Pretrain
 from workflow_scripts.study.config.checks import RESERVED_PAIRS
+from workflow_scripts.study.config.embedded import embedding_errors
 from workflow_scripts.study.config.errors import (
     CONTRADICTION,
     Path,
@@ -94,6 +96,7 @@ def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> li
                 name = run_name(item.run, own)
                 found[name] = own
                 errors += [*_too_long(name, study, number), *_unknown_label(own, item), *_idle_blur(own, item)]
+                errors += embedding_errors(study, item.run, number, own)
                 if names.setdefault(name, number) != number or run.seeds.count(own.seed) > 1:
                     value = f"{name}, as in runs.{names[name]}"
                     advice = "runs must differ in method, pairs, augmentation, backbone, tag or seed"
@@ -205,6 +208,8 @@ def pretrain_settings(study: "Study", item: Item, seed: int, root: Node | None =
     idle = Pretrain.model_fields.keys() - settings_of(run.method)
     if PAIR_INPUTS.get(kind) != "pairs" and "unpaired" not in run.set:
         idle |= {"unpaired"}
+    if not (METHODS[run.method].weights and kind in BY_CAPTION) and "pair_weight" not in run.set:
+        idle |= {"pair_weight"}
     values = {name: value for name, value in _overridden(study.pretraining, run.set).items() if name not in idle}
     if METHODS[run.method].objective is None:
         values |= {"steps": 0, "warmup_steps": 0, "probe": None, **_network(study, run)}

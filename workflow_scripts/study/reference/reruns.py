@@ -157,6 +157,7 @@ def _read(units: Units, stage: str, unit: Unit) -> Any:
         units.run_captions,
         units.run_tokens,
         units.run_vectors,
+        units.run_faithfulness,
         units.run_truth,
         units.run_common,
         units.run_probe,
