@@ -91,7 +91,7 @@ def log_of(stage):
 
 def environment_of(stage):
     """File of the conda environment, relative to `rules/`."""
-    return f"../envs/{facts(stage).environment.format(device='gpu' if GPUS else 'cpu')}.yaml"
+    return f"../envs/{facts(stage).environment}.yaml"
 
 
 def cores(stage, processes=None):

@@ -13,10 +13,15 @@ from workflow_scripts.core.digest import ROOT, module_path, stage_closure
 from workflow_scripts.study.stages import facts, stage_names
 
 FILES = sorted((ROOT / "envs").glob("*.yaml"))
-FAISS = {"faiss-cpu", "faiss-gpu"}
 # Names that differ: conda-forge's for the same thing, and imports that are not named as their package.
 SAME = {"matplotlib-base": "matplotlib"}
-PACKAGE_OF = {"PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit-learn", "pytorch_grad_cam": "grad-cam"}
+PACKAGE_OF = {
+    "PIL": "pillow",
+    "yaml": "pyyaml",
+    "sklearn": "scikit-learn",
+    "faiss": "faiss-cpu",
+    "pytorch_grad_cam": "grad-cam",
+}
 # Brought by a package that stands in the file.
 BROUGHT = {"pydantic_core": "pydantic", "huggingface_hub": "transformers", "yarl": "aiohttp", "markupsafe": "jinja2"}
 # Given by whoever runs the demo; not for clusters.
@@ -40,16 +45,7 @@ def environment(path: Path) -> dict[str, str]:
 def declared() -> dict[str, str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    return dict(map(split, [*project["dependencies"], *extras["cpu"], *extras["gpu"], *extras["labels"]]))
-
-
-def conda_of_stages() -> dict[str, list[str]]:
-    """Stage -> names of the environment files that its rule can take."""
-    declared = {stage: facts(stage).environment for stage in stage_names()}
-    return {
-        stage: [f"{name.format(device=device)}.yaml" for device in (("cpu", "gpu") if "{" in name else ("",))]
-        for stage, name in declared.items()
-    }
+    return dict(map(split, [*project["dependencies"], *extras["labels"]]))
 
 
 def imported(stage: str) -> set[str]:
@@ -72,24 +68,10 @@ def test_ranges_are_those_of_pyproject(path: Path) -> None:
     assert f"python{needs}" in yaml.safe_load(path.read_text())["dependencies"]
 
 
-def test_the_two_faiss_are_never_together_nor_beside_torch() -> None:
-    holding = {path.name: FAISS & environment(path).keys() for path in FILES}
-    assert holding == {
-        "core.yaml": set(),
-        "knn-cpu.yaml": {"faiss-cpu"},
-        "knn-gpu.yaml": {"faiss-gpu"},
-        "train.yaml": set(),
-    }
-    assert not [path.name for path in FILES if holding[path.name] and "torch" in environment(path)]
-    assert declared().keys() >= FAISS
-
-
-@pytest.mark.parametrize(("rule", "files"), sorted(conda_of_stages().items()))
-def test_an_environment_holds_all_that_its_stages_import(rule: str, files: list[str]) -> None:
-    for name in files:
-        there = environment(ROOT / "envs" / name)
-        wanted = {PACKAGE_OF.get(one, one.replace("_", "-")) for one in imported(rule) if one not in BROUGHT}
-        wanted |= {BROUGHT[one] for one in imported(rule) if one in BROUGHT}
-        if "faiss" in wanted:
-            wanted = wanted - {"faiss"} | (FAISS & there.keys() or {"faiss-cpu"})
-        assert wanted <= there.keys(), f"{name} lacks {sorted(wanted - there.keys())} for {rule}"
+@pytest.mark.parametrize("stage", sorted(stage_names()))
+def test_an_environment_holds_all_that_its_stages_import(stage: str) -> None:
+    name = facts(stage).environment
+    there = environment(ROOT / "envs" / f"{name}.yaml")
+    wanted = {PACKAGE_OF.get(one, one.replace("_", "-")) for one in imported(stage) if one not in BROUGHT}
+    wanted |= {BROUGHT[one] for one in imported(stage) if one in BROUGHT}
+    assert wanted <= there.keys(), f"{name} lacks {sorted(wanted - there.keys())}"

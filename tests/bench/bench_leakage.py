@@ -28,7 +28,7 @@ from workflow_scripts.evaluation.leakage.fingerprints import VIEWS, Fingerprints
 from workflow_scripts.evaluation.leakage.match import Match
 from workflow_scripts.evaluation.leakage.search import NEAREST, Limits, matches
 from workflow_scripts.evaluation.leakage.vectors import close_pairs
-from workflow_scripts.pairs.search import candidates
+from workflow_scripts.pairs.search.candidates import candidates
 from workflow_scripts.stages.leakage import Leakage
 from workflow_scripts.stages.vector_matches import VectorMatches
 

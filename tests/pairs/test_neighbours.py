@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflow_scripts.pairs import neighbours, search, ties
+from workflow_scripts.pairs import neighbours, ties
 from workflow_scripts.pairs.neighbours import Near, Rule, nearest
+from workflow_scripts.pairs.search import candidates as search
 from workflow_scripts.pairs.ties import pair_hash
 
 

@@ -1,20 +1,22 @@
 """Exact nearest neighbours by inner product, excluding the row itself.
 
-FAISS proposes candidates, and double precision decides: each candidate is scored again by itself, so that a score
-depends only on its two vectors, and the search is widened for every row whose candidates may have missed a better one.
+Fast products propose candidates, and double precision decides: each candidate is scored again by itself, so that a
+score depends only on its two vectors. Candidates come from ``search.close_pairs``, which misses none. Rows that have
+too many close ones there, and small studies, are left to FAISS, whose search is widened for every row whose
+candidates may have missed a better one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from workflow_scripts.pairs.dedup import Groups, group_equal
-from workflow_scripts.pairs.search import candidates
+from workflow_scripts.pairs.search.candidates import ROUNDING, candidates
 from workflow_scripts.pairs.ties import WINDOW, by_identity, compared, pair_hash, pieces, place_in_run, spread
 
 SLACK = 8  # candidates beyond the requested ones, so that few rows need a second search
-ROUNDING = 1e-5  # bound on the error of a float32 inner product, relative to the product of the norms
+MANY = 16_384  # rows from which on importing torch pays off
 BLOCK = 4096
 
 
@@ -87,8 +89,10 @@ def nearest(vectors: np.ndarray, ids: np.ndarray, rule: Rule, device: str = "cpu
 def _settled(distinct: np.ndarray, rule: Rule, device: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Yield (asked (m,), scores (m, w), near (m, w)): distinct rows and proposals sure to hold their k best."""
     count = len(distinct)
-    norms = _norms(distinct)
     left, width = np.arange(count), min(count, rule.k + 1 + SLACK)
+    if count >= MANY:
+        left = yield from _by_close_pairs(distinct, rule, device)
+    norms = _norms(distinct)
     while len(left):
         queries = distinct if len(left) == count else distinct[left]
         rough, near = candidates(queries, distinct, width, device)
@@ -100,6 +104,27 @@ def _settled(distinct: np.ndarray, rule: Rule, device: str) -> Iterator[tuple[np
         sure = (better >= rule.k) | (width == count)
         yield left[sure], scores[sure], near[sure]
         left, width = left[~sure], min(count, width * 4)
+
+
+def _by_close_pairs(
+    distinct: np.ndarray, rule: Rule, device: str
+) -> Generator[tuple[np.ndarray, np.ndarray, np.ndarray], None, np.ndarray]:
+    """As :func:`_settled`; returns the rows that are left. A place without a proposal holds the row itself."""
+    from workflow_scripts.pairs.search.close_pairs import close_pairs
+
+    close = close_pairs(distinct, rule.k, device, rule.highest)
+    asked = np.setdiff1d(np.arange(len(distinct)), close.left, assume_unique=True)
+    first = np.searchsorted(close.row, asked)
+    count = np.searchsorted(close.row, asked, side="right") - first
+    for start in range(0, len(asked), BLOCK):
+        part = slice(start, start + BLOCK)
+        near = np.repeat(asked[part, None], count[part].max(), axis=1)
+        row, place = spread(count[part])
+        near[row, place] = close.other[first[part][row] + place]
+        scores = np.full(near.shape, -np.inf, np.float32)
+        scores[row, place] = exact(distinct, asked[part][row], near[row, place][:, None])[:, 0]
+        yield asked[part], scores, near
+    return close.left
 
 
 def _norms(vectors: np.ndarray) -> np.ndarray:

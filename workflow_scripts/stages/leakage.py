@@ -92,7 +92,7 @@ FACTS = Facts(
             "numbers of test images that have an identical or a near-duplicate training image", published=True
         ),
     },
-    environment="knn-{device}",
+    environment="train",
     resources=Resources(minutes=720, memory_mb=16_000, math=True),
     cost=Cost(
         per="ms of a core",

@@ -101,7 +101,7 @@ FACTS = Facts(
             "images without a pair, by reason", Tolerance(1e-4, 0.02, "none; means over the table"), published=True
         ),
     },
-    environment="knn-{device}",
+    environment="train",
     resources=Resources(minutes=480, memory_mb=96_000, scales="gpu", workers=True, gpu=True),
     cost=Cost(
         per="pair of images compared",

@@ -31,7 +31,7 @@ def vector_matches(job: Job[VectorMatches]) -> None:
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation.leakage.search import NEAREST
     from workflow_scripts.evaluation.leakage.vectors import COSINES, close_pairs
-    from workflow_scripts.pairs.search import candidates
+    from workflow_scripts.pairs.search.candidates import candidates
 
     sides = [job.input(name) for name in ("tests", "images")]
     tests, training = (np.load(side.path(".npy"), mmap_mode="r", allow_pickle=False) for side in sides)
@@ -62,7 +62,7 @@ FACTS = Facts(
         ),
         ".json": File("encoder, lowest cosine, number of training images", published=True),
     },
-    environment="knn-{device}",
+    environment="train",
     resources=Resources(minutes=480, memory_mb=32_000, scales="gpu", workers=True, gpu=True),
     cost=Cost(
         per="pair of images compared",

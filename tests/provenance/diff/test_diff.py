@@ -195,7 +195,7 @@ def test_modules_of_one_side_and_data_files(checkout: Path) -> None:
 
 
 def test_code_in_the_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    module = "workflow_scripts.pairs.search"
+    module = "workflow_scripts.pairs.hubs"
     paths = []
     for name in "ab":
         one = HandMade(tmp_path / name, made_by=name)

@@ -164,7 +164,7 @@ class Facts:
 
     Attributes:
         files: suffix -> data file, in the order of the documentation; ``*`` matches any text.
-        environment: name of the conda environment in ``envs/``; ``{device}`` in it becomes ``cpu`` or ``gpu``.
+        environment: name of the conda environment in ``envs/``.
         resources: what a job requests.
         cost: work of a job.
         disk: upper bound of the bytes that its artifact takes, by order of magnitude; small artifacts count as 0.
@@ -180,7 +180,7 @@ class Facts:
     """
 
     files: Mapping[str, File]
-    environment: Literal["core", "train", "knn-{device}"]
+    environment: Literal["core", "train"]
     resources: Resources
     cost: Cost
     disk: Callable[[Load], float] = none

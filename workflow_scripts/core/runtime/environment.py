@@ -67,14 +67,11 @@ def check_device(device: str) -> None:
 
 
 def version(package: str) -> str | None:
-    """Installed version of a PyPI package; ``faiss-cpu`` also finds ``faiss-gpu``; None if it is not installed."""
-    names = ("faiss-cpu", "faiss-gpu") if package == "faiss-cpu" else (package,)
-    for name in names:
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return None
+    """Installed version of a PyPI package; None if it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def environment(device: str, threads: int, packages: Sequence[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from workflow_scripts.core.runtime.environment import gpus, no_gpu, version
 from workflow_scripts.study.preflight.findings import Finding, Start
 from workflow_scripts.study.stages import declaration
 
-INSTALL = "pip install -c constraints.txt -e '.[cpu]' (or '.[gpu]')"
+INSTALL = "pip install -c constraints.txt -e ."
 SLURM = ("sbatch", "squeue")
 
 
