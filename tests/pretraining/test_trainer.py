@@ -156,6 +156,59 @@ def test_a_loss_that_is_no_number_names_its_step(tmp_path: Path, monkeypatch: py
     assert not (tmp_path / "work" / checkpoint.NAME).exists()
 
 
+def spoil(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An overflow in the gradients of a step whose loss is finite."""
+    real = trainer.Trainer._step
+
+    def after(self: trainer.Trainer, batch: object) -> None:
+        real(self, batch)
+        if self.state.step == step:
+            next(self.model.parameters()).data[0] = float("nan")
+
+    monkeypatch.setattr(trainer.Trainer, "_step", after)
+
+
+@pytest.mark.parametrize("wanted", [{"checkpoint_every": 4}, {"checkpoints": [4]}, {"probe": {**PROBED, "every": 4}}])
+def test_weights_that_a_step_spoils_are_never_written(
+    wanted: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = plan(tmp_path, **{"steps": 6, "log_every": 50, "checkpoint_every": 3, "checkpoints": [], **wanted})
+    kept = run.settings.checkpoint_every == 3
+    spoil(4, monkeypatch)
+    said = "the checkpoint of step 3 is kept" if kept else "there was no checkpoint yet"
+    with pytest.raises(
+        PipelineError, match=rf"weights are not finite in step 4 of pretrain: backbone.*; {said}; lower lr"
+    ):
+        train(run)
+    assert [path.name for path in (tmp_path / "work").glob("*.safetensors")] == [checkpoint.NAME] * kept
+    if kept:
+        assert all(value.isfinite().all() for value in load_file(tmp_path / "work" / checkpoint.NAME).values())
+
+
+@pytest.mark.parametrize("probe", [None, PROBED])
+def test_the_curve_has_statistics_of_features_and_a_collapse_is_named(
+    probe: dict[str, int] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = trainer.Trainer._step
+
+    def after(self: trainer.Trainer, batch: object) -> None:
+        real(self, batch)
+        if self.state.step == 3:  # all images get the same features
+            last = [module for module in self.backbone.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+            for module in last:
+                module.weight.data.zero_()
+                module.bias.data.fill_(1)
+
+    monkeypatch.setattr(trainer.Trainer, "_step", after)
+    with caplog.at_level("WARNING"):
+        train(plan(tmp_path, steps=4, log_every=2, probe=probe))
+    rows = {row["step"]: row for row in outcome_of(tmp_path)["curve"]}
+    assert rows[0]["loss"] is None and rows[0]["rankme"] > 2 and rows[2]["spread"] > 0.01
+    assert rows[4]["rankme"] < 1.01 and rows[4]["spread"] < 1e-6
+    first = 4 if probe else 3
+    assert [r.getMessage().partition(":")[0] for r in caplog.records if "collapsed" in r.message] == [f"step {first}"]
+
+
 def probed(monkeypatch: pytest.MonkeyPatch, *right: int) -> None:
     """Let the probes, of 100 images each, be right for the first so many."""
     numbers = iter(right)

@@ -176,10 +176,14 @@ def pretrained(results: Path, name: str, method: str, at: int, level: float) -> 
     for step in range(0, 301, 10) if method != "untrained" else ():
         loss = 3.0 + 2.0 * np.exp(-step / 80) + 0.1 * np.sin(step + at) - level
         knn = 0.3 + (level - 0.3) * (1 - np.exp(-step / 90)) if step % 50 == 0 else None
-        table.append({"step": step, "loss": loss, "lr": 1e-3, "images": step * 128, "knn_accuracy": knn})
+        rank = 60 * np.exp(-step / 100) if step % 50 == 0 else None
+        row = {"step": step, "loss": loss, "lr": 1e-3, "images": step * 128, "knn_accuracy": knn, "rankme": rank}
+        table.append(row)
     empty = pa.schema([("step", pa.int64()), ("loss", pa.float64()), ("knn_accuracy", pa.float64())]).empty_table()
     curve = parquet(table) if table else parquet_table(empty)
-    about = {"method": method} | ({"self_pairs": 2, "partners_elsewhere": 5} if "-revised-" in name else {})
+    about = {"method": method, "collapsed_step": 150 if "-original-" in name else None} | (
+        {"self_pairs": 2, "partners_elsewhere": 5} if "-revised-" in name else {}
+    )
     files = {"/run.json": js(about), "/curve.parquet": curve}
     lost = rows(N, {"no_pair": 1, "not_common": 3} if "-original-" in name else {"not_common": 3})
     return make_artifact(results, "pretrain", name, files, {"run": name}, {} if method == "untrained" else lost)

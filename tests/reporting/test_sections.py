@@ -74,9 +74,10 @@ def test_a_dataset_that_a_run_lacks_is_a_dash() -> None:
 
 
 def test_curves_are_drawn_per_method_and_an_untrained_run_has_none() -> None:
-    rows = [{"step": 0, "loss": None, "knn_accuracy": 0.2}, {"step": 9, "loss": 1.0, "knn_accuracy": None}]
-    ((method, loss, near),) = curve_panels([("r", "simclr", "self", rows), ("u", "untrained", "none", [])])
-    assert method == "simclr" and "arm-self" in loss and "arm-self" in near
+    rows = [{"step": 0, "loss": None, "knn_accuracy": 0.2, "rankme": 9.0}, {"step": 9, "loss": 1.0, "rankme": 4.0}]
+    (panel,) = curve_panels([("r", "simclr", "self", rows), ("u", "untrained", "none", [])])
+    assert panel.method == "simclr" and "arm-self" in panel.loss and "arm-self" in panel.near
+    assert [title for title, _ in panel.statistics] == ["RankMe"] and "arm-self" in panel.statistics[0][1]
 
 
 @pytest.mark.parametrize(

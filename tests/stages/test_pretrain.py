@@ -19,6 +19,7 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.models.backbones import load_backbone
 from workflow_scripts.models.preprocessing import normalise, prepare
 from workflow_scripts.pretraining.distributed import launch
+from workflow_scripts.pretraining.monitor.collapse import STATISTICS
 from workflow_scripts.pretraining.plan import Plan
 from workflow_scripts.stages import tokenizer, tokens
 from workflow_scripts.stages.pretrain import STAGE
@@ -70,7 +71,7 @@ def test_a_language_guided_run(results: Path, index: Path) -> None:
     assert facts["checkpoints"].keys() == set(steps)
     assert (facts["checkpoints"]["last"], facts["checkpoints"]["step-000002"], facts["steps_done"]) == (3, 2, 3)
     curve = pq.read_table(made.path("/curve.parquet"))
-    assert curve.column_names == ["step", "loss", "lr", "images", "knn_accuracy"]
+    assert curve.column_names == ["step", "loss", "lr", "images", "knn_accuracy", *STATISTICS]
     assert curve["step"].to_pylist() == [0, 1, 2, 3]
     assert facts["best_knn_accuracy"] == curve["knn_accuracy"].to_pylist()[facts["checkpoints"]["best"]]
     network, facts = load_backbone(made.path("/last.safetensors"), made.path("/run.json"))

@@ -11,6 +11,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.models.nearest import nearest_classes
 from workflow_scripts.models.preprocessing import normalise, prepare
+from workflow_scripts.pretraining.monitor.collapse import STATISTICS, feature_statistics
 from workflow_scripts.stats.seeds import derive
 
 BATCH = 256
@@ -62,7 +63,11 @@ def _choose(rows: np.ndarray, most: int, use: str) -> np.ndarray:
 
 
 class OnlineProbe:
-    """Images of the probe, prepared once, and what a backbone gets right of them."""
+    """Images of the probe, prepared once, and what a backbone gets right of them.
+
+    Attributes:
+        statistics: of the features that the last call has seen (:mod:`~workflow_scripts.pretraining.monitor.collapse`).
+    """
 
     def __init__(self, rows: ProbeRows, size: int, neighbours: int, temperature: float) -> None:
         self._sides = [
@@ -71,6 +76,7 @@ class OnlineProbe:
         ]
         self._labels = [rows.labels[side] for side in (rows.bank, rows.queries)]
         self._neighbours, self._temperature = neighbours, temperature
+        self.statistics: dict[str, float | None] = dict.fromkeys(STATISTICS)
 
     def __call__(self, backbone: nn.Module, device: torch.device) -> torch.Tensor:
         """(q,) bool: queries that ``backbone``, temporarily in evaluation mode, classifies correctly."""
@@ -78,6 +84,7 @@ class OnlineProbe:
         backbone.eval()
         bank, queries = (self._features(backbone, images, device) for images in self._sides)
         backbone.train(training)
+        self.statistics = feature_statistics(queries, self._labels[1], bank)
         found = nearest_classes(bank, self._labels[0], queries, self._neighbours, self._temperature)
         return torch.from_numpy(found == self._labels[1])
 

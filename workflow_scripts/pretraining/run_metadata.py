@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from workflow_scripts.models.backbones import grad_cam_layer
 from workflow_scripts.models.preprocessing import preprocessing
+from workflow_scripts.pretraining.monitor.collapse import STATISTICS, first_collapse
 from workflow_scripts.pretraining.network import seeded_backbone
 from workflow_scripts.pretraining.schedule import Schedule
 from workflow_scripts.pretraining.settings import Pretrain
@@ -18,13 +19,14 @@ CURVE = pa.schema(
         ("lr", pa.float64()),
         ("images", pa.int64()),
         ("knn_accuracy", pa.float64()),
+        *((name, pa.float64()) for name in STATISTICS),
     ]
 )
 
 
 def curve_table(rows: list[dict[str, Any]]) -> pa.Table:
-    """The training curve: loss is the mean since the row before, null at step 0; knn_accuracy is null between probes;
-    lr that of the step; images are sources seen so far."""
+    """The training curve: loss is the mean since the row before, null at step 0; knn_accuracy and the statistics of
+    features are null between probes; lr that of the step; images are sources seen so far."""
     return pa.Table.from_pylist(rows, CURVE)
 
 
@@ -58,8 +60,9 @@ def run_metadata(
     Keys: backbone, feature_dim, layer (that of Grad-CAM), preprocessing (size, resize, crop, mean, std), of a network
     from elsewhere also options and features (:mod:`workflow_scripts.models.networks.external`), method, pairs,
     augmentation, seed, batch_size, steps (planned), epochs (if the config gives them), steps_done, stopped_early,
-    checkpoints (name -> step number), best_knn_accuracy (null without probe), and ``facts``: counts of pairs, and what
-    follows from captions (``Objective.calibrate``).
+    checkpoints (name -> step number), best_knn_accuracy (null without probe), collapsed_step (the first
+    step at which features look collapsed, or null), and ``facts``: counts of pairs, and what follows from captions
+    (``Objective.calibrate``).
     """
     return {
         **about,
@@ -74,5 +77,6 @@ def run_metadata(
         "stopped_early": outcome["stopped"],
         "checkpoints": kept_checkpoints(settings, schedule, outcome),
         "best_knn_accuracy": outcome["best"],
+        "collapsed_step": first_collapse(outcome["curve"]),
         **facts,
     }

@@ -23,6 +23,9 @@ from workflow_scripts.pretraining.distributed.interrupt import TERMINATED, Inter
 from workflow_scripts.pretraining.distributed.sync_norm import convert
 from workflow_scripts.pretraining.live_curve import CURVE_LINES, LiveCurve
 from workflow_scripts.pretraining.method import Signal
+from workflow_scripts.pretraining.monitor.collapse import STATISTICS, warn_of_collapse
+from workflow_scripts.pretraining.monitor.divergence import check_losses, check_weights
+from workflow_scripts.pretraining.monitor.first_batch import FirstBatch, interval
 from workflow_scripts.pretraining.network import build_network
 from workflow_scripts.pretraining.optimizing import learning_rate, parameter_groups
 from workflow_scripts.pretraining.plan import OUTCOME, Plan, weights_name
@@ -54,8 +57,8 @@ def train(plan: Plan, interrupt: Interrupt) -> None:
     With several processes each calls this; the first one writes. Asked to stop by ``interrupt``, all finish the step.
 
     Raises:
-        PipelineError: the loss is not finite, there are fewer images than a batch takes, or the number of processes
-            is not that of the settings.
+        PipelineError: losses or weights are not finite, there are fewer images than a batch takes, or the number of
+            processes is not that of the settings.
         SystemExit: 143 after an interrupt, once a checkpoint was written.
     """
     with reproducible(plan.device, plan.threads):
@@ -92,7 +95,9 @@ class Trainer:
             accelerator.scaler.load_state_dict(self.state.scaler)
         self.backbone: nn.Module = self.model.get_submodule("backbone")
         self.losses: list[torch.Tensor] = []
+        self.saved = self.state.step  # of the last checkpoint
         self.probe = self._online_probe()
+        self.first_batch = self._first_batch()
         path = plan.work / CURVE_LINES if accelerator.is_main_process else None
         self.live = LiveCurve(path, self.schedule, self.settings.batch_size, self.state.step)
 
@@ -118,11 +123,18 @@ class Trainer:
             return None
         return OnlineProbe(self.plan.probe, self.settings.image_size, probe.neighbours, probe.temperature)
 
+    def _first_batch(self) -> FirstBatch | None:
+        """What is watched in a run without a probe."""
+        if self.settings.probe is not None or not self.accelerator.is_main_process:
+            return None
+        return FirstBatch(self.batches.cut(1).finish(torch.device("cpu")).views)
+
     def run(self, interrupt: Interrupt) -> None:
         """Train to the end, or to the step in which ``interrupt`` was requested."""
         state = self.state
-        if state.step == 0 and self.settings.probe is not None and not state.curve:
-            self._add(self._row(None, self._probed()[0]), self.live.measure(0))
+        if state.step == 0 and not state.curve:
+            accuracy = None if self.settings.probe is None else self._probed()[0]
+            self._add(self._row(None, accuracy, watched=True), self.live.measure(0))
         last = state.step if state.stopped else self.schedule.steps
         steps = range(state.step + 1, last + 1)
         workers = max(1, self.plan.workers // self.plan.local)
@@ -175,14 +187,16 @@ class Trainer:
         settings, step = self.settings, self.state.step
         last = step == self.schedule.steps
         probing = settings.probe is not None and (last or step % settings.probe.every == 0)
-        if last or probing or step % settings.log_every == 0:
+        watched = probing or (settings.probe is None and (last or step % interval(self.schedule.steps) == 0))
+        if watched or step in self.schedule.kept or step % settings.checkpoint_every == 0:
+            self._check()
+        if watched or step % settings.log_every == 0:
             self._collect()
             loss = math.fsum(self.state.window) / len(self.state.window)
             self.state.window.clear()
             measured = self.live.measure(step)  # before the probe, which does not count as training
-            self._add(self._row(loss, self._judge() if probing else None), measured)
+            self._add(self._row(loss, self._judge() if probing else None, watched), measured)
         if step in self.schedule.kept:
-            self._collect()
             self._write(weights_name(self.schedule.kept[step]), self.backbone.state_dict())
         if last or self.state.stopped or step % settings.checkpoint_every == 0:
             self._save()
@@ -193,20 +207,30 @@ class Trainer:
             return
         values = self.accelerator.reduce(torch.stack(self.losses).float(), "mean").tolist()
         self.losses.clear()
-        for i, value in enumerate(values):
-            if not math.isfinite(value):
-                step = self.state.step - len(values) + 1 + i
-                advice = "lower lr, lengthen warmup_steps or set precision to no"
-                raise PipelineError("loss is not finite", f"step {step} of pretrain", value, advice)
+        check_losses(values, self.state.step, self.saved)
         self.state.window.extend(values)
 
-    def _row(self, loss: float | None, accuracy: float | None) -> dict[str, Any]:
+    def _check(self) -> None:
+        """Refuse losses and weights that are not finite, before the weights are probed or written."""
+        self._collect()
+        check_weights(self.model.state_dict(), self.state.step, self.saved)
+
+    def _row(self, loss: float | None, accuracy: float | None, watched: bool) -> dict[str, Any]:
         step = self.state.step
         row = {"step": step, "loss": loss, "lr": self._rate(step), "images": step * self.settings.batch_size}
-        return {**row, "knn_accuracy": accuracy}
+        return {**row, "knn_accuracy": accuracy, **(self._statistics() if watched else dict.fromkeys(STATISTICS))}
+
+    def _statistics(self) -> dict[str, float | None]:
+        """Of the features of the probe, which has just run, or of the first batch; only the first process has them."""
+        if self.probe is not None:
+            return self.probe.statistics
+        if self.first_batch is not None:
+            return self.first_batch(self.backbone, self.accelerator.device)
+        return dict.fromkeys(STATISTICS)
 
     def _add(self, row: dict[str, Any], measured: dict[str, float | None]) -> None:
         self.state.curve.append(row)
+        warn_of_collapse(self.state.curve)
         self.live.write(row, measured)
 
     def _probed(self) -> tuple[float, bool]:
@@ -236,11 +260,12 @@ class Trainer:
         return accuracy
 
     def _save(self) -> None:
-        self._collect()
+        self._check()
         if self.accelerator.scaler is not None:
             self.state.scaler = self.accelerator.scaler.state_dict()
         if self.accelerator.is_main_process:
             checkpoint.save(self.plan.work, self.state, self.model, self.optimizer.optimizer, self.best, self.hits)
+        self.saved = self.state.step
 
     def _write(self, name: str, weights: dict[str, torch.Tensor]) -> None:
         if self.accelerator.is_main_process:

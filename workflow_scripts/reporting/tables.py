@@ -13,6 +13,14 @@ from workflow_scripts.reporting.provenance import Number, Source
 from workflow_scripts.reporting.text import percent, plain, words
 
 Row = dict[str, Any]
+# Column of a training curve -> title of its chart.
+STATISTICS = {
+    "rankme": "RankMe",
+    "spread": "spread",
+    "alignment": "alignment",
+    "uniformity": "uniformity",
+    "norm": "norm of features",
+}
 
 
 @dataclass(frozen=True)
@@ -100,15 +108,31 @@ def _only(item: Measured, column: str, value: str) -> Measured:
     return replace(item, rows=[row for row in item.rows if row[column] == value])
 
 
-def curve_panels(runs: Sequence[tuple[str, str, str, Sequence[Row]]]) -> list[tuple[str, Markup, Markup]]:
-    """(method, loss chart, online kNN chart) per method; `runs` are (run, method, pairs, rows of its curve)."""
+@dataclass(frozen=True)
+class Panel:
+    """The curves of all runs of a method: loss, online kNN accuracy, and statistics of features by title."""
+
+    method: str
+    loss: Markup
+    near: Markup
+    statistics: list[tuple[str, Markup]]
+
+
+def curve_panels(runs: Sequence[tuple[str, str, str, Sequence[Row]]]) -> list[Panel]:
+    """One panel per method; `runs` are (run, method, pairs, rows of its curve)."""
     methods = dict.fromkeys(method for _, method, _, rows in runs if rows)
     panels = []
     for method in methods:
         chosen = [item for item in runs if item[1] == method]
-        loss = [_curve(run, pairs, rows, "loss") for run, _, pairs, rows in chosen]
+        loss = lines([_curve(run, pairs, rows, "loss") for run, _, pairs, rows in chosen], "loss", "step")
         near = [_curve(run, pairs, rows, "knn_accuracy") for run, _, pairs, rows in chosen]
-        panels.append((method, lines(loss, "loss", "step"), lines(near, "online kNN accuracy, %", "step", 100.0)))
+        drawn = [
+            (title, lines([_curve(run, pairs, rows, column) for run, _, pairs, rows in chosen], title, "step"))
+            for column, title in STATISTICS.items()
+        ]
+        panels.append(
+            Panel(method, loss, lines(near, "online kNN accuracy, %", "step", 100.0), [one for one in drawn if one[1]])
+        )
     return panels
 
 

@@ -196,7 +196,7 @@ FACTS = Facts(
             published=True,
         ),
         "/curve.parquet": File(
-            "loss, learning rate and probe by step",
+            "loss, learning rate, probe and [statistics of features](statistics.md#collapse-and-divergence) by step",
             Tolerance(0.2, 0, "0.08, of the loss: rounding grows with every step"),
             published=True,
         ),

@@ -60,7 +60,7 @@ def _run_of(artifact: Artifact) -> str:
 
 
 def curves(study: Study) -> Row:
-    """Loss and online kNN accuracy per method; which arm is which colour."""
+    """Loss, online kNN accuracy and statistics of features per method; which arm is which colour."""
     runs = []
     for artifact in study.all("runs"):
         run = _run_of(artifact)
@@ -70,7 +70,22 @@ def curves(study: Study) -> Row:
     arms = dict.fromkeys(pairs for _, method, pairs, rows in runs if rows)
     sources = [study.source(one, "/curve.parquet") for one in study.all("runs")]
     legend = [(name, arm_class(name)) for name in arms]
-    return {"panels": panels, "legend": legend, "sources": sources, "trained_on": _trained_on(study)}
+    return {
+        **{"panels": panels, "legend": legend, "sources": sources},
+        **{"collapsed": _collapsed(study), "trained_on": _trained_on(study)},
+    }
+
+
+def _collapsed(study: Study) -> list[tuple[str, str, Number]]:
+    """Runs whose features look collapsed: run, colour, first such step."""
+    found = []
+    for artifact in study.all("runs"):
+        step = study.json(artifact, "/run.json").get("collapsed_step")
+        if step is not None:
+            name = _run_of(artifact)
+            number = Number(count(step), source=study.source(artifact, "/run.json"), rows="collapsed_step")
+            found.append((name, arm_class(study.method_and_pairs(name)[1]), number))
+    return found
 
 
 def _trained_on(study: Study) -> Row:
