@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from workflow_scripts.core.settings import Settings
 
@@ -49,6 +49,17 @@ class LabelSettings(Settings):
     )
 
 
+class SeveralPartners(Settings):
+    """Settings that a method shares with all methods that take several partners of an image into a batch."""
+
+    partners: PositiveInt = Field(
+        1,
+        description="partners of each image in a batch, each a view of its own; the pair table must have as many (k)",
+        examples=[3],
+        json_schema_extra={"unit": "partners"},
+    )
+
+
 @dataclass(frozen=True)
 class View:
     """One augmented image of each pair.
@@ -57,10 +68,12 @@ class View:
         image: which image of the pair: its source, or the partner, which is the source again in pairs of an image
             with itself.
         augmentation: its name; None: the run's.
+        partner: which of several different partners, counted from 0.
     """
 
     image: Literal["source", "partner"]
     augmentation: str | None = None
+    partner: int = 0
 
 
 class Sizes(NamedTuple):
@@ -122,11 +135,12 @@ class Method:
         pairs: kinds of pairs that it accepts; ``caption`` alone if a run names an arm instead of a pair table,
             ``labels`` alone if it learns from labels, ``none`` alone if it does not train.
         augmentations: names of the augmentations that it accepts for views that have none of their own.
-        views: images that are decoded and augmented per pair, in the order of ``Batch.views``.
+        views: images that are decoded and augmented per pair, in the order of ``Batch.views``; further partners follow
+            (:class:`SeveralPartners`).
         learns: what it learns from besides images. The captions are those of the run's arm or, with a pair table, of
             the table's arm; those of the source in both cases.
         weights: whether its loss takes the weights of pairs (``Batch.weights``, setting ``pair_weight``).
-        passes: cost of one pair's forward pass, in forward passes of the backbone.
+        passes: cost of one pair's forward pass, in forward passes of the backbone, without further partners.
     """
 
     name: str

@@ -32,7 +32,7 @@ from workflow_scripts.models.backbones import BACKBONES, TRAINED_BY_NAME
 from workflow_scripts.models.networks.settings import ExternalNetwork
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, OddSide
 from workflow_scripts.pretraining.contradictions import contradiction
-from workflow_scripts.pretraining.method import Method, PairKind
+from workflow_scripts.pretraining.method import Method, PairKind, SeveralPartners, View
 from workflow_scripts.pretraining.pair_settings import PairSettings
 from workflow_scripts.pretraining.probe_settings import Probe
 from workflow_scripts.pretraining.schedule import LogSpaced, step_name
@@ -236,6 +236,18 @@ class _Run(PairSettings):
     def inputs(self) -> frozenset[str]:
         """Names of the inputs that it learns from, besides images."""
         return METHODS[self.method].inputs(self.pairs) | ({"faithfulness"} if self.weighted else frozenset())
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The views of each pair, those of further partners last."""
+        more = self.head.partners if isinstance(self.head, SeveralPartners) else 1
+        return (*METHODS[self.method].views, *(View("partner", partner=number) for number in range(1, more)))
+
+    @property
+    def passes(self) -> float:
+        """Cost of one pair's forward pass, in forward passes of the backbone."""
+        method = METHODS[self.method]
+        return method.passes + len(self.views) - len(method.views)
 
     @property
     def blurs(self) -> bool:

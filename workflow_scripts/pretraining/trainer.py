@@ -103,13 +103,13 @@ class Trainer:
 
     def _batches(self, learned: Mapping[Signal, Rows]) -> Batches:
         settings, plan = self.settings, self.plan
-        augmentations = (AUGMENTATIONS[view.augmentation or settings.augmentation] for view in self.method.views)
+        augmentations = (AUGMENTATIONS[view.augmentation or settings.augmentation] for view in settings.views)
         blurred = (replace(augmentation, blur_kernel=settings.blur_kernel) for augmentation in augmentations)
         return Batches(
             images=Decoded(plan.images, plan.keep_decoded),
             pairing=plan.pairing,
             order=Order(len(plan.pairing), settings.batch_size, settings.seed),
-            views=[(view.image, augmentation) for view, augmentation in zip(self.method.views, blurred, strict=True)],
+            views=list(zip(settings.views, blurred, strict=True)),
             size=settings.image_size,
             seed=settings.seed,
             part=(self.accelerator.process_index, self.accelerator.num_processes),

@@ -9,7 +9,6 @@ from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.models.backbones import BACKBONES
 from workflow_scripts.pretraining.schedule import steps_per_epoch
-from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.study.units import Units
 
 ASSUMED_BACKBONE = BACKBONES["resnet50"]  # of a library's architectures, whose size is not known here
@@ -66,7 +65,7 @@ def _load(units: Units, stage: Stage, name: str, rows: float, images: float, par
     if "run" not in unit:
         return load
     run = units.run_settings(unit["run"])
-    backbone, method = BACKBONES.get("" if run.network else run.backbone, ASSUMED_BACKBONE), METHODS[run.method]
+    backbone = BACKBONES.get("" if run.network else run.backbone, ASSUMED_BACKBONE)
     steps = run.steps if run.epochs is None else run.epochs * steps_per_epoch(images, run.batch_size)
     return replace(
         load,
@@ -74,7 +73,7 @@ def _load(units: Units, stage: Stage, name: str, rows: float, images: float, par
         weights_bytes=backbone.weights_bytes,
         features=backbone.features,
         checkpoints=len(run.kept),
-        views=len(method.views),
-        passes=method.passes,
+        views=len(run.views),
+        passes=run.passes,
         steps=steps or 0,
     )

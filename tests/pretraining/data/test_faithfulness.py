@@ -40,9 +40,11 @@ def test_agreement_is_the_cosine_of_the_captions_of_two_arms(results: Path, monk
 def test_a_pair_is_as_faithful_as_the_worse_of_its_captions() -> None:
     scores = np.array([0.9, 0.2, np.nan, 0.5], np.float32)
     sources, partners = np.array([0, 1, 0, 3, 3]), np.array([1, 0, 2, 3, 0])
-    found = faithfulness.of_pairs(scores, sources, partners)
+    found = faithfulness.of_pairs(scores, sources, partners[None])
     np.testing.assert_allclose(found, np.array([0.2, 0.2, np.nan, np.nan, 0.5], np.float32))
-    np.testing.assert_array_equal(faithfulness.of_pairs(scores, sources, None), scores[sources])
+    np.testing.assert_array_equal(faithfulness.of_pairs(scores, sources, np.empty((0, 5), np.int64)), scores[sources])
+    two = faithfulness.of_pairs(scores, np.array([0, 3]), np.array([[3, 3], [1, 0]]))
+    np.testing.assert_allclose(two, np.array([0.2, 0.5], np.float32))
     assert found.dtype == np.float32
 
 

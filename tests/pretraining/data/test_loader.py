@@ -12,6 +12,7 @@ from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, Augmentati
 from workflow_scripts.pretraining.data.batch import Batch
 from workflow_scripts.pretraining.data.loader import Batches, Decoded, Order, prefetch
 from workflow_scripts.pretraining.data.pairing import Pairing, with_itself
+from workflow_scripts.pretraining.method import TWO_VIEWS, View
 
 
 def test_an_epoch_shows_every_row_at_most_once_and_all_but_the_rest() -> None:
@@ -41,8 +42,8 @@ def batches(folder, keep: bool = True, part: tuple[int, int] = (0, 1)) -> Batche
     return Batches(Decoded(images(folder, 10), keep), pairing, Order(4, 4, 0), two_views("simclr"), 20, 0, part)
 
 
-def two_views(augmentation: str) -> list[tuple[str, Augmentation]]:
-    return [(image, AUGMENTATIONS[augmentation]) for image in ("source", "partner")]
+def two_views(augmentation: str) -> list[tuple[View, Augmentation]]:
+    return [(view, AUGMENTATIONS[augmentation]) for view in TWO_VIEWS]
 
 
 def finished(made: Batches, step: int) -> Batch:
@@ -72,10 +73,10 @@ def test_what_is_learned_is_that_of_the_sources(tmp_path) -> None:
 def test_each_view_has_its_image_and_its_augmentation(tmp_path) -> None:
     """A view's randomness is that of its number, so an additional view leaves those before it as they are."""
     made = batches(tmp_path)
-    third = replace(made, views=[*made.views, ("source", AUGMENTATIONS["none"])]).cut(1)
+    third = replace(made, views=[*made.views, (View("source"), AUGMENTATIONS["none"])]).cut(1)
     for two, three in zip(made.cut(1).views, third.views[:2], strict=True):
         assert torch.equal(two.pixels, three.pixels) and np.array_equal(two.uniform, three.uniform)
-    sources = replace(made, views=[("source", AUGMENTATIONS["none"])]).cut(1)
+    sources = replace(made, views=[(View("source"), AUGMENTATIONS["none"])]).cut(1)
     assert torch.equal(third.views[2].pixels, sources.views[0].pixels)
     assert third.views[2].augmentation.name == "none"
 

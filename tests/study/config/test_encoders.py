@@ -98,3 +98,14 @@ def test_agreement_needs_both_arms_and_an_encoder() -> None:
         faithful({}, {**CLIP, "encoder": None, "set": {"pair_weight": "agreement"}})
     with pytest.raises(PipelineError, match=r"unused encoder in config.runs.0.encoder: mini"):
         faithful({}, CLIP)
+
+
+def test_a_run_takes_no_more_partners_than_its_pair_table_has() -> None:
+    positive = {"method": "multi_positive", "pairs": "near", "augmentation": "crop"}
+    table = {"name": "near", "arm": "revised", "encoder": "big", "k": 2, "scope": "global"}
+    found = faithful({"pairs": [table]}, {**positive, "set": {"multi_positive": {"partners": 2}}})
+    own = found.run_settings(found.runs[0])
+    assert (len(own.views), own.passes, {view.partner for view in own.views}) == (3, 3, {0, 1})
+    assert found.settings("summary", {})["runs"][0]["views_per_pair"] == 3
+    with pytest.raises(PipelineError, match=r"more partners than the pair table has in config.runs.0.set.multi"):
+        faithful({"pairs": [table]}, {**positive, "set": {"multi_positive": {"partners": 3}}})

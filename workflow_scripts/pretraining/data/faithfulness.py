@@ -62,15 +62,15 @@ def unscored(scores: np.ndarray, pairing: Pairing) -> dict[str, int]:
     return {"without_score": missing}
 
 
-def of_pairs(scores: np.ndarray, sources: np.ndarray, partners: np.ndarray | None) -> np.ndarray:
-    """Scores (b,) of pairs: the lower one of both captions; NaN if one is unknown, or if no caption made the pair.
+def of_pairs(scores: np.ndarray, sources: np.ndarray, partners: np.ndarray) -> np.ndarray:
+    """Scores (b,) of pairs: the lowest one of all captions; NaN if one is unknown, or if no caption made the pair.
 
     Args:
         scores: (n,) float32, of images.
         sources: (b,) int64, rows of the images that the pairs are of.
-        partners: (b,) int64, those of the images that their captions found; an image that is its own partner is one
-            without a partner. None: the pairs are images and their captions.
+        partners: (p, b) int64, those of the images that their captions found; an image that is its own partner is one
+            without a partner. None of them (p = 0): the pairs are images and their captions.
     """
-    if partners is None:
-        return scores[sources]
-    return np.where(partners == sources, np.float32(np.nan), np.minimum(scores[sources], scores[partners]))
+    lowest = np.minimum.reduce([scores[sources], *scores[partners]])
+    alone = (partners == sources).all(axis=0) if len(partners) else np.zeros(len(sources), bool)
+    return np.where(alone, np.float32(np.nan), lowest)

@@ -18,7 +18,7 @@ from workflow_scripts.pretraining.data.augment import cut, draws, recolour
 from workflow_scripts.pretraining.data.batch import Batch
 from workflow_scripts.pretraining.data.faithfulness import of_pairs
 from workflow_scripts.pretraining.data.pairing import Pairing
-from workflow_scripts.pretraining.method import Signal
+from workflow_scripts.pretraining.method import Signal, View
 from workflow_scripts.stats.seeds import derive
 
 T = TypeVar("T")
@@ -109,7 +109,7 @@ class Batches:
         images: decoded images by row.
         pairing: positive pairs.
         order: order of training.
-        views: image of the pair and augmentation of each view.
+        views: each view, and its augmentation.
         size: side of a view in pixels.
         seed: seed of the run.
         part: rank of this process, and number of processes.
@@ -120,7 +120,7 @@ class Batches:
     images: Decoded
     pairing: Pairing
     order: Order
-    views: Sequence[tuple[str, Augmentation]]
+    views: Sequence[tuple[View, Augmentation]]
     size: int
     seed: int
     part: tuple[int, int] = (0, 1)
@@ -133,17 +133,17 @@ class Batches:
         share = self.order.batch // processes
         positions = self.order.positions(step)[rank * share : (rank + 1) * share]
         rows = self.pairing.sources[positions]
-        shown = {"source": rows}
-        if any(image == "partner" for image, _ in self.views):
-            shown["partner"] = self.pairing.partners(positions, self.seed, step)
+        wanted = 1 + max((view.partner for view, _ in self.views if view.image == "partner"), default=-1)
+        partners = self.pairing.partners(positions, self.seed, step, wanted)
         views = []
-        for number, (image, augmentation) in enumerate(self.views):
+        for number, (view, augmentation) in enumerate(self.views):
             uniform = draws(self.seed, step, rows, number)
-            images = [self.images[row] for row in shown[image].tolist()]
+            shown = rows if view.image == "source" else partners[view.partner]
+            images = [self.images[row] for row in shown.tolist()]
             views.append(Cut(cut(images, uniform, augmentation, self.size), uniform, augmentation))
         learned: dict[str, torch.Tensor] = {name: of(positions) for name, of in self.learned.items()}
         if self.faithfulness is not None:
-            learned["scores"] = torch.from_numpy(of_pairs(self.faithfulness, rows, shown.get("partner")))
+            learned["scores"] = torch.from_numpy(of_pairs(self.faithfulness, rows, partners))
         return CutBatch(views, step, learned)
 
 

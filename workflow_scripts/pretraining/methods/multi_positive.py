@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective
+from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, SeveralPartners
 from workflow_scripts.pretraining.methods.simclr import SimclrHead, heads, projected
 
 if TYPE_CHECKING:
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from workflow_scripts.pretraining.network import Network
 
 
-class MultiPositiveHead(SimclrHead):
-    """Multi-positive contrast: SimCLR's projector and temperature."""
+class MultiPositiveHead(SimclrHead, SeveralPartners):
+    """Multi-positive contrast: SimCLR's projector and temperature, and the number of partners."""
 
 
 def loss(network: "Network", settings: MultiPositiveHead, batch: "Batch") -> "Tensor":

@@ -27,7 +27,7 @@ def summarised(
             **{"tag": run.tag, "seed": settings.seed, "steps": steps[name], "backbone": settings.shown_backbone},
             **{"batch_size": settings.batch_size if settings.trains else 0},
             **{"trained_steps": settings.steps or 0, "epochs": settings.epochs},
-            **{"views_per_pair": len(METHODS[run.method].views), **cell(study, run)},
+            **{"views_per_pair": len(settings.views), **cell(study, run)},
             "chosen": chosen(study, settings, steps[name]),
         }
         for name, (run, settings) in runs.items()

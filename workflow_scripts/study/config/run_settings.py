@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.demo.world.labels import LABELS
 from workflow_scripts.models.networks.view import Scaling, View, view_of
-from workflow_scripts.pretraining.method import PAIR_INPUTS, LabelSettings
+from workflow_scripts.pretraining.method import PAIR_INPUTS, LabelSettings, SeveralPartners
 from workflow_scripts.pretraining.pair_settings import BY_CAPTION
 from workflow_scripts.pretraining.settings import HEADS, INSTEAD, METHODS, Pretrain
 from workflow_scripts.study.config.checks import RESERVED_PAIRS
@@ -96,7 +96,7 @@ def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> li
                 name = run_name(item.run, own)
                 found[name] = own
                 errors += [*_too_long(name, study, number), *_unknown_label(own, item), *_idle_blur(own, item)]
-                errors += embedding_errors(study, item.run, number, own)
+                errors += [*embedding_errors(study, item.run, number, own), *_missing_partners(study, own, item)]
                 if names.setdefault(name, number) != number or run.seeds.count(own.seed) > 1:
                     value = f"{name}, as in runs.{names[name]}"
                     advice = "runs must differ in method, pairs, augmentation, backbone, tag or seed"
@@ -140,6 +140,16 @@ def _idle_settings(run: "Run", path: Path) -> Iterator[SettingError]:
     for key in sorted(run.set.keys() & Pretrain.model_fields.keys() - allowed - set(OF_A_RUN)):
         advice = f"remove it; runs of method {run.method} depend on {', '.join(sorted(allowed))}"
         yield SettingError("setting without effect", (*path, key), str(run.set[key]), advice)
+
+
+def _missing_partners(study: "Study", settings: Pretrain, item: Item) -> Iterator[SettingError]:
+    """Yield an error if a run takes more partners of an image than its pair table has."""
+    wanted = settings.head.partners if isinstance(settings.head, SeveralPartners) else 1
+    most = next((table.k for table in study.pairs if table.name == item.run.pairs), wanted)
+    if wanted > most:
+        section = item.places.get(settings.method, ("pretraining", settings.method))
+        advice = f"lower it, or raise k of {item.run.pairs}, which is {most}"
+        yield SettingError("more partners than the pair table has", (*section, "partners"), wanted, advice)
 
 
 def _idle_blur(settings: Pretrain, item: Item) -> Iterator[SettingError]:
