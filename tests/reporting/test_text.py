@@ -42,6 +42,7 @@ def test_shown_text_is_one_line_bounded_and_has_no_unseen_characters(text: str) 
 
 
 def test_numbers() -> None:
+    assert (percent(-0.0001), percent(-0.0213)) == ("0.0", "-2.1")
     assert (percent(0.6123), points(0.0213), points(-0.0213), points(-0.0001)) == ("61.2", "+2.1", "−2.1", "0.0")
     assert (count(1234567), plain(3.0), plain(-0.25), plain(0.00001234)) == (
         "1\u202f234\u202f567",

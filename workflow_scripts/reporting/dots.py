@@ -9,6 +9,7 @@ from workflow_scripts.reporting.charts import ticks
 
 WIDTH, ROW, TOP, FOOT = 420, 20, 4, 22
 NAMES, LEFT, RIGHT = 27, 182.0, 410.0  # letters of a name that fit, and the ends of the axis
+TAIL = 9  # letters that are kept at the end of a longer name, where runs have their seed
 
 
 class Dot(NamedTuple):
@@ -39,7 +40,7 @@ def dots(rows: Sequence[Dot], title: str, text: str) -> Markup:
         parts.append(f'<text class="label" x="{at}" y="{bottom + 15}" text-anchor="middle">{shown}</text>')
     for place, row in enumerate(rows):
         y = f"{TOP + ROW * (place + 0.5):.1f}"
-        name = row.label if len(row.label) <= NAMES else f"{row.label[: NAMES - 1]}…"
+        name = row.label if len(row.label) <= NAMES else f"{row.label[: NAMES - 1 - TAIL]}…{row.label[-TAIL:]}"
         mark = f'<text class="name" x="0" y="{float(y) + 4:.1f}">{escape(name)}</text>'
         if row.low is not None and row.high is not None:
             mark += f'<line class="whisker" x1="{x(row.low)}" x2="{x(row.high)}" y1="{y}" y2="{y}"/>'

@@ -45,7 +45,8 @@ def cut(text: str, limit: int) -> str:
 
 def percent(value: float) -> str:
     """0.6123 -> "61.2": a share in per cent, the unit stands in the table's head."""
-    return f"{100 * value:.1f}"
+    text = f"{100 * value:.1f}"
+    return "0.0" if text == "-0.0" else text
 
 
 def points(difference: float) -> str:
