@@ -144,7 +144,8 @@ rule embed_tests:
     """Embedding of every test image of a dataset, of unit length."""
     input:
         dataset=manifest("eval_dataset", "{dataset}"),
-        encoder=manifest("source", "encoder-{encoder}"),
+        encoder=lambda w: UNITS.manifest_if_source(OUT, f"encoder-{w.encoder}"),
+        run=lambda w: UNITS.encoder_run(OUT, w.encoder),
     output:
         **made("embed_tests"),
     log:

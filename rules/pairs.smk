@@ -5,7 +5,9 @@ rule embed_captions:
     """Embedding of every caption of an arm, of unit length."""
     input:
         captions=manifest("select_captions", "{arm}"),
-        encoder=manifest("source", "encoder-{encoder}"),
+        encoder=lambda w: UNITS.manifest_if_source(OUT, f"encoder-{w.encoder}"),
+        run=lambda w: UNITS.encoder_run(OUT, w.encoder),
+        tokenizer=lambda w: UNITS.encoder_tokenizer(OUT, w.encoder),
     output:
         **made("embed_captions"),
     log:
@@ -25,7 +27,8 @@ rule embed_images:
     """Embedding of every image, of unit length."""
     input:
         images=manifest("image_index", "images"),
-        encoder=manifest("source", "encoder-{encoder}"),
+        encoder=lambda w: UNITS.manifest_if_source(OUT, f"encoder-{w.encoder}"),
+        run=lambda w: UNITS.encoder_run(OUT, w.encoder),
     output:
         **made("embed_images"),
     log:

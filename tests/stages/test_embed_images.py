@@ -1,13 +1,18 @@
 """The stage ``embed_images``."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from tests.captions.small_blip2 import draw_pictures
-from tests.helpers import run
+from tests.embeddings.small_runs import save_network
+from tests.helpers import make_artifact, run
 from tests.stages.captioned import Captioned, blip2_vectors
 from workflow_scripts.models.matcher import load_matcher
+from workflow_scripts.models.preprocessing import normalise, prepare
 from workflow_scripts.stages import embed_images
 
 
@@ -34,3 +39,16 @@ def test_wrong_checkpoint(given: Captioned, capsys: pytest.CaptureFixture[str]) 
             sources,
         )
     assert "error: incomplete Blip2ForImageTextRetrieval checkpoint in" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_images_by_the_network_of_a_run(given: Captioned, tmp_path: Path) -> None:
+    network, weights, about = save_network(tmp_path)
+    files = {"/step-000200.safetensors": weights, "/run.json": about}
+    inputs = {"images": given.index, "run": make_artifact(given.results, "pretrain", "simclr", files)}
+    view = {"size": 24, "side": 24, "resize": "bilinear"}
+    settings = {"kind": "run", "weights": "step-000200", "view": view, "batch_size": 4}
+    made = run(embed_images.STAGE, given.results, "embed_images/own", settings, inputs)
+    pixels = torch.stack([prepare(picture, 24) for picture in draw_pictures()])
+    with torch.no_grad():
+        expected = torch.nn.functional.normalize(network(normalise(pixels)))
+    np.testing.assert_allclose(np.load(made.path(".npy")), expected.numpy(), rtol=1e-4, atol=1e-6)

@@ -18,6 +18,7 @@ from tests.pretraining.shapes import SMALL, encoded
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.models.backbones import load_backbone
 from workflow_scripts.models.preprocessing import normalise, prepare
+from workflow_scripts.models.text.tower import load_tower
 from workflow_scripts.pretraining.distributed import launch
 from workflow_scripts.pretraining.monitor.collapse import STATISTICS
 from workflow_scripts.pretraining.plan import Plan
@@ -124,6 +125,8 @@ def test_a_clip_run_leaves_images_without_caption_out(results: Path, index: Path
     rows = tokens_of(results, ["a disc", "two", "", None, *(["more <img src=x>"] * 16)])
     made = run(STAGE, results, "pretrain/clip", CLIP, {"images": index, "tokens": rows})
     assert made.rows == {"in": 20, "out": 18, "dropped": {"no_caption": 2}}
+    tower = load_tower(made.path("/text.safetensors"))
+    assert tower(torch.tensor([[1, 5, 2]])).shape == (1, 8) and tower.shape["context"] == 8
     assert all(np.isfinite(pq.read_table(made.path("/curve.parquet"))["loss"].to_pylist()))
 
 

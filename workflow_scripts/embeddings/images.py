@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +17,22 @@ from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks
 from workflow_scripts.models.checkpoints import pretrained
 from workflow_scripts.models.matcher import load_matcher
 
-Encoder = Callable[[Sequence[Image.Image]], torch.Tensor]
+
+@dataclass(frozen=True)
+class Encoder:
+    """An image encoder in two steps.
+
+    Attributes:
+        encode: n prepared images -> (n, d) float32.
+        prepare: an RGB image -> what ``encode`` takes; may run in several threads.
+    """
+
+    encode: Callable[[Sequence[Any]], torch.Tensor]
+    prepare: Callable[[Image.Image], Any] = lambda image: image
+
+    def __call__(self, images: Sequence[Image.Image]) -> torch.Tensor:
+        """n RGB images -> (n, d) float32."""
+        return self.encode([self.prepare(image) for image in images])
 
 
 def blip2_encoder(folder: Path, device: str) -> Encoder:
@@ -25,7 +42,7 @@ def blip2_encoder(folder: Path, device: str) -> Encoder:
         PipelineError: no BLIP-2 matcher in ``folder``.
     """
     matcher = load_matcher(folder, device, max_text_tokens=32)
-    return lambda images: matcher.image_vectors(matcher.image_states(images)).mean(dim=1)
+    return Encoder(lambda images: matcher.image_vectors(matcher.image_states(images)).mean(dim=1))
 
 
 def transformers_encoder(folder: Path, device: str) -> Encoder:
@@ -49,17 +66,20 @@ def transformers_encoder(folder: Path, device: str) -> Encoder:
             raise PipelineError("image encoder without pooled output", folder, type(model).__name__, advice)
         return pooled.float().flatten(start_dim=1)
 
-    return encode
+    return Encoder(encode)
 
 
 def embed(images: TarImages, encoder: Encoder, batch: int, chunk: int, work: Path, pool: Executor) -> np.ndarray:
-    """(n, d) float32 unit rows of n images; ``pool`` (an Executor) decodes, ``chunk`` batches make a resume file."""
+    """(n, d) float32 unit rows of n images; ``pool`` decodes them, ``chunk`` batches make a resume file."""
+
+    def load(row: int) -> Any:
+        return encoder.prepare(images.image(row))
 
     def compute(start: int, stop: int) -> np.ndarray:
         parts = []
         for first in range(start, stop, batch):
-            pictures = list(pool.map(images.image, range(first, min(first + batch, stop))))
-            parts.append(encoder(pictures).cpu().numpy())
+            prepared = list(pool.map(load, range(first, min(first + batch, stop))))
+            parts.append(encoder.encode(prepared).cpu().numpy())
         return unit_rows(np.concatenate(parts))
 
     chunks = vector_chunks(len(images), batch * chunk, work, compute, "chunks of images embedded")

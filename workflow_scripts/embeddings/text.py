@@ -1,14 +1,29 @@
 """Unit vectors of captions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks
-from workflow_scripts.models.sentence_encoder import Encoder, SentenceEncoder
+
+
+class TextEncoder(Protocol):
+    """What embeds captions."""
+
+    @property
+    def max_tokens(self) -> int | None:
+        """How many tokens of a text are read, including start and end token; None if all are."""
+
+    def __call__(self, texts: Sequence[str], batch: int, /) -> np.ndarray:
+        """n texts and a batch size -> (n, d) float32."""
+
+    def truncated(self, texts: Sequence[str], /) -> np.ndarray:
+        """(n,) bool, whether only the beginning of a text is read."""
+
 
 Reduce = Callable[[np.ndarray], np.ndarray]
 """(n, d) float32 unit rows, or zero -> (n, fewer) likewise."""
@@ -16,7 +31,7 @@ Reduce = Callable[[np.ndarray], np.ndarray]
 
 def embed(
     captions: pa.ChunkedArray,
-    encoder: Encoder,
+    encoder: TextEncoder,
     batch: int,
     chunk: int,
     work: Path,
@@ -55,10 +70,17 @@ def embed(
     return scatter(unique, coded.indices.to_numpy(), texts, out)
 
 
-def truncated(captions: pa.ChunkedArray, encoder: SentenceEncoder) -> np.ndarray:
+def truncated(captions: pa.ChunkedArray, encoder: TextEncoder) -> np.ndarray:
     """(n,) bool: of which captions the encoder reads only the beginning."""
     batches = pa.table({"caption": captions}).to_batches(max_chunksize=65_536)
     return np.concatenate([np.zeros(0, bool), *(encoder.truncated(batch["caption"].to_pylist()) for batch in batches)])
+
+
+def unknown(captions: pa.ChunkedArray, vectors: np.ndarray, rows: int = 65_536) -> np.ndarray:
+    """(n,) bool: which captions are not empty, but have the vector zero in (n, d) ``vectors``."""
+    empty = pc.equal(pc.fill_null(captions, ""), "").to_numpy()
+    parts = [vectors[start : start + rows].any(axis=1) for start in range(0, len(vectors), rows)]
+    return ~np.concatenate([np.zeros(0, bool), *parts]) & ~empty
 
 
 def scatter(unique: np.ndarray, codes: np.ndarray, texts: list[str], out: Path, rows: int = 65_536) -> int:

@@ -3,12 +3,31 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from workflow_scripts.core.registry import by_name
 
 if TYPE_CHECKING:
-    from workflow_scripts.models.sentence_encoder import SentenceEncoder
+    import pyarrow as pa
+
+    from workflow_scripts.embeddings.text import TextEncoder
+
+
+@dataclass(frozen=True)
+class TextModel:
+    """What a text encoder is loaded from.
+
+    Attributes:
+        path: folder of the model, or the weights of a run's text tower.
+        device: ``cpu`` or ``cuda``.
+        captions: those that will be embedded, for kinds that read only what these need.
+        tokenizer: the two files of the study's tokenizer, for a run's text tower.
+    """
+
+    path: Path
+    device: str
+    captions: "pa.ChunkedArray"
+    tokenizer: tuple[Path, Path] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,26 +37,84 @@ class TextEncoderKind:
     Attributes:
         name: the setting ``kind`` of a text encoder.
         summary: one phrase.
-        load: (model folder, device) -> encoder: n texts and a batch size -> (n, d) float32, whatever the batch size.
+        load: model -> encoder, whose vectors do not depend on the batch size.
+        needs: ``source``: a source of its own; ``run``: a run of the study.
+        any_text: whether every caption that is not empty has a vector.
+        judges: whether judges can use it; they load its source as a sentence encoder.
+        saved: whether its source is a folder as save_pretrained writes it.
     """
 
     name: str
     summary: str
-    load: "Callable[[Path, str], SentenceEncoder]"
+    load: "Callable[[TextModel], TextEncoder]"
+    needs: Literal["source", "run"]
+    any_text: bool
+    judges: bool
+    saved: bool
 
 
-def _sentence_transformers(folder: Path, device: str) -> "SentenceEncoder":
+def _sentence_transformers(model: TextModel) -> "TextEncoder":
     from workflow_scripts.models.sentence_encoder import sentence_encoder
 
-    return sentence_encoder(folder, device)
+    return sentence_encoder(model.path, model.device)
+
+
+def _clip(model: TextModel) -> "TextEncoder":
+    from workflow_scripts.embeddings.clip_text import clip_text
+
+    return clip_text(model.path, model.device)
+
+
+def _word_vectors(model: TextModel) -> "TextEncoder":
+    from workflow_scripts.embeddings.word_vectors import word_vectors
+
+    return word_vectors(model.path, model.captions)
+
+
+def _run(model: TextModel) -> "TextEncoder":
+    from workflow_scripts.embeddings.run_text import run_text
+
+    assert model.tokenizer is not None
+    return run_text(model.path, model.tokenizer, model.device)
 
 
 TEXT_ENCODERS = by_name(
     [
         TextEncoderKind(
+            name="clip",
+            summary="the text tower of a CLIP model",
+            load=_clip,
+            needs="source",
+            any_text=True,
+            judges=False,
+            saved=True,
+        ),
+        TextEncoderKind(
+            name="run",
+            summary="the text tower of one of this study's runs, after its last step",
+            load=_run,
+            needs="run",
+            any_text=True,
+            judges=False,
+            saved=False,
+        ),
+        TextEncoderKind(
             name="sentence_transformers",
             summary="a model of the library sentence-transformers",
             load=_sentence_transformers,
-        )
+            needs="source",
+            any_text=True,
+            judges=True,
+            saved=True,
+        ),
+        TextEncoderKind(
+            name="word_vectors",
+            summary="the mean of the vectors of a caption's words, from a text file as of fastText or word2vec",
+            load=_word_vectors,
+            needs="source",
+            any_text=False,
+            judges=False,
+            saved=False,
+        ),
     ]
 )

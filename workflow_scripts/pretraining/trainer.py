@@ -14,6 +14,7 @@ from torch import nn
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.progress import progress
+from workflow_scripts.models.text.tower import TOWER, TextTower
 from workflow_scripts.pretraining import checkpoint
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.data.batch import Batch
@@ -267,12 +268,15 @@ class Trainer:
             checkpoint.save(self.plan.work, self.state, self.model, self.optimizer.optimizer, self.best, self.hits)
         self.saved = self.state.step
 
-    def _write(self, name: str, weights: dict[str, torch.Tensor]) -> None:
+    def _write(self, name: str, weights: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
         if self.accelerator.is_main_process:
-            checkpoint.write_tensors(self.plan.work / name, weights)
+            checkpoint.write_tensors(self.plan.work / name, weights, metadata)
 
     def _finish(self) -> None:
         self._write(weights_name("last"), self.backbone.state_dict())
+        for head in self.model.heads.children():
+            if isinstance(head, TextTower):
+                self._write(TOWER, head.state_dict(), {"shape": json.dumps(head.shape)})
         if self.settings.keeps_best and self.best is not None:
             self._write(weights_name("best"), self.best)
         if self.accelerator.is_main_process:

@@ -1,7 +1,11 @@
-"""Unit vectors of an arm's captions."""
+"""Unit vectors of an arm's captions.
+
+Inputs: ``captions`` (select_captions), ``encoder`` (source; models from elsewhere), ``run`` (pretrain) and
+``tokenizer`` (tokenizer; text towers of the study).
+"""
 
 from functools import partial
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,15 +14,20 @@ from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
+from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS, TextModel
 from workflow_scripts.embeddings.width import WIDTH
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+UNKNOWN = ".unknown.npy"
 
 
 class EmbedCaptions(Settings):
     """How captions are embedded."""
 
     kind: Annotated[str, OneOf(TEXT_ENCODERS)] = Field(
-        "sentence_transformers", description=f"what the model is. {listed(TEXT_ENCODERS)}"
+        "sentence_transformers", description=f"what the model is. {listed(TEXT_ENCODERS)}", examples=["clip"]
     )
     batch_size: int = Field(
         256, ge=1, description="captions per forward pass", examples=[128], json_schema_extra={"unit": "captions"}
@@ -57,11 +66,12 @@ def embed_captions(job: Job[EmbedCaptions]) -> None:
 
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.embeddings.reduction import REDUCTIONS
-    from workflow_scripts.embeddings.text import embed, truncated
+    from workflow_scripts.embeddings.text import embed, truncated, unknown
+    from workflow_scripts.embeddings.word_vectors import WordVectors
 
-    options = job.settings
+    options, kind = job.settings, TEXT_ENCODERS[job.settings.kind]
     arm = pq.read_table(job.input("captions").path(".parquet"), columns=["key", "subreddit", "year", "caption"])
-    encoder = TEXT_ENCODERS[options.kind].load(job.source("encoder"), job.device)
+    encoder = kind.load(_model(job, arm["caption"]))
     out = job.file(".npy")
     reduce = None
     if options.dimensions is not None:
@@ -69,16 +79,33 @@ def embed_captions(job: Job[EmbedCaptions]) -> None:
     empty = embed(arm["caption"], encoder, options.batch_size, options.chunk_batches, job.work, out, reduce)
     write_table(job.file(".keys.parquet"), arm.drop_columns(["caption"]))
     np.save(job.file(".truncated.npy"), truncated(arm["caption"], encoder), allow_pickle=False)
+    if not kind.any_text:
+        without = unknown(arm["caption"], np.load(out, mmap_mode="r", allow_pickle=False))
+        np.save(job.file(UNKNOWN), without, allow_pickle=False)
+        job.note(captions_without_known_word=int(without.sum()))
+    if isinstance(encoder, WordVectors):
+        job.note(**encoder.counts(arm["caption"]))
     job.rows(len(arm), len(arm))
     job.note(empty_captions=empty, max_tokens=encoder.max_tokens)
+
+
+def _model(job: Job[EmbedCaptions], captions: "pa.ChunkedArray") -> TextModel:
+    from workflow_scripts.models.text.caption_tokenizer import MODEL, SPECIAL
+    from workflow_scripts.models.text.tower import TOWER
+
+    if TEXT_ENCODERS[job.settings.kind].needs != "run":
+        return TextModel(job.source("encoder"), job.device, captions)
+    tokenizer = job.input("tokenizer")
+    files = tokenizer.path(MODEL), tokenizer.path(SPECIAL)
+    return TextModel(job.input("run").path(f"/{TOWER}"), job.device, captions, files)
 
 
 STAGE = Stage(
     run=embed_captions,
     settings=EmbedCaptions,
     artifact="{arm}.{encoder}",
-    inputs=("captions", "encoder"),
-    packages=("torch", "transformers", "sentence-transformers"),
+    inputs=("captions", "encoder", "run", "tokenizer"),
+    packages=("torch", "transformers", "sentence-transformers", "tokenizers"),
     on_device=True,
 )
 
@@ -86,6 +113,7 @@ FACTS = Facts(
     files={
         ".npy": File("unit-length rows, float32", Tolerance(1e-5, 0, "2e-7")),
         ".keys.parquet": File("the key of each row"),
+        ".unknown.npy": File("of word vectors: whether a caption that is not empty has no known word, bool"),
         ".truncated.npy": File("whether the encoder reads only the beginning of each row's caption, bool"),
     },
     environment="train",

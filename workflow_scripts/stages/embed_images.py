@@ -1,16 +1,23 @@
-"""Unit vectors of the images."""
+"""Unit vectors of the images.
 
-from typing import Annotated
+Inputs: ``images`` (image_index), ``encoder`` (source; models from elsewhere), ``run`` (pretrain; networks of the
+study).
+"""
+
+from operator import not_
+from typing import Annotated, Any
 
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
+from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS, ImageModel
 from workflow_scripts.embeddings.width import WIDTH
+from workflow_scripts.models.networks.view import View
 
 
 class EmbedImages(Settings):
@@ -29,6 +36,12 @@ class EmbedImages(Settings):
         examples=[16],
         json_schema_extra={"unit": "batches"},
     )
+    weights: SkipJsonSchema[str | None] = Field(
+        None, exclude_if=not_, description="run: name of the checkpoint's file; set by the workflow"
+    )
+    view: SkipJsonSchema[View | None] = Field(
+        None, exclude_if=not_, description="run: how its network sees images; set by the workflow"
+    )
 
 
 def embed_images(job: Job[EmbedImages]) -> None:
@@ -44,7 +57,7 @@ def embed_images(job: Job[EmbedImages]) -> None:
 
     options = job.settings
     index = job.input("images")
-    encoder = IMAGE_ENCODERS[options.kind].load(job.source("encoder"), job.device)
+    encoder = IMAGE_ENCODERS[options.kind].load(image_model(job))
     images = index_images(index)
     with ThreadPoolExecutor(max_workers=max(1, job.workers)) as pool:
         vectors = embed(images, encoder, options.batch_size, options.chunk_batches, job.work, pool)
@@ -54,12 +67,25 @@ def embed_images(job: Job[EmbedImages]) -> None:
     job.rows(len(vectors), len(vectors))
 
 
+def image_model(job: Job[Any]) -> ImageModel:
+    """What the encoder of a job with these settings is loaded from.
+
+    Raises:
+        PipelineError: a file of it is missing or damaged.
+    """
+    settings = job.settings
+    if IMAGE_ENCODERS[settings.kind].needs != "run":
+        return ImageModel(job.source("encoder"), job.device)
+    run = job.input("run")
+    return ImageModel(run.path(f"/{settings.weights}.safetensors"), job.device, run.path("/run.json"), settings.view)
+
+
 STAGE = Stage(
     run=embed_images,
     settings=EmbedImages,
     artifact="{encoder}",
-    inputs=("images", "encoder"),
-    packages=("torch", "transformers", "torchvision", "pillow"),
+    inputs=("images", "encoder", "run"),
+    packages=("torch", "transformers", "torchvision", "timm", "pillow"),
     on_device=True,
 )
 

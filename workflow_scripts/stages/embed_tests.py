@@ -1,11 +1,14 @@
-"""Unit vectors of the test images of a downstream dataset, by an encoder of the training images."""
+"""Unit vectors of the test images of a downstream dataset, by an encoder of the training images.
+
+Inputs: ``dataset`` (eval_dataset), ``encoder`` and ``run`` as of ``embed_images``.
+"""
 
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 from workflow_scripts.embeddings.width import WIDTH
-from workflow_scripts.stages.embed_images import EmbedImages
+from workflow_scripts.stages.embed_images import EmbedImages, image_model
 
 
 class EmbedTests(EmbedImages):
@@ -29,7 +32,7 @@ def embed_tests(job: Job[EmbedTests]) -> None:
     rows = pc.indices_nonzero(pc.equal(table["split"], "test")).to_numpy()
     every = dataset_images(dataset)
     images = TarImages(every.tars, every.tar[rows], every.offset[rows], every.size[rows], every.sha256[rows])
-    encoder = IMAGE_ENCODERS[options.kind].load(job.source("encoder"), job.device)
+    encoder = IMAGE_ENCODERS[options.kind].load(image_model(job))
     with ThreadPoolExecutor(max_workers=max(1, job.workers)) as pool:
         vectors = embed(images, encoder, options.batch_size, options.chunk_batches, job.work, pool)
     with open(job.file(".npy"), "wb") as stream:
@@ -42,8 +45,8 @@ STAGE = Stage(
     run=embed_tests,
     settings=EmbedTests,
     artifact="{dataset}.{encoder}",
-    inputs=("dataset", "encoder"),
-    packages=("torch", "transformers", "torchvision", "pillow"),
+    inputs=("dataset", "encoder", "run"),
+    packages=("torch", "transformers", "torchvision", "timm", "pillow"),
     on_device=True,
 )
 

@@ -75,6 +75,9 @@ def pair_table(job: Job[PairTable]) -> None:
         truth = pq.read_table(job.input("truth").path(".truth.parquet"), columns=["image_id", name])
         label = label_codes(keys["key"], truth["image_id"], truth[name])
     pairs = kind.find(PairInputs(vectors, keys, label, job.device), settings)
+    if embedded.has(".unknown.npy"):
+        unknown = int(np.load(embedded.path(".unknown.npy"), allow_pickle=False).sum())
+        pairs.without.update(empty_caption=pairs.without["empty_caption"] - unknown, no_known_word=unknown)
     table = as_table(pairs, keys["key"])
     write_table(job.file(".parquet"), table)
     counts = {"images": len(keys), "pairs": len(table), "without_pair": pairs.without}

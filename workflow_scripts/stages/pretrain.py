@@ -58,7 +58,8 @@ def pretrain(job: Job[Pretrain]) -> None:
         outcome = read_json(job.work / OUTCOME, "run the stage again")
         about = about_backbone(job.settings)
     metadata = run_metadata(job.settings, about, length, outcome, counts)
-    for name in map(weights_name, metadata["checkpoints"]):
+    towers = [path.name for path in job.work.glob("text.safetensors")]  # only some methods have one
+    for name in (*map(weights_name, metadata["checkpoints"]), *towers):
         shutil.copyfile(job.work / name, job.file(f"/{name}"))
     job.file("/run.json").write_bytes(pretty(metadata))
     write_table(job.file("/curve.parquet"), curve_table(outcome["curve"]))
@@ -186,6 +187,10 @@ STAGE = Stage(
 
 FACTS = Facts(
     files={
+        "/text.safetensors": File(
+            "of methods that learn from tokens: the text tower after the last step",
+            Tolerance(0.5, 0, "none, as the demo has no such run; the bound is the backbone's"),
+        ),
         "/*.safetensors": File(
             "`last`, `best` and `step-<n>` or `epoch-<n>`: the kept [checkpoints](#checkpoints)",
             Tolerance(0.5, 0, "0.33 of the weights' norm; another seed: 0.92"),
@@ -212,7 +217,7 @@ FACTS = Facts(
         source="measured; counted: three times a forward pass of the backbone",
     ),
     # The kept weights and, while it trains, the last two checkpoints with optimizer state (three times the weights).
-    disk=lambda load: load.weights_bytes * (load.checkpoints + 2 * 3),
+    disk=lambda load: load.weights_bytes * (load.checkpoints + 2 * 3) + load.text_bytes * (1 + 2 * 3),
     names="runs",
     sources={"network": "network-{network}"},
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any, cast
 
 from workflow_scripts.core.declaration.facts import Load
 from workflow_scripts.core.declaration.stage import Stage
@@ -9,6 +10,8 @@ from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.models.backbones import BACKBONES
 from workflow_scripts.pretraining.schedule import steps_per_epoch
+from workflow_scripts.pretraining.settings import Pretrain
+from workflow_scripts.stages.tokenizer import CLIPS
 from workflow_scripts.study.units import Units
 
 ASSUMED_BACKBONE = BACKBONES["resnet50"]  # of a library's architectures, whose size is not known here
@@ -71,9 +74,17 @@ def _load(units: Units, stage: Stage, name: str, rows: float, images: float, par
         load,
         forward_gflop=backbone.forward_gflop,
         weights_bytes=backbone.weights_bytes,
+        text_bytes=_text_bytes(units, run) if "tokens" in run.inputs else 0.0,
         features=backbone.features,
         checkpoints=len(run.kept),
         views=len(run.views),
         passes=run.passes,
         steps=steps or 0,
     )
+
+
+def _text_bytes(units: Units, run: Pretrain) -> float:
+    """Size of a text tower: its embeddings, and 12 width^2 weights in each layer."""
+    tokenizer, head = units.study.tokenizer, cast("Any", run.head)
+    width, layers = head.text_width, head.text_layers
+    return 4.0 * width * ((tokenizer.vocabulary or CLIPS) + tokenizer.context + 12 * layers * width)

@@ -1,5 +1,6 @@
 """The files, folders, models and sets outside the study that its config names."""
 
+from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 from workflow_scripts.stages.score_captions import FACTS, JUDGES
 from workflow_scripts.stages.source import WORLD, Source
 from workflow_scripts.study.config.study import Study
@@ -32,7 +33,9 @@ def named_sources(study: Study) -> dict[str, Source]:
         }
         named |= {FACTS.sources[need].format(judge=judge.name): given[need] for need in JUDGES[judge.kind].needs}
     named |= {f"encoder-{encoder.name}": encoder.source for encoder in study.text_encoders}
-    named |= {f"encoder-{e.name}": e.source or study.recaption.matcher for e in study.image_encoders}
+    matcher = study.recaption.matcher
+    for e in study.image_encoders:
+        named[f"encoder-{e.name}"] = e.source or (matcher if IMAGE_ENCODERS[e.kind].needs == "matcher" else None)
     named |= {f"network-{network.name}": network.source for network in study.networks}
     for dataset in study.datasets:
         wanted = dataset.source

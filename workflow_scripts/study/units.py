@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.evaluation.datasets.kinds import KINDS
-from workflow_scripts.models.networks.view import View
+from workflow_scripts.models.networks.view import Scaling, View
 from workflow_scripts.models.text.kinds import TOKENIZERS
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.source import WORLD, Source
@@ -43,7 +43,7 @@ class Units(RunInputs):
         # Stages whose settings are more than a section of the config.
         self._gathered: dict[str, Callable[[Unit], dict[str, Any]]] = {
             **{"source": self._source, "annotations": self._annotations, "pretrain": self._pretrain},
-            "eval_images": self._eval_images,
+            **{"eval_images": self._eval_images, "embed_images": self._embed_images, "embed_tests": self._embed_images},
             **{"summary": self._summary, "report": self._report, "crate": self._crate},
             "judge_quality": self._judge_quality,
             "caption_comparison": self._caption_comparison,
@@ -172,6 +172,16 @@ class Units(RunInputs):
     def _eval_images(self, unit: Unit) -> dict[str, Any]:
         return self._views_by_name[unit["view"]].model_dump(mode="json")
 
+    def _embed_images(self, unit: Unit) -> dict[str, Any]:
+        encoder = _named(self.study.image_encoders, unit["encoder"])
+        own = self._section("embed_images", f"image_encoders.{encoder.name}")
+        if encoder.run is None:
+            return own
+        run = self._runs[encoder.run][1]
+        # As evaluations see images by default: their own settings must not decide what is trained.
+        view = seen_by(run, Scaling()).model_dump(mode="json")
+        return own | {"weights": run.checkpoint_name(encoder.checkpoint), "view": view}
+
     def _judge_quality(self, unit: Unit) -> dict[str, Any]:
         return {"reference": self.reference_arm}
 
@@ -211,6 +221,16 @@ class Units(RunInputs):
     def pair_vectors(self, out: str, pairs: str) -> str:
         """Manifest of the caption or image embeddings that pair table ``pairs`` is computed from."""
         return f"{out}/{vectors_of(_named(self.study.pairs, pairs))}{MANIFEST}"
+
+    def encoder_run(self, out: str, encoder: str) -> list[str]:
+        """Manifest of the run whose network embeds captions or images, if it is one of the study's."""
+        run = _named((*self.study.text_encoders, *self.study.image_encoders), encoder).run
+        return [f"{out}/pretrain/{run}{MANIFEST}"] if run else []
+
+    def encoder_tokenizer(self, out: str, encoder: str) -> list[str]:
+        """Manifest of the tokenizer of a run's text tower, if it embeds captions."""
+        towers = [one.name for one in self.study.text_encoders if one.run]
+        return [f"{out}/tokenizer/tokenizer{MANIFEST}"] if encoder in towers else []
 
     def pair_truth(self, out: str, pairs: str) -> list[str]:
         """Manifest of the demo's world, for pair tables that need labels."""

@@ -1,11 +1,16 @@
 """Which embeddings of a study are read, and which nothing needs."""
 
-from collections.abc import Iterable
+from __future__ import annotations
 
-from workflow_scripts.pretraining.settings import Pretrain
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
 from workflow_scripts.study.config.embedded import arm_of, compared, encoder_of
-from workflow_scripts.study.config.sections import Pairs, Run
-from workflow_scripts.study.config.study import Study
+
+if TYPE_CHECKING:
+    from workflow_scripts.pretraining.settings import Pretrain
+    from workflow_scripts.study.config.sections import Pairs, Run
+    from workflow_scripts.study.config.study import Study
 
 
 def vectors_of(pairs: Pairs) -> str:
@@ -28,6 +33,21 @@ def faithfulness(study: Study, run: Run, settings: Pretrain) -> list[str]:
     return [f"embed_captions/{arm}.{encoder_of(study, run, settings)}" for arm in arms]
 
 
+def encoders_read(study: Study, runs: Mapping[str, tuple[Run, Pretrain]], name: str) -> set[str]:
+    """Names of the encoders of all embeddings that must be there before a run can start."""
+    tables = {table.name: table.encoder for table in study.pairs}
+    run, settings = runs[name]
+    paired = runs.values() if study.common_images and settings.trains else [(run, settings)]
+    read = {tables[one.pairs] for one, own in paired if "pairs" in own.inputs}
+    made_from = (*vectors_learned(study, run, settings), *faithfulness(study, run, settings))
+    return read | {encoder_in(one) for one in made_from if one.startswith("embed_")}
+
+
+def encoder_in(vectors: str) -> str:
+    """The encoder in ``<stage>/<name>`` of embeddings."""
+    return vectors.replace("/", ".").rsplit(".", 1)[1]
+
+
 def vectors_read(study: Study) -> set[str]:
     """``<stage>/<name>`` of the embeddings that pair tables, their diagnostics and the search for leakage read."""
     quality = study.pair_quality.image_encoder if study.pairs else None
@@ -47,5 +67,5 @@ def unread(study: Study, text_vectors: list[str], runs: Iterable[tuple[Run, Pret
     vectors = {f"embed_captions/{name}" for name in text_vectors}
     vectors |= {f"embed_images/{one.name}" for one in study.image_encoders}
     encoders = {one.name for one in study.text_encoders} | {one.name for one in study.image_encoders}
-    used = {name.replace("/", ".").rsplit(".", 1)[1] for name in read}
+    used = {encoder_in(name) for name in read}
     return (vectors - read) | {f"source/encoder-{name}" for name in encoders - used}

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.study.config.configs import ROOT, merged
+from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
 from workflow_scripts.evaluation.datasets.registry import SETS
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
 from workflow_scripts.study.config.study import load_study
@@ -53,13 +54,6 @@ def units() -> Units:
     return Units(load_study(merged(ORIGINAL)))
 
 
-def missing(what: str) -> set[str]:
-    """What the preset names as missing."""
-    line = re.search(rf"^# missing {what}: ([^(\n]+)", (ROOT / ORIGINAL).read_text(), re.MULTILINE)
-    assert line is not None
-    return set(line[1].strip().split(", "))
-
-
 @pytest.mark.parametrize("method", GUIDED)
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_originals_trainings(units: Units, method: str, seed: int) -> None:
@@ -89,6 +83,16 @@ def test_evaluation_scales_images_as_the_original_does(units: Units) -> None:
 def test_visual_pairs_come_from_the_images(units: Units) -> None:
     visual = units.settings("pretrain", {"run": "simclr-visual_clip-crop-resnet50-s0"})
     assert (visual["pairs"], visual["simclr"]) == ("visual", HEADS["simclr"])
+
+
+def test_the_original_has_its_pairs_by_every_encoder(units: Units) -> None:
+    trained = [run for run in units.runs if units.run_pairs("o", run)]
+    assert {run.split("-")[1] for run in trained} == set(units.pairs)
+    assert TEXT_ENCODERS.keys() == {encoder.kind for encoder in units.study.text_encoders}
+    (tower,) = units.encoder_run("o", "redcaps_clip")
+    assert tower == "o/pretrain/clip-original-crop-resnet50-s0.manifest.json"
+    (network,) = units.encoder_run("o", "redcaps_simclr")
+    assert network == "o/pretrain/simclr-self-simclr-resnet50-s0.manifest.json"
 
 
 def test_the_original_has_all_sets_and_every_method_of_the_original(units: Units) -> None:

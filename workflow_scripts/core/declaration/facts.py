@@ -30,6 +30,7 @@ class Load:
         settings: settings of the job, as JSON values.
         forward_gflop: 10^9 floating-point operations of a forward pass of the run's backbone for one image.
         weights_bytes: size of the backbone's weights.
+        text_bytes: size of the weights of the run's text tower, if it has one.
         features: width of the backbone's output.
         checkpoints: number of checkpoints that the run keeps.
         views: images that the run's method decodes for each pair.
@@ -46,6 +47,7 @@ class Load:
     parts: int = 1
     forward_gflop: float = 0.0
     weights_bytes: float = 0.0
+    text_bytes: float = 0.0
     features: int = 0
     checkpoints: int = 0
     views: int = 0

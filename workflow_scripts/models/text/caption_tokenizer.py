@@ -43,6 +43,10 @@ class CaptionTokenizer:
         self.core.no_truncation()
         self.core.no_padding()
 
+    def ids(self, captions: Sequence[str]) -> list[list[int]]:
+        """Ids of each caption, without start and end."""
+        return [encoded.ids for encoded in self.core.encode_batch_fast(list(captions), add_special_tokens=False)]
+
     def rows(self, captions: Sequence[str], context: int) -> tuple[list[list[int]], int]:
         """One row of ids per caption, and the number of captions that were cut.
 
@@ -50,8 +54,7 @@ class CaptionTokenizer:
             context: longest row, start and end token included; longer captions lose their end.
         """
         special, room, rows, cut = self.special, context - 2, [], 0
-        for encoded in self.core.encode_batch_fast(list(captions), add_special_tokens=False):
-            ids = encoded.ids
+        for ids in self.ids(captions):
             cut += len(ids) > room
             rows.append([special.start, *ids[:room], special.end])
         return rows, cut

@@ -1,8 +1,18 @@
 """The text transformer of CLIP."""
 
+import json
+from pathlib import Path
+
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import nn
 from torch.nn.functional import gelu
+
+from workflow_scripts.core.errors import PipelineError
+
+TOWER = "text.safetensors"  # in the folder of a run
+SHAPE = ("vocabulary", "end", "context", "width", "layers", "heads", "embedding", "original")
+"""Arguments of a tower, which its file holds beside the weights."""
 
 
 def quick_gelu(values: torch.Tensor) -> torch.Tensor:
@@ -33,7 +43,8 @@ class TextTower(nn.Module):
         original: bool = False,
     ) -> None:
         super().__init__()
-        self.end = end
+        self.end, shape = end, (vocabulary, end, context, width, layers, heads, embedding, original)
+        self.shape = dict(zip(SHAPE, shape, strict=True))
         self.token = nn.Embedding(vocabulary, width)
         self.position = nn.Parameter(torch.empty(context, width))
         self.layers = nn.ModuleList(
@@ -68,3 +79,19 @@ class TextTower(nn.Module):
             values = layer(values, src_mask=mask, is_causal=True)
         end = (tokens == self.end).int().argmax(1)
         return self.project(self.norm(values[torch.arange(len(tokens), device=tokens.device), end]))
+
+
+def load_tower(path: Path) -> TextTower:
+    """The tower in a safetensors file whose header holds its :attr:`TextTower.shape` as JSON.
+
+    Raises:
+        PipelineError: the file is damaged, or holds something else.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            tower = TextTower(**json.loads(file.metadata()["shape"]))
+            tower.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 - no mapping
+    except (SafetensorError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        value = str(error).splitlines()[0]
+        raise PipelineError("unreadable text tower", path, value, "delete the run's artifact and run again") from None
+    return tower

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.models.networks.settings import LAYOUTS
 from workflow_scripts.models.text.kinds import TOKENIZERS
@@ -15,6 +14,7 @@ from workflow_scripts.stages.score_captions import JUDGES
 from workflow_scripts.stages.source import WORLD
 from workflow_scripts.study.config.arms.checks import arm_errors
 from workflow_scripts.study.config.arms.judged import judged_arm_errors
+from workflow_scripts.study.config.encoders.checks import encoder_errors
 from workflow_scripts.study.config.errors import Path, SettingError, known, unused_settings
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def reference_errors(study: Study) -> Iterator[SettingError]:
     yield from judged_arm_errors(study)
     yield from _pairs_and_runs(study)
     yield from _sources(study)
+    yield from encoder_errors(study)
     yield from _judges(study)
     yield from _objects(study)
     yield from _leakage(study)
@@ -136,10 +137,6 @@ def _sources(study: Study) -> Iterator[SettingError]:
     elif not loaded and given is not None:
         advice = f"remove it; a tokenizer of kind {study.tokenizer.kind} has none"
         yield SettingError("unused source", ("tokenizer", "source"), given.at, advice)
-    for number, encoder in enumerate(study.image_encoders):
-        if IMAGE_ENCODERS[encoder.kind].own_source and encoder.source is None:
-            where, value = ("image_encoders", number, "source"), f"none for {encoder.name}"
-            yield SettingError("missing source", where, value, f"kind {encoder.kind} needs one")
     for number, dataset in enumerate(study.datasets):
         where, from_world = ("datasets", number, "source"), KINDS[dataset.kind].from_world
         if not from_world and dataset.source is None:

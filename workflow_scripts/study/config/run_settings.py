@@ -13,6 +13,7 @@ from workflow_scripts.pretraining.pair_settings import BY_CAPTION
 from workflow_scripts.pretraining.settings import HEADS, INSTEAD, METHODS, Pretrain
 from workflow_scripts.study.config.checks import RESERVED_PAIRS
 from workflow_scripts.study.config.embedded import embedding_errors
+from workflow_scripts.study.config.encoders.checks import encoder_run_errors
 from workflow_scripts.study.config.errors import (
     CONTRADICTION,
     Path,
@@ -75,7 +76,7 @@ def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> li
     """
     errors: list[SettingError] = []
     names: dict[str, int] = {}
-    found: dict[str, Pretrain] = {}
+    made: dict[str, tuple[Run, Pretrain]] = {}
     for number, run in enumerate(study.runs):
         if number in left_out:
             continue
@@ -94,7 +95,7 @@ def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> li
                 continue
             for own in settings:
                 name = run_name(item.run, own)
-                found[name] = own
+                made[name] = item.run, own
                 errors += [*_too_long(name, study, number), *_unknown_label(own, item), *_idle_blur(own, item)]
                 errors += [*embedding_errors(study, item.run, number, own), *_missing_partners(study, own, item)]
                 if names.setdefault(name, number) != number or run.seeds.count(own.seed) > 1:
@@ -102,7 +103,9 @@ def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> li
                     advice = "runs must differ in method, pairs, augmentation, backbone, tag or seed"
                     errors.append(SettingError("repeated run", ("runs", number), value, advice))
     if not errors and not left_out:
+        found = {name: own for name, (_, own) in made.items()}
         errors += [*kept_errors(study.evaluation.steps, study.pretraining, found), *selection_errors(study, found)]
+        errors += encoder_run_errors(study, made)
     for method in HEADS.keys() - {run.method for run in study.runs}:
         errors += _head_errors(method, study, root)
     first: dict[Any, SettingError] = {}

@@ -35,6 +35,7 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 Name = Field(pattern=NAME, max_length=64, description="name; part of file names", examples=["my-name"])
 TAG = r"^[A-Za-z0-9_-]*$"
 Step = PositiveInt | Literal["last", "best"]
+RUN = "simclr-self-simclr-resnet34-s0"  # an example
 
 
 class Compute(Settings):
@@ -159,7 +160,16 @@ class TextEncoder(EmbedCaptions):
     """A model that embeds captions."""
 
     name: str = Name
-    source: SourceField = Field(description="the model", examples=["hub:sentence-transformers/all-MiniLM-L6-v2@main"])
+    source: SourceField | None = Field(
+        None,
+        description="the model; null for kind run",
+        examples=["hub:sentence-transformers/all-MiniLM-L6-v2@main"],
+    )
+    run: str | None = Field(
+        None,
+        description="run: name of the run, whose method learns from tokens",
+        examples=["clip-original-crop-resnet34-s0"],
+    )
 
 
 class ImageEncoder(EmbedImages):
@@ -170,6 +180,12 @@ class ImageEncoder(EmbedImages):
         None,
         description="the model; null: the matcher of recaption, for kinds that can use it (blip2)",
         examples=["hub:facebook/dinov2-base@main"],
+    )
+    run: str | None = Field(None, description="run: name of the run", examples=[RUN])
+    checkpoint: Step = Field(
+        "last",
+        description="run: the kept checkpoint of it: a step (in a run with epochs: an epoch), last or best",
+        examples=["best"],
     )
 
 

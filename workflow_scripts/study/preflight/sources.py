@@ -8,6 +8,7 @@ from pathlib import Path
 
 from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
+from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.models.classifiers import CLASSIFIERS
 from workflow_scripts.models.text.kinds import CLIP_ADVICE, CLIP_FILES
@@ -57,8 +58,11 @@ def _source_error(name: str, source: Source, start: Start) -> PipelineError | No
         path = Path(source.at.removeprefix(TORCHVISION))
         if source.torchvision and not os.path.exists(path):
             return _download_error(what, path)
-    error = _path_error(what, path, folder=role in FOLDERS)
-    if error is None and (role in MODELS or (role == "judge" and _is_saved(member, start))):
+    saved = role in MODELS or role == "judge"
+    if role in ("judge", "encoder"):
+        saved = _is_saved(role, member, start)
+    error = _path_error(what, path, folder=saved or role in FOLDERS)
+    if error is None and saved:
         error = _model_error(what, path)
     if error is None and role == "tokenizer":
         error = _tokenizer_error(what, path)
@@ -73,9 +77,12 @@ def _source_error(name: str, source: Source, start: Start) -> PipelineError | No
     return error
 
 
-def _is_saved(judge: str, start: Start) -> bool:
-    """Whether the model of a judge is a folder as save_pretrained writes it."""
-    settings = next(one for one in start.units.study.judges if one.name == judge).model_dump()
+def _is_saved(role: str, name: str, start: Start) -> bool:
+    """Whether the model of a judge or an encoder is a folder as save_pretrained writes it."""
+    if role == "encoder":
+        kind = next((one.kind for one in start.units.study.text_encoders if one.name == name), None)
+        return kind is None or TEXT_ENCODERS[kind].saved
+    settings = next(one for one in start.units.study.judges if one.name == name).model_dump()
     return "classifier" not in settings or CLASSIFIERS[settings["classifier"]].saved
 
 

@@ -165,6 +165,9 @@ def _read(units: Units, stage: str, unit: Unit) -> Any:
     )
     tables = (units.run_pairs, units.run_arm)
     chosen: dict[str, Callable[[], Any]] = {
+        "embed_images": lambda: units.encoder_run("", unit["encoder"]),
+        "embed_captions": lambda: units.encoder_run("", unit["encoder"]),
+        "embed_tests": lambda: units.encoder_run("", unit["encoder"]),
         "select_captions": lambda: (units.arms_read(unit["arm"]), scores_read(units.study, unit["arm"])),
         "score_captions": lambda: judge_reference(units.study, unit["judge"]),
         "pair_table": lambda: (units.pair_vectors("", unit["pairs"]), units.pair_truth("", unit["pairs"])),
