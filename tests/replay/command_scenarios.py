@@ -16,6 +16,8 @@ from workflow_scripts.browse import build
 from workflow_scripts.captions import scores
 from workflow_scripts.commands import browse, label, lock
 from workflow_scripts.core.files import durable
+from workflow_scripts.core.files.copies import NETWORKS, NetworkRecord, read_network, record_network
+from workflow_scripts.export.folder import fault_of, replace_folder
 from workflow_scripts.study.config import files, study
 from workflow_scripts.study.lock import resolve
 from workflow_scripts.study.lock.file import Lock, read_lock
@@ -79,6 +81,24 @@ def page_faults(root: Path, facts: Facts) -> list[str]:
     return wrong
 
 
+def export_network(root: Path, say: Say) -> None:
+    """A network in a folder outside the study, and its record."""
+    durable._synced.clear()
+    record_network(root / "study", NetworkRecord(root / "given/network", "0" * 64, ["k1"]))
+    replace_folder(root / "given/network", lambda part: (part / "weights").write_bytes(b"weights") and None)
+    say("written")
+
+
+def network_faults(root: Path, facts: Facts) -> list[str]:
+    """A network is whole and has its record, and both stay once they were reported."""
+    folder, records = root / "given/network", list((root / "study/copies").glob(f"*{NETWORKS}"))
+    wrong = []
+    if folder.exists() or facts:
+        wrong += [] if folder.exists() and fault_of(folder) is None else ["no whole network"]
+        wrong += [] if [read_network(path).keys for path in records] == [["k1"]] else ["a network without its record"]
+    return wrong
+
+
 def build_index(root: Path, say: Say) -> None:
     """An index of two files."""
     durable._synced.clear()
@@ -134,6 +154,7 @@ def command_scenarios() -> list[Scenario]:
         Scenario("scores in parts", a_work_folder, scored, resumes(scored)),  # type: ignore[arg-type]
         Scenario("sheet for ratings", nothing, write_sheet, sheet_faults),
         Scenario("page exported", nothing, export_page, page_faults),
+        Scenario("network exported", nothing, export_network, network_faults),
         Scenario("index of the browser", nothing, build_index, index_faults),
         Scenario("config locked", nothing, lock_and_say, lock_faults),
     ]

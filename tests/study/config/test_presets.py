@@ -109,7 +109,8 @@ def test_no_training_setting_is_left_to_config_yaml() -> None:
         - {"method", "pairs", "augmentation", "seed", "network"}
         - (METHODS.keys() - HEADS.keys())
     )
-    ours = {"epochs", "warmup_epochs", "nodes", "log_every", "checkpoint_every", "cache_mb"}  # of this workflow alone
+    # Of this workflow alone.
+    ours = {"epochs", "warmup_epochs", "nodes", "log_every", "checkpoint_every", "cache_mb", "pair_weight"}
     assert given["pretraining"].keys() == trained - ours
 
 
