@@ -1,6 +1,7 @@
 """Runs that learn from vectors of captions, or from which captions are equal."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from tests.helpers import make_artifact, run
 from tests.pretraining.data.embedded import embedded
 from tests.stages.test_pretrain import KEYS, LANGUAGE, make_index, pairs_of, parquet
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.stages.pretrain import STAGE
+from workflow_scripts.core.declaration.facts import Load
+from workflow_scripts.embeddings.width import WIDTH
+from workflow_scripts.stages.pretrain import FACTS, STAGE
 
 CAPTIONS = ["a disc", "", None, "two", *(["more", "a disc"] * 8)]
 BY_ARM: dict[str, Any] = {**LANGUAGE, "pairs": "caption", "simclr": None}
@@ -133,3 +136,12 @@ def test_weights_need_some_score(results: Path, inputs: dict[str, Path], capsys:
     with pytest.raises(SystemExit):
         run(STAGE, results, "pretrain/run", settings, given | {"faithfulness": scored(results, [None] * 20)})
     assert "error: no weights of pairs in pair_weight: no caption of 10 images" in capsys.readouterr().err
+
+
+def test_the_copy_of_the_vectors_counts_as_disk_space() -> None:
+    def needed(method: str) -> float:
+        load = Load(rows=100, images=90, labelled=0, masked=0, tested=0, settings={"method": method})
+        return FACTS.disk(replace(load, weights_bytes=10, checkpoints=1))
+
+    assert needed("simclr") == 70
+    assert needed("xclr") == needed("clip_sbert") == 70 + 100 * WIDTH * 4

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.pretraining.settings import Pretrain
+from workflow_scripts.embeddings.width import WIDTH
+from workflow_scripts.pretraining.settings import METHODS, Pretrain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -216,8 +217,13 @@ FACTS = Facts(
         gflop=lambda load: 3 * load.forward_gflop * load.passes / max(1, load.views),
         source="measured; counted: three times a forward pass of the backbone",
     ),
-    # The kept weights and, while it trains, the last two checkpoints with optimizer state (three times the weights).
-    disk=lambda load: load.weights_bytes * (load.checkpoints + 2 * 3) + load.text_bytes * (1 + 2 * 3),
+    # The kept weights and, while it trains, the last two checkpoints with optimizer state (three times the weights) and
+    # a copy of the vectors that it learns from.
+    disk=lambda load: (
+        load.weights_bytes * (load.checkpoints + 2 * 3)
+        + load.text_bytes * (1 + 2 * 3)
+        + load.rows * WIDTH * 4 * ("vectors" in METHODS[load.settings["method"]].learns)
+    ),
     names="runs",
     sources={"network": "network-{network}"},
 )
