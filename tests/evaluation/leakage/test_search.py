@@ -121,6 +121,9 @@ def test_close_vectors_add_copies_that_hashes_miss_if_the_pictures_agree(tmp_pat
     assert VIEWS_FOUND[both.view] == "whole, mirrored" and both.correlation > 0.99
     assert (cropped_one.test, cropped_one.train, cropped_one.by_hash, cropped_one.cosine) == (0, "t2", False, 0.85)
     assert VIEWS_FOUND[cropped_one.view] == "training image cropped" and cropped_one.distance > LIMITS.distance
+    other = split_of(tmp_path, [cropped(picture(0), 0.6)]), shard(tmp_path, [picture(0)])
+    (one,) = matches(other[0], [other[1]], LIMITS, {"t0": {0: 0.85}})
+    assert VIEWS_FOUND[one.view] == "test image cropped" and not one.by_hash
     counts = {"identical": 0, "near": 2, "by_pixels": 0, "by_hash": 1, "by_vectors": 2}
     assert counts_of([cropped_one, both]) == counts
     with pytest.raises(PipelineError, match=r"vectors of images without fingerprints .*1 training images, such as t9"):

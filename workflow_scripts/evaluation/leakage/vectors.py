@@ -8,16 +8,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.evaluation.leakage.alignment import fit, inverse, places_of, turned
+from workflow_scripts.evaluation.leakage.alignment import Fit, fit, places_of, turned
 from workflow_scripts.evaluation.leakage.fingerprints import VIEWS, Fingerprints
 from workflow_scripts.evaluation.leakage.match import Match, view_of
 
 COSINES = pa.schema([("test", pa.string()), ("train", pa.string()), ("cosine", pa.float32())])
 SLACK = 1e-4  # more than the rounding errors of products of unit vectors
 AT_ONCE = 4_096
-# Where the alignment of two images starts: one lies in the other, which is whole or cropped to about 64 % of its area.
-_INSIDE = places_of(0.8)
-PLACES = np.concatenate([_INSIDE, inverse(_INSIDE[1:])])
+PLACES = places_of(0.8)  # where the alignment starts: one picture is the other, or a crop of 64 % of its area
 
 Cosines = Mapping[str, Mapping[int, float]]
 """Training image -> rows of test images whose vectors are close -> cosine."""
@@ -85,13 +83,21 @@ def confirmed(
 
 
 def _best_fit(tests: np.ndarray, training: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The best fits from all places and mirrored: correlation, area, and 1 where mirrored; (n,) each."""
+    """The best fits, with either picture in the other: correlation, area, and 1 where mirrored; (n,) each."""
     n = len(tests)
     best, area, mirrored = np.full(n, -1.0), np.ones(n), np.zeros(n, int)
     for mirror in (0, 1):
         shown = turned(tests, np.full(n, bool(mirror)))
-        for place in PLACES:
-            found = fit(shown, training, np.broadcast_to(place, (n, 4)))
+        for found in _fits(shown, training):
             better = found.correlation > best
             best[better], area[better], mirrored[better] = found.correlation[better], found.area[better], mirror
     return best, area, mirrored
+
+
+def _fits(tests: np.ndarray, training: np.ndarray) -> Iterator[Fit]:
+    places = [np.broadcast_to(place, (len(tests), 4)) for place in PLACES]
+    for place in places:
+        yield fit(tests, training, place)
+    for place in places[1:]:
+        correlation, area = fit(training, tests, place)
+        yield Fit(correlation, 1 / area)
