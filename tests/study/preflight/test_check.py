@@ -84,6 +84,36 @@ def test_models_of_judges(
     assert [text.split(";")[0] for text in found] == ([message] if message else [])
 
 
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [("word_vectors", None), ("clip", "no model in source encoder-minilm in m: no config.json")],
+)
+def test_models_of_text_encoders(look: Callable[..., Found], tmp_path: Path, kind: str, message: str | None) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/words.vec").touch()
+    change = {"text_encoders": [{"name": "minilm", "kind": kind, "source": "m"}]}
+    found = look([source("encoder-minilm")], change)
+    assert [text.split(";")[0] for text in found] == ([message] if message else [])
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (["vocab.json", "merges.txt"], None),
+        (["tokenizer.json"], None),
+        (["vocab.json"], "no tokenizer in source tokenizer in m: neither vocab.json and merges.txt nor tokenizer.json"),
+    ],
+)
+def test_files_of_a_tokenizer(
+    look: Callable[..., Found], tmp_path: Path, files: list[str], message: str | None
+) -> None:
+    (tmp_path / "m").mkdir()
+    for name in files:
+        (tmp_path / "m" / name).touch()
+    found = look([source("tokenizer")], {"tokenizer": {"kind": "clip", "source": "m", "vocabulary": None}})
+    assert [text.split(";")[0] for text in found] == ([message] if message else [])
+
+
 def test_labels_are_a_folder(look: Callable[..., Found], tmp_path: Path) -> None:
     (tmp_path / "ratings").touch()
     found = look([source("labels")], {"caption_labels": {"source": "ratings", "replacement": "revised"}})

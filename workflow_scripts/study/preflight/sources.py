@@ -18,7 +18,7 @@ from workflow_scripts.study.preflight.findings import Finding, Start
 
 LFS = b"version https://git-lfs"
 # Roles of folders as save_pretrained writes them.
-MODELS = ("captioner", "matcher", "encoder", "judgetext", "perplexity_model", "tagger")
+MODELS = ("captioner", "matcher", "judgetext", "perplexity_model", "tagger")
 FOLDERS = (*MODELS, "tokenizer", "judge", "judgephotos", "labels", "dataset")
 
 
@@ -58,9 +58,7 @@ def _source_error(name: str, source: Source, start: Start) -> PipelineError | No
         path = Path(source.at.removeprefix(TORCHVISION))
         if source.torchvision and not os.path.exists(path):
             return _download_error(what, path)
-    saved = role in MODELS or role == "judge"
-    if role in ("judge", "encoder"):
-        saved = _is_saved(role, member, start)
+    saved = role in MODELS or (role in ("judge", "encoder") and _is_saved(role, member, start))
     error = _path_error(what, path, folder=saved or role in FOLDERS)
     if error is None and saved:
         error = _model_error(what, path)
