@@ -34,7 +34,7 @@ def test_it_trains(results: Path) -> None:
     settings |= {**RUN, "steps": 2, "warmup_steps": 1, "log_every": 1, "barlow_twins": {"projector": [16, 8]}}
     made = run(STAGE, results, "pretrain/run", settings, {"images": make_index(results)})
     losses = pq.read_table(made.path("/curve.parquet"))["loss"].to_pylist()
-    assert len(losses) == 2 and all(0 < loss < 16 for loss in losses)
+    assert losses[0] is None and len(losses) == 3 and all(0 < loss < 16 for loss in losses[1:])
 
 
 def test_configs_reference_and_schema_know_it() -> None:

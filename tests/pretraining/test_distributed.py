@@ -144,7 +144,7 @@ def records(rank: int, processes: int, folder: Path) -> dict[str, dict[str, list
         hook.remove()
         losses = []
         if rank == 0:
-            losses = [row["loss"] for row in json.loads((run.work / OUTCOME).read_text())["curve"]]
+            losses = [row["loss"] for row in json.loads((run.work / OUTCOME).read_text())["curve"][1:]]
         made[method] = {"losses": losses, "gradients": gradients}
     trainer.build_network = build
     return made

@@ -46,7 +46,7 @@ def loss(network: "Network", settings: LgslipHead, batch: "Batch") -> "Tensor":
 
     source, partner = (network.heads["project"](network.backbone(view)) for view in batch.views)
     matched = clip.match(network, source, network.heads["text"](batch.tokens), batch.weights)
-    contrasted = contrast(source.float(), partner.float(), settings.nt_xent_temperature, batch.weights)
+    contrasted = contrast(source, partner, settings.nt_xent_temperature, batch.weights)
     return matched + settings.nt_xent_weight * contrasted
 
 

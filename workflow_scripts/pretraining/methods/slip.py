@@ -47,7 +47,7 @@ def loss(network: "Network", settings: SlipHead, batch: "Batch") -> "Tensor":
 
     captioned, first, second = (network.backbone(view) for view in batch.views)
     projector = network.heads["projector"]
-    contrasted = contrast(projector(first).float(), projector(second).float(), settings.nt_xent_temperature)
+    contrasted = contrast(projector(first), projector(second), settings.nt_xent_temperature)
     image, text = network.heads["project"](captioned), network.heads["text"](batch.tokens)
     matched = clip.match(network, image, text, batch.weights)  # NT-Xent does not depend on captions
     return matched + settings.nt_xent_weight * contrasted

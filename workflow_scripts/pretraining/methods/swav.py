@@ -98,7 +98,7 @@ def _assigned(network: "Network", settings: SwavHead, step: int, view: int, proj
     from workflow_scripts.pretraining.losses.queue import Queue
     from workflow_scripts.pretraining.losses.swapped_assignments import prototype_scores, sinkhorn
 
-    every, offset = all_rows(projected.detach().float())
+    every, offset = all_rows(projected.detach())
     together = every
     if settings.queue:
         queue = network.get_submodule(f"heads.queues.{view}")
