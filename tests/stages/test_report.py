@@ -69,8 +69,7 @@ def test_captions_without_an_itm_have_the_scores_of_judges(made: tuple[Path, Inp
     }
     assert "score_captions/shuffled.clip.00001-00001.parquet" in made[2]
     assert "A sample of 40 images that every judge scored" in made[2]
-    inputs = make_study(tmp_path / "results")
-    del inputs["scores"]
+    inputs = {name: paths for name, paths in made[1].items() if name != "scores"}
     assert {" ".join(line.split()) for line in shuffled(build(tmp_path / "results", inputs))} == {
         "shuffled not scored shuffled"
     }
@@ -185,8 +184,7 @@ def test_a_study_with_nothing_says_so_in_every_section(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("left_out", ["captions_table", "images", "summary", "saliency", "pairs", "runs", "arms"])
 def test_any_input_may_be_missing(made: tuple[Path, Inputs, str], tmp_path: Path, left_out: str) -> None:
-    inputs = make_study(tmp_path / "results")
-    text = build(tmp_path / "results", {name: paths for name, paths in inputs.items() if name != left_out})
+    text = build(tmp_path / "results", {name: paths for name, paths in made[1].items() if name != left_out})
     assert {anchor for anchor, _ in CONTENTS} <= Page(text).ids
 
 

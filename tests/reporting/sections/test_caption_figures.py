@@ -19,10 +19,15 @@ from workflow_scripts.reporting.study import Study
 EXPLAINED = {name: Explained(one.group, one.title, one.unit, one.better, one.summary) for name, one in FIGURES.items()}
 
 
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Artifact]]:
+    inputs = make_study(tmp_path_factory.mktemp("study"))
+    return {name: [Artifact(path) for path in paths] for name, paths in inputs.items()}
+
+
 @pytest.fixture
-def study(tmp_path: Path) -> Study:
-    given = {name: [Artifact(path) for path in paths] for name, paths in make_study(tmp_path).items()}
-    return Study(given, Report(study="fake", captions_of={}, headline_step="last"))
+def study(given: dict[str, list[Artifact]]) -> Study:
+    return Study(dict(given), Report(study="fake", captions_of={}, headline_step="last"))
 
 
 def test_grouped_in_the_order_of_the_registry(study: Study) -> None:
