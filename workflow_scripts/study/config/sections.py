@@ -16,8 +16,6 @@ from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.annotations import Annotations
 from workflow_scripts.stages.caption_labels import CaptionLabels
 from workflow_scripts.stages.crate import CrateContents
-from workflow_scripts.stages.embed_captions import EmbedCaptions
-from workflow_scripts.stages.embed_images import EmbedImages
 from workflow_scripts.stages.eval_dataset import EvalDataset
 from workflow_scripts.stages.leakage import Leakage
 from workflow_scripts.stages.pair_quality import PairQuality
@@ -26,8 +24,6 @@ from workflow_scripts.stages.recaption import Recaption
 from workflow_scripts.stages.score_captions import ScoreCaptions
 from workflow_scripts.stages.select_captions import SelectCaptions
 from workflow_scripts.stages.source import SourceField
-from workflow_scripts.stages.tokenizer import Tokenizer
-from workflow_scripts.stages.tokens import Tokens
 from workflow_scripts.stages.vector_matches import VectorMatches
 from workflow_scripts.study.stages import sections_below
 
@@ -35,7 +31,6 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 Name = Field(pattern=NAME, max_length=64, description="name; part of file names", examples=["my-name"])
 TAG = r"^[A-Za-z0-9_-]*$"
 Step = PositiveInt | Literal["last", "best"]
-RUN = "simclr-self-simclr-resnet34-s0"  # an example
 
 
 class Compute(Settings):
@@ -156,39 +151,6 @@ class CaptionLabelsSection(CaptionLabels):
     )
 
 
-class TextEncoder(EmbedCaptions):
-    """A model that embeds captions."""
-
-    name: str = Name
-    source: SourceField | None = Field(
-        None,
-        description="the model; null for kind run",
-        examples=["hub:sentence-transformers/all-MiniLM-L6-v2@main"],
-    )
-    run: str | None = Field(
-        None,
-        description="run: name of the run, whose method learns from tokens",
-        examples=["clip-original-crop-resnet34-s0"],
-    )
-
-
-class ImageEncoder(EmbedImages):
-    """A model that embeds images."""
-
-    name: str = Name
-    source: SourceField | None = Field(
-        None,
-        description="the model; null: the matcher of recaption, for kinds that can use it (blip2)",
-        examples=["hub:facebook/dinov2-base@main"],
-    )
-    run: str | None = Field(None, description="run: name of the run", examples=[RUN])
-    checkpoint: Step = Field(
-        "last",
-        description="run: the kept checkpoint of it: a step (in a run with epochs: an epoch), last or best",
-        examples=["best"],
-    )
-
-
 class Pairs(PairTable):
     """A pair table: partners by the captions of an arm or, without an arm, by the images."""
 
@@ -204,16 +166,6 @@ class PairQualitySection(PairQuality):
 
     image_encoder: str | None = Field(
         None, description="image encoder for the similarity of paired images; null: not measured", examples=["blip2"]
-    )
-
-
-class TokenizerSection(Tokenizer, Tokens):
-    """How captions become tokens, for methods that learn from them."""
-
-    source: SourceField | None = Field(
-        None,
-        description="the model of a tokenizer that is not trained",
-        examples=["hub:openai/clip-vit-base-patch32@main"],
     )
 
 

@@ -22,6 +22,7 @@ from workflow_scripts.stages.shard_plan import ShardPlan
 from workflow_scripts.study.config.caption_quality import CaptionQualitySection
 from workflow_scripts.study.config.checks import reference_errors
 from workflow_scripts.study.config.contrast_checks import contrast_errors
+from workflow_scripts.study.config.encoders.sections import ImageEncoder, TextEncoder, TokenizerSection
 from workflow_scripts.study.config.errors import SettingError, misread_booleans, placed, validation_errors
 from workflow_scripts.study.config.files import Config
 from workflow_scripts.study.config.nodes import Node, node_of
@@ -35,7 +36,6 @@ from workflow_scripts.study.config.sections import (
     CrateSection,
     Dataset,
     Evaluation,
-    ImageEncoder,
     Judge,
     LeakageSection,
     Network,
@@ -44,8 +44,6 @@ from workflow_scripts.study.config.sections import (
     RecaptionSection,
     Run,
     ScoringSection,
-    TextEncoder,
-    TokenizerSection,
 )
 from workflow_scripts.study.lock.file import read_lock
 from workflow_scripts.study.lock.pin import pinned

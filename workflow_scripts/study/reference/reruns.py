@@ -20,8 +20,9 @@ from workflow_scripts.pretraining.settings import INSTEAD, METHODS
 from workflow_scripts.stages.demo_world import DemoWorld
 from workflow_scripts.stages.score_captions import JUDGES
 from workflow_scripts.study.config.checks import RESERVED_PAIRS
+from workflow_scripts.study.config.encoders.sections import TextEncoder
 from workflow_scripts.study.config.files import read_config
-from workflow_scripts.study.config.sections import CaptionLabelsSection, Judge, Network, Run, TextEncoder
+from workflow_scripts.study.config.sections import CaptionLabelsSection, Judge, Network, Run
 from workflow_scripts.study.config.study import Study, load_study
 from workflow_scripts.study.scoring import judge_reference, scores_read
 from workflow_scripts.study.stages import declaration, stage_names
