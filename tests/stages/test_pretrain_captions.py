@@ -45,7 +45,7 @@ def facts_of(made: Artifact) -> dict[str, Any]:
 
 
 def losses(made: Artifact) -> list[float]:
-    found: list[float] = pq.read_table(made.path("/curve.parquet"))["loss"].to_pylist()
+    found: list[float] = pq.read_table(made.path("/curve.parquet"))["loss"].to_pylist()[1:]  # none before a step
     return found
 
 
