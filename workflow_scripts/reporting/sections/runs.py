@@ -13,7 +13,13 @@ from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels
 from workflow_scripts.reporting.text import count, percent, words
 
 Row = dict[str, Any]
-PAIR_COUNTS = {"self_pairs": "paired with themselves", "partners_elsewhere": "pairs whose partner is not one of them"}
+PAIR_FACTS = {
+    "self_pairs": "paired with themselves",
+    "partners_elsewhere": "pairs whose partner is not one of them",
+    "without_score": "without a score, so of weight 1",
+    "target_temperature": "temperature of targets",
+    "target_perplexity": "perplexity of targets",
+}
 
 
 def headline(study: Study) -> Row:
@@ -88,15 +94,20 @@ def _collapsed(study: Study) -> list[tuple[str, str, Number]]:
     return found
 
 
+def _fact(value: float) -> str:
+    """A count, or a number with four significant digits."""
+    return count(value) if isinstance(value, int) else f"{value:.4g}"
+
+
 def _trained_on(study: Study) -> Row:
-    """Of each trained run: images of an epoch, those left out by reason, and how many pairs are of another sort."""
+    """Of each trained run: images of an epoch, those left out by reason, and facts about pairs and targets."""
     trained = [(one, study.json(one, "/run.json")) for one in study.all("runs") if one.rows]
-    shown = [name for name in PAIR_COUNTS if any(name in about for _, about in trained)]
+    shown = [name for name in PAIR_FACTS if any(name in about for _, about in trained)]
     lines = []
     for artifact, about in trained:
         manifest, file = study.index.manifest(label(artifact)), study.source(artifact, "/run.json")
         dropped = artifact.rows["dropped"].items()
-        cells = [Number(count(about[name]), source=file, rows=name) if name in about else Number("—") for name in shown]
+        cells = [Number(_fact(about[name]), source=file, rows=name) if name in about else Number("—") for name in shown]
         lines.append(
             {
                 "run": _run_of(artifact),
@@ -106,7 +117,7 @@ def _trained_on(study: Study) -> Row:
                 "cells": cells,
             }
         )
-    return {"columns": [PAIR_COUNTS[name] for name in shown], "lines": lines}
+    return {"columns": [PAIR_FACTS[name] for name in shown], "lines": lines}
 
 
 def _measured(study: Study, name: str, suffix: str) -> list[Measured]:
