@@ -15,6 +15,8 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining import checkpoint, trainer
 from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 from workflow_scripts.pretraining.live_curve import CURVE_LINES
+from workflow_scripts.pretraining.monitor.tracker import Tracker
+from workflow_scripts.pretraining.monitor.tracking import REQUEST, TRACKERS, request
 from workflow_scripts.pretraining.network import seeded_backbone
 from workflow_scripts.pretraining.plan import OUTCOME, Plan
 
@@ -207,6 +209,33 @@ def test_the_curve_has_statistics_of_features_and_a_collapse_is_named(
     assert rows[4]["rankme"] < 1.01 and rows[4]["spread"] < 1e-6
     first = 4 if probe else 3
     assert [r.getMessage().partition(":")[0] for r in caplog.records if "collapsed" in r.message] == [f"step {first}"]
+
+
+def test_a_tracker_changes_no_byte_and_gets_each_row_of_a_killed_run_once(
+    undisturbed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[int] = []
+
+    class Notebook:
+        def write(self, step: int, values: dict[str, float]) -> None:
+            torch.rand(3)  # draws from the global generator, which training must not depend on
+            assert {"loss", "lr", "images_per_s"} <= values.keys() or step == 0
+            steps.append(step)
+
+        def close(self) -> None:
+            pass
+
+    made_up = Tracker(name="made_up", summary="", package="json", open=lambda run: Notebook())
+    monkeypatch.setitem(TRACKERS, "made_up", made_up)
+    run = plan(tmp_path, checkpoint_every=5, **TEN)
+    request("made_up", run.work, tmp_path, "study", "run", {})
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        kill_after(8, patched)
+        train(run)
+    train(run)
+    assert steps == [0, 2, 3, 4, 6, 8, 9, 10]
+    (run.work / REQUEST).unlink()
+    assert made(tmp_path) == undisturbed
 
 
 def probed(monkeypatch: pytest.MonkeyPatch, *right: int) -> None:

@@ -25,14 +25,16 @@ from workflow_scripts.core.registry import members
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "workflow_scripts"
-# Modules that store, find, verify, log or show artifacts. The format of the manifest has its own version number in
-# the key.
+# Modules that store, find, verify, log or show artifacts and the progress of jobs. The format of the manifest has its
+# own version number in the key.
 NEVER_CHANGES_BYTES = frozenset(
-    f"{PACKAGE}.core.{name}"
+    f"{PACKAGE}.{name}"
     for name in (
-        *("artifact", "declaration.stage", "errors", "inputs", "redact", "stage", "runtime.attempts"),
-        *("runtime.process", "runtime.progress"),
-        *("files.bounded_json", "files.durable", "files.notes", "files.seal", "files.storage_errors"),
+        *("core.artifact", "core.declaration.stage", "core.errors", "core.inputs", "core.redact", "core.stage"),
+        *("core.runtime.attempts", "core.runtime.process", "core.runtime.progress"),
+        *("core.files.bounded_json", "core.files.durable", "core.files.notes", "core.files.seal"),
+        "core.files.storage_errors",
+        "pretraining.monitor.tracking",  # and the trackers, which it alone imports
     )
 )
 SKIPPED = "FACTS"
@@ -57,6 +59,7 @@ SUMMARISED = (
     "TextEncoderKind",
     "TextNorm",
     "TokenizerKind",
+    "Tracker",
 )
 # Called name -> keywords that never change bytes: only config checks, estimates and docs read them.
 SKIPPED_KEYWORDS = {

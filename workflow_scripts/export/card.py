@@ -116,6 +116,9 @@ def _pairs(run: Run) -> dict[str, Any]:
         vectors = _input(run, table, "vectors") if kind.name == "nearest" else None
         found["encoder"] = vectors.name if vectors is not None else ""
         captions = _input(run, vectors, "captions") if vectors is not None else None
+    for name in ("tokens", "vectors"):
+        made = _input(run, run.node, name)
+        captions = (_input(run, made, "captions") if made is not None else None) or captions
     captions = _input(run, run.node, "captions") or captions
     if captions is not None and captions.stage == "select_captions":
         kind_of = ARM_KINDS[(captions.record or {})["settings"]["kind"]]

@@ -33,7 +33,7 @@ def removed_section(removed: Mapping[str, str]) -> Markup:
     ]
     if lines:
         lines = [
-            f"The network learned from {len(removed):,} images that were removed from its study later.",
+            f"Images that it learned from and that were removed from its study later: {len(removed):,}",
             "",
             *lines,
         ]

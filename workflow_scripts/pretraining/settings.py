@@ -33,6 +33,7 @@ from workflow_scripts.models.networks.settings import ExternalNetwork
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, OddSide
 from workflow_scripts.pretraining.contradictions import contradiction
 from workflow_scripts.pretraining.method import Method, PairKind, SeveralPartners, View
+from workflow_scripts.pretraining.monitor.tracking import TRACKERS
 from workflow_scripts.pretraining.pair_settings import PairSettings
 from workflow_scripts.pretraining.probe_settings import Probe
 from workflow_scripts.pretraining.schedule import LogSpaced, step_name
@@ -181,6 +182,13 @@ class _Run(PairSettings):
         description="memory for decoded images, which are kept if all fit",
         examples=[8192],
         json_schema_extra={"unit": "MiB"},
+    )
+
+    tracker: Annotated[str, OneOf(TRACKERS)] | None = Field(
+        None,
+        exclude_if=not_,
+        description=f"experiment tracker that shows the curve too (docs/output.md). {listed(TRACKERS)}; null: none",
+        examples=["tensorboard"],
     )
 
     @model_validator(mode="before")

@@ -27,6 +27,7 @@ from workflow_scripts.pretraining.method import Signal
 from workflow_scripts.pretraining.monitor.collapse import STATISTICS, warn_of_collapse
 from workflow_scripts.pretraining.monitor.divergence import check_losses, check_weights
 from workflow_scripts.pretraining.monitor.first_batch import FirstBatch, interval
+from workflow_scripts.pretraining.monitor.tracking import Tracking
 from workflow_scripts.pretraining.network import build_network
 from workflow_scripts.pretraining.optimizing import learning_rate, parameter_groups
 from workflow_scripts.pretraining.plan import OUTCOME, Plan, weights_name
@@ -101,6 +102,7 @@ class Trainer:
         self.first_batch = self._first_batch()
         path = plan.work / CURVE_LINES if accelerator.is_main_process else None
         self.live = LiveCurve(path, self.schedule, self.settings.batch_size, self.state.step)
+        self.tracking = Tracking(plan.work if accelerator.is_main_process else None, self.state.curve)
 
     def _batches(self, learned: Mapping[Signal, Rows]) -> Batches:
         settings, plan = self.settings, self.plan
@@ -139,7 +141,7 @@ class Trainer:
         last = state.step if state.stopped else self.schedule.steps
         steps = range(state.step + 1, last + 1)
         workers = max(1, self.plan.workers // self.plan.local)
-        with closing(prefetch(self._prepare, steps, workers)) as batches:
+        with closing(self.tracking), closing(prefetch(self._prepare, steps, workers)) as batches:
             timed = self.live.timed(batches)
             for batch in progress(timed, self.schedule.steps, self.settings.method, state.step):
                 self._step(batch)
@@ -233,6 +235,7 @@ class Trainer:
         self.state.curve.append(row)
         warn_of_collapse(self.state.curve)
         self.live.write(row, measured)
+        self.tracking.write({**row, **measured})
 
     def _probed(self) -> tuple[float, bool]:
         """The online probe's accuracy, and whether it is the first one after a step or a gain over the best one.

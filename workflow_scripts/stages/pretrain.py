@@ -54,6 +54,7 @@ def pretrain(job: Job[Pretrain]) -> None:
             settings, found = calibrated(plan.settings, plan.vectors)
             plan = replace(plan, settings=settings)
             length, counts = plan.schedule, _counts(job, plan) | found
+            _track(job)
             starts = launch(plan, interrupt)
             job.note(starts=starts, deterministic_algorithms=deterministic(job.device))
         outcome = read_json(job.work / OUTCOME, "run the stage again")
@@ -64,6 +65,14 @@ def pretrain(job: Job[Pretrain]) -> None:
         shutil.copyfile(job.work / name, job.file(f"/{name}"))
     job.file("/run.json").write_bytes(pretty(metadata))
     write_table(job.file("/curve.parquet"), curve_table(outcome["curve"]))
+
+
+def _track(job: Job[Pretrain]) -> None:
+    """Ask for the run's tracker, or for none."""
+    from workflow_scripts.pretraining.monitor.tracking import request
+
+    study, settings = job.staging.artifact.parents[1].name, job.settings.model_dump(mode="json")
+    request(job.settings.tracker, job.work, job.results, study, job.staging.artifact.name, settings)
 
 
 def _untrained(job: Job[Pretrain]) -> dict[str, Any]:
@@ -181,8 +190,8 @@ STAGE = Stage(
     artifact="{run}",
     inputs=("images", "pairs", "captions", "tokens", "vectors", "faithfulness", "truth", "common", "probe", "network"),
     packages=("torch", "torchvision", "timm", "transformers", "accelerate", "numpy", "pillow"),
-    # How often the run is saved, and what is kept in memory; on a CPU no bytes depend on these.
-    not_in_key=frozenset({"checkpoint_every", "cache_mb"}),
+    # How often the run is saved, what is kept in memory, and who is told; on a CPU no bytes depend on these.
+    not_in_key=frozenset({"checkpoint_every", "cache_mb", "tracker"}),
     on_device=True,
 )
 
