@@ -20,7 +20,7 @@ from workflow_scripts.pretraining.settings import INSTEAD, METHODS
 from workflow_scripts.stages.demo_world import DemoWorld
 from workflow_scripts.stages.score_captions import JUDGES
 from workflow_scripts.study.config.checks import RESERVED_PAIRS
-from workflow_scripts.study.config.encoders.sections import TextEncoder
+from workflow_scripts.study.config.encoders.sections import ImageEncoder, TextEncoder
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.sections import CaptionLabelsSection, Judge, Network, Run
 from workflow_scripts.study.config.study import Study, load_study
@@ -35,7 +35,9 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "random": {"weights": "random", "architecture": "resnet18"},
 }
 ORDERING = Ordering(lower="clip-b16", higher="random")
-ANOTHER = TextEncoder(name="another", source="another")  # so that the encoder of a judge or run can be changed
+# So that the encoder of a judge or run, and of the search for leakage, can be changed.
+ANOTHER = TextEncoder(name="another", source="another")
+OTHER_IMAGES = ImageEncoder(name="other_images", source="another")
 
 
 class Reruns:
@@ -99,6 +101,8 @@ def _whole_study() -> Study:
         "download": download,
         "shards": study.shards.model_copy(update={"shards": 3}),
         "text_encoders": (*study.text_encoders, ANOTHER),
+        "image_encoders": (*study.image_encoders, OTHER_IMAGES),
+        "leakage": study.leakage.model_copy(update={"encoder": OTHER_IMAGES.name}),
         "judges": tuple(_judge(study, kind) for kind in JUDGES),
         "networks": networks,
         "runs": (*runs.values(), *(_run(METHODS["external"], network) for network in NETWORKS)),
@@ -172,6 +176,7 @@ def _read(units: Units, stage: str, unit: Unit) -> Any:
         "select_captions": lambda: (units.arms_read(unit["arm"]), scores_read(units.study, unit["arm"])),
         "score_captions": lambda: judge_reference(units.study, unit["judge"]),
         "pair_table": lambda: (units.pair_vectors("", unit["pairs"]), units.pair_truth("", unit["pairs"])),
+        "leakage": lambda: units.close_vectors("", unit["dataset"]),
         "pair_quality": lambda: (units.quality_encoder, units.pair_captions("", unit["pairs"])),
         "common_images": lambda: [units.common_tables("", read) for read in tables],
         "pretrain": lambda: [read("", unit["run"]) for read in of_run],
