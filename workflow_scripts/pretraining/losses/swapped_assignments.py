@@ -30,11 +30,13 @@ def sinkhorn(scores: Tensor, epsilon: float, iterations: int) -> Tensor:
         ValueError: wrong shape, or no rows.
     """
     check_rows(scores=scores)
-    shares = ((scores - scores.max()) / epsilon).exp()  # the largest would overflow; a common factor is scaled away
+    kernel = ((scores - scores.max()) / epsilon).exp()  # the largest would overflow; a common factor is scaled away
+    # Factors of rows and columns instead of the scaled matrix: two products per iteration read it, and none writes it.
+    rows = scores.new_ones(len(scores))
     for _ in range(iterations):
-        shares = shares / shares.sum(dim=0) / scores.shape[1]
-        shares = shares / shares.sum(dim=1, keepdim=True) / scores.shape[0]
-    return shares / shares.sum(dim=1, keepdim=True)
+        columns = 1 / (kernel.T @ rows * scores.shape[1])
+        rows = 1 / (kernel @ columns * len(scores))
+    return kernel * columns * (rows * len(scores)).unsqueeze(1)
 
 
 def swav_loss(scores: tuple[Tensor, Tensor], assignments: tuple[Tensor, Tensor], temperature: float) -> Tensor:
