@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image, ImageFilter, ImageOps
 from workflow_scripts.core.shards import TarImages
 
 
+@cache
 def picture(seed: int, side: tuple[int, int] = (160, 120)) -> Image.Image:
     """Smoothed noise: all pictures differ, each at all scales."""
     rng = np.random.default_rng(seed)
