@@ -7,10 +7,13 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.config.study import Study, load_study
 from workflow_scripts.study.units import Units
 
+DEMO = "profiles/demo/study.yaml"
+ON_THE_DEMO = ("profiles/demo/dose.yaml", "tests/config/methods.yaml")
+WHOLE = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "config").glob("*.yaml"))
 OVERLAYS = [
-    ["profiles/demo/study.yaml"],
-    ["profiles/demo/study.yaml", "profiles/demo/dose.yaml"],
-    *([str(path.relative_to(ROOT))] for path in sorted((ROOT / "tests" / "config").glob("*.yaml"))),
+    [DEMO],
+    *([DEMO, overlay] for overlay in ON_THE_DEMO),
+    *([overlay] for overlay in WHOLE if overlay not in ON_THE_DEMO),
 ]
 
 
