@@ -40,7 +40,7 @@ STAGE = Stage(
     settings=ImageHashes,
     artifact="{block}",
     inputs=("shards",),
-    packages=("numpy", "scipy", "pillow", "pyarrow"),
+    packages=("numpy", "pillow", "pyarrow"),
 )
 
 FACTS = Facts(
