@@ -57,7 +57,7 @@ def note_removed(folder: Path, weights: str, keys: Iterable[str], day: str) -> i
     if fault is None and file_hash(folder / WEIGHTS) != weights:
         fault = "it holds another network now"
     if fault:
-        advice = "add the removed images to the cards of its copies by hand"
+        advice = "add the removed images to the cards of its copies by hand, then delete the record"
         raise PipelineError("network that can't be marked", folder, fault, advice)
     known = read_object_or_none(folder / REMOVED) or {}
     new = {key: day for key in keys if key not in known}
