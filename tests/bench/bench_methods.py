@@ -89,7 +89,7 @@ def whole(trainer: Trainer, steps: int) -> Spent:
 
 def run_of(method: str, folder: Path) -> Plan:
     changed = of_method(method, IMAGES) | {method: OWN.get(method, {})}
-    sizes = {"backbone": "resnet18", "image_size": 64, "batch_size": 64, "steps": 100_000, "log_every": 10}
+    sizes = {"backbone": "resnet18", "image_size": 96, "batch_size": 64, "steps": 100_000, "log_every": 10}
     return plan(folder, IMAGES, augmentation="crop", warmup_steps=20, checkpoint_every=100_000, **sizes, **changed)
 
 
