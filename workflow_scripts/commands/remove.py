@@ -23,9 +23,9 @@ def command(
     folders, fetched bytes, logs and results of earlier configs that may hold the rows. The annotation zip, and the
     source artifacts that hold it, are inputs and stay as they are. Label sheets and exported pages that show the rows
     are named, so that you can delete them and their copies. They are found by the keys in the folder labels of a study
-    and in the folder that its caption_labels.source names, and by the records in a study's folder copies. Networks that
-    faithful-pairs export gave away can't forget an image: their cards are extended by the keys of the removed images
-    that they learned from, and by the day.
+    and in the folder that its caption_labels.source names, and by the records in a study's folder copies. Exported
+    networks can't forget an image: the cards in their folders get the keys of the removed images that they learned
+    from, and the date.
 
     \b
     Examples:
@@ -75,7 +75,7 @@ def remove(study: Path) -> tuple[str, bool]:
     marked, unmarked = _mark(gone.networks)
     lines += marked
     if unmarked:
-        lines.append("exported networks learned from removed images, and their cards can't be marked:")
+        lines.append("exported networks learned from removed images, but their cards can't be updated:")
         lines += [f"  {line}" for line in unmarked]
     if gone.unread:
         lines.append("keys or records can't be read; check by hand whether their sheets or pages show the rows:")

@@ -91,7 +91,7 @@ TEXT_ENCODERS = by_name(
         ),
         TextEncoderKind(
             name="run",
-            summary="the text tower of one of this study's runs, after its last step",
+            summary="the final text tower of one of this study's runs",
             load=_run,
             needs="run",
             any_text=True,
@@ -109,7 +109,7 @@ TEXT_ENCODERS = by_name(
         ),
         TextEncoderKind(
             name="word_vectors",
-            summary="the mean of the vectors of a caption's words, from a text file as of fastText or word2vec",
+            summary="the mean of a caption's word vectors, from a text file in the format of fastText or word2vec",
             load=_word_vectors,
             needs="source",
             any_text=False,

@@ -2,8 +2,8 @@
 
 Fast products propose candidates, and double precision decides: each candidate is scored again by itself, so that a
 score depends only on its two vectors. Candidates come from ``search.close_pairs``, which misses none. Rows that have
-too many close ones there, and small studies, are left to FAISS, whose search is widened for every row whose
-candidates may have missed a better one.
+too many close ones there, and small studies, are left to ``search.candidates``, whose search is widened for every row
+whose candidates may have missed a better one.
 """
 
 from collections.abc import Generator, Iterator

@@ -54,7 +54,7 @@ class SeveralPartners(Settings):
 
     partners: PositiveInt = Field(
         1,
-        description="partners of each image in a batch, each a view of its own; the pair table must have as many (k)",
+        description="partners per image in a batch, each a view of its own; the pair table needs at least as many (k)",
         examples=[3],
         json_schema_extra={"unit": "partners"},
     )

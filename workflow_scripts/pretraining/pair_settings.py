@@ -24,9 +24,9 @@ class PairSettings(Settings):
     pair_weight: Literal["none", "itm", "agreement"] = Field(
         "none",
         exclude_if="none".__eq__,
-        description="by what a pair counts less in the loss if its captions are unlikely to fit their images "
-        "(docs/methods.md). none: all count the same; itm: the matcher's probability that caption and image belong "
-        "together; agreement: the similarity of the original and the generated caption",
+        description="score by which a pair counts less in the loss if its captions are unlikely to fit their "
+        "images (docs/methods.md). none: all count the same; itm: the matcher's probability that caption and image "
+        "belong together; agreement: the similarity of the original and the generated caption",
         examples=["itm"],
     )
 

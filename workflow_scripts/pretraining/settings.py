@@ -187,7 +187,7 @@ class _Run(PairSettings):
     tracker: Annotated[str, OneOf(TRACKERS)] | None = Field(
         None,
         exclude_if=not_,
-        description=f"experiment tracker that shows the curve too (docs/output.md). {listed(TRACKERS)}; null: none",
+        description=f"experiment tracker that also shows the curve (docs/output.md). {listed(TRACKERS)}; null: none",
         examples=["tensorboard"],
     )
 

@@ -113,7 +113,7 @@ FACTS = Facts(
     files={
         ".npy": File("unit-length rows, float32", Tolerance(1e-5, 0, "2e-7")),
         ".keys.parquet": File("the key of each row"),
-        ".unknown.npy": File("of word vectors: whether a caption that is not empty has no known word, bool"),
+        ".unknown.npy": File("word vectors only: whether a non-empty caption has no known word, bool"),
         ".truncated.npy": File("whether the encoder reads only the beginning of each row's caption, bool"),
     },
     environment="train",

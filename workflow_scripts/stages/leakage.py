@@ -20,7 +20,7 @@ class Leakage(Settings):
         json_schema_extra={"unit": "bits"},
     )
     correlation: float = Field(
-        0.93, gt=0, le=1, description="lowest correlation of the two pictures, laid over each other", examples=[0.95]
+        0.93, gt=0, le=1, description="lowest correlation of the two pictures, once aligned", examples=[0.95]
     )
 
 

@@ -198,7 +198,7 @@ STAGE = Stage(
 FACTS = Facts(
     files={
         "/text.safetensors": File(
-            "of methods that learn from tokens: the text tower after the last step",
+            "only of methods that learn from tokens: the final text tower",
             Tolerance(0.5, 0, "none, as the demo has no such run; the bound is the backbone's"),
         ),
         "/*.safetensors": File(

@@ -26,7 +26,7 @@ class Tokenizer(Settings):
     vocabulary: int | None = Field(
         None,
         ge=259,
-        description=f"number of tokens of a trained tokenizer, at most; null: {CLIPS:,}, as in CLIP's own",
+        description=f"maximum number of tokens of a trained tokenizer; null: {CLIPS:,}, as in CLIP's own",
         examples=[8192],
         json_schema_extra={"unit": "tokens"},
     )

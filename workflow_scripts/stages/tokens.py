@@ -17,7 +17,7 @@ class Tokens(Settings):
     context: int = Field(
         77,
         ge=3,
-        description="maximum length of a caption, including start and end token; longer ones lose their end",
+        description="maximum length of a caption, including start and end token; longer ones are truncated",
         examples=[32],
         json_schema_extra={"unit": "tokens"},
     )

@@ -52,7 +52,7 @@ def loss(network: "Network", settings: LgslipHead, batch: "Batch") -> "Tensor":
 
 METHOD = Method(
     name="lgslip",
-    summary="NT-Xent between images with similar captions, and CLIP's loss of the first of them and its caption "
+    summary="NT-Xent between images with similar captions, and CLIP's loss between the first and its caption "
     "(El Banani et al. 2023)",
     objective=Objective(settings=LgslipHead, heads=heads, loss=loss),
     external=False,

@@ -33,8 +33,8 @@ class SimsiamHead(Settings):
         False,
         exclude_if=not_,
         description="true: the gain of the batch norm that ends each residual block of the backbone starts at 0, so "
-        "the run has other initial weights than the same seed of other methods. ResNets of timm always start so; "
-        "backbones without such blocks are refused",
+        "initial weights differ from those of other methods with the same seed. timm's ResNets always start like this; "
+        "backbones without such blocks are an error",
         examples=[True],
     )
     predictor: PositiveInt = Field(512, description="hidden width of the predictor", examples=[64])

@@ -28,16 +28,16 @@ class SwavHead(Settings):
     frozen_steps: int = Field(
         2_503,
         ge=0,
-        description="steps in which the prototypes stay as they are, at the start",
+        description="steps at the start in which the prototypes are frozen",
         examples=[313],
         json_schema_extra={"unit": "steps"},
     )
     epsilon: PositiveFloat = Field(
-        0.05, description="the larger, the more evenly an image is assigned to all prototypes", examples=[0.03]
+        0.05, description="entropy regularisation; larger values spread an image over more prototypes", examples=[0.03]
     )
     iterations: PositiveInt = Field(
         3,
-        description="iterations of Sinkhorn and Knopp's algorithm",
+        description="iterations of the Sinkhorn-Knopp algorithm",
         examples=[10],
         json_schema_extra={"unit": "iterations"},
     )

@@ -25,14 +25,14 @@ class XclrHead(SimclrHead):
 
     target_temperature: PositiveFloat = Field(
         TARGET_TEMPERATURE,
-        description="temperature of the softmax over the cosines of captions, which are the targets",
+        description="temperature of the softmax over cosines of captions that gives the targets",
         examples=[0.2],
     )
     match_perplexity: float | None = Field(
         None,
         gt=1,
-        description="views that a target is spread over (exp of its entropy, mean over images of a sample of batches): "
-        "target_temperature becomes the one that gives this; null: it is what is set",
+        description="perplexity of the targets (exp of their entropy, mean over images of a sample of batches) to "
+        "which target_temperature is fitted; null: target_temperature is used as set",
         examples=[20],
         json_schema_extra={"unit": "views"},
     )
@@ -78,7 +78,7 @@ def calibrate(settings: XclrHead, sample: "Sequence[np.ndarray]") -> tuple[XclrH
 
 METHOD = Method(
     name="xclr",
-    summary="SimCLR with targets that are as soft as the captions of the images are similar (Sobal et al. 2024)",
+    summary="SimCLR with soft targets from the similarity of the images' captions (Sobal et al. 2024)",
     objective=Objective(settings=XclrHead, heads=heads, loss=loss, calibrate=calibrate),
     external=False,
     pairs=("caption",),

@@ -16,7 +16,7 @@ Row = dict[str, Any]
 PAIR_FACTS = {
     "self_pairs": "paired with themselves",
     "partners_elsewhere": "pairs whose partner is not one of them",
-    "without_score": "without a score, so of weight 1",
+    "without_score": "images without a score (weight 1)",
     "target_temperature": "temperature of targets",
     "target_perplexity": "perplexity of targets",
 }

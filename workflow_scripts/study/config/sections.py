@@ -174,8 +174,8 @@ class LeakageSection(Leakage, VectorMatches):
 
     encoder: str | None = Field(
         None,
-        description="image encoder whose vectors are compared too; null: they are not, so small crops and framed "
-        "copies are found less often",
+        description="image encoder whose vectors are compared too; null: none, so small crops and framed copies "
+        "are found less often",
         examples=["clip"],
     )
 

@@ -21,7 +21,7 @@ class TextEncoder(EmbedCaptions):
     )
     run: str | None = Field(
         None,
-        description="run: name of the run, whose method learns from tokens",
+        description="kind run: name of a run whose method learns from tokens",
         examples=["clip-original-crop-resnet34-s0"],
     )
 
@@ -35,10 +35,10 @@ class ImageEncoder(EmbedImages):
         description="the model; null: the matcher of recaption, for kinds that can use it (blip2)",
         examples=["hub:facebook/dinov2-base@main"],
     )
-    run: str | None = Field(None, description="run: name of the run", examples=["simclr-self-simclr-resnet34-s0"])
+    run: str | None = Field(None, description="kind run: name of the run", examples=["simclr-self-simclr-resnet34-s0"])
     checkpoint: Step = Field(
         "last",
-        description="run: the kept checkpoint of it: a step (in a run with epochs: an epoch), last or best",
+        description="kind run: which kept checkpoint: a step (in a run with epochs: an epoch), last or best",
         examples=["best"],
     )
 
