@@ -161,7 +161,7 @@ class Method:
 
     @property
     def captions(self) -> bool:
-        """Whether it learns from captions, in whatever form."""
+        """Whether it learns from captions, as text, tokens or vectors."""
         return any(signal in CAPTION_SIGNALS for signal in self.learns)
 
     @property

@@ -63,7 +63,7 @@ def _choose(rows: np.ndarray, most: int, use: str) -> np.ndarray:
 
 
 class OnlineProbe:
-    """Images of the probe, prepared once, and what a backbone gets right of them.
+    """Images of the probe, prepared once, and which of them a backbone classifies correctly.
 
     Attributes:
         statistics: of the features that the last call has seen (:mod:`~workflow_scripts.pretraining.monitor.collapse`).

@@ -25,8 +25,8 @@ CURVE = pa.schema(
 
 
 def curve_table(rows: list[dict[str, Any]]) -> pa.Table:
-    """The training curve: loss is the mean since the row before, null at step 0; knn_accuracy and the statistics of
-    features are null between probes; lr that of the step; images are sources seen so far."""
+    """The training curve. loss is the mean since the previous row, null at step 0; knn_accuracy and the statistics of
+    features are null between probes; lr is that of the step; images are the sources seen so far."""
     return pa.Table.from_pylist(rows, CURVE)
 
 

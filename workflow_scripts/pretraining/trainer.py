@@ -127,7 +127,7 @@ class Trainer:
         return OnlineProbe(self.plan.probe, self.settings.image_size, probe.neighbours, probe.temperature)
 
     def _first_batch(self) -> FirstBatch | None:
-        """What is watched in a run without a probe."""
+        """What is monitored in a run without a probe."""
         if self.settings.probe is not None or not self.accelerator.is_main_process:
             return None
         return FirstBatch(self.batches.cut(1).finish(torch.device("cpu")).views)

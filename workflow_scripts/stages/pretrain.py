@@ -68,7 +68,7 @@ def pretrain(job: Job[Pretrain]) -> None:
 
 
 def _track(job: Job[Pretrain]) -> None:
-    """Ask for the run's tracker, or for none."""
+    """Request the run's tracker, if it has one."""
     from workflow_scripts.pretraining.monitor.tracking import request
 
     study, settings = job.staging.artifact.parents[1].name, job.settings.model_dump(mode="json")
@@ -190,7 +190,7 @@ STAGE = Stage(
     artifact="{run}",
     inputs=("images", "pairs", "captions", "tokens", "vectors", "faithfulness", "truth", "common", "probe", "network"),
     packages=("torch", "torchvision", "timm", "transformers", "accelerate", "numpy", "pillow"),
-    # How often the run is saved, what is kept in memory, and who is told; on a CPU no bytes depend on these.
+    # How often the run is saved, what is kept in memory, and the tracker; on a CPU no bytes depend on these.
     not_in_key=frozenset({"checkpoint_every", "cache_mb", "tracker"}),
     on_device=True,
 )

@@ -46,7 +46,7 @@ class RunInputs:
         return [f"{out}/pair_table/{section.pairs}{MANIFEST}"] if "pairs" in settings.inputs else []
 
     def run_arm(self, out: str, run: str) -> list[str]:
-        """Manifest of the captions that a run learns from, in whatever form, if its method does."""
+        """Manifest of the captions that a run learns from, as text, tokens or vectors, if its method does."""
         arm = learned_arm(self.study, self._runs[run][0])
         return [f"{out}/select_captions/{arm}{MANIFEST}"] if arm else []
 

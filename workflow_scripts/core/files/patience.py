@@ -19,7 +19,7 @@ def patiently(read: Callable[[], T], file: Path) -> T:
     """What ``read`` gives; after one of :data:`PASSING` it is called again, at most ``len(SECONDS)`` times.
 
     Args:
-        read: reads from ``file``, which it opens anew each time: a stale handle stays stale.
+        read: reads from ``file``, which it reopens each time: a stale handle stays stale.
         file: what is read, for log and error.
 
     Raises:

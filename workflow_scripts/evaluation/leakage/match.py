@@ -32,7 +32,7 @@ class Match(NamedTuple):
         by_vectors: whether an encoder's vectors are close, and the pictures agree.
         view: index into :data:`VIEWS_FOUND`.
         distance: bits of the hashes that differ: the fewest of all views by hash, of the whole images otherwise.
-        correlation: of the pictures, laid over each other.
+        correlation: of the aligned pictures.
         cosine: of the vectors; None if they were not compared or not close.
     """
 

@@ -1,4 +1,4 @@
-"""A byte-level tokenizer of captions, whatever it comes from, and its files."""
+"""A byte-level tokenizer of captions, of any kind, and its files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

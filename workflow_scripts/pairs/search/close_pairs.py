@@ -22,11 +22,11 @@ SIDE = {"cpu": 2048, "cuda": 16_384}
 MOST = 64
 """Pairs beyond k that a row may have."""
 PENDING = 4_000_000
-"""Pairs found before those that have since been ruled out are removed."""
+"""Number of pairs kept before those that have since been ruled out are removed."""
 OUTPUT = 2.0**-9 * 1.05
 """Bound on the error of rounding a product to bfloat16, likewise."""
 FASTER = 1.3
-"""How many times as fast products of bfloat16 numbers must be to be used: they rule out fewer pairs."""
+"""Minimum speed-up at which bfloat16 products are used, since they rule out fewer pairs."""
 Entries = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
@@ -73,7 +73,7 @@ def close_pairs(
 
 
 def _half_is_faster(vectors: np.ndarray, device: str) -> bool:
-    """Time one product of either type; whatever the answer, the pairs that remain hold the same k best."""
+    """Time one product of each type. The choice does not change which k are the best."""
     full = torch.from_numpy(np.array(vectors[: SIDE[device]])).to(device)
     seconds = []
     for block in (full, full.bfloat16()):

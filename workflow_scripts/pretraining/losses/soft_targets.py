@@ -1,4 +1,4 @@
-"""X-CLR: targets that are as soft as captions are similar (Sobal et al. 2024, "X-Sample Contrastive Loss")."""
+"""X-CLR: soft targets from the similarity of captions (Sobal et al. 2024, "X-Sample Contrastive Loss")."""
 
 import math
 from collections.abc import Sequence

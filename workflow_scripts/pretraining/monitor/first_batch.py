@@ -1,4 +1,4 @@
-"""Features of the run's first batch, to watch runs that have no online probe."""
+"""Features of the run's first batch, to monitor runs that have no online probe."""
 
 from collections.abc import Sequence
 
@@ -33,5 +33,5 @@ class FirstBatch:
 
 
 def interval(steps: int) -> int:
-    """Steps between two looks at the first batch."""
+    """Steps between two measurements of the first batch."""
     return max(1, -(-steps // TIMES))

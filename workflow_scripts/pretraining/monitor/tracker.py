@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 
 class TrackedRun(NamedTuple):
-    """What a tracker is told about a run.
+    """What a tracker needs to know about a run.
 
     Attributes:
         study: name of the study.
