@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks
 
 ALL = np.arange(22, dtype=np.float32).reshape(11, 2)
@@ -34,3 +35,13 @@ def test_unit_rows(rows: list[list[float]]) -> None:
     vectors = np.array(rows, dtype=np.float32)
     lengths = np.linalg.norm(unit_rows(vectors).astype(np.float64), axis=1)
     assert np.allclose(lengths, np.any(vectors, axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_vector_that_is_not_finite_is_refused_and_not_kept(value: float, tmp_path: Path) -> None:
+    vectors = ALL.copy()
+    vectors[[6, 7], 1] = value
+    with pytest.raises(PipelineError, match="vectors not finite in chunks: 2 of rows 4 to 7, the first is row 6"):
+        list(vector_chunks(11, 4, tmp_path, lambda start, stop: vectors[start:stop], "chunks"))
+    found = [vectors for _, vectors in vector_chunks(11, 4, tmp_path, lambda start, stop: ALL[start:stop], "chunks")]
+    assert np.array_equal(np.concatenate(found), ALL)

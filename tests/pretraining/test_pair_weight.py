@@ -1,14 +1,22 @@
 """The setting ``pair_weight``: which methods take it, and that it changes their losses and nothing else."""
 
+import json
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from safetensors import safe_open
 
-from tests.pretraining.shapes import HEADS
+from tests.pretraining.shapes import HEADS, of_method, plan
 from tests.pretraining.test_methods import SIZES, TRAINED, batch_of, run_of
+from workflow_scripts.pretraining import checkpoint, trainer
+from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 from workflow_scripts.pretraining.losses.pair_weights import pair_weights
 from workflow_scripts.pretraining.network import build_network
 from workflow_scripts.pretraining.pair_settings import BY_CAPTION
+from workflow_scripts.pretraining.plan import OUTCOME
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
 
 WEIGHTED = [name for name in TRAINED if METHODS[name].weights]
@@ -70,3 +78,12 @@ def test_the_loss_is_linear_in_the_weights(name: str) -> None:
     assert loss(given) == pytest.approx(expected, rel=1e-4, abs=1e-5)
     # NT-Xent between two views of an image, as in SLIP, depends on no caption.
     assert (abs(nothing) > 1e-6) == (name == "slip")
+
+
+def test_a_run_goes_on_before_a_batch_has_a_score(tmp_path: Path) -> None:
+    """The mean of scores is NaN until then, in checkpoints too."""
+    unknown = {**of_method("clip_sbert"), "faithfulness": np.full(24, np.nan)}
+    trainer.train(plan(tmp_path, steps=4, checkpoints=[1], checkpoint_every=1, probe=None, **unknown), Interrupt())
+    with safe_open(tmp_path / "work" / checkpoint.NAME, "pt") as file:
+        assert file.get_tensor("model.weigh.mean").isnan()
+    assert json.loads((tmp_path / "work" / OUTCOME).read_text())["step"] == 4

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import move_durable
 from workflow_scripts.core.inputs import check_unchanged
 from workflow_scripts.core.runtime.progress import progress
@@ -24,14 +25,21 @@ def vector_chunks(
 
     Yields:
         The rows and their (m, d) float32 vectors.
+
+    Raises:
+        PipelineError: a vector is not finite: one would spoil the bounds of the search for neighbours of all rows.
     """
     for start in progress(range(0, rows, chunk_rows), -(-rows // chunk_rows), what):
         stop = min(start + chunk_rows, rows)
         path = work / f"vectors-{start:010d}.npy"
         if not path.exists():
             (work / "vectors.part").unlink(missing_ok=True)  # after a crash it can be a hard link to a finished part
+            found = np.ascontiguousarray(compute(start, stop), dtype=np.float32)
+            if len(bad := np.flatnonzero(~np.isfinite(found).all(axis=1))):
+                value = f"{len(bad)} of rows {start} to {stop - 1}, the first is row {start + bad[0]}"
+                raise PipelineError("vectors not finite", what, value, "use another encoder, or check its weights")
             with open(work / "vectors.part", "wb") as stream:
-                np.save(stream, np.ascontiguousarray(compute(start, stop), dtype=np.float32))
+                np.save(stream, found)
             check_unchanged()
             move_durable(work / "vectors.part", path)
         yield slice(start, stop), np.load(path, allow_pickle=False)

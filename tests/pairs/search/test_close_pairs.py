@@ -128,3 +128,10 @@ def test_the_faster_product_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert module._half_is_faster(_data("plain"), "cpu")
     ticks = iter([0.0, 1.0] * 6)
     assert not module._half_is_faster(_data("plain"), "cpu")
+
+
+def test_pairs_are_not_sorted_out_again_at_each_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, real = [], module._Search._compact
+    monkeypatch.setattr(module._Search, "_compact", lambda search: (calls.append(1), real(search)))
+    close_pairs(_data("plain", 1000), 8, "cpu", half=False)
+    assert 2 < len(calls) < 20  # of 120 products of blocks, with pairs from nearly all

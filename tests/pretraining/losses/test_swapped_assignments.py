@@ -85,3 +85,12 @@ def test_what_does_not_fit_is_named() -> None:
         sinkhorn(good[:0], 0.05, 3)
     with pytest.raises(ValueError, match=r"first \(3, 4\), second \(2, 4\)"):
         swav_loss((good, good[:2]), (good, good), 0.1)
+
+
+@pytest.mark.parametrize("epsilon", [0.02, 0.01, 0.001])
+def test_a_prototype_that_is_far_from_all_rows_leaves_shares_finite(epsilon: float) -> None:
+    scores = torch.tensor([[1.0, 0.98, -1.0], [0.99, 1.0, -1.0], [1.0, 1.0, -0.99]])
+    shares = sinkhorn(scores, epsilon, 3)
+    np.testing.assert_allclose(shares.sum(dim=1).numpy(), 1, rtol=1e-5)
+    if epsilon == 0.02:  # the smallest at which the reference is finite too
+        np.testing.assert_allclose(shares.numpy(), assignment(scores.double().numpy(), epsilon, 3), rtol=1e-4)

@@ -68,3 +68,18 @@ def test_python_packages(look: Callable[..., Found], monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("workflow_scripts.study.preflight.machine.version", {"numpy": "2.0", "pyarrow": "20.0"}.get)
     (text,) = look([job("pair_table", "revised", pairs="revised")])
     assert text.startswith("missing Python package in stage pair_table: faiss-cpu; pip install")
+
+
+def test_trackers(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
+    train = [job("pretrain", "r", run="simclr-revised-crop-resnet_small-s0"), job("summary", "summary")]
+    followed = {"pretraining": {"tracker": "wandb"}}
+    monkeypatch.setattr("workflow_scripts.pretraining.monitor.tracking.find_spec", lambda name: None)
+    (text,) = look(train, followed)
+    assert text.startswith(
+        "tracker that is not installed in pretraining.tracker: no module wandb; install it with: pip"
+    )
+    assert look(train) == {}
+    assert look(train[1:], followed) == {}
+    assert look(train, followed, own_python=False) == {}
+    monkeypatch.setattr("workflow_scripts.pretraining.monitor.tracking.find_spec", lambda name: object())
+    assert look(train, followed) == {}

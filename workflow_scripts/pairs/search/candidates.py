@@ -61,8 +61,11 @@ def _by_torch(database: np.ndarray, device: str) -> Search:
     """Search in a block of the database that is copied to the device once."""
     import torch
 
+    from workflow_scripts.pairs.search.precision import known_precision
+
     copy = torch.from_numpy(database).to(device)
 
+    @known_precision()
     def search(queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         found = []
         for start in range(0, len(queries), ON_GPU):

@@ -14,6 +14,7 @@ import torch
 
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.pairs.search.candidates import ROUNDING
+from workflow_scripts.pairs.search.precision import known_precision
 
 GROUP = 32
 """Columns (or rows) of a block whose maximum is compared first."""
@@ -22,7 +23,7 @@ SIDE = {"cpu": 2048, "cuda": 16_384}
 MOST = 64
 """Pairs beyond k that a row may have."""
 PENDING = 4_000_000
-"""Number of pairs kept before those that have since been ruled out are removed."""
+"""Number of pairs kept before those that have since been ruled out are removed; later, twice those that then remain."""
 OUTPUT = 2.0**-9 * 1.05
 """Bound on the error of rounding a product to bfloat16, likewise."""
 FASTER = 1.3
@@ -45,6 +46,7 @@ class ClosePairs:
     left: np.ndarray
 
 
+@known_precision()
 @torch.inference_mode()
 def close_pairs(
     vectors: np.ndarray, k: int, device: str, highest: float = np.inf, half: bool | None = None
@@ -100,7 +102,7 @@ class _Search:
         self._least = torch.full((len(vectors),), -torch.inf, device=device)  # pairs below it are ruled out
         self._closed = torch.zeros(len(vectors), dtype=torch.bool, device=device)
         self._found: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
-        self._pending = 0
+        self._pending, self._limit = 0, PENDING
 
     def _copied(self) -> torch.Tensor:
         copy = torch.empty(self._vectors.shape, dtype=self._type, device=self._device)
@@ -164,7 +166,7 @@ class _Search:
         if len(row):
             self._found.append((row + start, other + others, value))
             self._pending += len(row)
-            if self._pending > max(PENDING, 2 * len(self._vectors)):
+            if self._pending > self._limit:
                 self._compact()
 
     def _improve(self, row: torch.Tensor, value: torch.Tensor) -> None:
@@ -197,6 +199,7 @@ class _Search:
         kept = ~self._closed[row]
         self._found = [(row[kept], other[kept], value[kept])]
         self._pending = len(self._found[0][0])
+        self._limit = max(PENDING, 2 * self._pending)  # so that removing costs no more than finding
 
     def result(self) -> ClosePairs:
         """What has not been ruled out."""

@@ -30,7 +30,9 @@ def sinkhorn(scores: Tensor, epsilon: float, iterations: int) -> Tensor:
         ValueError: wrong shape, or no rows.
     """
     check_rows(scores=scores)
-    kernel = ((scores - scores.max()) / epsilon).exp()  # the largest would overflow; a common factor is scaled away
+    # Factors of columns are scaled away, so each can have the largest value 1: none overflows, nor becomes 0 as a whole
+    # where a prototype is far from all rows. Nor may a row become 0.
+    kernel = ((scores - scores.amax(dim=0)) / epsilon).exp().clamp(min=torch.finfo(scores.dtype).tiny)
     # Factors of rows and columns instead of the scaled matrix: two products per iteration read it, and none writes it.
     rows = scores.new_ones(len(scores))
     for _ in range(iterations):

@@ -32,14 +32,21 @@ def request(tracker: str | None, work: Path, results: Path, study: str, run: str
     if tracker is None:
         (work / REQUEST).unlink(missing_ok=True)  # an earlier attempt may have had one
         return
-    package = TRACKERS[tracker].package
-    if find_spec(package) is None:
-        advice = f"install it with: pip install 'faithful-pairs[{tracker}]'; or set tracker: null"
-        raise PipelineError("tracker that is not installed", "pretraining.tracker", f"no module {package}", advice)
+    if (missing := missing_tracker(tracker)) is not None:
+        raise missing
     folder = (results / FOLDER / tracker).absolute()
     told = {"study": study, "name": run, "id": f"{run}-{work.name[:12]}", "folder": str(folder)}
     work.mkdir(parents=True, exist_ok=True)
     (work / REQUEST).write_bytes(pretty({"tracker": tracker, **told, "settings": dict(settings)}))
+
+
+def missing_tracker(tracker: str) -> PipelineError | None:
+    """The error for a tracker whose package is not installed; None if it is."""
+    package = TRACKERS[tracker].package
+    if find_spec(package) is not None:
+        return None
+    advice = f"install it with: pip install 'faithful-pairs[{tracker}]'; or set tracker: null"
+    return PipelineError("tracker that is not installed", "pretraining.tracker", f"no module {package}", advice)
 
 
 class Tracking:

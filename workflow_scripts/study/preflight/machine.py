@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.environment import gpus, no_gpu, version
+from workflow_scripts.pretraining.monitor.tracking import missing_tracker
 from workflow_scripts.study.preflight.findings import Finding, Start
 from workflow_scripts.study.stages import declaration
 
@@ -28,6 +29,16 @@ def machine_findings(start: Start) -> Iterator[Finding]:
         if missing:
             error = PipelineError("missing Python package", f"stage {stage.name}", ", ".join(missing), INSTALL)
             yield Finding(error, start.computes(stage.name))
+    if start.own_python:
+        yield from _tracker(start)
+
+
+def _tracker(start: Start) -> Iterator[Finding]:
+    """Trackers of runs whose package is missing: a run would say so when it starts, which can be days later."""
+    runs = (start.units.run_settings(job.unit["run"]) for job in start.jobs if job.stage == "pretrain")
+    for tracker in sorted({run.tracker for run in runs if run.tracker is not None}):
+        if (error := missing_tracker(tracker)) is not None:
+            yield Finding(error, start.computes("pretrain"))
 
 
 def _gpus(start: Start) -> Iterator[Finding]:
