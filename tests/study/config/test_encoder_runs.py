@@ -66,6 +66,14 @@ def test_settings_of_evaluation_do_not_change_pairs() -> None:
             {"image": {"kind": "transformers", "source": "x", "run": None, "checkpoint": "best"}},
             "unused checkpoint in config.image_encoders.0.checkpoint: best",
         ),
+        (
+            {"image": {"weights": "../x"}},
+            "unused setting in config.image_encoders.0.weights: ../x; remove it; the workflow sets it",
+        ),
+        (
+            {"image": {"view": {"size": 64, "side": 64, "resize": "bilinear"}}},
+            "unused setting in config.image_encoders.0.view",
+        ),
         ({"image": {"run": "simclr-self"}}, "unknown run in config.image_encoders.0.run: simclr-self"),
         (
             {"image": {"checkpoint": 7}},

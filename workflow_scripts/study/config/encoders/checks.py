@@ -36,6 +36,9 @@ def encoder_errors(study: Study) -> Iterator[SettingError]:
         if needs != "run" and getattr(encoder, "checkpoint", "last") != "last":
             advice = f"remove it; kind {encoder.kind} has none"
             yield SettingError("unused checkpoint", (section, number, "checkpoint"), encoder.checkpoint, advice)
+        for key in ("weights", "view"):
+            if (given := getattr(encoder, key, None)) is not None:
+                yield SettingError("unused setting", (section, number, key), given, "remove it; the workflow sets it")
     kinds = {encoder.name: encoder.kind for encoder in study.text_encoders}
     for number, judge in enumerate(study.judges):
         kind = kinds.get(judge.encoder or "")
