@@ -30,6 +30,8 @@ def test_means_of_known_words(tmp_path: Path, header: str) -> None:
     assert encoder.rows.keys() == {"red", "Disc", "disc", "ice-cream"}  # of the captions alone
     assert encoder.truncated(TEXTS).tolist() == [False] * 6 and encoder.max_tokens is None
     assert word_vectors(tmp_path / "v" / "words.vec", CAPTIONS)(TEXTS, 9).tobytes() == found.tobytes()
+    blank_at_the_end = save(tmp_path / "w", [*LINES, ""], header)
+    assert word_vectors(blank_at_the_end, CAPTIONS)(TEXTS, 9).tobytes() == found.tobytes()
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,8 @@ def _lines(file: Path, wanted: Iterable[str]) -> Iterator[tuple[str, np.ndarray]
         while line := stream.readline(MOST):
             number += 1
             parts = line.rstrip(b"\r\n ").split(b" ")
+            if parts == [b""]:  # a blank line, as some files have at their end
+                continue
             if number == 1 and len(parts) == 2 and all(part.isdigit() for part in parts):
                 width = int(parts[1])  # the header: numbers of words and of dimensions
                 continue

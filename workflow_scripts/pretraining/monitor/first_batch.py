@@ -20,7 +20,7 @@ class FirstBatch:
     """
 
     def __init__(self, views: Sequence[torch.Tensor]) -> None:
-        self._views = [view[:IMAGES] for view in views[:2]]
+        self._views = [view[:IMAGES].clone() for view in views[:2]]  # a slice would keep the whole batch in memory
 
     @torch.no_grad()
     def __call__(self, backbone: nn.Module, device: torch.device) -> dict[str, float | None]:
