@@ -92,6 +92,7 @@ rule report:
             *manifests("vector_matches", UNITS.vector_matches),
         ],
         eval_images=manifests("eval_images", UNITS.eval_images),
+        tokens=[*manifests("tokenizer", UNITS.tokenizers), *manifests("tokens", UNITS.tokenised)],
         features=manifests("features", UNITS.evaluations),
         scores=manifests("score_captions", UNITS.scores),
         hashes=manifests("image_hashes", UNITS.hashed_blocks),

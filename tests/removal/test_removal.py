@@ -25,6 +25,8 @@ from workflow_scripts.removal.removal import Removed, _remove_logs, remove_liste
 from workflow_scripts.removal.rows import Listed
 from workflow_scripts.stages import annotations, shard_plan
 
+NO_FILES: dict[str, Any] = {"sheets": [], "networks": [], "unread": []}
+
 NAMES = {"aww": ["a1", "a2", "a3"], "pics": ["p1", "p2", "p3", "p4"]}
 IMAGES = {name: jpeg(seed=n) for n, name in enumerate([*NAMES["aww"], *NAMES["pics"]])}
 
@@ -101,7 +103,7 @@ def test_rows_go_and_others_stay(results: Path) -> None:
         gone = remove_listed(results, "study")
     # annotations, plan and the shard of pics, as they were before; url p1 stays, since p4 has it too
     assert gone == Removed(
-        urls=1, artifacts=0, entries=3, folders=1, logs=2, indexes=0, elsewhere=[], unknown=0, sheets=[], unread=[]
+        urls=1, artifacts=0, entries=3, folders=1, logs=2, indexes=0, elsewhere=[], unknown=0, **NO_FILES
     )
     for needle in (url("p2").encode(), IMAGES["p2"], b"a picture of p2"):
         assert holders(results, needle) == set()
@@ -112,7 +114,7 @@ def test_rows_go_and_others_stay(results: Path) -> None:
         for suffix in made.suffixes:
             assert made.path(suffix).exists()
     assert remove_listed(results, "study") == Removed(
-        urls=0, artifacts=0, entries=0, folders=1, logs=0, indexes=0, elsewhere=[], unknown=0, sheets=[], unread=[]
+        urls=0, artifacts=0, entries=0, folders=1, logs=0, indexes=0, elsewhere=[], unknown=0, **NO_FILES
     )
 
 
@@ -180,7 +182,7 @@ def test_rows_of_own_images_are_found_by_the_urls_in_their_source(results: Path)
     after = rows_without(url("p1"))
     assert (after.rows["out"], after.rows["dropped"]) == (1, {"excluded": 1})
     assert remove_listed(results, "study") == Removed(
-        urls=0, artifacts=0, entries=1, folders=0, logs=0, indexes=0, elsewhere=[], unknown=0, sheets=[], unread=[]
+        urls=0, artifacts=0, entries=1, folders=0, logs=0, indexes=0, elsewhere=[], unknown=0, **NO_FILES
     )
     assert holders(results, b"a picture of p1") == set() and holders(results, b"a picture of p2") != set()
 

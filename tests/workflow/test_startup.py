@@ -45,8 +45,8 @@ def test_mistakes_of_all_config_files_are_named_in_a_dry_run_too(cold: Checkout)
     assert [line.split(";")[0] for line in printed.splitlines() if line.startswith("error: ")] == [
         "error: repeated key in over.yaml:4 (bootstrap): 'bootstrap', first on line 3",
         "error: unknown arm in over.yaml:2 (pairs.0.arm): revisde",
-        "error: unknown pair table in tests/config/tiny.yaml:63 (runs.0.pairs): revised",
-        "error: unknown pair table in tests/config/tiny.yaml:64 (runs.1.pairs): visual",
+        "error: unknown pair table in tests/config/tiny.yaml:65 (runs.0.pairs): revised",
+        "error: unknown pair table in tests/config/tiny.yaml:66 (runs.1.pairs): visual",
         "error: unknown dataset in --config (probe_dataset): concpet",
     ]
 

@@ -211,6 +211,7 @@ def families(study: Checkout) -> dict[str, set[str]]:
     for _ in found:
         for above, stage in reads:
             found[above] |= found[stage]
+    found["embed_images"] |= found["embed_tests"]  # which has its code and settings
     return found
 
 

@@ -20,7 +20,9 @@ INPUTS = (
     ),
     *("probe", "few_shot", "knn", "saliency", "saliency_checks", "leakage", "summary", "discrimination"),
 )
-ROOT_ONLY = ("source", "world", "download", "recaption", "vectors", "eval_images", "features", "scores", "hashes")
+ROOT_ONLY = (
+    *("source", "world", "download", "recaption", "vectors", "tokens", "eval_images", "features", "scores", "hashes"),
+)
 
 
 def report(job: Job[Report]) -> None:

@@ -1,6 +1,7 @@
 """What was fetched once is found again, by whichever job and however its fetcher ended."""
 
 import random
+import time
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,7 @@ def test_bytes_that_a_disk_lost_are_none_and_a_second_fetch_replaces_them(tmp_pa
     (tmp_path / "a-0.bin").write_bytes(b"?" * 200)
     with Store(tmp_path, "b") as store:
         assert store.data(store.find(URLS[:1], "p")[URLS[0]]) is None
-        store.add(Record(URLS[0], State.OK, 200), b"again")
+        store.add(Record(URLS[0], State.OK, 200, finished=time.time() + 1), b"again")
         store.seal()
     with Store(tmp_path, "c") as store:
         assert store.data(store.find(URLS[:1], "p")[URLS[0]]) == b"again"
