@@ -15,7 +15,7 @@ def units(**change: Any) -> Units:
 
 
 def test_vectors_of_images_are_needed_if_test_images_are_compared_by_them() -> None:
-    without, given = units(), units(leakage={"encoder": "blip2"})
+    without, given = units(leakage={"encoder": None}), units(leakage={"encoder": "blip2"})
     assert without.needed("embed_images") == [] == without.names("embed_tests") == without.close_vectors("out", "masks")
     assert given.needed("embed_images") == ["blip2"] and "encoder-blip2" in given.needed("source")
     names = [f"{name}.blip2" for name in given.reported]
