@@ -49,7 +49,7 @@ def test_an_error_that_passes_changes_no_bytes(
     assert len(seen) == (3 if call == "open" else 4)
 
 
-def test_a_stale_file_is_opened_anew(images: TarImages, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stale_file_is_opened_again(images: TarImages, monkeypatch: pytest.MonkeyPatch) -> None:
     assert images.bytes(0) == BLOBS[0]
     seen = _fail(monkeypatch, "pread", errno.ESTALE, 1)
     assert images.bytes(1) == BLOBS[1]

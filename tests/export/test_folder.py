@@ -1,4 +1,4 @@
-"""An export replaces only another export, and is there as a whole or not at all."""
+"""An export only ever replaces another export, and is either complete or absent."""
 
 import pytest
 
