@@ -41,8 +41,8 @@ def test_73_checkpoints_on_a_set_decode_each_image_once(results: Path, monkeypat
     """The jobs are those of the full study for one of its sets; only images and networks are small."""
     monkeypatch.setattr(core_stage, "machine", lambda *_: {})  # takes longer than the small network
     decoded: Counter[int] = Counter()
-    decode = TarImages.image
-    monkeypatch.setattr(TarImages, "image", lambda self, row: decoded.update([row]) or decode(self, row))
+    decode = TarImages.pixels
+    monkeypatch.setattr(TarImages, "pixels", lambda self, row: decoded.update([row]) or decode(self, row))
     units = Units(load_study(merged()))
     jobs = [one for one in map(features.STAGE.unit_of, units.evaluations) if one["dataset"] == "stl10"]
     packed = {units.run_view("study", job["run"], job["dataset"]) for job in jobs}

@@ -1,7 +1,6 @@
 """Images read directly from tars by offset and verified; nothing is ever unpacked to files."""
 
 import hashlib
-import io
 import json
 import os
 import threading
@@ -20,10 +19,12 @@ from workflow_scripts.core.artifact import MANIFEST, Artifact, repair_advice
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.patience import patiently
 from workflow_scripts.core.files.undecodable import UNDECODABLE
+from workflow_scripts.core.images.decoding import decode
 from workflow_scripts.core.inputs import Stamp, stamp_of
 
 HALF = 16  # bytes kept of each image's sha256, since millions are in memory
-Read = tuple[bytes, Stamp]
+Encoded = bytes  # a name of its own: within the class, ``bytes`` is a method
+Read = tuple[Encoded, Stamp]
 
 
 class TarImages:
@@ -134,15 +135,26 @@ class TarImages:
         return repair_advice(tar.with_name(tar.name.removesuffix(".tar") + MANIFEST))
 
     def image(self, row: int) -> Image.Image:
-        """The image of ``row`` decoded to RGB.
+        """:meth:`pixels` as a Pillow image."""
+        return Image.fromarray(self.pixels(row))
+
+    def pixels(self, row: int) -> np.ndarray:
+        """The image of ``row`` decoded to (h, w, 3) uint8 RGB.
 
         Raises:
             PipelineError: the bytes are not a valid image.
             OSError: the tar can't be read.
         """
-        data = self.bytes(row)
+        return self.decoded(row, self.bytes(row))
+
+    def decoded(self, row: int, data: Encoded, buffer: np.ndarray | None = None) -> np.ndarray:
+        """The same of the bytes that were read of ``row``; see :func:`~workflow_scripts.core.images.decoding.decode`.
+
+        Raises:
+            PipelineError: the bytes are not a valid image.
+        """
         try:
-            return Image.open(io.BytesIO(data)).convert("RGB")
+            return decode(data, buffer)
         except UNDECODABLE as error:
             where = self.tars[int(self.tar[row])]
             value = f"row {row}, offset {int(self.offset[row])} ({error})"

@@ -13,7 +13,7 @@ from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.evaluation.saliency.masks import check_mask
 from workflow_scripts.models.networks.view import View
-from workflow_scripts.models.preprocessing import fit, prepare
+from workflow_scripts.models.preprocessing import channels_first, fit
 
 BATCH = 256  # images that are in memory at a time, once being written and once being decoded
 
@@ -26,7 +26,7 @@ def pack_images(images: TarImages, view: View, path: Path, workers: int) -> None
     """
 
     def load(row: int) -> np.ndarray:
-        return prepare(images.image(row), view.size, view.resize, view.side).permute(1, 2, 0).numpy()
+        return fit(channels_first(images.pixels(row)), view.size, view.resize, view.side).permute(1, 2, 0).numpy()
 
     loaded = batches(np.arange(len(images)), load, workers)
     total = -(-len(images) // BATCH)

@@ -21,9 +21,9 @@ def preprocessing(image_size: int) -> dict[str, Any]:
     }
 
 
-def pixels(image: Image.Image) -> torch.Tensor:
-    """An RGB image as a (3, h, w) uint8 tensor."""
-    return torch.from_numpy(np.array(image, dtype=np.uint8)).permute(2, 0, 1)
+def channels_first(pixels: np.ndarray) -> torch.Tensor:
+    """(h, w, 3) uint8 -> (3, h, w), the same memory."""
+    return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
 def fit(values: torch.Tensor, size: int, mode: str = "bilinear", shorter: int | None = None) -> torch.Tensor:
@@ -46,7 +46,7 @@ def fit(values: torch.Tensor, size: int, mode: str = "bilinear", shorter: int | 
 
 def prepare(image: Image.Image, size: int, mode: str = "bilinear", shorter: int | None = None) -> torch.Tensor:
     """An RGB image as evaluation sees it before :func:`normalise`: (3, size, size) uint8. Arguments: :func:`fit`."""
-    return fit(pixels(image), size, mode, shorter)
+    return fit(channels_first(np.array(image, dtype=np.uint8)), size, mode, shorter)
 
 
 def normalise(images: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,7 @@ from torch import nn
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.models.nearest import nearest_classes
-from workflow_scripts.models.preprocessing import normalise, prepare
+from workflow_scripts.models.preprocessing import channels_first, fit, normalise
 from workflow_scripts.pretraining.monitor.collapse import STATISTICS, feature_statistics
 from workflow_scripts.stats.seeds import derive
 
@@ -71,7 +71,7 @@ class OnlineProbe:
 
     def __init__(self, rows: ProbeRows, size: int, neighbours: int, temperature: float) -> None:
         self._sides = [
-            torch.stack([prepare(rows.images.image(row), size) for row in side.tolist()])
+            torch.stack([fit(channels_first(rows.images.pixels(row)), size) for row in side.tolist()])
             for side in (rows.bank, rows.queries)
         ]
         self._labels = [rows.labels[side] for side in (rows.bank, rows.queries)]

@@ -85,7 +85,7 @@ STAGE = Stage(
     settings=EmbedImages,
     artifact="{encoder}",
     inputs=("images", "encoder", "run"),
-    packages=("torch", "transformers", "torchvision", "timm", "pillow"),
+    packages=("torch", "transformers", "torchvision", "timm", "pillow", "simplejpeg"),
     on_device=True,
 )
 

@@ -46,7 +46,7 @@ STAGE = Stage(
     settings=EmbedTests,
     artifact="{dataset}.{encoder}",
     inputs=("dataset", "encoder", "run"),
-    packages=("torch", "transformers", "torchvision", "timm", "pillow"),
+    packages=("torch", "transformers", "torchvision", "timm", "pillow", "simplejpeg"),
     on_device=True,
 )
 

@@ -32,7 +32,7 @@ STAGE = Stage(
     settings=EvalImages,
     artifact="{dataset}.{view}",
     inputs=("dataset",),
-    packages=("torch", "pillow", "numpy"),
+    packages=("torch", "pillow", "simplejpeg", "numpy"),
 )
 
 FACTS = Facts(

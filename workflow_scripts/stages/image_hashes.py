@@ -40,7 +40,7 @@ STAGE = Stage(
     settings=ImageHashes,
     artifact="{block}",
     inputs=("shards",),
-    packages=("numpy", "pillow", "pyarrow"),
+    packages=("numpy", "pillow", "simplejpeg", "pyarrow"),
 )
 
 FACTS = Facts(

@@ -77,7 +77,7 @@ STAGE = Stage(
     settings=Leakage,
     artifact="{dataset}",
     inputs=("dataset", "hashes", "vectors"),
-    packages=("numpy", "pillow", "pyarrow", "faiss-cpu"),
+    packages=("numpy", "pillow", "simplejpeg", "pyarrow", "faiss-cpu"),
 )
 
 FACTS = Facts(

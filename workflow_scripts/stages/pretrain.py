@@ -189,7 +189,7 @@ STAGE = Stage(
     settings=Pretrain,
     artifact="{run}",
     inputs=("images", "pairs", "captions", "tokens", "vectors", "faithfulness", "truth", "common", "probe", "network"),
-    packages=("torch", "torchvision", "timm", "transformers", "accelerate", "numpy", "pillow"),
+    packages=("torch", "torchvision", "timm", "transformers", "accelerate", "numpy", "pillow", "simplejpeg"),
     # How often the run is saved, what is kept in memory, and the tracker; on a CPU no bytes depend on these.
     not_in_key=frozenset({"checkpoint_every", "cache_mb", "tracker"}),
     on_device=True,

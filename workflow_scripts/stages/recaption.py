@@ -59,7 +59,7 @@ STAGE = Stage(
     settings=Recaption,
     artifact="{shard}",
     inputs=("shard", "captioner", "matcher"),
-    packages=("torch", "transformers", "torchvision", "pillow"),
+    packages=("torch", "transformers", "torchvision", "pillow", "simplejpeg"),
     on_device=True,
     numbered=True,
 )

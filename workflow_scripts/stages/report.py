@@ -52,7 +52,7 @@ STAGE = Stage(
     settings=Report,
     artifact="index",
     inputs=(*INPUTS, *ROOT_ONLY),
-    packages=("jinja2", "markupsafe", "numpy", "pillow", "pyarrow", "scipy"),
+    packages=("jinja2", "markupsafe", "numpy", "pillow", "simplejpeg", "pyarrow", "scipy"),
     data_files=("workflow_scripts/reporting/templates",),
 )
 

@@ -141,7 +141,7 @@ STAGE = Stage(
     settings=ScoreCaptions,
     artifact="{arm}.{judge}.{block}",
     inputs=("captions", "images", "reference", "model", "text", "photos"),
-    packages=("torch", "transformers", "sentence-transformers", "torchvision", "pillow", "scikit-learn"),
+    packages=("torch", "transformers", "sentence-transformers", "torchvision", "pillow", "simplejpeg", "scikit-learn"),
     on_device=True,
 )
 

@@ -111,7 +111,7 @@ def test_memory_of_decoded_images_changes_no_byte_and_saves_decoding(tmp_path, m
             assert torch.equal(one.pixels, two.pixels)
     shown = images(tmp_path, 3)
     calls = []
-    monkeypatch.setattr(shown, "image", lambda row, real=shown.image: calls.append(row) or real(row))
+    monkeypatch.setattr(shown, "pixels", lambda row, real=shown.pixels: calls.append(row) or real(row))
     for keep, expected in ((True, 1), (False, 4)):
         calls.clear()
         decoded = Decoded(shown, keep)

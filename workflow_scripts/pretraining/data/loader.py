@@ -12,7 +12,7 @@ import torch
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.models.preprocessing import normalise, pixels
+from workflow_scripts.models.preprocessing import channels_first, normalise
 from workflow_scripts.pretraining.augmentations import Augmentation
 from workflow_scripts.pretraining.data.augment import cut, draws, recolour
 from workflow_scripts.pretraining.data.batch import Batch
@@ -36,7 +36,7 @@ class Decoded:
     def __getitem__(self, row: int) -> torch.Tensor:
         found = self._kept.get(row)
         if found is None:
-            found = pixels(self._images.image(row))
+            found = channels_first(self._images.pixels(row))
             if self._keep:
                 self._kept[row] = found
         return found

@@ -1,0 +1,143 @@
+"""Pixels are Pillow's, whatever the file; and what Pillow refuses is refused."""
+
+import io
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from workflow_scripts.core.files.undecodable import UNDECODABLE
+from workflow_scripts.core.images import decoding
+from workflow_scripts.core.images.decoding import decode, jpeg_size
+
+
+def pillow(data: bytes) -> np.ndarray:
+    return np.array(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def encoded(mode: str = "RGB", kind: str = "JPEG", size: tuple[int, int] = (61, 43), **how: Any) -> bytes:
+    """A picture with structure, noise and odd sides."""
+    generator = np.random.default_rng(3)
+    y, x = np.mgrid[: size[1], : size[0]]
+    pixels = np.stack([3 * x, 4 * y, 2 * (x + y)], axis=2) % 256 + generator.integers(-20, 20, (size[1], size[0], 3))
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).convert(mode).save(buffer, kind, **how)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+@pytest.mark.parametrize("quality", [20, 75, 100])
+def test_jpegs_are_read_by_simplejpeg(
+    quality: int, subsampling: str, progressive: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = encoded(quality=quality, subsampling=subsampling, progressive=progressive, restart_marker_blocks=3)
+    expected = pillow(data)
+    monkeypatch.setattr(decoding.Image, "open", lambda *_: pytest.fail("Pillow is used"))
+    assert jpeg_size(data) == (43, 61)
+    assert np.array_equal(decode(data), expected)
+
+
+def test_grey_jpegs_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encoded("L")
+    expected = pillow(data)
+    monkeypatch.setattr(decoding.Image, "open", lambda *_: pytest.fail("Pillow is used"))
+    assert np.array_equal(decode(data), expected)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        *(
+            ("CMYK", "JPEG"),
+            ("RGB", "PNG"),
+            ("RGBA", "PNG"),
+            ("P", "PNG"),
+            ("I;16", "PNG"),
+            ("1", "PNG"),
+            ("LA", "PNG"),
+        ),
+        *(("RGB", "WEBP"), ("RGB", "GIF"), ("RGB", "BMP"), ("RGB", "TIFF"), ("CMYK", "TIFF")),
+    ],
+)
+def test_everything_else_is_read_by_pillow(mode: str, kind: str) -> None:
+    data = encoded("L" if mode == "I;16" else mode, kind)
+    if mode == "I;16":
+        buffer = io.BytesIO()
+        Image.fromarray(np.arange(0, 65_000, 13, dtype=np.uint16).reshape(50, 100)).save(buffer, kind)
+        data = buffer.getvalue()
+    assert jpeg_size(data) is None
+    found = decode(data)
+    assert found.shape[2] == 3 and np.array_equal(found, pillow(data))
+
+
+def test_orientation_is_ignored() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees
+    data = encoded(exif=exif)
+    assert decode(data).shape == (43, 61, 3)
+    assert np.array_equal(decode(data), decode(encoded()))
+
+
+def test_a_jpeg_of_several_pictures_is_its_first() -> None:
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(encoded())) as first, Image.open(io.BytesIO(encoded("L"))) as second:
+        first.save(buffer, "MPO", save_all=True, append_images=[second.convert("RGB")])
+    assert np.array_equal(decode(buffer.getvalue()), pillow(buffer.getvalue()))
+
+
+def test_a_buffer_is_used_if_it_is_large_enough() -> None:
+    data, buffer = encoded(), np.zeros(3 * 61 * 43, np.uint8)
+    assert np.shares_memory(decode(data, buffer), buffer)
+    assert np.array_equal(buffer.reshape(43, 61, 3), pillow(data))
+    assert not np.shares_memory(decode(data, buffer[1:]), buffer)
+    assert np.array_equal(decode(encoded(kind="PNG"), buffer), pillow(encoded(kind="PNG")))
+
+
+def test_an_image_of_too_many_pixels_is_left_to_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encoded()
+    height = data.index(b"\xff\xc0") + 5
+    huge = data[:height] + bytes([255, 0, 255, 0]) + data[height + 4 :]
+    assert jpeg_size(huge) is None
+    with pytest.raises(Image.DecompressionBombError):
+        decode(huge)
+
+
+@pytest.mark.parametrize("length", [0, 2, 3, 20, 600, -2, -1])
+def test_a_truncated_file_is_refused_as_by_pillow(length: int) -> None:
+    data = encoded()[:length]
+    with pytest.raises(UNDECODABLE):
+        pillow(data)
+    with pytest.raises(UNDECODABLE):
+        decode(data)
+
+
+def test_damage_changes_pixels_as_in_pillow_or_is_refused_as_there() -> None:
+    """Whatever damage libjpeg only warns of: simplejpeg refuses it, and Pillow decides."""
+    chance, whole = random.Random(0), [encoded(size=(33, 25), progressive=one) for one in (False, True)]
+    refused = 0
+    for number in range(600):
+        data = bytearray(whole[number % 2])
+        for _ in range(chance.randrange(1, 4)):
+            data[chance.randrange(2, len(data))] = chance.randrange(256)
+        try:
+            expected = pillow(bytes(data))
+        except UNDECODABLE:
+            refused += 1
+            with pytest.raises(UNDECODABLE):
+                decode(bytes(data))
+        else:
+            assert np.array_equal(decode(bytes(data)), expected)
+    assert 50 < refused < 550
+
+
+@pytest.mark.shared
+def test_real_photos(shared_data: Path) -> None:
+    files = sorted((shared_data / "photos_captions/images").glob("*.jpg"))[::8]
+    assert len(files) > 100
+    for file in files:
+        data = file.read_bytes()
+        assert jpeg_size(data) is not None and np.array_equal(decode(data), pillow(data)), file
