@@ -1,6 +1,28 @@
 # Sentence and image embeddings, nearest neighbours, and diagnostics of pairs.
 
 
+rule embed_captions_part:
+    """Embedding of a part of an arm's distinct captions."""
+    input:
+        captions=manifest("select_captions", "{arm}"),
+        encoder=lambda w: UNITS.manifest_if_source(OUT, f"encoder-{w.encoder}"),
+        run=lambda w: UNITS.encoder_run(OUT, w.encoder),
+        tokenizer=lambda w: UNITS.encoder_tokenizer(OUT, w.encoder),
+    output:
+        **made("embed_captions_part"),
+    log:
+        log_of("embed_captions_part"),
+    conda:
+        environment_of("embed_captions_part")
+    threads: cores("embed_captions_part")
+    resources:
+        **resources_of("embed_captions_part"),
+    params:
+        **recipe("embed_captions_part"),
+    shell:
+        command("embed_captions_part")
+
+
 rule embed_captions:
     """Embedding of every caption of an arm, of unit length."""
     input:
@@ -8,6 +30,7 @@ rule embed_captions:
         encoder=lambda w: UNITS.manifest_if_source(OUT, f"encoder-{w.encoder}"),
         run=lambda w: UNITS.encoder_run(OUT, w.encoder),
         tokenizer=lambda w: UNITS.encoder_tokenizer(OUT, w.encoder),
+        parts=lambda w: manifests("embed_captions_part", UNITS.parts_of("text_vector_parts", f"{w.arm}.{w.encoder}")),
     output:
         **made("embed_captions"),
     log:
@@ -23,12 +46,34 @@ rule embed_captions:
         command("embed_captions")
 
 
+rule embed_images_part:
+    """Embedding of a part of the images."""
+    input:
+        images=manifest("image_index", "images"),
+        encoder=lambda w: UNITS.manifest_if_source(OUT, f"encoder-{w.encoder}"),
+        run=lambda w: UNITS.encoder_run(OUT, w.encoder),
+    output:
+        **made("embed_images_part"),
+    log:
+        log_of("embed_images_part"),
+    conda:
+        environment_of("embed_images_part")
+    threads: cores("embed_images_part")
+    resources:
+        **resources_of("embed_images_part"),
+    params:
+        **recipe("embed_images_part"),
+    shell:
+        command("embed_images_part")
+
+
 rule embed_images:
     """Embedding of every image, of unit length."""
     input:
         images=manifest("image_index", "images"),
         encoder=lambda w: UNITS.manifest_if_source(OUT, f"encoder-{w.encoder}"),
         run=lambda w: UNITS.encoder_run(OUT, w.encoder),
+        parts=lambda w: manifests("embed_images_part", UNITS.parts_of("image_vector_parts", w.encoder)),
     output:
         **made("embed_images"),
     log:

@@ -1,5 +1,6 @@
 """Sentence vectors by the real MiniLM: unit rows, independent of their batch, zero for nothing."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.embeddings.text import embed, truncated
+from workflow_scripts.core.parts import Part
+from workflow_scripts.embeddings.text import distinct, embed, truncated, write_vectors
 from workflow_scripts.models.sentence_encoder import SentenceEncoder, sentence_encoder
 
 CAPTIONS = ["a red cat on grass", "wow", "", "a red cat on grass", "two dogs run along a long sandy beach", "my soup"]
@@ -24,8 +26,11 @@ def encoder():  # type: ignore[no-untyped-def]
 
 def run(encoder, captions: list[str], folder: Path, batch: int, chunk: int = 1) -> np.ndarray:  # type: ignore[no-untyped-def]
     folder.mkdir()
-    embed(pa.chunked_array([captions[:2], captions[2:]]), encoder, batch, chunk, folder, folder / "out.npy")
-    return np.load(folder / "out.npy")
+    texts = distinct(pa.chunked_array([captions[:2], captions[2:]]))
+    zero = write_vectors(texts, embed(texts, encoder, batch, chunk, folder), None, folder / "out.npy")
+    vectors = np.load(folder / "out.npy")
+    assert np.array_equal(zero, ~vectors.any(axis=1))
+    return vectors
 
 
 def test_vectors(encoder, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -38,14 +43,58 @@ def test_vectors(encoder, tmp_path: Path) -> None:  # type: ignore[no-untyped-de
     own /= np.linalg.norm(own, axis=1, keepdims=True)
     assert np.abs(np.delete(vectors - own, 2, axis=0)).max() < 1e-5
     assert np.abs(run(encoder, CAPTIONS, tmp_path / "b", 1) - vectors).max() < 1e-5
-    assert run(encoder, CAPTIONS, tmp_path / "c", 2, 8).tobytes() == vectors.tobytes()
     # Order of rows changes no vector: batches follow from the set of captions.
     assert run(encoder, CAPTIONS[::-1], tmp_path / "d", 2).tobytes() == vectors[::-1].tobytes()
 
 
-def test_nothing_but_empty_captions(encoder, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    captions = pa.chunked_array([["", ""]])
-    assert embed(captions, encoder, 2, 1, tmp_path, tmp_path / "out.npy") == 2
+def test_neither_parts_nor_chunks_change_bytes(encoder, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    # Of 17 texts, 3 at a time, some chunks and parts end with a batch that is not full; the last parts have none.
+    texts = distinct(pa.chunked_array([[f"a red cat and {'a dog ' * (i % 5)}{i}" for i in range(17)]]))
+    whole = None
+    for parts, chunk in ((1, 9), (1, 2), (3, 1), (8, 2)):
+        found = []
+        for number in range(parts):
+            work = tmp_path / f"{parts}.{chunk}.{number}"
+            work.mkdir()
+            found.append(embed(texts, encoder, 3, chunk, work, Part(number, parts)))
+            assert len(truncated(texts, encoder, 3, Part(number, parts))) == len(found[-1])
+        vectors = np.concatenate(found)
+        whole = vectors if whole is None else whole
+        assert vectors.tobytes() == whole.tobytes()
+
+
+class Counting:
+    """An encoder that knows what it was asked."""
+
+    max_tokens = None
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, texts: Sequence[str], batch: int) -> np.ndarray:
+        self.asked += texts
+        return np.array([[len(text), 1.0] for text in texts], np.float32)
+
+    def truncated(self, texts: Sequence[str]) -> np.ndarray:
+        return np.array([len(text) > 3 for text in texts])
+
+
+def test_each_distinct_text_is_embedded_once_and_blank_ones_never(tmp_path: Path) -> None:
+    captions = ["wow", " ", "a cat", "wow", None, "\n\t", "a cat", "", "wow "]
+    encoder, texts = Counting(), distinct(pa.chunked_array([captions[:4], captions[4:]]))
+    vectors = embed(texts, encoder, 2, 1, tmp_path)
+    assert encoder.asked == ["wow", "wow ", "a cat"]
+    assert texts.blank.tolist() == [False, True, False, False, True, True, False, True, False]
+    zero = write_vectors(texts, vectors, None, tmp_path / "out.npy")
+    assert np.array_equal(zero, texts.blank)
+    assert np.load(tmp_path / "out.npy")[[0, 3, 8], 0].tolist() == pytest.approx([3 / 10**0.5] * 2 + [4 / 17**0.5])
+
+
+def test_nothing_but_blank_captions(encoder, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    texts = distinct(pa.chunked_array([["", " "]]))
+    vectors = embed(texts, encoder, 2, 1, tmp_path)
+    assert vectors.shape == (0, 384)
+    assert write_vectors(texts, vectors, None, tmp_path / "out.npy").all()
     assert not np.load(tmp_path / "out.npy").any()
 
 
@@ -55,9 +104,9 @@ def test_captions_longer_than_the_encoder_reads(encoder) -> None:  # type: ignor
     words = ["cat " * (most - 2), "cat " * (most - 1), "", "a red cat"]  # besides start and end token
     shorter, longest, longer = encoder(["cat " * (most - 3), *words[:2]], 1)
     assert np.array_equal(longest, longer) and not np.array_equal(shorter, longest)
-    expected = [False, True, False, False]
-    assert truncated(pa.chunked_array([words[:1], words[1:]]), encoder).tolist() == expected
-    assert truncated(pa.chunked_array([], pa.string()), encoder).tolist() == []
+    texts = distinct(pa.chunked_array([words[:1], words[1:]]))
+    assert texts.placed(truncated(texts, encoder, 2)).tolist() == [False, True, False, False]
+    assert truncated(distinct(pa.chunked_array([], pa.string())), encoder, 2).tolist() == []
 
 
 def test_an_encoder_without_a_limit() -> None:

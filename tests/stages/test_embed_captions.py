@@ -12,7 +12,8 @@ import torch
 from tests.embeddings.small_runs import save_tower
 from tests.helpers import make_artifact, run
 from tests.stages.captioned import CAPTIONS, Captioned
-from workflow_scripts.stages import embed_captions, pair_table
+from workflow_scripts.core.parts import part_names
+from workflow_scripts.stages import embed_captions, embed_captions_part, pair_table
 
 
 def test_vectors_beside_their_keys(given: Captioned) -> None:
@@ -47,7 +48,7 @@ def test_captions_without_a_known_word_have_no_vector_and_no_pair(given: Caption
     np.testing.assert_allclose(vectors[[1, 3, 6]], [[0.5**0.5, 0.5**0.5], [0.5**0.5, 0.5**0.5], [1, 0]], rtol=1e-6)
     assert np.flatnonzero(np.load(made.path(".unknown.npy"))).tolist() == [0, 4, 5, 7, 8]
     facts = json.loads(made.manifest_path.with_name("original.words.run.json").read_bytes())["facts"]
-    assert (facts["captions_without_known_word"], facts["empty_captions"]) == (5, 1)
+    assert (facts["captions_without_known_word"], facts["blank_captions"]) == (5, 1)
     assert (facts["words"], facts["unknown_words"]) == (20, 16)
     pairs = run(pair_table.STAGE, given.results, "pair_table/words", {}, {"vectors": made.manifest_path, "truth": []})
     assert pairs.rows == {"in": 9, "out": 3, "dropped": {"empty_caption": 1, "no_known_word": 5}}
@@ -68,3 +69,18 @@ def test_captions_by_the_text_tower_of_a_run(given: Captioned, tmp_path: Path) -
         expected = torch.nn.functional.normalize(tower(torch.tensor([row])))[0]
     np.testing.assert_allclose(np.load(made.path(".npy"))[5], expected.numpy(), rtol=1e-5, atol=1e-6)
     assert not made.has(".unknown.npy")
+    settings = {"kind": "run", "batch_size": 2, "dimensions": 3, "reduction": "pca"}
+    whole = run(embed_captions.STAGE, given.results, "embed_captions/original.tower", settings, inputs)
+    elsewhere = tmp_path / "results"  # where the cache does not have it yet
+    parts = []
+    for part in part_names(3):
+        name, unit = f"embed_captions_part/original.tower.{part}", {"part": part}
+        made = run(embed_captions_part.STAGE, elsewhere, name, {"kind": "run", "batch_size": 2}, inputs, unit)
+        parts.append(made.manifest_path)
+    inputs, settings = inputs | {"parts": parts}, settings | {"parts": 3}
+    made = run(embed_captions.STAGE, elsewhere, "embed_captions/original.tower", settings, inputs)
+    assert made.hash == whole.hash  # the same bytes, and below the same key
+    records = [one.manifest_path.with_name("original.tower.run.json") for one in (made, whole)]
+    divided, undivided = (json.loads(path.read_bytes()) for path in records)
+    assert divided["key"] == undivided["key"]
+    assert len(divided["inputs"]["parts"]) == 3 and "parts" not in undivided["inputs"]

@@ -132,8 +132,8 @@ def _take_over(node: Node, settings: dict[str, Any], inputs: dict[str, list[str]
     results, artifact, made = node.study.parent, Artifact(node.path), dict(node.computation or {})
     unit = node.manifest["unit"]
     stage = declaration(node.stage)
-    in_key = settings if stage is None else stage.in_key(settings)
-    key = artifact_key(node.stage, unit, made["code"], in_key, inputs, made["environment"])
+    in_key, read = (settings, inputs) if stage is None else (stage.in_key(settings), stage.in_key(inputs))
+    key = artifact_key(node.stage, unit, made["code"], in_key, read, made["environment"])
     before = {"key": made["key"], "settings": made["settings"], "inputs": made["inputs"]}
     record = {
         **{name: value for name, value in made.items() if name not in ("cached", "original")},

@@ -71,7 +71,7 @@ def _other_recipe(record: Mapping[str, Any]) -> str | None:
     in_key = settings if stage is None else stage.in_key(settings)
     if stage is not None and not stage.by_content and sorted(record["not_in_key"]) == sorted(settings.keys() - in_key):
         unit = stage.manifest_unit(record["unit"])
-        parts = (record["code"], in_key, record["inputs"], record["environment"])
+        parts = (record["code"], in_key, stage.in_key(record["inputs"]), record["environment"])
         if record["key"] != artifact_key(stage.name, unit, *parts):
             return "its key does not follow from its unit, code, settings, inputs and environment"
     original = record.get("original")

@@ -12,6 +12,7 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoModel
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.parts import WHOLE, Part
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks
 from workflow_scripts.models.checkpoints import pretrained
@@ -69,19 +70,25 @@ def transformers_encoder(folder: Path, device: str) -> Encoder:
     return Encoder(encode)
 
 
-def embed(images: TarImages, encoder: Encoder, batch: int, chunk: int, work: Path, pool: Executor) -> np.ndarray:
-    """(n, d) float32 unit rows of n images; ``pool`` decodes them, ``chunk`` batches make a resume file."""
+def embed(
+    images: TarImages, encoder: Encoder, batch: int, chunk: int, work: Path, pool: Executor, part: Part = WHOLE
+) -> np.ndarray:
+    """(m, d) float32 unit rows of a part of n images, which consists of whole batches.
+
+    ``pool`` decodes the images; ``chunk`` batches make a resume file.
+    """
+    asked = part.rows(len(images), batch)
 
     def load(row: int) -> Any:
         return encoder.prepare(images.image(row))
 
     def compute(start: int, stop: int) -> np.ndarray:
-        parts = []
+        found = []
         for first in range(start, stop, batch):
-            prepared = list(pool.map(load, range(first, min(first + batch, stop))))
-            parts.append(encoder.encode(prepared).cpu().numpy())
-        return unit_rows(np.concatenate(parts))
+            prepared = list(pool.map(load, asked[first : min(first + batch, stop)]))
+            found.append(encoder.encode(prepared).cpu().numpy())
+        return unit_rows(np.concatenate(found))
 
-    chunks = vector_chunks(len(images), batch * chunk, work, compute, "chunks of images embedded")
+    chunks = vector_chunks(len(asked), batch * chunk, work, compute, "chunks of images embedded")
     found = [vectors for _, vectors in chunks]
     return np.concatenate(found) if found else np.zeros((0, 1), dtype=np.float32)

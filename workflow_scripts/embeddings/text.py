@@ -1,6 +1,7 @@
 """Unit vectors of captions."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -8,7 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from workflow_scripts.core.parts import WHOLE, Part
 from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks
+from workflow_scripts.models.text.blank import is_blank
+
+ROWS = 65_536  # handled at a time
 
 
 class TextEncoder(Protocol):
@@ -25,68 +30,100 @@ class TextEncoder(Protocol):
         """(n,) bool, whether only the beginning of a text is read."""
 
 
+@dataclass(frozen=True)
+class Distinct:
+    """The distinct texts among n captions.
+
+    Attributes:
+        texts: in order of first appearance.
+        codes: (n,) int, which of them each caption is.
+        order: which of them are not blank, in order of length, which reduces padding; those of one length in the order
+            of their characters. So the order, and with it every batch, depends on the set of texts alone.
+    """
+
+    texts: list[str]
+    codes: np.ndarray
+    order: np.ndarray
+
+    def ordered(self, rows: range) -> list[str]:
+        """Texts that are not blank, by their places in ``order``."""
+        return [self.texts[i] for i in self.order[rows.start : rows.stop]]
+
+    def placed(self, values: np.ndarray) -> np.ndarray:
+        """Values of the texts in ``order`` -> those of all ``texts``, zero for blank ones."""
+        found = np.zeros((len(self.texts), *values.shape[1:]), values.dtype)
+        found[self.order] = values
+        return found
+
+    @property
+    def blank(self) -> np.ndarray:
+        """(n,) bool: which captions are blank."""
+        return ~self.placed(np.ones(len(self.order), bool))[self.codes]
+
+
+def distinct(captions: pa.ChunkedArray) -> Distinct:
+    """The distinct texts among the captions; a missing one is an empty text."""
+    coded = pc.dictionary_encode(pc.fill_null(captions, "")).combine_chunks()
+    coded = coded.chunk(0) if isinstance(coded, pa.ChunkedArray) else coded
+    texts = coded.dictionary.to_pylist()
+    some = (i for i, text in enumerate(texts) if not is_blank(text))
+    order = sorted(some, key=lambda i: (len(texts[i]), texts[i]))
+    return Distinct(texts, coded.indices.to_numpy(), np.array(order, dtype=np.int64))
+
+
+def embed(
+    captions: Distinct, encoder: TextEncoder, batch: int, chunk: int, work: Path, part: Part = WHOLE
+) -> np.ndarray:
+    """Vectors of a part of the distinct texts, by their ``order``: (m, d) float32 unit rows.
+
+    Parts consist of whole batches, and each batch is a call of its own, so that neither the number of parts nor the
+    size of chunks changes what is computed together.
+
+    Args:
+        batch: captions per forward pass.
+        chunk: batches per resume file.
+        work: folder of resume files.
+    """
+    asked = part.rows(len(captions.order), batch)
+
+    def compute(start: int, stop: int) -> np.ndarray:
+        texts = captions.ordered(asked[start:stop])
+        firsts = range(0, len(texts), batch)
+        return unit_rows(np.concatenate([encoder(texts[first : first + batch], batch) for first in firsts]))
+
+    chunks = vector_chunks(len(asked), batch * chunk, work, compute, "chunks of captions embedded")
+    found = [vectors for _, vectors in chunks]
+    return np.concatenate(found) if found else np.zeros((0, encoder(["a"], 1).shape[-1]), np.float32)
+
+
+def truncated(captions: Distinct, encoder: TextEncoder, batch: int, part: Part = WHOLE) -> np.ndarray:
+    """(m,) bool, of the same texts as :func:`embed`: of which the encoder reads only the beginning."""
+    asked = part.rows(len(captions.order), batch)
+    pieces = (asked[start : start + ROWS] for start in range(0, len(asked), ROWS))
+    return np.concatenate([np.zeros(0, bool), *(encoder.truncated(captions.ordered(piece)) for piece in pieces)])
+
+
 Reduce = Callable[[np.ndarray], np.ndarray]
 """(n, d) float32 unit rows, or zero -> (n, fewer) likewise."""
 
 
-def embed(
-    captions: pa.ChunkedArray,
-    encoder: TextEncoder,
-    batch: int,
-    chunk: int,
-    work: Path,
-    out: Path,
-    reduce: Reduce | None = None,
-) -> int:
-    """Write the vectors of n captions to ``out``; returns the number of empty captions.
+def write_vectors(captions: Distinct, vectors: np.ndarray, reduce: Reduce | None, out: Path) -> np.ndarray:
+    """Write the vector of each of the n captions; gives which are zero, (n,) bool.
 
-    Each distinct caption is encoded once, so equal captions get bit-identical vectors. They are encoded in order of
-    length to reduce padding; the order, and so every batch, depends only on the set of captions. An empty caption gets
-    a zero vector and forms no pairs.
+    A blank caption gets a zero vector and forms no pairs.
 
     Args:
-        captions: n strings.
-        batch: captions per forward pass.
-        chunk: batches per resume file.
-        work: folder of resume files.
-        out: becomes a .npy of float32 (n, d), unit rows.
-        reduce: applied to the vectors of the distinct captions, in order of first appearance.
+        vectors: (m, d) float32, of the texts in ``order``.
+        reduce: applied to the vectors of all texts, in order of first appearance.
+        out: becomes a .npy of float32 (n, d), a block at a time.
     """
-    coded = pc.dictionary_encode(captions).combine_chunks()
-    coded = coded.chunk(0) if isinstance(coded, pa.ChunkedArray) else coded
-    texts = coded.dictionary.to_pylist()
-    ordered = sorted((i for i, text in enumerate(texts) if text), key=lambda i: (len(texts[i]), texts[i]))
-    width = encoder(["a"], 1).shape[-1]
-    unique = np.zeros((len(texts), width), dtype=np.float32)
-
-    def compute(start: int, stop: int) -> np.ndarray:
-        chosen = [texts[i] for i in ordered[start:stop]]
-        return unit_rows(encoder(chosen, batch))
-
-    for rows, vectors in vector_chunks(len(ordered), batch * chunk, work, compute, "chunks of captions embedded"):
-        unique[ordered[rows]] = vectors
+    found = captions.placed(vectors)
     if reduce is not None:
-        unique = reduce(unique)
-    return scatter(unique, coded.indices.to_numpy(), texts, out)
-
-
-def truncated(captions: pa.ChunkedArray, encoder: TextEncoder) -> np.ndarray:
-    """(n,) bool: of which captions the encoder reads only the beginning."""
-    batches = pa.table({"caption": captions}).to_batches(max_chunksize=65_536)
-    return np.concatenate([np.zeros(0, bool), *(encoder.truncated(batch["caption"].to_pylist()) for batch in batches)])
-
-
-def unknown(captions: pa.ChunkedArray, vectors: np.ndarray, rows: int = 65_536) -> np.ndarray:
-    """(n,) bool: which captions are not empty, but have the vector zero in (n, d) ``vectors``."""
-    empty = pc.equal(pc.fill_null(captions, ""), "").to_numpy()
-    parts = [vectors[start : start + rows].any(axis=1) for start in range(0, len(vectors), rows)]
-    return ~np.concatenate([np.zeros(0, bool), *parts]) & ~empty
-
-
-def scatter(unique: np.ndarray, codes: np.ndarray, texts: list[str], out: Path, rows: int = 65_536) -> int:
-    """Write row ``codes[i]`` of ``unique`` as row i of ``out``, a block at a time; counts the empty captions."""
-    written = np.lib.format.open_memmap(out, mode="w+", dtype=np.float32, shape=(len(codes), unique.shape[1]))
-    for start in range(0, len(codes), rows):
-        written[start : start + rows] = unique[codes[start : start + rows]]
+        found = reduce(found)
+    codes = captions.codes
+    written = np.lib.format.open_memmap(out, mode="w+", dtype=np.float32, shape=(len(codes), found.shape[1]))
+    for start in range(0, len(codes), ROWS):
+        written[start : start + ROWS] = found[codes[start : start + ROWS]]
     written.flush()
-    return int(np.isin(codes, [i for i, text in enumerate(texts) if not text]).sum())
+    zero = ~np.any(found, axis=1)
+    return zero[codes]

@@ -42,15 +42,17 @@ class TextEncoderKind:
         any_text: whether every caption that is not empty has a vector.
         judges: whether judges can use it; they load its source as a sentence encoder.
         saved: whether its source is a folder as save_pretrained writes it.
+        divided: whether captions are worth dividing among jobs; each loads the model.
     """
 
     name: str
     summary: str
     load: "Callable[[TextModel], TextEncoder]"
-    needs: Literal["source", "run"]
-    any_text: bool
-    judges: bool
-    saved: bool
+    needs: Literal["source", "run"] = "source"
+    any_text: bool = True
+    judges: bool = False
+    saved: bool = False
+    divided: bool = True
 
 
 def _sentence_transformers(model: TextModel) -> "TextEncoder":
@@ -80,30 +82,12 @@ def _run(model: TextModel) -> "TextEncoder":
 
 TEXT_ENCODERS = by_name(
     [
-        TextEncoderKind(
-            name="clip",
-            summary="the text tower of a CLIP model",
-            load=_clip,
-            needs="source",
-            any_text=True,
-            judges=False,
-            saved=True,
-        ),
-        TextEncoderKind(
-            name="run",
-            summary="the final text tower of one of this study's runs",
-            load=_run,
-            needs="run",
-            any_text=True,
-            judges=False,
-            saved=False,
-        ),
+        TextEncoderKind(name="clip", summary="the text tower of a CLIP model", load=_clip, saved=True),
+        TextEncoderKind(name="run", summary="the final text tower of one of this study's runs", load=_run, needs="run"),
         TextEncoderKind(
             name="sentence_transformers",
             summary="a model of the library sentence-transformers",
             load=_sentence_transformers,
-            needs="source",
-            any_text=True,
             judges=True,
             saved=True,
         ),
@@ -111,10 +95,8 @@ TEXT_ENCODERS = by_name(
             name="word_vectors",
             summary="the mean of a caption's word vectors, from a text file in the format of fastText or word2vec",
             load=_word_vectors,
-            needs="source",
             any_text=False,
-            judges=False,
-            saved=False,
+            divided=False,
         ),
     ]
 )

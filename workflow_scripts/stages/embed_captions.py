@@ -1,44 +1,34 @@
 """Unit vectors of an arm's captions.
 
 Inputs: ``captions`` (select_captions), ``encoder`` (source; models from elsewhere), ``run`` (pretrain) and
-``tokenizer`` (tokenizer; text towers of the study).
+``tokenizer`` (tokenizer; text towers of the study), ``parts`` (embed_captions_part; where the work is divided).
 """
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance, undivided
 from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.registry import OneOf, listed
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.parts import PARTS
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS, TextModel
+from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
 from workflow_scripts.embeddings.width import WIDTH
+from workflow_scripts.stages.embed_captions_part import TRUNCATED, EmbedCaptionsPart, text_encoder
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+
+    from workflow_scripts.embeddings.text import Distinct
 
 UNKNOWN = ".unknown.npy"
 
 
-class EmbedCaptions(Settings):
+class EmbedCaptions(EmbedCaptionsPart):
     """How captions are embedded."""
 
-    kind: Annotated[str, OneOf(TEXT_ENCODERS)] = Field(
-        "sentence_transformers", description=f"what the model is. {listed(TEXT_ENCODERS)}", examples=["clip"]
-    )
-    batch_size: int = Field(
-        256, ge=1, description="captions per forward pass", examples=[128], json_schema_extra={"unit": "captions"}
-    )
-    chunk_batches: int = Field(
-        32,
-        ge=1,
-        description="batches per file of finished vectors; an interrupted job resumes after the last file",
-        examples=[16],
-        json_schema_extra={"unit": "batches"},
-    )
     dimensions: int | None = Field(
         None,
         ge=1,
@@ -51,11 +41,14 @@ class EmbedCaptions(Settings):
         description="how dimensions are reduced. truncate: the first; pca: components fitted on the arm's captions",
         examples=["pca"],
     )
+    parts: int = PARTS
 
     @model_validator(mode="after")
     def _reduced(self) -> Self:
         if self.dimensions is None and self.reduction != "truncate":
             raise ValueError(f"reduction {self.reduction} has no effect without dimensions")
+        if self.parts > 1 and not TEXT_ENCODERS[self.kind].divided:
+            raise ValueError(f"parts {self.parts} has no effect on kind {self.kind}")
         return self
 
 
@@ -65,62 +58,67 @@ def embed_captions(job: Job[EmbedCaptions]) -> None:
     import pyarrow.parquet as pq
 
     from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.embeddings.chunks import gathered
     from workflow_scripts.embeddings.reduction import REDUCTIONS
-    from workflow_scripts.embeddings.text import embed, truncated, unknown
-    from workflow_scripts.embeddings.word_vectors import WordVectors
+    from workflow_scripts.embeddings.text import distinct, write_vectors
 
-    options, kind = job.settings, TEXT_ENCODERS[job.settings.kind]
+    options = job.settings
     arm = pq.read_table(job.input("captions").path(".parquet"), columns=["key", "subreddit", "year", "caption"])
-    encoder = kind.load(_model(job, arm["caption"]))
-    out = job.file(".npy")
+    texts = distinct(arm["caption"])
+    if parts := job.inputs("parts"):
+        vectors, cut = gathered(parts), gathered(parts, TRUNCATED)
+    else:
+        vectors, cut = _computed(job, arm["caption"], texts)
     reduce = None
     if options.dimensions is not None:
         reduce = partial(REDUCTIONS[options.reduction], dimensions=options.dimensions)
-    empty = embed(arm["caption"], encoder, options.batch_size, options.chunk_batches, job.work, out, reduce)
+    zero, blank = write_vectors(texts, vectors, reduce, job.file(".npy")), texts.blank
     write_table(job.file(".keys.parquet"), arm.drop_columns(["caption"]))
-    np.save(job.file(".truncated.npy"), truncated(arm["caption"], encoder), allow_pickle=False)
-    if not kind.any_text:
-        without = unknown(arm["caption"], np.load(out, mmap_mode="r", allow_pickle=False))
-        np.save(job.file(UNKNOWN), without, allow_pickle=False)
-        job.note(captions_without_known_word=int(without.sum()))
-    if isinstance(encoder, WordVectors):
-        job.note(**encoder.counts(arm["caption"]))
+    np.save(job.file(TRUNCATED), texts.placed(cut)[texts.codes], allow_pickle=False)
+    if not TEXT_ENCODERS[options.kind].any_text:
+        np.save(job.file(UNKNOWN), zero & ~blank, allow_pickle=False)
+        job.note(captions_without_known_word=int((zero & ~blank).sum()))
     job.rows(len(arm), len(arm))
-    job.note(empty_captions=empty, max_tokens=encoder.max_tokens)
+    job.note(blank_captions=int(blank.sum()), distinct_captions=len(texts.order))
 
 
-def _model(job: Job[EmbedCaptions], captions: "pa.ChunkedArray") -> TextModel:
-    from workflow_scripts.models.text.caption_tokenizer import MODEL, SPECIAL
-    from workflow_scripts.models.text.tower import TOWER
+def _computed(
+    job: Job[EmbedCaptions], captions: "pa.ChunkedArray", texts: "Distinct"
+) -> "tuple[np.ndarray, np.ndarray]":
+    """Vectors of the distinct captions, and whether each is truncated."""
+    from workflow_scripts.embeddings.text import embed, truncated
+    from workflow_scripts.embeddings.word_vectors import WordVectors
 
-    if TEXT_ENCODERS[job.settings.kind].needs != "run":
-        return TextModel(job.source("encoder"), job.device, captions)
-    tokenizer = job.input("tokenizer")
-    files = tokenizer.path(MODEL), tokenizer.path(SPECIAL)
-    return TextModel(job.input("run").path(f"/{TOWER}"), job.device, captions, files)
+    options, encoder = job.settings, text_encoder(job, captions)
+    vectors = embed(texts, encoder, options.batch_size, options.chunk_batches, job.work)
+    job.note(max_tokens=encoder.max_tokens)
+    if isinstance(encoder, WordVectors):
+        job.note(**encoder.counts(captions))
+    return vectors, truncated(texts, encoder, options.batch_size)
 
 
 STAGE = Stage(
     run=embed_captions,
     settings=EmbedCaptions,
     artifact="{arm}.{encoder}",
-    inputs=("captions", "encoder", "run", "tokenizer"),
+    inputs=("captions", "encoder", "run", "tokenizer", "parts"),
     packages=("torch", "transformers", "sentence-transformers", "tokenizers"),
+    not_in_key=frozenset({"chunk_batches", "parts"}),
     on_device=True,
 )
 
 FACTS = Facts(
     files={
-        ".npy": File("unit-length rows, float32", Tolerance(1e-5, 0, "2e-7")),
+        ".npy": File("unit-length rows, zero for a blank caption, float32", Tolerance(1e-5, 0, "2e-7")),
         ".keys.parquet": File("the key of each row"),
-        ".unknown.npy": File("word vectors only: whether a non-empty caption has no known word, bool"),
-        ".truncated.npy": File("whether the encoder reads only the beginning of each row's caption, bool"),
+        UNKNOWN: File("word vectors only: whether a caption that is not blank has no known word, bool"),
+        TRUNCATED: File("whether the encoder reads only the beginning of each row's caption, bool"),
     },
     environment="train",
     resources=Resources(minutes=480, memory_mb=96_000, scales="gpu", workers=True, gpu=True),
     cost=Cost(
         per="caption",
-        units=lambda load: load.images,
+        units=undivided(lambda load: load.images),
         core_ms=0.1,
         gflop=lambda _: 5.5,
         source="counted: all-mpnet-base-v2, 32 tokens; tokenizing twice measured",

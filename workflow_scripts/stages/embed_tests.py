@@ -6,37 +6,29 @@ Inputs: ``dataset`` (eval_dataset), ``encoder`` and ``run`` as of ``embed_images
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 from workflow_scripts.embeddings.width import WIDTH
-from workflow_scripts.stages.embed_images import EmbedImages, image_model
+from workflow_scripts.stages.embed_images_part import EmbedImagesPart, image_vectors
 
 
-class EmbedTests(EmbedImages):
+class EmbedTests(EmbedImagesPart):
     """How test images are embedded: as the training images are."""
 
 
 def embed_tests(job: Job[EmbedTests]) -> None:
     """Encode the test images in the order of the dataset's table, with their keys."""
-    from concurrent.futures import ThreadPoolExecutor
-
     import numpy as np
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.core.shards import TarImages, dataset_images
-    from workflow_scripts.embeddings.images import embed
 
-    options, dataset = job.settings, job.input("dataset")
+    dataset = job.input("dataset")
     table = pq.read_table(dataset.path(".parquet"), columns=["key", "split"])
     rows = pc.indices_nonzero(pc.equal(table["split"], "test")).to_numpy()
     every = dataset_images(dataset)
     images = TarImages(every.tars, every.tar[rows], every.offset[rows], every.size[rows], every.sha256[rows])
-    encoder = IMAGE_ENCODERS[options.kind].load(image_model(job))
-    with ThreadPoolExecutor(max_workers=max(1, job.workers)) as pool:
-        vectors = embed(images, encoder, options.batch_size, options.chunk_batches, job.work, pool)
-    with open(job.file(".npy"), "wb") as stream:
-        np.save(stream, vectors)
+    np.save(job.file(".npy"), image_vectors(job, images), allow_pickle=False)
     write_table(job.file(".keys.parquet"), table.take(rows).select(["key"]))
     job.rows(len(table), len(rows), {"other_splits": len(table) - len(rows)})
 
@@ -47,6 +39,7 @@ STAGE = Stage(
     artifact="{dataset}.{encoder}",
     inputs=("dataset", "encoder", "run"),
     packages=("torch", "transformers", "torchvision", "timm", "pillow", "simplejpeg"),
+    not_in_key=frozenset({"chunk_batches"}),
     on_device=True,
 )
 

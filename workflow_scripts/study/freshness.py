@@ -131,7 +131,9 @@ class Freshness:
         """How the inputs differ, by name and by content. A missing input is compared by name."""
         others = content = None
         recorded = {name: hashes for name, hashes in record["inputs"].items() if record["input_files"].get(name)}
-        for name in sorted(recorded.keys() | job.inputs.keys()):
+        stage = declaration(job.stage)
+        aside = frozenset[str]() if stage is None else stage.not_in_key
+        for name in sorted((recorded.keys() | job.inputs.keys()) - aside):
             paths, hashes = job.inputs.get(name, []), recorded.get(name, [])
             labels = [label_of(Path(path)) for path in record["input_files"].get(name, [])]
             if len(paths) != len(hashes):

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from workflow_scripts.core.declaration.facts import Load
 from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.parts import named_part
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.models.backbones import BACKBONES
@@ -34,6 +35,8 @@ def loads(units: Units, stage: Stage, names: Sequence[str], rows: float, images:
     if "block" in stage.unit:
         parts = len(names) if stage.unit == ("block",) else len(units.blocks)
     for name in names:
+        if "part" in stage.unit:
+            parts = named_part(stage.unit_of(name)["part"]).of
         yield _load(units, stage, name, rows, images, parts), 1
 
 

@@ -4,6 +4,7 @@ Rules and commands use this module: it is the only place that determines the set
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from workflow_scripts.study.config.arms.order import arms_read
 from workflow_scripts.study.config.kept import evaluated
 from workflow_scripts.study.config.run_settings import seen_by, trainings
 from workflow_scripts.study.config.study import Study
+from workflow_scripts.study.divided import image_vector_parts, parts_of_unread, text_vector_parts, whole
 from workflow_scripts.study.named_sources import named_sources
 from workflow_scripts.study.reported import report_settings, summary_settings
 from workflow_scripts.study.run_inputs import RunInputs, tokenised
@@ -43,7 +45,11 @@ class Units(RunInputs):
         # Stages whose settings are more than a section of the config.
         self._gathered: dict[str, Callable[[Unit], dict[str, Any]]] = {
             **{"source": self._source, "annotations": self._annotations, "pretrain": self._pretrain},
-            **{"eval_images": self._eval_images, "embed_images": self._embed_images, "embed_tests": self._embed_images},
+            "eval_images": self._eval_images,
+            **{
+                stage: partial(self._embed_images, stage)
+                for stage in ("embed_images", "embed_images_part", "embed_tests")
+            },
             **{"summary": self._summary, "report": self._report, "crate": self._crate},
             "judge_quality": self._judge_quality,
             "caption_comparison": self._caption_comparison,
@@ -82,6 +88,7 @@ class Units(RunInputs):
         self.reference_arm = next((arm.name for arm in study.arms if arm.kind == "original"), None)
         self.compared_arms = [arm for arm in self.arms if self.judges and self.reference_arm not in (None, arm)]
         self.text_vectors = [f"{arm}.{encoder.name}" for arm in self.arms for encoder in study.text_encoders]
+        self.text_vector_parts, self.image_vector_parts = text_vector_parts(study), image_vector_parts(study)
         self.tokenised = tokenised(study)
         self.tokenizers = ["tokenizer"] if self.tokenised else []
         self.common = ["images"] if study.common_images and trains else []
@@ -92,6 +99,7 @@ class Units(RunInputs):
         self.quality_encoder = [name for name in [study.pair_quality.image_encoder] if name]
         self.sources_by_name = named_sources(study)
         self._unused = unread(study, self.text_vectors, self._runs.values())
+        self._unused |= parts_of_unread(self._unused, self.text_vector_parts, self.image_vector_parts)
 
     def steps(self, run: str) -> list[str]:
         """Names of a run's evaluated checkpoints: ``last``, ``best``, ``step-000200``."""
@@ -106,6 +114,10 @@ class Units(RunInputs):
         """Whether the annotation source may contain images, unlike RedCaps' zip."""
         at = self.study.annotations.source.at
         return at != WORLD and not urlsplit(at).path.endswith(".zip")
+
+    def parts_of(self, parts: str, name: str) -> list[str]:
+        """Names of the parts of artifact ``name`` among ``parts``, an attribute with the names of all parts."""
+        return [one for one in getattr(self, parts) if whole(one) == name]
 
     def holds(self, stage: str, name: str) -> bool:
         """Whether the study has the artifact ``<stage>/<name>``; its folder may hold results of earlier configs too."""
@@ -172,9 +184,9 @@ class Units(RunInputs):
     def _eval_images(self, unit: Unit) -> dict[str, Any]:
         return self._views_by_name[unit["view"]].model_dump(mode="json")
 
-    def _embed_images(self, unit: Unit) -> dict[str, Any]:
+    def _embed_images(self, stage: str, unit: Unit) -> dict[str, Any]:
         encoder = _named(self.study.image_encoders, unit["encoder"])
-        own = self._section("embed_images", f"image_encoders.{encoder.name}")
+        own = self._section(stage, f"image_encoders.{encoder.name}")
         if encoder.run is None:
             return own
         run = self._runs[encoder.run][1]

@@ -11,6 +11,7 @@ import pyarrow as pa
 from workflow_scripts.acquisition.annotations.id_set import IdSet
 from workflow_scripts.acquisition.annotations.rows import ROWS, Apart, host_of
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.models.text.blank import is_blank
 
 APART = ROWS.append(pa.field("reason", pa.string()))
 ROWS_AT_ONCE, CHARACTERS_AT_ONCE = 16_384, 8 << 20  # read and checked together
@@ -38,7 +39,7 @@ class Filter:
             return Apart.FILTERED_SUBREDDIT
         if self.years is not None and row["year"] not in self.years:
             return Apart.FILTERED_YEAR
-        if not (row["caption"] or "").strip():
+        if is_blank(row["caption"]):
             return Apart.EMPTY_CAPTION
         return None
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, Seeded
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.models.text.blank import is_blank
 from workflow_scripts.stats.seeds import derive
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def chosen(inputs: ArmInputs, rows: "Iterable[Row]", settings: External, where: 
             continue
         named[image] = True
         for text in captions:
-            if text is None or not text.strip():
+            if text is None or is_blank(text):
                 counts["no_caption"] += 1
                 continue
             seen.append(hash((image, text)))

@@ -99,6 +99,11 @@ def none(_: Load) -> float:
     return 0.0
 
 
+def undivided(amount: Callable[[Load], float]) -> Callable[[Load], float]:
+    """The amount for a stage whose setting ``parts`` can leave its work to other jobs; then it only gathers."""
+    return lambda load: amount(load) if load.settings.get("parts", 1) == 1 else 0.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cost:
     """The work of a job, as a number of units and the cost of each.

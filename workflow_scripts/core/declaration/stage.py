@@ -33,7 +33,8 @@ class Stage(Generic[S]):
         inputs: names of the inputs, in the order of the command line. Those that may come from outside the workflow
             are read with ``job.source``.
         packages: PyPI packages whose major.minor version can change the bytes.
-        not_in_key: settings that never change bytes.
+        not_in_key: settings and inputs that never change bytes. Such an input holds what the stage would otherwise
+            compute itself.
         on_device: computes on the device of the config; other stages compute on the CPU.
         numbered: the unit is only a number: the same content under another number is the same artifact, whose manifest
             holds no unit.
@@ -75,9 +76,9 @@ class Stage(Generic[S]):
         """The wildcard values in the name of an artifact."""
         return dict(zip(self.unit, name.split("."), strict=True)) if self.unit else {}
 
-    def in_key(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings that can change the bytes of an artifact."""
-        return {name: value for name, value in settings.items() if name not in self.not_in_key}
+    def in_key(self, named: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings, or the inputs, that can change the bytes of an artifact."""
+        return {name: value for name, value in named.items() if name not in self.not_in_key}
 
     def device(self, wanted: str) -> str:
         """The device (``auto``, ``cpu`` or ``cuda``) of the stage's jobs when the config says ``wanted``."""

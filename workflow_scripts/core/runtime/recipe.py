@@ -29,7 +29,7 @@ def recipe_of(job: "Job[Any]") -> dict[str, Any]:
     in_key = stage.in_key(settings)
     where = environment(job.device, job.threads, stage.packages)
     if stage.identity is None:
-        key = artifact_key(stage.name, stage.manifest_unit(job.unit), code, in_key, inputs, where)
+        key = artifact_key(stage.name, stage.manifest_unit(job.unit), code, in_key, stage.in_key(inputs), where)
     else:
         key = artifact_key(stage.name, stage.identity(job), code, in_key, {}, {})
     files = {name: [str(one.manifest_path) for one in job.inputs(name)] for name in inputs}

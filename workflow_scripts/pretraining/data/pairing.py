@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.models.text.blank import is_blank
 from workflow_scripts.stats.seeds import derive
 
 
@@ -123,7 +124,7 @@ def from_captions(keys: pa.ChunkedArray, table: pa.Table, where: Path) -> tuple[
     """
     rows = rows_of(keys, table["key"], where)
     texts = [text or "" for text in table["caption"].to_pylist()]
-    kept = np.array([i for i in np.argsort(rows, kind="stable").tolist() if texts[i].strip()], dtype=np.int64)
+    kept = np.array([i for i in np.argsort(rows, kind="stable").tolist() if not is_blank(texts[i])], dtype=np.int64)
     return _own(rows[kept]), [texts[i] for i in kept.tolist()]
 
 

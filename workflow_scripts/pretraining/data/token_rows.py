@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from workflow_scripts.models.text.blank import is_blank
+
 Encode = Callable[[list[str]], tuple[list[list[int]], int]]
 """Captions -> rows of ids, and how many captions were cut."""
 
@@ -40,11 +42,11 @@ def write_rows(captions: Iterator[list[str | None]], encode: Encode, vocabulary:
         np.lib.format.write_array_header_1_0(file, {**header, "shape": (0,)})
         start = file.tell()
         for batch in captions:
-            some = [text for text in batch if text and text.strip()]
+            some = [text for text in batch if text and not is_blank(text)]
             rows, shorter = encode(some)
             cut += shorter
             size = np.zeros(len(batch), np.int32)
-            size[[bool(text and text.strip()) for text in batch]] = [len(row) for row in rows]
+            size[[not is_blank(text) for text in batch]] = [len(row) for row in rows]
             lengths.append(size)
             file.write(np.array([one for row in rows for one in row], kind).tobytes())
         total = (file.tell() - start) // kind.itemsize

@@ -25,7 +25,7 @@ from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.sections import CaptionLabelsSection, Judge, Network, Run
 from workflow_scripts.study.config.study import Study, load_study
 from workflow_scripts.study.scoring import judge_reference, scores_read
-from workflow_scripts.study.stages import declaration, stage_names
+from workflow_scripts.study.stages import declaration, facts, stage_names
 from workflow_scripts.study.units import Unit, Units
 
 Keys = tuple[str, ...]
@@ -54,6 +54,8 @@ class Reruns:
             path: path of the key, such as ``("arms", "kind")``; in a list, one of the items is changed.
             examples: values to change it to, until one makes a difference.
         """
+        if _outside_keys(path):
+            return []
         for edited in (one for example in examples for one in edits(self.study, path, example)):
             try:
                 jobs = _jobs(Units(edited))
@@ -62,6 +64,14 @@ class Reruns:
             if found := [stage for stage in sorted(jobs) if jobs[stage] != self._jobs[stage]]:
                 return found
         return []
+
+
+def _outside_keys(path: Keys) -> bool:
+    """Whether a key of a list's items is in no artifact's key; an item that is added would make artifacts anyway."""
+    sections = {stage: facts(stage).section or "" for stage in stage_names()}
+    found = [declaration(stage) for stage, section in sections.items() if section.startswith(f"{path[0]}.{{")]
+    having = [stage for stage in found if stage is not None and path[-1] in stage.settings.model_fields]
+    return bool(having) and all(path[-1] in stage.not_in_key for stage in having)
 
 
 def edits(value: Any, path: Keys, new: Any) -> Iterator[Any]:

@@ -1,0 +1,115 @@
+"""Unit vectors of a part of the images; ``embed_images`` gathers the parts.
+
+Inputs: as of ``embed_images``.
+"""
+
+from operator import not_
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+
+from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.parts import WHOLE, Part, named_part
+from workflow_scripts.core.registry import OneOf, listed
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS, ImageModel
+from workflow_scripts.embeddings.width import WIDTH
+from workflow_scripts.models.networks.view import View
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from workflow_scripts.core.shards import TarImages
+
+
+class EmbedImagesPart(Settings):
+    """How images become vectors."""
+
+    kind: Annotated[str, OneOf(IMAGE_ENCODERS)] = Field(
+        "transformers", description=f"what the model is. {listed(IMAGE_ENCODERS)}", examples=["blip2"]
+    )
+    batch_size: int = Field(
+        64, ge=1, description="images per forward pass", examples=[128], json_schema_extra={"unit": "images"}
+    )
+    chunk_batches: int = Field(
+        32,
+        ge=1,
+        description="batches per file of finished vectors; an interrupted job resumes after the last file",
+        examples=[16],
+        json_schema_extra={"unit": "batches"},
+    )
+    weights: SkipJsonSchema[str | None] = Field(
+        None, exclude_if=not_, description="run: name of the checkpoint's file; set by the workflow"
+    )
+    view: SkipJsonSchema[View | None] = Field(
+        None, exclude_if=not_, description="run: how its network sees images; set by the workflow"
+    )
+
+
+def embed_images_part(job: Job[EmbedImagesPart]) -> None:
+    """Encode the images of one part, in index order."""
+    import numpy as np
+
+    from workflow_scripts.core.shards import index_images
+
+    vectors = image_vectors(job, index_images(job.input("images")), named_part(job.unit["part"]))
+    np.save(job.file(".npy"), vectors, allow_pickle=False)
+    job.rows(len(vectors), len(vectors))
+
+
+def image_vectors(job: Job[Any], images: "TarImages", part: Part = WHOLE) -> "np.ndarray":
+    """(m, d) float32 unit rows of a part of the images, by the encoder of a job with these settings.
+
+    Raises:
+        PipelineError: a file of the encoder is missing or damaged.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from workflow_scripts.embeddings.images import embed
+
+    options = job.settings
+    encoder = IMAGE_ENCODERS[options.kind].load(_model(job))
+    with ThreadPoolExecutor(max_workers=max(1, job.workers)) as pool:
+        return embed(images, encoder, options.batch_size, options.chunk_batches, job.work, pool, part)
+
+
+def _model(job: Job[Any]) -> ImageModel:
+    settings = job.settings
+    if IMAGE_ENCODERS[settings.kind].needs != "run":
+        return ImageModel(job.source("encoder"), job.device)
+    run = job.input("run")
+    return ImageModel(run.path(f"/{settings.weights}.safetensors"), job.device, run.path("/run.json"), settings.view)
+
+
+STAGE = Stage(
+    run=embed_images_part,
+    settings=EmbedImagesPart,
+    artifact="{encoder}.{part}",
+    inputs=("images", "encoder", "run"),
+    packages=("torch", "transformers", "torchvision", "timm", "pillow", "simplejpeg"),
+    not_in_key=frozenset({"chunk_batches"}),
+    on_device=True,
+)
+
+FACTS = Facts(
+    files={".npy": File("unit-length rows, float32", Tolerance(1e-5, 0, "3e-7"))},
+    environment="train",
+    resources=Resources(minutes=720, memory_mb=96_000, scales="gpu", workers=True, gpu=True),
+    cost=Cost(
+        per="image",
+        units=lambda load: load.images,
+        core_ms=DECODING_MS,
+        gflop=lambda _: 162,
+        source="measured decoding; counted: CLIP ViT-L/14",
+    ),
+    disk=lambda load: load.rows * WIDTH * 4,
+    names="image_vector_parts",
+    section="image_encoders.{encoder}",
+    sources={"encoder": "encoder-{encoder}"},
+)
+
+if __name__ == "__main__":
+    run_stage(STAGE)
