@@ -77,6 +77,43 @@ rule image_index:
         command("image_index")
 
 
+rule pack:
+    """Images of one shard in one file for training, scaled down if the study says so (`pack`)."""
+    input:
+        shard=manifest("download", "{shard}"),
+    output:
+        **made("pack"),
+    log:
+        log_of("pack"),
+    conda:
+        environment_of("pack")
+    threads: cores("pack")
+    resources:
+        **resources_of("pack"),
+    params:
+        **recipe("pack"),
+    shell:
+        command("pack")
+
+
+rule pack_index:
+    """Pack, offset and size of each image."""
+    input:
+        packs=manifests("pack", UNITS.packs),
+    output:
+        **made("pack_index"),
+    log:
+        log_of("pack_index"),
+    conda:
+        environment_of("pack_index")
+    resources:
+        **resources_of("pack_index"),
+    params:
+        **recipe("pack_index"),
+    shell:
+        command("pack_index")
+
+
 rule data_card:
     """Number of kept and lost rows by reason, host, subreddit and year."""
     input:

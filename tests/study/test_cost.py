@@ -30,6 +30,16 @@ def test_hours_follow_from_the_rates() -> None:
     assert made["annotations"].gpu_hours == 0
 
 
+def test_packs_cost_what_images_take_to_scale() -> None:
+    assert costs_of({})["pack"].jobs == 0
+    made = costs_of({"pack": {"shorter_side": 256}})
+    assert (made["pack"].jobs, made["pack"].slurm_jobs, made["pack_index"].jobs) == (540, 22, 1)
+    starts = (540 * 5 + 22 * 10) * 8 / 3600  # each job holds 8 cores
+    work = made["pack"].core_hours - starts
+    assert work == pytest.approx(3_275_000 * cost.KEPT * facts("pack").cost.core_ms / 3.6e6)
+    assert costs_of({"pack": {"shorter_side": None}})["pack"].core_hours == pytest.approx(starts)
+
+
 def test_a_size_changes_what_depends_on_rows_alone() -> None:
     small, large = costs_of({}, 1_000_000), costs_of({}, 2_000_000)
     assert small["download"].jobs == large["download"].jobs == 540  # the config's shards hold either

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 STAGES = sorted(path.stem for path in (ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py"))
 NOTHING = "Nothing to be done"
 JUDGING = {"score_captions", "judge_quality", "judge_comparison", "judge_calibration"}
-NOT_IN_TINY = {"crate", "saliency_checks", "common_images", "caption_labels", *JUDGING}
+NOT_IN_TINY = {"crate", "saliency_checks", "common_images", "caption_labels", "pack", "pack_index", *JUDGING}
 
 
 def computed(checkout: Checkout, since: str) -> set[str]:

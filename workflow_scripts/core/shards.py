@@ -1,4 +1,4 @@
-"""Images read directly from tars by offset and verified; nothing is ever unpacked to files."""
+"""Images read directly from tars and packs by offset and verified; nothing is ever unpacked to files."""
 
 import hashlib
 import json
@@ -23,15 +23,17 @@ from workflow_scripts.core.images.decoding import decode
 from workflow_scripts.core.inputs import Stamp, stamp_of
 
 HALF = 16  # bytes kept of each image's sha256, since millions are in memory
+INDEXED = {"tars": ("download", ".tar"), "packs": ("pack", ".images")}
+"""What the ``.json`` of an index calls its files -> the stage that made them, and their suffix."""
 Encoded = bytes  # a name of its own: within the class, ``bytes`` is a method
 Read = tuple[Encoded, Stamp]
 
 
 class TarImages:
-    """Encoded images in tars, by row; each is verified when this process first reads it.
+    """Encoded images in tars or packs, by row; each is verified when this process first reads it.
 
     Args:
-        tars: paths of the tars, which are files of artifacts.
+        tars: paths of the tars or packs, which are files of artifacts.
         tar: (n,) int, index into ``tars`` of each row's image.
         offset: (n,) int64, first byte of the image in its tar.
         size: (n,) int64, bytes of the image.
@@ -131,8 +133,7 @@ class TarImages:
                     self._verified[row] = version
 
     def _advice(self, which: int) -> str:
-        tar = self.tars[which]
-        return repair_advice(tar.with_name(tar.name.removesuffix(".tar") + MANIFEST))
+        return repair_advice(manifest_of(self.tars[which]))
 
     def image(self, row: int) -> Image.Image:
         """:meth:`pixels` as a Pillow image."""
@@ -161,6 +162,11 @@ class TarImages:
             raise PipelineError("corrupt image", where, value, self._advice(int(self.tar[row]))) from None
 
 
+def manifest_of(file: Path) -> Path:
+    """Path of the manifest that names a tar or pack; artifacts with images have no dots in their names."""
+    return file.with_name(file.stem + MANIFEST)
+
+
 def hash_column(column: pa.ChunkedArray) -> np.ndarray:
     """(n, 16) uint8: the first half of each hex sha256, zeros for nulls; 128 bits still can't be forged."""
     rows, at = np.zeros((len(column), HALF), np.uint8), 0
@@ -173,7 +179,7 @@ def hash_column(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def index_images(index: Artifact) -> TarImages:
-    """The images of an ``image_index`` artifact, in its row order, from the tars that were indexed.
+    """The images of an ``image_index`` or ``pack_index`` artifact, in its row order, from the files that were indexed.
 
     Raises:
         PipelineError: a shard is missing, or is not the one that was indexed.
@@ -197,7 +203,7 @@ def images_of_keys(index: Artifact, keys: Collection[str]) -> tuple[TarImages, d
 
 
 def images_in_shards(index: Artifact, rows: pa.Table, hashes: np.ndarray) -> TarImages:
-    """Rows of an ``image_index`` artifact (columns shard, offset, size) as images in the tars of their shards.
+    """Rows of an ``image_index`` or ``pack_index`` artifact (columns shard, offset, size) as images in their files.
 
     Args:
         hashes: see :func:`hash_column`.
@@ -205,15 +211,17 @@ def images_in_shards(index: Artifact, rows: pa.Table, hashes: np.ndarray) -> Tar
     Raises:
         PipelineError: a shard is missing, or is not the one that was indexed.
     """
-    recorded = json.loads(index.path(".json").read_bytes())["tars"]
+    ((kind, recorded),) = json.loads(index.path(".json").read_bytes()).items()
+    stage, suffix = INDEXED[kind]
     numbers, which = np.unique(rows["shard"].to_numpy(), return_inverse=True)
-    folder = index.manifest_path.parent.parent / "download"
+    folder = index.manifest_path.parent.parent / stage
     tars = []
     for name in (f"{number:05d}" for number in numbers):
         shard = Artifact(folder / f"{name}{MANIFEST}")
-        tars.append(shard.location(".tar"))
-        if shard.manifest["files"][".tar"] != recorded[name]:
-            value = f"sha256 is {shard.manifest['files']['.tar']['sha256']}, but {recorded[name]['sha256']} was indexed"
+        tars.append(shard.location(suffix))
+        found = shard.manifest["files"][suffix]
+        if found != recorded[name]:
+            value = f"sha256 is {found['sha256']}, but {recorded[name]['sha256']} was indexed"
             raise PipelineError(
                 "shard changed since it was indexed", tars[-1], value, f"run snakemake {index.manifest_path}"
             )

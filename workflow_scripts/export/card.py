@@ -98,7 +98,7 @@ def _data(run: Run) -> dict[str, Any]:
         groups = sorted(told["subreddits"].items(), key=lambda one: (-one[1], one[0]))
         found |= {"years": sorted(told["years"].items()), "groups": groups[:GROUPS], "rows": told["rows"]}
         found |= {"more_groups": len(groups[GROUPS:]), "excluded": told["apart"].get("excluded", 0)}
-    for node in run.of_stage("image_index"):
+    for node in run.of_stage("image_index") or run.of_stage("pack_index"):
         found["images"] = node.manifest["rows"].get("out", 0)
     dropped = run.node.manifest["rows"].get("dropped", {})
     found["files"] = annotation_zips(run.behind.values())

@@ -52,7 +52,7 @@ def costs(units: Units, rows: int, tflops: float = TFLOPS) -> list[StageCost]:
     """
     shards = [str(number) for number in range(shards_of(units.study, rows))]
     names = {
-        stage: shards if declared.unit == ("shard",) else units.needed(stage)
+        stage: shards if declared.unit == ("shard",) and units.names(stage) else units.needed(stage)
         for stage in stages_in_order()
         if (declared := declaration(stage)) is not None
     }

@@ -80,8 +80,9 @@ class RunInputs:
         return sorted({path for run in self.runs if self._runs[run][1].unpaired == "drop" for path in read(out, run)})
 
     def run_images(self, out: str, run: str) -> list[str]:
-        """Manifest of the images that a run learns from."""
-        return [f"{out}/image_index/images{MANIFEST}"] if self._runs[run][1].trains else []
+        """Manifest of the index of the images that a run learns from, packed or as they were stored."""
+        stage = "image_index" if self.study.pack is None else "pack_index"
+        return [f"{out}/{stage}/images{MANIFEST}"] if self._runs[run][1].trains else []
 
     def run_probe(self, out: str, run: str) -> list[str]:
         """Manifest of the labelled set of the online probe, if the run has a probe."""

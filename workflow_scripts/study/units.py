@@ -78,6 +78,8 @@ class Units(RunInputs):
         self._views_by_name: dict[str, View] = seen
         self.eval_images = [f"{name}.{view}" for name in self.reported for view in seen]
         trains = any(own.trains for _, own in self._runs.values())
+        self.packs = self.shards if trains and study.pack is not None else []
+        self.pack_indexes = ["images"] if self.packs else []
         self.leak_checked = self.reported if trains else []
         encoder = study.leakage.encoder
         self.vector_matches = [f"{name}.{encoder}" for name in self.leak_checked if encoder]

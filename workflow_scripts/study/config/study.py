@@ -18,6 +18,7 @@ from workflow_scripts.reporting.settings import ReportContents
 from workflow_scripts.stages.data_card import DataCard
 from workflow_scripts.stages.demo_world import DemoWorld
 from workflow_scripts.stages.judge_comparison import JudgeComparison
+from workflow_scripts.stages.pack import Pack
 from workflow_scripts.stages.shard_plan import ShardPlan
 from workflow_scripts.study.config.caption_quality import CaptionQualitySection
 from workflow_scripts.study.config.checks import reference_errors
@@ -63,6 +64,12 @@ class Study(Settings):
     annotations: AnnotationsSection = Field(description="which annotations are used")
     shards: ShardPlan = Field(description="how rows are divided into shards")
     download: Download = Field(Download(), description="what is fetched, how fast, and how images are stored")
+    pack: Pack | None = Field(
+        None,
+        description="trainings read packs: the images of a shard in one file, scaled down, which is read and decoded "
+        "faster. null: they read the shards",
+        examples=[{"shorter_side": 320}],
+    )
     data_card: DataCard = Field(DataCard(), description="how the data card counts")
     recaption: RecaptionSection = Field(description="captioning and image-text matching (ITM) with BLIP-2")
     arms: tuple[Arm, ...] = Field(min_length=1, description="captions that are compared; each arm has one per image")

@@ -18,6 +18,7 @@ from workflow_scripts.evaluation.discrimination.rule import Discrimination, Orde
 from workflow_scripts.pretraining.method import Method
 from workflow_scripts.pretraining.settings import INSTEAD, METHODS
 from workflow_scripts.stages.demo_world import DemoWorld
+from workflow_scripts.stages.pack import Pack
 from workflow_scripts.stages.score_captions import JUDGES
 from workflow_scripts.study.config.checks import RESERVED_PAIRS
 from workflow_scripts.study.config.encoders.sections import ImageEncoder, TextEncoder
@@ -125,7 +126,7 @@ def _whole_study() -> Study:
         "evaluation": study.evaluation.model_copy(update={"discrimination": Discrimination(orderings=(ORDERING,))}),
     }
     labels = CaptionLabelsSection(source="labels")
-    return study.model_copy(update={"demo_world": DemoWorld(), "caption_labels": labels, **few})
+    return study.model_copy(update={"demo_world": DemoWorld(), "pack": Pack(), "caption_labels": labels, **few})
 
 
 def _judge(study: Study, kind: str) -> Judge:
@@ -168,6 +169,7 @@ def _read(units: Units, stage: str, unit: Unit) -> Any:
     if stage == "source":
         return units.sources_by_name[unit["source"]].at
     of_run = (
+        units.run_images,
         units.run_pairs,
         units.run_captions,
         units.run_tokens,

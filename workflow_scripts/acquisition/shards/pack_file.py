@@ -1,0 +1,75 @@
+"""The images of a shard in one file, one after another, as training reads them."""
+
+from collections import Counter
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from workflow_scripts.acquisition.images.shrinking import Shrunk, shrink
+from workflow_scripts.acquisition.shards.index import COLUMNS
+from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.shards.threads import mapped
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.files.tables import write_table
+from workflow_scripts.core.runtime.progress import progress
+from workflow_scripts.core.shards import TarImages, hash_column
+
+
+def shard_images(shard: Artifact) -> tuple[TarImages, pa.Table, int]:
+    """The images of a ``download`` artifact in row order, their rows (columns of :data:`COLUMNS` and state), and how
+    many rows without an image there are."""
+    every = pq.read_table(shard.path(".parquet"), columns=[*COLUMNS, "state"])
+    rows = every.filter(pc.equal(every["state"], str(State.OK)))
+    place = rows["offset"].to_numpy(), rows["bytes"].to_numpy()
+    tar = np.zeros(len(rows), np.int64)
+    images = TarImages([shard.location(".tar")], tar, *place, hash_column(rows["sha256"]))
+    return images, rows, len(every) - len(rows)
+
+
+def write_pack(
+    images: TarImages, rows: pa.Table, side: int | None, quality: int, paths: tuple[Path, Path], workers: int
+) -> Counter[str]:
+    """Write the images one after another, scaled to a shorter side, and the table of where each of them is.
+
+    The bytes do not depend on the number of workers. A few images are in memory at a time.
+
+    Args:
+        images: images of a shard.
+        rows: their rows, as :func:`shard_images` gives them.
+        side: shorter side in pixels; None: all images keep their bytes.
+        quality: of the JPEGs that are written.
+        paths: of the images, and of the table. It has the columns of ``rows``: offset (int64), bytes, width, height
+            and sha256 are those of the images written.
+
+    Returns:
+        Number of images that were ``scaled``, and of those that kept their bytes, by reason.
+
+    Raises:
+        PipelineError: an image in the shard does not have the recorded hash.
+        OSError: the shard can't be read.
+    """
+    sizes = list(zip(rows["width"].to_pylist(), rows["height"].to_pylist(), strict=True))
+
+    def made(row: int) -> tuple[Shrunk, str]:
+        data = images.bytes(row)
+        found = Shrunk(data, *sizes[row], "unchanged") if side is None else shrink(data, sizes[row], side, quality)
+        return found, sha256(found.data).hexdigest()
+
+    counts: Counter[str] = Counter()
+    columns: dict[str, list] = {name: [] for name in ("offset", "bytes", "width", "height", "sha256")}
+    with paths[0].open("wb") as file:
+        for one, digest in progress(mapped(made, range(len(rows)), workers), len(rows), "images"):
+            counts[one.kept or "scaled"] += 1
+            place = (file.tell(), len(one.data), one.width, one.height, digest)
+            for column, value in zip(columns.values(), place, strict=True):
+                column.append(value)
+            file.write(one.data)
+    for name, column in columns.items():
+        at = rows.column_names.index(name)
+        rows = rows.set_column(at, rows.schema.field(at), pa.array(column, rows.schema.field(at).type))
+    write_table(paths[1], rows)
+    return counts

@@ -1,0 +1,46 @@
+"""The location of every image of the study in the packs, over all shards."""
+
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
+from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.stage import Job, run_stage
+
+
+class PackIndex(Settings):
+    """The index has no settings: it lists every packed image."""
+
+
+def pack_index(job: Job[PackIndex]) -> None:
+    """Collect the tables of the packs; the images stay in place."""
+    from workflow_scripts.acquisition.shards.index import index
+    from workflow_scripts.core.files.jsonio import pretty
+
+    # A shard's number is read from its name: its manifest may come from the cache, where it had another number.
+    packs = job.inputs("packs")
+    rows, lost = index([(int(pack.name), pack.path(".parquet")) for pack in packs], job.file(".parquet"))
+    files = {pack.name: pack.manifest["files"][".images"] for pack in packs}
+    job.file(".json").write_bytes(pretty({"packs": files}))
+    job.rows(rows + sum(lost.values()), rows, lost)
+
+
+STAGE = Stage(
+    run=pack_index,
+    settings=PackIndex,
+    artifact="images",
+    inputs=("packs",),
+    packages=("pyarrow",),
+)
+
+FACTS = Facts(
+    files={
+        ".parquet": File("the table of `image_index`, with the places, sizes and hashes of the packed images"),
+        ".json": File("the packs", published=True),
+    },
+    environment="core",
+    resources=Resources(minutes=60, memory_mb=8_000, scales="rows"),
+    cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed: same as image_index"),
+    names="pack_indexes",
+)
+
+if __name__ == "__main__":
+    run_stage(STAGE)
