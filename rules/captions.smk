@@ -18,8 +18,10 @@ rule recaption:
         **resources_of("recaption"),
     params:
         **recipe("recaption"),
+        # One process loads the models once for many shards. The plan is known only when jobs start.
+        in_turn=lambda w: TURNS.argument("recaption", "shard"),
     shell:
-        command("recaption")
+        command("recaption", in_turn=True)
 
 
 rule caption_table:

@@ -22,6 +22,7 @@ from workflow_scripts.core.runtime.attempts import log_of_artifact
 from workflow_scripts.provenance.crate.base import METADATA
 from workflow_scripts.study.snakemake.planning import after_planning, before_jobs, before_planning, outside_groups
 from workflow_scripts.study.snakemake.startup import check_folders, check_targets, stop
+from workflow_scripts.study.snakemake.turns import Turns
 from workflow_scripts.study.active_config import BASE, remember
 from workflow_scripts.study.config.arms.order import after_ratings, chosen_by_judges
 from workflow_scripts.study.scoring import judge_reference, margins_read, other_arms, scores, scores_read, shards_of
@@ -54,6 +55,7 @@ OUT = f"{RESULTS}/{STUDY.study}"
 CRATE = f"{OUT}/{CRATE_FOLDER}/{METADATA}"
 SHARDS = UNITS.shards
 RATED = [arm for arm in UNITS.arms if arm not in after_ratings(STUDY)]
+TURNS = Turns(workflow)
 LATE = chosen_by_judges(STUDY) | after_ratings(STUDY)  # arms
 GPUS = 0 if STUDY.compute.device == "cpu" else 1
 
@@ -149,13 +151,14 @@ def score_paths(arms, judges):
     return manifests("score_captions", scores(arms, judges, UNITS.blocks))
 
 
-def command(stage, lists=None, patterns=(), also=False):
+def command(stage, lists=None, patterns=(), also=False, in_turn=False):
     """The shell command of a rule: one stage, its unit, its inputs by name, its settings.
 
     ``lists``: inputs that are given as `<stage>/<pattern>`, of which those that the stage declares are used. The stage
     expands the patterns (:func:`braces`), since a command line can't hold thousands of paths.
     ``patterns``: the same for inputs whose pattern depends on the job; `params` has it under the input's name.
-    ``also``: the process may make other artifacts too, which `params.also` names.
+    ``also``: the process may make other artifacts too, which `params.also` names; ``in_turn``: after its own, those that
+    `params.in_turn` names.
     The stage replaces the shell (``exec``), so that signals that end the job reach it directly.
     A stage that doesn't use a GPU is told to use the CPU, since the GPUs of a node may belong to other jobs.
     """
@@ -171,6 +174,7 @@ def command(stage, lists=None, patterns=(), also=False):
     parts += [f"--device {declared.device(STUDY.compute.device)} --threads {STUDY.compute.math_threads}"]
     parts += ["--workers {threads} --settings {params.settings:q} --source {params.sources:q}"]
     parts += ["{params.also:q}"] if also else []
+    parts += ["--in-turn {params.in_turn:q}"] if in_turn else []
     return " ".join(parts) + " > {log:q} 2>&1"
 
 
@@ -200,6 +204,7 @@ if workflow.is_main_process:
     # Their captions are made after scores of the other arms, and those scores are in the group.
     outside_groups(workflow, lambda job: job.stage == "score_captions" and job.unit["arm"] in LATE)
     after_planning(workflow, freshness.tell)
+    after_planning(workflow, TURNS.plan)
     after_planning(workflow, check_before_start)
 
 

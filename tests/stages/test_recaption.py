@@ -1,16 +1,52 @@
 """The stage ``recaption``."""
 
 import json
+import os
 import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
+from unittest import mock
 
 import pyarrow.parquet as pq
 import pytest
 
 from tests.helpers import make_artifact, run
 from tests.stages.captioned import RECAPTION, Captioned, captioned, shard
-from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.captions import recaption as batches
+from workflow_scripts.core.artifact import MANIFEST, Artifact
+from workflow_scripts.models import checkpoints
 from workflow_scripts.stages import recaption
+
+SHARDS = ("00000", "00001")
+
+
+@contextmanager
+def counted(module: object, name: str) -> Iterator[list[None]]:
+    """One entry per call of a function of a module."""
+    calls: list[None] = []
+    real = getattr(module, name)
+
+    def call(*given: object, **named: object) -> object:
+        calls.append(None)
+        return real(*given, **named)
+
+    with mock.patch.object(module, name, call):
+        yield calls
+
+
+def both(given: Captioned, folder: Path, own: str) -> None:
+    """The job of the shard ``own``, in a folder with both."""
+    inputs = {"shard": folder / f"study/download/{own}{MANIFEST}"}
+    run(recaption.STAGE, folder, f"recaption/{own}", RECAPTION, inputs, {"shard": own}, given.checkpoints,
+        ["--in-turn", "shard=00000..00001"])  # fmt: skip
+
+
+def hashes(folder: Path) -> list[str]:
+    """The hashes of both shards' captions."""
+    return [Artifact(folder / f"study/recaption/{shard}{MANIFEST}").hash for shard in SHARDS]
 
 
 def test_rows_of_a_shard(given: Captioned) -> None:
@@ -36,6 +72,44 @@ def test_workers_do_not_change_bytes(given: Captioned, tmp_path: Path) -> None:
     made = run(recaption.STAGE, folder, "recaption/00000", RECAPTION, inputs, {"shard": "00000"}, given.checkpoints,
                ["--workers", "4"])  # fmt: skip
     assert made.hash == Artifact(given.recaption[0]).hash
+
+
+def test_one_process_for_all_shards_gives_the_same_bytes_and_loads_each_model_once(
+    given: Captioned, tmp_path: Path
+) -> None:
+    folder = tmp_path / "results"
+    shutil.copytree(given.results / "study" / "download", folder / "study" / "download")
+    with counted(checkpoints, "pretrained") as loads:
+        both(given, folder, "00001")
+    assert len(loads) == 2 and hashes(folder) == hashes(given.results)
+
+
+def test_killed_in_the_second_shard_it_makes_only_what_is_missing(given: Captioned, tmp_path: Path) -> None:
+    folder, keep = tmp_path / "results", batches.move_durable
+    shutil.copytree(given.results / "study" / "download", folder / "study" / "download")
+    kept = 0
+
+    def keep_two(*paths: Path) -> None:
+        nonlocal kept
+        kept += 1
+        if kept == 3:  # the only batch of its own shard, and one of the other's two, are kept
+            os.kill(os.getpid(), signal.SIGKILL)
+        keep(*paths)
+
+    def killed() -> None:
+        with mock.patch.object(batches, "move_durable", keep_two):
+            both(given, folder, "00001")
+
+    process = get_context("fork").Process(target=killed)
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert [(folder / f"study/recaption/{shard}{MANIFEST}").exists() for shard in SHARDS] == [False, True]
+    with counted(batches, "recaption_batch") as made:
+        both(given, folder, "00001")
+        assert not made
+        both(given, folder, "00000")
+    assert len(made) == 1 and hashes(folder) == hashes(given.results)
 
 
 def test_a_shard_s_number_says_nothing(given: Captioned, tmp_path: Path) -> None:

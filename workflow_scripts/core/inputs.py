@@ -119,6 +119,17 @@ def read_apart() -> Iterator[None]:
         _checks.extend(checks)
 
 
+@contextmanager
+def forgotten_later() -> Iterator[None]:
+    """A block after which the files that were first verified in it may change; checks of sources remain."""
+    before = set(_verified)
+    try:
+        yield
+    finally:
+        for path in _verified.keys() - before:
+            del _verified[path]
+
+
 def _hashed(path: Path, sha256: str, advice: str) -> _Verified:
     started, before = time.time_ns(), _stamp(path, advice)
     found = file_hash(path)

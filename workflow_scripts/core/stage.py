@@ -9,10 +9,10 @@ import logging
 import shutil
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -25,8 +25,9 @@ from workflow_scripts.core.files.storage_errors import storage_error
 from workflow_scripts.core.inputs import check_unchanged, clear_inputs
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.redact import redacted
+from workflow_scripts.core.runtime.attempts import WORK_LINE
 from workflow_scripts.core.runtime.clock import Clock
-from workflow_scripts.core.runtime.command_line import also, arguments, groups
+from workflow_scripts.core.runtime.command_line import also, arguments, groups, in_turn
 from workflow_scripts.core.runtime.environment import allow_many_files, limit_threads, resolve_device
 from workflow_scripts.core.runtime.machine import machine
 from workflow_scripts.core.runtime.placement import gpus_taken
@@ -35,9 +36,11 @@ from workflow_scripts.core.runtime.progress import reporting_to
 from workflow_scripts.core.runtime.recipe import RECIPE, recipe_of, start_computation
 from workflow_scripts.core.runtime.stage_log import start_log
 from workflow_scripts.core.runtime.together import left_to_its_own
+from workflow_scripts.core.runtime.turns import check_shared_inputs, take_turns
 from workflow_scripts.core.sources import content_hash, listing, resolve_source
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Job(Generic[S]):
@@ -54,6 +57,7 @@ class Job(Generic[S]):
             complete.
         others: jobs of the same stage and settings that this process does too; read with ``read_all``.
         left: whether this process leaves the artifact to another.
+        kept: what :meth:`keep` keeps, the same for all jobs that this process does in turn.
     """
 
     def __init__(self, stage: Stage[S], settings: S, args: argparse.Namespace) -> None:
@@ -67,6 +71,7 @@ class Job(Generic[S]):
         self.work: Path
         self.others: list[Job[S]] = []
         self.left = False
+        self.kept: dict[str, Any] = {}
         self.row_counts: dict[str, Any] = {}
         self.facts: dict[str, Any] = {}
 
@@ -99,6 +104,15 @@ class Job(Generic[S]):
             wanted = self._sources.get(name, "")
             self._source_paths[name] = resolve_source(name, wanted, made[0] if made else None, self.results)
         return self._source_paths[name]
+
+    def keep(self, name: str, make: Callable[[], T]) -> T:
+        """What ``make`` returned when a job of this process first asked for ``name``; for models, which load slowly.
+
+        It may depend on the settings and on the inputs that all jobs of a process share, nothing else.
+        """
+        if name not in self.kept:
+            self.kept[name] = make()
+        return cast("T", self.kept[name])
 
     def source_files(self, name: str) -> dict[str, str]:
         """Relative path (empty for a source of one file) -> sha256 of every file of a source."""
@@ -162,7 +176,7 @@ def _run(stage: Stage[S], args: argparse.Namespace) -> None:
     artifact = _artifact(args)
     try:
         settings = stage.settings.model_validate_json(args.settings)
-        _make(Job(stage, settings, args), artifact, list(also(args, stage.unit)))
+        _make(Job(stage, settings, args), artifact, args)
     except PipelineError as error:
         _fail(str(storage_error(error, stage.name, ()) or error))
     except ValidationError as error:
@@ -192,16 +206,21 @@ def _fail(message: str) -> None:
     raise SystemExit(1)
 
 
-def _make(job: Job[S], artifact: Path, others: list[argparse.Namespace]) -> None:
-    """Make the artifact; if it has to be computed, also those of ``others`` that are not in the cache.
+def _make(job: Job[S], artifact: Path, args: argparse.Namespace) -> None:
+    """Make the artifact; if it has to be computed, also those of ``--also`` and ``--in-turn`` not in the cache.
 
-    The artifacts of the others only go into the cache, from where their own jobs take them.
+    The artifacts of ``--also`` only go into the cache, from where their own jobs take them. Those of ``--in-turn`` are
+    published as well: they may take days, in which others look at the results.
     """
-    with ExitStack() as stack:
-        if stack.enter_context(_opened(job, artifact)):
-            job.others = list(_opened_others(job, others, stack))
-            with reporting_to(job.work):
-                job.stage.run(job)
+    with ExitStack() as held:
+        with ExitStack() as stack:
+            computes = stack.enter_context(_opened(job, artifact, held))
+            if computes:
+                job.others = list(_opened_others(job, list(also(args, job.stage.unit)), stack))
+                with reporting_to(job.work):
+                    job.stage.run(job)
+        if computes:
+            take_turns(in_turn(args), lambda one: _make_next(job, one))
 
 
 def _opened_others(job: Job[S], others: list[argparse.Namespace], stack: ExitStack) -> Iterator[Job[S]]:
@@ -214,11 +233,34 @@ def _opened_others(job: Job[S], others: list[argparse.Namespace], stack: ExitSta
             left_to_its_own(_artifact(args), error)
 
 
+def _make_next(first: Job[S], args: argparse.Namespace) -> bool:
+    """Make the artifact unless it is in the cache or another process is making it; gives whether it was made.
+
+    Raises:
+        PipelineError: its inputs can't be used, or those that all jobs share changed.
+    """
+    job, artifact = Job(first.stage, first.settings, args), _artifact(args)
+    check_shared_inputs(job, first)
+    job.kept = first.kept
+    with _opened(job, artifact, extra=True, published=True) as computes:
+        if computes:
+            log.info("%s%s", WORK_LINE, job.work)
+            with reporting_to(job.work):
+                job.stage.run(job)
+    return computes
+
+
 @contextmanager
-def _opened(job: Job[S], artifact: Path, *, extra: bool = False) -> Iterator[bool]:
+def _opened(
+    job: Job[S], artifact: Path, held: ExitStack | None = None, *, extra: bool = False, published: bool = False
+) -> Iterator[bool]:
     """Whether the block has to compute the job's artifact, which is kept and published when the block ends.
 
-    ``extra``: the job is not this process's own: it is not published, and left to a process that is computing it.
+    Args:
+        held: keeps the GPUs that the process takes.
+        extra: the job is not this process's own: it is left to a process that is computing it, takes no GPUs, and is
+            not published.
+        published: publish what was computed, even if the job is not this process's own.
     """
     stage, clock = job.stage, Clock()
     job.staging = Staging(artifact)
@@ -241,10 +283,10 @@ def _opened(job: Job[S], artifact: Path, *, extra: bool = False) -> Iterator[boo
             yield False
         else:
             code = start_computation(job, artifact, entry, recipe, alone, extra)
-            wanted = job.settings.gpus if job.device == "cuda" and not extra else 0
-            with gpus_taken(wanted) as cards, job.staging:
-                if cards:
-                    job.note(gpus=cards)
+            wanted = job.settings.gpus if job.device == "cuda" else 0
+            if held is not None and (cards := held.enter_context(gpus_taken(wanted))):
+                job.note(gpus=cards)
+            with job.staging:
                 yield True
                 if job.left:
                     job.staging.remove()
@@ -254,7 +296,7 @@ def _opened(job: Job[S], artifact: Path, *, extra: bool = False) -> Iterator[boo
                 check_unchanged()
                 fresh = {**recipe, **code, "facts": job.facts, **machine(stage.packages, job.device), **clock.read()}
                 manifest, ours = job.staging.seal(entry, stage.manifest_unit(job.unit), job.row_counts, fresh)
-        if not extra and not publish(entry, artifact, manifest, {**recipe, **clock.read()}, ours=ours):
+        if (published or not extra) and not publish(entry, artifact, manifest, {**recipe, **clock.read()}, ours=ours):
             advice = "run the same command again"
             raise PipelineError("cache entry removed during use", entry, "a file is missing", advice)
         shutil.rmtree(job.work, ignore_errors=True)

@@ -23,6 +23,8 @@ class Recaption(Decoding, MatchedText):
 
 def recaption(job: Job[Recaption]) -> None:
     """Caption and score the rows of one shard that have an image."""
+    from functools import partial
+
     import numpy as np
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -48,7 +50,8 @@ def recaption(job: Job[Recaption]) -> None:
             options,
         )
 
-    table = recaption_shard(rows, images, options.batch_size, job.work, load, job.workers)
+    models = partial(job.keep, "models", load)
+    table = recaption_shard(rows, images, options.batch_size, job.work, models, job.workers)
     write_table(job.file(".parquet"), table)
     job.rows(len(every), len(rows), {"no_image": len(every) - len(rows)})
     job.note(captions=len(table), empty_captions=pc.sum(pc.equal(table["generated"], "")).as_py() or 0)

@@ -59,7 +59,8 @@ def test_an_object_without_them_ends_the_run_with_all_that_is_missing(capsys: py
         internals.require("job", object())
     assert stopped.value.code == 1
     expected = (
-        "error: unsupported Snakemake version in job: it has no rule, wildcards_dict, input, output, group; install"
+        "error: unsupported Snakemake version in job: it has no rule, wildcards_dict, input, output, group, "
+        "reset_params_and_resources; install"
     )
     assert capsys.readouterr().err.startswith(expected)
 

@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from workflow_scripts.core.artifact import MANIFEST
+
 
 def groups(options: list[list[str]]) -> list[tuple[str, list[str]]]:
     """``[["name=a", "b"], ["other=c"]]`` as names and values; an empty value means no path."""
@@ -47,6 +49,13 @@ def arguments(stage: str, argv: list[str] | None) -> argparse.Namespace:
         metavar="ARTIFACT NAME=VALUE",
         help="another artifact to make if this process has to compute: the wildcards and inputs in which it differs",
     )
+    parser.add_argument(
+        "--in-turn",
+        default="",
+        metavar="NAME=VALUES",
+        help="more artifacts to make if this process has to compute, one after the other: values (00000..00002,00005) "
+        "of the wildcard in which they differ, also in the names of inputs",
+    )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--threads", type=int, default=1, help="math threads; part of the key")
     parser.add_argument("--workers", type=int, default=1, help="for input and output; not part of the key")
@@ -70,3 +79,31 @@ def also(args: argparse.Namespace, unit: Collection[str]) -> Iterator[argparse.N
         inputs = [group for group in args.input if group[0].partition("=")[0] not in other]
         inputs += [[f"{name}={path}"] for name, path in other.items()]
         yield argparse.Namespace(**{**vars(args), "artifact": artifact, "unit": values, "input": inputs, "also": []})
+
+
+def in_turn(args: argparse.Namespace) -> list[argparse.Namespace]:
+    """The command lines of the artifacts that ``--in-turn`` names, from the one after the command's own on.
+
+    Artifact and inputs that are named after the own value are named after the other instead.
+    """
+    name, _, ranges = args.in_turn.partition("=")
+    own = dict(pair.split("=", 1) for pair in args.unit).get(name)
+    values = [value for part in ranges.split(",") if part for value in written_out(f"{{{part}}}")]
+    if own in values:  # workers that start at different ones rarely want the same one
+        place = values.index(own)
+        values = [*values[place + 1 :], *values[:place]]
+
+    def renamed(path: str, value: str) -> str:
+        return str(Path(path).with_name(value + MANIFEST)) if Path(path).name == f"{own}{MANIFEST}" else path
+
+    found = []
+    for value in values:
+        inputs = []
+        for named, paths in groups(args.input):
+            first, *rest = [renamed(path, value) for path in paths] or [""]
+            inputs.append([f"{named}={first}", *rest])
+        unit = [pair if pair != f"{name}={own}" else f"{name}={value}" for pair in args.unit]
+        artifact = str(Path(args.artifact).with_name(value))
+        changed = {"artifact": artifact, "unit": unit, "input": inputs, "also": [], "in_turn": ""}
+        found.append(argparse.Namespace(**{**vars(args), **changed}))
+    return found

@@ -164,6 +164,10 @@ class _Hooks:
         jobs = [_planned(job, True) for level in dag.toposorted() for job in _sorted(level) if job in running]
         for check in self.check:
             _or_stop(check, jobs, bool(self.workflow.dryrun))
+        # Parameters may depend on the plan. Snakemake forgets them before a job starts, and so that dry runs show the
+        # same ones, they are forgotten here.
+        for job in running if self.workflow.dryrun else ():
+            job.reset_params_and_resources()
 
 
 def _hooks(workflow: Any) -> _Hooks:

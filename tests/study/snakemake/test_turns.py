@@ -1,0 +1,36 @@
+"""Which artifacts a process may make in turn."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from workflow_scripts.study.snakemake.internals import USED
+from workflow_scripts.study.snakemake.planning import PlannedJob
+from workflow_scripts.study.snakemake.turns import Turns, ranges
+
+
+@pytest.mark.parametrize(
+    ("values", "short"),
+    [
+        ([], ""),
+        (["007"], "007"),
+        (["000", "001", "002"], "000..002"),
+        (["008", "009", "010", "12", "14"], "008..010,12,14"),
+    ],
+)
+def test_ranges(values: list[str], short: str) -> None:
+    assert ranges(values) == short
+
+
+def test_a_cluster_s_job_takes_its_own_and_others_what_is_planned() -> None:
+    targets = [
+        SimpleNamespace(rulename=rule, wildcards_dict={"shard": f"{n:02d}"})
+        for rule, n in (("a", 5), ("a", 4), ("b", 9))
+    ]
+    workflow = SimpleNamespace(**dict.fromkeys(USED["workflow"]))
+    workflow.dag_settings = SimpleNamespace(target_jobs=targets)
+    turns = Turns(workflow)
+    assert turns.argument("a", "shard") == "shard=04..05"
+    turns.plan([PlannedJob("a", {"shard": "07"}, {}, [], True), PlannedJob("b", {"arm": "x"}, {}, [], True)], True)
+    assert turns.argument("a", "shard") == "shard=07"
+    assert turns.argument("c", "shard") == "shard="
