@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime import placement
-from workflow_scripts.core.runtime.placement import VISIBLE, candidates, gpus_taken, listed, offered
+from workflow_scripts.core.runtime.placement import AS_LISTED, ORDER, VISIBLE, candidates, gpus_taken, listed, offered
 
 NOBODY = 65_534
 # Takes as many GPUs as argument 1 says, as user 2, prints them, and holds them until its input ends.
@@ -43,7 +44,8 @@ def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     lines = [f"GPU {i}: NVIDIA H100 80GB HBM3 (UUID: GPU-{os.getpid()}-{i})" for i in range(8)]
     _says(tool, "\n".join(lines))
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.delenv(VISIBLE, raising=False)
+    for name in (VISIBLE, ORDER):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(placement, "SECONDS_BETWEEN_TRIES", 0.01)
     return tool
 
@@ -134,7 +136,9 @@ def test_the_environment_is_as_before_afterwards(driver: Path, monkeypatch: pyte
     with gpus_taken(2) as mine:
         assert os.environ[VISIBLE] == ",".join(mine) == ",".join(_names(0, 1))
         assert offered() == 8
+        assert os.environ[ORDER] == AS_LISTED
     assert VISIBLE not in os.environ
+    assert ORDER not in os.environ
     assert offered() is None
     monkeypatch.setenv(VISIBLE, "3,4")
     with pytest.raises(KeyError), gpus_taken(1) as mine:
@@ -172,6 +176,13 @@ def test_candidates(driver: Path, monkeypatch: pytest.MonkeyPatch, visible: str 
     if visible is not None:
         monkeypatch.setenv(VISIBLE, visible)
     assert candidates() == expected
+
+
+def test_the_beginning_of_several_uuids_is_refused(driver: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _says(driver, MIG)
+    monkeypatch.setenv(VISIBLE, "GPU-b,MIG-a")
+    with pytest.raises(PipelineError, match=f"ambiguous GPU in {VISIBLE}: MIG-a; .* MIG-a1 and MIG-a2 begin with this"):
+        candidates()
 
 
 def test_without_the_drivers_tool_nothing_is_taken(driver: Path) -> None:

@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.machine import ask
 
 log = logging.getLogger(__name__)
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+ORDER, AS_LISTED = "CUDA_DEVICE_ORDER", "PCI_BUS_ID"  # by default CUDA counts from the fastest GPU, unlike the driver
 LIST = ("nvidia-smi", "-L")
 SECONDS_BETWEEN_TRIES = 0.25
 SECONDS_UNTIL_A_LINE = 5.0
@@ -55,6 +57,9 @@ def candidates() -> list[str]:
 
     Numbers in the variable count the GPUs as the driver lists them. As CUDA does, entries after the first one that
     names no GPU are ignored.
+
+    Raises:
+        PipelineError: an entry is the beginning of several UUIDs.
     """
     by_gpu, visible = listed(), os.environ.get(VISIBLE)
     every = list(chain.from_iterable(by_gpu))
@@ -65,7 +70,10 @@ def candidates() -> list[str]:
         if entry.isdigit():
             named = by_gpu[int(entry)] if int(entry) < len(by_gpu) else []
         else:
-            named = [one for one in every if entry and one.startswith(entry)]
+            named = [entry] if entry in every else [one for one in every if entry and one.startswith(entry)]
+            if len(named) > 1:
+                advice = f"give more of the UUID, since {' and '.join(named)} begin with this"
+                raise PipelineError("ambiguous GPU", VISIBLE, entry, advice)
         if not named:
             break
         found += [one for one in named if one not in found]
@@ -83,21 +91,22 @@ def gpus_taken(wanted: int) -> Iterator[list[str]]:
     if not wanted or len(found) < wanted:
         yield []
         return
-    before = os.environ.get(VISIBLE)
+    before = {name: os.environ.get(name) for name in (VISIBLE, ORDER)}
     with ExitStack() as held:
         with ExitStack() as turn:
             _wait([""], 1, turn)
             mine = _wait(found, wanted, held)
         _offered[:] = found
-        os.environ[VISIBLE] = ",".join(mine)
+        os.environ |= {VISIBLE: ",".join(mine), ORDER: AS_LISTED}
         try:
             yield mine
         finally:
             _offered.clear()
-            if before is None:
-                del os.environ[VISIBLE]
-            else:
-                os.environ[VISIBLE] = before
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
 
 
 def _wait(names: list[str], wanted: int, held: ExitStack) -> list[str]:
