@@ -20,9 +20,12 @@ SAID = ("error: storage error of ", "error: unusable request budget of hosts in 
 
 
 class FaultyCheckout(Checkout):
-    """A checkout whose stages write to a faulty disk; ``one_in`` calls fails, none for 0."""
+    """A checkout on a faulty disk: one in ``one_in`` calls that write fails, and one in ``reads_one_in`` that read.
 
-    one_in = 0
+    None fails for 0.
+    """
+
+    one_in = reads_one_in = 0
     seed = 0
     library = Path()
 
@@ -32,9 +35,10 @@ class FaultyCheckout(Checkout):
             "LD_PRELOAD": str(self.library),
             "FAULTY_FOLDER": str(self.folder / "results"),
             "FAULTY_ONE_IN": str(self.one_in),
+            "FAULTY_READS_ONE_IN": str(self.reads_one_in),
             "FAULTY_SEED": str(self.seed),
         }
-        return super().environment() | (faulty if self.one_in else {})
+        return super().environment() | (faulty if self.one_in or self.reads_one_in else {})
 
 
 def compiled(folder: Path) -> Path:
@@ -62,6 +66,12 @@ def failed_logs(checkout: Checkout) -> list[str]:
             assert re.search(r" in \S*results[/:]", last), last  # the folder itself where that could not be synced
             found.append(last)
     return found
+
+
+def starts_again(checkout: Checkout) -> int:
+    """How often jobs started again after a read that failed."""
+    logs = (checkout.folder / f"results/{checkout.study}/logs").rglob("*.log")
+    return sum(log.read_text().count("starting again in") for log in logs)
 
 
 def disturb(checkout: FaultyCheckout, words: tuple[str, ...], failures: int, one_in: int, seed: int = 0) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.forkserver.environment import ForkServers
 from tests.workflow.checkout import NANO, Checkout, give_to_user
-from tests.workflow.faulty_disk import FaultyCheckout, compiled, disturb
+from tests.workflow.faulty_disk import FaultyCheckout, compiled, disturb, starts_again
 from tests.workflow.full_disk import fill, sizes_between
 
 pytestmark = pytest.mark.slow
@@ -30,8 +30,11 @@ def test_a_disk_that_is_too_small_and_calls_that_fail_change_no_byte(
     faulty: FaultyCheckout, finished_nano: Checkout
 ) -> None:
     hashes = finished_nano.hashes()
+    faulty.reads_one_in = 300
     said = disturb(faulty, NANO, failures=12, one_in=120)
     assert len(said) >= 6
+    assert starts_again(faulty) > 0
+    faulty.reads_one_in = 0
     status, printed = faulty.run(*NANO)
     assert status == 0, printed[-4000:]
     assert faulty.hashes() == hashes

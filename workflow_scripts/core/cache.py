@@ -20,6 +20,7 @@ from workflow_scripts.core.files.bounded_json import read_object
 from workflow_scripts.core.files.durable import naming, sync_descriptor, sync_folder
 from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.core.files.names import DISCARDED, ENTRY_MANIFEST, ENTRY_RECORD
+from workflow_scripts.core.files.patience import patiently
 from workflow_scripts.core.files.seal import is_intact
 
 log = logging.getLogger(__name__)
@@ -34,9 +35,13 @@ def results_root(path: Path) -> Path:
 
 
 def file_hash(path: Path) -> str:
-    """sha256 of a file's bytes, in hex."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    """sha256 of a file's bytes, in hex; errors of file servers that pass are waited for."""
+
+    def read() -> str:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    return patiently(read, path)
 
 
 def stored(entry: Path, suffix: str) -> Path:

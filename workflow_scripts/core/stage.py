@@ -25,13 +25,14 @@ from workflow_scripts.core.files.storage_errors import storage_error
 from workflow_scripts.core.inputs import check_unchanged, clear_inputs
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.redact import redacted
+from workflow_scripts.core.runtime.again import start_again
 from workflow_scripts.core.runtime.attempts import WORK_LINE
 from workflow_scripts.core.runtime.clock import Clock
 from workflow_scripts.core.runtime.command_line import also, arguments, groups, in_turn
 from workflow_scripts.core.runtime.environment import allow_many_files, limit_threads, resolve_device
 from workflow_scripts.core.runtime.machine import machine
 from workflow_scripts.core.runtime.placement import gpus_taken
-from workflow_scripts.core.runtime.process import leave, quiet_libraries, start_quickly
+from workflow_scripts.core.runtime.process import leave, quiet_libraries, start_quickly, tell_fatal_signals
 from workflow_scripts.core.runtime.progress import reporting_to
 from workflow_scripts.core.runtime.recipe import RECIPE, recipe_of, start_computation
 from workflow_scripts.core.runtime.stage_log import start_log
@@ -158,12 +159,13 @@ def run_stage(stage: Stage[S], argv: list[str] | None = None) -> None:
     if argv is None:  # a process of its own
         start_quickly()
         quiet_libraries()
+        tell_fatal_signals()
     limit_threads(args.threads)
     allow_many_files()
     clear_inputs()
     status = 0
     try:
-        _run(stage, args)
+        _run(stage, args, own_process=argv is None)
     except SystemExit as ended:
         if argv is not None or not isinstance(ended.code, int):
             raise
@@ -172,11 +174,16 @@ def run_stage(stage: Stage[S], argv: list[str] | None = None) -> None:
         leave(status)
 
 
-def _run(stage: Stage[S], args: argparse.Namespace) -> None:
+def _run(stage: Stage[S], args: argparse.Namespace, own_process: bool) -> None:
     artifact = _artifact(args)
     try:
         settings = stage.settings.model_validate_json(args.settings)
-        _make(Job(stage, settings, args), artifact, args)
+        try:
+            _make(Job(stage, settings, args), artifact, args)
+        except Exception as error:
+            if own_process:
+                start_again(error)
+            raise
     except PipelineError as error:
         _fail(str(storage_error(error, stage.name, ()) or error))
     except ValidationError as error:

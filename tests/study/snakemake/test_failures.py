@@ -1,9 +1,13 @@
 """The lines that end a failed run."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from workflow_scripts.core.digest import ROOT
 from workflow_scripts.study.snakemake.failures import INTERRUPTED, INTERRUPTION, failures, last_lines
 
 RULE = """[Tue Nov 24 19:50:02 2026]
@@ -106,3 +110,14 @@ def test_jobs_that_an_interruption_ended_are_no_failures() -> None:
     both = last_lines(RULE + text, Path("x.log"), lambda job: "TIMEOUT")
     assert both[0].startswith("1 job failed.") and both[-2].startswith("error: SLURM ended job 12: TIMEOUT; ")
     assert both[-1] == INTERRUPTED and len(both) == 5
+
+
+def test_a_bus_error_is_one_of_the_disk(folder: Path) -> None:
+    (folder / "results/s/logs/pretrain").mkdir(parents=True)
+    imports = "import os; from workflow_scripts.core.runtime import process"
+    code = f"{imports}; process.tell_fatal_signals(); os.kill(os.getpid(), {signal.SIGBUS:d})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == -signal.SIGBUS
+    (folder / "results/s/logs/pretrain/a.b.log").write_text(done.stderr)
+    [line] = failures(RULE, lambda _: "FAILED")
+    assert line.startswith("error: storage error of a job in results/s/logs/pretrain/a.b.log: bus error: ")

@@ -33,6 +33,7 @@ _TEXTS = {os.strerror(number): number for number in ADVICE}
 # Messages of libraries when a write was incomplete and the reason was lost.
 _CUT_SHORT = re.compile(r"requested and \d+ written|failed writing|write failed|problem writing|encoder error -2")
 ALMOST_FULL = 1 << 20  # bytes
+BUS_ERROR = "Fatal Python error: Bus error"  # as faulthandler writes it
 
 
 def storage_error(error: BaseException, stage: str, places: tuple[Path, ...]) -> PipelineError | None:
@@ -43,11 +44,9 @@ def storage_error(error: BaseException, stage: str, places: tuple[Path, ...]) ->
         stage: what was being computed.
         places: files or folders that were being written, for errors that name no file.
     """
-    number, file = None, None
     told = isinstance(error, PipelineError)  # it has its own advice, but a failing disk is not a damaged file
-    for one in _chain(error):
-        number = number or _number(one, OF_DISKS if told else frozenset(ADVICE))
-        file = file or _file(one)
+    number = number_among(error, OF_DISKS if told else frozenset(ADVICE))
+    file = next(filter(None, map(_file, _chain(error))), None)
     if number is None and isinstance(error, OSError):
         number = error.errno
     if number is None and not told and any(_CUT_SHORT.search(str(one)) for one in _chain(error)):
@@ -65,6 +64,11 @@ def storage_error(error: BaseException, stage: str, places: tuple[Path, ...]) ->
     )
 
 
+def number_among(error: BaseException, wanted: frozenset[int]) -> int | None:
+    """The first number of ``wanted`` that the error or one of its causes has; None if none has one."""
+    return next((number for one in _chain(error) if (number := _number(one, wanted)) is not None), None)
+
+
 def full_disk(log: Path) -> PipelineError | None:
     """The error of a job whose log is empty since its disk is full: every stage writes a line when it starts."""
     left = _free(log)
@@ -72,6 +76,14 @@ def full_disk(log: Path) -> PipelineError | None:
         return None
     value = f"{os.strerror(errno.ENOSPC)}, {left / 1e6:.1f} MB left"
     return PipelineError("log could not be written", log, value, ADVICE[errno.ENOSPC])
+
+
+def bus_error(text: str, log: Path) -> PipelineError | None:
+    """The error of a job that a bus error ended, as its log says: a file mapped into memory could not be read."""
+    if BUS_ERROR not in text:
+        return None
+    value = "bus error: a file mapped into memory can't be read any more, or its disk is full"
+    return PipelineError("storage error of a job", log, value, ADVICE[errno.EIO])
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

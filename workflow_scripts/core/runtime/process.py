@@ -1,5 +1,6 @@
 """Fast start and end of a stage's process: for small jobs these would take longer than the work itself."""
 
+import faulthandler
 import gc
 import logging
 import os
@@ -35,6 +36,15 @@ def quiet_libraries() -> None:
     logging.getLogger().setLevel(logging.WARNING)
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # those of transformers too
+
+
+def tell_fatal_signals() -> None:
+    """Have this process and its children say in the log which fatal signal ended them, and where.
+
+    A file that is mapped into memory and can't be read any more ends a process by a bus error, which no code can catch.
+    """
+    faulthandler.enable(all_threads=False)
+    os.environ.setdefault("PYTHONFAULTHANDLER", "1")
 
 
 def leave(status: int) -> None:

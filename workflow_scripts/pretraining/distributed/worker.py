@@ -12,6 +12,7 @@ import traceback
 from pathlib import Path
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.storage_errors import OF_DISKS, number_among, storage_error
 from workflow_scripts.core.runtime.progress import reporting_to
 from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 
@@ -28,6 +29,7 @@ def write_error(work: Path, rank: int, error: PipelineError) -> None:
         "where": str(error.where),
         "value": str(error.value),
         "advice": error.advice,
+        "number": number_among(error, OF_DISKS),
     }
     error_file(work, rank).write_text(json.dumps(fields))
 
@@ -37,7 +39,9 @@ def raise_error(work: Path, ranks: range) -> None:
     for rank in ranks:
         path = error_file(work, rank)
         if path.exists():
-            raise PipelineError(**json.loads(path.read_text()))
+            fields = json.loads(path.read_text())
+            number = fields.pop("number")
+            raise PipelineError(**fields) from (None if number is None else OSError(number, os.strerror(number)))
 
 
 def main(plan: str) -> int:
@@ -56,8 +60,13 @@ def main(plan: str) -> int:
         return 1
     except SystemExit as ended:
         return int(ended.code or 0)
-    except Exception:  # noqa: BLE001 - whatever it was, this process must end here and say why
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001 - whatever it was, this process must end here and say why
+        known = storage_error(error, "pretrain", ()) if isinstance(error, OSError) else None  # else maybe the network's
+        if known is None:
+            traceback.print_exc()
+        else:
+            known.__cause__ = error
+            write_error(Path(plan).parent, rank, known)
         return 1
     return 0
 

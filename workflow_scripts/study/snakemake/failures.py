@@ -9,7 +9,7 @@ from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import last_error
-from workflow_scripts.core.files.storage_errors import full_disk
+from workflow_scripts.core.files.storage_errors import bus_error, full_disk
 from workflow_scripts.core.runtime.attempts import artifact_of_log
 
 INTERRUPTION = "Terminating processes on user request"  # what Snakemake logs on Ctrl-C
@@ -118,6 +118,6 @@ def _line(message: str, stage: str, slurm: list[str], state_of: Callable[[str], 
     text = Path(stage).read_text(errors="replace") if stage and Path(stage).is_file() else ""
     if error := last_error(text):
         return f"error: {error}"
-    if stage and not text and (full := full_disk(Path(stage))):
-        return f"error: {full}"
+    if known := bus_error(text, Path(stage)) or (full_disk(Path(stage)) if stage and not text else None):
+        return f"error: {known}"
     return f"error: {message or 'job died without a message'} in {logs}; read {'it' if not slurm else 'them'}"

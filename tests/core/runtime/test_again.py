@@ -1,0 +1,106 @@
+"""A job whose read fails as those of file servers do starts again; in the end it says what failed."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.patience import PASSING, SECONDS
+from workflow_scripts.core.runtime import again
+
+JOB = """
+import os
+from pathlib import Path
+from workflow_scripts.core import code_equivalence
+from workflow_scripts.core.runtime import again, recipe
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.stage import Stage, run_stage
+
+code_equivalence.code_digest = lambda *_: "today"
+recipe.code_parts = lambda *_: {}
+again.SECONDS = [wait / 1000 for wait in again.SECONDS]
+
+class Flaky(Settings):
+    number: int
+    times: int
+
+def flaky(job):
+    starts = Path("starts")
+    with starts.open("a") as file:
+        file.write(f"{os.getpid()}\\n")
+    if len(starts.read_text().splitlines()) <= job.settings.times:
+        raise OSError(job.settings.number, os.strerror(job.settings.number), "data/vectors.npy")
+    job.file(".txt").write_text("done")
+
+run_stage(Stage(run=flaky, settings=Flaky, artifact="flaky"))
+"""
+
+
+def _run(folder: Path, number: int, times: int, tries: int = 0) -> "subprocess.CompletedProcess[str]":
+    (folder / "job.py").write_text(JOB)
+    settings = f'{{"number": {number}, "times": {times}}}'
+    words = ["--artifact", "results/s/flaky/flaky", "--settings", settings, "--device", "cpu"]
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{folder}", again.TRIES: str(tries)}
+    command = [sys.executable, "-m", "job", *words]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_job_starts_again_as_the_same_process(tmp_path: Path) -> None:
+    done = _run(tmp_path, errno.ESTALE, 1)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count(f"{os.strerror(errno.ESTALE)} (") == done.stderr.count("starting again in") == 1
+    first, second = (tmp_path / "starts").read_text().split()
+    assert first == second
+    assert (tmp_path / "results/s/flaky/flaky.txt").read_text() == "done"
+
+
+def test_an_error_that_stays_is_said_after_the_last_try(tmp_path: Path) -> None:
+    done = _run(tmp_path, errno.EIO, 99, tries=len(SECONDS) - 1)
+    assert done.returncode == 1
+    assert done.stderr.count("starting again in") == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"error: storage error of flaky in data/vectors.npy: {os.strerror(errno.EIO)};")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """The environments of the processes that would be started."""
+    found: list[dict[str, str]] = []
+    monkeypatch.setattr(again.time, "sleep", lambda _: None)
+    monkeypatch.setattr(again.os, "execve", lambda _, __, environment: found.append(environment))
+    monkeypatch.delenv(again.TRIES, raising=False)
+    return found
+
+
+@pytest.mark.parametrize("number", sorted(PASSING))
+def test_the_cause_of_another_error_counts(calls: list[dict[str, str]], number: int) -> None:
+    try:
+        try:
+            raise OSError(number, os.strerror(number))
+        except OSError:
+            raise PipelineError("corrupt image", "a.tar", "row 3", "recompute it") from None
+    except PipelineError as error:
+        again.start_again(error)
+    assert [one[again.TRIES] for one in calls] == ["1"]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), ValueError("bad"), PipelineError("a", "b", "c", "d")])
+def test_other_errors_end_the_job(calls: list[dict[str, str]], error: Exception) -> None:
+    again.start_again(error)
+    assert calls == []
+
+
+def test_errors_before_long_work_no_longer_count(calls: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(again.TRIES, str(len(SECONDS)))
+    error = OSError(errno.EIO, "bad")
+    again.start_again(error)
+    assert calls == []
+    monkeypatch.setattr(again, "_started", again.time.monotonic() - again.LONG)
+    again.start_again(error)
+    assert [one[again.TRIES] for one in calls] == ["1"]
