@@ -9,10 +9,12 @@ import pytest
 
 from tests.core.doubling import CALLS, Doubling, digest_of_a_test_stage
 from tests.helpers import make_artifact, run
-from workflow_scripts.core.artifact import MANIFEST, Artifact
+from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
 from workflow_scripts.core.cache import key_lock
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.bounded_json import read_object
 from workflow_scripts.core.files.names import STAGING, WORK
+from workflow_scripts.core.runtime.meter import current
 from workflow_scripts.core.runtime.together import read_all
 from workflow_scripts.core.stage import Job, Stage
 
@@ -21,6 +23,7 @@ __all__ = ["digest_of_a_test_stage"]  # a fixture
 
 def shared(job: Job[Doubling]) -> None:
     """Makes the artifacts of all its jobs, each from its own input."""
+    current().count(6)
     CALLS.append(",".join(one.unit["arm"] for one in [job, *job.others]))
     for one in [job, *job.others]:
         one.file(".txt").write_text(one.input("text").path(".txt").read_text() * job.settings.times)
@@ -51,6 +54,7 @@ def test_one_process_makes_what_others_would(results: Path) -> None:
     alone = made("c").hash
     made("a", also="bcd")  # c is in the cache, and d has no input yet
     assert CALLS == ["c", "a,b"]
+    assert [read_object(results / f"study/shared/{arm}{RUN}")["figures"]["images"] for arm in "ca"] == [6, 3]
     assert not (results / "study/shared" / f"b{MANIFEST}").exists(), "its own job publishes it"
     assert made("b", also="ac").path(".txt").read_text() == "bb"
     assert made("c").hash == alone

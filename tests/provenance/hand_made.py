@@ -68,7 +68,11 @@ class HandMade:
                     for role, paths in given.items()
                 }
             },
-            **{"environment": {"device": "cpu", "threads": 2, "packages": {"numpy": "2.4"}}, "facts": {}},
+            **{
+                "environment": {"device": "cpu", "threads": 2, "packages": {"numpy": "2.4"}},
+                "facts": {},
+                "figures": {},
+            },
             **{"packages": {"numpy": "2.4.6"}, "python": "3.11.7", "host": "node7", "slurm_job": None},
             **{"git": {"commit": COMMIT, "dirty": False, "diff": None}, "not_in_key": []},
             **{
@@ -83,7 +87,6 @@ class HandMade:
                 "cpu_model": None,
                 "gpu_model": None,
                 "driver": None,
-                "gpu_peak_bytes": None,
                 "manifest": digest(manifest),
             },
         }

@@ -14,6 +14,7 @@ from workflow_scripts.captions.generate import generate_captions
 from workflow_scripts.core.files.durable import move_durable
 from workflow_scripts.core.files.tables import write_table
 from workflow_scripts.core.inputs import check_unchanged
+from workflow_scripts.core.runtime.meter import fed
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.models.checkpoints import Checkpoint
@@ -68,8 +69,8 @@ def recaption_shard(
     if left:
         models = load()
         cuts = [range(i * batch_size, min((i + 1) * batch_size, len(rows))) for i in left]
-        batches = progress(zip(left, decoded(images, cuts, workers), strict=True), len(left), "batches captioned")
-        for i, pictures in batches:
+        batches = fed(decoded(images, cuts, workers))
+        for i, pictures in progress(zip(left, batches, strict=True), len(left), "batches captioned"):
             chunk = rows.slice(i * batch_size, batch_size)
             table = recaption_batch(models, pictures, chunk["key"].to_pylist(), chunk["caption"].to_pylist())
             (work / "batch.part").unlink(missing_ok=True)  # after a crash it can be a hard link to a finished part

@@ -17,6 +17,7 @@ import torch
 from workflow_scripts.core.files.durable import move_durable
 from workflow_scripts.core.files.tables import write_table
 from workflow_scripts.core.inputs import check_unchanged
+from workflow_scripts.core.runtime.meter import fed
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.models.judge import Scorer
 from workflow_scripts.stats.seeds import derive
@@ -162,7 +163,8 @@ def _part(
 ) -> list[pa.Table]:
     found: list[list[pa.Table]] = [[] for _ in arms]
     cuts = [slice(start, min(start + batch_size, part.stop)) for start in range(part.start, part.stop, batch_size)]
-    for cut, batch in zip(cuts, scored.shown([scored.rows[cut].tolist() for cut in cuts]), strict=True):
+    batches = fed(scored.shown([scored.rows[cut].tolist() for cut in cuts]))
+    for cut, batch in zip(cuts, batches, strict=True):
         prepared = judge.prepare(batch)
         columns = compared.columns(scored.keys[cut], scored.rows[cut])
         for arm, tables in zip(arms, found, strict=True):

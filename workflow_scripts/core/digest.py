@@ -31,7 +31,7 @@ NEVER_CHANGES_BYTES = frozenset(
     f"{PACKAGE}.{name}"
     for name in (
         *("core.artifact", "core.declaration.stage", "core.errors", "core.inputs", "core.redact", "core.stage"),
-        *("core.runtime.attempts", "core.runtime.process", "core.runtime.progress"),
+        *("core.runtime.attempts", "core.runtime.meter", "core.runtime.process", "core.runtime.progress"),
         *("core.files.bounded_json", "core.files.durable", "core.files.notes", "core.files.seal"),
         "core.files.storage_errors",
         "pretraining.monitor.tracking",  # and the trackers, which it alone imports

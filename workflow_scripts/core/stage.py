@@ -31,9 +31,9 @@ from workflow_scripts.core.runtime.clock import Clock
 from workflow_scripts.core.runtime.command_line import also, arguments, groups, in_turn
 from workflow_scripts.core.runtime.environment import allow_many_files, limit_threads, resolve_device
 from workflow_scripts.core.runtime.machine import machine
+from workflow_scripts.core.runtime.meter import run_measured
 from workflow_scripts.core.runtime.placement import gpus_taken
 from workflow_scripts.core.runtime.process import leave, quiet_libraries, start_quickly, tell_fatal_signals
-from workflow_scripts.core.runtime.progress import reporting_to
 from workflow_scripts.core.runtime.recipe import RECIPE, recipe_of, start_computation
 from workflow_scripts.core.runtime.stage_log import start_log
 from workflow_scripts.core.runtime.together import left_to_its_own
@@ -75,6 +75,7 @@ class Job(Generic[S]):
         self.kept: dict[str, Any] = {}
         self.row_counts: dict[str, Any] = {}
         self.facts: dict[str, Any] = {}
+        self.figures: dict[str, float] = {}
 
     @property
     def results(self) -> Path:
@@ -224,8 +225,7 @@ def _make(job: Job[S], artifact: Path, args: argparse.Namespace) -> None:
             computes = stack.enter_context(_opened(job, artifact, held))
             if computes:
                 job.others = list(_opened_others(job, list(also(args, job.stage.unit)), stack))
-                with reporting_to(job.work):
-                    job.stage.run(job)
+                run_measured(job)
         if computes:
             take_turns(in_turn(args), lambda one: _make_next(job, one))
 
@@ -252,8 +252,7 @@ def _make_next(first: Job[S], args: argparse.Namespace) -> bool:
     with _opened(job, artifact, extra=True, published=True) as computes:
         if computes:
             log.info("%s%s", WORK_LINE, job.work)
-            with reporting_to(job.work):
-                job.stage.run(job)
+            run_measured(job)
     return computes
 
 
@@ -301,7 +300,8 @@ def _opened(
                         shutil.rmtree(job.work)
                     return
                 check_unchanged()
-                fresh = {**recipe, **code, "facts": job.facts, **machine(stage.packages, job.device), **clock.read()}
+                fresh = {**recipe, **code, "facts": job.facts, "figures": job.figures}
+                fresh |= {**machine(stage.packages, job.device), **clock.read()}
                 manifest, ours = job.staging.seal(entry, stage.manifest_unit(job.unit), job.row_counts, fresh)
         if (published or not extra) and not publish(entry, artifact, manifest, {**recipe, **clock.read()}, ours=ours):
             advice = "run the same command again"

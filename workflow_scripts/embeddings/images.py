@@ -13,6 +13,7 @@ from transformers import AutoImageProcessor, AutoModel
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.parts import WHOLE, Part
+from workflow_scripts.core.runtime.meter import fed
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks
 from workflow_scripts.models.checkpoints import pretrained
@@ -83,11 +84,9 @@ def embed(
         return encoder.prepare(images.image(row))
 
     def compute(start: int, stop: int) -> np.ndarray:
-        found = []
-        for first in range(start, stop, batch):
-            prepared = list(pool.map(load, asked[first : min(first + batch, stop)]))
-            found.append(encoder.encode(prepared).cpu().numpy())
-        return unit_rows(np.concatenate(found))
+        cuts = (asked[first : min(first + batch, stop)] for first in range(start, stop, batch))
+        batches = fed(list(pool.map(load, cut)) for cut in cuts)
+        return unit_rows(np.concatenate([encoder.encode(prepared).cpu().numpy() for prepared in batches]))
 
     chunks = vector_chunks(len(asked), batch * chunk, work, compute, "chunks of images embedded")
     found = [vectors for _, vectors in chunks]

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow_scripts.core.parts import WHOLE, Part
+from workflow_scripts.core.runtime.meter import current
 from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks
 from workflow_scripts.models.text.blank import is_blank
 
@@ -89,7 +90,9 @@ def embed(
     def compute(start: int, stop: int) -> np.ndarray:
         texts = captions.ordered(asked[start:stop])
         firsts = range(0, len(texts), batch)
-        return unit_rows(np.concatenate([encoder(texts[first : first + batch], batch) for first in firsts]))
+        found = unit_rows(np.concatenate([encoder(texts[first : first + batch], batch) for first in firsts]))
+        current().count(len(texts))
+        return found
 
     chunks = vector_chunks(len(asked), batch * chunk, work, compute, "chunks of captions embedded")
     found = [vectors for _, vectors in chunks]

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.runtime.meter import fed
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.evaluation.packed import PackedImages
 from workflow_scripts.models.preprocessing import normalise
@@ -27,10 +28,8 @@ def extract(network: nn.Module, images: PackedImages, batch: int, device: str, s
     """
     network = network.to(device)
     starts = range(0, len(images.pixels), batch)
-    parts = [
-        network(normalise(images.batch(slice(start, start + batch)).to(device))).float().cpu().numpy()
-        for start in progress(starts, len(starts), "features")
-    ]
+    batches = (images.batch(slice(start, start + batch)) for start in progress(starts, len(starts), "features"))
+    parts = [network(normalise(found.to(device))).float().cpu().numpy() for found in fed(batches)]
     features = np.concatenate(parts)
     bad = int((~np.isfinite(features).all(axis=1)).sum())
     if bad:

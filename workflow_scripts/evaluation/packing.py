@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from workflow_scripts.core.runtime.meter import fed
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.evaluation.saliency.masks import check_mask
@@ -30,7 +31,7 @@ def pack_images(images: TarImages, view: View, path: Path, workers: int) -> None
 
     loaded = batches(np.arange(len(images)), load, workers)
     total = -(-len(images) // BATCH)
-    _write(path, (len(images), view.size, view.size, 3), progress(loaded, total, "images"))
+    _write(path, (len(images), view.size, view.size, 3), progress(fed(loaded), total, "images"))
 
 
 def pack_objects(objects: TarImages, view: View, path: Path, rows_path: Path) -> None:

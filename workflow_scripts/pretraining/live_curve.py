@@ -2,8 +2,8 @@
 
 It is for monitoring; ``curve.parquet`` is the record. Each line holds the columns of that table and ``steps``
 (planned), ``epoch`` (passes over the pairs), ``images_per_s`` (sources per second since the line before, probe and
-checkpoints left out) and ``data_wait`` (share of that time, 0..1, in which the network waited for a batch); the last
-two are null at step 0.
+checkpoints left out), ``data_wait`` (share of that time, 0..1, in which the network waited for a batch), and the
+peaks of memory so far (:data:`PEAKS`), where they are known. Speed and wait are null at step 0.
 """
 
 import json
@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from workflow_scripts.core.files.bounded_json import Unfit, read_bytes
+from workflow_scripts.core.runtime.meter import current, fed
 from workflow_scripts.pretraining.schedule import Schedule
 
 T = TypeVar("T")
 CURVE_LINES = "curve.jsonl"
+PEAKS = ("gpu_peak_bytes", "memory_peak_bytes")
 LARGEST = 10**15  # a larger whole number is damage
 
 
@@ -42,20 +44,17 @@ class LiveCurve:
 
     def timed(self, batches: Generator[T, None, None]) -> Generator[T, None, None]:
         """Yield the batches, and measure the time that is spent waiting for them."""
-        while True:
-            start = time.monotonic()
-            batch = next(batches, None)
-            self._waited += time.monotonic() - start
-            if batch is None:
-                return
-            yield batch
+        yield from fed(batches, lambda _: self._batch)
 
     def measure(self, step: int) -> dict[str, float | None]:
         """``images_per_s`` and ``data_wait`` since the last row; null if no step was done since."""
         seconds, done = time.monotonic() - self._start, step - self._step
         if seconds <= 0 or done == 0:
             return {"images_per_s": None, "data_wait": None}
-        return {"images_per_s": done * self._batch / seconds, "data_wait": min(1.0, self._waited / seconds)}
+        wait = min(1.0, (current().waited - self._waited) / seconds)
+        figures = current().figures()
+        peaks: dict[str, float | None] = {name: figures[name] for name in PEAKS if name in figures}
+        return {"images_per_s": done * self._batch / seconds, "data_wait": wait, **peaks}
 
     def write(self, row: dict[str, Any], measured: dict[str, float | None]) -> None:
         """Append a row of the curve and what was measured with it."""
@@ -68,7 +67,7 @@ class LiveCurve:
         return {"steps": self._schedule.steps, "epoch": step / self._schedule.epoch}
 
     def _restart(self, step: int) -> None:
-        self._step, self._start, self._waited = step, time.monotonic(), 0.0
+        self._step, self._start, self._waited = step, time.monotonic(), current().waited
 
 
 def read_curve(path: Path) -> list[dict[str, float | None]]:

@@ -20,10 +20,17 @@ def run_metadata(node: Node) -> dict[str, Any]:
         **{name: made.get(name) for name in ("code", "git", "environment", "packages", "python", "facts")},
         **{name: made.get(name) for name in ("host", "slurm_job", "start", "end", "seconds", "cpu_seconds")},
         **{name: made.get(name) for name in ("system", "cpus", "workers", "determinism")},
-        **{name: made.get(name) for name in ("peak_bytes", "gpu_peak_bytes", "cpu_model", "gpu_model", "driver")},
+        **{name: made.get(name) for name in ("peak_bytes", "cpu_model", "gpu_model", "driver")},
+        "figures": figures_of(made),
         "cached": cached,
         "placed": record.get("start") if cached else None,
     }
+
+
+def figures_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures of the speed and memory of a computation (:mod:`workflow_scripts.core.runtime.figures`)."""
+    earlier = record.get("gpu_peak_bytes")  # where earlier releases wrote it
+    return ({} if earlier is None else {"gpu_peak_bytes": earlier}) | record.get("figures", {})
 
 
 def mattering(record: Mapping[str, Any]) -> dict[str, Any]:

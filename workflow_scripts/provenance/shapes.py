@@ -140,6 +140,7 @@ class Record(_Form):
     closure: Texts = {}
     git: Git | None = None
     facts: dict[str, Any] = {}
+    figures: dict[str, Amount | Count] = {}
     beside: dict[Suffix, File] | list[Suffix] = {}
     manifest: Sha256 | None = None
     own_digest: Sha256 = Field(default=_ABSENT, alias="self")
@@ -156,7 +157,7 @@ class Record(_Form):
     cpus: Count | None = None
     gpu_model: list[str] | None = None
     driver: str | None = None
-    gpu_peak_bytes: Count | None = None
+    gpu_peak_bytes: Count | None = None  # of earlier releases; now one of the figures
     determinism: dict[str, Any] = {}
     slurm_job: str | None = None
 
@@ -164,7 +165,7 @@ class Record(_Form):
 _MANIFEST, _RECORD = TypeAdapter(Manifest), TypeAdapter(Record)
 _OF_COMPUTATION = frozenset(
     ("closure", "git", "facts", "beside", "manifest", "host", "system", "python", "packages", "cpu_model", "cpus")
-) | frozenset(("gpu_model", "driver", "gpu_peak_bytes", "determinism", "slurm_job"))
+) | frozenset(("gpu_model", "driver", "determinism", "slurm_job"))
 _ALWAYS = frozenset(
     ("artifact", "stage", "unit", "key", "code", "settings", "not_in_key", "inputs", "input_files", "environment")
 ) | frozenset(("workers", "start", "end", "seconds", "cpu_seconds", "peak_bytes", "self"))

@@ -74,7 +74,7 @@ def test_cpu_model(tmp_path: Path, text: str, name: str | None) -> None:
 
 
 def test_cards_are_asked_about_on_cuda_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    unknown = {"gpu_model": None, "driver": None, "gpu_peak_bytes": None}
+    unknown = {"gpu_model": None, "driver": None}
     tool = tmp_path / "nvidia-smi"
     tool.write_text('#!/bin/sh\necho "$@" > "$0.asked"\necho "NVIDIA A, 595.10"\necho "NVIDIA A, 595.10"\n')
     tool.chmod(0o755)

@@ -72,11 +72,8 @@ def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str | None:
 
 
 def cards(device: str) -> dict[str, Any]:
-    """``gpu_model`` (names of the visible GPUs), ``driver``, ``gpu_peak_bytes`` (allocated by torch in this process).
-
-    All null on the CPU.
-    """
-    unknown: dict[str, Any] = {"gpu_model": None, "driver": None, "gpu_peak_bytes": None}
+    """``gpu_model`` (names of the visible GPUs) and ``driver``, both null on the CPU."""
+    unknown: dict[str, Any] = {"gpu_model": None, "driver": None}
     if device != "cuda":
         return unknown
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
@@ -84,14 +81,7 @@ def cards(device: str) -> dict[str, Any]:
     answer = ask("nvidia-smi", *which, "--query-gpu=name,driver_version", "--format=csv,noheader")
     lines = [line.rsplit(",", 1) for line in (answer or "").splitlines() if "," in line]
     known = {"gpu_model": [name.strip() for name, _ in lines], "driver": lines[0][1].strip()} if lines else {}
-    return unknown | known | {"gpu_peak_bytes": _gpu_peak()}
-
-
-def _gpu_peak() -> int | None:
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_initialized():
-        return None
-    return max(int(torch.cuda.max_memory_allocated(card)) for card in range(torch.cuda.device_count()))
+    return unknown | known
 
 
 def determinism() -> dict[str, Any]:

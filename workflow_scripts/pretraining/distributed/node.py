@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.runtime.meter import measuring
 from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 from workflow_scripts.pretraining.distributed.processes import python, start, wait, with_our_code
 from workflow_scripts.pretraining.distributed.slurm import check_gpus
@@ -61,7 +62,8 @@ def main(file: str, device: str, processes: str, local: str, host: str, port: st
         except PipelineError as error:
             write_error(Path(file).parent, node * shape[1], error)
             return 1
-        _, status = run_node(Path(file), node, shape, (host, int(port)), interrupt)
+        with measuring(Path(file).parent, f"node-{node}"):
+            _, status = run_node(Path(file), node, shape, (host, int(port)), interrupt)
     return status if status >= 0 else 128 - status
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.storage_errors import OF_DISKS, number_among, storage_error
+from workflow_scripts.core.runtime.meter import measuring
 from workflow_scripts.core.runtime.progress import reporting_to
 from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 
@@ -49,14 +50,16 @@ def main(plan: str) -> int:
     rank = int(os.environ["RANK"])
     level = logging.INFO if rank == 0 else logging.WARNING
     logging.basicConfig(stream=sys.stderr, level=level, format=f"%(asctime)s [{rank}] %(message)s")
+    work = Path(plan).parent
     try:
-        with Interrupt() as interrupt, reporting_to(Path(plan).parent if rank == 0 else None):
+        measured = measuring(work, f"rank-{rank}", tree=False)  # memory: by the process that started this one
+        with Interrupt() as interrupt, measured, reporting_to(work if rank == 0 else None):
             from workflow_scripts.pretraining.plan import read_plan
             from workflow_scripts.pretraining.trainer import train
 
             train(read_plan(Path(plan)), interrupt)
     except PipelineError as error:
-        write_error(Path(plan).parent, rank, error)
+        write_error(work, rank, error)
         return 1
     except SystemExit as ended:
         return int(ended.code or 0)

@@ -9,13 +9,14 @@ from workflow_scripts.provenance import format as fmt
 from workflow_scripts.provenance.crate.base import COMPLETED, Entity, encoding, inside, local, ref, refs
 from workflow_scripts.provenance.crate.public import public_settings
 from workflow_scripts.provenance.nodes import Node, inputs_of
-from workflow_scripts.provenance.run_metadata import mattering
+from workflow_scripts.provenance.run_metadata import figures_of, mattering
 
-# Name -> field of the run record, and the unit's code in UN/CEFACT Recommendation 20.
+# Name -> field of the run record or of its figures, and the unit's code in UN/CEFACT Recommendation 20.
 USAGE = {
     "wall time": ("seconds", "SEC"),
     "CPU time": ("cpu_seconds", "SEC"),
     "peak resident memory": ("peak_bytes", "AD"),
+    "peak memory of all processes": ("memory_peak_bytes", "AD"),
     "peak GPU memory": ("gpu_peak_bytes", "AD"),
 }
 MACHINE = ("python", "cpu_model", "gpu_model", "driver")
@@ -141,11 +142,12 @@ class Jobs:
         return identifier
 
     def _usage(self, node: Node, made: Mapping[str, Any]) -> Iterable[str]:
+        used = {**made, **figures_of(made)}
         for name, (field, unit) in USAGE.items():
-            if made.get(field) is not None:
+            if used.get(field) is not None:
                 identifier = local("usage", node.label, field)
                 entity = {"@id": identifier, "@type": "PropertyValue", "name": name, "propertyID": name}
-                self._put(entity | {"unitCode": unit, "value": str(made[field])})
+                self._put(entity | {"unitCode": unit, "value": str(used[field])})
                 yield identifier
 
     # What a stage is ----------------------------------------------------------------------------------------------

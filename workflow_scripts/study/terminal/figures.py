@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from workflow_scripts.core.runtime.attempts import logged_work_folder
+from workflow_scripts.core.runtime.figures import FIGURES
+from workflow_scripts.pretraining.live_curve import PEAKS
 from workflow_scripts.study.live_figures import Figures, read_figures
 
 SECONDS_BETWEEN_READS = 1.0
@@ -37,7 +39,7 @@ class Reader:
 
 
 def training_text(curve: Mapping[str, float | None]) -> str:
-    """Latest epoch, loss, learning rate, images/s, share of time waiting for data, and kNN accuracy of a training."""
+    """Latest epoch, loss, learning rate, images/s, wait for data, memory and kNN accuracy of a training."""
     forms = {
         "epoch": "epoch {:.3g}",
         "loss": "loss {:.3g}",
@@ -45,5 +47,8 @@ def training_text(curve: Mapping[str, float | None]) -> str:
         "images_per_s": "{:,.0f} images/s",
         "data_wait": "data wait {:.0%}",
         "knn_accuracy": "kNN {:.1%}",
+        **{name: f"{FIGURES[name].title} {{}}" for name in PEAKS},
     }
-    return "  ".join(form.format(curve[name]) for name, form in forms.items() if curve.get(name) is not None)
+    known = {name: value for name in forms if (value := curve.get(name)) is not None}
+    shown = {name: FIGURES[name].text(value) if name in PEAKS else value for name, value in known.items()}
+    return "  ".join(forms[name].format(value) for name, value in shown.items())

@@ -1,0 +1,170 @@
+"""Measures a job while it runs: images, waits for data, memory and bytes read.
+
+Stages wrap what they iterate over in :func:`fed`; the rest is measured by a thread. The figures are kept in the job's
+work folder (``figures-<process>.json``), so they cover all attempts and all processes.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from workflow_scripts.core.files.bounded_json import read_object_or_none
+from workflow_scripts.core.runtime.figures import Figures, at_once, in_turn, known, share
+from workflow_scripts.core.runtime.progress import reporting_to
+from workflow_scripts.core.runtime.usage import Usage
+
+if TYPE_CHECKING:
+    from workflow_scripts.core.stage import Job
+
+T = TypeVar("T")
+FILES = "figures-*.json"
+SECONDS_BETWEEN_SAMPLES = 0.05, 1.0  # at first, and of a long job
+SECONDS_BETWEEN_FILES = 10.0
+
+
+class Meter:
+    """What this process has measured so far in this attempt."""
+
+    def __init__(self) -> None:
+        self.images, self.waited = 0, 0.0
+        self._started = time.monotonic()
+        self._first: float | None = None
+        self._last: float | None = None
+        self.usage: Usage | None = None
+
+    def feed(self, batches: Iterator[T], size: Callable[[T], int]) -> Iterator[T]:
+        """Yield the batches; the time in here counts as waiting."""
+        while True:
+            start = time.monotonic()
+            if self._first is None:
+                self._first = start
+            found = next(batches, None)
+            self._last = time.monotonic()
+            if found is None:
+                return
+            self.waited += self._last - start
+            self.images += size(found)
+            yield found
+
+    def count(self, images: int) -> None:
+        """Count images of a stage that waits for none of them; its loop began with the job."""
+        self.images += images
+        self._first, self._last = self._started, time.monotonic()
+
+    def figures(self) -> dict[str, float]:
+        """Raw figures; see :data:`figures.FIGURES`."""
+        found: dict[str, float] = {"work_seconds": time.monotonic() - self._started}
+        if self._first is not None and self._last is not None:
+            found |= {"images": self.images, "wait_seconds": self.waited, "loop_seconds": self._last - self._first}
+        if self.usage is not None:
+            found |= self.usage.figures()
+        peak = gpu_peak()
+        return found if peak is None else found | {"gpu_peak_bytes": peak}
+
+
+class _Current:
+    meter = Meter()
+
+
+def gpu_peak() -> int | None:
+    """Bytes that torch had allocated at most on one GPU in this process; None if it used none."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return None
+    return max(int(torch.cuda.max_memory_allocated(card)) for card in range(torch.cuda.device_count()))
+
+
+def _restart_gpu_peak() -> None:
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():  # by an earlier job of this process
+        for card in range(torch.cuda.device_count()):
+            torch.cuda.reset_peak_memory_stats(card)
+
+
+def current() -> Meter:
+    """The meter of the running job."""
+    return _Current.meter
+
+
+def fed(batches: Iterable[T], size: Callable[[T], int] | None = None) -> Iterator[T]:
+    """Yield what a job works on, and measure how long it waits for it and how many images it gets.
+
+    Args:
+        batches: what is waited for; None ends it.
+        size: number of images in one of them; its length if not given.
+    """
+
+    def length(batch: T) -> int:
+        assert isinstance(batch, Sized)
+        return len(batch)
+
+    return _Current.meter.feed(iter(batches), size or length)
+
+
+@contextmanager
+def measuring(work: Path, process: str = "job", tree: bool = True) -> Iterator[None]:
+    """Measure the block, which is (a part of) a job with this work folder.
+
+    Args:
+        process: name of the process among those of the job.
+        tree: measure memory and bytes read, of this process and those below it; only by the topmost one of a machine.
+    """
+    path, before = work / f"figures-{process}.json", _Current.meter
+    earlier = known(read_object_or_none(path))
+    meter = _Current.meter = Meter()
+    _restart_gpu_peak()
+    meter.usage = Usage() if tree else None
+    ended = threading.Event()
+
+    def write() -> None:
+        with suppress(OSError):  # a full disk must not end a job here
+            part = path.with_name(f".{path.name}.part")
+            part.write_text(json.dumps(in_turn([earlier, meter.figures()])))
+            os.replace(part, path)
+
+    sampler = threading.Thread(target=_sample, args=(meter, ended, write), name="meter", daemon=True)
+    sampler.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        sampler.join()
+        if meter.usage is not None:
+            meter.usage.sample()
+        write()
+        _Current.meter = before
+
+
+def _sample(meter: Meter, ended: threading.Event, write: Callable[[], None]) -> None:
+    start = written = time.monotonic()
+    shortest, longest = SECONDS_BETWEEN_SAMPLES
+    while True:
+        if meter.usage is not None:
+            meter.usage.sample()
+        now = time.monotonic()
+        if now - written >= SECONDS_BETWEEN_FILES:
+            written = now
+            write()
+        if ended.wait(min(longest, max(shortest, (now - start) / 10))):
+            return
+
+
+def measured(work: Path) -> dict[str, float]:
+    """The figures of a job with this work folder, over all attempts and processes."""
+    parts: list[Figures] = [known(read_object_or_none(path)) for path in sorted(work.glob(FILES))]
+    return at_once(parts)
+
+
+def run_measured(job: "Job[Any]") -> None:
+    """Run the stage's function; what it took is divided among the jobs that it did."""
+    with measuring(job.work), reporting_to(job.work):
+        job.stage.run(job)
+    made = [job, *(other for other in job.others if not other.left)]
+    for one in made:
+        one.figures = share(measured(job.work), len(made))
