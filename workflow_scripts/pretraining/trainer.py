@@ -19,7 +19,7 @@ from workflow_scripts.pretraining import checkpoint
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.data.batch import Batch
 from workflow_scripts.pretraining.data.learned import learned_rows
-from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Decoded, Order, Rows, prefetch
+from workflow_scripts.pretraining.data.loader import READERS, Batches, CutBatch, Order, Rows, prefetch
 from workflow_scripts.pretraining.distributed.interrupt import TERMINATED, Interrupt
 from workflow_scripts.pretraining.distributed.sync_norm import convert
 from workflow_scripts.pretraining.live_curve import CURVE_LINES, LiveCurve
@@ -109,7 +109,9 @@ class Trainer:
         augmentations = (AUGMENTATIONS[view.augmentation or settings.augmentation] for view in settings.views)
         blurred = (replace(augmentation, blur_kernel=settings.blur_kernel) for augmentation in augmentations)
         return Batches(
-            images=Decoded(plan.images, plan.keep_decoded),
+            images=plan.images,
+            keep=plan.keep_decoded,
+            readers=READERS,
             pairing=plan.pairing,
             order=Order(len(plan.pairing), settings.batch_size, settings.seed),
             views=list(zip(settings.views, blurred, strict=True)),

@@ -10,7 +10,7 @@ from tests.pretraining.shapes import images
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, Augmentation
 from workflow_scripts.pretraining.data.batch import Batch
-from workflow_scripts.pretraining.data.loader import Batches, Decoded, Order, prefetch
+from workflow_scripts.pretraining.data.loader import Batches, Order, prefetch
 from workflow_scripts.pretraining.data.pairing import Pairing, with_itself
 from workflow_scripts.pretraining.method import TWO_VIEWS, View
 
@@ -39,7 +39,7 @@ def test_fewer_rows_than_a_batch_is_an_error() -> None:
 
 def batches(folder, keep: bool = True, part: tuple[int, int] = (0, 1)) -> Batches:
     pairing = Pairing(np.array([1, 3, 5, 8]), np.array([0, 1, 2, 4, 5]), np.array([2, 2, 0, 9, 7]))
-    return Batches(Decoded(images(folder, 10), keep), pairing, Order(4, 4, 0), two_views("simclr"), 20, 0, part)
+    return Batches(images(folder, 10), keep, 2, pairing, Order(4, 4, 0), two_views("simclr"), 20, 0, part)
 
 
 def two_views(augmentation: str) -> list[tuple[View, Augmentation]]:
@@ -83,23 +83,24 @@ def test_each_view_has_its_image_and_its_augmentation(tmp_path) -> None:
 
 def test_sides_are_source_and_partner(tmp_path) -> None:
     made = batches(tmp_path)
-    plain = Batches(made.images, made.pairing, made.order, two_views("none"), 28, 0)
+    plain = replace(made, views=two_views("none"), size=28)
     first, second = plain.cut(1).views
     partners = {1: {2}, 3: {2}, 5: {0, 9}, 8: {7}}
     for i, position in enumerate(made.order.positions(1)):
         source = int(made.pairing.sources[position])
-        assert torch.equal(first.pixels[i], cropped(made.images[source]))
-        assert any(torch.equal(second.pixels[i], cropped(made.images[target])) for target in partners[source])
+        assert torch.equal(first.pixels[i], cropped(made, source))
+        assert any(torch.equal(second.pixels[i], cropped(made, target)) for target in partners[source])
 
 
-def cropped(image: torch.Tensor) -> torch.Tensor:
+def cropped(made: Batches, row: int) -> torch.Tensor:
+    image = torch.from_numpy(made.images.pixels(row)).permute(2, 0, 1)
     spare = image.shape[2] - 28
     return image[:, :, spare // 2 : spare // 2 + 28] if spare != 1 else image[:, :, :28]
 
 
 def test_views_of_self_pairs_differ(tmp_path) -> None:
     made = batches(tmp_path)
-    own = Batches(made.images, with_itself(10), Order(10, 4, 0), two_views("crop"), 20, 0)
+    own = replace(made, pairing=with_itself(10), order=Order(10, 4, 0), views=two_views("crop"))
     first, second = own.cut(1).views
     assert not torch.equal(first.pixels, second.pixels)
 
@@ -109,15 +110,18 @@ def test_memory_of_decoded_images_changes_no_byte_and_saves_decoding(tmp_path, m
     for step in (1, 2, 3):
         for one, two in zip(kept.cut(step).views, fresh.cut(step).views, strict=True):
             assert torch.equal(one.pixels, two.pixels)
-    shown = images(tmp_path, 3)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_each_image_of_a_step_is_decoded_once(tmp_path, monkeypatch, keep: bool) -> None:
+    """Also where both views of a pair, or several pairs, show it."""
+    made = replace(batches(tmp_path, keep), pairing=with_itself(10), order=Order(10, 10, 0))
     calls = []
-    monkeypatch.setattr(shown, "pixels", lambda row, real=shown.pixels: calls.append(row) or real(row))
-    for keep, expected in ((True, 1), (False, 4)):
-        calls.clear()
-        decoded = Decoded(shown, keep)
-        for _ in range(4):
-            _ = decoded[2]
-        assert len(calls) == expected
+    decoded = made.images.decoded
+    monkeypatch.setattr(made.images, "decoded", lambda row, *rest: calls.append(row) or decoded(row, *rest))
+    for step in (1, 2):
+        made.cut(step)
+    assert sorted(calls) == sorted([*range(10)] * (1 if keep else 2))
 
 
 def test_prefetch_keeps_order_and_makes_a_bounded_number_ahead() -> None:

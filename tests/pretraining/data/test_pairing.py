@@ -40,14 +40,11 @@ def test_partners_are_those_of_the_table_whatever_its_order() -> None:
     assert len(made) == 3
 
 
-def test_one_of_several_partners_is_drawn_by_seed_step_and_row() -> None:
+def test_one_of_several_partners_is_drawn_by_a_uniform_number() -> None:
     made = from_table(KEYS, table([("b", "c", 1), ("b", "e", 2), ("b", "a", 3), ("d", "a", 1)]), WHERE)
-    drawn = np.array([made.partners(np.array([0, 1]), 0, step)[0] for step in range(600)])
-    assert set(drawn[:, 1]) == {0}
-    counts = np.unique(drawn[:, 0], return_counts=True)
-    assert counts[0].tolist() == [0, 2, 4]
-    assert counts[1].min() > 150
-    np.testing.assert_array_equal(made.partners(np.array([1, 0]), 0, 5)[0], drawn[5][::-1])
+    uniform = np.array([0.0, 0.33, 0.34, 0.66, 0.67, 1 - 2**-53])
+    assert made.partners(np.zeros(6, int), uniform).tolist() == [[2, 2, 4, 4, 0, 0]]
+    assert made.partners(np.ones(6, int), uniform).tolist() == [[0] * 6]
 
 
 def test_an_unknown_key_is_named() -> None:
@@ -59,19 +56,19 @@ def test_an_unknown_key_is_named() -> None:
 
 def test_self_pairs() -> None:
     made = with_itself(4)
-    assert made.partners(np.array([2, 0]), 0, 1).tolist() == [[2, 0]]
+    assert made.partners(np.array([2, 0]), np.array([0.2, 0.9])).tolist() == [[2, 0]]
 
 
 def test_several_partners_are_different_ones_as_far_as_there_are() -> None:
     made = Pairing(np.array([0, 1, 2]), np.array([0, 3, 4, 6]), np.array([5, 6, 7, 8, 9, 4]))
     positions = np.arange(3)
-    for step in range(20):
-        found = made.partners(positions, 0, step, 3)
-        np.testing.assert_array_equal(found[0], made.partners(positions, 0, step)[0])
+    for uniform in np.random.default_rng(0).random((20, 3)):
+        found = made.partners(positions, uniform, 3)
+        np.testing.assert_array_equal(found[0], made.partners(positions, uniform)[0])
         assert set(found[:, 0]) == {5, 6, 7}  # all three
         assert found[:, 1].tolist() == [8, 8, 8]  # its only one
         assert set(found[:2, 2]) == {9, 4} and found[2, 2] == found[0, 2]
-    assert made.partners(positions, 0, 1, 0).shape == (0, 3)
+    assert made.partners(positions, np.zeros(3), 0).shape == (0, 3)
 
 
 def partners(pairing: Pairing) -> dict[int, list[int]]:
@@ -133,5 +130,5 @@ def test_labels_follow_the_index_and_images_without_one_are_left_out() -> None:
     named = pa.chunked_array([["e", "gone", "a"], ["c", "d"]])
     pairing, labels = from_labels(KEYS, named, pa.chunked_array([["kite", "ball", "anchor", None, "kite"]]))
     assert pairing.sources.tolist() == [0, 3, 4] and labels.tolist() == [0, 1, 1]
-    assert pairing.partners(np.array([2]), 0, 1).tolist() == [[4]]
+    assert pairing.partners(np.array([2]), np.array([0.5])).tolist() == [[4]]
     assert labels.dtype == np.int64

@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.text.blank import is_blank
-from workflow_scripts.stats.seeds import derive
 
 
 @dataclass(frozen=True)
@@ -39,18 +38,16 @@ class Pairing:
         """Number of pairs whose partner is not one of ``sources``."""
         return int(np.count_nonzero(~np.isin(self.targets, self.sources)))
 
-    def partners(self, positions: np.ndarray, seed: int, step: int, number: int = 1) -> np.ndarray:
+    def partners(self, positions: np.ndarray, uniform: np.ndarray, number: int = 1) -> np.ndarray:
         """(b,) positions in ``sources`` -> (number, b) rows of partners of each.
 
-        If an image has more, the first is drawn per step and the others follow it in the order of the table; if it has
-        fewer, they are repeated.
+        If an image has more, the first is drawn by ``uniform``, (b,) in [0, 1), and the others follow it in the order
+        of the table; if it has fewer, they are repeated.
         """
         if not number:
             return np.empty((0, len(positions)), np.int64)
         first, count = self.starts[positions], self.starts[positions + 1] - self.starts[positions]
-        rank = np.zeros(len(positions), dtype=np.int64)
-        for i in np.flatnonzero(count > 1).tolist():
-            rank[i] = derive(seed, "partner", step, int(self.sources[positions[i]])) % int(count[i])
+        rank = (uniform * count).astype(np.int64)
         return np.stack([self.targets[first + (rank + more) % count] for more in range(number)])
 
 

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torchvision.transforms.v2 import functional as tv
+
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.data.augment import DRAWS, FLIP, draws
+from workflow_scripts.pretraining.data.crops import Crops, crop_boxes
+
+
+def pictures(number: int, side: int = 40) -> list[np.ndarray]:
+    generator = np.random.default_rng(2)
+    return [generator.integers(0, 256, (side + i % 4, side, 3), dtype=np.uint8) for i in range(number)]
+
+
+def cut(images: list[np.ndarray], uniform: np.ndarray, names: list[str], size: int) -> torch.Tensor:
+    """(n, 3, size, size), cut as views."""
+    height, width = (np.array([image.shape[side] for image in images]) for side in (0, 1))
+    crops = Crops([AUGMENTATIONS[name] for name in names], uniform, height, width, size)
+    out = torch.zeros((len(images), size, size, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
+    for i, image in enumerate(images):
+        crops.write(i, image, out[i : i + 1])
+    return out
+
+
+def test_crops_lie_inside_and_their_areas_are_uniform() -> None:
+    uniform = np.random.default_rng(0).random((4000, DRAWS))
+    side = np.full(4000, 200)
+    box = crop_boxes(uniform, side, side + 40, (0.2, 0.6))
+    top, left, high, wide = box.T
+    assert (top >= 0).all() and (left >= 0).all() and (high > 0).all() and (wide > 0).all()
+    assert (top + high <= 200).all() and (left + wide <= 240).all()
+    assert top.max() > 80 and (top + high).max() == 200 and (left + wide).max() == 240
+    share = high * wide / (200 * 240)
+    assert stats.kstest(share, stats.uniform(0.2, 0.4).cdf).pvalue > 1e-3
+    assert stats.kstest(np.log(wide / high), stats.uniform(np.log(3 / 4), 2 * np.log(4 / 3)).cdf).pvalue > 1e-4
+
+
+def test_crop_of_an_image_too_narrow_is_the_centre() -> None:
+    uniform = np.random.default_rng(0).random((2, DRAWS))
+    box = crop_boxes(uniform, np.array([100, 10]), np.array([10, 100]), (0.9, 1.0))
+    assert box.tolist() == [[43, 0, 13, 10], [0, 43, 10, 13]]
+
+
+def test_cut_is_torchvisions_resized_crop_byte_for_byte() -> None:
+    images, uniform = pictures(24), draws(0, 1, 0, 0, 24)
+    names = ["crop", "simclr", "none"] * 8
+    made = cut(images, uniform, names, 24)
+    turned = 0
+    for i, name in enumerate(names):
+        image, area = torch.from_numpy(images[i]).permute(2, 0, 1), AUGMENTATIONS[name].area
+        if area is None:
+            expected = tv.center_crop(tv.resize(image, [24], antialias=True), [24, 24])
+        else:
+            box = crop_boxes(uniform[i : i + 1], *(np.array([side]) for side in image.shape[1:]), area)[0].tolist()
+            expected = tv.resized_crop(image, *box, [24, 24], antialias=True)
+        if name == "simclr" and uniform[i, FLIP] < 0.5:
+            turned += 1
+            expected = tv.horizontal_flip(expected)
+        assert torch.equal(made[i], expected)
+    assert 0 < turned < 8
+
+
+@pytest.mark.parametrize("side", [24, 23, 25])
+def test_an_image_of_any_size_fills_its_view(side: int) -> None:
+    images = [
+        np.full((side, side, 3), 7, np.uint8),
+        np.full((1, 300, 3), 9, np.uint8),
+        np.full((90, 2, 3), 3, np.uint8),
+    ]
+    made = cut(images, draws(0, 1, 0, 0, 3), ["crop", "simclr", "crop"], 24)
+    assert [view.unique().tolist() for view in made] == [[7], [9], [3]]
