@@ -93,6 +93,16 @@ def test_timm_finds_weights_images_and_classifier_in_the_config(tmp_path):
     assert torch.equal(tuned.conv1.weight, network.conv1.weight)
 
 
+@pytest.mark.parametrize(
+    ("architecture", "options"), [("hf-hub:someone/else", {}), ("resnet18", {"checkpoint_path": "evil.pth"})]
+)
+def test_a_config_that_would_fetch_or_read_more_is_refused(tmp_path, architecture, options):
+    about = {"library": "timm", "architecture": architecture, "options": options, "classifier": ""}
+    (tmp_path / hubconf.CONFIG).write_bytes(pretty({hubconf.SECTION: about}))
+    with pytest.raises(ValueError, match="not an export"):
+        hubconf.network(tmp_path)
+
+
 @pytest.mark.parametrize("size", [32, 96, 224, 288])
 @pytest.mark.parametrize("crop", [0.8, 0.875, 0.9, 0.95, 224 / 232, 1.0])
 def test_the_share_of_the_crop_gives_timm_the_side_of_the_study(size, crop):

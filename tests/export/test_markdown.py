@@ -33,6 +33,10 @@ def test_a_name_is_one_cell_of_code_and_nothing_else(name):
         assert tag not in body
 
 
+def test_no_name_looks_like_a_mark_of_the_card():
+    assert "<!--" not in code("<!-- removed images -->")
+
+
 def test_long_names_are_cut_and_empty_ones_named():
     assert len(code("x" * 500)) == 202
     assert code("x" * 500).endswith("…`")

@@ -52,13 +52,13 @@ def test_an_exported_network_gives_the_features_of_the_study_without_the_project
 
 def test_the_card_states_data_budget_scores_and_root(study: Path, tmp_path: Path) -> None:
     run = the_run(study)
-    export(run, tmp_path / "out", "CC BY 4.0 | <b>")
+    export(run, tmp_path / "out", "CC BY 4.0 | <b> 🙂\udc80\u2028")
     card = (tmp_path / "out/README.md").read_text()
     assert run.root in (study / "report/index.html").read_text()
     for text in (
         run.root,
         'license: "other"',
-        'license_name: "CC BY 4.0 | <b>"',
+        'license_name: "CC BY 4.0 | <b> 🙂"\n',
         "arm `revised`",
         "`concept`",
         "| steps | 2 |",

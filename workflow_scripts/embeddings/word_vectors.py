@@ -12,6 +12,7 @@ from workflow_scripts.core.errors import PipelineError, one_line
 
 WORD = re.compile(r"\w+(?:['’-]\w+)*")
 MOST = 1 << 20  # bytes of a line
+DIGITS = 19  # more than the numbers of a header have
 ADVICE = "give a file, or a folder with one file, of lines with a word and its numbers, such as fastText's .vec"
 
 
@@ -64,7 +65,7 @@ def word_vectors(path: Path, captions: pa.ChunkedArray) -> WordVectors:
 
     Raises:
         PipelineError: there is no such file, or not only one; a line of it has another number of numbers than the
-            first; or it has none of the captions' words.
+            first; it ends before its header says; or it has none of the captions' words.
     """
     file = _file(path)
     words = {word for text in _texts(captions) for word in WORD.findall(text)}
@@ -97,22 +98,25 @@ def _file(path: Path) -> Path:
 def _lines(file: Path, wanted: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
     """The wanted words of a file and their (d,) float32 vectors, line by line."""
     width, encoded = None, {word.encode(): word for word in wanted}
+    number = words = stated = 0
     with file.open("rb") as stream:
-        number = 0
         while line := stream.readline(MOST):
             number += 1
             parts = line.rstrip(b"\r\n ").split(b" ")
             if parts == [b""]:  # a blank line, as some files have at their end
                 continue
-            if number == 1 and len(parts) == 2 and all(part.isdigit() for part in parts):
-                width = int(parts[1])  # the header: numbers of words and of dimensions
+            if number == 1 and len(parts) == 2 and all(part.isdigit() and len(part) < DIGITS for part in parts):
+                stated, width = map(int, parts)  # the header: numbers of words and of dimensions
                 continue
+            words += 1
             width = width or len(parts) - 1
             if width < 1 or len(parts) <= width:
                 raise _unreadable(file, number, f"{len(parts) - 1} numbers instead of {width}")
             word = encoded.get(b" ".join(parts[:-width]))  # some words have spaces inside
             if word is not None:
                 yield word, _vector(file, number, parts[-width:])
+    if words < stated:
+        raise PipelineError("word vectors that are cut", file, f"{words:,} of {stated:,} words", "fetch the file again")
 
 
 def _vector(file: Path, number: int, parts: list[bytes]) -> np.ndarray:

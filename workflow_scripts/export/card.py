@@ -21,6 +21,7 @@ from workflow_scripts.pretraining.settings import METHODS, Pretrain
 from workflow_scripts.provenance.chain import annotation_zips
 from workflow_scripts.provenance.nodes import Node, inputs_of, read_node
 from workflow_scripts.reporting.sections.headline import FAMILIES, family
+from workflow_scripts.reporting.text import visible
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.select_captions import ARM_KINDS
 
@@ -76,13 +77,13 @@ def model_card(run: Run, card: Card) -> str:
 
 
 def _header(card: Card) -> str:
-    """The lines between which the hub reads licence and library; JSON texts are also YAML."""
+    """The lines between which the hub reads licence and library; JSON texts of visible characters are also YAML."""
     known = _ID.fullmatch(card.licence)
     licence = "unknown" if card.licence == UNKNOWN else card.licence if known else "other"
     return "\n".join(
         [
             f"license: {json.dumps(licence)}",
-            *([f"license_name: {json.dumps(card.licence)}"] if licence == "other" else []),
+            *([f"license_name: {json.dumps(visible(card.licence), ensure_ascii=False)}"] if licence == "other" else []),
             f"library_name: {'timm' if card.timm else 'pytorch'}",
             "pipeline_tag: image-feature-extraction",
             "tags: [self-supervised, faithful-pairs]",

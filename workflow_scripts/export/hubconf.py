@@ -4,6 +4,7 @@ This file is copied into each exported folder and needs nothing else of the proj
 """
 
 import json
+import re
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from safetensors.torch import load_file
 
 dependencies = ["torch", "safetensors"]  # for torch.hub; torchvision or timm too, where the network is theirs
 WEIGHTS, CONFIG, SECTION = "model.safetensors", "config.json", "faithful_pairs"
+SIZES = ("img_size", "image_size")  # options that exports have
 
 
 def network(folder: str | Path = "") -> torch.nn.Module:
@@ -18,9 +20,14 @@ def network(folder: str | Path = "") -> torch.nn.Module:
 
     Args:
         folder: an exported folder; empty: the one that holds this file.
+
+    Raises:
+        ValueError: its config.json asks for more than an architecture: other arguments could fetch or read files.
     """
     where = Path(folder) if folder else Path(__file__).parent
     about = json.loads((where / CONFIG).read_text(encoding="utf-8"))[SECTION]
+    if not re.fullmatch(r"\w+", about["architecture"]) or not set(about["options"]) <= set(SIZES):
+        raise ValueError(f"{where / CONFIG}: not an export: {about['architecture']!r} with {about['options']!r}")
     model = build(about["library"], about["architecture"], about["options"], about["classifier"])
     model.load_state_dict(load_file(where / WEIGHTS))
     return model.eval()

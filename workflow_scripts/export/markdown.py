@@ -11,7 +11,7 @@ from workflow_scripts.reporting.text import cut, visible
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONGEST = 200  # characters of a name
-_PLAIN = re.compile(r"[^`|\\]+")
+_PLAIN = re.compile(r"[^`|\\<]+")  # nor <, so that no name looks like a mark in the card
 
 
 def code(value: object) -> Markup:

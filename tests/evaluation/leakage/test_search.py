@@ -102,6 +102,9 @@ def test_pictures_of_one_colour_are_compared_by_their_pixels_alone(tmp_path: Pat
     found = matches(split_of(tmp_path, [red]), [shard(tmp_path, [other, red])], LIMITS, {})
     assert found == [Match(0, "t1", True, False, False, 0, 0, 1.0)]
     assert matches(split_of(tmp_path, [red]), [shard(tmp_path, [other])], LIMITS, {}) == []
+    ramps = [Image.fromarray(np.tile(np.linspace(a, a + 6, 60).astype(np.uint8), (60, 1))) for a in (100, 150)]
+    faint, brighter = (ramp.convert("RGB") for ramp in ramps)
+    assert matches(split_of(tmp_path, [faint]), [shard(tmp_path, [brighter])], LIMITS, {"t0": {0: 0.99}}) == []
 
 
 def test_both_limits_count(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflow_scripts.pretraining.data.batch import Batch
-from workflow_scripts.pretraining.losses.clip import clip_loss
+from workflow_scripts.pretraining.losses.clip import LARGEST, clip_loss
 from workflow_scripts.pretraining.losses.nt_xent import nt_xent
 from workflow_scripts.pretraining.method import Sizes
 from workflow_scripts.pretraining.methods import supervised
@@ -87,6 +87,10 @@ def test_clip_closed_form_and_scale_held_at_100() -> None:
     for log_scale, scale in ((0.0, 1.0), (np.log(100), 100), (9.0, 100)):
         expected = np.log1p(4 * np.exp(-scale))
         assert clip_loss(eye, eye, torch.tensor(log_scale)).item() == pytest.approx(expected, abs=1e-6)
+    # A scale that has reached the bound can come down again: the pairs below are wrong, so less would be better.
+    held = torch.tensor(LARGEST, requires_grad=True)
+    clip_loss(eye, eye.roll(1, 0), held).backward()
+    assert held.grad is not None and held.grad.item() == pytest.approx(100, rel=1e-4)
 
 
 @pytest.mark.parametrize(("n", "d"), SIZES)

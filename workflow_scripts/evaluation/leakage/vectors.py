@@ -67,9 +67,11 @@ def confirmed(
 ) -> Iterator[Match]:
     """Pairs whose vectors are close and whose pictures, once aligned, correlate by at least ``least``.
 
-    Close vectors alone are no proof: two photos of the same dog, or two red cars, have them too.
+    Close vectors alone are no proof: two photos of the same dog, or two red cars, have them too. Images of nearly one
+    colour are left out: their pictures would agree with others by a faint gradient.
     """
-    pairs = [(row, at, cosine) for at, key in enumerate(keys) for row, cosine in cosines.get(key, {}).items()]
+    shown = ((at, cosines.get(key, {})) for at, key in enumerate(keys) if not block.flat[at])
+    pairs = [(row, at, cosine) for at, close in shown for row, cosine in close.items() if not tests.flat[row]]
     for start in range(0, len(pairs), AT_ONCE):
         part = pairs[start : start + AT_ONCE]
         row, at = np.array([pair[:2] for pair in part]).T

@@ -1,12 +1,15 @@
 """The loss of CLIP (Radford et al. 2021, "Learning Transferable Visual Models From Natural Language Supervision")."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from workflow_scripts.pretraining.losses.views import check_rows, mean_of_pairs, units
 
-LARGEST_SCALE = 100.0
+LARGEST = math.log(100)
+"""Bound of the scale's logarithm (Radford et al. 2021, section 2.5)."""
 
 
 def clip_loss(
@@ -22,7 +25,7 @@ def clip_loss(
     Args:
         images: (b, d) float, need not be of unit length.
         texts: (b, d) float, row by row.
-        log_scale: scalar; logits are cosine * min(exp(log_scale), 100) (section 2.5).
+        log_scale: scalar; logits are cosine * min(exp(log_scale), 100).
         every: images and texts of all processes, each (n, d); this process's own when None.
         offset: where this process's rows begin in ``every``.
         weights: (b,) float, of pairs; None: 1.
@@ -36,7 +39,8 @@ def clip_loss(
     check_rows(images=images, texts=texts)
     images, texts = units(images), units(texts)
     all_images, all_texts = every or (images, texts)
-    scale = log_scale.float().exp().clamp(max=LARGEST_SCALE)
+    # Not after exp: the bound is rounded, and a factor of 100.00001 would get no gradient any more.
+    scale = log_scale.float().clamp(max=LARGEST).exp()
     target = torch.arange(len(images), device=images.device) + offset
     reduction = "mean" if weights is None else "none"
     to_text = cross_entropy(scale * images @ units(all_texts).T, target, reduction=reduction)

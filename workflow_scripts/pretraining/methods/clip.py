@@ -93,12 +93,12 @@ def match(network: "Network", image: "Tensor", text: "Tensor", weights: "Tensor 
     import torch
 
     from workflow_scripts.pretraining.distributed.gather import all_rows
-    from workflow_scripts.pretraining.losses.clip import LARGEST_SCALE, clip_loss
+    from workflow_scripts.pretraining.losses.clip import LARGEST, clip_loss
 
     log_scale = network.get_parameter("heads.scale.log")
     # Beyond the bound its gradient would stay 0, so the parameter itself is clamped.
     with torch.no_grad():
-        log_scale.clamp_(max=math.log(LARGEST_SCALE))
+        log_scale.clamp_(max=LARGEST)
     image, text = image.float(), text.float()
     all_images, offset = all_rows(image)
     return clip_loss(image, text, log_scale, (all_images, all_rows(text)[0]), offset, weights)
