@@ -23,7 +23,6 @@ import torch
 
 from tests.bench.bench_pretrain import accelerated
 from tests.pretraining.shapes import of_method, plan
-from workflow_scripts.pretraining.data.loader import prefetch
 from workflow_scripts.pretraining.plan import Plan
 from workflow_scripts.pretraining.settings import HEADS
 from workflow_scripts.pretraining.trainer import Trainer, reproducible
@@ -79,7 +78,7 @@ def bare(trainer: Trainer, steps: int) -> Spent:
 def whole(trainer: Trainer, steps: int) -> Spent:
     """A step, after two that fill the memory of decoded images and the prefetcher."""
     start = _now()
-    for i, batch in enumerate(prefetch(trainer._prepare, range(FIRST, FIRST + steps + 2), trainer.plan.workers)):
+    for i, batch in enumerate(trainer.loaded(range(FIRST, FIRST + steps + 2))):
         if i == 2:
             start = _now()
         trainer._step(batch)

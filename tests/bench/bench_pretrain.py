@@ -16,7 +16,6 @@ from pathlib import Path
 import torch
 
 from tests.pretraining.shapes import plan
-from workflow_scripts.pretraining.data.loader import prefetch
 from workflow_scripts.pretraining.network import build_network
 from workflow_scripts.pretraining.plan import Plan
 from workflow_scripts.pretraining.trainer import Trainer, reproducible
@@ -35,7 +34,7 @@ def bare(run: Plan, steps: int) -> float:
     trainer = accelerated(run)
     model = build_network(run.settings)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    batch = trainer._prepare(1)
+    batch = trainer.batches.cut(1).finish(torch.device("cpu"))
     start = time.perf_counter()
     for _ in range(steps):
         model.zero_grad()
@@ -46,7 +45,7 @@ def bare(run: Plan, steps: int) -> float:
 def whole(run: Plan, steps: int) -> float:
     """Seconds per step of a run, after two steps that fill the memory of decoded images and the prefetcher."""
     trainer = accelerated(run)
-    batches = prefetch(trainer._prepare, range(1, steps + 3), run.workers)
+    batches = trainer.loaded(range(1, steps + 3))
     start = 0.0
     for i, batch in enumerate(batches):
         if i == 2:

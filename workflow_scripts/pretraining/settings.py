@@ -32,6 +32,7 @@ from workflow_scripts.models.backbones import BACKBONES, TRAINED_BY_NAME
 from workflow_scripts.models.networks.settings import ExternalNetwork
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, OddSide
 from workflow_scripts.pretraining.contradictions import contradiction
+from workflow_scripts.pretraining.data.ring.settings import Loading
 from workflow_scripts.pretraining.method import Method, PairKind, SeveralPartners, View
 from workflow_scripts.pretraining.monitor.tracking import TRACKERS
 from workflow_scripts.pretraining.pair_settings import PairSettings
@@ -184,6 +185,7 @@ class _Run(PairSettings):
         json_schema_extra={"unit": "MiB"},
     )
 
+    loading: Loading = Field(Loading(), description="how the images of batches are read and decoded; changes no result")
     tracker: Annotated[str, OneOf(TRACKERS)] | None = Field(
         None,
         exclude_if=not_,

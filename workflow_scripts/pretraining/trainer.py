@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from typing import Any
@@ -19,7 +19,8 @@ from workflow_scripts.pretraining import checkpoint
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.data.batch import Batch
 from workflow_scripts.pretraining.data.learned import learned_rows
-from workflow_scripts.pretraining.data.loader import READERS, Batches, CutBatch, Order, Rows, prefetch
+from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Order, Rows
+from workflow_scripts.pretraining.data.ring.ring import load
 from workflow_scripts.pretraining.distributed.interrupt import TERMINATED, Interrupt
 from workflow_scripts.pretraining.distributed.sync_norm import convert
 from workflow_scripts.pretraining.live_curve import CURVE_LINES, LiveCurve
@@ -111,7 +112,7 @@ class Trainer:
         return Batches(
             images=plan.images,
             keep=plan.keep_decoded,
-            readers=READERS,
+            readers=settings.loading.readers,
             pairing=plan.pairing,
             order=Order(len(plan.pairing), settings.batch_size, settings.seed),
             views=list(zip(settings.views, blurred, strict=True)),
@@ -142,8 +143,7 @@ class Trainer:
             self._add(self._row(None, accuracy, watched=True), self.live.measure(0))
         last = state.step if state.stopped else self.schedule.steps
         steps = range(state.step + 1, last + 1)
-        workers = max(1, self.plan.workers // self.plan.local)
-        with closing(self.tracking), closing(prefetch(self._prepare, steps, workers)) as batches:
+        with closing(self.tracking), closing(self.loaded(steps)) as batches:
             timed = self.live.timed(batches)
             for batch in progress(timed, self.schedule.steps, self.settings.method, state.step):
                 self._step(batch)
@@ -157,10 +157,15 @@ class Trainer:
                     batches.close()
         self._finish()
 
-    def _prepare(self, step: int) -> Batch | CutBatch:
-        """Batch of a step; on CPU wholly made here, for a GPU its colours are changed there."""
-        batch = self.batches.cut(step)
-        return batch.finish(torch.device("cpu")) if self.plan.device == "cpu" else batch
+    def loaded(self, steps: range) -> Generator[Batch | CutBatch, None, None]:
+        """Batches of some steps, loaded ahead."""
+        workers = max(1, self.plan.workers // self.plan.local)
+        processes = self.settings.loading.loaders(workers, self.plan.keep_decoded)
+        return load(self.batches, self._prepare, steps, processes, workers)
+
+    def _prepare(self, batch: CutBatch) -> Batch | CutBatch:
+        """A batch that was cut; on CPU it is finished here, for a GPU its colours are changed there."""
+        return batch.finish(torch.device("cpu")) if self.plan.device == "cpu" else batch.pinned()
 
     def _rate(self, step: int) -> float:
         settings, schedule = self.settings, self.schedule

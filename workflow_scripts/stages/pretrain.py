@@ -190,8 +190,9 @@ STAGE = Stage(
     artifact="{run}",
     inputs=("images", "pairs", "captions", "tokens", "vectors", "faithfulness", "truth", "common", "probe", "network"),
     packages=("torch", "torchvision", "timm", "transformers", "accelerate", "numpy", "pillow", "simplejpeg"),
-    # How often the run is saved, what is kept in memory, and the tracker; on a CPU no bytes depend on these.
-    not_in_key=frozenset({"checkpoint_every", "cache_mb", "tracker"}),
+    # How often the run is saved, what is kept in memory, how images are loaded, and the tracker; on a CPU no bytes
+    # depend on these.
+    not_in_key=frozenset({"checkpoint_every", "cache_mb", "loading", "tracker"}),
     on_device=True,
 )
 

@@ -110,7 +110,8 @@ def test_no_training_setting_is_left_to_config_yaml() -> None:
         - (METHODS.keys() - HEADS.keys())
     )
     # Of this workflow alone.
-    ours = {"epochs", "warmup_epochs", "nodes", "log_every", "checkpoint_every", "cache_mb", "pair_weight", "tracker"}
+    ours = {"epochs", "warmup_epochs", "nodes", "log_every", "checkpoint_every", "cache_mb", "loading"}
+    ours |= {"pair_weight", "tracker"}
     assert given["pretraining"].keys() == trained - ours
 
 
