@@ -17,7 +17,7 @@ from tests.study import test_stages
 from workflow_scripts.evaluation.downstream import load_downstream
 from workflow_scripts.stages import eval_dataset, participation_ratio
 from workflow_scripts.stats.seeds import derive
-from workflow_scripts.study.cost import costs
+from workflow_scripts.study.estimates.cost import costs
 from workflow_scripts.study.reference.schema import config_schema
 from workflow_scripts.study.reference.tables import files_table
 

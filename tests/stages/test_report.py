@@ -18,6 +18,7 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.digest import ROOT, code_parts
 from workflow_scripts.reporting.contents import CONTENTS
 from workflow_scripts.reporting.page import TEMPLATES
+from workflow_scripts.reporting.speed import speed_page
 from workflow_scripts.stages.report import INPUTS, STAGE
 
 SETTINGS = {"study": "made <up>", "captions_each": 40}
@@ -221,3 +222,21 @@ def test_the_command_fails_in_one_line_where_there_is_no_study(
 ) -> None:
     assert command(["show", str(tmp_path)]) == 1
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_the_speed_of_the_stages_is_on_a_page_of_its_own(made: tuple[Path, Inputs, str]) -> None:
+    results, inputs, page = made
+    beside = (results / "study/report/index.speed.html").read_text(encoding="utf-8")
+    assert "index.speed.html" in page and "images/s" in beside and "made &lt;up&gt;" in beside
+    assert ".speed.html" not in Artifact(results / "study/report/index.manifest.json").suffixes
+    stages = {Artifact(path).manifest["stage"] for paths in inputs.values() for path in np.atleast_1d(paths)}
+    assert {stage for stage in stages if f"<th>{stage}</th>" in beside} == stages
+
+
+def test_figures_of_a_stage_are_taken_together() -> None:
+    one = {"images": 10.0, "loop_seconds": 5.0, "wait_seconds": 1.0, "work_seconds": 9.0, "read_bytes": 2e6}
+    text = speed_page("s", [("features", one), ("knn", {}), ("features", one | {"wait_seconds": 4.0})]).decode()
+    cells = re.findall(r"<tr><th>(.*?)</th>(.*?)</tr>", text.partition("<tbody>")[2])
+    assert [stage for stage, _ in cells] == ["features", "knn"]
+    assert re.findall("<td>(.*?)</td>", cells[0][1]) == ["2", "20", "2", "50%", "–", "–", "4.0 MB", "18"]
+    assert set(re.findall("<td>(.*?)</td>", cells[1][1])) == {"1", "–"}

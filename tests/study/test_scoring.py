@@ -7,7 +7,7 @@ import pytest
 from tests.study.config.configs import changed, merged
 from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.study.config.study import load_study
-from workflow_scripts.study.loads import loads
+from workflow_scripts.study.estimates.loads import loads
 from workflow_scripts.study.scoring import blocks, judge_reference, other_arms
 from workflow_scripts.study.stages import declaration, facts
 from workflow_scripts.study.units import Units

@@ -28,35 +28,48 @@ def command(
         float | None,
         typer.Option(parser=_speed, metavar="N", help="sustained speed of your GPU in TFLOP/s; default: 40"),
     ] = None,
+    measured: Annotated[
+        bool, typer.Option("--measured", help="use what finished jobs in results/ took, where there are any")
+    ] = False,
 ) -> None:
     """Estimate the cost of a study on a cluster.
 
     Prints jobs, core hours and GPU hours of every stage. An hour counts for every core and GPU that a job holds, busy
     or waiting. Jobs are Snakemake's; SLURM gets fewer, as the slurm profile groups them (a group's jobs are
-    counted for its first stage). docs/cost.md gives the sources.
+    counted for its first stage). docs/cost.md gives the sources. With --measured, times are those that finished jobs of
+    the studies in results/ took, scaled to this study, beside their speed and memory.
 
     \b
     Examples:
       faithful-pairs cost
       faithful-pairs cost --configfile my-study.yaml --rows 500000 --tflops 60
+      faithful-pairs cost --measured                # after a small study with the same settings
 
     \b
     Exit status:
       0  printed
-      1  a config file is missing or faulty
+      1  a config file is missing or faulty, or --measured finds no study
       2  wrong usage
     """
     from workflow_scripts.core.digest import ROOT
     from workflow_scripts.study.active_config import BASE
     from workflow_scripts.study.config.files import read_config
     from workflow_scripts.study.config.study import load_study
-    from workflow_scripts.study.cost import KEPT, SIZES, TFLOPS, costs, fixed_rows, table
+    from workflow_scripts.study.estimates.cost import KEPT, SIZES, TFLOPS, costs, fixed_rows, table
+    from workflow_scripts.study.estimates.measured import Measurements, account, cells, columns, measure
     from workflow_scripts.study.units import Units
 
     study = load_study(read_config([ROOT / BASE, *(configfile or [])]))
     units, own, speed = Units(study), rows or fixed_rows(study), tflops or TFLOPS
-    sizes = {study.study: own} if own else SIZES
-    tables = [table(f"{name} ({size:,} rows)", costs(units, size, speed)) for name, size in sizes.items()]
+    found = measure(Path("results"), study.compute.device, speed) if measured else Measurements()
+    texts: list[str] = []
+    stages: dict[str, None] = {}  # in order
+    for name, size in ({study.study: own} if own else SIZES).items():
+        lines = costs(units, size, speed, found.factors)
+        stages |= {line.stage: None for line in lines if line.jobs}
+        beside = {line.stage: cells(found, line.stage, size, study.compute.device != "cpu") for line in lines}
+        texts.append(table(f"{name} ({size:,} rows)", lines, *((columns(), beside) if measured else ())))
+    texts += [account(found, stages)] if measured else []
     note = f"Estimates: {speed:g} TFLOP/s sustained per GPU; {KEPT:.0%} of the images still exist;"
-    sys.stdout.write("\n\n".join([*tables, f"{note} docs/cost.md gives the source of each rate."]))
-    sys.stdout.write("\n")
+    texts.append(f"{note} docs/cost.md gives the source of each rate.\n")
+    sys.stdout.write("\n\n".join(texts))

@@ -27,14 +27,18 @@ ROOT_ONLY = (
 
 def report(job: Job[Report]) -> None:
     """Collect the inputs' content and write the page; some inputs only count in the study's root hash."""
+    from itertools import chain
+
     from workflow_scripts.captions.comparison.figures import FIGURES
     from workflow_scripts.evaluation.saliency.maps.kinds import KINDS
     from workflow_scripts.evaluation.saliency.score import explained
     from workflow_scripts.evaluation.saliency.score_registry import SCORES
+    from workflow_scripts.provenance.run_metadata import figures_of
     from workflow_scripts.reporting.contents import page_context
     from workflow_scripts.reporting.page import render
     from workflow_scripts.reporting.sections.caption_figures import Explained
     from workflow_scripts.reporting.sections.saliency import MapMeaning
+    from workflow_scripts.reporting.speed import SPEED, computation, speed_page
 
     given = {name: job.inputs(name) for name in INPUTS}
     behind = [artifact for name in ROOT_ONLY for artifact in job.inputs(name)]
@@ -45,6 +49,9 @@ def report(job: Job[Report]) -> None:
     maps = {name: MapMeaning(kind.role, kind.layered, kind.summary) for name, kind in KINDS.items()}
     page = page_context(given, job.settings, behind, meanings, maps, figures, job.inputs("scores"))
     job.file(".html").write_bytes(render(page))
+    made = [*behind, *chain.from_iterable(given.values())]
+    took = [(one.manifest["stage"], figures_of(computation(one))) for one in made]
+    job.beside(SPEED).write_bytes(speed_page(job.settings.study, took))
 
 
 STAGE = Stage(
@@ -57,7 +64,10 @@ STAGE = Stage(
 )
 
 FACTS = Facts(
-    files={".html": File("one self-contained page", published="always")},
+    files={
+        ".html": File("one self-contained page", published="always"),
+        ".speed.html": File("speed and memory of the stages when the page was made", hashed=False),
+    },
     environment="core",
     resources=Resources(minutes=60, memory_mb=8_000, scales="rows"),
     cost=Cost(per="page", units=lambda _: 1, core_ms=1_000, source="demo study"),

@@ -38,7 +38,7 @@ def test_space_locks_and_inodes_are_warnings(look: Callable[..., Found], monkeyp
         raise OSError(errno.ENOLCK, "No locks available")
 
     usage = SimpleNamespace(free=10)
-    monkeypatch.setattr("workflow_scripts.study.disk.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("workflow_scripts.study.estimates.disk.shutil.disk_usage", lambda path: usage)
     monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_files=100, f_favail=3, f_flag=0))
     monkeypatch.setattr(fcntl, "flock", no_locks)
     found = look(work)

@@ -13,7 +13,7 @@ from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.models.classifiers import CLASSIFIERS
 from workflow_scripts.models.text.kinds import CLIP_ADVICE, CLIP_FILES
 from workflow_scripts.stages.source import Source
-from workflow_scripts.study.disk import nearest_existing
+from workflow_scripts.study.estimates.disk import nearest_existing
 from workflow_scripts.study.preflight.findings import Finding, Start
 
 LFS = b"version https://git-lfs"

@@ -11,7 +11,7 @@ from workflow_scripts.core.cache import NO_LOCKS
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.names import CACHE, FETCHED, HOSTS, LOGS, STAGING, WORK
-from workflow_scripts.study.disk import nearest_existing, shortage
+from workflow_scripts.study.estimates.disk import nearest_existing, shortage
 from workflow_scripts.study.preflight.findings import Finding, Start
 
 SHARED = (CACHE, f"{CACHE}/{STAGING}", WORK, FETCHED, HOSTS)  # in the results folder

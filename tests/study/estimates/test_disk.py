@@ -7,8 +7,8 @@ import pytest
 
 from tests.study.config.configs import merged
 from workflow_scripts.core.artifact import MANIFEST
-from workflow_scripts.study import disk
 from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.estimates import disk
 from workflow_scripts.study.units import Units
 
 
@@ -89,7 +89,7 @@ def test_a_shortage_is_one_line_with_both_numbers(
         asked.append(path)
         return SimpleNamespace(free=free)
 
-    monkeypatch.setattr("workflow_scripts.study.disk.shutil.disk_usage", usage)
+    monkeypatch.setattr("workflow_scripts.study.estimates.disk.shutil.disk_usage", usage)
     study = units()
     error = disk.shortage(study, tmp_path / "none" / "yet", everything(study))
     assert asked == [tmp_path]

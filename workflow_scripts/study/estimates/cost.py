@@ -14,12 +14,13 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import yaml
 
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.study.config.study import Study
-from workflow_scripts.study.loads import loads
+from workflow_scripts.study.estimates.loads import loads
 from workflow_scripts.study.stages import declaration, facts, stages_in_order
 from workflow_scripts.study.units import Units
 
@@ -44,11 +45,16 @@ class StageCost:
     gpu_hours: float
 
 
-def costs(units: Units, rows: int, tflops: float = TFLOPS) -> list[StageCost]:
+def costs(
+    units: Units, rows: int, tflops: float = TFLOPS, factors: Mapping[str, float] = MappingProxyType({})
+) -> list[StageCost]:
     """Cost of every stage of a study over ``rows`` annotation rows, in the order in which they run.
 
     A job holds its cores and GPUs for the time of the slower of the two; a download takes at least as long as the
     configured rate limit of its slowest host requires.
+
+    Args:
+        factors: by stage, by what the time that its rates give is multiplied, since finished jobs took so much longer.
     """
     shards = [str(number) for number in range(shards_of(units.study, rows))]
     names = {
@@ -57,7 +63,12 @@ def costs(units: Units, rows: int, tflops: float = TFLOPS) -> list[StageCost]:
         if (declared := declaration(stage)) is not None
     }
     submitted = slurm_jobs(names, _group_sizes())
-    return [_cost(units, stage, found, submitted[stage], (rows, tflops)) for stage, found in names.items()]
+    made = []
+    for stage, found in names.items():
+        busy, waits = busy_seconds(units, stage, found, (rows, rows * KEPT), tflops)
+        busy = busy if stage not in factors else max(busy, waits) * factors[stage]
+        made.append(_cost(units, stage, len(found), submitted[stage], (busy, waits)))
+    return made
 
 
 def shards_of(study: Study, rows: int) -> int:
@@ -70,21 +81,33 @@ def shards_of(study: Study, rows: int) -> int:
     return shards.shards if full <= shards.shards else full + (0 if shards.group == "all" else GROUPS // 2)
 
 
-def _cost(units: Units, stage: str, names: Sequence[str], slurm: int, size: tuple[int, float]) -> StageCost:
-    declared, known, (rows, tflops) = declaration(stage), facts(stage), size
+def busy_seconds(
+    units: Units, stage: str, names: Sequence[str], size: tuple[float, float], tflops: float
+) -> tuple[float, float]:
+    """Seconds that jobs take one after the other by the rates of their stage, and that they wait at least.
+
+    Args:
+        size: rows and images, as :func:`loads` takes them.
+    """
+    declared, known = declaration(stage), facts(stage)
     assert declared is not None
     compute, cost = units.study.compute, known.cost
     cores = known.resources.cores(compute.workers, compute.math_threads)
     core_s = gpu_s = wait_s = 0.0
-    for load, count in loads(units, declared, names, rows, rows * KEPT):
+    for load, count in loads(units, declared, names, *size):
         done = cost.units(load) * count
         core_s += cost.core_ms / 1e3 * done / cores
         gpu_s += cost.gflop(load) * done / (tflops * 1e3)
         wait_s += cost.wait_s(load) * count
-    seconds = max(core_s, gpu_s) + SECONDS_PER_START * len(names) + SECONDS_PER_SLURM_JOB * slurm
-    hours = max(seconds, wait_s) / 3600
+    return max(core_s, gpu_s), wait_s
+
+
+def _cost(units: Units, stage: str, jobs: int, slurm: int, took: tuple[float, float]) -> StageCost:
+    (busy, waits), known, compute = took, facts(stage), units.study.compute
+    hours = max(busy + SECONDS_PER_START * jobs + SECONDS_PER_SLURM_JOB * slurm, waits) / 3600
+    cores = known.resources.cores(compute.workers, compute.math_threads)
     on_gpu = known.resources.gpu and compute.device != "cpu"
-    return StageCost(stage, len(names), slurm, hours * cores, hours if on_gpu else 0.0)
+    return StageCost(stage, jobs, slurm, hours * cores, hours if on_gpu else 0.0)
 
 
 def slurm_jobs(names: Mapping[str, Sequence[str]], sizes: Mapping[str, int]) -> dict[str, int]:
@@ -122,16 +145,34 @@ def _group_sizes() -> dict[str, int]:
     return {group: int(size) for group, size in pairs}
 
 
-def table(title: str, lines: Sequence[StageCost]) -> str:
-    """Markdown table of costs with a sum; stages without jobs are left out."""
+def table(
+    title: str,
+    lines: Sequence[StageCost],
+    more: Sequence[str] = (),
+    beside: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> str:
+    """Markdown table of costs with a sum; stages without jobs are left out.
+
+    Args:
+        more: headings of more columns.
+        beside: the cells of stages in these.
+    """
     total = StageCost("all", *(sum(getattr(line, name) for line in lines) for name in COLUMNS))
-    head = [f"**{title}**", "", "| stage | jobs | SLURM jobs | core hours | GPU hours |", "|---|--:|--:|--:|--:|"]
+    names = ["stage", "jobs", "SLURM jobs", "core hours", "GPU hours", *more]
+    head = [f"**{title}**", "", _line(names), f"|---{'|--:' * (len(names) - 1)}|"]
     rows = [
-        f"| {c.stage} | {c.jobs:,} | {c.slurm_jobs:,} | {_hours(c.core_hours)} | {_hours(c.gpu_hours)} |"
+        [
+            *(c.stage, f"{c.jobs:,}", f"{c.slurm_jobs:,}", _hours(c.core_hours), _hours(c.gpu_hours)),
+            *beside.get(c.stage, [""] * len(more)),
+        ]
         for c in (*lines, total)
         if c.jobs
     ]
-    return "\n".join([*head, *rows])
+    return "\n".join([*head, *map(_line, rows)])
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _hours(hours: float) -> str:
