@@ -25,6 +25,7 @@ from workflow_scripts.study.snakemake.startup import check_folders, check_target
 from workflow_scripts.study.snakemake.turns import Turns
 from workflow_scripts.study.active_config import BASE, remember
 from workflow_scripts.study.config.arms.order import after_ratings, chosen_by_judges
+from workflow_scripts.study.estimates.requests import Requests
 from workflow_scripts.study.scoring import judge_reference, margins_read, other_arms, scores, scores_read, shards_of
 from workflow_scripts.study.stages import declaration, facts
 from workflow_scripts.study.units import Units
@@ -58,6 +59,7 @@ RATED = [arm for arm in UNITS.arms if arm not in after_ratings(STUDY)]
 TURNS = Turns(workflow)
 LATE = chosen_by_judges(STUDY) | after_ratings(STUDY)  # arms
 GPUS = 0 if STUDY.compute.device == "cpu" else 1
+REQUESTS = Requests(UNITS, Path(OUT))
 
 # `python` is the one that runs Snakemake, unless conda environments provide another.
 own_python = "" if workflow.deployment_settings.deployment_method else f"{Path(sys.executable).parent}:"
@@ -103,12 +105,11 @@ def cores(stage, processes=None):
 
 
 def resources_of(stage, processes=lambda wildcards: 1):
-    """Resources of a rule, as its stage declares them; memory, and time unless the stage resumes, grow per attempt."""
+    """Resources of a rule; memory, and time unless the stage resumes, grow per attempt."""
     wanted = facts(stage).resources
-    memory = wanted.memory(STUDY.shards.shards * STUDY.shards.rows_per_shard, bool(GPUS))
     found = {
-        "mem_mb": lambda wildcards, attempt: memory * processes(wildcards) * attempt,
-        "runtime": wanted.minutes if wanted.resumes else lambda wildcards, attempt: wanted.minutes * attempt,
+        "mem_mb": lambda wildcards, attempt: REQUESTS.memory_mb(stage, dict(wildcards), processes(wildcards), attempt),
+        "runtime": lambda wildcards, attempt: REQUESTS.minutes(stage, dict(wildcards), attempt),
     }
     return found | ({"gpu": GPUS} if wanted.gpu else {}) | ({wanted.slot: 1} if wanted.slot else {})
 

@@ -61,7 +61,14 @@ def test_a_study_has_its_names_settings_and_sources(demo: Units, name: str) -> N
         settings = demo.settings(name, stage.unit_of(artifact))
         stage.settings.model_validate(settings)
         load = Load(rows=10, images=6, labelled=3, masked=1, tested=1, settings=settings)
-        for figure in (known.cost.units, known.cost.gflop, known.cost.wait_s, known.disk, known.store):
+        for figure in (
+            known.cost.units,
+            known.cost.gflop,
+            known.cost.wait_s,
+            known.disk,
+            known.store,
+            known.resources.data,
+        ):
             assert figure(load) >= 0
     assert known.sources.keys() <= set(stage.inputs)
 

@@ -63,7 +63,7 @@ FACTS = Facts(
         )
     },
     environment="core",
-    resources=Resources(minutes=60, memory_mb=16_000, scales="rows"),
+    resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 1_500),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed"),
 )
 

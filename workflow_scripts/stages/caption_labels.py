@@ -90,7 +90,7 @@ FACTS = Facts(
         ),
     },
     environment="train",
-    resources=Resources(minutes=60, memory_mb=16_000, scales="rows"),
+    resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 800),
     cost=Cost(per="score", units=lambda _: 2, core_ms=10_000, source="assumed"),
     names="labels",
     section="caption_labels",

@@ -58,7 +58,7 @@ STAGE = Stage(
 FACTS = Facts(
     files={".parquet": File("with `common_images: true`: keys of the images that all runs train on")},
     environment="core",
-    resources=Resources(minutes=60, memory_mb=32_000, scales="rows"),
+    resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 2_000),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed"),
     names="common",
 )

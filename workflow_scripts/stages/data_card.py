@@ -60,7 +60,7 @@ FACTS = Facts(
         ".png": File("chart of the counts", published=True),
     },
     environment="core",
-    resources=Resources(minutes=60, memory_mb=8_000, scales="rows"),
+    resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.rows * 500),
     cost=Cost(per="row", units=lambda load: load.rows, core_ms=0.1, source="assumed: same as image_index"),
     section="data_card",
 )

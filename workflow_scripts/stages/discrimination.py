@@ -44,7 +44,7 @@ FACTS = Facts(
         )
     },
     environment="core",
-    resources=Resources(minutes=60, memory_mb=16_000, scales="rows"),
+    resources=Resources(minutes=60, memory_mb=4_000, data=lambda load: load.tested * 300),
     cost=Cost(per="test item of a checkpoint", units=lambda load: load.labelled, core_ms=0.02, source="as summary"),
     names="discriminated",
     section="evaluation.discrimination",

@@ -115,7 +115,7 @@ FACTS = Facts(
         TRUNCATED: File("whether the encoder reads only the beginning of each row's caption, bool"),
     },
     environment="train",
-    resources=Resources(minutes=480, memory_mb=96_000, scales="gpu", workers=True, gpu=True),
+    resources=Resources(minutes=480, memory_mb=8_000, data=lambda load: load.images * 3_500, workers=True, gpu=True),
     cost=Cost(
         per="caption",
         units=undivided(lambda load: load.images),

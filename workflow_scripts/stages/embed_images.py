@@ -50,7 +50,7 @@ FACTS = Facts(
         ".keys.parquet": File("the key of each row"),
     },
     environment="train",
-    resources=Resources(minutes=720, memory_mb=96_000, scales="gpu", workers=True, gpu=True),
+    resources=Resources(minutes=720, memory_mb=16_000, data=lambda load: load.images * 500, workers=True, gpu=True),
     cost=Cost(
         per="image",
         units=undivided(lambda load: load.images),

@@ -97,7 +97,7 @@ STAGE = Stage(
 FACTS = Facts(
     files={".npy": File("unit-length rows, float32", Tolerance(1e-5, 0, "3e-7"))},
     environment="train",
-    resources=Resources(minutes=720, memory_mb=96_000, scales="gpu", workers=True, gpu=True),
+    resources=Resources(minutes=720, memory_mb=16_000, data=lambda load: load.images * 500, workers=True, gpu=True),
     cost=Cost(
         per="image",
         units=lambda load: load.images,

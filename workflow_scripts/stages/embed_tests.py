@@ -49,7 +49,7 @@ FACTS = Facts(
         ".keys.parquet": File("the key of each row"),
     },
     environment="train",
-    resources=Resources(minutes=480, memory_mb=32_000, scales="gpu", workers=True, gpu=True),
+    resources=Resources(minutes=480, memory_mb=16_000, data=lambda load: load.tested * 4_000, workers=True, gpu=True),
     cost=Cost(
         per="test image",
         units=lambda load: load.tested,

@@ -52,7 +52,14 @@ FACTS = Facts(
     },
     environment="train",
     # The profile sets how many of these jobs a SLURM job runs at a time.
-    resources=Resources(minutes=30, memory_mb=32_000, scales="gpu", workers=True, gpu=True, slot="evaluations"),
+    resources=Resources(
+        minutes=30,
+        memory_mb=16_000,
+        data=lambda load: load.labelled * load.features * 8,
+        workers=True,
+        gpu=True,
+        slot="evaluations",
+    ),
     cost=Cost(
         per="labelled image",
         units=lambda load: load.labelled,

@@ -81,7 +81,14 @@ FACTS = Facts(
         ),
     },
     environment="train",
-    resources=Resources(minutes=20, memory_mb=16_000, scales="gpu", math=True, gpu=True, slot="evaluations"),
+    resources=Resources(
+        minutes=20,
+        memory_mb=8_000,
+        data=lambda load: load.labelled * load.features * 16,
+        math=True,
+        gpu=True,
+        slot="evaluations",
+    ),
     cost=Cost(
         per="episode",
         units=lambda load: load.settings["episodes"],

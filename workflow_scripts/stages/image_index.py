@@ -37,7 +37,7 @@ FACTS = Facts(
         ".json": File("the tars", published=True),
     },
     environment="core",
-    resources=Resources(minutes=60, memory_mb=8_000, scales="rows"),
+    resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.rows * 500),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="demo study, upper bound"),
 )
 

@@ -65,7 +65,7 @@ FACTS = Facts(
         ),
     },
     environment="train",
-    resources=Resources(minutes=60, memory_mb=8_000, scales="rows"),
+    resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 500),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.05, source="assumed"),
     names="calibrated_judges",
     section="caption_labels",

@@ -62,7 +62,7 @@ FACTS = Facts(
         )
     },
     environment="core",
-    resources=Resources(minutes=60, memory_mb=8_000, scales="rows"),
+    resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 800),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed"),
     names="compared_arms",
     section="judge_comparison",

@@ -87,7 +87,14 @@ FACTS = Facts(
         ),
     },
     environment="train",
-    resources=Resources(minutes=30, memory_mb=16_000, scales="gpu", math=True, gpu=True, slot="evaluations"),
+    resources=Resources(
+        minutes=30,
+        memory_mb=8_000,
+        data=lambda load: load.labelled * load.features * 16,
+        math=True,
+        gpu=True,
+        slot="evaluations",
+    ),
     cost=Cost(
         per="labelled image",
         units=lambda load: load.labelled,

@@ -93,7 +93,7 @@ FACTS = Facts(
         ),
     },
     environment="train",
-    resources=Resources(minutes=720, memory_mb=16_000, math=True),
+    resources=Resources(minutes=720, memory_mb=4_000, data=lambda load: load.images * 1_500, math=True),
     cost=Cost(
         per="ms of a core",
         units=lambda load: load.tested * (DECODING_MS + 4.0 + 24 * load.images / MILLION),

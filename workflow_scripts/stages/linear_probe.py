@@ -111,7 +111,14 @@ FACTS = Facts(
         ),
     },
     environment="train",
-    resources=Resources(minutes=60, memory_mb=32_000, scales="gpu", math=True, gpu=True, slot="evaluations"),
+    resources=Resources(
+        minutes=60,
+        memory_mb=8_000,
+        data=lambda load: load.labelled * load.features * 32,
+        math=True,
+        gpu=True,
+        slot="evaluations",
+    ),
     cost=Cost(
         per="labelled image",
         units=lambda load: load.labelled,

@@ -37,7 +37,7 @@ FACTS = Facts(
         ".json": File("the packs", published=True),
     },
     environment="core",
-    resources=Resources(minutes=60, memory_mb=8_000, scales="rows"),
+    resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 500),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed: same as image_index"),
     names="pack_indexes",
 )

@@ -105,7 +105,7 @@ FACTS = Facts(
         ),
     },
     environment="train",
-    resources=Resources(minutes=480, memory_mb=96_000, scales="gpu", workers=True, gpu=True),
+    resources=Resources(minutes=480, memory_mb=16_000, data=lambda load: load.images * 5_600, workers=True, gpu=True),
     cost=Cost(
         per="pair of images compared",
         units=lambda load: load.images**2,

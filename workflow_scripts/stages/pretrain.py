@@ -218,7 +218,16 @@ FACTS = Facts(
         ),
     },
     environment="train",
-    resources=Resources(minutes=2_880, memory_mb=64_000, scales="gpu", workers=True, gpu=True, resumes=True),
+    resources=Resources(
+        minutes=2_880,
+        memory_mb=12_000,
+        data=lambda load: (
+            load.images * 600 + load.views * load.settings["batch_size"] * load.settings["image_size"] ** 2 * 12
+        ),
+        workers=True,
+        gpu=True,
+        resumes=True,
+    ),
     cost=Cost(
         per="view",
         units=lambda load: load.views * load.settings["batch_size"] * load.steps,

@@ -77,7 +77,7 @@ FACTS = Facts(
     },
     environment="train",
     # The profile sets how many of these jobs a SLURM job runs at a time.
-    resources=Resources(minutes=90, memory_mb=32_000, scales="gpu", workers=True, gpu=True, slot="recaptions"),
+    resources=Resources(minutes=90, memory_mb=32_000, workers=True, gpu=True, slot="recaptions"),
     cost=Cost(
         per="image",
         units=lambda load: load.images,

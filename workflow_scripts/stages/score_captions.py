@@ -154,7 +154,13 @@ FACTS = Facts(
     },
     environment="train",
     resources=Resources(
-        minutes=240, memory_mb=32_000, scales="gpu", workers=True, gpu=True, resumes=True, slot="scorings"
+        minutes=240,
+        memory_mb=32_000,
+        data=lambda load: load.images * 1_500,
+        workers=True,
+        gpu=True,
+        resumes=True,
+        slot="scorings",
     ),
     cost=Cost(
         per="image",

@@ -59,7 +59,7 @@ FACTS = Facts(
         ".json": File("hash of each shard's part", published=True),
     },
     environment="core",
-    resources=Resources(minutes=60, memory_mb=8_000, scales="rows"),
+    resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.rows * 400),
     cost=Cost(per="row", units=lambda load: load.rows, core_ms=0.01, source="assumed: half the time to read a row"),
     section="shards",
     group="rows",

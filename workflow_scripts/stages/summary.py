@@ -79,7 +79,7 @@ FACTS = Facts(
         ".sources.json": File("the files behind each row", published=True),
     },
     environment="core",
-    resources=Resources(minutes=60, memory_mb=16_000, scales="rows"),
+    resources=Resources(minutes=60, memory_mb=4_000, data=lambda load: load.tested * 300),
     cost=Cost(
         per="test item of a checkpoint",
         units=lambda load: load.labelled,

@@ -70,7 +70,7 @@ FACTS = Facts(
         ".special.json": File("ids of start, end and padding, and the number of ids", published=True),
     },
     environment="train",
-    resources=Resources(minutes=120, memory_mb=16_000, scales="rows", workers=True),
+    resources=Resources(minutes=120, memory_mb=2_000, data=lambda load: load.images * 1_000, workers=True),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.02, source="measured: training on titles"),
     names="tokenizers",
     section="tokenizer",

@@ -65,7 +65,7 @@ FACTS = Facts(
         ".json": File("context, special ids, and counts, such as that of truncated captions", published=True),
     },
     environment="train",
-    resources=Resources(minutes=120, memory_mb=16_000, scales="rows", workers=True),
+    resources=Resources(minutes=120, memory_mb=2_000, data=lambda load: load.images * 1_000, workers=True),
     cost=Cost(per="caption", units=lambda load: load.images, core_ms=0.03, source="measured: titles"),
     disk=lambda load: load.rows * 50,  # two bytes for each of about ten tokens, and a key
     names="tokenised",

@@ -63,7 +63,7 @@ FACTS = Facts(
         ".json": File("encoder, lowest cosine, number of training images", published=True),
     },
     environment="train",
-    resources=Resources(minutes=480, memory_mb=32_000, scales="gpu", workers=True, gpu=True),
+    resources=Resources(minutes=480, memory_mb=16_000, data=lambda load: load.images * 4_000, workers=True, gpu=True),
     cost=Cost(
         per="pair of images compared",
         units=lambda load: load.tested * load.images,

@@ -5,6 +5,7 @@ that computes results must therefore never read it. Rules, the names and setting
 ``verify``, the crate, the groups of the SLURM profile and the tables in ``docs/`` are derived from it.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -55,15 +56,25 @@ class Load:
     steps: int = 0
 
 
+def none(_: Load) -> float:
+    """A negligible amount."""
+    return 0.0
+
+
+def undivided(amount: Callable[[Load], float]) -> Callable[[Load], float]:
+    """The amount for a stage whose setting ``parts`` can leave its work to other jobs; then it only gathers."""
+    return lambda load: amount(load) if load.settings.get("parts", 1) == 1 else 0.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resources:
     """What a job requests from Snakemake and SLURM.
 
     Attributes:
-        minutes: time limit; with a second attempt, twice as much.
-        memory_mb: memory in MB; with a second attempt, twice as much.
-        scales: what the memory depends on. ``rows``: it is for a million rows, and smaller studies request their share;
-            ``gpu``: it is for models on a GPU, and on a CPU :data:`LEAST_MB` are enough.
+        minutes: least time limit; that of a stage that resumes. See
+            :meth:`workflow_scripts.study.estimates.requests.Requests.minutes`.
+        memory_mb: memory in MB that a process takes whatever the data: libraries, and models on a GPU.
+        data: bytes of memory that a process takes for its data.
         workers: takes the cores of ``compute.workers``, to read and decode.
         math: takes the cores of ``compute.math_threads``, to compute without reading much. A stage with neither takes
             one core.
@@ -75,7 +86,7 @@ class Resources:
 
     minutes: int
     memory_mb: int
-    scales: Literal["rows", "gpu"] | None = None
+    data: Callable[[Load], float] = none
     workers: bool = False
     math: bool = False
     gpu: bool = False
@@ -87,21 +98,10 @@ class Resources:
         """Cores of a job, where the config has these values of ``compute``."""
         return workers if self.workers else math_threads if self.math else 1
 
-    def memory(self, rows: int, gpu: bool) -> int:
-        """Memory in MB of the first attempt, in a study of ``rows`` rows, with a GPU or without."""
-        if self.scales == "rows":
-            return max(LEAST_MB, min(self.memory_mb, self.memory_mb * rows // MILLION))
-        return LEAST_MB if self.scales == "gpu" and not gpu else self.memory_mb
-
-
-def none(_: Load) -> float:
-    """A negligible amount."""
-    return 0.0
-
-
-def undivided(amount: Callable[[Load], float]) -> Callable[[Load], float]:
-    """The amount for a stage whose setting ``parts`` can leave its work to other jobs; then it only gathers."""
-    return lambda load: amount(load) if load.settings.get("parts", 1) == 1 else 0.0
+    def memory(self, load: Load, gpu: bool) -> int:
+        """Memory in MB of a process for this work, in a study with GPUs or without, whose models are small."""
+        fixed = LEAST_MB if self.gpu and not gpu else max(LEAST_MB, self.memory_mb)
+        return fixed + math.ceil(self.data(load) / 1e6)
 
 
 @dataclass(frozen=True, kw_only=True)

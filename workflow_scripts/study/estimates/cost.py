@@ -18,6 +18,7 @@ from types import MappingProxyType
 
 import yaml
 
+from workflow_scripts.core.declaration.facts import Cost, Load
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.study.config.study import Study
 from workflow_scripts.study.estimates.loads import loads
@@ -91,14 +92,14 @@ def busy_seconds(
     """
     declared, known = declaration(stage), facts(stage)
     assert declared is not None
-    compute, cost = units.study.compute, known.cost
+    compute = units.study.compute
     cores = known.resources.cores(compute.workers, compute.math_threads)
     core_s = gpu_s = wait_s = 0.0
     for load, count in loads(units, declared, names, *size):
-        done = cost.units(load) * count
-        core_s += cost.core_ms / 1e3 * done / cores
-        gpu_s += cost.gflop(load) * done / (tflops * 1e3)
-        wait_s += cost.wait_s(load) * count
+        of_job = job_seconds(known.cost, load, cores, tflops)
+        core_s, gpu_s, wait_s = (
+            total + one * count for total, one in zip((core_s, gpu_s, wait_s), of_job, strict=True)
+        )
     return max(core_s, gpu_s), wait_s
 
 
@@ -108,6 +109,12 @@ def _cost(units: Units, stage: str, jobs: int, slurm: int, took: tuple[float, fl
     cores = known.resources.cores(compute.workers, compute.math_threads)
     on_gpu = known.resources.gpu and compute.device != "cpu"
     return StageCost(stage, jobs, slurm, hours * cores, hours if on_gpu else 0.0)
+
+
+def job_seconds(cost: Cost, load: Load, cores: int, tflops: float) -> tuple[float, float, float]:
+    """Seconds that a job computes on its cores, computes on a GPU, and waits; the first two overlap."""
+    done = cost.units(load)
+    return cost.core_ms / 1e3 * done / cores, cost.gflop(load) * done / (tflops * 1e3), cost.wait_s(load)
 
 
 def slurm_jobs(names: Mapping[str, Sequence[str]], sizes: Mapping[str, int]) -> dict[str, int]:

@@ -29,7 +29,7 @@ def loads(units: Units, stage: Stage, names: Sequence[str], rows: float, images:
     """
     if stage.unit == ("shard",):
         if names:
-            yield _load(units, stage, units.shards[0], rows, images, len(names)), len(names)
+            yield load_of(units, stage, units.shards[0], rows, images, len(names)), len(names)
         return
     parts = 1
     if "block" in stage.unit:
@@ -37,7 +37,7 @@ def loads(units: Units, stage: Stage, names: Sequence[str], rows: float, images:
     for name in names:
         if "part" in stage.unit:
             parts = named_part(stage.unit_of(name)["part"]).of
-        yield _load(units, stage, name, rows, images, parts), 1
+        yield load_of(units, stage, name, rows, images, parts), 1
 
 
 def dataset_contents(units: Units, dataset: str) -> tuple[int, int, int]:
@@ -51,7 +51,8 @@ def dataset_contents(units: Units, dataset: str) -> tuple[int, int, int]:
     return ASSUMED_IMAGES, ASSUMED_MASKS if settings.has_masks else 0, ASSUMED_TESTED
 
 
-def _load(units: Units, stage: Stage, name: str, rows: float, images: float, parts: int) -> Load:
+def load_of(units: Units, stage: Stage, name: str, rows: float, images: float, parts: int) -> Load:
+    """The load of one job. Arguments as for :func:`loads`, and the number of jobs among which rows are divided."""
     unit = stage.unit_of(name)
     if "dataset" in unit:
         labelled, masked, tested = dataset_contents(units, unit["dataset"])

@@ -17,6 +17,7 @@ from workflow_scripts.study.reference.tables import (
     origins_table,
     preset_table,
     rates_table,
+    requests_table,
     with_tables,
 )
 from workflow_scripts.study.stages import stage_names
@@ -44,6 +45,7 @@ def documents() -> dict[str, str]:
                 "costs": cost_tables(ROOT),
                 "preset": preset_table(ROOT),
                 "disk": disk_table(ROOT),
+                "requests": requests_table(ROOT),
                 "rates": rates_table(),
             },
         ),

@@ -15,6 +15,7 @@ from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.estimates.cost import SIZES, costs, table
 from workflow_scripts.study.estimates.disk import remaining
+from workflow_scripts.study.estimates.requests import Requests
 from workflow_scripts.study.stages import declaration, facts, stages_in_order
 from workflow_scripts.study.units import Units
 
@@ -110,3 +111,19 @@ def disk_table(root: Path) -> str:
     need = remaining(units, root / "nowhere" / units.study.study, every)
     rows = [f"| {stage} | {naturalsize(size)} |" for stage, size in need.items() if size >= LARGE]
     return "\n".join(["| stage | at most |", "|---|--:|", *sorted(rows)])
+
+
+def requests_table(root: Path) -> str:
+    """The most memory and time that jobs of each stage of the study of ``config.yaml`` request."""
+    units = Units(load_study(read_config([root / BASE])))
+    requests, rows = Requests(units, root / "nowhere"), ["| stage | GB | minutes |", "|---|--:|--:|"]
+    for stage in stages_in_order():
+        declared = declaration(stage)
+        if declared is None or facts(stage).resources.local:
+            continue
+        jobs = [declared.unit_of(name) for name in units.needed(stage)]
+        if jobs:
+            memory = max(requests.memory_mb(stage, unit) for unit in jobs)
+            minutes = max(requests.minutes(stage, unit) for unit in jobs)
+            rows.append(f"| {stage} | {memory / 1e3:.1f} | {minutes:,} |")
+    return "\n".join(rows)

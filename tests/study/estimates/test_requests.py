@@ -1,0 +1,72 @@
+"""What jobs request: memory and time follow the rows and images of the study, and grow with attempts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.study.config.configs import changed, merged
+from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.estimates.requests import Requests
+from workflow_scripts.study.stages import facts
+from workflow_scripts.study.units import Units
+
+RUN = {"run": "simclr-revised-crop-resnet34-s0"}
+FULL = 540 * 10_000  # rows, if all shards are full
+
+
+def requests_of(folder: Path, change: dict[str, Any] | None = None) -> Requests:
+    return Requests(Units(load_study(changed(merged(), change or {}))), folder)
+
+
+def counted(folder: Path, stage: str, name: str, rows: int) -> None:
+    (folder / stage).mkdir()
+    (folder / stage / f"{name}.manifest.json").write_text(json.dumps({"rows": {"in": rows, "out": rows}}))
+
+
+def test_memory_follows_the_counted_images(tmp_path: Path) -> None:
+    requests, table = requests_of(tmp_path), ("pair_table", {"pairs": "revised"})
+    assert requests.memory_mb(*table) == 16_000 + FULL * 5_600 / 1e6
+    counted(tmp_path, "annotations", "rows", 3_000_000)
+    assert requests.memory_mb(*table) == 16_000 + 3_000_000 * 5_600 / 1e6
+    counted(tmp_path, "image_index", "images", 2_000_000)
+    assert requests.memory_mb(*table) == 16_000 + 2_000_000 * 5_600 / 1e6
+    assert requests.memory_mb("data_card", {}) == 4_000 + 3_000_000 * 500 / 1e6
+    # A training's buffers: two views of 512 images of 224 pixels, in three channels, four times.
+    batch = 2 * 512 * 224 * 224 * 3 * 4
+    one = requests.memory_mb("pretrain", RUN)
+    assert one == pytest.approx(12_000 + (2_000_000 * 600 + batch) / 1e6, abs=1)
+    assert one < 15_000
+    assert requests.memory_mb("pretrain", RUN, processes=8, attempt=2) == one * 16
+
+
+def test_small_studies_request_the_least(tmp_path: Path) -> None:
+    counted(tmp_path, "annotations", "rows", 1_000)
+    counted(tmp_path, "image_index", "images", 900)
+    requests = requests_of(tmp_path, {"compute": {"device": "cpu"}})
+    for stage, unit in [("caption_table", {}), ("pair_table", {"pairs": "revised"})]:
+        assert 4_000 < requests.memory_mb(stage, unit) <= 4_006, stage
+
+
+def test_time_is_three_times_the_estimate_and_grows_unless_the_stage_resumes(tmp_path: Path) -> None:
+    requests, images = requests_of(tmp_path), ("embed_images", {"encoder": "clip"})
+    estimate = FULL * 162 / 40_000 / 60  # GFLOP of CLIP, on a GPU of 40 TFLOP/s
+    assert requests.minutes(*images) == pytest.approx(3 * estimate, abs=1)
+    assert requests.minutes(*images, attempt=2) == 2 * requests.minutes(*images)
+    counted(tmp_path, "image_index", "images", 100_000)
+    assert requests.minutes(*images) == facts("embed_images").resources.minutes
+    assert requests.minutes("pretrain", RUN, attempt=2) == facts("pretrain").resources.minutes
+
+
+def test_a_shard_is_as_large_as_it_can_be(tmp_path: Path) -> None:
+    counted(tmp_path, "annotations", "rows", 5_400)
+    requests = requests_of(tmp_path, {"compute": {"device": "cpu", "workers": 4}})
+    estimate = 10_000 * 2_300 / (20 * 4) / 60  # GFLOP of BLIP-2, on cores of 20 GFLOP/s
+    assert requests.minutes("recaption", {"shard": "00000"}) == pytest.approx(3 * estimate, abs=1)
+
+
+def test_a_damaged_manifest_counts_nothing(tmp_path: Path) -> None:
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations/rows.manifest.json").write_text('{"rows": [1]}')
+    assert requests_of(tmp_path).memory_mb("data_card", {}) == 4_000 + FULL * 500 / 1e6

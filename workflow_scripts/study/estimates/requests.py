@@ -1,0 +1,68 @@
+"""What jobs request from SLURM: memory and run time, from the rows and images that they process.
+
+The declaration of each stage says what a process takes for its data, and what a unit of its work costs. How many rows
+and images there are is read from the manifests of the stages that count them. Until they have run, each shard counts as
+full, and each row as an image. A stage sees only manifests that are up to date: Snakemake asks when a job can start.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.declaration.facts import Load
+from workflow_scripts.core.files.bounded_json import read_object_or_none
+from workflow_scripts.study.estimates.cost import TFLOPS, job_seconds
+from workflow_scripts.study.estimates.loads import load_of
+from workflow_scripts.study.stages import declaration, facts
+from workflow_scripts.study.units import Units
+
+MARGIN = 3.0  # requested time, as a multiple of the estimate
+CORE_TFLOPS = 0.02  # of a core that does the work of a GPU
+
+
+class Requests:
+    """Requests of the jobs of a study.
+
+    Args:
+        units: the study.
+        folder: of its results.
+    """
+
+    def __init__(self, units: Units, folder: Path) -> None:
+        self._units, self._folder = units, folder
+        self._gpus = units.study.compute.device != "cpu"
+
+    def memory_mb(self, stage: str, unit: Mapping[str, str], processes: int = 1, attempt: int = 1) -> int:
+        """Memory in MB of a job, with this number of processes on a node."""
+        return facts(stage).resources.memory(self._load(stage, unit), self._gpus) * processes * attempt
+
+    def minutes(self, stage: str, unit: Mapping[str, str], attempt: int = 1) -> int:
+        """Time limit of a job."""
+        known, compute = facts(stage), self._units.study.compute
+        if known.resources.resumes:
+            return known.resources.minutes
+        cores = known.resources.cores(compute.workers, compute.math_threads)
+        tflops = TFLOPS if self._gpus else CORE_TFLOPS * cores
+        estimate = max(job_seconds(known.cost, self._load(stage, unit), cores, tflops))
+        return max(known.resources.minutes, math.ceil(MARGIN * estimate / 60)) * attempt
+
+    def _load(self, stage: str, unit: Mapping[str, str]) -> Load:
+        declared, study, shards = declaration(stage), self._units.study, len(self._units.shards)
+        if declared is None:  # it makes no artifact
+            return Load(rows=0, images=0, labelled=0, masked=0, tested=0, settings={})
+        name, most = ".".join(unit[key] for key in declared.unit), shards * study.shards.rows_per_shard
+        if declared.unit == ("shard",):  # they are not equally full
+            return load_of(self._units, declared, name, most, most, shards)
+        rows = min(most, self._counted("annotations", most))
+        images = min(rows, self._counted("image_index", rows))
+        parts = len(self._units.blocks) if "block" in unit else 1
+        return load_of(self._units, declared, name, rows, images, parts)
+
+    def _counted(self, stage: str, otherwise: int) -> int:
+        declared = declaration(stage)
+        assert declared is not None
+        manifest = read_object_or_none(self._folder / stage / f"{declared.artifact}{MANIFEST}") or {}
+        rows = manifest.get("rows")
+        found = rows.get("out") if isinstance(rows, dict) else None
+        return found if isinstance(found, int) and found > 0 else otherwise
