@@ -67,7 +67,7 @@ def command(
     for name, size in ({study.study: own} if own else SIZES).items():
         lines = costs(units, size, speed, found.factors)
         stages |= {line.stage: None for line in lines if line.jobs}
-        beside = {line.stage: cells(found, line.stage, size, study.compute.device != "cpu") for line in lines}
+        beside = {line.stage: cells(found, units, line.stage, size) for line in lines}
         texts.append(table(f"{name} ({size:,} rows)", lines, *((columns(), beside) if measured else ())))
     texts += [account(found, stages)] if measured else []
     note = f"Estimates: {speed:g} TFLOP/s sustained per GPU; {KEPT:.0%} of the images still exist;"

@@ -49,8 +49,8 @@ def test_estimates_of_a_stage_become_what_its_finished_jobs_took(units: Units) -
     took = 40 * len(units.shards) * units.study.compute.workers
     assert after["recaption"].core_hours * 3600 == pytest.approx(took + starts)
     assert after["pretrain"] == before["pretrain"]
-    assert cells(found, "recaption", rows, False)[:3] == [str(len(units.shards)), "2", "10%"]
-    assert cells(found, "pretrain", rows, False) == [""] * 6
+    assert cells(found, units, "recaption", rows)[:3] == [str(len(units.shards)), "2", "10%"]
+    assert cells(found, units, "pretrain", rows) == [""] * 6
     assert found.left_out["annotations"] == {WITHOUT: 1}
     said = account(found, ["recaption", "pretrain", "annotations"])
     assert "docs/cost.md: pretrain, annotations." in said and "without figures: annotations 1." in said

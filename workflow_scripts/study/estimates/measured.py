@@ -15,6 +15,7 @@ from workflow_scripts.core.runtime.figures import FIGURES, in_turn, known
 from workflow_scripts.provenance.run_metadata import figures_of
 from workflow_scripts.study.active_config import units_of
 from workflow_scripts.study.estimates.cost import KEPT, busy_seconds
+from workflow_scripts.study.estimates.requests import most_memory
 from workflow_scripts.study.stages import declaration, facts, stages_in_order
 from workflow_scripts.study.studies import studies_at
 from workflow_scripts.study.units import Units
@@ -114,13 +115,13 @@ def columns() -> list[str]:
     return ["measured jobs", *(FIGURES[name].title for name in SHOWN), "requested"]
 
 
-def cells(found: Measurements, stage: str, rows: int, gpu: bool) -> list[str]:
-    """What was measured of a stage, and the memory that a job of it requests in a study of ``rows`` rows."""
+def cells(found: Measurements, units: Units, stage: str, rows: int) -> list[str]:
+    """What was measured of a stage, and the memory that a process of it requests in a study of ``rows`` rows."""
     measured = found.stages.get(stage)
     if measured is None:
         return ["", *("" for _ in SHOWN), ""]
     texts = [FIGURES[name].text(measured.figures[name]) if name in measured.figures else "" for name in SHOWN]
-    requested = facts(stage).resources.memory(rows, gpu) * 1e6
+    requested = most_memory(units, stage, rows) * 1e6
     return [f"{measured.jobs:,}", *texts, FIGURES["memory_peak_bytes"].text(requested)]
 
 

@@ -13,7 +13,7 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.declaration.facts import Load
 from workflow_scripts.core.files.bounded_json import read_object_or_none
 from workflow_scripts.study.estimates.cost import TFLOPS, job_seconds
-from workflow_scripts.study.estimates.loads import load_of
+from workflow_scripts.study.estimates.loads import load_of, loads
 from workflow_scripts.study.stages import declaration, facts
 from workflow_scripts.study.units import Units
 
@@ -66,3 +66,11 @@ class Requests:
         rows = manifest.get("rows")
         found = rows.get("out") if isinstance(rows, dict) else None
         return found if isinstance(found, int) and found > 0 else otherwise
+
+
+def most_memory(units: Units, stage: str, rows: int) -> int:
+    """The most memory in MB that a process of the stage requests in a study of so many rows, each with an image."""
+    declared, known, gpus = declaration(stage), facts(stage).resources, units.study.compute.device != "cpu"
+    assert declared is not None
+    found = loads(units, declared, units.needed(stage), rows, rows)
+    return max((known.memory(load, gpus) for load, _ in found), default=0)
