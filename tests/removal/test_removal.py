@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -19,13 +20,16 @@ from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.names import ABOUT, BROWSE
+from workflow_scripts.core.files.names import ABOUT, BROWSE, STAGED_IN
 from workflow_scripts.core.runtime.recipe import RECIPE
+from workflow_scripts.core.shards import TarImages
+from workflow_scripts.core.stage_in.stage_in import staged
+from workflow_scripts.core.stage_in.where import note_folder, places
 from workflow_scripts.removal.removal import Removed, _remove_logs, remove_listed
 from workflow_scripts.removal.rows import Listed
-from workflow_scripts.stages import annotations, shard_plan
+from workflow_scripts.stages import annotations, pack, shard_plan
 
-NO_FILES: dict[str, Any] = {"sheets": [], "networks": [], "unread": []}
+NO_FILES: dict[str, Any] = {"sheets": [], "networks": [], "unread": [], "copies": 0, "nodes": []}
 
 NAMES = {"aww": ["a1", "a2", "a3"], "pics": ["p1", "p2", "p3", "p4"]}
 IMAGES = {name: jpeg(seed=n) for n, name in enumerate([*NAMES["aww"], *NAMES["pics"]])}
@@ -116,6 +120,39 @@ def test_rows_go_and_others_stay(results: Path) -> None:
     assert remove_listed(results, "study") == Removed(
         urls=0, artifacts=0, entries=0, folders=1, logs=0, indexes=0, elsewhere=[], unknown=0, **NO_FILES
     )
+
+
+def test_packs_and_copies_on_nodes_go_too(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def packs(made: dict[str, Artifact]) -> list[Path]:
+        """Packs of both shards, copied to this node."""
+        inputs = {shard: {"shard": made[shard].manifest_path} for shard in "01"}
+        packed = [run(pack.STAGE, results, f"pack/0000{shard}", {}, inputs[shard], {"shard": shard}) for shard in "01"]
+        files = [one.location(".images") for one in packed]
+        none = np.zeros(0, np.int64)
+        images = TarImages(files, none, none, none, np.zeros((0, 16), np.uint8))
+        note_folder(results, str(tmp_path / "node"))
+        with staged(images, str(tmp_path / "node"), 10**9, tmp_path / "lost", lambda: None):
+            return files
+
+    with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
+        files = packs(make(results, [], site.address))
+        held = [one.read_bytes() for one in files]
+        made = make(results, ["p2"], site.address)
+        for shard in "01":
+            inputs = {"shard": made[shard].manifest_path}
+            run(pack.STAGE, results, f"pack/0000{shard}", {}, inputs, {"shard": shard})
+    (copied,) = (path for path in (tmp_path / "node").rglob("*.images") if path.read_bytes() == held[1])
+    other = results / STAGED_IN / "other.json"
+    other.write_text(json.dumps({"host": "elsewhere", "folder": "/local"}))
+    gone = remove_listed(results, "study")
+    assert (gone.copies, gone.nodes) == (1, ["/local on node elsewhere"]) and gone.entries == 4
+    assert not copied.exists() and len(list((tmp_path / "node").rglob("*.images"))) == 1
+    assert holders(results, IMAGES["p2"]) == holders(tmp_path / "node", IMAGES["p2"]) == set()
+    assert main(["remove", str(results / "study")]) == 2
+    assert "  /local on node elsewhere\n" in capsys.readouterr().out
+    other.unlink()
+    shutil.rmtree(tmp_path / "node")
+    assert main(["remove", str(results / "study")]) == 0 and list(places(results)) == []
 
 
 @pytest.mark.parametrize("of_before", [True, False])

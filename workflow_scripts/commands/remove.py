@@ -20,7 +20,8 @@ def command(
 
     Put image ids or URLs into annotations.exclude (or a file of them into annotations.exclude_from) and run Snakemake:
     the study is rerun without these rows, and this command runs by itself at the end. It removes cache entries, work
-    folders, fetched bytes, logs and results of earlier configs that may hold the rows. The annotation zip, and the
+    folders, fetched bytes, logs, results of earlier configs that may hold the rows, and copies of such shards and packs
+    on this node (pretraining.stage_in); folders of copies on other nodes are named. The annotation zip, and the
     source artifacts that hold it, are inputs and stay as they are. Label sheets and exported pages that show the rows
     are named, so that you can delete them and their copies. They are found by the keys in the folder labels of a study
     and in the folder that its caption_labels.source names, and by the records in a study's folder copies. Exported
@@ -35,7 +36,8 @@ def command(
     Exit status:
       0  nothing is left
       1  the study has no annotations yet, or a file can't be removed
-      2  results of other studies, sheets, pages or unmarked networks may still hold the rows, or wrong usage
+      2  results of other studies, sheets, pages, unmarked networks or other nodes may still hold the rows, or wrong
+         usage
     """
     import logging
 
@@ -62,7 +64,7 @@ def remove(study: Path) -> tuple[str, bool]:
     lines = [
         f"{listed} entries on the removal list of {study}: removed {gone.urls} records of fetched bytes, "
         f"{gone.artifacts} old results, {gone.entries} cache entries, {gone.folders} work folders, {gone.logs} logs, "
-        f"{gone.indexes} indexes of the browser"
+        f"{gone.indexes} indexes of the browser, {gone.copies} copies of shards or packs on this node"
     ]
     if gone.unknown:
         lines.append(f"{gone.unknown} of the entries match no row of the annotations: check their spelling")
@@ -72,6 +74,11 @@ def remove(study: Path) -> tuple[str, bool]:
     if gone.sheets:
         lines.append("sheets or pages show the rows; delete them, all copies, and their keys and records:")
         lines += [f"  {path}" for path in gone.sheets]
+    if gone.nodes:
+        lines.append(
+            "copies of shards or packs may be left; the next training there removes them, or this command there:"
+        )
+        lines += [f"  {place}" for place in gone.nodes]
     marked, unmarked = _mark(gone.networks)
     lines += marked
     if unmarked:
@@ -80,7 +87,7 @@ def remove(study: Path) -> tuple[str, bool]:
     if gone.unread:
         lines.append("keys or records can't be read; check by hand whether their sheets or pages show the rows:")
         lines += [f"  {line}" for line in gone.unread]
-    return "\n".join(lines) + "\n", not (gone.elsewhere or gone.sheets or unmarked or gone.unread)
+    return "\n".join(lines) + "\n", not (gone.elsewhere or gone.sheets or gone.nodes or unmarked or gone.unread)
 
 
 def _mark(networks: "Sequence[Learned]") -> tuple[list[str], list[str]]:

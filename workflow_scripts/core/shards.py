@@ -17,7 +17,7 @@ from PIL import Image
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact, repair_advice
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.patience import patiently
+from workflow_scripts.core.files.patience import SECONDS, patiently
 from workflow_scripts.core.files.undecodable import UNDECODABLE
 from workflow_scripts.core.images.decoding import decode
 from workflow_scripts.core.inputs import Stamp, stamp_of
@@ -38,6 +38,7 @@ class TarImages:
         offset: (n,) int64, first byte of the image in its tar.
         size: (n,) int64, bytes of the image.
         sha256: (n, 16) uint8, first half of the sha256 of the image's bytes: see :func:`hash_column`.
+        waits: seconds before each repetition of a read that failed.
 
     An image is verified again if its tar changed. Reads are positional, so one object can serve many threads; file
     descriptors are opened lazily and per process, so it can be pickled and sent to workers. A read that fails as those
@@ -45,9 +46,15 @@ class TarImages:
     """
 
     def __init__(
-        self, tars: Sequence[Path], tar: np.ndarray, offset: np.ndarray, size: np.ndarray, sha256: np.ndarray
+        self,
+        tars: Sequence[Path],
+        tar: np.ndarray,
+        offset: np.ndarray,
+        size: np.ndarray,
+        sha256: np.ndarray,
+        waits: Sequence[float] = SECONDS,
     ) -> None:
-        self.tars = list(tars)
+        self.tars, self.waits = list(tars), waits
         self.tar, self.offset, self.size, self.sha256 = tar, offset, size, sha256
         self._start()
 
@@ -74,7 +81,7 @@ class TarImages:
             if process == os.getpid():
                 os.close(descriptor)
 
-    def bytes(self, row: int) -> bytes:
+    def bytes(self, row: int) -> Encoded:
         """The encoded image of ``row``.
 
         Raises:
@@ -83,7 +90,7 @@ class TarImages:
         """
         which = int(self.tar[row])
         size, offset = int(self.size[row]), int(self.offset[row])
-        data, stamp = patiently(lambda: self._read(which, size, offset), self.tars[which])
+        data, stamp = patiently(lambda: self._read(which, size, offset), self.tars[which], self.waits)
         if len(data) != size:
             value = f"{len(data)} of {size} bytes at offset {offset} (row {row})"
             raise PipelineError("truncated shard", self.tars[which], value, self._advice(which))

@@ -28,6 +28,7 @@ from pydantic import (
 
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.stage_in.settings import StageIn
 from workflow_scripts.models.backbones import BACKBONES, TRAINED_BY_NAME
 from workflow_scripts.models.networks.settings import ExternalNetwork
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, OddSide
@@ -186,6 +187,12 @@ class _Run(PairSettings):
     )
 
     loading: Loading = Field(Loading(), description="how the images of batches are read and decoded; changes no result")
+    stage_in: StageIn | None = Field(
+        None,
+        exclude_if=not_,
+        description="where each node that trains keeps copies of shards or packs (docs/cluster.md); null: no copies",
+        examples=[{"folder": "$TMPDIR"}],
+    )
     tracker: Annotated[str, OneOf(TRACKERS)] | None = Field(
         None,
         exclude_if=not_,

@@ -20,6 +20,7 @@ from workflow_scripts.core.files.jsonio import read_json
 from workflow_scripts.core.files.names import ABOUT, BROWSE, CACHE, CRATE, DISCARDED, LOGS, STAGING, WORK, work_folder
 from workflow_scripts.core.redact import redacted
 from workflow_scripts.provenance.lineage import Made, inputs_of, load, recipe_of, sound
+from workflow_scripts.removal.copies import remove_copies
 from workflow_scripts.removal.networks import Learned, networks_of
 from workflow_scripts.removal.rows import Listed, excluded_tokens, listed_rows, pairs_of, urls_among
 from workflow_scripts.removal.sheets import sheets_of
@@ -43,6 +44,8 @@ class Removed:
     folders: int
     logs: int
     indexes: int  # of the browser
+    copies: int  # of shards and packs on this node
+    nodes: list[str]  # folders that may still hold such copies
     elsewhere: list[str]  # artifacts of other studies that hold the rows
     unknown: int  # entries of the list that match no row of the annotations
     sheets: list[str]  # label sheets and exported pages that show the rows
@@ -90,7 +93,7 @@ def remove_listed(results: Path, study: str) -> Removed:
     present = [one for one in everything if one.hash in good]
     sheets, unread = sheets_of(results, everything, listed.ids)
     networks, unread_networks = networks_of(results, listed.ids, tokens)
-    return Removed(
+    gone = Removed(
         urls=remove_urls(results, _unused(listed.urls, clean_rows)),
         logs=_remove_logs([results / study / LOGS, results / ".slurm", results.parent / ".snakemake/log"], listed),
         folders=_remove_folders(results, good),
@@ -99,12 +102,16 @@ def remove_listed(results: Path, study: str) -> Removed:
         + _remove_strays(results / study, present)
         + _remove_crate(results / study, good),
         entries=_discard(sorted(entries, key=lambda one: one.stage == ROWS)),
+        copies=0,
+        nodes=[],
         elsewhere=sorted(str(one.path) for one in elsewhere),
         unknown=len(tokens - taken_out),
         sheets=sheets,
         networks=networks,
         unread=unread + unread_networks,
     )
+    gone.copies, gone.nodes = remove_copies(results)  # those whose originals are gone by now
+    return gone
 
 
 def removal_of(results: Path, study: str) -> frozenset[str]:

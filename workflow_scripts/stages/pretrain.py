@@ -56,7 +56,7 @@ def pretrain(job: Job[Pretrain]) -> None:
             length, counts = plan.schedule, _counts(job, plan) | found
             _track(job)
             starts = launch(plan, interrupt)
-            job.note(starts=starts, deterministic_algorithms=deterministic(job.device))
+            job.note(starts=starts, deterministic_algorithms=deterministic(job.device), **_staged_in(job))
         outcome = read_json(job.work / OUTCOME, "run the stage again")
         about = about_backbone(job.settings)
     metadata = run_metadata(job.settings, about, length, outcome, counts)
@@ -73,6 +73,13 @@ def _track(job: Job[Pretrain]) -> None:
 
     study, settings = job.staging.artifact.parents[1].name, job.settings.model_dump(mode="json")
     request(job.settings.tracker, job.work, job.results, study, job.staging.artifact.name, settings)
+
+
+def _staged_in(job: Job[Pretrain]) -> dict[str, Any]:
+    from workflow_scripts.pretraining.data.stage_in import stage_in_facts
+
+    facts = stage_in_facts(job.work)
+    return {"stage_in": facts} if facts else {}
 
 
 def _untrained(job: Job[Pretrain]) -> dict[str, Any]:
@@ -190,9 +197,9 @@ STAGE = Stage(
     artifact="{run}",
     inputs=("images", "pairs", "captions", "tokens", "vectors", "faithfulness", "truth", "common", "probe", "network"),
     packages=("torch", "torchvision", "timm", "transformers", "accelerate", "numpy", "pillow", "simplejpeg"),
-    # How often the run is saved, what is kept in memory, how images are loaded, and the tracker; on a CPU no bytes
-    # depend on these.
-    not_in_key=frozenset({"checkpoint_every", "cache_mb", "loading", "tracker"}),
+    # How often the run is saved, what is kept in memory or on nodes, how images are loaded, and the tracker: no bytes
+    # on a CPU depend on these.
+    not_in_key=frozenset({"checkpoint_every", "cache_mb", "loading", "stage_in", "tracker"}),
     on_device=True,
 )
 

@@ -17,6 +17,7 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined] # public, t
 from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.core.files.durable import write_atomic
 from workflow_scripts.pretraining.checkpoint import step_reached
+from workflow_scripts.pretraining.data.stage_in import staged_plan
 from workflow_scripts.pretraining.distributed.interrupt import TERMINATED, Interrupt
 from workflow_scripts.pretraining.distributed.node import run_node
 from workflow_scripts.pretraining.distributed.processes import python, start, wait, with_our_code
@@ -46,7 +47,8 @@ def launch(plan: Plan, interrupt: Interrupt) -> list[int]:
     starts = _record_start(plan.work)
     try:
         if plan.settings.processes == 1:
-            train(plan, interrupt)
+            with staged_plan(plan, interrupt) as near:
+                train(near, interrupt)
         else:
             _train_together(plan, interrupt)
     except SystemExit as ended:

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import threading
+import time
 import traceback
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from workflow_scripts.core.files.storage_errors import OF_DISKS, number_among, s
 from workflow_scripts.core.runtime.meter import measuring
 from workflow_scripts.core.runtime.progress import reporting_to
 from workflow_scripts.pretraining.distributed.interrupt import Interrupt
+
+SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def error_file(work: Path, rank: int) -> Path:
@@ -54,10 +57,14 @@ def main(plan: str) -> int:
     try:
         measured = measuring(work, f"rank-{rank}", tree=False)  # memory: by the process that started this one
         with Interrupt() as interrupt, measured, reporting_to(work if rank == 0 else None):
+            from workflow_scripts.pretraining.data.stage_in import staged_plan
             from workflow_scripts.pretraining.plan import read_plan
             from workflow_scripts.pretraining.trainer import train
 
-            train(read_plan(Path(plan)), interrupt)
+            with staged_plan(read_plan(Path(plan)), interrupt, rank) as near:
+                if near.settings.stage_in is not None and near.settings.nodes > 1:
+                    _wait_for_all(near.settings.processes)
+                train(near, interrupt)
     except PipelineError as error:
         write_error(work, rank, error)
         return 1
@@ -72,6 +79,16 @@ def main(plan: str) -> int:
             write_error(Path(plan).parent, rank, known)
         return 1
     return 0
+
+
+def _wait_for_all(processes: int) -> None:
+    """Return once all processes have called this: nodes may copy for different times, longer than torch would wait."""
+    from torch.distributed import TCPStore  # type: ignore[attr-defined] # public, though not in its __all__
+
+    store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
+    store.add("staged-in", 1)
+    while store.add("staged-in", 0) < processes:
+        time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 def _end_with_parent() -> None:

@@ -1,0 +1,31 @@
+"""Removes copies of shards and packs on nodes, once their originals are gone."""
+
+from pathlib import Path
+
+from workflow_scripts.core.stage_in.copying import LocalError
+from workflow_scripts.core.stage_in.store import LocalStore
+from workflow_scripts.core.stage_in.where import places
+
+
+def remove_copies(results: Path) -> tuple[int, list[str]]:
+    """Remove the copies on this node whose original was replaced or removed.
+
+    Returns:
+        Number of copies removed; and the folders that may still hold such copies, since they are on another node, in
+        use or unreadable.
+    """
+    removed, left = 0, []
+    for place in places(results):
+        if not place.here:
+            left.append(f"{place.folder} on node {place.host}")
+        elif not place.folder.exists():
+            place.record.unlink(missing_ok=True)
+        else:
+            try:
+                gone, used = LocalStore(place.folder, 0).open()
+            except LocalError as error:
+                left.append(f"{place.folder}: {error}")
+                continue
+            removed += gone
+            left += [f"{place.folder}: {used} in use by a job"] if used else []
+    return removed, left
