@@ -18,6 +18,7 @@ from workflow_scripts.study.snakemake.failures import last_lines
 from workflow_scripts.study.freshness import Freshness
 from workflow_scripts.core.files.names import CRATE as CRATE_FOLDER
 from workflow_scripts.core.files.jsonio import canonical
+from workflow_scripts.core.files.sharing import share_with_group
 from workflow_scripts.core.runtime.attempts import log_of_artifact
 from workflow_scripts.provenance.crate.base import METADATA
 from workflow_scripts.study.snakemake.planning import after_planning, before_jobs, before_planning, outside_groups
@@ -33,6 +34,8 @@ from workflow_scripts.study.preflight.check import findings, tell
 from workflow_scripts.study.preflight.findings import Start
 
 RESULTS = "results"
+
+share_with_group(Path(RESULTS))
 
 # Near the time limit, SLURM sends SIGUSR1 to all processes of a job. It is meant for the stage, not for Snakemake.
 if not workflow.is_main_process:

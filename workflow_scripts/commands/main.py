@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import typer
 
@@ -29,6 +30,7 @@ from workflow_scripts.commands import (
     why,
 )
 from workflow_scripts.commands.errors import INTERRUPTED, PROGRAM, ends_plainly, plain_errors, wrong_usage
+from workflow_scripts.core.files.sharing import share_with_group
 
 # Sub-command -> its function, and its exit status after an error, as documented in its help.
 COMMANDS: dict[str, tuple[Callable[..., None], int]] = {
@@ -99,6 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - open until the process ends
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows the rest
+    share_with_group(Path("results"))
     try:
         with plain_errors(PROGRAM):
             ended_with = app(args=argv, prog_name=PROGRAM, standalone_mode=False)

@@ -22,6 +22,7 @@ from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.core.files.names import DISCARDED, ENTRY_MANIFEST, ENTRY_RECORD
 from workflow_scripts.core.files.patience import patiently
 from workflow_scripts.core.files.seal import is_intact
+from workflow_scripts.core.files.sharing import holder_of, note_holder
 
 log = logging.getLogger(__name__)
 _FICLONE = 0x40049409
@@ -184,7 +185,8 @@ def key_lock(work: Path) -> Iterator[bool]:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                log.info("another process is computing this artifact; waiting for it")
+                advice = "to continue its work here, end that process"
+                log.info("waiting for another process that works on the same: %s; %s", holder_of(path), advice)
                 fcntl.flock(stream, fcntl.LOCK_EX)
             except OSError as error:
                 if error.errno not in NO_LOCKS:
@@ -195,6 +197,8 @@ def key_lock(work: Path) -> Iterator[bool]:
             # The previous holder removed the file: our lock is on a file that no other process will open.
             if _same_file(stream.fileno(), path):
                 try:
+                    with suppress(OSError):  # a full disk; the lock is held all the same
+                        note_holder(stream)
                     yield True
                 finally:
                     path.unlink(missing_ok=True)
@@ -220,4 +224,6 @@ def try_key_lock(work: Path, without_locks: bool = False) -> Iterator[bool]:
             ours = without_locks and error.errno in NO_LOCKS
         if ours:
             held.callback(path.unlink, missing_ok=True)
+            with suppress(OSError):
+                note_holder(stream)
         yield ours

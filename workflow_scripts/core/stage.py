@@ -21,6 +21,7 @@ from workflow_scripts.core.cache import key_lock, lookup, results_root, try_key_
 from workflow_scripts.core.declaration.stage import S, Stage
 from workflow_scripts.core.errors import BUG, PipelineError, one_line
 from workflow_scripts.core.files.names import cache_entry, work_folder
+from workflow_scripts.core.files.sharing import share_with_group
 from workflow_scripts.core.files.storage_errors import storage_error
 from workflow_scripts.core.inputs import check_unchanged, clear_inputs
 from workflow_scripts.core.publish import Staging, publish
@@ -164,6 +165,7 @@ def run_stage(stage: Stage[S], argv: list[str] | None = None) -> None:
     limit_threads(args.threads)
     allow_many_files()
     clear_inputs()
+    share_with_group(results_root(_artifact(args)))
     status = 0
     try:
         _run(stage, args, own_process=argv is None)

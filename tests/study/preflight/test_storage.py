@@ -44,3 +44,15 @@ def test_space_locks_and_inodes_are_warnings(look: Callable[..., Found], monkeyp
     found = look(work)
     assert [text.partition(" in ")[0] for text in found] == ["no file locks", "too little disk space", "too few inodes"]
     assert not any(found.values())
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder to another group")
+def test_a_shared_folder_without_setgid_is_a_warning(look: Callable[..., Found], tmp_path: Path) -> None:
+    work, results = [job("download", "00000", shard="00000")], tmp_path / "results"
+    results.mkdir(exist_ok=True)
+    os.chown(results, -1, 64_100)
+    for mode, warned in ((0o775, True), (0o2775, False), (0o755, False)):
+        results.chmod(mode)
+        found = {text: certain for text, certain in look(work).items() if "setgid" in text}
+        assert list(found.values()) == [False] * warned
+        assert all("group 64100 may write, but new files get the group" in text for text in found)

@@ -12,20 +12,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.sharing import owner_of, user_name
 
 _SAME = "then run the same command again; finished work is kept"
 _FREE = f"free space there (faithful-pairs cache-gc removes what no study uses), {_SAME}"
+_COUNTED = "quota -s or lfs quota shows it; a file counts for the group of its folder only if that has the setgid bit"
+_QUOTA = f"free space, or request a larger quota ({_COUNTED}), {_SAME}"
+_SHARE = f"give this user permission (docs/artifacts.md: sharing a results folder), {_SAME}"
 ADVICE = {
     errno.ENOSPC: _FREE,
-    errno.EDQUOT: f"free space or request a larger quota, {_SAME}",
+    errno.EDQUOT: _QUOTA,
     errno.EIO: f"the disk or file server is failing; check it (dmesg, the server's log), {_SAME}",
     errno.EROFS: f"the file system is read-only; mount it writable, {_SAME}",
     errno.ESTALE: f"the file server replaced or removed the file; check the mount, {_SAME}",
     errno.ETIMEDOUT: f"the file server does not answer; check the mount, {_SAME}",
     errno.EMFILE: f"raise the limit of open files (ulimit -n), {_SAME}",
     errno.ENFILE: f"the machine has too many open files; close some, {_SAME}",
-    errno.EACCES: f"give this user permission, {_SAME}",
-    errno.EPERM: f"give this user permission, {_SAME}",
+    errno.EACCES: _SHARE,
+    errno.EPERM: _SHARE,
 }
 OF_DISKS = frozenset(ADVICE) - {errno.EACCES, errno.EPERM}
 _NUMBERS = re.compile(r"(?:os error|code:|errno) (\d{1,3})\b", re.IGNORECASE)
@@ -55,8 +59,12 @@ def storage_error(error: BaseException, stage: str, places: tuple[Path, ...]) ->
         return None
     where = file or str(error.where if isinstance(error, PipelineError) else next(iter(places), stage))
     value = os.strerror(number)
-    if number in (errno.ENOSPC, errno.EDQUOT):
+    if number == errno.ENOSPC:
         value = f"{value}, {_free(Path(where)) / 1e6:.1f} MB left"
+    elif number == errno.EDQUOT:
+        value = f"{value}, of {user_name(os.geteuid())} or of a group; {owner_of(Path(where))}"
+    elif number in (errno.EACCES, errno.EPERM):
+        value = f"{value} for {user_name(os.geteuid())}; it {owner_of(Path(where))}"
     elif number == errno.EMFILE:
         value = f"{value}, the limit is {resource.getrlimit(resource.RLIMIT_NOFILE)[0]}"
     return PipelineError(

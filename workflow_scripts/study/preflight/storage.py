@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from workflow_scripts.core.cache import NO_LOCKS
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.names import CACHE, FETCHED, HOSTS, LOGS, STAGING, WORK
+from workflow_scripts.core.files.sharing import group_name
 from workflow_scripts.study.estimates.disk import nearest_existing, shortage
 from workflow_scripts.study.preflight.findings import Finding, Start
 
@@ -26,6 +28,7 @@ def storage_findings(start: Start) -> Iterator[Finding]:
     yield from unwritable
     if not unwritable:
         yield from _locks(start.results)
+        yield from _group(start.results)
     yield from _space(start)
     yield from _shards(start)
 
@@ -67,6 +70,18 @@ def _locks(results: Path) -> Iterator[Finding]:
             raise
     finally:
         os.close(handle)
+
+
+def _group(results: Path) -> Iterator[Finding]:
+    """A folder that its group may write to, but whose new files would get another group."""
+    if not results.is_dir():
+        return
+    status = results.stat()
+    if not status.st_mode & stat.S_IWGRP or status.st_mode & stat.S_ISGID or status.st_gid == os.getegid():
+        return
+    value = f"{group_name(status.st_gid)} may write, but new files get the group {group_name(os.getegid())}"
+    advice = f"run: find {results}/ -type d -exec chmod g+s {{}} +"
+    yield Finding(PipelineError("shared folder without setgid bit", results, value, advice), False)
 
 
 def _space(start: Start) -> Iterator[Finding]:

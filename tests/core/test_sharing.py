@@ -1,0 +1,148 @@
+"""Several people share a results folder: two users of one group compute, resume, repair and wait for each other."""
+
+import logging
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.core import stressed_stage
+from tests.core.stressed_stage import content
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.cache import key_lock
+from workflow_scripts.core.runtime.machine import machine
+
+GROUP, ALICE, BOB = 64_100, 64_101, 64_102
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can start processes of other users")
+
+
+@pytest.fixture
+def results() -> Iterator[Path]:
+    """A results folder that its group shares, which other users can reach."""
+    machine((), "cpu")  # imports what other users may not be able to read
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to other users
+        Path(name).chmod(0o777)
+        folder = Path(name, "results")
+        folder.mkdir()
+        os.chown(folder, -1, GROUP)
+        folder.chmod(0o2775)
+        yield folder
+
+
+def as_user(user: int, work: Callable[[], object]) -> int:
+    """Exit status of ``work`` as a user with a group of their own, in the shared group, and with the usual umask."""
+    if child := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    status = 70
+    try:
+        os.setgroups([GROUP])
+        os.setgid(user)
+        os.setuid(user)
+        os.umask(0o022)
+        work()
+        status = 0
+    except SystemExit as ended:
+        status = int(ended.code or 0)
+    finally:
+        os._exit(status)
+
+
+def compute(results: Path, user: int, number: int, study: str = "study", pieces: int | None = None) -> int:
+    """The stress test's stage as a user; it dies after so many pieces."""
+
+    def work() -> None:
+        if pieces is not None:
+            die_at = iter(range(pieces))
+            stressed_stage.time.sleep = lambda _: None if next(die_at, None) is not None else os._exit(9)  # type: ignore[assignment]
+        artifact = results / study / "stressed" / str(number)
+        own = results.parent / str(user)
+        own.mkdir(exist_ok=True)
+        stressed_stage.main(artifact, number, own / "log", locks=True)
+
+    return as_user(user, work)
+
+
+def notes(results: Path, user: int) -> list[str]:
+    """What the user's stages noted."""
+    path = results.parent / str(user) / "log"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_one_users_work_serves_another(results: Path) -> None:
+    assert compute(results, ALICE, 1) == 0
+    assert compute(results, BOB, 1) == 0  # replaces her files in the same study
+    assert compute(results, BOB, 1, "another") == 0
+    assert (notes(results, ALICE), notes(results, BOB)) == (["computed 1"], [])
+    # Alice's run was killed: Bob goes on with her pieces.
+    assert compute(results, ALICE, 2, pieces=4) == 9
+    made = {path.name: path.stat().st_uid for path in results.glob(".work/stressed/*/piece*")}
+    assert len(made) == 5 and set(made.values()) == {ALICE}
+    assert compute(results, BOB, 2) == 0
+    assert notes(results, BOB) == ["computed 2"]
+    # Bob's cache entry is damaged: Alice replaces it.
+    [kept] = [path for path in results.glob(".cache/stressed/*/files/_.bin") if path.stat().st_uid == BOB]
+    kept.chmod(0o644)
+    kept.write_bytes(b"damaged")
+    kept.chmod(0o444)
+    assert compute(results, ALICE, 2) == 0
+    assert notes(results, ALICE)[1:] == ["computed 2"]
+    assert Artifact(results / "study/stressed/2.manifest.json").path(".bin").read_bytes() == content(2)
+    for path in results.rglob("*"):
+        status = path.stat()
+        assert status.st_gid == GROUP, path
+        if path.is_dir():
+            assert status.st_mode & 0o7777 == 0o2775, path
+    assert not list(results.glob(".work/stressed/*"))
+
+
+def test_a_folder_that_is_not_shared_is_said_to_be_anothers(results: Path) -> None:
+    os.chown(results, ALICE, GROUP)
+    results.chmod(0o755)
+    assert compute(results, ALICE, 1) == 0
+    assert stat.S_IMODE((results / "study").stat().st_mode) == 0o755
+    assert compute(results, BOB, 2) == 1
+    last = (results.parent / str(BOB) / "printed.txt").read_text().splitlines()[-1]
+    assert last.startswith("error: storage error of stressed in "), last
+    assert f"Permission denied for user {BOB}; it " in last
+    assert f"belongs to user {ALICE}:group {ALICE}, drwxr-xr-x; give this user permission" in last
+
+
+def test_whoever_waits_is_told_for_whom(results: Path, caplog: pytest.LogCaptureFixture) -> None:
+    work = results / ".work/stage/key"
+    reading, writing = os.pipe()
+
+    def hold() -> None:
+        with key_lock(work):
+            os.write(writing, b"x")
+            os.read(os.open(results.parent / "fifo", os.O_RDONLY), 1)
+
+    os.mkfifo(results.parent / "fifo", 0o666)
+    (results.parent / "fifo").chmod(0o666)
+    child = os.fork()
+    if not child:
+        as_user(ALICE, hold)
+        os._exit(0)
+    assert os.read(reading, 1) == b"x"
+    release = os.open(results.parent / "fifo", os.O_WRONLY)
+    caplog.set_level(logging.INFO)
+
+    class Releasing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            os.close(release)
+
+    handler = Releasing()
+    logging.getLogger("workflow_scripts.core.cache").addHandler(handler)
+    try:
+        with key_lock(work):
+            pass
+    finally:
+        logging.getLogger("workflow_scripts.core.cache").removeHandler(handler)
+    os.waitpid(child, 0)
+    [said] = caplog.messages
+    assert re.search(
+        rf": user {ALICE} on \S+, process \d+, since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC; to continue its work", said
+    )

@@ -1,0 +1,75 @@
+"""People who share a results folder: permissions of new files, who a file belongs to, and who holds a lock."""
+
+import grp
+import os
+import pwd
+import socket
+import stat
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+LONGEST = 400  # characters of a note in a lock
+
+
+def share_with_group(results: Path) -> None:
+    """If the folder's group may write to it, let the group write to everything that this process and its children make.
+
+    The umask then has no bits of the group. Linux gives new files the folder's group if the folder has the setgid bit.
+    """
+    try:
+        mode = results.stat().st_mode
+    except OSError:
+        return
+    if mode & stat.S_IWGRP:
+        os.umask(os.umask(0o077) & ~stat.S_IRWXG)
+
+
+def user_name(number: int) -> str:
+    """Name of a user; its number if this machine knows no name."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
+
+
+def group_name(number: int) -> str:
+    """Name of a group; its number if this machine knows no name."""
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return f"group {number}"
+
+
+def owner_of(path: Path) -> str:
+    """Owner, group and mode of a file or folder, or of the nearest folder above it."""
+    for place in (path, *path.parents):
+        try:
+            status = place.stat()
+        except OSError:
+            continue
+        of = "" if place == path else f"{place} "
+        return f"{of}belongs to {user_name(status.st_uid)}:{group_name(status.st_gid)}, {stat.filemode(status.st_mode)}"
+    return "nothing is known of its owner"
+
+
+def note_holder(lock: BinaryIO) -> None:
+    """Write into a lock file who holds it, for those who wait."""
+    job = os.environ.get("SLURM_JOB_ID")
+    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+    slurm = f", SLURM job {job}" if job else ""
+    lock.truncate(0)
+    lock.write(
+        f"{user_name(os.getuid())} on {socket.gethostname()}, process {os.getpid()}{slurm}, since {since}".encode()
+    )
+    lock.flush()
+
+
+def holder_of(lock: Path) -> str:
+    """Who holds a lock, as :func:`note_holder` wrote it; its owner if it says nothing."""
+    try:
+        with open(lock, "rb") as stream:
+            text = stream.read(LONGEST).decode(errors="replace")
+    except OSError:
+        text = ""
+    return "".join(one if one.isprintable() else "?" for one in text) or f"its lock {owner_of(lock)}"
