@@ -89,11 +89,31 @@ rule embed_images:
         command("embed_images")
 
 
+rule pair_table_part:
+    """Nearest neighbours of a part of the images."""
+    input:
+        vectors=lambda w: UNITS.pair_vectors(OUT, w.pairs),
+    output:
+        **made("pair_table_part"),
+    log:
+        log_of("pair_table_part"),
+    conda:
+        environment_of("pair_table_part")
+    threads: cores("pair_table_part")
+    resources:
+        **resources_of("pair_table_part"),
+    params:
+        **recipe("pair_table_part"),
+    shell:
+        command("pair_table_part")
+
+
 rule pair_table:
     """Partners of every image, such as those with the nearest captions, excluding the image itself."""
     input:
         vectors=lambda w: UNITS.pair_vectors(OUT, w.pairs),
         truth=lambda w: UNITS.pair_truth(OUT, w.pairs),
+        parts=lambda w: manifests("pair_table_part", UNITS.parts_of("pair_parts", w.pairs)),
     output:
         **made("pair_table"),
     log:

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from workflow_scripts.core.declaration.parts import Part
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.parts import Part
 from workflow_scripts.embeddings.text import distinct, embed, truncated, write_vectors
 from workflow_scripts.models.sentence_encoder import SentenceEncoder, sentence_encoder
 

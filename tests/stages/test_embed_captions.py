@@ -12,7 +12,7 @@ import torch
 from tests.embeddings.small_runs import save_tower
 from tests.helpers import make_artifact, run
 from tests.stages.captioned import CAPTIONS, Captioned
-from workflow_scripts.core.parts import part_names
+from workflow_scripts.core.declaration.parts import part_names
 from workflow_scripts.stages import embed_captions, embed_captions_part, pair_table
 
 

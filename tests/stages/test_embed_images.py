@@ -11,7 +11,7 @@ from tests.captions.small_blip2 import draw_pictures
 from tests.embeddings.small_runs import save_network
 from tests.helpers import make_artifact, run
 from tests.stages.captioned import Captioned, blip2_vectors
-from workflow_scripts.core.parts import part_names
+from workflow_scripts.core.declaration.parts import part_names
 from workflow_scripts.models.matcher import load_matcher
 from workflow_scripts.models.preprocessing import normalise, prepare
 from workflow_scripts.stages import embed_images, embed_images_part

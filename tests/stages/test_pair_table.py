@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,8 @@ import pytest
 from tests.helpers import make_artifact, run
 from tests.stages.captioned import parquet
 from tests.stages.vectors import embedded
-from workflow_scripts.stages import pair_table
+from workflow_scripts.core.declaration.parts import part_names
+from workflow_scripts.stages import pair_table, pair_table_part
 
 VECTORS = np.array([[1, 0], [0.8, 0.6], [0.6, 0.8], [0, 0], [1, 0], [-1, 0]])
 
@@ -62,6 +64,40 @@ def test_scope_and_threads(results: Path) -> None:
         assert all(int(p["source"][1:]) % 2 == int(p["target"][1:]) % 2 for p in pairs)
         assert len(pairs) == 80
     assert len(hashes) == 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"k": 2},
+        {"scope": "subreddit", "hubs": "csls", "mutual": 10},
+        {"hubs": "cap", "max_cosine": 0.9, "min_quantile": 0.2},
+    ],
+)
+def test_parts_give_the_same_table_below_the_same_key(results: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(50, 8))[rng.integers(0, 50, 80)] * (np.arange(80) % 20 > 0)[:, None]
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    inputs = {"vectors": embedded(results, vectors), "truth": []}
+    whole = run(pair_table.STAGE, results, "pair_table/p", settings, inputs)
+    elsewhere, divided = tmp_path / "elsewhere", settings | {"parts": 3}
+    parts = []
+    for part in part_names(3):
+        read = {"vectors": inputs["vectors"]}
+        made = run(pair_table_part.STAGE, elsewhere, f"pair_table_part/p.{part}", divided, read, {"part": part})
+        parts.append(made.manifest_path)
+    again = run(pair_table.STAGE, elsewhere, "pair_table/p", divided, inputs | {"parts": parts})
+    assert again.hash == whole.hash
+    keys = [json.loads(one.manifest_path.with_name("p.run.json").read_bytes())["key"] for one in (whole, again)]
+    assert keys[0] == keys[1]
+    assert whole.rows["out"] > 40
+
+
+def test_parts_of_pairs_that_are_not_searched(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    inputs = {"vectors": embedded(results, VECTORS), "truth": []}
+    with pytest.raises(SystemExit):
+        run(pair_table.STAGE, results, "pair_table/p", {"kind": "random", "parts": 2}, inputs)
+    assert "parts has no effect on pairs of kind random" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_thresholds_the_wrong_way_round(results: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel
 
+from workflow_scripts.core.declaration.parts import WHOLE, Part
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.parts import WHOLE, Part
 from workflow_scripts.core.runtime.meter import fed
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks

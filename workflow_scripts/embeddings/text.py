@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workflow_scripts.core.parts import WHOLE, Part
+from workflow_scripts.core.declaration.parts import WHOLE, Part
 from workflow_scripts.core.runtime.meter import current
 from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks
 from workflow_scripts.models.text.blank import is_blank

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from workflow_scripts.pairs.neighbours import exact
 from workflow_scripts.pairs.pair_kind import PairInputs, PartnerSettings
 from workflow_scripts.pairs.pools import pools_of
+from workflow_scripts.pairs.search.exact import exact
 from workflow_scripts.pairs.table import Pairs, by_scope, without_pair
 from workflow_scripts.pairs.ties import chosen, identities
 
@@ -23,6 +23,6 @@ def drawn(inputs: PairInputs, settings: PartnerSettings, codes: np.ndarray) -> P
         target = chosen(pools_of(codes[rows]), ids[rows], settings.k)
         unlabelled = int((codes[rows] < 0).sum())
         without = {"no_label": unlabelled, "alone_in_scope": without_pair(target) - unlabelled}
-        return Pairs(target, exact(inputs.vectors, rows, rows[target]), without)
+        return Pairs(target, exact(inputs.vectors, rows, rows[target], inputs.workers), without)
 
     return by_scope(inputs.vectors, inputs.keys, settings.scope, settings.k, within)

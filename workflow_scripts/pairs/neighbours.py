@@ -1,4 +1,4 @@
-"""Exact nearest neighbours by inner product, excluding the row itself.
+"""Nearest neighbours by inner product, excluding the row itself.
 
 Fast products propose candidates, and double precision decides: each candidate is scored again by itself, so that a
 score depends only on its two vectors. Candidates come from ``search.close_pairs``, which misses none. Rows that have
@@ -11,13 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workflow_scripts.core.declaration.parts import WHOLE, Part
 from workflow_scripts.pairs.dedup import Groups, group_equal
-from workflow_scripts.pairs.search.candidates import ROUNDING, candidates
+from workflow_scripts.pairs.search.candidates import ROUNDING, Database
+from workflow_scripts.pairs.search.exact import exact
 from workflow_scripts.pairs.ties import WINDOW, by_identity, compared, pair_hash, pieces, place_in_run, spread
 
 SLACK = 8  # candidates beyond the requested ones, so that few rows need a second search
 MANY = 16_384  # rows from which on importing torch pays off
 BLOCK = 4096
+Proposals = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Distinct rows (m,), their exact scores (m, w) with proposed neighbours, and these (m, w)."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,21 @@ class Rule:
 
     k: int
     highest: float = np.inf
+
+
+@dataclass(frozen=True)
+class How:
+    """How neighbours are searched; with any of these values they are the same.
+
+    Attributes:
+        device: ``cuda`` to search on a GPU.
+        workers: threads that compute scores again.
+        part: of the distinct rows, in order of first appearance, those whose neighbours are searched.
+    """
+
+    device: str = "cpu"
+    workers: int = 1
+    part: Part = WHOLE
 
 
 @dataclass(frozen=True)
@@ -58,7 +77,7 @@ class _Entries:
         return _Entries(self.query[which], self.twin[which], self.score[which], self.group[which])
 
 
-def nearest(vectors: np.ndarray, ids: np.ndarray, rule: Rule, device: str = "cpu") -> Near:
+def nearest(vectors: np.ndarray, ids: np.ndarray, rule: Rule, how: How = How()) -> Near:
     """The ``rule.k`` best other rows of every row.
 
     Rows with the same vector come first, then better scores; a hash of both rows orders equal ones
@@ -68,35 +87,41 @@ def nearest(vectors: np.ndarray, ids: np.ndarray, rule: Rule, device: str = "cpu
         vectors: (n, d) float32; rows of length 1 make the scores cosines.
         ids: (n,) uint64 identities of the rows.
         rule: k and the highest score; rows with a higher one are skipped.
-        device: ``cuda`` to search on a GPU.
+        how: device, threads, and which rows.
 
     Returns:
-        (n, k) neighbours. Scores are double precision products rounded to float32.
+        (n, k) neighbours; none for rows of other parts. Scores are double precision products rounded to float32.
     """
     groups = group_equal(vectors)
     distinct = vectors if len(groups.first) == len(vectors) else vectors[groups.first]
     groups = by_identity(groups, ids)
     shape = (len(vectors), rule.k)
     near = Near(np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32), groups.group, ids)
-    for asked, scores, found in _settled(distinct, rule, device):
+    for asked, scores, found in _settled(distinct, rule, how):
+        own = exact(distinct, asked, asked[:, None], how.workers)[:, 0]
         for start in range(0, len(asked), BLOCK):
             part = slice(start, start + BLOCK)
-            own = exact(distinct, asked[part], asked[part][:, None])[:, 0]
-            _expand(groups, asked[part], _needed(groups, asked[part], own, scores[part], found[part], rule), near)
+            _expand(groups, asked[part], _needed(groups, asked[part], own[part], scores[part], found[part], rule), near)
     return near
 
 
-def _settled(distinct: np.ndarray, rule: Rule, device: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield (asked (m,), scores (m, w), near (m, w)): distinct rows and proposals sure to hold their k best."""
-    count = len(distinct)
-    left, width = np.arange(count), min(count, rule.k + 1 + SLACK)
-    if count >= MANY:
-        left = yield from _by_close_pairs(distinct, rule, device)
-    norms = _norms(distinct)
+def rows_of_part(near: Near, part: Part) -> np.ndarray:
+    """(m,) int64: the rows whose neighbours :func:`nearest` has searched for this part."""
+    asked = part.rows(int(near.group.max(initial=-1)) + 1)
+    return np.flatnonzero((near.group >= asked.start) & (near.group < asked.stop))
+
+
+def _settled(distinct: np.ndarray, rule: Rule, how: How) -> Iterator[Proposals]:
+    """Yield proposals that are sure to hold the k best of the distinct rows of the part."""
+    count, asked = len(distinct), how.part.rows(len(distinct))
+    left, width = np.arange(asked.start, asked.stop), min(count, rule.k + 1 + SLACK)
+    if count >= MANY and len(left):
+        left = yield from _by_close_pairs(distinct, rule, asked, how)
+    norms, database = _norms(distinct), Database(distinct, how.device)
     while len(left):
         queries = distinct if len(left) == count else distinct[left]
-        rough, near = candidates(queries, distinct, width, device)
-        scores = exact(distinct, left, near)
+        rough, near = database.candidates(queries, width)
+        scores = exact(distinct, left, near, how.workers)
         # Upper bound on the score of any row that was not proposed.
         unseen = rough[:, -1] + ROUNDING * norms[left] * norms.max()
         counts = (near != left[:, None]) & (scores <= rule.highest)
@@ -106,23 +131,22 @@ def _settled(distinct: np.ndarray, rule: Rule, device: str) -> Iterator[tuple[np
         left, width = left[~sure], min(count, width * 4)
 
 
-def _by_close_pairs(
-    distinct: np.ndarray, rule: Rule, device: str
-) -> Generator[tuple[np.ndarray, np.ndarray, np.ndarray], None, np.ndarray]:
+def _by_close_pairs(distinct: np.ndarray, rule: Rule, rows: range, how: How) -> Generator[Proposals, None, np.ndarray]:
     """As :func:`_settled`; returns the rows that are left. A place without a proposal holds the row itself."""
     from workflow_scripts.pairs.search.close_pairs import close_pairs
 
-    close = close_pairs(distinct, rule.k, device, rule.highest)
-    asked = np.setdiff1d(np.arange(len(distinct)), close.left, assume_unique=True)
+    close = close_pairs(distinct, rule.k, how.device, rule.highest, rows=rows)
+    products = exact(distinct, close.row, close.other[:, None], how.workers)[:, 0]
+    asked = np.setdiff1d(np.arange(rows.start, rows.stop), close.left, assume_unique=True)
     first = np.searchsorted(close.row, asked)
     count = np.searchsorted(close.row, asked, side="right") - first
     for start in range(0, len(asked), BLOCK):
         part = slice(start, start + BLOCK)
         near = np.repeat(asked[part, None], count[part].max(), axis=1)
-        row, place = spread(count[part])
-        near[row, place] = close.other[first[part][row] + place]
         scores = np.full(near.shape, -np.inf, np.float32)
-        scores[row, place] = exact(distinct, asked[part][row], near[row, place][:, None])[:, 0]
+        row, place = spread(count[part])
+        found = first[part][row] + place
+        near[row, place], scores[row, place] = close.other[found], products[found]
         yield asked[part], scores, near
     return close.left
 
@@ -132,17 +156,6 @@ def _norms(vectors: np.ndarray) -> np.ndarray:
     for start in range(0, len(vectors), BLOCK):
         norms[start : start + BLOCK] = np.linalg.norm(vectors[start : start + BLOCK], axis=1)
     return norms
-
-
-def exact(vectors: np.ndarray, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """(m, w) float32 inner products of rows (m,) with rows ``others`` (m, w), summed in double precision."""
-    scores = np.empty(others.shape, dtype=np.float32)
-    for start in range(0, len(rows), BLOCK):
-        part = slice(start, start + BLOCK)
-        here = vectors[rows[part]].astype(np.float64)
-        for column in range(others.shape[1]):
-            scores[part, column] = np.einsum("nd,nd->n", here, vectors[others[part, column]].astype(np.float64))
-    return scores
 
 
 def _needed(

@@ -1,7 +1,9 @@
 """Rows in pools: those with one caption, in one scope, or with one label."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -17,6 +19,11 @@ class Pools:
 
     members: np.ndarray
     start: np.ndarray
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """The rows of each pool."""
+        for start, stop in pairwise(self.start.tolist()):
+            yield self.members[start:stop]
 
     @cached_property
     def size(self) -> np.ndarray:

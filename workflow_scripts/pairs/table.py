@@ -47,8 +47,7 @@ def by_scope(vectors: np.ndarray, keys: pa.Table, scope: str, k: int, within: Wi
     without = dict.fromkeys(REASONS, 0) | {"empty_caption": int((~meaning).sum())}
     target, cosine = np.full((len(vectors), k), -1, np.int32), np.full((len(vectors), k), -np.inf, np.float32)
     pools = scope_pools(keys, scope, meaning)
-    for start, stop in zip(pools.start[:-1], pools.start[1:], strict=True):
-        rows = pools.members[start:stop]
+    for rows in pools:
         if len(rows) == 1:
             without["alone_in_scope"] += 1
             continue

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance, undivided
+from workflow_scripts.core.declaration.parts import PARTS
 from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.parts import PARTS
 from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
 from workflow_scripts.embeddings.width import WIDTH

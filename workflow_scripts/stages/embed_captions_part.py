@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.parts import named_part
 from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.parts import named_part
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
@@ -91,7 +91,9 @@ FACTS = Facts(
         TRUNCATED: File("whether the encoder reads only the beginning of each, bool"),
     },
     environment="train",
-    resources=Resources(minutes=480, memory_mb=8_000, data=lambda load: load.images * 3_500, workers=True, gpu=True),
+    resources=Resources(
+        minutes=480, memory_mb=8_000, data=lambda load: load.images * (3_000 + 500 * load.parts), workers=True, gpu=True
+    ),
     cost=Cost(
         per="caption",
         units=lambda load: load.images,

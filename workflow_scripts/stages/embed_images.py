@@ -5,8 +5,8 @@ study), ``parts`` (embed_images_part; where the work is divided).
 """
 
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance, undivided
+from workflow_scripts.core.declaration.parts import PARTS
 from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.parts import PARTS
 from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.embeddings.width import WIDTH
 from workflow_scripts.stages.embed_images_part import EmbedImagesPart, image_vectors

@@ -10,8 +10,8 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.parts import WHOLE, Part, named_part
 from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.parts import WHOLE, Part, named_part
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage

@@ -3,19 +3,27 @@
 A kind of pairs is one file in ``pairs/kinds/``.
 """
 
-from typing import TYPE_CHECKING, Annotated, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, create_model, model_validator
 
-from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance, undivided
 from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
+from workflow_scripts.core.declaration.parts import PARTS
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.demo.world.labels import Label
 from workflow_scripts.embeddings.width import WIDTH
-from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, PartnerSettings
+from workflow_scripts.pairs.pair_kind import Found, PairInputs, PairKind, PartnerSettings
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workflow_scripts.core.artifact import Artifact
+
+ROWS, TARGET, COSINE = ".rows.npy", ".target.npy", ".cosine.npy"  # files of a part
 PAIR_KINDS = discover("workflow_scripts.pairs.kinds", PairKind)
 
 
@@ -30,12 +38,14 @@ class _PairTable(PartnerSettings):
         description="oracle: ground-truth label that partners share (only the demo has labels)",
         examples=["texture"],
     )
+    parts: int = PARTS
 
     @model_validator(mode="after")
     def _kind_accepts_them(self) -> Self:
         kind = PAIR_KINDS[self.kind]
         settings_of(self, kind)
-        used = kind.settings.model_fields.keys() | {"kind"} | ({"label"} if kind.needs_labels else set())
+        extra = {"kind": True, "label": kind.needs_labels, "parts": kind.search is not None}
+        used = kind.settings.model_fields.keys() | {name for name, has in extra.items() if has}
         for name, field in type(self).model_fields.items():
             if name not in used and name in PairTable.model_fields and getattr(self, name) != field.default:
                 raise ValueError(f"{name} has no effect on pairs of kind {kind.name}")
@@ -58,23 +68,15 @@ else:
 def pair_table(job: Job[PairTable]) -> None:
     """Choose the partners of every image."""
     import numpy as np
-    import pyarrow.parquet as pq
 
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.pairs.key_join import label_codes
     from workflow_scripts.pairs.table import as_table
 
-    kind, embedded = PAIR_KINDS[job.settings.kind], job.input("vectors")
-    settings = settings_of(job.settings, kind)
-    vectors = np.load(embedded.path(".npy"), mmap_mode="r", allow_pickle=False)
-    keys = pq.read_table(embedded.path(".keys.parquet"))
-    label = None
-    if kind.needs_labels:
-        name = job.settings.label
-        truth = pq.read_table(job.input("truth").path(".truth.parquet"), columns=["image_id", name])
-        label = label_codes(keys["key"], truth["image_id"], truth[name])
-    pairs = kind.find(PairInputs(vectors, keys, label, job.device), settings)
+    kind, embedded, inputs = PAIR_KINDS[job.settings.kind], job.input("vectors"), pair_inputs(job)
+    if parts := job.inputs("parts"):
+        inputs = replace(inputs, found=_gathered(parts, len(inputs.keys)))
+    pairs, keys = kind.find(inputs, settings_of(job.settings, kind)), inputs.keys
     if embedded.has(".unknown.npy"):
         unknown = int(np.load(embedded.path(".unknown.npy"), allow_pickle=False).sum())
         pairs.without.update(empty_caption=pairs.without["empty_caption"] - unknown, no_known_word=unknown)
@@ -85,12 +87,45 @@ def pair_table(job: Job[PairTable]) -> None:
     job.rows(len(keys), len(keys) - sum(pairs.without.values()), pairs.without)
 
 
+def pair_inputs(job: Job[Any]) -> PairInputs:
+    """Vectors and keys that a job with these settings reads, and labels if its kind needs them."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.pairs.key_join import label_codes
+
+    embedded, label = job.input("vectors"), None
+    vectors = np.load(embedded.path(".npy"), mmap_mode="r", allow_pickle=False)
+    keys = pq.read_table(embedded.path(".keys.parquet"))
+    if PAIR_KINDS[job.settings.kind].needs_labels:
+        name = job.settings.label
+        truth = pq.read_table(job.input("truth").path(".truth.parquet"), columns=["image_id", name])
+        label = label_codes(keys["key"], truth["image_id"], truth[name])
+    return PairInputs(vectors, keys, label, job.device, job.workers)
+
+
+def _gathered(parts: "Sequence[Artifact]", images: int) -> Found:
+    """The neighbours of all images, from the parts."""
+    import numpy as np
+
+    width = np.load(parts[0].path(TARGET), mmap_mode="r", allow_pickle=False).shape[1]
+    shape = (images, width)
+    found = Found(np.zeros(images, bool), np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32))
+    for part in parts:
+        rows = np.load(part.path(ROWS), allow_pickle=False)
+        found.asked[rows] = True
+        found.target[rows] = np.load(part.path(TARGET), mmap_mode="r", allow_pickle=False)
+        found.cosine[rows] = np.load(part.path(COSINE), mmap_mode="r", allow_pickle=False)
+    return found
+
+
 STAGE = Stage(
     run=pair_table,
     settings=PairTable,
     artifact="{pairs}",
-    inputs=("vectors", "truth"),
+    inputs=("vectors", "truth", "parts"),
     packages=("numpy", "faiss-cpu", "pyarrow"),
+    not_in_key=frozenset({"parts"}),
     on_device=True,
 )
 
@@ -108,7 +143,7 @@ FACTS = Facts(
     resources=Resources(minutes=480, memory_mb=16_000, data=lambda load: load.images * 5_600, workers=True, gpu=True),
     cost=Cost(
         per="pair of images compared",
-        units=lambda load: load.images**2,
+        units=undivided(lambda load: load.images**2),
         core_ms=0,
         gflop=lambda _: 2e-9 * WIDTH,
         source=f"counted: {WIDTH} dimensions, exact search",

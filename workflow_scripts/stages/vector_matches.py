@@ -31,12 +31,12 @@ def vector_matches(job: Job[VectorMatches]) -> None:
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation.leakage.search import NEAREST
     from workflow_scripts.evaluation.leakage.vectors import COSINES, close_pairs
-    from workflow_scripts.pairs.search.candidates import candidates
+    from workflow_scripts.pairs.search.candidates import Database
 
     sides = [job.input(name) for name in ("tests", "images")]
     tests, training = (np.load(side.path(".npy"), mmap_mode="r", allow_pickle=False) for side in sides)
     keys = [pq.read_table(side.path(".keys.parquet"), columns=["key"])["key"] for side in sides]
-    products, rows = candidates(tests, training, min(NEAREST, len(training)), job.device)
+    products, rows = Database(training, job.device).candidates(tests, min(NEAREST, len(training)))
     test, train, cosine = close_pairs(tests, training, rows, products, job.settings.cosine)
     columns = [keys[0].take(test), keys[1].take(train), pa.array(cosine, pa.float32())]
     write_table(job.file(".parquet"), pa.table(columns, schema=COSINES))

@@ -19,13 +19,21 @@ from workflow_scripts.study.config.arms.order import arms_read
 from workflow_scripts.study.config.kept import evaluated
 from workflow_scripts.study.config.run_settings import seen_by, trainings
 from workflow_scripts.study.config.study import Study
-from workflow_scripts.study.divided import image_vector_parts, parts_of_unread, text_vector_parts, whole
 from workflow_scripts.study.named_sources import named_sources
 from workflow_scripts.study.reported import report_settings, summary_settings
 from workflow_scripts.study.run_inputs import RunInputs, tokenised
 from workflow_scripts.study.scoring import blocks, scores
 from workflow_scripts.study.stages import declaration, facts, published, stages_in_order
-from workflow_scripts.study.vectors import unread, vectors_of, vectors_read
+from workflow_scripts.study.vectors import (
+    image_vector_parts,
+    pair_parts,
+    parts_of_unread,
+    text_vector_parts,
+    unread,
+    vectors_of,
+    vectors_read,
+    whole,
+)
 
 Unit = dict[str, str]
 SHARDS_HASHED_TOGETHER = 50  # each job adds to the time that planning takes
@@ -91,6 +99,7 @@ class Units(RunInputs):
         self.compared_arms = [arm for arm in self.arms if self.judges and self.reference_arm not in (None, arm)]
         self.text_vectors = [f"{arm}.{encoder.name}" for arm in self.arms for encoder in study.text_encoders]
         self.text_vector_parts, self.image_vector_parts = text_vector_parts(study), image_vector_parts(study)
+        self.pair_parts = pair_parts(study)
         self.tokenised = tokenised(study)
         self.tokenizers = ["tokenizer"] if self.tokenised else []
         self.common = ["images"] if study.common_images and trains else []

@@ -1,10 +1,11 @@
-"""Which embeddings of a study are read, and which nothing needs."""
+"""Which embeddings of a study are read, which nothing needs, and parts of embeddings and pair tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from workflow_scripts.core.declaration.parts import part_names
 from workflow_scripts.study.config.embedded import arm_of, compared, encoder_of
 
 if TYPE_CHECKING:
@@ -69,3 +70,35 @@ def unread(study: Study, text_vectors: list[str], runs: Iterable[tuple[Run, Pret
     encoders = {one.name for one in study.text_encoders} | {one.name for one in study.image_encoders}
     used = {encoder_in(name) for name in read}
     return (vectors - read) | {f"source/encoder-{name}" for name in encoders - used}
+
+
+def text_vector_parts(study: Study) -> list[str]:
+    """Parts of the embeddings of captions."""
+    names = ((f"{arm.name}.{encoder.name}", encoder.parts) for arm in study.arms for encoder in study.text_encoders)
+    return _parts(names)
+
+
+def image_vector_parts(study: Study) -> list[str]:
+    """Parts of the embeddings of images."""
+    return _parts((encoder.name, encoder.parts) for encoder in study.image_encoders)
+
+
+def pair_parts(study: Study) -> list[str]:
+    """Parts of the searches for neighbours."""
+    return _parts((pairs.name, pairs.parts) for pairs in study.pairs)
+
+
+def _parts(names: Iterable[tuple[str, int]]) -> list[str]:
+    return [f"{name}.{part}" for name, parts in names for part in part_names(parts)]
+
+
+def whole(part: str) -> str:
+    """Name of the artifact that a part belongs to: ``<name of the whole>.<part>``."""
+    return part.rpartition(".")[0]
+
+
+def parts_of_unread(unread: set[str], texts: Iterable[str], images: Iterable[str]) -> set[str]:
+    """``<stage>/<name>`` of the parts of embeddings that nothing reads."""
+    stages = {"embed_captions": texts, "embed_images": images}
+    named = ((stage, part) for stage, parts in stages.items() for part in parts)
+    return {f"{stage}_part/{part}" for stage, part in named if f"{stage}/{whole(part)}" in unread}

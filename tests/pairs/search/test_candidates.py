@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from workflow_scripts.pairs.search import candidates as module
-from workflow_scripts.pairs.search.candidates import _by_faiss, _by_torch, candidates
+from workflow_scripts.pairs.search.candidates import Database, _by_faiss, _by_torch
 
 
 def test_torch_and_faiss_agree(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,9 +21,9 @@ def test_torch_and_faiss_agree(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_blocks_of_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
     database, queries = (rng.normal(size=(count, 6)).astype(np.float32) for count in (50, 30))
-    whole = candidates(queries, database, 4, "cpu")
+    whole = Database(database, "cpu").candidates(queries, 4)
     monkeypatch.setattr(module, "DATABASE_ROWS", 9)
     monkeypatch.setattr(module, "QUERY_ROWS", 8)
-    scores, rows = candidates(queries, database, 4, "cpu")
+    scores, rows = Database(database, "cpu").candidates(queries, 4)
     assert np.array_equal(rows, whole[1])
     assert np.allclose(scores, whole[0], rtol=1e-6)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.test_matrix import EDITS
-from workflow_scripts.stages import download, embed_captions, embed_images, pretrain
+from workflow_scripts.stages import download, embed_captions, embed_images, pair_table, pretrain
 from workflow_scripts.study.reference.reruns import Reruns
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,7 +31,7 @@ def written() -> dict[str, str]:
 
 def test_keys_that_rerun_nothing_are_those_outside_of_every_key() -> None:
     sections = {"download": download.STAGE, "pretraining": pretrain.STAGE}
-    sections |= {"text_encoders": embed_captions.STAGE, "image_encoders": embed_images.STAGE}
+    sections |= {"text_encoders": embed_captions.STAGE, "image_encoders": embed_images.STAGE, "pairs": pair_table.STAGE}
     outside = {f"{section}.{key}" for section, stage in sections.items() for key in stage.not_in_key}
     nothing = {key for key, stages in written().items() if stages == "*nothing*"}
     assert nothing == outside | NEVER | {"download.hosts.rate", "download.hosts.connections"}

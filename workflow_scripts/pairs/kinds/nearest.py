@@ -6,11 +6,13 @@ from pydantic import Field, model_validator
 
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.pairs.hubs import HUBS, HubSettings
-from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, PartnerSettings
+from workflow_scripts.pairs.pair_kind import Found, PairInputs, PairKind, PartnerSettings
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from workflow_scripts.core.declaration.parts import Part
+    from workflow_scripts.pairs.neighbours import Near
     from workflow_scripts.pairs.table import Pairs
 
 QUANTILE = "quantile of the cosines of all pairs of the table"
@@ -100,18 +102,34 @@ def find(inputs: PairInputs, settings: Nearest) -> "Pairs":
     return pairs
 
 
-def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray") -> "Pairs":
-    """Pairs of one scope, before the lower threshold and quantiles."""
+def search(inputs: PairInputs, settings: Nearest, part: "Part") -> Found:
+    """The nearest neighbours of a part of the images of each scope."""
     import numpy as np
 
+    from workflow_scripts.pairs.neighbours import rows_of_part
+    from workflow_scripts.pairs.table import has_meaning, scope_pools
+    from workflow_scripts.pairs.ties import identities
+
+    ids = identities(inputs.keys["key"], settings.seed)
+    shape = (len(ids), settings.width)
+    found = Found(np.zeros(len(ids), bool), np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32))
+    for rows in scope_pools(inputs.keys, settings.scope, has_meaning(inputs.vectors)):
+        near = _near(inputs, settings, ids, rows, part)
+        asked = rows_of_part(near, part)
+        found.asked[rows[asked]] = True
+        target = near.target[asked]
+        found.target[rows[asked]] = np.where(target >= 0, rows[target], -1)
+        found.cosine[rows[asked]] = near.cosine[asked]
+    return found
+
+
+def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray") -> "Pairs":
+    """Pairs of one scope, before the lower threshold and quantiles."""
+    from workflow_scripts.core.declaration.parts import WHOLE
     from workflow_scripts.pairs import selection
-    from workflow_scripts.pairs.neighbours import Rule, nearest
     from workflow_scripts.pairs.table import Pairs, without_pair
 
-    whole = len(rows) == len(inputs.vectors)
-    vectors = inputs.vectors if whole else np.ascontiguousarray(inputs.vectors[rows])
-    highest = np.inf if settings.max_cosine is None else settings.max_cosine
-    near = nearest(vectors, ids[rows], Rule(settings.width, highest=highest), inputs.device)
+    near = _near(inputs, settings, ids, rows, WHOLE) if inputs.found is None else _known(inputs, ids, rows)
     without = {"outside_thresholds": without_pair(near.target), "not_mutual": 0}
     allowed = None
     if settings.mutual is not None:
@@ -122,4 +140,42 @@ def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.
     return Pairs(near.target, near.cosine, without)
 
 
-PAIR_KIND = PairKind(name="nearest", summary="the nearest neighbours", settings=Nearest, needs_labels=False, find=find)
+def _near(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray", part: "Part") -> "Near":
+    """Search the neighbours of a part of one scope's rows."""
+    import numpy as np
+
+    from workflow_scripts.pairs.neighbours import How, Rule, nearest
+
+    highest = np.inf if settings.max_cosine is None else settings.max_cosine
+    how = How(inputs.device, inputs.workers, part)
+    return nearest(_vectors(inputs, rows), ids[rows], Rule(settings.width, highest=highest), how)
+
+
+def _known(inputs: PairInputs, ids: "np.ndarray", rows: "np.ndarray") -> "Near":
+    """The neighbours of one scope's rows as other jobs have found them."""
+    import numpy as np
+
+    from workflow_scripts.pairs.dedup import group_equal
+    from workflow_scripts.pairs.neighbours import Near
+
+    found = inputs.found
+    assert found is not None
+    target = found.target[rows]
+    target = np.where(target >= 0, np.searchsorted(rows, target), -1).astype(np.int32)
+    return Near(target, found.cosine[rows], group_equal(_vectors(inputs, rows)).group, ids[rows])
+
+
+def _vectors(inputs: PairInputs, rows: "np.ndarray") -> "np.ndarray":
+    import numpy as np
+
+    return inputs.vectors if len(rows) == len(inputs.vectors) else np.ascontiguousarray(inputs.vectors[rows])
+
+
+PAIR_KIND = PairKind(
+    name="nearest",
+    summary="the nearest neighbours",
+    settings=Nearest,
+    needs_labels=False,
+    find=find,
+    search=search,
+)

@@ -4,6 +4,7 @@ They have rounding errors and an arbitrary order of ties; ``neighbours`` resolve
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import faiss
 import numpy as np
@@ -16,31 +17,52 @@ ROUNDING = 1e-5
 Search = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 
-def candidates(queries: np.ndarray, database: np.ndarray, width: int, device: str) -> tuple[np.ndarray, np.ndarray]:
-    """The ``width`` largest inner products of every query.
+class Database:
+    """Vectors in which several searches are made; on a GPU, where they fit, they are copied to it once.
 
-    Blocks of both sides are loaded in turn, so memory stays at one block of each beside the result.
+    Blocks of both sides are loaded in turn, so beside the result memory holds a block of each.
 
     Args:
-        queries: (m, d) float32, an array or a memory map.
-        database: (n, d) float32, likewise; width <= n.
-        width: neighbours per query.
+        vectors: (n, d) float32, an array or a memory map.
         device: ``cpu`` or ``cuda``.
-
-    Returns:
-        (m, width) float32 products, largest first, and (m, width) int64 rows of ``database``.
     """
-    scores = np.full((len(queries), width), -np.inf, dtype=np.float32)
-    rows = np.full((len(queries), width), -1, dtype=np.int64)
-    for base in range(0, len(database), DATABASE_ROWS):
-        block = np.ascontiguousarray(database[base : base + DATABASE_ROWS], dtype=np.float32)
-        search = _by_faiss(block) if device == "cpu" else _by_torch(block, device)
-        for start in range(0, len(queries), QUERY_ROWS):
-            part = slice(start, start + QUERY_ROWS)
-            asked = np.ascontiguousarray(queries[part], dtype=np.float32)
-            found, where = search(asked, min(width, len(block)))
-            scores[part], rows[part] = _merge(scores[part], rows[part], found, where + base)
-    return scores, rows
+
+    def __init__(self, vectors: np.ndarray, device: str) -> None:
+        self._vectors, self._device = vectors, device
+        self._block = cache(self._loaded) if device != "cpu" and _fits(vectors) else self._loaded
+
+    def candidates(self, queries: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+        """The ``width`` largest inner products of every query.
+
+        Args:
+            queries: (m, d) float32, an array or a memory map.
+            width: neighbours per query; at most n.
+
+        Returns:
+            (m, width) float32 products, largest first, and (m, width) int64 rows of the vectors.
+        """
+        scores = np.full((len(queries), width), -np.inf, dtype=np.float32)
+        rows = np.full((len(queries), width), -1, dtype=np.int64)
+        for base in range(0, len(self._vectors), DATABASE_ROWS):
+            size, search = self._block(base)
+            for start in range(0, len(queries), QUERY_ROWS):
+                part = slice(start, start + QUERY_ROWS)
+                asked = np.ascontiguousarray(queries[part], dtype=np.float32)
+                found, where = search(asked, min(width, size))
+                scores[part], rows[part] = _merge(scores[part], rows[part], found, where + base)
+        return scores, rows
+
+    def _loaded(self, base: int) -> tuple[int, Search]:
+        block = np.ascontiguousarray(self._vectors[base : base + DATABASE_ROWS], dtype=np.float32)
+        return len(block), _by_faiss(block) if self._device == "cpu" else _by_torch(block, self._device)
+
+
+def _fits(vectors: np.ndarray) -> bool:
+    """Whether the GPU has room for all vectors beside what a search takes."""
+    import torch
+
+    free, _ = torch.cuda.mem_get_info()
+    return 4 * vectors.size + 2 * 4 * ON_GPU * DATABASE_ROWS <= free
 
 
 def _merge(

@@ -8,6 +8,7 @@ and they can be of bfloat16 numbers where the hardware is faster with these.
 
 import time
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -49,7 +50,12 @@ class ClosePairs:
 @known_precision()
 @torch.inference_mode()
 def close_pairs(
-    vectors: np.ndarray, k: int, device: str, highest: float = np.inf, half: bool | None = None
+    vectors: np.ndarray,
+    k: int,
+    device: str,
+    highest: float = np.inf,
+    half: bool | None = None,
+    rows: range | None = None,
 ) -> ClosePairs:
     """The pairs of different rows that may be among the ``k`` largest inner products of their row, or tie with them.
 
@@ -57,21 +63,29 @@ def close_pairs(
         vectors: (n, d) float32, an array or a memory map.
         k: at least 1.
         highest: larger products do not count.
-        device: ``cpu`` or ``cuda``, where a copy of the vectors must fit.
+        device: ``cpu`` or ``cuda``, to which the vectors are copied once, and where they must fit.
         half: whether products are of bfloat16 numbers; None: if they are faster here.
+        rows: those whose pairs are wanted; None: all.
     """
-    side = SIDE[device]
+    side, rows = SIDE[device], range(len(vectors)) if rows is None else rows
     if half is None:
         half = _half_is_faster(vectors, device)
     search = _Search(vectors, (k, highest), torch.device(device), half)
-    starts = range(0, len(vectors), side)
-    for start in starts:
-        search.within(slice(start, start + side))
-    # Each of the remaining blocks once: rows from `one` on, columns from `other` on.
-    pairs = ((one, other) for one in starts for other in starts if other > one)
-    for one, other in progress(pairs, len(starts) * (len(starts) - 1) // 2, "blocks of products"):
-        search.between(slice(one, one + side), slice(other, other + side))
+    own = _blocks(rows, side)
+    for block in own:
+        search.within(block)
+    # Of two blocks of wanted rows the products are computed once; those with other rows are used for one side only.
+    rest = _blocks(range(rows.start), side) + _blocks(range(rows.stop, len(vectors)), side)
+    both = ((one, other, True) for place, one in enumerate(own) for other in own[place + 1 :])
+    single = ((one, other, False) for one in own for other in rest)
+    count = len(own) * (len(own) - 1) // 2 + len(own) * len(rest)
+    for one, other, twice in progress(chain(both, single), count, "blocks of products"):
+        search.between(one, other, twice)
     return search.result()
+
+
+def _blocks(rows: range, side: int) -> list[slice]:
+    return [slice(start, min(start + side, rows.stop)) for start in range(rows.start, rows.stop, side)]
 
 
 def _half_is_faster(vectors: np.ndarray, device: str) -> bool:
@@ -135,8 +149,8 @@ class _Search:
         """(s, t); -inf where a row or column is none."""
         one, other = self._block(rows), self._block(columns)
         found = torch.mm(one, other.T)
-        found[len(self._vectors) - rows.start :] = -torch.inf
-        found[:, len(self._vectors) - columns.start :] = -torch.inf
+        found[rows.stop - rows.start :] = -torch.inf
+        found[:, columns.stop - columns.start :] = -torch.inf
         return found
 
     def within(self, rows: slice) -> None:
@@ -150,12 +164,14 @@ class _Search:
         self._least[rows] = self._best[rows].amin(dim=1) - self._twice[rows]
         self._keep(*_in_rows(products[:real], self._least[rows], self._most[rows]), rows.start, rows.start)
 
-    def between(self, rows: slice, columns: slice) -> None:
-        """Pairs of two different blocks, for the rows of either."""
+    def between(self, rows: slice, columns: slice, twice: bool) -> None:
+        """Pairs of two different blocks, for the first's rows and, if ``twice``, for the other's too."""
         products = self._products(rows, columns)
         row, column, value = _in_rows(products[: len(self._best[rows])], self._least[rows], self._most[rows])
         self._improve(row + rows.start, value)
         self._keep(row, column, value, rows.start, columns.start)
+        if not twice:
+            return
         column, row, value = _in_columns(
             products[:, : len(self._best[columns])], self._least[columns], self._most[columns]
         )

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.core.parts import WHOLE, Part, named_part, part_names
+from workflow_scripts.core.declaration.parts import WHOLE, Part, named_part, part_names
 
 
 @given(st.integers(0, 300), st.integers(1, 40), st.integers(1, 20))

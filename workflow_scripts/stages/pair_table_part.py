@@ -1,0 +1,70 @@
+"""The nearest neighbours of a part of the images; ``pair_table`` gathers the parts.
+
+Inputs: ``vectors`` as of ``pair_table``.
+"""
+
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.embeddings.width import WIDTH
+from workflow_scripts.stages.pair_table import COSINE, PAIR_KINDS, ROWS, TARGET, PairTable, pair_inputs
+
+
+class PairTablePart(PairTable):
+    """Which neighbours are searched: those that the pair table chooses from."""
+
+
+def pair_table_part(job: Job[PairTablePart]) -> None:
+    """Search the neighbours of one part of the distinct vectors of each scope."""
+    import numpy as np
+
+    from workflow_scripts.core.declaration.kind_settings import settings_of
+    from workflow_scripts.core.declaration.parts import named_part
+
+    kind = PAIR_KINDS[job.settings.kind]
+    assert kind.search is not None
+    found = kind.search(pair_inputs(job), settings_of(job.settings, kind), named_part(job.unit["part"]))
+    rows = np.flatnonzero(found.asked)
+    for suffix, values in ((ROWS, rows), (TARGET, found.target[rows]), (COSINE, found.cosine[rows])):
+        np.save(job.file(suffix), values, allow_pickle=False)
+    job.rows(len(rows), len(rows))
+
+
+STAGE = Stage(
+    run=pair_table_part,
+    settings=PairTablePart,
+    artifact="{pairs}.{part}",
+    inputs=("vectors",),
+    packages=("numpy", "faiss-cpu", "pyarrow"),
+    not_in_key=frozenset({"parts", "min_cosine", "min_quantile", "max_quantile"}),
+    on_device=True,
+)
+
+FACTS = Facts(
+    files={
+        ROWS: File("the images of the part, by their rows"),
+        TARGET: File("rows of their neighbours, best first; -1: none", Tolerance(0, 0.01, "none; near ties may swap")),
+        COSINE: File("their cosines, float32; -inf: none", Tolerance(1e-5, 0.01, "none; near ties may swap")),
+    },
+    environment="train",
+    resources=Resources(
+        minutes=480,
+        memory_mb=16_000,
+        data=lambda load: load.images * load.parts * 5_600,  # all vectors
+        workers=True,
+        gpu=True,
+    ),
+    cost=Cost(
+        per="pair of images compared",
+        units=lambda load: load.images**2 * load.parts,
+        core_ms=0,
+        gflop=lambda _: 2e-9 * WIDTH,
+        source=f"counted: {WIDTH} dimensions, exact search",
+    ),
+    disk=lambda load: load.rows * (8 + 8 * load.settings["k"]),  # the row, and k neighbours with cosines
+    names="pair_parts",
+    section="pairs.{pairs}",
+)
+
+if __name__ == "__main__":
+    run_stage(STAGE)
