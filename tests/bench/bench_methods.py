@@ -19,8 +19,6 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-
 from tests.bench.bench_pretrain import accelerated
 from tests.pretraining.shapes import of_method, plan
 from workflow_scripts.pretraining.plan import Plan
@@ -66,7 +64,7 @@ def _per_step(start: Spent, steps: int) -> Spent:
 
 def bare(trainer: Trainer, steps: int) -> Spent:
     """A forward and backward pass on one batch that is there already."""
-    batch = trainer.batches.cut(FIRST).finish(torch.device("cpu"))
+    batch = trainer.batches.cut(FIRST).finish()
     trainer.model.train()
     start = _now()
     for _ in range(steps):

@@ -34,7 +34,7 @@ def bare(run: Plan, steps: int) -> float:
     trainer = accelerated(run)
     model = build_network(run.settings)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    batch = trainer.batches.cut(1).finish(torch.device("cpu"))
+    batch = trainer.batches.cut(1).finish()
     start = time.perf_counter()
     for _ in range(steps):
         model.zero_grad()

@@ -19,7 +19,7 @@ from workflow_scripts.pretraining import checkpoint
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.data.batch import Batch
 from workflow_scripts.pretraining.data.learned import learned_rows
-from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Order, Rows
+from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Order, PinnedBatch, Rows
 from workflow_scripts.pretraining.data.ring.ring import load
 from workflow_scripts.pretraining.distributed.interrupt import TERMINATED, Interrupt
 from workflow_scripts.pretraining.distributed.sync_norm import convert
@@ -133,7 +133,7 @@ class Trainer:
         """What is monitored in a run without a probe."""
         if self.settings.probe is not None or not self.accelerator.is_main_process:
             return None
-        return FirstBatch(self.batches.cut(1).finish(torch.device("cpu")).views)
+        return FirstBatch(self.batches.cut(1).finish().views)
 
     def run(self, interrupt: Interrupt) -> None:
         """Train to the end, or to the step in which ``interrupt`` was requested."""
@@ -157,15 +157,15 @@ class Trainer:
                     batches.close()
         self._finish()
 
-    def loaded(self, steps: range) -> Generator[Batch | CutBatch, None, None]:
+    def loaded(self, steps: range) -> Generator[Batch | PinnedBatch, None, None]:
         """Batches of some steps, loaded ahead."""
         workers = max(1, self.plan.workers // self.plan.local)
         processes = self.settings.loading.loaders(workers, self.plan.keep_decoded)
         return load(self.batches, self._prepare, steps, processes, workers)
 
-    def _prepare(self, batch: CutBatch) -> Batch | CutBatch:
+    def _prepare(self, batch: CutBatch) -> Batch | PinnedBatch:
         """A batch that was cut; on CPU it is finished here, for a GPU its colours are changed there."""
-        return batch.finish(torch.device("cpu")) if self.plan.device == "cpu" else batch.pinned()
+        return batch.finish() if self.plan.device == "cpu" else batch.pinned()
 
     def _rate(self, step: int) -> float:
         settings, schedule = self.settings, self.schedule
@@ -178,11 +178,11 @@ class Trainer:
             steps=schedule.steps,
         )
 
-    def _step(self, batch: Batch | CutBatch) -> None:
+    def _step(self, batch: Batch | PinnedBatch) -> None:
         self.state.step += 1
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(self.state.step)
-        if isinstance(batch, CutBatch):
+        if isinstance(batch, PinnedBatch):
             batch = batch.finish(self.accelerator.device)
         self.wrapped.train()
         loss = self.wrapped(batch)

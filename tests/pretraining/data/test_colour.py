@@ -1,68 +1,87 @@
 import pytest
 import torch
+from torch.nn.functional import pad
 from torchvision.transforms.v2 import functional as tv
 
 from workflow_scripts.pretraining.data import colour
 
+CLOSE = {"rtol": 1e-4, "atol": 2e-3}
+
 
 def pictures(side: int = 20) -> torch.Tensor:
-    """Noise, and images whose channels tie, are black, white or grey."""
+    """Planes (3, n, side, side) of noise, and of images whose channels tie, are black, white or grey."""
     noise = torch.rand(5, 3, side, side, generator=torch.Generator().manual_seed(1))
     flat = torch.tensor([(0, 0, 0), (1, 1, 1), (0.5, 0.5, 0.5), (0.7, 0.7, 0.1), (0.1, 0.7, 0.7), (0.7, 0.1, 0.7)])
-    return torch.cat([noise, flat.view(-1, 3, 1, 1).expand(-1, 3, side, side)])
+    return 255 * torch.cat([noise, flat.view(-1, 3, 1, 1).expand(-1, 3, side, side)]).transpose(0, 1).contiguous()
 
 
-@pytest.mark.parametrize(
-    ("operation", "reference", "low", "high"),
-    [
-        (colour.BRIGHTNESS, tv.adjust_brightness, 0.6, 1.4),
-        (colour.CONTRAST, tv.adjust_contrast, 0.6, 1.4),
-        (colour.SATURATION, tv.adjust_saturation, 0.6, 1.4),
-        (colour.HUE, tv.adjust_hue, -0.1, 0.1),
-    ],
-)
-def test_jitter_is_torchvisions_image_by_image(operation: int, reference, low: float, high: float) -> None:
-    images = pictures()
-    factors = torch.linspace(low, high, len(images))
-    ours = colour.jitter(images.clone(), operation, factors)
-    for one, image, factor in zip(ours, images, factors.tolist(), strict=True):
-        torch.testing.assert_close(one, reference(image, factor), rtol=1e-4, atol=1e-5)
+def jittered(operation: str, images: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
+    changed = images.flatten(2).clone()
+    if operation == "hue":
+        colour.shift_hue(changed, factors)
+    else:
+        luma, mean = (1 - factors if operation == one else None for one in ("saturation", "contrast"))
+        colour.blend(changed, factors, luma, mean)
+    return changed.view_as(images)
+
+
+@pytest.mark.parametrize("operation", ["brightness", "contrast", "saturation", "hue"])
+def test_jitter_is_torchvisions_image_by_image(operation: str) -> None:
+    images, reference = pictures(), getattr(tv, f"adjust_{operation}")
+    ends = (-0.1, 0.1) if operation == "hue" else (0.6, 1.4)
+    factors = torch.linspace(*ends, images.shape[1]).view(-1, 1)
+    ours = jittered(operation, images, factors)
+    for i, factor in enumerate(factors.flatten().tolist()):
+        torch.testing.assert_close(ours[:, i], 255 * reference(images[:, i] / 255, factor), **CLOSE)
+
+
+def test_one_pass_makes_three_kinds_of_changes() -> None:
+    images, factors = pictures(), torch.full((11, 1), 1.3)
+    kinds = torch.tensor([0, 1, 2] * 3 + [0, 1]).view(-1, 1)
+    luma, mean = ((kinds == kind) * (1 - factors) for kind in (2, 1))
+    together = colour.blend(images.flatten(2).clone(), factors, luma, mean).view_as(images)
+    for i, kind in enumerate(kinds.flatten().tolist()):
+        one = jittered(("brightness", "contrast", "saturation")[kind], images[:, i : i + 1], factors[:1])
+        torch.testing.assert_close(together[:, i : i + 1], one)
 
 
 def test_hue_goes_round() -> None:
     images = pictures()
     for turns in (0.0, 1.0, -1.0):
-        torch.testing.assert_close(
-            colour.shift_hue(images, torch.full((11, 1, 1, 1), turns)), images, atol=1e-5, rtol=0
-        )
-    third = colour.shift_hue(images, torch.full((11, 1, 1, 1), 1 / 3))
-    torch.testing.assert_close(third, images.roll(1, dims=1), atol=1e-5, rtol=0)
+        torch.testing.assert_close(jittered("hue", images, torch.full((11, 1), turns)), images, **CLOSE)
+    third = jittered("hue", images, torch.full((11, 1), 1 / 3))
+    torch.testing.assert_close(third, images.roll(1, dims=0), **CLOSE)
 
 
 @pytest.mark.parametrize("side", [12, 48, 70])
 def test_blur_is_torchvisions_image_by_image(side: int) -> None:
     images = pictures(side)
-    sigma = torch.linspace(0.1, 2.0, len(images))
-    kernel = max(3, side // 10 // 2 * 2 + 1)
-    ours = colour.blur(images, sigma)
-    for one, image, s in zip(ours, images, sigma.tolist(), strict=True):
-        torch.testing.assert_close(one, tv.gaussian_blur(image, [kernel, kernel], [s, s]), rtol=1e-4, atol=1e-5)
+    sigma = torch.linspace(0.1, 2.0, images.shape[1])
+    half = colour.half_width(side, 2.0)
+    kernel = 2 * half + 1
+    assert kernel == max(3, side // 10 // 2 * 2 + 1)
+    ours = colour.blur(images, sigma, half)
+    for i, s in enumerate(sigma.tolist()):
+        torch.testing.assert_close(ours[:, i], tv.gaussian_blur(images[:, i], [kernel, kernel], [s, s]), **CLOSE)
+
+
+def test_the_sums_of_processors_are_the_convolutions_of_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    padded, weights = pad(pictures(30), [4] * 4, mode="reflect"), torch.rand(11, 9)
+    for cached in (1, 10**6):
+        monkeypatch.setattr(colour, "CACHED", cached)
+        torch.testing.assert_close(colour.summed(padded, weights), colour.convolved(padded, weights))
 
 
 def test_blur_has_the_kernel_that_is_asked_for() -> None:
-    point = torch.zeros(1, 3, 70, 70)
+    assert [colour.half_width(70, 30, side) for side in (None, 15, 3)] == [3, 7, 1]
+    assert [colour.half_width(224, sigma) for sigma in (0.1, 1.0, 1.1, 2.0, 3.0)] == [1, 4, 5, 8, 11]
+    point = torch.zeros(3, 1, 70, 70)
     point[..., 35, 35] = 1
-    for side, reach in ((None, 3), (15, 7), (3, 1)):
-        spread = colour.blur(point, torch.tensor([30.0]), side)[0, 0].nonzero()
-        assert (spread - 35).abs().max() == reach
-        torch.testing.assert_close(
-            colour.blur(point, torch.tensor([1.5]), side)[0],
-            tv.gaussian_blur(point[0], [2 * reach + 1] * 2, [1.5, 1.5]),
-            rtol=1e-4,
-            atol=1e-5,
-        )
+    spread = colour.blur(point, torch.tensor([30.0]), 7)[0, 0].nonzero()
+    assert (spread - 35).abs().max() == 7
 
 
 def test_grey_is_torchvisions() -> None:
     images = pictures()
-    torch.testing.assert_close(colour.grey(images), tv.rgb_to_grayscale(images), rtol=1e-5, atol=1e-6)
+    expected = tv.rgb_to_grayscale(images.transpose(0, 1))[:, 0]
+    torch.testing.assert_close(colour.grey(images), expected, **CLOSE)

@@ -6,10 +6,7 @@ is that of ``torchvision.transforms.v2.functional``.
 """
 
 import numpy as np
-import torch
 
-from workflow_scripts.pretraining.augmentations import Augmentation
-from workflow_scripts.pretraining.data.colour import blur, grey, jitter
 from workflow_scripts.stats.seeds import derive
 
 TRIES = 10
@@ -27,37 +24,3 @@ def draws(seed: int, step: int, view: int, first: int, number: int) -> np.ndarra
     """
     counter = [first * BLOCKS, 0, view, step]
     return np.random.Generator(np.random.Philox(key=derive(seed, "augment"), counter=counter)).random((number, DRAWS))
-
-
-def recolour(images: torch.Tensor, uniform: np.ndarray, augmentation: Augmentation) -> torch.Tensor:
-    """(n, 3, s, s) uint8 -> float32 in 0..255 with the augmentation's colour changes, on the images' device."""
-    if not augmentation.colour:
-        return images.float()
-    # The channels are changed one by one, which is slow where they alternate in memory.
-    values = images.to(torch.float32, memory_format=torch.contiguous_format)
-    values /= 255
-    device = images.device
-
-    def rows(mask: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(np.flatnonzero(mask)).to(device)
-
-    def numbers(column: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(column.astype(np.float32)).to(device)
-
-    strength = np.array([0.4, 0.4, 0.4, 0.1])
-    factors = (2 * uniform[:, JITTER + 5 : JITTER + 9] - 1) * strength + [1, 1, 1, 0]
-    order = uniform[:, JITTER + 1 : JITTER + 5].argsort(1)
-    for place in range(4):
-        for operation in range(4):
-            mask = (uniform[:, JITTER] < 0.8) & (order[:, place] == operation)
-            chosen = rows(mask)
-            if len(chosen):
-                values[chosen] = jitter(values[chosen], operation, numbers(factors[mask, operation]))
-    greyed = rows(uniform[:, GREY] < 0.2)
-    values[greyed] = grey(values[greyed]).expand(-1, 3, -1, -1)
-    mask = uniform[:, BLUR] < 0.5
-    if mask.any():
-        blurred = rows(mask)
-        sigma = numbers(0.1 + 1.9 * uniform[mask, BLUR + 1])
-        values[blurred] = blur(values[blurred], sigma, augmentation.blur_kernel)
-    return values * 255

@@ -4,8 +4,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -13,13 +14,14 @@ import torch
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.models.preprocessing import normalise
 from workflow_scripts.pretraining.augmentations import Augmentation
-from workflow_scripts.pretraining.data.augment import PARTNER, draws, recolour
+from workflow_scripts.pretraining.data.augment import PARTNER, draws
 from workflow_scripts.pretraining.data.batch import Batch
 from workflow_scripts.pretraining.data.faithfulness import of_pairs
 from workflow_scripts.pretraining.data.pairing import Pairing
+from workflow_scripts.pretraining.data.recolour import Changes, Numbers, changes, finished
 from workflow_scripts.pretraining.data.ring.chunks import MOST, Filler, chunks
+from workflow_scripts.pretraining.data.transfer import Packed, pack
 from workflow_scripts.pretraining.method import Signal, View
 from workflow_scripts.stats.seeds import derive
 
@@ -60,38 +62,57 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Cut:
-    """One view of each pair of a batch: (b, 3, s, s) uint8, channels last, and its (b, DRAWS) uniform numbers."""
+class CutBatch:
+    """A batch whose views are crops on the CPU, without their colours.
+
+    Attributes:
+        pixels: (v, b, s, s, 3) uint8.
+        changes: of the colours of each view; None: they stay as they are.
+        step: number of the step, counted from 1.
+        learned: what the method learns from besides images, by field of :class:`Batch`.
+    """
 
     pixels: torch.Tensor
-    uniform: np.ndarray
-    augmentation: Augmentation
-
-    def finish(self, device: torch.device) -> torch.Tensor:
-        """Colours changed and normalised on ``device``: (b, 3, s, s) float32, channels last in memory."""
-        coloured = recolour(self.pixels.to(device, non_blocking=True), self.uniform, self.augmentation)
-        return normalise(coloured).contiguous(memory_format=torch.channels_last)
-
-
-@dataclass(frozen=True)
-class CutBatch:
-    """A batch whose views are crops on the CPU, without their colours."""
-
-    views: Sequence[Cut]
+    changes: Sequence[Changes | None]
     step: int
     learned: Mapping[str, torch.Tensor]
 
-    def pinned(self) -> "CutBatch":
+    def finish(self) -> Batch:
+        """The batch, ready for the network, on the processor."""
+        return self._finished(self.pixels, [one.numbers if one else None for one in self.changes], self.learned)
+
+    def pinned(self) -> "PinnedBatch":
         """A copy in pinned memory, from which a GPU copies while the processor does something else."""
-        views = [replace(view, pixels=view.pixels.pin_memory()) for view in self.views]
-        return replace(self, views=views, learned={name: rows.pin_memory() for name, rows in self.learned.items()})
+        few = [list(one.numbers) if one else [] for one in self.changes]
+        rest = pack([*(tensor for numbers in few for tensor in numbers), *self.learned.values()]).pinned()
+        return PinnedBatch(self, self.pixels.pin_memory(), rest)
+
+    def _finished(
+        self, pixels: torch.Tensor, numbers: Sequence[Numbers | None], learned: Mapping[str, torch.Tensor]
+    ) -> Batch:
+        views = [finished(*one) for one in zip(pixels, self.changes, numbers, strict=True)]
+        return Batch(tuple(views), self.step, **learned)
+
+
+@dataclass(frozen=True)
+class PinnedBatch:
+    """A batch that a GPU copies in two pieces: the pixels of all views, and everything else.
+
+    Attributes:
+        batch: what it is of; its tensors stay on the processor.
+        pixels: as in ``batch``.
+        rest: numbers of the changes of all views, then what is learned, in their order in ``batch``.
+    """
+
+    batch: CutBatch
+    pixels: torch.Tensor
+    rest: Packed
 
     def finish(self, device: torch.device) -> Batch:
         """The batch, ready for the network, on ``device``."""
-        views = tuple(view.finish(device) for view in self.views)
-        return Batch(
-            views, self.step, **{name: rows.to(device, non_blocking=True) for name, rows in self.learned.items()}
-        )
+        pixels, rest = self.pixels.to(device, non_blocking=True), iter(self.rest.on(device))
+        numbers = [Numbers(*islice(rest, len(Numbers._fields))) if one else None for one in self.batch.changes]
+        return self.batch._finished(pixels, numbers, dict(zip(self.batch.learned, rest, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -177,8 +198,11 @@ class Batches:
         if self.faithfulness is not None:
             sources = self.pairing.sources[drawn.positions]
             learned["scores"] = torch.from_numpy(of_pairs(self.faithfulness, sources, drawn.partners))
-        shown = zip(pixels.permute(0, 1, 4, 2, 3), drawn.uniform, self.views, strict=True)
-        return CutBatch([Cut(view, uniform, one) for view, uniform, (_, one) in shown], step, learned)
+        made = [
+            changes(uniform, one.blur_kernel) if one.colour else None
+            for uniform, (_, one) in zip(drawn.uniform, self.views, strict=True)
+        ]
+        return CutBatch(pixels, made, step, learned)
 
 
 def prefetch(make: Callable[[int], T], steps: range, workers: int) -> Generator[T, None, None]:

@@ -40,7 +40,7 @@ def batches(tmp_path: Path) -> Batches:
 
 
 def finish(batch: CutBatch) -> Batch:
-    return batch.finish(torch.device("cpu"))
+    return batch.finish()
 
 
 def alike(one: Batch, two: Batch) -> bool:
