@@ -30,7 +30,7 @@ def test_modules_import_only_what_lies_below_them():
     [
         ("core.errors", "study.units"),
         ("stats.intervals", "models.backbones"),
-        ("embeddings.text", "captions.recaption"),
+        ("embeddings.text", "captions.table"),
         ("study.units", "commands.errors"),
         ("audit.audit", "removal.rows"),
     ],

@@ -1,9 +1,10 @@
 """Small captioners of several families, of the real classes with random weights, as save_pretrained writes them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     Blip2Config,
@@ -27,6 +28,9 @@ from transformers import (
 )
 
 from tests.captions.small_blip2 import SPECIAL, TEXT, configuration, save_checkpoints, tokenizer
+from workflow_scripts.captions.recaptioning.decoding import Decoding
+from workflow_scripts.captions.recaptioning.generate import generate_captions, model_inputs
+from workflow_scripts.models.checkpoints import Checkpoint
 
 SPREAD = 0.3
 LAYERS = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -143,3 +147,10 @@ def save_captioner(family: str, folder: Path) -> Path:
     torch.manual_seed(3)
     FAMILIES[family](folder / family)
     return folder / family
+
+
+def captions_of(
+    captioner: Checkpoint, images: Sequence[Image.Image], keys: Sequence[str], decoding: Decoding
+) -> list[list[str]]:
+    """Captions of a batch of images."""
+    return generate_captions(captioner, model_inputs(captioner, images, decoding.prompt), keys, decoding)

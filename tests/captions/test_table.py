@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from workflow_scripts.captions.recaption import SCHEMA
+from workflow_scripts.captions.recaptioning.shard import SCHEMA
 from workflow_scripts.captions.table import gather
 from workflow_scripts.core.errors import PipelineError
 

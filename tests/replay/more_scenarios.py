@@ -16,7 +16,7 @@ from tests.replay.scenarios import Facts, Killed, Scenario, nothing, trained
 from tests.replay.store_scenarios import present
 from tests.replay.training import Say, Truth
 from workflow_scripts.audit import accept
-from workflow_scripts.captions import recaption
+from workflow_scripts.captions.recaptioning import shard
 from workflow_scripts.core import code_equivalence as accepted
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files import durable, notes
@@ -128,15 +128,15 @@ def captions(root: Path, say: Say) -> list[int]:
         for number in range(int(keys[0])):
             say(number)
         computed.append(int(keys[0]))
-        row = {name: keys[0] if name == "key" else None for name in recaption.SCHEMA.names}
-        return pa.Table.from_pylist([row], recaption.SCHEMA)
+        row = {name: keys[0] if name == "key" else None for name in shard.SCHEMA.names}
+        return pa.Table.from_pylist([row], shard.SCHEMA)
 
     rows = pa.table({"key": ["0", "1", "2"], "caption": ["a", "b", "c"]})
     with (
-        mock.patch.object(recaption, "recaption_batch", batch),
-        mock.patch.object(recaption, "decoded", lambda images, cuts, workers: [[] for _ in cuts]),
+        mock.patch.object(shard, "recaption_batch", batch),
+        mock.patch.object(shard, "prepared", lambda images, cuts, workers, prepare: [[] for _ in cuts]),
     ):
-        table = recaption.recaption_shard(rows, None, 1, root / "work", lambda: None, 1)  # type: ignore[arg-type, return-value]
+        table = shard.recaption_shard(rows, None, 1, root / "work", lambda: None, 1)  # type: ignore[arg-type, return-value]
     if table["key"].to_pylist() != ["0", "1", "2"]:
         raise ValueError("wrong captions")
     return computed

@@ -15,7 +15,7 @@ import pytest
 
 from tests.helpers import make_artifact, run
 from tests.stages.captioned import RECAPTION, Captioned, captioned, shard
-from workflow_scripts.captions import recaption as batches
+from workflow_scripts.captions.recaptioning import shard as batches
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.models import checkpoints
 from workflow_scripts.stages import recaption

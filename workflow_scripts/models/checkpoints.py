@@ -27,9 +27,9 @@ class Checkpoint:
         return self.processor.tokenizer
 
     def pixels(self, images: Sequence[Image.Image]) -> torch.Tensor:
-        """RGB images -> (n, 3, height, width) in the format, dtype and device of the model."""
-        values = self.processor.image_processor(list(images), return_tensors="pt")["pixel_values"]
-        return values.to(self.device, self.model.dtype)
+        """RGB images -> (n, 3, height, width) float32 in the format of the model, on the CPU."""
+        values: torch.Tensor = self.processor.image_processor(list(images), return_tensors="pt")["pixel_values"]
+        return values
 
 
 def dtype_of(device: str) -> torch.dtype:

@@ -36,11 +36,16 @@ class Matcher:
     text_norm: str
 
     @torch.inference_mode()
-    def image_states(self, images: Sequence[Image.Image]) -> torch.Tensor:
-        """RGB images -> (n, patches + 1, hidden) float32 states of the vision tower."""
+    def states_of(self, pixels: torch.Tensor) -> torch.Tensor:
+        """The checkpoint's pixels of n images -> (n, patches + 1, hidden) float32 states of the vision tower."""
+        pixels = pixels.to(self.checkpoint.device)
         # By default, cuDNN computes float32 convolutions in TF32, which alone shifts ITM by up to 0.004.
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            return self.checkpoint.model.vision_model(pixel_values=self.checkpoint.pixels(images), return_dict=True)[0]
+            return self.checkpoint.model.vision_model(pixel_values=pixels, return_dict=True)[0]
+
+    def image_states(self, images: Sequence[Image.Image]) -> torch.Tensor:
+        """RGB images -> their :meth:`states_of`."""
+        return self.states_of(self.checkpoint.pixels(images))
 
     @torch.inference_mode()
     def image_vectors(self, states: torch.Tensor) -> torch.Tensor:
@@ -140,7 +145,20 @@ def load_matcher(folder: Path, device: str, max_text_tokens: int, text_norm: str
     Raises:
         PipelineError: no usable checkpoint.
     """
-    checkpoint = load_checkpoint(Blip2ForImageTextRetrieval, folder, device, torch.float32)
-    if dtype_of(device) != torch.float32:
+    return as_matcher(load_matching_checkpoint(folder, device), max_text_tokens, text_norm)
+
+
+def load_matching_checkpoint(folder: Path, device: str) -> Checkpoint:
+    """The checkpoint of a matcher, in float32.
+
+    Raises:
+        PipelineError: no usable checkpoint.
+    """
+    return load_checkpoint(Blip2ForImageTextRetrieval, folder, device, torch.float32)
+
+
+def as_matcher(checkpoint: Checkpoint, max_text_tokens: int, text_norm: str) -> Matcher:
+    """The matcher of a checkpoint, whose vision tower is changed if it is on a GPU: see :func:`load_matcher`."""
+    if dtype_of(checkpoint.device.type) != torch.float32:
         split_linear_layers(checkpoint.model.vision_model)
     return Matcher(checkpoint, max_text_tokens, text_norm)

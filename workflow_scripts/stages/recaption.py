@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from workflow_scripts.captions.decoding import Decoding
+from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
@@ -29,11 +29,10 @@ def recaption(job: Job[Recaption]) -> None:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.generate import load_captioner
-    from workflow_scripts.captions.recaption import Models, recaption_shard
+    from workflow_scripts.captions.recaptioning.models import Models, load_models
+    from workflow_scripts.captions.recaptioning.shard import recaption_shard
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.core.shards import TarImages, hash_column
-    from workflow_scripts.models.matcher import load_matcher
 
     options = job.settings
     shard = job.input("shard")
@@ -44,11 +43,7 @@ def recaption(job: Job[Recaption]) -> None:
     images = TarImages([shard.location(".tar")], which, *place, hash_column(rows["sha256"]))
 
     def load() -> Models:
-        return Models(
-            load_captioner(job.source("captioner"), job.device),
-            load_matcher(job.source("matcher"), job.device, options.max_text_tokens, options.text_norm),
-            options,
-        )
+        return load_models(job.source("captioner"), job.source("matcher"), job.device, options, options)
 
     models = partial(job.keep, "models", load)
     table = recaption_shard(rows, images, options.batch_size, job.work, models, job.workers)

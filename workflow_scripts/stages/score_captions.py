@@ -79,7 +79,7 @@ def score_captions(job: Job[ScoreCaptions]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.recaption import decoded
+    from workflow_scripts.captions.recaptioning.reading import decoded
     from workflow_scripts.captions.reference import Reference
     from workflow_scripts.captions.scores import Comparison, Scored, chosen, sampled, score_captions
     from workflow_scripts.core.files.tables import write_table

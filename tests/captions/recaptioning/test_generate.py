@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from workflow_scripts.captions.decoding import Decoding
-from workflow_scripts.captions.generate import SeededDraw, generate_captions, load_captioner
+from tests.captions.small_captioners import captions_of
+from workflow_scripts.captions.recaptioning.decoding import Decoding
+from workflow_scripts.captions.recaptioning.generate import SeededDraw, load_captioner
 from workflow_scripts.models.checkpoints import Checkpoint
 
 GREEDY = Decoding(max_new_tokens=8)
@@ -24,8 +25,8 @@ def captioner(checkpoints: dict[str, Path]) -> Checkpoint:
 @pytest.mark.parametrize("decoding", [GREEDY, SAMPLED])
 def test_alone_as_in_a_batch(captioner: Checkpoint, pictures: list[Image.Image], decoding: Decoding) -> None:
     keys = [f"k{i}" for i in range(len(pictures))]
-    together = generate_captions(captioner, pictures, keys, decoding)
-    alone = [generate_captions(captioner, [p], [k], decoding)[0] for p, k in zip(pictures, keys, strict=True)]
+    together = captions_of(captioner, pictures, keys, decoding)
+    alone = [captions_of(captioner, [p], [k], decoding)[0] for p, k in zip(pictures, keys, strict=True)]
     assert together == alone
     assert all(len(captions) == decoding.num_captions for captions in together)
     assert len({caption for captions in together for caption in captions}) > 3
@@ -35,20 +36,20 @@ def test_greedy_equals_the_models_own_generate(captioner: Checkpoint, pictures: 
     pixels = captioner.pixels(pictures)
     tokens = captioner.model.generate(pixels, max_new_tokens=8, do_sample=False, num_beams=1)
     own = [text.strip() for text in captioner.tokenizer.batch_decode(tokens, skip_special_tokens=True)]
-    assert [captions[0] for captions in generate_captions(captioner, pictures, own, GREEDY)] == own
+    assert [captions[0] for captions in captions_of(captioner, pictures, own, GREEDY)] == own
 
 
 def test_samples_follow_key_and_seed(captioner: Checkpoint, pictures: list[Image.Image]) -> None:
     twice = [pictures[0]] * 2
-    one, other = generate_captions(captioner, twice, ["a", "b"], SAMPLED)
+    one, other = captions_of(captioner, twice, ["a", "b"], SAMPLED)
     assert one != other
     changed = SAMPLED.model_copy(update={"seed": 1})
-    assert generate_captions(captioner, twice, ["a", "b"], changed)[0] != one
+    assert captions_of(captioner, twice, ["a", "b"], changed)[0] != one
 
 
 def test_prompt_is_not_part_of_the_caption(captioner: Checkpoint, pictures: list[Image.Image]) -> None:
     limited = Decoding(prompt="a photo of", max_new_tokens=1)
-    for (caption,) in generate_captions(captioner, pictures, ["k"] * len(pictures), limited):
+    for (caption,) in captions_of(captioner, pictures, ["k"] * len(pictures), limited):
         assert len(caption.split()) <= 1
 
 

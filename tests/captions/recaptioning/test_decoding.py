@@ -5,7 +5,7 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from workflow_scripts.captions.decoding import Decoding
+from workflow_scripts.captions.recaptioning.decoding import Decoding
 
 
 @pytest.mark.parametrize(

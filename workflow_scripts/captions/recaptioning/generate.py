@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, BatchFeature, LogitsProcessorList, TopPLogitsWarper
 
-from workflow_scripts.captions.decoding import Decoding
+from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.checkpoints import Checkpoint, load_checkpoint
 from workflow_scripts.stats.seeds import derive
@@ -66,7 +66,7 @@ def load_captioner(folder: Path, device: str) -> Checkpoint:
 
 
 def model_inputs(captioner: Checkpoint, images: Sequence[Image.Image], prompt: str) -> BatchFeature:
-    """What the model reads of n RGB images and the prompt: tensors with n rows.
+    """What the model reads of n RGB images and the prompt: tensors with n rows, on the CPU.
 
     Raises:
         PipelineError: the model needs a mark for the image in the prompt, and there is none.
@@ -81,7 +81,7 @@ def model_inputs(captioner: Checkpoint, images: Sequence[Image.Image], prompt: s
         place = "" if mark is None else f"; write {captioner.tokenizer.decode([mark])} where the image belongs"
         advice = f"correct the prompt{place}"
         raise PipelineError("unsuitable prompt", "recaption.prompt", f"{prompt!r}, {error}", advice) from error
-    return inputs.to(captioner.device, model.dtype)
+    return inputs
 
 
 def _encoded(captioner: Checkpoint, images: Sequence[Image.Image], prompt: str) -> BatchFeature:
@@ -105,23 +105,20 @@ def _encoded(captioner: Checkpoint, images: Sequence[Image.Image], prompt: str) 
 
 @torch.inference_mode()
 def generate_captions(
-    captioner: Checkpoint, images: Sequence[Image.Image], keys: Sequence[str], decoding: Decoding
+    captioner: Checkpoint, inputs: BatchFeature, keys: Sequence[str], decoding: Decoding
 ) -> list[list[str]]:
     """Captions of a batch.
 
     Args:
-        images: n RGB images.
+        inputs: :func:`model_inputs` of n images.
         keys: n image keys; with ``decoding.seed`` they fix the draws.
 
     Returns:
         n lists of ``num_captions`` captions, stripped, without the prompt; "" where the model ended at once. Those of a
         beam search are ordered, the best first.
-
-    Raises:
-        PipelineError: the prompt doesn't suit the model.
     """
     start = CaptionStart()
-    inputs = model_inputs(captioner, images, decoding.prompt)
+    inputs = inputs.to(captioner.device, captioner.model.dtype)
     tokens = captioner.model.generate(**inputs, **_arguments(decoding, keys, start))
     new = tokens[:, start.tokens :]
     texts = [text.strip() for text in captioner.tokenizer.batch_decode(new, skip_special_tokens=True)]

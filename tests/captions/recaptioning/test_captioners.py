@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.captions.small_captioners import FAMILIES, save_captioner
-from workflow_scripts.captions.decoding import Decoding
-from workflow_scripts.captions.generate import generate_captions, load_captioner
+from tests.captions.small_captioners import FAMILIES, captions_of, save_captioner
+from workflow_scripts.captions.recaptioning.decoding import Decoding
+from workflow_scripts.captions.recaptioning.generate import load_captioner
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.checkpoints import Checkpoint
 
@@ -72,7 +72,7 @@ def test_equal_to_generate_called_directly(family: str, folders: dict[str, Path]
             repetition_penalty=decoding.repetition_penalty,
         )
         texts = captioner.processor.batch_decode(tokens[:, before:], skip_special_tokens=True)
-        found = generate_captions(captioner, pictures, keys, decoding)
+        found = captions_of(captioner, pictures, keys, decoding)
         assert [caption for captions in found for caption in captions] == [text.strip() for text in texts]
         seen.add(str(found))
     assert len(seen) >= 5, "settings without effect are not tested"
@@ -83,8 +83,8 @@ def test_alone_as_in_a_batch(family: str, folders: dict[str, Path], pictures: li
     captioner = load_captioner(folders[family], "cpu")
     pictures, keys = pictures[:5], [f"k{i}" for i in range(5)]
     for decoding in (DECODINGS["short beams"], SAMPLED, Decoding(max_new_tokens=8)):
-        together = generate_captions(captioner, pictures, keys, decoding)
-        alone = [generate_captions(captioner, [p], [k], decoding)[0] for p, k in zip(pictures, keys, strict=True)]
+        together = captions_of(captioner, pictures, keys, decoding)
+        alone = [captions_of(captioner, [p], [k], decoding)[0] for p, k in zip(pictures, keys, strict=True)]
         assert together == alone
         assert {len(captions) for captions in together} == {decoding.num_captions}
 
@@ -95,25 +95,25 @@ def test_the_model_s_own_defaults_do_not_count(
 ) -> None:
     captioner = load_captioner(folders[family], "cpu")
     keys, greedy = ["k"] * len(pictures), DECODINGS["greedy"]
-    expected = generate_captions(captioner, pictures, keys, greedy)
+    expected = captions_of(captioner, pictures, keys, greedy)
     for model in captioner.model.modules():
         if getattr(model, "generation_config", None) is not None:
             model.generation_config.update(num_beams=4, do_sample=True, temperature=9.0, repetition_penalty=3.0)
-    assert generate_captions(captioner, pictures, keys, greedy) == expected
+    assert captions_of(captioner, pictures, keys, greedy) == expected
 
 
 def test_a_question_or_a_whole_prompt(folders: dict[str, Path], pictures: list[Image.Image]) -> None:
     captioner = load_captioner(folders["llava"], "cpu")
     keys = ["k"] * len(pictures)
-    asked = generate_captions(captioner, pictures, keys, DECODINGS["greedy"])
+    asked = captions_of(captioner, pictures, keys, DECODINGS["greedy"])
     captioner.processor.chat_template = None
     whole = DECODINGS["greedy"].model_copy(update={"prompt": f"user <image> {PROMPT} assistant"})
-    assert generate_captions(captioner, pictures, keys, whole) == asked
+    assert captions_of(captioner, pictures, keys, whole) == asked
     with pytest.raises(
         PipelineError,
         match=r"unsuitable prompt in recaption.prompt: 'a photo of', .*; correct the prompt; write <image> where",
     ):
-        generate_captions(captioner, pictures, keys, DECODINGS["greedy"])
+        captions_of(captioner, pictures, keys, DECODINGS["greedy"])
 
 
 @pytest.mark.parametrize("family", FAMILIES)

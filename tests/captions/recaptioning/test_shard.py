@@ -10,21 +10,19 @@ import pytest
 from PIL import Image
 
 from tests.helpers import hashes
-from workflow_scripts.captions.decoding import Decoding
-from workflow_scripts.captions.generate import load_captioner
-from workflow_scripts.captions.recaption import SCHEMA, Models, recaption_shard
+from workflow_scripts.captions.recaptioning.decoding import Decoding
+from workflow_scripts.captions.recaptioning.models import Models, load_models
+from workflow_scripts.captions.recaptioning.shard import SCHEMA, recaption_shard
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.models.matcher import load_matcher
+from workflow_scripts.models.matched_text import MatchedText
 
 DECODING = Decoding(max_new_tokens=6, num_captions=2, seed=5)
 
 
 @pytest.fixture(scope="module")
 def models(checkpoints: dict[str, Path]) -> Models:
-    return Models(
-        load_captioner(checkpoints["captioner"], "cpu"), load_matcher(checkpoints["matcher"], "cpu", 32), DECODING
-    )
+    return load_models(checkpoints["captioner"], checkpoints["matcher"], "cpu", DECODING, MatchedText())
 
 
 @pytest.fixture
