@@ -8,8 +8,9 @@ from torch.nn.functional import cross_entropy
 
 from workflow_scripts.pretraining.losses.views import check_rows, mean_of_pairs, units
 
-LARGEST = math.log(100)
-"""Bound of the scale's logarithm (Radford et al. 2021, section 2.5)."""
+LARGEST_SCALE = 100.0
+LARGEST = math.log(LARGEST_SCALE) - 1e-6
+"""Bound of the learned logarithm, a little lower: exp rounds up to 100.00001, which is cut off, with its gradient."""
 
 
 def clip_loss(
@@ -25,7 +26,7 @@ def clip_loss(
     Args:
         images: (b, d) float, need not be of unit length.
         texts: (b, d) float, row by row.
-        log_scale: scalar; logits are cosine * min(exp(log_scale), 100).
+        log_scale: scalar; logits are cosine * min(exp(log_scale), 100) (section 2.5).
         every: images and texts of all processes, each (n, d); this process's own when None.
         offset: where this process's rows begin in ``every``.
         weights: (b,) float, of pairs; None: 1.
@@ -39,8 +40,7 @@ def clip_loss(
     check_rows(images=images, texts=texts)
     images, texts = units(images), units(texts)
     all_images, all_texts = every or (images, texts)
-    # Not after exp: the bound is rounded, and a factor of 100.00001 would get no gradient any more.
-    scale = log_scale.float().clamp(max=LARGEST).exp()
+    scale = log_scale.float().exp().clamp(max=LARGEST_SCALE)
     target = torch.arange(len(images), device=images.device) + offset
     reduction = "mean" if weights is None else "none"
     to_text = cross_entropy(scale * images @ units(all_texts).T, target, reduction=reduction)
