@@ -178,3 +178,39 @@ def preempt(clone: Clone, job: str, times: int) -> None:
     clone.tell_stages(signal.SIGSTOP)  # SLURM looks every few seconds, and wakes what it preempts
     shell("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=true")
     until(lambda: asked_for(job)["Restarts"] == str(times + 1))
+
+
+def test_node_lost_during_recaptioning(copy: Clone) -> None:
+    """SLURM requeues the job, which is no retry; batches of captions that are on disk are not made again."""
+    before = copy.hashes()
+    process = copy.start(*copy.again("recaption"))
+    job = running("recaption")
+    batches = until(lambda: sorted((copy.folder / "results/.work/recaption").glob("*/batch-*.parquet")))
+    lose_node_of(copy, job)
+    assert "Error in" not in copy.ends_well(process)
+    assert batches
+    assert copy.hashes() == before
+
+
+def test_node_lost_while_images_are_copied_to_it(copy: Clone, undisturbed: dict[str, str]) -> None:
+    """Nothing that was copied by halves is used."""
+    disk = copy.folder / "disk of the node"
+    staged = copy.write("staged.yaml", f"pretraining: {{stage_in: {{folder: '{disk}', max_gb: 1}}}}\n")
+    copy.forget_runs()
+    process = copy.start(copy.write("long.yaml", LONG), staged, *copy.only("pretrain"), f"{RUN}.manifest.json")
+    job = running("pretrain")
+    until(lambda: any(path.is_file() for path in disk.rglob("*")))
+    lose_node_of(copy, job)
+    assert "Error in" not in copy.ends_well(process)
+    assert trained(copy) == undisturbed
+    record = json.loads((copy.folder / f"{RUN}.run.json").read_bytes())
+    facts = record.get("original", record)["facts"]["stage_in"]
+    assert facts["files"] > 0 and facts["on_shared"] == facts["lost"] == {}
+
+
+def lose_node_of(clone: Clone, job: str) -> None:
+    """Have SLURM lose the node in the middle of a job's work, and get it back once the job is in the queue again."""
+    clone.tell_stages(signal.SIGSTOP)
+    shell("scontrol", "update", "NodeName=node1", "State=DOWN", "Reason=lost")
+    until(lambda: asked_for(job)["Restarts"] == "1")
+    up()

@@ -33,7 +33,7 @@ NEVER_CHANGES_BYTES = frozenset(
         *("core.artifact", "core.declaration.stage", "core.errors", "core.inputs", "core.redact", "core.stage"),
         *("core.runtime.attempts", "core.runtime.meter", "core.runtime.process", "core.runtime.progress"),
         *("core.files.bounded_json", "core.files.durable", "core.files.notes", "core.files.seal"),
-        "core.files.storage_errors",
+        "core.faults.storage_errors",
         "pretraining.monitor.tracking",  # and the trackers, which it alone imports
     )
 )

@@ -20,13 +20,13 @@ from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.cache import key_lock, lookup, results_root, try_key_lock
 from workflow_scripts.core.declaration.stage import S, Stage
 from workflow_scripts.core.errors import BUG, PipelineError, one_line
+from workflow_scripts.core.faults.again import start_again
+from workflow_scripts.core.faults.sharing import share_with_group
+from workflow_scripts.core.faults.storage_errors import storage_error
 from workflow_scripts.core.files.names import cache_entry, work_folder
-from workflow_scripts.core.files.sharing import share_with_group
-from workflow_scripts.core.files.storage_errors import storage_error
 from workflow_scripts.core.inputs import check_unchanged, clear_inputs
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.redact import redacted
-from workflow_scripts.core.runtime.again import start_again
 from workflow_scripts.core.runtime.attempts import WORK_LINE
 from workflow_scripts.core.runtime.clock import Clock
 from workflow_scripts.core.runtime.command_line import also, arguments, groups, in_turn

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from tests.helpers import hashes, make_artifact
-from workflow_scripts.core.files import patience
-from workflow_scripts.core.files.storage_errors import storage_error
+from workflow_scripts.core.faults import patience
+from workflow_scripts.core.faults.storage_errors import storage_error
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.core.stage_in import copying, store
 from workflow_scripts.core.stage_in.stage_in import Report, own_folder, staged

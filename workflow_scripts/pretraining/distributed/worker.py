@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.storage_errors import OF_DISKS, number_among, storage_error
+from workflow_scripts.core.faults.storage_errors import OF_DISKS, number_among, storage_error
 from workflow_scripts.core.runtime.meter import measuring
 from workflow_scripts.core.runtime.progress import reporting_to
 from workflow_scripts.pretraining.distributed.interrupt import Interrupt

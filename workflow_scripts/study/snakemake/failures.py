@@ -9,7 +9,7 @@ from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import last_error
-from workflow_scripts.core.files.storage_errors import bus_error, full_disk
+from workflow_scripts.core.faults.storage_errors import bus_error, full_disk
 from workflow_scripts.core.runtime.attempts import artifact_of_log
 
 INTERRUPTION = "Terminating processes on user request"  # what Snakemake logs on Ctrl-C

@@ -10,14 +10,15 @@ import pytest
 
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.patience import PASSING, SECONDS
-from workflow_scripts.core.runtime import again
+from workflow_scripts.core.faults import again
+from workflow_scripts.core.faults.patience import PASSING, SECONDS
 
 JOB = """
 import os
 from pathlib import Path
 from workflow_scripts.core import code_equivalence
-from workflow_scripts.core.runtime import again, recipe
+from workflow_scripts.core.faults import again
+from workflow_scripts.core.runtime import recipe
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Stage, run_stage
 

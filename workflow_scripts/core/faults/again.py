@@ -1,6 +1,6 @@
 """Starts a job again after an error that often passes by itself: a file server restarts, or moves a file.
 
-Reads that happen millions of times are repeated on the spot (:mod:`workflow_scripts.core.files.patience`). Any other
+Reads that happen millions of times are repeated on the spot (:mod:`workflow_scripts.core.faults.patience`). Any other
 read, by whatever library, ends the job's work in an orderly way; then the process becomes a new one, which resumes.
 """
 
@@ -10,8 +10,8 @@ import sys
 import time
 
 from workflow_scripts.core.errors import one_line
-from workflow_scripts.core.files.patience import PASSING, SECONDS
-from workflow_scripts.core.files.storage_errors import number_among
+from workflow_scripts.core.faults.patience import PASSING, SECONDS
+from workflow_scripts.core.faults.storage_errors import number_among
 
 TRIES = "FAITHFUL_PAIRS_TRIES"  # starts of this job that such an error ended
 LONG = 3600.0  # seconds of work after which earlier errors no longer count
