@@ -82,6 +82,9 @@ class ArmKind:
         from_file: whether it reads a file of the user's, the arm's ``table``.
         arms: names of the settings that name other arms, whose rows it reads.
         select: (inputs, settings) -> n rows in the order of the caption table (``arm_rows.SCHEMA``).
+        columns: the columns of the caption table that it reads, besides ``key``; None: all.
+        row_wise: settings -> whether the caption of an image depends on that image alone: then ``select`` gets a part
+            of the rows at a time, so that memory does not grow with the study.
     """
 
     name: str
@@ -90,3 +93,5 @@ class ArmKind:
     from_file: bool
     arms: tuple[str, ...]
     select: Callable[[ArmInputs, Any], "pa.Table"]
+    columns: tuple[str, ...] | None = None
+    row_wise: Callable[[Any], bool] = lambda _: False

@@ -1,6 +1,7 @@
 """Rows of an arm: one caption per image, where it is from, and its scores."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -68,8 +69,9 @@ def exchange(base: pa.Table, within: str, assign: Callable[[np.ndarray, np.ndarr
     Raises:
         PipelineError: captions are to be moved, but none can.
     """
-    texts = _codes(base["caption"])
-    groups = _codes(base["subreddit"]) if within == "subreddit" else np.zeros(len(base), dtype=np.int64)
+    captions = _joined(base["caption"])
+    texts = _codes(captions)
+    groups = _codes(_joined(base["subreddit"])) if within == "subreddit" else np.zeros(len(base), dtype=np.int64)
     given = assign(texts, groups)
     without, kept = given < 0, given == np.arange(len(base))
     if without.any() and (without | kept).all():
@@ -80,16 +82,27 @@ def exchange(base: pa.Table, within: str, assign: Callable[[np.ndarray, np.ndarr
     kept, lost, none = pa.array(kept), pa.array(without), pa.scalar(None, pa.float32())
     return arm_table(
         base,
-        pc.fill_null(base["caption"].combine_chunks().take(pa.array(given, mask=without)), ""),
+        _in_chunks(pc.fill_null(captions.take(pa.array(given, mask=without)), "")),
         pc.if_else(kept, base["origin"].combine_chunks(), pc.if_else(lost, NONE, "shuffled")),
         pc.if_else(kept, base["itm"].combine_chunks(), none),
         pc.if_else(kept, base["itc"].combine_chunks(), none),
     )
 
 
-def _codes(column: pa.ChunkedArray) -> np.ndarray:
+def _joined(texts: pa.ChunkedArray) -> pa.Array:
+    """Texts as one array, which may have more than the 2 GiB that the offsets of ``string`` reach."""
+    return texts.cast(pa.large_string()).combine_chunks()
+
+
+def _in_chunks(texts: pa.Array, rows: int = 65_536) -> pa.ChunkedArray:
+    """The reverse of :func:`_joined`."""
+    parts = [texts.slice(start, rows).cast(pa.string()) for start in range(0, len(texts), rows)]
+    return pa.chunked_array(parts, pa.string())
+
+
+def _codes(texts: pa.Array) -> np.ndarray:
     """(n,) int64, equal for equal texts."""
-    codes: np.ndarray = pc.dictionary_encode(column.combine_chunks()).indices.to_numpy().astype(np.int64)
+    codes: np.ndarray = pc.dictionary_encode(texts).indices.to_numpy().astype(np.int64)
     return codes
 
 
@@ -103,6 +116,15 @@ def counts(arm: pa.Table, table: pa.Table) -> dict[str, Any]:
         "empty": int(empty(arm["caption"]).sum()),
         "same_text_as_original": same,
     }
+
+
+def summed(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The :func:`counts` of an arm from those of its parts."""
+    found: dict[str, Any] = {"rows": 0, "origin": {}, "empty": 0, "same_text_as_original": 0}
+    for part in parts:
+        origins = Counter(found["origin"]) + Counter(part["origin"])
+        found = {name: part[name] + found[name] for name in found if name != "origin"} | {"origin": origins}
+    return found | {"origin": dict(sorted(found["origin"].items()))}
 
 
 def flat(lists: pa.ChunkedArray) -> pa.Array:

@@ -1,4 +1,4 @@
-"""Captions and scores of all shards in one table, one row per image."""
+"""Captions and scores of the images of a shard in one table, one row per image."""
 
 from pathlib import Path
 
@@ -8,6 +8,22 @@ import pyarrow.compute as pc
 
 from workflow_scripts.core.errors import PipelineError
 
+TABLE = pa.schema(
+    [
+        ("key", pa.string()),
+        ("subreddit", pa.string()),
+        ("year", pa.int16()),
+        ("original", pa.string()),
+        ("generated", pa.list_(pa.string())),
+        ("itm_generated", pa.list_(pa.float32())),
+        ("itc_generated", pa.list_(pa.float32())),
+        ("itm_original", pa.float32()),
+        ("itc_original", pa.float32()),
+        ("original_tokens", pa.int16()),
+        ("generated_tokens", pa.list_(pa.int16())),
+    ]
+)
+"""Columns of the caption table; one list entry per candidate."""
 ADVICE = "the shards and the index belong to different plans; rerun the workflow from the download"
 
 
@@ -21,8 +37,7 @@ def gather(index: pa.Table, scored: pa.Table, originals: pa.Table, where: Path) 
         where: the artifact, for errors.
 
     Returns:
-        key, subreddit, year, original, generated, itm_generated, itc_generated, itm_original, itc_original,
-        original_tokens, generated_tokens; one list entry per candidate.
+        The columns of :data:`TABLE`.
 
     Raises:
         PipelineError: an image was not scored, was scored twice, or has no original caption.
@@ -30,7 +45,7 @@ def gather(index: pa.Table, scored: pa.Table, originals: pa.Table, where: Path) 
     first = np.flatnonzero(scored["candidate"].to_numpy() == 0)
     heads = scored.take(pa.array(first)).combine_chunks()
     if len(heads) != len(index):
-        raise PipelineError("scored images differ from the index", where, f"{len(heads)} and {len(index)}", ADVICE)
+        raise unscored(where, f"{len(heads)} and {len(index)}")
     rows = _rows(index["key"], heads["key"], "image without scores", where)
     bounds = pa.array(np.append(first, len(scored)), pa.int32())
     columns = {name: index[name] for name in ("key", "subreddit", "year")}
@@ -43,6 +58,11 @@ def gather(index: pa.Table, scored: pa.Table, originals: pa.Table, where: Path) 
         columns[name] = heads[name].take(rows)
     columns["generated_tokens"] = _lists(scored["generated_tokens"], bounds, rows)
     return pa.table(columns)
+
+
+def unscored(where: Path, value: str) -> PipelineError:
+    """The error that other images were scored than are in the index."""
+    return PipelineError("scored images differ from the index", where, value, ADVICE)
 
 
 def _lists(values: pa.ChunkedArray, bounds: pa.Array, rows: pa.Array) -> pa.Array:

@@ -1,9 +1,16 @@
 """Original and generated captions of all images in one table, in the order of the image index."""
 
+from typing import TYPE_CHECKING
+
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
 
 
 class CaptionTable(Settings):
@@ -11,24 +18,38 @@ class CaptionTable(Settings):
 
 
 def caption_table(job: Job[CaptionTable]) -> None:
-    """Join the shards of recaption and download to the image index."""
-    import pyarrow as pa
+    """Join the shards of recaption and download to the image index, shard by shard."""
+    from workflow_scripts.captions.table import TABLE
+    from workflow_scripts.core.files.tables import write_parts
+
+    rows = write_parts(job.file(".parquet"), TABLE, _shards(job))
+    job.rows(rows, rows)
+
+
+def _shards(job: Job[CaptionTable]) -> "Iterator[pa.Table]":
+    """The rows of each shard, in the order of the index, which is that of the shards.
+
+    Raises:
+        PipelineError: the index, the downloads and the scores are not of the same images.
+    """
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.table import gather
-    from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.captions.table import gather, unscored
+    from workflow_scripts.core.files.tables import RowReader
 
-    images = job.input("images")
-    index = pq.read_table(images.path(".parquet"), columns=["key", "subreddit", "year"])
-    scored = pa.concat_tables(pq.read_table(shard.path(".parquet")) for shard in job.inputs("recaption"))
-    plans = [
-        pq.read_table(shard.path(".parquet"), columns=["key", "caption", "state"]) for shard in job.inputs("download")
-    ]
-    rows = pa.concat_tables(plans)
-    originals = rows.filter(pc.equal(rows["state"], "ok"))
-    write_table(job.file(".parquet"), gather(index, scored, originals, images.manifest_path))
-    job.rows(len(index), len(index))
+    images, scores = job.input("images"), {shard.name: shard for shard in job.inputs("recaption")}
+    index = RowReader([images.path(".parquet")], ["key", "subreddit", "year"])
+    for shard in job.inputs("download"):
+        rows = pq.read_table(shard.path(".parquet"), columns=["key", "caption", "state"])
+        originals = rows.filter(pc.equal(rows["state"], "ok"))
+        made = scores.get(shard.name)
+        if made is None:
+            raise unscored(images.manifest_path, f"no scores of shard {shard.name}")
+        scored = pq.read_table(made.path(".parquet"))
+        yield gather(index.read(len(originals)), scored, originals, images.manifest_path)
+    if len(left := index.read(1)):
+        raise unscored(images.manifest_path, f"{left['key'][0]} is in no shard")
 
 
 STAGE = Stage(

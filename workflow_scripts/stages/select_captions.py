@@ -4,6 +4,9 @@ A kind of arm is one file in ``captions/arms/``. All of them are in the code dig
 per arm; later stages do not rerun if its bytes stay the same.
 """
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, create_model, model_validator
@@ -13,6 +16,7 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
 from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
@@ -49,47 +53,87 @@ else:
 
 def select_captions(job: Job[SelectCaptions]) -> None:
     """Select the arm's captions from the caption table."""
-    import pyarrow.parquet as pq
-
-    from workflow_scripts.captions.arm_rows import UNUSED, counts
+    from workflow_scripts.captions.arm_rows import SCHEMA, UNUSED, summed
     from workflow_scripts.core.files.jsonio import pretty
-    from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.core.files.tables import write_parts
 
-    settings, kind = job.settings, ARM_KINDS[job.settings.kind]
-    table = pq.read_table(job.input("captions").path(".parquet"))
-    arms = {one.name: _rows(one, table["key"]) for one in job.inputs("arms")}
-    file = job.source("external") if kind.from_file else None
-    inputs = ArmInputs(table, arms, file, _scores(job, table["key"]), dict(map(_calibration, job.inputs("margins"))))
-    arm = kind.select(inputs, settings_of(settings, kind))
-    write_table(job.file(".parquet"), arm)
-    found = counts(arm, table)
-    of_kind = {"file" if kind.from_file else "judges": dict(inputs.counts)} if inputs.counts else {}
-    job.file(".json").write_bytes(pretty({"kind": kind.name, **found, **of_kind}))
-    captioned = len(arm) - found["empty"]
+    kind, of_kind = ARM_KINDS[job.settings.kind], Counter[str]()
+    found: list[dict[str, Any]] = []
+    rows = write_parts(job.file(".parquet"), SCHEMA, _parts(job, kind, of_kind, found))
+    counts = summed(found)
+    more = {"file" if kind.from_file else "judges": dict(of_kind)} if of_kind else {}
+    job.file(".json").write_bytes(pretty({"kind": kind.name, **counts, **more}))
+    captioned = rows - counts["empty"]
     if kind.from_file:
-        job.rows(inputs.counts["captions"], captioned, {reason: inputs.counts[reason] for reason in UNUSED})
+        job.rows(of_kind["captions"], captioned, {reason: of_kind[reason] for reason in UNUSED})
     else:
-        job.rows(len(table), captioned, {"no_caption": found["empty"]})
+        job.rows(rows, captioned, {"no_caption": counts["empty"]})
 
 
-def _scores(job: Job[SelectCaptions], keys: "pa.ChunkedArray") -> "dict[tuple[str, str], pa.Table]":
-    """(judge, arm) -> scores of the captions of all images."""
-    import pyarrow as pa
+def _parts(
+    job: Job[SelectCaptions], kind: ArmKind, of_kind: Counter[str], found: list[dict[str, Any]]
+) -> "Iterator[pa.Table]":
+    """The arm's rows, a row group at a time; adds what there is to count to ``of_kind`` and ``found``.
+
+    A kind that chooses row by row gets as many rows of its inputs at a time, any other all at once.
+    """
     import pyarrow.parquet as pq
 
-    from workflow_scripts.core.errors import PipelineError
+    from workflow_scripts.captions.arm_rows import counts
+    from workflow_scripts.core.files.tables import ROW_GROUP, RowReader
 
-    parts: dict[tuple[str, str], list[pa.Table]] = {}
+    path, settings = job.input("captions").path(".parquet"), settings_of(job.settings, kind)
+    table = RowReader([path], None if kind.columns is None else ["key", *kind.columns])
+    originals, total = RowReader([path], ["original"]), pq.read_metadata(path).num_rows
+    arms = {one.name: _Rows("captions", [one.path(".parquet")], total) for one in job.inputs("arms")}
+    scores = _scores(job, total)
+    file = job.source("external") if kind.from_file else None
+    margins = dict(map(_calibration, job.inputs("margins")))
+    step = ROW_GROUP if kind.row_wise(settings) else max(1, total)
+    for _ in range(0, total, step):
+        rows = table.read(step)
+        others = {name: one.read(rows["key"]) for name, one in arms.items()}
+        of_judges = {names: one.read(rows["key"]).drop_columns("key") for names, one in scores.items()}
+        arm = kind.select(ArmInputs(rows, others, file, of_judges, margins, of_kind), settings)
+        for start in range(0, len(arm), ROW_GROUP):
+            part = arm.slice(start, ROW_GROUP)
+            found.append(counts(part, originals.read(len(part))))
+            yield part
+
+
+class _Rows:
+    """Rows of another artifact, which must be of the ``total`` images of the caption table."""
+
+    def __init__(self, what: str, paths: "Sequence[Path]", total: int) -> None:
+        import pyarrow.parquet as pq
+
+        from workflow_scripts.core.files.tables import RowReader
+
+        self._what, self._where = what, paths[0]
+        have = sum(pq.read_metadata(path).num_rows for path in paths)
+        self._value = f"{have} captions, {total} images"
+        if have != total:
+            raise self._mismatch()
+        self._reader = RowReader(paths)
+
+    def read(self, keys: "pa.ChunkedArray") -> "pa.Table":
+        """The rows of the next images, which are those with these keys."""
+        rows = self._reader.read(len(keys))
+        if rows["key"] != keys:
+            raise self._mismatch()
+        return rows
+
+    def _mismatch(self) -> PipelineError:
+        advice = "rerun the workflow from this artifact"
+        return PipelineError(f"{self._what} of other images", self._where, self._value, advice)
+
+
+def _scores(job: Job[SelectCaptions], total: int) -> dict[tuple[str, str], _Rows]:
+    """(judge, arm) -> scores of the captions of all images."""
+    paths: dict[tuple[str, str], list[Path]] = {}
     for one in job.inputs("scores"):
-        parts.setdefault((one.unit["judge"], one.unit["arm"]), []).append(pq.read_table(one.path(".parquet")))
-    found = {}
-    for (judge, arm), tables in parts.items():
-        scores = pa.concat_tables(tables)
-        if scores["key"] != keys:
-            where, value = f"{judge}'s scores of {arm}", f"{len(scores)} captions, {len(keys)} images"
-            raise PipelineError("scores of other images", where, value, "rerun the workflow from score_captions")
-        found[judge, arm] = scores.drop_columns("key")
-    return found
+        paths.setdefault((one.unit["judge"], one.unit["arm"]), []).append(one.path(".parquet"))
+    return {names: _Rows(f"{names[0]}'s scores of {names[1]}", found, total) for names, found in paths.items()}
 
 
 def _calibration(made: Artifact) -> tuple[str | None, dict[str, dict[str, Any]]]:
@@ -101,19 +145,6 @@ def _calibration(made: Artifact) -> tuple[str | None, dict[str, dict[str, Any]]]
     if "judge" in made.unit:
         return made.unit["judge"], figures
     return None, {score: {"raw": one} for score, one in figures["scores"].items()}
-
-
-def _rows(arm: Artifact, keys: "pa.ChunkedArray") -> "pa.Table":
-    """Rows of another arm, which must be of the images with these keys."""
-    import pyarrow.parquet as pq
-
-    from workflow_scripts.core.errors import PipelineError
-
-    rows = pq.read_table(arm.path(".parquet"))
-    if rows["key"] != keys:
-        value = f"{len(rows)} captions, {len(keys)} images"
-        raise PipelineError("captions of other images", arm.path(".parquet"), value, "rerun the workflow from this arm")
-    return rows
 
 
 STAGE = Stage(

@@ -12,6 +12,7 @@ from workflow_scripts.acquisition.annotations.rows import ROWS
 from workflow_scripts.acquisition.shards import plan as module
 from workflow_scripts.acquisition.shards.plan import EMPTY, plan, shard_rows, slice_hash
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files import tables
 
 GROUPS = {("a", 2019): 7, ("b", 2019): 40, ("b", 2020): 23, ("d", 2020): 4}
 
@@ -94,7 +95,8 @@ def test_one_group_of_all_rows(tmp_path: Path) -> None:
 def test_batches_change_nothing(tmp_path: Path, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     expected, _ = made(tmp_path, GROUPS)
     data = (tmp_path / "plan.parquet").read_bytes()
-    monkeypatch.setattr(module, "ROWS_AT_ONCE", at_once)
+    for one in (module, tables):
+        monkeypatch.setattr(one, "ROW_GROUP", at_once)
     assert made(tmp_path, GROUPS)[0] == expected and (tmp_path / "plan.parquet").read_bytes() == data
 
 

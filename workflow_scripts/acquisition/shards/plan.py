@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.acquisition.shards.parquet import TableWriter
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.tables import ROW_GROUP, RowReader
 
 PLAN = pa.schema(
     [
@@ -30,7 +31,6 @@ PLAN = pa.schema(
     ]
 )
 COLUMNS = ["image_id", "url", "subreddit", "year", "caption"]
-ROWS_AT_ONCE = 65_536
 EMPTY = hashlib.sha256().hexdigest()  # slice hash of a shard without rows
 
 
@@ -63,8 +63,9 @@ def plan(rows: Path, shards: int, rows_per_shard: int, group: str, out: Path) ->
     slices: list[str] = []
     counts: list[int] = []
     with TableWriter(out, PLAN) as writer:
-        for table in _tables(rows, sizes):
-            for part in _dealt(table, -(-len(table) // rows_per_shard)):
+        reader = RowReader([rows], COLUMNS)
+        for size in sizes:
+            for part in _dealt(reader.read(size).combine_chunks(), -(-size // rows_per_shard)):
                 numbers = pa.array([len(slices)] * len(part), pa.int32()), pa.array(range(len(part)), pa.int32())
                 writer.write(pa.Table.from_arrays([*numbers, *part.columns], schema=PLAN))
                 slices.append(slice_hash(part))
@@ -79,7 +80,7 @@ def _groups(rows: Path, group: str) -> list[tuple[tuple[str, int], int]]:
     if group == "all":
         return [(("", 0), file.metadata.num_rows)] if file.metadata.num_rows else []
     found: list[tuple[tuple[str, int], int]] = []
-    for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=["subreddit", "year"]):
+    for batch in file.iter_batches(batch_size=ROW_GROUP, columns=["subreddit", "year"]):
         names = batch.column(0).dictionary_encode()
         codes, years = names.indices.to_numpy(), batch.column(1).to_numpy()
         starts = np.flatnonzero(np.concatenate([[True], (codes[1:] != codes[:-1]) | (years[1:] != years[:-1])]))
@@ -100,22 +101,6 @@ def _check_sorted(rows: Path, found: list[tuple[tuple[str, int], int]]) -> None:
         repeated = next(name for name in names if names.count(name) > 1)
         advice = "recompute the annotations; their rows must be sorted by subreddit and year"
         raise PipelineError("rows out of order", rows, f"{repeated[0]} {repeated[1]} is not contiguous", advice)
-
-
-def _tables(rows: Path, sizes: list[int]) -> Iterator[pa.Table]:
-    """The rows of each group in turn."""
-    schema = pa.schema([pq.read_schema(rows).field(name) for name in COLUMNS])
-    batches = pq.ParquetFile(rows).iter_batches(batch_size=ROWS_AT_ONCE, columns=COLUMNS)
-    waiting = schema.empty_table()
-    for size in sizes:
-        parts = [waiting]
-        have = len(waiting)
-        while have < size:
-            parts.append(pa.Table.from_batches([next(batches).select(COLUMNS)], schema=schema))
-            have += len(parts[-1])
-        whole = pa.concat_tables(parts)
-        yield whole.slice(0, size).combine_chunks()
-        waiting = whole.slice(size)
 
 
 def _dealt(table: pa.Table, shards: int) -> Iterator[pa.Table]:

@@ -124,4 +124,5 @@ ARM_KIND = ArmKind(
     from_file=True,
     arms=(),
     select=select,
+    columns=("subreddit", "year"),
 )

@@ -22,4 +22,5 @@ ARM_KIND = ArmKind(
     from_file=False,
     arms=(),
     select=select,
+    row_wise=lambda _: True,
 )

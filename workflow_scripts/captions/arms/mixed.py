@@ -43,4 +43,5 @@ ARM_KIND = ArmKind(
     from_file=False,
     arms=("base",),
     select=select,
+    columns=(),
 )

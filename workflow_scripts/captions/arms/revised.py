@@ -170,7 +170,7 @@ def judged(inputs: ArmInputs, settings: Revised) -> "np.ndarray":
         for arm in (settings.original, settings.replacement)
     )
     # These images keep the original, unless it is empty.
-    inputs.counts["images_without_scores"] = int(np.isnan(new - old).all(axis=0).sum())
+    inputs.counts["images_without_scores"] += int(np.isnan(new - old).all(axis=0).sum())
     if settings.combine == "mean_rank":
         return by_mean_rank(old, new, margins[0], settings.threshold)
     return by_vote(old, new, margins, settings.threshold)
@@ -194,4 +194,5 @@ ARM_KIND = ArmKind(
     from_file=False,
     arms=("original", "replacement"),
     select=select,
+    row_wise=lambda settings: settings.combine == "vote",  # ranks are among all captions
 )
