@@ -1,9 +1,12 @@
 """Packs: the images of a shard in one file for training, and the index over them."""
 
+import errno
 import io
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +19,8 @@ from tests.helpers import hex_hashes, make_artifact, run
 from tests.pretraining.shapes import SMALL
 from tests.pretraining.shapes import encoded as discs
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.faults import patience
+from workflow_scripts.core.faults.storage_errors import storage_error
 from workflow_scripts.core.shards import index_images
 from workflow_scripts.core.stage_in.where import places
 from workflow_scripts.stages import image_index, pack, pack_index, pretrain
@@ -103,6 +108,35 @@ def test_a_damaged_image_is_refused(results: Path, capsys: pytest.CaptureFixture
     file.write_bytes(file.read_bytes()[::-1])
     with pytest.raises(Exception, match=f"damaged image in {file}: .*snakemake --force .*pack/00000.manifest.json"):
         index_images(index).bytes(0)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
+def test_reads_of_shards_and_packs_that_fail_once_change_no_byte(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    real, left = os.pread, [0]
+
+    def failing(*args: Any) -> bytes:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise OSError(number, os.strerror(number))
+        return real(*args)
+
+    monkeypatch.setattr(os, "pread", failing)
+    monkeypatch.setattr(patience.time, "sleep", lambda _: None)
+    expected = packed(results, shard(results, 0, FILES[:2], SIZES[:2]), None)
+    left[0] = 2
+    made = packed(tmp_path / "other", shard(tmp_path / "other", 0, FILES[:2], SIZES[:2]), None)
+    assert made.hash == expected.hash and left[0] < 0
+    index = run(pack_index.STAGE, results, "pack_index/images", {}, {"packs": [expected.manifest_path]})
+    images = index_images(index)
+    left[0] = 2
+    assert [images.bytes(row) for row in (0, 1)] == FILES[:2]
+    left[0] = 99
+    with pytest.raises(OSError, match=os.strerror(number)) as caught:
+        images.bytes(1)
+    said = str(storage_error(caught.value, "pretrain", ()))
+    assert said.startswith(f"storage error of pretrain in {expected.path('.images')}: {os.strerror(number)};")
 
 
 def test_unchanged_packs_and_copies_on_the_node_change_no_byte_of_a_training(results: Path, tmp_path: Path) -> None:

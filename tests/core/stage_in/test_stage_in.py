@@ -117,6 +117,19 @@ def test_what_a_killed_process_copied_is_not_used(results: Path, tmp_path: Path)
         assert read(mine) == [blob(i) for i in range(9)]
 
 
+def test_a_job_that_is_asked_to_stop_leaves_no_half_copy(results: Path, tmp_path: Path) -> None:
+    calls = iter(range(99))
+
+    def stop() -> None:
+        if next(calls) == 7:
+            raise SystemExit(143)
+
+    with pytest.raises(SystemExit), near(shared(results), tmp_path, stop=stop):
+        pass
+    own = own_folder(str(tmp_path))
+    assert own is not None and not list(own.glob("*.part")) and len(copies(tmp_path)) == 1
+
+
 def lose(path: Path) -> None:
     path.unlink()
 
