@@ -48,6 +48,7 @@ from workflow_scripts.pretraining.data.crops import crop_boxes
 from workflow_scripts.pretraining.data.loader import Batches, Order
 from workflow_scripts.pretraining.data.pairing import Pairing, with_itself
 from workflow_scripts.pretraining.data.ring.ring import load
+from workflow_scripts.pretraining.data.ring.settings import Loading
 from workflow_scripts.pretraining.method import TWO_VIEWS
 
 PHOTOS, LONGER, SIZE, BATCH = 256, 512, 224, 64
@@ -121,7 +122,7 @@ def ours(images: TarImages, kind: Kind, processes: int) -> Iterator[object]:
     if not kind.own:
         partners = PHOTOS + np.random.default_rng(1).permutation(PHOTOS)
         pairing = Pairing(np.arange(PHOTOS), np.arange(PHOTOS + 1), partners)
-    batches = Batches(images, False, 8, pairing, Order(PHOTOS, BATCH, 0), views, SIZE, 0)
+    batches = Batches(images, False, Loading().readers, pairing, Order(PHOTOS, BATCH, 0), views, SIZE, 0)
     return load(batches, lambda batch: batch.step, range(1, 10**6), processes, 1)
 
 

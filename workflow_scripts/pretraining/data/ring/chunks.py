@@ -13,7 +13,7 @@ from workflow_scripts.pretraining.augmentations import Augmentation
 from workflow_scripts.pretraining.data.crops import Crops
 
 MOST = 32  # images in a chunk: their encoded bytes are in memory together
-PART = 8  # images that a reader reads in one go
+PART = 4  # images that a reader reads in one go
 Encoded = dict[int, bytes]
 
 

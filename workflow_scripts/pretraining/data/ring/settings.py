@@ -17,9 +17,9 @@ class Loading(Settings):
         json_schema_extra={"unit": "processes"},
     )
     readers: PositiveInt = Field(
-        8,
+        16,
         description="threads that read images, in each of these processes; more hide the latency of a slow file server",
-        examples=[16],
+        examples=[32],
         json_schema_extra={"unit": "threads"},
     )
 
