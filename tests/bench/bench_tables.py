@@ -4,13 +4,15 @@
 
 Steps: plan, captions (caption table and arms), card, diagnostics, pairs (a pair table from given neighbours, and pair
 quality). `--rows` are millions of rows for the first three, `--some` for the others. Rows are made up, with titles of
-RedCaps' annotations in DATA resampled. Each stage runs as a process of its own; its run record says what it took. The
-lines in JSON hold seconds and gigabytes of anonymous memory by size, `baseline` the smallest size's seconds scaled to
-this one, `ratio` of both. It fails if a ratio exceeds 1.2 or memory 4 GB.
+RedCaps' annotations in DATA resampled. Each stage runs as a process of its own. The lines in JSON hold its CPU seconds
+(which do not depend on other work), peak anonymous memory in GB as its run record has
+it, `baseline` the smallest size's seconds scaled to this one, and `ratio` of both. It fails if a ratio exceeds 1.2 or
+memory 4 GB.
 """
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -126,9 +128,16 @@ def run(
         "--artifact",
         f"{made}{MANIFEST}",
     ]
-    subprocess.run([*command, *unit, "--settings", json.dumps(settings), *words], check=True)
-    figures: dict[str, float] = json.loads(Path(f"{made}{RUN}").read_bytes())["figures"]
-    return figures
+    seconds = processor_time([*command, *unit, "--settings", json.dumps(settings), *words])
+    return json.loads(Path(f"{made}{RUN}").read_bytes())["figures"] | {"cpu_seconds": seconds}
+
+
+def processor_time(command: list[str]) -> float:
+    """CPU seconds that a command takes, which must succeed."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def plan(rows: Rows, results: Path) -> Iterator[tuple[str, dict[str, float]]]:
@@ -268,10 +277,9 @@ def choose(folder: Path) -> None:
 
 def child(function: str, folder: Path, path: Path) -> dict[str, float]:
     """Run a function of this module in a process of its own; its figures."""
-    subprocess.run(
-        [sys.executable, "-m", "tests.bench.bench_tables", "--child", function, str(folder), str(path)], check=True
-    )
-    return measured(folder)
+    words = ["-m", "tests.bench.bench_tables", "--child", function, str(folder), str(path)]
+    seconds = processor_time([sys.executable, *words])
+    return measured(folder) | {"cpu_seconds": seconds}
 
 
 STEPS: dict[str, tuple[Callable[[Rows, Path], Iterator[tuple[str, dict[str, float]]]], bool]] = {
@@ -306,7 +314,7 @@ def main() -> None:
                 results = Path(at, "results")
                 results.mkdir()
                 for name, figures in work(rows, results):
-                    seconds, memory = figures["work_seconds"], figures["memory_peak_bytes"]
+                    seconds, memory = figures["cpu_seconds"], figures["memory_peak_bytes"]
                     base = first.setdefault(name, (rows.count, seconds))
                     scaled = base[1] * rows.count / base[0]
                     line = {"bench": f"tables/{name}", "rows": rows.count, "ours": round(seconds, 1)}

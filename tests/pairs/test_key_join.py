@@ -21,8 +21,9 @@ def test_pair_rows() -> None:
 def test_image_vectors_follow_the_keys() -> None:
     vectors = np.arange(3, dtype=np.float32)[:, None]
     keys = pa.table({"key": KEYS})
-    assert known.image_vectors(vectors, KEYS, keys) is vectors
-    assert known.image_vectors(vectors, pa.chunked_array([["c", "a", "b"]]), keys)[:, 0].tolist() == [1, 2, 0]
+    assert known.image_vectors(vectors, KEYS, keys).vectors is vectors
+    found = known.image_vectors(vectors, pa.chunked_array([["c", "a", "b"]]), keys)
+    assert found.vectors[found.row][:, 0].tolist() == [1, 2, 0]
 
 
 def test_label_codes() -> None:

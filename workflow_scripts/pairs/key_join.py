@@ -34,15 +34,21 @@ def pair_rows(table: pa.Table, keys: pa.ChunkedArray) -> PairRows:
     return PairRows(source, target, table["cosine"].to_numpy(), len(keys))
 
 
-def image_vectors(vectors: np.ndarray, named: pa.ChunkedArray, keys: pa.Table) -> np.ndarray:
-    """The rows of ``vectors`` (named by ``named``) in the order of ``keys``.
+@dataclass(frozen=True)
+class ImageVectors:
+    """Unit vectors of n images: (v, d) float32, which may be a file, and the (n,) int64 row of each image in it."""
+
+    vectors: np.ndarray
+    row: np.ndarray
+
+
+def image_vectors(vectors: np.ndarray, named: pa.ChunkedArray, keys: pa.Table) -> ImageVectors:
+    """Where the vectors of the images ``keys`` are in ``vectors``, whose rows are named by ``named``.
 
     Raises:
         PipelineError: an image has no vector.
     """
-    places = _places(keys["key"], named, "image vectors")
-    in_order = len(named) == len(places) and np.array_equal(places, np.arange(len(places)))
-    return vectors if in_order else vectors[places]
+    return ImageVectors(vectors, _places(keys["key"], named, "image vectors"))
 
 
 def codes(values: pa.ChunkedArray) -> np.ndarray:

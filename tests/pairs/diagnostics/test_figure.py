@@ -8,7 +8,7 @@ from PIL import Image
 
 from workflow_scripts.pairs.diagnostics.figure import draw
 from workflow_scripts.pairs.diagnostics.quality_tables import Knowledge, Options, judge
-from workflow_scripts.pairs.key_join import PairRows
+from workflow_scripts.pairs.key_join import ImageVectors, PairRows
 
 
 @pytest.mark.parametrize("count", [0, 30])
@@ -16,7 +16,8 @@ def test_same_bytes(count: int, tmp_path: Path) -> None:
     source = np.arange(count)
     pairs = PairRows(source, source ^ 1, np.linspace(0, 1, count, dtype=np.float32), 30)
     vectors = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32) if count else None
-    report = judge(pairs, Knowledge(np.zeros(30, np.int64), vectors, None, None), Options(100, 0, 512))
+    images = None if vectors is None else ImageVectors(vectors, np.arange(30))
+    report = judge(pairs, Knowledge(np.zeros(30, np.int64), images, None, None), Options(100, 0, 512))
     random = report.random_cosines
     image = None if random is None else (report.pairs["image_cosine"].to_numpy(), random)
     for name in ("a.png", "b.png"):

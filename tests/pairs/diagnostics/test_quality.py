@@ -73,6 +73,33 @@ def test_cosines_in_blocks() -> None:
     one, other = np.arange(20), np.arange(20)[::-1]
     expected = (vectors[one] * vectors[other]).sum(axis=1)
     assert np.allclose(quality.cosines(vectors, one, other, block=7), expected, atol=1e-6)
+    assert len(quality.cosines(vectors, one[:0], other[:0])) == 0
+
+
+class Watched:
+    """Vectors in a file, which notes what is read."""
+
+    def __init__(self, vectors: np.ndarray) -> None:
+        self.vectors, self.parts, self.rows = vectors, [], []  # type: ignore[var-annotated]
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        (self.parts if isinstance(rows, slice) else self.rows).append(rows)
+        return self.vectors[rows]
+
+
+@pytest.mark.parametrize("held", [1, 7 * 24, 20 * 24, 1 << 20])
+def test_a_file_of_vectors_is_read_in_its_order(held: int) -> None:
+    rng = np.random.default_rng(1)
+    vectors, (one, other) = rng.normal(size=(20, 6)).astype(np.float32), rng.integers(0, 20, (2, 300))
+    file = Watched(vectors)
+    found = quality.cosines(file, one, other, block=50, held=held)  # type: ignore[arg-type]
+    assert np.allclose(found, (vectors[one] * vectors[other]).sum(axis=1), atol=1e-6)
+    starts, rows = [part.start for part in file.parts[1:]], np.concatenate(file.rows)
+    assert starts == sorted(starts) and set(starts) <= set(range(0, 20, max(1, held // 24)))
+    assert (np.diff(rows) < 0).sum() <= len(starts) - 1, "once through the file for each part"
 
 
 def test_bootstrap_interval_has_the_width_of_the_standard_error() -> None:

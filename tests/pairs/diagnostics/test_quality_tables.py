@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 
 from workflow_scripts.pairs.diagnostics.quality_tables import Knowledge, Options, judge
-from workflow_scripts.pairs.key_join import PairRows
+from workflow_scripts.pairs.key_join import ImageVectors, PairRows
 
 PAIRS = PairRows(
     np.array([0, 1, 2, 3]), np.array([1, 0, 0, 4]), np.array([1.0, 1.0, 0.5, 0.9], np.float32), 5
 )  # fmt: skip
 SUBREDDIT = np.array([0, 0, 1, 1, 0])
+
+
+def in_order(vectors: np.ndarray) -> ImageVectors:
+    return ImageVectors(vectors, np.arange(len(vectors)))
 
 
 def test_what_is_not_known_is_null() -> None:
@@ -38,7 +42,7 @@ def test_similar_images_beat_random_pairs() -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     source = np.arange(200)
     pairs = PairRows(source, source ^ 1, np.ones(200, np.float32), 200)
-    report = judge(pairs, Knowledge(np.zeros(200, np.int64), vectors, None, None), Options(200, 0, 512))
+    report = judge(pairs, Knowledge(np.zeros(200, np.int64), in_order(vectors), None, None), Options(200, 0, 512))
     figures = report.summary["image_cosine"]
     assert figures["pairs"]["value"] > 0.9
     assert abs(figures["random"]["value"]) < 0.2
@@ -54,7 +58,9 @@ def test_baseline_and_tails() -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     source = np.arange(200)
     across = PairRows(source, (source + 100) % 200, np.ones(200, np.float32), 200)
-    figures = judge(across, Knowledge(subreddit, vectors, None, None), Options(100, 0, 512)).summary["image_cosine"]
+    figures = judge(across, Knowledge(subreddit, in_order(vectors), None, None), Options(100, 0, 512)).summary[
+        "image_cosine"
+    ]
     assert figures["random_in_subreddit"]["value"] > 0.8
     assert figures["difference_in_subreddit"]["high"] < -0.5
     assert figures["false_positives"]["value"] > 0.9  # the median random pair is as often within a subreddit as not
@@ -63,14 +69,16 @@ def test_baseline_and_tails() -> None:
     assert list(figures["quantiles"].values()) == sorted(figures["quantiles"].values())
     same = PairRows(source, source ^ 1, np.ones(200, np.float32), 200)
     copies = np.repeat(vectors[::2], 2, axis=0)
-    figures = judge(same, Knowledge(subreddit, copies, None, None), Options(100, 0, 512)).summary["image_cosine"]
+    figures = judge(same, Knowledge(subreddit, in_order(copies), None, None), Options(100, 0, 512)).summary[
+        "image_cosine"
+    ]
     assert figures["near_duplicates"]["value"] == 1
     assert figures["false_positives"]["value"] == 0
 
 
 def test_no_pairs_at_all() -> None:
     none = PairRows(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32), 5)
-    known = Knowledge(SUBREDDIT, np.eye(5, dtype=np.float32), np.zeros(5, np.int64), np.zeros(5, np.int64))
+    known = Knowledge(SUBREDDIT, in_order(np.eye(5, dtype=np.float32)), np.zeros(5, np.int64), np.zeros(5, np.int64))
     summary = judge(none, known, Options(100, 0, 512)).summary
     assert summary["hubness"]["effective_targets"] is None
     assert summary["image_cosine"]["near_duplicates"] == {

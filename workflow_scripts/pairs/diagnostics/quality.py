@@ -11,6 +11,7 @@ from workflow_scripts.stats.intervals import wilson
 from workflow_scripts.stats.seeds import derive
 
 EQUAL = 1 - 1e-6
+HELD = 1 << 30  # bytes of vectors
 Number = float | int | None
 
 
@@ -84,13 +85,23 @@ def random_in_subreddit(pairs: PairRows, subreddit: np.ndarray, seed: int) -> np
     return np.where(size > 1, pools.members[start + (place[pairs.source] - start + step) % size], -1)
 
 
-def cosines(vectors: np.ndarray, one: np.ndarray, other: np.ndarray, block: int = 8192) -> np.ndarray:
-    """(m,) float32 inner products of rows ``one`` with rows ``other`` of (n, d) unit ``vectors``."""
-    found = np.empty(len(one), dtype=np.float32)
-    for start in range(0, len(one), block):
-        part = slice(start, start + block)
-        left, right = (vectors[rows[part]].astype(np.float64) for rows in (one, other))
-        found[part] = np.einsum("nd,nd->n", left, right)
+def cosines(vectors: np.ndarray, one: np.ndarray, other: np.ndarray, block: int = 8192, held: int = HELD) -> np.ndarray:
+    """(m,) float32 inner products of rows ``one`` with rows ``other`` of (n, d) unit ``vectors``.
+
+    The vectors may be a file that is larger than memory. ``held`` bytes of it are in memory at a time; for each such
+    part, the rows after its start are read in the order of the file, so nothing is read at random places.
+    """
+    found, rows = np.empty(len(one), dtype=np.float32), max(1, held // max(1, vectors[:1].nbytes))
+    low, high = (choose(one, other).astype(np.int32) for choose in (np.minimum, np.maximum))
+    order = np.argsort(low // rows * np.int64(len(vectors)) + high, kind="stable")
+    ends = np.cumsum(np.bincount(low // rows)) if len(one) else np.zeros(0, np.int64)
+    for number, end in enumerate(ends.tolist()):
+        mine, first = order[ends[number - 1] if number else 0 : end], number * rows
+        kept = np.array(vectors[first : first + rows]) if len(mine) else vectors[:0]
+        for start in range(0, len(mine), block):
+            part = mine[start : start + block]
+            left, right = (values.astype(np.float64) for values in (kept[low[part] - first], vectors[high[part]]))
+            found[part] = np.einsum("nd,nd->n", left, right)
     return found
 
 

@@ -1,5 +1,6 @@
 """All diagnostics of a pair table: per pair, and as a summary."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ import pyarrow as pa
 
 from workflow_scripts.pairs.diagnostics import quality
 from workflow_scripts.pairs.diagnostics.collisions import effective_targets, false_negatives
-from workflow_scripts.pairs.key_join import PairRows
+from workflow_scripts.pairs.key_join import ImageVectors, PairRows
 
 NEAR_DUPLICATE = 0.95  # image cosine from which two images are called near duplicates
 QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
@@ -22,7 +23,7 @@ class Knowledge:
     """
 
     subreddit: np.ndarray
-    vectors: np.ndarray | None
+    vectors: ImageVectors | None
     label: np.ndarray | None
     caption: np.ndarray | None
 
@@ -65,9 +66,10 @@ def judge(pairs: PairRows, known: Knowledge, options: Options) -> Report:
     }
     image = random = None
     if known.vectors is not None:
-        image = quality.cosines(known.vectors, pairs.source, pairs.target)
-        random = quality.cosines(known.vectors, pairs.source, quality.random_targets(pairs, options.seed))
-        summary["image_cosine"] = _of_images(pairs, known, image, random, options)
+        beside = quality.random_in_subreddit(pairs, known.subreddit, options.seed)
+        targets = (pairs.target, quality.random_targets(pairs, options.seed), beside)
+        image, random, baseline = _cosines(known.vectors, pairs.source, targets)
+        summary["image_cosine"] = _of_images(pairs, image, random, baseline, options)
     label = pa.nulls(len(pairs), pa.bool_())
     if known.label is not None:
         label, summary["same_label"] = purity(pairs, known.label)
@@ -80,23 +82,35 @@ def judge(pairs: PairRows, known: Knowledge, options: Options) -> Report:
     return Report(pa.table(columns), summary, random)
 
 
+def _cosines(known: ImageVectors, source: np.ndarray, targets: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Image cosines of each source with its target in each of ``targets``, in one pass; NaN where a target is -1."""
+    has = [target >= 0 for target in targets]
+    one = np.concatenate([known.row[source[some]] for some in has])
+    other = np.concatenate([known.row[target[some]] for target, some in zip(targets, has, strict=True)])
+    found = np.full((len(targets), len(source)), np.nan, np.float32)
+    found[np.array(has)] = quality.cosines(known.vectors, one, other)
+    return list(found)
+
+
 def _of_images(
-    pairs: PairRows, known: Knowledge, image: np.ndarray, random: np.ndarray, options: Options
+    pairs: PairRows, image: np.ndarray, random: np.ndarray, baseline: np.ndarray, options: Options
 ) -> dict[str, Any]:
     """Image cosines of the pairs against random pairs, and against random pairs of the same subreddit; their tails.
 
     ``false_positives`` are pairs less similar than the median random pair.
+
+    Args:
+        image: (m,) cosines of the pairs.
+        random: those of random pairs of the same sources.
+        baseline: those of random pairs of the same sources and subreddits; NaN where there is none.
     """
 
     def interval(values: np.ndarray) -> dict[str, quality.Number]:
         return quality.bootstrap_mean(values, options.bootstrap, options.seed)
 
-    assert known.vectors is not None
-    target = quality.random_in_subreddit(pairs, known.subreddit, options.seed)
-    has = target >= 0
-    within = PairRows(pairs.source[has], target[has], pairs.cosine[has], pairs.count)
-    baseline = quality.cosines(known.vectors, within.source, within.target)
-    beside = quality.image_similarity(within, image[has], baseline, interval)
+    has = ~np.isnan(baseline)
+    within = PairRows(pairs.source[has], pairs.target[has], pairs.cosine[has], pairs.count)
+    beside = quality.image_similarity(within, image[has], baseline[has], interval)
     found: dict[str, Any] = quality.image_similarity(pairs, image, random, interval)
     found |= {"random_in_subreddit": beside["random"], "difference_in_subreddit": beside["difference"]}
     if len(pairs):
