@@ -42,7 +42,7 @@ class Plan:
         images: images of the study, in index order.
         keep_decoded: whether decoded images stay in memory.
         pairing: positive pairs.
-        captions: text of each of ``pairing.sources``, if the method learns which are equal, else None.
+        captions: (m,) int64, equal for equal captions of ``pairing.sources``, if the method learns that, else None.
         tokens: rows of the same captions (CLIP), else None.
         labels: (m,) int64 label of each of ``pairing.sources`` (supervised), else None.
         vectors: of the same captions (clip_sbert, xclr), else None.
@@ -58,7 +58,7 @@ class Plan:
     images: TarImages
     keep_decoded: bool
     pairing: Pairing
-    captions: list[str] | None
+    captions: np.ndarray | None
     tokens: TokenRows | None
     labels: np.ndarray | None
     vectors: CaptionVectors | None
@@ -89,10 +89,12 @@ def write_plan(plan: Plan, path: Path) -> None:
     """Write ``plan`` to ``path`` (npz of plain arrays, all else as JSON in one of them)."""
     words: dict[str, Any] = {
         **{"settings": plan.settings.model_dump(mode="json"), "keep_decoded": plan.keep_decoded},
-        **{"captions": plan.captions, "work": str(plan.work.absolute()), "device": plan.device},
+        **{"work": str(plan.work.absolute()), "device": plan.device},
         **{"threads": plan.threads, "workers": plan.workers},
     }
     arrays = {name: getattr(plan.pairing, name) for name in PAIRING}
+    if plan.captions is not None:
+        arrays["captions_of_sources"] = plan.captions
     if plan.labels is not None:
         arrays["labels_of_sources"] = plan.labels
     if plan.tokens is not None:
@@ -135,7 +137,7 @@ def read_plan(path: Path) -> Plan:
         images=shown["images"],
         keep_decoded=words["keep_decoded"],
         pairing=Pairing(*(arrays[name] for name in PAIRING)),
-        captions=words["captions"],
+        captions=arrays.get("captions_of_sources"),
         tokens=tokens,
         labels=arrays.get("labels_of_sources"),
         vectors=CaptionVectors(Path(words["vectors"]), arrays["rows_of_vectors"]) if "vectors" in words else None,

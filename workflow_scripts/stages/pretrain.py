@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from workflow_scripts.pretraining.data.token_rows import TokenRows
     from workflow_scripts.pretraining.plan import Plan
 
-    Learned = tuple[Pairing, list[str] | None, TokenRows | None, np.ndarray | None, CaptionVectors | None]
+    Learned = tuple[Pairing, np.ndarray | None, TokenRows | None, np.ndarray | None, CaptionVectors | None]
 
 
 def pretrain(job: Job[Pretrain]) -> None:
@@ -130,8 +130,6 @@ def _plan(job: Job[Pretrain]) -> "Plan":
 
 def _learned(job: Job[Pretrain], keys: "pa.ChunkedArray") -> "Learned":
     """What is learned of the images to train on, in the order of the plan; others of ``keys`` are counted by reason."""
-    from itertools import compress
-
     from workflow_scripts.pretraining.data.caption_vectors import embedded_pairs
     from workflow_scripts.pretraining.data.inputs import read_captions, read_common, read_labels, read_pairing
     from workflow_scripts.pretraining.method import LabelSettings
@@ -160,7 +158,7 @@ def _learned(job: Job[Pretrain], keys: "pa.ChunkedArray") -> "Learned":
     if job.inputs("common"):
         pairing, kept = read_common(pairing, keys, job.input("common").path(".parquet"))
         dropped["not_common"] = len(kept) - len(pairing)
-        captions = None if captions is None else list(compress(captions, kept.tolist()))
+        captions = None if captions is None else captions[kept]
         tokens = None if tokens is None else tokens.of(kept)
         labels = None if labels is None else labels[kept]
         vectors = None if vectors is None else vectors.of(kept)

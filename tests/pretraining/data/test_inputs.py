@@ -17,8 +17,8 @@ def test_captions_of_a_pair_table_are_those_of_its_sources(tmp_path: Path) -> No
     path = tmp_path / "captions.parquet"
     pq.write_table(pa.table({"key": ["e", "a", "c", "b"], "caption": ["fifth", "first", " ", "second"]}), path)
     pairs = Pairing(np.array([0, 2, 3, 4]), np.array([0, 2, 3, 4, 5]), np.array([1, 4, 0, 0, 3]))
-    pairing, texts = read_captions(pairs, KEYS, path)
-    assert texts == ["first", "fifth"]  # c has a blank caption, d none, b no partner
+    pairing, numbers = read_captions(pairs, KEYS, path)
+    assert numbers.tolist() == [1, 0]  # c has a blank caption, d none, b no partner
     assert pairing.sources.tolist() == [0, 4]
     assert pairing.starts.tolist() == [0, 2, 3] and pairing.targets.tolist() == [1, 4, 3]
 

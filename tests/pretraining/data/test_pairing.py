@@ -119,9 +119,11 @@ def test_completing_and_confining_keep_every_other_pair(data: st.DataObject) -> 
 
 def test_captions_follow_the_index_and_blank_ones_are_left_out() -> None:
     captions = pa.table({"key": ["d", "a", "e", "b"], "caption": ["dee", "ay", "  ", None]})
-    pairing, texts = from_captions(KEYS, captions, WHERE)
+    pairing, numbers = from_captions(KEYS, captions, WHERE)
     assert pairing.sources.tolist() == [0, 3]
-    assert texts == ["ay", "dee"]
+    assert numbers.tolist() == [1, 0]
+    same = pa.table({"key": ["d", "a", "b"], "caption": ["x", "y", "x"]})
+    assert from_captions(KEYS, same, WHERE)[1].tolist() == [1, 0, 0]
     with pytest.raises(PipelineError, match="'x'"):
         from_captions(KEYS, pa.table({"key": ["x"], "caption": ["?"]}), WHERE)
 

@@ -15,6 +15,7 @@ from workflow_scripts.pretraining.data.pairing import (
     from_captions,
     from_labels,
     from_table,
+    numbered,
     rows_of,
     with_itself,
 )
@@ -40,15 +41,15 @@ def read_pairing(settings: Pretrain, keys: pa.ChunkedArray, path: Path | None) -
     return completed(pairing, len(keys)) if settings.unpaired == "self" else pairing
 
 
-def read_captions(pairing: Pairing, keys: pa.ChunkedArray, path: Path) -> tuple[Pairing, list[str]]:
-    """The pairs whose source has a caption in the table ``path``, and these captions source by source.
+def read_captions(pairing: Pairing, keys: pa.ChunkedArray, path: Path) -> tuple[Pairing, np.ndarray]:
+    """The pairs whose source has a caption in the table ``path``, and the captions' numbers source by source.
 
     Raises:
         PipelineError: the table names an image that is not among ``keys``.
     """
-    captioned, texts = from_captions(keys, pq.read_table(path, columns=["key", "caption"]), path)
+    captioned, numbers = from_captions(keys, pq.read_table(path, columns=["key", "caption"]), path)
     pairing, _ = among(pairing, captioned.sources)
-    return pairing, [texts[place] for place in np.searchsorted(captioned.sources, pairing.sources).tolist()]
+    return pairing, numbers[np.searchsorted(captioned.sources, pairing.sources)]
 
 
 def read_tokens(
@@ -108,8 +109,7 @@ def subreddit_probe(settings: Pretrain, images: TarImages, subreddits: pa.Chunke
     """Probe that predicts the subreddits of the study's images; None if the probe is disabled."""
     if settings.probe is None:
         return None
-    labels = np.unique(np.array(subreddits.to_pylist()), return_inverse=True)[1]
-    return split_rows(images, labels, settings.probe.images)
+    return split_rows(images, numbered(subreddits), settings.probe.images)
 
 
 def dataset_probe(settings: Pretrain, images: TarImages, path: Path) -> ProbeRows | None:

@@ -20,8 +20,7 @@ def learned_rows(plan: Plan) -> tuple[dict[Signal, Rows], Sizes]:
         sizes = sizes._replace(vocabulary=text.vocabulary, end=text.end, context=text.context)
     if "caption_ids" in learns:
         assert plan.captions is not None
-        numbers: dict[str, int] = {}
-        rows["caption_ids"] = _of_rows(np.array([numbers.setdefault(text, len(numbers)) for text in plan.captions]))
+        rows["caption_ids"] = _of_rows(plan.captions)
     if "vectors" in learns:
         vectors = plan.vectors
         assert vectors is not None

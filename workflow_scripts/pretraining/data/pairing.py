@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.text.blank import is_blank
 
+ROWS = 65_536  # texts that are Python's at a time
+
 
 @dataclass(frozen=True)
 class Pairing:
@@ -113,16 +115,23 @@ def from_table(keys: pa.ChunkedArray, table: pa.Table, where: Path) -> Pairing:
     return Pairing(sources, np.append(starts, len(source)).astype(np.int64), target[order])
 
 
-def from_captions(keys: pa.ChunkedArray, table: pa.Table, where: Path) -> tuple[Pairing, list[str]]:
-    """Images with a caption, each paired with itself, and their captions row by row; blank captions are left out.
+def from_captions(keys: pa.ChunkedArray, table: pa.Table, where: Path) -> tuple[Pairing, np.ndarray]:
+    """Images with a caption, each paired with itself; blank captions are left out.
+
+    Returns:
+        The pairs, and (m,) int64 numbers of their captions, equal for equal captions.
 
     Raises:
         PipelineError: the table names an image that is not there.
     """
     rows = rows_of(keys, table["key"], where)
-    texts = [text or "" for text in table["caption"].to_pylist()]
-    kept = np.array([i for i in np.argsort(rows, kind="stable").tolist() if not is_blank(texts[i])], dtype=np.int64)
-    return _own(rows[kept]), [texts[i] for i in kept.tolist()]
+    texts = pc.dictionary_encode(pc.fill_null(table["caption"], "").cast(pa.large_string()).combine_chunks())
+    blank = np.zeros(len(texts.dictionary), dtype=bool)
+    for start in range(0, len(blank), ROWS):
+        blank[start : start + ROWS] = [is_blank(text) for text in texts.dictionary.slice(start, ROWS).to_pylist()]
+    codes, order = texts.indices.to_numpy().astype(np.int64), np.argsort(rows, kind="stable")
+    kept = order[~blank[codes[order]]]
+    return _own(rows[kept]), codes[kept]
 
 
 def from_labels(keys: pa.ChunkedArray, named: pa.ChunkedArray, labels: pa.ChunkedArray) -> tuple[Pairing, np.ndarray]:
@@ -138,5 +147,11 @@ def from_labels(keys: pa.ChunkedArray, named: pa.ChunkedArray, labels: pa.Chunke
     """
     found = labels.combine_chunks().take(pc.index_in(keys, value_set=named.combine_chunks()).combine_chunks())
     rows = np.flatnonzero(pc.is_valid(found).to_numpy(zero_copy_only=False))
-    numbers = np.unique(np.array(found.take(pa.array(rows)).to_pylist()), return_inverse=True)[1]
-    return _own(rows), numbers.astype(np.int64)
+    return _own(rows), numbered(found.take(pa.array(rows)))
+
+
+def numbered(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """(n,) int64: the place of each value among the different ones in ascending order."""
+    coded = pc.dictionary_encode(values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values)
+    order = np.unique(np.array(coded.dictionary.to_pylist()), return_inverse=True)[1]
+    return np.asarray(order[coded.indices.to_numpy()], dtype=np.int64)
