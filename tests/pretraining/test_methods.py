@@ -17,6 +17,12 @@ from workflow_scripts.pretraining.settings import HEADS, METHODS, Pretrain
 TRAINED = [name for name, method in METHODS.items() if method.objective is not None]
 
 
+def test_two_signals_from_captions_are_refused() -> None:
+    """Each leaves images out, so the rows of one would be those of other images."""
+    with pytest.raises(ValueError, match="clip learns from tokens and vectors, but only one can be of captions"):
+        replace(METHODS["clip"], learns=("tokens", "vectors", "labels"))
+
+
 def run_of(name: str, **changed: object) -> Pretrain:
     """A run of method ``name`` with the defaults of its section."""
     method = METHODS[name]

@@ -81,6 +81,7 @@ class ArmKind:
             they define it identically.
         from_file: whether it reads a file of the user's, the arm's ``table``.
         arms: names of the settings that name other arms, whose rows it reads.
+        scored: whether the rows have the matcher's scores of their captions; elsewhere some or all are unknown.
         select: (inputs, settings) -> n rows in the order of the caption table (``arm_rows.SCHEMA``).
         columns: the columns of the caption table that it reads, besides ``key``; None: all.
         row_wise: settings -> whether the caption of an image depends on that image alone: then ``select`` gets a part
@@ -92,6 +93,7 @@ class ArmKind:
     settings: type[Settings]
     from_file: bool
     arms: tuple[str, ...]
+    scored: bool
     select: Callable[[ArmInputs, Any], "pa.Table"]
     columns: tuple[str, ...] | None = None
     row_wise: Callable[[Any], bool] = lambda _: False

@@ -14,7 +14,7 @@ from workflow_scripts.export.architecture import Recipe
 from workflow_scripts.export.hubconf import WEIGHTS
 from workflow_scripts.export.markdown import render
 from workflow_scripts.export.removed import removed_section
-from workflow_scripts.export.run import Run
+from workflow_scripts.export.run import STAGE, Run
 from workflow_scripts.models.networks.view import View
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
@@ -39,7 +39,7 @@ class Card(NamedTuple):
         view: how evaluation saw images.
         timm: whether timm loads it.
         licence: of the network, as the user gives it.
-        learned: number of images that it learned from.
+        learned: number of images that it, and networks behind its pairs, learned from.
         sha256: of the file of weights.
     """
 
@@ -67,6 +67,7 @@ def model_card(run: Run, card: Card) -> str:
             "augmentation": AUGMENTATIONS[run.settings["augmentation"]],
             "data": _data(run),
             "pairs": _pairs(run),
+            "encoders": sorted({node.name for node in run.of_stage(STAGE)} - {run.name}),
             "budget": _budget(run),
             "scores": _scores(run),
             "chosen_on": sorted({row["chosen_on"] for row in run.scores if row["chosen_on"]}),

@@ -42,7 +42,7 @@ def export(run: Run, folder: Path, licence: str) -> Exported:
     recipe = recipe_of(run.metadata["backbone"], int(run.metadata["preprocessing"]["size"]))
     view, width = view_of_run(run), int(run.metadata["feature_dim"])
     in_timm = timm_equal(recipe, network, view.size)
-    learned = learned_keys(run.node, run.behind)
+    learned = learned_keys(run.behind)
     about = {"study": run.node.study.name, "run": run.name, "checkpoint": run.checkpoint, "root": run.root}
 
     def write(part: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which images a run learned from, by their keys."""
+"""Which images a run, and the runs behind its pairs, learned from, by their keys."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.export.run import STAGE
 from workflow_scripts.pretraining.data.inputs import read_captions, read_common, read_labels, read_pairing
 from workflow_scripts.pretraining.data.pairing import among, rows_of
 from workflow_scripts.pretraining.method import LabelSettings
@@ -14,21 +15,26 @@ from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.provenance.nodes import Node, inputs_of
 
 
-def learned_keys(run: Node, known: Mapping[Path, Node]) -> list[str]:
+def learned_keys(behind: Mapping[Path, Node]) -> list[str]:
     """Sorted keys of the images that a run trained on, as a source or a partner of a pair; none of an untrained one.
 
-    Images with an empty caption are listed too where a method learns from vectors of captions, which leaves them out.
+    Included are those of other runs whose networks are encoders of its pairs. Images with an empty caption are listed
+    too where a method learns from vectors of captions, which leaves them out.
 
     Args:
-        known: artifacts that were read already, by path.
+        behind: the run and all that it was made from, by path.
 
     Raises:
         PipelineError: an input is missing or damaged.
     """
+    return sorted(set().union(*(_own(node, behind) for node in behind.values() if node.stage == STAGE)))
+
+
+def _own(run: Node, known: Mapping[Path, Node]) -> set[str]:
     inputs = {one.name: one.path for one in inputs_of(run, known) if one.path is not None}
     settings = Pretrain.model_validate((run.record or {})["settings"])
     if not settings.trains or "images" not in inputs:
-        return []
+        return set()
     keys = pq.read_table(Artifact(inputs["images"]).path(".parquet"), columns=["key"])["key"]
     if isinstance(settings.head, LabelSettings):
         pairing, _ = read_labels(settings.head.label, keys, Artifact(inputs["truth"]).path(".truth.parquet"))
@@ -44,4 +50,4 @@ def learned_keys(run: Node, known: Mapping[Path, Node]) -> list[str]:
     if "common" in inputs:
         pairing, _ = read_common(pairing, keys, Artifact(inputs["common"]).path(".parquet"))
     used = np.union1d(pairing.sources, pairing.targets)
-    return sorted(keys.take(used).to_pylist())
+    return set(keys.take(used).to_pylist())

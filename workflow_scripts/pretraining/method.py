@@ -138,7 +138,8 @@ class Method:
         views: images that are decoded and augmented per pair, in the order of ``Batch.views``; further partners follow
             (:class:`SeveralPartners`).
         learns: what it learns from besides images. The captions are those of the run's arm or, with a pair table, of
-            the table's arm; those of the source in both cases.
+            the table's arm; those of the source in both cases. At most one signal is made from captions, since images
+            are left out by it.
         weights: whether its loss takes the weights of pairs (``Batch.weights``, setting ``pair_weight``).
         passes: cost of one pair's forward pass, in forward passes of the backbone, without further partners.
     """
@@ -153,6 +154,10 @@ class Method:
     learns: tuple[Signal, ...] = ()
     weights: bool = False
     passes: float
+
+    def __post_init__(self) -> None:
+        if len(several := [signal for signal in self.learns if signal in CAPTION_SIGNALS]) > 1:
+            raise ValueError(f"method {self.name} learns from {' and '.join(several)}, but only one can be of captions")
 
     @property
     def by_arm(self) -> bool:

@@ -33,6 +33,7 @@ def pretrain(job: Job[Pretrain]) -> None:
     """Train the run, or write its initial weights; count the images without a partner."""
     from workflow_scripts.core.files.jsonio import pretty, read_json
     from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.models.text.tower import TOWER
     from workflow_scripts.pretraining.plan import OUTCOME, weights_name
     from workflow_scripts.pretraining.run_metadata import about_backbone, curve_table, run_metadata
     from workflow_scripts.pretraining.schedule import schedule
@@ -60,7 +61,7 @@ def pretrain(job: Job[Pretrain]) -> None:
         outcome = read_json(job.work / OUTCOME, "run the stage again")
         about = about_backbone(job.settings)
     metadata = run_metadata(job.settings, about, length, outcome, counts)
-    towers = [path.name for path in job.work.glob("text.safetensors")]  # only some methods have one
+    towers = [TOWER] if (job.work / TOWER).exists() else []  # only some methods have one
     for name in (*map(weights_name, metadata["checkpoints"]), *towers):
         shutil.copyfile(job.work / name, job.file(f"/{name}"))
     job.file("/run.json").write_bytes(pretty(metadata))

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
@@ -68,9 +68,17 @@ def _shorthand(value: Any) -> Any:
     return {"at": value} if isinstance(value, str) else value
 
 
+def _of_user(given: Source) -> Source:
+    if given.torchvision is not None:
+        raise ValueError("torchvision is set by the workflow; remove it")
+    return given
+
+
 # In the config a source may be written as its location alone.
 _PLACE = Annotated[str, Field(min_length=1)]
-SourceField = Annotated[Source, BeforeValidator(_shorthand, json_schema_input_type=_PLACE | Source)]
+SourceField = Annotated[
+    Source, BeforeValidator(_shorthand, json_schema_input_type=_PLACE | Source), AfterValidator(_of_user)
+]
 
 
 def source(job: Job[Source]) -> None:

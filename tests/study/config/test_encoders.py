@@ -100,6 +100,18 @@ def test_agreement_needs_both_arms_and_an_encoder() -> None:
         faithful({}, CLIP)
 
 
+def test_captions_that_the_matcher_has_not_scored_give_no_weights() -> None:
+    arms = [{"name": kind, "kind": kind} for kind in ("original", "generated", "revised")]
+    wrong = [{"name": "half", "kind": "mixed", "base": "original"}]
+    table = {"name": "near", "arm": "half", "encoder": "big", "k": 1, "scope": "global"}
+    message = (
+        r"captions without scores in config.runs.0: pair_weight itm of simclr, whose arm is of kind mixed; set pair"
+    )
+    with pytest.raises(PipelineError, match=message):
+        faithful({"arms": arms + wrong, "pairs": [table]}, WEIGHTED)
+    faithful({"arms": arms + wrong, "pairs": [table]}, AGREEING)
+
+
 def test_a_run_takes_no_more_partners_than_its_pair_table_has() -> None:
     positive = {"method": "multi_positive", "pairs": "near", "augmentation": "crop"}
     table = {"name": "near", "arm": "revised", "encoder": "big", "k": 2, "scope": "global"}

@@ -41,6 +41,10 @@ ARMS = [{"name": kind, "kind": kind} for kind in ("original", "revised", "shuffl
             "missing source in config.tokenizer.source: none for the tokenizer; kind clip",
         ),
         (
+            {"annotations": {"source": {"at": "x.zip", "torchvision": "CIFAR10"}}},
+            "torchvision is set by the workflow; remove it",
+        ),
+        (
             {"tokenizer": {"source": "clip"}},
             "unused source in config.tokenizer.source: clip; remove it; a tokenizer of kind trained has none",
         ),

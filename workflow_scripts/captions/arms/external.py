@@ -123,6 +123,7 @@ ARM_KIND = ArmKind(
     settings=External,
     from_file=True,
     arms=(),
+    scored=False,
     select=select,
     columns=("subreddit", "year"),
 )

@@ -42,6 +42,7 @@ ARM_KIND = ArmKind(
     settings=Mixed,
     from_file=False,
     arms=("base",),
+    scored=False,
     select=select,
     columns=(),
 )

@@ -21,6 +21,7 @@ ARM_KIND = ArmKind(
     settings=NoSettings,
     from_file=False,
     arms=(),
+    scored=True,
     select=select,
     row_wise=lambda _: True,
 )

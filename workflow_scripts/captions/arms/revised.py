@@ -193,6 +193,7 @@ ARM_KIND = ArmKind(
     settings=Revised,
     from_file=False,
     arms=("original", "replacement"),
+    scored=True,
     select=select,
     row_wise=lambda settings: settings.combine == "vote",  # ranks are among all captions
 )

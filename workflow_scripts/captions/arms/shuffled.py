@@ -27,6 +27,7 @@ ARM_KIND = ArmKind(
     settings=ShuffleSettings,
     from_file=False,
     arms=("base",),
+    scored=False,
     select=select,
     columns=(),
 )

@@ -14,7 +14,7 @@ class Batch(NamedTuple):
     Attributes:
         views: of each view that the method declares, (b, 3, s, s) float32, normalised.
         step: number of the step, counted from 1.
-        tokens: (b, context) int64, of the captions of the pairs' sources.
+        tokens: (b, n) int64, of the captions of the pairs' sources, n the longest of them.
         caption_ids: (b,) int64, equal for sources with the same caption.
         vectors: (b, d) float32, sentence vectors of the captions.
         scores: (b,) float32, how faithful the captions of the pairs are; NaN if unknown. None: pairs have no weights.

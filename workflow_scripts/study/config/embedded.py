@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
+from workflow_scripts.stages.select_captions import ARM_KINDS
 from workflow_scripts.study.config.errors import SettingError, known
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def compared(study: "Study") -> list[str]:
 
 
 def embedding_errors(study: "Study", run: "Run", number: int, settings: Pretrain) -> Iterator[SettingError]:
-    """Yield errors of a run's text encoder (unclear, unknown or unused), and of arms to compare."""
+    """Yield errors of a run's text encoder (unclear, unknown or unused), and of what its weights are made from."""
     where, names = ("runs", number, "encoder"), [encoder.name for encoder in study.text_encoders]
     agreement = settings.pair_weight == "agreement"
     if "vectors" not in settings.inputs and not (agreement and settings.pairs == "caption"):
@@ -49,7 +50,19 @@ def embedding_errors(study: "Study", run: "Run", number: int, settings: Pretrain
         yield SettingError(
             "missing encoder", where, "null", f"name one of text_encoders: {', '.join(names) or 'none yet'}"
         )
-    if agreement and len(compared(study)) < len(COMPARED):
+    yield from _weight_errors(study, run, number, settings)
+
+
+def _weight_errors(study: "Study", run: "Run", number: int, settings: Pretrain) -> Iterator[SettingError]:
+    """An error of a run whose weights need arms that the study lacks, or scores that its arm lacks."""
+    if settings.pair_weight == "agreement" and len(compared(study)) < len(COMPARED):
         advice = f"add one arm of each kind {' and '.join(COMPARED)}"
         value = f"pair_weight {settings.pair_weight} of {run.method}"
         yield SettingError("no captions to compare", ("runs", number), value, advice)
+    kinds = {arm.name: arm.kind for arm in study.arms}
+    kind = kinds.get(arm_of(study, run) or "") if settings.pair_weight == "itm" else None
+    if kind is not None and not ARM_KINDS[kind].scored:
+        fitting = ", ".join(name for name, one in ARM_KINDS.items() if one.scored)
+        advice = f"set pair_weight to none for this run; arms of these kinds have scores: {fitting}"
+        value = f"pair_weight itm of {run.method}, whose arm is of kind {kind}"
+        yield SettingError("captions without scores", ("runs", number), value, advice)

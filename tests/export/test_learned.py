@@ -1,0 +1,38 @@
+"""The images that a network learned from, itself and by the networks behind its pairs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tests.helpers import make_artifact
+from tests.reporting.fake_files import parquet_table
+from workflow_scripts.export.learned import learned_keys
+from workflow_scripts.provenance.nodes import Node, read_node
+
+SIMCLR = {"method": "simclr", "augmentation": "crop", "steps": 9, "warmup_steps": 0}
+
+
+def run(results: Path, name: str, settings: dict[str, Any], inputs: dict[str, Path]) -> Node:
+    made = make_artifact(results, "pretrain", name, {})
+    named = {role: [str(path)] for role, path in inputs.items()}
+    record = {"stage": "pretrain", "settings": settings, "inputs": named, "input_files": named}
+    node = read_node(made)
+    return Node(made, name, "pretrain", node.manifest, node.hash, json.loads(json.dumps(record)))
+
+
+def test_images_of_an_encoders_run_are_included(results: Path) -> None:
+    table = {"images": {"key": [*"abcdef"]}, "common": {"key": [*"ef"]}}
+    pairs = {"source": ["a", "b"], "target": ["b", "d"], "rank": np.ones(2, np.int16)}
+    images, common, paired = (
+        make_artifact(results, stage, "x", {".parquet": parquet_table(pa.table(columns))})
+        for stage, columns in (*table.items(), ("pair_table", pairs))
+    )
+    encoder = run(results, "encoder", SIMCLR | {"pairs": "self"}, {"images": images, "common": common})
+    untrained = {"method": "untrained", "augmentation": "none", "pairs": "none", "steps": 0}
+    other = run(results, "other", untrained, {"images": images})
+    own = run(results, "own", SIMCLR | {"pairs": "visual"}, {"images": images, "pairs": paired})
+    assert learned_keys({one.path: one for one in (own, other)}) == [*"abd"]
+    assert learned_keys({one.path: one for one in (own, other, encoder)}) == [*"abdef"]
