@@ -34,6 +34,7 @@ def test_speed_and_waiting_are_those_since_the_row_before(tmp_path: Path, monkey
             measured = curve.measure(number + 1)
             now[0] += 100.0  # seconds of probing
             curve.write({**ROW, "step": number + 1}, measured)
+            curve.restart(number + 1)
     assert read_curve(tmp_path / CURVE_LINES) == [
         {**ROW, "step": step, "steps": 10, "epoch": step / 5, "images_per_s": 8.0, "data_wait": 0.25} for step in (2, 4)
     ]

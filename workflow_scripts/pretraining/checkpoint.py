@@ -98,7 +98,8 @@ def load(
             for name, parameter in model.named_parameters():
                 if name in found:
                     # Moments must have the memory layout of their parameter, or the optimizer takes a slower path.
-                    like = torch.empty_like(parameter.detach()) if part != "step" else torch.empty(())
+                    like = torch.empty_like(parameter.detach())
+                    like = like if part != "step" else like.new_empty((), dtype=torch.float32)
                     optimizer.state[parameter][part] = like.copy_(found[name])
     except (SafetensorError, RuntimeError, KeyError, ValueError, TypeError) as error:
         value = str(error).splitlines()[0]

@@ -40,14 +40,14 @@ class LiveCurve:
             kept = [row for row in read_curve(path) if row["step"] is not None and row["step"] <= step] if step else []
             with suppress(OSError):  # live figures must not make a training fail on a full disk
                 path.write_text("".join(f"{json.dumps(row)}\n" for row in kept))
-        self._restart(step)
+        self.restart(step)
 
     def timed(self, batches: Generator[T, None, None]) -> Generator[T, None, None]:
         """Yield the batches, and measure the time that is spent waiting for them."""
         yield from fed(batches, lambda _: self._batch)
 
     def measure(self, step: int) -> dict[str, float | None]:
-        """``images_per_s`` and ``data_wait`` since the last row; null if no step was done since."""
+        """``images_per_s`` and ``data_wait`` since :meth:`restart`; null if no step was done since."""
         seconds, done = time.monotonic() - self._start, step - self._step
         if seconds <= 0 or done == 0:
             return {"images_per_s": None, "data_wait": None}
@@ -61,12 +61,12 @@ class LiveCurve:
         if self._path is not None:
             with suppress(OSError), self._path.open("a") as file:
                 file.write(json.dumps({**row, **self._length(row["step"]), **measured}) + "\n")
-        self._restart(row["step"])
 
     def _length(self, step: int) -> dict[str, float]:
         return {"steps": self._schedule.steps, "epoch": step / self._schedule.epoch}
 
-    def _restart(self, step: int) -> None:
+    def restart(self, step: int) -> None:
+        """Measure the next row from now on, after what belongs to the row of ``step``."""
         self._step, self._start, self._waited = step, time.monotonic(), current().waited
 
 

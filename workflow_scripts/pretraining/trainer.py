@@ -1,7 +1,6 @@
 """Training of one run: steps, curve, online probe, checkpoints, kept weights."""
 
 import json
-import math
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
@@ -17,6 +16,7 @@ from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.models.text.tower import TOWER, TextTower
 from workflow_scripts.pretraining import checkpoint
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.curve import Curve
 from workflow_scripts.pretraining.data.batch import Batch
 from workflow_scripts.pretraining.data.learned import learned_rows
 from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Order, PinnedBatch, Rows
@@ -25,12 +25,12 @@ from workflow_scripts.pretraining.distributed.interrupt import TERMINATED, Inter
 from workflow_scripts.pretraining.distributed.sync_norm import convert
 from workflow_scripts.pretraining.live_curve import CURVE_LINES, LiveCurve
 from workflow_scripts.pretraining.method import Signal
-from workflow_scripts.pretraining.monitor.collapse import STATISTICS, warn_of_collapse
-from workflow_scripts.pretraining.monitor.divergence import check_losses, check_weights
+from workflow_scripts.pretraining.monitor.collapse import STATISTICS
+from workflow_scripts.pretraining.monitor.divergence import check_weights
 from workflow_scripts.pretraining.monitor.first_batch import FirstBatch, interval
 from workflow_scripts.pretraining.monitor.tracking import Tracking
 from workflow_scripts.pretraining.network import build_network
-from workflow_scripts.pretraining.optimizing import learning_rate, parameter_groups
+from workflow_scripts.pretraining.optimizing import learning_rate, optimizer
 from workflow_scripts.pretraining.plan import OUTCOME, Plan, weights_name
 from workflow_scripts.pretraining.probing import OnlineProbe, is_gain
 from workflow_scripts.pretraining.settings import METHODS
@@ -89,21 +89,20 @@ class Trainer:
             self.model = convert(self.model) if cpu else nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
         # Called by keyword, torch's overload for memory formats alone is the one that type checkers know.
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        decay, norm_decay = self.settings.weight_decay, self.settings.norm_weight_decay
-        optimizer = torch.optim.AdamW(parameter_groups(self.model, decay, norm_decay))
-        self.wrapped, self.optimizer = accelerator.prepare(self.model, optimizer)
+        self.model.to(accelerator.device)
+        updates = optimizer(self.model, self.settings.weight_decay, self.settings.norm_weight_decay)
+        self.wrapped, self.optimizer = accelerator.prepare(self.model, updates)
         self.batches = self._batches(learned)
         self.state, self.best, self.hits = checkpoint.load(plan.work, self.model, self.optimizer.optimizer)
         if self.state.scaler and accelerator.scaler is not None:
             accelerator.scaler.load_state_dict(self.state.scaler)
         self.backbone: nn.Module = self.model.get_submodule("backbone")
-        self.losses: list[torch.Tensor] = []
-        self.saved = self.state.step  # of the last checkpoint
         self.probe = self._online_probe()
         self.first_batch = self._first_batch()
         path = plan.work / CURVE_LINES if accelerator.is_main_process else None
         self.live = LiveCurve(path, self.schedule, self.settings.batch_size, self.state.step)
         self.tracking = Tracking(plan.work if accelerator.is_main_process else None, self.state.curve)
+        self.curve = Curve(accelerator, self.state, self.live, self.tracking)
 
     def _batches(self, learned: Mapping[Signal, Rows]) -> Batches:
         settings, plan = self.settings, self.plan
@@ -140,7 +139,7 @@ class Trainer:
         state = self.state
         if state.step == 0 and not state.curve:
             accuracy = None if self.settings.probe is None else self._probed()[0]
-            self._add(self._row(None, accuracy, watched=True), self.live.measure(0))
+            self.curve.start(self._values(accuracy, watched=True))
         last = state.step if state.stopped else self.schedule.steps
         steps = range(state.step + 1, last + 1)
         with closing(self.tracking), closing(self.loaded(steps)) as batches:
@@ -148,7 +147,7 @@ class Trainer:
             for batch in progress(timed, self.schedule.steps, self.settings.method, state.step):
                 self._step(batch)
                 self._after_step()
-                if interrupt.asked(self.accelerator.device):
+                if interrupt.asked(state.step, self.accelerator.device):
                     self._save()
                     # No process may end before the checkpoint is complete: the end of one can end the others.
                     self.accelerator.wait_for_everyone()
@@ -191,46 +190,41 @@ class Trainer:
             self.method.objective.before_update(self.model, self.settings.head, self.state.step)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        self.losses.append(loss.detach())
+        self.curve.add_loss(loss)
 
     def _after_step(self) -> None:
         settings, step = self.settings, self.state.step
+        self.curve.add()  # the row of the step before, if its loss was read meanwhile
         last = step == self.schedule.steps
         probing = settings.probe is not None and (last or step % settings.probe.every == 0)
         watched = probing or (settings.probe is None and (last or step % interval(self.schedule.steps) == 0))
+        logged = watched or step % settings.log_every == 0
         if watched or step in self.schedule.kept or step % settings.checkpoint_every == 0:
             self._check()
-        if watched or step % settings.log_every == 0:
-            self._collect()
-            loss = math.fsum(self.state.window) / len(self.state.window)
-            self.state.window.clear()
+        if logged:
             measured = self.live.measure(step)  # before the probe, which does not count as training
-            self._add(self._row(loss, self._judge() if probing else None, watched), measured)
+            self.curve.request(self._values(self._judge() if probing else None, watched), measured)
+        if watched:
+            self.curve.add()
         if step in self.schedule.kept:
             self._write(weights_name(self.schedule.kept[step]), self.backbone.state_dict())
         if last or self.state.stopped or step % settings.checkpoint_every == 0:
             self._save()
-
-    def _collect(self) -> None:
-        """Move losses from the device to the state; they are checked here, not at each step, so a GPU never waits."""
-        if not self.losses:
-            return
-        values = self.accelerator.reduce(torch.stack(self.losses).float(), "mean").tolist()
-        self.losses.clear()
-        check_losses(values, self.state.step, self.saved)
-        self.state.window.extend(values)
+        if logged:
+            self.live.restart(step)
 
     def _check(self) -> None:
         """Refuse losses and weights that are not finite, before the weights are probed or written."""
-        self._collect()
+        self.curve.collect()
         weights = self.model.state_dict()
         if self.model.weigh is not None:
             del weights["weigh.mean"]  # NaN until a batch has a score
-        check_weights(weights, self.state.step, self.saved)
+        check_weights(weights, self.state.step, self.curve.saved)
 
-    def _row(self, loss: float | None, accuracy: float | None, watched: bool) -> dict[str, Any]:
+    def _values(self, accuracy: float | None, watched: bool) -> dict[str, Any]:
+        """A row of the curve but for its loss."""
         step = self.state.step
-        row = {"step": step, "loss": loss, "lr": self._rate(step), "images": step * self.settings.batch_size}
+        row = {"step": step, "loss": None, "lr": self._rate(step), "images": step * self.settings.batch_size}
         return {**row, "knn_accuracy": accuracy, **(self._statistics() if watched else dict.fromkeys(STATISTICS))}
 
     def _statistics(self) -> dict[str, float | None]:
@@ -240,12 +234,6 @@ class Trainer:
         if self.first_batch is not None:
             return self.first_batch(self.backbone, self.accelerator.device)
         return dict.fromkeys(STATISTICS)
-
-    def _add(self, row: dict[str, Any], measured: dict[str, float | None]) -> None:
-        self.state.curve.append(row)
-        warn_of_collapse(self.state.curve)
-        self.live.write(row, measured)
-        self.tracking.write({**row, **measured})
 
     def _probed(self) -> tuple[float, bool]:
         """The online probe's accuracy, and whether it is the first one after a step or a gain over the best one.
@@ -279,7 +267,7 @@ class Trainer:
             self.state.scaler = self.accelerator.scaler.state_dict()
         if self.accelerator.is_main_process:
             checkpoint.save(self.plan.work, self.state, self.model, self.optimizer.optimizer, self.best, self.hits)
-        self.saved = self.state.step
+        self.curve.saved = self.state.step
 
     def _write(self, name: str, weights: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
         if self.accelerator.is_main_process:

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     import torch
 
+    from workflow_scripts.pretraining.reading import Reading
+
 # What SLURM sends before it ends a job, what a site can configure before the time limit, and Ctrl-C.
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGUSR1, signal.SIGINT})
 TERMINATED = 143
+EVERY = 5
+"""Steps between two questions to all processes: each makes them exchange a number."""
 
 
 class Interrupt:
@@ -23,6 +27,7 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.here = False
+        self._asked: Reading | None = None
         self._before: dict[signal.Signals, signal._HANDLER] = {}
 
     def __enter__(self) -> Self:
@@ -44,15 +49,23 @@ class Interrupt:
             raise KeyboardInterrupt
         self.here = True
 
-    def asked(self, device: "torch.device") -> bool:
-        """Whether any process has been asked to stop; every process must call this at the same step."""
+    def asked(self, step: int, device: "torch.device") -> bool:
+        """Whether any process has been asked to stop; every process must call this after every step.
+
+        One process knows at once. Several ask each other at every :data:`EVERY`-th step and read the answer one step
+        later, so that none waits for its GPU.
+        """
         import torch
         import torch.distributed as dist
 
         from workflow_scripts.pretraining.distributed.gather import world
+        from workflow_scripts.pretraining.reading import Reading
 
         if world()[1] == 1:
             return self.here
-        flag = torch.tensor(float(self.here), device=device)
-        dist.all_reduce(flag, dist.ReduceOp.MAX)
-        return bool(flag.item())
+        answer, self._asked = self._asked, None
+        if step % EVERY == 0:
+            flag = torch.full((1,), float(self.here), device=device)
+            dist.all_reduce(flag, dist.ReduceOp.MAX)
+            self._asked = Reading(flag)
+        return answer is not None and any(answer.values())
