@@ -6,7 +6,7 @@ The slow file system is a library in C (``slow_reads.c``, compiled by cc) that i
 folder. All sides are measured in one process in turn, with their loader processes; ratios are those of medians of
 pairs per second. ``staging.direct`` reads the slow files, ``staging.copied`` copies of them. ``staging.bytes`` are
 those that four processes copied which started together, against those of the files: each is copied once. Prints one
-JSON line per row.
+JSON line per row, with the ratio by the clock and that of processor time, which other programs disturb less.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.bench.bench_loader import Kind, ours, photos, rate
+from tests.bench.bench_loader import Kind, Rate, ours, photos, rate
 from tests.helpers import hashes, make_artifact
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.core.stage_in.stage_in import staged
@@ -58,11 +58,14 @@ def copied_by(folder: Path, node: Path) -> int:
         return report.copied
 
 
-def measure(folder: Path, rounds: int, processes: int) -> Iterator[tuple[str, float, float]]:
-    """Name, our figure and the baseline's of each row; ``folder`` has a slow subfolder."""
+def measure(folder: Path, rounds: int, processes: int) -> Iterator[tuple[str, float, float, float]]:
+    """Name, our figure and the baseline's of each row, and their ratio by processor time; ``folder`` has a slow one."""
     files = photos()
     slow, local = shards(folder / SLOW, files), shards(folder / "local", files)
-    found: dict[str, list[float]] = {"local": [], "direct": [], "copied": []}
+    with get_context("fork").Pool(4) as pool:  # while this process has no threads yet
+        total = sum(pool.starmap(copied_by, [(folder / SLOW, folder / "node")] * 4))
+    yield "staging.bytes", total, sum(tar.stat().st_size for tar in slow.tars), 1.0
+    found: dict[str, list[Rate]] = {"local": [], "direct": [], "copied": []}
     with ExitStack() as held:
         near, report = held.enter_context(staged(slow, str(folder), 10**12, folder / "lost", lambda: None))
         assert report.files == SHARDS
@@ -73,12 +76,10 @@ def measure(folder: Path, rounds: int, processes: int) -> Iterator[tuple[str, fl
         for _ in range(rounds):
             for name, batches in sides.items():
                 found[name].append(rate(batches))
-    medians = {name: statistics.median(rates) for name, rates in found.items()}
+    middle = {name: Rate(*map(statistics.median, zip(*rates, strict=True))) for name, rates in found.items()}
     for name in ("direct", "copied"):
-        yield f"staging.{name}", medians[name], medians["local"]
-    with get_context("spawn").Pool(4) as pool:
-        total = sum(pool.starmap(copied_by, [(folder / SLOW, folder / "node")] * 4))
-    yield "staging.bytes", total, report.bytes
+        by_processor = middle[name].processor / middle["local"].processor
+        yield f"staging.{name}", middle[name].clock, middle["local"].clock, by_processor
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -91,9 +92,10 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     if options.folder is not None:
         missed = False
-        for name, made, baseline in measure(options.folder, options.rounds, options.processes):
+        for name, made, baseline, by_processor in measure(options.folder, options.rounds, options.processes):
             row = {"bench": name, "ours": round(made, 1), "baseline": round(baseline, 1)}
             row |= {"ratio": round(made / baseline, 3), "target": TARGETS[name]}
+            row |= {"ratio_of_processor_time": round(by_processor, 3)}
             print(json.dumps(row), flush=True)
             missed |= made / baseline < TARGETS[name] or (name == "staging.bytes" and made > baseline)
         sys.exit(missed)
