@@ -51,6 +51,15 @@ def stop_node() -> None:
     subprocess.run(["bash", "-c", f". '{HERE}/common.sh'; stop_daemon slurmd.node1"], check=True)
 
 
+def end_processes_of(job: str) -> None:
+    """Kill a job's processes on this machine, and the daemon that watches them."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile
+            watches = (process / "cmdline").read_bytes().startswith(f"slurmstepd: [{job}.".encode())
+            if watches or f"SLURM_JOB_ID={job}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                os.kill(int(process.name), signal.SIGKILL)
+
+
 def jobs(rule: str = "", state: str = "") -> list[str]:
     """Numbers of the user's jobs in the queue, by the start of what they run and by state."""
     lines = shell("squeue", "--noheader", f"--user={NOBODY}", "--format=%i|%T|%k").splitlines()

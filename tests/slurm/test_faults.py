@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm.cluster import STUDY, Clone, asked_for, jobs, shell, stop_node, until, up
+from tests.slurm.cluster import STUDY, Clone, asked_for, end_processes_of, jobs, shell, stop_node, until, up
 
 RUN = "results/tiny/pretrain/simclr-revised-crop-resnet_small-s0"
 LONG = """
@@ -209,8 +209,10 @@ def test_node_lost_while_images_are_copied_to_it(copy: Clone, undisturbed: dict[
 
 
 def lose_node_of(clone: Clone, job: str) -> None:
-    """Have SLURM lose the node in the middle of a job's work, and get it back once the job is in the queue again."""
+    """Lose the node in the middle of a job's work, with all its processes; it is back once the job is queued again."""
     clone.tell_stages(signal.SIGSTOP)
+    stop_node()
+    end_processes_of(job)
     shell("scontrol", "update", "NodeName=node1", "State=DOWN", "Reason=lost")
     until(lambda: asked_for(job)["Restarts"] == "1")
     up()
