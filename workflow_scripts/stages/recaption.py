@@ -1,6 +1,8 @@
 """Generated captions of a shard's images, and BLIP-2's scores of generated and original captions."""
 
-from pydantic import Field
+from typing import Literal
+
+from pydantic import Field, PositiveInt
 
 from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
@@ -12,11 +14,11 @@ from workflow_scripts.models.matched_text import MatchedText
 class Recaption(Decoding, MatchedText):
     """How captions are generated and scored."""
 
-    batch_size: int = Field(
+    batch_size: PositiveInt | Literal["auto"] = Field(
         32,
-        ge=1,
-        description="images per batch, in the row order of the shard",
-        examples=[64],
+        description="images per batch, in the row order of the shard. auto: 32 on a CPU, on a GPU as many as its free "
+        "memory holds; there, sums of other batches have other last bits, which can change a caption at a near tie",
+        examples=[64, "auto"],
         json_schema_extra={"unit": "images"},
     )
 
@@ -29,6 +31,7 @@ def recaption(job: Job[Recaption]) -> None:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
+    from workflow_scripts.captions.recaptioning.batch_size import batch_size_of, fitting_batch_size
     from workflow_scripts.captions.recaptioning.models import Models, load_models
     from workflow_scripts.captions.recaptioning.shard import recaption_shard
     from workflow_scripts.core.files.tables import write_table
@@ -46,10 +49,13 @@ def recaption(job: Job[Recaption]) -> None:
         return load_models(job.source("captioner"), job.source("matcher"), job.device, options, options)
 
     models = partial(job.keep, "models", load)
-    table = recaption_shard(rows, images, options.batch_size, job.work, models, job.workers)
+    size = batch_size_of(
+        options.batch_size if len(rows) else 1, job.work, lambda: job.keep("size", lambda: fitting_batch_size(models()))
+    )
+    table = recaption_shard(rows, images, size, job.work, models, job.workers)
     write_table(job.file(".parquet"), table)
     job.rows(len(every), len(rows), {"no_image": len(every) - len(rows)})
-    job.note(captions=len(table), empty_captions=pc.sum(pc.equal(table["generated"], "")).as_py() or 0)
+    job.note(batch_size=size, captions=len(table), empty_captions=pc.sum(pc.equal(table["generated"], "")).as_py() or 0)
 
 
 STAGE = Stage(

@@ -89,6 +89,23 @@ def test_alone_as_in_a_batch(family: str, folders: dict[str, Path], pictures: li
         assert {len(captions) for captions in together} == {decoding.num_captions}
 
 
+def test_a_static_cache_changes_no_caption(folders: dict[str, Path], pictures: list[Image.Image]) -> None:
+    keys, static = [f"k{i}" for i in range(4)], {"cache": "static"}
+    able = set()
+    for family in FAMILIES:
+        captioner = load_captioner(folders[family], "cpu")
+        for decoding in (DECODINGS["greedy"], DECODINGS["short beams"], SAMPLED):
+            expected = captions_of(captioner, pictures[:4], keys, decoding)
+            try:
+                found = captions_of(captioner, pictures[:4], keys, decoding.model_copy(update=static))
+            except PipelineError as error:
+                assert "no static cache in recaption.cache" in str(error)
+            else:
+                able.add(family)
+                assert found == expected
+    assert able >= {"blip-2", "llava"}
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_model_s_own_defaults_do_not_count(
     family: str, folders: dict[str, Path], pictures: list[Image.Image]

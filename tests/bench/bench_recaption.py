@@ -1,0 +1,179 @@
+"""Recaptioning of several shards by one process, against a process per shard that passes each image through two towers.
+
+    python -m tests.bench.bench_recaption
+
+Small models of the real classes in which the vision tower takes twice the time of the rest, as by the operations that
+were counted for BLIP-2 (ViT-g 521, OPT 240, query transformer 45 GFLOP per image). The baseline is the same code as it
+was: it loads both models for each shard, and captioner and matcher each preprocess the images and pass them through a
+tower of their own. Loading counts apart.
+
+Prints one JSON line: images per second of one core of both and their ratio (each in its best shard; they take turns),
+loads of a model, and the largest difference of a score. Fails if a caption differs.
+"""
+
+import io
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pyarrow as pa
+import torch
+from PIL import Image
+from transformers import (
+    Blip2Config,
+    Blip2ForConditionalGeneration,
+    Blip2ForImageTextRetrieval,
+    Blip2Processor,
+    BlipImageProcessor,
+)
+
+from tests.captions.small_blip2 import TEXT, tokenizer
+from tests.helpers import hashes
+from workflow_scripts.captions.recaptioning.decoding import Decoding
+from workflow_scripts.captions.recaptioning.generate import generate_captions, load_captioner, model_inputs
+from workflow_scripts.captions.recaptioning.models import load_models
+from workflow_scripts.captions.recaptioning.reading import decoded
+from workflow_scripts.captions.recaptioning.shard import recaption_shard
+from workflow_scripts.core.shards import TarImages
+from workflow_scripts.models import checkpoints
+from workflow_scripts.models.matched_text import MatchedText
+from workflow_scripts.models.matcher import load_matcher
+
+SHARDS, IMAGES, BATCH, SIDE = 8, 16, 8, 224
+DECODING = Decoding(max_new_tokens=12, min_new_tokens=12)
+
+
+def save_models(folder: Path) -> tuple[Path, Path]:
+    """Folders of a captioner and a matcher with equal towers."""
+    processor = Blip2Processor(
+        BlipImageProcessor(size={"height": SIDE, "width": SIDE}), tokenizer(), num_query_tokens=32
+    )
+    words = len(processor.tokenizer)
+    layers = {"num_attention_heads": 4, "initializer_range": 0.1}
+    config = Blip2Config(
+        vision_config={
+            **layers, "hidden_size": 128, "num_hidden_layers": 12, "intermediate_size": 558, "image_size": SIDE,
+            "patch_size": 14,
+        },
+        qformer_config={
+            **layers, "hidden_size": 64, "num_hidden_layers": 4, "intermediate_size": 256, "vocab_size": words,
+            "use_qformer_text_input": True,
+        },
+        text_config={
+            "model_type": "opt", "hidden_size": 192, "word_embed_proj_dim": 192, "ffn_dim": 768, "init_std": 0.1,
+            "num_hidden_layers": 6, "num_attention_heads": 8, "vocab_size": words, "max_position_embeddings": 128,
+            "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
+        },
+        num_query_tokens=32,
+        image_text_hidden_size=32,
+        image_token_index=words - 1,
+    )  # fmt: skip
+    found = []
+    for kind in (Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval):
+        torch.manual_seed(3)
+        model = kind(config)
+        torch.nn.init.normal_(model.query_tokens)
+        model.save_pretrained(folder / kind.__name__)
+        processor.save_pretrained(folder / kind.__name__)
+        found.append(folder / kind.__name__)
+    return found[0], found[1]
+
+
+def shard(folder: Path, number: int) -> tuple[pa.Table, TarImages]:
+    """Rows and photos, 512 px wide, of a shard."""
+    rng, blobs = np.random.default_rng(number), []
+    for _ in range(IMAGES):
+        coarse = Image.fromarray(rng.integers(0, 255, (12, 16, 3), dtype=np.uint8))
+        stream = io.BytesIO()
+        coarse.resize((512, 384), Image.Resampling.BICUBIC).save(stream, "JPEG", quality=90)
+        blobs.append(stream.getvalue())
+    path = folder / f"{number}.tar"
+    path.write_bytes(b"".join(blobs))
+    size, words = np.array([len(blob) for blob in blobs]), TEXT.split()
+    captions = [" ".join(rng.choice(words, rng.integers(2, 28))) for _ in blobs]
+    rows = pa.table({"key": [f"{number}-{i}" for i in range(IMAGES)], "caption": captions})
+    return rows, TarImages([path], np.zeros(IMAGES, np.int64), np.cumsum(size) - size, size, hashes(blobs))
+
+
+@contextmanager
+def loading() -> Iterator[list[None]]:
+    """One entry per load of a model."""
+    loads: list[None] = []
+    load = checkpoints.pretrained
+
+    def counted(*given: Any) -> Any:
+        loads.append(None)
+        return load(*given)
+
+    with mock.patch.object(checkpoints, "pretrained", counted):
+        yield loads
+
+
+def as_before(rows: pa.Table, images: TarImages, folders: tuple[Path, Path]) -> Callable[[], pa.Table]:
+    """Loads both models; gives what captions and scores a shard by them."""
+    captioner, matcher = load_captioner(folders[0], "cpu"), load_matcher(folders[1], "cpu", 32)
+
+    def work() -> pa.Table:
+        texts, itm, itc = [], [], []
+        cuts = [range(start, start + BATCH) for start in range(0, IMAGES, BATCH)]
+        for cut, pictures in zip(cuts, decoded(images, cuts, 1), strict=True):
+            keys = [rows["key"][row].as_py() for row in cut]
+            inputs = model_inputs(captioner, pictures, DECODING.prompt)
+            generated = [one[0] for one in generate_captions(captioner, inputs, keys, DECODING)]
+            both = matcher.prepare(pictures)
+            for captions in ([rows["caption"][row].as_py() for row in cut], generated):
+                scores = matcher.scores(both, captions)
+                itm.append(scores[0])
+                itc.append(scores[1])
+            texts += generated
+        columns = {"generated": texts}
+        for name, found in (("itm", itm), ("itc", itc)):
+            columns[f"{name}_original"] = torch.cat(found[::2]).tolist()
+            columns[f"{name}_generated"] = torch.cat(found[1::2]).tolist()
+        return pa.table(columns)
+
+    return work
+
+
+def main() -> None:
+    """Measure."""
+    torch.set_num_threads(1)
+    seconds: dict[str, list[float]] = {"ours": [], "baseline": []}
+    with tempfile.TemporaryDirectory() as at, torch.inference_mode():
+        folders = save_models(Path(at))
+        shards = [shard(Path(at), number) for number in range(SHARDS)]
+        with loading() as our_loads:
+            models = load_models(*folders, "cpu", DECODING, MatchedText())
+        differences, their_loads = [0.0], 0
+        for number, (rows, images) in enumerate(shards):
+            with loading() as loads:
+                baseline = as_before(rows, images, folders)
+            their_loads += len(loads)
+            work = Path(at, "work", str(number))
+            work.mkdir(parents=True)
+            tables = []
+            ours = partial(recaption_shard, rows, images, BATCH, work, lambda: models, 1)
+            for name, run in (("ours", ours), ("baseline", baseline)):
+                start = time.process_time()
+                tables.append(run())
+                seconds[name].append(time.process_time() - start)
+            if tables[0]["generated"] != tables[1]["generated"]:
+                raise SystemExit("captions differ")
+            for name in ("itm_original", "itc_original", "itm_generated", "itc_generated"):
+                differences.append(float(np.abs(tables[0][name].to_numpy() - tables[1][name].to_numpy()).max()))
+    ours_rate, their_rate = (IMAGES / min(seconds[name]) for name in ("ours", "baseline"))
+    line = {"bench": "recaption", "ours": ours_rate, "baseline": their_rate, "ratio": ours_rate / their_rate}
+    line |= {"loads_ours": len(our_loads), "loads_baseline": their_loads, "largest_difference": max(differences)}
+    sys.stdout.write(json.dumps(line) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""Batches as large as memory allows, and the same ones after a kill."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from workflow_scripts.captions.recaptioning import batch_size
+from workflow_scripts.captions.recaptioning.batch_size import ON_CPU, batch_size_of, fitting_batch_size, largest
+from workflow_scripts.captions.recaptioning.decoding import Decoding
+from workflow_scripts.captions.recaptioning.models import load_models
+from workflow_scripts.models.matched_text import MatchedText
+
+
+def test_the_size_is_measured_once_for_a_folder(tmp_path: Path) -> None:
+    assert batch_size_of("auto", tmp_path, lambda: 64) == 64
+    assert batch_size_of("auto", tmp_path, lambda: 128) == 64, "batches of an earlier attempt have this size"
+    assert batch_size_of(7, tmp_path, lambda: 128) == 7
+
+
+@pytest.mark.parametrize(
+    ("free", "taken", "expected"), [(1000, [40, 80], 64), (639, [40, 80], 32), (10**9, [40, 80], 512), (5, [40, 80], 1),
+                                    (1000, [500, 504], 256)],
+)  # fmt: skip
+def test_the_largest_power_of_two_on_the_line_through_two_sizes(free: int, taken: list[int], expected: int) -> None:
+    assert largest(free, taken) == expected
+
+
+def test_on_a_gpu_two_batches_are_tried(checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    decoding = Decoding(max_new_tokens=4)
+    models = load_models(checkpoints["captioner"], checkpoints["matcher"], "cpu", decoding, MatchedText())
+    assert fitting_batch_size(models) == ON_CPU
+    peaks = iter([1_000 + 4 * 10, 1_000 + 8 * 10])
+    fakes = {
+        "empty_cache": lambda: None,
+        "reset_peak_memory_stats": lambda: None,
+        "memory_allocated": lambda: 1_000,
+        "memory_reserved": lambda: 1_500,
+        "max_memory_allocated": lambda: next(peaks),
+        "mem_get_info": lambda: (1_100, 80_000),
+    }
+    for name, fake in fakes.items():
+        monkeypatch.setattr(torch.cuda, name, fake)
+    monkeypatch.setattr(batch_size, "on_gpu", lambda models: True)
+    assert fitting_batch_size(models) == 128  # 10 bytes per image, 0.8 of 1,600 free
+    assert next(peaks, None) is None
