@@ -63,7 +63,7 @@ STAGE = Stage(
 FACTS = Facts(
     files={".parquet": File("one row per image, all shards together")},
     environment="core",
-    resources=Resources(minutes=120, memory_mb=2_000, data=lambda load: load.images * 2_000),
+    resources=Resources(minutes=120, memory_mb=2_000),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="demo study, upper bound"),
 )
 

@@ -16,17 +16,23 @@ class JudgeQuality(Settings):
 
 def judge_quality(job: Job[JudgeQuality]) -> None:
     """Summarise the judge's scores of all arms."""
+    from pathlib import Path
+
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     from workflow_scripts.captions.diagnostics.judged import compare
     from workflow_scripts.core.files.jsonio import pretty
 
-    parts: dict[str, list[pa.Table]] = {}
+    parts: dict[str, list[Path]] = {}
     for artifact in job.inputs("scores"):
-        parts.setdefault(artifact.unit["arm"], []).append(pq.read_table(artifact.path(".parquet")))
-    tables = {arm: pa.concat_tables(found) for arm, found in parts.items()}
-    job.file(".json").write_bytes(pretty(compare(tables, job.settings.reference)))
+        parts.setdefault(artifact.unit["arm"], []).append(artifact.path(".parquet"))
+
+    def read(arm: str) -> pa.Table:
+        columns = [name for name in pq.read_schema(parts[arm][0]).names if name != "key"]
+        return pa.concat_tables(pq.read_table(path, columns=columns) for path in parts[arm])
+
+    job.file(".json").write_bytes(pretty(compare(parts, read, job.settings.reference)))
 
 
 STAGE = Stage(

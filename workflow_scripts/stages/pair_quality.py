@@ -96,7 +96,7 @@ FACTS = Facts(
         ".png": File("charts of the summary", Tolerance(0, 0.02, "none; drawn from the table"), published=True),
     },
     environment="core",
-    resources=Resources(minutes=120, memory_mb=4_000, data=lambda load: load.images * 4_000),
+    resources=Resources(minutes=120, memory_mb=4_000, data=lambda load: load.images * 1_500),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.5, source="demo study, upper bound"),
     names="pairs",
     section="pair_quality",

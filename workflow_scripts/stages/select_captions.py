@@ -161,7 +161,7 @@ FACTS = Facts(
         ".json": File("counts", published=True),
     },
     environment="core",
-    resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 1_500),
+    resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 800),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="demo study, upper bound"),
     disk=lambda load: load.rows * 200,  # a caption and its key
     names="arms",

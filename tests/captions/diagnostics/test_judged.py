@@ -13,13 +13,17 @@ def table(own: list[float | None], random: list[float | None], images: list[int]
     return pa.table({"key": [str(n) for n in range(len(own))], "random_image": pa.array(images, pa.int16()), **columns})
 
 
+def compared(tables: dict[str, pa.Table], reference: str | None) -> dict:  # type: ignore[type-arg]
+    return compare(tables, tables.__getitem__, reference)
+
+
 def test_figures_in_closed_form() -> None:
     images = [0, 0, 1, 1]
     tables = {
         "original": table([1.0, 2.0, None, 4.0], [0.0, 3.0, None, 4.0], images),
         "generated": table([2.0, 2.0, 5.0, 3.0], [1.0, 1.0, 1.0, 5.0], images),
     }
-    found = compare(tables, "original")
+    found = compared(tables, "original")
     original, generated = found["original"]["fit"], found["generated"]["fit"]
     assert original["mean"]["value"] == pytest.approx(7 / 3) and original["mean"]["n"] == 3
     difference, reference = generated["mean"]["difference"], stats.ttest_1samp([1.0, 0.0, -1.0], 0)
@@ -41,14 +45,14 @@ def test_the_interval_of_a_share_is_clustered_by_random_image() -> None:
     # Wins by random image, ten images of each sort: 1 of 1, 1 of 2, 0 of 3.
     wins, images = [1.0, 1.0, -1.0, -1.0, -1.0, -1.0], np.array([0, 1, 1, 2, 2, 2])
     many = np.concatenate([images + 3 * block for block in range(10)]).tolist()
-    share = compare({"a": table(wins * 10, [0.0] * 60, many)}, None)["a"]["fit"]["above_random_image"]
+    share = compared({"a": table(wins * 10, [0.0] * 60, many)}, None)["a"]["fit"]["above_random_image"]
     residuals = [1 - 1 / 3, 1 - 2 / 3, 0 - 3 / 3] * 10
     half = stats.t.ppf(0.975, 29) * (30 / 29 * sum(one**2 for one in residuals)) ** 0.5 / 60
     assert (share["value"], share["n"]) == (pytest.approx(1 / 3), 60)
     assert (share["low"], share["high"]) == (pytest.approx(1 / 3 - half), pytest.approx(1 / 3 + half))
-    few = compare({"a": table(wins, [0.0] * 6, images.tolist())}, None)["a"]["fit"]["above_random_image"]
+    few = compared({"a": table(wins, [0.0] * 6, images.tolist())}, None)["a"]["fit"]["above_random_image"]
     assert (few["low"], few["high"]) == (0.0, 1.0)  # the interval would leave what a share can be
-    nothing = compare({"a": table([None, 1.0], [0.0, None], [0, 1])}, None)["a"]["fit"]["above_random_image"]
+    nothing = compared({"a": table([None, 1.0], [0.0, None], [0, 1])}, None)["a"]["fit"]["above_random_image"]
     assert nothing == {"value": None, "low": None, "high": None, "n": 0}
 
 
@@ -63,8 +67,8 @@ def test_a_judge_of_style_is_found_and_standardising_takes_it_out() -> None:
         columns = {"fit": seen[:, 0] + 1, "fit_z": z, "fit_random": seen[:, 0], "fit_random_z": z}
         return pa.table({"random_image": pa.array(np.arange(count) % 256, pa.int16()), **columns})
 
-    found = compare({"original": arm(0.0), "generated": arm(1.0)}, "original")["generated"]["fit"]
+    found = compared({"original": arm(0.0), "generated": arm(1.0)}, "original")["generated"]["fit"]
     assert found["style_control"]["low"] > 0.7
     control = found["style_control_standardised"]
     assert control["low"] < 0.5 < control["high"] and control["high"] - control["low"] < 0.06
-    assert compare({"a": arm(0.0)}, None)["a"]["fit"].keys() == {"mean", "mean_standardised", "above_random_image"}
+    assert compared({"a": arm(0.0)}, None)["a"]["fit"].keys() == {"mean", "mean_standardised", "above_random_image"}

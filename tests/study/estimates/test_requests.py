@@ -45,7 +45,7 @@ def test_small_studies_request_the_least(tmp_path: Path) -> None:
     counted(tmp_path, "annotations", "rows", 1_000)
     counted(tmp_path, "image_index", "images", 900)
     requests = requests_of(tmp_path, {"compute": {"device": "cpu"}})
-    for stage, unit in [("caption_table", {}), ("pair_table", {"pairs": "revised"})]:
+    for stage, unit in [("select_captions", {"arm": "original"}), ("pair_table", {"pairs": "revised"})]:
         assert 4_000 < requests.memory_mb(stage, unit) <= 4_006, stage
 
 

@@ -1,6 +1,6 @@
 """What a judge says about the arms and their style."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,8 @@ ENDINGS = {"": "", "_z": "_standardised"}
 """Ending of the columns of a kind of score -> ending of the names of its figures."""
 
 
-def compare(tables: Mapping[str, pa.Table], reference: str | None) -> dict[str, Any]:
-    """Figures of each arm, by arm and score.
+def compare(arms: Iterable[str], read: Callable[[str], pa.Table], reference: str | None) -> dict[str, Any]:
+    """Figures of each arm, by arm and score; two arms are in memory at a time.
 
     ``mean``: of the scores, with ``difference``, the mean of the paired differences from the reference arm.
     ``above_random_image``: how often a caption scores higher with its own image than with a random one; 0.5 if the
@@ -27,14 +27,15 @@ def compare(tables: Mapping[str, pa.Table], reference: str | None) -> dict[str, 
     scores. Ties count half.
 
     Args:
-        tables: arm -> its scores (:func:`workflow_scripts.captions.scores.schema`), the same images in the same order.
+        arms: names of arms.
+        read: arm -> its scores (:func:`workflow_scripts.captions.scores.schema`), the same images in the same order.
         reference: the arm that others are compared with.
     """
-    base = None if reference is None else tables[reference]
-    return {
-        arm: {name: _of_arm(table, None if arm == reference else base, name) for name in score_names(table)}
-        for arm, table in tables.items()
-    }
+    base, found = None if reference is None else read(reference), {}
+    for arm in arms:
+        table = read(arm)
+        found[arm] = {name: _of_arm(table, None if arm == reference else base, name) for name in score_names(table)}
+    return found
 
 
 def score_names(table: pa.Table) -> list[str]:
