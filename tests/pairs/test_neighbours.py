@@ -140,7 +140,7 @@ def test_parts_and_threads_give_what_one_search_gives(many: int, parts: int, mon
     for number in range(parts):
         part = Part(number, parts)
         found = nearest(vectors, ids, rule, How(workers=1 + number % 3, part=part))
-        rows = rows_of_part(found, part)
+        rows = rows_of_part(found, How(part=part))
         assert (target[rows] == -2).all()
         assert (np.delete(found.target, rows, axis=0) == -1).all()
         target[rows], cosine[rows] = found.target[rows], found.cosine[rows]
@@ -150,4 +150,4 @@ def test_parts_and_threads_give_what_one_search_gives(many: int, parts: int, mon
 
 def test_more_parts_than_rows() -> None:
     found = [nearest(np.eye(2, dtype=np.float32), ids_of(2), Rule(1), How(part=Part(n, 5))) for n in range(5)]
-    assert sorted(row for n, near in enumerate(found) for row in rows_of_part(near, Part(n, 5))) == [0, 1]
+    assert sorted(row for n, near in enumerate(found) for row in rows_of_part(near, How(part=Part(n, 5)))) == [0, 1]

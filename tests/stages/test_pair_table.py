@@ -13,6 +13,7 @@ from tests.helpers import make_artifact, run
 from tests.stages.captioned import parquet
 from tests.stages.vectors import embedded
 from workflow_scripts.core.declaration.parts import part_names
+from workflow_scripts.pairs import neighbours
 from workflow_scripts.stages import pair_table, pair_table_part
 
 VECTORS = np.array([[1, 0], [0.8, 0.6], [0.6, 0.8], [0, 0], [1, 0], [-1, 0]])
@@ -91,6 +92,22 @@ def test_parts_give_the_same_table_below_the_same_key(results: Path, tmp_path: P
     keys = [json.loads(one.manifest_path.with_name("p.run.json").read_bytes())["key"] for one in (whole, again)]
     assert keys[0] == keys[1]
     assert whole.rows["out"] > 40
+
+
+def test_the_recall_of_an_approximate_search(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "MANY", 100)
+    vectors = np.random.default_rng(0).normal(size=(300, 32))
+    settings = {"search": "approximate", "recall_sample": 200}
+    inputs = {"vectors": embedded(results, vectors / np.linalg.norm(vectors, axis=1, keepdims=True)), "truth": []}
+    counts = []
+    for name, search in (("a", settings), ("e", {})):
+        made = run(pair_table.STAGE, results, f"pair_table/{name}", search, inputs)
+        counts.append((json.loads(made.path(".json").read_bytes()), pq.read_table(made.path(".parquet")).to_pydict()))
+    (approximate, found), (exact, best) = counts
+    assert "recall" not in exact
+    recall = approximate["recall"]
+    same = np.mean([one == other for one, other in zip(found["target"], best["target"], strict=True)])
+    assert recall["n"] == 200 and recall["low"] <= same <= recall["high"]
 
 
 def test_parts_of_pairs_that_are_not_searched(results: Path, capsys: pytest.CaptureFixture[str]) -> None:

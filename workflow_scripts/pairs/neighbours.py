@@ -13,6 +13,8 @@ import numpy as np
 
 from workflow_scripts.core.declaration.parts import WHOLE, Part
 from workflow_scripts.pairs.dedup import Groups, group_equal
+from workflow_scripts.pairs.search.approximate import BLOCK as TOGETHER
+from workflow_scripts.pairs.search.approximate import Compressed
 from workflow_scripts.pairs.search.candidates import ROUNDING, Database
 from workflow_scripts.pairs.search.exact import exact
 from workflow_scripts.pairs.ties import WINDOW, by_identity, compared, pair_hash, pieces, place_in_run, spread
@@ -34,17 +36,23 @@ class Rule:
 
 @dataclass(frozen=True)
 class How:
-    """How neighbours are searched; with any of these values they are the same.
+    """How neighbours are searched.
 
     Attributes:
         device: ``cuda`` to search on a GPU.
-        workers: threads that compute scores again.
+        workers: threads that compute scores again; they change nothing.
         part: of the distinct rows, in order of first appearance, those whose neighbours are searched.
+        approximate: seed of a faster search that may miss some; None: an exact search.
     """
 
     device: str = "cpu"
     workers: int = 1
     part: Part = WHOLE
+    approximate: int | None = None
+
+    def rows(self, count: int) -> range:
+        """The part's rows of ``count`` distinct ones: all in blocks that are the same for any number of parts."""
+        return self.part.rows(count, 1 if self.approximate is None else TOGETHER)
 
 
 @dataclass(frozen=True)
@@ -92,12 +100,32 @@ def nearest(vectors: np.ndarray, ids: np.ndarray, rule: Rule, how: How = How()) 
     Returns:
         (n, k) neighbours; none for rows of other parts. Scores are double precision products rounded to float32.
     """
+    distinct, groups = _distinct(vectors, ids)
+    of_many = _settled if how.approximate is None else _approximated
+    search = _searched if len(distinct) < MANY else of_many
+    return _gathered(distinct, groups, rule, how, search(distinct, rule, how), ids)
+
+
+def nearest_of(rows: np.ndarray, vectors: np.ndarray, ids: np.ndarray, rule: Rule, how: How) -> Near:
+    """As :func:`nearest`, an exact search for a few rows (m,), and for those with the same vectors."""
+    distinct, groups = _distinct(vectors, ids)
+    asked = np.unique(groups.group[rows])
+    return _gathered(distinct, groups, rule, how, _by_candidates(distinct, rule, asked, how), ids)
+
+
+def _distinct(vectors: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, Groups]:
     groups = group_equal(vectors)
     distinct = vectors if len(groups.first) == len(vectors) else vectors[groups.first]
-    groups = by_identity(groups, ids)
-    shape = (len(vectors), rule.k)
+    return distinct, by_identity(groups, ids)
+
+
+def _gathered(
+    distinct: np.ndarray, groups: Groups, rule: Rule, how: How, proposals: Iterator[Proposals], ids: np.ndarray
+) -> Near:
+    """The k best of all proposals for each row."""
+    shape = (len(ids), rule.k)
     near = Near(np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32), groups.group, ids)
-    for asked, scores, found in _settled(distinct, rule, how):
+    for asked, scores, found in proposals:
         own = exact(distinct, asked, asked[:, None], how.workers)[:, 0]
         for start in range(0, len(asked), BLOCK):
             part = slice(start, start + BLOCK)
@@ -105,19 +133,42 @@ def nearest(vectors: np.ndarray, ids: np.ndarray, rule: Rule, how: How = How()) 
     return near
 
 
-def rows_of_part(near: Near, part: Part) -> np.ndarray:
+def rows_of_part(near: Near, how: How) -> np.ndarray:
     """(m,) int64: the rows whose neighbours :func:`nearest` has searched for this part."""
-    asked = part.rows(int(near.group.max(initial=-1)) + 1)
+    asked = how.rows(int(near.group.max(initial=-1)) + 1)
     return np.flatnonzero((near.group >= asked.start) & (near.group < asked.stop))
 
 
 def _settled(distinct: np.ndarray, rule: Rule, how: How) -> Iterator[Proposals]:
     """Yield proposals that are sure to hold the k best of the distinct rows of the part."""
-    count, asked = len(distinct), how.part.rows(len(distinct))
-    left, width = np.arange(asked.start, asked.stop), min(count, rule.k + 1 + SLACK)
-    if count >= MANY and len(left):
+    asked = how.rows(len(distinct))
+    if len(asked):
         left = yield from _by_close_pairs(distinct, rule, asked, how)
-    norms, database = _norms(distinct), Database(distinct, how.device)
+        yield from _by_candidates(distinct, rule, left, how)
+
+
+def _approximated(distinct: np.ndarray, rule: Rule, how: How) -> Iterator[Proposals]:
+    """Yield proposals that hold most of the k best; rows with fewer than k that count are searched exactly."""
+    assert how.approximate is not None
+    for asked, near in Compressed(distinct, how.approximate).candidates(how.rows(len(distinct)), rule.k + 1):
+        scores = exact(distinct, asked, near, how.workers)
+        enough = ((near != asked[:, None]) & (scores <= rule.highest)).sum(axis=1) >= rule.k
+        yield asked[enough], scores[enough], near[enough]
+        yield from _by_candidates(distinct, rule, asked[~enough], how)
+
+
+def _searched(distinct: np.ndarray, rule: Rule, how: How) -> Iterator[Proposals]:
+    """As :func:`_settled`, without blocks of products: for few rows."""
+    asked = how.rows(len(distinct))
+    yield from _by_candidates(distinct, rule, np.arange(asked.start, asked.stop), how)
+
+
+def _by_candidates(distinct: np.ndarray, rule: Rule, left: np.ndarray, how: How) -> Iterator[Proposals]:
+    """As :func:`_settled`, for some rows (m,) int64, by a search that is widened until it is sure."""
+    if not len(left):
+        return
+    count = len(distinct)
+    width, norms, database = min(count, rule.k + 1 + SLACK), _norms(distinct), Database(distinct, how.device)
     while len(left):
         queries = distinct if len(left) == count else distinct[left]
         rough, near = database.candidates(queries, width)

@@ -22,11 +22,14 @@ class Pairs:
         target: (n, k) int32 rows, best first; -1 in the last places of an image that has fewer.
         cosine: (n, k) float32; any value there.
         without: number of images without a pair, by reason.
+        recall: of a sample's nearest neighbours, how many an approximate search found, and how many there are; None for
+            an exact one.
     """
 
     target: np.ndarray
     cosine: np.ndarray
     without: dict[str, int]
+    recall: tuple[int, int] | None = None
 
 
 Within = Callable[[np.ndarray], Pairs]
@@ -86,7 +89,7 @@ def keep(pairs: Pairs, lowest: float, highest: float) -> Pairs:
     target = np.take_along_axis(np.where(fits, pairs.target, -1), order, axis=1)
     lost = without_pair(target) - without_pair(pairs.target)
     without = pairs.without | {"outside_thresholds": pairs.without.get("outside_thresholds", 0) + lost}
-    return Pairs(target, np.take_along_axis(pairs.cosine, order, axis=1), without)
+    return Pairs(target, np.take_along_axis(pairs.cosine, order, axis=1), without, pairs.recall)
 
 
 def as_table(pairs: Pairs, keys: pa.ChunkedArray) -> pa.Table:

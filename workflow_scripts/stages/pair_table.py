@@ -72,6 +72,7 @@ def pair_table(job: Job[PairTable]) -> None:
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pairs.table import as_table
+    from workflow_scripts.stats.intervals import wilson
 
     kind, embedded, inputs = PAIR_KINDS[job.settings.kind], job.input("vectors"), pair_inputs(job)
     if parts := job.inputs("parts"):
@@ -82,7 +83,10 @@ def pair_table(job: Job[PairTable]) -> None:
         pairs.without.update(empty_caption=pairs.without["empty_caption"] - unknown, no_known_word=unknown)
     table = as_table(pairs, keys["key"])
     write_table(job.file(".parquet"), table)
-    counts = {"images": len(keys), "pairs": len(table), "without_pair": pairs.without}
+    counts: dict[str, Any] = {"images": len(keys), "pairs": len(table), "without_pair": pairs.without}
+    if pairs.recall is not None:
+        found, wanted = pairs.recall
+        counts["recall"] = {**wilson(found / wanted, wanted)._asdict(), "n": wanted}
     job.file(".json").write_bytes(pretty(counts))
     job.rows(len(keys), len(keys) - sum(pairs.without.values()), pairs.without)
 
@@ -136,7 +140,9 @@ FACTS = Facts(
             Tolerance(1e-5, 0.01, "none; neighbours that differ by 1e-5 may swap"),
         ),
         ".json": File(
-            "images without a pair, by reason", Tolerance(1e-4, 0.02, "none; means over the table"), published=True
+            "images without a pair, by reason; recall of an approximate search",
+            Tolerance(1e-4, 0.02, "none; means over the table"),
+            published=True,
         ),
     },
     environment="train",

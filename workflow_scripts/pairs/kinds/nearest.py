@@ -1,6 +1,7 @@
 """The nearest neighbours, with optional corrections for hubs and thresholds."""
 
-from typing import TYPE_CHECKING, Annotated, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from workflow_scripts.core.declaration.parts import Part
-    from workflow_scripts.pairs.neighbours import Near
+    from workflow_scripts.pairs.neighbours import How, Near, Rule
     from workflow_scripts.pairs.table import Pairs
 
 QUANTILE = "quantile of the cosines of all pairs of the table"
@@ -54,6 +55,19 @@ class Nearest(PartnerSettings, HubSettings):
         examples=[10],
         json_schema_extra={"unit": "neighbours"},
     )
+    search: Literal["exact", "approximate"] = Field(
+        "exact",
+        description="exact: no nearer neighbour is missed. approximate: faster on CPUs from 16,384 distinct captions "
+        "or images on, and misses some; the share that it finds is measured",
+        examples=["approximate"],
+    )
+    recall_sample: int = Field(
+        2000,
+        ge=1,
+        description="images whose exact neighbours are searched too, to measure an approximate search",
+        examples=[500],
+        json_schema_extra={"unit": "images"},
+    )
     hubs: Annotated[str, OneOf(HUBS)] = Field(
         "none",
         description=f"which of its nearest candidates an image gets as partners. {listed(HUBS)}",
@@ -70,6 +84,8 @@ class Nearest(PartnerSettings, HubSettings):
             value = getattr(self, name)
             if value is not None and value < self.k:
                 raise ValueError(f"{name} {value} is below k {self.k}, so no image could have {self.k} partners")
+        if self.search == "exact" and self.recall_sample != type(self).model_fields["recall_sample"].default:
+            raise ValueError("recall_sample has no effect with search exact")
         for name, field in HubSettings.model_fields.items():
             if name not in HUBS[self.hubs].uses and getattr(self, name) != field.default:
                 raise ValueError(f"{name} has no effect with hubs {self.hubs}")
@@ -89,10 +105,16 @@ def find(inputs: PairInputs, settings: Nearest) -> "Pairs":
     from workflow_scripts.pairs.table import by_scope, keep
     from workflow_scripts.pairs.ties import identities
 
-    ids = identities(inputs.keys["key"], settings.seed)
+    ids, recall = identities(inputs.keys["key"], settings.seed), _Recall(len(inputs.keys), settings)
     pairs = by_scope(
-        inputs.vectors, inputs.keys, settings.scope, settings.k, lambda rows: _within(inputs, settings, ids, rows)
+        inputs.vectors,
+        inputs.keys,
+        settings.scope,
+        settings.k,
+        lambda rows: _within(inputs, settings, ids, rows, recall),
     )
+    if recall.wanted:
+        pairs = replace(pairs, recall=(recall.found, recall.wanted))
     if settings.min_cosine is not None:
         pairs = keep(pairs, settings.min_cosine, np.inf)
     low, high = settings.min_quantile, settings.max_quantile
@@ -115,7 +137,7 @@ def search(inputs: PairInputs, settings: Nearest, part: "Part") -> Found:
     found = Found(np.zeros(len(ids), bool), np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32))
     for rows in scope_pools(inputs.keys, settings.scope, has_meaning(inputs.vectors)):
         near = _near(inputs, settings, ids, rows, part)
-        asked = rows_of_part(near, part)
+        asked = rows_of_part(near, replace(_rule_and_how(inputs, settings)[1], part=part))
         found.asked[rows[asked]] = True
         target = near.target[asked]
         found.target[rows[asked]] = np.where(target >= 0, rows[target], -1)
@@ -123,13 +145,44 @@ def search(inputs: PairInputs, settings: Nearest, part: "Part") -> Found:
     return found
 
 
-def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray") -> "Pairs":
+class _Recall:
+    """How many of the nearest neighbours of a sample of images an approximate search finds."""
+
+    def __init__(self, images: int, settings: Nearest) -> None:
+        self.found = self.wanted = 0
+        self._settings, self._images = settings, images
+
+    def measure(self, near: "Near", inputs: PairInputs, rows: "np.ndarray") -> None:
+        """Search those of the sample that are among ``rows`` again, exactly."""
+        import numpy as np
+
+        from workflow_scripts.pairs.neighbours import nearest_of
+        from workflow_scripts.stats.seeds import derive
+
+        if self._settings.search == "exact":
+            return
+        random = np.random.Generator(np.random.PCG64(derive(self._settings.seed, "recall")))
+        few = min(self._images, self._settings.recall_sample)
+        here = np.flatnonzero(np.isin(rows, random.choice(self._images, few, replace=False)))
+        if not len(here):
+            return
+        rule, how = _rule_and_how(inputs, self._settings)
+        best = nearest_of(here, _vectors(inputs, rows), near.ids, rule, how)
+        real = best.target[here] >= 0
+        least = np.where(real, best.cosine[here], np.inf).min(axis=1, keepdims=True)  # of the k-th neighbour
+        hits = ((near.target[here] >= 0) & (near.cosine[here] >= least)).sum(axis=1)
+        self.found += int(np.minimum(hits, real.sum(axis=1)).sum())
+        self.wanted += int(real.sum())
+
+
+def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray", recall: _Recall) -> "Pairs":
     """Pairs of one scope, before the lower threshold and quantiles."""
     from workflow_scripts.core.declaration.parts import WHOLE
     from workflow_scripts.pairs import selection
     from workflow_scripts.pairs.table import Pairs, without_pair
 
     near = _near(inputs, settings, ids, rows, WHOLE) if inputs.found is None else _known(inputs, ids, rows)
+    recall.measure(near, inputs, rows)
     without = {"outside_thresholds": without_pair(near.target), "not_mutual": 0}
     allowed = None
     if settings.mutual is not None:
@@ -142,13 +195,20 @@ def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.
 
 def _near(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray", part: "Part") -> "Near":
     """Search the neighbours of a part of one scope's rows."""
+    from workflow_scripts.pairs.neighbours import nearest
+
+    rule, how = _rule_and_how(inputs, settings)
+    return nearest(_vectors(inputs, rows), ids[rows], rule, replace(how, part=part))
+
+
+def _rule_and_how(inputs: PairInputs, settings: Nearest) -> "tuple[Rule, How]":
     import numpy as np
 
-    from workflow_scripts.pairs.neighbours import How, Rule, nearest
+    from workflow_scripts.pairs.neighbours import How, Rule
 
     highest = np.inf if settings.max_cosine is None else settings.max_cosine
-    how = How(inputs.device, inputs.workers, part)
-    return nearest(_vectors(inputs, rows), ids[rows], Rule(settings.width, highest=highest), how)
+    approximate = settings.seed if settings.search == "approximate" else None
+    return Rule(settings.width, highest=highest), How(inputs.device, inputs.workers, approximate=approximate)
 
 
 def _known(inputs: PairInputs, ids: "np.ndarray", rows: "np.ndarray") -> "Near":
