@@ -18,11 +18,9 @@ from tests.pretraining.shapes import SMALL, encoded
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.models.backbones import load_backbone
 from workflow_scripts.models.preprocessing import normalise, prepare
-from workflow_scripts.models.text.tower import load_tower
 from workflow_scripts.pretraining.distributed import launch
 from workflow_scripts.pretraining.monitor.collapse import STATISTICS
 from workflow_scripts.pretraining.plan import Plan
-from workflow_scripts.stages import tokenizer, tokens
 from workflow_scripts.stages.pretrain import STAGE
 
 KEYS = [f"im{i:02d}" for i in range(20)]
@@ -102,32 +100,6 @@ def test_an_untrained_run_is_where_the_trained_ones_start(results: Path, index: 
     for name in ("conv1.weight", "layer3.0.conv2.weight"):
         torch.testing.assert_close(end[name], start[name], rtol=0, atol=1e-7)
     assert trained.rows == {"in": 20, "out": 20, "dropped": {}}
-
-
-CLIP: dict[str, Any] = {
-    **{**LANGUAGE, "method": "clip", "pairs": "caption", "simclr": None},
-    "clip": {"embedding": 8, "text_width": 16, "text_layers": 1, "text_heads": 2},
-}
-
-
-def tokens_of(results: Path, captions: list[str | None]) -> Path:
-    """Tokens of the images' captions by a tokenizer that was trained on them."""
-    arm = make_artifact(
-        results, "select_captions", "original", {".parquet": parquet({"key": KEYS, "caption": captions})}
-    )
-    table = make_artifact(results, "caption_table", "captions", {".parquet": parquet({"original": captions})})
-    made = run(tokenizer.STAGE, results, "tokenizer/tokenizer", {"vocabulary": 280}, {"captions": table})
-    inputs = {"captions": arm, "tokenizer": made.manifest_path}
-    return run(tokens.STAGE, results, "tokens/original", {"context": 8}, inputs, {"arm": "original"}).manifest_path
-
-
-def test_a_clip_run_leaves_images_without_caption_out(results: Path, index: Path) -> None:
-    rows = tokens_of(results, ["a disc", "two", "", None, *(["more <img src=x>"] * 16)])
-    made = run(STAGE, results, "pretrain/clip", CLIP, {"images": index, "tokens": rows})
-    assert made.rows == {"in": 20, "out": 18, "dropped": {"no_caption": 2}}
-    tower = load_tower(made.path("/text.safetensors"))
-    assert tower(torch.tensor([[1, 5, 2]])).shape == (1, 8) and tower.shape["context"] == 8
-    assert np.isfinite(pq.read_table(made.path("/curve.parquet"))["loss"].to_pylist()[1:]).all()
 
 
 SUPERVISED = {**LANGUAGE, "method": "supervised", "pairs": "labels", "simclr": None}
@@ -213,18 +185,6 @@ def test_a_run_trains_on_common_images_alone(results: Path, index: Path, monkeyp
     assert [plan.pairing.targets.tolist() for plan in plans] == [list(range(5, 14))] * 2 + [list(range(4, 13))]
 
 
-def test_tokens_are_those_of_common_images(results: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plans = planned(monkeypatch)
-    texts = ["", *("w" * i for i in range(1, 20))]
-    rows = tokens_of(results, texts)
-    inputs = {"images": index, "tokens": rows, "common": common_of(results, KEYS[1:20:2])}
-    made = run(STAGE, results, "pretrain/clip", CLIP, inputs)
-    assert made.rows == {"in": 20, "out": 10, "dropped": {"no_caption": 1, "not_common": 9}}
-    assert plans[0].pairing.sources.tolist() == list(range(1, 20, 2))
-    everything = pq.read_table(Artifact(rows).path(".parquet"))["tokens"].to_numpy()
-    assert plans[0].tokens is not None and plans[0].tokens.lengths.tolist() == everything[1:20:2].tolist()
-
-
 def test_labels_are_those_of_common_images(results: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plans = planned(monkeypatch)
     truth = truth_of(results, [None, *(("blue", "red")[i % 3 == 0] for i in range(1, 16))])
@@ -288,19 +248,3 @@ def test_the_stage_file_imports_nothing_heavy() -> None:
     code = "import sys, workflow_scripts.stages.pretrain; print('torch' in sys.modules, 'numpy' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.split()[0] == "False"
-
-
-def test_pairs_and_captions_of_their_first_images_are_learned_together(
-    results: Path, index: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plans = planned(monkeypatch)
-    rows = tokens_of(results, ["", *("w" * i for i in range(1, 20))])
-    settings = {**LANGUAGE, "method": "lgslip", "simclr": None, "lgslip": {**CLIP["clip"], "projector": [16]}}
-    inputs = {"images": index, "tokens": rows, "pairs": pairs_of(results, KEYS[:17], KEYS[1:18])}
-    made = run(STAGE, results, "pretrain/lgslip", settings, inputs)
-    assert made.rows == {"in": 20, "out": 16, "dropped": {"no_pair": 3, "no_caption": 1}}
-    assert np.isfinite(pq.read_table(made.path("/curve.parquet"))["loss"].to_pylist()[1:]).all()
-    assert plans[0].pairing.sources.tolist() == list(range(1, 17))
-    assert plans[0].pairing.targets.tolist() == list(range(2, 18))
-    everything = pq.read_table(Artifact(rows).path(".parquet"))["tokens"].to_numpy()
-    assert plans[0].tokens is not None and plans[0].tokens.lengths.tolist() == everything[1:17].tolist()

@@ -1,4 +1,4 @@
-"""Runs that learn from vectors of captions, or from which captions are equal."""
+"""Runs that learn from tokens or vectors of captions, or from which captions are equal."""
 
 import json
 from dataclasses import replace
@@ -9,13 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from tests.helpers import make_artifact, run
 from tests.pretraining.data.embedded import embedded
-from tests.stages.test_pretrain import KEYS, LANGUAGE, make_index, pairs_of, parquet
+from tests.stages.test_pretrain import KEYS, LANGUAGE, common_of, make_index, pairs_of, parquet, planned
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.facts import Load
 from workflow_scripts.embeddings.width import WIDTH
+from workflow_scripts.models.text.tower import load_tower
+from workflow_scripts.stages import tokenizer, tokens
 from workflow_scripts.stages.pretrain import FACTS, STAGE
 
 CAPTIONS = ["a disc", "", None, "two", *(["more", "a disc"] * 8)]
@@ -37,6 +40,11 @@ def inputs(results: Path) -> dict[str, Path]:
         "captions": make_artifact(results, "select_captions", "original", {".parquet": captions}),
         "vectors": results / "study/embed_captions/original.mpnet.manifest.json",
     }
+
+
+@pytest.fixture
+def index(results: Path) -> Path:
+    return make_index(results)
 
 
 def facts_of(made: Artifact) -> dict[str, Any]:
@@ -145,3 +153,57 @@ def test_the_copy_of_the_vectors_counts_as_disk_space() -> None:
 
     assert needed("simclr") == 70
     assert needed("xclr") == needed("clip_sbert") == 70 + 100 * WIDTH * 4
+
+
+CLIP: dict[str, Any] = {
+    **{**LANGUAGE, "method": "clip", "pairs": "caption", "simclr": None},
+    "clip": {"embedding": 8, "text_width": 16, "text_layers": 1, "text_heads": 2},
+}
+
+
+def tokens_of(results: Path, captions: list[str | None]) -> Path:
+    """Tokens of the images' captions by a tokenizer that was trained on them."""
+    arm = make_artifact(
+        results, "select_captions", "original", {".parquet": parquet({"key": KEYS, "caption": captions})}
+    )
+    table = make_artifact(results, "caption_table", "captions", {".parquet": parquet({"original": captions})})
+    made = run(tokenizer.STAGE, results, "tokenizer/tokenizer", {"vocabulary": 280}, {"captions": table})
+    inputs = {"captions": arm, "tokenizer": made.manifest_path}
+    return run(tokens.STAGE, results, "tokens/original", {"context": 8}, inputs, {"arm": "original"}).manifest_path
+
+
+def test_a_clip_run_leaves_images_without_caption_out(results: Path, index: Path) -> None:
+    rows = tokens_of(results, ["a disc", "two", "", None, *(["more <img src=x>"] * 16)])
+    made = run(STAGE, results, "pretrain/clip", CLIP, {"images": index, "tokens": rows})
+    assert made.rows == {"in": 20, "out": 18, "dropped": {"no_caption": 2}}
+    tower = load_tower(made.path("/text.safetensors"))
+    assert tower(torch.tensor([[1, 5, 2]])).shape == (1, 8) and tower.shape["context"] == 8
+    assert np.isfinite(pq.read_table(made.path("/curve.parquet"))["loss"].to_pylist()[1:]).all()
+
+
+def test_tokens_are_those_of_common_images(results: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = planned(monkeypatch)
+    texts = ["", *("w" * i for i in range(1, 20))]
+    rows = tokens_of(results, texts)
+    inputs = {"images": index, "tokens": rows, "common": common_of(results, KEYS[1:20:2])}
+    made = run(STAGE, results, "pretrain/clip", CLIP, inputs)
+    assert made.rows == {"in": 20, "out": 10, "dropped": {"no_caption": 1, "not_common": 9}}
+    assert plans[0].pairing.sources.tolist() == list(range(1, 20, 2))
+    everything = pq.read_table(Artifact(rows).path(".parquet"))["tokens"].to_numpy()
+    assert plans[0].tokens is not None and plans[0].tokens.lengths.tolist() == everything[1:20:2].tolist()
+
+
+def test_pairs_and_captions_of_their_first_images_are_learned_together(
+    results: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = planned(monkeypatch)
+    rows = tokens_of(results, ["", *("w" * i for i in range(1, 20))])
+    settings = {**LANGUAGE, "method": "lgslip", "simclr": None, "lgslip": {**CLIP["clip"], "projector": [16]}}
+    inputs = {"images": index, "tokens": rows, "pairs": pairs_of(results, KEYS[:17], KEYS[1:18])}
+    made = run(STAGE, results, "pretrain/lgslip", settings, inputs)
+    assert made.rows == {"in": 20, "out": 16, "dropped": {"no_pair": 3, "no_caption": 1}}
+    assert np.isfinite(pq.read_table(made.path("/curve.parquet"))["loss"].to_pylist()[1:]).all()
+    assert plans[0].pairing.sources.tolist() == list(range(1, 17))
+    assert plans[0].pairing.targets.tolist() == list(range(2, 18))
+    everything = pq.read_table(Artifact(rows).path(".parquet"))["tokens"].to_numpy()
+    assert plans[0].tokens is not None and plans[0].tokens.lengths.tolist() == everything[1:17].tolist()
