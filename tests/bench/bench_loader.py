@@ -225,14 +225,14 @@ def measure(kind: Kind, files: list[bytes], folder: Path, processes: int, rounds
     """Medians of ours and of the baseline, by row."""
     small = [shrink(file, Image.open(io.BytesIO(file)).size, 256, QUALITY).data for file in files]
     with ExitStack() as stack:
-        sides = {
-            "ours": ours(in_tar(folder / "photos.tar", files), kind, processes),
-            "packed": ours(in_tar(folder / "pack.tar", small), kind, processes),
-            "bare": bare(files, kind, processes),
-        }
-        for side in sides.values():
-            stack.enter_context(closing(side))  # type: ignore[type-var]
+        # First those that fork this process, which has no other threads yet.
+        sides: dict[str, Iterator[object]] = {"bare": bare(files, kind, processes)}
+        next(sides["bare"])
         sides["original"] = original(folder, files, kind, processes)
+        sides["ours"] = ours(in_tar(folder / "photos.tar", files), kind, processes)
+        sides["packed"] = ours(in_tar(folder / "pack.tar", small), kind, processes)
+        for name in ("bare", "ours", "packed"):
+            stack.enter_context(closing(sides[name]))  # type: ignore[type-var]
         for name in ("ours", "packed"):  # every process has verified every image
             for _ in range(3 * processes * PHOTOS // BATCH):
                 next(sides[name])
