@@ -5,11 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import nn
 
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.backbones import build_backbone
 from workflow_scripts.pretraining.data.batch import Batch
 from workflow_scripts.pretraining.losses.pair_weights import PairWeights
 from workflow_scripts.pretraining.method import Sizes
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
+from workflow_scripts.pretraining.speed.recomputing import recompute_blocks
 from workflow_scripts.stats.seeds import derive
 
 NO_SIZES = Sizes()  # of methods that learn from images alone
@@ -20,13 +22,18 @@ class Network(nn.Module):
     """The trained modules: ``backbone``, and those of the method in ``heads``; ``weigh`` makes weights of pairs."""
 
     def __init__(
-        self, backbone: nn.Module, heads: Mapping[str, nn.Module], loss: Loss, weigh: PairWeights | None = None
+        self,
+        backbone: nn.Module,
+        heads: Mapping[str, nn.Module],
+        loss: Loss,
+        weigh: PairWeights | None = None,
+        compiled: bool = False,
     ) -> None:
         super().__init__()
         self.backbone, self.heads, self.loss, self.weigh = backbone, nn.ModuleDict(heads), loss, weigh
         self._mixed: torch.autocast | None = None
         for module in (self.backbone, *self.heads.values()):
-            self._in_mixed_precision(module)
+            self._in_mixed_precision(module, compiled)
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """This process's part of a batch -> scalar loss.
@@ -46,8 +53,8 @@ class Network(nn.Module):
         finally:
             self._mixed = None
 
-    def _in_mixed_precision(self, module: nn.Module) -> None:
-        plain: Callable[..., torch.Tensor] = module.forward
+    def _in_mixed_precision(self, module: nn.Module, compiled: bool) -> None:
+        plain: Callable[..., torch.Tensor] = torch.compile(module.forward) if compiled else module.forward
 
         def forward(*inputs: torch.Tensor) -> torch.Tensor:
             if self._mixed is None:
@@ -84,4 +91,13 @@ def build_network(settings: Pretrain, sizes: Sizes = NO_SIZES) -> Network:
     torch.manual_seed(derive(settings.seed, "heads"))
     heads = objective.heads(settings.head, width, sizes)
     weigh = PairWeights() if settings.weighted else None
-    return Network(backbone, heads, lambda network, batch: objective.loss(network, settings.head, batch), weigh)
+    if settings.recompute and not recompute_blocks(backbone) + sum(map(recompute_blocks, heads.values())):
+        value, advice = f"{settings.backbone} has no blocks in a row", "set it to false, or use another backbone"
+        raise PipelineError("recompute has no effect", "pretraining.recompute", value, advice)
+    return Network(
+        backbone,
+        heads,
+        lambda network, batch: objective.loss(network, settings.head, batch),
+        weigh,
+        settings.compile,
+    )

@@ -9,7 +9,7 @@ Defaults are those of language-guided SSL (El Banani et al., CVPR 2023, and its 
 import re
 from collections.abc import Mapping
 from operator import not_
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -28,27 +28,23 @@ from pydantic import (
 
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage_in.settings import StageIn
 from workflow_scripts.models.backbones import BACKBONES, TRAINED_BY_NAME
 from workflow_scripts.models.networks.settings import ExternalNetwork
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, OddSide
 from workflow_scripts.pretraining.contradictions import contradiction
-from workflow_scripts.pretraining.data.ring.settings import Loading
 from workflow_scripts.pretraining.method import Method, PairKind, SeveralPartners, View
 from workflow_scripts.pretraining.monitor.tracking import TRACKERS
 from workflow_scripts.pretraining.pair_settings import PairSettings
 from workflow_scripts.pretraining.probe_settings import Probe
 from workflow_scripts.pretraining.schedule import LogSpaced, step_name
+from workflow_scripts.pretraining.speed.settings import HardwareSettings
 
 METHODS = discover("workflow_scripts.pretraining.methods", Method)
 HEADS = {name: method.objective.settings for name, method in METHODS.items() if method.objective is not None}
 
-
 # Two ways to give a length; a run has one of them.
 EITHER = (("steps", "epochs"), ("warmup_steps", "warmup_epochs"))
 INSTEAD = {name: other for pair in EITHER for name, other in (pair, pair[::-1])}
-
-
 BY_NAME = re.compile(TRAINED_BY_NAME)
 
 
@@ -63,7 +59,7 @@ LibraryBackbone = Annotated[
 ]
 
 
-class _Run(PairSettings):
+class _Run(PairSettings, HardwareSettings):
     """:class:`Pretrain` without the sections of the methods."""
 
     # Settings with exclude_if came later: at their defaults they are in no key, so earlier trainings keep theirs.
@@ -147,21 +143,6 @@ class _Run(PairSettings):
         description="weight decay of gains, biases and the logit scale: all parameters of at most one dimension",
         examples=[0.01],
     )
-    precision: Literal["no", "fp16", "bf16"] = Field(
-        "no", description="mixed precision; no: float32", examples=["bf16"]
-    )
-    processes: PositiveInt = Field(
-        1,
-        description="processes of a run, with one GPU each; batch_size must be a multiple",
-        examples=[4],
-        json_schema_extra={"unit": "GPUs"},
-    )
-    nodes: PositiveInt = Field(
-        1,
-        description="nodes that share the processes evenly; more than one only under SLURM",
-        examples=[2],
-        json_schema_extra={"unit": "nodes"},
-    )
     probe: Probe | None = Field(None, description="online probe during training; null: none")
     patience: PositiveInt | None = Field(
         None,
@@ -177,21 +158,6 @@ class _Run(PairSettings):
         description="interval between checkpoints for resuming",
         examples=[1000],
         json_schema_extra={"unit": "steps"},
-    )
-    cache_mb: int = Field(
-        1_024,
-        ge=0,
-        description="memory for decoded images, which are kept if all fit",
-        examples=[8192],
-        json_schema_extra={"unit": "MiB"},
-    )
-
-    loading: Loading = Field(Loading(), description="how the images of batches are read and decoded; changes no result")
-    stage_in: StageIn | None = Field(
-        None,
-        exclude_if=not_,
-        description="where each node that trains keeps copies of shards or packs (docs/cluster.md); null: no copies",
-        examples=[{"folder": "$TMPDIR"}],
     )
     tracker: Annotated[str, OneOf(TRACKERS)] | None = Field(
         None,

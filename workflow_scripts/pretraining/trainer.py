@@ -16,7 +16,6 @@ from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.models.text.tower import TOWER, TextTower
 from workflow_scripts.pretraining import checkpoint
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.curve import Curve
 from workflow_scripts.pretraining.data.batch import Batch
 from workflow_scripts.pretraining.data.learned import learned_rows
 from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Order, PinnedBatch, Rows
@@ -26,6 +25,7 @@ from workflow_scripts.pretraining.distributed.sync_norm import convert
 from workflow_scripts.pretraining.live_curve import CURVE_LINES, LiveCurve
 from workflow_scripts.pretraining.method import Signal
 from workflow_scripts.pretraining.monitor.collapse import STATISTICS
+from workflow_scripts.pretraining.monitor.curve import Curve
 from workflow_scripts.pretraining.monitor.divergence import check_weights
 from workflow_scripts.pretraining.monitor.first_batch import FirstBatch, interval
 from workflow_scripts.pretraining.monitor.tracking import Tracking
@@ -42,15 +42,21 @@ def deterministic(device: str) -> bool:
 
 
 @contextmanager
-def reproducible(device: str, threads: int) -> Iterator[None]:
-    """Fixed math threads and, where :func:`deterministic` says so, only deterministic algorithms."""
-    before = torch.are_deterministic_algorithms_enabled()
+def reproducible(device: str, threads: int, benchmark: bool = False) -> Iterator[None]:
+    """Fixed math threads and, where :func:`deterministic` says so, only deterministic algorithms.
+
+    Args:
+        benchmark: whether a GPU measures which algorithms are the fastest.
+    """
+    before, measured = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = benchmark and not deterministic(device)
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(deterministic(device))
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before)
+        torch.backends.cudnn.benchmark = measured
 
 
 def train(plan: Plan, interrupt: Interrupt) -> None:
@@ -64,7 +70,7 @@ def train(plan: Plan, interrupt: Interrupt) -> None:
             processes is not that of the settings.
         SystemExit: 143 after an interrupt, once a checkpoint was written.
     """
-    with reproducible(plan.device, plan.threads):
+    with reproducible(plan.device, plan.threads, plan.settings.cudnn_benchmark):
         accelerator = Accelerator(
             cpu=plan.device == "cpu",
             mixed_precision=plan.settings.precision,

@@ -21,8 +21,8 @@ from workflow_scripts.pretraining.data.faithfulness import of_pairs
 from workflow_scripts.pretraining.data.pairing import Pairing
 from workflow_scripts.pretraining.data.recolour import Changes, Numbers, changes, finished
 from workflow_scripts.pretraining.data.ring.chunks import MOST, Filler, chunks
-from workflow_scripts.pretraining.data.transfer import Packed, pack
 from workflow_scripts.pretraining.method import Signal, View
+from workflow_scripts.pretraining.speed.transfer import Packed, pack
 from workflow_scripts.stats.seeds import derive
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     import torch
 
-    from workflow_scripts.pretraining.reading import Reading
+    from workflow_scripts.pretraining.speed.reading import Reading
 
 # What SLURM sends before it ends a job, what a site can configure before the time limit, and Ctrl-C.
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGUSR1, signal.SIGINT})
@@ -59,7 +59,7 @@ class Interrupt:
         import torch.distributed as dist
 
         from workflow_scripts.pretraining.distributed.gather import world
-        from workflow_scripts.pretraining.reading import Reading
+        from workflow_scripts.pretraining.speed.reading import Reading
 
         if world()[1] == 1:
             return self.here

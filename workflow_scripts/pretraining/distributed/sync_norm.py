@@ -37,7 +37,12 @@ class AllReduceBatchNorm(_BatchNorm):
         return out.to(input.dtype)
 
     def _remember(self, mean: torch.Tensor, variance: torch.Tensor) -> None:
-        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+        if (
+            not self.track_running_stats
+            or self.running_mean is None
+            or self.running_var is None
+            or self.num_batches_tracked is None
+        ):
             return
         self.num_batches_tracked.add_(1)
         momentum = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum

@@ -11,7 +11,7 @@ from workflow_scripts.pretraining.live_curve import LiveCurve
 from workflow_scripts.pretraining.monitor.collapse import warn_of_collapse
 from workflow_scripts.pretraining.monitor.divergence import check_losses
 from workflow_scripts.pretraining.monitor.tracking import Tracking
-from workflow_scripts.pretraining.reading import Reading
+from workflow_scripts.pretraining.speed.reading import Reading
 
 
 class _Row(NamedTuple):

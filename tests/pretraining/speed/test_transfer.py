@@ -1,6 +1,6 @@
 import torch
 
-from workflow_scripts.pretraining.data.transfer import pack
+from workflow_scripts.pretraining.speed.transfer import pack
 
 
 def test_tensors_of_any_type_and_shape_come_back_from_one_block() -> None:
