@@ -47,7 +47,7 @@ from workflow_scripts.models import checkpoints
 from workflow_scripts.models.matched_text import MatchedText
 from workflow_scripts.models.matcher import load_matcher
 
-SHARDS, IMAGES, BATCH, SIDE = 8, 16, 8, 224
+SHARDS, IMAGES, BATCH, SIDE = 5, 16, 16, 224
 DECODING = Decoding(max_new_tokens=12, min_new_tokens=12)
 
 
@@ -60,7 +60,7 @@ def save_models(folder: Path) -> tuple[Path, Path]:
     layers = {"num_attention_heads": 4, "initializer_range": 0.1}
     config = Blip2Config(
         vision_config={
-            **layers, "hidden_size": 128, "num_hidden_layers": 12, "intermediate_size": 558, "image_size": SIDE,
+            **layers, "hidden_size": 128, "num_hidden_layers": 14, "intermediate_size": 558, "image_size": SIDE,
             "patch_size": 14,
         },
         qformer_config={
