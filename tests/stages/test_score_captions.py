@@ -248,6 +248,6 @@ def test_a_judge_s_scores_choose_captions(ready: Captioned, capsys: pytest.Captu
     assert len(origins) == 2
     with pytest.raises(SystemExit):
         select([made["original"][0], *made["generated"]])
-    assert (
-        "error: scores of other images in blip2's scores of original: 5 captions, 9 images" in capsys.readouterr().err
-    )
+    error = capsys.readouterr().err
+    place = "study/score_captions/original.blip2.00000-00000.parquet"
+    assert "error: scores of other images in " in error and f"{place}: 5 captions, 9 images" in error
