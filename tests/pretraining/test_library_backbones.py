@@ -13,10 +13,10 @@ from workflow_scripts.pretraining.run_metadata import about_backbone
 
 
 def test_a_vision_transformer_of_timm_learns_with_simclr(tmp_path: Path) -> None:
-    run = plan(tmp_path, backbone="timm:test_vit", image_size=32, steps=12, lr=0.02, log_every=4)
+    run = plan(tmp_path, backbone="timm:test_vit", image_size=32, steps=24, lr=0.5, log_every=1)
     trainer.train(run, Interrupt())
     losses = [row["loss"] for row in json.loads((tmp_path / "work" / OUTCOME).read_text())["curve"] if row["loss"]]
-    assert losses[-1] < losses[0]
+    assert sum(losses[-8:]) < 0.8 * sum(losses[:8])  # batches differ; without learning, the ratio is above 0.9
     start = seeded_backbone("timm:test_vit", run.settings.seed, 32)[0].state_dict()
     end = load_file(tmp_path / "work" / "last.safetensors")
     assert {name: value.shape for name, value in end.items()} == {name: value.shape for name, value in start.items()}

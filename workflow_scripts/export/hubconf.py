@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 dependencies = ["torch", "safetensors"]  # for torch.hub; torchvision or timm too, where the network is theirs
 WEIGHTS, CONFIG, SECTION = "model.safetensors", "config.json", "faithful_pairs"
 SIZES = ("img_size", "image_size")  # options that exports have
+NAME = re.compile(r"\w+")
 
 
 def network(folder: str | Path = "") -> torch.nn.Module:
@@ -26,7 +27,7 @@ def network(folder: str | Path = "") -> torch.nn.Module:
     """
     where = Path(folder) if folder else Path(__file__).parent
     about = json.loads((where / CONFIG).read_text(encoding="utf-8"))[SECTION]
-    if not re.fullmatch(r"\w+", about["architecture"]) or not set(about["options"]) <= set(SIZES):
+    if not NAME.fullmatch(about["architecture"]) or not set(about["options"]) <= set(SIZES):
         raise ValueError(f"{where / CONFIG}: not an export: {about['architecture']!r} with {about['options']!r}")
     model = build(about["library"], about["architecture"], about["options"], about["classifier"])
     model.load_state_dict(load_file(where / WEIGHTS))

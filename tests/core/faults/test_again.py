@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     monkeypatch.setattr(again.time, "sleep", lambda _: None)
     monkeypatch.setattr(again.os, "execve", lambda _, __, environment: found.append(environment))
     monkeypatch.delenv(again.TRIES, raising=False)
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", ModuleSpec("job", None))  # None in xdist's processes
     return found
 
 

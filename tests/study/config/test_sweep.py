@@ -47,7 +47,7 @@ def test_a_grid_with_seeds_gives_a_tagged_run_for_each_combination() -> None:
 def test_a_list_gives_its_points_and_a_tag_is_the_prefix() -> None:
     points = [{"lr": 0.1, "steps": 4}, {"backbone": "resnet18", "precision": "no"}]
     study = units(SIMCLR | {"seeds": [3], "tag": "a", "set": {"batch_size": 16}, "sweep": points})
-    second = "simclr-self-crop-resnet18-a_backbone-resnet18_precision-no-s3"
+    second = "simclr-self-crop-resnet18-a_precision-no_backbone-resnet18-s3"
     assert study.runs == [f"{PREFIX}-a_steps-4_lr-1e-1-s3", second]
     assert {study.run_settings(run).batch_size for run in study.runs} == {16}
     assert study.run_settings(second).backbone == "resnet18"

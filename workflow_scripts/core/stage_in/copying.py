@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from workflow_scripts.core.faults.patience import patiently
-from workflow_scripts.core.files.durable import write_atomic
+from workflow_scripts.core.files.durable import sync_descriptor, write_atomic
 
 PART, ORIGIN = ".part", ".origin"
 BLOCK = 1 << 24  # bytes
@@ -91,7 +91,7 @@ def copy(wanted: Wanted, target: Path, stop: Callable[[], None]) -> None:
                 raise Unlike(f"{at} bytes with sha256 {digest.hexdigest()}")
             with on_local_disk():
                 file.flush()
-                os.fsync(file.fileno())
+                sync_descriptor(file.fileno(), part)
         finally:
             with suppress(OSError):
                 file.close()

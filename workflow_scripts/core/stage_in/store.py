@@ -7,7 +7,6 @@ copies that no process uses are removed, starting with those that have not been 
 """
 
 import fcntl
-import json
 import logging
 import os
 import shutil
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workflow_scripts.core.artifact import manifest_names
+from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.stage_in.copying import ORIGIN, PART, Wanted, copy, on_local_disk, origin_of
 
 log = logging.getLogger(__name__)
@@ -181,9 +181,9 @@ def _locked(descriptor: int) -> bool:
 def _is_outdated(copied: Path) -> bool:
     """Whether no manifest names the bytes of a copy any more, as far as that is known."""
     try:
-        origin = json.loads(origin_of(copied).read_bytes())
+        origin = read_object(origin_of(copied))
         manifest, suffix = Path(origin["manifest"]), str(origin["suffix"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, Unfit, KeyError, TypeError):
         return True
     try:
         return manifest_names(manifest, suffix) != copied.stem
