@@ -22,14 +22,14 @@ class Pairs:
         target: (n, k) int32 rows, best first; -1 in the last places of an image that has fewer.
         cosine: (n, k) float32; any value there.
         without: number of images without a pair, by reason.
-        recall: of a sample's nearest neighbours, how many an approximate search found, and how many there are; None for
-            an exact one.
+        recall: of a sample's nearest neighbours, how many an approximate search found, how many there are, and of how
+            many images; None for an exact one.
     """
 
     target: np.ndarray
     cosine: np.ndarray
     without: dict[str, int]
-    recall: tuple[int, int] | None = None
+    recall: tuple[int, int, int] | None = None
 
 
 Within = Callable[[np.ndarray], Pairs]

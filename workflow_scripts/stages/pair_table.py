@@ -85,8 +85,9 @@ def pair_table(job: Job[PairTable]) -> None:
     write_table(job.file(".parquet"), table)
     counts: dict[str, Any] = {"images": len(keys), "pairs": len(table), "without_pair": pairs.without}
     if pairs.recall is not None:
-        found, wanted = pairs.recall
-        counts["recall"] = {**wilson(found / wanted, wanted)._asdict(), "n": wanted}
+        found, wanted, asked = pairs.recall
+        # Neighbours of one image are not independent: n is the number of images.
+        counts["recall"] = {**wilson(found / wanted, asked)._asdict(), "n": asked}
     job.file(".json").write_bytes(pretty(counts))
     job.rows(len(keys), len(keys) - sum(pairs.without.values()), pairs.without)
 

@@ -36,7 +36,7 @@ STAGE = Stage(
     artifact="{pairs}.{part}",
     inputs=("vectors",),
     packages=("numpy", "faiss-cpu", "pyarrow"),
-    not_in_key=frozenset({"parts", "min_cosine", "min_quantile", "max_quantile"}),
+    not_in_key=frozenset({"parts", "min_cosine", "min_quantile", "max_quantile", "max_uses", "recall_sample"}),
     on_device=True,
 )
 

@@ -37,7 +37,7 @@ def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Units:
 
 def test_estimates_of_a_stage_become_what_its_finished_jobs_took(units: Units) -> None:
     study, rows = Path("results/demo"), 3_115
-    finish(study, "annotations", "rows", {}, rows={"in": rows})
+    finish(study, "annotations", "rows", {}, rows={"in": 9 * rows, "out": rows})
     for shard in units.shards:
         finish(study, "recaption", shard, {"work_seconds": 40.0, **TWO})
     (expected,) = {max(busy_seconds(units, "recaption", units.shards, (rows, rows * KEPT), 40))}

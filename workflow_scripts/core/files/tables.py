@@ -67,7 +67,7 @@ class RowReader:
                 yield batch.select(self._schema.names)
 
     def read(self, rows: int) -> pa.Table:
-        """The next rows in one chunk per column; fewer at the end."""
+        """The next rows; fewer at the end."""
         parts, have = [self._waiting], len(self._waiting)
         while have < rows and (batch := next(self._batches, None)) is not None:
             parts.append(pa.Table.from_batches([batch]).cast(self._schema))

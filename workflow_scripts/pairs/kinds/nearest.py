@@ -114,7 +114,7 @@ def find(inputs: PairInputs, settings: Nearest) -> "Pairs":
         lambda rows: _within(inputs, settings, ids, rows, recall),
     )
     if recall.wanted:
-        pairs = replace(pairs, recall=(recall.found, recall.wanted))
+        pairs = replace(pairs, recall=(recall.found, recall.wanted, recall.asked))
     if settings.min_cosine is not None:
         pairs = keep(pairs, settings.min_cosine, np.inf)
     low, high = settings.min_quantile, settings.max_quantile
@@ -149,7 +149,7 @@ class _Recall:
     """How many of the nearest neighbours of a sample of images an approximate search finds."""
 
     def __init__(self, images: int, settings: Nearest) -> None:
-        self.found = self.wanted = 0
+        self.found = self.wanted = self.asked = 0
         self._settings, self._images = settings, images
 
     def measure(self, near: "Near", inputs: PairInputs, rows: "np.ndarray") -> None:
@@ -173,6 +173,7 @@ class _Recall:
         hits = ((near.target[here] >= 0) & (near.cosine[here] >= least)).sum(axis=1)
         self.found += int(np.minimum(hits, real.sum(axis=1)).sum())
         self.wanted += int(real.sum())
+        self.asked += int(real.any(axis=1).sum())
 
 
 def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray", recall: _Recall) -> "Pairs":

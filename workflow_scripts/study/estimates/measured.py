@@ -97,7 +97,8 @@ def _finished(
 def _expected(units: Units, study: Path, stage: str, names: Sequence[str], tflops: float) -> float:
     """Estimated seconds of finished jobs, for the rows and images that the study turned out to have."""
     shards = units.study.shards
-    rows = _rows(study, "annotations", "in") or shards.shards * shards.rows_per_shard
+    side = "in" if stage == "annotations" else "out"  # later stages do not see the rows that it leaves out
+    rows = _rows(study, "annotations", side) or shards.shards * shards.rows_per_shard
     images = _rows(study, "image_index", "out") or rows * KEPT
     declared = declaration(stage)
     share = len(names) / max(1, len(units.shards)) if declared is not None and declared.unit == ("shard",) else 1.0
