@@ -76,7 +76,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     monkeypatch.setattr(again.time, "sleep", lambda _: None)
     monkeypatch.setattr(again.os, "execve", lambda _, __, environment: found.append(environment))
-    monkeypatch.delenv(again.TRIES, raising=False)
+    for name in (again.TRIES, again.LAST):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", ModuleSpec("job", None))  # None in xdist's processes
     return found
 
@@ -91,6 +92,22 @@ def test_the_cause_of_another_error_counts(calls: list[dict[str, str]], number: 
     except PipelineError as error:
         again.start_again(error)
     assert [one[again.TRIES] for one in calls] == ["1"]
+
+
+def test_an_error_that_comes_back_after_long_work_still_counts(
+    calls: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(again, "_started", again.time.monotonic() - again.LONG)
+    bad = OSError(errno.EIO, os.strerror(errno.EIO), "a.npy")
+    for tries in range(1, 9):
+        again.start_again(bad)
+        if len(calls) < tries:
+            break
+        for name in (again.TRIES, again.LAST):
+            monkeypatch.setenv(name, calls[-1][name])
+    assert len(calls) == len(SECONDS)
+    again.start_again(OSError(errno.EIO, os.strerror(errno.EIO), "b.npy"))
+    assert calls[-1][again.TRIES] == "1"
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), ValueError("bad"), PipelineError("a", "b", "c", "d")])
