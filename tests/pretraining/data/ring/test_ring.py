@@ -1,5 +1,6 @@
 """Loader processes change no byte, and a run ends at once when one of them fails or is killed."""
 
+import gc
 import os
 import pickle
 import signal
@@ -83,6 +84,22 @@ def test_signals_that_stop_a_training_leave_loaders_alone(batches: Batches, star
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
         os.kill(started[0].pid, number)
     assert len(list(made)) == len(STEPS) - 1
+
+
+def test_a_ring_that_fails_as_it_starts_leaves_no_process_and_no_ring_a_descriptor(
+    batches: Batches, started: list[ForkServerProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def descriptors() -> int:
+        gc.collect()  # memory is unmapped with its last array
+        return sum("memfd" in os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink())
+
+    before = descriptors()
+    list(load(batches, finish, STEPS, processes=1, workers=1))
+    assert descriptors() == before
+    monkeypatch.setattr(Batches, "drawn", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        list(load(batches, finish, STEPS, processes=1, workers=1))
+    assert [process.exitcode for process in started] == [-9, -9]
 
 
 def test_an_error_in_a_process_is_the_error_of_the_run(batches: Batches) -> None:

@@ -1,5 +1,6 @@
 """Batches that loader processes fill: a ring of slots in shared memory, which the training empties in order."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -112,8 +113,15 @@ class Ring:
         self._workers = _start(loader, processes)
         self._watcher = threading.Thread(target=self._watch, name="loaders", daemon=True)
         self._watcher.start()
-        with self._changed:
-            self._send()
+        # The processes have descriptors of their own; the slots stay mapped here.
+        os.close(images.descriptor)
+        os.close(slots.descriptor)
+        try:
+            with self._changed:
+                self._send()
+        except BaseException:  # nobody else could end the processes, for which this one would wait as it ends
+            self.close()
+            raise
 
     def _send(self) -> None:
         """Order the batches of the next steps, as many as slots are free."""
@@ -188,11 +196,11 @@ class Ring:
 
     def close(self) -> None:
         """End the processes, and every wait for them."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        for worker in self._workers:
+        self._closed = True
+        for worker in self._workers:  # before the lock: who has it may be sending to one that no longer receives
             worker.process.kill()
+        with self._changed:
+            self._changed.notify_all()
         for worker in self._workers:
             worker.process.join()
         self._watcher.join()
