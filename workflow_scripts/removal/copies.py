@@ -18,7 +18,7 @@ def remove_copies(results: Path) -> tuple[int, list[str]]:
     for place in places(results):
         if not place.here:
             left.append(f"{place.folder} on node {place.host}")
-        elif not place.folder.exists():
+        elif place.gone:
             place.record.unlink(missing_ok=True)
         else:
             try:

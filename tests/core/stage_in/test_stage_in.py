@@ -22,6 +22,7 @@ from workflow_scripts.core.faults.storage_errors import storage_error
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.core.stage_in import copying, store
 from workflow_scripts.core.stage_in.stage_in import Report, own_folder, staged
+from workflow_scripts.core.stage_in.where import note_folder, places
 
 EACH = 3  # images in a file
 SIZE = 700  # bytes of an image
@@ -177,6 +178,41 @@ def test_a_local_disk_that_fails_is_given_up_at_once(
         assert line.startswith("Input/output error in ") and line.endswith(f"; reading {images.tars[0]} instead")
 
 
+def test_too_many_open_files_cost_no_copy(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with near(shared(results, 1), tmp_path) as (mine, _), monkeypatch.context() as patched:
+
+        def failing(*_: Any) -> int:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+        patched.setattr(os, "open", failing)
+        with pytest.raises(OSError, match="Too many open files"):
+            mine.bytes(0)
+        patched.undo()
+        assert len(copies(tmp_path)) == 1 and mine.bytes(0) == blob(0) and not (tmp_path / "lost.jsonl").exists()
+
+
+def test_a_folder_in_another_users_private_one_is_not_forgotten(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("private", "gone"):
+        (tmp_path / name).mkdir()
+        note_folder(results, str(tmp_path / name))
+        own = own_folder(str(tmp_path / name))
+        assert own is not None
+        own.mkdir()
+    shutil.rmtree(tmp_path / "gone")
+    real = Path.stat
+
+    def forbidding(path: Path, **options: Any) -> os.stat_result:
+        if "private" in path.parts:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path, **options)
+
+    monkeypatch.setattr(Path, "stat", forbidding)
+    note_folder(results, str(tmp_path))
+    assert {place.folder.parent for place in places(results)} == {tmp_path / "private", tmp_path}
+
+
 @pytest.mark.parametrize("number", sorted(patience.PASSING))
 def test_errors_of_the_file_server_are_repeated_and_then_reported(
     results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
@@ -227,7 +263,8 @@ def test_without_a_usable_folder_images_are_read_where_they_are(
     assert loose is not None
     loose.mkdir(parents=True)
     loose.chmod(0o777)
-    for folder in (Path("$NO_SUCH_FOLDER"), tmp_path / "file", tmp_path / "loose"):
+    monkeypatch.setenv("EMPTY", "")
+    for folder in (Path("$NO_SUCH_FOLDER"), Path("$EMPTY"), tmp_path / "file", tmp_path / "loose"):
         with staged(images, str(folder), 10**6, tmp_path / "lost", lambda: None) as (mine, report):
             assert report.on_shared == {"folder": 3} and read(mine) == [blob(i) for i in range(9)]
 

@@ -1,5 +1,6 @@
 """Images that are read from copies on the node, and from the shared file system where there is no usable copy."""
 
+import errno
 import json
 import logging
 import os
@@ -11,6 +12,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import Encoded, TarImages
 
 log = logging.getLogger(__name__)
+OF_PROCESS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # these say nothing about the file
 
 
 class StagedImages(TarImages):
@@ -43,6 +45,8 @@ class StagedImages(TarImages):
             try:
                 return self._near.bytes(row)
             except (OSError, PipelineError) as error:
+                if isinstance(error, OSError) and error.errno in OF_PROCESS:
+                    raise
                 self._give_up(which, error)
         return super().bytes(row)
 

@@ -38,9 +38,10 @@ class Report:
 
 
 def own_folder(folder: str) -> Path | None:
-    """This user's folder for copies in ``folder``, with the job's variables; None if one of them is not set."""
+    """This user's folder for copies in ``folder``, with the job's variables; None if that is no absolute path, as
+    where one of them is not set or empty."""
     place = os.path.expandvars(folder)
-    return None if "$" in place else Path(place, f"faithful-pairs-{os.getuid()}")
+    return None if "$" in place or not os.path.isabs(place) else Path(place, f"faithful-pairs-{os.getuid()}")
 
 
 @contextmanager
@@ -63,7 +64,7 @@ def staged(
     start, report = time.monotonic(), Report()
     place = own_folder(folder)
     if place is None:
-        log.warning("%s: a variable is not set on this node; reading from the shared file system", folder)
+        log.warning("%s is no absolute path on this node; reading from the shared file system", folder)
         report.on_shared["folder"] = len(images.tars)
         yield images, report
         return

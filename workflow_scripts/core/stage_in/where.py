@@ -26,11 +26,22 @@ class Place(NamedTuple):
         """Whether it is on this node."""
         return self.host == socket.gethostname()
 
+    @property
+    def gone(self) -> bool:
+        """Whether this node has no such folder; one in another user's private folder may be there."""
+        try:
+            self.folder.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False
+        return False
+
 
 def note_folder(results: Path, folder: str) -> None:
     """Note that this node keeps copies of files in ``results`` in ``folder``; forget its folders that are gone."""
     for place in places(results):
-        if place.here and not place.folder.exists():
+        if place.here and place.gone:
             place.record.unlink(missing_ok=True)
     own = own_folder(folder)
     if own is None:

@@ -31,7 +31,9 @@ def staged_plan(plan: Plan, interrupt: Interrupt, rank: int = 0) -> Iterator[Pla
         PipelineError: a shard or pack is missing, or its manifest is damaged.
         OSError: one of them can't be read.
     """
-    wanted = plan.settings.stage_in
+    wanted, report_file, lost = plan.settings.stage_in, plan.work / REPORT.format(rank), plan.work / LOST.format(rank)
+    for earlier in (report_file, lost):  # of a start before this one
+        earlier.unlink(missing_ok=True)
     if wanted is None:
         yield plan
         return
@@ -40,11 +42,9 @@ def staged_plan(plan: Plan, interrupt: Interrupt, rank: int = 0) -> Iterator[Pla
         if interrupt.here:
             raise SystemExit(TERMINATED)
 
-    lost = plan.work / LOST.format(rank)
-    lost.unlink(missing_ok=True)
     note_folder(results_root(plan.images.tars[0]), wanted.folder)
     with staged(plan.images, wanted.folder, int(wanted.max_gb * 1e9), lost, stop) as (images, report):
-        write_atomic(plan.work / REPORT.format(rank), json.dumps(asdict(report)).encode())
+        write_atomic(report_file, json.dumps(asdict(report)).encode())
         yield replace(plan, images=images)
 
 

@@ -52,7 +52,8 @@ class HardwareSettings(Settings):
     cache_mb: int = Field(
         1_024,
         ge=0,
-        description="memory for decoded images, which are kept if all fit",
+        description="memory for decoded images, which are kept if all fit; if loading.processes is not null, each of "
+        "those processes keeps its own",
         examples=[8192],
         json_schema_extra={"unit": "MiB"},
     )
