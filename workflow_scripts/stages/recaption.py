@@ -31,7 +31,7 @@ def recaption(job: Job[Recaption]) -> None:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.recaptioning.batch_size import batch_size_of, fitting_batch_size
+    from workflow_scripts.captions.recaptioning.batch_size import batch_size_of, fitting, fitting_batch_size
     from workflow_scripts.captions.recaptioning.models import Models, load_models
     from workflow_scripts.captions.recaptioning.shard import recaption_shard
     from workflow_scripts.core.files.tables import write_table
@@ -52,7 +52,8 @@ def recaption(job: Job[Recaption]) -> None:
     size = batch_size_of(
         options.batch_size if len(rows) else 1, job.work, lambda: job.keep("size", lambda: fitting_batch_size(models()))
     )
-    table = recaption_shard(rows, images, size, job.work, models, job.workers)
+    with fitting(options.batch_size, size, job.work):
+        table = recaption_shard(rows, images, size, job.work, models, job.workers)
     write_table(job.file(".parquet"), table)
     job.rows(len(every), len(rows), {"no_image": len(every) - len(rows)})
     job.note(batch_size=size, captions=len(table), empty_captions=pc.sum(pc.equal(table["generated"], "")).as_py() or 0)

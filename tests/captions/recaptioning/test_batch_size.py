@@ -1,21 +1,42 @@
 """Batches as large as memory allows, and the same ones after a kill."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
 
 from workflow_scripts.captions.recaptioning import batch_size
-from workflow_scripts.captions.recaptioning.batch_size import ON_CPU, batch_size_of, fitting_batch_size, largest
+from workflow_scripts.captions.recaptioning.batch_size import (
+    ON_CPU,
+    batch_size_of,
+    fitting,
+    fitting_batch_size,
+    largest,
+)
 from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.captions.recaptioning.models import load_models
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.matched_text import MatchedText
 
 
-def test_the_size_is_measured_once_for_a_folder(tmp_path: Path) -> None:
+def test_the_size_is_measured_until_a_batch_is_finished(tmp_path: Path) -> None:
     assert batch_size_of("auto", tmp_path, lambda: 64) == 64
-    assert batch_size_of("auto", tmp_path, lambda: 128) == 64, "batches of an earlier attempt have this size"
+    assert batch_size_of("auto", tmp_path, lambda: 16) == 16, "the next attempt may have a smaller GPU"
+    (tmp_path / "batch-000003.parquet").touch()
+    assert batch_size_of("auto", tmp_path, lambda: 128) == 16, "finished batches have this size"
     assert batch_size_of(7, tmp_path, lambda: 128) == 7
+
+
+@pytest.mark.parametrize(
+    ("wanted", "where", "advice"), [("auto", "the.key/batch_size", "remove the folder of this file"),
+                                    (64, "recaption.batch_size", "fewer images")],
+)  # fmt: skip
+def test_a_batch_too_large_for_the_gpu(wanted: int | Literal["auto"], where: str, advice: str, tmp_path: Path) -> None:
+    with pytest.raises(PipelineError) as caught, fitting(wanted, 64, tmp_path / "the.key"):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+    assert str(caught.value.where).endswith(where)
+    assert caught.value.value == "64 images per batch" and advice in caught.value.advice
 
 
 @pytest.mark.parametrize(

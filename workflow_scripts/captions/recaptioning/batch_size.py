@@ -1,6 +1,7 @@
 """How many images make a batch: as the config says, or as many as the GPU's memory holds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -9,7 +10,8 @@ import torch
 from PIL import Image
 
 from workflow_scripts.captions.recaptioning.models import Models
-from workflow_scripts.captions.recaptioning.shard import prepare, recaption_batch
+from workflow_scripts.captions.recaptioning.shard import any_finished, prepare, recaption_batch
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import write_durable
 
 ON_CPU = 32  # larger batches are no faster there
@@ -20,16 +22,37 @@ NOTE = "batch_size"  # in a work folder
 
 
 def batch_size_of(wanted: int | Literal["auto"], work: Path, measure: Callable[[], int]) -> int:
-    """Images per batch of a job with this work folder: the same in each of its attempts.
+    """Images per batch of a job with this work folder: the same for all batches that are ever kept there.
 
-    ``measure`` is called for ``auto``, once per folder.
+    ``measure`` is called for ``auto``, by each attempt until a batch is kept: a later one may have a smaller GPU.
     """
     if wanted != "auto":
         return wanted
     note = work / NOTE
-    if not note.exists():
+    if not note.exists() or not any_finished(work):
         write_durable(note, str(measure()).encode())
     return int(note.read_text())
+
+
+@contextmanager
+def fitting(wanted: int | Literal["auto"], size: int, work: Path) -> Iterator[None]:
+    """Batches of ``size`` images, as :func:`batch_size_of` gave it for these arguments.
+
+    Raises:
+        PipelineError: one of them does not fit the GPU's memory.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        where: Path | str = "recaption.batch_size"
+        advice = "set it to fewer images, or to auto"
+        if wanted == "auto":
+            where = work / NOTE
+            advice = (
+                "free the GPU's memory, or use a GPU with as much as the first attempt had; or remove the folder of "
+                "this file, with its finished batches, and run the same command, which measures again"
+            )
+        raise PipelineError("out of GPU memory", where, f"{size} images per batch", advice) from error
 
 
 def fitting_batch_size(models: Models) -> int:

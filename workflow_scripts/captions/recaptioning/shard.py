@@ -23,6 +23,7 @@ from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.models.matcher import Matcher
 
+PART = "batch-{}.parquet"  # of a work folder
 SCHEMA = pa.schema(
     [
         ("key", pa.string()),
@@ -75,7 +76,7 @@ def recaption_shard(
         PipelineError: an image can't be decoded, or a checkpoint is unusable.
     """
     count = -(-len(rows) // batch_size)
-    parts = [work / f"batch-{i:06d}.parquet" for i in range(count)]
+    parts = [work / PART.format(f"{i:06d}") for i in range(count)]
     left = [i for i in range(count) if not parts[i].exists()]
     if left:
         models = load()
@@ -89,6 +90,11 @@ def recaption_shard(
             check_unchanged()
             move_durable(work / "batch.part", parts[i])
     return pa.concat_tables([SCHEMA.empty_table(), *(pq.read_table(part, schema=SCHEMA) for part in parts)])
+
+
+def any_finished(work: Path) -> bool:
+    """Whether a work folder has a finished batch."""
+    return any(work.glob(PART.format("*")))
 
 
 def prepare(models: Models, images: Sequence[Image.Image]) -> Batch:
