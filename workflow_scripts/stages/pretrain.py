@@ -196,9 +196,9 @@ STAGE = Stage(
     artifact="{run}",
     inputs=("images", "pairs", "captions", "tokens", "vectors", "faithfulness", "truth", "common", "probe", "network"),
     packages=("torch", "torchvision", "timm", "transformers", "accelerate", "numpy", "pillow", "simplejpeg"),
-    # How often the run is saved, what is kept in memory or on nodes, how images are loaded, and the tracker: no bytes
-    # on a CPU depend on these.
-    not_in_key=frozenset({"checkpoint_every", "cache_mb", "loading", "stage_in", "tracker"}),
+    # How often the run is saved, what is kept in memory (or computed again) or on nodes, how images are loaded, and the
+    # tracker: no bytes on a CPU depend on these.
+    not_in_key=frozenset({"checkpoint_every", "cache_mb", "loading", "recompute", "stage_in", "tracker"}),
     on_device=True,
 )
 

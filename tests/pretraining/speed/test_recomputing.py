@@ -1,15 +1,20 @@
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
-from tests.pretraining.shapes import HEADS, SMALL
+from tests.pretraining.shapes import HEADS, SMALL, of_method, plan
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.backbones import build_backbone
 from workflow_scripts.pretraining.data.batch import Batch
+from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 from workflow_scripts.pretraining.distributed.sync_norm import convert
 from workflow_scripts.pretraining.network import Network, build_network
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.pretraining.speed.recomputing import blocks
+from workflow_scripts.pretraining.trainer import train
+from workflow_scripts.stages.pretrain import STAGE
 
 
 def network(**changed: object) -> Network:
@@ -37,6 +42,18 @@ def test_gradients_and_running_statistics_are_equal_though_blocks_run_twice(seve
     (gradients, buffers, once), (others, kept, twice) = results
     assert (once, twice) == (2, 4) and len(gradients) > 10
     assert all(torch.equal(*pair) for pair in zip(gradients + buffers, others + kept, strict=True))
+
+
+@pytest.mark.parametrize("method", ["slip", "swav"])
+def test_a_training_leaves_the_same_bytes(method: str, tmp_path: Path) -> None:
+    """So the setting is not in the key."""
+    assert "recompute" in STAGE.not_in_key
+    made = []
+    for recompute in (False, True):
+        run = plan(tmp_path / str(recompute), steps=4, recompute=recompute, **of_method(method))
+        train(run, Interrupt())
+        made.append({path.name: path.read_bytes() for path in run.work.glob("*.safetensors")})
+    assert len(made[0]) > 1 and made[0] == made[1]
 
 
 def test_blocks_are_those_of_residual_networks_and_transformers() -> None:
