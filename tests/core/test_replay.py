@@ -23,11 +23,7 @@ SYNCING = (
     *("move_atomic", "move_durable", "move_folder_durable", "remove_files", "remove_folder"),
 )
 NOT_NEEDED = {
-    "captions.recaptioning.batch_size": "on a CPU, where scenarios run, a size that was lost is found again",
-    "core.stage_in.copying": "images are verified as they are read from copies",
-    "core.stage_in.where": "each training writes this note if it is not there; damaged ones are left out",
     "core.sources": "hashes of sources are computed again where their memory is damaged",
-    "pretraining.data.stage_in": "each attempt writes its report anew before it is read",
     "pretraining.monitor.tracking": "a tracker that lost its last steps may get them twice",
 }
 SAMPLE, AT_LEAST, SEED = 400, 5_000, 0

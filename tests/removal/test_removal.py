@@ -21,6 +21,7 @@ from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.names import ABOUT, BROWSE, STAGED_IN
+from workflow_scripts.core.files.notes import write_note
 from workflow_scripts.core.runtime.recipe import RECIPE
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.core.stage_in.stage_in import staged
@@ -143,16 +144,22 @@ def test_packs_and_copies_on_nodes_go_too(results: Path, tmp_path: Path, capsys:
             run(pack.STAGE, results, f"pack/0000{shard}", {}, inputs, {"shard": shard})
     (copied,) = (path for path in (tmp_path / "node").rglob("*.images") if path.read_bytes() == held[1])
     other = results / STAGED_IN / "other.json"
-    other.write_text(json.dumps({"host": "elsewhere", "folder": "/local"}))
+    write_note(other, {"host": "elsewhere", "folder": "/local"})
+    damaged = other.with_name("damaged.json")
+    damaged.write_text(other.read_text().replace("/local", "/lacol"))
     gone = remove_listed(results, "study")
-    assert (gone.copies, gone.nodes) == (1, ["/local on node elsewhere"]) and gone.entries == 4
+    assert (gone.copies, gone.nodes) == (
+        1,
+        [f"an unknown folder: {damaged} is damaged", "/local on node elsewhere"],
+    ) and gone.entries == 4
     assert not copied.exists() and len(list((tmp_path / "node").rglob("*.images"))) == 1
     assert holders(results, IMAGES["p2"]) == holders(tmp_path / "node", IMAGES["p2"]) == set()
     assert main(["remove", str(results / "study")]) == 2
     assert "  /local on node elsewhere\n" in capsys.readouterr().out
     other.unlink()
+    damaged.unlink()
     shutil.rmtree(tmp_path / "node")
-    assert main(["remove", str(results / "study")]) == 0 and list(places(results)) == []
+    assert main(["remove", str(results / "study")]) == 0 and places(results) == ([], [])
 
 
 @pytest.mark.parametrize("of_before", [True, False])

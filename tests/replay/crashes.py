@@ -14,6 +14,7 @@ from unittest import mock
 from tests.replay.command_scenarios import command_scenarios
 from tests.replay.models import COMPLETE, Replay, State, distinct, posix
 from tests.replay.more_scenarios import more_scenarios
+from tests.replay.node_scenarios import node_scenarios
 from tests.replay.recording import Recorder, Recording, Synced
 from tests.replay.scenarios import Scenario, training_scenarios
 from tests.replay.store_scenarios import store_scenarios
@@ -89,7 +90,8 @@ class Crashes:
 
 def scenarios(truth: Truth) -> list[Scenario]:
     """All of them."""
-    return [*training_scenarios(truth), *store_scenarios(), *more_scenarios(truth), *command_scenarios()]
+    of_jobs = [*training_scenarios(truth), *store_scenarios(), *node_scenarios()]
+    return [*of_jobs, *more_scenarios(truth), *command_scenarios()]
 
 
 @contextmanager

@@ -12,10 +12,11 @@ def remove_copies(results: Path) -> tuple[int, list[str]]:
 
     Returns:
         Number of copies removed; and the folders that may still hold such copies, since they are on another node, in
-        use or unreadable.
+        use or unreadable, or since the note that names them is damaged.
     """
-    removed, left = 0, []
-    for place in places(results):
+    noted, damaged = places(results)
+    removed, left = 0, [f"an unknown folder: {path} is damaged" for path in damaged]
+    for place in noted:
         if not place.here:
             left.append(f"{place.folder} on node {place.host}")
         elif place.gone:

@@ -210,7 +210,7 @@ def test_a_folder_in_another_users_private_one_is_not_forgotten(
 
     monkeypatch.setattr(Path, "stat", forbidding)
     note_folder(results, str(tmp_path))
-    assert {place.folder.parent for place in places(results)} == {tmp_path / "private", tmp_path}
+    assert {place.folder.parent for place in places(results)[0]} == {tmp_path / "private", tmp_path}
 
 
 @pytest.mark.parametrize("number", sorted(patience.PASSING))

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from workflow_scripts.core.faults.patience import patiently
-from workflow_scripts.core.files.durable import sync_descriptor, write_atomic
+from workflow_scripts.core.files.durable import sync_descriptor
 
 PART, ORIGIN = ".part", ".origin"
 BLOCK = 1 << 24  # bytes
@@ -76,8 +76,9 @@ def copy(wanted: Wanted, target: Path, stop: Callable[[], None]) -> None:
     part = target.with_suffix(PART)
     try:
         with on_local_disk():
+            # Not synced: without its origin, a copy counts as outdated and is removed.
             origin = {"manifest": str(wanted.manifest.absolute()), "suffix": wanted.suffix}
-            write_atomic(origin_of(target), json.dumps(origin).encode())
+            origin_of(target).write_text(json.dumps(origin))
             file = open(part, "wb")  # noqa: SIM115 - closed below; errors of reads must not count as its own
         try:
             digest, at = hashlib.sha256(), 0

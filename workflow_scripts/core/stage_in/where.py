@@ -1,16 +1,13 @@
 """Which nodes may hold copies of a results folder's files, and where."""
 
 import hashlib
-import json
 import socket
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from workflow_scripts.core.files.bounded_json import read_object_or_none
-from workflow_scripts.core.files.durable import write_atomic
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.names import STAGED_IN
+from workflow_scripts.core.files.notes import read_note, write_note
 from workflow_scripts.core.stage_in.stage_in import own_folder
 
 
@@ -39,8 +36,11 @@ class Place(NamedTuple):
 
 
 def note_folder(results: Path, folder: str) -> None:
-    """Note that this node keeps copies of files in ``results`` in ``folder``; forget its folders that are gone."""
-    for place in places(results):
+    """Note that this node keeps copies of files in ``results`` in ``folder``; forget its folders that are gone.
+
+    The note is on disk when this returns, so that a crash leaves no copy that a removal would not find.
+    """
+    for place in places(results)[0]:
         if place.here and place.gone:
             place.record.unlink(missing_ok=True)
     own = own_folder(folder)
@@ -48,15 +48,18 @@ def note_folder(results: Path, folder: str) -> None:
         return
     host = socket.gethostname()
     named = hashlib.sha256(f"{host}\n{own}".encode()).hexdigest()[:32]
-    path = results / STAGED_IN / f"{named}.json"
-    path.parent.mkdir(exist_ok=True)
-    if not path.exists():
-        write_atomic(path, json.dumps({"host": host, "folder": str(own)}).encode())
+    write_note(results / STAGED_IN / f"{named}.json", {"host": host, "folder": str(own)})
 
 
-def places(results: Path) -> Iterator[Place]:
-    """What was noted; damaged notes are left out."""
+def places(results: Path) -> tuple[list[Place], list[Path]]:
+    """What was noted, and the notes that are damaged."""
+    found, damaged = [], []
     for path in sorted((results / STAGED_IN).glob("*.json")):
-        with suppress(KeyError, TypeError, OSError):
-            noted = read_object_or_none(path) or {}
-            yield Place(path, str(noted["host"]), Path(noted["folder"]))
+        try:
+            noted = read_note(path, "remove the copies on its node by hand, then the note")
+        except PipelineError:
+            damaged.append(path)
+            continue
+        if noted:  # or another process has just removed it
+            found.append(Place(path, noted["host"], Path(noted["folder"])))
+    return found, damaged

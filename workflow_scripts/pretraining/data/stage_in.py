@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.cache import results_root
-from workflow_scripts.core.files.durable import write_atomic
 from workflow_scripts.core.stage_in.stage_in import staged
 from workflow_scripts.core.stage_in.where import note_folder
 from workflow_scripts.pretraining.distributed.interrupt import TERMINATED, Interrupt
@@ -44,7 +43,8 @@ def staged_plan(plan: Plan, interrupt: Interrupt, rank: int = 0) -> Iterator[Pla
 
     note_folder(results_root(plan.images.tars[0]), wanted.folder)
     with staged(plan.images, wanted.folder, int(wanted.max_gb * 1e9), lost, stop) as (images, report):
-        write_atomic(report_file, json.dumps(asdict(report)).encode())
+        # Not synced: an attempt after a crash writes its own.
+        report_file.write_text(json.dumps(asdict(report)))
         yield replace(plan, images=images)
 
 
