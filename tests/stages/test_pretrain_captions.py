@@ -16,7 +16,7 @@ from tests.pretraining.data.embedded import embedded
 from tests.stages.test_pretrain import KEYS, LANGUAGE, common_of, make_index, pairs_of, parquet, planned
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.facts import Load
-from workflow_scripts.embeddings.width import WIDTH
+from workflow_scripts.embeddings.facts import WIDTH
 from workflow_scripts.models.text.tower import load_tower
 from workflow_scripts.stages import tokenizer, tokens
 from workflow_scripts.stages.pretrain import FACTS, STAGE

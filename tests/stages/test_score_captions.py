@@ -250,4 +250,5 @@ def test_a_judge_s_scores_choose_captions(ready: Captioned, capsys: pytest.Captu
         select([made["original"][0], *made["generated"]])
     error = capsys.readouterr().err
     place = "study/score_captions/original.blip2.00000-00000.parquet"
-    assert "blip2's scores of original of other images in " in error and f"{place}: 5 captions, 9 images" in error
+    assert "blip2's scores of arm original belong to other images in " in error
+    assert f"{place}: 5 captions, 9 images" in error

@@ -53,7 +53,7 @@ def test_any_arm_can_be_shuffled(given: Captioned, tmp_path: Path, capsys: pytes
     make_artifact(given.results, "select_captions", "external", {".parquet": parquet(odd)})
     with pytest.raises(SystemExit):
         given.arm("shuffled", base="external")
-    assert "captions of other images" in capsys.readouterr().err.splitlines()[-1]
+    assert "captions belong to other images" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_external(given: Captioned, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

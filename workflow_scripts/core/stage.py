@@ -7,26 +7,21 @@ locks, manifests and run records.
 import argparse
 import logging
 import shutil
-import sys
-import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
-
-from pydantic import ValidationError
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.cache import key_lock, lookup, results_root, try_key_lock
 from workflow_scripts.core.declaration.stage import S, Stage
-from workflow_scripts.core.errors import BUG, PipelineError, one_line
+from workflow_scripts.core.errors import BUG, PipelineError
 from workflow_scripts.core.faults.again import start_again
+from workflow_scripts.core.faults.last_line import errors_reported
 from workflow_scripts.core.faults.sharing import share_with_group
-from workflow_scripts.core.faults.storage_errors import storage_error
 from workflow_scripts.core.files.names import cache_entry, work_folder
 from workflow_scripts.core.inputs import check_unchanged, clear_inputs
 from workflow_scripts.core.publish import Staging, publish
-from workflow_scripts.core.redact import redacted
 from workflow_scripts.core.runtime.attempts import WORK_LINE
 from workflow_scripts.core.runtime.clock import Clock
 from workflow_scripts.core.runtime.command_line import also, arguments, groups, in_turn
@@ -109,9 +104,9 @@ class Job(Generic[S]):
         return self._source_paths[name]
 
     def keep(self, name: str, make: Callable[[], T]) -> T:
-        """What ``make`` returned when a job of this process first asked for ``name``; for models, which load slowly.
+        """The value kept under ``name``, made by the first job of this process that needs it, such as a model.
 
-        It may depend on the settings and on the inputs that all jobs of a process share, nothing else.
+        ``make`` may depend on the settings and on the inputs that all jobs of a process share, nothing else.
         """
         if name not in self.kept:
             self.kept[name] = make()
@@ -179,7 +174,7 @@ def run_stage(stage: Stage[S], argv: list[str] | None = None) -> None:
 
 def _run(stage: Stage[S], args: argparse.Namespace, own_process: bool) -> None:
     artifact = _artifact(args)
-    try:
+    with errors_reported(stage.name, artifact):
         settings = stage.settings.model_validate_json(args.settings)
         try:
             _make(Job(stage, settings, args), artifact, args)
@@ -187,33 +182,10 @@ def _run(stage: Stage[S], args: argparse.Namespace, own_process: bool) -> None:
             if own_process:
                 start_again(error)
             raise
-    except PipelineError as error:
-        _fail(str(storage_error(error, stage.name, ()) or error))
-    except ValidationError as error:
-        first = error.errors()[0]
-        _fail(f"{first['msg']} in settings of {stage.name}: {'.'.join(map(str, first['loc']))}; correct the config")
-    except KeyboardInterrupt:
-        _fail(str(PipelineError("interrupted", stage.name, "Ctrl-C", "run the same command again to continue")))
-    except MemoryError as error:
-        log.debug("%s", traceback.format_exc())
-        advice = "give the job more memory or use smaller batches"
-        _fail(f"not enough memory in {stage.name}: {error or 'nothing left'}; {advice}")
-    except Exception as error:  # noqa: BLE001 - the last line of a log must report any error
-        if known := storage_error(error, stage.name, (artifact,)):
-            _fail(str(known))
-        sys.stderr.write(redacted(traceback.format_exc()))
-        _fail(f"{type(error).__name__} in stage {stage.name}: {error}; {BUG}")
 
 
 def _artifact(args: argparse.Namespace) -> Path:
     return Path(args.artifact.removesuffix(MANIFEST))
-
-
-def _fail(message: str) -> None:
-    with suppress(OSError):  # a full disk: the run ends with a line about the log
-        sys.stderr.write(f"error: {redacted(one_line(message))}\n")
-        sys.stderr.flush()
-    raise SystemExit(1)
 
 
 def _make(job: Job[S], artifact: Path, args: argparse.Namespace) -> None:

@@ -11,6 +11,9 @@ from workflow_scripts.models.networks.view import View
 if TYPE_CHECKING:
     from workflow_scripts.embeddings.images import Encoder
 
+PACKAGES = ("torch", "transformers", "torchvision", "timm", "pillow", "simplejpeg")
+"""PyPI packages whose versions can change vectors of images."""
+
 
 @dataclass(frozen=True)
 class ImageModel:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from workflow_scripts.embeddings.text import TextEncoder
 
+PACKAGES = ("torch", "transformers", "sentence-transformers", "tokenizers")
+"""PyPI packages whose versions can change vectors of captions."""
+
 
 @dataclass(frozen=True)
 class TextModel:

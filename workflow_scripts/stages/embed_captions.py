@@ -4,17 +4,18 @@ Inputs: ``captions`` (select_captions), ``encoder`` (source; models from elsewhe
 ``tokenizer`` (tokenizer; text towers of the study), ``parts`` (embed_captions_part; where the work is divided).
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance, undivided
+from workflow_scripts.core.declaration.facts import File, Tolerance, undivided
 from workflow_scripts.core.declaration.parts import PARTS
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
-from workflow_scripts.embeddings.width import WIDTH
+from workflow_scripts.embeddings.facts import CAPTIONS, KEYS
+from workflow_scripts.embeddings.text_encoders import PACKAGES, TEXT_ENCODERS
 from workflow_scripts.stages.embed_captions_part import TRUNCATED, EmbedCaptionsPart, text_encoder
 
 if TYPE_CHECKING:
@@ -102,31 +103,21 @@ STAGE = Stage(
     settings=EmbedCaptions,
     artifact="{arm}.{encoder}",
     inputs=("captions", "encoder", "run", "tokenizer", "parts"),
-    packages=("torch", "transformers", "sentence-transformers", "tokenizers"),
+    packages=PACKAGES,
     not_in_key=frozenset({"chunk_batches", "parts"}),
     on_device=True,
 )
 
-FACTS = Facts(
+FACTS = replace(
+    CAPTIONS,
     files={
         ".npy": File("unit-length rows, zero for a blank caption, float32", Tolerance(1e-5, 0, "2e-7")),
-        ".keys.parquet": File("the key of each row"),
+        ".keys.parquet": KEYS,
         UNKNOWN: File("word vectors only: whether a caption that is not blank has no known word, bool"),
         TRUNCATED: File("whether the encoder reads only the beginning of each row's caption, bool"),
     },
-    environment="train",
-    resources=Resources(minutes=480, memory_mb=8_000, data=lambda load: load.images * 3_500, workers=True, gpu=True),
-    cost=Cost(
-        per="caption",
-        units=undivided(lambda load: load.images),
-        core_ms=0.1,
-        gflop=lambda _: 5.5,
-        source="counted: all-mpnet-base-v2, 32 tokens; tokenizing twice measured",
-    ),
-    disk=lambda load: load.rows * WIDTH * 4,
+    cost=replace(CAPTIONS.cost, units=undivided(CAPTIONS.cost.units)),
     names="text_vectors",
-    section="text_encoders.{encoder}",
-    sources={"encoder": "encoder-{encoder}"},
 )
 
 if __name__ == "__main__":

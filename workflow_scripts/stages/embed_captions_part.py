@@ -3,18 +3,20 @@
 Inputs: as of ``embed_captions``.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.facts import File, Tolerance
 from workflow_scripts.core.declaration.parts import named_part
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS, TextModel
-from workflow_scripts.embeddings.width import WIDTH
+from workflow_scripts.embeddings.facts import CAPTIONS
+from workflow_scripts.embeddings.settings import CHUNK_BATCHES
+from workflow_scripts.embeddings.text_encoders import PACKAGES, TEXT_ENCODERS, TextModel
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,13 +35,7 @@ class EmbedCaptionsPart(Settings):
     batch_size: int = Field(
         256, ge=1, description="captions per forward pass", examples=[128], json_schema_extra={"unit": "captions"}
     )
-    chunk_batches: int = Field(
-        32,
-        ge=1,
-        description="batches per file of finished vectors; an interrupted job resumes after the last file",
-        examples=[16],
-        json_schema_extra={"unit": "batches"},
-    )
+    chunk_batches: int = CHUNK_BATCHES
 
 
 def embed_captions_part(job: Job[EmbedCaptionsPart]) -> None:
@@ -80,31 +76,19 @@ STAGE = Stage(
     settings=EmbedCaptionsPart,
     artifact="{arm}.{encoder}.{part}",
     inputs=("captions", "encoder", "run", "tokenizer"),
-    packages=("torch", "transformers", "sentence-transformers", "tokenizers"),
+    packages=PACKAGES,
     not_in_key=frozenset({"chunk_batches"}),
     on_device=True,
 )
 
-FACTS = Facts(
+FACTS = replace(
+    CAPTIONS,
     files={
         ".npy": File("unit-length rows of distinct captions, float32", Tolerance(1e-5, 0, "2e-7")),
         TRUNCATED: File("whether the encoder reads only the beginning of each, bool"),
     },
-    environment="train",
-    resources=Resources(
-        minutes=480, memory_mb=8_000, data=lambda load: load.images * (3_000 + 500 * load.parts), workers=True, gpu=True
-    ),
-    cost=Cost(
-        per="caption",
-        units=lambda load: load.images,
-        core_ms=0.1,
-        gflop=lambda _: 5.5,
-        source="counted: all-mpnet-base-v2, 32 tokens; tokenizing twice measured",
-    ),
-    disk=lambda load: load.rows * WIDTH * 4,
+    resources=replace(CAPTIONS.resources, data=lambda load: load.images * (3_000 + 500 * load.parts)),
     names="text_vector_parts",
-    section="text_encoders.{encoder}",
-    sources={"encoder": "encoder-{encoder}"},
 )
 
 if __name__ == "__main__":

@@ -4,11 +4,14 @@ Inputs: ``images`` (image_index), ``encoder`` (source; models from elsewhere), `
 study), ``parts`` (embed_images_part; where the work is divided).
 """
 
-from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance, undivided
+from dataclasses import replace
+
+from workflow_scripts.core.declaration.facts import undivided
 from workflow_scripts.core.declaration.parts import PARTS
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.embeddings.width import WIDTH
+from workflow_scripts.embeddings.facts import IMAGES, KEYS
+from workflow_scripts.embeddings.image_encoders import PACKAGES
 from workflow_scripts.stages.embed_images_part import EmbedImagesPart, image_vectors
 
 
@@ -39,29 +42,16 @@ STAGE = Stage(
     settings=EmbedImages,
     artifact="{encoder}",
     inputs=("images", "encoder", "run", "parts"),
-    packages=("torch", "transformers", "torchvision", "timm", "pillow", "simplejpeg"),
+    packages=PACKAGES,
     not_in_key=frozenset({"chunk_batches", "parts"}),
     on_device=True,
 )
 
-FACTS = Facts(
-    files={
-        ".npy": File("unit-length rows, float32", Tolerance(1e-5, 0, "3e-7")),
-        ".keys.parquet": File("the key of each row"),
-    },
-    environment="train",
-    resources=Resources(minutes=720, memory_mb=16_000, data=lambda load: load.images * 500, workers=True, gpu=True),
-    cost=Cost(
-        per="image",
-        units=undivided(lambda load: load.images),
-        core_ms=DECODING_MS,
-        gflop=lambda _: 162,
-        source="measured decoding; counted: CLIP ViT-L/14",
-    ),
-    disk=lambda load: load.rows * WIDTH * 4,
+FACTS = replace(
+    IMAGES,
+    files={**IMAGES.files, ".keys.parquet": KEYS},
+    cost=replace(IMAGES.cost, units=undivided(IMAGES.cost.units)),
     names="image_encoders",
-    section="image_encoders.{encoder}",
-    sources={"encoder": "encoder-{encoder}"},
 )
 
 if __name__ == "__main__":

@@ -3,20 +3,21 @@
 Inputs: as of ``embed_images``.
 """
 
+from dataclasses import replace
 from operator import not_
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.parts import WHOLE, Part, named_part
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS, ImageModel
-from workflow_scripts.embeddings.width import WIDTH
+from workflow_scripts.embeddings.facts import IMAGES
+from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS, PACKAGES, ImageModel
+from workflow_scripts.embeddings.settings import CHUNK_BATCHES
 from workflow_scripts.models.networks.view import View
 
 if TYPE_CHECKING:
@@ -34,13 +35,7 @@ class EmbedImagesPart(Settings):
     batch_size: int = Field(
         64, ge=1, description="images per forward pass", examples=[128], json_schema_extra={"unit": "images"}
     )
-    chunk_batches: int = Field(
-        32,
-        ge=1,
-        description="batches per file of finished vectors; an interrupted job resumes after the last file",
-        examples=[16],
-        json_schema_extra={"unit": "batches"},
-    )
+    chunk_batches: int = CHUNK_BATCHES
     weights: SkipJsonSchema[str | None] = Field(
         None, exclude_if=not_, description="run: name of the checkpoint's file; set by the workflow"
     )
@@ -89,27 +84,12 @@ STAGE = Stage(
     settings=EmbedImagesPart,
     artifact="{encoder}.{part}",
     inputs=("images", "encoder", "run"),
-    packages=("torch", "transformers", "torchvision", "timm", "pillow", "simplejpeg"),
+    packages=PACKAGES,
     not_in_key=frozenset({"chunk_batches"}),
     on_device=True,
 )
 
-FACTS = Facts(
-    files={".npy": File("unit-length rows, float32", Tolerance(1e-5, 0, "3e-7"))},
-    environment="train",
-    resources=Resources(minutes=720, memory_mb=16_000, data=lambda load: load.images * 500, workers=True, gpu=True),
-    cost=Cost(
-        per="image",
-        units=lambda load: load.images,
-        core_ms=DECODING_MS,
-        gflop=lambda _: 162,
-        source="measured decoding; counted: CLIP ViT-L/14",
-    ),
-    disk=lambda load: load.rows * WIDTH * 4,
-    names="image_vector_parts",
-    section="image_encoders.{encoder}",
-    sources={"encoder": "encoder-{encoder}"},
-)
+FACTS = replace(IMAGES, names="image_vector_parts")
 
 if __name__ == "__main__":
     run_stage(STAGE)

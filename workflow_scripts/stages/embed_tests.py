@@ -3,10 +3,12 @@
 Inputs: ``dataset`` (eval_dataset), ``encoder`` and ``run`` as of ``embed_images``.
 """
 
-from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
+from dataclasses import replace
+
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.embeddings.width import WIDTH
+from workflow_scripts.embeddings.facts import IMAGES, KEYS, WIDTH
+from workflow_scripts.embeddings.image_encoders import PACKAGES
 from workflow_scripts.stages.embed_images_part import EmbedImagesPart, image_vectors
 
 
@@ -38,29 +40,18 @@ STAGE = Stage(
     settings=EmbedTests,
     artifact="{dataset}.{encoder}",
     inputs=("dataset", "encoder", "run"),
-    packages=("torch", "transformers", "torchvision", "timm", "pillow", "simplejpeg"),
+    packages=PACKAGES,
     not_in_key=frozenset({"chunk_batches"}),
     on_device=True,
 )
 
-FACTS = Facts(
-    files={
-        ".npy": File("unit-length rows, float32", Tolerance(1e-5, 0, "3e-7")),
-        ".keys.parquet": File("the key of each row"),
-    },
-    environment="train",
-    resources=Resources(minutes=480, memory_mb=16_000, data=lambda load: load.tested * 4_000, workers=True, gpu=True),
-    cost=Cost(
-        per="test image",
-        units=lambda load: load.tested,
-        core_ms=DECODING_MS,
-        gflop=lambda _: 162,
-        source="measured decoding; counted: CLIP ViT-L/14",
-    ),
+FACTS = replace(
+    IMAGES,
+    files={**IMAGES.files, ".keys.parquet": KEYS},
+    resources=replace(IMAGES.resources, minutes=480, data=lambda load: load.tested * 4_000),
+    cost=replace(IMAGES.cost, per="test image", units=lambda load: load.tested),
     disk=lambda load: load.tested * WIDTH * 4,
     names="vector_matches",
-    section="image_encoders.{encoder}",
-    sources={"encoder": "encoder-{encoder}"},
 )
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ Inputs: ``vectors`` as of ``pair_table``.
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.embeddings.width import WIDTH
+from workflow_scripts.embeddings.facts import WIDTH
 from workflow_scripts.stages.pair_table import COSINE, PAIR_KINDS, ROWS, TARGET, PairTable, pair_inputs
 
 

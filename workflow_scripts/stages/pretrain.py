@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.embeddings.width import WIDTH
+from workflow_scripts.embeddings.facts import WIDTH
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
 
 if TYPE_CHECKING:

@@ -125,7 +125,7 @@ class _Rows:
 
     def _mismatch(self) -> PipelineError:
         advice = "rerun the workflow from this artifact"
-        return PipelineError(f"{self._what} of other images", self._where, self._value, advice)
+        return PipelineError(f"{self._what} belong to other images", self._where, self._value, advice)
 
 
 def _scores(job: Job[SelectCaptions], total: int) -> dict[tuple[str, str], _Rows]:
@@ -133,7 +133,7 @@ def _scores(job: Job[SelectCaptions], total: int) -> dict[tuple[str, str], _Rows
     paths: dict[tuple[str, str], list[Path]] = {}
     for one in job.inputs("scores"):
         paths.setdefault((one.unit["judge"], one.unit["arm"]), []).append(one.path(".parquet"))
-    return {names: _Rows(f"{names[0]}'s scores of {names[1]}", found, total) for names, found in paths.items()}
+    return {names: _Rows(f"{names[0]}'s scores of arm {names[1]}", found, total) for names, found in paths.items()}
 
 
 def _calibration(made: Artifact) -> tuple[str | None, dict[str, dict[str, Any]]]:

@@ -46,7 +46,7 @@ def write_parts(path: Path, schema: pa.Schema, parts: Iterable[pa.Table]) -> int
 
 
 class RowReader:
-    """Reads the rows of parquet files in turn, as many at a time as asked for.
+    """Reads the rows of parquet files in order, any number of them at a time.
 
     Args:
         paths: files of the same columns.

@@ -102,7 +102,7 @@ class _Group:
 
 
 def _groups(made: Changes, most: int) -> Iterator[_Group]:
-    """All images, at most ``most`` at a time. The device is not asked for anything."""
+    """All images in groups of at most ``most``, without reading anything from the device."""
     numbers, count = made.numbers, len(made.numbers.rows)
     starts = np.arange(0, count, most)
     edges = np.append(starts, count)

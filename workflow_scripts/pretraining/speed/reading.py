@@ -1,4 +1,4 @@
-"""Values that a GPU is asked for at one step and that are read at a later one, so that nobody waits for it."""
+"""Values copied from the GPU while training goes on, and read at a later step, so that no step waits for them."""
 
 import torch
 
