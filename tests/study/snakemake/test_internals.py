@@ -48,6 +48,12 @@ def test_snakemake_reads_config_files_by_the_function_that_is_replaced() -> None
     assert used, f"{modules[0].__name__} does not call {internals.CONFIG_LOADER}"
 
 
+def test_snakemake_logs_to_the_logger_whose_records_are_waited_for() -> None:
+    from snakemake.logging import logger
+
+    assert logger.name == internals.LOGGER
+
+
 def test_the_rules_use_nothing_of_the_workflow_that_is_not_listed() -> None:
     texts = "".join(path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")])
     used = set(re.findall(r"\bworkflow\.(\w+)", texts))

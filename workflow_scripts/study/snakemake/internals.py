@@ -29,6 +29,7 @@ USED = {
     "job": ("rule", "wildcards_dict", "input", "output", "group", "reset_params_and_resources"),
 }
 CACHE_OPTION = "--runtime-source-cache-path"  # overrides cache_folder
+LOGGER = "snakemake.logging"  # its handlers pass records to our display
 CONFIG_LOADER = "load_configfile"
 CONFIG_MODULES = ("snakemake.settings.types", "snakemake.common.configfile")  # modules that import it by that name
 

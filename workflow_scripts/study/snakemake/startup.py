@@ -4,12 +4,14 @@
 any Snakefile runs. Without it (``--workflow-profile none``) mistakes end in Snakemake's own messages.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
+from queue import Queue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,7 +19,7 @@ from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError, PipelineErrors, error_lines
 from workflow_scripts.study.config.files import read_file
 from workflow_scripts.study.snakemake.failures import INTERRUPTED
-from workflow_scripts.study.snakemake.internals import CACHE_OPTION, CONFIG_LOADER, CONFIG_MODULES, cache_folder
+from workflow_scripts.study.snakemake.internals import CACHE_OPTION, CONFIG_LOADER, CONFIG_MODULES, LOGGER, cache_folder
 from workflow_scripts.study.terminal.handler import register
 
 if TYPE_CHECKING:
@@ -62,11 +64,14 @@ def _load(path: Any) -> dict[str, Any]:
 
 
 def stop(error: PipelineError) -> NoReturn:
-    """Print a line for each error and exit.
+    """Print a line for each error, below all that Snakemake has logged, and exit.
 
     Raises:
         SystemExit: with status 1.
     """
+    for handler in logging.getLogger(LOGGER).handlers:
+        if isinstance(records := getattr(handler, "queue", None), Queue):  # a thread shows them
+            records.join()
     sys.stderr.write("".join(f"{line}\n" for line in error_lines(error)))
     raise SystemExit(1)
 
