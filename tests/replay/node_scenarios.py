@@ -8,6 +8,7 @@ from tests.replay.more_scenarios import a_work_folder
 from tests.replay.scenarios import Facts, Scenario, nothing
 from tests.replay.training import Say
 from workflow_scripts.captions.recaptioning.batch_size import batch_size_of
+from workflow_scripts.captions.recaptioning.shard import PART
 from workflow_scripts.core.files import durable
 from workflow_scripts.core.stage_in.copying import Wanted
 from workflow_scripts.core.stage_in.store import LocalStore
@@ -55,14 +56,21 @@ def noted_faults(root: Path, facts: Facts) -> list[str]:
 
 
 def choose_batch_size(root: Path, say: Say) -> None:
-    """What a job does before its first batch."""
-    say(batch_size_of("auto", root / "work", lambda: 4))
+    """What a job does until its first batch is kept."""
+    size = batch_size_of("auto", root / "work", lambda: 4)
+    batch = root / "work" / PART.format(0)
+    part = batch.with_suffix(".part")
+    part.write_bytes(str(size).encode())
+    durable.move_durable(part, batch)
+    say(size)
 
 
 def size_faults(root: Path, facts: Facts) -> list[str]:
-    """The next attempt, which would choose another size, keeps that of the batches that are there."""
+    """The next attempt, which would choose another size, takes that of the batch that is kept."""
+    kept = [int(batch.read_bytes()) for batch in (root / "work").glob(PART.format("*"))]
     size = batch_size_of("auto", root / "work", lambda: 8)
-    return [] if size in (facts or (4, 8)) else [f"batches of {facts[0]} and of {size}"]
+    lost = ["the batch is lost"] if facts and not kept else []
+    return lost + [f"batches of {old} and of {size}" for old in kept if old != size]
 
 
 def node_scenarios() -> list[Scenario]:

@@ -159,7 +159,8 @@ def test_unchanged_packs_and_copies_on_the_node_change_no_byte_of_a_training(res
     found = records[1]["facts"]["stage_in"]
     assert found.pop("seconds") >= 0
     assert found == {"files": 2, "bytes": size, "copied_bytes": size, "on_shared": {}, "lost": {}}
-    (place,) = places(results)
+    (place,), damaged = places(results)
+    assert not damaged
     assert place.here and len(list(place.folder.glob("*.images"))) == 2
     again = run(pretrain.STAGE, results, "pretrain/packed", settings, {"images": index.manifest_path})
     record = json.loads(again.manifest_path.with_name("packed.run.json").read_bytes())

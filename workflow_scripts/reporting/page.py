@@ -15,9 +15,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def environment(folder: Path = TEMPLATES) -> Environment:
-    """Autoescape is on for every template: captions and names are untrusted text."""
+    """Templates of a folder, which may include the report's. All are autoescaped: captions and names are untrusted."""
     made = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader([folder, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
