@@ -1,7 +1,8 @@
 /* Preloaded into a stage: calls that use files below FAULTY_FOLDER fail now and then. Calls that write fail as on a full or
    dying disk, calls that read as where a file server restarts. FAULTY_ONE_IN, FAULTY_READS_ONE_IN: one such call in so many
-   fails, none for 0. FAULTY_SEED: which ones; they differ where a job starts again. Long waits are left out. Processes of
-   other programs are left alone. */
+   fails, none for 0. FAULTY_SEED: which ones; they differ where a job starts again. FAULTY_ONCE: end of the path of a file
+   that can't be read until the job has started again. Long waits are left out. Processes of other programs are left
+   alone. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -19,6 +20,7 @@
 
 static const int WRITING[] = {ENOSPC, EIO, EDQUOT, EROFS, ESTALE, EMFILE}, READING[] = {EIO, ESTALE, ETIMEDOUT};
 static char folder[PATH_MAX];
+static const char *once;
 static uint64_t state, one_in, reads_one_in;
 
 __attribute__((constructor)) static void start(void) {
@@ -31,11 +33,17 @@ __attribute__((constructor)) static void start(void) {
     fclose(file);
     for (size_t i = 0; i < length; i++) if (!command[i]) command[i] = ' ';
     if (!strstr(command, "workflow_scripts.stages.")) return;
+    once = tries ? NULL : getenv("FAULTY_ONCE");
     snprintf(folder, sizeof folder, "%s", where);
     one_in = strtoull(rate, NULL, 10);
     reads_one_in = reads ? strtoull(reads, NULL, 10) : 0;
     state = (strtoull(seed ? seed : "0", NULL, 10) * 4 + (tries ? *tries : '0')) * 2654435761u + 88172645463325252u;
     for (size_t i = 0; i < length; i++) state = (state ^ (unsigned char)command[i]) * 1099511628211u;
+}
+
+static int ends(const char *path, const char *end) {
+    size_t all = strlen(path), last = strlen(end);
+    return last && all >= last && !strcmp(path + all - last, end);
 }
 
 static int falls_below(const char *path, uint64_t rate) {
@@ -59,6 +67,10 @@ static int fails(const char *path) {
 }
 
 static int read_fails(const char *path) {
+    if (once && path && ends(path, once)) {
+        errno = EIO;
+        return 1;
+    }
     if (!falls_below(path, reads_one_in)) return 0;
     errno = READING[(state >> 32) % (sizeof READING / sizeof *READING)];
     return 1;
@@ -66,7 +78,7 @@ static int read_fails(const char *path) {
 
 static int at(int descriptor, int (*check)(const char *)) {
     char link[64], path[PATH_MAX];
-    if (!one_in && !reads_one_in) return 0;
+    if (!one_in && !reads_one_in && !once) return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
     ssize_t length = readlink(link, path, sizeof path - 1);
     if (length < 0) return 0;
@@ -111,6 +123,6 @@ int openat(int d, const char *path, int flags, ...) {
 int clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted, struct timespec *left) {
     struct timespec now = {0, 0};
     if (flags & TIMER_ABSTIME) clock_gettime(clock, &now);
-    int skipped = (one_in || reads_one_in) && wanted->tv_sec - now.tv_sec >= 1;
+    int skipped = (one_in || reads_one_in || once) && wanted->tv_sec - now.tv_sec >= 1;
     return skipped ? 0 : REAL(clock_nanosleep)(clock, flags, wanted, left);
 }

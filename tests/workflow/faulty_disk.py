@@ -22,10 +22,11 @@ SAID = ("error: storage error of ", "error: unusable request budget of hosts in 
 class FaultyCheckout(Checkout):
     """A checkout on a faulty disk: one in ``one_in`` calls that write fails, and one in ``reads_one_in`` that read.
 
-    None fails for 0.
+    None fails for 0. No job can read files whose path ends in ``once`` before it has started again.
     """
 
     one_in = reads_one_in = 0
+    once = ""
     seed = 0
     library = Path()
 
@@ -37,8 +38,9 @@ class FaultyCheckout(Checkout):
             "FAULTY_ONE_IN": str(self.one_in),
             "FAULTY_READS_ONE_IN": str(self.reads_one_in),
             "FAULTY_SEED": str(self.seed),
+            "FAULTY_ONCE": self.once,
         }
-        return super().environment() | (faulty if self.one_in or self.reads_one_in else {})
+        return super().environment() | (faulty if self.one_in or self.reads_one_in or self.once else {})
 
 
 def compiled(folder: Path) -> Path:
