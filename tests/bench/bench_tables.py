@@ -5,9 +5,8 @@
 Steps: plan, captions (caption table and arms), card, diagnostics, pairs (a pair table from given neighbours, and pair
 quality). `--rows` are millions of rows for the first three, `--some` for the others. Rows are made up, with titles of
 RedCaps' annotations in DATA resampled. Each stage runs as a process of its own. The lines in JSON hold its CPU seconds
-(which do not depend on other work), peak anonymous memory in GB as its run record has
-it, `baseline` the smallest size's seconds scaled to this one, and `ratio` of both. It fails if a ratio exceeds 1.2 or
-memory 4 GB.
+(which do not depend on other work), peak anonymous memory in GB as its run record has it, `baseline` the smallest
+size's seconds scaled to this one, and `ratio` of both. It fails if a ratio exceeds 1.2 or memory 4 GB.
 """
 
 import argparse
@@ -16,96 +15,21 @@ import resource
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tests.bench.table_rows import PER_SHARD, SUBREDDITS, YEARS, Rows, keys, stored, titles
 from tests.helpers import make_artifact
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.runtime.meter import measured, measuring
 
 LIMIT, SLOWER, MILLION = 4e9, 1.2, 1_000_000
-SUBREDDITS, YEARS, PER_SHARD, WIDTH, PARTNERS = 350, 13, 10_000, 384, 5
-HOSTS = ["i.redd.it", "i.imgur.com", "preview.redd.it", "live.staticflickr.com"]
-
-
-def titles(data: Path) -> pa.Array:
-    """Captions of RedCaps' annotations, all those of the zips in a folder."""
-    found: list[str] = []
-    for path in sorted(data.rglob("*.zip")):
-        with zipfile.ZipFile(path) as archive:
-            for name in sorted(archive.namelist()):
-                if name.endswith(".json"):
-                    rows = json.loads(archive.read(name))["annotations"]
-                    found += [row["caption"] for row in rows if isinstance(row, dict) and row.get("caption")]
-    if not found:
-        raise SystemExit(f"no zip with annotations in {data}; give --data a folder that has one")
-    return pa.array(found)
-
-
-class Rows:
-    """Made-up annotation rows, in the order of the annotations.
-
-    Args:
-        count: number of rows.
-        texts: captions to draw from.
-    """
-
-    def __init__(self, count: int, texts: pa.Array) -> None:
-        self.count, self._texts = count, texts
-        weights = np.outer((np.arange(SUBREDDITS) + 12) ** -0.8, 1.35 ** np.arange(YEARS)).ravel()
-        self.edges = np.round(np.append(0, np.cumsum(weights)) / weights.sum() * count).astype(np.int64)
-
-    def table(self, start: int, stop: int) -> pa.Table:
-        """Rows of the annotations from ``start`` to ``stop``."""
-        rng, size = np.random.default_rng([self.count, start]), stop - start
-        ids = keys(start, stop)
-        group = np.searchsorted(self.edges, np.arange(start, stop), side="right") - 1
-        caption = self._texts.take(pa.array(rng.integers(0, len(self._texts), size)))
-        host = pa.array(HOSTS).take(pa.array(rng.choice(len(HOSTS), size, p=[0.7, 0.2, 0.07, 0.03])))
-        names = pa.array([f"sub{number:03d}" for number in range(SUBREDDITS)])
-        return pa.table(
-            {
-                "image_id": ids,
-                "subreddit": names.take(pa.array(group // YEARS)),
-                "year": pa.array(2008 + group % YEARS, pa.int16()),
-                "url": pc.binary_join_element_wise("https://", host, "/", ids, ".jpg", ""),
-                "caption": caption,
-                "raw_caption": caption,
-                "created_utc": pa.array(np.full(size, 1_500_000_000)),
-                "permalink": pc.binary_join_element_wise("/r/x/comments/", ids, "/", ""),
-            }
-        )
-
-    def shards(self) -> Iterator[tuple[int, pa.Table]]:
-        """Number and rows of shards; six of ten rows have an image."""
-        for number, start in enumerate(range(0, self.count, PER_SHARD)):
-            yield number, self.table(start, min(start + PER_SHARD, self.count))
-
-
-def keys(start: int, stop: int) -> pa.Array:
-    """Ids in ascending order."""
-    return pc.binary_join_element_wise(
-        "k", pc.utf8_lpad(pa.array(np.arange(start, stop)).cast(pa.string()), 9, "0"), ""
-    )
-
-
-def stored(
-    results: Path, stage: str, name: str, tables: dict[str, pa.Table], more: dict[str, bytes] | None = None
-) -> Path:
-    """An artifact of tables, by suffix; gives its manifest."""
-    files: dict[str, bytes | Path] = dict(more or {})
-    with tempfile.TemporaryDirectory(dir=results) as at:
-        for suffix, table in tables.items():
-            pq.write_table(table, Path(at, "t"), compression="lz4")
-            files[suffix] = Path(at, "t").read_bytes()
-    return make_artifact(results, stage, name, files)
+WIDTH, PARTNERS = 384, 5
 
 
 def run(
@@ -237,7 +161,7 @@ def pairs(rows: Rows, results: Path) -> Iterator[tuple[str, dict[str, float]]]:
         block = rng.standard_normal(vectors[start : start + 65_536].shape, dtype=np.float32)
         vectors[start : start + 65_536] = block / np.linalg.norm(block, axis=1, keepdims=True)
     del vectors
-    table = {".parquet": results / "pairs.parquet"}
+    table: dict[str, bytes | Path] = {".parquet": results / "pairs.parquet", ".json": b"{}"}
     inputs = {
         "pairs": [make_artifact(results, "pair_table", "made", table)],
         "index": [stored(results, "image_index", "images", {".parquet": names.select(["key", "subreddit"])})],

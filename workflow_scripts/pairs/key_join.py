@@ -1,6 +1,7 @@
 """Joins tables by key to the row numbers that diagnostics of pairs use."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,15 @@ class PairRows:
 
     def __len__(self) -> int:
         return len(self.source)
+
+    @cached_property
+    def sources(self) -> np.ndarray:
+        """(s,) int64: the rows that have pairs, ascending."""
+        return np.flatnonzero(np.bincount(self.source, minlength=self.count))
+
+    def places(self) -> np.ndarray:
+        """(m,) int64: the place of each pair's source in ``sources``."""
+        return (np.cumsum(np.bincount(self.source, minlength=self.count) > 0) - 1)[self.source]
 
 
 def pair_rows(table: pa.Table, keys: pa.ChunkedArray) -> PairRows:

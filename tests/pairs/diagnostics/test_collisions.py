@@ -10,7 +10,7 @@ from workflow_scripts.pairs.key_join import PairRows
 
 
 def rows(source: list[int], target: list[int], count: int) -> PairRows:
-    return PairRows(np.array(source), np.array(target), np.ones(len(source), np.float32), count)
+    return PairRows(np.array(source, np.int64), np.array(target, np.int64), np.ones(len(source), np.float32), count)
 
 
 @settings(max_examples=60, deadline=None)

@@ -35,7 +35,7 @@ def by_subreddit(pairs: PairRows, names: pa.ChunkedArray, image: np.ndarray | No
     return pa.table(
         {
             "subreddit": coded.dictionary.take(pa.array(shown)),
-            "sources": pa.array(np.bincount(code[np.unique(pairs.source)], minlength=total)[shown]),
+            "sources": pa.array(np.bincount(code[pairs.sources], minlength=total)[shown]),
             "pairs": pa.array(count[shown]),
             "same_subreddit": mean(same),
             "image_cosine": pa.nulls(len(shown), pa.float64())

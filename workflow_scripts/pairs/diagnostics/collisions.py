@@ -21,20 +21,24 @@ def false_negatives(pairs: PairRows, caption: np.ndarray | None, batch: int) -> 
         ``batch`` and the expected numbers ``equal_captions``, ``shared_targets`` and ``either`` among its
         batch * (batch - 1) / 2 pairs of sources; None where the captions are unknown or there are no two sources.
     """
-    sources, place, partners = np.unique(pairs.source, return_inverse=True, return_counts=True)
-    count = len(sources)
+    count = len(pairs.sources)
     if count < 2:
         return {"batch": count, "equal_captions": None, "shared_targets": None, "either": None}
     batch = min(batch, count)
     scale = batch * (batch - 1) / (count * (count - 1)) / 2
-    weight = 1 / partners[place]
+    weight = _weights(pairs)
     shared = scale * _coincidences(pairs.target, weight)
     equal = either = None
     if caption is not None:
-        equal = scale * _coincidences(caption[sources], np.ones(count))
+        equal = scale * _coincidences(caption[pairs.sources], np.ones(count))
         both = scale * _coincidences(caption[pairs.source] * pairs.count + pairs.target, weight)
         either = equal + shared - both
     return {"batch": batch, "equal_captions": equal, "shared_targets": shared, "either": either}
+
+
+def _weights(pairs: PairRows) -> np.ndarray:
+    """(m,) float64: the chance of each pair if its source has one of its partners, all equally likely."""
+    return 1 / np.bincount(pairs.source, minlength=pairs.count)[pairs.source]
 
 
 def _coincidences(codes: np.ndarray, weight: np.ndarray) -> float:
@@ -51,8 +55,7 @@ def effective_targets(pairs: PairRows) -> dict[str, Number]:
     """
     if not len(pairs):
         return {"entropy_bits": None, "effective_targets": None}
-    _, place, partners = np.unique(pairs.source, return_inverse=True, return_counts=True)
-    share = np.bincount(pairs.target, 1 / partners[place]) / len(partners)
+    share = np.bincount(pairs.target, _weights(pairs)) / len(pairs.sources)
     share = share[share > 0]
     entropy = float(-(share * np.log2(share)).sum())
     return {"entropy_bits": abs(entropy), "effective_targets": 2.0 ** abs(entropy)}

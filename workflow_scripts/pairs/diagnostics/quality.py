@@ -1,6 +1,6 @@
 """Diagnostics of a pair table: hubs, reciprocity, repeated captions, agreement with subreddit, image and label."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.stats import skew
@@ -12,6 +12,7 @@ from workflow_scripts.stats.seeds import derive
 
 EQUAL = 1 - 1e-6
 HELD = 1 << 30  # bytes of vectors
+RESAMPLED = 32_768  # rows
 Number = float | int | None
 
 
@@ -53,7 +54,7 @@ def share(hits: np.ndarray, pairs: PairRows) -> dict[str, Number]:
 
     The pairs of one source are not independent: n is the number of sources, not of pairs.
     """
-    sources = len(np.unique(pairs.source))
+    sources = len(pairs.sources)
     if not sources:
         return {"value": None, "low": None, "high": None, "n": 0}
     return {**wilson(float(hits.mean()), sources)._asdict(), "n": sources}
@@ -107,23 +108,38 @@ def cosines(vectors: np.ndarray, one: np.ndarray, other: np.ndarray, block: int 
 
 def mean_by_source(values: np.ndarray, pairs: PairRows) -> np.ndarray:
     """(sources,) float64: the mean of (m,) ``values`` over each source's pairs, sources in row order."""
-    _, group = np.unique(pairs.source, return_inverse=True)
+    group = pairs.places()
     return np.bincount(group, weights=values) / np.bincount(group)
 
 
-def bootstrap_mean(values: np.ndarray, resamples: int, seed: int) -> dict[str, Number]:
-    """Mean of (n,) ``values`` with the 95 % percentile interval over resamples of them."""
-    if not len(values):
-        return {"value": None, "low": None, "high": None, "n": 0}
+def bootstrap_means(columns: Sequence[np.ndarray], resamples: int, seed: int) -> list[dict[str, Number]]:
+    """Means of (n,) columns with 95 % percentile intervals over resamples of the rows, which all columns share.
+
+    A resample is drawn by blocks of rows that fit the processor's cache: how many rows of each block, then which.
+    """
+    count = len(columns[0])
+    if not count:
+        return [{"value": None, "low": None, "high": None, "n": 0} for _ in columns]
     rng = np.random.default_rng(derive(seed, "bootstrap"))
-    means = [values[rng.integers(0, len(values), len(values))].mean() for _ in range(resamples)]
-    low, high = np.quantile(means, [0.025, 0.975])
-    return {"value": float(values.mean()), "low": float(low), "high": float(high), "n": len(values)}
+    starts = np.arange(0, count, RESAMPLED)
+    stops = np.append(starts[1:], count)
+    sums = np.zeros((resamples, len(columns)))
+    for total in sums:
+        sizes = rng.multinomial(count, (stops - starts) / count) if len(starts) > 1 else [count]
+        for start, stop, size in zip(starts, stops, sizes, strict=True):
+            drawn = rng.integers(start, stop, size)
+            total += [column[drawn].sum() for column in columns]
+    bounds = np.quantile(sums / count, [0.025, 0.975], axis=0).T.tolist()
+    return [
+        {"value": float(column.mean()), "low": low, "high": high, "n": count}
+        for column, (low, high) in zip(columns, bounds, strict=True)
+    ]
 
 
 def image_similarity(
-    pairs: PairRows, of_pairs: np.ndarray, of_random: np.ndarray, interval: Callable[[np.ndarray], dict[str, Number]]
+    pairs: PairRows, of_pairs: np.ndarray, of_random: np.ndarray, resamples: int, seed: int
 ) -> dict[str, dict[str, Number]]:
     """Mean image cosine of pairs, of random pairs of the same sources, and their difference, by source image."""
     here, there = mean_by_source(of_pairs, pairs), mean_by_source(of_random, pairs)
-    return {"pairs": interval(here), "random": interval(there), "difference": interval(here - there)}
+    found = bootstrap_means([here, there, here - there], resamples, seed)
+    return dict(zip(("pairs", "random", "difference"), found, strict=True))

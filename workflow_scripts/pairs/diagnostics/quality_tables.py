@@ -59,7 +59,7 @@ def judge(pairs: PairRows, known: Knowledge, options: Options) -> Report:
         "equal_captions": quality.share(pairs.cosine >= quality.EQUAL, pairs),
         "same_subreddit": {
             **quality.share(same, pairs),
-            "chance": quality.chance(known.subreddit, np.unique(pairs.source)),
+            "chance": quality.chance(known.subreddit, pairs.sources),
         },
         "image_cosine": None,
         "same_label": None,
@@ -104,14 +104,11 @@ def _of_images(
         random: those of random pairs of the same sources.
         baseline: those of random pairs of the same sources and subreddits; NaN where there is none.
     """
-
-    def interval(values: np.ndarray) -> dict[str, quality.Number]:
-        return quality.bootstrap_mean(values, options.bootstrap, options.seed)
-
+    how = options.bootstrap, options.seed
     has = ~np.isnan(baseline)
     within = PairRows(pairs.source[has], pairs.target[has], pairs.cosine[has], pairs.count)
-    beside = quality.image_similarity(within, image[has], baseline[has], interval)
-    found: dict[str, Any] = quality.image_similarity(pairs, image, random, interval)
+    beside = quality.image_similarity(within, image[has], baseline[has], *how)
+    found: dict[str, Any] = quality.image_similarity(pairs, image, random, *how)
     found |= {"random_in_subreddit": beside["random"], "difference_in_subreddit": beside["difference"]}
     if len(pairs):
         found["quantiles"] = dict(zip(QUANTILES, np.quantile(image, [*QUANTILES.values()]).tolist(), strict=True))
@@ -127,6 +124,6 @@ def purity(pairs: PairRows, label: np.ndarray) -> tuple[pa.Array, dict[str, Any]
     same = label[pairs.source] == label[pairs.target]
     kept = PairRows(pairs.source[known], pairs.target[known], pairs.cosine[known], pairs.count)
     labelled = np.flatnonzero(label >= 0)
-    place = np.searchsorted(labelled, np.unique(kept.source))
+    place = np.searchsorted(labelled, kept.sources)
     value = {**quality.share(same[known], kept), "chance": quality.chance(label[labelled], place)}
     return pa.array(same, mask=~known), value
