@@ -19,7 +19,7 @@ FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signa
 
 def fits() -> bool:
     """Whether the server's interpreter is in the state in which a new one would be after the imports."""
-    if "LD_PRELOAD" in os.environ:
+    if os.environ.get("LD_PRELOAD") != os.environ.get("SERVER_PRELOAD"):
         return False
     if NAME == "snakemake":
         return True

@@ -30,6 +30,7 @@ class ForkServers:
 
     Args:
         commands: ``python`` and ``snakemake``, and the modules that their servers import.
+        preload: a library in the servers, for commands that have it as ``LD_PRELOAD`` and as ``SERVER_PRELOAD``.
 
     Attributes:
         bin: the environment's folder of commands.
@@ -37,7 +38,9 @@ class ForkServers:
         jobs_only: an ordinary process of Snakemake, whose jobs are run by a server.
     """
 
-    def __init__(self, folder: Path, commands: Mapping[str, Sequence[str]] = COMMANDS) -> None:
+    def __init__(
+        self, folder: Path, commands: Mapping[str, Sequence[str]] = COMMANDS, preload: Path | None = None
+    ) -> None:
         self.bin = folder / "bin"
         self.bin.mkdir()
         (self.bin / "python3").symlink_to(Path(sys.executable).resolve())
@@ -56,6 +59,7 @@ class ForkServers:
         self.snakemake = (str(self.bin / "snakemake"),)
         self.jobs_only = (str(self.bin / "python3"), str(script))
         give_to_user(folder)
+        self._preload = {} if preload is None else {"LD_PRELOAD": str(preload)}
         self._servers = [self._start(name, modules) for name, modules in commands.items()]
         for server in self._servers:
             assert server.stdout is not None and server.stdout.readline() == b"ready\n"
@@ -66,9 +70,10 @@ class ForkServers:
         threads = dict.fromkeys(THREAD_VARIABLES, "1")
         script = "-m" if name == "python" else str(self.bin / "snakemake-script")
         words = [str(HERE / "server.py"), str(self.bin / f"{name}.socket"), script, *modules]
+        fixed = {"PYTHONHASHSEED": "0", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
         return subprocess.Popen(
             [*as_user(), str(self.bin / "python3"), "-P", *words],
-            env={**kept, **home, **threads, "PYTHONHASHSEED": "0", "HF_HUB_DISABLE_PROGRESS_BARS": "1"},
+            env={**kept, **home, **threads, **fixed, **self._preload},
             cwd=self.bin.parent,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

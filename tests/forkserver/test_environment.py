@@ -105,6 +105,7 @@ def test_what_a_fork_could_not_do_alike_runs_in_a_new_interpreter(
 ) -> None:
     assert not outcome(start(servers, project, *words, **environment))[1]["imported"]
     assert outcome(start(servers, project, "end", "--threads", "1"))[1]["imported"]
+    assert outcome(start(servers, project, "end", LD_PRELOAD="", SERVER_PRELOAD=""))[1]["imported"]
 
 
 def started(project: Path, process: subprocess.Popen[str]) -> int:

@@ -1,4 +1,4 @@
-/* Preloaded into a stage: calls that use files below FAULTY_FOLDER fail now and then. Calls that write fail as on a full or
+/* Preloaded into a stage or its fork server: calls that use files below FAULTY_FOLDER fail now and then. Calls that write fail as on a full or
    dying disk, calls that read as where a file server restarts. FAULTY_ONE_IN, FAULTY_READS_ONE_IN: one such call in so many
    fails, none for 0. FAULTY_SEED: which ones; they differ where a job starts again. FAULTY_ONCE: end of the path of a file
    that can't be read until the job has started again. Long waits are left out. Processes of other programs are left
@@ -22,23 +22,28 @@ static const int WRITING[] = {ENOSPC, EIO, EDQUOT, EROFS, ESTALE, EMFILE}, READI
 static char folder[PATH_MAX];
 static const char *once;
 static uint64_t state, one_in, reads_one_in;
+static pid_t asked;
 
-__attribute__((constructor)) static void start(void) {
-    char command[4096] = {0};
+/* A fork server gives a stage its environment after the library was loaded, so each call asks until there is one. */
+static void start(void) {
+    char command[4096] = {0}, log[PATH_MAX] = {0};
     const char *where = getenv("FAULTY_FOLDER"), *rate = getenv("FAULTY_ONE_IN"), *seed = getenv("FAULTY_SEED");
     const char *reads = getenv("FAULTY_READS_ONE_IN"), *tries = getenv("FAITHFUL_PAIRS_TRIES");
+    if (folder[0] || !where || !rate || asked == getpid()) return;
+    asked = getpid();
     FILE *file = fopen("/proc/self/cmdline", "r");
-    if (!where || !rate || !file) return;
+    if (!file) return;
     size_t length = fread(command, 1, sizeof command - 1, file);
     fclose(file);
     for (size_t i = 0; i < length; i++) if (!command[i]) command[i] = ' ';
-    if (!strstr(command, "workflow_scripts.stages.")) return;
+    if (!strstr(command, "workflow_scripts.stages.") && !strstr(command, "/python.socket")) return;
     once = tries ? NULL : getenv("FAULTY_ONCE");
-    snprintf(folder, sizeof folder, "%s", where);
     one_in = strtoull(rate, NULL, 10);
     reads_one_in = reads ? strtoull(reads, NULL, 10) : 0;
     state = (strtoull(seed ? seed : "0", NULL, 10) * 4 + (tries ? *tries : '0')) * 2654435761u + 88172645463325252u;
-    for (size_t i = 0; i < length; i++) state = (state ^ (unsigned char)command[i]) * 1099511628211u;
+    if (readlink("/proc/self/fd/2", log, sizeof log - 1) < 0) return;
+    for (size_t i = 0; log[i]; i++) state = (state ^ (unsigned char)log[i]) * 1099511628211u;
+    snprintf(folder, sizeof folder, "%s", where);
 }
 
 static int ends(const char *path, const char *end) {
@@ -61,12 +66,14 @@ static int falls_below(const char *path, uint64_t rate) {
 }
 
 static int fails(const char *path) {
+    start();
     if (!falls_below(path, one_in)) return 0;
     errno = WRITING[(state >> 32) % (sizeof WRITING / sizeof *WRITING)];
     return 1;
 }
 
 static int read_fails(const char *path) {
+    start();
     if (once && path && ends(path, once)) {
         errno = EIO;
         return 1;
@@ -78,7 +85,8 @@ static int read_fails(const char *path) {
 
 static int at(int descriptor, int (*check)(const char *)) {
     char link[64], path[PATH_MAX];
-    if (!one_in && !reads_one_in && !once) return 0;
+    start();
+    if (!folder[0]) return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
     ssize_t length = readlink(link, path, sizeof path - 1);
     if (length < 0) return 0;
@@ -123,6 +131,6 @@ int openat(int d, const char *path, int flags, ...) {
 int clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted, struct timespec *left) {
     struct timespec now = {0, 0};
     if (flags & TIMER_ABSTIME) clock_gettime(clock, &now);
-    int skipped = (one_in || reads_one_in || once) && wanted->tv_sec - now.tv_sec >= 1;
+    int skipped = folder[0] && wanted->tv_sec - now.tv_sec >= 1;
     return skipped ? 0 : REAL(clock_nanosleep)(clock, flags, wanted, left);
 }

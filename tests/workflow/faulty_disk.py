@@ -32,15 +32,15 @@ class FaultyCheckout(Checkout):
 
     def environment(self) -> dict[str, str]:
         """That of a checkout, and the preloaded library."""
+        preload = {"LD_PRELOAD": str(self.library), "SERVER_PRELOAD": str(self.library)}
         faulty = {
-            "LD_PRELOAD": str(self.library),
             "FAULTY_FOLDER": str(self.folder / "results"),
             "FAULTY_ONE_IN": str(self.one_in),
             "FAULTY_READS_ONE_IN": str(self.reads_one_in),
             "FAULTY_SEED": str(self.seed),
             "FAULTY_ONCE": self.once,
         }
-        return super().environment() | (faulty if self.one_in or self.reads_one_in or self.once else {})
+        return super().environment() | preload | (faulty if self.one_in or self.reads_one_in or self.once else {})
 
 
 def compiled(folder: Path) -> Path:
@@ -103,9 +103,10 @@ def main(argv: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="workflow") as folder:
         Path(folder).chmod(0o755)
         (Path(folder) / "servers").mkdir()
-        servers = ForkServers(Path(folder) / "servers")  # for the undisturbed runs
         checkout = FaultyCheckout(Path(folder) / "checkout")
-        checkout.snakemake, checkout.library = servers.snakemake, compiled(Path(folder))
+        checkout.library = compiled(Path(folder))
+        servers = ForkServers(Path(folder) / "servers", preload=checkout.library)
+        checkout.snakemake = servers.snakemake
         assert checkout.run(*CONFIG)[0] == 0
         undisturbed, said = checkout.hashes(), []
         while len(said) < args.failures:

@@ -1,15 +1,16 @@
-"""A disk that is full again and again: the results lie on a small tmpfs that grows whenever the study can't go on.
+"""A disk that is full again and again: the results lie on a tmpfs that gets room whenever the study can't go on.
 
 By hand, on the small study (needs root, to mount)::
 
-    python -m tests.workflow.full_disk --sizes 20
+    python -m tests.workflow.full_disk --tries 20
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,8 +36,10 @@ def small_disk(folder: Path, size: int) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def grow(folder: Path, size: int) -> None:
-    """Give the disk at ``folder`` ``size`` bytes."""
+def make_room(folder: Path, free: int) -> None:
+    """Leave ``free`` bytes on the disk at ``folder``."""
+    status = os.statvfs(folder)
+    size = (status.f_blocks - status.f_bfree) * status.f_frsize + free
     subprocess.run(["mount", "-o", f"remount,size={size}", folder], check=True)
 
 
@@ -49,44 +52,51 @@ def complaint(printed: str) -> str:
     return last
 
 
-def fill(checkout: Checkout, words: tuple[str, ...], sizes: list[int]) -> tuple[list[str], dict[str, str]]:
-    """Run a study on a disk that has one size after another; the last one must do.
+def fill(
+    checkout: Checkout, words: tuple[str, ...], rooms: list[int], between: Callable[[], object] = lambda: None
+) -> list[str]:
+    """Run a study whose results are a :func:`small_disk`, with ``rooms`` bytes free, one number after another.
 
-    Gives the last line of each command that failed, and the hashes of the finished study.
+    The last one must do. ``between`` is called after each that did not, with that many bytes free.
+
+    Gives the last line of each command that failed.
     """
     results, said = checkout.folder / "results", []
-    with small_disk(results, sizes[0]):
-        for size in sizes:
-            grow(results, size)
-            status, printed = checkout.run(*words)
-            if status == 0:
-                break
-            said.append(complaint(printed))
-        assert status == 0, printed[-4000:]
-        audited_root(checkout)
-        return said, checkout.hashes()
+    for room in rooms:
+        make_room(results, room)
+        status, printed = checkout.run(*words)
+        if status == 0:
+            break
+        said.append(complaint(printed))
+        make_room(results, rooms[-1])
+        between()
+    assert status == 0, printed[-4000:]
+    audited_root(checkout)
+    return said
 
 
-def sizes_between(first: int, last: int, count: int) -> list[int]:
-    """``count`` sizes in bytes from ``first`` to ``last`` kB, each larger than the one before by the same factor."""
+def rooms_between(first: int, last: int, count: int) -> list[int]:
+    """``count`` numbers of bytes from ``first`` to ``last`` kB, each larger than the one before by the same factor."""
     return [int(first * KB * (last / first) ** (number / (count - 1))) for number in range(count)]
 
 
 def main(argv: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m tests.workflow.full_disk", description=__doc__)
-    parser.add_argument("--sizes", type=int, default=20, help="sizes of the disk at which the study is tried")
-    parser.add_argument("--first", type=int, default=200, help="kB of the smallest")
-    parser.add_argument("--last", type=int, default=64_000, help="kB of the largest, which must do")
+    parser.add_argument("--tries", type=int, default=20, help="how often there is more room")
+    parser.add_argument("--first", type=int, default=200, help="free kB at first")
+    parser.add_argument("--last", type=int, default=64_000, help="free kB at the end, which must do")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="workflow") as folder:
         Path(folder).chmod(0o755)
         checkout = Checkout(Path(folder) / "checkout")
-        said, hashes = fill(checkout, CONFIG, sizes_between(args.first, args.last, args.sizes))
+        rooms = rooms_between(args.first, args.last, args.tries)
+        with small_disk(checkout.folder / "results", rooms[0]):
+            said, hashes = fill(checkout, CONFIG, rooms), checkout.hashes()
         assert checkout.run(*CONFIG)[0] == 0
         assert checkout.hashes() == hashes
         sys.stdout.write("".join(f"{line}\n" for line in said))
-        sys.stdout.write(f"{len(said)} sizes were too small; the same bytes as on a large disk\n")
+        sys.stdout.write(f"{len(said)} times the room was too small; the same bytes as on a large disk\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Full and failing disks: one line that says what to do, and the same bytes once the disk is well."""
 
-import os
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,41 +11,46 @@ import pytest
 from tests.forkserver.environment import ForkServers
 from tests.workflow.checkout import NANO, Checkout, give_to_user
 from tests.workflow.faulty_disk import FaultyCheckout, compiled, disturb, starts_again
-from tests.workflow.full_disk import fill, sizes_between
+from tests.workflow.full_disk import fill, rooms_between, small_disk
 
 pytestmark = pytest.mark.slow
 READ_BY_THE_REPORT = "image_index/images.manifest.json"  # and by others
 
 
 @pytest.fixture
-def faulty(open_folder: Path, servers: ForkServers) -> FaultyCheckout:
+def faulty(open_folder: Path) -> Iterator[FaultyCheckout]:
     """A checkout without results, on a disk that can be made faulty."""
     if shutil.which("cc") is None:
         pytest.skip("no C compiler")
     checkout = FaultyCheckout(open_folder / "faulty")
-    checkout.study, checkout.snakemake = "nano", servers.snakemake
-    checkout.library = compiled(open_folder)
-    give_to_user(open_folder)
-    return checkout
+    checkout.study, checkout.library = "nano", compiled(open_folder)
+    with tempfile.TemporaryDirectory(prefix="fork-") as folder:
+        Path(folder).chmod(0o755)
+        servers = ForkServers(Path(folder), preload=checkout.library)
+        checkout.snakemake = servers.snakemake
+        give_to_user(open_folder)
+        yield checkout
+        servers.close()
 
 
 def test_a_disk_that_is_too_small_and_calls_that_fail_change_no_byte(
     faulty: FaultyCheckout, finished_nano: Checkout
 ) -> None:
-    hashes = finished_nano.hashes()
-    faulty.reads_one_in, faulty.once = 300, READ_BY_THE_REPORT
-    said = disturb(faulty, NANO, failures=12, one_in=120)
-    assert len(said) >= 6
-    faulty.reads_one_in = 0  # which leaves the fault of that one file
-    status, printed = faulty.run(*NANO)
-    assert status == 0, printed[-4000:]
-    assert starts_again(faulty) > 0
-    assert faulty.hashes() == hashes
-    if os.getuid() == 0:  # mounts
-        faulty.clear()
+    """In turns there is little room and calls fail. One file can't be read until its job starts again."""
+    faulty.once, rooms = READ_BY_THE_REPORT, rooms_between(300, 64_000, 6)
+
+    def fail() -> None:
+        faulty.reads_one_in = 300
+        disturb(faulty, NANO, failures=1, one_in=120)
+        faulty.reads_one_in = 0
+
+    with ExitStack() as disk:
         try:
-            said, on_small_disk = fill(faulty, NANO, sizes_between(300, 64_000, 6))
-        except PermissionError as error:
-            pytest.skip(str(error))
-        assert len(said) >= 2
-        assert on_small_disk == hashes
+            disk.enter_context(small_disk(faulty.folder / "results", rooms[0]))
+        except PermissionError:  # nothing can be mounted here
+            fail()
+            assert faulty.run(*NANO)[0] == 0
+        else:
+            assert fill(faulty, NANO, rooms, fail)
+        assert starts_again(faulty) > 0
+        assert faulty.hashes() == finished_nano.hashes()
