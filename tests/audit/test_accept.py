@@ -110,7 +110,7 @@ def test_a_results_folder_that_is_not_there_is_named(tmp_path: Path, capsys: pyt
     assert capsys.readouterr().err.startswith(f"error: no results folder in {tmp_path / 'none'}")
 
 
-def test_an_edited_run_record_is_not_sealed_anew(chain: Chain) -> None:
+def test_an_edited_run_record_is_not_resealed(chain: Chain) -> None:
     path = chain.study / "pretrain" / f"{RUNS[0]}.run.json"
     path.write_text(path.read_text().replace('"steps": 9', '"steps": 8'))
     with pytest.raises(PipelineError, match="edited run record"):

@@ -23,8 +23,8 @@ SYNCING = (
     *("move_atomic", "move_durable", "move_folder_durable", "remove_files", "remove_folder"),
 )
 NOT_NEEDED = {
-    "core.sources": "hashes of sources are computed again where their memory is damaged",
-    "pretraining.monitor.tracking": "a tracker that lost its last steps may get them twice",
+    "core.sources": "a source whose stored hashes are lost or damaged is hashed again",
+    "pretraining.monitor.tracking": "without its last step a tracker gets steps twice; the curve is the record",
 }
 SAMPLE, AT_LEAST, SEED = 400, 5_000, 0
 NAMES = [one.name for one in scenarios(Truth((), Path()))]

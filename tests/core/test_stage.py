@@ -136,7 +136,7 @@ def test_changed_input_is_another_key(results: Path, text: Path) -> None:
     assert run(STAGE, results, "doubling/x", {}, {"text": other}).path(".txt").read_text() == "cdcd"
 
 
-def test_damaged_cache_entry_is_computed_anew(results: Path, text: Path) -> None:
+def test_damaged_cache_entry_is_recomputed(results: Path, text: Path) -> None:
     made = run(STAGE, results, "doubling/x", {}, {"text": text})
     stored = next((results / ".cache/doubling").glob("*/files/_.txt"))
     stored.chmod(0o644)

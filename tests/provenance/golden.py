@@ -1,6 +1,6 @@
 """Texts that a test expects whole.
 
-``UPDATE_GOLDEN=1 pytest tests/provenance`` writes them anew; read the difference before you commit it.
+``UPDATE_GOLDEN=1 pytest tests/provenance`` rewrites them; read the difference before you commit it.
 """
 
 import os

@@ -181,7 +181,7 @@ def preempt(clone: Clone, job: str, times: int) -> None:
 
 
 def test_node_lost_during_recaptioning(copy: Clone) -> None:
-    """SLURM requeues the job, which is no retry; batches of captions that are on disk are not made again."""
+    """SLURM requeues the job, which does not count as a retry; finished batches of captions are reused."""
     before = copy.hashes()
     process = copy.start(*copy.again("recaption"))
     job = running("recaption")
@@ -193,7 +193,7 @@ def test_node_lost_during_recaptioning(copy: Clone) -> None:
 
 
 def test_node_lost_while_images_are_copied_to_it(copy: Clone, undisturbed: dict[str, str]) -> None:
-    """Nothing that was copied by halves is used."""
+    """A half-copied file is never used."""
     disk = copy.folder / "disk of the node"
     staged = copy.write("staged.yaml", f"pretraining: {{stage_in: {{folder: '{disk}', max_gb: 1}}}}\n")
     copy.forget_runs()

@@ -20,16 +20,16 @@ def losses(clone: Clone) -> list[float]:
     return list(pq.read_table(clone.folder / RUN / "curve.parquet")["loss"].drop_null().to_pylist())
 
 
-def anew(clone: Clone) -> list[str]:
-    """Forget all runs; gives the words that have this one made and nothing else."""
+def rerun(clone: Clone) -> list[str]:
+    """Forget all runs; gives the words that run this one and nothing else."""
     clone.forget_runs()
     return [*clone.only("pretrain"), f"{RUN}.manifest.json"]
 
 
 def test_two_nodes_train_as_one_process(copy: Clone) -> None:
-    copy.ends_well(copy.start(copy.write("one.yaml", ONE), *ON_TWINS, *anew(copy)))
+    copy.ends_well(copy.start(copy.write("one.yaml", ONE), *ON_TWINS, *rerun(copy)))
     alone = losses(copy)
-    copy.ends_well(copy.start(copy.write("two.yaml", TWO), *ON_TWINS, *anew(copy)))
+    copy.ends_well(copy.start(copy.write("two.yaml", TWO), *ON_TWINS, *rerun(copy)))
     assert losses(copy) == pytest.approx(alone, rel=1e-4)
     record = copy.records()[RUN.removeprefix("results/tiny/")]
     job = finished_jobs()[record["slurm_job"]]
@@ -38,7 +38,7 @@ def test_two_nodes_train_as_one_process(copy: Clone) -> None:
 
 def test_a_run_that_got_other_nodes_than_its_settings_say_is_refused(copy: Clone) -> None:
     fewer = ("--set-resources", "pretrain:nodes=1", "--retries=0")
-    process = copy.start(copy.write("two.yaml", TWO), *ON_TWINS, *fewer, *anew(copy))
+    process = copy.start(copy.write("two.yaml", TWO), *ON_TWINS, *fewer, *rerun(copy))
     assert process.wait(timeout=300) == 1
     wanted = "error: wrong number of nodes in pretrain: SLURM allocated 1, but the settings say 2; request as many"
     assert copy.printed().splitlines()[-1].startswith(wanted), copy.printed()[-3000:]

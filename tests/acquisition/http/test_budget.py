@@ -67,7 +67,7 @@ def test_two_openings_of_a_file_share_pace_and_connections(tmp_path: Path) -> No
     assert other.take() is not None, "closing lets all connections go"
 
 
-def test_a_damaged_file_starts_anew(tmp_path: Path) -> None:
+def test_a_damaged_file_is_reset(tmp_path: Path) -> None:
     budget = SharedBudget(tmp_path, "a.test", 1)
     for damage in (b"", b"short", os.urandom(200)):
         budget._path.write_bytes(damage)

@@ -191,7 +191,7 @@ def kilobytes(of):
 
 data = sys.stdin.buffer.read()
 process(data[:100], Limits(64, 90, 8, 20, {side * side}, "first_frame"))
-Path("/proc/self/clear_refs").write_text("5")  # the highest use is counted anew
+Path("/proc/self/clear_refs").write_text("5")  # resets the peak
 before = kilobytes("VmRSS")
 assert process(data, Limits(64, 90, 8, 20, {side * side}, "first_frame")).state == "ok"
 print(1024 * (kilobytes("VmHWM") - before))

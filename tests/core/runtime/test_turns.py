@@ -76,7 +76,7 @@ def test_grouping_changes_no_byte_and_each_process_loads_once(results: Path, giv
     assert texts(results) == {part: f"{part}!" for part in expected}
     assert not list((results / WORK).glob("*/*")) and not list((results / ".cache").glob(f"{STAGING}/*"))
     made(results, "01", "01..05")
-    assert CALLS == ["load", "02", "03", "01"], "what is there is not made again"
+    assert CALLS == ["load", "02", "03", "01"], "existing artifacts are kept"
 
 
 def test_inputs_that_appear_meanwhile_are_used(results: Path, given: Given) -> None:

@@ -58,4 +58,4 @@ def check_shared_inputs(job: "Job[Any]", first: "Job[Any]") -> None:
         for one, then in zip(job.inputs(name), first.inputs(name), strict=False):
             if one.manifest_path == then.manifest_path and one.hash != then.hash:
                 advice = "nothing; the artifact's own job reads the new one"
-                raise PipelineError("input changed during use", one.manifest_path, "made again", advice)
+                raise PipelineError("input changed during use", one.manifest_path, "replaced by another job", advice)
