@@ -208,7 +208,7 @@ if workflow.is_main_process:
     # Their captions are made after scores of the other arms, and those scores are in the group.
     outside_groups(workflow, lambda job: job.stage == "score_captions" and job.unit["arm"] in LATE)
     after_planning(workflow, freshness.tell)
-    after_planning(workflow, TURNS.plan)
+    after_planning(workflow, TURNS.plan, affects=["recaption"])
     after_planning(workflow, check_before_start)
 
 

@@ -25,14 +25,21 @@ def decide(jobs, triggers):
     forced, settled = {forced!r}, {settled!r}
     return {{job: job.stage in forced for job in jobs if job.stage in forced + settled}}
 
+PLANNED = []
+
+def asked(rule):
+    print(f"asked-{{rule}}", len(PLANNED))
+    return 1
+
 def check(jobs, dry_run):
+    PLANNED.append(jobs)
     print("planned", *(job.stage for job in jobs), "dry" if dry_run else "wet")
     if {stop!r}:
         raise PipelineError("what", "where", "value", "advice")
 
 before_planning(workflow, decide)
 outside_groups(workflow, lambda job: job.stage in {alone!r})
-after_planning(workflow, check)
+after_planning(workflow, check, affects=["c"])
 
 rule all:
     input: "d.txt"
@@ -45,11 +52,13 @@ rule a:
 rule b:
     input: one="a.txt"
     output: "b-{{x}}.txt"
+    params: value=lambda wildcards: asked("b")
     shell: "cp {{input}} {{output}}"
 
 rule c:
     input: "a.txt"
     output: "c.txt"
+    params: value=lambda wildcards: asked("c")
     shell: "cp {{input}} {{output}}"
 
 rule d:
@@ -119,6 +128,11 @@ def test_callbacks_get_the_jobs_in_order_and_what_will_run(plan: Plan) -> None:
     assert line(printed, "planned") == ["c", "d", "all", "dry"]
     assert line(plan("-n")[1], "planned") == ["dry"]
     assert line(plan(forced=("a",))[1], "planned") == ["a", "b", "c", "d", "all", "wet"]
+
+
+def test_a_dry_run_asks_again_only_for_what_a_plan_affects(plan: Plan) -> None:
+    printed = plan("-n", forced=("a",))[1]
+    assert {words for words in printed if words.startswith("asked-")} == {"asked-b 0", "asked-c 0", "asked-c 1"}
 
 
 def test_a_job_outside_its_group_may_depend_on_it(plan: Plan) -> None:

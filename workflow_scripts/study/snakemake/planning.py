@@ -20,7 +20,7 @@ message and exit status 1. The internals of Snakemake that are used are listed i
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -82,9 +82,13 @@ def outside_groups(workflow: Any, apart: Callable[[PlannedJob], bool]) -> None:
     _hooks(workflow).apart.append(apart)
 
 
-def after_planning(workflow: Any, check: Check) -> None:
-    """Register ``check(jobs, dry_run)``, which gets the jobs that will run, inputs first."""
+def after_planning(workflow: Any, check: Check, affects: Collection[str] = ()) -> None:
+    """Register ``check(jobs, dry_run)``, which gets the jobs that will run, inputs first.
+
+    ``affects``: rules whose parameters depend on what it got.
+    """
     _hooks(workflow).check.append(check)
+    _hooks(workflow).affected.update(affects)
 
 
 class _Hooks:
@@ -97,6 +101,7 @@ class _Hooks:
         self.decide: list[Decide] = []
         self.apart: list[Callable[[PlannedJob], bool]] = []
         self.check: list[Check] = []
+        self.affected: set[str] = set()  # rules
         self._build = workflow._build_dag
         workflow._build_dag = self.build_dag
 
@@ -164,10 +169,11 @@ class _Hooks:
         jobs = [_planned(job, True) for level in dag.toposorted() for job in _sorted(level) if job in running]
         for check in self.check:
             _or_stop(check, jobs, bool(self.workflow.dryrun))
-        # Parameters may depend on the plan. Snakemake forgets them before a job starts, and so that dry runs show the
-        # same ones, they are forgotten here.
+        # Snakemake forgets parameters before a job starts; done here too, dry runs show the same ones. It takes a
+        # millisecond per job.
         for job in running if self.workflow.dryrun else ():
-            job.reset_params_and_resources()
+            if job.rule.name in self.affected:
+                job.reset_params_and_resources()
 
 
 def _hooks(workflow: Any) -> _Hooks:
