@@ -1,5 +1,6 @@
 """Every method states what the workflow needs to know of it, and what it states is true."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -101,18 +102,22 @@ def test_in_mixed_precision_the_loss_of_equal_outputs_is_that_in_float32(name: s
 def test_mixed_precision_reaches_the_modules_and_nothing_else() -> None:
     seen = []
 
-    def loss(network: Network, batch: Batch) -> torch.Tensor:
+    def embed(network: Network, batch: Batch) -> tuple[torch.Tensor, ...]:
         rows = network.backbone(batch.views[0])
         seen.append((rows.dtype, (rows @ rows.T).dtype))
-        return network.heads["head"](rows).sum()
+        return (network.heads["head"](rows),)
 
-    network = Network(torch.nn.Linear(8, 8), {"head": torch.nn.Linear(8, 2)}, loss)
+    def loss(network: Network, batch: Batch, rows: Sequence[torch.Tensor]) -> torch.Tensor:
+        seen.append((rows[0].dtype, (rows[0] @ rows[0].T).dtype))
+        return rows[0].sum()
+
+    network = Network(torch.nn.Linear(8, 8), {"head": torch.nn.Linear(8, 2)}, embed, loss)
     batch = Batch((torch.randn(4, 8),), 1)
     exact = network(batch)
     with torch.autocast("cpu", torch.bfloat16):
         rounded = network(batch)
         assert (batch.views[0] @ batch.views[0].T).dtype == torch.bfloat16
-    assert seen == [(torch.float32, torch.float32)] * 2
+    assert seen == [(torch.float32, torch.float32)] * 4
     assert 1e-6 < abs(rounded.item() / exact.item() - 1) < 0.1
     assert network(batch).item() == exact.item()
 

@@ -53,10 +53,19 @@ def on_meta(monkeypatch: pytest.MonkeyPatch) -> None:
     preprocessing._statistics(META)  # copied once, not in each step
 
 
+@pytest.mark.parametrize("micro_batch_size", [None, 4])
 @pytest.mark.parametrize("method", HEADS)
 @pytest.mark.usefixtures("on_meta")
-def test_a_step_copies_twice_to_the_device_and_reads_nothing(method: str, tmp_path: Path) -> None:
-    changed = {**of_method(method), "steps": 100, "log_every": 100, "probe": {"every": 50, "neighbours": 3}}
+def test_a_step_copies_twice_to_the_device_and_reads_nothing(
+    method: str, micro_batch_size: int | None, tmp_path: Path
+) -> None:
+    changed = {
+        **of_method(method),
+        "micro_batch_size": micro_batch_size,
+        "steps": 100,
+        "log_every": 100,
+        "probe": {"every": 50, "neighbours": 3},
+    }
     made = Trainer(plan(tmp_path, **changed), OnMeta(cpu=True))
     batch = made.batches.cut(1).pinned()
     with Crossings() as crossings:

@@ -110,12 +110,15 @@ def test_killed_while_a_checkpoint_is_written(
     assert made(tmp_path) == undisturbed | {name: value for name, value in made(tmp_path).items() if name[0] == "."}
 
 
-@pytest.mark.parametrize("method", [name for name in HEADS if name != "simclr"])
+@pytest.mark.parametrize(
+    ("method", "parts"), [*((name, 1) for name in HEADS if name != "simclr"), ("simclr", 2), ("nnclr", 4)]
+)
 def test_a_run_killed_after_every_step_gives_the_same_bytes(
-    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    method: str, parts: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its heads' queues, too."""
-    changed = {**of_method(method), "steps": 6, "checkpoint_every": 1, "log_every": 1}
+    """Its heads' queues, too; at once or in micro-batches."""
+    micro = None if parts == 1 else 8 // parts
+    changed = {**of_method(method), "steps": 6, "checkpoint_every": 1, "log_every": 1, "micro_batch_size": micro}
     train(plan(tmp_path / "once", **changed))
     run = plan(tmp_path / "often", **changed)
     for step in range(1, 6):

@@ -47,6 +47,10 @@ def _wrong_sizes(run: "_Run") -> str | None:
         return f"blur_kernel {run.blur_kernel} is too large for image_size {run.image_size}"
     if run.batch_size % run.processes:
         return f"batch_size {run.batch_size} is not a multiple of processes {run.processes}"
+    if (size := run.micro_batch_size) and (run.batch_size % size or run.batch_size == size):
+        return f"micro_batch_size {size} is not a smaller divisor of batch_size {run.batch_size}"
+    if size and size % run.processes:
+        return f"micro_batch_size {size} is not a multiple of processes {run.processes}"
     if run.compile and run.recompute:
         return "compile and recompute are both true; torch.compile decides by itself what is recomputed"
     if run.processes % run.nodes:

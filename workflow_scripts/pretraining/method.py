@@ -105,9 +105,14 @@ class Objective:
             with random weights from torch's global generator. What a method must remember between steps, such as a
             queue, is a buffer of one of them: it is part of the checkpoint. No buffer is copied between processes, so
             each must update it equally (``distributed.gather.all_rows``).
-        loss: (network, settings, batch) -> scalar loss of this process's part of a batch. The mean over processes must
-            be the loss of the joined batch (``distributed.gather.all_rows``). In mixed precision, only what the
-            backbone and the heads compute is of 16 bits; they give float32, and so does the loss.
+        embed: (network, settings, batch) -> what the loss compares: tensors of what backbone and heads compute, each
+            with one row per pair, which depends on other pairs through batch norms alone. The batch may be a
+            micro-batch. In mixed precision, only what the backbone and the heads compute is of 16 bits; they give
+            float32.
+        loss: (network, settings, batch, rows) -> scalar loss of this process's part of a batch, from ``rows`` that
+            ``embed`` gave for it; float32. The mean over processes must be the loss of the joined batch
+            (``distributed.gather.all_rows``). It is called once per step, so it is here that a queue takes rows. It may
+            use weights of heads, but calls neither them nor the backbone.
         start: (settings, backbone) changes the initial weights of the backbone. None: they are those of all methods.
         before_update: (network, settings, step) is called with the gradients of a step, before the optimizer uses
             them; a parameter whose gradient is set to None stays as it is. None: nothing.
@@ -117,7 +122,8 @@ class Objective:
 
     settings: type[Settings]
     heads: Callable[[Any, int, Sizes], "Mapping[str, nn.Module]"]
-    loss: "Callable[[Network, Any, Batch], Tensor]"
+    embed: "Callable[[Network, Any, Batch], tuple[Tensor, ...]]"
+    loss: "Callable[[Network, Any, Batch, Sequence[Tensor]], Tensor]"
     start: "Callable[[Any, nn.Module], None] | None" = None
     before_update: "Callable[[Network, Any, int], None] | None" = None
     calibrate: "Callable[[Any, Sequence[np.ndarray]], tuple[Settings, dict[str, float]]] | None" = None

@@ -1,6 +1,7 @@
 """A backbone with the heads of its method, whose ``forward`` gives the loss of a batch."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -15,7 +16,8 @@ from workflow_scripts.pretraining.speed.recomputing import recompute_blocks
 from workflow_scripts.stats.seeds import derive
 
 NO_SIZES = Sizes()  # of methods that learn from images alone
-Loss = Callable[["Network", Batch], torch.Tensor]
+Embed = Callable[["Network", Batch], tuple[torch.Tensor, ...]]
+Loss = Callable[["Network", Batch, Sequence[torch.Tensor]], torch.Tensor]
 
 
 class Network(nn.Module):
@@ -25,31 +27,53 @@ class Network(nn.Module):
         self,
         backbone: nn.Module,
         heads: Mapping[str, nn.Module],
+        embed: Embed,
         loss: Loss,
         weigh: PairWeights | None = None,
         compiled: bool = False,
     ) -> None:
         super().__init__()
-        self.backbone, self.heads, self.loss, self.weigh = backbone, nn.ModuleDict(heads), loss, weigh
+        self.backbone, self.heads, self.weigh = backbone, nn.ModuleDict(heads), weigh
+        self.embed, self.loss = embed, loss
         self._mixed: torch.autocast | None = None
         for module in (self.backbone, *self.heads.values()):
             self._in_mixed_precision(module, compiled)
 
-    def forward(self, batch: Batch) -> torch.Tensor:
+    def forward(self, batch: Batch, gradients: Sequence[torch.Tensor | None] | None = None) -> torch.Tensor:
         """This process's part of a batch -> scalar loss.
+
+        With ``gradients`` of a loss by what :meth:`embedded` gives (None: 0) -> a scalar with the same gradients.
+        """
+        rows = self.embedded(batch)
+        if gradients is None:
+            return self.compared(batch, rows)
+        return torch.stack([(one * of).sum() for one, of in zip(rows, gradients, strict=True) if of is not None]).sum()
+
+    def embedded(self, batch: Batch) -> tuple[torch.Tensor, ...]:
+        """What the method compares: tensors with one row per pair.
 
         Inside autocast, backbone and heads are computed in its precision and give float32, and everything else in
         float32: products of matrices in a loss would be of 16 bits, whatever the type of its inputs.
         """
+        with self._precise(batch.views[0].device.type):
+            return self.embed(self, batch)
+
+    def compared(self, batch: Batch, rows: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The scalar loss of what :meth:`embedded` gave; called once per step, as queues and means move on."""
         if self.weigh is not None:
             batch = batch._replace(weights=self.weigh(batch.scores))
-        device = batch.views[0].device.type
+        with self._precise(batch.views[0].device.type):
+            return self.loss(self, batch, rows)
+
+    @contextmanager
+    def _precise(self, device: str) -> Iterator[None]:
         if not torch.is_autocast_enabled(device):
-            return self.loss(self, batch)
+            yield
+            return
         self._mixed = torch.autocast(device, torch.get_autocast_dtype(device))
         try:
             with torch.autocast(device, enabled=False):
-                return self.loss(self, batch)
+                yield
         finally:
             self._mixed = None
 
@@ -97,7 +121,8 @@ def build_network(settings: Pretrain, sizes: Sizes = NO_SIZES) -> Network:
     return Network(
         backbone,
         heads,
-        lambda network, batch: objective.loss(network, settings.head, batch),
+        lambda network, batch: objective.embed(network, settings.head, batch),
+        lambda network, batch, rows: objective.loss(network, settings.head, batch, rows),
         weigh,
         settings.compile,
     )

@@ -34,6 +34,7 @@ from workflow_scripts.pretraining.optimizing import learning_rate, optimizer
 from workflow_scripts.pretraining.plan import OUTCOME, Plan, weights_name
 from workflow_scripts.pretraining.probing import OnlineProbe, is_gain
 from workflow_scripts.pretraining.settings import METHODS
+from workflow_scripts.pretraining.speed.gradients import backward
 
 
 def deterministic(device: str) -> bool:
@@ -190,8 +191,8 @@ class Trainer:
         if isinstance(batch, PinnedBatch):
             batch = batch.finish(self.accelerator.device)
         self.wrapped.train()
-        loss = self.wrapped(batch)
-        self.accelerator.backward(loss)
+        parts = self.settings.batch_size // (self.settings.micro_batch_size or self.settings.batch_size)
+        loss = backward(self.accelerator, self.wrapped, self.model, batch, parts)
         if self.method.objective is not None and self.method.objective.before_update is not None:
             self.method.objective.before_update(self.model, self.settings.head, self.state.step)
         self.optimizer.step()

@@ -1,5 +1,6 @@
 """Losses of methods with several terms or a memory, from features that the network passes on as they are."""
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,9 @@ def linear(seed: int) -> tuple[nn.Module, np.ndarray]:
 
 def network(**heads: nn.Module) -> Network:
     scale = nn.ParameterDict({"log": nn.Parameter(torch.tensor(SCALE))})
-    return Network(nn.Identity(), {"text": Given(), "scale": scale, **heads}, lambda *given: torch.zeros(()))
+    return Network(
+        nn.Identity(), {"text": Given(), "scale": scale, **heads}, lambda *given: (), lambda *given: torch.zeros(())
+    )
 
 
 def batch(views: list[np.ndarray], texts: np.ndarray | None = None, step: int = 1) -> Batch:
@@ -42,11 +45,16 @@ def batch(views: list[np.ndarray], texts: np.ndarray | None = None, step: int = 
     return Batch(tuple(torch.tensor(view).float() for view in views), step, tokens=tokens)
 
 
+def loss_of(method: ModuleType, net: Network, settings: Any, given: Batch) -> torch.Tensor:
+    objective = method.METHOD.objective
+    return objective.loss(net, settings, given, objective.embed(net, settings, given))
+
+
 def test_slip_matches_the_first_view_and_contrasts_the_others() -> None:
     views, texts = sides(6, WIDTH, 3), sides(6, WIDTH, 1, 1)[0]
     (project, matrix), (projector, other) = linear(2), linear(3)
     settings = slip.SlipHead(nt_xent_weight=0.7, nt_xent_temperature=0.3)
-    found = slip.loss(network(project=project, projector=projector), settings, batch(views, texts)).item()
+    found = loss_of(slip, network(project=project, projector=projector), settings, batch(views, texts)).item()
     matched = clip_reference(views[0] @ matrix.T, texts, SCALE)
     contrasted = nt_xent_reference(views[1] @ other.T, views[2] @ other.T, 0.3)
     assert found == pytest.approx(matched + 0.7 * contrasted, rel=1e-5)
@@ -57,7 +65,7 @@ def test_lgslips_projector_feeds_both_losses_and_the_caption_is_that_of_the_firs
     project, matrix = linear(2)
     first, second = (view @ matrix.T for view in views)
     settings = lgslip.LgslipHead(nt_xent_weight=0.7, nt_xent_temperature=0.3)
-    found = lgslip.loss(network(project=project), settings, batch(views, texts)).item()
+    found = loss_of(lgslip, network(project=project), settings, batch(views, texts)).item()
     expected = clip_reference(first, texts, SCALE) + 0.7 * nt_xent_reference(first, second, 0.3)
     assert found == pytest.approx(expected, rel=1e-5)
 
@@ -78,7 +86,7 @@ def test_declips_neighbours_are_older_captions() -> None:
     net = network(project=nn.Identity(), queue=queue)
     for seed in range(4):  # the queue of 7 wraps around
         (image, text), place = sides(3, WIDTH, seed=seed), (3 * seed) % 7
-        found = declip_nn.loss(net, settings, batch([image], text)).item()
+        found = loss_of(declip_nn, net, settings, batch([image], text)).item()
         neighbours = nearest(text, stored)
         expected = 0.7 * clip_reference(image, text, SCALE) + 0.3 * clip_reference(image, neighbours, SCALE)
         assert found == pytest.approx(expected, rel=1e-5)
@@ -93,7 +101,7 @@ def test_nnclr_finds_neighbours_before_the_second_view_enters_the_queue() -> Non
     net = network(projector=nn.Identity(), predictor=predictor, queue=queue)
     for seed in range(4):
         (first, second), place = sides(3, WIDTH, seed=seed), (3 * seed) % 7
-        found = nnclr.loss(net, settings, batch([first, second])).item()
+        found = loss_of(nnclr, net, settings, batch([first, second])).item()
         neighbours = [nearest(first, stored), nearest(second, stored)]
         assert found == pytest.approx(
             nearest_neighbour([first @ matrix.T, second @ matrix.T], neighbours, 0.3), rel=1e-5
@@ -116,7 +124,7 @@ def test_swavs_queues_are_filled_from_their_step_and_used_once_they_are_full() -
     queued: list[list[np.ndarray]] = [[], []]
     for step in range(1, 9):
         views = [unit(view) for view in sides(3, WIDTH, seed=step)]
-        found = swav.loss(net, settings, batch(views, step=step)).item()
+        found = loss_of(swav, net, settings, batch(views, step=step)).item()
         assigned = []
         for view, rows in zip(views, queued, strict=True):
             together = [*rows[-7:], *view] if len(rows) >= 7 else [*view]
@@ -132,7 +140,7 @@ def test_swav_without_a_queue_assigns_the_batch_alone() -> None:
     assert not [name for name in net.state_dict() if "queue" in name]
     views = [unit(view) for view in sides(3, WIDTH)]
     scores = [view @ unit(prototypes).T for view in views]
-    found = swav.loss(net, swav.SwavHead(prototypes=5, queue=0), batch(views, step=50_000)).item()
+    found = loss_of(swav, net, swav.SwavHead(prototypes=5, queue=0), batch(views, step=50_000)).item()
     assert found == pytest.approx(swapped(scores, [assignment(one, 0.05, 3) for one in scores], 0.1), rel=2e-4)
 
 
@@ -143,7 +151,7 @@ def test_swavs_prototypes_have_unit_length_and_are_frozen_at_the_start(step: int
     weights: Any = net.get_parameter("heads.prototypes.weight")
     # Momentum and weight decay move a parameter whose gradient is 0, but not one without a gradient.
     optimizer = torch.optim.AdamW([weights], weight_decay=0.5)
-    swav.loss(net, settings, batch(sides(3, WIDTH), step=step)).backward()
+    loss_of(swav, net, settings, batch(sides(3, WIDTH), step=step)).backward()
     np.testing.assert_allclose(weights.detach().norm(dim=1).numpy(), 1, rtol=1e-6)
     before = weights.detach().clone()
     swav.freeze(net, settings, step)

@@ -10,7 +10,7 @@ from tests.pretraining.test_methods import run_of
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.data.batch import Batch
 from workflow_scripts.pretraining.method import Sizes
-from workflow_scripts.pretraining.methods.simclr import SimclrHead, loss
+from workflow_scripts.pretraining.methods.simclr import SimclrHead, embed, loss
 from workflow_scripts.pretraining.network import Network, build_network
 
 
@@ -23,9 +23,10 @@ def test_simclrs_batch_norm_sees_both_views_or_one(joint: bool) -> None:
     generator = np.random.default_rng(0)
     first, second = generator.normal(3, 2, (8, 4)), generator.normal(-1, 0.5, (8, 4))
     norm = nn.BatchNorm1d(4, affine=False).double()
-    network = Network(norm, {"projector": nn.Identity()}, lambda *given: torch.zeros(()))
+    network = Network(norm, {"projector": nn.Identity()}, lambda *given: (), lambda *given: torch.zeros(()))
     settings = SimclrHead(temperature=0.5, joint_bn=joint)
-    found = loss(network, settings, Batch((torch.tensor(first), torch.tensor(second)), 1)).item()
+    batch = Batch((torch.tensor(first), torch.tensor(second)), 1)
+    found = loss(network, settings, batch, embed(network, settings, batch)).item()
     if joint:
         one, two = np.split(standardised(np.concatenate([first, second])), 2)
         means = 0.1 * np.concatenate([first, second]).mean(0)

@@ -142,7 +142,12 @@ def supervised_loss(views: np.ndarray, labels: np.ndarray, weight: np.ndarray, b
     settings = supervised.SupervisedHead()
     heads = supervised.heads(settings, weight.shape[1], Sizes(labels=len(weight)))
     heads["classifier"].load_state_dict({"weight": torch.tensor(weight), "bias": torch.tensor(bias)})
-    network = Network(torch.nn.Identity(), heads, lambda net, batch: supervised.loss(net, settings, batch))
+    network = Network(
+        torch.nn.Identity(),
+        heads,
+        lambda net, batch: supervised.embed(net, settings, batch),
+        lambda net, batch, rows: supervised.loss(net, settings, batch, rows),
+    )
     return network(Batch(tuple(torch.tensor(views).float()), 1, labels=torch.tensor(labels)))
 
 

@@ -30,3 +30,12 @@ class Batch(NamedTuple):
     scores: Tensor | None = None
     weights: Tensor | None = None
     labels: Tensor | None = None
+
+    def every(self, nth: int, first: int) -> "Batch":
+        """Its pairs ``first``, ``first + nth`` and so on; with any number of processes, the same pairs in all parts.
+
+        Views of the same memory. ``b`` must be a multiple of ``nth``.
+        """
+        rows = slice(first, None, nth)
+        cut = {name: one[rows] for name, one in self._asdict().items() if isinstance(one, Tensor)}
+        return self._replace(views=tuple(view[rows] for view in self.views), **cut)

@@ -1,6 +1,7 @@
 """CLIP (Radford et al. 2021, "Learning Transferable Visual Models From Natural Language Supervision")."""
 
 import math
+from collections.abc import Sequence
 from operator import not_
 from typing import TYPE_CHECKING, Self
 
@@ -82,10 +83,15 @@ def logit_scale(temperature: float) -> "nn.ParameterDict":
     return nn.ParameterDict({"log": nn.Parameter(torch.tensor(-math.log(temperature)))})
 
 
-def loss(network: "Network", settings: ClipHead, batch: "Batch") -> "Tensor":
-    """One view and the tokens of its caption."""
-    image = network.heads["project"](network.backbone(batch.views[0]))
-    return match(network, image, network.heads["text"](batch.tokens), batch.weights)
+def embed(network: "Network", settings: ClipHead, batch: "Batch") -> "tuple[Tensor, ...]":
+    """The projections of one view and of the tokens of its caption."""
+    return network.heads["project"](network.backbone(batch.views[0])), network.heads["text"](batch.tokens)
+
+
+def loss(network: "Network", settings: ClipHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
+    """Images are matched with their captions."""
+    image, text = rows
+    return match(network, image, text, batch.weights)
 
 
 def match(network: "Network", image: "Tensor", text: "Tensor", weights: "Tensor | None" = None) -> "Tensor":
@@ -107,7 +113,7 @@ def match(network: "Network", image: "Tensor", text: "Tensor", weights: "Tensor 
 METHOD = Method(
     name="clip",
     summary="symmetric InfoNCE between images and their captions (Radford et al. 2021)",
-    objective=Objective(settings=ClipHead, heads=heads, loss=loss),
+    objective=Objective(settings=ClipHead, heads=heads, embed=embed, loss=loss),
     external=False,
     pairs=("caption",),
     augmentations=tuple(AUGMENTATIONS),

@@ -1,5 +1,6 @@
 """CLIP with frozen sentence vectors for text (CLIP-SBERT of El Banani et al. 2023, "Language-Guided Sampling")."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -34,16 +35,21 @@ def heads(settings: ClipSbertHead, width: int, sizes: Sizes) -> "dict[str, nn.Mo
     }
 
 
-def loss(network: "Network", settings: ClipSbertHead, batch: "Batch") -> "Tensor":
-    """One view and the sentence vector of its caption."""
-    image = network.heads["project"](network.backbone(batch.views[0]))
-    return clip.match(network, image, network.heads["text"](batch.vectors), batch.weights)
+def embed(network: "Network", settings: ClipSbertHead, batch: "Batch") -> "tuple[Tensor, ...]":
+    """The projections of one view and of the sentence vector of its caption."""
+    return network.heads["project"](network.backbone(batch.views[0])), network.heads["text"](batch.vectors)
+
+
+def loss(network: "Network", settings: ClipSbertHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
+    """Images are matched with their captions."""
+    image, text = rows
+    return clip.match(network, image, text, batch.weights)
 
 
 METHOD = Method(
     name="clip_sbert",
     summary="CLIP with frozen sentence vectors of the captions instead of a text transformer (El Banani et al. 2023)",
-    objective=Objective(settings=ClipSbertHead, heads=heads, loss=loss),
+    objective=Objective(settings=ClipSbertHead, heads=heads, embed=embed, loss=loss),
     external=False,
     pairs=("caption",),
     augmentations=tuple(AUGMENTATIONS),

@@ -1,6 +1,7 @@
 """CLIP with nearest neighbours of captions, a part of DeCLIP (Li et al. 2022, "Supervision Exists Everywhere: A
 Data Efficient Contrastive Language-Image Pre-training Paradigm")."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveInt
@@ -42,15 +43,14 @@ def heads(settings: DeclipNnHead, width: int, sizes: Sizes) -> "dict[str, nn.Mod
     return {**clip.heads(settings, width, sizes), "queue": Queue(settings.queue, settings.embedding)}
 
 
-def loss(network: "Network", settings: DeclipNnHead, batch: "Batch") -> "Tensor":
+def loss(network: "Network", settings: DeclipNnHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
     """Each image is matched with its caption, and with the nearest earlier caption of that."""
     from workflow_scripts.pretraining.distributed.gather import all_rows
     from workflow_scripts.pretraining.losses.queue import Queue
 
     queue, weight = network.heads["queue"], settings.neighbour_weight
     assert isinstance(queue, Queue)
-    image = network.heads["project"](network.backbone(batch.views[0]))
-    text = network.heads["text"](batch.tokens)
+    image, text = rows
     neighbour = queue.nearest(text)
     queue.add(all_rows(text.detach())[0])
     own, near = (clip.match(network, image, one, batch.weights) for one in (text, neighbour))
@@ -60,7 +60,7 @@ def loss(network: "Network", settings: DeclipNnHead, batch: "Batch") -> "Tensor"
 METHOD = Method(
     name="declip_nn",
     summary="CLIP's loss against captions and against their nearest neighbours among earlier ones (Li et al. 2022)",
-    objective=Objective(settings=DeclipNnHead, heads=heads, loss=loss),
+    objective=Objective(settings=DeclipNnHead, heads=heads, embed=clip.embed, loss=loss),
     external=False,
     pairs=("caption",),
     augmentations=tuple(AUGMENTATIONS),

@@ -1,5 +1,6 @@
 """Language-guided SLIP (El Banani et al. 2023, "Learning Visual Representations via Language-Guided Sampling")."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -40,12 +41,18 @@ def heads(settings: LgslipHead, width: int, sizes: Sizes) -> "dict[str, nn.Modul
     return {**clip.heads(settings, width, sizes), "project": project}
 
 
-def loss(network: "Network", settings: LgslipHead, batch: "Batch") -> "Tensor":
-    """The images of a pair go through the network one by one; the first is matched with its caption."""
+def embed(network: "Network", settings: LgslipHead, batch: "Batch") -> "tuple[Tensor, ...]":
+    """The projections of both images, which go through the network one by one, and of the first one's caption."""
+    source, partner = (network.heads["project"](network.backbone(view)) for view in batch.views)
+    return source, partner, network.heads["text"](batch.tokens)
+
+
+def loss(network: "Network", settings: LgslipHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
+    """The images of a pair are contrasted; the first is matched with its caption."""
     from workflow_scripts.pretraining.methods.simclr import contrast
 
-    source, partner = (network.heads["project"](network.backbone(view)) for view in batch.views)
-    matched = clip.match(network, source, network.heads["text"](batch.tokens), batch.weights)
+    source, partner, text = rows
+    matched = clip.match(network, source, text, batch.weights)
     contrasted = contrast(source, partner, settings.nt_xent_temperature, batch.weights)
     return matched + settings.nt_xent_weight * contrasted
 
@@ -54,7 +61,7 @@ METHOD = Method(
     name="lgslip",
     summary="NT-Xent between images with similar captions, and CLIP's loss between the first and its caption "
     "(El Banani et al. 2023)",
-    objective=Objective(settings=LgslipHead, heads=heads, loss=loss),
+    objective=Objective(settings=LgslipHead, heads=heads, embed=embed, loss=loss),
     external=False,
     pairs=("language",),
     augmentations=tuple(AUGMENTATIONS),

@@ -1,5 +1,6 @@
 """Multi-positive contrast (Tian et al. 2023, "StableRep", arXiv 2306.00984)."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
@@ -17,22 +18,26 @@ class MultiPositiveHead(SimclrHead, SeveralPartners):
     """Multi-positive contrast: SimCLR's projector and temperature, and the number of partners."""
 
 
-def loss(network: "Network", settings: MultiPositiveHead, batch: "Batch") -> "Tensor":
+def embed(network: "Network", settings: MultiPositiveHead, batch: "Batch") -> "tuple[Tensor, ...]":
+    """The projections of the images of a pair."""
+    return projected(network, settings, batch.views)
+
+
+def loss(network: "Network", settings: MultiPositiveHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
     """The images of a pair and of all pairs whose source has the same caption are positives of each other."""
     from workflow_scripts.pretraining.distributed.gather import all_rows
     from workflow_scripts.pretraining.losses.multi_positive import multi_positive_loss
 
-    views = projected(network, settings, batch.views)
     assert batch.caption_ids is not None
-    all_views, offsets = zip(*map(all_rows, views), strict=True)
+    all_views, offsets = zip(*map(all_rows, rows), strict=True)
     every = (all_views, all_rows(batch.caption_ids)[0])
-    return multi_positive_loss(views, batch.caption_ids, settings.temperature, every, offsets[0], batch.weights)
+    return multi_positive_loss(rows, batch.caption_ids, settings.temperature, every, offsets[0], batch.weights)
 
 
 METHOD = Method(
     name="multi_positive",
     summary="SimCLR in which all images with the same caption are positives of each other (Tian et al. 2023)",
-    objective=Objective(settings=MultiPositiveHead, heads=heads, loss=loss),
+    objective=Objective(settings=MultiPositiveHead, heads=heads, embed=embed, loss=loss),
     external=False,
     pairs=("language",),
     augmentations=tuple(AUGMENTATIONS),

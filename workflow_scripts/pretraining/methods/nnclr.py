@@ -1,6 +1,7 @@
 """NNCLR (Dwibedi et al. 2021, "With a Little Help from My Friends: Nearest-Neighbor Contrastive Learning of Visual
 Representations")."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -49,27 +50,32 @@ def heads(settings: NnclrHead, width: int, sizes: Sizes) -> "dict[str, nn.Module
     }
 
 
-def loss(network: "Network", settings: NnclrHead, batch: "Batch") -> "Tensor":
-    """The two views go through the network one by one; neighbours are found before the second enters the queue."""
+def embed(network: "Network", settings: NnclrHead, batch: "Batch") -> "tuple[Tensor, ...]":
+    """The projections of both views, which go through the network one by one, and the predictions from them."""
+    one, two = (network.heads["projector"](network.backbone(view)) for view in batch.views)
+    return one, two, network.heads["predictor"](one), network.heads["predictor"](two)
+
+
+def loss(network: "Network", settings: NnclrHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
+    """Each view predicts the neighbour of the other; neighbours are found before the second enters the queue."""
     from workflow_scripts.pretraining.distributed.gather import all_rows
     from workflow_scripts.pretraining.losses.nearest_neighbour import nnclr_loss
     from workflow_scripts.pretraining.losses.queue import Queue
 
     queue = network.heads["queue"]
     assert isinstance(queue, Queue)
-    one, two = (network.heads["projector"](network.backbone(view)) for view in batch.views)
-    predicted = (network.heads["predictor"](one), network.heads["predictor"](two))
+    one, two, *predicted = rows
     neighbours = (queue.nearest(one), queue.nearest(two))
     (all_one, offset), (all_two, _) = map(all_rows, neighbours)
     queue.add(all_rows(two.detach())[0])
-    return nnclr_loss(predicted, neighbours, settings.temperature, (all_one, all_two), offset)
+    return nnclr_loss((predicted[0], predicted[1]), neighbours, settings.temperature, (all_one, all_two), offset)
 
 
 METHOD = Method(
     name="nnclr",
     summary="each image of a pair predicts the nearest neighbour of the other among earlier images "
     "(Dwibedi et al. 2021)",
-    objective=Objective(settings=NnclrHead, heads=heads, loss=loss),
+    objective=Objective(settings=NnclrHead, heads=heads, embed=embed, loss=loss),
     external=False,
     pairs=("self", "language", "visual"),
     augmentations=tuple(AUGMENTATIONS),

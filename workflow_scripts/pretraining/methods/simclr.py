@@ -51,9 +51,14 @@ def projected(network: "Network", settings: SimclrHead, views: "Sequence[Tensor]
     return rows.float().chunk(len(views))
 
 
-def loss(network: "Network", settings: SimclrHead, batch: "Batch") -> "Tensor":
+def embed(network: "Network", settings: SimclrHead, batch: "Batch") -> "tuple[Tensor, ...]":
+    """The projections of the two views."""
+    return projected(network, settings, batch.views)
+
+
+def loss(network: "Network", settings: SimclrHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
     """NT-Xent of the two views."""
-    one, two = projected(network, settings, batch.views)
+    one, two = rows
     return contrast(one, two, settings.temperature, batch.weights)
 
 
@@ -69,7 +74,7 @@ def contrast(first: "Tensor", second: "Tensor", temperature: float, weights: "Te
 METHOD = Method(
     name="simclr",
     summary="NT-Xent loss between the two images of a pair and all others of the batch (Chen et al. 2020)",
-    objective=Objective(settings=SimclrHead, heads=heads, loss=loss),
+    objective=Objective(settings=SimclrHead, heads=heads, embed=embed, loss=loss),
     external=False,
     pairs=("self", "language", "visual"),
     augmentations=tuple(AUGMENTATIONS),

@@ -1,5 +1,6 @@
 """SimSiam (Chen and He 2021, "Exploring Simple Siamese Representation Learning")."""
 
+from collections.abc import Sequence
 from operator import not_
 from typing import TYPE_CHECKING
 
@@ -66,11 +67,17 @@ def start(settings: SimsiamHead, backbone: "nn.Module") -> None:
         raise PipelineError("zero_init_last has no effect", "pretraining.simsiam, zero_init_last", value, advice)
 
 
-def loss(network: "Network", settings: SimsiamHead, batch: "Batch") -> "Tensor":
-    """The two views go through the network one by one."""
+def embed(network: "Network", settings: SimsiamHead, batch: "Batch") -> "tuple[Tensor, ...]":
+    """The projections of both views, which go through the network one by one, and the predictions from them."""
     projector, predictor = network.heads["projector"], network.heads["predictor"]
     one, two = (projector(network.backbone(view)) for view in batch.views)
-    return symmetric_loss((predictor(one), predictor(two)), (one, two), batch.weights)
+    return one, two, predictor(one), predictor(two)
+
+
+def loss(network: "Network", settings: SimsiamHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
+    """Each view predicts the projection of the other."""
+    one, two, *predicted = rows
+    return symmetric_loss((predicted[0], predicted[1]), (one, two), batch.weights)
 
 
 def symmetric_loss(
@@ -97,7 +104,7 @@ def negative_cosine(predicted: "Tensor", projected: "Tensor", weights: "Tensor |
 METHOD = Method(
     name="simsiam",
     summary="each image of a pair predicts the projection of the other, without negatives (Chen and He 2021)",
-    objective=Objective(settings=SimsiamHead, heads=heads, loss=loss, start=start),
+    objective=Objective(settings=SimsiamHead, heads=heads, embed=embed, loss=loss, start=start),
     external=False,
     pairs=("self", "language", "visual"),
     augmentations=tuple(AUGMENTATIONS),

@@ -1,5 +1,6 @@
 """SLIP (Mu et al. 2022, "SLIP: Self-supervision Meets Language-Image Pre-training")."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -41,14 +42,20 @@ def heads(settings: SlipHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]
     return {**clip.heads(settings, width, sizes), "projector": projector}
 
 
-def loss(network: "Network", settings: SlipHead, batch: "Batch") -> "Tensor":
-    """The three views go through the network one by one; the first is matched with the caption."""
-    from workflow_scripts.pretraining.methods.simclr import contrast
-
+def embed(network: "Network", settings: SlipHead, batch: "Batch") -> "tuple[Tensor, ...]":
+    """The projections of the three views, which go through the network one by one, and of the caption."""
     captioned, first, second = (network.backbone(view) for view in batch.views)
     projector = network.heads["projector"]
-    contrasted = contrast(projector(first), projector(second), settings.nt_xent_temperature)
-    image, text = network.heads["project"](captioned), network.heads["text"](batch.tokens)
+    contrasted = projector(first), projector(second)
+    return network.heads["project"](captioned), *contrasted, network.heads["text"](batch.tokens)
+
+
+def loss(network: "Network", settings: SlipHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
+    """The first view is matched with the caption, the others are contrasted."""
+    from workflow_scripts.pretraining.methods.simclr import contrast
+
+    image, first, second, text = rows
+    contrasted = contrast(first, second, settings.nt_xent_temperature)
     matched = clip.match(network, image, text, batch.weights)  # NT-Xent does not depend on captions
     return matched + settings.nt_xent_weight * contrasted
 
@@ -56,7 +63,7 @@ def loss(network: "Network", settings: SlipHead, batch: "Batch") -> "Tensor":
 METHOD = Method(
     name="slip",
     summary="CLIP's loss and, between two more views with SimCLR's augmentation, NT-Xent (Mu et al. 2022)",
-    objective=Objective(settings=SlipHead, heads=heads, loss=loss),
+    objective=Objective(settings=SlipHead, heads=heads, embed=embed, loss=loss),
     external=False,
     pairs=("caption",),
     augmentations=tuple(AUGMENTATIONS),

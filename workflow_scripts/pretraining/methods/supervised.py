@@ -1,5 +1,6 @@
 """Supervised training: cross-entropy on ground-truth labels, the ceiling of every evaluation."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
@@ -23,8 +24,15 @@ def heads(settings: SupervisedHead, width: int, sizes: Sizes) -> "dict[str, nn.M
     return {"classifier": nn.Linear(width, sizes.labels)}
 
 
-def loss(network: "Network", settings: SupervisedHead, batch: "Batch") -> "Tensor":
-    """The two views go through the network as one batch.
+def embed(network: "Network", settings: SupervisedHead, batch: "Batch") -> "tuple[Tensor, ...]":
+    """The scores of labels of both views, which go through the network as one batch."""
+    import torch
+
+    return network.heads["classifier"](network.backbone(torch.cat(batch.views))).float().chunk(2)
+
+
+def loss(network: "Network", settings: SupervisedHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
+    """Cross-entropy of the scores.
 
     The loss is the mean over the 2b views of -log softmax of the image's label. Processes have equally many views, so
     the mean over processes is that of the joined batch.
@@ -32,15 +40,14 @@ def loss(network: "Network", settings: SupervisedHead, batch: "Batch") -> "Tenso
     import torch
     from torch.nn.functional import cross_entropy
 
-    scores = network.heads["classifier"](network.backbone(torch.cat(batch.views)))
     assert batch.labels is not None
-    return cross_entropy(scores.float(), batch.labels.repeat(2))
+    return cross_entropy(torch.cat(list(rows)), batch.labels.repeat(2))
 
 
 METHOD = Method(
     name="supervised",
     summary="cross-entropy on the labels of the training images, the ceiling (only the demo has labels)",
-    objective=Objective(settings=SupervisedHead, heads=heads, loss=loss),
+    objective=Objective(settings=SupervisedHead, heads=heads, embed=embed, loss=loss),
     external=False,
     pairs=("labels",),
     augmentations=tuple(AUGMENTATIONS),

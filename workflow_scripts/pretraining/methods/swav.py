@@ -1,6 +1,7 @@
 """SwAV (Caron et al. 2020, "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments"), with two
 crops of the same size."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -74,8 +75,14 @@ def heads(settings: SwavHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]
     }
 
 
-def loss(network: "Network", settings: SwavHead, batch: "Batch") -> "Tensor":
-    """The two views go through the network one by one; each predicts to which prototypes the other is assigned."""
+def embed(network: "Network", settings: SwavHead, batch: "Batch") -> "tuple[Tensor, ...]":
+    """The projections of both views, which go through the network one by one."""
+    one, two = (network.heads["projector"](network.backbone(view)) for view in batch.views)
+    return one, two
+
+
+def loss(network: "Network", settings: SwavHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
+    """Each view predicts to which prototypes the other is assigned."""
     import torch
 
     from workflow_scripts.pretraining.losses.swapped_assignments import prototype_scores, swav_loss
@@ -84,7 +91,7 @@ def loss(network: "Network", settings: SwavHead, batch: "Batch") -> "Tensor":
     prototypes = network.get_parameter("heads.prototypes.weight")
     with torch.no_grad():
         prototypes.copy_(units(prototypes))
-    one, two = (network.heads["projector"](network.backbone(view)) for view in batch.views)
+    one, two = rows
     assigned = [_assigned(network, settings, batch.step, number, view) for number, view in enumerate((one, two))]
     scores = (prototype_scores(one, prototypes), prototype_scores(two, prototypes))
     return swav_loss(scores, (assigned[0], assigned[1]), settings.temperature)
@@ -122,7 +129,7 @@ def freeze(network: "Network", settings: SwavHead, step: int) -> None:
 METHOD = Method(
     name="swav",
     summary="each image of a pair predicts the cluster of the other (Caron et al. 2020)",
-    objective=Objective(settings=SwavHead, heads=heads, loss=loss, before_update=freeze),
+    objective=Objective(settings=SwavHead, heads=heads, embed=embed, loss=loss, before_update=freeze),
     external=False,
     pairs=("self", "language", "visual"),
     augmentations=tuple(AUGMENTATIONS),

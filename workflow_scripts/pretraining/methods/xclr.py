@@ -8,7 +8,7 @@ from pydantic import Field, PositiveFloat, model_validator
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective
-from workflow_scripts.pretraining.methods.simclr import SimclrHead, heads, projected
+from workflow_scripts.pretraining.methods.simclr import SimclrHead, embed, heads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,12 +45,12 @@ class XclrHead(SimclrHead):
         return self
 
 
-def loss(network: "Network", settings: XclrHead, batch: "Batch") -> "Tensor":
+def loss(network: "Network", settings: XclrHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
     """The two views of an image, and the vector of its caption."""
     from workflow_scripts.pretraining.distributed.gather import all_rows
     from workflow_scripts.pretraining.losses.soft_targets import soft_target_loss
 
-    one, two = projected(network, settings, batch.views)
+    one, two = rows
     assert batch.vectors is not None
     all_one, offset = all_rows(one)
     every = ((all_one, all_rows(two)[0]), all_rows(batch.vectors)[0])
@@ -79,7 +79,7 @@ def calibrate(settings: XclrHead, sample: "Sequence[np.ndarray]") -> tuple[XclrH
 METHOD = Method(
     name="xclr",
     summary="SimCLR with soft targets from the similarity of the images' captions (Sobal et al. 2024)",
-    objective=Objective(settings=XclrHead, heads=heads, loss=loss, calibrate=calibrate),
+    objective=Objective(settings=XclrHead, heads=heads, embed=embed, loss=loss, calibrate=calibrate),
     external=False,
     pairs=("caption",),
     augmentations=tuple(AUGMENTATIONS),

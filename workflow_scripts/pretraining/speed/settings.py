@@ -49,6 +49,16 @@ class HardwareSettings(Settings):
         "of being kept: about a third more time, far less memory, equal gradients (activation checkpointing)",
         examples=[True],
     )
+    micro_batch_size: int | None = Field(
+        None,
+        ge=2,
+        exclude_if=not_,
+        description="pairs that pass the network at a time, over all processes; a divisor of batch_size. About a third "
+        "more time, the memory of this many pairs, and the gradients of the whole batch (docs/methods.md). null: all "
+        "pairs at once",
+        examples=[128],
+        json_schema_extra={"unit": "pairs"},
+    )
     cache_mb: int = Field(
         1_024,
         ge=0,

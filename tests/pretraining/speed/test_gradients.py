@@ -1,0 +1,170 @@
+"""Gradients from micro-batches against those of the whole batch."""
+
+from typing import Any
+
+import pytest
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from tests.pretraining.shapes import HEADS
+from tests.pretraining.test_methods import SIZES, TRAINED, run_of
+from workflow_scripts.pretraining.data.batch import Batch
+from workflow_scripts.pretraining.method import SIGNAL_INPUTS
+from workflow_scripts.pretraining.network import Network, build_network
+from workflow_scripts.pretraining.settings import METHODS
+from workflow_scripts.pretraining.speed.gradients import backward
+from workflow_scripts.stages.pretrain import STAGE
+
+PAIRS, STEPS = 12, 4  # queues of 20 wrap around; swav's are in use from step 4
+
+
+def without_batch_norms(module: nn.Module) -> nn.Module:
+    """``module`` with norms of each image by itself for batch norms, and with Softplus for ReLU, which no rounding can
+    switch on or off."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
+            setattr(module, name, nn.GroupNorm(1, child.num_features))
+        else:
+            setattr(module, name, nn.Softplus() if isinstance(child, nn.ReLU) else without_batch_norms(child))
+    return module
+
+
+def network_of(name: str, **changed: Any) -> Network:
+    weighted = {"pair_weight": "itm"} if name in ("clip", "lgslip", "multi_positive") else {}
+    return build_network(run_of(name, **{name: HEADS[name]}, **weighted, **changed), SIZES).train()
+
+
+def batch_of(name: str, step: int) -> Batch:
+    """A batch with all that a method may learn from; some captions are equal."""
+    random = torch.Generator().manual_seed(step)
+    views = torch.randn(len(METHODS[name].views), PAIRS, 3, 32, 32, generator=random)
+    every = {
+        "tokens": torch.randint(3, 300, (PAIRS, 8), generator=random),
+        "caption_ids": torch.randint(0, 4, (PAIRS,), generator=random),
+        "vectors": torch.randn(PAIRS, 24, generator=random),
+        "labels": torch.randint(0, 4, (PAIRS,), generator=random),
+    }
+    assert every.keys() == SIGNAL_INPUTS.keys()
+    learned = {signal: every[signal] for signal in METHODS[name].learns}
+    return Batch(tuple(views), step, scores=torch.rand(PAIRS, generator=random), **learned)
+
+
+def outcome(name: str, network: Network, parts: int, steps: int = STEPS) -> dict[str, torch.Tensor]:
+    """Losses and gradients of some steps without an update, and the buffers after them."""
+    accelerator, made = Accelerator(cpu=True), {}
+    for step in range(1, steps + 1):
+        network.zero_grad()
+        made[f"{step}.loss"] = backward(accelerator, network, network, batch_of(name, step), parts).detach()
+        gradients = {path: weight.grad for path, weight in network.named_parameters()}
+        assert not [path for path, gradient in gradients.items() if gradient is None]
+        made |= {f"{step}.{path}": gradient.clone() for path, gradient in gradients.items() if gradient is not None}
+    return made | {path: buffer.clone() for path, buffer in network.named_buffers()}
+
+
+def assert_close(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor], relative: float) -> None:
+    assert found.keys() == expected.keys()
+    for path, right in expected.items():
+        error = (found[path].double() - right.double()).norm()
+        assert error <= relative * right.double().norm(), (path, float(error), float(right.double().norm()))
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_gradients_losses_and_queues_are_those_of_the_whole_batch(name: str) -> None:
+    whole, parts = (outcome(name, without_batch_norms(network_of(name)), number) for number in (1, 3))  # type: ignore[arg-type]
+    assert_close(parts, whole, 1e-5)
+    assert any("queue" in path for path in whole) == ("queue" in HEADS[name])
+
+
+@pytest.mark.parametrize("changed", [{"recompute": True}, {"compile": True}])
+def test_blocks_that_run_twice_and_compiled_modules_have_the_same_gradients(
+    changed: dict[str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "compile", lambda function: function)
+    plain, other = (outcome("slip", network_of("slip", **one), 3) for one in ({}, changed))
+    assert_close(other, plain, 1e-6)  # with batch norms, whose statistics move once, too
+
+
+def test_gradients_in_mixed_precision_are_near_those_in_float32() -> None:
+    exact = outcome("clip", without_batch_norms(network_of("clip")), 3, 1)  # type: ignore[arg-type]
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = outcome("clip", without_batch_norms(network_of("clip")), 3, 1)  # type: ignore[arg-type]
+    assert {one.dtype for one in mixed.values()} <= {torch.float32, torch.float64}
+    assert 1e-6 < abs(mixed["1.loss"] / exact["1.loss"] - 1) < 0.01
+    for path, right in exact.items():
+        assert (mixed[path] - right).norm() < 0.1 * right.norm(), path
+
+
+def of_parts(network: nn.Module, embed: Any = None) -> Network:
+    """``network`` as the backbone of a method whose loss is the product of all embeddings' sums."""
+    return Network(
+        network,
+        {},
+        embed or (lambda net, batch: tuple(net.backbone(view) for view in batch.views)),
+        lambda net, batch, rows: torch.stack([one.square().sum() for one in rows]).prod(),
+    )
+
+
+def test_statistics_of_batch_norms_are_of_micro_batches_and_move_once() -> None:
+    norm, rows = nn.BatchNorm1d(5, momentum=0.3), torch.randn(8, 5, generator=torch.Generator().manual_seed(0)) + 2
+    norm.running_mean = start = torch.arange(5.0)
+    start = start.clone()
+    network = of_parts(norm).train()
+    backward(Accelerator(cpu=True), network, network, Batch((rows,), 1), 2)
+    micro = [rows[0::2], rows[1::2]]
+    torch.testing.assert_close(norm.running_mean, 0.7 * start + 0.3 * rows.mean(0))
+    torch.testing.assert_close(norm.running_var, 0.7 + 0.3 * sum(one.var(0) for one in micro) / 2)
+    assert norm.num_batches_tracked == 1
+    gradient = norm.weight.grad
+    norm.zero_grad()
+    torch.stack([norm(one).square().sum() for one in micro]).sum().backward()
+    torch.testing.assert_close(gradient, norm.weight.grad)
+
+
+def test_dropout_is_the_same_in_both_passes_and_another_one_in_the_next_step() -> None:
+    torch.manual_seed(0)
+    seen: list[torch.Tensor] = []
+    dropout = nn.Dropout(0.5)
+    dropout.register_forward_hook(lambda _, __, output: seen.append(output.detach().clone()))
+    network = of_parts(nn.Sequential(nn.Linear(6, 6), dropout)).train()
+    for _ in range(2):
+        backward(Accelerator(cpu=True), network, network, Batch((torch.ones(4, 6), torch.ones(4, 6)), 1), 2)
+    first, second = seen[:4], seen[4:8]
+    assert all(torch.equal(*pair) for pair in zip(first, second, strict=True))
+    assert len(seen) == 16 and not torch.equal(first[0], seen[8])
+    assert not torch.equal(first[0], first[1]) and not torch.equal(first[0], first[2])
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_maps_of_one_micro_batch_are_kept_for_the_gradients(parts: int) -> None:
+    kept: set[int] = set()
+
+    def count(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.dim() == 4 and tensor.shape[-1] > 3:  # not the weights of convolutions
+            kept.add(len(tensor))
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        outcome("simclr", network_of("simclr"), parts, 1)
+    assert kept == {2 * PAIRS // parts}
+
+
+def test_the_setting_is_in_the_key_if_it_is_given() -> None:
+    """Its gradients are those of the whole batch but for rounding and the statistics of batch norms."""
+    assert "micro_batch_size" not in STAGE.not_in_key
+    assert "micro_batch_size" not in run_of("simclr").model_dump()
+    assert run_of("simclr", micro_batch_size=64).model_dump()["micro_batch_size"] == 64
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"batch_size": 12, "micro_batch_size": 8}, "micro_batch_size 8 is not a smaller divisor of batch_size 12"),
+        ({"batch_size": 8, "micro_batch_size": 8}, "micro_batch_size 8 is not a smaller divisor of batch_size 8"),
+        ({"batch_size": 18, "micro_batch_size": 3, "processes": 2}, "3 is not a multiple of processes 2"),
+        ({"micro_batch_size": 1}, "greater than or equal to 2"),
+    ],
+)
+def test_sizes_that_do_not_divide_a_batch_are_errors(changed: dict[str, int], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        run_of("simclr", **changed)
