@@ -1,11 +1,17 @@
 """Gradients from micro-batches against those of the whole batch."""
 
+import os
+import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
 from torch import nn
+from torch.multiprocessing.spawn import start_processes
 
 from tests.pretraining.shapes import HEADS
 from tests.pretraining.test_methods import SIZES, TRAINED, run_of
@@ -16,17 +22,18 @@ from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.pretraining.speed.gradients import backward
 from workflow_scripts.stages.pretrain import STAGE
 
+WITHOUT_BUFFERS = DistributedDataParallelKwargs(broadcast_buffers=False)
 PAIRS, STEPS = 12, 4  # queues of 20 wrap around; swav's are in use from step 4
 
 
 def without_batch_norms(module: nn.Module) -> nn.Module:
-    """``module`` with norms of each image by itself for batch norms, and with Softplus for ReLU, which no rounding can
+    """``module`` with norms of each image by itself for batch norms, and with tanh for ReLU, which no rounding can
     switch on or off."""
     for name, child in module.named_children():
         if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
             setattr(module, name, nn.GroupNorm(1, child.num_features))
         else:
-            setattr(module, name, nn.Softplus() if isinstance(child, nn.ReLU) else without_batch_norms(child))
+            setattr(module, name, nn.Tanh() if isinstance(child, nn.ReLU) else without_batch_norms(child))
     return module
 
 
@@ -35,10 +42,21 @@ def network_of(name: str, **changed: Any) -> Network:
     return build_network(run_of(name, **{name: HEADS[name]}, **weighted, **changed), SIZES).train()
 
 
+def plain(name: str) -> Network:
+    """The network of a method without batch norms."""
+    network = network_of(name)
+    without_batch_norms(network)
+    return network
+
+
 def batch_of(name: str, step: int) -> Batch:
     """A batch with all that a method may learn from; some captions are equal."""
     random = torch.Generator().manual_seed(step)
-    views = torch.randn(len(METHODS[name].views), PAIRS, 3, 32, 32, generator=random)
+    number = len(METHODS[name].views)
+    # Gradients would be small differences of large numbers if all images were alike.
+    views = torch.randn(number, PAIRS, 3, 32, 32, generator=random) + torch.randn(
+        number, PAIRS, 3, 1, 1, generator=random
+    )
     every = {
         "tokens": torch.randint(3, 300, (PAIRS, 8), generator=random),
         "caption_ids": torch.randint(0, 4, (PAIRS,), generator=random),
@@ -50,16 +68,35 @@ def batch_of(name: str, step: int) -> Batch:
     return Batch(tuple(views), step, scores=torch.rand(PAIRS, generator=random), **learned)
 
 
-def outcome(name: str, network: Network, parts: int, steps: int = STEPS) -> dict[str, torch.Tensor]:
-    """Losses and gradients of some steps without an update, and the buffers after them."""
-    accelerator, made = Accelerator(cpu=True), {}
+def outcome(name: str, network: Network, parts: int, steps: int = STEPS, processes: int = 1) -> dict[str, torch.Tensor]:
+    """Losses (of this process) and gradients of some steps without an update, and the buffers after them."""
+    accelerator, made = Accelerator(cpu=True, kwargs_handlers=[WITHOUT_BUFFERS]), {}
+    wrapped = accelerator.prepare(network) if processes > 1 else network
     for step in range(1, steps + 1):
         network.zero_grad()
-        made[f"{step}.loss"] = backward(accelerator, network, network, batch_of(name, step), parts).detach()
+        own = share(batch_of(name, step), accelerator.process_index, processes)
+        made[f"{step}.loss"] = backward(accelerator, wrapped, network, own, parts).detach()
         gradients = {path: weight.grad for path, weight in network.named_parameters()}
         assert not [path for path, gradient in gradients.items() if gradient is None]
         made |= {f"{step}.{path}": gradient.clone() for path, gradient in gradients.items() if gradient is not None}
     return made | {path: buffer.clone() for path, buffer in network.named_buffers()}
+
+
+def share(batch: Batch, rank: int, processes: int) -> Batch:
+    """A process's part of a batch."""
+    size = PAIRS // processes
+    rows = slice(rank * size, (rank + 1) * size)
+    cut = {name: one[rows] for name, one in batch._asdict().items() if isinstance(one, torch.Tensor)}
+    return batch._replace(views=tuple(view[rows] for view in batch.views), **cut)
+
+
+def child(rank: int, port: int, folder: str) -> None:
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    torch.set_num_threads(1)
+    torch.save({name: outcome(name, plain(name), 3, processes=2) for name in TRAINED}, Path(folder) / f"{rank}.pt")
+    dist.barrier()
+    os._exit(0)
 
 
 def assert_close(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor], relative: float) -> None:
@@ -71,9 +108,25 @@ def assert_close(found: dict[str, torch.Tensor], expected: dict[str, torch.Tenso
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_gradients_losses_and_queues_are_those_of_the_whole_batch(name: str) -> None:
-    whole, parts = (outcome(name, without_batch_norms(network_of(name)), number) for number in (1, 3))  # type: ignore[arg-type]
+    whole, parts = (outcome(name, plain(name), number) for number in (1, 3))
     assert_close(parts, whole, 1e-5)
     assert any("queue" in path for path in whole) == ("queue" in HEADS[name])
+
+
+def test_in_two_processes_they_are_those_of_the_whole_batch(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start_processes(child, (port, str(tmp_path)), 2, start_method="forkserver")
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
+    for name in TRAINED:
+        expected = outcome(name, plain(name), 1)
+        for path in expected:
+            if path.endswith(".loss"):
+                first[name][path] = (first[name][path] + second[name][path]) / 2
+            else:
+                assert torch.equal(first[name][path], second[name][path]), path
+        assert_close(first[name], expected, 1e-5)
 
 
 @pytest.mark.parametrize("changed", [{"recompute": True}, {"compile": True}])
@@ -81,14 +134,14 @@ def test_blocks_that_run_twice_and_compiled_modules_have_the_same_gradients(
     changed: dict[str, bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch, "compile", lambda function: function)
-    plain, other = (outcome("slip", network_of("slip", **one), 3) for one in ({}, changed))
-    assert_close(other, plain, 1e-6)  # with batch norms, whose statistics move once, too
+    usual, other = (outcome("slip", network_of("slip", **one), 3) for one in ({}, changed))
+    assert_close(other, usual, 1e-6)  # with batch norms, whose statistics move once, too
 
 
 def test_gradients_in_mixed_precision_are_near_those_in_float32() -> None:
-    exact = outcome("clip", without_batch_norms(network_of("clip")), 3, 1)  # type: ignore[arg-type]
+    exact = outcome("clip", plain("clip"), 3, 1)
     with torch.autocast("cpu", torch.bfloat16):
-        mixed = outcome("clip", without_batch_norms(network_of("clip")), 3, 1)  # type: ignore[arg-type]
+        mixed = outcome("clip", plain("clip"), 3, 1)
     assert {one.dtype for one in mixed.values()} <= {torch.float32, torch.float64}
     assert 1e-6 < abs(mixed["1.loss"] / exact["1.loss"] - 1) < 0.01
     for path, right in exact.items():
