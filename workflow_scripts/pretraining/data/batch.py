@@ -1,6 +1,6 @@
 """What a loss is computed from."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -37,5 +37,5 @@ class Batch(NamedTuple):
         Views of the same memory. ``b`` must be a multiple of ``nth``.
         """
         rows = slice(first, None, nth)
-        cut = {name: one[rows] for name, one in self._asdict().items() if isinstance(one, Tensor)}
+        cut: dict[str, Any] = {name: one[rows] for name, one in self._asdict().items() if isinstance(one, Tensor)}
         return self._replace(views=tuple(view[rows] for view in self.views), **cut)
