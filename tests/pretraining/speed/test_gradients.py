@@ -202,6 +202,17 @@ def test_maps_of_one_micro_batch_are_kept_for_the_gradients(parts: int) -> None:
     assert kept == {2 * PAIRS // parts}
 
 
+def test_a_micro_batch_has_the_same_pairs_on_any_number_of_processes() -> None:
+    whole = Batch((torch.arange(PAIRS), -torch.arange(PAIRS)), 7, labels=torch.arange(PAIRS))
+    for number in range(3):
+        alone = whole.every(3, number)
+        parts = [share(whole, rank, 2).every(3, number) for rank in range(2)]
+        assert alone.step == 7 and alone.tokens is None and alone.labels is not None
+        assert alone.labels.tolist() == [number, number + 3, number + 6, number + 9]
+        assert [view.tolist() for view in alone.views] == [alone.labels.tolist(), (-alone.labels).tolist()]
+        assert alone.labels.tolist() == [label for part in parts for label in part.labels.tolist()]  # type: ignore[union-attr]
+
+
 def test_the_setting_is_in_the_key_if_it_is_given() -> None:
     """Its gradients are those of the whole batch but for rounding and the statistics of batch norms."""
     assert "micro_batch_size" not in STAGE.not_in_key
