@@ -149,7 +149,8 @@ def finished(images: torch.Tensor, made: Changes | None, numbers: Numbers | None
     out = torch.empty(images.shape, device=images.device)
     for rows, planes in recoloured(images, made, numbers):
         normalise_planes(planes, WHITE)
-        out.index_copy_(0, rows, planes.permute(1, 2, 3, 0))
+        # Contiguous, or each number would be copied by itself.
+        out.index_copy_(0, rows, planes.permute(1, 2, 3, 0).contiguous())
     return out.permute(0, 3, 1, 2)
 
 
