@@ -149,3 +149,41 @@ rule pair_quality:
         **recipe("pair_quality"),
     shell:
         command("pair_quality")
+
+
+rule pair_shard:
+    """A part of the pairs of a table as one file, each image beside its partners (`pair_shards`)."""
+    input:
+        images=UNITS.images_learned(OUT),
+        pairs=lambda w: UNITS.shard_pairs(OUT, w.pairs),
+    output:
+        **made("pair_shard"),
+    log:
+        log_of("pair_shard"),
+    conda:
+        environment_of("pair_shard")
+    threads: cores("pair_shard")
+    resources:
+        **resources_of("pair_shard"),
+    params:
+        **recipe("pair_shard"),
+    shell:
+        command("pair_shard")
+
+
+rule pair_shard_index:
+    """Shard, block, offset and size of each image in the pair shards of a table."""
+    input:
+        shards=lambda w: manifests("pair_shard", UNITS.parts_of("pair_shards", w.pairs)),
+    output:
+        **made("pair_shard_index"),
+    log:
+        log_of("pair_shard_index"),
+    conda:
+        environment_of("pair_shard_index")
+    resources:
+        **resources_of("pair_shard_index"),
+    params:
+        **recipe("pair_shard_index"),
+    shell:
+        command("pair_shard_index")

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact, repair_advice
+from workflow_scripts.core.declaration.parts import part_names
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.faults.patience import SECONDS, patiently
 from workflow_scripts.core.files.undecodable import UNDECODABLE
@@ -23,7 +24,7 @@ from workflow_scripts.core.images.decoding import decode
 from workflow_scripts.core.inputs import Stamp, stamp_of
 
 HALF = 16  # bytes kept of each image's sha256, since millions are in memory
-INDEXED = {"tars": ("download", ".tar"), "packs": ("pack", ".images")}
+INDEXED = {"tars": ("download", ".tar"), "packs": ("pack", ".images"), "pair_shards": ("pair_shard", ".images")}
 """What the ``.json`` of an index calls its files -> the stage that made them, and their suffix."""
 Encoded = bytes  # a name of its own: within the class, ``bytes`` is a method
 Read = tuple[Encoded, Stamp]
@@ -90,13 +91,17 @@ class TarImages:
         """
         which = int(self.tar[row])
         size, offset = int(self.size[row]), int(self.offset[row])
-        data, stamp = patiently(lambda: self._read(which, size, offset), self.tars[which], self.waits)
+        data, stamp = patiently(lambda: self._encoded(row), self.tars[which], self.waits)
         if len(data) != size:
             value = f"{len(data)} of {size} bytes at offset {offset} (row {row})"
             raise PipelineError("truncated shard", self.tars[which], value, self._advice(which))
         if self._verified[row] != self._version(which, stamp):
             self._verify(row, hashlib.sha256(data).hexdigest()[: 2 * HALF], stamp)
         return data
+
+    def _encoded(self, row: int) -> Read:
+        """What :meth:`_read` gives for the image of ``row``."""
+        return self._read(int(self.tar[row]), int(self.size[row]), int(self.offset[row]))
 
     def _read(self, which: int, size: int, offset: int) -> Read:
         """Bytes of a tar, and its stamp afterwards: any earlier write has changed it by then."""
@@ -170,7 +175,7 @@ class TarImages:
 
 
 def manifest_of(file: Path) -> Path:
-    """Path of the manifest that names a tar or pack; artifacts with images have no dots in their names."""
+    """Path of the manifest that names a tar or pack; their suffixes have one dot."""
     return file.with_name(file.stem + MANIFEST)
 
 
@@ -186,7 +191,7 @@ def hash_column(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def index_images(index: Artifact) -> TarImages:
-    """The images of an ``image_index`` or ``pack_index`` artifact, in its row order, from the files that were indexed.
+    """The images of an index of tars, packs or pair shards, in its row order, from the files that were indexed.
 
     Raises:
         PipelineError: a shard is missing, or is not the one that was indexed.
@@ -210,7 +215,7 @@ def images_of_keys(index: Artifact, keys: Collection[str]) -> tuple[TarImages, d
 
 
 def images_in_shards(index: Artifact, rows: pa.Table, hashes: np.ndarray) -> TarImages:
-    """Rows of an ``image_index`` or ``pack_index`` artifact (columns shard, offset, size) as images in their files.
+    """Rows of an index of tars, packs or pair shards (columns shard, offset, size) as images in their files.
 
     Args:
         hashes: see :func:`hash_column`.
@@ -223,7 +228,7 @@ def images_in_shards(index: Artifact, rows: pa.Table, hashes: np.ndarray) -> Tar
     numbers, which = np.unique(rows["shard"].to_numpy(), return_inverse=True)
     folder = index.manifest_path.parent.parent / stage
     tars = []
-    for name in (f"{number:05d}" for number in numbers):
+    for name in (_indexed_name(index, kind, number, len(recorded)) for number in numbers):
         shard = Artifact(folder / f"{name}{MANIFEST}")
         tars.append(shard.location(suffix))
         found = shard.manifest["files"][suffix]
@@ -233,6 +238,10 @@ def images_in_shards(index: Artifact, rows: pa.Table, hashes: np.ndarray) -> Tar
                 "shard changed since it was indexed", tars[-1], value, f"run snakemake {index.manifest_path}"
             )
     return TarImages(tars, which, rows["offset"].to_numpy(), rows["size"].to_numpy(), hashes)
+
+
+def _indexed_name(index: Artifact, kind: str, number: int, files: int) -> str:
+    return f"{index.name}.{part_names(files)[number]}" if kind == "pair_shards" else f"{number:05d}"
 
 
 def dataset_images(dataset: Artifact, kind: str = "") -> TarImages:

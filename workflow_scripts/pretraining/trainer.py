@@ -18,7 +18,8 @@ from workflow_scripts.pretraining import checkpoint
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.data.batch import Batch
 from workflow_scripts.pretraining.data.learned import learned_rows
-from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Order, PinnedBatch, Rows
+from workflow_scripts.pretraining.data.loader import Batches, CutBatch, PinnedBatch, Rows
+from workflow_scripts.pretraining.data.pair_shards.block_images import in_blocks
 from workflow_scripts.pretraining.data.ring.ring import load
 from workflow_scripts.pretraining.distributed.interrupt import TERMINATED, Interrupt
 from workflow_scripts.pretraining.distributed.sync_norm import convert
@@ -116,11 +117,11 @@ class Trainer:
         augmentations = (AUGMENTATIONS[view.augmentation or settings.augmentation] for view in settings.views)
         blurred = (replace(augmentation, blur_kernel=settings.blur_kernel) for augmentation in augmentations)
         return Batches(
-            images=plan.images,
+            images=in_blocks(plan.images, plan.blocks, self.accelerator.num_processes * max(1, self._loaders()[1])),
             keep=plan.keep_decoded,
             readers=settings.loading.readers,
             pairing=plan.pairing,
-            order=Order(len(plan.pairing), settings.batch_size, settings.seed),
+            order=plan.order,
             views=list(zip(settings.views, blurred, strict=True)),
             size=settings.image_size,
             seed=settings.seed,
@@ -165,9 +166,12 @@ class Trainer:
 
     def loaded(self, steps: range) -> Generator[Batch | PinnedBatch, None, None]:
         """Batches of some steps, loaded ahead."""
-        workers = max(1, self.plan.workers // self.plan.local)
-        processes = self.settings.loading.loaders(workers, self.plan.keep_decoded)
+        workers, processes = self._loaders()
         return load(self.batches, self._prepare, steps, processes, workers)
+
+    def _loaders(self) -> tuple[int, int]:
+        workers = max(1, self.plan.workers // self.plan.local)
+        return workers, self.settings.loading.loaders(workers, self.plan.keep_decoded)
 
     def _prepare(self, batch: CutBatch) -> Batch | PinnedBatch:
         """A batch that was cut; on CPU it is finished here, for a GPU its colours are changed there."""

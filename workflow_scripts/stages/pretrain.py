@@ -1,6 +1,7 @@
 """One pretraining run: backbone weights of the kept checkpoints, the training curve, and the run's metadata.
 
-Inputs: ``images`` (image_index), ``pairs`` (pair_table; language and visual pairs), ``captions`` (select_captions;
+Inputs: ``images`` (image_index or pack_index), ``pairs`` (pair_table; language and visual pairs), ``shards``
+(pair_shard_index, optional: the same images and pairs, to be read in blocks), ``captions`` (select_captions;
 methods that learn which captions are equal), ``tokens`` (tokens) and ``vectors`` (embed_captions; methods that learn
 from them), ``faithfulness`` (select_captions or embed_captions; weights of pairs), ``truth`` (demo_world; labels),
 ``common`` (common_images, optional: the only images to train on), ``probe`` (eval_dataset, optional; without it the
@@ -8,7 +9,6 @@ online probe guesses subreddits), ``network`` (source; a network from elsewhere)
 """
 
 import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
@@ -38,7 +38,8 @@ def pretrain(job: Job[Pretrain]) -> None:
     from workflow_scripts.pretraining.run_metadata import about_backbone, curve_table, run_metadata
     from workflow_scripts.pretraining.schedule import schedule
 
-    length, counts = schedule(job.settings, 0), {}
+    counts: dict[str, float] = {}
+    length = schedule(job.settings, 0)
     outcome: dict = {"step": 0, "best_step": 0, "best": None, "stopped": False, "curve": []}
     if not job.settings.trains:
         about = _untrained(job)
@@ -52,9 +53,9 @@ def pretrain(job: Job[Pretrain]) -> None:
             from workflow_scripts.pretraining.trainer import deterministic
 
             plan = _plan(job)
-            settings, found = calibrated(plan.settings, plan.vectors)
-            plan = replace(plan, settings=settings)
-            length, counts = plan.schedule, _counts(job, plan) | found
+            counts = _counts(job, plan)  # by the numbers of images in the index
+            plan, found = calibrated(_in_shards(job, plan))
+            length, counts = plan.schedule, counts | found
             _track(job)
             starts = launch(plan, interrupt)
             job.note(starts=starts, deterministic_algorithms=deterministic(job.device), **_staged_in(job))
@@ -180,21 +181,45 @@ def _tokens(job: Job[Pretrain], pairing: "Pairing", keys: "pa.ChunkedArray") -> 
     return read_tokens(pairing, keys, made.path(".parquet"), copy, sizes)
 
 
-def _counts(job: Job[Pretrain], plan: "Plan") -> dict[str, int]:
+def _counts(job: Job[Pretrain], plan: "Plan") -> dict[str, float]:
     """What a run says about its pairs if its settings or the study decide which there are, or how much they count."""
     from workflow_scripts.pretraining.data.faithfulness import unscored
 
-    counts = {"self_pairs": plan.pairing.self_pairs} if job.settings.unpaired == "self" else {}
+    counts: dict[str, float] = {"self_pairs": plan.pairing.self_pairs} if job.settings.unpaired == "self" else {}
     if plan.faithfulness is not None:
         counts |= unscored(plan.faithfulness, plan.pairing)
     return counts | ({"partners_elsewhere": plan.pairing.elsewhere} if job.inputs("common") else {})
+
+
+def _in_shards(job: Job[Pretrain], plan: "Plan") -> "Plan":
+    """The plan with images of pair shards, if the study has some."""
+    if not job.inputs("shards"):
+        return plan
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.pretraining.data.pair_shards.reading import in_shards
+
+    keys = pq.read_table(job.input("images").path(".parquet"), columns=["key"])["key"]
+    return in_shards(plan, keys, job.input("shards"))
 
 
 STAGE = Stage(
     run=pretrain,
     settings=Pretrain,
     artifact="{run}",
-    inputs=("images", "pairs", "captions", "tokens", "vectors", "faithfulness", "truth", "common", "probe", "network"),
+    inputs=(
+        "images",
+        "pairs",
+        "shards",
+        "captions",
+        "tokens",
+        "vectors",
+        "faithfulness",
+        "truth",
+        "common",
+        "probe",
+        "network",
+    ),
     packages=("torch", "torchvision", "timm", "transformers", "accelerate", "numpy", "pillow", "simplejpeg"),
     # How often the run is saved, what is kept in memory (or computed again) or on nodes, how images are loaded, and the
     # tracker: no bytes on a CPU depend on these.

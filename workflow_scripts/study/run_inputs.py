@@ -9,6 +9,7 @@ from workflow_scripts.stages.source import Source
 from workflow_scripts.study.config.embedded import arm_of
 from workflow_scripts.study.config.sections import Run
 from workflow_scripts.study.config.study import Study
+from workflow_scripts.study.sharded import OWN, pairs_sharded
 from workflow_scripts.study.vectors import faithfulness, vectors_learned
 
 
@@ -79,10 +80,23 @@ class RunInputs:
         """Manifests of the tables (:meth:`run_pairs`, :meth:`run_arm`) of runs that leave images out."""
         return sorted({path for run in self.runs if self._runs[run][1].unpaired == "drop" for path in read(out, run)})
 
-    def run_images(self, out: str, run: str) -> list[str]:
-        """Manifest of the index of the images that a run learns from, packed or as they were stored."""
+    def images_learned(self, out: str) -> str:
+        """Manifest of the index of the images that runs learn from, packed or as they were stored."""
         stage = "image_index" if self.study.pack is None else "pack_index"
-        return [f"{out}/{stage}/images{MANIFEST}"] if self._runs[run][1].trains else []
+        return f"{out}/{stage}/images{MANIFEST}"
+
+    def run_images(self, out: str, run: str) -> list[str]:
+        """The same for a run, if it trains."""
+        return [self.images_learned(out)] if self._runs[run][1].trains else []
+
+    def run_shards(self, out: str, run: str) -> list[str]:
+        """Manifest of the index of the pair shards that a run reads, if the study has some."""
+        name = pairs_sharded(self.study, *self._runs[run])
+        return [f"{out}/pair_shard_index/{name}{MANIFEST}"] if name else []
+
+    def shard_pairs(self, out: str, pairs: str) -> list[str]:
+        """Manifest of the pair table of pair shards, unless they hold each image by itself."""
+        return [] if pairs == OWN else [f"{out}/pair_table/{pairs}{MANIFEST}"]
 
     def run_probe(self, out: str, run: str) -> list[str]:
         """Manifest of the labelled set of the online probe, if the run has a probe."""

@@ -11,10 +11,12 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from typing import TypeVar
 
+import numpy as np
+
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Drawn, prefetch
 from workflow_scripts.pretraining.data.ring import process
-from workflow_scripts.pretraining.data.ring.chunks import MOST, chunks
+from workflow_scripts.pretraining.data.ring.chunks import MOST, Chunk, chunks
 from workflow_scripts.pretraining.data.ring.memory import Slots, share
 from workflow_scripts.pretraining.distributed.interrupt import SIGNALS
 
@@ -128,15 +130,26 @@ class Ring:
         while self._free and not self._closed and (step := next(self._steps, None)) is not None:
             slot, drawn = self._free.pop(), self._batches.drawn(step)
             self._slots.uniform[slot] = drawn.uniform
-            # Smaller chunks where all processes would not get one.
-            most = max(1, min(MOST, -(-drawn.rows.size // len(self._workers))))
-            parts = list(chunks(drawn.rows, most))
+            parts = list(self._divided(drawn.rows))
             self._sent[step], self._left[step] = (slot, drawn), len(parts)
-            for chunk in parts:
-                worker = self._workers[self._orders % len(self._workers)]
-                self._orders += 1
+            for worker, chunk in parts:
                 with suppress(OSError):  # it has died, of which the watcher tells
                     worker.connection.send(process.Order(slot, step, chunk))
+
+    def _divided(self, shown: np.ndarray) -> Iterator[tuple[Worker, Chunk]]:
+        """The chunks of a step (see :func:`chunks`), each with the process that fills it."""
+        # Smaller chunks where all processes would not get one.
+        most = max(1, min(MOST, -(-shown.size // len(self._workers))))
+        if self._batches.blocks is None:
+            for chunk in chunks(shown, most):
+                yield self._workers[self._orders % len(self._workers)], chunk
+                self._orders += 1
+            return
+        # All images of a block are for the same process, so that only one reads it.
+        owners = self._batches.blocks[shown] % len(self._workers)
+        for number, worker in enumerate(self._workers):
+            for chunk in chunks(shown, most, owners == number):
+                yield worker, chunk
 
     @contextmanager
     def cut(self, step: int) -> Iterator[CutBatch]:
