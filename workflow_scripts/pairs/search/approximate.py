@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 TRAINED_ON = 16_384  # vectors
 LEAST, SHARE = 192, 2  # coordinates that are kept: one in SHARE, but no fewer than LEAST
 GROUP = 4  # coordinates that are compressed together, to 16 centres
+QUERIES = 0x44  # FAISS compares four queries and then four more with each block of codes; changes no result
 COMPARED = 30  # candidates by compressed vectors that are compared by full ones, for each that is wanted
 BLOCK = 16_384  # vectors at a time
 
@@ -36,6 +37,7 @@ class Compressed:
             self._projection = _projection(vectors[some], random)
             width = self._projection.shape[1]
             self._index = faiss.index_factory(width, f"PQ{width // GROUP}x4fs", faiss.METRIC_INNER_PRODUCT)
+            self._index.qbs = QUERIES
             self._index.train(vectors[some] @ self._projection)
             for start in range(0, len(vectors), BLOCK):
                 self._index.add(vectors[start : start + BLOCK] @ self._projection)
