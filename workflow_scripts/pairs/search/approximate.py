@@ -37,7 +37,7 @@ class Compressed:
             self._projection = _projection(vectors[some], random)
             width = self._projection.shape[1]
             self._index = faiss.index_factory(width, f"PQ{width // GROUP}x4fs", faiss.METRIC_INNER_PRODUCT)
-            self._index.qbs = QUERIES
+            self._index.qbs = QUERIES  # type: ignore[attr-defined]
             self._index.train(vectors[some] @ self._projection)
             for start in range(0, len(vectors), BLOCK):
                 self._index.add(vectors[start : start + BLOCK] @ self._projection)
