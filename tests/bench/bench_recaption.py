@@ -51,14 +51,47 @@ SHARDS, IMAGES, BATCH, SIDE = 5, 16, 16, 224
 DECODING = Decoding(max_new_tokens=12, min_new_tokens=12)
 
 
-def save_models(folder: Path) -> tuple[Path, Path]:
-    """Folders of a captioner and a matcher with equal towers."""
+def save_models(folder: Path, real: bool = False) -> tuple[Path, Path]:
+    """Folders of a captioner and a matcher with equal towers, small or as large as BLIP-2 with OPT-2.7b."""
     processor = Blip2Processor(
-        BlipImageProcessor(size={"height": SIDE, "width": SIDE}), tokenizer(), num_query_tokens=32
+        BlipImageProcessor(size={"height": SIDE, "width": SIDE}),
+        tokenizer(50_272 if real else 0),
+        num_query_tokens=32,
     )
     words = len(processor.tokenizer)
+    config = real_size(words) if real else small_size(words)
+    found = []
+    for kind in (Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval):
+        torch.manual_seed(3)
+        with torch.device("cuda" if real else "cpu"):
+            model = kind(config)
+        torch.nn.init.normal_(model.query_tokens)
+        (model.bfloat16() if real else model).save_pretrained(folder / kind.__name__)
+        processor.save_pretrained(folder / kind.__name__)
+        found.append(folder / kind.__name__)
+        del model
+    return found[0], found[1]
+
+
+def real_size(words: int) -> Blip2Config:
+    """ViT-g, the query transformer and OPT-2.7b; the first two are the defaults of the class."""
+    return Blip2Config(
+        qformer_config={"vocab_size": words, "use_qformer_text_input": True},
+        text_config={
+            "model_type": "opt", "hidden_size": 2560, "word_embed_proj_dim": 2560, "ffn_dim": 10_240,
+            "num_hidden_layers": 32, "num_attention_heads": 32, "vocab_size": words, "pad_token_id": 0,
+            "bos_token_id": 1, "eos_token_id": 2,
+        },
+        num_query_tokens=32,
+        image_text_hidden_size=256,
+        image_token_index=words - 1,
+    )  # fmt: skip
+
+
+def small_size(words: int) -> Blip2Config:
+    """Small parts of realistic proportions."""
     layers = {"num_attention_heads": 4, "initializer_range": 0.1}
-    config = Blip2Config(
+    return Blip2Config(
         vision_config={
             **layers, "hidden_size": 128, "num_hidden_layers": 14, "intermediate_size": 558, "image_size": SIDE,
             "patch_size": 14,
@@ -76,21 +109,12 @@ def save_models(folder: Path) -> tuple[Path, Path]:
         image_text_hidden_size=32,
         image_token_index=words - 1,
     )  # fmt: skip
-    found = []
-    for kind in (Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval):
-        torch.manual_seed(3)
-        model = kind(config)
-        torch.nn.init.normal_(model.query_tokens)
-        model.save_pretrained(folder / kind.__name__)
-        processor.save_pretrained(folder / kind.__name__)
-        found.append(folder / kind.__name__)
-    return found[0], found[1]
 
 
-def shard(folder: Path, number: int) -> tuple[pa.Table, TarImages]:
+def shard(folder: Path, number: int, images: int = IMAGES) -> tuple[pa.Table, TarImages]:
     """Rows and photos, 512 px wide, of a shard."""
     rng, blobs = np.random.default_rng(number), []
-    for _ in range(IMAGES):
+    for _ in range(images):
         coarse = Image.fromarray(rng.integers(0, 255, (12, 16, 3), dtype=np.uint8))
         stream = io.BytesIO()
         coarse.resize((512, 384), Image.Resampling.BICUBIC).save(stream, "JPEG", quality=90)
@@ -99,8 +123,8 @@ def shard(folder: Path, number: int) -> tuple[pa.Table, TarImages]:
     path.write_bytes(b"".join(blobs))
     size, words = np.array([len(blob) for blob in blobs]), TEXT.split()
     captions = [" ".join(rng.choice(words, rng.integers(2, 28))) for _ in blobs]
-    rows = pa.table({"key": [f"{number}-{i}" for i in range(IMAGES)], "caption": captions})
-    return rows, TarImages([path], np.zeros(IMAGES, np.int64), np.cumsum(size) - size, size, hashes(blobs))
+    rows = pa.table({"key": [f"{number}-{i}" for i in range(images)], "caption": captions})
+    return rows, TarImages([path], np.zeros(images, np.int64), np.cumsum(size) - size, size, hashes(blobs))
 
 
 @contextmanager

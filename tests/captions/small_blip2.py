@@ -19,9 +19,10 @@ TEXT = "a the red blue cat dog on grass house tree with small big photo of my on
 SPECIAL = ["[PAD]", "[CLS]", "[SEP]", "[UNK]"]
 
 
-def tokenizer() -> PreTrainedTokenizerFast:
-    """Word-level tokenizer: [CLS] words [SEP]."""
-    words = {word: i for i, word in enumerate(SPECIAL + TEXT.split())}
+def tokenizer(size: int = 0) -> PreTrainedTokenizerFast:
+    """Word-level tokenizer, [CLS] words [SEP], with made-up words up to a vocabulary of ``size``."""
+    known = SPECIAL + TEXT.split()
+    words = {word: i for i, word in enumerate(known + [f"word{i}" for i in range(len(known), size)])}
     core = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
     core.pre_tokenizer = pre_tokenizers.Whitespace()
     core.post_processor = processors.TemplateProcessing(

@@ -1,0 +1,17 @@
+#!/bin/sh
+# All benchmarks of what runs on a GPU, in one command; JSON lines. Without a GPU, everything is tried with tiny models.
+#
+#     tests/bench/gpu.sh [PYTHON]
+#
+# The exit status is 1 if a part fails or misses a target; the others still run.
+cd "$(dirname "$0")/../.." || exit 1
+python=${1:-python} status=0 small=--small
+"$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' && small=
+for row in step step/compile step/micro_batches step/profile; do
+    # shellcheck disable=SC2086
+    "$python" -m tests.bench.bench_step --rows $row $small || { echo "failed: $row" >&2; status=1; }
+done
+for row in recaption knn two_processes; do
+    "$python" -m tests.bench.bench_gpu --rows $row || { echo "failed: $row" >&2; status=1; }
+done
+exit $status
