@@ -52,7 +52,7 @@ FACTS = Facts(
     },
     environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 500),
-    cost=Cost(per="image", units=lambda load: 2 * load.images, core_ms=0.1, source="assumed: same as image_index"),
+    cost=Cost(per="image", units=lambda load: load.held, core_ms=0.1, source="assumed: same as image_index"),
     names="sharded_pairs",
     section="pair_shards",
 )

@@ -253,7 +253,11 @@ FACTS = Facts(
         minutes=2_880,
         memory_mb=12_000,
         data=lambda load: (
-            load.images * 600 + load.views * load.settings["batch_size"] * load.settings["image_size"] ** 2 * 12
+            load.images * 600
+            + load.views * load.settings["batch_size"] * load.settings["image_size"] ** 2 * 12
+            # Where each image is, and its key; about 100 blocks of all processes together, and those of the first batch.
+            + load.held * 150
+            + load.block_bytes * (100 / load.settings["processes"] + 30)
         ),
         workers=True,
         gpu=True,

@@ -89,9 +89,13 @@ class RunInputs:
         """The same for a run, if it trains."""
         return [self.images_learned(out)] if self._runs[run][1].trains else []
 
+    def run_sharded(self, run: str) -> str | None:
+        """Name of the pair shards that a run reads; None if it reads none."""
+        return pairs_sharded(self.study, *self._runs[run])
+
     def run_shards(self, out: str, run: str) -> list[str]:
         """Manifest of the index of the pair shards that a run reads, if the study has some."""
-        name = pairs_sharded(self.study, *self._runs[run])
+        name = self.run_sharded(run)
         return [f"{out}/pair_shard_index/{name}{MANIFEST}"] if name else []
 
     def shard_pairs(self, out: str, pairs: str) -> list[str]:

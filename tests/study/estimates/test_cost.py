@@ -51,7 +51,11 @@ def test_pair_shards_cost_what_is_read_and_written() -> None:
     assert made["pair_shard"].jobs == 16 * tables and tables > 1
     starts = made["pair_shard"].jobs * 15 * 8 / 3600
     work = made["pair_shard"].core_hours - starts
-    assert work == pytest.approx(2 * tables * 3_275_000 * cost.KEPT * facts("pair_shard").cost.core_ms / 3.6e6)
+    images = 3_275_000 * cost.KEPT  # of which the shards without a table hold each once
+    assert work == pytest.approx((2 * tables - 1) * images * facts("pair_shard").cost.core_ms / 3.6e6)
+    several = [{**one, "k": 5} for one in merged()["pairs"]]
+    more = costs_of({"pair_shards": {"files": 16}, "pairs": several})["pair_shard"].core_hours - starts
+    assert more - work == pytest.approx(4 * (tables - 1) * images * facts("pair_shard").cost.core_ms / 3.6e6)
 
 
 def test_a_size_changes_what_depends_on_rows_alone() -> None:

@@ -41,6 +41,12 @@ def test_memory_follows_the_counted_images(tmp_path: Path) -> None:
     assert requests.memory_mb("pretrain", RUN, processes=8, attempt=2) == one * 16
 
 
+def test_a_training_has_memory_for_blocks_of_pair_shards_and_where_their_images_are(tmp_path: Path) -> None:
+    plain = requests_of(tmp_path).memory_mb("pretrain", RUN)
+    sharded = requests_of(tmp_path, {"pair_shards": {"block_mb": 512}}).memory_mb("pretrain", RUN)
+    assert sharded == pytest.approx(plain + 130 * 512 + 2 * FULL * 150 / 1e6, abs=2)
+
+
 def test_small_studies_request_the_least(tmp_path: Path) -> None:
     counted(tmp_path, "annotations", "rows", 1_000)
     counted(tmp_path, "image_index", "images", 900)
