@@ -255,7 +255,7 @@ FACTS = Facts(
         data=lambda load: (
             load.images * 600
             + load.views * load.settings["batch_size"] * load.settings["image_size"] ** 2 * 12
-            # Where each image is, and its key; about 100 blocks of all processes together, and those of the first batch.
+            # Where each image is; 100 blocks of all processes together, and in each those of the first batch.
             + load.held * 150
             + load.block_bytes * (100 / load.settings["processes"] + 30)
         ),
