@@ -2,6 +2,7 @@ import hashlib
 import json
 import os
 import signal
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
 from tests.pretraining.shapes import HEADS, of_method, plan
-from workflow_scripts.pretraining import checkpoint, trainer
+from workflow_scripts.models.backbones import build_backbone
+from workflow_scripts.pretraining import checkpoint, network, trainer
 from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 from workflow_scripts.pretraining.live_curve import CURVE_LINES
 from workflow_scripts.pretraining.monitor.tracker import Tracker
@@ -131,6 +133,34 @@ def test_a_run_killed_after_every_step_gives_the_same_bytes(
     assert once.keys() == often.keys()
     assert all(torch.equal(tensor, often[name]) for name, tensor in once.items())
     assert any("queue" in name for name in once) == ("queue" in HEADS[method])
+
+
+def test_a_run_with_dropout_goes_on_with_that_of_its_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dropped: list[torch.Tensor] = []
+
+    def drop(module: torch.nn.Module, _: Any, features: torch.Tensor) -> torch.Tensor:
+        if not module.training:
+            return features
+        kept = torch.nn.functional.dropout(torch.ones_like(features))
+        dropped.append(kept)
+        return features * kept
+
+    def built(name: str, image_size: int) -> tuple[torch.nn.Module, int]:
+        backbone, width = build_backbone(name, image_size)
+        backbone.register_forward_hook(drop)
+        return backbone, width
+
+    monkeypatch.setattr(network, "build_backbone", built)
+    changed = {"steps": 4, "checkpoint_every": 1}
+    train(plan(tmp_path / "once", **changed))
+    assert not any(torch.equal(one, other) for one, other in combinations(dropped, 2))
+    run = plan(tmp_path / "twice", **changed)
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        kill_after(2, patched)
+        train(run)
+    torch.rand(1)  # whatever the next process has drawn
+    train(run)
+    assert made(tmp_path / "twice") == made(tmp_path / "once")
 
 
 def test_runs_of_one_seed_start_from_the_same_backbone(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ from workflow_scripts.pretraining.plan import OUTCOME, Plan, weights_name
 from workflow_scripts.pretraining.probing import OnlineProbe, is_gain
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.pretraining.speed.gradients import backward
+from workflow_scripts.stats.seeds import derive
 
 
 def deterministic(device: str) -> bool:
@@ -195,6 +196,8 @@ class Trainer:
         if isinstance(batch, PinnedBatch):
             batch = batch.finish(self.accelerator.device)
         self.wrapped.train()
+        # Dropout and stochastic depth: a function of the step, so that a run that goes on ends with the same bytes.
+        torch.manual_seed(derive(self.settings.seed, "step", self.state.step, self.accelerator.process_index))
         parts = self.settings.batch_size // (self.settings.micro_batch_size or self.settings.batch_size)
         loss = backward(self.accelerator, self.wrapped, self.model, batch, parts)
         if self.method.objective is not None and self.method.objective.before_update is not None:
