@@ -40,7 +40,7 @@ def test_means_of_known_words(tmp_path: Path, header: str) -> None:
         (["red 1 0 0", "disc 0 1"], r"unreadable word vectors in .*words\.vec, line 2: 2 numbers instead of 3"),
         (["red 1 0 0", "disc 0 x 1"], r"unreadable word vectors in .*words\.vec, line 2: 0 x 1"),
         (["red 1 0 nan"], r"unreadable word vectors in .*words\.vec, line 1: 1 0 nan"),
-        (["4 3", *LINES[:3]], r"word vectors that are cut in .*words\.vec: 3 of 4 words; fetch"),
+        (["4 3", *LINES[:3]], r"truncated word vectors in .*words\.vec: 3 of 4 words; fetch"),
         (["9" * 5000 + " 3", "red 1 0 0"], r"no known word in .*words\.vec: none of the 6 words of the captions"),
         (["blue 1 0 0"], r"no known word in .*words\.vec: none of the 6 words of the captions"),
     ],

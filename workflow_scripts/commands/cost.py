@@ -29,15 +29,15 @@ def command(
         typer.Option(parser=_speed, metavar="N", help="sustained speed of your GPU in TFLOP/s; default: 40"),
     ] = None,
     measured: Annotated[
-        bool, typer.Option("--measured", help="use what finished jobs in results/ took, where there are any")
+        bool, typer.Option("--measured", help="use the times of finished jobs in results/, where there are any")
     ] = False,
 ) -> None:
     """Estimate the cost of a study on a cluster.
 
     Prints jobs, core hours and GPU hours of every stage. An hour counts for every core and GPU that a job holds, busy
     or waiting. Jobs are Snakemake's; SLURM gets fewer, as the slurm profile groups them (a group's jobs are
-    counted for its first stage). docs/cost.md gives the sources. With --measured, times are those that finished jobs of
-    the studies in results/ took, scaled to this study, beside their speed and memory.
+    counted for its first stage). docs/cost.md gives the sources. With --measured, times come from finished
+    jobs of the studies in results/, scaled to this study; their speed and memory are shown beside them.
 
     \b
     Examples:

@@ -76,7 +76,7 @@ def remove(study: Path) -> tuple[str, bool]:
         lines += [f"  {path}" for path in gone.sheets]
     if gone.nodes:
         lines.append(
-            "copies of shards or packs may be left; the next training there removes them, or this command there:"
+            "copies of shards or packs may remain; the next training on that node removes them, or this command there:"
         )
         lines += [f"  {place}" for place in gone.nodes]
     marked, unmarked = _mark(gone.networks)

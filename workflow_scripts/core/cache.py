@@ -186,7 +186,7 @@ def key_lock(work: Path) -> Iterator[bool]:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 advice = "to continue its work here, end that process"
-                log.info("waiting for another process that works on the same: %s; %s", holder_of(path), advice)
+                log.info("waiting for another process that does the same work: %s; %s", holder_of(path), advice)
                 fcntl.flock(stream, fcntl.LOCK_EX)
             except OSError as error:
                 if error.errno not in NO_LOCKS:

@@ -116,7 +116,7 @@ def _lines(file: Path, wanted: Iterable[str]) -> Iterator[tuple[str, np.ndarray]
             if word is not None:
                 yield word, _vector(file, number, parts[-width:])
     if words < stated:
-        raise PipelineError("word vectors that are cut", file, f"{words:,} of {stated:,} words", "fetch the file again")
+        raise PipelineError("truncated word vectors", file, f"{words:,} of {stated:,} words", "fetch the file again")
 
 
 def _vector(file: Path, number: int, parts: list[bytes]) -> np.ndarray:

@@ -116,7 +116,7 @@ def build_network(settings: Pretrain, sizes: Sizes = NO_SIZES) -> Network:
     heads = objective.heads(settings.head, width, sizes)
     weigh = PairWeights() if settings.weighted else None
     if settings.recompute and not recompute_blocks(backbone) + sum(map(recompute_blocks, heads.values())):
-        value, advice = f"{settings.backbone} has no blocks in a row", "set it to false, or use another backbone"
+        value, advice = f"{settings.backbone} has no sequence of blocks", "set it to false, or use another backbone"
         raise PipelineError("recompute has no effect", "pretraining.recompute", value, advice)
     return Network(
         backbone,

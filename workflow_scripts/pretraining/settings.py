@@ -229,14 +229,13 @@ class _Run(PairSettings, HardwareSettings):
     @property
     def passes(self) -> float:
         """Cost of one pair's forward pass, in forward passes of the backbone."""
-        method = METHODS[self.method]
-        return method.passes + len(self.views) - len(method.views)
+        return METHODS[self.method].passes + len(self.views) - len(METHODS[self.method].views)
 
     @property
     def blurs(self) -> bool:
         """Whether some of its views are blurred."""
-        own = {view.augmentation for view in METHODS[self.method].views} - {None}
-        return any(AUGMENTATIONS[name].colour for name in {self.augmentation, *own} if name is not None)
+        names = {self.augmentation, *(view.augmentation for view in METHODS[self.method].views)}
+        return any(AUGMENTATIONS[name].colour for name in names if name is not None)
 
     @property
     def gpus(self) -> int:

@@ -45,7 +45,7 @@ def _shards(job: Job[CaptionTable]) -> "Iterator[pa.Table]":
         originals = rows.filter(pc.equal(rows["state"], "ok"))
         made = scores.get(shard.name)
         if made is None:
-            raise unscored(images.manifest_path, f"no scores of shard {shard.name}")
+            raise unscored(images.manifest_path, f"no scores for shard {shard.name}")
         scored = pq.read_table(made.path(".parquet"))
         yield gather(index.read(len(originals)), scored, originals, images.manifest_path)
     if len(left := index.read(1)):

@@ -17,7 +17,7 @@ class Recaption(Decoding, MatchedText):
     batch_size: PositiveInt | Literal["auto"] = Field(
         32,
         description="images per batch, in the row order of the shard. auto: 32 on a CPU, on a GPU as many as its free "
-        "memory holds; there, sums of other batches have other last bits, which can change a caption at a near tie",
+        "memory holds. On a GPU, another size changes rounding, which can change a caption at a near tie",
         examples=[64, "auto"],
         json_schema_extra={"unit": "images"},
     )

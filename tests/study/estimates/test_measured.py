@@ -73,5 +73,5 @@ def test_the_command_says_what_was_measured_and_what_was_not(units: Units, capsy
     said = capsys.readouterr().out
     line = next(line for line in said.splitlines() if line.startswith("| recaption |"))
     assert line.endswith("| 1 | 2 | 10% |  | 3.0 GB | 4.0 GB |")
-    assert "No finished jobs, so the rates of docs/cost.md: " in said
+    assert "No finished jobs; estimated by the rates in docs/cost.md: " in said
     assert " recaption" not in said.split("docs/cost.md: ")[1].splitlines()[0]

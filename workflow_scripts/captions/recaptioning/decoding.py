@@ -58,7 +58,7 @@ class Decoding(Settings):
     )
     cache: Literal["auto", "static", "dynamic"] = Field(
         "auto",
-        description="memory for attention while a caption is decoded. static: allocated once, for the longest caption; "
+        description="key-value cache while a caption is decoded. static: allocated once, for the longest caption; "
         "dynamic: copied at each token; auto: static on a GPU, for models that transformers can decode with it",
         examples=["dynamic"],
     )

@@ -7,8 +7,8 @@ from pydantic import Field
 PARTS = Field(
     1,
     ge=1,
-    description="jobs among which the work is divided; another job gathers what they find. 1: a single job does all; "
-    "does not change results",
+    description="number of jobs that share the work; one more job gathers their results. 1: a single job does "
+    "everything; does not change results",
     examples=[8],
     json_schema_extra={"unit": "jobs"},
 )

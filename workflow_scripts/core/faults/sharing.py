@@ -41,16 +41,21 @@ def group_name(number: int) -> str:
         return f"group {number}"
 
 
-def owner_of(path: Path) -> str:
-    """Owner, group and mode of a file or folder, or of the nearest folder above it."""
+def owner_of(path: Path, name: str = "it") -> str:
+    """Owner, group and mode of a file or folder, or of the nearest folder above it, as a clause.
+
+    Args:
+        name: what the clause calls the file or folder itself.
+    """
     for place in (path, *path.parents):
         try:
             status = place.stat()
         except OSError:
             continue
-        of = "" if place == path else f"{place} "
-        return f"{of}belongs to {user_name(status.st_uid)}:{group_name(status.st_gid)}, {stat.filemode(status.st_mode)}"
-    return "nothing is known of its owner"
+        what = name if place == path else place
+        owner = f"{user_name(status.st_uid)}:{group_name(status.st_gid)}"
+        return f"{what} belongs to {owner}, {stat.filemode(status.st_mode)}"
+    return f"the owner of {path} is unknown"
 
 
 def note_holder(lock: BinaryIO) -> None:
@@ -66,10 +71,10 @@ def note_holder(lock: BinaryIO) -> None:
 
 
 def holder_of(lock: Path) -> str:
-    """Who holds a lock, as :func:`note_holder` wrote it; its owner if it says nothing."""
+    """Who holds a lock, as :func:`note_holder` wrote it; the owner of the file if it is empty."""
     try:
         with open(lock, "rb") as stream:
             text = stream.read(LONGEST).decode(errors="replace")
     except OSError:
         text = ""
-    return "".join(one if one.isprintable() else "?" for one in text) or f"its lock {owner_of(lock)}"
+    return "".join(one if one.isprintable() else "?" for one in text) or owner_of(lock, "its lock")

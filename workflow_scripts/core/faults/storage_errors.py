@@ -62,9 +62,9 @@ def storage_error(error: BaseException, stage: str, places: tuple[Path, ...]) ->
     if number == errno.ENOSPC:
         value = f"{value}, {_free(Path(where)) / 1e6:.1f} MB left"
     elif number == errno.EDQUOT:
-        value = f"{value}, of {user_name(os.geteuid())} or of a group; {owner_of(Path(where))}"
+        value = f"{value}, that of {user_name(os.geteuid())} or of a group; {owner_of(Path(where))}"
     elif number in (errno.EACCES, errno.EPERM):
-        value = f"{value} for {user_name(os.geteuid())}; it {owner_of(Path(where))}"
+        value = f"{value} for {user_name(os.geteuid())}; {owner_of(Path(where))}"
     elif number == errno.EMFILE:
         value = f"{value}, the limit is {resource.getrlimit(resource.RLIMIT_NOFILE)[0]}"
     return PipelineError(

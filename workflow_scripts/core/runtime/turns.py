@@ -57,5 +57,5 @@ def check_shared_inputs(job: "Job[Any]", first: "Job[Any]") -> None:
     for name in job.stage.inputs:
         for one, then in zip(job.inputs(name), first.inputs(name), strict=False):
             if one.manifest_path == then.manifest_path and one.hash != then.hash:
-                advice = "nothing; the artifact's own job reads the new one"
+                advice = "no action needed; the artifact's own job reads the new one"
                 raise PipelineError("input changed during use", one.manifest_path, "replaced by another job", advice)

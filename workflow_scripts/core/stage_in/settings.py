@@ -17,7 +17,7 @@ class StageIn(Settings):
     max_gb: PositiveFloat = Field(
         500,
         description="size of all copies in it; copies that no job uses are removed to make room for others. At least "
-        "5 % of the disk stay free",
+        "5 % of the disk stays free",
         examples=[2000],
         json_schema_extra={"unit": "GB"},
     )

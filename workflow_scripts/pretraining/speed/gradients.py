@@ -18,9 +18,9 @@ def backward(accelerator: Accelerator, wrapped: nn.Module, network: Network, bat
     """Compute the gradients of the loss of a batch; returns the loss, a scalar.
 
     In several parts, the network first embeds each without gradients. The loss of all embeddings is that of the whole
-    batch; its gradients by the embeddings are kept, and then passed back through one part after the other, which is
-    embedded again. So only the values inside the network for one part are in memory at a time. Processes exchange
-    gradients once.
+    batch; its gradients with respect to the embeddings are kept, and then passed back through one part after the other,
+    which is embedded again. So only the values inside the network for one part are in memory at a time. Processes
+    exchange gradients once.
 
     Args:
         wrapped: ``network`` as ``accelerator`` prepared it.
@@ -86,7 +86,7 @@ class RunningStatistics:
     """The running statistics of batch norms in a step.
 
     Each micro-batch changes those that the step began with. At its end they are the mean over micro-batches, so they
-    move as far as in a step that passes the whole batch, and as often.
+    move as far as in a step with the whole batch, and as often.
     """
 
     def __init__(self, network: nn.Module) -> None:

@@ -31,31 +31,31 @@ class HardwareSettings(Settings):
     compile: bool = Field(
         False,
         exclude_if=not_,
-        description="true: torch.compile makes faster kernels of backbone and heads, for minutes at the start; "
-        "weights differ by rounding",
+        description="true: torch.compile makes faster kernels for backbone and heads, which takes minutes at the "
+        "start; weights differ by rounding",
         examples=[True],
     )
     cudnn_benchmark: bool = Field(
         True,
         exclude_if=bool,
-        description="true: the first steps measure which algorithm of each convolution is the fastest on this GPU; it "
-        "can be another one at each start, which changes rounding. false: cuDNN guesses. Nothing changes on a CPU",
+        description="true: the first steps measure which algorithm of each convolution is the fastest on this GPU; the "
+        "choice can differ between starts, which changes rounding. false: cuDNN's heuristics choose. No effect on CPUs",
         examples=[False],
     )
     recompute: bool = Field(
         False,
         exclude_if=not_,
-        description="true: values inside the blocks of backbone and heads are computed again for the gradients instead "
-        "of being kept: about a third more time, far less memory, equal gradients (activation checkpointing)",
+        description="true: activations inside the blocks of backbone and heads are recomputed for the gradients "
+        "instead of being kept: about a third more time, far less memory, equal gradients (activation checkpointing)",
         examples=[True],
     )
     micro_batch_size: int | None = Field(
         None,
         ge=2,
         exclude_if=not_,
-        description="pairs that pass the network at a time, over all processes; a divisor of batch_size. About a third "
-        "more time, the memory of this many pairs, and the gradients of the whole batch (docs/methods.md). null: all "
-        "pairs at once",
+        description="pairs that pass through the network at a time, over all processes; a divisor of batch_size. About "
+        "a third more time, the memory of this many pairs, and the gradients of the whole batch (docs/methods.md). "
+        "null: all pairs at once",
         examples=[128],
         json_schema_extra={"unit": "pairs"},
     )

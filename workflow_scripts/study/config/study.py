@@ -73,8 +73,8 @@ class Study(Settings):
     )
     pair_shards: PairShards | None = Field(
         None,
-        description="trainings read files that hold each image beside its partners, in large blocks, for studies that "
-        "fit on no disk of a node (docs/stages.md). null: they read images one by one",
+        description="trainings read files that hold each image beside its partners, in large blocks, for studies "
+        "that fit on no node's disk (docs/stages.md). null: they read images one by one",
         examples=[{"files": 256}],
     )
     data_card: DataCard = Field(DataCard(), description="how the data card counts")

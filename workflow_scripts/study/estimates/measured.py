@@ -129,7 +129,7 @@ def cells(found: Measurements, units: Units, stage: str, rows: int) -> list[str]
 def account(found: Measurements, stages: Iterable[str]) -> str:
     """Sentences that say for which of ``stages`` nothing was measured, and which finished jobs don't count."""
     missing = [stage for stage in stages if stage not in found.stages]
-    lines = [f"No finished jobs, so the rates of docs/cost.md: {', '.join(missing)}."] if missing else []
+    lines = [f"No finished jobs; estimated by the rates in docs/cost.md: {', '.join(missing)}."] if missing else []
     reasons = {reason for counts in found.left_out.values() for reason in counts}
     for reason in sorted(reasons):
         jobs = {stage: counts[reason] for stage, counts in found.left_out.items() if counts[reason]}
