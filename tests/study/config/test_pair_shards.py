@@ -73,6 +73,7 @@ def test_no_setting_of_a_run_changes_with_them() -> None:
         ),
         ({"pair_shards": {"files": 1}}, r"config.pair_shards.files: 1"),
         ({"pair_shards": {"block_mb": 0}}, r"config.pair_shards.block_mb: 0"),
+        ({"pair_shards": {"block_mb": 1e-7}}, r"config.pair_shards.block_mb: 1e-07"),
         ({"pair_shards": {"size": 3}}, r"unknown key in config.pair_shards.size"),
     ],
 )

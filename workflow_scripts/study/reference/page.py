@@ -138,7 +138,7 @@ def _names(schema: Schema) -> str:
 def _limits(schema: Schema) -> str:
     """Bounds of a number, as ``≥ 1`` or ``> 0, ≤ 1``."""
     signs = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
-    found = [f"{sign} {schema[name]:,}".replace(".0", "") for name, sign in signs.items() if name in schema]
+    found = [f"{sign} {schema[name]:,}".removesuffix(".0") for name, sign in signs.items() if name in schema]
     return f" {', '.join(found)}" if found else ""
 
 

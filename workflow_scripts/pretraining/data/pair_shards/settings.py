@@ -18,7 +18,7 @@ class Blocks(Settings):
 
     block_mb: float = Field(
         8,
-        gt=0,
+        ge=0.001,
         le=1_024,
         description="size of the blocks in which trainings read. A batch is drawn from 64 of them, and a run keeps "
         "about 100 in memory; smaller blocks need more reads, and mix fewer pairs",
