@@ -34,3 +34,5 @@ def test_a_cluster_s_job_takes_its_own_and_others_what_is_planned() -> None:
     turns.plan([PlannedJob("a", {"shard": "07"}, {}, [], True), PlannedJob("b", {"arm": "x"}, {}, [], True)], True)
     assert turns.argument("a", "shard") == "shard=07"
     assert turns.argument("c", "shard") == "shard="
+    turns.plan([PlannedJob("a", {"shard": "08"}, {}, [], True)], True)
+    assert turns.argument("a", "shard") == "shard=08"

@@ -32,6 +32,7 @@ class Requests:
     def __init__(self, units: Units, folder: Path) -> None:
         self._units, self._folder = units, folder
         self._gpus = units.study.compute.device != "cpu"
+        self._of_shards: dict[str, Load] = {}  # by stage: the same for all of thousands of jobs
 
     def memory_mb(self, stage: str, unit: Mapping[str, str], processes: int = 1, attempt: int = 1) -> int:
         """Memory in MB of a job, with this number of processes on a node."""
@@ -53,7 +54,9 @@ class Requests:
             return Load(rows=0, images=0, labelled=0, masked=0, tested=0, settings={})
         name, most = ".".join(unit[key] for key in declared.unit), shards * study.shards.rows_per_shard
         if declared.unit == ("shard",):  # they are not equally full
-            return load_of(self._units, declared, name, most, most, shards)
+            if stage not in self._of_shards:
+                self._of_shards[stage] = load_of(self._units, declared, name, most, most, shards)
+            return self._of_shards[stage]
         rows = min(most, self._counted("annotations", most))
         images = min(rows, self._counted("image_index", rows))
         parts = len(self._units.blocks) if "block" in unit else 1

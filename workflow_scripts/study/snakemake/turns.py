@@ -18,18 +18,26 @@ class Turns:
     def __init__(self, workflow: Any) -> None:
         self._workflow = workflow
         self._planned: list[tuple[str, Mapping[str, str]]] | None = None
+        self._arguments: dict[tuple[str, str], str] = {}  # of the planned jobs, which all ask for the same one
 
     def plan(self, jobs: Iterable[PlannedJob], dry_run: bool) -> None:
         """Take over the jobs that will run."""
         self._planned = [(job.stage, job.unit) for job in jobs]
+        self._arguments.clear()
 
     def argument(self, stage: str, name: str) -> str:
         """``<name>=<values>``, for ``--in-turn``: the values of this wildcard in the stage's jobs."""
-        units = self._planned
-        if units is None:
+        if self._planned is None:
             require("workflow", self._workflow)
-            units = [(target.rulename, target.wildcards_dict) for target in self._workflow.dag_settings.target_jobs]
-        return f"{name}={ranges(sorted(unit[name] for rule, unit in units if rule == stage))}"
+            targets = self._workflow.dag_settings.target_jobs
+            return _argument(stage, name, ((target.rulename, target.wildcards_dict) for target in targets))
+        if (stage, name) not in self._arguments:
+            self._arguments[stage, name] = _argument(stage, name, self._planned)
+        return self._arguments[stage, name]
+
+
+def _argument(stage: str, name: str, units: Iterable[tuple[str, Mapping[str, str]]]) -> str:
+    return f"{name}={ranges(sorted(unit[name] for rule, unit in units if rule == stage))}"
 
 
 def ranges(values: Sequence[str]) -> str:
