@@ -130,9 +130,11 @@ def test_callbacks_get_the_jobs_in_order_and_what_will_run(plan: Plan) -> None:
     assert line(plan(forced=("a",))[1], "planned") == ["a", "b", "c", "d", "all", "wet"]
 
 
-def test_a_dry_run_asks_again_only_for_what_a_plan_affects(plan: Plan) -> None:
-    printed = plan("-n", forced=("a",))[1]
-    assert {words for words in printed if words.startswith("asked-")} == {"asked-b 0", "asked-c 0", "asked-c 1"}
+def test_a_dry_run_asks_again_only_for_printed_commands_that_a_plan_affects(plan: Plan) -> None:
+    asked = {"asked-b 0", "asked-c 0"}
+    for words, again in (("-n",), set()), (("-n", "--printshellcmds"), {"asked-c 1"}):
+        printed = plan(*words, forced=("a",))[1]
+        assert {line for line in printed if line.startswith("asked-")} == asked | again
 
 
 def test_a_job_outside_its_group_may_depend_on_it(plan: Plan) -> None:

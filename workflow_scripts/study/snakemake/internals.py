@@ -15,7 +15,7 @@ USED = {
     "workflow": (
         *("_build_dag", "dag", "dag_settings", "dryrun", "execution_settings", "persistence", "rerun_triggers"),
         *("basedir", "config_settings", "deployment_settings", "is_main_process", "local_exec"),
-        *("overwrite_configfiles", "resource_settings", "touch"),
+        *("output_settings", "overwrite_configfiles", "resource_settings", "touch"),
     ),
     "dag": (
         *("check_incomplete", "postprocess", "toposorted", "needrun_jobs", "bfs", "dependencies", "depending"),

@@ -169,9 +169,10 @@ class _Hooks:
         jobs = [_planned(job, True) for level in dag.toposorted() for job in _sorted(level) if job in running]
         for check in self.check:
             _or_stop(check, jobs, bool(self.workflow.dryrun))
-        # Snakemake forgets parameters before a job starts; done here too, dry runs show the same ones. It takes a
-        # millisecond per job.
-        for job in running if self.workflow.dryrun else ():
+        # Snakemake forgets parameters before a job starts; done here too, so that a dry run prints the same commands.
+        # It takes two milliseconds per job.
+        printed = self.workflow.dryrun and self.workflow.output_settings.printshellcmds
+        for job in running if printed else ():
             if job.rule.name in self.affected:
                 job.reset_params_and_resources()
 
