@@ -55,7 +55,7 @@ def undisturbed(local: Clone, place: Path) -> dict[str, str]:
 
 
 def requested_mb(job: str) -> int:
-    """Memory that a job asked for."""
+    """Memory that a job requested, in MB."""
     found = re.search(r"\bmem=(\d+)M", asked_for(job)["ReqTRES"])
     assert found
     return int(found[1])
