@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.acquisition.pictures import encoded, jpeg, photo
+from tests.failing_reads import failing_reads
 from tests.helpers import hex_hashes, make_artifact, run
 from tests.pretraining.shapes import SMALL
 from tests.pretraining.shapes import encoded as discs
@@ -114,15 +114,7 @@ def test_a_damaged_image_is_refused(results: Path, capsys: pytest.CaptureFixture
 def test_reads_of_shards_and_packs_that_fail_once_change_no_byte(
     results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    real, left = os.pread, [0]
-
-    def failing(*args: Any) -> bytes:
-        left[0] -= 1
-        if left[0] >= 0:
-            raise OSError(number, os.strerror(number))
-        return real(*args)
-
-    monkeypatch.setattr(os, "pread", failing)
+    left = failing_reads(monkeypatch, number)
     monkeypatch.setattr(patience.time, "sleep", lambda _: None)
     expected = packed(results, shard(results, 0, FILES[:2], SIZES[:2]), None)
     left[0] = 2

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.failing_reads import failing_reads
 from tests.helpers import hashes, make_artifact
 from workflow_scripts.core.faults import patience
 from workflow_scripts.core.faults.storage_errors import storage_error
@@ -217,15 +218,8 @@ def test_a_folder_in_another_users_private_one_is_not_forgotten(
 def test_errors_of_the_file_server_are_repeated_and_then_reported(
     results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    images, real, left = shared(results), os.pread, [2]
-
-    def failing(*args: Any) -> bytes:
-        left[0] -= 1
-        if left[0] >= 0:
-            raise OSError(number, os.strerror(number))
-        return real(*args)
-
-    monkeypatch.setattr(os, "pread", failing)
+    images, left = shared(results), failing_reads(monkeypatch, number)
+    left[0] = 2
     with near(images, tmp_path / "once") as (mine, report):
         assert report.copied == 3 * FILE and read(mine) == [blob(i) for i in range(9)]
     left[0] = 99

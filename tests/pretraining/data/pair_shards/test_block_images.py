@@ -4,11 +4,11 @@ import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.failing_reads import failing_reads
 from tests.pretraining.shapes import images
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.faults import patience
@@ -70,16 +70,10 @@ def test_threads_wait_for_one_read_of_a_block(tmp_path: Path, reads: list[tuple[
 def test_reads_that_fail_once_are_repeated_and_others_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    plain, real, left = images(tmp_path), os.pread, [1]
+    plain = images(tmp_path)
     expected = plain.bytes(1)
-
-    def failing(*args: Any) -> bytes:
-        left[0] -= 1
-        if left[0] >= 0:
-            raise OSError(number, os.strerror(number))
-        return real(*args)
-
-    monkeypatch.setattr(os, "pread", failing)
+    left = failing_reads(monkeypatch, number)
+    left[0] = 1
     monkeypatch.setattr(patience.time, "sleep", lambda _: None)
     read = BlockImages(plain, BLOCKS, 6)
     assert read.bytes(1) == expected and left[0] < 0
