@@ -75,12 +75,14 @@ def test_eight_processes_compute_every_key_once(results: Path) -> None:
 def test_kills_poison_and_clearing_change_no_byte(results: Path) -> None:
     stress, chance = Stress(results), random.Random(5)
     running: list[tuple[ForkProcess, bool]] = []
-    left, killed, poisoned = 100, 0, 0
+    started, killed, poisoned, more = 0, 0, 0, True
     (results / ".cache").mkdir()
-    while left or running:
-        while left and len(running) < PROCESSES:
+    while running or more:
+        # How many are killed and damaged depends on the machine's speed: go on until there are some of both.
+        more = started < 100 or not killed or poisoned < 6
+        while more and len(running) < PROCESSES:
             running.append((stress.start(chance.choice(STUDIES), chance.randrange(UNITS)), chance.random() < 0.5))
-            left -= 1
+            started += 1
         time.sleep(chance.uniform(0.002, 0.02))
         for process, doomed in list(running):
             if doomed and process.is_alive() and chance.random() < 0.5:
@@ -94,8 +96,6 @@ def test_kills_poison_and_clearing_change_no_byte(results: Path) -> None:
             poisoned += poison(results, chance)
         if chance.random() < 0.15 and (results / ".cache").is_dir():
             collect(results, plan(results, None, DAY).remove)
-    assert killed > 0
-    assert poisoned > 5
     assert stress.noted("collision") == {}
     for study in STUDIES:
         for number in range(UNITS):
