@@ -19,6 +19,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from tests.pretraining.launched import Launched
 from tests.pretraining.shapes import HEADS, of_method, plan
+from tests.pretraining.speed.test_gradients import without_batch_norms
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining import checkpoint, trainer
 from workflow_scripts.pretraining.distributed import launch as launching
@@ -34,6 +35,8 @@ from workflow_scripts.pretraining.methods.simsiam import symmetric_loss
 from workflow_scripts.pretraining.plan import OUTCOME
 
 STEPS = 3  # the first, one with the moments of the first, and the last
+RUNS = [*((method, False) for method in HEADS), ("nnclr", True), ("slip", True)]
+"""Methods, and whether the two processes train in micro-batches, without batch norms."""
 ROWS, WIDTH, CLOSE = 6, 5, {"rtol": 1e-4, "atol": 1e-6}
 LOSSES = ("nt_xent", "clip", "simsiam", "soft_target", "multi_positive", "weighted")
 CAPTIONS = torch.randn(ROWS, 4, generator=torch.Generator().manual_seed(6))
@@ -127,11 +130,12 @@ def smooth(module: nn.Module) -> nn.Module:
     return module
 
 
-def records(rank: int, processes: int, folder: Path) -> dict[str, dict[str, list[Any]]]:
-    """Losses and gradients of every step of one run of each method, as trained."""
+def records(rank: int, processes: int, folder: Path) -> dict[tuple[str, bool], dict[str, list[Any]]]:
+    """Losses and gradients of every step of each of ``RUNS``, as trained."""
     made, build = {}, trainer.build_network
-    trainer.build_network = lambda *given: smooth(build(*given))
-    for method in HEADS:
+    for method, parts in RUNS:
+        change = without_batch_norms if parts else smooth
+        trainer.build_network = lambda *given, change=change: change(build(*given))
         gradients: list[list[torch.Tensor]] = []
 
         def keep(optimizer: torch.optim.Optimizer, *_: object, to: list[list[torch.Tensor]] = gradients) -> None:
@@ -139,14 +143,15 @@ def records(rank: int, processes: int, folder: Path) -> dict[str, dict[str, list
             to.append([gradient.clone() for gradient in every if gradient is not None])
 
         changed = {**of_method(method), "steps": STEPS, "warmup_steps": 1, "lr": 1e-3, "log_every": 1}
-        run = plan(folder / f"{method}-{rank}", processes=processes, **changed)
+        changed["micro_batch_size"] = 4 if parts and processes > 1 else None
+        run = plan(folder / f"{method}-{parts}-{rank}", processes=processes, **changed)
         hook = register_optimizer_step_pre_hook(keep)
         trainer.train(run, Interrupt())
         hook.remove()
         losses = []
         if rank == 0:
             losses = [row["loss"] for row in json.loads((run.work / OUTCOME).read_text())["curve"][1:]]
-        made[method] = {"losses": losses, "gradients": gradients}
+        made[method, parts] = {"losses": losses, "gradients": gradients}
     trainer.build_network = build
     return made
 
@@ -167,15 +172,15 @@ def test_training_in_two_processes_has_the_losses_and_gradients_of_one(tmp_path:
     start_processes(trained, (port, str(tmp_path)), 2, start_method="forkserver")
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     one = records(0, 1, tmp_path / "one")
-    for method in HEADS:
-        assert first[method]["losses"] == pytest.approx(one[method]["losses"], rel=1e-4)
-        assert len(one[method]["gradients"]) == STEPS
-        for step, expected in enumerate(one[method]["gradients"]):
+    for case in RUNS:
+        assert first[case]["losses"] == pytest.approx(one[case]["losses"], rel=1e-4)
+        assert len(one[case]["gradients"]) == STEPS
+        for step, expected in enumerate(one[case]["gradients"]):
             for mine, other, right in zip(
-                first[method]["gradients"][step], second[method]["gradients"][step], expected, strict=True
+                first[case]["gradients"][step], second[case]["gradients"][step], expected, strict=True
             ):
                 assert torch.equal(mine, other)
-                assert (mine - right).norm() <= 1e-4 * right.norm(), (method, step, tuple(right.shape))
+                assert (mine - right).norm() <= 1e-4 * right.norm(), (case, step, tuple(right.shape))
 
 
 def weights(work: Path) -> bytes:
