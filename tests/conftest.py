@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from workflow_scripts.core.inputs import clear_inputs
@@ -19,8 +19,9 @@ from workflow_scripts.core.runtime.environment import limit_threads
 if TYPE_CHECKING:
     from tests.forkserver.environment import ForkServers
 
-settings.register_profile("no deadline", deadline=None)  # a busy machine is no fault
-settings.load_profile("no deadline")
+# A busy machine is no fault, and a run of the tests has the same examples as the last one.
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 ROOT = Path(__file__).resolve().parents[1]
 MEMORY = Path("/dev/shm")  # a file system in memory
 LEAST_FREE = 4 << 30  # bytes there; all tests together need less

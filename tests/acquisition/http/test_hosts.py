@@ -1,13 +1,13 @@
 """One budget per host pattern, evenly spent, with pauses for all."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
+from tests.acquisition.http.conftest import Clock
 from workflow_scripts.acquisition.http.budget import BURST_SECONDS, OwnBudget, Pace, Policy, SharedBudget
 from workflow_scripts.acquisition.http.hosts import Gate, Gates
 
@@ -27,23 +27,22 @@ def test_patterns_share_a_gate_and_other_hosts_have_their_own() -> None:
     asyncio.run(check())
 
 
-def test_rate_over_a_window() -> None:
+def test_rate_over_a_window(clock: Clock) -> None:
     async def spend(rate: float, requests: int) -> list[float]:
         gate, times = Gate(Policy(rate, 8), OwnBudget(8)), []
 
         async def one() -> None:
             async with gate.request(asyncio.Semaphore(99)):
-                times.append(asyncio.get_running_loop().time())
+                times.append(clock.now)
 
         await asyncio.gather(*(one() for _ in range(requests)))
         return times
 
-    times = asyncio.run(spend(200, 100))
-    # 100 requests at 200/s with a burst of 10: never faster than 0.45 s, and not much slower on an idle machine.
-    assert times[-1] - times[0] >= 0.44
+    times = clock.run(spend(200, 100))
+    assert times[-1] - times[0] == pytest.approx(99 / 200 - BURST_SECONDS)
 
 
-def test_connections_and_pauses() -> None:
+def test_connections_and_pauses(clock: Clock) -> None:
     async def check() -> tuple[int, float]:
         gate, now, most = Gate(Policy(10_000, 3), OwnBudget(3)), 0, 0
 
@@ -56,16 +55,14 @@ def test_connections_and_pauses() -> None:
                 now -= 1
 
         await asyncio.gather(*(one() for _ in range(12)))
-        loop = asyncio.get_running_loop()
         await gate.refused(0.2)
         await gate.refused(0.01)  # does not shorten the longer one
-        start = loop.time()
+        start = clock.now
         async with gate.request(asyncio.Semaphore(99)):
-            return most, loop.time() - start
+            return most, clock.now - start
 
-    most, waited = asyncio.run(check())
-    assert most == 3
-    assert waited == pytest.approx(0.2, abs=0.01) or waited > 0.2
+    most, waited = clock.run(check())
+    assert most == 3 and waited == pytest.approx(0.2)
 
 
 def test_a_share_of_the_rate_is_a_job_s_own() -> None:
@@ -75,51 +72,52 @@ def test_a_share_of_the_rate_is_a_job_s_own() -> None:
 
 
 @pytest.mark.parametrize(("rate", "burst"), [(50, 3), (1000, 80)])
-def test_a_time_that_is_over_is_not_used(rate: float, burst: int) -> None:
+def test_a_time_that_is_over_is_not_used(clock: Clock, rate: float, burst: int) -> None:
     """Requests that a stopped process had lined up must not come all at once when it goes on.
 
     Of a quick host a burst of them may, and half a burst whose times were taken together.
     """
 
     async def check() -> list[float]:
-        budget = OwnBudget(8)
-        gate, times = Gate(Policy(rate, 8), budget), []
+        gate, times = Gate(Policy(rate, 8), OwnBudget(8)), []
 
         async def one() -> None:
             async with gate.request(asyncio.Semaphore(99)):
-                times.append(budget.now())
+                times.append(clock.now)
 
         tasks = [asyncio.create_task(one()) for _ in range(int(0.6 * rate))]
         await asyncio.sleep(0.1)
-        time.sleep(0.5)  # the whole process stands still
+        clock.now += 0.5  # the whole process stands still
         await asyncio.gather(*tasks)
         return times
 
-    times = asyncio.run(check())
+    times = clock.run(check())
     assert max(sum(start <= at < start + 0.2 for at in times) for start in times) <= rate * 0.2 + burst
 
 
-def test_jobs_take_times_of_a_quick_host_together_and_still_keep_its_rate_and_pauses(tmp_path: Path) -> None:
+def test_jobs_take_times_of_a_quick_host_together_and_still_keep_its_rate_and_pauses(
+    clock: Clock, tmp_path: Path
+) -> None:
     async def check() -> tuple[list[float], float, float]:
         budgets = [SharedBudget(tmp_path, "quick.test", 32) for _ in range(2)]
         gates, times = [Gate(Policy(1000, 32), budget) for budget in budgets], []
 
         async def one(gate: Gate) -> None:
             async with gate.request(asyncio.Semaphore(999)):
-                times.append(time.time())
+                times.append(clock.now)
 
-        begun = time.time()
+        begun = clock.now
         tasks = [asyncio.create_task(one(gate)) for gate in gates for _ in range(150)]
         await asyncio.sleep(0.1)
         await gates[0].refused(0.5)
-        refused = time.time()
+        refused = clock.now
         await asyncio.gather(*tasks)
         for budget in budgets:
             budget.close()
         return times, begun, refused
 
-    times, begun, refused = asyncio.run(check())
-    assert sum(at <= refused for at in times) <= 1000 * (refused - begun + BURST_SECONDS) + 1
+    times, begun, refused = clock.run(check())
+    assert sum(at <= refused for at in times) <= round(1000 * (refused - begun + BURST_SECONDS)) + 1
     during = [at for at in times if refused < at < refused + 0.45]
     assert len(during) <= 1000 * BURST_SECONDS / 2, "more than the other job held"
     assert not [at for at in during if at > refused + 0.2], "asked during the pause"
@@ -160,7 +158,7 @@ def test_a_job_takes_together_what_it_uses_in_half_a_burst_and_leaves_the_rest(o
     assert budget.taken <= 200 + 10, "times were lost to other jobs"
 
 
-def test_a_request_without_room_for_its_answer_waits_for_a_new_time() -> None:
+def test_a_request_without_room_for_its_answer_waits_for_a_new_time(clock: Clock) -> None:
     async def check() -> tuple[bool, float, int]:
         budget, room = OwnBudget(1), asyncio.Semaphore(1)
         gate = Gate(Policy(50, 1), budget)
@@ -171,6 +169,6 @@ def test_a_request_without_room_for_its_answer_waits_for_a_new_time() -> None:
             due = await budget.change(lambda pace, now: pace.due - now)
         return held, due, len(budget._free)
 
-    held, due, free = asyncio.run(check())
+    held, due, free = clock.run(check())
     assert held and free == 1
     assert due > -0.1, "the time of 0.4 s ago was used"

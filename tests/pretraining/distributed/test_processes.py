@@ -56,29 +56,36 @@ def test_of_several_that_fail_the_one_that_made_the_others_fail_is_named(
     assert wait(shell(*others), Interrupt()) == cause
 
 
-def test_one_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(processes, "SECONDS_TO_END", 0.2)
-    children = shell("trap '' TERM; while :; do sleep 0.1; done", "sleep 0.5; kill -9 $$")
+    deaf = tmp_path / "deaf"
+    children = shell(
+        f"trap '' TERM; touch {deaf}; while :; do sleep 0.1; done",
+        f"until [ -e {deaf} ]; do sleep 0.05; done; kill -9 $$",
+    )
     assert wait(children, Interrupt()) == (1, -signal.SIGKILL)
     assert children[0].returncode == -signal.SIGKILL
 
 
 def test_one_that_was_asked_to_stop_leaves_the_others_their_time(tmp_path: Path) -> None:
-    written = tmp_path / "checkpoint"
-    children = shell("exit 143", f"sleep 0.5; echo whole >{written}; exit 143")
+    written, pipe = tmp_path / "checkpoint", tmp_path / "pipe"
+    os.mkfifo(pipe)  # its reader goes on when its writer has ended
+    children = shell(f"exec 9>{pipe}; exit 143", f"cat {pipe}; sleep 0.2; echo whole >{written}; exit 143")
     assert wait(children, Interrupt()) == (0, 143)
     assert written.read_text() == "whole\n"
     # A failure counts more, whichever came first.
     assert wait(shell("exit 143", "sleep 0.3; exit 1"), Interrupt()) == (1, 1)
 
 
-def test_an_interrupt_is_passed_on_even_to_a_child_that_is_not_ready() -> None:
+def test_an_interrupt_is_passed_on_even_to_a_child_that_is_not_ready(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
     with Interrupt() as interrupt:
         children = start([([sys.executable, "-c", LATE, "0.5"], os.environ)])
         os.kill(os.getpid(), signal.SIGUSR1)
         assert wait(children, interrupt) == (0, 143)
-        again = shell("trap 'exit 143' USR1; while :; do sleep 0.05; done")
-        time.sleep(0.3)
+        again = shell(f"trap 'exit 143' USR1; touch {ready}; while :; do sleep 0.05; done")
+        while not ready.exists():
+            time.sleep(0.02)
         assert wait(again, interrupt, stop=signal.SIGUSR1) == (0, 143)
 
 

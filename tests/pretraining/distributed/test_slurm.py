@@ -14,10 +14,9 @@ from pydantic import ValidationError
 from tests.pretraining.launched import Launched
 from tests.pretraining.shapes import SMALL, plan
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.pretraining.checkpoint import NAME
 from workflow_scripts.pretraining.distributed import slurm
 from workflow_scripts.pretraining.distributed.interrupt import Interrupt
-from workflow_scripts.pretraining.distributed.launch import launch
+from workflow_scripts.pretraining.distributed.launch import STARTS, launch
 from workflow_scripts.pretraining.plan import OUTCOME, read_plan, write_plan
 from workflow_scripts.pretraining.settings import Pretrain
 
@@ -185,7 +184,7 @@ def test_two_nodes_train_as_one_process_and_stop_when_asked(tmp_path: Path, comm
     changed = {"processes": 2, "nodes": 2, "steps": 12, "log_every": 1, "lr": 1e-3, "checkpoint_every": 1}
     environment = {"SLURM_JOB_ID": "7", "SLURM_STEP_NUM_NODES": "1"}
     run = Launched(tmp_path / "two", environment, **changed)
-    run.wait_for(NAME)
+    run.wait_for(STARTS)  # the signal comes before the first step, so no machine is too quick for it
     run.send_signal(signal.SIGTERM)
     status, said = run.ended()
     assert status == 143, said

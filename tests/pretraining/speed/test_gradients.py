@@ -1,20 +1,17 @@
 """Gradients from micro-batches against those of the whole batch."""
 
-import os
-import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from torch import nn
-from torch.multiprocessing.spawn import start_processes
 
 from tests.pretraining.shapes import HEADS
 from tests.pretraining.test_methods import SIZES, TRAINED, run_of
+from tests.pretraining.together import together
 from workflow_scripts.pretraining.data.batch import Batch
 from workflow_scripts.pretraining.method import SIGNAL_INPUTS
 from workflow_scripts.pretraining.network import Network, build_network
@@ -90,13 +87,8 @@ def share(batch: Batch, rank: int, processes: int) -> Batch:
     return batch._replace(views=tuple(view[rows] for view in batch.views), **cut)
 
 
-def child(rank: int, port: int, folder: str) -> None:
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    torch.set_num_threads(1)
-    torch.save({name: outcome(name, plain(name), 3, processes=2) for name in TRAINED}, Path(folder) / f"{rank}.pt")
-    dist.barrier()
-    os._exit(0)
+def save_outcomes(rank: int, folder: Path) -> None:
+    torch.save({name: outcome(name, plain(name), 3, processes=2) for name in TRAINED}, folder / f"{rank}.pt")
 
 
 def assert_close(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor], relative: float) -> None:
@@ -114,10 +106,7 @@ def test_gradients_losses_and_queues_are_those_of_the_whole_batch(name: str) -> 
 
 
 def test_in_two_processes_they_are_those_of_the_whole_batch(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    start_processes(child, (port, str(tmp_path)), 2, start_method="forkserver")
+    together(save_outcomes, tmp_path)
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     for name in TRAINED:
         expected = outcome(name, plain(name), 1)

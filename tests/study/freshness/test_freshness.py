@@ -179,7 +179,9 @@ PARTS = {
 MADE = st.fixed_dictionaries(PARTS)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=60
+)
 @given(then=MADE, now=MADE, stage=st.sampled_from(["pretrain", "data_card"]))
 def test_stale_is_what_would_have_another_key(
     results: Path, units: Units, then: dict[str, Any], now: dict[str, Any], stage: str

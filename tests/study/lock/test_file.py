@@ -29,7 +29,9 @@ def test_the_file_is_sorted_and_quoted() -> None:
     assert Lock(hub=dict(sorted(lock.hub.items())), urls=lock.urls).text() == TEXT
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], deadline=None, max_examples=25
+)
 @given(
     hub=st.dictionaries(st.from_regex(r"[\w./-]{1,150}(@[\w./-]{1,20})?", fullmatch=True), st.sampled_from([OLD, NEW])),
     urls=st.dictionaries(

@@ -207,7 +207,7 @@ def test_json_lines_may_differ_in_their_fields(tmp_path: Path) -> None:
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.fixed_dictionaries({"url": TEXT, "caption": TEXT, "id": TEXT}), min_size=1, max_size=8))
 def test_the_kinds_of_tables_agree(rows: list[dict[str, str]], tmp_path: Path) -> None:
     made = []
