@@ -63,10 +63,22 @@ def test_robots_tags_count_by_the_setting_and_by_our_name(tmp_path: Path) -> Non
         assert states(tmp_path / "off", *one, user_agent="OurBot/2", respect_robots_tag=False) == [("ok", 1)]
 
 
-def test_urls_that_wait_for_another_attempt_keep_no_others_waiting(tmp_path: Path) -> None:
+def test_urls_that_wait_for_another_attempt_keep_no_others_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bad, good = [f"/bad{n}.jpg" for n in range(30)], [f"/good{n}.jpg" for n in range(5)]
     failing = dict.fromkeys(bad, lambda handler, _: handler.send(b"", 500))
     with serving({**failing, **dict.fromkeys(good, jpeg())}) as site:
+        sleep = asyncio.sleep
+
+        async def until_all_were_asked(seconds: float) -> None:
+            looks = 1000 if seconds >= 1 else 0  # a pause between two attempts lasts as long as the test needs, or 10 s
+            while len(site.asked) < 35 and looks:
+                looks -= 1
+                await sleep(0.01)
+            await sleep(0.01)
+
+        monkeypatch.setattr(asyncio, "sleep", until_all_were_asked)
         urls = [f"http://a.test{path}" for path in (*bad, *good)]
         ended = states(tmp_path, urls, {"a.test": site.address}, backoff=2.0)
     assert ended == [("http_5xx", 2)] * 30 + [("ok", 1)] * 5

@@ -5,28 +5,31 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
-import time
+import threading
 from collections import Counter
 from dataclasses import replace
+from multiprocessing import get_context
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from zipfile import ZipFile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.acquisition.fault_server import FaultServer, Route, serving
+from tests.acquisition.fault_server import FaultServer, Handler, Route, serving
 from tests.acquisition.faults import later, mixture
 from tests.acquisition.zips import row, write_zip
 from tests.helpers import run
+from workflow_scripts.acquisition.shards import packing
 from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.stages import annotations, download, shard_plan
 
+FORK = get_context("fork")
 ROWS, FAULTY, KILLS = 2000, 0.3, 10
 HOSTS = ("a.test", "b.test", "c.test")
 SETTINGS: dict[str, Any] = {
@@ -83,16 +86,50 @@ class Study:
     def all(self, **changed: Any) -> list[Artifact]:
         return [self.shard(number, **changed) for number in range(self.shards)]
 
-    def started(self, number: int) -> subprocess.Popen[bytes]:
-        argv = [sys.executable, "-m", "workflow_scripts.stages.download", "--device", "cpu"]
-        argv += [
-            "--unit",
-            f"shard={number:05d}",
-            "--artifact",
-            str(self.results / "study" / "download" / f"{number:05d}"),
-        ]
-        argv += ["--input", f"plan={self.made.manifest_path}", "--settings", json.dumps(self.settings())]
-        return subprocess.Popen(argv, start_new_session=True, stderr=subprocess.DEVNULL)
+    def started(self, number: int, packs: bool) -> ForkProcess:
+        """The shard in a process of its own, which dies when it has packed an image unless it ``packs``."""
+        add = packing._add_sample
+
+        def add_and_die(*given: Any) -> Any:
+            add(*given)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        def work() -> None:
+            with mock.patch.object(packing, "_add_sample", add if packs else add_and_die):
+                self.shard(number)
+
+        process = FORK.Process(target=work)
+        process.start()
+        return process
+
+
+class Killer:
+    """Kills a job at given numbers of requests, before it has the answer to the last of them.
+
+    Attributes:
+        moments: those to come; it takes no notice of 0.
+        process: of the job.
+    """
+
+    def __init__(self, moments: list[int]) -> None:
+        self.moments = moments
+        self.process: ForkProcess | None = None
+        self._lock = threading.Lock()
+
+    def routes(self, routes: dict[str, Route]) -> dict[str, Route]:
+        """The same routes, which look for the moment first."""
+        return {path: self._watched(route) for path, route in routes.items()}
+
+    def _watched(self, route: Route) -> Route:
+        def answer(handler: Handler, attempt: int) -> None:
+            with self._lock:
+                if self.process and self.moments and len(handler.site.log) >= self.moments[0] > 0:
+                    self.moments.pop(0)
+                    process, self.process = self.process, None  # once it is dead, another one may stand here
+                    process.kill()
+            handler.send(route) if isinstance(route, bytes) else route(handler, attempt)
+
+        return answer
 
 
 def hashes(artifact: Artifact) -> dict[str, str]:
@@ -107,26 +144,21 @@ def asked_since(site: FaultServer, before: int) -> Counter[str]:
     return Counter(path for _, _, path in site.log[before:])
 
 
-def kill_on_the_way(study: Study, moments: list[int]) -> int:
+def kill_on_the_way(study: Study, killer: Killer) -> int:
     """Run the shards and kill the job at each moment: so many requests, or (0) a tar begun. Gives the kills."""
     killed, number = 0, 0
-    staging = study.results / ".cache" / ".staging"
-    waiting = list(moments)
-
-    def packing() -> bool:
-        return any(path.stat().st_size for path in staging.glob("*/files/_.tar"))
-
     while number < study.shards:
-        process = study.started(number)
-        while process.poll() is None:
-            if waiting and (len(study.site.log) >= waiting[0] if waiting[0] else packing()):
-                os.killpg(process.pid, signal.SIGKILL)
-                killed += process.wait() == -signal.SIGKILL
-                waiting.pop(0)
-                assert not (study.results / "study" / "download" / f"{number:05d}{MANIFEST}").exists()
-            time.sleep(0.002)
-        number += process.returncode == 0
-        assert process.returncode in (0, -signal.SIGKILL)
+        packs = not killer.moments or killer.moments[0] > 0
+        process = killer.process = study.started(number, packs)
+        process.join()
+        assert process.exitcode in (0, -signal.SIGKILL)
+        if process.exitcode == 0:
+            number += 1
+        else:
+            killed += 1
+            assert not (study.results / "study" / "download" / f"{number:05d}{MANIFEST}").exists()
+            if not packs:
+                killer.moments.pop(0)
     return killed
 
 
@@ -141,12 +173,12 @@ def test_killed_at_ten_moments_and_then_asked_for_otherwise(tmp_path: Path, monk
         undisturbed = Study(tmp_path / "undisturbed", source, site)
         undisturbed.plan(4, 1500)
         expected = undisturbed.all()
-    with serving(routes | more) as site:
+    moments = sorted(random.Random(5).sample(range(20, 2100), KILLS - 2))
+    killer = Killer([*moments[:3], 0, *moments[3:6], 0, *moments[6:]])
+    with serving(killer.routes(routes | more)) as site:
         study = Study(tmp_path / "killed", source, site)
         study.plan(4, 1500)
-        pick = random.Random(5)
-        moments = sorted(pick.sample(range(20, 2100), KILLS - 2))
-        assert kill_on_the_way(study, [*moments[:3], 0, *moments[3:6], 0, *moments[6:]]) == KILLS
+        assert kill_on_the_way(study, killer) == KILLS
         shards = study.all()
         check_the_same(shards, expected, table)
         rows = table_of(shards)
