@@ -35,8 +35,10 @@ def recaption(job: Job[Recaption]) -> None:
     from workflow_scripts.captions.recaptioning.models import Models, load_models
     from workflow_scripts.captions.recaptioning.shard import recaption_shard
     from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.core.runtime.process import keep_freed_memory
     from workflow_scripts.core.shards import TarImages, hash_column
 
+    keep_freed_memory()
     options = job.settings
     shard = job.input("shard")
     every = pq.read_table(shard.path(".parquet"), columns=["key", "caption", "state", "offset", "bytes", "sha256"])

@@ -1,7 +1,10 @@
 """How a stage's process starts and ends."""
 
+import platform
 import subprocess
 import sys
+
+import pytest
 
 
 def test_a_process_of_its_own_loads_no_pandas_and_leaves_with_its_log_written() -> None:
@@ -35,3 +38,28 @@ def test_nothing_is_said_after_the_end_and_libraries_only_warn() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr.splitlines(), done.returncode) == ("False\n", ["slow", "ours"], 1)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries decide for themselves")
+def test_freed_memory_is_used_again_without_new_pages() -> None:
+    code = (
+        "import ctypes, resource\n"
+        "from workflow_scripts.core.runtime import process\n"
+        "libc, size = ctypes.CDLL(None), 64 << 20\n"
+        "libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]\n"
+        "libc.free.argtypes = [ctypes.c_void_p]\n"
+        "def use():\n"
+        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    place = libc.malloc(size)\n"
+        "    ctypes.memset(place, 1, size)\n"
+        "    libc.free(place)\n"
+        "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before\n"
+        "use()\n"
+        "print(use())\n"
+        "process.keep_freed_memory()\n"
+        "use()\n"
+        "print(use())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    given_back, kept = map(int, done.stdout.split())
+    assert kept < 10 < given_back
