@@ -2,13 +2,43 @@
 
 import gzip
 import random
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
+from unittest import mock
 
 import numpy as np
 from PIL import Image
+from yarl import URL
 
 from tests.acquisition.fault_server import Handler, Route
 from tests.acquisition.pictures import encoded, jpeg, photo
+from workflow_scripts.acquisition.http.client import Answer, Client
+
+SILENT = ("always-100.jpg", "stall.jpg", "slow-headers.jpg", "slow-body.jpg", "stalled-body.jpg")  # ends of paths
+SILENT_AT_FIRST = "stall-then-ok.jpg"
+SECONDS = 0.5  # after which nobody waits for these
+
+
+@contextmanager
+def patient() -> Iterator[None]:
+    """A deadline of :data:`SECONDS` for answers that do not come, and of the settings for all others.
+
+    So the settings can leave a busy machine all the time that it needs, and no test waits for long.
+    """
+    asked: Counter[URL] = Counter()
+    ask = Client._ask
+
+    def impatient(client: Client, url: URL) -> Awaitable[Answer]:
+        asked[url] += 1
+        if url.path.endswith(SILENT) or (url.path.endswith(SILENT_AT_FIRST) and asked[url] == 1):
+            client = copy(client)
+            client._settings = client._settings.model_copy(update={"deadline": SECONDS})
+        return ask(client, url)
+
+    with mock.patch.object(Client, "_ask", impatient):
+        yield
 
 
 def _then(first: Callable[[Handler], None], body: bytes) -> Route:

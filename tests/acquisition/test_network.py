@@ -25,7 +25,7 @@ FAST = {"rate": 5000, "connections": 4}
 
 def states(folder: Path, urls: list[str], connect_to: dict[str, str], **changed: Any) -> list[tuple[str, int]]:
     """Final state and number of attempts of each url."""
-    given = {"hosts": {"default": FAST}, "backoff": 0.01, "attempts": 2, "deadline": 5.0, **changed}
+    given = {"hosts": {"default": FAST}, "backoff": 0.01, "attempts": 2, "deadline": 60.0, **changed}
     ended = download_states.fetched(folder, urls, Download.model_validate(given), connect_to).done
     return [(str(ended[url].state), len(ended[url].attempts)) for url in urls]
 

@@ -10,7 +10,7 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.stages import annotations, download, shard_plan
 
 HOST = "photos.test"
-SETTINGS = {"hosts": {"default": {"rate": 5000, "connections": 8}}, "backoff": 0.01, "max_side": 64, "deadline": 5.0}
+SETTINGS = {"hosts": {"default": {"rate": 5000, "connections": 8}}, "backoff": 0.01, "max_side": 64, "deadline": 60.0}
 
 
 def planned(results: Path, folder: Path, names: list[str], shards: int = 1) -> dict[str, Artifact]:

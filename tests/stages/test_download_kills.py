@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.acquisition.fault_server import FaultServer, Handler, Route, serving
-from tests.acquisition.faults import later, mixture
+from tests.acquisition.faults import later, mixture, patient
 from tests.acquisition.zips import row, write_zip
 from tests.helpers import run
 from workflow_scripts.acquisition.shards import packing
@@ -33,7 +33,7 @@ FORK = get_context("fork")
 ROWS, FAULTY, KILLS = 2000, 0.3, 10
 HOSTS = ("a.test", "b.test", "c.test")
 SETTINGS: dict[str, Any] = {
-    **{"backoff": 0.01, "attempts": 2, "deadline": 2.5, "max_redirects": 3, "max_bytes": 100_000},
+    **{"backoff": 0.01, "attempts": 2, "deadline": 60.0, "max_redirects": 3, "max_bytes": 100_000},
     **{"max_pixels": 1_000_000, "max_side": 64, "hosts": {"default": {"rate": 2000, "connections": 24}}},
 }
 Table = dict[str, tuple[Route, str]]
@@ -169,13 +169,13 @@ def test_killed_at_ten_moments_and_then_asked_for_otherwise(tmp_path: Path, monk
     source = annotation_zip(tmp_path, table)
     routes = {path: route for path, (route, _) in table.items()}
     more = {f"/new{number}.jpg": routes["/good.jpg"] for number in range(30)}
-    with serving(routes) as site:
+    with serving(routes) as site, patient():
         undisturbed = Study(tmp_path / "undisturbed", source, site)
         undisturbed.plan(4, 1500)
         expected = undisturbed.all()
     moments = sorted(random.Random(5).sample(range(20, 2100), KILLS - 2))
     killer = Killer([*moments[:3], 0, *moments[3:6], 0, *moments[6:]])
-    with serving(killer.routes(routes | more)) as site:
+    with serving(killer.routes(routes | more)) as site, patient():
         study = Study(tmp_path / "killed", source, site)
         study.plan(4, 1500)
         assert kill_on_the_way(study, killer) == KILLS

@@ -9,7 +9,7 @@ import pytest
 
 from tests.acquisition import download_states
 from tests.acquisition.fault_server import Route, serving
-from tests.acquisition.faults import faults
+from tests.acquisition.faults import faults, patient
 from tests.acquisition.pictures import jpeg
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.download_state import DownloadState
@@ -19,7 +19,7 @@ FAST = {"rate": 5000, "connections": 16}
 
 
 def settings(**changed: Any) -> Download:
-    fast = {"hosts": {"default": FAST}, "backoff": 0.01, "attempts": 3, "deadline": 2.0, "max_redirects": 3}
+    fast = {"hosts": {"default": FAST}, "backoff": 0.01, "attempts": 3, "deadline": 60.0, "max_redirects": 3}
     return Download.model_validate({**fast, "max_bytes": 100_000, "max_pixels": 1_000_000, "max_side": 64, **changed})
 
 
@@ -31,7 +31,7 @@ def fetched(
 
 def test_each_fault_ends_in_its_state(tmp_path: Path) -> None:
     table = faults()
-    with serving({path: route for path, (route, _, _) in table.items()}) as site:
+    with serving({path: route for path, (route, _, _) in table.items()}) as site, patient():
         journal = fetched(tmp_path / "work", [f"http://a.test{path}" for path in table], site.address)
     ended = {path: str(journal.done[f"http://a.test{path}"].state) for path in table}
     assert ended == {path: state for path, (_, state, _) in table.items()}
@@ -181,5 +181,5 @@ def test_hosts_that_redirect_to_each_other_do_not_wait_for_ever(tmp_path: Path) 
     with serving(routes) as site:
         one_each = {"default": {"rate": 5000, "connections": 1}}
         hosts = ("a.test", "b.test")
-        journal = fetched(tmp_path / "work", urls, site.address, hosts, hosts=one_each, max_connections=1, deadline=5.0)
+        journal = fetched(tmp_path / "work", urls, site.address, hosts, hosts=one_each, max_connections=1)
     assert {str(record.state) for record in journal.done.values()} == {"ok"}
