@@ -28,7 +28,7 @@ def shell(*words: str, check: bool = True) -> str:
     return subprocess.run(words, check=check, capture_output=True, text=True, timeout=120).stdout
 
 
-def until(condition: Callable[[], Any], seconds: float = 300) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 900) -> Any:
     """The first true value of ``condition``."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

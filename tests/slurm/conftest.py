@@ -57,7 +57,7 @@ def studies(cluster: None, place: Path) -> tuple[Clone, Clone]:
     local, finished = Clone(place / "without slurm"), Clone(place / "a clone")
     runs = local.call("snakemake", "--profile", "profiles/demo", *STUDY[2:]), finished.start()
     for run in runs:
-        run.wait(timeout=900)
+        run.wait(timeout=3600)
     for clone, run in zip((local, finished), runs, strict=True):
         clone.ends_well(run)
     return local, finished

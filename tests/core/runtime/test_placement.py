@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
@@ -102,6 +103,7 @@ def test_a_job_that_wants_several_is_not_overtaken(driver: Path) -> None:
         several = _hold(stack, 7)
         while not all(map(_locked, ["", *_names(*range(2, 8))])):  # six GPUs, and its turn
             assert several.poll() is None
+            time.sleep(0.05)  # each look takes the names for a moment
         later = _hold(stack, 1)
         one.kill()
         assert set(_held(several)) == set(_names(*range(8))) - set(rest)
