@@ -11,9 +11,10 @@ import pytest
 from tests.forkserver.environment import ForkServers
 from tests.workflow.checkout import NANO, Checkout, give_to_user
 from tests.workflow.faulty_disk import FaultyCheckout, compiled, disturb, starts_again
-from tests.workflow.full_disk import fill, rooms_between, small_disk
+from tests.workflow.full_disk import KB, fill, small_disk
 
 pytestmark = pytest.mark.slow
+ROOMS = [300 * KB, 2_500 * KB, 7_500 * KB, 64_000 * KB]  # too little for the first job, a download, a training; enough
 READ_BY_THE_REPORT = "image_index/images.manifest.json"  # and by others
 
 
@@ -37,7 +38,7 @@ def test_a_disk_that_is_too_small_and_calls_that_fail_change_no_byte(
     faulty: FaultyCheckout, finished_nano: Checkout
 ) -> None:
     """In turns there is little room and calls fail. One file can't be read until its job starts again."""
-    faulty.once, rooms = READ_BY_THE_REPORT, rooms_between(300, 64_000, 6)
+    faulty.once, rooms = READ_BY_THE_REPORT, ROOMS
 
     def fail() -> None:
         faulty.reads_one_in = 300
