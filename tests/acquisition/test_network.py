@@ -1,7 +1,10 @@
 """Names, certificates, and that nothing holds up the network."""
 
 import asyncio
+import fcntl
 import socket
+import struct
+import termios
 import threading
 import time
 from pathlib import Path
@@ -130,6 +133,8 @@ def test_bytes_that_nobody_asked_for_are_no_answer_to_the_next_url(late: bytes) 
         handler.send(jpeg(seed=1))
         taken.wait(10)
         handler.wfile.write(late)
+        while struct.unpack("i", fcntl.ioctl(handler.connection, termios.TIOCOUTQ, bytes(4)))[0]:
+            time.sleep(0.001)  # until the client's kernel has them
         sent.set()
 
     async def ask(address: str) -> bytes:

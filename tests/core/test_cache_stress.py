@@ -14,7 +14,7 @@ from workflow_scripts.provenance.gc import DAY, collect, plan
 
 FORK = multiprocessing.get_context("fork")
 PROCESSES, UNITS, STUDIES = 8, 4, ("one", "two")
-WAIT = 120  # seconds after which a process counts as stuck
+WAIT = 600  # seconds after which a process counts as stuck
 
 
 class Stress:

@@ -13,7 +13,7 @@ from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 from workflow_scripts.pretraining.distributed.launch import launch
 
 FORK = multiprocessing.get_context("fork")
-SECONDS = 120  # after which a run counts as stuck
+SECONDS = 600  # after which a run counts as stuck
 
 
 class Launched:

@@ -86,7 +86,7 @@ class Checkout:
 
     def run(self, *words: str) -> tuple[int, str]:
         """Exit status and terminal output of Snakemake."""
-        status = self.start(*words).wait(timeout=900)
+        status = self.start(*words).wait(timeout=3600)
         return status, (self.folder / "terminal.txt").read_text(errors="replace")
 
     def records(self, since: str = "") -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 
 
-def snakemake(*words: str, cwd: Path = ROOT, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+def snakemake(*words: str, cwd: Path = ROOT, timeout: float = 1800) -> subprocess.CompletedProcess[str]:
     """Run Snakemake and give what it printed (both streams in stdout)."""
     return subprocess.run(
         [str(SNAKEMAKE), *words],

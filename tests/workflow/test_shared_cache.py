@@ -50,7 +50,7 @@ def test_two_snakemakes_on_one_cache_compute_every_key_once(pair: list[Checkout]
         running[checkout.study].wait()
         shutil.rmtree(checkout.folder / ".snakemake/locks", ignore_errors=True)
         running[checkout.study] = start(checkout)
-    statuses = {name: process.wait(timeout=600) for name, process in running.items()}
+    statuses = {name: process.wait(timeout=3600) for name, process in running.items()}
     printed = "".join((one.folder / "terminal.txt").read_text(errors="replace")[-3000:] for one in pair)
     assert set(statuses.values()) == {0}, printed
     results = pair[0].folder / "results"
