@@ -10,7 +10,8 @@ from PIL import Image
 from tests.captions.small_blip2 import save_checkpoints
 from workflow_scripts.demo.captioner_training.data import pictures as pictures_of
 from workflow_scripts.demo.captioner_training.data import training_texts
-from workflow_scripts.models.matcher import Matcher, itc, itc_table, load_matcher
+from workflow_scripts.models.checkpoints import Checkpoint
+from workflow_scripts.models.matcher import Matcher, itc, itc_table, load_matcher, load_matching_checkpoint
 from workflow_scripts.models.split_linear import SplitLinear
 
 DEMO_MATCHER = Path("workflow_scripts/demo/captioner/match")
@@ -25,26 +26,32 @@ def matcher(checkpoints: dict[str, Path]) -> Matcher:
     return load_matcher(checkpoints["matcher"], "cpu", 32)
 
 
-def reference(matcher: Matcher, image: Image.Image, text: str, itm: bool) -> float:
+@pytest.fixture(scope="module")
+def plain(checkpoints: dict[str, Path]) -> Checkpoint:
+    """The same checkpoint, as transformers loads it."""
+    return load_matching_checkpoint(checkpoints["matcher"], "cpu")
+
+
+def reference(plain: Checkpoint, image: Image.Image, text: str, itm: bool) -> float:
     """Score of one pair by ``Blip2ForImageTextRetrieval.forward``."""
-    model, tokenizer = matcher.checkpoint.model, matcher.checkpoint.tokenizer
+    model, tokenizer = plain.model, plain.tokenizer
     encoded = tokenizer([text], truncation=True, max_length=32, return_tensors="pt")
     queries = model.config.num_query_tokens
     # forward() expects one image token per query before the text and cuts them off again.
     ids = torch.cat([torch.full((1, queries), model.config.image_token_index), encoded["input_ids"]], dim=1)
     mask = torch.cat([torch.ones((1, queries), dtype=torch.long), encoded["attention_mask"]], dim=1)
     with torch.inference_mode():
-        result = model(matcher.checkpoint.pixels([image]), ids, mask, use_image_text_matching_head=itm).logits_per_image
+        result = model(plain.pixels([image]), ids, mask, use_image_text_matching_head=itm).logits_per_image
     return float(result[0, 1] - result[0, 0]) if itm else float(result.squeeze())
 
 
-def test_batch_equals_forward_one_by_one(matcher: Matcher, pictures: list[Image.Image]) -> None:
+def test_batch_equals_forward_one_by_one(matcher: Matcher, plain: Checkpoint, pictures: list[Image.Image]) -> None:
     states = matcher.image_states(pictures)
     itm = matcher.itm(states, TEXTS).tolist()
     cosine = itc(matcher.image_vectors(states), matcher.text_vectors(TEXTS)).tolist()
     for i, (picture, text) in enumerate(zip(pictures, TEXTS, strict=True)):
-        assert itm[i] == pytest.approx(reference(matcher, picture, text, itm=True), abs=1e-4)
-        assert cosine[i] == pytest.approx(reference(matcher, picture, text, itm=False), abs=1e-4)
+        assert itm[i] == pytest.approx(reference(plain, picture, text, itm=True), abs=1e-4)
+        assert cosine[i] == pytest.approx(reference(plain, picture, text, itm=False), abs=1e-4)
     assert max(itm) - min(itm) > 0.01
     assert max(cosine) - min(cosine) > 0.01
 
@@ -66,7 +73,7 @@ def test_tokens_are_counted_before_the_cut(matcher: Matcher) -> None:
 
 
 def test_captions_are_normalised(matcher: Matcher, pictures: list[Image.Image]) -> None:
-    prepared, titles = matcher.prepare(pictures[:2]), ["A Red CAT!!! (my)", "Dog: on *grass*..."]
+    prepared, titles = matcher.prepare(matcher.image_states(pictures[:2])), ["A Red CAT!!! (my)", "Dog: on *grass*..."]
     written = ["a red cat my", "dog on grass"]
     raw = Matcher(matcher.checkpoint, 32, "none")
     for given, expected, unchanged in zip(
@@ -97,8 +104,8 @@ def test_scores_on_a_gpu_are_those_of_float32(
     ours = load_matcher(DEMO_MATCHER, "cpu", 32)
     weights = [one.weights for one in ours.checkpoint.model.vision_model.modules() if isinstance(one, SplitLinear)]
     assert len(weights) == 16 and {one.dtype for one in weights} == {torch.bfloat16}
-    states, vectors = full.prepare(images)
-    found_states, found_vectors = ours.prepare(images)
+    states, found_states = full.image_states(images), ours.image_states(images)
+    vectors, found_vectors = full.image_vectors(states), ours.image_vectors(found_states)
     itms = torch.cat([full.itm(states, column) for column in texts])
     itcs = torch.cat([itc(vectors, full.text_vectors(column)) for column in texts])
     assert len(itms) == 510 and itms.max() - itms.min() > 9
@@ -120,7 +127,7 @@ def test_scores_of_new_weights_hardly_differ_on_a_gpu(
     full = load_matcher(folder, "cpu", 32)
     monkeypatch.setattr("workflow_scripts.models.matcher.dtype_of", lambda device: torch.bfloat16)
     ours = load_matcher(folder, "cpu", 32)
-    expected, found = (one.scores(one.prepare(pictures), TEXTS) for one in (full, ours))
+    expected, found = (one.scores(one.prepare(one.image_states(pictures)), TEXTS) for one in (full, ours))
     for whole, split in zip(expected, found, strict=True):
         assert split.dtype == torch.float32
         assert 0 < (whole - split).abs().max() < 1e-5

@@ -1,8 +1,7 @@
 """How well a caption fits an image by BLIP-2: matching (ITM) and contrastive (ITC) scores.
 
-The steps are those of ``Blip2ForImageTextRetrieval.forward``, split so that an image passes the vision tower and the
-query transformer once, for any number of captions. Source: Li et al. 2023, arXiv 2301.12597,
-section 3.2.
+The steps are those of ``Blip2ForImageTextRetrieval.forward``, split so that an image passes the vision tower once, and
+its states are projected once, for any number of captions. Source: Li et al. 2023, arXiv 2301.12597, section 3.2.
 """
 
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from torch.nn.functional import normalize
 from transformers import Blip2ForImageTextRetrieval
 
 from workflow_scripts.models.checkpoints import Checkpoint, dtype_of, load_checkpoint
+from workflow_scripts.models.projections import project, take_projections
 from workflow_scripts.models.split_linear import split_linear_layers
 from workflow_scripts.models.text_norms import TEXT_NORMS
 
@@ -26,7 +26,8 @@ class Matcher:
     """A matching checkpoint.
 
     Attributes:
-        checkpoint: float32; on a GPU, the linear layers of the vision tower are :class:`SplitLinear`.
+        checkpoint: float32; on a GPU, the linear layers of the vision tower are :class:`SplitLinear`. The query
+            transformer takes projections of vision states (:func:`take_projections`).
         max_text_tokens: captions are truncated to this length, including start and end token.
         text_norm: how a caption is written before it is scored, an entry of ``TEXT_NORMS``.
     """
@@ -48,13 +49,22 @@ class Matcher:
         return self.states_of(self.checkpoint.pixels(images))
 
     @torch.inference_mode()
+    def projected(self, states: torch.Tensor) -> torch.Tensor:
+        """Vision states -> (n, patches + 1, w) float32: see :func:`project`. BLIP-2's are 6.5 times its states."""
+        return project(self.checkpoint.model.qformer, states)
+
     def image_vectors(self, states: torch.Tensor) -> torch.Tensor:
         """Vision states -> (n, queries, d) float32, unit rows: the contrastive image features."""
+        return self.vectors_of(self.projected(states))
+
+    @torch.inference_mode()
+    def vectors_of(self, projected: torch.Tensor) -> torch.Tensor:
+        """:meth:`image_vectors` of images whose states are :meth:`projected`."""
         model = self.checkpoint.model
         queries = model.qformer(
-            query_embeds=model.query_tokens.expand(len(states), -1, -1),
-            encoder_hidden_states=states,
-            encoder_attention_mask=torch.ones(states.shape[:-1], dtype=torch.long, device=states.device),
+            query_embeds=model.query_tokens.expand(len(projected), -1, -1),
+            encoder_hidden_states=projected,
+            encoder_attention_mask=torch.ones(projected.shape[:-1], dtype=torch.long, device=projected.device),
             return_dict=True,
         ).last_hidden_state
         return normalize(model.vision_projection(queries), dim=-1)
@@ -69,36 +79,40 @@ class Matcher:
         ).last_hidden_state
         return normalize(model.text_projection(states[:, 0, :]), dim=-1)
 
-    @torch.inference_mode()
     def itm(self, states: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
         """Vision states and n captions -> (n,) float32, logit of match minus logit of no match, mean over queries."""
+        return self.itm_of(self.projected(states), texts)
+
+    @torch.inference_mode()
+    def itm_of(self, projected: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
+        """:meth:`itm` of images whose states are :meth:`projected`."""
         model = self.checkpoint.model
         ids, mask = self._tokens(texts)
-        queries = model.query_tokens.expand(len(states), -1, -1)
+        queries = model.query_tokens.expand(len(projected), -1, -1)
         count = queries.shape[1]
-        joined = torch.cat([torch.ones((len(states), count), dtype=mask.dtype, device=mask.device), mask], dim=1)
-        states = model.qformer(
+        joined = torch.cat([torch.ones((len(projected), count), dtype=mask.dtype, device=mask.device), mask], dim=1)
+        found = model.qformer(
             query_embeds=model.embeddings(input_ids=ids, query_embeds=queries),
             query_length=count,
             attention_mask=joined,
-            encoder_hidden_states=states,
-            encoder_attention_mask=torch.ones(states.shape[:-1], dtype=torch.long, device=states.device),
+            encoder_hidden_states=projected,
+            encoder_attention_mask=torch.ones(projected.shape[:-1], dtype=torch.long, device=projected.device),
             return_dict=True,
         ).last_hidden_state
-        logits = model.itm_head(states[:, :count, :]).mean(dim=1)
+        logits = model.itm_head(found[:, :count, :]).mean(dim=1)
         return logits[:, 1] - logits[:, 0]
 
-    def prepare(self, images: Sequence[Image.Image]) -> tuple[torch.Tensor, torch.Tensor]:
-        """RGB images -> their :meth:`image_states` and :meth:`image_vectors`."""
-        states = self.image_states(images)
-        return states, self.image_vectors(states)
+    def prepare(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Vision states -> their :meth:`projected` and :meth:`image_vectors`."""
+        projected = self.projected(states)
+        return projected, self.vectors_of(projected)
 
     def scores(
         self, prepared: tuple[torch.Tensor, torch.Tensor], texts: Sequence[str]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Prepared images and n captions -> (n,) float32 :meth:`itm` and (n,) float32 :func:`itc`."""
-        states, vectors = prepared
-        return self.itm(states, texts), itc(vectors, self.text_vectors(texts))
+        projected, vectors = prepared
+        return self.itm_of(projected, texts), itc(vectors, self.text_vectors(texts))
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text that is scored, before truncation, including start and end token."""
@@ -158,7 +172,8 @@ def load_matching_checkpoint(folder: Path, device: str) -> Checkpoint:
 
 
 def as_matcher(checkpoint: Checkpoint, max_text_tokens: int, text_norm: str) -> Matcher:
-    """The matcher of a checkpoint, whose vision tower is changed if it is on a GPU: see :func:`load_matcher`."""
+    """The matcher of a checkpoint, which is changed: see :class:`Matcher`."""
+    take_projections(checkpoint.model.qformer)
     if dtype_of(checkpoint.device.type) != torch.float32:
         split_linear_layers(checkpoint.model.vision_model)
     return Matcher(checkpoint, max_text_tokens, text_norm)
