@@ -11,8 +11,8 @@ from tests.captions.small_blip2 import save_checkpoints
 from workflow_scripts.demo.captioner_training.data import pictures as pictures_of
 from workflow_scripts.demo.captioner_training.data import training_texts
 from workflow_scripts.models.checkpoints import Checkpoint
+from workflow_scripts.models.layers.split_linear import SplitLinear
 from workflow_scripts.models.matcher import Matcher, itc, itc_table, load_matcher, load_matching_checkpoint
-from workflow_scripts.models.split_linear import SplitLinear
 
 DEMO_MATCHER = Path("workflow_scripts/demo/captioner/match")
 TEXTS = [

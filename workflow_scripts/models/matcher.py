@@ -14,8 +14,8 @@ from torch.nn.functional import normalize
 from transformers import Blip2ForImageTextRetrieval
 
 from workflow_scripts.models.checkpoints import Checkpoint, dtype_of, load_checkpoint
-from workflow_scripts.models.projections import project, take_projections
-from workflow_scripts.models.split_linear import split_linear_layers
+from workflow_scripts.models.layers.projections import project, take_projections
+from workflow_scripts.models.layers.split_linear import split_linear_layers
 from workflow_scripts.models.text_norms import TEXT_NORMS
 
 MOST_TOKENS = 2**15 - 1  # token counts are stored as int16

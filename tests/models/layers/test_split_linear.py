@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from workflow_scripts.models.split_linear import SplitLinear, split, split_linear_layers
+from workflow_scripts.models.layers.split_linear import SplitLinear, split, split_linear_layers
 
 
 def test_two_parts_hold_sixteen_bits() -> None:

@@ -7,7 +7,7 @@ import torch
 from transformers import Blip2QFormerConfig
 from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerModel
 
-from workflow_scripts.models.projections import project, take_projections
+from workflow_scripts.models.layers.projections import project, take_projections
 
 IMAGES, STATES, QUERIES, TEXT = 3, 17, 4, 6
 
