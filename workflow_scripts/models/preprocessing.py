@@ -68,6 +68,6 @@ def _statistics(device: torch.device) -> torch.Tensor:
 
 
 def normalise_planes(planes: torch.Tensor, white: float) -> None:
-    """What :func:`normalise` does, in place and on planes (3, n, h, w) float32 in 0..``white``."""
-    for plane, mean, std in zip(planes, MEAN, STD, strict=True):
-        plane.sub_(mean * white).div_(std * white)
+    """What :func:`normalise` does, in place and on planes (n, 3, h, w) float32 in 0..``white``."""
+    for plane, mean, std in zip(planes.unbind(1), MEAN, STD, strict=True):
+        torch.add(plane.new_full((), -mean / std), plane, alpha=1 / (std * white), out=plane)

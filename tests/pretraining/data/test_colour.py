@@ -1,6 +1,5 @@
 import pytest
 import torch
-from torch.nn.functional import pad
 from torchvision.transforms.v2 import functional as tv
 
 from workflow_scripts.pretraining.data import colour
@@ -9,10 +8,10 @@ CLOSE = {"rtol": 1e-4, "atol": 2e-3}
 
 
 def pictures(side: int = 20) -> torch.Tensor:
-    """Planes (3, n, side, side) of noise, and of images whose channels tie, are black, white or grey."""
+    """Images (n, 3, side, side) of noise, and of images whose channels tie, are black, white or grey."""
     noise = torch.rand(5, 3, side, side, generator=torch.Generator().manual_seed(1))
     flat = torch.tensor([(0, 0, 0), (1, 1, 1), (0.5, 0.5, 0.5), (0.7, 0.7, 0.1), (0.1, 0.7, 0.7), (0.7, 0.1, 0.7)])
-    return 255 * torch.cat([noise, flat.view(-1, 3, 1, 1).expand(-1, 3, side, side)]).transpose(0, 1).contiguous()
+    return 255 * torch.cat([noise, flat.view(-1, 3, 1, 1).expand(-1, 3, side, side)])
 
 
 def jittered(operation: str, images: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
@@ -29,10 +28,10 @@ def jittered(operation: str, images: torch.Tensor, factors: torch.Tensor) -> tor
 def test_jitter_is_torchvisions_image_by_image(operation: str) -> None:
     images, reference = pictures(), getattr(tv, f"adjust_{operation}")
     ends = (-0.1, 0.1) if operation == "hue" else (0.6, 1.4)
-    factors = torch.linspace(*ends, images.shape[1]).view(-1, 1)
+    factors = torch.linspace(*ends, len(images)).view(-1, 1)
     ours = jittered(operation, images, factors)
     for i, factor in enumerate(factors.flatten().tolist()):
-        torch.testing.assert_close(ours[:, i], 255 * reference(images[:, i] / 255, factor), **CLOSE)
+        torch.testing.assert_close(ours[i], 255 * reference(images[i] / 255, factor), **CLOSE)
 
 
 def test_one_pass_makes_three_kinds_of_changes() -> None:
@@ -41,8 +40,8 @@ def test_one_pass_makes_three_kinds_of_changes() -> None:
     luma, mean = ((kinds == kind) * (1 - factors) for kind in (2, 1))
     together = colour.blend(images.flatten(2).clone(), factors, luma, mean).view_as(images)
     for i, kind in enumerate(kinds.flatten().tolist()):
-        one = jittered(("brightness", "contrast", "saturation")[kind], images[:, i : i + 1], factors[:1])
-        torch.testing.assert_close(together[:, i : i + 1], one)
+        one = jittered(("brightness", "contrast", "saturation")[kind], images[i : i + 1], factors[:1])
+        torch.testing.assert_close(together[i : i + 1], one)
 
 
 def test_hue_goes_round() -> None:
@@ -50,32 +49,47 @@ def test_hue_goes_round() -> None:
     for turns in (0.0, 1.0, -1.0):
         torch.testing.assert_close(jittered("hue", images, torch.full((11, 1), turns)), images, **CLOSE)
     third = jittered("hue", images, torch.full((11, 1), 1 / 3))
-    torch.testing.assert_close(third, images.roll(1, dims=0), **CLOSE)
+    torch.testing.assert_close(third, images.roll(1, dims=1), **CLOSE)
 
 
-@pytest.mark.parametrize("side", [12, 48, 70])
+@pytest.mark.parametrize("side", [12, 48, 70, 97])
 def test_blur_is_torchvisions_image_by_image(side: int) -> None:
     images = pictures(side)
-    sigma = torch.linspace(0.1, 2.0, images.shape[1])
+    sigma = torch.linspace(0.1, 2.0, len(images))
     half = colour.half_width(side, 2.0)
     kernel = 2 * half + 1
     assert kernel == max(3, side // 10 // 2 * 2 + 1)
-    ours = colour.blur(images, sigma, half)
-    for i, s in enumerate(sigma.tolist()):
-        torch.testing.assert_close(ours[:, i], tv.gaussian_blur(images[:, i], [kernel, kernel], [s, s]), **CLOSE)
+    ours = colour.blur(images.clone(), sigma, half)
+    for one, image, s in zip(ours, images, sigma.tolist(), strict=True):
+        torch.testing.assert_close(one, tv.gaussian_blur(image, [kernel, kernel], [s, s]), **CLOSE)
 
 
-def test_the_sums_of_processors_are_the_convolutions_of_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    padded, weights = pad(pictures(30), [4] * 4, mode="reflect"), torch.rand(11, 9)
-    for cached in (1, 10**6):
-        monkeypatch.setattr(colour, "CACHED", cached)
-        torch.testing.assert_close(colour.summed(padded, weights), colour.convolved(padded, weights))
+@pytest.mark.parametrize(("side", "k"), [(30, 9), (30, 59), (37, 3), (48, 31)])
+def test_the_products_of_processors_are_the_convolutions_of_gpus(side: int, k: int) -> None:
+    images, weights = pictures(side), torch.rand(11, k)
+    expected = colour.convolved(images, weights)
+    for product in (colour.multiplied, colour.banded):
+        torch.testing.assert_close(product(images.clone(), weights), expected)
+
+
+def test_blurred_in_small_parts_images_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, sigma = pictures(30), torch.linspace(0.1, 2.0, 11)
+    expected = colour.blur(images.clone(), sigma, 4)
+    monkeypatch.setattr(colour, "CACHED", 1)
+    torch.testing.assert_close(colour.blur(images, sigma, 4), expected)
+
+
+def test_a_blend_that_can_clip_nothing_is_the_same_without_clipping() -> None:
+    images, factors = pictures().flatten(2), torch.linspace(0.6, 1, 11).view(-1, 1)
+    for luma, mean in ((None, None), (1 - factors, None), (None, 1 - factors)):
+        clipped, free = (colour.blend(images.clone(), factors, luma, mean, clip) for clip in (True, False))
+        torch.testing.assert_close(free, clipped)
 
 
 def test_blur_has_the_kernel_that_is_asked_for() -> None:
     assert [colour.half_width(70, 30, side) for side in (None, 15, 3)] == [3, 7, 1]
     assert [colour.half_width(224, sigma) for sigma in (0.1, 1.0, 1.1, 2.0, 3.0)] == [1, 4, 5, 8, 11]
-    point = torch.zeros(3, 1, 70, 70)
+    point = torch.zeros(1, 3, 70, 70)
     point[..., 35, 35] = 1
     spread = colour.blur(point, torch.tensor([30.0]), 7)[0, 0].nonzero()
     assert (spread - 35).abs().max() == 7
@@ -83,5 +97,5 @@ def test_blur_has_the_kernel_that_is_asked_for() -> None:
 
 def test_grey_is_torchvisions() -> None:
     images = pictures()
-    expected = tv.rgb_to_grayscale(images.transpose(0, 1))[:, 0]
+    expected = tv.rgb_to_grayscale(images)[:, 0]
     torch.testing.assert_close(colour.grey(images), expected, **CLOSE)

@@ -1,3 +1,6 @@
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +22,7 @@ def coloured(images: torch.Tensor, uniform: np.ndarray, kernel: int | None = Non
     made = changes(uniform, kernel)
     out = torch.full((len(images), 3, *images.shape[1:3]), float("nan"))
     for rows, planes in recoloured(images, made, made.numbers):
-        out[rows] = planes.transpose(0, 1)
+        out[rows] = planes
     return out
 
 
@@ -38,9 +41,9 @@ def reference(image: torch.Tensor, uniform: np.ndarray, kernel: int) -> torch.Te
     return expected
 
 
-@pytest.mark.parametrize("cached", [1, 20_000, 10**9])
-def test_images_are_torchvisions_one_by_one_in_groups_of_any_size(cached: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recolour, "CACHED", cached)
+@pytest.mark.parametrize("group", [1, 20_000, 10**9])
+def test_images_are_torchvisions_one_by_one_in_groups_of_any_size(group: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recolour, "GROUP", group)
     images, uniform = pictures(40), draws(3, 1, 0, 0, 40)
     ours, changed = coloured(images, uniform), 0
     for i, image in enumerate(images):
@@ -71,3 +74,12 @@ def test_finished_images_are_normalised_and_without_changes_keep_their_colours()
     changed = finished(images, made, made.numbers)
     torch.testing.assert_close(changed, normalise(coloured(images, uniform)), rtol=1e-5, atol=1e-5)
     assert all(one.is_contiguous(memory_format=torch.channels_last) for one in (plain, changed))
+
+
+def test_threads_that_change_images_at_once_do_not_share_their_memory() -> None:
+    images, drawn = pictures(40), [draws(0, step, 0, 0, 40) for step in range(1, 5)]
+    expected = [coloured(images, uniform) for uniform in drawn]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            for ours, alone in zip(pool.map(partial(coloured, images), drawn), expected, strict=True):
+                assert torch.equal(ours, alone)

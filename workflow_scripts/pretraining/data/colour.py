@@ -1,10 +1,11 @@
 """Colour operations on a batch, each image with its own strength.
 
-Images are planes of colours, (3, n, m) float32 in 0..255 with m pixels each, unless a function says otherwise, and are
-changed in place. The results equal those of ``torchvision.transforms.v2.functional`` image by image.
+Images are (n, 3, m) float32 in 0..255 with m pixels each, unless a function says otherwise, and are changed in place.
+The results equal those of ``torchvision.transforms.v2.functional`` image by image.
 """
 
 import math
+from functools import cache
 
 import torch
 from torch.nn.functional import conv2d, pad
@@ -14,15 +15,20 @@ CACHED = 2**17
 WHITE = 255
 SIGMAS = 4
 """Where the kernel of a blur is cut, in standard deviations: the rest weighs 6e-5, less than 0.01 grey levels."""
+SMALL = 64
+"""Side in pixels of the largest images that a processor blurs by whole matrices."""
+BAND = 8
+"""Least rows of such a matrix that a processor multiplies together for larger images."""
 
 
 def grey(images: torch.Tensor) -> torch.Tensor:
-    """(3, ...) -> (...): luma of ITU-R BT.601; the images stay as they are."""
-    return (images[0] * 0.2989).add_(images[1], alpha=0.587).add_(images[2], alpha=0.114)
+    """(n, 3, ...) -> (n, ...): luma of ITU-R BT.601; the images stay as they are."""
+    red, green, blue = images.unbind(1)
+    return (red * 0.2989).add_(green, alpha=0.587).add_(blue, alpha=0.114)
 
 
 def blend(
-    images: torch.Tensor, scale: torch.Tensor, luma: torch.Tensor | None, mean: torch.Tensor | None
+    images: torch.Tensor, scale: torch.Tensor, luma: torch.Tensor | None, mean: torch.Tensor | None, clip: bool = True
 ) -> torch.Tensor:
     """scale * image + luma * its luma + mean * the mean of its luma, clipped to 0..255.
 
@@ -32,21 +38,27 @@ def blend(
     Args:
         images: changed in place, and returned.
         scale, luma, mean: (n, 1) float32; None: 0 for all images.
+        clip: whether any scale is above 1: otherwise nothing leaves the range.
     """
-    if luma is None and mean is None:
-        return images.mul_(scale).clamp_(0, WHITE)
-    other = grey(images)
-    if mean is not None:
-        level = other.mean(1, keepdim=True).mul_(mean)
-        other = level if luma is None else other.mul_(luma).add_(level)
-    elif luma is not None:
+    if luma is not None:
+        other = grey(images)
+        level = None if mean is None else other.mean(1, keepdim=True).mul_(mean)
         other.mul_(luma)
-    return images.mul_(scale).add_(other).clamp_(0, WHITE)
+        if level is not None:
+            other.add_(level)
+        torch.addcmul(other[:, None], images, scale[:, None], out=images)
+    else:
+        # The mean of the luma is the luma of the means.
+        level = None if mean is None else grey(images.mean(2, keepdim=True)).mul_(mean)
+        images.mul_(scale[:, None])
+        if level is not None:
+            images.add_(level[:, None])
+    return images.clamp_(0, WHITE) if clip else images
 
 
 def shift_hue(images: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
     """Hue moved by ``turns`` (n, 1), at most 1, the whole circle, either way, at constant value and chroma."""
-    parts = -(-images.shape[1:].numel() // (CACHED // 2)) if images.device.type == "cpu" else 1
+    parts = -(-images[:, 0].numel() // (CACHED // 2)) if images.device.type == "cpu" else 1
     for pixels in images.chunk(parts, dim=2):
         _shift_hue(pixels, turns)
     return images
@@ -59,17 +71,18 @@ def _shift_hue(images: torch.Tensor, turns: torch.Tensor) -> None:
     1 + green + blue - red sixths of the circle, and its side is the sign of green - blue. A channel's value falls with
     the distance from its own hue, linearly between one and two sixths.
     """
-    red, green, blue = images
-    low = images.amin(0)
-    chroma = images.amax(0).sub_(low)
-    six = chroma * 6
-    distance = (green + blue).sub_(red).sub_(low)
-    distance.div_(six.clamp_min(torch.finfo(images.dtype).tiny)).add_(1 / 6)
-    hue = torch.copysign(distance, green - blue, out=distance).add_(turns)
-    hue.sub_(hue.round())
-    base = low - chroma
-    torch.addcmul(low.add_(chroma, alpha=2), six, hue.abs().clamp_(1 / 6, 1 / 3), value=-1, out=red)
-    torch.addcmul(base, six, (hue + 1 / 6).abs_().clamp_(1 / 6, 1 / 3), out=green)
+    red, green, blue = images.unbind(1)
+    low = images.amin(1)
+    chroma = images.amax(1).sub_(low)
+    base = low.sub_(chroma)
+    six = torch.add(images.new_full((), torch.finfo(images.dtype).tiny), chroma, alpha=6)
+    hue = torch.add(green, blue, out=chroma).sub_(red).sub_(base)
+    side = green - blue
+    torch.addcdiv(turns, torch.copysign(hue, side, out=hue), six, out=hue)
+    hue.sub_(torch.round(hue, out=side))
+    torch.abs(hue, out=side).clamp_(1 / 6, 1 / 3)
+    torch.addcmul(base, six, torch.sub(0.5, side, out=side), out=red)
+    torch.addcmul(base, six, torch.add(hue, 1 / 6, out=side).abs_().clamp_(1 / 6, 1 / 3), out=green)
     torch.addcmul(base, six, hue.sub_(1 / 6).abs_().clamp_(1 / 6, 1 / 3), out=blue)
 
 
@@ -84,44 +97,79 @@ def half_width(size: int, sigma: float, side: int | None = None) -> int:
 
 
 def blur(images: torch.Tensor, sigma: torch.Tensor, half: int) -> torch.Tensor:
-    """Gaussian blur of planes (3, n, h, w), ``sigma`` (n,) in pixels, with a kernel of 2 * ``half`` + 1 pixels."""
+    """Gaussian blur of images (n, 3, s, s), ``sigma`` (n,) in pixels, with a kernel of 2 * ``half`` + 1 pixels.
+
+    The result takes the place of the images on a processor.
+    """
     distance = torch.arange(-half, half + 1, device=images.device, dtype=torch.float32)
     weights = torch.exp(-0.5 * (distance / sigma.view(-1, 1)).square())
     weights = weights / weights.sum(1, keepdim=True)
-    padded = pad(images, [half, half, half, half], mode="reflect")
-    return summed(padded, weights) if images.device.type == "cpu" else convolved(padded, weights)
+    if images.device.type != "cpu":
+        return convolved(images, weights)
+    if images.shape[-1] > SMALL:
+        return banded(images, weights)
+    parts = -(-2 * images.numel() // CACHED)
+    for some, weight in zip(images.chunk(parts), weights.chunk(parts), strict=True):
+        multiplied(some, weight)
+    return images
 
 
-def convolved(padded: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Rows and columns weighed by (n, k) ``weights`` in two operations, for GPUs: h and w become k - 1 smaller."""
-    kernels = weights.repeat(3, 1)
-    every = padded.reshape(1, len(kernels), *padded.shape[2:])
-    rows = conv2d(every, kernels[:, None, None, :], groups=len(kernels))
-    columns = conv2d(rows, kernels[:, None, :, None], groups=len(kernels))
-    return columns.view(*padded.shape[:2], *columns.shape[2:])
+def convolved(images: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Rows and columns weighed by (n, k) ``weights``, mirrored at the edges, in two operations, for GPUs."""
+    kernels = weights.repeat_interleave(3, 0)
+    padded = pad(images, [weights.shape[1] // 2] * 4, mode="reflect").flatten(0, 1)[None]
+    rows = conv2d(padded, kernels[:, None, None, :], groups=len(kernels))
+    return conv2d(rows, kernels[:, None, :, None], groups=len(kernels)).view_as(images)
 
 
-def summed(padded: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """What :func:`convolved` computes, for processors.
+def multiplied(images: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """What :func:`convolved` computes, for small images on processors: a plane X becomes M X M', in place."""
+    side, half = images.shape[-1], weights.shape[1] // 2
+    matrix = _matrices(weights, side, side)[:, 0, :, half:-half]
+    rows = torch.bmm(images.view(-1, 3 * side, side), matrix.mT)
+    torch.bmm(matrix.repeat_interleave(3, 0), rows.view(-1, side, side), out=images.view(-1, side, side))
+    return images
 
-    An image's rows are one long row here: what runs over into the next one falls into the margin. That makes each pass
-    one loop, and not one for each row.
+
+def banded(images: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """What :func:`multiplied` computes, for large images: only those parts of M that are not 0.
+
+    Both products, M X' and then M (M X')', turn the planes. Some rows of M meet few columns of X; at the edges they
+    also meet the end of the row before or the start of the next one, which they multiply by 0.
     """
-    high, wide = padded.shape[2:]
-    last = weights.shape[1] - 1
-    planes, weights = padded.view(-1, high * wide), weights.repeat(3, 1)
-    out = torch.empty((len(planes), (high - last) * wide))
-    parts = -(-planes.numel() // CACHED)
-    for some, weight, made in zip(planes.chunk(parts), weights.chunk(parts), out.chunk(parts), strict=True):
-        _weighed(_weighed(some, weight, 1), weight, wide, made[:, : out.shape[1] - last])
-    return out.view(*padded.shape[:2], high - last, wide)[..., : wide - last]
+    side, half = images.shape[-1], weights.shape[1] // 2
+    wide = next(w for w in range(max(half, BAND), side + 1) if side % w == 0)
+    lying, turned = both = images.new_empty(2, 3 * side * side + 2 * half)
+    both[:, :half] = both[:, -half:] = 0
+    for image, matrix in zip(images, _matrices(weights, side, wide), strict=True):
+        lying[half:-half].copy_(image.view(-1))
+        torch.bmm(matrix, _met(lying, side, matrix), out=turned[half:-half].view(-1, wide, 3 * side))
+        torch.bmm(matrix.repeat(3, 1, 1), _met(turned, 3 * side, matrix), out=image.view(-1, wide, side))
+    return images
 
 
-def _weighed(values: torch.Tensor, weights: torch.Tensor, step: int, out: torch.Tensor | None = None) -> torch.Tensor:
-    """(n, m) -> sums of k numbers that are ``step`` apart, weighed by (n, k): (n, m - (k - 1) * step)."""
-    last = weights.shape[1] - 1
-    length = values.shape[1] - last * step
-    total = torch.mul(values[:, :length], weights[:, :1], out=out)
-    for i in range(1, last + 1):
-        total.addcmul_(values[:, i * step : i * step + length], weights[:, i, None])
-    return total
+def _met(rows: torch.Tensor, length: int, matrix: torch.Tensor) -> torch.Tensor:
+    """(m, columns, r): what m parts of a matrix meet of r rows, each ``length`` numbers, with a margin at both ends."""
+    wide, columns = matrix.shape[1:]
+    number = (len(rows) - columns + wide) // length
+    return rows.as_strided((length // wide, columns, number), (wide, 1, length))
+
+
+def _matrices(weights: torch.Tensor, side: int, wide: int) -> torch.Tensor:
+    """(n, side / wide, wide, wide + k - 1): :func:`_shifts` weighed by (n, k) ``weights``."""
+    shifts = _shifts(weights.shape[1], side, wide)
+    return (weights @ shifts.flatten(1)).view(len(weights), *shifts.shape[1:])
+
+
+@cache
+def _shifts(k: int, side: int, wide: int) -> torch.Tensor:
+    """The matrices that shift ``side`` numbers by each place in a kernel of k, mirrored at the edges.
+
+    (k, side / wide, wide, wide + k - 1): ``wide`` rows each, and the columns that are not 0 in some of the matrices,
+    k // 2 more than ``wide`` on both sides, also beyond the edges.
+    """
+    margin = [k // 2] * 2
+    mirrored = pad(torch.eye(side)[None], margin, mode="reflect")[0].T
+    whole = pad(mirrored.unfold(0, side, 1).mT, margin)
+    parts = [whole[:, i : i + wide, i : i + wide + k - 1] for i in range(0, side, wide)]
+    return torch.stack(parts, 1)

@@ -1,5 +1,6 @@
 """The colour changes of SimCLR's augmentation: decided on the processor, made on batches on any device."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,11 +11,13 @@ import torch
 
 from workflow_scripts.models.preprocessing import normalise, normalise_planes
 from workflow_scripts.pretraining.data.augment import BLUR, GREY, JITTER
-from workflow_scripts.pretraining.data.colour import CACHED, WHITE, blend, blur, grey, half_width, shift_hue
+from workflow_scripts.pretraining.data.colour import WHITE, blend, blur, grey, half_width, shift_hue
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 STRENGTH = np.array([0.4, 0.4, 0.4, 0.1])
 UNTOUCHED = len(STRENGTH)
+GROUP = 2**19
+"""Numbers that a processor changes together (2 MB): more don't fit in its cache, fewer make more calls."""
 
 
 class Numbers(NamedTuple):
@@ -89,14 +92,17 @@ class _Group:
     """Images that are changed together, ``first`` to before ``last`` in the order of changes.
 
     Attributes:
-        used: whether any of them needs scale, luma and mean, at each of four places.
-        hues, greyed, blurred: their part of those lists.
+        blends, hues: which of them, in that order, have brightness, contrast or saturation changed at each of four
+            places, and their hue; images without such a change may lie between those of ``blends``.
+        used: whether any of ``blends`` needs luma, mean and clipping, at each of four places.
+        greyed, blurred: their part of those lists.
     """
 
     first: int
     last: int
+    blends: list[list[int]]
+    hues: list[list[int]]
     used: list[list[bool]]
-    hues: list[tuple[int, int]]
     greyed: slice
     blurred: slice
 
@@ -104,37 +110,63 @@ class _Group:
 def _groups(made: Changes, most: int) -> Iterator[_Group]:
     """All images in groups of at most ``most``, without reading anything from the device."""
     numbers, count = made.numbers, len(made.numbers.rows)
-    starts = np.arange(0, count, most)
-    edges = np.append(starts, count)
-    needs = np.stack([numbers.scale.numpy() != 1, numbers.luma.numpy() != 0, numbers.mean.numpy() != 0])
-    used = np.logical_or.reduceat(needs[..., 0], starts, axis=2)
+    edges = np.linspace(0, count, -(-count // most) + 1).astype(int)
+    starts = edges[:-1]
+    scale, luma, mean = (one.numpy()[..., 0] for one in (numbers.scale, numbers.luma, numbers.mean))
+    used = np.logical_or.reduceat(np.stack([luma != 0, mean != 0, scale > 1]), starts, axis=2)
+    at = np.arange(count)
+    blends = np.stack(
+        [
+            np.minimum.reduceat(np.where(scale == 1, count, at), starts, axis=1),
+            np.maximum.reduceat(np.where(scale == 1, 0, at + 1), starts, axis=1),
+        ]
+    )
+    hues = np.stack([made.hues[:-1], made.hues[1:]])[..., None].clip(starts, edges[1:])
     greyed, blurred = (np.searchsorted(places.numpy(), edges) for places in (numbers.greyed, numbers.blurred))
-    hues = made.hues.clip(edges[:-1, None], edges[1:, None])
-    for at, (first, last) in enumerate(pairwise(edges.tolist())):
+    for i, (first, last) in enumerate(pairwise(edges.tolist())):
         yield _Group(
             first,
             last,
-            used[..., at].T.tolist(),
-            list(pairwise(hues[at].tolist())),
-            slice(greyed[at], greyed[at + 1]),
-            slice(blurred[at], blurred[at + 1]),
+            blends[..., i].T.tolist(),
+            hues[..., i].T.tolist(),
+            used[..., i].T.tolist(),
+            slice(greyed[i], greyed[i + 1]),
+            slice(blurred[i], blurred[i + 1]),
         )
+
+
+class _Kept(threading.local):
+    """Memory for a group, which each thread keeps: each new page of memory would cost a fault."""
+
+    numbers = torch.empty(0)
+
+
+_KEPT = _Kept()
+
+
+def _planes(images: torch.Tensor) -> torch.Tensor:
+    """Images (p, s, s, 3) uint8 -> (p, 3, s, s) float32; on a processor, in the memory that this thread keeps."""
+    channels = images.permute(0, 3, 1, 2)
+    if images.device.type != "cpu":
+        return channels.to(torch.float32, memory_format=torch.contiguous_format)
+    if len(_KEPT.numbers) < images.numel():
+        _KEPT.numbers = torch.empty(images.numel())
+    return _KEPT.numbers[: images.numel()].view(channels.shape).copy_(channels)
 
 
 def recoloured(images: torch.Tensor, made: Changes, numbers: Numbers) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Images (n, s, s, 3) uint8 with the colour changes ``made``, in groups: (p,) int64 numbers of images, and their
-    planes (3, p, s, s), float32 in 0..255.
+    planes (p, 3, s, s), float32 in 0..255.
 
-    On a processor a group is so small that it stays in the cache, also while the caller changes it.
+    On a processor a group stays in the cache, also while the caller changes it, and the next one takes its place.
 
     Args:
         numbers: those of ``made`` on the images' device.
     """
-    most = max(1, CACHED // images[0].numel()) if images.device.type == "cpu" else len(images)
+    most = max(1, GROUP // images[0].numel()) if images.device.type == "cpu" else len(images)
     for group in _groups(made, most):
         rows = numbers.rows[group.first : group.last]
-        planes = torch.empty((3, len(rows), *images.shape[1:3]), device=images.device)
-        planes.copy_(images.index_select(0, rows).permute(3, 0, 1, 2))
+        planes = _planes(images.index_select(0, rows))
         _jitter(planes.flatten(2), group, numbers)
         yield rows, _blurred(_greyed(planes, group, numbers), group, made, numbers)
 
@@ -149,40 +181,52 @@ def finished(images: torch.Tensor, made: Changes | None, numbers: Numbers | None
     out = torch.empty(images.shape, device=images.device)
     for rows, planes in recoloured(images, made, numbers):
         normalise_planes(planes, WHITE)
-        # Contiguous, or each number would be copied by itself.
-        out.index_copy_(0, rows, planes.permute(1, 2, 3, 0).contiguous())
+        pixels = planes.permute(0, 2, 3, 1)
+        if out.device.type == "cpu":
+            # Faster than to gather them first.
+            for row, image in zip(rows.tolist(), pixels, strict=True):
+                out[row].copy_(image)
+        else:
+            out.index_copy_(0, rows, pixels.contiguous())
     return out.permute(0, 3, 1, 2)
 
 
 def _jitter(images: torch.Tensor, group: _Group, numbers: Numbers) -> None:
-    """Change images (3, p, pixels) in place."""
-    some = slice(group.first, group.last)
-    for place, (used, (first, last)) in enumerate(zip(group.used, group.hues, strict=True)):
-        if any(used):
-            luma, mean = (
-                kind[place, some] if needed else None
-                for kind, needed in zip((numbers.luma, numbers.mean), used[1:], strict=True)
+    """Change images (p, 3, pixels) in place."""
+    for place, (blends, (first, last)) in enumerate(zip(group.blends, group.hues, strict=True)):
+        some = slice(*blends)
+        if some.start < some.stop:
+            luma, mean, clip = group.used[place]
+            blend(
+                images[some.start - group.first : some.stop - group.first],
+                numbers.scale[place, some],
+                numbers.luma[place, some] if luma else None,
+                numbers.mean[place, some] if mean else None,
+                clip,
             )
-            blend(images, numbers.scale[place, some], luma, mean)
         if first < last:
-            shift_hue(images[:, first - group.first : last - group.first], numbers.turns[first:last])
+            shift_hue(images[first - group.first : last - group.first], numbers.turns[first:last])
 
 
 def _greyed(images: torch.Tensor, group: _Group, numbers: Numbers) -> torch.Tensor:
-    """The images (3, p, s, s), changed in place."""
+    """The images (p, 3, s, s), changed in place."""
     places = numbers.greyed[group.greyed] - group.first
     if len(places) == 0:
         return images
-    return images.index_copy_(1, places, grey(images.index_select(1, places)).expand(3, -1, -1, -1))
+    if len(places) == len(images):
+        return images.copy_(grey(images)[:, None])
+    images[places] = grey(images.index_select(0, places))[:, None]
+    return images
 
 
 def _blurred(images: torch.Tensor, group: _Group, made: Changes, numbers: Numbers) -> torch.Tensor:
-    """The images (3, p, s, s), some of them blurred."""
+    """The images (p, 3, s, s), some of them blurred."""
     sigma = numbers.sigma[group.blurred]
     if len(sigma) == 0:
         return images
     half = half_width(images.shape[-1], float(made.numbers.sigma[group.blurred].max()), made.kernel)
-    if len(sigma) == images.shape[1]:
+    if len(sigma) == len(images):
         return blur(images, sigma, half)
     places = numbers.blurred[group.blurred] - group.first
-    return images.index_copy_(1, places, blur(images.index_select(1, places), sigma, half))
+    images[places] = blur(images.index_select(0, places), sigma, half)
+    return images
