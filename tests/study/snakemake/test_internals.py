@@ -20,6 +20,7 @@ CLASSES = {
     "dag": ("snakemake.dag", "DAG"),
     "persistence": ("snakemake.persistence.file", "FilePersistence"),
     "job": ("snakemake.jobs", "Job"),
+    "rule": ("snakemake.rules", "Rule"),
 }
 
 
@@ -46,6 +47,13 @@ def test_snakemake_reads_config_files_by_the_function_that_is_replaced() -> None
     assert not missing, f"{internals.CONFIG_LOADER} is missing in {', '.join(missing)}"
     used = inspect.getsource(modules[0]).count(f"{internals.CONFIG_LOADER}(")
     assert used, f"{modules[0].__name__} does not call {internals.CONFIG_LOADER}"
+
+
+def test_snakemake_reads_signatures_by_the_function_that_is_replaced() -> None:
+    modules = [importlib.import_module(name) for name in internals.SIGNATURE_MODULES]
+    texts = {one.__name__: inspect.getsource(one) for one in modules}
+    assert f"def {internals.SIGNATURE}(" in texts[internals.SIGNATURE_MODULES[0]]
+    assert all(f"{internals.SIGNATURE}(func)" in text for text in texts.values())
 
 
 def test_snakemake_logs_to_the_logger_whose_records_are_waited_for() -> None:

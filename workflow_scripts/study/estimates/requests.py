@@ -7,6 +7,7 @@ full, and each row as an image. A stage sees only manifests that are up to date:
 
 import math
 from collections.abc import Mapping
+from functools import cache, partial
 from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST
@@ -30,9 +31,10 @@ class Requests:
     """
 
     def __init__(self, units: Units, folder: Path) -> None:
-        self._units, self._folder = units, folder
+        self._units = units
+        self._counts = {stage: _manifest(folder, stage) for stage in ("annotations", "image_index")}
         self._gpus = units.study.compute.device != "cpu"
-        self._of_shards: dict[str, Load] = {}  # by stage: the same for all of thousands of jobs
+        self._load_of = cache(partial(load_of, units))  # memory and time of a job, and all shards, share one
 
     def memory_mb(self, stage: str, unit: Mapping[str, str], processes: int = 1, attempt: int = 1) -> int:
         """Memory in MB of a job, with this number of processes on a node."""
@@ -54,21 +56,23 @@ class Requests:
             return Load(rows=0, images=0, labelled=0, masked=0, tested=0, settings={})
         name, most = ".".join(unit[key] for key in declared.unit), shards * study.shards.rows_per_shard
         if declared.unit == ("shard",):  # they are not equally full
-            if stage not in self._of_shards:
-                self._of_shards[stage] = load_of(self._units, declared, name, most, most, shards)
-            return self._of_shards[stage]
+            return self._load_of(declared, self._units.shards[0], most, most, shards)
         rows = min(most, self._counted("annotations", most))
         images = min(rows, self._counted("image_index", rows))
         parts = len(self._units.blocks) if "block" in unit else 1
-        return load_of(self._units, declared, name, rows, images, parts)
+        return self._load_of(declared, name, rows, images, parts)
 
     def _counted(self, stage: str, otherwise: int) -> int:
-        declared = declaration(stage)
-        assert declared is not None
-        manifest = read_object_or_none(self._folder / stage / f"{declared.artifact}{MANIFEST}") or {}
+        manifest = read_object_or_none(self._counts[stage]) or {}
         rows = manifest.get("rows")
         found = rows.get("out") if isinstance(rows, dict) else None
         return found if isinstance(found, int) and found > 0 else otherwise
+
+
+def _manifest(folder: Path, stage: str) -> Path:
+    declared = declaration(stage)
+    assert declared is not None
+    return folder / stage / f"{declared.artifact}{MANIFEST}"
 
 
 def most_memory(units: Units, stage: str, rows: int) -> int:

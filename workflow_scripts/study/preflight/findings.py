@@ -56,9 +56,7 @@ class Start:
     def sources(self) -> Iterator[tuple[str, Source, bool]]:
         """Name of each source that the jobs hash or read, the source, and whether a job is certain to do so."""
         hashed = {job.unit["source"] for job in self.jobs if job.stage == "source"}
-        inputs = [(job.stage, path) for job in self.jobs for paths in job.inputs.values() for path in paths]
-        found = [(*stage_and_name(Path(path)), reader) for reader, path in inputs]
-        read = {name: reader for stage, name, reader in found if stage == "source"}
+        read = {name: reader for job in self.jobs for name, reader in _sources_read(job)}
         for name in sorted((hashed | read.keys()) & self.units.sources_by_name.keys()):
             # A job that finds its artifact in the cache reads no source.
             yield name, self.units.sources_by_name[name], name in hashed or self.computes(read[name])
@@ -67,6 +65,15 @@ class Start:
         """Whether a job of the stage is certain to compute, since the cache has no entry that it could use."""
         folder = self.results / CACHE / stage
         return not (folder.is_dir() and any(folder.iterdir()))
+
+
+def _sources_read(job: PlannedJob) -> Iterator[tuple[str, str]]:
+    for paths in job.inputs.values():
+        for path in paths:
+            if "/source/" in path:  # thousands are not, and taking them all apart is slow
+                stage, name = stage_and_name(Path(path))
+                if stage == "source":
+                    yield name, job.stage
 
 
 def artifacts(jobs: Iterable[PlannedJob]) -> list[tuple[str, str]]:

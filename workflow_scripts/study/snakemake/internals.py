@@ -27,11 +27,15 @@ USED = {
         *("params_changed", "input_changed", "code_changed", "software_stack_changed", "input_checksums", "locked"),
     ),
     "job": ("rule", "wildcards_dict", "input", "output", "group", "reset_params_and_resources"),
+    "rule": ("name", "shellcmd"),
 }
 CACHE_OPTION = "--runtime-source-cache-path"  # overrides cache_folder
 LOGGER = "snakemake.logging"  # its handlers pass records to our display
 CONFIG_LOADER = "load_configfile"
 CONFIG_MODULES = ("snakemake.settings.types", "snakemake.common.configfile")  # modules that import it by that name
+
+SIGNATURE = "get_function_params"
+SIGNATURE_MODULES = ("snakemake.common", "snakemake.rules")  # modules that call it, by that name; the first defines it
 
 
 def cache_folder() -> Path:
@@ -47,7 +51,8 @@ def require(name: str, there: Any) -> None:
     Raises:
         SystemExit: with status 1.
     """
-    missing = [used for used in USED[name] if used not in dir(there)]
+    present = set(dir(there))
+    missing = [used for used in USED[name] if used not in present]
     if missing:
         advice = "install the version of Snakemake in constraints.txt"
         error = PipelineError("unsupported Snakemake version", name, f"it has no {', '.join(missing)}", advice)

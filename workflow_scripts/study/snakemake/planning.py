@@ -22,12 +22,12 @@ message and exit status 1. The internals of Snakemake that are used are listed i
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.study.snakemake.faster import check_groups_fast, read_signatures_once, without_commands
 from workflow_scripts.study.snakemake.internals import require
 from workflow_scripts.study.snakemake.startup import stop
 
@@ -96,6 +96,7 @@ class _Hooks:
 
     def __init__(self, workflow: Any) -> None:
         require("workflow", workflow)
+        read_signatures_once()
         self.workflow = workflow
         self.targets: list[Callable[[Iterable[str]], None]] = []
         self.decide: list[Decide] = []
@@ -131,7 +132,7 @@ class _Hooks:
                 self._checked(dag)
 
         dag.check_incomplete, dag.postprocess = check_incomplete, postprocess
-        _check_groups_fast(dag)
+        check_groups_fast(dag)
         for check in self.targets:
             _or_stop(check, self.workflow.dag_settings.targets)
         self._build()
@@ -169,10 +170,13 @@ class _Hooks:
         jobs = [_planned(job, True) for level in dag.toposorted() for job in _sorted(level) if job in running]
         for check in self.check:
             _or_stop(check, jobs, bool(self.workflow.dryrun))
+        if not self.workflow.dryrun:
+            return
+        if not self.workflow.output_settings.printshellcmds:
+            without_commands(running)
+            return
         # Snakemake forgets parameters before a job starts; done here too, so that a dry run prints the same commands.
-        # It takes two milliseconds per job.
-        printed = self.workflow.dryrun and self.workflow.output_settings.printshellcmds
-        for job in running if printed else ():
+        for job in running:
             if job.rule.name in self.affected:
                 job.reset_params_and_resources()
 
@@ -207,57 +211,6 @@ def _planned(job: Any, requested: bool) -> PlannedJob:
 
 def _sorted(level: Iterable[Any]) -> list[Any]:
     return sorted(level, key=lambda job: (job.rule.name, [str(path) for path in job.output]))
-
-
-def _check_groups_fast(dag: Any) -> None:
-    """Speed up Snakemake's checks of groups, which take a minute for 1,202 shards; the result is the same.
-
-    Snakemake follows all dependencies of each job of each group, twice, and counts a job's inputs from its own group
-    whenever it checks whether the group is ready: thousands of inputs of the report, after each of thousands of jobs.
-    A path that leaves a group and enters it again is a cycle once each group is taken as one job. Snakemake's own
-    checks run only where there is one, to name the jobs.
-    """
-    merge, check, complain = dag._update_group_components, dag._check_groups, dag.validate_group
-    internal: dict[Any, int] = {}
-
-    def merge_groups() -> None:
-        if _has_cycle(dag):
-            for group in set(dag._group.values()):
-                complain(group)
-        merge()
-
-    def check_groups() -> None:
-        if _has_cycle(dag):
-            check()
-        internal.clear()
-
-    def inside(job: Any, group: Any) -> int:
-        if job not in internal:
-            internal[job] = sum(dag._group.get(other) == group for other in dag.dependencies[job])
-        return internal[job]
-
-    def ready(job: Any) -> bool:
-        group = dag._group.get(job)
-        if group is None:
-            return bool(dag._n_until_ready[job] == 0)
-        return all(dag._n_until_ready[one] == inside(one, group) for one in group)
-
-    dag.validate_group = lambda group: None  # all at once, in merge_groups
-    dag._update_group_components, dag._check_groups, dag._ready = merge_groups, check_groups, ready
-
-
-def _has_cycle(dag: Any) -> bool:
-    """Whether jobs depend on one another in a circle, each group taken as one job."""
-    needs: dict[Any, set[Any]] = {}
-    for job in dag.jobs:
-        one = dag._group.get(job, job)
-        others = (dag._group.get(other, other) for other in dag.dependencies[job])
-        needs.setdefault(one, set()).update(other for other in others if other is not one)
-    try:
-        TopologicalSorter(needs).prepare()
-    except CycleError:
-        return True
-    return False
 
 
 def _requested(dag: Any) -> set[Any]:

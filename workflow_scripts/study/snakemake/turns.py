@@ -16,6 +16,7 @@ class Turns:
     """
 
     def __init__(self, workflow: Any) -> None:
+        require("workflow", workflow)
         self._workflow = workflow
         self._planned: list[tuple[str, Mapping[str, str]]] | None = None
         self._arguments: dict[tuple[str, str], str] = {}  # of the planned jobs, which all ask for the same one
@@ -28,7 +29,6 @@ class Turns:
     def argument(self, stage: str, name: str) -> str:
         """``<name>=<values>``, for ``--in-turn``: the values of this wildcard in the stage's jobs."""
         if self._planned is None:
-            require("workflow", self._workflow)
             targets = self._workflow.dag_settings.target_jobs
             return _argument(stage, name, ((target.rulename, target.wildcards_dict) for target in targets))
         if (stage, name) not in self._arguments:

@@ -1,0 +1,104 @@
+"""Snakemake does less per job, and gets the same answers."""
+
+import gc
+import inspect
+import weakref
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from snakemake.resources import Resource
+
+from workflow_scripts.study.snakemake.faster import read_signatures_once, without_commands
+from workflow_scripts.study.snakemake.internals import SIGNATURE, SIGNATURE_MODULES
+
+Read = Callable[[Callable[..., Any]], Any]
+
+
+class Counter:
+    """Counts what it reads."""
+
+    def __init__(self) -> None:
+        self.read: list[Any] = []
+
+    def __call__(self, function: Callable[..., Any]) -> Any:
+        self.read.append(function)
+        return inspect.signature(function).parameters
+
+
+@pytest.fixture
+def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
+    """Stands for Snakemake's own function, which is there again after the test."""
+    counter = Counter()
+    for name in SIGNATURE_MODULES:
+        monkeypatch.setattr(import_module(name), SIGNATURE, counter)
+    read_signatures_once()
+    return counter
+
+
+def memory(wildcards: str, attempt: int) -> int:
+    return len(wildcards) * attempt
+
+
+def test_parameters_are_those_of_the_function_and_read_once(counter: Counter) -> None:
+    first, second = Resource("mem_mb", memory), Resource("runtime", 3)
+    reads: list[Read] = [getattr(import_module(name), SIGNATURE) for name in SIGNATURE_MODULES]
+    for _ in range(3):
+        for read in reads:
+            assert list(read(memory)) == ["wildcards", "attempt"]
+            for resource in (first, second):
+                assert list(read(resource.evaluate)) == ["args", "kwargs"]
+            assert list(read(Resource.evaluate)) == ["self", "args", "kwargs"]
+    assert counter.read == [memory, first.evaluate, Resource.evaluate]
+
+
+def test_a_second_workflow_of_the_process_replaces_nothing(counter: Counter) -> None:
+    modules = [import_module(name) for name in SIGNATURE_MODULES]
+    before = [getattr(one, SIGNATURE) for one in modules]
+    read_signatures_once()
+    assert [getattr(one, SIGNATURE) for one in modules] == before
+    assert counter not in before
+
+
+def test_functions_of_an_ended_workflow_are_forgotten(counter: Counter) -> None:
+    def own(wildcards: str) -> str:
+        return wildcards
+
+    read: Read = getattr(import_module(SIGNATURE_MODULES[0]), SIGNATURE)
+    read(own)
+    counter.read.clear()
+    gone = weakref.ref(own)
+    del own
+    gc.collect()
+    assert gone() is None
+
+
+def test_what_is_no_plain_function_is_read_each_time(counter: Counter) -> None:
+    read: Read = getattr(import_module(SIGNATURE_MODULES[0]), SIGNATURE)
+    called = partial(memory, "x")
+    assert list(read(called)) == list(read(called)) == ["attempt"]
+    assert counter.read == [called, called]
+
+
+def test_snakemake_s_callers_use_what_is_replaced(counter: Counter) -> None:
+    from snakemake.common import get_input_function_aux_params
+
+    assert get_input_function_aux_params(memory, {"attempt": 2, "threads": 1}) == {"attempt": 2}
+    assert Resource("mem_mb", memory).evaluate("abc", attempt=2, threads=1).value == 6
+    assert memory in counter.read
+
+
+class Rule:
+    """A rule with a command."""
+
+    shellcmd: str | None = "true"
+
+
+def test_only_the_rules_of_these_jobs_lose_their_command() -> None:
+    planned, other = Rule(), Rule()
+    without_commands([SimpleNamespace(rule=planned), SimpleNamespace(rule=planned)])
+    assert planned.shellcmd is None
+    assert other.shellcmd == "true"
