@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.captions.derange import derange, faithful_rows, mix
+from workflow_scripts.stats.seeds import derive
 
 TEXTS = st.lists(st.integers(0, 6), min_size=1, max_size=60).map(lambda x: np.array(x, dtype=np.int64))
 IMAGES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 4)), min_size=1, max_size=60).map(
@@ -31,6 +32,26 @@ def test_derangement(images: tuple[np.ndarray, np.ndarray], seed: int) -> None:
         inside = groups == group
         largest = max(Counter(texts[inside].tolist()).values())
         assert (source[inside] < 0).sum() == max(0, 2 * largest - inside.sum())
+
+
+@given(IMAGES, SEEDS)
+def test_the_order_is_that_of_group_random_place_of_text_and_random_number(
+    images: tuple[np.ndarray, np.ndarray], seed: int
+) -> None:
+    texts, groups = (column.tolist() for column in images)
+    rng = np.random.default_rng(derive(seed, "derange"))
+    pairs = list(zip(groups, texts, strict=True))
+    place = dict(zip(sorted(set(pairs)), rng.permutation(len(set(pairs))).tolist(), strict=True))
+    number = rng.permutation(len(pairs)).tolist()
+    expected = [-1] * len(pairs)
+    for group in set(groups):
+        inside = [row for row in range(len(pairs)) if groups[row] == group]
+        order = sorted(inside, key=lambda row: (place[pairs[row]], number[row]))
+        most = max(Counter(pairs[row] for row in inside).values())
+        for at, row in enumerate(order):
+            source = order[(at + (most if most < len(order) else 1)) % len(order)]
+            expected[row] = source if texts[source] != texts[row] else -1
+    assert derange(*images, seed).tolist() == expected
 
 
 @given(TEXTS, SEEDS)
