@@ -4,6 +4,7 @@ import compileall
 import csv
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,6 +61,13 @@ def own_inputs() -> Iterator[None]:
     """Forget which inputs the test verified: the folder of a test that passed is removed at once."""
     yield
     clear_inputs()
+
+
+@pytest.fixture(autouse=True)
+def own_seed() -> None:
+    """What a test draws without a seed of its own does not depend on the tests that ran before it."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)
