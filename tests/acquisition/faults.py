@@ -18,7 +18,7 @@ from workflow_scripts.acquisition.http.client import Answer, Client
 
 SILENT = ("always-100.jpg", "stall.jpg", "slow-headers.jpg", "slow-body.jpg", "stalled-body.jpg")  # ends of paths
 SILENT_AT_FIRST = "stall-then-ok.jpg"
-SECONDS = 0.5  # after which nobody waits for these
+SECONDS = 0.5  # after this, nobody waits for them any longer
 
 
 @contextmanager

@@ -3,10 +3,10 @@
     python -m tests.bench.bench_recaption
 
 Small models of the real classes in which the vision tower takes twice the time of the rest, as by the operations that
-were counted for BLIP-2 (ViT-g 521, OPT 240, query transformer 45 GFLOP per image). The baseline is the same code as it
-was: it loads both models for each shard, and captioner and matcher each preprocess the images and pass them through a
-tower of their own. Both sides decode the next images while the models work (on one core), and keep freed memory as the
-stage does. Loading counts apart, and so does a first pass of each side.
+were counted for BLIP-2 (ViT-g 521, OPT 240, query transformer 45 GFLOP per image). The baseline works as before models
+and towers were shared: it loads both models for each shard, and captioner and matcher each preprocess the images and
+pass them through a tower of their own. Both sides decode the next images while the models work (on one core), and keep
+freed memory as the stage does. Loading and a first pass of each side are not timed.
 
 The sides take turns, each going first in every other shard. Prints one JSON line: medians of images per second by the
 clock and their ``ratio``; ``processor_ratio``, the same per second of processor time, which other work on the machine

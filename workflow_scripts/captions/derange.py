@@ -45,10 +45,10 @@ def derange(texts: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _sorted(rows: np.ndarray, *keys: np.ndarray) -> np.ndarray:
-    """Rows sorted by their keys, the last one first; rows of equal keys stay in their order.
+    """Rows sorted by their keys, of which the last counts most; rows with equal keys keep their order.
 
     Sorting key and position as one number needs fewer accesses to distant memory than sorting positions by their key:
-    at millions of rows that grows hardly faster than the rows.
+    at millions of rows, its time grows hardly faster than their number.
     """
     count = len(rows)
     for key in keys:

@@ -38,7 +38,8 @@ def recaption(job: Job[Recaption]) -> None:
     from workflow_scripts.core.runtime.process import keep_freed_memory
     from workflow_scripts.core.shards import TarImages, hash_column
 
-    keep_freed_memory()
+    if job.device == "cpu":
+        keep_freed_memory()
     options = job.settings
     shard = job.input("shard")
     every = pq.read_table(shard.path(".parquet"), columns=["key", "caption", "state", "offset", "bytes", "sha256"])

@@ -1,4 +1,4 @@
-"""A clock that shows no machine's speed."""
+"""A clock that does not depend on the machine's speed."""
 
 import asyncio
 import selectors

@@ -83,3 +83,16 @@ def test_threads_that_change_images_at_once_do_not_share_their_memory() -> None:
         for _ in range(5):
             for ours, alone in zip(pool.map(partial(coloured, images), drawn), expected, strict=True):
                 assert torch.equal(ours, alone)
+
+
+def test_memory_that_is_kept_serves_in_and_out_of_inference_mode() -> None:
+    images, uniform = pictures(20), draws(0, 1, 0, 0, 20)
+    with ThreadPoolExecutor(1) as pool:  # a thread without memory yet
+
+        def both() -> tuple[torch.Tensor, torch.Tensor]:
+            with torch.inference_mode():
+                first = coloured(images, uniform)
+            return first, coloured(images, uniform)
+
+        first, second = pool.submit(both).result()
+    assert torch.equal(first, second)

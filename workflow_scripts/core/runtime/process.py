@@ -1,4 +1,4 @@
-"""How a stage's process starts, uses memory and ends: for small jobs start and end could take longer than the work."""
+"""How a stage's process starts, uses memory and ends: for small jobs, start and end could take longer than the work."""
 
 import ctypes
 import faulthandler
@@ -13,6 +13,7 @@ from types import ModuleType
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 KEPT = 1 << 30  # bytes
+MOST_IN_OLD = 32 << 20  # bytes, the most that old versions of glibc accept as M_MMAP_THRESHOLD
 
 
 class _NoPandas(MetaPathFinder, Loader):
@@ -32,16 +33,16 @@ def start_quickly() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Have the C library keep freed memory for the next allocation, up to a gigabyte in one piece.
+    """Have the C library keep freed memory for the next allocation, up to a gigabyte in one piece (32 MB in old glibc).
 
     By default glibc gives large pieces back to the system at once. A model that allocates the same sizes for each batch
     then has the system clear the same pages over and over, which takes a tenth of a small BLIP-2's time on a CPU. Other
     C libraries decide for themselves.
     """
     tune = getattr(ctypes.CDLL(None), "mallopt", None)
-    if tune is not None:
-        for name in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
-            tune(name, KEPT)
+    # The trim threshold by itself would harm: it stops glibc from raising the other one, which begins at 128 kB.
+    if tune is not None and (tune(M_MMAP_THRESHOLD, KEPT) or tune(M_MMAP_THRESHOLD, MOST_IN_OLD)):
+        tune(M_TRIM_THRESHOLD, KEPT)
 
 
 def quiet_libraries() -> None:

@@ -20,7 +20,7 @@ class _Scorer:
     matcher: "Matcher"
 
     def prepare(self, images: "Sequence[Image.Image]") -> "tuple[Tensor, ...]":
-        states = self.matcher.image_states(images)  # not projected, which is larger: a sample of images stays in memory
+        states = self.matcher.image_states(images)  # not projected: a sample of images stays in memory
         return states, self.matcher.image_vectors(states)
 
     def read(self, texts: Sequence[str]) -> "tuple[Sequence[str], Tensor]":

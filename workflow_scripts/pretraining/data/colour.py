@@ -18,7 +18,7 @@ SIGMAS = 4
 SMALL = 64
 """Side in pixels of the largest images that a processor blurs by whole matrices."""
 BAND = 8
-"""Least rows of such a matrix that a processor multiplies together for larger images."""
+"""Fewest rows of such a matrix that a processor multiplies together for larger images."""
 
 
 def grey(images: torch.Tensor) -> torch.Tensor:
@@ -115,7 +115,7 @@ def blur(images: torch.Tensor, sigma: torch.Tensor, half: int) -> torch.Tensor:
 
 
 def convolved(images: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Rows and columns weighed by (n, k) ``weights``, mirrored at the edges, in two operations, for GPUs."""
+    """Rows and columns weighted by (n, k) ``weights``, mirrored at the edges, in two operations, for GPUs."""
     kernels = weights.repeat_interleave(3, 0)
     padded = pad(images, [weights.shape[1] // 2] * 4, mode="reflect").flatten(0, 1)[None]
     rows = conv2d(padded, kernels[:, None, None, :], groups=len(kernels))
@@ -134,8 +134,8 @@ def multiplied(images: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 def banded(images: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """What :func:`multiplied` computes, for large images: only those parts of M that are not 0.
 
-    Both products, M X' and then M (M X')', turn the planes. Some rows of M meet few columns of X; at the edges they
-    also meet the end of the row before or the start of the next one, which they multiply by 0.
+    Both products, M X' and then M (M X')', transpose the planes. A block of rows of M is not 0 in few columns only;
+    at the edges these reach into the end of the row before or the start of the next one, which is multiplied by 0.
     """
     side, half = images.shape[-1], weights.shape[1] // 2
     wide = next(w for w in range(max(half, BAND), side + 1) if side % w == 0)
@@ -156,7 +156,7 @@ def _met(rows: torch.Tensor, length: int, matrix: torch.Tensor) -> torch.Tensor:
 
 
 def _matrices(weights: torch.Tensor, side: int, wide: int) -> torch.Tensor:
-    """(n, side / wide, wide, wide + k - 1): :func:`_shifts` weighed by (n, k) ``weights``."""
+    """(n, side / wide, wide, wide + k - 1): :func:`_shifts` weighted by (n, k) ``weights``."""
     shifts = _shifts(weights.shape[1], side, wide)
     return (weights @ shifts.flatten(1)).view(len(weights), *shifts.shape[1:])
 

@@ -17,7 +17,7 @@ BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 STRENGTH = np.array([0.4, 0.4, 0.4, 0.1])
 UNTOUCHED = len(STRENGTH)
 GROUP = 2**19
-"""Numbers that a processor changes together (2 MB): more don't fit in its cache, fewer make more calls."""
+"""Numbers that a processor changes together (2 MB): more don't fit in its cache, fewer mean more calls."""
 
 
 class Numbers(NamedTuple):
@@ -136,7 +136,7 @@ def _groups(made: Changes, most: int) -> Iterator[_Group]:
 
 
 class _Kept(threading.local):
-    """Memory for a group, which each thread keeps: each new page of memory would cost a fault."""
+    """Memory for a group, which each thread keeps: each new page of memory would cost a page fault."""
 
     numbers = torch.empty(0)
 
@@ -150,7 +150,8 @@ def _planes(images: torch.Tensor) -> torch.Tensor:
     if images.device.type != "cpu":
         return channels.to(torch.float32, memory_format=torch.contiguous_format)
     if len(_KEPT.numbers) < images.numel():
-        _KEPT.numbers = torch.empty(images.numel())
+        with torch.inference_mode(False):  # what is made in this mode can't be changed outside of it
+            _KEPT.numbers = torch.empty(images.numel())
     return _KEPT.numbers[: images.numel()].view(channels.shape).copy_(channels)
 
 

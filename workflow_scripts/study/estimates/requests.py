@@ -34,7 +34,7 @@ class Requests:
         self._units = units
         self._counts = {stage: _manifest(folder, stage) for stage in ("annotations", "image_index")}
         self._gpus = units.study.compute.device != "cpu"
-        self._load_of = cache(partial(load_of, units))  # memory and time of a job, and all shards, share one
+        self._load_of = cache(partial(load_of, units))  # one load serves memory and time of a job, and all shards
 
     def memory_mb(self, stage: str, unit: Mapping[str, str], processes: int = 1, attempt: int = 1) -> int:
         """Memory in MB of a job, with this number of processes on a node."""

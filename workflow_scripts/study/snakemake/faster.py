@@ -19,9 +19,9 @@ def read_signatures_once() -> None:
     It asks for the parameters of a resource's function four times per job, a tenth of the time of a large dry run.
     """
     modules = [import_module(name) for name in SIGNATURE_MODULES]
-    read = getattr(modules[0], SIGNATURE)
-    if read.__module__ == __name__:
-        return  # an earlier workflow of this process did it
+    read = getattr(modules[0], SIGNATURE, None)
+    if read is None or read.__module__ == __name__:
+        return  # another version of Snakemake, or an earlier workflow of this process did it
     # Of functions, and of functions as methods; those of a workflow go with it.
     known: dict[bool, WeakKeyDictionary[FunctionType, Any]] = {False: WeakKeyDictionary(), True: WeakKeyDictionary()}
 
