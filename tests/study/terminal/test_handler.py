@@ -158,6 +158,8 @@ def test_what_stands_in_other_words_elsewhere_is_left_out_and_all_else_is_shown(
     handler, stream = opened()
     for text in ("Building DAG of jobs...", "Using shell: /usr/bin/bash", "None", "", "Select jobs to execute..."):
         handler.emit(record(None, text))
+    made = "Warning: the following output files of rule recaption were not present when the DAG was created:\n{'x'}"
+    handler.emit(record(None, made, logging.WARNING))
     handler.emit(record(LogEvent.ERROR, "CalledProcessError:\nCommand 'x' returned non-zero exit status 1.", 40))
     handler.emit(record(LogEvent.ERROR, "WorkflowError:\nAt least one job did not complete successfully.", 40))
     handler.emit(record(LogEvent.WORKFLOW_STARTED, "", snakefile="Snakefile"))

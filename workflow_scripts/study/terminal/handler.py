@@ -31,6 +31,8 @@ UNTOLD = (
     *("Elapsed time", "Exiting because a job", "Group jobs: inactive", "Select jobs to execute", "Shutting down, this"),
     *("SLURM run ID", "Singularity containers: ignored", "Trying to restart job", "Complete log"),
     *("Using shell", "WorkflowError:\nAt least one job did not complete"),
+    # A process that computes several shards in turn writes outputs of later jobs, which then find them in the cache.
+    "Warning: the following output files of rule",
 )
 NON_ZERO = "returned non-zero exit status"  # a failing stage reports the reason itself
 SUBMITTED = re.compile(r"Job (\S+) has been submitted with SLURM jobid (\d+) \(log: (.+)\)\.$")
