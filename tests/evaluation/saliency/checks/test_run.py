@@ -9,8 +9,8 @@ from workflow_scripts.core.declaration.result_names import SPEARMAN
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.packed import PackedImages
-from workflow_scripts.evaluation.saliency.checks.explained import chosen
-from workflow_scripts.evaluation.saliency.checks.run import AP, SWAP, CheckPlan, Given, _mean_row, check_rows
+from workflow_scripts.evaluation.saliency.checks.explained import chosen, scored, small_maps
+from workflow_scripts.evaluation.saliency.checks.run import AP, SWAP, UNRELATED, CheckPlan, Given, _mean_row, check_rows
 from workflow_scripts.models.backbones import build_backbone, explained_layers
 
 PLAN = CheckPlan((50,), "bilinear", 100, 0.95, 0, "cpu")
@@ -58,8 +58,21 @@ def test_a_single_image_is_not_compared_with_itself() -> None:
         ("cascade", f"another photo ({alone})", SPEARMAN),
         ("permuted masks", alone, AP),
         ("permuted masks", alone, SWAP),
+        ("permuted masks", alone, UNRELATED),
     }
     rows = {(row["check"], row["at"], row["measure"]): row for row in check_rows(given(1), PLAN)}
     assert {key for key, row in rows.items() if row["n"] == 0 and row["value"] is None} == taken_from_others
     compared = {(row["check"], row["at"], row["measure"]) for row in check_rows(given(2), PLAN) if row["n"] == 2}
     assert {("cascade", "another photo", SPEARMAN), ("permuted masks", "", AP)} <= compared
+    assert UNRELATED not in {measure for _, _, measure in compared}
+
+
+def test_maps_on_permuted_masks_are_no_better_than_maps_of_a_third_image() -> None:
+    found = given(60)
+    rows = {(row["check"], row["at"], row["measure"]): row for row in check_rows(found, PLAN)}
+    row = rows["permuted masks", "", UNRELATED]
+    assert row["n"] == 60 and row["low"] < 0 < row["high"]
+    masks = np.roll(found.checked.masks, 1, axis=0)
+    maps = small_maps(found.network, found.part, found.checked, found.head, [found.checked.labels], "cpu")[0]
+    own, third, uniform, ceiling = scored(maps, np.roll(maps, 2, axis=0), masks, "bilinear")[:, :, 0].mean(axis=0)
+    assert row["value"] == pytest.approx((own - third) / (ceiling - uniform))

@@ -32,8 +32,9 @@ CHECKS = pa.schema(
         ("n", pa.int64()),
     ]
 )
-AP, SWAP = "corrected AP", "own - random class"
-ALONE = "not checked: only one image"
+AP, SWAP, UNRELATED = "corrected AP", "own - random class", "own - another image"
+ALONE, TWO = "not checked: only one image", "not checked: only two images"
+Ends = tuple[float, float, float]  # value, low and high
 
 
 class CheckPlan(NamedTuple):
@@ -83,14 +84,23 @@ def _scores(
     given: Given, plan: CheckPlan, maps: np.ndarray, masks: np.ndarray, check: str, at: str
 ) -> Iterator[dict[str, Any]]:
     """Corrected AP of the own map, and its lead over that of a wrong class."""
-    found = scored(maps[0], maps[1], masks, plan.upsampling)
+    for measure, ends in zip((AP, SWAP), _estimated(given, plan, maps[0], maps[1], masks), strict=True):
+        yield _row(check, at, measure, len(masks), *ends)
+
+
+def _estimated(
+    given: Given, plan: CheckPlan, own: np.ndarray, other: np.ndarray, masks: np.ndarray
+) -> tuple[Ends, Ends]:
+    """Corrected AP of the own maps (n, h, w), and its lead over other maps."""
+    found = scored(own, other, masks, plan.upsampling)
     every = np.ones(len(found), bool)
     seed = derive(plan.seed, "checks", given.data.name)
     one = estimates(found[None], given.checked.labels, every, MAPS, plan.resamples, plan.level, seed)
-    wanted = ((AP, SCALES.index(CORRECTED), 0), (SWAP, SCALES.index(LEAD), 1))
-    for measure, scale, kind in wanted:
-        value, low, high = (float(end[scale, kind, 0]) for end in (one.values, one.low, one.high))
-        yield _row(check, at, measure, len(found), value, low, high)
+    corrected, lead = (
+        (float(one.values[at]), float(one.low[at]), float(one.high[at]))
+        for at in ((SCALES.index(CORRECTED), 0, 0), (SCALES.index(LEAD), 1, 0))
+    )
+    return corrected, lead
 
 
 def _row(check: str, at: str, measure: str, n: int, *ends: float | None) -> dict[str, Any]:
@@ -143,15 +153,31 @@ def _refit(given: Given, network: nn.Module, labels: np.ndarray, device: str) ->
 
 def _permuted(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
     """The masks of other images; and a head for permuted labels."""
-    if len(given.checked.masks) > 1:
-        maps = _own_maps(given, given.network, given.part, given.head, plan.device)
-        yield from _scores(given, plan, maps, np.roll(given.checked.masks, 1, axis=0), "permuted masks", "")
-    else:
-        yield from (_row("permuted masks", ALONE, measure, 0, None, None, None) for measure in (AP, SWAP))
+    yield from _permuted_masks(given, plan)
     rng = np.random.default_rng(derive(plan.seed, "labels", given.data.name))
     head = _refit(given, given.network, rng.permutation(given.data.labels[given.train]), plan.device)
     maps = _own_maps(given, given.network, given.part, head, plan.device)
     yield from _scores(given, plan, maps, given.checked.masks, "permuted labels", "")
+
+
+def _permuted_masks(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
+    """Maps on the mask of the image before, compared with the map of the image before that.
+
+    Neither map knows the mask, so their difference should be 0. The score itself need not be: objects tend to be
+    central, and average precision is above chance, on average, for any unrelated map that is not constant.
+    """
+    check, n = "permuted masks", len(given.checked.masks)
+    if n == 1:
+        yield from (_row(check, ALONE, measure, 0, None, None, None) for measure in (AP, SWAP, UNRELATED))
+        return
+    maps = _own_maps(given, given.network, given.part, given.head, plan.device)
+    masks = np.roll(given.checked.masks, 1, axis=0)
+    yield from _scores(given, plan, maps, masks, check, "")
+    if n == 2:  # the image before the one before is the image itself
+        yield _row(check, TWO, UNRELATED, 0, None, None, None)
+        return
+    _, lead = _estimated(given, plan, maps[0], np.roll(maps[0], 2, axis=0), masks)
+    yield _row(check, "", UNRELATED, n, *lead)
 
 
 def _road(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
