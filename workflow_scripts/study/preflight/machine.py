@@ -24,9 +24,11 @@ def machine_findings(start: Start) -> Iterator[Finding]:
                     "missing program", "PATH", program, "start Snakemake on a machine with SLURM's commands"
                 )
                 yield Finding(error, True)
-    for stage in filter(None, map(declaration, sorted(start.stages))) if start.own_python else ():
-        missing = [package for package in stage.packages if version(package) is None]
-        if missing:
+    declared = [*filter(None, map(declaration, sorted(start.stages)))] if start.own_python else []
+    packages = {package for stage in declared for package in stage.packages}
+    absent = {package for package in packages if version(package) is None}
+    for stage in declared:
+        if missing := [package for package in stage.packages if package in absent]:
             error = PipelineError("missing Python package", f"stage {stage.name}", ", ".join(missing), INSTALL)
             yield Finding(error, start.computes(stage.name))
     if start.own_python:
