@@ -1,6 +1,7 @@
 """What jobs request: memory and time follow the rows and images of the study, and grow with attempts."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,24 @@ def test_a_shard_is_as_large_as_it_can_be(tmp_path: Path) -> None:
     requests = requests_of(tmp_path, {"compute": {"device": "cpu", "workers": 4}})
     estimate = 10_000 * 2_300 / (20 * 4) / 60  # GFLOP of BLIP-2, on cores of 20 GFLOP/s
     assert requests.minutes("recaption", {"shard": "00000"}) == pytest.approx(3 * estimate, abs=1)
+
+
+def test_a_job_that_shares_the_work_requests_time_for_its_share(tmp_path: Path) -> None:
+    encoders = [{**one, "parts": 4} for one in merged()["image_encoders"]]
+    tables = [{**one, "k": 20, "parts": 4} for one in merged()["pairs"]]
+    change = {"image_encoders": encoders, "pairs": tables, "pair_shards": {"files": 4}, "compute": {"workers": 1}}
+    requests = requests_of(tmp_path, change)
+    images = FULL / 4
+    for stage, unit, seconds in [
+        ("embed_images_part", {"encoder": "clip"}, images * 162 / 40_000),  # GFLOP, on a GPU of 40 TFLOP/s
+        ("pair_table_part", {"pairs": "revised"}, images * FULL * 2e-9 * 768 / 40_000),
+        ("pair_shard", {"pairs": "revised"}, images * 21 * 0.2e-3),  # each image and its partners, on one core
+    ]:
+        assert requests.minutes(stage, unit | {"part": "2-of-4"}) == max(
+            facts(stage).resources.minutes, math.ceil(3 * seconds / 60)
+        )
+    # What it keeps in memory can be of all images.
+    assert requests.memory_mb("pair_shard", {"pairs": "revised", "part": "2-of-4"}) == 4_000 + FULL * 900 / 1e6
 
 
 def test_a_damaged_manifest_counts_nothing(tmp_path: Path) -> None:

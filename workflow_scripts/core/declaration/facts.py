@@ -23,7 +23,7 @@ class Load:
     Attributes:
         rows: annotation rows that the job reads: those of the study, or of its shard.
         images: images behind these rows that are still available.
-        parts: number of jobs among which the study's rows are divided evenly.
+        parts: by what the study's rows and images are divided to give those of the job.
         labelled: images of the job's downstream set; for a stage that collects evaluations, of all evaluations
             together.
         masked: those of them that have an object mask.
@@ -48,7 +48,7 @@ class Load:
     masked: int
     tested: int
     settings: Mapping[str, Any]
-    parts: int = 1
+    parts: float = 1
     forward_gflop: float = 0.0
     weights_bytes: float = 0.0
     text_bytes: float = 0.0

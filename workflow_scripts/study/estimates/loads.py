@@ -13,6 +13,7 @@ from workflow_scripts.models.backbones import BACKBONES
 from workflow_scripts.pretraining.schedule import steps_per_epoch
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.stages.tokenizer import CLIPS
+from workflow_scripts.study.scoring import shards_of
 from workflow_scripts.study.stages import facts
 from workflow_scripts.study.units import Units
 
@@ -33,13 +34,19 @@ def loads(units: Units, stage: Stage, names: Sequence[str], rows: float, images:
         if names:
             yield load_of(units, stage, units.shards[0], rows, images, len(names)), len(names)
         return
-    parts = 1
-    if "block" in stage.unit:
-        parts = len(names) if stage.unit == ("block",) else len(units.blocks)
     for name in names:
-        if "part" in stage.unit:
-            parts = named_part(stage.unit_of(name)["part"]).of
-        yield load_of(units, stage, name, rows, images, parts), 1
+        yield load_of(units, stage, name, rows, images, parts_of(units, stage.unit_of(name))), 1
+
+
+def parts_of(units: Units, unit: Mapping[str, str]) -> float:
+    """By what the study's rows are divided to give those of a job that is not per shard.
+
+    Args:
+        unit: of the job. A block has as large a share of the rows as of the shards.
+    """
+    if "block" in unit:
+        return len(units.shards) / len(shards_of(unit["block"]))
+    return named_part(unit["part"]).of if "part" in unit else 1
 
 
 def dataset_contents(units: Units, dataset: str) -> tuple[int, int, int]:
@@ -53,8 +60,8 @@ def dataset_contents(units: Units, dataset: str) -> tuple[int, int, int]:
     return ASSUMED_IMAGES, ASSUMED_MASKS if settings.has_masks else 0, ASSUMED_TESTED
 
 
-def load_of(units: Units, stage: Stage, name: str, rows: float, images: float, parts: int) -> Load:
-    """The load of one job. Arguments as for :func:`loads`, and the number of jobs among which rows are divided."""
+def load_of(units: Units, stage: Stage, name: str, rows: float, images: float, parts: float) -> Load:
+    """The load of one job. Arguments as for :func:`loads`, and by what its rows and images are divided."""
     unit = stage.unit_of(name)
     if "dataset" in unit:
         labelled, masked, tested = dataset_contents(units, unit["dataset"])

@@ -14,7 +14,7 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.declaration.facts import Load
 from workflow_scripts.core.files.bounded_json import read_object_or_none
 from workflow_scripts.study.estimates.cost import TFLOPS, job_seconds
-from workflow_scripts.study.estimates.loads import load_of, loads
+from workflow_scripts.study.estimates.loads import load_of, loads, parts_of
 from workflow_scripts.study.stages import declaration, facts
 from workflow_scripts.study.units import Units
 
@@ -59,8 +59,7 @@ class Requests:
             return self._load_of(declared, self._units.shards[0], most, most, shards)
         rows = min(most, self._counted("annotations", most))
         images = min(rows, self._counted("image_index", rows))
-        parts = len(self._units.blocks) if "block" in unit else 1
-        return self._load_of(declared, name, rows, images, parts)
+        return self._load_of(declared, name, rows, images, parts_of(self._units, unit))
 
     def _counted(self, stage: str, otherwise: int) -> int:
         manifest = read_object_or_none(self._counts[stage]) or {}
