@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from workflow_scripts.captions.arm_kind import ArmInputs
-from workflow_scripts.captions.arm_rows import SCHEMA, UNUSED, counts
+from workflow_scripts.captions.arm_rows import SCHEMA, UNUSED, arm_table, counts, exchange
 from workflow_scripts.captions.arms.external import External, chosen
 from workflow_scripts.core.declaration.kind_settings import settings_of
 from workflow_scripts.core.errors import PipelineError
@@ -108,6 +108,25 @@ def test_mixed_is_nested_and_exact() -> None:
         for row, own in zip(arm.to_pylist(), base.to_pylist(), strict=True):
             assert (row == own) == (row["key"] in kept)
             assert row["key"] in kept or (row["caption"] != own["caption"] and row["itm"] is None)
+
+
+def test_exchange_does_not_depend_on_how_the_rows_are_divided() -> None:
+    """More rows than a row group, in chunks of other sizes; some captions are equal, some are kept and some lost."""
+    count, rng = 70_000, np.random.default_rng(0)
+    captions = [f"caption {number}" for number in rng.integers(0, 50_000, count)]
+    given = rng.permutation(count)
+    given[::3], given[::7] = np.arange(0, count, 3), -1
+    images = pa.table({"key": [str(row) for row in range(count)], "subreddit": ["a"] * count, "year": [2020] * count})
+    scores = pa.array(rng.random(count), pa.float32())
+    base = arm_table(images, captions, ["original"] * count, scores, scores)
+    base = pa.concat_tables([base.slice(0, 66_000), base.slice(66_000, 1), base.slice(66_001)])
+    arm = exchange(base, "all", lambda texts, groups: given)
+    arm.validate(full=True)
+    assert arm["caption"].to_pylist() == [captions[row] if row >= 0 else "" for row in given.tolist()]
+    kept = given == np.arange(count)
+    assert arm["origin"].to_pylist() == np.where(kept, "original", np.where(given < 0, "none", "shuffled")).tolist()
+    assert arm["itm"].equals(pc.if_else(kept, base["itm"], pa.scalar(None, pa.float32())))
+    assert arm.select(["key", "subreddit", "year"]).equals(base.select(["key", "subreddit", "year"]))
 
 
 def in_subreddits(captions: dict[str, list[str]]) -> pa.Table:

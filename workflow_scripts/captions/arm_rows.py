@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.tables import ROW_GROUP
 
 UNUSED = ("no_key", "not_in_study", "no_caption", "duplicate", "not_chosen")
 """Reasons for which no image gets a caption of the user's file."""
@@ -69,9 +70,8 @@ def exchange(base: pa.Table, within: str, assign: Callable[[np.ndarray, np.ndarr
     Raises:
         PipelineError: captions are to be moved, but none can.
     """
-    captions = _joined(base["caption"])
-    texts = _codes(captions)
-    groups = _codes(_joined(base["subreddit"])) if within == "subreddit" else np.zeros(len(base), dtype=np.int64)
+    texts, distinct = _encoded(base["caption"])
+    groups = _encoded(base["subreddit"])[0] if within == "subreddit" else np.zeros(len(base), dtype=np.int64)
     given = assign(texts, groups)
     without, kept = given < 0, given == np.arange(len(base))
     if without.any() and (without | kept).all():
@@ -79,31 +79,36 @@ def exchange(base: pa.Table, within: str, assign: Callable[[np.ndarray, np.ndarr
         value = f"{without.sum()} images, of which none can get the caption of another {which}that differs from its own"
         advice = "use more images" + (" or within: all" if which else "")
         raise PipelineError("no captions to exchange", "the base arm", value, advice)
-    kept, lost, none = pa.array(kept), pa.array(without), pa.scalar(None, pa.float32())
+    moved, parts = texts[given], []
+    for start in range(0, max(1, len(base)), ROW_GROUP):  # so that only the arm itself takes new memory
+        part = slice(start, start + ROW_GROUP)
+        caption = distinct.take(pa.array(moved[part], mask=without[part]))
+        parts.append(_moved(base.slice(start, ROW_GROUP), caption, pa.array(kept[part]), pa.array(without[part])))
+    return pa.concat_tables(parts)
+
+
+def _moved(rows: pa.Table, caption: pa.Array, kept: pa.Array, lost: pa.Array) -> pa.Table:
+    """``SCHEMA`` rows with these captions; what is not ``kept`` comes from another image or is ``lost``."""
+    origin, itm, itc = (rows[name].combine_chunks() for name in ("origin", "itm", "itc"))
+    none = pa.scalar(None, pa.float32())
     return arm_table(
-        base,
-        _in_chunks(pc.fill_null(captions.take(pa.array(given, mask=without)), "")),
-        pc.if_else(kept, base["origin"].combine_chunks(), pc.if_else(lost, NONE, "shuffled")),
-        pc.if_else(kept, base["itm"].combine_chunks(), none),
-        pc.if_else(kept, base["itc"].combine_chunks(), none),
+        rows,
+        pc.fill_null(caption, "").cast(pa.string()),
+        pc.if_else(kept, origin, pc.if_else(lost, NONE, "shuffled")),
+        pc.if_else(kept, itm, none),
+        pc.if_else(kept, itc, none),
     )
 
 
-def _joined(texts: pa.ChunkedArray) -> pa.Array:
-    """Texts as one array, which may have more than the 2 GiB that the offsets of ``string`` reach."""
-    return texts.cast(pa.large_string()).combine_chunks()
+def _encoded(texts: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
+    """(n,) int64 numbers of texts, equal for equal ones, and the distinct texts by number.
 
-
-def _in_chunks(texts: pa.Array, rows: int = 65_536) -> pa.ChunkedArray:
-    """The reverse of :func:`_joined`."""
-    parts = [texts.slice(start, rows).cast(pa.string()) for start in range(0, len(texts), rows)]
-    return pa.chunked_array(parts, pa.string())
-
-
-def _codes(texts: pa.Array) -> np.ndarray:
-    """(n,) int64, equal for equal texts."""
-    codes: np.ndarray = pc.dictionary_encode(texts).indices.to_numpy().astype(np.int64)
-    return codes
+    They may have more than the 2 GiB that the offsets of ``string`` reach.
+    """
+    chunks = pc.dictionary_encode(texts.cast(pa.large_string())).chunks
+    if not chunks:
+        return np.empty(0, dtype=np.int64), pa.array([], pa.large_string())
+    return np.concatenate([chunk.indices.to_numpy() for chunk in chunks], dtype=np.int64), chunks[-1].dictionary
 
 
 def counts(arm: pa.Table, table: pa.Table) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Assigns captions to wrong images, by seed: the negative control and the unfaithful part of a dose."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from workflow_scripts.stats.seeds import derive
 
@@ -26,56 +28,57 @@ def derange(texts: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
     if not count:
         return np.empty(0, dtype=np.int64)
     rng = np.random.default_rng(derive(seed, "derange"))
-    several = groups.min() < groups.max()
-    rows = _sorted(np.arange(count), texts, *([groups] if several else []))
-    starts, first_texts = _starts(groups[rows]), _starts(groups[rows], texts[rows])
-    sizes = np.diff(first_texts, append=count)
-    text = np.empty(count, dtype=np.int64)  # of each row: its number among all texts of all groups
-    text[rows] = np.repeat(np.arange(len(sizes)), sizes)
-    largest = np.maximum.reduceat(sizes, np.searchsorted(first_texts, starts))
+    width = int(texts.max()).bit_length()
+    pairs = groups << width
+    pairs |= texts
+    text, distinct, sizes = _numbered(pairs)
+    first = _starts(distinct >> width)  # of each group: its first text
     place = rng.permutation(len(sizes))
-    rows[rng.permutation(count)] = np.arange(count)  # at random
-    order = _sorted(rows, place[text], *([groups] if several else []))
-    members = np.diff(starts, append=count)
-    further = _further(starts, members, np.where(largest < members, largest, 1))
-    text = text[order]
+    if len(first) > 1:  # texts of a group are side by side
+        place = _ranks((distinct >> width) << 31 | place).astype(np.int64)
+    number = rng.permutation(np.arange(count, dtype=np.int32))
+    rows = np.empty(count, dtype=np.int32)
+    rows[number] = np.arange(count, dtype=np.int32)
+    # One number for text and image: sorting it needs no access to distant memory, however many there are.
+    packed = place[text]
+    packed <<= 31
+    packed |= number
+    packed.sort()
+    order = rows[packed & (2**31 - 1)]
+    packed >>= 31
+    members, largest = np.add.reduceat(sizes, first), np.maximum.reduceat(sizes, first)
+    further = _further(members, np.where(largest < members, largest, 1))
     given = np.empty(count, dtype=np.int64)
-    given[order] = np.where(text[further] == text, -1, order[further])
+    given[order] = np.where(packed[further] == packed, -1, order[further])
     return given
 
 
-def _sorted(rows: np.ndarray, *keys: np.ndarray) -> np.ndarray:
-    """Rows sorted by their keys, of which the last counts most; rows with equal keys keep their order.
-
-    Sorting key and position as one number needs fewer accesses to distant memory than sorting positions by their key:
-    at millions of rows, its time grows hardly faster than their number.
-    """
-    count = len(rows)
-    for key in keys:
-        packed = key[rows]
-        packed *= count
-        packed += np.arange(count)
-        packed.sort()
-        packed %= count
-        rows = rows[packed]
-    return rows
+def _numbered(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(n,) int32 number of each value among the distinct ones, these in ascending order, and how often each occurs."""
+    encoded = pc.dictionary_encode(pa.array(values))
+    distinct = encoded.dictionary.to_numpy()
+    numbers = _ranks(distinct)[encoded.indices.to_numpy()]
+    return numbers, np.sort(distinct), np.bincount(numbers)
 
 
-def _starts(*values: np.ndarray) -> np.ndarray:
-    """Where runs of rows with equal values start."""
-    new = np.zeros(len(values[0]), dtype=bool)
-    new[0] = True
-    for one in values:
-        new[1:] |= one[1:] != one[:-1]
-    return np.flatnonzero(new)
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """(n,) int32 where each of the values, which differ, stands in ascending order."""
+    ranks = np.empty(len(values), dtype=np.int32)
+    ranks[np.argsort(values)] = np.arange(len(values), dtype=np.int32)
+    return ranks
 
 
-def _further(starts: np.ndarray, members: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """(n,) for each place in runs of ``members`` places: the place ``shift`` further on in its run, around its end."""
-    first, size = np.repeat(starts, members), np.repeat(members, members)
-    found = np.arange(len(first)) - first + np.repeat(shift, members)
-    found %= size
-    found += first
+def _starts(values: np.ndarray) -> np.ndarray:
+    """Where runs of equal values start."""
+    return np.flatnonzero(np.append(True, values[1:] != values[:-1]))
+
+
+def _further(members: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """(n,) int32 for each place in runs of ``members`` places: that ``shift`` further on in its run, around its end."""
+    sizes, ends, shift = (one.astype(np.int32) for one in (members, np.cumsum(members), shift))
+    found = np.repeat(shift, members)
+    found += np.arange(len(found), dtype=np.int32)
+    np.subtract(found, np.repeat(sizes, members), out=found, where=found >= np.repeat(ends, members))
     return found
 
 
