@@ -59,7 +59,7 @@ rule c:
     input: "a.txt"
     output: "c.txt"
     params: value=lambda wildcards: asked("c")
-    shell: "cp {{input}} {{output}}"
+    shell: {command!r}
 
 rule d:
     input: many=["b-1.txt"], other="c.txt", none=[]
@@ -76,11 +76,13 @@ def snakemake(
     settled: tuple[str, ...] = (),
     alone: tuple[str, ...] = (),
     param: str = "1",
+    command_of_c: str = "cp {input} {output}",
     stop: bool = False,
     command: Sequence[str] = (str(SNAKEMAKE),),
 ) -> tuple[int, list[str]]:
     """Write the workflow above into a folder and run Snakemake there; status and lines printed."""
-    text = WORKFLOW.format(root=str(ROOT), forced=forced, settled=settled, alone=alone, param=param, stop=stop)
+    words_of = {"forced": forced, "settled": settled, "alone": alone, "param": param, "command": command_of_c}
+    text = WORKFLOW.format(root=str(ROOT), stop=stop, **words_of)
     (folder / "Snakefile").write_text(text)
     environment = {**os.environ, "HOME": str(folder), "XDG_CACHE_HOME": str(folder)}
     done = subprocess.run(
@@ -135,6 +137,16 @@ def test_a_dry_run_asks_again_only_for_printed_commands_that_a_plan_affects(plan
     for words, again in (("-n",), set()), (("-n", "--printshellcmds"), {"asked-c 1"}):
         printed = plan(*words, forced=("a",))[1]
         assert {line for line in printed if line.startswith("asked-")} == asked | again
+
+
+@pytest.mark.parametrize("words", [("-n",), ("-n", "-p")])
+def test_a_dry_run_names_what_a_command_does_not_have(plan: Plan, words: tuple[str, ...]) -> None:
+    status, printed = plan(*words, forced=("a",), command_of_c="cp {input.ones} {output}")
+    assert status == 1
+    assert any("AttributeError" in line and "ones" in line for line in printed), printed
+    status, printed = plan(*words, forced=("a",), command_of_c="cp {inputs} {output}")
+    assert status == 1
+    assert any("NameError" in line and "inputs" in line for line in printed), printed
 
 
 def test_a_job_outside_its_group_may_depend_on_it(plan: Plan) -> None:

@@ -6,7 +6,6 @@ import weakref
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -94,11 +93,31 @@ def test_snakemake_s_callers_use_what_is_replaced(counter: Counter) -> None:
 class Rule:
     """A rule with a command."""
 
-    shellcmd: str | None = "true"
+    def __init__(self, command: str) -> None:
+        self.shellcmd: str | None = command
 
 
-def test_only_the_rules_of_these_jobs_lose_their_command() -> None:
-    planned, other = Rule(), Rule()
-    without_commands([SimpleNamespace(rule=planned), SimpleNamespace(rule=planned)])
-    assert planned.shellcmd is None
-    assert other.shellcmd == "true"
+class Job:
+    """A job that formats the command of its rule."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule, self.formatted = rule, 0
+
+    @property
+    def shellcmd(self) -> str | None:
+        self.formatted += 1
+        return self.rule.shellcmd and self.rule.shellcmd.format(output="x")
+
+
+def test_only_the_rules_of_these_jobs_lose_their_command_after_one_was_formatted() -> None:
+    planned, another, other = Rule("touch {output}"), Rule("true"), Rule("false")
+    jobs = [Job(planned), Job(planned), Job(another)]
+    without_commands(jobs)
+    assert sum(job.formatted for job in jobs[:2]) == jobs[2].formatted == 1
+    assert planned.shellcmd is another.shellcmd is None
+    assert other.shellcmd == "false"
+
+
+def test_a_command_with_an_unknown_name_is_an_error() -> None:
+    with pytest.raises(KeyError, match="outptu"):
+        without_commands([Job(Rule("true")), Job(Rule("touch {outptu}"))])

@@ -74,7 +74,7 @@ def test_an_object_without_them_ends_the_run_with_all_that_is_missing(capsys: py
     assert stopped.value.code == 1
     expected = (
         "error: unsupported Snakemake version in job: it has no rule, wildcards_dict, input, output, group, "
-        "reset_params_and_resources; install"
+        "reset_params_and_resources, shellcmd; install"
     )
     assert capsys.readouterr().err.startswith(expected)
 

@@ -38,11 +38,15 @@ def read_signatures_once() -> None:
 
 
 def without_commands(jobs: Iterable[Any]) -> None:
-    """Leave out the shell commands of jobs that will neither run nor be printed.
+    """Leave out the shell commands of jobs that will neither run nor be printed, once one of each rule was formatted.
 
     Otherwise, Snakemake formats each three times to print nothing.
+
+    Raises:
+        RuleException: a command names something that its rule does not have, which one job shows as well as all.
     """
-    for rule in {job.rule for job in jobs}:
+    for rule, job in {job.rule: job for job in jobs}.items():
+        _ = job.shellcmd  # formats it
         rule.shellcmd = None
 
 

@@ -26,7 +26,7 @@ USED = {
     "persistence": (
         *("params_changed", "input_changed", "code_changed", "software_stack_changed", "input_checksums", "locked"),
     ),
-    "job": ("rule", "wildcards_dict", "input", "output", "group", "reset_params_and_resources"),
+    "job": ("rule", "wildcards_dict", "input", "output", "group", "reset_params_and_resources", "shellcmd"),
     "rule": ("name", "shellcmd"),
 }
 CACHE_OPTION = "--runtime-source-cache-path"  # overrides cache_folder

@@ -167,13 +167,14 @@ class _Hooks:
         if not self.check:
             return
         running = set(dag.needrun_jobs())
-        jobs = [_planned(job, True) for level in dag.toposorted() for job in _sorted(level) if job in running]
+        ordered = [job for level in dag.toposorted() for job in _sorted(level) if job in running]
+        jobs = [_planned(job, True) for job in ordered]
         for check in self.check:
             _or_stop(check, jobs, bool(self.workflow.dryrun))
         if not self.workflow.dryrun:
             return
         if not self.workflow.output_settings.printshellcmds:
-            without_commands(running)
+            without_commands(ordered)
             return
         # Snakemake forgets parameters before a job starts; done here too, so that a dry run prints the same commands.
         for job in running:
