@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,33 @@ class Planner:
         self._log.close()
 
 
+def remembering(parse: Callable[..., tuple[str, int]]) -> Callable[..., tuple[str, int]]:
+    """Snakemake's parser, which parses each version of a file once."""
+    known: dict[tuple[str, int, int], tuple[str, dict[int, int], int]] = {}
+
+    def parsed(file: Any, workflow: Any, linemap: dict[int, int], rulecount: int = 0) -> tuple[str, int]:
+        path = file.get_path_or_uri(secret_free=True)
+        version = (path, os.stat(path).st_mtime_ns, rulecount)
+        if version not in known:
+            text, count = parse(file, workflow, linemap=linemap, rulecount=rulecount)
+            known[version] = (text, dict(linemap), count)
+        text, lines, count = known[version]
+        linemap.update(lines)
+        return text, count
+
+    return parsed
+
+
+def versions(folder: Path) -> list[tuple[str, int, int]]:
+    """Path, size and time of every file below a folder, all that the digest of a stage's code depends on."""
+    paths = [os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names]
+    return sorted((path, status.st_size, status.st_mtime_ns) for path in paths for status in [os.stat(path)])
+
+
 def main() -> None:
     """Answer until the input ends."""
     import snakemake.cli
+    import snakemake.workflow
 
     from workflow_scripts.core import digest
     from workflow_scripts.study.freshness import Freshness
@@ -70,6 +95,7 @@ def main() -> None:
         caught[:] = [sorted(names), sorted(stale)]
 
     Freshness.tell = tell  # type: ignore[method-assign]
+    snakemake.workflow.parse = remembering(snakemake.workflow.parse)
     parsed: dict[tuple[Path, int], Any] = {}
     parse = digest._module.__wrapped__
 
@@ -80,8 +106,10 @@ def main() -> None:
         return parsed[version]
 
     digest._module = module  # type: ignore[assignment]
+    code: list[tuple[str, int, int]] = []
     for line in sys.stdin:
-        digest.code_digest.cache_clear()  # the code may be another now
+        if code != (code := versions(digest.ROOT / digest.PACKAGE)):
+            digest.code_digest.cache_clear()
         caught[:] = [[], []]
         status = 0
         try:
