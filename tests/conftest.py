@@ -14,7 +14,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
+from workflow_scripts.core import digest
 from workflow_scripts.core.inputs import clear_inputs
+from workflow_scripts.core.registry import members
 from workflow_scripts.core.runtime.environment import limit_threads
 
 if TYPE_CHECKING:
@@ -43,12 +45,15 @@ if roomy_memory():  # pytest reads this when the first temporary folder is made
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile the package once: copies of it take the result along, and their processes, thousands, need not compile.
+    """Compile and digest the package once: copies of it take the result along, and their processes, thousands, do not.
 
     These processes write none, so a file that a test edits is compiled by each.
     """
     if not hasattr(config, "workerinput"):  # pytest-xdist's workers start after this
         compileall.compile_dir(ROOT / "workflow_scripts", quiet=2)
+        for stage in members(ROOT / "workflow_scripts" / "stages"):
+            digest.code_digest(stage)
+        digest._memory(ROOT).save()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

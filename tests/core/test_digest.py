@@ -126,7 +126,7 @@ def test_data_files_in_subfolders_and_hidden_ones_count(write: Write) -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_declaration_is_read_as_python_reads_it(stage: str) -> None:
     made = getattr(import_module(f"workflow_scripts.stages.{stage}"), "STAGE", None)
-    known = {} if made is None else {"format": made.format, "data_files": made.data_files}
+    known = {} if made is None else {"format": made.format, "data_files": list(made.data_files)}
     assert digest._declared(stage) == {name: value for name, value in known.items() if value}
 
 

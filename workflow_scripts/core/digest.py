@@ -13,7 +13,9 @@ Data files that a stage reads are named in its declaration (:class:`workflow_scr
 """
 
 import ast
+import atexit
 import hashlib
+import sys
 from collections.abc import Iterable
 from copy import copy
 from functools import cache
@@ -21,10 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.code_memory import CodeMemory, Parsed
 from workflow_scripts.core.registry import members
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "workflow_scripts"
+MADE_BY = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 # Modules that store, find, verify, log or show artifacts and the progress of jobs. The format of the manifest has its
 # own version number in the key.
 NEVER_CHANGES_BYTES = frozenset(
@@ -84,10 +88,9 @@ def stage_closure(stage: str) -> dict[str, str]:
         name = waiting.pop()
         if name in found or name in NEVER_CHANGES_BYTES:
             continue
-        path = module_path(name)
-        text, imports = _module(path)
-        if text not in NO_CODE:
-            found[name] = hashlib.sha256(text.encode()).hexdigest()
+        parsed, imports = _module(module_path(name))
+        if parsed.code:
+            found[name] = parsed.code
         waiting.extend(imports)
     return dict(sorted(found.items()))
 
@@ -135,10 +138,15 @@ def _ours(names: Iterable[str]) -> list[str]:
 
 def _declared(stage: str) -> dict[str, Any]:
     """``format`` and ``data_files`` of a stage's declaration, read without running its file."""
-    for node in ast.parse(module_path(f"{PACKAGE}.stages.{stage}").read_bytes()).body:
+    return _module(module_path(f"{PACKAGE}.stages.{stage}"))[0].declared
+
+
+def _declaration(tree: ast.Module) -> dict[str, Any]:
+    for node in tree.body:
         if _assigned(node) == "STAGE" and isinstance(call := getattr(node, "value", None), ast.Call):
             keywords = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
-            return {name: ast.literal_eval(keywords[name]) for name in ("format", "data_files") if name in keywords}
+            found = {name: ast.literal_eval(keywords[name]) for name in ("format", "data_files") if name in keywords}
+            return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
     return {}
 
 
@@ -150,9 +158,30 @@ def _assigned(node: ast.stmt) -> str | None:
 
 
 @cache
-def _module(path: Path) -> tuple[str, tuple[str, ...]]:
-    """Canonical code of a file, and the modules and packages of ours that it imports."""
-    tree = without_facts(ast.parse(path.read_bytes()))
+def _memory(root: Path) -> CodeMemory:
+    memory = CodeMemory(root / PACKAGE, MADE_BY)
+    if not sys.dont_write_bytecode:
+        atexit.register(memory.save)
+    return memory
+
+
+@cache
+def _module(path: Path) -> tuple[Parsed, tuple[str, ...]]:
+    """What a file says, and the modules and packages of ours that it imports."""
+    source, name = path.read_bytes(), path.relative_to(ROOT).as_posix()
+    sha256 = hashlib.sha256(source).hexdigest()
+    parsed = _memory(ROOT).find(name, sha256)
+    if parsed is None:
+        parsed = _parsed(source, path)
+        _memory(ROOT).add(name, sha256, parsed)
+    imports = [*parsed.imports, *parsed.packages]
+    for package in parsed.packages:
+        imports += [f"{package}.{name}" for name in members(ROOT.joinpath(*package.split(".")))]
+    return parsed, tuple(_ours(imports))
+
+
+def _parsed(source: bytes, path: Path) -> Parsed:
+    tree = without_facts(ast.parse(source))
     imports: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -160,9 +189,10 @@ def _module(path: Path) -> tuple[str, tuple[str, ...]]:
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(node, path)
             imports += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    for package in _discovered(tree, path):
-        imports += [package, *(f"{package}.{name}" for name in members(ROOT.joinpath(*package.split("."))))]
-    return canonical_code(tree), tuple(_ours(imports))
+    text = canonical_code(tree)
+    code = "" if text in NO_CODE else hashlib.sha256(text.encode()).hexdigest()
+    declared = _declaration(tree) if path.parent.name == "stages" else {}
+    return Parsed(code, list(dict.fromkeys(imports)), _discovered(tree, path), declared)
 
 
 def _discovered(tree: ast.Module, path: Path) -> list[str]:
