@@ -79,8 +79,6 @@ STAGE = Stage(
 )
 
 MAIN_HOST = "i.redd.it"  # has all but a few of the images
-# JPEG of quality 90: bytes per squared longer side (60 Flickr photos scaled to 256 px: 0.23, to 512 px: 0.14).
-JPEG_BYTES = 0.2
 TAR_MEMBER = 3_000  # bytes of headers, padding and the JSON beside an image
 AS_FETCHED = {"fetched": 10, "prepared": 1}  # setting ``keep``: bytes in the store per byte of a prepared image
 
@@ -106,8 +104,8 @@ FACTS = Facts(
         wait_s=lambda load: load.rows / _rate(load.settings["hosts"]),
         source="measured: photos of 1,600 pixels scaled to 512; the wait for hosts is added",
     ),
-    disk=lambda load: load.rows * (JPEG_BYTES * load.settings["max_side"] ** 2 + TAR_MEMBER),
-    store=lambda load: load.rows * JPEG_BYTES * load.settings["max_side"] ** 2 * AS_FETCHED[load.settings["keep"]],
+    disk=lambda load: load.rows * (load.image_bytes + TAR_MEMBER),
+    store=lambda load: load.rows * load.image_bytes * AS_FETCHED[load.settings["keep"]],
     names="shards",
     section="download",
     sources={"annotations": "annotations"},  # where the images are beside them

@@ -5,18 +5,13 @@ Inputs: ``dataset`` (eval_dataset), ``encoder`` and ``run`` as of ``embed_images
 
 from dataclasses import replace
 
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.embeddings.facts import IMAGES, KEYS, WIDTH
-from workflow_scripts.embeddings.image_encoders import PACKAGES
+from workflow_scripts.stages import embed_images_part
 from workflow_scripts.stages.embed_images_part import EmbedImagesPart, image_vectors
 
 
-class EmbedTests(EmbedImagesPart):
-    """How test images are embedded: as the training images are."""
-
-
-def embed_tests(job: Job[EmbedTests]) -> None:
+def embed_tests(job: Job[EmbedImagesPart]) -> None:
     """Encode the test images in the order of the dataset's table, with their keys."""
     import numpy as np
     import pyarrow.compute as pc
@@ -35,14 +30,8 @@ def embed_tests(job: Job[EmbedTests]) -> None:
     job.rows(len(table), len(rows), {"other_splits": len(table) - len(rows)})
 
 
-STAGE = Stage(
-    run=embed_tests,
-    settings=EmbedTests,
-    artifact="{dataset}.{encoder}",
-    inputs=("dataset", "encoder", "run"),
-    packages=PACKAGES,
-    not_in_key=frozenset({"chunk_batches"}),
-    on_device=True,
+STAGE = replace(
+    embed_images_part.STAGE, run=embed_tests, artifact="{dataset}.{encoder}", inputs=("dataset", "encoder", "run")
 )
 
 FACTS = replace(

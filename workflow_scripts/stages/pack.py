@@ -1,5 +1,7 @@
 """The images of one shard as training reads them: in one file, and scaled down if the study says so."""
 
+import math
+
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
@@ -43,7 +45,6 @@ STAGE = Stage(
     numbered=True,
 )
 
-AS_STORED = 55_000  # bytes of an image whose longer side has 512 pixels
 PER_SQUARE = 0.55  # bytes of a JPEG per squared shorter side: photos scaled to 256 pixels take 36 kB
 
 FACTS = Facts(
@@ -64,7 +65,9 @@ FACTS = Facts(
         core_ms=4.6,
         source="measured: photos of 512 pixels scaled to 256",
     ),
-    disk=lambda load: load.images * min(AS_STORED, PER_SQUARE * (load.settings["shorter_side"] or 512) ** 2),
+    disk=lambda load: (
+        load.images * min(load.image_bytes, PER_SQUARE * (load.settings["shorter_side"] or math.inf) ** 2)
+    ),
     names="packs",
     section="pack",
     group="pack",

@@ -98,7 +98,15 @@ def test_a_shortage_is_one_line_with_both_numbers(
         assert "1.0 GB free" in str(error.value) and "download" in str(error.value)
 
 
-@pytest.mark.parametrize(("pack", "size"), [(None, 55_000), ({"shorter_side": 256}, 0.55 * 256**2)])
+@pytest.mark.parametrize("side", [None, 256, 400])
+def test_packs_hold_no_larger_images_than_shards(tmp_path: Path, side: int | None) -> None:
+    full = units(pack={"shorter_side": side}, download={**merged()["download"], "max_side": 300})
+    need = disk.remaining(full, tmp_path / "x", {("download", "00000"), ("pack", "00000")})
+    assert need["download"] == 10_000 * (0.2 * 300**2 + 3_000)
+    assert need["pack"] == 10_000 * 0.2 * 300**2
+
+
+@pytest.mark.parametrize(("pack", "size"), [(None, 0.2 * 512**2), ({"shorter_side": 256}, 0.55 * 256**2)])
 @pytest.mark.parametrize("k", [1, 5])
 def test_pair_shards_take_an_image_and_all_its_partners(
     tmp_path: Path, k: int, pack: dict[str, int] | None, size: float

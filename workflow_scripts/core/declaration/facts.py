@@ -23,6 +23,7 @@ class Load:
     Attributes:
         rows: annotation rows that the job reads: those of the study, or of its shard.
         images: images behind these rows that are still available.
+        image_bytes: size of an image in a shard.
         parts: by what the study's rows and images are divided to give those of the job.
         labelled: images of the job's downstream set; for a stage that collects evaluations, of all evaluations
             together.
@@ -48,6 +49,7 @@ class Load:
     masked: int
     tested: int
     settings: Mapping[str, Any]
+    image_bytes: float = 0.0
     parts: float = 1
     forward_gflop: float = 0.0
     weights_bytes: float = 0.0

@@ -18,6 +18,8 @@ from workflow_scripts.study.stages import facts
 from workflow_scripts.study.units import Units
 
 ASSUMED_BACKBONE = BACKBONES["resnet50"]  # of a library's architectures, whose size is not known here
+# JPEG of quality 90: bytes per squared longer side (60 Flickr photos scaled to 256 px: 0.23, to 512 px: 0.14).
+JPEG_BYTES = 0.2
 SHARDED = ("pair_shard", "pair_shard_index", "pretrain")  # stages that make or read pair shards
 ASSUMED_IMAGES, ASSUMED_MASKS, ASSUMED_TESTED = 20_000, 1_000, 5_000  # of a dataset that is not public
 
@@ -72,6 +74,7 @@ def load_of(units: Units, stage: Stage, name: str, rows: float, images: float, p
     load = Load(
         rows=rows / parts,
         images=images / parts,
+        image_bytes=JPEG_BYTES * units.study.download.max_side**2,
         parts=parts,
         labelled=labelled,
         masked=masked,
@@ -104,7 +107,7 @@ def _with_shards(load: Load, units: Units, stage: Stage, unit: Mapping[str, str]
         return load
     partners = units.settings("pair_table", {"pairs": name})["k"] if name in units.pairs else 0
     packing = units.study.pack.model_dump(mode="json") if units.study.pack else {"shorter_side": None}
-    one = Load(rows=1, images=1, labelled=0, masked=0, tested=0, settings=packing)
+    one = replace(load, images=1, settings=packing)
     return replace(
         load,
         held=load.images * (1 + partners),
