@@ -1,4 +1,4 @@
-"""Two thousand rows of a bad web, killed at ten moments: the same bytes, all rows there, nothing requested twice."""
+"""A thousand rows of a bad web, killed at ten moments: the same bytes, all rows there, nothing requested twice."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.stages import annotations, download, shard_plan
 
 FORK = get_context("fork")
-ROWS, FAULTY, KILLS = 2000, 0.3, 10
+ROWS, FAULTY, KILLS = 1000, 0.3, 10
 HOSTS = ("a.test", "b.test", "c.test")
 SETTINGS: dict[str, Any] = {
     **{"backoff": 0.01, "attempts": 2, "deadline": 60.0, "max_redirects": 3, "max_bytes": 100_000},
@@ -171,13 +171,13 @@ def test_killed_at_ten_moments_and_then_asked_for_otherwise(tmp_path: Path, monk
     more = {f"/new{number}.jpg": routes["/good.jpg"] for number in range(30)}
     with serving(routes) as site, patient():
         undisturbed = Study(tmp_path / "undisturbed", source, site)
-        undisturbed.plan(4, 1500)
+        undisturbed.plan(4, 750)
         expected = undisturbed.all()
-    moments = sorted(random.Random(5).sample(range(20, 2100), KILLS - 2))
+    moments = sorted(random.Random(5).sample(range(20, 1050), KILLS - 2))
     killer = Killer([*moments[:3], 0, *moments[3:6], 0, *moments[6:]])
     with serving(killer.routes(routes | more)) as site, patient():
         study = Study(tmp_path / "killed", source, site)
-        study.plan(4, 1500)
+        study.plan(4, 750)
         assert kill_on_the_way(study, killer) == KILLS
         shards = study.all()
         check_the_same(shards, expected, table)
@@ -209,7 +209,7 @@ def check_another_subreddit(
         archive.writestr("annotations/aaa_2020.json", json.dumps({"info": {}, "annotations": new}))
     start = len(study.site.log)
     wider = Study(study.results, source, study.site)
-    wider.plan(5, 1500)
+    wider.plan(5, 750)
     shards = wider.all()
     assert asked_since(study.site, start) == Counter(dict.fromkeys(more, 1))
     used = [one.hash for one in before if one.rows["in"]]
@@ -226,7 +226,7 @@ def check_nothing_is_asked(study: Study, monkeypatch: pytest.MonkeyPatch, rows: 
     assert all(
         not json.loads(one.manifest_path.with_name(f"{one.name}.run.json").read_bytes())["cached"] for one in packed
     )
-    study.plan(9, 500)
+    study.plan(9, 250)
     images = {one["key"]: one["sha256"] for one in rows}
     again = {one["key"]: one["sha256"] for one in table_of(study.all())}
     assert {key: again[key] for key in images} == images
@@ -237,7 +237,7 @@ def check_nothing_is_asked(study: Study, monkeypatch: pytest.MonkeyPatch, rows: 
 def check_second_round(study: Study, rows: list[dict[str, Any]]) -> None:
     """It asks for what may end better, and for nothing else; what was gone for good stays."""
     may_pass = {one["url"] for one in rows if Record(one["url"], State(one["state"]), one["http_status"]).may_pass}
-    study.plan(5, 1500)
+    study.plan(5, 750)
     start, study.site.era = len(study.site.log), 2
     shards = study.all(rounds=2)
     asked = {f"http://{host}{path}" for _, host, path in study.site.log[start:]}
