@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -48,15 +49,22 @@ def declared() -> dict[str, str]:
     return dict(map(split, [*project["dependencies"], *extras["labels"]]))
 
 
+@cache
+def imports_of(module: str) -> set[str]:
+    """Top-level names of the modules that a module of ours imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(module_path(module).read_bytes())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
+
+
 def imported(stage: str) -> set[str]:
     """Top-level names of all foreign modules that a stage's code can import."""
-    names: set[str] = set()
-    for module in [*stage_closure(stage), "workflow_scripts.core.stage", "workflow_scripts.core.artifact"]:
-        for node in ast.walk(ast.parse(module_path(module).read_bytes())):
-            if isinstance(node, ast.Import):
-                names |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                names.add(node.module.split(".")[0])
+    modules = [*stage_closure(stage), "workflow_scripts.core.stage", "workflow_scripts.core.artifact"]
+    names = {name for module in modules for name in imports_of(module)}
     return names - set(sys.stdlib_module_names) - {"workflow_scripts"} - OPTIONAL
 
 
