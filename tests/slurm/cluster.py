@@ -19,7 +19,6 @@ from workflow_scripts.pretraining.checkpoint import step_reached
 HERE = Path(__file__).resolve().parent
 LAB = Path(os.environ.get("SLURM_LAB", "/var/tmp/faithful-pairs-slurm"))
 CANNOT = 77  # status of cluster-up.sh
-FASTER = "--slurm-init-seconds-before-status-checks=3"
 STUDY = ("--profile", "slurm", "--configfile", "tests/config/tiny.yaml", "tests/slurm/judged.yaml")
 
 
@@ -97,7 +96,7 @@ class Clone(Checkout):
 
     def environment(self) -> dict[str, str]:
         """Next to nothing: what a login shell has, and the project's environment first in PATH."""
-        path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+        path = f"{self.folder / 'tests/slurm/bin'}:{Path(sys.executable).parent}:/usr/bin:/bin"
         return {"HOME": str(self.folder / "home"), "PATH": path, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
 
     def call(self, *words: str) -> subprocess.Popen[bytes]:
@@ -156,7 +155,7 @@ class Clone(Checkout):
     @staticmethod
     def only(*stages: str) -> list[str]:
         """Words that keep Snakemake to some rules; targets follow."""
-        return [FASTER, "--rerun-triggers", "mtime", "--allowed-rules", *stages, "--"]
+        return ["--rerun-triggers", "mtime", "--allowed-rules", *stages, "--"]
 
     def reached(self) -> int:
         """The highest step that a training run in progress has kept; 0 when none has."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.forkserver.environment import ForkServers
 from tests.slurm.cluster import HERE, STUDY, Clone, jobs, shell, until, up
 from tests.workflow.checkout import NOBODY
 from workflow_scripts.recovery.recover import living
@@ -51,11 +52,11 @@ def place() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def studies(cluster: None, place: Path) -> tuple[Clone, Clone]:
+def studies(cluster: None, place: Path, servers: ForkServers) -> tuple[Clone, Clone]:
     """The small study, run at a time without SLURM and by the literal command on it. Never change them."""
     # The cluster comes first: its start lets the user get at Python.
     local, finished = Clone(place / "without slurm"), Clone(place / "a clone")
-    runs = local.call("snakemake", "--profile", "profiles/demo", *STUDY[2:]), finished.start()
+    runs = local.call(*servers.snakemake, "--profile", "profiles/demo", *STUDY[2:]), finished.start()
     for run in runs:
         run.wait(timeout=3600)
     for clone, run in zip((local, finished), runs, strict=True):

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.forkserver.environment import ForkServers
 from tests.slurm.cluster import STUDY, Clone, asked_for, end_processes_of, jobs, shell, stop_node, until, up
 
 RUN = "results/tiny/pretrain/simclr-revised-crop-resnet_small-s0"
 LONG = """
 runs:
   - {method: simclr, pairs: revised, augmentation: crop, seeds: [0]}
-pretraining: {steps: 600, checkpoint_every: 20, log_every: 200, probe: {every: 600, images: 64, neighbours: 5}}
+pretraining: {steps: 300, checkpoint_every: 10, log_every: 100, probe: {every: 300, images: 64, neighbours: 5}}
 """
 
 
@@ -44,13 +45,13 @@ def trained(clone: Clone) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(local: Clone, place: Path) -> dict[str, str]:
+def undisturbed(local: Clone, place: Path, servers: ForkServers) -> dict[str, str]:
     """Hashes of the long training run, made without SLURM."""
     clone = local.copy_to(place / "undisturbed")
     clone.forget_runs()
     overlays = (*STUDY[2:], clone.write("long.yaml", LONG))
     words = ("--rerun-triggers", "mtime", "--allowed-rules", "pretrain", "--", f"{RUN}.manifest.json")
-    clone.ends_well(clone.call("snakemake", "--cores", "1", *overlays, *words))
+    clone.ends_well(clone.call(*servers.snakemake, "--cores", "1", *overlays, *words))
     return trained(clone)
 
 
@@ -99,11 +100,13 @@ def test_node_daemon_gone_for_a_minute(copy: Clone, undisturbed: dict[str, str])
     process = train_long(copy)
     running("pretrain")
     until(copy.reached)
+    copy.tell_stages(signal.SIGSTOP)  # a job that ends meanwhile would hold its node for long after
     stop_node()
     back = time.monotonic() + 60
     step = copy.reached()
+    copy.tell_stages(signal.SIGCONT)
     until(lambda: copy.reached() > step)
-    copy.tell_stages(signal.SIGSTOP)  # a job that ends meanwhile would hold its node for long after
+    copy.tell_stages(signal.SIGSTOP)
     time.sleep(back - time.monotonic())
     up()
     copy.tell_stages(signal.SIGCONT)
