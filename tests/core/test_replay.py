@@ -23,6 +23,7 @@ SYNCING = (
     *("move_atomic", "move_durable", "move_folder_durable", "remove_files", "remove_folder"),
 )
 NOT_NEEDED = {
+    "core.files.code_memory": "code whose parsed form is lost or damaged is parsed again",
     "core.sources": "a source whose stored hashes are lost or damaged is hashed again",
     "pretraining.monitor.tracking": "without its last step a tracker gets steps twice; the curve is the record",
 }

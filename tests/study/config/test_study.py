@@ -4,7 +4,9 @@ import pytest
 
 from tests.study.config.configs import ROOT, changed, merged
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.stages.crate import Crate
 from workflow_scripts.study.config.study import Study, load_study
+from workflow_scripts.study.stages import declaration
 from workflow_scripts.study.units import Units
 
 DEMO = "profiles/demo/study.yaml"
@@ -48,8 +50,6 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
 
 def test_settings_of_a_unit_are_what_its_stage_takes() -> None:
     """Every stage's settings class accepts what the study gives it, and nothing is lost on the way."""
-    from importlib import import_module
-
     change = {
         "judges": [{"name": "blip2", "kind": "blip2"}],
         "pack": {"shorter_side": 32},
@@ -80,8 +80,8 @@ def test_settings_of_a_unit_are_what_its_stage_takes() -> None:
     }
     for path in sorted((ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py")):
         stage = path.stem
-        module = import_module(f"workflow_scripts.stages.{stage}")
-        settings_class = getattr(module, "".join(part.capitalize() for part in stage.split("_")))
+        declared = declaration(stage)
+        settings_class = declared.settings if declared else Crate
         given = units.settings(stage, sample.get(stage, {}))
         assert settings_class.model_validate(given).model_dump(mode="json").items() >= given.items(), stage
 

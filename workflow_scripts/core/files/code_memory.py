@@ -10,6 +10,7 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from workflow_scripts.core.files.bounded_json import read_object_or_none
 from workflow_scripts.core.files.durable import write_atomic
 
 
@@ -42,8 +43,8 @@ class CodeMemory:
         self._version = version
         self._changed = False
         self._entries: dict[str, tuple[str, Parsed]] = {}
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # missing, or damaged
-            content = json.loads(self._file.read_bytes())
+        content = read_object_or_none(self._file) or {}
+        with suppress(ValueError, KeyError, TypeError, AttributeError):  # missing, or damaged
             if content["version"] == version:
                 self._entries = {name: (sha256, Parsed(*one)) for name, (sha256, one) in content["modules"].items()}
 
