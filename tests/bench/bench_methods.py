@@ -5,13 +5,15 @@
 The step reads, augments, trains, optimizes and logs, with a thread beside it that prepares batches: two cores. Each
 method runs in a process of its own, and queues have their default sizes and are in use. Prints one JSON line per
 method: times, a ratio, the peak memory of the process, and the sizes of what is trained and of what is remembered. The
-ratio is that of processor times, so that other work on the machine does not count: of the busier of both cores to that
-of the bare passes.
+ratio is that of processor times, which other work on the machine disturbs less: of the busier of both cores to that of
+the bare passes. The same passes can take a tenth longer a minute later. So each ratio compares times measured one after
+the other, and the median of all counts; ``ratios`` are the lowest and the highest.
 """
 
 import argparse
 import json
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,7 +27,7 @@ from workflow_scripts.pretraining.plan import Plan
 from workflow_scripts.pretraining.settings import HEADS
 from workflow_scripts.pretraining.trainer import Trainer, reproducible
 
-TARGET, ROUNDS, IMAGES = 1.05, 2, 256
+TARGET, ROUNDS, IMAGES = 1.05, 5, 256
 FIRST = 50_000  # a step at which all queues are in use
 TEXT = {"embedding": 128, "text_width": 128, "text_layers": 4, "text_heads": 4}
 PROJECTOR = {"projector": [512, 512, 128]}
@@ -91,19 +93,20 @@ def run_of(method: str, folder: Path) -> Plan:
 
 
 def measure(method: str, steps: int) -> dict[str, Any]:
-    """Best of some rounds of each, taken in turn so that a busy machine slows both."""
+    """Medians of some rounds of each, taken in turn."""
     with tempfile.TemporaryDirectory() as folder, reproducible("cpu", 1):
         trainer = accelerated(run_of(method, Path(folder)))
         bare(trainer, 1)
         rounds = [(bare(trainer, steps), whole(trainer, steps)) for _ in range(ROUNDS)]
-    fast, slow = (Spent(*(min(column) for column in zip(*one, strict=True))) for one in zip(*rounds, strict=True))
+    ratios = [max(step.training, step.others) / passes.training for passes, step in rounds]
     trained = sum(one.numel() for one in trainer.model.parameters())
     remembered = sum(one.numel() * one.element_size() for name, one in trainer.model.named_buffers() if "queue" in name)
     return {
         "bench": f"method_step.{method}",
-        "step_ms": round(1000 * slow.clock, 1),
-        "bare_ms": round(1000 * fast.clock, 1),
-        "ratio": round(max(slow.training, slow.others) / fast.training, 3),
+        "step_ms": round(1000 * statistics.median(step.clock for _, step in rounds), 1),
+        "bare_ms": round(1000 * statistics.median(passes.clock for passes, _ in rounds), 1),
+        "ratio": round(statistics.median(ratios), 3),
+        "ratios": [round(min(ratios), 3), round(max(ratios), 3)],
         "target": TARGET,
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "trained_millions": round(trained / 1e6, 1),
