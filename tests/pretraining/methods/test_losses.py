@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -82,7 +84,9 @@ def test_clip_is_the_papers(n: int, d: int, log_scale: float) -> None:
     assert ours.item() == pytest.approx(clip_reference(images, texts, log_scale), rel=1e-4, abs=1e-6)
 
 
-def test_clip_closed_form_and_scale_held_at_100() -> None:
+def test_clip_closed_forms_and_scale_held_at_100() -> None:
+    # All equal: each of the five is as near as the right one.
+    assert clip_loss(torch.ones(5, 4), torch.ones(5, 4), torch.tensor(1.0)).item() == pytest.approx(np.log(5), rel=1e-6)
     eye = torch.eye(5)
     for log_scale, scale in ((0.0, 1.0), (np.log(100), 100), (9.0, 100)):
         expected = np.log1p(4 * np.exp(-scale))
@@ -107,34 +111,41 @@ def test_simsiam_stops_the_gradient_into_the_projection() -> None:
     negative_cosine(predicted, projected).backward()
     assert projected.grad is None
     assert predicted.grad is not None
-    assert negative_cosine(predicted, 3 * predicted).item() == pytest.approx(-1)
-    assert negative_cosine(predicted, -predicted).item() == pytest.approx(1)
 
 
-def test_gradients_are_those_of_finite_differences() -> None:
-    first, second = (torch.tensor(side, requires_grad=True) for side in pair(3, 4, 5))
-    scale = torch.tensor(1.5, requires_grad=True)
-    for loss, inputs in (
-        (nt_xent(first, second, 0.5), (first,)),
-        (clip_loss(first, second, scale), (first, scale)),
-    ):
-        gradients = torch.autograd.grad(loss, inputs)
-        for variable, gradient in zip(inputs, gradients, strict=True):
-            direction = torch.ones_like(variable)
-            step = 1e-2
-            with torch.no_grad():
-                moved = [
-                    nt_xent(first + s * step * direction, second, 0.5)
-                    if len(inputs) == 1
-                    else clip_loss(
-                        first + s * step * direction if variable is first else first,
-                        second,
-                        scale + s * step if variable is scale else scale,
-                    )
-                    for s in (1, -1)
-                ]
-            slope = (moved[0] - moved[1]).item() / (2 * step)
-            assert gradient.sum().item() == pytest.approx(slope, rel=2e-2, abs=1e-4)
+def test_simsiam_closed_forms() -> None:
+    rows, eye = torch.randn(4, 3), torch.eye(4)
+    assert negative_cosine(rows, 3 * rows).item() == pytest.approx(-1)
+    assert negative_cosine(rows, -rows).item() == pytest.approx(1)
+    assert negative_cosine(eye, eye.roll(1, dims=0)).item() == 0
+    # Each prediction is compared with the projection of the other view.
+    assert symmetric_loss((eye, -eye), (eye, eye)).item() == pytest.approx(0)
+    assert symmetric_loss((eye, eye.roll(1, dims=0)), (eye.roll(1, dims=0), eye)).item() == pytest.approx(-1)
+
+
+@pytest.mark.parametrize("weights", [None, torch.tensor([1.0, 0.5, 0.2, 0.9]).double()])
+def test_gradients_are_those_of_finite_differences(weights: torch.Tensor | None) -> None:
+    sides = [torch.tensor(side, requires_grad=True) for side in pair(4, 3, 5)]
+    losses = (
+        lambda one, two: nt_xent(one, two, 0.5, weights=weights),
+        lambda one, two: clip_loss(one, two, torch.tensor(1.5), weights=weights),
+    )
+    for loss in losses:
+        assert torch.autograd.gradcheck(loss, sides, atol=1e-8, rtol=1e-6)
+
+
+def test_what_does_not_fit_is_named() -> None:
+    good = torch.zeros(3, 4)
+    losses = {
+        "view 0 {}, view 1 {}": lambda one, two: nt_xent(one, two, 0.1),
+        "images {}, texts {}": lambda one, two: clip_loss(one, two, torch.tensor(1.0)),
+        "predicted {}, projected {}": negative_cosine,
+    }
+    for sides, loss in losses.items():
+        for one, two in ((good[:0], good[:0]), (good, good[:1]), (good, good[:, :1]), (good[0], good[0])):
+            said = re.escape(sides.format(tuple(one.shape), tuple(two.shape)))
+            with pytest.raises(ValueError, match=f"with at least one pair: {said}$"):
+                loss(one, two)
 
 
 def supervised_loss(views: np.ndarray, labels: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> torch.Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from workflow_scripts.pretraining.losses.views import check_rows, mean_of_pairs, units
+from workflow_scripts.pretraining.losses.views import check_equal, mean_of_pairs, units
 
 LARGEST_SCALE = 100.0
 LARGEST = math.log(LARGEST_SCALE) - 1e-6
@@ -37,7 +37,7 @@ def clip_loss(
     Raises:
         ValueError: wrong shapes, or no pairs.
     """
-    check_rows(images=images, texts=texts)
+    check_equal(images=images, texts=texts)
     images, texts = units(images), units(texts)
     all_images, all_texts = every or (images, texts)
     scale = log_scale.float().exp().clamp(max=LARGEST_SCALE)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from workflow_scripts.pretraining.losses.views import check_rows, units
+from workflow_scripts.pretraining.losses.views import check_equal, units
 
 
 def nnclr_loss(
@@ -32,7 +32,7 @@ def nnclr_loss(
     Raises:
         ValueError: wrong shapes, or no pairs.
     """
-    check_rows(first=predicted[0], second=predicted[1], neighbours=neighbours[0], others=neighbours[1])
+    check_equal(first=predicted[0], second=predicted[1], neighbours=neighbours[0], others=neighbours[1])
     candidates = [units(side.detach()) for side in every or neighbours]
     target = torch.arange(len(predicted[0]), device=predicted[0].device) + offset
     one, two = (

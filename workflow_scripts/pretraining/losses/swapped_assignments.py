@@ -4,11 +4,18 @@ Assignments")."""
 import torch
 from torch import Tensor
 
-from workflow_scripts.pretraining.losses.views import check_rows, soft_cross_entropy, units
+from workflow_scripts.pretraining.losses.views import check_equal, check_rows, soft_cross_entropy, units
 
 
 def prototype_scores(rows: Tensor, prototypes: Tensor) -> Tensor:
-    """(n, d) float rows of any length, (k, d) float prototypes of unit length -> (n, k) float cosines."""
+    """(n, d) float rows of any length, (k, d) float prototypes of unit length -> (n, k) float cosines.
+
+    Raises:
+        ValueError: no rows, or another width.
+    """
+    check_rows(rows=rows)
+    if rows.shape[1] != prototypes.shape[1]:
+        raise ValueError(f"rows have the width {rows.shape[1]}, but prototypes {prototypes.shape[1]}")
     return units(rows) @ prototypes.T
 
 
@@ -57,7 +64,7 @@ def swav_loss(scores: tuple[Tensor, Tensor], assignments: tuple[Tensor, Tensor],
     Raises:
         ValueError: wrong shapes, or no pairs.
     """
-    check_rows(first=scores[0], second=scores[1], assigned=assignments[0], others=assignments[1])
+    check_equal(first=scores[0], second=scores[1], assigned=assignments[0], others=assignments[1])
     one, two = (
         soft_cross_entropy(own / temperature, other.detach()).mean()
         for own, other in zip(scores, assignments[::-1], strict=True)

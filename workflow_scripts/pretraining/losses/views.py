@@ -3,7 +3,7 @@
 ``Network.forward`` computes losses outside autocast, so their products of matrices have the precision of the inputs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -23,10 +23,24 @@ def check_rows(**sides: Tensor) -> None:
     Raises:
         ValueError: one is empty or not a matrix, or they have different numbers of rows.
     """
+    _check(sides, 1)
+
+
+def check_equal(**sides: Tensor) -> None:
+    """Check that all sides have rows of the same b >= 1 pairs and of the same width, so that none is broadcast.
+
+    Raises:
+        ValueError: as :func:`check_rows`, or they have different widths.
+    """
+    _check(sides, 2)
+
+
+def _check(sides: Mapping[str, Tensor], equal: int) -> None:
+    """``equal``: how many of the two dimensions must be the same on all sides."""
     shapes = {name: tuple(side.shape) for name, side in sides.items()}
     if (
         any(len(shape) != 2 or not shape[0] for shape in shapes.values())
-        or len({shape[0] for shape in shapes.values()}) > 1
+        or len({shape[:equal] for shape in shapes.values()}) > 1
     ):
         shown = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise ValueError(f"a batch has the shape (pairs, width) on all sides, with at least one pair: {shown}")
@@ -50,7 +64,7 @@ def similarities(
     Raises:
         ValueError: wrong shapes, or no pairs.
     """
-    check_rows(**{f"view {number}": view for number, view in enumerate(views)})
+    check_equal(**{f"view {number}": view for number, view in enumerate(views)})
     own = [units(view) for view in views]
     candidates = torch.cat(own if every is None else [units(view) for view in every])
     logits = torch.cat(own) @ candidates.T / temperature

@@ -92,11 +92,15 @@ def negative_cosine(predicted: "Tensor", projected: "Tensor", weights: "Tensor |
     """-cosine of prediction and projection, mean over rows; no gradient into the latter (Chen and He 2021, eq. 1, 3).
 
     (b, d), (b, d) float, and (b,) float weights or None for 1 -> scalar float32 in [-1, 1].
+
+    Raises:
+        ValueError: wrong shapes, or no pairs.
     """
     from torch.nn.functional import cosine_similarity
 
-    from workflow_scripts.pretraining.losses.views import mean_of_pairs
+    from workflow_scripts.pretraining.losses.views import check_equal, mean_of_pairs
 
+    check_equal(predicted=predicted, projected=projected)
     cosines = cosine_similarity(predicted.float(), projected.detach().float(), dim=1)
     return -mean_of_pairs(cosines, weights, len(predicted))
 

@@ -40,8 +40,12 @@ def loss(network: "Network", settings: SupervisedHead, batch: "Batch", rows: "Se
     import torch
     from torch.nn.functional import cross_entropy
 
+    from workflow_scripts.pretraining.losses.views import check_equal
+
+    one, two = rows
+    check_equal(first=one, second=two)
     assert batch.labels is not None
-    return cross_entropy(torch.cat(list(rows)), batch.labels.repeat(2))
+    return cross_entropy(torch.cat([one, two]), batch.labels.repeat(2))
 
 
 METHOD = Method(
