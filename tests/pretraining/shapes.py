@@ -37,7 +37,7 @@ HEADS: dict[str, dict[str, Any]] = {
     "clip_sbert": {"embedding": 8},
     "xclr": {"projector": [16, 8]},
     "multi_positive": {"projector": [16, 8], "partners": 2},
-    "swav": {"projector": [16, 8], "prototypes": 6, "frozen_steps": 2, "queue": 20, "queue_from": 2},
+    "swav": {"projector": [16, 8], "prototypes": 6, "frozen_steps": 2, "queue": 12, "queue_from": 1},
 }
 """Small settings of each method that trains."""
 TEXTS = ("a red disc", "green", "the blue one <end>", "yellow!")

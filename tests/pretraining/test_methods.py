@@ -28,7 +28,7 @@ def run_of(name: str, **changed: object) -> Pretrain:
     """A run of method ``name`` with the defaults of its section."""
     method = METHODS[name]
     given = {"method": name, "pairs": method.pairs[0], "augmentation": method.augmentations[0]}
-    steps = {"steps": 100 if method.objective is not None else 0, "warmup_steps": 0}
+    steps = {"steps": 100_000 if method.objective is not None else 0, "warmup_steps": 0}
     return Pretrain.model_validate({**given, **steps, "backbone": "resnet_small", **changed})
 
 

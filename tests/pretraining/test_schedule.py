@@ -54,6 +54,16 @@ def test_a_warm_up_in_epochs() -> None:
         schedule(too_long, 24)
 
 
+def test_settings_of_steps_are_compared_with_epochs_once_the_pairs_are_counted() -> None:
+    head = {"frozen_steps": 7, "queue": 0}
+    run = settings(method="swav", simclr=None, swav=head, steps=None, epochs=2, warmup_steps=1)
+    assert schedule(run, 32).steps == 8
+    with pytest.raises(
+        PipelineError, match=r"setting without effect .*swav\.frozen_steps is 7, but the run has 6 steps"
+    ):
+        schedule(run, 24)
+
+
 def test_log_spaced_checkpoints_are_in_epochs() -> None:
     assert settings(steps=None, epochs=100, checkpoints={"log_spaced": 3, "first": 1}).checkpoints == (1, 10)
 

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from tests.pretraining.test_methods import run_of
 from tests.stages.test_pretrain import LANGUAGE
+from workflow_scripts.pretraining.methods import swav
 from workflow_scripts.pretraining.settings import Pretrain
 
 # What the key of a run with self pairs held before there were further settings.
@@ -105,3 +106,20 @@ def test_heads_of_a_method_have_the_papers_widths() -> None:
 def test_settings_that_make_no_sense_are_refused(changed: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         Pretrain.model_validate({**LANGUAGE, **changed})
+
+
+def test_settings_of_steps_that_a_run_does_not_reach_are_errors() -> None:
+    batches = {"batch_size": 64, "swav": {"frozen_steps": 5, "queue": 100, "queue_from": 7}}
+    assert run_of("swav", steps=9, **batches).head == swav.SwavHead(**batches["swav"])
+    with pytest.raises(ValidationError, match=r"swav\.frozen_steps is 5, but the run has 5 steps"):
+        run_of("swav", steps=5, **batches)
+    with pytest.raises(ValidationError, match=r"swav\.queue is first used in step 9, but the run has 8 steps"):
+        run_of("swav", steps=8, **batches)
+    run_of("swav", steps=8, batch_size=64, swav={"frozen_steps": 7, "queue": 0, "queue_from": 99})
+
+
+@pytest.mark.parametrize("name", ["clip", "clip_sbert", "declip_nn"])
+def test_an_initial_temperature_that_the_bound_of_the_scale_would_replace_is_an_error(name: str) -> None:
+    run_of(name, **{name: {"temperature": 0.01}})
+    with pytest.raises(ValidationError, match=f"{name}.temperature\n  Input should be greater than or equal to 0.01"):
+        run_of(name, **{name: {"temperature": 0.009}})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from workflow_scripts.pretraining.method import PAIR_INPUTS, Method
+from workflow_scripts.pretraining.method import PAIR_INPUTS, Method, StepSettings
 from workflow_scripts.pretraining.pair_settings import BY_CAPTION
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def _wrong_steps(run: "_Run") -> str | None:
     if run.checkpoints and run.checkpoints[-1] > run.length:
         unit = "epochs" if run.epochs else "steps"
         return f"checkpoint {run.checkpoints[-1]} is not among the run's {unit}, 1 to {run.length}"
+    if run.steps and isinstance(run.head, StepSettings):  # of epochs: once the pairs are counted
+        return run.head.without_effect(run.steps, run.batch_size)
     return None
 
 

@@ -60,6 +60,14 @@ class SeveralPartners(Settings):
     )
 
 
+class StepSettings(Settings):
+    """Settings that a method shares with all methods some of whose settings are steps of a run."""
+
+    def without_effect(self, steps: int, batch_size: int) -> str | None:
+        """Which of them a run of ``steps`` steps of ``batch_size`` pairs ends too early for; None: it does for none."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
 class View:
     """One augmented image of each pair.

@@ -9,6 +9,7 @@ from pydantic import Field, PositiveInt
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.settings import Settings
+from workflow_scripts.pretraining.method import StepSettings
 
 if TYPE_CHECKING:
     from workflow_scripts.pretraining.settings import Pretrain
@@ -75,7 +76,7 @@ def schedule(settings: "Pretrain", sources: int) -> Schedule:
     """The schedule of a run over ``sources`` pairs.
 
     Raises:
-        PipelineError: the warm-up does not end before the training.
+        PipelineError: the warm-up does not end before the training, or a setting of the method has no effect before.
     """
     epoch = steps_per_epoch(sources, settings.batch_size)
     in_epochs = settings.epochs is not None
@@ -86,5 +87,8 @@ def schedule(settings: "Pretrain", sources: int) -> Schedule:
     if epoch and warmup >= steps:
         value = f"the warm-up takes {warmup} steps, but the run has {steps}, {epoch} of them per epoch"
         raise PipelineError("warm-up too long", "settings of pretrain", value, "shorten the warm-up or train longer")
+    head = settings.head
+    if epoch and isinstance(head, StepSettings) and (late := head.without_effect(steps, settings.batch_size)):
+        raise PipelineError("setting without effect", "settings of pretrain", late, "lower it or train longer")
     unit = epoch if in_epochs else 1
     return Schedule(steps, epoch, warmup, {step * unit: step_name(step, in_epochs) for step in settings.checkpoints})

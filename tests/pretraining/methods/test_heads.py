@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from tests.pretraining.methods.test_losses import nt_xent_reference
+from tests.pretraining.shapes import HEADS
 from tests.pretraining.test_methods import run_of
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.data.batch import Batch
@@ -50,6 +51,16 @@ def test_simsiams_projector_ends_in_a_batch_norm_with_or_without_gain(affine: bo
     made = projector.state_dict(prefix="heads.projector.")
     assert all(torch.equal(made[name], weights) for name, weights in plain.items() if name in made)
     assert len(made) == sum(name.startswith("heads.projector.") for name in plain) + 2 * affine
+
+
+def test_the_number_of_prototypes_changes_nothing_else() -> None:
+    few, many = (
+        build_network(run_of("swav", swav={**HEADS["swav"], "prototypes": number})).state_dict() for number in (6, 9)
+    )
+    assert few.keys() == many.keys()
+    changed = {name for name, value in few.items() if not torch.equal(value, many[name])}
+    assert changed == {"heads.prototypes.weight"}
+    assert many["heads.prototypes.weight"].shape == (9, 8)
 
 
 def test_simsiams_residual_blocks_start_at_zero_if_its_settings_say_so() -> None:

@@ -20,7 +20,7 @@ from workflow_scripts.pretraining.speed.gradients import backward
 from workflow_scripts.stages.pretrain import STAGE
 
 WITHOUT_BUFFERS = DistributedDataParallelKwargs(broadcast_buffers=False)
-PAIRS, STEPS = 12, 4  # queues of 20 wrap around; swav's are in use from step 4
+PAIRS, STEPS = 12, 4  # all queues wrap around; swav's are in use from step 2
 
 
 def without_batch_norms(module: nn.Module) -> nn.Module:

@@ -36,7 +36,7 @@ def test_captions_are_those_of_the_runs_arm_or_of_its_pair_tables_arm() -> None:
         {"method": "declip_nn", "pairs": "mixed", "augmentation": "crop"},
         {"method": "lgslip", "pairs": "near", "augmentation": "crop"},
         {"method": "nnclr", "pairs": "near", "augmentation": "crop"},
-        {"method": "swav", "pairs": "self", "augmentation": "simclr"},
+        {"method": "swav", "pairs": "self", "augmentation": "simclr", "set": {"swav": {"frozen_steps": 2, "queue": 0}}},
     )
     assert read(study) == {
         "slip": ("o/tokens/mixed",),

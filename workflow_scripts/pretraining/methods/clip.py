@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from operator import not_
 from typing import TYPE_CHECKING, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
@@ -39,7 +39,9 @@ class ClipHead(Settings):
         "PyTorch's initial weights",
         examples=[True],
     )
-    temperature: PositiveFloat = Field(0.07, description="initial temperature; it is learned", examples=[0.1])
+    temperature: float = Field(
+        0.07, ge=0.01, description="initial temperature; it is learned, and stays above 0.01 as in CLIP", examples=[0.1]
+    )
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Self:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveInt
 
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
@@ -23,7 +23,9 @@ class ClipSbertHead(Settings):
     embedding: PositiveInt = Field(
         512, description="width of the embedding that images and sentence vectors share", examples=[256]
     )
-    temperature: PositiveFloat = Field(0.07, description="initial temperature; it is learned", examples=[0.1])
+    temperature: float = Field(
+        0.07, ge=0.01, description="initial temperature; it is learned, and stays above 0.01 as in CLIP", examples=[0.1]
+    )
 
 
 def heads(settings: ClipSbertHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from workflow_scripts.core.settings import Settings
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes
+from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes, StepSettings
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from workflow_scripts.pretraining.network import Network
 
 
-class SwavHead(Settings):
+class SwavHead(StepSettings):
     """SwAV: projector, prototypes, and how images are assigned to them."""
 
     projector: tuple[PositiveInt, ...] = Field(
@@ -57,6 +56,15 @@ class SwavHead(Settings):
         json_schema_extra={"unit": "steps"},
     )
     temperature: PositiveFloat = Field(0.1, description="temperature of the softmax over prototypes", examples=[0.2])
+
+    def without_effect(self, steps: int, batch_size: int) -> str | None:
+        """Prototypes that are frozen to the end, or queues that never get full."""
+        if self.frozen_steps >= steps:
+            return f"swav.frozen_steps is {self.frozen_steps}, but the run has {steps} steps"
+        full = self.queue_from + -(-self.queue // batch_size)
+        if self.queue and full > steps:
+            return f"swav.queue is first used in step {full}, but the run has {steps} steps; set it to 0 for no queue"
+        return None
 
 
 def heads(settings: SwavHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":
