@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 
 import pytest
 
@@ -59,6 +60,17 @@ def test_an_edited_or_moved_folder_is_left_to_people(folder, change, said):
     change(folder)
     with pytest.raises(PipelineError, match=f"network that can't be marked in .*: {said}"):
         note_removed(folder, SHA, ["a"], "2026-01-01")
+
+
+def test_a_list_that_can_not_be_read_is_never_replaced(folder):
+    def write(part):
+        shutil.copytree(folder, part, dirs_exist_ok=True)
+        (part / REMOVED).write_text("[]")
+
+    replace_folder(folder, write)
+    with pytest.raises(PipelineError, match=r"can't be marked in .*: removed\.json can't be read: not a JSON object"):
+        note_removed(folder, SHA, ["a"], "2026-01-01")
+    assert (folder / REMOVED).read_text() == "[]"
 
 
 def test_another_network_in_the_folder_is_not_marked(folder):

@@ -53,8 +53,9 @@ def build(library: str, architecture: str, options: dict[str, int], classifier: 
         model: torch.nn.Module = models.get_model(architecture, weights=None, **options)
         model.set_submodule(classifier, torch.nn.Identity())
         return model
-    try:
-        from small_resnet import SmallResNet  # type: ignore[import-not-found]
-    except ImportError:  # in the project itself
+    # The project uses its own module, even where Python was started in an exported folder and would find that one's.
+    if __name__ == "workflow_scripts.export.hubconf":
         from workflow_scripts.models.small_resnet import SmallResNet
+    else:
+        from small_resnet import SmallResNet  # type: ignore[import-not-found, no-redef]
     return SmallResNet(**options)

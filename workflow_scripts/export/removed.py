@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.bounded_json import read_object_or_none
+from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.export.folder import fault_of, replace_folder
 from workflow_scripts.export.hubconf import WEIGHTS
@@ -56,10 +56,15 @@ def note_removed(folder: Path, weights: str, keys: Iterable[str], day: str) -> i
     fault = fault_of(folder) if folder.is_dir() else "it is not there"
     if fault is None and file_hash(folder / WEIGHTS) != weights:
         fault = "it holds another network now"
+    known: dict[str, str] = {}
+    if fault is None and (folder / REMOVED).exists():
+        try:
+            known = read_object(folder / REMOVED)
+        except Unfit as error:  # those that it lists must stay in the card
+            fault = f"{REMOVED} can't be read: {error}"
     if fault:
         advice = "add the removed images to the cards of its copies by hand, then delete the record"
         raise PipelineError("network that can't be marked", folder, fault, advice)
-    known = read_object_or_none(folder / REMOVED) or {}
     new = {key: day for key in keys if key not in known}
     if not new:
         return 0
