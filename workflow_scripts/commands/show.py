@@ -11,7 +11,7 @@ import typer
 def command(
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="the study's folder, such as results/demo")],
     step: Annotated[
-        str, typer.Option(metavar="STEP", help="checkpoint of the table of arms: last, best or step-000200")
+        str, typer.Option(metavar="STEP", help="checkpoint of the table of arms: last, best, step-000200 or epoch-0010")
     ] = "last",
 ) -> None:
     """Print a study's arms, contrasts and the path of its report.
