@@ -10,9 +10,9 @@ PAGE = ROOT / "docs" / "commands.md"
 WIDTH = 100  # columns
 _HEAD = f"""# Commands
 This page is what `{PROGRAM} --help` and `{PROGRAM} COMMAND --help` print; `make docs` writes it. The script
-is in `.venv/bin`. More about the commands is in [provenance.md](provenance.md), [cost.md](cost.md), [browse.md](browse.md),
-[labelling.md](labelling.md), [export.md](export.md), [stages.md](stages.md#removing-rows) (`remove`) and
-[cluster.md](cluster.md#when-a-job-dies) (`recover`).
+is in `.venv/bin`. More about the commands is in [provenance.md](provenance.md), [cost.md](cost.md),
+[browse.md](browse.md), [labelling.md](labelling.md), [export.md](export.md), [stages.md](stages.md#removing-rows)
+(`remove`) and [cluster.md](cluster.md#when-a-job-dies) (`recover`).
 
 **Completion.** `{PROGRAM} --install-completion` sets it up for the shell that you are in (bash, zsh, fish or
 PowerShell); `--show-completion` prints the script instead.
