@@ -80,7 +80,7 @@ def _options(given: Config, source: Path | None) -> dict[str, Any]:
 
 LAYOUT = Layout(
     name="timm",
-    summary="weights of timm: a folder with config.json and model.safetensors (hub:timm/...), or a file",
+    summary="timm's weights, in a folder with config.json and model.safetensors (hub:timm/...) or in a file",
     usual=Usual(224, "bicubic", 0.875, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     architecture="may",
     describes=False,
