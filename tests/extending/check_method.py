@@ -10,7 +10,16 @@ from workflow_scripts.pretraining.methods.barlow_twins import redundancy_loss
 
 from tests.extending.configs import refusal, study_with
 from tests.helpers import run
-from tests.pretraining.shapes import SMALL
+from tests.pretraining.methods.test_every_loss import (
+    test_an_empty_batch_and_rows_that_do_not_fit_are_errors as refuses_what_does_not_fit,
+)
+from tests.pretraining.methods.test_every_loss import test_gradients_are_those_of_finite_differences as gradients
+from tests.pretraining.shapes import HEADS, SMALL
+from tests.pretraining.test_methods import test_an_entry_is_complete as is_complete
+from tests.pretraining.test_methods import (
+    test_the_loss_reaches_every_weight_and_the_seed_decides_them as reaches_every_weight,
+)
+from tests.pretraining.test_trainer import test_a_run_killed_after_every_step_gives_the_same_bytes as resumes
 from tests.stages.test_pretrain import make_index
 from workflow_scripts.stages.pretrain import STAGE
 from workflow_scripts.study.reference.reruns import Reruns
@@ -35,6 +44,16 @@ def test_it_trains(results: Path) -> None:
     made = run(STAGE, results, "pretrain/run", settings, {"images": make_index(results)})
     losses = pq.read_table(made.path("/curve.parquet"))["loss"].to_pylist()
     assert losses[0] is None and len(losses) == 3 and all(0 < loss < 16 for loss in losses[1:])
+
+
+def test_the_tests_of_all_methods_hold_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the small settings that the page asks for."""
+    monkeypatch.setitem(HEADS, "barlow_twins", {"projector": [16, 8]})
+    is_complete("barlow_twins")
+    reaches_every_weight("barlow_twins")
+    gradients("barlow_twins", monkeypatch)
+    refuses_what_does_not_fit("barlow_twins")
+    resumes("barlow_twins", 1, tmp_path, monkeypatch)
 
 
 def test_configs_reference_and_schema_know_it() -> None:
