@@ -3,7 +3,7 @@
 A method is one file in ``methods/``, found by :func:`~workflow_scripts.core.registry.discover`. All of them are in the
 code digest of ``pretrain``, so a new file makes trainings stale; ``faithful-pairs accept`` states that it changes none.
 
-Defaults are those of language-guided SSL (El Banani et al., CVPR 2023, and its code).
+Defaults are those of language-guided SSL (El Banani et al., CVPR 2023, and its code), but for those in docs/methods.md.
 """
 
 import re

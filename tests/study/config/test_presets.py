@@ -65,6 +65,23 @@ def test_the_originals_trainings(units: Units, method: str, seed: int) -> None:
     assert settings["pairs"] == ("caption" if METHODS[method].by_arm else "language")
 
 
+def test_the_page_names_the_defaults_that_are_not_the_originals() -> None:
+    shared = SHARED | {"blur_kernel": 15}
+    differ = {name for name, value in shared.items() if Pretrain.model_fields[name].default != value} - {"processes"}
+    for method, values in HEADS.items():
+        objective = METHODS[method].objective
+        assert objective is not None
+        default = objective.settings()
+        differ |= {
+            name
+            for name, value in values.items()
+            if getattr(default, name) != (tuple(value) if isinstance(value, list) else value)
+        }
+    page = (ROOT / "docs/methods.md").read_text()
+    named = page.partition("theirs, except those of ")[2].partition("profiles/lgssl")[0]
+    assert set(re.findall(r"`(\w+)`", named)) == differ
+
+
 def test_self_pairs_have_simclrs_augmentation_and_blur(units: Units) -> None:
     for method in SELF:
         settings = units.settings("pretrain", {"run": f"{method}-self-simclr-resnet50-s0"})
