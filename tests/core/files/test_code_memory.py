@@ -57,6 +57,17 @@ def test_a_damaged_file_is_forgotten_and_replaced(tmp_path: Path, damaged: str) 
     assert json.loads(file.read_bytes())["modules"].keys() == {"b.py"}
 
 
+@pytest.mark.parametrize(
+    ("whole", "damaged"), [('["1", ', '["2", '), ('["a"]', '"a"'), ('{"format": 3}', "3"), ('"1", ["a"]', '1, ["a"]')]
+)
+def test_a_damaged_entry_is_neither_believed_nor_a_fault(tmp_path: Path, whole: str, damaged: str) -> None:
+    file = kept(tmp_path)
+    text = file.read_text()
+    assert text.count(whole) == 1
+    file.write_text(text.replace(whole, damaged))
+    assert CodeMemory(tmp_path, "1").find("a.py", "sha") is None
+
+
 def test_nothing_is_written_without_news(tmp_path: Path) -> None:
     file = kept(tmp_path)
     file.unlink()

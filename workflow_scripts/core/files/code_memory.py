@@ -1,7 +1,7 @@
 """What the code of modules was found to say, kept from one process to the next: to parse all of it takes over a second.
 
 It lies beside Python's compiled code, in ``__pycache__`` of the package. An entry counts only for the very bytes that
-it was made from, and only if the same version of the parsing code made it.
+it was made from, and only if the same version of the parsing code made it. A damaged file counts as missing.
 """
 
 import json
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from workflow_scripts.core.files.bounded_json import read_object_or_none
 from workflow_scripts.core.files.durable import write_atomic
+from workflow_scripts.core.files.seal import is_intact, sealed
 
 
 class Parsed(NamedTuple):
@@ -44,9 +45,8 @@ class CodeMemory:
         self._changed = False
         self._entries: dict[str, tuple[str, Parsed]] = {}
         content = read_object_or_none(self._file) or {}
-        with suppress(ValueError, KeyError, TypeError, AttributeError):  # missing, or damaged
-            if content["version"] == version:
-                self._entries = {name: (sha256, Parsed(*one)) for name, (sha256, one) in content["modules"].items()}
+        if content.get("version") == version and is_intact(content):
+            self._entries = {name: (sha256, Parsed(*one)) for name, (sha256, one) in content["modules"].items()}
 
     def find(self, module: str, sha256: str) -> Parsed | None:
         """What was kept of a module whose source has this sha256; None if nothing was."""
@@ -63,7 +63,7 @@ class CodeMemory:
         if not self._changed:
             return
         self._changed = False
-        content = {"version": self._version, "modules": self._entries}
+        content = sealed({"version": self._version, "modules": self._entries})
         with suppress(OSError):  # the next process parses again
             self._file.parent.mkdir(exist_ok=True)
             write_atomic(self._file, json.dumps(content).encode())
