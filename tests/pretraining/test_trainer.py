@@ -287,11 +287,13 @@ def test_a_signal_leaves_a_checkpoint_and_ends_with_143(
     assert made(tmp_path) == undisturbed
 
 
-def test_mixed_precision_runs(tmp_path: Path) -> None:
+def test_mixed_precision_changes_weights_that_stay_of_32_bits(tmp_path: Path) -> None:
+    train(plan(tmp_path / "no"))
     AcceleratorState._reset_state(True)
     try:
-        train(plan(tmp_path, precision="bf16"))
+        train(plan(tmp_path / "bf16", precision="bf16"))
     finally:
         AcceleratorState._reset_state(True)
-    weights = load_file(tmp_path / "work" / "last.safetensors")
-    assert all(w.dtype in (torch.float32, torch.int64) for w in weights.values())
+    exact, mixed = (load_file(tmp_path / name / "work/last.safetensors") for name in ("no", "bf16"))
+    assert {weight.dtype for weight in mixed.values()} == {torch.float32, torch.int64}
+    assert not torch.equal(mixed["conv1.weight"], exact["conv1.weight"])
