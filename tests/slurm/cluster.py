@@ -15,6 +15,7 @@ import pytest
 
 from tests.workflow.checkout import NOBODY, Checkout, give_to_user
 from workflow_scripts.pretraining.checkpoint import step_reached
+from workflow_scripts.recovery.recover import living
 
 HERE = Path(__file__).resolve().parent
 LAB = Path(os.environ.get("SLURM_LAB", "/var/tmp/faithful-pairs-slurm"))
@@ -84,6 +85,15 @@ def give_up(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     process.wait()
     shell("scancel", f"--user={NOBODY}")
+
+
+def end_all(folder: Path) -> None:
+    """End every Snakemake that was started in a folder, and all jobs of its user."""
+    for pid in living(folder):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    shell("scancel", f"--user={NOBODY}")
+    until(lambda: not jobs())
 
 
 class Clone(Checkout):

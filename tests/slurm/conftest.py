@@ -5,7 +5,6 @@ They need root and Debian's packages (installed when missing), and change this m
 
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,9 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.forkserver.environment import ForkServers
-from tests.slurm.cluster import HERE, STUDY, Clone, jobs, shell, until, up
-from tests.workflow.checkout import NOBODY
-from workflow_scripts.recovery.recover import living
+from tests.slurm.cluster import HERE, STUDY, Clone, end_all, up
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -43,11 +40,13 @@ def cluster() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def place() -> Iterator[Path]:
+def place(cluster: None) -> Iterator[Path]:
     """A folder that the ordinary user reaches (pytest's own are closed to others)."""
     folder = Path(tempfile.mkdtemp(prefix="faithful-pairs-", dir="/var/tmp"))
     folder.chmod(0o755)
     yield folder
+    for clone in folder.iterdir():  # an interrupt leaves what it found at work
+        end_all(clone)
     shutil.rmtree(folder)
 
 
@@ -81,8 +80,5 @@ def copy(local: Clone, place: Path) -> Iterator[Clone]:
     """A copy of the finished study; what a test leaves running ends with it."""
     copy = local.copy_to(place / "a copy")
     yield copy
-    for pid in living(copy.folder):
-        os.kill(pid, signal.SIGKILL)
-    shell("scancel", f"--user={NOBODY}")
-    until(lambda: not jobs())
+    end_all(copy.folder)
     shutil.rmtree(copy.folder)
