@@ -36,3 +36,22 @@ def test_images_of_an_encoders_run_are_included(results: Path) -> None:
     own = run(results, "own", SIMCLR | {"pairs": "visual"}, {"images": images, "pairs": paired})
     assert learned_keys({one.path: one for one in (own, other)}) == [*"abd"]
     assert learned_keys({one.path: one for one in (own, other, encoder)}) == [*"abdef"]
+
+
+def test_images_without_a_caption_are_left_out_as_in_training(results: Path) -> None:
+    tables = {
+        "image_index": {"key": [*"abcd"]},
+        "tokens": {"key": [*"abc"], "tokens": np.array([4, 0, 3], np.int32)},
+        "select_captions": {"key": [*"abcd"], "caption": ["one", " ", None, "two"]},
+        "pair_table": {"source": [*"abd"], "target": [*"bca"], "rank": np.ones(3, np.int16)},
+    }
+    images, tokens, captions, pairs = (
+        make_artifact(results, stage, "x", {".parquet": parquet_table(pa.table(columns))})
+        for stage, columns in tables.items()
+    )
+    clip = run(results, "clip", SIMCLR | {"method": "clip", "pairs": "caption"}, {"images": images, "tokens": tokens})
+    assert learned_keys({clip.path: clip}) == [*"ac"]
+    several = SIMCLR | {"method": "multi_positive", "pairs": "language"}
+    inputs = {"images": images, "captions": captions, "pairs": pairs}
+    positive = run(results, "positive", several, inputs)
+    assert learned_keys({positive.path: positive}) == [*"abd"], "b is the partner of a"

@@ -12,6 +12,7 @@ import torch
 from tests.workflow.checkout import Checkout
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.packed import PackedImages
+from workflow_scripts.export import hubconf
 from workflow_scripts.export import run as runs
 from workflow_scripts.export.card import UNKNOWN, view_of_run
 from workflow_scripts.export.export import export
@@ -48,6 +49,23 @@ def test_an_exported_network_gives_the_features_of_the_study_without_the_project
     command = [sys.executable, "-I", "-c", LOAD.format(folder=str(out))]
     printed = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
     assert np.abs(np.array(json.loads(printed)) - expected).max() < 1e-5
+
+
+def test_an_export_that_loads_with_other_features_is_not_put_in_place(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = hubconf.network
+
+    def other(folder: Path) -> torch.nn.Module:
+        network = real(folder)
+        next(network.parameters()).data.mul_(1.01)
+        return network
+
+    monkeypatch.setattr(hubconf, "network", other)
+    with pytest.raises(PipelineError, match=r"export that differs in .*: features by torch\.hub"):
+        export(the_run(study), tmp_path / "given" / "away", UNKNOWN)
+    assert not list((tmp_path / "given").iterdir())
+    assert not list(study.glob("copies/*"))
 
 
 def test_the_card_states_data_budget_scores_and_root(study: Path, tmp_path: Path) -> None:
