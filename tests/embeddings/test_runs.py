@@ -46,6 +46,10 @@ def test_captions_go_through_the_tower_of_the_run(tmp_path: Path) -> None:
             np.testing.assert_allclose(vector, tower(torch.tensor([row]))[0].numpy(), rtol=1e-5, atol=1e-6)
     assert encoder.max_tokens == 8
     assert encoder.truncated(TEXTS).tolist() == [False, False, True]
+    longer = [" ".join(["the"] * words) for words in range(1, 10)]
+    lengths = [len(ids) + 2 for ids in tokenizer.ids(longer)]  # with start and end
+    assert {8, 9} <= set(lengths)
+    assert encoder.truncated(longer).tolist() == [length > 8 for length in lengths]
 
 
 def test_a_file_that_holds_no_tower_is_an_error(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from scipy import stats
 from tests.pretraining.shapes import images
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.backbones import build_backbone
+from workflow_scripts.pretraining.monitor.collapse import feature_statistics
 from workflow_scripts.pretraining.probing import OnlineProbe, dataset_rows, is_gain, split_rows
+from workflow_scripts.stats.feature_statistics import rankme
 
 PAIRS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=200)
 
@@ -42,6 +44,16 @@ def test_the_probe_leaves_the_network_as_it_was(tmp_path: Path) -> None:
     assert hits.shape == (4,) and hits.dtype == torch.bool
     assert network.training
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_ranks_are_those_of_the_bank_and_other_statistics_of_the_queries(tmp_path: Path) -> None:
+    rows = split_rows(images(tmp_path, 24), np.arange(24) % 4, 24)
+    network, cpu = build_backbone("resnet_small")[0].eval(), torch.device("cpu")
+    probe = OnlineProbe(rows, 24, 3, 0.07)
+    probe(network, cpu)
+    bank, queries = (probe._features(network, side, cpu) for side in probe._sides)
+    assert probe.statistics == feature_statistics(queries, rows.labels[rows.queries], bank)
+    assert probe.statistics["rankme"] == pytest.approx(rankme(bank.astype(float)))
 
 
 def hits(*values: int) -> torch.Tensor:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from workflow_scripts.pretraining.losses.pair_weights import MOMENTUM, PairWeights, pair_weights
+from workflow_scripts.pretraining.losses.pair_weights import PairWeights, pair_weights
 
 NAN = float("nan")
 
@@ -19,7 +19,7 @@ def test_the_mean_moves_by_a_hundredth_towards_each_batch() -> None:
     batches, weights = np.random.default_rng(0).normal(0.4, 0.2, (5, 6)), PairWeights()
     mean = batches[0].mean()
     for batch in batches:
-        mean = MOMENTUM * mean + (1 - MOMENTUM) * batch.mean()
+        mean = 0.99 * mean + 0.01 * batch.mean()
         np.testing.assert_allclose(weights(torch.tensor(batch)), np.minimum(1, np.exp(batch - mean) ** 2), rtol=1e-6)
         assert weights.mean.item() == pytest.approx(mean, rel=1e-12)
 

@@ -11,8 +11,9 @@ from torch import nn
 from tests.pretraining.losses.references import assignment, nearest_neighbour, sides, swapped, unit
 from tests.pretraining.methods.test_losses import clip_reference, nt_xent_reference
 from workflow_scripts.pretraining.data.batch import Batch
+from workflow_scripts.pretraining.losses.clip import LARGEST
 from workflow_scripts.pretraining.losses.queue import Queue
-from workflow_scripts.pretraining.methods import declip_nn, lgslip, nnclr, slip, swav
+from workflow_scripts.pretraining.methods import clip, declip_nn, lgslip, nnclr, slip, swav
 from workflow_scripts.pretraining.network import Network
 
 WIDTH, SCALE = 4, 1.5
@@ -48,6 +49,15 @@ def batch(views: list[np.ndarray], texts: np.ndarray | None = None, step: int = 
 def loss_of(method: ModuleType, net: Network, settings: Any, given: Batch) -> torch.Tensor:
     objective = method.METHOD.objective
     return objective.loss(net, settings, given, objective.embed(net, settings, given))
+
+
+def test_a_scale_that_a_step_has_moved_beyond_its_bound_comes_back_and_can_move_again() -> None:
+    net = network(project=nn.Identity())
+    scale: Any = net.get_parameter("heads.scale.log")
+    scale.data.fill_(9.0)
+    view, text = sides(6, WIDTH)
+    loss_of(clip, net, clip.ClipHead(), batch([view], text)).backward()
+    assert scale.item() == pytest.approx(LARGEST) and scale.grad.abs() > 1e-3
 
 
 def test_slip_matches_the_first_view_and_contrasts_the_others() -> None:

@@ -90,3 +90,28 @@ def test_clips_text_transformer_follows_its_setting() -> None:
     assert [layer.activation.__name__ for layer in layers] == ["gelu", "quick_gelu"]
     assert not torch.equal(*(layer.get_parameter("linear1.weight") for layer in layers))
     assert torch.equal(*(network.get_parameter("heads.text.token.weight") for network in (ours, original)))
+
+
+def linear(module: nn.Module) -> list[tuple[int, int]]:
+    """Widths (in, out) of the linear layers."""
+    return [(layer.in_features, layer.out_features) for layer in module.modules() if isinstance(layer, nn.Linear)]
+
+
+@pytest.mark.parametrize("name", ["simsiam", "nnclr"])
+def test_predictors_have_the_hidden_width_of_their_setting(name: str) -> None:
+    network = build_network(run_of(name, **{name: {"projector": [16, 12], "predictor": 5}}))
+    assert linear(network.get_submodule("heads.projector"))[-1] == (16, 12)
+    assert linear(network.get_submodule("heads.predictor")) == [(12, 5), (5, 12)]
+
+
+@pytest.mark.parametrize("name", ["clip", "slip", "declip_nn", "clip_sbert"])
+def test_clips_scale_and_projections_start_as_in_its_code(name: str) -> None:
+    head = {key: value for key, value in HEADS[name].items() if key != "embedding"}
+    run = run_of(name, **{name: {**head, "embedding": 256, "temperature": 0.05}})
+    network = build_network(run, Sizes(vocabulary=300, end=2, context=5, vectors=400))
+    assert network.get_parameter("heads.scale.log").item() == pytest.approx(np.log(20))
+    texts = ["heads.text.weight"] if name == "clip_sbert" else ["heads.text.project.weight"]
+    for path in ("heads.project.weight", *texts):
+        weight = network.get_parameter(path)
+        assert weight.std().item() == pytest.approx(weight.shape[1] ** -0.5, rel=0.05)
+        assert weight.shape[0] == 256
