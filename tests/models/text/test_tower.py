@@ -26,6 +26,14 @@ def test_the_original_tower_has_clips_activation_and_initial_weights() -> None:
             assert abs(weight.mean().item()) < deviation / 10
 
 
+@pytest.mark.parametrize("original", [False, True])
+def test_embeddings_start_as_in_clips_code(original: bool) -> None:
+    torch.manual_seed(0)
+    tower = TextTower(200, END, 77, 64, 1, 4, 32, original)
+    for weight, deviation in ((tower.token.weight, 0.02), (tower.position, 0.01), (tower.project.weight, 1 / 8)):
+        assert weight.std().item() == pytest.approx(deviation, rel=0.05)
+
+
 @pytest.mark.parametrize("padding", [0, END])
 @pytest.mark.parametrize("original", [False, True])
 def test_rows_cut_to_the_longest_give_what_rows_of_the_whole_context_give(padding: int, original: bool) -> None:

@@ -9,6 +9,7 @@ from tests.pretraining.shapes import HEADS
 from tests.pretraining.test_methods import SIZES, batch_of, run_of
 from workflow_scripts.pretraining.data.batch import Batch
 from workflow_scripts.pretraining.losses import swapped_assignments
+from workflow_scripts.pretraining.losses.queue import Queue
 from workflow_scripts.pretraining.network import Network, build_network
 from workflow_scripts.pretraining.settings import METHODS
 
@@ -30,7 +31,9 @@ def given(name: str) -> tuple[Network, Batch, list[torch.Tensor]]:
 @pytest.mark.parametrize("name", HEADS)
 def test_gradients_are_those_of_finite_differences(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shares = torch.rand(4, 6, generator=torch.Generator().manual_seed(1)).softmax(dim=1)
-    monkeypatch.setattr(swapped_assignments, "sinkhorn", lambda *_: shares)  # assignments get no gradient
+    monkeypatch.setattr(swapped_assignments, "sinkhorn", lambda *_: shares)
+    # Neither these assignments nor neighbours get a gradient.
+    monkeypatch.setattr(Queue, "nearest", lambda queue, rows: queue.rows[: len(rows)].clone())
     network, batch, rows = given(name)
     scale = [weight for path, weight in network.named_parameters() if path == "heads.scale.log"]
     start = {key: value.clone() for key, value in network.state_dict().items()}

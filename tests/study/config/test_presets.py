@@ -9,6 +9,7 @@ import yaml
 from tests.study.config.configs import ROOT, merged
 from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
 from workflow_scripts.evaluation.datasets.registry import SETS
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
@@ -87,6 +88,11 @@ def test_self_pairs_have_simclrs_augmentation_and_blur(units: Units) -> None:
         settings = units.settings("pretrain", {"run": f"{method}-self-simclr-resnet50-s0"})
         assert settings["blur_kernel"] == 15
         assert (settings["pairs"], settings[method]) == ("self", HEADS[method])
+
+
+def test_crops_and_colours_are_the_originals() -> None:
+    found = {name: (one.area, one.colour) for name, one in AUGMENTATIONS.items()}
+    assert found == {"simclr": ((0.2, 1.0), True), "crop": ((0.5, 1.0), False), "none": (None, False)}
 
 
 def test_evaluation_scales_images_as_the_original_does(units: Units) -> None:
