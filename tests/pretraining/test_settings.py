@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from tests.pretraining.test_methods import run_of
 from tests.stages.test_pretrain import LANGUAGE
+from workflow_scripts.pretraining.losses.clip import LARGEST_SCALE
 from workflow_scripts.pretraining.methods import swav
 from workflow_scripts.pretraining.settings import Pretrain
 
@@ -120,6 +121,6 @@ def test_settings_of_steps_that_a_run_does_not_reach_are_errors() -> None:
 
 @pytest.mark.parametrize("name", ["clip", "clip_sbert", "declip_nn"])
 def test_an_initial_temperature_that_the_bound_of_the_scale_would_replace_is_an_error(name: str) -> None:
-    run_of(name, **{name: {"temperature": 0.01}})
+    run_of(name, **{name: {"temperature": 1 / LARGEST_SCALE}})
     with pytest.raises(ValidationError, match=f"{name}.temperature\n  Input should be greater than or equal to 0.01"):
         run_of(name, **{name: {"temperature": 0.009}})

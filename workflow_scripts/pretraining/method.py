@@ -1,5 +1,6 @@
 """The declaration of a pretraining method."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -63,9 +64,9 @@ class SeveralPartners(Settings):
 class StepSettings(Settings):
     """Settings that a method shares with all methods some of whose settings are steps of a run."""
 
+    @abstractmethod
     def without_effect(self, steps: int, batch_size: int) -> str | None:
         """Which of them a run of ``steps`` steps of ``batch_size`` pairs ends too early for; None: it does for none."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from operator import not_
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
     from workflow_scripts.pretraining.data.batch import Batch
     from workflow_scripts.pretraining.network import Network
+
+
+LEARNED_TEMPERATURE: Any = Field(
+    0.07, ge=0.01, description="initial temperature; it is learned, and stays above 0.01 as in CLIP", examples=[0.1]
+)
+"""The lowest one is that of ``losses.clip.LARGEST_SCALE``."""
 
 
 class ClipHead(Settings):
@@ -39,9 +45,7 @@ class ClipHead(Settings):
         "PyTorch's initial weights",
         examples=[True],
     )
-    temperature: float = Field(
-        0.07, ge=0.01, description="initial temperature; it is learned, and stays above 0.01 as in CLIP", examples=[0.1]
-    )
+    temperature: float = LEARNED_TEMPERATURE
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Self:

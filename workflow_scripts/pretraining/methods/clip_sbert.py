@@ -23,9 +23,7 @@ class ClipSbertHead(Settings):
     embedding: PositiveInt = Field(
         512, description="width of the embedding that images and sentence vectors share", examples=[256]
     )
-    temperature: float = Field(
-        0.07, ge=0.01, description="initial temperature; it is learned, and stays above 0.01 as in CLIP", examples=[0.1]
-    )
+    temperature: float = clip.LEARNED_TEMPERATURE
 
 
 def heads(settings: ClipSbertHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":
