@@ -5,9 +5,8 @@
 Steps: plan, captions (caption table and arms), card, diagnostics, pairs (a pair table from given neighbours, and pair
 quality). `--rows` are millions of rows for the first three, `--some` for the others. Rows are made up, with titles of
 RedCaps' annotations in DATA resampled. Each stage runs as a process of its own. The lines in JSON hold its CPU seconds
-(which other work disturbs less than the clock's, but does disturb), peak anonymous memory in GB as its run record has
-it, `baseline` the smallest size's seconds scaled to this one, and `ratio` of both. It fails if a ratio exceeds 1.2 or
-memory 4 GB.
+(other work on the machine can change them by a third), peak anonymous memory in GB as its run record has it, `baseline`
+the smallest size's seconds scaled to this one, and `ratio` of both. It fails if a ratio exceeds 1.2 or memory 4 GB.
 """
 
 import argparse

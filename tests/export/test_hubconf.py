@@ -21,7 +21,7 @@ from workflow_scripts.models.backbones import build_backbone
 LOAD = """
 import sys, torch
 network = torch.hub.load(*sys.argv[1:], source="local")
-print(network(torch.load("x.pt")).detach().tolist())
+print(network(torch.load("x.pt", weights_only=True)).detach().tolist())
 """
 
 
