@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from tests.helpers import make_artifact
 from tests.reporting.fake_files import parquet_table
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.export.learned import learned_keys
 from workflow_scripts.provenance.nodes import Node, read_node
 
@@ -55,3 +57,13 @@ def test_images_without_a_caption_are_left_out_as_in_training(results: Path) -> 
     inputs = {"images": images, "captions": captions, "pairs": pairs}
     positive = run(results, "positive", several, inputs)
     assert learned_keys({positive.path: positive}) == [*"abd"], "b is the partner of a"
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [({"method": "swav", "steps": 100}, "frozen_steps is 2503"), ({"clip": {"temperature": 0.005}}, "equal to 0.01")],
+)
+def test_a_run_with_settings_that_are_refused_now_is_named(results: Path, method: dict[str, Any], said: str) -> None:
+    old = run(results, "old", SIMCLR | {"pairs": "self"} | method, {})
+    with pytest.raises(PipelineError, match=rf"settings that are refused now in .*old.*: .*{said}.*; export it with"):
+        learned_keys({old.path: old})

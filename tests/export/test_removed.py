@@ -62,15 +62,18 @@ def test_an_edited_or_moved_folder_is_left_to_people(folder, change, said):
         note_removed(folder, SHA, ["a"], "2026-01-01")
 
 
-def test_a_list_that_can_not_be_read_is_never_replaced(folder):
+@pytest.mark.parametrize(
+    ("damaged", "said"), [("[]", "can't be read: not a JSON object"), ('{"z": 3}', "has values that are not days")]
+)
+def test_a_list_that_can_not_be_read_is_never_replaced(folder, damaged, said):
     def write(part):
         shutil.copytree(folder, part, dirs_exist_ok=True)
-        (part / REMOVED).write_text("[]")
+        (part / REMOVED).write_text(damaged)
 
     replace_folder(folder, write)
-    with pytest.raises(PipelineError, match=r"can't be marked in .*: removed\.json can't be read: not a JSON object"):
+    with pytest.raises(PipelineError, match=rf"can't be marked in .*: removed\.json {said}"):
         note_removed(folder, SHA, ["a"], "2026-01-01")
-    assert (folder / REMOVED).read_text() == "[]"
+    assert (folder / REMOVED).read_text() == damaged
 
 
 def test_another_network_in_the_folder_is_not_marked(folder):

@@ -14,10 +14,10 @@ from workflow_scripts.export.architecture import Recipe
 from workflow_scripts.export.hubconf import WEIGHTS
 from workflow_scripts.export.markdown import render
 from workflow_scripts.export.removed import removed_section
-from workflow_scripts.export.run import STAGE, Run
+from workflow_scripts.export.run import STAGE, Run, recorded_settings
 from workflow_scripts.models.networks.view import View
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.settings import METHODS, Pretrain
+from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.provenance.chain import annotation_zips
 from workflow_scripts.provenance.nodes import Node, inputs_of, read_node
 from workflow_scripts.reporting.sections.headline import FAMILIES, family
@@ -134,9 +134,9 @@ def _input(run: Run, node: Node, name: str) -> Node | None:
 
 def _budget(run: Run) -> dict[str, Any]:
     """Steps, images seen and epochs up to the checkpoint."""
-    about, settings = run.metadata, run.settings
+    about = run.metadata
     steps, batch = about["checkpoints"][run.checkpoint], about["batch_size"]
-    views = len(Pretrain.model_validate(settings).views)
+    views = len(recorded_settings(run.node).views)
     images = run.node.manifest["rows"].get("out", 0)
     epochs = Markup(f"{steps * batch / images:.3g}") if images else None
     return {"steps": steps, "batch": batch, "views": views, "seen": steps * batch * views, "epochs": epochs}

@@ -7,11 +7,10 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.export.run import STAGE
+from workflow_scripts.export.run import STAGE, recorded_settings
 from workflow_scripts.pretraining.data.inputs import read_captions, read_common, read_labels, read_pairing
 from workflow_scripts.pretraining.data.pairing import among, rows_of
 from workflow_scripts.pretraining.method import LabelSettings
-from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.provenance.nodes import Node, inputs_of
 
 
@@ -25,14 +24,14 @@ def learned_keys(behind: Mapping[Path, Node]) -> list[str]:
         behind: the run and all that it was made from, by path.
 
     Raises:
-        PipelineError: an input is missing or damaged.
+        PipelineError: an input is missing or damaged, or settings of a run are refused now.
     """
     return sorted(set().union(*(_own(node, behind) for node in behind.values() if node.stage == STAGE)))
 
 
 def _own(run: Node, known: Mapping[Path, Node]) -> set[str]:
     inputs = {one.name: one.path for one in inputs_of(run, known) if one.path is not None}
-    settings = Pretrain.model_validate((run.record or {})["settings"])
+    settings = recorded_settings(run)
     if not settings.trains or "images" not in inputs:
         return set()
     keys = pq.read_table(Artifact(inputs["images"]).path(".parquet"), columns=["key"])["key"]

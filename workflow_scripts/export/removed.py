@@ -62,6 +62,8 @@ def note_removed(folder: Path, weights: str, keys: Iterable[str], day: str) -> i
             known = read_object(folder / REMOVED)
         except Unfit as error:  # those that it lists must stay in the card
             fault = f"{REMOVED} can't be read: {error}"
+        if not all(isinstance(since, str) for since in known.values()):
+            fault = f"{REMOVED} has values that are not days"
     if fault:
         advice = "add the removed images to the cards of its copies by hand, then delete the record"
         raise PipelineError("network that can't be marked", folder, fault, advice)

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
 from workflow_scripts.core.code_equivalence import counted_code
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import read_json
+from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.provenance.chain import Chain
 from workflow_scripts.provenance.locate import locate
 from workflow_scripts.provenance.nodes import Node, inputs_of, load, read_node
@@ -108,6 +110,20 @@ def find_run(path: Path, checkpoint: str | None = None) -> Run:
         raise PipelineError("unknown checkpoint", node.path, name, advice)
     scores = [row for row in rows if (row["run"], row["step"]) == (node.name, name)]
     return Run(node, behind, metadata, name, scores, root, units)
+
+
+def recorded_settings(run: Node) -> Pretrain:
+    """The settings that a run was trained with.
+
+    Raises:
+        PipelineError: they were valid then and are not now.
+    """
+    try:
+        return Pretrain.model_validate((run.record or {})["settings"])
+    except ValidationError as error:
+        value = "; ".join(one["msg"] for one in error.errors())
+        advice = "export it with the version that trained it, or train it with other settings"
+        raise PipelineError("settings that are refused now", run.path, value, advice) from None
 
 
 def _node(path: Path) -> Node:
