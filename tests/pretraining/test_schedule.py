@@ -58,6 +58,7 @@ def test_settings_of_steps_are_compared_with_epochs_once_the_pairs_are_counted()
     head = {"frozen_steps": 7, "queue": 0}
     run = settings(method="swav", simclr=None, swav=head, steps=None, epochs=2, warmup_steps=1)
     assert schedule(run, 32).steps == 8
+    assert schedule(run, 0).steps == 0, "not counted yet"
     with pytest.raises(
         PipelineError, match=r"setting without effect .*swav\.frozen_steps is 7, but the run has 6 steps"
     ):

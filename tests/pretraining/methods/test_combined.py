@@ -128,7 +128,7 @@ def swav_network(settings: swav.SwavHead) -> tuple[Network, np.ndarray]:
 
 
 def test_swavs_queues_are_filled_from_their_step_and_used_once_they_are_full() -> None:
-    settings = swav.SwavHead(projector=(WIDTH,), prototypes=5, queue=7, queue_from=3, temperature=0.2)
+    settings = swav.SwavHead(projector=(WIDTH,), prototypes=5, queue=6, queue_from=3, temperature=0.2)
     net, prototypes = swav_network(settings)
     prototypes = unit(prototypes)
     queued: list[list[np.ndarray]] = [[], []]
@@ -137,7 +137,7 @@ def test_swavs_queues_are_filled_from_their_step_and_used_once_they_are_full() -
         found = loss_of(swav, net, settings, batch(views, step=step)).item()
         assigned = []
         for view, rows in zip(views, queued, strict=True):
-            together = [*rows[-7:], *view] if len(rows) >= 7 else [*view]
+            together = [*rows[-6:], *view] if len(rows) >= 6 else [*view]
             assigned.append(assignment(np.array(together) @ prototypes.T, 0.05, 3)[-3:])
         assert found == pytest.approx(swapped([view @ prototypes.T for view in views], assigned, 0.2), rel=2e-4), step
         for view, rows in zip(views, queued, strict=True):

@@ -63,7 +63,8 @@ class SwavHead(StepSettings):
             return f"swav.frozen_steps is {self.frozen_steps}, but the run has {steps} steps"
         full = self.queue_from + -(-self.queue // batch_size)
         if self.queue and full > steps:
-            return f"swav.queue is first used in step {full}, but the run has {steps} steps; set it to 0 for no queue"
+            filled = f"filled from step {self.queue_from} (swav.queue_from) and first used in step {full}"
+            return f"swav.queue (0: none) is {self.queue}, {filled}, but the run has {steps} steps"
         return None
 
 
