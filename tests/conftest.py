@@ -53,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if not hasattr(config, "workerinput"):  # pytest-xdist's workers start after this
         compileall.compile_dir(ROOT / "workflow_scripts", quiet=2)
-        with suppress(PipelineError, SyntaxError, ValueError):  # the tests of the code that is wrong say so
+        with suppress(PipelineError, OSError, SyntaxError, ValueError):  # the tests of the code that is wrong say so
             for stage in members(ROOT / "workflow_scripts" / "stages"):
                 digest.code_digest(stage)
         digest._memory(ROOT).save()

@@ -18,6 +18,7 @@ from workflow_scripts.export.architecture import recipe_of, sample
 from workflow_scripts.models import small_resnet
 from workflow_scripts.models.backbones import build_backbone
 
+WITHOUT_PROJECT = "import sys; sys.modules['workflow_scripts'] = None"  # it is installed here, also with -I
 LOAD = """
 import sys, torch
 network = torch.hub.load(*sys.argv[1:], source="local")
@@ -38,9 +39,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def loaded(folder: Path, *given: str) -> torch.Tensor:
+def loaded(folder: Path, *given: str, code: str = LOAD) -> torch.Tensor:
     """Features by a new Python that starts in ``folder``, so that it would find modules there."""
-    command = [sys.executable, "-c", LOAD, *given]
+    command = [sys.executable, "-c", code, *given]
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, env={"HOME": str(folder)})
     assert ran.returncode == 0, ran.stderr
     return torch.tensor(json.loads(ran.stdout))
@@ -48,7 +49,7 @@ def loaded(folder: Path, *given: str) -> torch.Tensor:
 
 def test_the_folder_and_the_project_load_the_same_network(folder: Path) -> None:
     expected = hubconf.network(folder)(sample(32)).detach()
-    torch.testing.assert_close(loaded(folder, str(folder), "network"), expected)
+    torch.testing.assert_close(loaded(folder, str(folder), "network", code=WITHOUT_PROJECT + LOAD), expected)
     for name in ("hubconf.py", "small_resnet.py"):
         (folder / name).write_text("raise RuntimeError('code of the folder')")
     torch.testing.assert_close(loaded(folder, str(ROOT), "network", str(folder)), expected)

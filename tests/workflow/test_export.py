@@ -21,6 +21,7 @@ from workflow_scripts.models.preprocessing import normalise
 
 pytestmark = pytest.mark.slow
 LOAD = (
+    "import sys; sys.modules['workflow_scripts'] = None; "  # it is installed here, also with -I
     "import torch; print(torch.hub.load({folder!r}, 'network', source='local')(torch.load('x.pt')).detach().tolist())"
 )
 
