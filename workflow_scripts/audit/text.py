@@ -8,6 +8,7 @@ from humanize import naturalsize
 
 from workflow_scripts.audit.audit import Audited
 from workflow_scripts.audit.kinds import Finding, Kind
+from workflow_scripts.core.plain_text import printed
 
 SHOWN = 20  # findings of one kind shown to people; --json has all
 
@@ -26,7 +27,7 @@ def table(done: Sequence[Audited], quick: bool, seconds: float) -> str:
     faults = sum(len(one.faults) for one in done)
     checked = "sizes" if quick else "contents"
     said = "everything is intact" if not faults else f"{faults} fault{'s' if faults > 1 else ''}"
-    return "\n".join([*lines, f"{said} ({checked} checked in {seconds:.1f} s)"]) + "\n"
+    return printed([*lines, f"{said} ({checked} checked in {seconds:.1f} s)"])
 
 
 def _of_kind(kind: Kind, findings: Sequence[Finding]) -> list[str]:
@@ -39,9 +40,8 @@ def _of_kind(kind: Kind, findings: Sequence[Finding]) -> list[str]:
 
 
 def _shown(path: Path) -> str:
-    """Relative to the working directory where it lies below, on one line and printable whatever the name."""
-    text = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
-    return text if text.isprintable() else ascii(text)
+    """Relative to the working directory where it lies below."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def as_json(done: Sequence[Audited], quick: bool) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from workflow_scripts.core.plain_text import printed
+
 ALL = "all"
 
 
@@ -74,6 +76,6 @@ def command(
         except PipelineError as error:
             errors.append(error)
         else:
-            sys.stdout.write("".join(f"{line}\n" for line in lines))
+            sys.stdout.write(printed(lines))
     if errors:
         raise PipelineErrors(errors)

@@ -41,18 +41,17 @@ def command(
       2  nothing to audit, or wrong usage
     """
     import json
-    import logging
     import time
 
     from workflow_scripts.audit.hashing import cores
     from workflow_scripts.audit.studies import audit
     from workflow_scripts.audit.text import as_json, table
+    from workflow_scripts.core.runtime.stage_log import log_to_stderr
 
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    log_to_stderr()
     start = time.monotonic()
     done = audit(paths or [Path("results")], configfile or [], quick, jobs or cores())
     text = table(done, quick, time.monotonic() - start)
-    printed = json.dumps(as_json(done, quick), indent=1) + "\n" if in_json else text
-    sys.stdout.write(printed.encode(errors="backslashreplace").decode())
+    sys.stdout.write(json.dumps(as_json(done, quick), indent=1) + "\n" if in_json else text)
     if any(one.faults for one in done):
         raise typer.Exit(1)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workflow_scripts.core.plain_text import printed
+
 if TYPE_CHECKING:
     from workflow_scripts.browse.index import Index
     from workflow_scripts.browse.sources import Sources
@@ -55,20 +57,19 @@ def command(
       1  the study has no captions yet, the port is in use, the view is invalid, or the file exists
       2  wrong usage
     """
-    import logging
-
     from workflow_scripts.browse.build import index_of
     from workflow_scripts.browse.index import Index
     from workflow_scripts.browse.server import serve
     from workflow_scripts.browse.sources import sources_of
+    from workflow_scripts.core.runtime.stage_log import log_to_stderr
 
     if export is None and (view is not None or images is not None):
         raise typer.BadParameter("these are options of --export", param_hint="--view, --images")
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    log_to_stderr()
     sources = sources_of(study.absolute())
     index = Index(index_of(sources))
-    for label, reason in index.about["left_out"].items():
-        sys.stdout.write(f"left out: {label} ({reason})\n")
+    left_out = index.about["left_out"]
+    sys.stdout.write(printed(f"left out: {label} ({reason})" for label, reason in left_out.items()))
     if export is None:
         serve(sources.study, index, sources.images, port, _announce)
     else:
@@ -98,7 +99,7 @@ def write_sample(sources: "Sources", index: "Index", out: Path, view: str, count
     if not keys:
         raise PipelineError("no image", out, view, "give a view that has images")
     _write(sources.study, out.absolute(), body, keys)
-    return f"{out}: {len(set(keys))} images, with neighbours; {len(body) / 1e6:.1f} MB\n"
+    return printed([f"{out}: {len(set(keys))} images, with neighbours; {len(body) / 1e6:.1f} MB"])
 
 
 def _write(study: Path, out: Path, body: bytes, keys: list[str]) -> None:

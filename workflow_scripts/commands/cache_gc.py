@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from humanize import naturalsize
 
+from workflow_scripts.core.plain_text import printed
+
 if TYPE_CHECKING:
     from workflow_scripts.provenance.gc import Piece, Plan
 
@@ -74,7 +76,7 @@ def command(
 
     made = plan(results, max_size, work_days * DAY)
     went, stayed = (made.remove, []) if dry_run else collect(results, made.remove)
-    sys.stdout.write("\n".join(lines(made, went, stayed, dry_run)) + "\n")
+    sys.stdout.write(printed(lines(made, went, stayed, dry_run)))
     after = _after(made, went)
     if max_size is not None and after > max_size:
         advice = "studies use the rest: delete a study's folder, or raise --max-size"

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workflow_scripts.core.plain_text import printed
+
 if TYPE_CHECKING:
     from workflow_scripts.stages.crate import CrateContents
 
@@ -43,10 +45,10 @@ def command(
     settings = _settings(license=license, max_file_mb=max_file_mb)
     crate = folder if check else write_crate(folder, **settings.model_dump(), published=published()).parent
     faults = checks.check(crate)
-    sys.stderr.write("".join(f"error: {fault}\n" for fault in faults))
+    sys.stderr.write(printed(f"error: {fault}" for fault in faults))
     if faults:
         raise typer.Exit(1)
-    sys.stdout.write(f"{crate}: complete, as far as faithful-pairs checks the Provenance Run Crate profile\n")
+    sys.stdout.write(printed([f"{crate}: complete, as far as faithful-pairs checks the Provenance Run Crate profile"]))
 
 
 def _settings(**given: str | float | None) -> "CrateContents":

@@ -39,6 +39,6 @@ def command(
         advice = "compare artifacts of one stage"
         raise PipelineError("artifacts of different stages", b, f"{one.stage} and {other.stage}", advice)
     found = diff(one, other)
-    sys.stdout.write(json.dumps(as_json(found), indent=1, ensure_ascii=False) + "\n" if in_json else as_text(found))
+    sys.stdout.write(json.dumps(as_json(found), indent=1) + "\n" if in_json else as_text(found))
     if not found[-1].same_content:
         raise typer.Exit(1)

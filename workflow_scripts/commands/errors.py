@@ -2,7 +2,6 @@
 
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -10,7 +9,7 @@ from typing import ParamSpec
 
 import typer
 
-from workflow_scripts.core.errors import PipelineError, error_lines
+from workflow_scripts.core.errors import PipelineError, error_lines, traceback_text
 
 PROGRAM = "faithful-pairs"
 TRACEBACK = "FAITHFUL_PAIRS_TRACEBACK"  # environment variable: if set, a bug also prints its traceback
@@ -77,7 +76,7 @@ def wrong_usage(where: str, message: str) -> None:
 
 def _bug(error: Exception, command: str, status: int) -> None:
     if os.environ.get(TRACEBACK):
-        traceback.print_exception(error)
+        sys.stderr.write(traceback_text(error))
     advice = f"this is a bug in Faithful Pairs; please report it with what {TRACEBACK}=1 prints"
     _end(PipelineError(type(error).__name__, command, error, advice), status)
 

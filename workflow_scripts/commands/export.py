@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from workflow_scripts.core.plain_text import printed
+
 
 def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="the run, such as results/demo/pretrain/RUN")],
@@ -54,6 +56,7 @@ def command(
     found = find_run(run, checkpoint)
     done = export(found, folder.absolute(), licence or UNKNOWN)
     how = "timm and torch.hub load it" if done.timm else "torch.hub loads it; timm has no such architecture"
-    sys.stdout.write(f"{folder}: checkpoint {found.checkpoint}, learned from {done.learned} images; {how}\n")
+    line = f"{folder}: checkpoint {found.checkpoint}, learned from {done.learned} images; {how}"
+    sys.stdout.write(printed([line]))
     if licence is None:
         sys.stdout.write("its card names no licence; add --licence\n")

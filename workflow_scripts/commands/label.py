@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workflow_scripts.core.plain_text import printed
+
 if TYPE_CHECKING:
     from workflow_scripts.core.artifact import Artifact
 
@@ -90,8 +92,9 @@ def write_sheet(study: Path, out: Path, images: int, arms: list[str], side: int,
         record_copy(study, out, keys)
     _write(out.absolute(), page, key.absolute(), named)
     missing = len(table) - int(np.isfinite(gain).sum())
-    left_out = f"{missing} of {len(table)} images lack a score and were left out\n" if missing else ""
-    return f"{out}: {len(items)} images, arms {', '.join(chosen)}\n{key}: the key; do not give it to raters\n{left_out}"
+    left_out = [f"{missing} of {len(table)} images lack a score and were left out"] if missing else []
+    told = f"{out}: {len(items)} images, arms {', '.join(chosen)}"
+    return printed([told, f"{key}: the key; do not give it to raters", *left_out])
 
 
 def _write(out: Path, page: bytes, key: Path, named: bytes) -> None:

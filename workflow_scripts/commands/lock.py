@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workflow_scripts.core.plain_text import printed
+
 if TYPE_CHECKING:
     from workflow_scripts.study.lock.file import Lock
 
@@ -50,12 +52,12 @@ def command(
     before = _before(path, check)
     now = resolve(checked_study(config), config.root)
     changes = list(_changes(before, now))
-    sys.stdout.write("".join(f"{line}\n" for line in changes))
+    sys.stdout.write(printed(changes))
     same = before is not None and not changes
     if not check and not same:
         write_durable(path, now.text().encode())
     state = "up to date" if same else "out of date" if check else "written"
-    sys.stdout.write(f"{shown(path)}: {state}; hub models: {len(now.hub)}, URLs: {len(now.urls)}\n")
+    sys.stdout.write(printed([f"{shown(path)}: {state}; hub models: {len(now.hub)}, URLs: {len(now.urls)}"]))
     if check and not same:
         raise typer.Exit(1)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workflow_scripts.core.plain_text import printed
+
 if TYPE_CHECKING:
     from workflow_scripts.removal.networks import Learned
 
@@ -39,9 +41,9 @@ def command(
       2  results of other studies, sheets, pages, unmarked networks or other nodes may still hold the rows, or wrong
          usage
     """
-    import logging
+    from workflow_scripts.core.runtime.stage_log import log_to_stderr
 
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    log_to_stderr()
     text, all_removed = remove(study.absolute())
     sys.stdout.write(text)
     if not all_removed:
@@ -59,7 +61,8 @@ def remove(study: Path) -> tuple[str, bool]:
     results, name = study.parent, study.name
     listed = len(removal_of(results, name))
     if not listed:
-        return f"{study} was made without a removal list; add entries to annotations.exclude and run snakemake\n", True
+        line = f"{study} was made without a removal list; add entries to annotations.exclude and run snakemake"
+        return printed([line]), True
     gone = remove_listed(results, name)
     lines = [
         f"{listed} entries on the removal list of {study}: removed {gone.urls} records of fetched bytes, "
@@ -87,7 +90,7 @@ def remove(study: Path) -> tuple[str, bool]:
     if gone.unread:
         lines.append("keys or records can't be read; check by hand whether their sheets or pages show the rows:")
         lines += [f"  {line}" for line in gone.unread]
-    return "\n".join(lines) + "\n", not (gone.elsewhere or gone.sheets or gone.nodes or unmarked or gone.unread)
+    return printed(lines), not (gone.elsewhere or gone.sheets or gone.nodes or unmarked or gone.unread)
 
 
 def _mark(networks: "Sequence[Learned]") -> tuple[list[str], list[str]]:

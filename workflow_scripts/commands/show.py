@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from workflow_scripts.core.plain_text import printed
+
 
 def command(
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="the study's folder, such as results/demo")],
@@ -49,7 +51,7 @@ def text(study: Path, step: str = "last") -> str:
         scores, contrasts = (pq.read_table(summary.path(suffix)) for suffix in (".parquet", ".contrasts.parquet"))
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     try:
-        return f"{arms_table(scores, contrasts, step, width)}\nReport: {page}\n"
+        return f"{arms_table(scores, contrasts, step, width)}{printed(['', f'Report: {page}'])}"
     except KeyError as error:
         advice = f"recompute it with: snakemake --force {summary.manifest_path}"
         raise PipelineError("summary of another version", summary.manifest_path, f"no column {error}", advice) from None

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from workflow_scripts.core.plain_text import printed
+
 if TYPE_CHECKING:
     from workflow_scripts.provenance.verify.verify import Verdict
 
@@ -57,9 +59,8 @@ def command(
     if not nodes:
         raise PipelineError("nothing to verify", path, "it contains no manifest", "give a folder with results")
     verdicts = verify_all(nodes, Options(scratch or Path(gettempdir()), tolerance, threads, device, workers, timeout))
-    sys.stdout.write(
-        (json.dumps([asdict(one) for one in verdicts], indent=1) if as_json else "\n".join(lines(verdicts))) + "\n"
-    )
+    found = json.dumps([asdict(one) for one in verdicts], indent=1) + "\n" if as_json else printed(lines(verdicts))
+    sys.stdout.write(found)
     if any(one.kind not in GOOD for one in verdicts):
         raise typer.Exit(1)
 

@@ -55,4 +55,4 @@ def answer(file: Path, columns: dict[str, str], form: str, together: bool = True
     place = locate(file)
     rows = cells(place.node, place.suffix, columns) if columns else []
     found = why(place, rows, together)
-    return as_text(found) if form == "text" else json.dumps(as_json(found), indent=1, ensure_ascii=False) + "\n"
+    return as_text(found) if form == "text" else json.dumps(as_json(found), indent=1) + "\n"

@@ -1,8 +1,10 @@
 """The error class for everything that a user can fix."""
 
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from workflow_scripts.core.plain_text import plain, plain_lines
 from workflow_scripts.core.redact import redacted
 
 ERROR = "error: "
@@ -14,14 +16,14 @@ class PipelineError(Exception):
     """A problem in the input, the config or the machine that a user can act on.
 
     ``str()`` of it is a single line: ``<what> in <where>: <value>; <advice>``. A stage prints it behind
-    ``error:`` as the last line of its log and ends with exit status 1, without a traceback. URLs in it are
-    :func:`~workflow_scripts.core.redact.redacted`.
+    ``error:`` as the last line of its log and ends with exit status 1, without a traceback. It is
+    an :func:`error_text`.
     """
 
     def __init__(self, what: str, where: str | Path, value: object, advice: str) -> None:
         value = value if str(value).strip() else repr(value)  # empty text is shown as ''
         self.what, self.where, self.value, self.advice = what, where, value, advice
-        super().__init__(redacted(one_line(f"{what} in {where}: {value}; {advice}")))
+        super().__init__(error_text(f"{what} in {where}: {value}; {advice}"))
 
     def __reduce__(self) -> tuple[type["PipelineError"], tuple[str, str, str, str]]:
         # Process pools pickle exceptions; the default pickling would lose the fields.
@@ -61,6 +63,16 @@ def error_lines(error: PipelineError, most: int = 20) -> list[str]:
     """``error: ...`` lines for the terminal; if there are more than ``most``, a first line gives their number."""
     lines = [f"{ERROR}{one}" for one in error.errors]
     return lines if len(lines) <= most else [f"{len(lines)} errors; the first {most} are:", *lines[:most]]
+
+
+def error_text(text: str) -> str:
+    """``text`` as the message of an error: on one line, plain, with redacted URLs."""
+    return plain(redacted(one_line(text)))
+
+
+def traceback_text(error: BaseException) -> str:
+    """The traceback of an error for a log or a terminal: its lines are plain, with redacted URLs."""
+    return plain_lines(redacted("".join(traceback.format_exception(error))))
 
 
 def one_line(text: str) -> str:

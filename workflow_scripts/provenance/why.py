@@ -8,6 +8,7 @@ from typing import Any
 from humanize import naturalsize
 
 from workflow_scripts.core.code_equivalence import accepted
+from workflow_scripts.core.plain_text import printed
 from workflow_scripts.core.redact import redacted
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.provenance import format as fmt
@@ -89,7 +90,7 @@ def as_text(found: Why) -> str:
     for one in zips:
         name = f"{one['artifact']}, {one['file']}" if one["file"] else one["artifact"]
         lines.append(f"annotations ({name}): sha256 {one['sha256'] or fmt.UNKNOWN}")
-    return "\n".join(lines if zips else [*lines, "annotations: not among its inputs"]) + "\n"
+    return printed(lines if zips else [*lines, "annotations: not among its inputs"])
 
 
 def _head(found: Why) -> list[str]:

@@ -11,6 +11,7 @@ from time import monotonic, sleep
 from typing import NamedTuple
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.plain_text import printed
 from workflow_scripts.recovery.leftovers import repair
 
 SECONDS_BETWEEN_LOOKS = 5.0
@@ -104,7 +105,7 @@ def recover(folder: Path, how: str | None) -> bool:
         raise PipelineError("Snakemake is running", folder, "pid " + " ".join(map(str, pids)), advice)
     found = orphans(folder)
     for job in found:
-        sys.stdout.write(f"job {job.number} ({job.what}) is {job.state}, but its Snakemake is not running\n")
+        sys.stdout.write(printed([f"job {job.number} ({job.what}) is {job.state}, but its Snakemake is not running"]))
     if not found:
         sys.stdout.write("no jobs without a running Snakemake\n")
     elif how is None:
@@ -114,5 +115,5 @@ def recover(folder: Path, how: str | None) -> bool:
     wait_for_end(folder)
     if locks := unlock(folder):
         sys.stdout.write(f"removed {locks} lock files\n")
-    sys.stdout.writelines(f"{line}\n" for line in repair(folder / "results"))
+    sys.stdout.write(printed(repair(folder / "results")))
     return True

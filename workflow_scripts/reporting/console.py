@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from workflow_scripts.core.plain_text import printed
 from workflow_scripts.reporting.sections import headline
 from workflow_scripts.reporting.sections.contrasts import Named, Shown, named, none_named, shown_least, shown_p, title
 from workflow_scripts.reporting.text import percent, points
@@ -30,7 +31,7 @@ def arms_table(summary: pa.Table, contrasts: pa.Table, step: str = "last", width
     parts += _arms(arms, width) if arms else ["no arm was evaluated"]
     parts += ["", "Contrasts: difference in points, with joint 95 % interval (from three seeds on); verdicts by rule"]
     parts += _contrasts(found, width) if found else [none_named(rows, step)]
-    return "\n".join(parts) + "\n"
+    return printed(parts)
 
 
 def _arms(arms: Sequence[headline.Arm], width: int | None) -> list[str]:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, Resources
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.plain_text import printed
 from workflow_scripts.core.settings import Settings
 
 
@@ -60,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
     except PipelineError as error:
         faults = [str(error)]
     if faults:
-        sys.stderr.write("".join(f"error: {fault}\n" for fault in faults))
+        sys.stderr.write(printed(f"error: {fault}" for fault in faults))
         raise SystemExit(1)
 
 

@@ -16,10 +16,12 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 AddrInfo = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
-# Forms of private addresses that Python's own tables call public in some versions: IPv4-compatible, SIIT, local NAT64
-# (RFC 8215), site-local, IETF protocol assignments.
+PUBLIC_6 = ipaddress.ip_network("2000::/3")  # all other public IPv6 addresses hold an IPv4 address
+# Not public, though Python's own tables say so, some only in some versions: IETF protocol assignments (Teredo among
+# them), relays of 6to4, documentation, and the address of Azure's platform.
 NEVER = tuple(
-    ipaddress.ip_network(text) for text in ("::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "fec0::/10", "192.0.0.0/24")
+    ipaddress.ip_network(text)
+    for text in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "2001::/23", "3fff::/20")
 )
 
 
@@ -45,6 +47,8 @@ class Addresses:
         found = _embedded(ipaddress.ip_address(address.partition("%")[0]))
         if any(found in network for network in self._allowed if network.version == found.version):
             return True
+        if found.version == 6 and found not in PUBLIC_6:
+            return False
         return found.is_global and not found.is_multicast and not any(found in network for network in NEVER)
 
     def open_socket(self, info: AddrInfo) -> socket.socket:

@@ -2,7 +2,6 @@
 
 import logging
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,9 +9,8 @@ from typing import NoReturn
 
 from pydantic import ValidationError
 
-from workflow_scripts.core.errors import BUG, ERROR, PipelineError, one_line
+from workflow_scripts.core.errors import BUG, ERROR, PipelineError, error_text, traceback_text
 from workflow_scripts.core.faults.storage_errors import storage_error
-from workflow_scripts.core.redact import redacted
 
 log = logging.getLogger(__name__)
 
@@ -38,18 +36,18 @@ def errors_reported(stage: str, artifact: Path) -> Iterator[None]:
     except KeyboardInterrupt:
         _fail(str(PipelineError("interrupted", stage, "Ctrl-C", "run the same command again to continue")))
     except MemoryError as error:
-        log.debug("%s", traceback.format_exc())
+        log.debug("%s", traceback_text(error))
         advice = "give the job more memory or use smaller batches"
         _fail(f"not enough memory in {stage}: {error or 'nothing left'}; {advice}")
     except Exception as error:  # noqa: BLE001 - the last line of a log must report any error
         if known := storage_error(error, stage, (artifact,)):
             _fail(str(known))
-        sys.stderr.write(redacted(traceback.format_exc()))
+        sys.stderr.write(traceback_text(error))
         _fail(f"{type(error).__name__} in stage {stage}: {error}; {BUG}")
 
 
 def _fail(message: str) -> NoReturn:
     with suppress(OSError):  # a full disk: the run ends with a line about the log
-        sys.stderr.write(f"{ERROR}{redacted(one_line(message))}\n")
+        sys.stderr.write(f"{ERROR}{error_text(message)}\n")
         sys.stderr.flush()
     raise SystemExit(1)

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
+from workflow_scripts.core.plain_text import plain
+
 LONGEST = 400  # characters of a note in a lock
 
 
@@ -77,4 +79,4 @@ def holder_of(lock: Path) -> str:
             text = stream.read(LONGEST).decode(errors="replace")
     except OSError:
         text = ""
-    return "".join(one if one.isprintable() else "?" for one in text) or owner_of(lock, "its lock")
+    return plain(text) or owner_of(lock, "its lock")

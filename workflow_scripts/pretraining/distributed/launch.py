@@ -14,7 +14,7 @@ from pathlib import Path
 
 from torch.distributed import TCPStore  # type: ignore[attr-defined] # public, though not in its __all__
 
-from workflow_scripts.core.errors import PipelineError, one_line
+from workflow_scripts.core.errors import ERROR, PipelineError
 from workflow_scripts.core.files.durable import write_atomic
 from workflow_scripts.pretraining.checkpoint import step_reached
 from workflow_scripts.pretraining.data.stage_in import staged_plan
@@ -56,7 +56,7 @@ def launch(plan: Plan, interrupt: Interrupt) -> list[int]:
             back_to_queue()
             value = f"step {step_reached(plan.work)} of {plan.schedule.steps} is kept"
             error = PipelineError("stopped by a signal", "pretrain", value, "run the same command again to continue")
-            sys.stderr.write(f"error: {one_line(str(error))}\n")
+            sys.stderr.write(f"{ERROR}{error}\n")
         raise
     return starts
 

@@ -9,13 +9,13 @@ import os
 import sys
 import threading
 import time
-import traceback
 from pathlib import Path
 
-from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.errors import PipelineError, traceback_text
 from workflow_scripts.core.faults.storage_errors import OF_DISKS, number_among, storage_error
 from workflow_scripts.core.runtime.meter import measuring
 from workflow_scripts.core.runtime.progress import reporting_to
+from workflow_scripts.core.runtime.stage_log import log_to_stderr
 from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -52,7 +52,7 @@ def main(plan: str) -> int:
     """Train one process's part of the plan in file ``plan``; returns the exit status."""
     rank = int(os.environ["RANK"])
     level = logging.INFO if rank == 0 else logging.WARNING
-    logging.basicConfig(stream=sys.stderr, level=level, format=f"%(asctime)s [{rank}] %(message)s")
+    log_to_stderr(f"%(asctime)s [{rank}] %(message)s", level)
     work = Path(plan).parent
     try:
         measured = measuring(work, f"rank-{rank}", tree=False)  # memory: by the process that started this one
@@ -73,7 +73,7 @@ def main(plan: str) -> int:
     except Exception as error:  # noqa: BLE001 - whatever it was, this process must end here and say why
         known = storage_error(error, "pretrain", ()) if isinstance(error, OSError) else None  # else maybe the network's
         if known is None:
-            traceback.print_exc()
+            sys.stderr.write(traceback_text(error))
         else:
             known.__cause__ = error
             write_error(Path(plan).parent, rank, known)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from workflow_scripts.core.plain_text import printed
 from workflow_scripts.provenance import format as fmt
 from workflow_scripts.provenance.diff.code_diff import ModuleDifference
 from workflow_scripts.provenance.diff.diff import Findings
@@ -23,7 +24,7 @@ def as_text(found: Sequence[Findings]) -> str:
         if not one.first and one is not top:
             lines += ["", f"then: {_pair_title(one)}", *_sides(one)]
     where = "A and B themselves" + ("; nothing above them differs" if top.first and not top.same_content else "")
-    return "\n".join([*lines, "", where, *_sides(top)]) + "\n"
+    return printed([*lines, "", where, *_sides(top)])
 
 
 def as_json(found: Sequence[Findings]) -> list[dict[str, Any]]:

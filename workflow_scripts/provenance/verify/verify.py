@@ -22,6 +22,7 @@ from workflow_scripts.core.declaration.facts import Tolerance
 from workflow_scripts.core.digest import ROOT, code_digest
 from workflow_scripts.core.errors import last_error
 from workflow_scripts.core.files.jsonio import canonical
+from workflow_scripts.core.plain_text import printed
 from workflow_scripts.core.runtime.environment import version
 from workflow_scripts.core.runtime.machine import cpu_model
 from workflow_scripts.core.runtime.progress import progress
@@ -104,7 +105,7 @@ def verify_all(nodes: Sequence[Node], options: Options) -> list[Verdict]:
         found = verify(node, replace(options, scratch=folder))
         verdicts += found
         if any(one.kind == Kind.DIFFERS for one in found):
-            sys.stderr.write(f"{node.label} differs; the recomputed files are kept in {folder}\n")
+            sys.stderr.write(printed([f"{node.label} differs; the recomputed files are kept in {folder}"]))
         else:
             shutil.rmtree(folder, ignore_errors=True)
     if not any(scratch.iterdir()):

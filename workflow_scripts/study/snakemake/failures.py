@@ -10,6 +10,7 @@ from pathlib import Path
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import last_error
 from workflow_scripts.core.faults.storage_errors import bus_error, full_disk
+from workflow_scripts.core.plain_text import plain
 from workflow_scripts.core.runtime.attempts import artifact_of_log
 
 INTERRUPTION = "Terminating processes on user request"  # what Snakemake logs on Ctrl-C
@@ -58,7 +59,7 @@ def last_lines(text: str, log: Path, state_of: Callable[[str], str] = slurm_stat
     for error, logs in found.items():
         more = f" and {len(logs) - 1} more" if len(logs) > 1 else ""
         lines += [f"log: {logs[0]}{more}", error]
-    return [*lines, INTERRUPTED] if interrupted else lines
+    return [*map(plain, lines), INTERRUPTED] if interrupted else [*map(plain, lines)]
 
 
 def failures(text: str, state_of: Callable[[str], str] = slurm_state) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from workflow_scripts.core.plain_text import plain
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.study.status.survey import Job, State, Status
 
@@ -24,13 +25,13 @@ def rendered(status: Status, now: float, bars: bool) -> RenderableType:
         now: seconds since the epoch.
         bars: draw a bar for each stage.
     """
-    parts: list[RenderableType] = [Text(_headline(status), "bold"), Text(), _stages(status, bars)]
+    parts: list[RenderableType] = [_text(_headline(status), "bold"), Text(), _stages(status, bars)]
     for title, lines in (("trainings", _trainings(status, now)), ("other jobs", _others(status, now))):
         if lines is not None:
             parts += [Text(), Text(title, "bold"), lines]
     if failed := status.of_state(State.FAILED):
         parts += [Text(), Text("errors", "bold"), *_errors(failed)]
-    return Group(*parts, Text(), Text(f"next: {next_step(status)}"))
+    return Group(*parts, Text(), _text(f"next: {next_step(status)}"))
 
 
 def _headline(status: Status) -> str:
@@ -70,7 +71,7 @@ def _trainings(status: Status, now: float) -> Table | None:
         left = span(progress.seconds_left) if progress and progress.seconds_left is not None else ""
         forms = {"epoch": "{:.3g}", "loss": "{:.4g}", "images_per_s": "{:,.0f}"}
         numbers = ["" if row.get(name) is None else form.format(row[name]) for name, form in forms.items()]
-        table.add_row(job.name, step, *numbers, left if job.state == State.RUNNING else "", _ago(job, now))
+        table.add_row(_text(job.name), step, *numbers, left if job.state == State.RUNNING else "", _ago(job, now))
     return _with_rest(table, jobs) if jobs else None
 
 
@@ -82,7 +83,7 @@ def _others(status: Status, now: float) -> Table | None:
     jobs = [job for job in status.of_state(State.RUNNING, State.SILENT) if not _trains(job)]
     table = _table("job", "progress", "last sign")
     for job in jobs[:SHOWN]:
-        table.add_row(f"{job.stage}/{job.name}", str(job.progress or ""), _ago(job, now))
+        table.add_row(_text(f"{job.stage}/{job.name}"), _text(str(job.progress or "")), _ago(job, now))
     return _with_rest(table, jobs) if jobs else None
 
 
@@ -95,8 +96,8 @@ def _with_rest(table: Table, jobs: list[Job]) -> Table:
 def _errors(failed: list[Job]) -> Iterator[Text]:
     latest = sorted(failed, key=lambda job: job.seen or 0.0, reverse=True)
     for job in latest[:SHOWN]:
-        yield Text(f"{job.stage}/{job.name}: {job.error}", STYLES[State.FAILED])
-        yield Text(f"  log: {job.log}")
+        yield _text(f"{job.stage}/{job.name}: {job.error}", STYLES[State.FAILED])
+        yield _text(f"  log: {job.log}")
     if len(latest) > SHOWN:
         yield Text(f"… and {len(latest) - SHOWN} more")
 
@@ -127,6 +128,11 @@ def _report(study: Path) -> Path:
 def _ago(job: Job, now: float) -> Text:
     ago = "" if job.seen is None else f"{span(max(0.0, now - job.seen))} ago"
     return Text(ago, STYLES[job.state])
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Names and messages as they are: rich would take brackets in a string for markup, and escapes for its own."""
+    return Text(plain(text), style)
 
 
 def _table(*columns: str) -> Table:

@@ -18,6 +18,7 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.plain_text import plain_lines
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.study.snakemake.failures import INTERRUPTION
 from workflow_scripts.study.terminal.jobs import TARGETS, Jobs, StartedJob, counted, event_of
@@ -50,6 +51,17 @@ class View(Protocol):
     def failed(self, job: StartedJob, why: str, logs: str) -> None: ...
     def tick(self) -> None: ...
     def close(self) -> None: ...
+
+
+class _Plain(logging.Formatter):
+    """Snakemake's formatter, with plain lines."""
+
+    def __init__(self, theirs: logging.Formatter | None) -> None:
+        super().__init__()
+        self._theirs = theirs or logging.Formatter()
+
+    def format(self, record: LogRecord) -> str:
+        return plain_lines(self._theirs.format(record) or "")
 
 
 class LogHandler(LogHandlerBase):
@@ -103,7 +115,7 @@ class LogHandler(LogHandlerBase):
         """Display a record. An exception would end the thread that handles all records."""
         try:
             if self._theirs is not None:
-                self._theirs.formatter = self.formatter
+                self._theirs.formatter = _Plain(self.formatter)
                 self._theirs.emit(record)
             else:
                 self._show(record)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from workflow_scripts.core.plain_text import plain
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.study.terminal.figures import Reader, training_text
 from workflow_scripts.study.terminal.jobs import Jobs, Stage, StartedJob
@@ -73,7 +74,7 @@ class Lines:
         return f"; {job.unit}: {', '.join(parts)}" if parts else ""
 
     def _stamped(self, text: str) -> None:
-        line = f"{_time()}  {text}"
+        line = plain(f"{_time()}  {text}")
         self._stream.write((line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…") + "\n")
         self._stream.flush()
 
@@ -88,6 +89,7 @@ def _state(name: str, stage: Stage, running: int) -> str:
 
 
 def wrapped(line: str) -> list[str]:
-    """The line, in parts of at most 200 characters; later parts are indented."""
+    """The line as plain text, in parts of at most 200 characters; later parts are indented."""
+    line = plain(line)
     indent = " " * (len(line) - len(line.lstrip()) + 4)
     return textwrap.wrap(line, WIDTH, subsequent_indent=indent[:40], break_on_hyphens=False) or [""]

@@ -9,6 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from workflow_scripts.core.plain_text import plain, plain_lines
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.study.terminal.figures import Reader, training_text
 from workflow_scripts.study.terminal.jobs import Jobs, StartedJob
@@ -33,7 +34,7 @@ class Screen:
 
     def say(self, text: str, style: str = "") -> None:
         """Print a message above the display."""
-        self.console.print(Text(text.rstrip("\n"), style), soft_wrap=True)
+        self.console.print(Text(plain_lines(text.rstrip("\n")), style), soft_wrap=True)
 
     def started(self, job: StartedJob) -> None:
         """Open the display at the first job."""
@@ -78,7 +79,7 @@ class Screen:
         try:
             return self.renderable()
         except Exception as error:  # noqa: BLE001 - it is shown
-            return Text(f"no display: {type(error).__name__}: {error}; the run continues", "red")
+            return Text(plain(f"no display: {type(error).__name__}: {error}; the run continues"), "red")
 
     def renderable(self) -> RenderableType:
         """The current display: running jobs, then the progress of the command."""
@@ -95,7 +96,7 @@ class Screen:
         return Group(Text("─" * self._width, "dim"), *parts, self._overall(now))
 
     def _line(self, word: str, style: str, job: StartedJob, took: str) -> None:
-        name = Text(f"{job.stage} ", no_wrap=True) + Text(job.unit)
+        name = Text(f"{job.stage} ", no_wrap=True) + Text(plain(job.unit))
         self.console.print(self._row(Text(word, style), name, took))
 
     def _row(self, word: Text, name: Text, right: str) -> RenderableType:
@@ -111,7 +112,7 @@ class Screen:
     def _job(self, job: StartedJob, now: float) -> list[RenderableType]:
         figures = self._reader.read(job.log, now)
         seconds = now - job.start
-        name = Text(f"{job.stage} ", "bold") + Text(job.unit, "not bold")
+        name = Text(f"{job.stage} ", "bold") + Text(plain(job.unit), "not bold")
         lines: list[RenderableType] = [
             self._row(Text("running", "cyan"), name, span(seconds) if seconds > LONG else "")
         ]
@@ -131,7 +132,7 @@ class Screen:
         row.add_column(width=8 - 2)
         row.add_column(width=self._width // 4)
         row.add_column(no_wrap=True, overflow="ellipsis", max_width=self._width * 3 // 4 - 12)
-        row.add_row(label, ProgressBar(total=total, completed=done) if total else "", words)
+        row.add_row(label, ProgressBar(total=total, completed=done) if total else "", Text(plain(words)))
         return row
 
     def _overall(self, now: float) -> RenderableType:
