@@ -1,7 +1,14 @@
 # Entry point: from captions to pairs, from pairs to pretrained networks, from networks to a report.
+import sys
+
 from snakemake.utils import min_version
 
 min_version("9.20")
+sys.path.insert(0, workflow.basedir)
+
+from workflow_scripts.study.snakemake.startup import check_working_folder
+
+check_working_folder(workflow.basedir)
 
 
 configfile: "config.yaml"

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 ROOT = Path(workflow.basedir)
-sys.path.insert(0, str(ROOT))
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.code_equivalence import accepted, counted_code
@@ -64,9 +63,16 @@ LATE = chosen_by_judges(STUDY) | after_ratings(STUDY)  # arms
 GPUS = 0 if STUDY.compute.device == "cpu" else 1
 REQUESTS = Requests(UNITS, Path(OUT))
 
+
+def literal(text):
+    """`text` in a shell command, where Snakemake would replace what is in braces."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
 # `python` is the one that runs Snakemake, unless conda environments provide another.
 own_python = "" if workflow.deployment_settings.deployment_method else f"{Path(sys.executable).parent}:"
-shell.prefix(f'export PYTHONPATH={shlex.quote(str(ROOT))} PATH={shlex.quote(own_python)}"$PATH" PYTHONHASHSEED=0; ')
+exports = f'PYTHONPATH={shlex.quote(str(ROOT))} PATH={shlex.quote(own_python)}"$PATH" PYTHONHASHSEED=0'
+shell.prefix(f"export {literal(exports)}; ")
 
 
 def manifest(stage, *names):
@@ -172,8 +178,7 @@ def command(stage, lists=None, patterns=(), also=False, in_turn=False):
     parts += ["--unit " + " ".join(f"{name}={{wildcards.{name}}}" for name in declared.unit)] if declared.unit else []
     parts += [f"--input {name}={{input.{name}}}" for name in declared.inputs if name not in {*lists, *patterns}]
     for name, pattern in lists.items():
-        escaped = pattern.replace("{", "{{").replace("}", "}}")
-        parts += [f"--input '{name}={OUT}/{escaped}{MANIFEST}'"]
+        parts += [f"--input '{name}={OUT}/{literal(pattern)}{MANIFEST}'"]
     parts += [f"--input '{name}={OUT}/{{params.{name}}}{MANIFEST}'" for name in patterns]
     parts += [f"--device {declared.device(STUDY.compute.device)} --threads {STUDY.compute.math_threads}"]
     parts += ["--workers {threads} --settings {params.settings:q} --source {params.sources:q}"]

@@ -139,3 +139,19 @@ def test_nothing_is_shown_after_the_index_was_removed(tmp_path: Path) -> None:
             assert "the index was removed" in await (await ask(client, f"/{WORD}/{path}", 410)).text()
 
     visit(study, visitor)
+
+
+def test_a_request_that_is_too_long_is_a_line_in_the_log(study: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def visitor(client: TestClient[Any, Any]) -> None:
+        for headers in ({"Cookie": "a" * 10_000}, {f"X-{n}": "a" for n in range(2_000)}):
+            answer = await client.get(f"/{WORD}/style.css", headers=headers)
+            assert answer.status == 400
+        assert (await client.get(f"/{WORD}/?q={'a' * 10_000}")).status == 400
+        assert (await client.get(f"/{WORD}/style.css", headers={"Cookie": "a" * 8_000})).status == 200
+
+    visit(study, visitor)
+    records = [one for one in caplog.records if one.name == "aiohttp.server"]
+    assert len(records) == 3 and not any(one.exc_info or one.exc_text for one in records)
+    advice = "if it comes from a browser, delete its cookies for 127.0.0.1 and localhost"
+    for one in records:
+        assert one.getMessage().startswith("refused request in browse: ") and one.getMessage().endswith(advice)

@@ -85,3 +85,8 @@ def test_pages_that_are_not_exported(
     assert message.format(folder=tmp_path) in " ".join(capsys.readouterr().err.split())
     assert (tmp_path / "there.html").read_text() == "of last year"
     assert not (tmp_path / "a.html").exists() and not (study / "copies").exists()
+
+
+def test_a_page_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["browse", str(study_of(tmp_path)), "--export", ""]) == 1
+    assert capsys.readouterr().err.endswith("error: not a file in .: a folder; give the name of a file with --export\n")

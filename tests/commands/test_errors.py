@@ -173,3 +173,12 @@ def test_closed_output_is_no_bug(closed: str) -> None:
     command = f"{sys.executable} -m workflow_scripts.commands cost {closed}"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("level", ["1", "2"])
+def test_python_without_assertions_is_refused(level: str) -> None:
+    command = [sys.executable, "-m", "workflow_scripts.commands", "status"]
+    environment = {**os.environ, "PYTHONOPTIMIZE": level, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith(f"error: Python without assertions in PYTHONOPTIMIZE: {level}; unset PYTHONOPTIMIZE")

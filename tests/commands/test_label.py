@@ -103,3 +103,9 @@ def test_an_unknown_arm(study: Path, words: list[str], message: str, capsys: pyt
 def test_a_study_without_captions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["label", str(tmp_path)]) == 1
     assert "it has no captions; run snakemake first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", ["", ".", "/"])
+def test_a_sheet_is_no_folder(study: Path, out: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["label", str(study), "--out", out]) == 1
+    assert capsys.readouterr().err.endswith(": a folder; give the name of a file with --out\n")

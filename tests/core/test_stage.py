@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.helpers import make_artifact, run
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import digest
+from workflow_scripts.core.runtime import process
 from workflow_scripts.core.runtime.command_line import arguments
 from workflow_scripts.core.stage import Job, Stage
 
@@ -169,6 +171,17 @@ def test_fault_ends_in_one_line_and_leaves_nothing_but_work(
     assert next((results / ".work/doubling").glob("*/half")).read_text() == "ab"
     made = run(STAGE, results, "doubling/x", {"fail": True}, {"text": text})
     assert made.path(".txt").read_text() == "abab"
+
+
+def test_nothing_is_computed_without_assertions(
+    results: Path, text: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "sys", SimpleNamespace(flags=SimpleNamespace(optimize=2)))
+    with pytest.raises(SystemExit):
+        run(STAGE, results, "doubling/x", {}, {"text": text})
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("error: Python without assertions in PYTHONOPTIMIZE: 2; unset PYTHONOPTIMIZE")
+    assert not (results / "study/doubling").exists()
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,31 @@ def test_a_target_that_the_study_lacks(cold: Checkout) -> None:
     )
 
 
+def test_overrides_and_targets_that_are_no_such(cold: Checkout) -> None:
+    assert last_line(cold, "--config", "x=1").startswith("error: invalid override in --config: x=1; write KEY=VALUE")
+    said = last_line(cold, "--config", "compute={math_threads: 010}")
+    assert said.startswith("error: ambiguous number in --config (compute.math_threads): 010, which YAML reads as 8; ")
+    assert cold.run(*DRY, "--config", "compute={math_threads: 2}")[0] == 0
+    status, printed = cold.run("results/tiny/report/index.html", *DRY)
+    assert status == 1 and printed.strip().splitlines()[-1] == (
+        "error: data file as a target in results/tiny/report/index.html: it is made with its manifest; "
+        "request results/tiny/report/index.manifest.json"
+    )
+
+
+def test_another_folder_and_a_user_without_a_name(cold: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    (cold.folder / "elsewhere").mkdir()
+    give_to_user(cold.folder / "elsewhere")
+    said = last_line(cold, "--directory", "elsewhere")
+    assert said.startswith(f"error: another working folder in {cold.folder}/elsewhere: it has no config.yaml, since ")
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("tests.workflow.checkout.NOBODY", 54_321)
+    give_to_user(cold.folder)
+    status, printed = cold.run(*DRY)
+    assert status == 0, printed
+
+
 def test_folders_that_can_not_be_used(cold: Checkout) -> None:
     (cold.folder / "results").rmdir()
     (cold.folder / "results").write_text("no folder")

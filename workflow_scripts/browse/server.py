@@ -9,6 +9,7 @@
 """
 
 import asyncio
+import logging
 import os
 import secrets
 import socket
@@ -16,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from workflow_scripts.browse.index import Index
 from workflow_scripts.browse.pages import image_page, list_page, page, style
@@ -38,7 +40,18 @@ HEADERS = {
     "Cache-Control": "no-store",  # a removed image must not stay in a browser's cache
 }
 STATUS = {"invalid": 400, "unknown": 404}  # start of an error's text -> status; of others 500
+HTTP = logging.getLogger("aiohttp.server")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def _in_a_line(record: logging.LogRecord) -> bool:
+    """Have the log say in a line, not by a traceback, that a request can't be parsed; its answer has status 400."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        advice = "if it comes from a browser, delete its cookies for 127.0.0.1 and localhost"
+        record.msg, record.args = str(PipelineError("refused request", "browse", error.message, advice)), ()
+        record.exc_info = record.exc_text = None
+    return True
 
 
 class Pages:
@@ -134,6 +147,7 @@ def application(study: Path, index: Index, images: Artifact, word: str) -> web.A
     async def headers(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(HEADERS)
 
+    HTTP.addFilter(_in_a_line)
     made = web.Application(middlewares=[guard])
     made.on_response_prepare.append(headers)
     made.router.add_routes(Pages(study, index, images).routes(word))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflow_scripts.core.plain_text import printed
+from workflow_scripts.core.faults.plain_text import printed
 
 if TYPE_CHECKING:
     from workflow_scripts.browse.index import Index
@@ -93,6 +93,8 @@ def write_sample(sources: "Sources", index: "Index", out: Path, view: str, count
     from workflow_scripts.browse.view import view_of
     from workflow_scripts.core.errors import PipelineError
 
+    if out.is_dir():
+        raise PipelineError("not a file", out, "a folder", "give the name of a file with --export")
     if out.exists():
         raise PipelineError("file exists", out, "it may be in use", "give another file with --export")
     body, keys = sample(index, sources.images, view_of(dict(parse_qsl(view, keep_blank_values=True))), count)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflow_scripts.core.plain_text import printed
+from workflow_scripts.core.faults.plain_text import printed
 
 if TYPE_CHECKING:
     from workflow_scripts.core.artifact import Artifact
@@ -70,6 +70,8 @@ def write_sheet(study: Path, out: Path, images: int, arms: list[str], side: int,
     from workflow_scripts.reporting.labels.sampling import stratified
     from workflow_scripts.reporting.labels.sheet import items_of, key_file, sheet_name, sheet_page
 
+    if out.is_dir():
+        raise PipelineError("not a file", out, "a folder", "give the name of a file with --out")
     key = out.with_name(out.name + LABEL_KEY)
     if out.exists():
         raise PipelineError("file exists", out, "it may have been rated", "give another file with --out")

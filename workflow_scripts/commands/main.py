@@ -31,6 +31,7 @@ from workflow_scripts.commands import (
 )
 from workflow_scripts.commands.errors import INTERRUPTED, PROGRAM, ends_plainly, plain_errors, wrong_usage
 from workflow_scripts.core.faults.sharing import share_with_group
+from workflow_scripts.core.runtime.process import check_assertions
 
 # Sub-command -> its function, and its exit status after an error, as documented in its help.
 COMMANDS: dict[str, tuple[Callable[..., None], int]] = {
@@ -104,6 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     share_with_group(Path("results"))
     try:
         with plain_errors(PROGRAM):
+            check_assertions()
             ended_with = app(args=argv, prog_name=PROGRAM, standalone_mode=False)
             if ended_with == INTERRUPTED:  # typer caught the KeyboardInterrupt while it parsed the command line
                 raise KeyboardInterrupt

@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from workflow_scripts.core.plain_text import plain, plain_lines
+from workflow_scripts.core.faults.plain_text import plain, plain_lines
 from workflow_scripts.core.redact import redacted
 
 ERROR = "error: "

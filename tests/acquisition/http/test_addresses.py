@@ -35,7 +35,9 @@ def test_not_public(address: str) -> None:
     assert not NONE_ALLOWED.may_ask(address)
 
 
-@pytest.mark.parametrize("address", ["151.101.1.140", "8.8.8.8", "2606:4700::1111", "3fff:1000::1", "64:ff9b::808:808", "2002:808:808::"])
+@pytest.mark.parametrize(
+    "address", ["151.101.1.140", "8.8.8.8", "2606:4700::1111", "3fff:1000::1", "64:ff9b::808:808", "2002:808:808::"]
+)
 def test_public(address: str) -> None:
     assert NONE_ALLOWED.may_ask(address)
 

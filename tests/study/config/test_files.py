@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflow_scripts.core.errors import PipelineError, PipelineErrors, error_lines
-from workflow_scripts.study.config.files import COMMAND_LINE, MAX_BYTES, read_config, read_file
+from workflow_scripts.study.config.files import COMMAND_LINE, MAX_BYTES, check_overrides, read_config, read_file
 from workflow_scripts.study.config.study import load_study
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -238,3 +238,33 @@ def test_many_errors_end_with_a_count() -> None:
     lines = error_lines(many, 20)
     assert len(lines) == 21 and lines[0] == "30 errors; the first 20 are:" and lines[-1] == "error: x in y: 19; z"
     assert str(many) == "x in y: 0; z (and 29 more errors)"
+
+
+REFUSED = {  # entry of --config -> what is said
+    "x=1": "invalid override in --config: x=1; write KEY=VALUE",
+    "bootstrap": "invalid override in --config: bootstrap; ",
+    "pretraining.lr=1": "invalid override in --config: pretraining.lr=1; ",
+    "bootstrap=010": "ambiguous number in --config (bootstrap): 010, which YAML reads as 8; ",
+    "shards={shards: 1:30}": "ambiguous number in --config (shards.shards): 1:30, which YAML reads as 90; ",
+    f"bootstrap={'9' * 20}": f"number too large in --config (bootstrap): {'9' * 20}; ",
+    "download={attempts: 4, attempts: 5}": "repeated key in --config (download.attempts): 'attempts', ",
+    "download={1: 4}": "key is not text in --config (download.1): 1, which YAML reads as int; ",
+    "study=!!python/name:os.system x": "unsupported value in --config (study): ",
+    "annotations=*.zip": "invalid YAML in --config (annotations): did not find expected ",
+    "annotations=*zip": "unknown alias in --config (annotations): *zip; ",
+    "arms=[": "invalid YAML in --config (arms): ",
+    "study=\x1b[2K": "invalid YAML in --config (study): control characters are not allowed; ",
+    f"arms={'[' * 60}": "nesting too deep in --config (arms",
+}
+
+
+@pytest.mark.parametrize("entry", REFUSED)
+def test_what_a_file_may_not_have_is_refused_on_the_command_line(entry: str) -> None:
+    with pytest.raises(PipelineErrors) as raised:
+        check_overrides(["study=a", entry])
+    assert [str(error)[: len(REFUSED[entry])] for error in raised.value.errors] == [REFUSED[entry]]
+
+
+def test_other_overrides_pass() -> None:
+    check_overrides(["study=two words", "bootstrap=100", "bootstrap=", "pretraining={lr: 0.1, steps: null}", "arms=[]"])
+    check_overrides(['annotations={source: "*.zip"}', "study='a'"])

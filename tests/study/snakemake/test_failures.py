@@ -121,3 +121,10 @@ def test_a_bus_error_is_one_of_the_disk(folder: Path) -> None:
     (folder / "results/s/logs/pretrain/a.b.log").write_text(done.stderr)
     [line] = failures(RULE, lambda _: "FAILED")
     assert line.startswith("error: storage error of a job in results/s/logs/pretrain/a.b.log: bus error: ")
+
+
+def test_lines_are_plain() -> None:
+    text = RULE.replace("Detailed failure reason unavailable", "\x1b[2K\u202e")
+    lines = last_lines(text, Path("\x9b.log"), lambda _: "")
+    assert all(line.isprintable() for line in lines)
+    assert r"\x1b[2K\u202e" in lines[-1] and lines[1].endswith(r"\x9b.log")

@@ -1,6 +1,9 @@
 """Targets are looked up in the study before Snakemake plans them, and an error is the last thing that is printed."""
 
+import getpass
 import logging
+import os
+import pwd
 import sys
 import time
 from logging.handlers import QueueHandler, QueueListener
@@ -13,7 +16,7 @@ from tests.study.config.configs import merged
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.snakemake.internals import LOGGER
-from workflow_scripts.study.snakemake.startup import check_targets, stop
+from workflow_scripts.study.snakemake.startup import check_targets, check_working_folder, name_user, stop
 from workflow_scripts.study.units import Units
 
 RUN = "simclr-revised-crop-resnet_small-s0"
@@ -48,6 +51,63 @@ def test_an_artifact_that_the_study_lacks_is_an_error(units: Units, tmp_path: Pa
     with pytest.raises(PipelineErrors, match="unknown artifact") as raised:
         check_targets(["report", f"{tmp_path}/tiny/{target}.manifest.json"], tmp_path, units)
     assert advice in raised.value.advice
+
+
+@pytest.mark.parametrize(
+    ("target", "manifest"),
+    [
+        ("report/index.html", "report/index"),
+        (f"pretrain/{RUN}/last.safetensors", f"pretrain/{RUN}"),
+        (f"features/{RUN}.last.concept.npz", f"features/{RUN}.last.concept"),
+        ("download/00001.tar", "download/00001"),
+    ],
+)
+def test_a_data_file_as_a_target_names_its_manifest(
+    units: Units, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, manifest: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PipelineErrors, match="data file as a target") as raised:
+        check_targets([f"results/tiny/{target}"], Path("results"), units)
+    assert raised.value.advice == f"request results/tiny/{manifest}.manifest.json"
+
+
+def test_another_working_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project, other = tmp_path / "project", tmp_path / "other"
+    project.mkdir()
+    other.mkdir()
+    monkeypatch.chdir(other)
+    with pytest.raises(SystemExit):
+        check_working_folder(f"{other}/../project")
+    assert capsys.readouterr().err == (
+        f"error: another working folder in {other}: it has no config.yaml, since the project is in {project}; "
+        f"start snakemake in {project}, without --directory\n"
+    )
+    monkeypatch.chdir(project)
+    check_working_folder(str(project))
+    monkeypatch.chdir(other)
+    (other / "config.yaml").touch()
+    check_working_folder(str(project))
+
+
+def test_braces_in_the_project_s_folder_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        check_working_folder(str(tmp_path / "a{b}"))
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: braces in the project's folder in {tmp_path}/a{{b}}: a{{b}}; rename the folder")
+
+
+def test_a_user_without_an_entry_gets_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    monkeypatch.setenv("LOGNAME", "")  # so that the value is restored
+    name_user()
+    assert getpass.getuser() == f"user-{os.getuid()}"
+    monkeypatch.setenv("LOGNAME", "alice")
+    name_user()
+    assert getpass.getuser() == "alice"
 
 
 def test_an_error_comes_after_all_that_snakemake_logged(

@@ -102,3 +102,13 @@ def test_what_to_type_next(jobs: tuple[Job, ...], start: str) -> None:
 def test_lines_fit_the_terminal(width: int) -> None:
     long = Job("few_shot", "simclr-revised-crop-resnet_small-s0.step-000200.imagenet_s50", State.RUNNING, None, 999.0)
     assert all(len(line) <= width for line in text(status(DONE, FAILED, long, TRAINS), width))
+
+
+def test_names_and_notes_are_no_markup_and_have_no_control_characters() -> None:
+    name = "[/] [red]\x1b[2K\u202e"
+    counts = Job("download", name, State.RUNNING, None, 990.0, "", Progress("rows", 5, 10, 1.0, note=name))
+    trains = Job("pretrain", name, State.RUNNING, None, 990.0, curve={"step": 1})
+    failed = Job("download", name, State.FAILED, STUDY / name, 900.0, name)
+    lines = text(status(counts, trains, failed), width=200)
+    assert sum(line.count(r"[/] [red]\x1b[2K\u202e") for line in lines) == 6
+    assert all(line.isprintable() for line in lines)

@@ -280,3 +280,25 @@ def test_snakemake_finds_the_plugin_once_it_is_registered() -> None:
     register()
     register()
     assert LoggerPluginRegistry().get_plugin("faithful-pairs").log_handler is LogHandler
+
+
+@pytest.mark.parametrize("dryrun", [True, False])
+def test_what_is_printed_is_plain(opened: Open, dryrun: bool) -> None:
+    handler, stream = opened(dryrun=dryrun)
+    handler.setFormatter(logging.Formatter())
+    handler.emit(record(None, "Missing input:\n\tresults/\x1b[2K\u202e.tar", logging.ERROR))
+    said = stream.getvalue()
+    assert said.startswith("Missing input:\n") and said.endswith("results/\\x1b[2K\\u202e.tar\n")
+
+
+def test_failures_and_figures_are_plain(opened: Open, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler, stream = opened()
+    figures = Figures(Progress("rows", 1, 2, 1.0, note="\x1b[2K"))
+    monkeypatch.setattr(Reader, "read", lambda *_: figures)
+    handler.emit(plan(features=2))
+    handler.emit(info(1, "features", "\x1b[2K"))
+    clock.now = 61
+    handler._view.tick()
+    handler.emit(error(1, "features", "\x1b[2K", "\x1b[2K\u202e"))
+    assert all(line.isprintable() for line in stream.getvalue().split("\n"))
+    assert stream.getvalue().count(r"\x1b[2K") >= 4

@@ -1,6 +1,7 @@
 """The display on terminals of several sizes."""
 
 import io
+import json
 import re
 from pathlib import Path
 
@@ -133,3 +134,20 @@ def test_an_error_in_the_display_is_shown_in_its_place(monkeypatch: pytest.Monke
     monkeypatch.undo()
     screen.close()
     assert str(shown) == "no display: ZeroDivisionError: division by zero; the run continues"
+
+
+def test_names_and_messages_are_plain(tmp_path: Path) -> None:
+    now = [100.0]
+    screen, jobs, terminal = display(100, 30, now)
+    log, name = training(tmp_path, "a"), "[red] \x1b[2K\u202e"
+    work = tmp_path / "a.work"
+    (work / "progress.json").write_text(
+        json.dumps({"what": "x", "done": 1, "total": 2, "per_second": 1, "note": "[/]\x1b"})
+    )
+    jobs.plan(plan(pretrain=3))
+    job = jobs.begin(info(1, "pretrain", name, log), 0.0)
+    screen.say(f"a\tb\n{name}\n")
+    screen.failed(job, name, name)
+    shown = "\n".join([*lines(screen), terminal.getvalue()])
+    assert shown.count(r"[red] \x1b[2K\u202e") == 5 and r"[/]\x1b" in shown
+    assert all(line.isprintable() for line in shown.expandtabs().split("\n"))

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from workflow_scripts.core.plain_text import plain
+from workflow_scripts.core.faults.plain_text import plain
 
 LONGEST = 400  # characters of a note in a lock
 

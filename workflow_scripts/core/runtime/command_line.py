@@ -1,18 +1,24 @@
 """The command line that all stages share."""
 
 import argparse
+import os
 from collections.abc import Collection, Iterator
+from itertools import chain
 from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST
 
 
 def groups(options: list[list[str]]) -> list[tuple[str, list[str]]]:
-    """``[["name=a", "b"], ["other=c"]]`` as names and values; an empty value means no path."""
+    """``[["name=a", "b"], ["other=c"]]`` as names and values; an empty value means no path.
+
+    A value that is the path of a file is no pattern, even if there are braces in it.
+    """
     groups = []
     for first, *rest in options:
         name, _, value = first.partition("=")
-        groups.append((name, [path for one in (value, *rest) if one for path in written_out(one)]))
+        paths = [[one] if os.path.exists(one) else written_out(one) for one in (value, *rest) if one]
+        groups.append((name, list(chain.from_iterable(paths))))
     return groups
 
 

@@ -11,6 +11,8 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from workflow_scripts.core.errors import PipelineError
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 KEPT = 1 << 30  # bytes
 MOST_IN_OLD = 32 << 20  # bytes, the most that old versions of glibc accept as M_MMAP_THRESHOLD
@@ -30,6 +32,17 @@ def start_quickly() -> None:
     """Skip work at start-up that costs each job a quarter of a second and helps none."""
     sys.meta_path.insert(0, _NoPandas())
     gc.set_threshold(100_000)  # imports create many objects and no garbage
+
+
+def check_assertions() -> None:
+    """Refuse a Python that skips assertions, and docstrings with them.
+
+    Raises:
+        PipelineError: ``-O`` or ``PYTHONOPTIMIZE`` is in effect.
+    """
+    if sys.flags.optimize:
+        advice = "unset PYTHONOPTIMIZE and leave out -O: libraries check data by assertions and read docstrings"
+        raise PipelineError("Python without assertions", "PYTHONOPTIMIZE", sys.flags.optimize, advice)
 
 
 def keep_freed_memory() -> None:

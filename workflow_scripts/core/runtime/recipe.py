@@ -13,6 +13,7 @@ from workflow_scripts.core.key import artifact_key
 from workflow_scripts.core.runtime.attempts import WORK_LINE, keep_log, log_of_artifact
 from workflow_scripts.core.runtime.environment import check_device, environment
 from workflow_scripts.core.runtime.machine import git_state
+from workflow_scripts.core.runtime.process import check_assertions
 
 if TYPE_CHECKING:
     from workflow_scripts.core.stage import Job
@@ -45,6 +46,7 @@ def start_computation(
     job: "Job[Any]", artifact: Path, entry: Path, recipe: dict[str, Any], alone: bool, extra: bool
 ) -> dict[str, Any]:
     """Prepare the folders of a computation; gives the code that will compute, for the run record."""
+    check_assertions()
     check_device(job.device)
     discard(entry)
     make_folders(job.work)

@@ -3,7 +3,7 @@
 import logging
 import sys
 
-from workflow_scripts.core.plain_text import plain_lines
+from workflow_scripts.core.faults.plain_text import plain_lines
 from workflow_scripts.core.redact import redacted
 from workflow_scripts.core.runtime.attempts import INDENT
 

@@ -39,10 +39,15 @@ class _Open:
 
 
 class Builder:
-    """Builds nodes from YAML events without recursion, so that nesting of any depth can be refused."""
+    """Builds nodes from YAML events without recursion, so that nesting of any depth can be refused.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    Args:
+        name: the file's name, for errors.
+        within: the key whose value is read, if it is on a command line, where lines mean nothing.
+    """
+
+    def __init__(self, name: str, within: str = "") -> None:
+        self.name, self.within = name, within
         self.root: Node | None = None
         self.errors: list[PipelineError] = []
         self._stack: list[_Open] = []
@@ -149,8 +154,9 @@ class Builder:
             yield str(len(level.items)) if isinstance(level.items, list) else level.key or ""
 
     def _where(self, line: int) -> str:
-        dotted = ".".join(filter(None, self._path()))
-        return f"{self.name}:{line} ({dotted[:200]})" if dotted else f"{self.name}:{line}"
+        dotted = ".".join(filter(None, (self.within, *self._path())))
+        place = self.name if self.within else f"{self.name}:{line}"
+        return f"{place} ({dotted[:200]})" if dotted else place
 
     def _complain(self, line: int, what: str, value: str, advice: str) -> None:
         self.errors.append(PipelineError(what, self._where(line), value, advice))

@@ -1,8 +1,9 @@
 """Config files, read strictly and merged."""
 
 import os
+import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from workflow_scripts.study.config.nodes import Node, node_of
 
 MAX_BYTES = 16 << 20
 COMMAND_LINE = "--config"
+_OVERRIDE = re.compile(r"[a-zA-Z_][\w-]*\w")  # keys that Snakemake takes there
 LOCK = ".lock.yaml"  # in place of a config file's suffix
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -57,6 +59,29 @@ def read_config(files: Sequence[str | Path], overrides: Mapping[str, Any] | None
     return Config(root.merged(node_of(overrides or {}, COMMAND_LINE)), errors, lock_file)
 
 
+def check_overrides(entries: Iterable[str]) -> None:
+    """Check entries of ``--config``, which Snakemake reads less strictly than a file.
+
+    Raises:
+        PipelineErrors: entries that are not KEY=VALUE, or values that a config file may not have.
+    """
+    errors: list[PipelineError] = []
+    for entry in entries:
+        name, equals, text = entry.partition("=")
+        if not equals or not _OVERRIDE.fullmatch(name):
+            advice = "write KEY=VALUE with a key of the top level, such as 'pretraining={lr: 0.1}'"
+            errors.append(PipelineError("invalid override", COMMAND_LINE, entry, advice))
+            continue
+        builder = Builder(COMMAND_LINE, within=name)
+        try:
+            _parse(text, builder, f"{COMMAND_LINE} ({name})")
+        except PipelineError as error:
+            errors.append(error)
+        errors += builder.errors
+    if errors:
+        raise PipelineErrors(errors)
+
+
 def read_file(file: str | Path) -> Config:
     """One config file.
 
@@ -66,15 +91,7 @@ def read_file(file: str | Path) -> Config:
     path = Path(file)
     name = shown(path)
     builder = Builder(name)
-    try:
-        for event in yaml.parse(_text(path, name), Loader=_Loader):
-            builder.take(event)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = name if mark is None else f"{name}:{mark.line + 1}"
-        said = getattr(error, "problem", None) or getattr(error, "reason", None) or error
-        advice = "correct the YAML; quote text with special characters, and indent with spaces"
-        raise PipelineError("invalid YAML", place, said, advice) from None
+    _parse(_text(path, name), builder, name)
     root = builder.root
     if root is None or not isinstance(root.items, dict):
         value = (
@@ -82,6 +99,18 @@ def read_file(file: str | Path) -> Config:
         )
         raise PipelineError("invalid config file", name, value, "write settings as `key: value`, as in config.yaml")
     return Config(root, builder.errors)
+
+
+def _parse(text: str, builder: Builder, name: str) -> None:
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            builder.take(event)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = name if mark is None or builder.within else f"{name}:{mark.line + 1}"
+        said = getattr(error, "problem", None) or getattr(error, "reason", None) or error
+        advice = "correct the YAML; quote text with special characters, and indent with spaces"
+        raise PipelineError("invalid YAML", place, said, advice) from None
 
 
 def shown(path: Path) -> str:

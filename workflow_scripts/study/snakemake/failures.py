@@ -9,8 +9,8 @@ from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import last_error
+from workflow_scripts.core.faults.plain_text import plain
 from workflow_scripts.core.faults.storage_errors import bus_error, full_disk
-from workflow_scripts.core.plain_text import plain
 from workflow_scripts.core.runtime.attempts import artifact_of_log
 
 INTERRUPTION = "Terminating processes on user request"  # what Snakemake logs on Ctrl-C

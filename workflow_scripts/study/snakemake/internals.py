@@ -33,6 +33,9 @@ CACHE_OPTION = "--runtime-source-cache-path"  # overrides cache_folder
 LOGGER = "snakemake.logging"  # its handlers pass records to our display
 CONFIG_LOADER = "load_configfile"
 CONFIG_MODULES = ("snakemake.settings.types", "snakemake.common.configfile")  # modules that import it by that name
+OVERRIDES_PARSER = "parse_config"  # of the entries of --config
+OVERRIDES_MODULE = "snakemake.cli"
+JOB_OPTION = "--mode"  # in the command line of a Snakemake that Snakemake started
 
 SIGNATURE = "get_function_params"
 SIGNATURE_MODULES = ("snakemake.common", "snakemake.rules")  # modules that call it, by that name; the first defines it

@@ -4,10 +4,11 @@
 any Snakefile runs. Without it (``--workflow-profile none``) mistakes end in Snakemake's own messages.
 """
 
+import getpass
 import logging
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -17,9 +18,20 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError, PipelineErrors, error_lines
-from workflow_scripts.study.config.files import read_file
+from workflow_scripts.core.runtime.process import check_assertions
+from workflow_scripts.study.active_config import BASE
+from workflow_scripts.study.config.files import check_overrides, read_file
 from workflow_scripts.study.snakemake.failures import INTERRUPTED
-from workflow_scripts.study.snakemake.internals import CACHE_OPTION, CONFIG_LOADER, CONFIG_MODULES, LOGGER, cache_folder
+from workflow_scripts.study.snakemake.internals import (
+    CACHE_OPTION,
+    CONFIG_LOADER,
+    CONFIG_MODULES,
+    JOB_OPTION,
+    LOGGER,
+    OVERRIDES_MODULE,
+    OVERRIDES_PARSER,
+    cache_folder,
+)
 from workflow_scripts.study.terminal.handler import register
 
 if TYPE_CHECKING:
@@ -34,13 +46,44 @@ def prepare() -> None:
     for module in map(import_module, CONFIG_MODULES):
         if hasattr(module, CONFIG_LOADER):
             setattr(module, CONFIG_LOADER, _load)
+    if JOB_OPTION not in sys.argv:  # jobs get what this process has checked, written differently
+        _check_overrides_first()
     sys.excepthook = _excepthook
     register()
-    if not any(word.startswith(CACHE_OPTION) for word in sys.argv):
-        try:
+    name_user()
+    try:
+        check_assertions()
+        if not any(word.startswith(CACHE_OPTION) for word in sys.argv):
             check_cache(cache_folder())
+    except PipelineError as error:
+        stop(error)
+
+
+def _check_overrides_first() -> None:
+    cli = import_module(OVERRIDES_MODULE)
+    theirs = getattr(cli, OVERRIDES_PARSER, None)
+    if theirs is None:
+        return
+
+    def parse(entries: Sequence[str] | None) -> Any:
+        try:
+            check_overrides(entries or ())
         except PipelineError as error:
             stop(error)
+        return theirs(entries)
+
+    setattr(cli, OVERRIDES_PARSER, parse)
+
+
+def name_user() -> None:
+    """Give a user without an entry in the machine's list of users a name: Snakemake and PyTorch ask for one.
+
+    Containers often run under such a number.
+    """
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["LOGNAME"] = f"user-{os.getuid()}"
 
 
 def check_cache(folder: Path) -> None:
@@ -89,11 +132,15 @@ def check_targets(targets: Iterable[str], results: Path, units: "Units") -> None
     Raises:
         PipelineErrors: an error for each, with the names that exist.
     """
-    study, errors = results.resolve() / units.study.study, []
+    study = results.resolve() / units.study.study
+    errors: list[PipelineError] = []
     for target in sorted(targets):
         path = Path(target).parent.resolve() / Path(target).name
         name = path.name.removesuffix(MANIFEST).removesuffix(RUN)
-        if path.parent.parent != study or name == path.name:
+        if name == path.name:
+            errors += _data_files(target, path, study, units)
+            continue
+        if path.parent.parent != study:
             continue
         names = units.names(path.parent.name)
         if names is not None and name not in names:
@@ -106,6 +153,34 @@ def check_targets(targets: Iterable[str], results: Path, units: "Units") -> None
             errors.append(PipelineError("unknown artifact", target, name, advice))
     if errors:
         raise PipelineErrors(errors)
+
+
+def _data_files(target: str, path: Path, study: Path, units: "Units") -> Iterator[PipelineError]:
+    """An error if the target is a data file of an artifact, which is no output of a rule: its manifest is."""
+    if not path.is_relative_to(study):
+        return
+    stage, *inner = path.relative_to(study).parts
+    file = "/".join(inner)
+    of_file = [name for name in units.names(stage) or () if file.startswith((f"{name}.", f"{name}/"))]
+    if of_file:
+        manifest = os.path.relpath(study / stage / f"{max(of_file, key=len)}{MANIFEST}")
+        yield PipelineError("data file as a target", target, "it is made with its manifest", f"request {manifest}")
+
+
+def check_working_folder(project: str) -> None:
+    """Stop if Snakemake can't work in the project's folder, or works in another one, which has no config.
+
+    Raises:
+        SystemExit: with status 1.
+    """
+    here, there = Path.cwd(), Path(project).resolve()
+    if "{" in project or "}" in project:
+        advice = "rename the folder, or move the project: Snakemake replaces what is in braces"
+        stop(PipelineError("braces in the project's folder", there, Path(project).name, advice))
+    if not os.path.lexists(BASE) and not here.samefile(there):
+        advice = f"start snakemake in {there}, without --directory"
+        value = f"it has no {BASE}, since the project is in {there}"
+        stop(PipelineError("another working folder", here, value, advice))
 
 
 def check_folders(results: Path) -> None:
