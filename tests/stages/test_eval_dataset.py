@@ -4,7 +4,6 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -77,14 +76,6 @@ def test_several_objects_of_an_image(results: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         class_mask(ids, data.object_labels[4], 0), np.asarray(Image.open(io.BytesIO(masks.bytes(4))))
     )
-
-
-def test_a_table_of_an_earlier_release(results: Path) -> None:
-    table = io.BytesIO()
-    pq.write_table(pa.table({"offset": [0], "size": [1]}), table)
-    made = Artifact(make_artifact(results, "eval_dataset", "old", {".parquet": table.getvalue(), ".tar": b"x"}))
-    with pytest.raises(PipelineError, match=r"table of an earlier release in .*: no column sha256; recompute"):
-        dataset_images(made)
 
 
 def folders(root: Path) -> Path:

@@ -243,15 +243,9 @@ def dataset_images(dataset: Artifact, kind: str = "") -> TarImages:
     """The images of an ``eval_dataset`` artifact in the row order of its table, or of ``kind`` ``mask_`` its masks.
 
     ``size`` is -1 for rows without one.
-
-    Raises:
-        PipelineError: the table is from an earlier release, which stored no hashes.
     """
-    path, names = dataset.path(".parquet"), [f"{kind}offset", f"{kind}size", f"{kind}sha256"]
-    if not set(names) <= set(pq.read_schema(path).names):
-        advice = f"recompute it with: snakemake --force {dataset.manifest_path}"
-        raise PipelineError("table of an earlier release", path, f"no column {names[-1]}", advice)
-    table = pq.read_table(path, columns=names)
+    names = [f"{kind}offset", f"{kind}size", f"{kind}sha256"]
+    table = pq.read_table(dataset.path(".parquet"), columns=names)
     offset, size = (table[name].fill_null(-1).to_numpy() for name in names[:2])
     which = np.zeros(len(table), dtype=np.int64)
     return TarImages([dataset.location(".tar")], which, offset, size, hash_column(table[names[-1]]))
