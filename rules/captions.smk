@@ -51,7 +51,6 @@ rule select_captions:
         external=lambda w: UNITS.manifest_if_source(OUT, f"captions-{w.arm}"),
         arms=lambda w: manifests("select_captions", UNITS.arms_read(w.arm)),
         scores=lambda w: score_paths(*scores_read(STUDY, w.arm)),
-        margins=lambda w: [f"{OUT}/{name}{MANIFEST}" for name in margins_read(STUDY, w.arm)],
     output:
         **made("select_captions"),
     log:
@@ -183,7 +182,7 @@ rule caption_labels:
     """People's ratings of captions: agreement, ratings of arms, and the worth of the matcher's scores (ITM and ITC)."""
     input:
         labels=UNITS.manifest_if_source(OUT, "labels"),
-        arms=manifests("select_captions", RATED),
+        arms=manifests("select_captions", UNITS.arms),
     output:
         **made("caption_labels"),
     log:
@@ -202,7 +201,7 @@ rule judge_calibration:
     """How well a judge's scores agree with people's ratings, and the margin that agrees best with them."""
     input:
         ratings=manifests("caption_labels", UNITS.labels),
-        scores=lambda w: score_paths(RATED, [w.judge]),
+        scores=lambda w: score_paths(UNITS.arms, [w.judge]),
     output:
         **made("judge_calibration"),
     log:

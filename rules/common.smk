@@ -24,9 +24,9 @@ from workflow_scripts.study.snakemake.planning import after_planning, before_job
 from workflow_scripts.study.snakemake.startup import check_folders, check_targets, stop
 from workflow_scripts.study.snakemake.turns import Turns
 from workflow_scripts.study.active_config import BASE, remember
-from workflow_scripts.study.config.arms.order import after_ratings, chosen_by_judges
+from workflow_scripts.study.config.arms.order import chosen_by_judges
 from workflow_scripts.study.estimates.requests import Requests
-from workflow_scripts.study.scoring import judge_reference, margins_read, other_arms, scores, scores_read, shards_of
+from workflow_scripts.study.scoring import judge_reference, other_arms, scores, scores_read, shards_of
 from workflow_scripts.study.stages import declaration, facts
 from workflow_scripts.study.units import Units
 from workflow_scripts.study.preflight.check import findings, tell
@@ -57,9 +57,8 @@ except PipelineError as error:
 OUT = f"{RESULTS}/{STUDY.study}"
 CRATE = f"{OUT}/{CRATE_FOLDER}/{METADATA}"
 SHARDS = UNITS.shards
-RATED = [arm for arm in UNITS.arms if arm not in after_ratings(STUDY)]
 TURNS = Turns(workflow)
-LATE = chosen_by_judges(STUDY) | after_ratings(STUDY)  # arms
+LATE = chosen_by_judges(STUDY)  # arms
 GPUS = 0 if STUDY.compute.device == "cpu" else 1
 REQUESTS = Requests(UNITS, Path(OUT))
 

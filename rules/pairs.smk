@@ -1,28 +1,6 @@
 # Sentence and image embeddings, nearest neighbours, and diagnostics of pairs.
 
 
-rule embed_captions_part:
-    """Embedding of a part of an arm's distinct captions."""
-    input:
-        captions=manifest("select_captions", "{arm}"),
-        encoder=lambda w: UNITS.manifest_if_source(OUT, f"encoder-{w.encoder}"),
-        run=lambda w: UNITS.encoder_run(OUT, w.encoder),
-        tokenizer=lambda w: UNITS.encoder_tokenizer(OUT, w.encoder),
-    output:
-        **made("embed_captions_part"),
-    log:
-        log_of("embed_captions_part"),
-    conda:
-        environment_of("embed_captions_part")
-    threads: cores("embed_captions_part")
-    resources:
-        **resources_of("embed_captions_part"),
-    params:
-        **recipe("embed_captions_part"),
-    shell:
-        command("embed_captions_part")
-
-
 rule embed_captions:
     """Embedding of every caption of an arm, of unit length."""
     input:
@@ -30,7 +8,6 @@ rule embed_captions:
         encoder=lambda w: UNITS.manifest_if_source(OUT, f"encoder-{w.encoder}"),
         run=lambda w: UNITS.encoder_run(OUT, w.encoder),
         tokenizer=lambda w: UNITS.encoder_tokenizer(OUT, w.encoder),
-        parts=lambda w: manifests("embed_captions_part", UNITS.parts_of("text_vector_parts", f"{w.arm}.{w.encoder}")),
     output:
         **made("embed_captions"),
     log:
@@ -149,41 +126,3 @@ rule pair_quality:
         **recipe("pair_quality"),
     shell:
         command("pair_quality")
-
-
-rule pair_shard:
-    """A part of the pairs of a table as one file, each image beside its partners (`pair_shards`)."""
-    input:
-        images=UNITS.images_learned(OUT),
-        pairs=lambda w: UNITS.shard_pairs(OUT, w.pairs),
-    output:
-        **made("pair_shard"),
-    log:
-        log_of("pair_shard"),
-    conda:
-        environment_of("pair_shard")
-    threads: cores("pair_shard")
-    resources:
-        **resources_of("pair_shard"),
-    params:
-        **recipe("pair_shard"),
-    shell:
-        command("pair_shard")
-
-
-rule pair_shard_index:
-    """Shard, block, offset and size of each image in the pair shards of a table."""
-    input:
-        shards=lambda w: manifests("pair_shard", UNITS.parts_of("pair_shards", w.pairs)),
-    output:
-        **made("pair_shard_index"),
-    log:
-        log_of("pair_shard_index"),
-    conda:
-        environment_of("pair_shard_index")
-    resources:
-        **resources_of("pair_shard_index"),
-    params:
-        **recipe("pair_shard_index"),
-    shell:
-        command("pair_shard_index")

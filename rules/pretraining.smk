@@ -66,7 +66,6 @@ rule pretrain:
     input:
         images=lambda w: UNITS.run_images(OUT, w.run),
         pairs=lambda w: UNITS.run_pairs(OUT, w.run),
-        shards=lambda w: UNITS.run_shards(OUT, w.run),
         captions=lambda w: UNITS.run_captions(OUT, w.run),
         tokens=lambda w: UNITS.run_tokens(OUT, w.run),
         vectors=lambda w: UNITS.run_vectors(OUT, w.run),

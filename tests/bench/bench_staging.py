@@ -4,10 +4,9 @@
 
 The slow file system is a library in C (``slow_reads.c``, compiled by cc) that is preloaded and delays reads of one
 folder. All sides are measured in one process in turn, with their loader processes; ratios are those of medians of
-pairs per second. ``staging.direct`` reads the slow files, ``staging.copied`` copies of them, and ``staging.sharded``
-slow pair shards in blocks, few of which are kept, since the photos are few. ``staging.bytes`` are those that four
-processes copied which started together, against those of the files: each is copied once. Prints one JSON line per row,
-with the ratio by the clock and that of processor time, which other programs disturb less.
+pairs per second. ``staging.direct`` reads the slow files and ``staging.copied`` copies of them. ``staging.bytes`` are
+those that four processes copied which started together, against those of the files: each is copied once. Prints one
+JSON line per row, with the ratio by the clock and that of processor time, which other programs disturb less.
 """
 
 import argparse
@@ -24,24 +23,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.bench.bench_loader import BATCH, SIZE, Kind, Rate, ours, photos, rate
+from tests.bench.bench_loader import Kind, Rate, ours, photos, rate
 from tests.helpers import hashes, make_artifact
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.core.stage_in.stage_in import staged
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.data.loader import Batches
-from workflow_scripts.pretraining.data.pair_shards.block_images import BlockImages
-from workflow_scripts.pretraining.data.pair_shards.block_order import BlockOrder
-from workflow_scripts.pretraining.data.pairing import Pairing
-from workflow_scripts.pretraining.data.ring.ring import load
-from workflow_scripts.pretraining.data.ring.settings import Loading
-from workflow_scripts.pretraining.method import TWO_VIEWS
 
 SHIM = Path(__file__).with_name("slow_reads.c")
 SHARDS, SLOW = 4, "slow"
 KIND = Kind("crop", own=False)
-TARGETS = {"staging.direct": 0.9, "staging.copied": 0.95, "staging.sharded": 0.95, "staging.bytes": 1.0}
-BLOCK, MIXED, KEPT = 1_000_000, 8, 12  # bytes of a block, blocks that are mixed, and those in memory
+TARGETS = {"staging.direct": 0.9, "staging.copied": 0.95, "staging.bytes": 1.0}
 
 
 def shards(results: Path, files: list[bytes]) -> TarImages:
@@ -57,23 +47,6 @@ def shards(results: Path, files: list[bytes]) -> TarImages:
     digests = hashes([file for part in parts for file in part])
     twice = [np.tile(one, 2) for one in (which, np.concatenate(offset), np.concatenate(size))]
     return TarImages(tars, *twice, np.tile(digests, (2, 1)))
-
-
-def sharded(folder: Path, files: list[bytes]) -> Batches:
-    """Batches of pair shards of the photos, each beside another one, in a file that is read in blocks."""
-    order = np.random.default_rng(1).permutation(len(files)).tolist()
-    beside = [file for number, file in enumerate(files) for file in (file, files[order[number]])]
-    path = folder / "pairs.images"
-    path.write_bytes(b"".join(beside))
-    size = np.array([len(file) for file in beside])
-    offset = np.cumsum(size) - size
-    blocks = np.unique(np.repeat(offset[::2] // BLOCK, 2), return_inverse=True)[1]
-    images = TarImages([path], np.zeros(len(size), int), offset, size, hashes(beside))
-    sources = np.arange(0, len(beside), 2)
-    pairing = Pairing(sources, np.arange(len(files) + 1), sources + 1)
-    views = [(view, AUGMENTATIONS[KIND.augmentation]) for view in TWO_VIEWS]
-    read, turns = BlockImages(images, blocks, KEPT), BlockOrder(blocks[::2], BATCH, 0, MIXED)
-    return Batches(read, False, Loading().readers, pairing, turns, views, SIZE, 0)
 
 
 def copied_by(folder: Path, node: Path) -> int:
@@ -92,7 +65,7 @@ def measure(folder: Path, rounds: int, processes: int) -> Iterator[tuple[str, fl
     with get_context("fork").Pool(4) as pool:  # while this process has no threads yet
         total = sum(pool.starmap(copied_by, [(folder / SLOW, folder / "node")] * 4))
     yield "staging.bytes", total, sum(tar.stat().st_size for tar in slow.tars), 1.0
-    found: dict[str, list[Rate]] = {"local": [], "direct": [], "copied": [], "sharded": []}
+    found: dict[str, list[Rate]] = {"local": [], "direct": [], "copied": []}
     with ExitStack() as held:
         near, report = held.enter_context(staged(slow, str(folder), 10**12, folder / "lost", lambda: None))
         assert report.files == SHARDS
@@ -100,13 +73,11 @@ def measure(folder: Path, rounds: int, processes: int) -> Iterator[tuple[str, fl
             name: held.enter_context(closing(ours(images, KIND, processes)))
             for name, images in zip(found, (local, slow, near), strict=False)
         }
-        beside = load(sharded(folder / SLOW, files), lambda batch: batch.step, range(1, 10**6), processes, 1)
-        sides["sharded"] = held.enter_context(closing(beside))
         for _ in range(rounds):
             for name, batches in sides.items():
                 found[name].append(rate(batches))
     middle = {name: Rate(*map(statistics.median, zip(*rates, strict=True))) for name, rates in found.items()}
-    for name in ("direct", "copied", "sharded"):
+    for name in ("direct", "copied"):
         by_processor = middle[name].processor / middle["local"].processor
         yield f"staging.{name}", middle[name].clock, middle["local"].clock, by_processor
 

@@ -28,7 +28,7 @@ from workflow_scripts.core.stage_in.stage_in import staged
 from workflow_scripts.core.stage_in.where import note_folder, places
 from workflow_scripts.removal.removal import Removed, _remove_logs, remove_listed
 from workflow_scripts.removal.rows import Listed
-from workflow_scripts.stages import annotations, image_index, pack, pair_shard, shard_plan
+from workflow_scripts.stages import annotations, pack, shard_plan
 
 NO_FILES: dict[str, Any] = {"sheets": [], "networks": [], "unread": [], "copies": 0, "nodes": []}
 
@@ -160,27 +160,6 @@ def test_packs_and_copies_on_nodes_go_too(results: Path, tmp_path: Path, capsys:
     damaged.unlink()
     shutil.rmtree(tmp_path / "node")
     assert main(["remove", str(results / "study")]) == 0 and places(results) == ([], [])
-
-
-def test_pair_shards_go_too(results: Path) -> None:
-    def sharded(made: dict[str, Artifact]) -> set[bytes]:
-        """What the shards of all images hold."""
-        inputs = {"download": [made[shard].manifest_path for shard in "01"]}
-        index = run(image_index.STAGE, results, "image_index/images", {}, inputs)
-        for part in ("1-of-2", "2-of-2"):
-            images, unit = {"images": index.manifest_path}, {"pairs": "self", "part": part}
-            run(pair_shard.STAGE, results, f"pair_shard/self.{part}", {}, images, unit)
-        return {path.read_bytes() for path in results.glob("study/pair_shard/*.images")}
-
-    def kept() -> set[bytes]:
-        return {path.read_bytes() for path in results.rglob("*.images")}
-
-    with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
-        before = sharded(make(results, [], site.address))
-        after = sharded(make(results, ["p2"], site.address))
-    assert len(before) == len(after) == 2 and before != after and kept() == before | after
-    remove_listed(results, "study")
-    assert kept() == after
 
 
 @pytest.mark.parametrize("of_before", [True, False])

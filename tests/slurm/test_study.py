@@ -13,7 +13,7 @@ from tests.workflow.checkout import ROOT
 STAGES = {path.stem for path in (ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py")}
 RATED = {"caption_labels", "judge_calibration"}  # they need people's ratings
 # This study has them in one piece, and its nodes have room for copies.
-NOT_HERE = {"embed_captions_part", "embed_images_part", "pair_table_part", "pair_shard", "pair_shard_index"}
+NOT_HERE = {"embed_images_part", "pair_table_part"}
 LOCAL = {"source", "crate"}  # compute nodes often have no network; the crate, made on request, copies small files
 
 

@@ -12,8 +12,7 @@ import torch
 from tests.embeddings.small_runs import save_tower
 from tests.helpers import make_artifact, run
 from tests.stages.captioned import CAPTIONS, Captioned
-from workflow_scripts.core.declaration.parts import part_names
-from workflow_scripts.stages import embed_captions, embed_captions_part, pair_table
+from workflow_scripts.stages import embed_captions, pair_table
 
 
 def test_vectors_beside_their_keys(given: Captioned) -> None:
@@ -69,18 +68,3 @@ def test_captions_by_the_text_tower_of_a_run(given: Captioned, tmp_path: Path) -
         expected = torch.nn.functional.normalize(tower(torch.tensor([row])))[0]
     np.testing.assert_allclose(np.load(made.path(".npy"))[5], expected.numpy(), rtol=1e-5, atol=1e-6)
     assert not made.has(".unknown.npy")
-    settings = {"kind": "run", "batch_size": 2, "dimensions": 3, "reduction": "pca"}
-    whole = run(embed_captions.STAGE, given.results, "embed_captions/original.tower", settings, inputs)
-    elsewhere = tmp_path / "results"  # where the cache does not have it yet
-    parts = []
-    for part in part_names(3):
-        name, unit = f"embed_captions_part/original.tower.{part}", {"part": part}
-        made = run(embed_captions_part.STAGE, elsewhere, name, {"kind": "run", "batch_size": 2}, inputs, unit)
-        parts.append(made.manifest_path)
-    inputs, settings = inputs | {"parts": parts}, settings | {"parts": 3}
-    made = run(embed_captions.STAGE, elsewhere, "embed_captions/original.tower", settings, inputs)
-    assert made.hash == whole.hash  # the same bytes, and below the same key
-    records = [one.manifest_path.with_name("original.tower.run.json") for one in (made, whole)]
-    divided, undivided = (json.loads(path.read_bytes()) for path in records)
-    assert divided["key"] == undivided["key"]
-    assert len(divided["inputs"]["parts"]) == 3 and "parts" not in undivided["inputs"]

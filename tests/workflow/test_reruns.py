@@ -13,7 +13,7 @@ STAGES = sorted(path.stem for path in (ROOT / "workflow_scripts" / "stages").glo
 NOTHING = "Nothing to be done"
 JUDGING = {"score_captions", "judge_quality", "judge_comparison", "judge_calibration"}
 NOT_IN_TINY = {"crate", "saliency_checks", "common_images", "caption_labels", "pack", "pack_index", *JUDGING}
-NOT_IN_TINY |= {"embed_captions_part", "embed_images_part", "pair_table_part", "pair_shard", "pair_shard_index"}
+NOT_IN_TINY |= {"embed_images_part", "pair_table_part"}
 
 
 def computed(checkout: Checkout, since: str) -> set[str]:

@@ -1,8 +1,7 @@
-"""Accept an edit of a stage's code or of how its settings are written, so that it recomputes nothing.
+"""Accept an edit of a stage's code, so that it recomputes nothing.
 
 The current code then counts as the code that made the artifacts: finished artifacts, cache entries and unfinished
-work stay as they are. Artifacts whose settings an earlier release wrote differently are adopted under the current
-key if they contain what the current config requires. Run records, audit, why and the report show it, with your reason.
+work stay as they are. Run records, audit, why and the report show it, with your reason.
 """
 
 from collections import Counter
@@ -10,8 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.audit.adopt import adopt, candidates
-from workflow_scripts.core.code_equivalence import accept, counted_code, in_force
+from workflow_scripts.core.code_equivalence import accept, in_force
 from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.core.files.durable import sync_folder, write_atomic
@@ -72,21 +70,8 @@ def accept_code(results: Path, stage: str, reason: str, code: str) -> list[str]:
     ]
 
 
-def vouch(results: Path, stage: str, reason: str, code: str) -> list[str]:
-    """Accept the code if it differs, then adopt artifacts of an earlier release; returns messages.
-
-    Raises:
-        PipelineError: as for :func:`accept_code`, if there is nothing to adopt either.
-    """
-    codes = {(node.record or {})["code"] for node, _ in candidates(results, stage)}
-    counted = counted_code(stage, results)
-    settled = not code and (codes == {counted} or (counted in codes and in_force(stage, results) is not None))
-    lines = [] if settled else accept_code(results, stage, reason, code)
-    return [*lines, *adopt(results, stage, reason)]
-
-
 def edited_stages(results: Path, stages: Iterable[str]) -> list[str]:
-    """Those of ``stages`` for which :func:`vouch` has something to do without a choice of code, or reports an error.
+    """Those of ``stages`` that have artifacts of other code.
 
     A stage whose current code was accepted already is left out: artifacts of a third code are recomputed by choice.
     """
@@ -99,15 +84,7 @@ def edited_stages(results: Path, stages: Iterable[str]) -> list[str]:
 
 def _is_edited(results: Path, stage: str, made: set[str]) -> bool:
     today = code_digest(stage)
-    if today.startswith(FETCHED):
-        return False
-    try:
-        older = {(node.record or {})["code"] for node, _ in candidates(results, stage)}
-    except PipelineError:
-        return True
-    if entry := in_force(stage, results):
-        return entry["counts_as"] in older
-    return bool(made - {today} or older)
+    return not today.startswith(FETCHED) and in_force(stage, results) is None and bool(made - {today})
 
 
 def _unfit(stage: str) -> PipelineError | None:

@@ -57,8 +57,6 @@ class ArmInputs:
         file: the user's file of captions, for kinds that read one.
         scores: (judge, arm) -> the judge's scores of the arm's captions (``scores.schema``), for kinds with a setting
             ``judge``.
-        calibrations: judge, or None for the matcher -> score -> ``raw`` or ``standardised`` -> figures of the score
-            against people's ratings (``labels.summary.score_figures``), for kinds with ``margin: calibrated``.
         counts: what a kind counts of that file or those scores; ``select`` adds to it.
     """
 
@@ -66,7 +64,6 @@ class ArmInputs:
     arms: "Mapping[str, pa.Table]" = field(default_factory=dict)
     file: Path | None = None
     scores: "Mapping[tuple[str, str], pa.Table]" = field(default_factory=dict)
-    calibrations: Mapping[str | None, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
 
 

@@ -39,9 +39,8 @@ def command(
     """Keep artifacts after an edit that can't change them.
 
     The current code of each stage then counts as the code that made the artifacts: finished artifacts, cache entries
-    and unfinished work stay valid. Artifacts whose settings an earlier release wrote differently are adopted if they
-    contain what the current config requires. Run records, audit, why and the report show the edit and your reason.
-    Your claim is not checked; faithful-pairs verify can check it. If one stage fails, the others are still accepted.
+    and unfinished work stay valid. Run records, audit, why and the report show the edit and your reason. Your claim is
+    not checked; faithful-pairs verify can check it. If one stage fails, the others are still accepted.
 
     \b
     Examples:
@@ -55,7 +54,7 @@ def command(
       1  nothing to accept, several codes to choose from, or a damaged run record
       2  wrong usage
     """
-    from workflow_scripts.audit.accept import check_request, edited_stages, vouch
+    from workflow_scripts.audit.accept import accept_code, check_request, edited_stages
     from workflow_scripts.core.errors import PipelineError, PipelineErrors
 
     named = list(dict.fromkeys(stages))
@@ -72,7 +71,7 @@ def command(
     errors = []
     for stage in wanted:
         try:
-            lines = vouch(folder, stage, reason.strip(), code)
+            lines = accept_code(folder, stage, reason.strip(), code)
         except PipelineError as error:
             errors.append(error)
         else:

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact, repair_advice
-from workflow_scripts.core.declaration.parts import part_names
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.faults.patience import SECONDS, patiently
 from workflow_scripts.core.files.undecodable import UNDECODABLE
@@ -24,7 +23,7 @@ from workflow_scripts.core.images.decoding import decode
 from workflow_scripts.core.inputs import Stamp, stamp_of
 
 HALF = 16  # bytes kept of each image's sha256, since millions are in memory
-INDEXED = {"tars": ("download", ".tar"), "packs": ("pack", ".images"), "pair_shards": ("pair_shard", ".images")}
+INDEXED = {"tars": ("download", ".tar"), "packs": ("pack", ".images")}
 """What the ``.json`` of an index calls its files -> the stage that made them, and their suffix."""
 Encoded = bytes  # a name of its own: within the class, ``bytes`` is a method
 Read = tuple[Encoded, Stamp]
@@ -191,7 +190,7 @@ def hash_column(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def index_images(index: Artifact) -> TarImages:
-    """The images of an index of tars, packs or pair shards, in its row order, from the files that were indexed.
+    """The images of an index of tars or packs, in its row order, from the files that were indexed.
 
     Raises:
         PipelineError: a shard is missing, or is not the one that was indexed.
@@ -215,7 +214,7 @@ def images_of_keys(index: Artifact, keys: Collection[str]) -> tuple[TarImages, d
 
 
 def images_in_shards(index: Artifact, rows: pa.Table, hashes: np.ndarray) -> TarImages:
-    """Rows of an index of tars, packs or pair shards (columns shard, offset, size) as images in their files.
+    """Rows of an index of tars or packs (columns shard, offset, size) as images in their files.
 
     Args:
         hashes: see :func:`hash_column`.
@@ -228,7 +227,7 @@ def images_in_shards(index: Artifact, rows: pa.Table, hashes: np.ndarray) -> Tar
     numbers, which = np.unique(rows["shard"].to_numpy(), return_inverse=True)
     folder = index.manifest_path.parent.parent / stage
     tars = []
-    for name in (_indexed_name(index, kind, number, len(recorded)) for number in numbers):
+    for name in (f"{number:05d}" for number in numbers):
         shard = Artifact(folder / f"{name}{MANIFEST}")
         tars.append(shard.location(suffix))
         found = shard.manifest["files"][suffix]
@@ -240,23 +239,13 @@ def images_in_shards(index: Artifact, rows: pa.Table, hashes: np.ndarray) -> Tar
     return TarImages(tars, which, rows["offset"].to_numpy(), rows["size"].to_numpy(), hashes)
 
 
-def _indexed_name(index: Artifact, kind: str, number: int, files: int) -> str:
-    return f"{index.name}.{part_names(files)[number]}" if kind == "pair_shards" else f"{number:05d}"
-
-
 def dataset_images(dataset: Artifact, kind: str = "") -> TarImages:
     """The images of an ``eval_dataset`` artifact in the row order of its table, or of ``kind`` ``mask_`` its masks.
 
     ``size`` is -1 for rows without one.
-
-    Raises:
-        PipelineError: the table is from an earlier release, which stored no hashes.
     """
-    path, names = dataset.path(".parquet"), [f"{kind}offset", f"{kind}size", f"{kind}sha256"]
-    if not set(names) <= set(pq.read_schema(path).names):
-        advice = f"recompute it with: snakemake --force {dataset.manifest_path}"
-        raise PipelineError("table of an earlier release", path, f"no column {names[-1]}", advice)
-    table = pq.read_table(path, columns=names)
+    names = [f"{kind}offset", f"{kind}size", f"{kind}sha256"]
+    table = pq.read_table(dataset.path(".parquet"), columns=names)
     offset, size = (table[name].fill_null(-1).to_numpy() for name in names[:2])
     which = np.zeros(len(table), dtype=np.int64)
     return TarImages([dataset.location(".tar")], which, offset, size, hash_column(table[names[-1]]))

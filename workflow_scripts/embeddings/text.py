@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workflow_scripts.core.declaration.parts import WHOLE, Part
 from workflow_scripts.core.runtime.meter import current
 from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks
 from workflow_scripts.models.text.blank import is_blank
@@ -46,9 +45,9 @@ class Distinct:
     codes: np.ndarray
     order: np.ndarray
 
-    def ordered(self, rows: range) -> list[str]:
+    def ordered(self, start: int, stop: int) -> list[str]:
         """Texts that are not blank, by their places in ``order``."""
-        return [self.texts[i] for i in self.order[rows.start : rows.stop]]
+        return [self.texts[i] for i in self.order[start:stop]]
 
     def placed(self, values: np.ndarray) -> np.ndarray:
         """Values of the texts in ``order`` -> those of all ``texts``, zero for blank ones."""
@@ -72,38 +71,33 @@ def distinct(captions: pa.ChunkedArray) -> Distinct:
     return Distinct(texts, coded.indices.to_numpy(), np.array(order, dtype=np.int64))
 
 
-def embed(
-    captions: Distinct, encoder: TextEncoder, batch: int, chunk: int, work: Path, part: Part = WHOLE
-) -> np.ndarray:
-    """Vectors of a part of the distinct texts, by their ``order``: (m, d) float32 unit rows.
+def embed(captions: Distinct, encoder: TextEncoder, batch: int, chunk: int, work: Path) -> np.ndarray:
+    """Vectors of the distinct texts, by their ``order``: (m, d) float32 unit rows.
 
-    Parts consist of whole batches, and each batch is a call of its own, so that neither the number of parts nor the
-    size of chunks changes what is computed together.
+    Each batch is a call of its own, so that the size of chunks does not change what is computed together.
 
     Args:
         batch: captions per forward pass.
         chunk: batches per resume file.
         work: folder of resume files.
     """
-    asked = part.rows(len(captions.order), batch)
 
     def compute(start: int, stop: int) -> np.ndarray:
-        texts = captions.ordered(asked[start:stop])
+        texts = captions.ordered(start, stop)
         firsts = range(0, len(texts), batch)
         found = unit_rows(np.concatenate([encoder(texts[first : first + batch], batch) for first in firsts]))
         current().count(len(texts))
         return found
 
-    chunks = vector_chunks(len(asked), batch * chunk, work, compute, "chunks of captions embedded")
+    chunks = vector_chunks(len(captions.order), batch * chunk, work, compute, "chunks of captions embedded")
     found = [vectors for _, vectors in chunks]
     return np.concatenate(found) if found else np.zeros((0, encoder(["a"], 1).shape[-1]), np.float32)
 
 
-def truncated(captions: Distinct, encoder: TextEncoder, batch: int, part: Part = WHOLE) -> np.ndarray:
+def truncated(captions: Distinct, encoder: TextEncoder) -> np.ndarray:
     """(m,) bool, of the same texts as :func:`embed`: of which the encoder reads only the beginning."""
-    asked = part.rows(len(captions.order), batch)
-    pieces = (asked[start : start + ROWS] for start in range(0, len(asked), ROWS))
-    return np.concatenate([np.zeros(0, bool), *(encoder.truncated(captions.ordered(piece)) for piece in pieces)])
+    pieces = (captions.ordered(start, start + ROWS) for start in range(0, len(captions.order), ROWS))
+    return np.concatenate([np.zeros(0, bool), *(encoder.truncated(piece) for piece in pieces)])
 
 
 Reduce = Callable[[np.ndarray], np.ndarray]

@@ -45,7 +45,6 @@ class TextEncoderKind:
         any_text: whether every caption that is not empty has a vector.
         judges: whether judges can use it; they load its source as a sentence encoder.
         saved: whether its source is a folder as save_pretrained writes it.
-        divided: whether captions are worth dividing among jobs; each loads the model.
     """
 
     name: str
@@ -55,7 +54,6 @@ class TextEncoderKind:
     any_text: bool = True
     judges: bool = False
     saved: bool = False
-    divided: bool = True
 
 
 def _sentence_transformers(model: TextModel) -> "TextEncoder":
@@ -99,7 +97,6 @@ TEXT_ENCODERS = by_name(
             summary="the mean of a caption's word vectors, from a text file in the format of fastText or word2vec",
             load=_word_vectors,
             any_text=False,
-            divided=False,
         ),
     ]
 )

@@ -52,12 +52,10 @@ def load_downstream(dataset: Artifact, features: Artifact) -> Downstream:
         PipelineError: the two do not have the same number of rows.
     """
     rows = dataset.path(".parquet")
-    # Tables of earlier releases lack the last one.
-    names = {"key", "label", "split", "object_classes"} & set(pq.read_schema(rows).names)
-    table = pq.read_table(rows, columns=sorted(names))
+    table = pq.read_table(rows, columns=["key", "label", "split", "object_classes"])
     facts = json.loads(dataset.path(".json").read_bytes())
     labels = {name: label for label, name in enumerate(facts["classes"])}
-    objects = table["object_classes"].to_pylist() if "object_classes" in names else [None] * len(table)
+    objects = table["object_classes"].to_pylist()
     path: Path = features.path(".npy")
     vectors = np.load(path, allow_pickle=False)
     if len(vectors) != len(table):

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.data.caption_vectors import CaptionVectors
 from workflow_scripts.pretraining.data.loader import Order
-from workflow_scripts.pretraining.data.pair_shards.block_order import BlockOrder
 from workflow_scripts.pretraining.data.pairing import Pairing
 from workflow_scripts.pretraining.data.token_rows import TokenRows, TokenSizes
 from workflow_scripts.pretraining.probing import ProbeRows
@@ -41,7 +40,7 @@ class Plan:
 
     Attributes:
         settings: of the run.
-        images: images of the study in index order, or those of pair shards in their order.
+        images: images of the study in index order.
         keep_decoded: whether decoded images stay in memory.
         pairing: positive pairs.
         captions: (m,) int64, equal for equal captions of ``pairing.sources``, if the method learns that, else None.
@@ -54,7 +53,6 @@ class Plan:
         device: ``cpu`` or ``cuda``.
         threads: math threads of each process.
         workers: threads that prepare batches, of all processes of a node together.
-        blocks: (i,) int64, block of each of ``images`` that are read in blocks (pair shards), else None.
     """
 
     settings: Pretrain
@@ -71,15 +69,11 @@ class Plan:
     device: str
     threads: int
     workers: int
-    blocks: np.ndarray | None = None
 
     @cached_property
     def order(self) -> Order:
         """Order of training."""
-        batch, seed = self.settings.batch_size, self.settings.seed
-        if self.blocks is None:
-            return Order(len(self.pairing), batch, seed)
-        return BlockOrder(self.blocks[self.pairing.sources], batch, seed)
+        return Order(len(self.pairing), self.settings.batch_size, self.settings.seed)
 
     @cached_property
     def schedule(self) -> Schedule:
@@ -112,8 +106,6 @@ def write_plan(plan: Plan, path: Path) -> None:
     if plan.tokens is not None:
         words["tokens"] = {"path": str(plan.tokens.path.absolute()), "sizes": plan.tokens.sizes}
         arrays |= {f"tokens.{name}": getattr(plan.tokens, name) for name in TOKENS}
-    if plan.blocks is not None:
-        arrays["blocks"] = plan.blocks
     if plan.faithfulness is not None:
         arrays["faithfulness"] = plan.faithfulness
     if plan.vectors is not None:
@@ -161,5 +153,4 @@ def read_plan(path: Path) -> Plan:
         device=words["device"],
         threads=words["threads"],
         workers=words["workers"],
-        blocks=arrays.get("blocks"),
     )

@@ -19,7 +19,6 @@ from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.data.batch import Batch
 from workflow_scripts.pretraining.data.learned import learned_rows
 from workflow_scripts.pretraining.data.loader import Batches, CutBatch, PinnedBatch, Rows
-from workflow_scripts.pretraining.data.pair_shards.block_images import in_blocks
 from workflow_scripts.pretraining.data.ring.ring import load
 from workflow_scripts.pretraining.distributed.interrupt import TERMINATED, Interrupt
 from workflow_scripts.pretraining.distributed.sync_norm import convert
@@ -118,7 +117,7 @@ class Trainer:
         augmentations = (AUGMENTATIONS[view.augmentation or settings.augmentation] for view in settings.views)
         blurred = (replace(augmentation, blur_kernel=settings.blur_kernel) for augmentation in augmentations)
         return Batches(
-            images=in_blocks(plan.images, plan.blocks, self.accelerator.num_processes * max(1, self._loaders()[1])),
+            images=plan.images,
             keep=plan.keep_decoded,
             readers=settings.loading.readers,
             pairing=plan.pairing,

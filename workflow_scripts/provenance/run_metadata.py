@@ -29,8 +29,7 @@ def run_metadata(node: Node) -> dict[str, Any]:
 
 def figures_of(record: Mapping[str, Any]) -> dict[str, Any]:
     """Figures of the speed and memory of a computation (:mod:`workflow_scripts.core.runtime.figures`)."""
-    earlier = record.get("gpu_peak_bytes")  # where earlier releases wrote it
-    return ({} if earlier is None else {"gpu_peak_bytes": earlier}) | record.get("figures", {})
+    return dict(record.get("figures", {}))
 
 
 def mattering(record: Mapping[str, Any]) -> dict[str, Any]:

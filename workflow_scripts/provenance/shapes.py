@@ -106,16 +106,6 @@ class Acceptance(_Form):
     when: Time
 
 
-class Adoption(_Form):
-    """Key, settings and inputs that an adopted artifact was made under."""
-
-    key: Word
-    settings: dict[str, Any]
-    inputs: dict[str, list[Text]]
-    reason: str
-    when: Time
-
-
 class Record(_Form):
     """A run record, or the original's record in that of an artifact from the cache.
 
@@ -128,7 +118,6 @@ class Record(_Form):
     key: Word = ""
     code: Text = ""
     accepted: Acceptance | None = None
-    adopted: Adoption | None = None
     settings: dict[str, Any] = {}
     not_in_key: list[str] = []
     inputs: dict[str, list[Text]] = {}
@@ -157,7 +146,6 @@ class Record(_Form):
     cpus: Count | None = None
     gpu_model: list[str] | None = None
     driver: str | None = None
-    gpu_peak_bytes: Count | None = None  # of earlier releases; now one of the figures
     determinism: dict[str, Any] = {}
     slurm_job: str | None = None
 

@@ -155,11 +155,6 @@ def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[
     for one in _acceptances(nodes, accepted):
         text = f"{fmt.when(one['when'])}: {fmt.short(one['code'])} counts as this code; {one['reason']}"
         lines.append(("accepted", text))
-    for node in nodes:
-        adopted = (node.computation or {}).get("adopted")
-        if adopted is not None:
-            text = f"from key {fmt.short(adopted['key'])}; {adopted['reason']}"
-            lines.append(("adopted", f"{fmt.when(adopted['when'])}: {text}"))
     lines.append(("computed", _computed(known)))
     lines += [("cached", text) for text in [_cached(known)] if text]
     return lines

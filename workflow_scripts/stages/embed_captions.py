@@ -1,35 +1,43 @@
 """Unit vectors of an arm's captions.
 
 Inputs: ``captions`` (select_captions), ``encoder`` (source; models from elsewhere), ``run`` (pretrain) and
-``tokenizer`` (tokenizer; text towers of the study), ``parts`` (embed_captions_part; where the work is divided).
+``tokenizer`` (tokenizer; text towers of the study).
 """
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from workflow_scripts.core.declaration.facts import File, Tolerance, undivided
-from workflow_scripts.core.declaration.parts import PARTS
+from workflow_scripts.core.declaration.facts import File, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.registry import OneOf, listed
+from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.embeddings.facts import CAPTIONS, KEYS
-from workflow_scripts.embeddings.text_encoders import PACKAGES, TEXT_ENCODERS
-from workflow_scripts.stages.embed_captions_part import TRUNCATED, EmbedCaptionsPart, text_encoder
+from workflow_scripts.embeddings.settings import CHUNK_BATCHES
+from workflow_scripts.embeddings.text_encoders import PACKAGES, TEXT_ENCODERS, TextModel
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from workflow_scripts.embeddings.text import Distinct
+    from workflow_scripts.embeddings.text import Distinct, TextEncoder
 
-UNKNOWN = ".unknown.npy"
+UNKNOWN, TRUNCATED = ".unknown.npy", ".truncated.npy"
 
 
-class EmbedCaptions(EmbedCaptionsPart):
+class EmbedCaptions(Settings):
     """How captions are embedded."""
 
+    kind: Annotated[str, OneOf(TEXT_ENCODERS)] = Field(
+        "sentence_transformers", description=f"what the model is. {listed(TEXT_ENCODERS)}", examples=["clip"]
+    )
+    batch_size: int = Field(
+        256, ge=1, description="captions per forward pass", examples=[128], json_schema_extra={"unit": "captions"}
+    )
+    chunk_batches: int = CHUNK_BATCHES
     dimensions: int | None = Field(
         None,
         ge=1,
@@ -42,14 +50,11 @@ class EmbedCaptions(EmbedCaptionsPart):
         description="how dimensions are reduced. truncate: the first; pca: components fitted on the arm's captions",
         examples=["pca"],
     )
-    parts: int = PARTS
 
     @model_validator(mode="after")
     def _reduced(self) -> Self:
         if self.dimensions is None and self.reduction != "truncate":
             raise ValueError(f"reduction {self.reduction} has no effect without dimensions")
-        if self.parts > 1 and not TEXT_ENCODERS[self.kind].divided:
-            raise ValueError(f"parts {self.parts} has no effect on kind {self.kind}")
         return self
 
 
@@ -59,17 +64,13 @@ def embed_captions(job: Job[EmbedCaptions]) -> None:
     import pyarrow.parquet as pq
 
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.embeddings.chunks import gathered
     from workflow_scripts.embeddings.reduction import REDUCTIONS
     from workflow_scripts.embeddings.text import distinct, write_vectors
 
     options = job.settings
     arm = pq.read_table(job.input("captions").path(".parquet"), columns=["key", "subreddit", "year", "caption"])
     texts = distinct(arm["caption"])
-    if parts := job.inputs("parts"):
-        vectors, cut = gathered(parts), gathered(parts, TRUNCATED)
-    else:
-        vectors, cut = _computed(job, arm["caption"], texts)
+    vectors, cut = _computed(job, arm["caption"], texts)
     reduce = None
     if options.dimensions is not None:
         reduce = partial(REDUCTIONS[options.reduction], dimensions=options.dimensions)
@@ -90,21 +91,38 @@ def _computed(
     from workflow_scripts.embeddings.text import embed, truncated
     from workflow_scripts.embeddings.word_vectors import WordVectors
 
-    options, encoder = job.settings, text_encoder(job, captions)
+    options, encoder = job.settings, _encoder(job, captions)
     vectors = embed(texts, encoder, options.batch_size, options.chunk_batches, job.work)
     job.note(max_tokens=encoder.max_tokens)
     if isinstance(encoder, WordVectors):
         job.note(**encoder.counts(captions))
-    return vectors, truncated(texts, encoder, options.batch_size)
+    return vectors, truncated(texts, encoder)
+
+
+def _encoder(job: Job[EmbedCaptions], captions: "pa.ChunkedArray") -> "TextEncoder":
+    """The encoder, ready to embed ``captions``.
+
+    Raises:
+        PipelineError: a file of it is missing or damaged.
+    """
+    from workflow_scripts.models.text.caption_tokenizer import MODEL, SPECIAL
+    from workflow_scripts.models.text.tower import TOWER
+
+    kind = TEXT_ENCODERS[job.settings.kind]
+    if kind.needs != "run":
+        return kind.load(TextModel(job.source("encoder"), job.device, captions))
+    tokenizer = job.input("tokenizer")
+    files = tokenizer.path(MODEL), tokenizer.path(SPECIAL)
+    return kind.load(TextModel(job.input("run").path(f"/{TOWER}"), job.device, captions, files))
 
 
 STAGE = Stage(
     run=embed_captions,
     settings=EmbedCaptions,
     artifact="{arm}.{encoder}",
-    inputs=("captions", "encoder", "run", "tokenizer", "parts"),
+    inputs=("captions", "encoder", "run", "tokenizer"),
     packages=PACKAGES,
-    not_in_key=frozenset({"chunk_batches", "parts"}),
+    not_in_key=frozenset({"chunk_batches"}),
     on_device=True,
 )
 
@@ -116,7 +134,6 @@ FACTS = replace(
         UNKNOWN: File("word vectors only: whether a caption that is not blank has no known word, bool"),
         TRUNCATED: File("whether the encoder reads only the beginning of each row's caption, bool"),
     },
-    cost=replace(CAPTIONS.cost, units=undivided(CAPTIONS.cost.units)),
     names="text_vectors",
 )
 

@@ -78,14 +78,14 @@ class EvalDataset(Settings):
         0.0,
         ge=0,
         le=1,
-        description="kinds masks, coco_masks and voc_masks: minimum share of the area of all annotated objects that is "
-        "covered by the labelled object (coco_masks, voc_masks: by all objects of its class)",
+        description="kinds masks and voc_masks: minimum share of the area of all annotated objects that is "
+        "covered by the labelled object (voc_masks: by all objects of its class)",
         examples=[0.5],
         json_schema_extra={"unit": "share of area"},
     )
     label_by: LabelBy = Field(
         "largest",
-        description="kinds coco_masks and voc_masks: which class labels a photo. largest: that of its largest object; "
+        description="kind voc_masks: which class labels a photo. largest: that of its largest object; "
         "class_area: the one whose objects are largest together",
         examples=["class_area"],
     )

@@ -1,7 +1,7 @@
 """One pretraining run: backbone weights of the kept checkpoints, the training curve, and the run's metadata.
 
-Inputs: ``images`` (image_index or pack_index), ``pairs`` (pair_table; language and visual pairs), ``shards``
-(pair_shard_index, optional: the same images and pairs, to be read in blocks), ``captions`` (select_captions;
+Inputs: ``images`` (image_index or pack_index), ``pairs`` (pair_table; language and visual pairs),
+``captions`` (select_captions;
 methods that learn which captions are equal), ``tokens`` (tokens) and ``vectors`` (embed_captions; methods that learn
 from them), ``faithfulness`` (select_captions or embed_captions; weights of pairs), ``truth`` (demo_world; labels),
 ``common`` (common_images, optional: the only images to train on), ``probe`` (eval_dataset, optional; without it the
@@ -54,7 +54,7 @@ def pretrain(job: Job[Pretrain]) -> None:
 
             plan = _plan(job)
             counts = _counts(job, plan)  # by the numbers of images in the index
-            plan, found = calibrated(_in_shards(job, plan))
+            plan, found = calibrated(plan)
             length, counts = plan.schedule, counts | found
             _track(job)
             starts = launch(plan, interrupt)
@@ -191,18 +191,6 @@ def _counts(job: Job[Pretrain], plan: "Plan") -> dict[str, float]:
     return counts | ({"partners_elsewhere": plan.pairing.elsewhere} if job.inputs("common") else {})
 
 
-def _in_shards(job: Job[Pretrain], plan: "Plan") -> "Plan":
-    """The plan with images of pair shards, if the study has some."""
-    if not job.inputs("shards"):
-        return plan
-    import pyarrow.parquet as pq
-
-    from workflow_scripts.pretraining.data.pair_shards.reading import in_shards
-
-    keys = pq.read_table(job.input("images").path(".parquet"), columns=["key"])["key"]
-    return in_shards(plan, keys, job.input("shards"))
-
-
 STAGE = Stage(
     run=pretrain,
     settings=Pretrain,
@@ -210,7 +198,6 @@ STAGE = Stage(
     inputs=(
         "images",
         "pairs",
-        "shards",
         "captions",
         "tokens",
         "vectors",
@@ -253,11 +240,7 @@ FACTS = Facts(
         minutes=2_880,
         memory_mb=12_000,
         data=lambda load: (
-            load.images * 600
-            + load.views * load.settings["batch_size"] * load.settings["image_size"] ** 2 * 12
-            # Where each image is; 100 blocks of all processes together, and in each those of the first batch.
-            + load.held * 150
-            + load.block_bytes * (100 / load.settings["processes"] + 30)
+            load.images * 600 + load.views * load.settings["batch_size"] * load.settings["image_size"] ** 2 * 12
         ),
         workers=True,
         gpu=True,

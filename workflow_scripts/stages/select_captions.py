@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import Field, create_model, model_validator
 
 from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
-from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
 from workflow_scripts.core.declaration.stage import Stage
@@ -88,13 +87,12 @@ def _parts(
     arms = {one.name: _Rows("captions", [one.path(".parquet")], total) for one in job.inputs("arms")}
     scores = _scores(job, total)
     file = job.source("external") if kind.from_file else None
-    margins = dict(map(_calibration, job.inputs("margins")))
     step = ROW_GROUP if kind.row_wise(settings) else max(1, total)
     for _ in range(0, total, step):
         rows = table.read(step)
         others = {name: one.read(rows["key"]) for name, one in arms.items()}
         of_judges = {names: one.read(rows["key"]).drop_columns("key") for names, one in scores.items()}
-        arm = kind.select(ArmInputs(rows, others, file, of_judges, margins, of_kind), settings)
+        arm = kind.select(ArmInputs(rows, others, file, of_judges, of_kind), settings)
         for start in range(0, len(arm), ROW_GROUP):
             part = arm.slice(start, ROW_GROUP)
             found.append(counts(part, originals.read(len(part))))
@@ -136,23 +134,12 @@ def _scores(job: Job[SelectCaptions], total: int) -> dict[tuple[str, str], _Rows
     return {names: _Rows(f"{names[0]}'s scores of arm {names[1]}", found, total) for names, found in paths.items()}
 
 
-def _calibration(made: Artifact) -> tuple[str | None, dict[str, dict[str, Any]]]:
-    """The judge, or None for the matcher, and figures of its scores."""
-    from workflow_scripts.core.files.jsonio import read_json
-
-    path = made.path(".json")
-    figures = read_json(path, "rerun the workflow from this artifact")
-    if "judge" in made.unit:
-        return made.unit["judge"], figures
-    return None, {score: {"raw": one} for score, one in figures["scores"].items()}
-
-
 STAGE = Stage(
     run=select_captions,
     settings=SelectCaptions,
     artifact="{arm}",
-    inputs=("captions", "external", "arms", "scores", "margins"),
-    packages=("numpy", "pyarrow", "scipy"),
+    inputs=("captions", "external", "arms", "scores"),
+    packages=("numpy", "pyarrow"),
 )
 
 FACTS = Facts(

@@ -23,7 +23,6 @@ from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.jsonio import canonical, digest
 from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
 from workflow_scripts.core.sources import LISTING, content_hash, local_path, read_listing
-from workflow_scripts.study.history import rewritten
 from workflow_scripts.study.snakemake.planning import PlannedJob
 from workflow_scripts.study.stages import declaration
 from workflow_scripts.study.terminal.lines import wrapped
@@ -189,16 +188,15 @@ def other_settings(record: Mapping[str, Any], stage: str, today: Mapping[str, An
     """Descriptions of settings in the key that differ between now and a run record.
 
     Both are parsed by the current settings class, so neither another spelling of a value nor a new setting with its
-    default value makes a difference. Settings of earlier releases are translated first.
+    default value makes a difference.
     """
     declared = declaration(stage)
     if declared is None:
         return []
-    recorded = rewritten(stage, record["settings"])
-    then, now = (declared.in_key(one) for one in (recorded, today))
+    then, now = (declared.in_key(settings) for settings in (record["settings"], today))
     if then == now:
         return []
-    then, now = (declared.in_key(_complete(declared, one)) for one in (recorded, today))
+    then, now = (declared.in_key(_complete(declared, settings)) for settings in (record["settings"], today))
     names = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
     return [f"{name} {_short(then.get(name))} then, {_short(now.get(name))} today" for name in names]
 

@@ -9,7 +9,6 @@ from workflow_scripts.stages.source import Source
 from workflow_scripts.study.config.embedded import arm_of
 from workflow_scripts.study.config.sections import Run
 from workflow_scripts.study.config.study import Study
-from workflow_scripts.study.sharded import OWN, pairs_sharded
 from workflow_scripts.study.vectors import faithfulness, vectors_learned
 
 
@@ -88,19 +87,6 @@ class RunInputs:
     def run_images(self, out: str, run: str) -> list[str]:
         """The same for a run, if it trains."""
         return [self.images_learned(out)] if self._runs[run][1].trains else []
-
-    def run_sharded(self, run: str) -> str | None:
-        """Name of the pair shards that a run reads; None if it reads none."""
-        return pairs_sharded(self.study, *self._runs[run])
-
-    def run_shards(self, out: str, run: str) -> list[str]:
-        """Manifest of the index of the pair shards that a run reads, if the study has some."""
-        name = self.run_sharded(run)
-        return [f"{out}/pair_shard_index/{name}{MANIFEST}"] if name else []
-
-    def shard_pairs(self, out: str, pairs: str) -> list[str]:
-        """Manifest of the pair table of pair shards, unless they hold each image by itself."""
-        return [] if pairs == OWN else [f"{out}/pair_table/{pairs}{MANIFEST}"]
 
     def run_probe(self, out: str, run: str) -> list[str]:
         """Manifest of the labelled set of the online probe, if the run has a probe."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from workflow_scripts.core.artifact import MANIFEST
-from workflow_scripts.study.config.arms.order import arms_read, is_calibrated, judges_read
+from workflow_scripts.study.config.arms.order import arms_read, judge_read
 from workflow_scripts.study.config.study import Study
 
 
@@ -38,16 +38,8 @@ def other_arms(out: str, arms: Iterable[str], unit: str) -> list[str]:
 def scores_read(study: Study, arm: str) -> tuple[list[str], list[str]]:
     """Arms and judges whose scores choose the captions of an arm; none if no judge chooses them."""
     own = next(one for one in study.arms if one.name == arm)
-    judges = judges_read(own)
-    return (list(arms_read(own).values()), judges) if judges else ([], [])
-
-
-def margins_read(study: Study, arm: str) -> list[str]:
-    """``<stage>/<name>`` of what people's ratings say of the scores that choose an arm by a calibrated margin."""
-    own = next(one for one in study.arms if one.name == arm)
-    if not is_calibrated(own):
-        return []
-    return [f"judge_calibration/{judge}" for judge in judges_read(own)] or ["caption_labels/labels"]
+    judge = judge_read(own)
+    return ([], []) if judge is None else (list(arms_read(own).values()), [judge])
 
 
 def judge_reference(study: Study, judge: str) -> list[str]:

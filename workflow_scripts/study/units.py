@@ -23,13 +23,11 @@ from workflow_scripts.study.named_sources import named_sources
 from workflow_scripts.study.reported import report_settings, summary_settings
 from workflow_scripts.study.run_inputs import RunInputs, tokenised
 from workflow_scripts.study.scoring import blocks, scores
-from workflow_scripts.study.sharded import shard_names, sharded_pairs
 from workflow_scripts.study.stages import declaration, facts, published, stages_in_order
 from workflow_scripts.study.vectors import (
     image_vector_parts,
     pair_parts,
     parts_of_unread,
-    text_vector_parts,
     unread,
     vectors_of,
     vectors_read,
@@ -62,7 +60,6 @@ class Units(RunInputs):
             **{"summary": self._summary, "report": self._report, "crate": self._crate},
             "judge_quality": self._judge_quality,
             "caption_comparison": self._caption_comparison,
-            "pair_shard": self._pair_shard,
         }
         self._runs = trainings(study)
         self._steps = evaluated(study.evaluation.steps, {name: own for name, (_, own) in self._runs.items()})
@@ -90,9 +87,6 @@ class Units(RunInputs):
         trains = any(own.trains for _, own in self._runs.values())
         self.packs = self.shards if trains and study.pack is not None else []
         self.pack_indexes = ["images"] if self.packs else []
-        self._unpaired = sharded_pairs(study, self._runs.values())
-        self.sharded_pairs = sorted(self._unpaired)
-        self.pair_shards = shard_names(study, self.sharded_pairs)
         self.leak_checked = self.reported if trains else []
         encoder = study.leakage.encoder
         self.vector_matches = [f"{name}.{encoder}" for name in self.leak_checked if encoder]
@@ -103,7 +97,7 @@ class Units(RunInputs):
         self.reference_arm = next((arm.name for arm in study.arms if arm.kind == "original"), None)
         self.compared_arms = [arm for arm in self.arms if self.judges and self.reference_arm not in (None, arm)]
         self.text_vectors = [f"{arm}.{encoder.name}" for arm in self.arms for encoder in study.text_encoders]
-        self.text_vector_parts, self.image_vector_parts = text_vector_parts(study), image_vector_parts(study)
+        self.image_vector_parts = image_vector_parts(study)
         self.pair_parts = pair_parts(study)
         self.tokenised = tokenised(study)
         self.tokenizers = ["tokenizer"] if self.tokenised else []
@@ -115,7 +109,7 @@ class Units(RunInputs):
         self.quality_encoder = [name for name in [study.pair_quality.image_encoder] if name]
         self.sources_by_name = named_sources(study)
         self._unused = unread(study, self.text_vectors, self._runs.values())
-        self._unused |= parts_of_unread(self._unused, self.text_vector_parts, self.image_vector_parts)
+        self._unused |= parts_of_unread(self._unused, self.image_vector_parts)
 
     def steps(self, run: str) -> list[str]:
         """Names of a run's evaluated checkpoints: ``last``, ``best``, ``step-000200``."""
@@ -196,9 +190,6 @@ class Units(RunInputs):
 
     def _pretrain(self, unit: Unit) -> dict[str, Any]:
         return self._runs[unit["run"]][1].model_dump(mode="json")
-
-    def _pair_shard(self, unit: Unit) -> dict[str, Any]:
-        return self._section("pair_shard", "pair_shards") | {"unpaired": self._unpaired[unit["pairs"]]}
 
     def _eval_images(self, unit: Unit) -> dict[str, Any]:
         return self._views_by_name[unit["view"]].model_dump(mode="json")

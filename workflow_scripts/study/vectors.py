@@ -72,12 +72,6 @@ def unread(study: Study, text_vectors: list[str], runs: Iterable[tuple[Run, Pret
     return (vectors - read) | {f"source/encoder-{name}" for name in encoders - used}
 
 
-def text_vector_parts(study: Study) -> list[str]:
-    """Parts of the embeddings of captions."""
-    names = ((f"{arm.name}.{encoder.name}", encoder.parts) for arm in study.arms for encoder in study.text_encoders)
-    return _parts(names)
-
-
 def image_vector_parts(study: Study) -> list[str]:
     """Parts of the embeddings of images."""
     return _parts((encoder.name, encoder.parts) for encoder in study.image_encoders)
@@ -97,8 +91,6 @@ def whole(part: str) -> str:
     return part.rpartition(".")[0]
 
 
-def parts_of_unread(unread: set[str], texts: Iterable[str], images: Iterable[str]) -> set[str]:
-    """``<stage>/<name>`` of the parts of embeddings that nothing reads."""
-    stages = {"embed_captions": texts, "embed_images": images}
-    named = ((stage, part) for stage, parts in stages.items() for part in parts)
-    return {f"{stage}_part/{part}" for stage, part in named if f"{stage}/{whole(part)}" in unread}
+def parts_of_unread(unread: set[str], parts: Iterable[str]) -> set[str]:
+    """``<stage>/<name>`` of the parts of embeddings of images that nothing reads."""
+    return {f"embed_images_part/{part}" for part in parts if f"embed_images/{whole(part)}" in unread}

@@ -1,4 +1,4 @@
-"""Arms that judges choose, and margins from people's ratings, in a config."""
+"""Arms that judges choose, in a config."""
 
 import re
 from typing import Any
@@ -7,15 +7,14 @@ import pytest
 
 from tests.study.config.configs import changed, merged
 from workflow_scripts.core.errors import PipelineErrors
-from workflow_scripts.study.config.arms.order import after_ratings, chosen_by_judges
+from workflow_scripts.study.config.arms.order import chosen_by_judges
 from workflow_scripts.study.config.study import Study, load_study
-from workflow_scripts.study.scoring import margins_read, scores_read
+from workflow_scripts.study.scoring import scores_read
 from workflow_scripts.study.units import Units
 
 BLIP2, CLIP = {"name": "blip2", "kind": "blip2"}, {"name": "clip", "kind": "clip", "source": "models/clip"}
 PAIR = {"original": "original", "replacement": "generated"}
 CHOSEN = {"name": "chosen", "kind": "revised", "judge": "clip", **PAIR}
-LABELS = {"source": "labels"}
 
 
 def study_with(*arms: dict[str, Any], judges: tuple[dict[str, Any], ...] = (BLIP2, CLIP), **change: Any) -> Study:
@@ -25,27 +24,15 @@ def study_with(*arms: dict[str, Any], judges: tuple[dict[str, Any], ...] = (BLIP
     return load_study(config)
 
 
-def test_an_arm_reads_the_scores_of_the_arms_that_its_judges_compare() -> None:
-    both = {**CHOSEN, "name": "both", "judge": ["clip", "blip2"], "score": "itm"}
-    study = study_with(CHOSEN, both, {"name": "wrong", "kind": "shuffled", "base": "both"})
+def test_an_arm_reads_the_scores_of_the_arms_that_its_judge_compares() -> None:
+    study = study_with(CHOSEN, {"name": "wrong", "kind": "shuffled", "base": "chosen"})
     assert scores_read(study, "chosen") == (["original", "generated"], ["clip"])
-    assert scores_read(study, "both") == (["original", "generated"], ["clip", "blip2"])
     assert scores_read(study, "revised") == scores_read(study, "wrong") == ([], [])
-    assert chosen_by_judges(study) == {"chosen", "both", "wrong"}
+    assert chosen_by_judges(study) == {"chosen", "wrong"}
     units = Units(study)
-    assert units.settings("select_captions", {"arm": "both"})["judge"] == ["clip", "blip2"]
+    assert units.settings("select_captions", {"arm": "chosen"})["judge"] == "clip"
     assert units.arms_read("chosen") == ["original", "generated"] and units.arms_read("revised") == []
     assert {name.split(".")[0] for name in units.scores} == {*units.arms}
-
-
-def test_a_calibrated_margin_reads_what_ratings_say_of_the_scores() -> None:
-    own = {**CHOSEN, "margin": "calibrated"}
-    itm = {"name": "itm", "kind": "revised", "margin": "calibrated"}
-    study = study_with(own, itm, {"name": "wrong", "kind": "shuffled", "base": "itm"}, caption_labels=LABELS)
-    assert margins_read(study, "chosen") == ["judge_calibration/clip"]
-    assert margins_read(study, "itm") == ["caption_labels/labels"]
-    assert margins_read(study, "revised") == margins_read(study, "wrong") == []
-    assert after_ratings(study) == {"chosen", "itm", "wrong"}
 
 
 def test_another_judge_leaves_the_settings_of_arms_alone() -> None:
@@ -81,17 +68,6 @@ AGREEMENT = {"name": "agree", "kind": "agreement", "encoder": "mpnet", "referenc
             "judge without scores of all images in .*: clip, which scores 2,000",
         ),
         ({"standardised": True}, {"judges": ({**CLIP, "others": 1},)}, "scores that can't be standardised"),
-        ({"margin": "calibrated"}, {}, "margin without ratings in .*arms.4.margin"),
-        (
-            {"margin": "calibrated", "original": "shuffled"},
-            {"caption_labels": LABELS},
-            "margin of other arms in .*: calibrated for generated instead of original",
-        ),
-        (
-            {"margin": "calibrated"},
-            {"caption_labels": {**LABELS, "replacement": "chosen"}},
-            "ratings of an arm that needs them in .*caption_labels.replacement: chosen",
-        ),
         ({"judge": None}, {}, "contradictory settings in .*arms.4: original has no effect without a judge"),
     ],
 )
@@ -99,12 +75,3 @@ def test_mistakes_are_named(arm: dict[str, Any], change: dict[str, Any], said: s
     with pytest.raises(PipelineErrors) as caught:
         study_with({**CHOSEN, **arm}, **change)
     assert any(re.search(said, str(error)) for error in caught.value.errors), caught.value
-
-
-def test_a_margin_of_itm_is_that_of_original_and_generated_captions() -> None:
-    itm = {"name": "itm", "kind": "revised", "margin": "calibrated"}
-    assert margins_read(study_with(itm, caption_labels=LABELS), "itm")
-    with pytest.raises(PipelineErrors, match=r"margin of other arms in .*: calibrated for revised instead of original"):
-        study_with(itm, caption_labels={**LABELS, "replacement": "revised"})
-    with pytest.raises(PipelineErrors, match="margin of other arms"):
-        study_with({**itm, "best_by": "itc"}, caption_labels=LABELS)

@@ -29,10 +29,6 @@ ARMS = [{"name": kind, "kind": kind} for kind in ("original", "revised", "shuffl
         ),
         ({"pretraining": {"batch_size": 1}}, "invalid value in config.pretraining.batch_size: 1"),
         (
-            {"pretraining": {"clip": {"context": 32}}},
-            "moved key in config.pretraining.clip.context: 'context'; write it as tokenizer.context",
-        ),
-        (
             {"tokenizer": {"kind": "clip", "vocabulary": 300, "source": "clip"}},
             "in config.tokenizer: vocabulary has no effect on a tokenizer of kind clip",
         ),

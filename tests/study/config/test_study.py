@@ -53,7 +53,6 @@ def test_settings_of_a_unit_are_what_its_stage_takes() -> None:
     change = {
         "judges": [{"name": "blip2", "kind": "blip2"}],
         "pack": {"shorter_side": 32},
-        "pair_shards": {"files": 2},
         "caption_labels": {"source": "labels", "original": "original", "replacement": "revised"},
     }
     study = load_study(changed(merged("tests/config/tiny.yaml"), change))
@@ -66,13 +65,11 @@ def test_settings_of_a_unit_are_what_its_stage_takes() -> None:
         "score_captions": {"judge": "blip2"},
         "caption_quality": {"arm": "mixed"},
         "embed_captions": {"arm": "revised", "encoder": "minilm"},
-        "embed_captions_part": {"arm": "revised", "encoder": "minilm"},
         "embed_images": {"encoder": "blip2"},
         "embed_images_part": {"encoder": "blip2"},
         "pair_table": {"pairs": "visual"},
         "pair_table_part": {"pairs": "visual"},
         "pair_quality": {"pairs": "visual"},
-        "pair_shard": {"pairs": "self"},
         "pretrain": {"run": units.runs[0]},
         "eval_dataset": {"dataset": "masks"},
         "embed_tests": {"dataset": "masks", "encoder": "blip2"},

@@ -44,20 +44,6 @@ def test_packs_cost_what_images_take_to_scale() -> None:
     assert costs_of({"pack": {"shorter_side": None}})["pack"].core_hours == pytest.approx(starts)
 
 
-def test_pair_shards_cost_what_is_read_and_written() -> None:
-    assert costs_of({})["pair_shard"].jobs == costs_of({})["pair_shard_index"].jobs == 0
-    made = costs_of({"pair_shards": {"files": 16}})
-    tables = made["pair_shard_index"].jobs
-    assert made["pair_shard"].jobs == 16 * tables and tables > 1
-    starts = made["pair_shard"].jobs * 15 * 8 / 3600
-    work = made["pair_shard"].core_hours - starts
-    images = 3_275_000 * cost.KEPT  # of which the shards without a table hold each once
-    assert work == pytest.approx((2 * tables - 1) * images * facts("pair_shard").cost.core_ms / 3.6e6)
-    several = [{**one, "k": 5} for one in merged()["pairs"]]
-    more = costs_of({"pair_shards": {"files": 16}, "pairs": several})["pair_shard"].core_hours - starts
-    assert more - work == pytest.approx(4 * (tables - 1) * images * facts("pair_shard").cost.core_ms / 3.6e6)
-
-
 def test_a_size_changes_what_depends_on_rows_alone() -> None:
     small, large = costs_of({}, 1_000_000), costs_of({}, 2_000_000)
     assert small["download"].jobs == large["download"].jobs == 540  # the config's shards hold either

@@ -106,20 +106,6 @@ def test_packs_hold_no_larger_images_than_shards(tmp_path: Path, side: int | Non
     assert need["pack"] == 10_000 * 0.2 * 300**2
 
 
-@pytest.mark.parametrize(("pack", "size"), [(None, 0.2 * 512**2), ({"shorter_side": 256}, 0.55 * 256**2)])
-@pytest.mark.parametrize("k", [1, 5])
-def test_pair_shards_take_an_image_and_all_its_partners(
-    tmp_path: Path, k: int, pack: dict[str, int] | None, size: float
-) -> None:
-    pairs = [{**one, "k": k} for one in merged()["pairs"]]
-    full = units(pairs=pairs, pack=pack, pair_shards={"files": 16})
-    rows = full.study.shards.shards * full.study.shards.rows_per_shard
-    for name, images in (("self", rows), ("revised", (1 + k) * rows)):
-        made = {("pair_shard", shard) for shard in full.parts_of("pair_shards", name)}
-        assert len(made) == 16
-        assert disk.remaining(full, tmp_path / "x", made)["pair_shard"] == pytest.approx(images * size)
-
-
 def test_datasets_take_the_images_that_the_registry_counts(tmp_path: Path) -> None:
     full = units()
     need = disk.remaining(full, tmp_path / "results/x", {("eval_dataset", "eurosat"), ("eval_dataset", "caltech101")})

@@ -13,11 +13,10 @@ CHANGE = {
     "judges": [{"name": "clip", "kind": "clip", "source": "models/clip"}],
     "score_captions": {"shards_per_job": 60},
     "image_encoders": [{"name": "clip", "source": "models/clip", "parts": 3}],
-    "pair_shards": {"files": 7},
 }
 
 
-@pytest.mark.parametrize("stage", ["image_hashes", "score_captions", "embed_images_part", "pair_shard", "download"])
+@pytest.mark.parametrize("stage", ["image_hashes", "score_captions", "embed_images_part", "download"])
 def test_shares_add_up(stage: str) -> None:
     units, declared = Units(load_study(changed(merged(), CHANGE))), declaration(stage)
     assert declared is not None

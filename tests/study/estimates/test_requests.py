@@ -42,12 +42,6 @@ def test_memory_follows_the_counted_images(tmp_path: Path) -> None:
     assert requests.memory_mb("pretrain", RUN, processes=8, attempt=2) == one * 16
 
 
-def test_a_training_has_memory_for_blocks_of_pair_shards_and_where_their_images_are(tmp_path: Path) -> None:
-    plain = requests_of(tmp_path).memory_mb("pretrain", RUN)
-    sharded = requests_of(tmp_path, {"pair_shards": {"block_mb": 512}}).memory_mb("pretrain", RUN)
-    assert sharded == pytest.approx(plain + 130 * 512 + 2 * FULL * 150 / 1e6, abs=2)
-
-
 def test_small_studies_request_the_least(tmp_path: Path) -> None:
     counted(tmp_path, "annotations", "rows", 1_000)
     counted(tmp_path, "image_index", "images", 900)
@@ -76,19 +70,16 @@ def test_a_shard_is_as_large_as_it_can_be(tmp_path: Path) -> None:
 def test_a_job_that_shares_the_work_requests_time_for_its_share(tmp_path: Path) -> None:
     encoders = [{**one, "parts": 4} for one in merged()["image_encoders"]]
     tables = [{**one, "k": 20, "parts": 4} for one in merged()["pairs"]]
-    change = {"image_encoders": encoders, "pairs": tables, "pair_shards": {"files": 4}, "compute": {"workers": 1}}
+    change = {"image_encoders": encoders, "pairs": tables, "compute": {"workers": 1}}
     requests = requests_of(tmp_path, change)
     images = FULL / 4
     for stage, unit, seconds in [
         ("embed_images_part", {"encoder": "clip"}, images * 162 / 40_000),  # GFLOP, on a GPU of 40 TFLOP/s
         ("pair_table_part", {"pairs": "revised"}, images * FULL * 2e-9 * 768 / 40_000),
-        ("pair_shard", {"pairs": "revised"}, images * 21 * 0.2e-3),  # each image and its partners, on one core
     ]:
         assert requests.minutes(stage, unit | {"part": "2-of-4"}) == max(
             facts(stage).resources.minutes, math.ceil(3 * seconds / 60)
         )
-    # What it keeps in memory can be of all images.
-    assert requests.memory_mb("pair_shard", {"pairs": "revised", "part": "2-of-4"}) == 4_000 + FULL * 900 / 1e6
 
 
 def test_a_damaged_manifest_counts_nothing(tmp_path: Path) -> None:

@@ -2,32 +2,29 @@
 
 This follows "Impact of Language Guidance: A Reproducibility Study" (arXiv 2504.08140): a generated caption replaces the
 original if BLIP-2's image-text matching prefers it. Margin and threshold are ours: matching was trained together with
-the captioner and favours its wording, and a margin requires more than a tie. So are the judges, which need not be the
-captioner's.
+the captioner and favours its wording, and a margin requires more than a tie. So is the judge, which need not be of the
+captioner's family.
 """
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
 from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, CandidateSettings
-from workflow_scripts.core.errors import PipelineError
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-OF_JUDGES = ("original", "replacement", "score", "standardised", "combine")
+OF_JUDGE = ("original", "replacement", "score", "standardised")
 """Settings without effect unless a judge is given."""
 
 
 class Revised(CandidateSettings):
     """When a caption replaces the original."""
 
-    judge: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
-        None,
-        description="the judge whose scores decide, or a list of judges; null: the matcher's ITM score",
-        examples=["blip2", ["clip", "labels"]],
+    judge: str | None = Field(
+        None, description="the judge whose scores decide; null: the matcher's ITM score", examples=["blip2"]
     )
     original: str | None = Field(
         None, description="with a judge: the arm whose caption is replaced", examples=["original"]
@@ -41,38 +38,24 @@ class Revised(CandidateSettings):
         description="true: standardised scores, relative to those of the same caption with other images",
         examples=[True],
     )
-    combine: Literal["vote", "mean_rank"] = Field(
-        "vote",
-        description="how several judges choose. vote: by majority, each with its margin; mean_rank: the caption with "
-        "the higher mean rank among the captions of both arms, as a share of these",
-        examples=["mean_rank"],
-    )
-    margin: float | Literal["calibrated"] = Field(
+    margin: float = Field(
         0.0,
-        description="a caption replaces the original if its score is higher by more than this. calibrated: the margin "
-        "that agrees best with people's ratings (caption_labels), separately for each judge",
+        description="a caption replaces the original if its score is higher by more than this",
         examples=[0.5],
-        json_schema_extra={"unit": "units of the score; logits for ITM; shares of ranks with mean_rank"},
+        json_schema_extra={"unit": "units of the score; logits for ITM"},
     )
     threshold: float | None = Field(
         None,
         description="an original with a lower score is always replaced; null: no threshold",
         examples=[0.0],
-        json_schema_extra={"unit": "units of the score; shares of ranks with mean_rank"},
+        json_schema_extra={"unit": "units of the score"},
     )
-
-    @property
-    def judges(self) -> tuple[str, ...]:
-        """The judges that choose; none: ITM does."""
-        if self.judge is None:
-            return ()
-        return (self.judge,) if isinstance(self.judge, str) else self.judge
 
     @model_validator(mode="after")
     def _go_together(self) -> Self:
         fields = type(self).model_fields
         if self.judge is None:
-            for name in OF_JUDGES:
+            for name in OF_JUDGE:
                 if getattr(self, name) != fields[name].default:
                     raise ValueError(f"{name} has no effect without a judge; remove it or name a judge")
             return self
@@ -80,38 +63,11 @@ class Revised(CandidateSettings):
             raise ValueError("a judge compares two arms; name them as original and replacement")
         if self.best_by != fields["best_by"].default:
             raise ValueError("best_by has no effect with a judge; give it to the arm of generated captions")
-        if len(set(self.judges)) < len(self.judges):
-            raise ValueError("a judge has one vote; name each judge once")
-        if len(self.judges) == 1 and self.combine != "vote":
-            raise ValueError("combine has no effect on one judge; remove it or name several judges")
-        if self.combine == "mean_rank" and self.margin == "calibrated":
-            raise ValueError("a calibrated margin is one of scores, not of ranks; use combine: vote or give a number")
-        self._common_units()
         return self
-
-    def _common_units(self) -> None:
-        """Refuse one number as margin or threshold of several judges whose raw scores differ in units."""
-        if self.combine == "mean_rank" and not 0 <= (self.threshold or 0) <= 1:
-            raise ValueError("with mean_rank, threshold is a share of ranks; give a number from 0 to 1")
-        if self.combine == "vote" and len(self.judges) > 1 and not self.standardised:
-            if self.margin not in (0, "calibrated"):
-                advice = "use standardised: true, combine: mean_rank, margin: calibrated or margin: 0"
-                raise ValueError(
-                    f"raw scores of several judges have different units, so one margin can't fit; {advice}"
-                )
-            if self.threshold is not None:
-                advice = "use standardised: true or combine: mean_rank, or remove it"
-                raise ValueError(
-                    f"raw scores of several judges have different units, so one threshold can't fit; {advice}"
-                )
 
 
 def select(inputs: ArmInputs, settings: Revised) -> "pa.Table":
-    """The replacement where :func:`judged` or :func:`by_itm` says so, else the original.
-
-    Raises:
-        PipelineError: there is no calibrated margin.
-    """
+    """The replacement where :func:`judged` or :func:`by_itm` says so, else the original."""
     import numpy as np
     import pyarrow as pa
 
@@ -122,7 +78,7 @@ def select(inputs: ArmInputs, settings: Revised) -> "pa.Table":
         better = judged(inputs, settings)
     else:
         old, new = original_rows(inputs.table), generated_rows(inputs.table, settings.best_by)
-        better = by_itm(old, new, _margin(inputs, settings, None, "itm", "raw"), settings.threshold)
+        better = by_itm(old, new, settings.margin, settings.threshold)
     # An empty caption is replaced by any, and replaces none.
     chosen = (better | empty(old["caption"])) & ~empty(new["caption"])
     rows = pa.array(np.where(chosen, len(old), 0) + np.arange(len(old)))
@@ -144,56 +100,35 @@ def by_itm(old: "pa.Table", new: "pa.Table", margin: float, threshold: float | N
 
 
 def judged(inputs: ArmInputs, settings: Revised) -> "np.ndarray":
-    """(n,) bool: for which images the judges choose the replacement (:mod:`workflow_scripts.captions.choosing`).
+    """(n,) bool: for which images the judge's score of the replacement is higher by more than the margin.
 
-    Raises:
-        PipelineError: there is no calibrated margin.
+    The original is also replaced if its score is lower than the threshold. An image keeps it, unless it is empty, where
+    one of the scores is unknown.
     """
     import numpy as np
 
-    from workflow_scripts.captions.choosing import by_mean_rank, by_vote
     from workflow_scripts.captions.diagnostics.judged import KINDS, score_names
 
-    kind = "standardised" if settings.standardised else "raw"
-    names, margins = [], []
-    for judge in settings.judges:
-        known = score_names(inputs.scores[judge, str(settings.original)])
-        names.append(settings.score if settings.score in known else known[0])
-        margins.append(_margin(inputs, settings, judge, names[-1], kind))
-    old, new = (
-        np.array(
-            [
-                inputs.scores[judge, str(arm)][f"{name}{KINDS[kind]}"].fill_null(np.nan).to_numpy().astype(np.float64)
-                for judge, name in zip(settings.judges, names, strict=True)
-            ]
-        )
-        for arm in (settings.original, settings.replacement)
-    )
-    # These images keep the original, unless it is empty.
-    inputs.counts["images_without_scores"] += int(np.isnan(new - old).all(axis=0).sum())
-    if settings.combine == "mean_rank":
-        return by_mean_rank(old, new, margins[0], settings.threshold)
-    return by_vote(old, new, margins, settings.threshold)
-
-
-def _margin(inputs: ArmInputs, settings: Revised, judge: str | None, score: str, kind: str) -> float:
-    if settings.margin != "calibrated":
-        return settings.margin
-    found = inputs.calibrations[judge][score][kind]["margin"]
-    if "value" not in found:
-        value = f"{found['n']} images of which people rated one caption higher"
-        advice = "have more images rated, or give a number as margin"
-        raise PipelineError("no calibrated margin", f"{judge or 'matcher'}, {kind} {score}", value, advice)
-    return float(found["value"])
+    tables = [inputs.scores[str(settings.judge), str(arm)] for arm in (settings.original, settings.replacement)]
+    names = score_names(tables[0])
+    name = settings.score if settings.score in names else names[0]
+    column = f"{name}{KINDS['standardised' if settings.standardised else 'raw']}"
+    old, new = (table[column].fill_null(np.nan).to_numpy().astype(np.float64) for table in tables)
+    gain = new - old
+    inputs.counts["images_without_scores"] += int(np.isnan(gain).sum())
+    better = gain > settings.margin
+    if settings.threshold is not None:
+        better |= ~np.isnan(gain) & (old < settings.threshold)
+    return np.asarray(better)
 
 
 ARM_KIND = ArmKind(
     name="revised",
-    summary="the better of original and generated caption by ITM, or of the captions of two arms by judges",
+    summary="the better of original and generated caption by ITM, or of the captions of two arms by a judge",
     settings=Revised,
     from_file=False,
     arms=("original", "replacement"),
     scored=True,
     select=select,
-    row_wise=lambda settings: settings.combine == "vote",  # ranks are among all captions
+    row_wise=lambda _: True,
 )

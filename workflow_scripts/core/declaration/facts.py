@@ -38,9 +38,6 @@ class Load:
         views: images that the run's method decodes for each pair.
         passes: forward passes of the backbone for each pair.
         steps: optimizer steps of the run; with ``epochs``, as if every image had a partner.
-        held: images in the job's pair shards, or in those that its run reads, where each image has all its partners.
-        held_bytes: size of each of them.
-        block_bytes: size of the blocks in which the run reads them.
     """
 
     rows: float
@@ -59,9 +56,6 @@ class Load:
     views: int = 0
     passes: float = 0.0
     steps: int = 0
-    held: float = 0.0
-    held_bytes: float = 0.0
-    block_bytes: float = 0.0
 
 
 def none(_: Load) -> float:

@@ -87,13 +87,6 @@ def _imagenet_s(locate: Locate, seed: int) -> "PictureSet":
     return ImageNetS(locate(""))
 
 
-def _coco_masks(locate: Locate, seed: int, label_by: LabelBy, min_dominance: float) -> "PictureSet":
-    from workflow_scripts.evaluation.datasets.masks.coco import CocoMasks
-    from workflow_scripts.evaluation.datasets.masks.objects import LabelRule
-
-    return CocoMasks(locate(""), LabelRule(label_by, min_dominance))
-
-
 def _voc_masks(locate: Locate, seed: int, label_by: LabelBy, min_dominance: float) -> "PictureSet":
     from workflow_scripts.evaluation.datasets.masks.objects import LabelRule
     from workflow_scripts.evaluation.datasets.masks.voc import VocMasks
@@ -169,15 +162,6 @@ KINDS = by_name(
             read=_imagenet_s,
             settings=(),
             contains=(("validation",), ("validation-segmentation",)),
-            has_masks=True,
-            from_world=False,
-        ),
-        DatasetKind(
-            name="coco_masks",
-            summary="COCO's instances in their official layout",
-            read=_coco_masks,
-            settings=("label_by", "min_dominance"),
-            contains=(("annotations",),),
             has_masks=True,
             from_world=False,
         ),

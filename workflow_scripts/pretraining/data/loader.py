@@ -18,7 +18,6 @@ from workflow_scripts.pretraining.augmentations import Augmentation
 from workflow_scripts.pretraining.data.augment import PARTNER, draws
 from workflow_scripts.pretraining.data.batch import Batch
 from workflow_scripts.pretraining.data.faithfulness import of_pairs
-from workflow_scripts.pretraining.data.pair_shards.block_images import BlockImages
 from workflow_scripts.pretraining.data.pairing import Pairing
 from workflow_scripts.pretraining.data.recolour import Changes, Numbers, changes, finished
 from workflow_scripts.pretraining.data.ring.chunks import MOST, Filler, chunks
@@ -166,11 +165,6 @@ class Batches:
     part: tuple[int, int] = (0, 1)
     learned: Mapping[Signal, Rows] = field(default_factory=dict)
     faithfulness: np.ndarray | None = None
-
-    @property
-    def blocks(self) -> np.ndarray | None:
-        """(n,) int64, block of each image, if they are read in blocks."""
-        return self.images.blocks if isinstance(self.images, BlockImages) else None
 
     @property
     def shape(self) -> tuple[int, int, int, int, int]:

@@ -15,8 +15,6 @@ from workflow_scripts.study.config.nodes import Node
 FEW = 15  # maximum number of names listed in addition to a close one
 CONTRADICTION = "contradictory settings"
 Path = tuple[Any, ...]
-MOVED = {("clip", "context"): "tokenizer.context", ("clip", "vocabulary"): "tokenizer.vocabulary"}
-"""Last two keys of a setting of earlier releases -> where it is now."""
 
 
 def one_of(wrong: object, allowed: Iterable[str]) -> str:
@@ -90,8 +88,6 @@ def _error(path: Path, details: Sequence[ErrorDetails], model: type[BaseModel], 
     detail, value = details[0], details[0]["input"]
     fields = _fields(model, detail["loc"][:-1])
     if detail["type"] == "extra_forbidden":
-        if path[-2:] in MOVED:
-            return SettingError("moved key", path, repr(path[-1]), f"write it as {MOVED[path[-2:]]}")
         return SettingError("unknown key", path, repr(path[-1]), one_of(path[-1], fields))
     if detail["type"] == "missing":
         key = str(path[-1])

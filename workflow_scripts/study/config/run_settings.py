@@ -98,7 +98,6 @@ def run_errors(study: "Study", root: Node, left_out: Collection[int] = ()) -> li
                 made[name] = item.run, own
                 errors += [*_too_long(name, study, number), *_unknown_label(own, item), *_idle_blur(own, item)]
                 errors += [*embedding_errors(study, item.run, number, own), *_missing_partners(study, own, item)]
-                errors += _copied_shards(study, own, item)
                 if names.setdefault(name, number) != number or run.seeds.count(own.seed) > 1:
                     value = f"{name}, as in runs.{names[name]}"
                     advice = "runs must differ in method, pairs, augmentation, backbone, tag or seed"
@@ -161,14 +160,6 @@ def _idle_blur(settings: Pretrain, item: Item) -> Iterator[SettingError]:
     if item.run.set.get("blur_kernel") and not settings.blurs:
         advice = f"remove it; augmentation {item.run.augmentation} has no blur"
         yield SettingError("setting without effect", item.places["blur_kernel"], settings.blur_kernel, advice)
-
-
-def _copied_shards(study: "Study", settings: Pretrain, item: Item) -> Iterator[SettingError]:
-    """Yield an error if a run that reads pair shards would copy them to its nodes."""
-    if study.pair_shards is not None and settings.trains and settings.stage_in is not None:
-        where, value = item.places.get("stage_in", ("pretraining", "stage_in")), settings.stage_in.folder
-        advice = "set it to null, or pair_shards to null; pair shards are for nodes without room for copies"
-        yield SettingError("copies of pair shards", where, value, advice)
 
 
 def _head_errors(method: str, study: "Study", root: Node) -> list[SettingError]:

@@ -13,7 +13,6 @@ from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.evaluation.contrasts.settings import Contrast, Resamples, StandardContrasts
-from workflow_scripts.pretraining.data.pair_shards.settings import PairShards
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.reporting.settings import ReportContents
 from workflow_scripts.stages.data_card import DataCard
@@ -70,12 +69,6 @@ class Study(Settings):
         description="trainings read packs: the images of a shard in one file, scaled down, which is read and decoded "
         "faster. null: they read the shards",
         examples=[{"shorter_side": 320}],
-    )
-    pair_shards: PairShards | None = Field(
-        None,
-        description="trainings read files that hold each image beside its partners, in large blocks, for studies "
-        "that fit on no node's disk (docs/stages.md). null: they read images one by one",
-        examples=[{"files": 256}],
     )
     data_card: DataCard = Field(DataCard(), description="how the data card counts")
     recaption: RecaptionSection = Field(description="captioning and image-text matching (ITM) with BLIP-2")

@@ -14,13 +14,11 @@ from workflow_scripts.pretraining.schedule import steps_per_epoch
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.stages.tokenizer import CLIPS
 from workflow_scripts.study.scoring import shards_of
-from workflow_scripts.study.stages import facts
 from workflow_scripts.study.units import Units
 
 ASSUMED_BACKBONE = BACKBONES["resnet50"]  # of a library's architectures, whose size is not known here
 # JPEG of quality 90: bytes per squared longer side (60 Flickr photos scaled to 256 px: 0.23, to 512 px: 0.14).
 JPEG_BYTES = 0.2
-SHARDED = ("pair_shard", "pair_shard_index", "pretrain")  # stages that make or read pair shards
 ASSUMED_IMAGES, ASSUMED_MASKS, ASSUMED_TESTED = 20_000, 1_000, 5_000  # of a dataset that is not public
 
 
@@ -81,7 +79,6 @@ def load_of(units: Units, stage: Stage, name: str, rows: float, images: float, p
         tested=tested,
         settings=settings,
     )
-    load = _with_shards(load, units, stage, unit)
     if "run" not in unit:
         return load
     run = units.run_settings(unit["run"])
@@ -97,22 +94,6 @@ def load_of(units: Units, stage: Stage, name: str, rows: float, images: float, p
         views=len(run.views),
         passes=run.passes,
         steps=steps or 0,
-    )
-
-
-def _with_shards(load: Load, units: Units, stage: Stage, unit: Mapping[str, str]) -> Load:
-    """The load with what it says of pair shards; as it is for a job that neither makes nor reads some."""
-    name = units.run_sharded(unit["run"]) if stage.name == "pretrain" else unit.get("pairs")
-    if units.study.pair_shards is None or name is None or stage.name not in SHARDED:
-        return load
-    partners = units.settings("pair_table", {"pairs": name})["k"] if name in units.pairs else 0
-    packing = units.study.pack.model_dump(mode="json") if units.study.pack else {"shorter_side": None}
-    one = replace(load, images=1, settings=packing)
-    return replace(
-        load,
-        held=load.images * (1 + partners),
-        held_bytes=facts("pack").disk(one),
-        block_bytes=units.study.pair_shards.block_mb * 1e6,
     )
 
 

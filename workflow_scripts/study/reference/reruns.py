@@ -15,7 +15,6 @@ from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.settings import Contrast, Term
 from workflow_scripts.evaluation.discrimination.rule import Discrimination, Ordering
-from workflow_scripts.pretraining.data.pair_shards.settings import PairShards
 from workflow_scripts.pretraining.method import Method
 from workflow_scripts.pretraining.settings import INSTEAD, METHODS
 from workflow_scripts.stages.demo_world import DemoWorld
@@ -127,7 +126,7 @@ def _whole_study() -> Study:
         "evaluation": study.evaluation.model_copy(update={"discrimination": Discrimination(orderings=(ORDERING,))}),
     }
     labels = CaptionLabelsSection(source="labels")
-    inputs = {"pack": Pack(), "pair_shards": PairShards(files=2)}
+    inputs = {"pack": Pack()}
     return study.model_copy(update={"demo_world": DemoWorld(), "caption_labels": labels, **inputs, **few})
 
 
@@ -173,7 +172,6 @@ def _read(units: Units, stage: str, unit: Unit) -> Any:
     of_run = (
         units.run_images,
         units.run_pairs,
-        units.run_shards,
         units.run_captions,
         units.run_tokens,
         units.run_vectors,
@@ -194,7 +192,6 @@ def _read(units: Units, stage: str, unit: Unit) -> Any:
         "leakage": lambda: units.close_vectors("", unit["dataset"]),
         "pair_quality": lambda: (units.quality_encoder, units.pair_captions("", unit["pairs"])),
         "common_images": lambda: [units.common_tables("", read) for read in tables],
-        "pair_shard": lambda: (units.images_learned(""), units.shard_pairs("", unit["pairs"])),
         "pretrain": lambda: [read("", unit["run"]) for read in of_run],
     }
     return units.sources(stage, unit), chosen[stage]() if stage in chosen else None

@@ -53,12 +53,3 @@ def test_a_damaged_image_is_named(tmp_path: Path) -> None:
         file.write(b"other")
     with pytest.raises(PipelineError, match=r"damaged image in .*images\.tar: row 7"):
         filled(shown, 3)
-
-
-def test_views_among_those_wanted_are_divided_alone() -> None:
-    wanted = SHOWN % 2 == 0
-    found = [chunk for even in (True, False) for chunk in chunks(SHOWN, 2, wanted == even)]
-    assert sorted(np.concatenate([chunk.places for chunk in found]).tolist()) == list(range(SHOWN.size))
-    for chunk in found:
-        assert len(set((chunk.rows % 2).tolist())) == 1
-        np.testing.assert_array_equal(SHOWN.ravel()[chunk.places], np.repeat(chunk.rows, np.diff(chunk.starts)))

@@ -1,7 +1,7 @@
 """The layout of PASCAL VOC (Everingham et al. 2010, IJCV): photos with numbered objects and numbered classes."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from workflow_scripts.evaluation.datasets.masks.objects import (
     read_bytes,
     read_numbers,
 )
-from workflow_scripts.evaluation.datasets.masks.splits import with_official_splits
 from workflow_scripts.evaluation.datasets.masks.voc_files import names_in_list, names_of_objects
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture
 from workflow_scripts.evaluation.datasets.splits import Entry
@@ -81,7 +80,7 @@ class VocMasks:
         if not entries:
             advice = f"{PHOTOS}, {OBJECTS} and {LISTS} must be of the same set (docs/your-own-data.md)"
             raise PipelineError("no usable photos", self.root, dict(left_out), advice)
-        return with_official_splits(entries), left_out
+        return _with_official_splits(entries), left_out
 
     def _names(self) -> Iterator[tuple[str, str]]:
         lists = {split: self.root / LISTS / f"{split}.txt" for split in SPLITS}
@@ -146,3 +145,16 @@ def _official(number: int, named: list[str]) -> str:
     """The class of a number, or an empty text if VOC has no such class or the annotation does not name it."""
     name = OFFICIAL[number - 1] if 1 <= number <= len(OFFICIAL) else ""
     return name if not named or name in named else ""
+
+
+def _with_official_splits(entries: Sequence[Entry]) -> list[Entry]:
+    """Entries of which validation images are the test split if there is no other one.
+
+    Without a training part, or with it alone, all are ``train``, to be split later.
+    """
+    splits = {one.split for one in entries}
+    if {"train", "test"} <= splits:
+        return list(entries)
+    if splits == {"train", "val"}:
+        return [one._replace(split="test") if one.split == "val" else one for one in entries]
+    return [one._replace(split="train") for one in entries]

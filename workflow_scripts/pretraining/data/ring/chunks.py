@@ -32,15 +32,13 @@ class Chunk:
     places: np.ndarray
 
 
-def chunks(shown: np.ndarray, most: int, among: np.ndarray | None = None) -> Iterator[Chunk]:
+def chunks(shown: np.ndarray, most: int) -> Iterator[Chunk]:
     """Chunks of at most ``most`` images for a step.
 
     Args:
         shown: (v, b) int64, the row that each view of each pair shows.
-        among: (v, b) bool, the views that they are for; None: all. Views of the same image must not be separated.
     """
     order = np.argsort(shown, axis=None, kind="stable")
-    order = order if among is None else order[among.ravel()[order]]
     rows, first = np.unique(shown.ravel()[order], return_index=True)
     starts = np.append(first, len(order))
     for at in range(0, len(rows), most):

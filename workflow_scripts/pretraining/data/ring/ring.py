@@ -140,16 +140,9 @@ class Ring:
         """The chunks of a step (see :func:`chunks`), each with the process that fills it."""
         # Smaller chunks where all processes would not get one.
         most = max(1, min(MOST, -(-shown.size // len(self._workers))))
-        if self._batches.blocks is None:
-            for chunk in chunks(shown, most):
-                yield self._workers[self._orders % len(self._workers)], chunk
-                self._orders += 1
-            return
-        # All images of a block are for the same process, so that only one reads it.
-        owners = self._batches.blocks[shown] % len(self._workers)
-        for number, worker in enumerate(self._workers):
-            for chunk in chunks(shown, most, owners == number):
-                yield worker, chunk
+        for chunk in chunks(shown, most):
+            yield self._workers[self._orders % len(self._workers)], chunk
+            self._orders += 1
 
     @contextmanager
     def cut(self, step: int) -> Iterator[CutBatch]:

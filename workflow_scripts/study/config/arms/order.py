@@ -1,4 +1,4 @@
-"""What the captions of an arm are made from: other arms, scores of judges, and people's ratings."""
+"""What the captions of an arm are made from: other arms, and scores of a judge."""
 
 from typing import TYPE_CHECKING
 
@@ -15,15 +15,10 @@ def arms_read(arm: "Arm") -> dict[str, str]:
     return {setting: name for setting, name in named.items() if name is not None}
 
 
-def judges_read(arm: "Arm") -> list[str]:
-    """Names of the judges whose scores choose the arm's captions."""
-    judge: str | tuple[str, ...] | None = getattr(arm, "judge", None)
-    return [judge] if isinstance(judge, str) else list(judge or ())
-
-
-def is_calibrated(arm: "Arm") -> bool:
-    """Whether the arm's margin is that of people's ratings."""
-    return getattr(arm, "margin", None) == "calibrated"
+def judge_read(arm: "Arm") -> str | None:
+    """Name of the judge whose scores choose the arm's captions, if one does."""
+    judge: str | None = getattr(arm, "judge", None)
+    return judge
 
 
 def arms_before(study: "Study", arm: "Arm") -> list[tuple[str, str]]:
@@ -31,24 +26,15 @@ def arms_before(study: "Study", arm: "Arm") -> list[tuple[str, str]]:
 
     The scores of a judge that compares captions with those of a reference arm are made after that arm.
     """
-    references = {judge.name: judge.reference for judge in study.judges if judge.reference is not None}
-    behind = [("judge", references[judge]) for judge in judges_read(arm) if judge in references]
+    judge = next((one for one in study.judges if one.name == judge_read(arm)), None)
+    behind = [("judge", judge.reference)] if judge is not None and judge.reference is not None else []
     return [*arms_read(arm).items(), *behind]
 
 
 def chosen_by_judges(study: "Study") -> set[str]:
     """Arms whose captions are made after scores of judges."""
-    return _with_dependents(study, {arm.name for arm in study.arms if judges_read(arm)})
-
-
-def after_ratings(study: "Study") -> set[str]:
-    """Arms whose captions are made after the ratings have been read, so that the ratings can't be of them."""
-    return _with_dependents(study, {arm.name for arm in study.arms if is_calibrated(arm)})
-
-
-def _with_dependents(study: "Study", found: set[str]) -> set[str]:
-    """``found`` and all arms that are made after one of them."""
+    chosen = {arm.name for arm in study.arms if judge_read(arm) is not None}
     before = {arm.name: {name for _, name in arms_before(study, arm)} for arm in study.arms}
-    while more := {name for name, others in before.items() if others & found} - found:
-        found = found | more
-    return found
+    while more := {name for name, others in before.items() if others & chosen} - chosen:
+        chosen |= more
+    return chosen
