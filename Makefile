@@ -2,14 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+EXTRAS := demo,dev,slurm
 
-.PHONY: demo test check docs clean
+.PHONY: demo test check docs pins clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: Python too old in $(PYTHON): $$($(PYTHON) -V); use 3.11 or newer: make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[demo,dev,slurm]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[$(EXTRAS)]'
 	@# on all cores, which pip can't; without the packages' own tests; some packages have files of Python 2
 	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
 	@touch $(STAMP)
@@ -34,6 +35,25 @@ check: $(STAMP) ## style, types, imports and generated documentation
 docs: $(STAMP) ## regenerate the parts of docs/ that come from the code
 	$(BIN)/python -m workflow_scripts.commands.reference
 	$(BIN)/python -m workflow_scripts.study.reference
+
+# Packages of CUDA, and suffixes such as +cpu, are those of one machine's build of torch.
+define PINS
+import json, re, sys
+packages = [package["metadata"] for package in json.load(sys.stdin)["install"]]
+print("# Versions that the tests ran with, on all Pythons that we support. Newer ones: make pins PYTHON=python3.11")
+for package in sorted(packages, key=lambda package: package["name"].lower()):
+    if not re.match("cuda-|nvidia-|triton$$|faithful-pairs$$", package["name"]):
+        print(package["name"], package["version"].split("+")[0], sep="==")
+endef
+export PINS
+
+pins: $(STAMP) ## the newest versions that pyproject.toml allows, as constraints.txt
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "error: pins for all Pythons need the oldest: make clean, make pins PYTHON=python3.11" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --dry-run --ignore-installed \
+		--report .venv/pins.json '.[$(EXTRAS)]'
+	@$(BIN)/python -c "$$PINS" <.venv/pins.json >constraints.txt
+	@touch $(STAMP)
 
 clean: ## remove results, caches and the environment
 	rm -rf .venv .snakemake results/* .mypy_cache .pytest_cache .ruff_cache
