@@ -39,20 +39,23 @@ docs: $(STAMP) ## regenerate the parts of docs/ that come from the code
 # Packages of CUDA, and suffixes such as +cpu, are those of one machine's build of torch.
 define PINS
 import json, re, sys
+from packaging.specifiers import SpecifierSet
 packages = [package["metadata"] for package in json.load(sys.stdin)["install"]]
-print("# Versions that the tests ran with, on all Pythons that we support. Newer ones: make pins PYTHON=python3.11")
+print("# Versions that the tests ran with, for all Pythons that pyproject.toml allows; `make pins` brings newer ones.")
 for package in sorted(packages, key=lambda package: package["name"].lower()):
     if not re.match("cuda-|nvidia-|triton$$|faithful-pairs$$", package["name"]):
-        print(package["name"], package["version"].split("+")[0], sep="==")
+        needs, pin = package.get("requires_python", ""), f'{package["name"]}=={package["version"].split("+")[0]}'
+        if "3.11" not in SpecifierSet(needs):
+            sys.exit(f"error: {pin} needs Python {needs}; make the environment with an older Python: 3.11.2, say")
+        print(pin)
 endef
 export PINS
 
 pins: $(STAMP) ## the newest versions that pyproject.toml allows, as constraints.txt
-	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-		{ echo "error: pins for all Pythons need the oldest: make clean, make pins PYTHON=python3.11" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --dry-run --ignore-installed \
 		--report .venv/pins.json '.[$(EXTRAS)]'
-	@$(BIN)/python -c "$$PINS" <.venv/pins.json >constraints.txt
+	@$(BIN)/python -c "$$PINS" <.venv/pins.json >.venv/pins.txt
+	@mv .venv/pins.txt constraints.txt
 	@touch $(STAMP)
 
 clean: ## remove results, caches and the environment
