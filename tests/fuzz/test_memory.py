@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.acquisition.zips import row
+from tests.fuzz.worker import RESIDENT
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG = 300 << 20  # bytes of a caption
-MEMORY = 250 << 20  # bytes beyond those of the imports; less than the caption has
 CODE = """
 from pathlib import Path
 from tests.fuzz.worker import resident_bytes
@@ -45,8 +45,14 @@ def read(folder: Path, imports: str, body: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     said, peak = (line.split(" ", 1)[1] for line in done.stdout.splitlines())
-    assert int(peak) < MEMORY
+    assert int(peak) < RESIDENT
     return said
+
+
+def test_what_reading_needs_is_counted_and_what_imports_take_is_not(tmp_path: Path) -> None:
+    assert read(tmp_path, f"taken = b'x' * {LONG}", "return len(taken)") == str(LONG)
+    with pytest.raises(AssertionError, match="<"):
+        read(tmp_path, "", f"return len(b'x' * {LONG})")
 
 
 GATHER = (

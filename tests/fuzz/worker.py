@@ -26,6 +26,7 @@ from workflow_scripts.core.errors import PipelineError
 
 CPU_SECONDS = 5.0  # of one input; the slowest that is fine takes a tenth of that
 MEMORY = 800 << 20  # bytes of address space beyond what the idle worker has
+RESIDENT = 250 << 20  # bytes beyond those of the idle worker; five times what any input needs
 WARM = 30  # inputs before memory is limited, so that thread pools and caches stand
 
 
