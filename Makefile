@@ -2,14 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+EXTRAS := demo,dev,slurm
 
-.PHONY: demo test check docs clean
+.PHONY: demo test check docs pins clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: Python too old in $(PYTHON): $$($(PYTHON) -V); use 3.11 or newer: make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[demo,dev,slurm]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[$(EXTRAS)]'
 	@# on all cores, which pip can't; without the packages' own tests; some packages have files of Python 2
 	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
 	@touch $(STAMP)
@@ -34,6 +35,28 @@ check: $(STAMP) ## style, types, imports and generated documentation
 docs: $(STAMP) ## regenerate the parts of docs/ that come from the code
 	$(BIN)/python -m workflow_scripts.commands.reference
 	$(BIN)/python -m workflow_scripts.study.reference
+
+# Packages of CUDA, and suffixes such as +cpu, are those of one machine's build of torch.
+define PINS
+import json, re, sys
+from packaging.specifiers import SpecifierSet
+packages = [package["metadata"] for package in json.load(sys.stdin)["install"]]
+print("# Versions that the tests ran with, for all Pythons that pyproject.toml allows; `make pins` brings newer ones.")
+for package in sorted(packages, key=lambda package: package["name"].lower()):
+    if not re.match("cuda-|nvidia-|triton$$|faithful-pairs$$", package["name"]):
+        needs, pin = package.get("requires_python", ""), f'{package["name"]}=={package["version"].split("+")[0]}'
+        if "3.11" not in SpecifierSet(needs):
+            sys.exit(f"error: {pin} needs Python {needs}; make the environment with an older Python: 3.11.2, say")
+        print(pin)
+endef
+export PINS
+
+pins: $(STAMP) ## the newest versions that pyproject.toml allows, as constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --dry-run --ignore-installed \
+		--report .venv/pins.json '.[$(EXTRAS)]'
+	@$(BIN)/python -c "$$PINS" <.venv/pins.json >.venv/pins.txt
+	@mv .venv/pins.txt constraints.txt
+	@touch $(STAMP)
 
 clean: ## remove results, caches and the environment
 	rm -rf .venv .snakemake results/* .mypy_cache .pytest_cache .ruff_cache

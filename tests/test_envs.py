@@ -1,4 +1,4 @@
-"""The conda environments agree with pyproject.toml and hold what their rules' stages import."""
+"""The conda environments and the pins agree with pyproject.toml; the former hold what their rules' stages import."""
 
 import ast
 import re
@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from workflow_scripts.core.digest import ROOT, module_path, stage_closure
 from workflow_scripts.study.stages import facts, stage_names
@@ -74,6 +77,17 @@ def test_ranges_are_those_of_pyproject(path: Path) -> None:
     assert environment(path) == {name: project[name] for name in environment(path)}
     needs = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     assert f"python{needs}" in yaml.safe_load(path.read_text())["dependencies"]
+
+
+def test_every_requirement_is_pinned_to_a_release_that_it_allows() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    pins = {canonicalize_name(name): Version(version) for name, version in (line.split("==") for line in lines)}
+    assert [name for name, version in pins.items() if version.local] == [], "other machines have other builds"
+    optional = project["optional-dependencies"]
+    extras = [*optional["demo"], *optional["dev"], *optional["slurm"]]
+    for requirement in map(Requirement, [*project["dependencies"], *extras]):
+        assert pins[canonicalize_name(requirement.name)] in requirement.specifier, requirement
 
 
 @pytest.mark.parametrize("stage", sorted(stage_names()))

@@ -29,7 +29,7 @@ class Outcome:
         faults: input's number -> what went wrong.
         seconds: of CPU time.
         slowest: seconds and number of the slowest input.
-        peak: resident bytes of the largest worker.
+        peak: resident bytes, beyond those of the idle worker, of the one that needed most.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)

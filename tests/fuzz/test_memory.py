@@ -1,4 +1,4 @@
-"""Inputs made to need gigabytes: each is read in a process of its own, whose peak is measured."""
+"""Inputs made to need gigabytes: each is read in a process of its own, whose peak above its imports is measured."""
 
 import io
 import json
@@ -16,42 +16,55 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.acquisition.zips import row
+from tests.fuzz.worker import RESIDENT
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG = 300 << 20  # bytes of a caption
-HEAD = """
+CODE = """
 from pathlib import Path
+from tests.fuzz.worker import resident_bytes
 from workflow_scripts.core.errors import PipelineError
+{imports}
 def outcome():
 {body}
+idle = resident_bytes("VmRSS")
 try:
     print("said", outcome())
 except PipelineError as error:
     print("said", error)
-from tests.fuzz.worker import peak_memory
-print("peak", peak_memory())
+print("peak", resident_bytes("VmHWM") - idle)
 """
 
 
-def read(folder: Path, body: str) -> str:
-    """What ``body`` (of a function) returns or refuses, in a process that needs less than 1 GB."""
-    code = HEAD.format(body=textwrap.indent(textwrap.dedent(body), "    "))
+def read(folder: Path, imports: str, body: str) -> str:
+    """What ``body`` (of a function) returns or refuses, in a process that needs little more than ``imports`` take."""
+    code = CODE.format(imports=textwrap.dedent(imports), body=textwrap.indent(textwrap.dedent(body), "    "))
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     said, peak = (line.split(" ", 1)[1] for line in done.stdout.splitlines())
-    assert int(peak) < 10**9
+    assert int(peak) < RESIDENT
     return said
 
 
-GATHER = """
+def test_what_reading_needs_is_counted_and_what_imports_take_is_not(tmp_path: Path) -> None:
+    assert read(tmp_path, f"taken = b'x' * {LONG}", "return len(taken)") == str(LONG)
+    with pytest.raises(AssertionError, match="<"):
+        read(tmp_path, "", f"return len(b'x' * {LONG})")
+
+
+GATHER = (
+    """
 from workflow_scripts.acquisition.annotations.counting import Filter
 from workflow_scripts.acquisition.annotations.read import gather
+""",
+    """
 counts = gather(Path("a.zip"), Filter(None, None), 2 << 30, 2000, Path("kept"), Path("apart"))
 return counts["rows"], counts["kept"], counts["apart"]
-"""
+""",
+)
 
 
 def test_a_zip_of_a_million_bytes_that_unpacks_to_a_thousand_times_that(tmp_path: Path) -> None:
@@ -65,7 +78,7 @@ def test_a_zip_of_a_million_bytes_that_unpacks_to_a_thousand_times_that(tmp_path
             stream.write(b", " + rows.encode())
         stream.write(b"]}")
     assert (tmp_path / "a.zip").stat().st_size < 4 << 20
-    assert "zip unpacks to too much data in a.zip" in read(tmp_path, GATHER)
+    assert "zip unpacks to too much data in a.zip" in read(tmp_path, *GATHER)
 
 
 def test_a_caption_of_300_mib_is_a_counted_row(tmp_path: Path) -> None:
@@ -77,7 +90,7 @@ def test_a_caption_of_300_mib_is_a_counted_row(tmp_path: Path) -> None:
         for _ in range(LONG >> 20):
             stream.write(b"x" * (1 << 20))
         stream.write(b'"}, ' + json.dumps(row("c")).encode() + b"]}")
-    assert read(tmp_path, GATHER) == str((3, 2, {"oversized_row": 1}))
+    assert read(tmp_path, *GATHER) == str((3, 2, {"oversized_row": 1}))
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "json"])
@@ -92,8 +105,8 @@ def test_a_caption_of_300_mib_in_a_file(tmp_path: Path, form: str) -> None:
         pq.write_table(table, tmp_path / "t", use_dictionary=False, write_statistics=False, compression="none")
     said = read(
         tmp_path,
+        "from workflow_scripts.captions.caption_file import read_captions",
         """
-        from workflow_scripts.captions.caption_file import read_captions
         return sum(len(captions) for _, captions in read_captions(Path("t")))
         """,
     )
@@ -117,6 +130,8 @@ def test_an_image_of_60_000_by_60_000_pixels(tmp_path: Path) -> None:
         from workflow_scripts.evaluation.datasets.dataset_files import fault_of
         from workflow_scripts.evaluation.datasets.masks.imagenet_s import object_mask
         from workflow_scripts.evaluation.datasets.picture_sets import Picture
+        """,
+        """
         data = Path("i.png").read_bytes()
         try:
             object_mask(Path("i.png"), 1)
@@ -142,6 +157,8 @@ def test_headers_that_claim_terabytes(tmp_path: Path) -> None:
         """
         from workflow_scripts.core.files.foreign import batches, readable
         from workflow_scripts.provenance.verify.compare import deviation
+        """,
+        """
         found = [deviation(Path(name), Path(name), name[1:]) for name in ("m.safetensors", "n.safetensors", "a.npy")]
         with readable("unreadable table", "p", "mend it"):
             list(batches(Path("p"), {}))

@@ -18,13 +18,15 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from tests.fuzz.target import Files, Target
 from tests.fuzz.targets import load
 from workflow_scripts.core.errors import PipelineError
 
 CPU_SECONDS = 5.0  # of one input; the slowest that is fine takes a tenth of that
-MEMORY = 800 << 20  # bytes of address space beyond what the idle worker has: with that, below 1 GB
+MEMORY = 800 << 20  # bytes of address space beyond what the idle worker has
+RESIDENT = 250 << 20  # bytes beyond those of the idle worker; five times what any input needs
 WARM = 30  # inputs before memory is limited, so that thread pools and caches stand
 
 
@@ -85,10 +87,10 @@ def limit_memory(beyond: int = MEMORY) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def peak_memory() -> int:
-    """Largest resident set of this process so far, in bytes; getrusage counts that of the parent before exec too."""
+def resident_bytes(which: Literal["VmRSS", "VmHWM"]) -> int:
+    """Resident set of this process: now, or the largest so far; getrusage counts that of the parent before exec too."""
     status = Path("/proc/self/status").read_text()
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) * 1024
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith(which))) * 1024
 
 
 def quiet() -> None:
@@ -106,9 +108,11 @@ def main(argv: list[str]) -> None:
     quiet()
     outcomes: Counter[str] = Counter()
     slowest, start = (0.0, first), time.process_time()
+    idle = resident_bytes("VmRSS")
     for number in range(first, end):
         if number == first + WARM:
             limit_memory()
+            idle = resident_bytes("VmRSS")
         (place / "at").write_text(str(number))
         before = time.process_time()
         outcome, fault = attempt(target, input_of(target, kind, seed, number), place / "input")
@@ -117,7 +121,7 @@ def main(argv: list[str]) -> None:
         if fault is not None:
             _say({"number": number, "fault": fault})
     spent = time.process_time() - start
-    _say({"outcomes": outcomes, "seconds": spent, "slowest": slowest, "peak": peak_memory()})
+    _say({"outcomes": outcomes, "seconds": spent, "slowest": slowest, "peak": resident_bytes("VmHWM") - idle})
 
 
 def _say(line: object) -> None:

@@ -1,14 +1,12 @@
 """The DAG is known from the config alone; its size is bounded; no two of its jobs share a key."""
 
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.workflow.dag import ROOT, commands
+from tests.workflow.dag import MEASURED, ROOT, commands, idle_bytes, peak_of, snakemake
 from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.key import artifact_key
@@ -78,18 +76,11 @@ def test_twelve_million_images(tmp_path: Path) -> None:
     """1,202 shards: the dry run's memory and job counts (its time is a benchmark)."""
     overlay = tmp_path / "big.yaml"
     overlay.write_text("study: redcaps12m\nannotations: {years: null}\nshards: {shards: 1202}\n")
-    code = (
-        "import resource, subprocess, sys; "
-        "done = subprocess.run(sys.argv[1:], capture_output=True, text=True); "
-        "print(done.stdout + done.stderr); "
-        "print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(done.returncode)"
-    )
-    words = [str(Path(sys.executable).with_name("snakemake")), "-n", "--quiet", "rules", "--configfile", str(overlay)]
-    done = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = snakemake("-n", "--quiet", "rules", "--configfile", str(overlay), before=MEASURED)
     assert done.returncode == 0, done.stdout[-2000:]
-    counts = job_counts(done.stdout)
+    said, peak = peak_of(done.stdout)
+    counts = job_counts(said)
     assert counts["download"] == counts["recaption"] == 1202
     assert counts["image_hashes"] == 25
     assert counts["total"] - counts["image_hashes"] == 4482 + 2 * (1202 - 540)
-    peak = int(re.findall(r"^peak (\d+)$", done.stdout, re.MULTILINE)[0]) * 1024
-    assert peak <= 600e6, f"{peak / 1e6:.0f} MB"
+    assert peak - idle_bytes() <= 350e6

@@ -4,7 +4,7 @@ import json
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
@@ -95,8 +95,7 @@ class Trainer:
         if accelerator.num_processes > 1:
             cpu = plan.device == "cpu"
             self.model = convert(self.model) if cpu else nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
-        # Called by keyword, torch's overload for memory formats alone is the one that type checkers know.
-        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        cast(Any, self.model).to(memory_format=torch.channels_last)  # some versions of torch declare no such overload
         self.model.to(accelerator.device)
         updates = optimizer(self.model, self.settings.weight_decay, self.settings.norm_weight_decay)
         self.wrapped, self.optimizer = accelerator.prepare(self.model, updates)

@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import random
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ from tests.fuzz.target import Files, Target
 from workflow_scripts.models.networks.layouts import clip, timm
 from workflow_scripts.models.networks.weights_file import fill, read_weights, weights_file
 
+import_module("timm")  # here, since its time and memory are not an input's
 TIMM: dict[str, Any] = {
     "architecture": "test_vit",
     "model_args": {"num_classes": 7, "global_pool": "token", "img_size": [160, 160]},

@@ -37,7 +37,7 @@ class Compressed:
             self._projection = _projection(vectors[some], random)
             width = self._projection.shape[1]
             self._index = faiss.index_factory(width, f"PQ{width // GROUP}x4fs", faiss.METRIC_INNER_PRODUCT)
-            self._index.qbs = QUERIES  # type: ignore[attr-defined]
+            self._index.qbs = QUERIES
             self._index.train(vectors[some] @ self._projection)
             for start in range(0, len(vectors), BLOCK):
                 self._index.add(vectors[start : start + BLOCK] @ self._projection)
@@ -69,7 +69,7 @@ class Compressed:
         products = np.empty(others.shape, np.float32)
         database = np.ascontiguousarray(self._vectors)
         arrays = (faiss.swig_ptr(one) for one in (products, queries, database, others))
-        faiss.fvec_inner_products_by_idx(*arrays, queries.shape[1], *others.shape)  # type: ignore[attr-defined]
+        faiss.fvec_inner_products_by_idx(*arrays, queries.shape[1], *others.shape)
         products[others < 0] = -np.inf
         return products
 

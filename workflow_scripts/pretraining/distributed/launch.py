@@ -12,7 +12,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from torch.distributed import TCPStore  # type: ignore[attr-defined] # public, though not in its __all__
+from torch.distributed import TCPStore
 
 from workflow_scripts.core.errors import ERROR, PipelineError
 from workflow_scripts.core.files.durable import write_atomic

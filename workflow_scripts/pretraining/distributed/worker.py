@@ -83,7 +83,7 @@ def main(plan: str) -> int:
 
 def _wait_for_all(processes: int) -> None:
     """Return once all processes have called this: nodes may copy for different times, longer than torch would wait."""
-    from torch.distributed import TCPStore  # type: ignore[attr-defined] # public, though not in its __all__
+    from torch.distributed import TCPStore
 
     store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
     store.add("staged-in", 1)
