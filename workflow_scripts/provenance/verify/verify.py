@@ -292,4 +292,8 @@ def _compare(node: Node, made: Node, suffix: str, changes: list[str], allowed: T
 
 
 def _told(changes: list[str]) -> str:
-    return ", ".join(changes) if changes else "though code, threads, processor, versions and variables are the recorded ones"
+    return (
+        ", ".join(changes)
+        if changes
+        else "though code, threads, processor, versions and variables are the recorded ones"
+    )
