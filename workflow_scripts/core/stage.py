@@ -34,6 +34,7 @@ from workflow_scripts.core.runtime.recipe import RECIPE, recipe_of, start_comput
 from workflow_scripts.core.runtime.stage_log import start_log
 from workflow_scripts.core.runtime.together import left_to_its_own
 from workflow_scripts.core.runtime.turns import check_shared_inputs, take_turns
+from workflow_scripts.core.runtime.variables import unset_variables
 from workflow_scripts.core.sources import content_hash, listing, resolve_source
 
 log = logging.getLogger(__name__)
@@ -157,6 +158,7 @@ def run_stage(stage: Stage[S], argv: list[str] | None = None) -> None:
         start_quickly()
         quiet_libraries()
         tell_fatal_signals()
+    unset_variables()
     limit_threads(args.threads)
     allow_many_files()
     clear_inputs()

@@ -120,6 +120,17 @@ def test_other_code_is_said(study: Path, tmp_path: Path) -> None:
     assert {(one.kind, one.detail) for one in verdicts} == {(Kind.EXACT, "though other code, 2 math threads, 1 before")}
 
 
+def test_variables_that_change_numbers_are_said(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = {"OPENBLAS_CORETYPE": "Haswell", "MKL_CBWR": "AVX2", "CUBLAS_WORKSPACE_CONFIG": None, "OMP_NUM_THREADS": 9}
+    edit_record(study, "shard_plan/plan", lambda record: record["determinism"].update(flags))
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")
+    verdicts = verify(node_of(study, "shard_plan/plan"), Options(tmp_path / "s", tolerance))
+    told = "ATEN_CPU_CAPABILITY avx2, not set before, MKL_CBWR COMPATIBLE, AVX2 before"
+    told += ", OPENBLAS_CORETYPE not set, Haswell before"
+    assert {(one.kind, one.detail) for one in verdicts} == {(Kind.EXACT, f"though {told}")}
+
+
 def test_what_is_fetched_or_holds_times_is_not_recomputed(results: Path, tmp_path: Path) -> None:
     for stage, settings in [("download", {}), ("source", {"at": "https://a.invalid/x"}), ("crate", {})]:
         path = make_artifact(results, stage, "x", {".bin": b"x"})

@@ -13,6 +13,7 @@ from typing import Any
 
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.runtime.environment import THREAD_VARIABLES, version
+from workflow_scripts.core.runtime.variables import recorded_variables
 
 DETERMINISM_VARIABLES = ("PYTHONHASHSEED", "CUBLAS_WORKSPACE_CONFIG", *THREAD_VARIABLES)
 SECONDS = 20  # timeout of git and nvidia-smi
@@ -89,7 +90,7 @@ def determinism() -> dict[str, Any]:
 
     The switches are those at the end of the stage; a stage that sets one temporarily records that itself.
     """
-    found: dict[str, Any] = {name: os.environ.get(name) for name in DETERMINISM_VARIABLES}
+    found: dict[str, Any] = {name: os.environ.get(name) for name in DETERMINISM_VARIABLES} | recorded_variables()
     torch = sys.modules.get("torch")
     if torch is not None:
         found["torch_threads"] = torch.get_num_threads()

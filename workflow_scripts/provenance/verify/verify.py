@@ -26,6 +26,7 @@ from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.runtime.environment import version
 from workflow_scripts.core.runtime.machine import cpu_model
 from workflow_scripts.core.runtime.progress import progress
+from workflow_scripts.core.runtime.variables import RECORDED, recorded_variables
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
 from workflow_scripts.provenance.nodes import Node, inputs_of, read_node
 from workflow_scripts.provenance.verify.compare import deviation
@@ -257,7 +258,15 @@ def differences(node: Node, options: Options) -> list[str]:
     for name, before in sorted(origin.get("packages", {}).items()):
         if name in where["packages"] and version(name) != before:
             found.append(f"{name} {version(name)}, {before} before")
-    return found
+    return found + _other_variables(origin.get("determinism") or {})
+
+
+def _other_variables(flags: dict[str, Any]) -> list[str]:
+    """Variables that change numbers and differ from the recorded ones."""
+    before = {name: value for name, value in flags.items() if name.startswith(RECORDED) and value is not None}
+    now = recorded_variables()
+    names = sorted(name for name in before | now if now.get(name) != before.get(name))
+    return [f"{name} {now.get(name, 'not set')}, {before.get(name, 'not set')} before" for name in names]
 
 
 def _compare(node: Node, made: Node, suffix: str, changes: list[str], allowed: Tolerance | None) -> Verdict:
@@ -284,4 +293,8 @@ def _compare(node: Node, made: Node, suffix: str, changes: list[str], allowed: T
 
 
 def _told(changes: list[str]) -> str:
-    return ", ".join(changes) if changes else "though code, threads, processor and versions are the recorded ones"
+    return (
+        ", ".join(changes)
+        if changes
+        else "though code, threads, processor, versions and variables are the recorded ones"
+    )

@@ -1,0 +1,36 @@
+"""Which variables are unset, and which are recorded."""
+
+import os
+
+import pytest
+
+from workflow_scripts.core.runtime.variables import RECORDED, UNSET, recorded_variables, unset_variables
+
+
+def test_what_no_machine_needs_is_unset_and_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    unset = ("OMP_THREAD_LIMIT_ALL", "TORCHINDUCTOR_USE_FAST_MATH", "TORCH_BLAS_PREFER_CUBLASLT")
+    kept = ("OMP_PROC_BIND", "TORCHINDUCTOR_CACHE_DIR", "TORCH_HOME", "MKL_CBWR")
+    for name in (*unset, *kept, "MATPLOTLIBRC"):
+        monkeypatch.setenv(name, "1")
+    unset_variables()
+    assert {name: os.environ.get(name) for name in (*unset, *kept)} == dict.fromkeys(unset) | dict.fromkeys(kept, "1")
+    assert os.environ["MATPLOTLIBRC"] == os.devnull
+    assert caplog.messages == [f"ignored, since they would change numbers: {', '.join(unset)}"]
+    caplog.clear()
+    unset_variables()
+    assert caplog.messages == []
+
+
+def test_what_some_machines_need_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(RECORDED)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    monkeypatch.setenv("DNNL_MAX_CPU_ISA", "AVX2")
+    assert recorded_variables() == {"DNNL_MAX_CPU_ISA": "AVX2", "OPENBLAS_CORETYPE": "Haswell"}
+
+
+def test_no_variable_is_both() -> None:
+    assert not [name for name in RECORDED if name.startswith(UNSET)]
+    assert not [name for name in UNSET if name.startswith(RECORDED)]
