@@ -43,7 +43,6 @@ def test_leftovers_are_removed_and_the_next_run_finds_its_work(trained: Path) ->
         f".cache/training/{key}/run.json",
         f".browse/study/.{key}.part/index.sqlite",
         ".fetched/.0f.bin",
-        ".fetched/job-0.bin",
     ):
         (trained / name).parent.mkdir(parents=True, exist_ok=True)
         (trained / name).write_text("left")

@@ -23,7 +23,7 @@ def image(url: str) -> bytes:
 def fill(folder: Path, job: str, urls: list[str], ended: bool = True) -> None:
     with Store(folder, job) as store:
         for url in urls:
-            store.add(Record(url, State.OK, 200, [{"attempt": 1}]), image(url))
+            store.add(Record(url, State.OK, 200, [{"attempt": 1, "state": "ok", "read": 5}]), image(url))
         store.add(Record(f"{job}-down", State.HTTP_5XX, 500))
         if ended:
             store.seal()

@@ -15,6 +15,7 @@ from workflow_scripts.acquisition.store.record import Record, from_line, to_line
 from workflow_scripts.acquisition.store.segment import is_sealed
 from workflow_scripts.core.errors import PipelineError
 
+ASKED = {"attempt": 1, "state": "ok", "read": 5}
 DATA = {f"http://a.test/{n}": bytes([n]) * (n * 37 % 100) for n in range(8)}
 
 
@@ -22,7 +23,7 @@ def filled(stem: Path, urls: list[str]) -> None:
     with Journal(stem) as journal:
         for url in urls:
             state = State.OK if DATA[url] else State.HTTP_4XX
-            record = Record(url, state, 200 if DATA[url] else 404, [{"attempt": 1}], width=3, format="jpg")
+            record = Record(url, state, 200 if DATA[url] else 404, [ASKED], width=3, format="jpg")
             journal.add(record, DATA[url])
 
 
@@ -37,11 +38,11 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         records = [record for record, _, _ in journal.records()]
         assert [record.url for record in records] == list(DATA)
         assert [journal.record(at, size) for _, at, size in journal.records()] == records
-        assert records[0].state is State.HTTP_4XX and records[3].attempts == [{"attempt": 1}]
+        assert records[0].state is State.HTTP_4XX and records[3].attempts == [ASKED]
 
 
 def test_a_line_is_a_record_or_nothing() -> None:
-    record = Record("http://a.test/ü\n", State.OK, None, [{"attempt": 1}], round=3, size=4, sha256="ab")
+    record = Record("http://a.test/ü\n", State.OK, None, [ASKED], round=3, size=4, sha256="ab" * 32)
     line = to_line(record)
     assert from_line(line) == record and line.count(b"\n") == 1
     assert url_of(line) == url_of(line[:60]) == record.url
@@ -108,7 +109,7 @@ def test_half_a_write_before_the_disk_was_full_is_written_over(tmp_path: Path) -
         with full, pytest.raises(PipelineError):
             journal.add(Record(urls[2], State.OK, 200), b"x" * 900)
         for url in urls:
-            journal.add(Record(url, State.OK, 200), DATA[url])
+            journal.add(Record(url, State.OK if DATA[url] else State.EMPTY, 200), DATA[url])
         assert whole(journal) == DATA
 
 

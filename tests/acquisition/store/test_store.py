@@ -14,6 +14,7 @@ from workflow_scripts.acquisition.store.segment import seal, search, stems, url_
 from workflow_scripts.acquisition.store.store import Store
 from workflow_scripts.core.errors import PipelineError
 
+ASKED = {"attempt": 1, "state": "ok", "read": 5}
 URLS = [f"http://a.test/{n}.jpg" for n in range(300)]
 
 
@@ -24,13 +25,13 @@ def body(url: str) -> bytes:
 def keep(folder: Path, job: str, urls: list[str], ended: bool = True) -> None:
     with Store(folder, job) as store:
         for url in urls:
-            store.add(Record(url, State.OK, 200, [{"attempt": 1}]), body(url))
+            store.add(Record(url, State.OK, 200, [ASKED]), body(url))
         if ended:
             store.seal()
 
 
 def fail(store: Store, url: str, state: State = State.HTTP_5XX, round: int = 1, at: float = 0.0) -> None:
-    store.add(Record(url, state, 503, [{"attempt": 1, "started": at}], round=round, finished=at))
+    store.add(Record(url, state, 503, [{**ASKED, "started": at}], round=round, finished=at))
 
 
 @pytest.mark.parametrize("ended", [True, False])
@@ -43,7 +44,7 @@ def test_every_url_is_found_over_all_segments(tmp_path: Path, ended: bool) -> No
         found = store.find(wanted, "p")
         assert sorted(found) == sorted(URLS[::7])
         assert all(store.data(record) == body(url) for url, record in found.items())
-        assert all((record.round, record.attempts) == (1, [{"attempt": 1}]) for record in found.values())
+        assert all((record.round, record.attempts) == (1, [ASKED]) for record in found.values())
         assert store.find([], "p") == {}
     assert len(list(tmp_path.glob("*.idx"))) == 6  # killed jobs' segments were settled
 
