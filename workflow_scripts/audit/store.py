@@ -1,4 +1,4 @@
-"""The store of fetched bytes: lines, bytes and index of each segment, and whether shards were packed from these bytes."""
+"""The store of fetched bytes: lines, bytes and index of each segment, and whether shards were packed from them."""
 
 import stat
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -121,7 +121,8 @@ def _shards(results: Path) -> Iterator[Node]:
 
 def _store_of(shard: Node) -> str:
     """The folder in the store from which a shard was packed; the demo's server has one of its own."""
-    for one in inputs_of(shard):
+    worlds = "world" in (shard.record or {}).get("inputs", {})
+    for one in inputs_of(shard) if worlds else ():
         if one.name == "world" and one.node is not None and one.node.hash == one.recorded_hash:
             return str(one.node.files.get(".images.zip", {}).get("sha256"))
     return "."
@@ -184,5 +185,5 @@ def _exchanged(received: Sequence[Marks], packed: Sequence[Marks]) -> Iterator[F
         pairs = zip(one.urls.tolist(), one.times.tolist(), strict=True)
         count = len({url for url, time in pairs if time <= latest.get(url, -1.0)})
         if count:
-            detail = f"{count} URLs have other images than in the shards packed from them; delete the segment's files"
+            detail = f"{count} URLs have other images than in the shards packed from them; restore it, or delete it"
             yield finding(Kind.DAMAGED_STORE, with_suffix(one.source, LINES), detail)

@@ -64,15 +64,16 @@ class Journal(Segment):
         assert self._bytes is not None
         there = os.fstat(self._bytes).st_size
         whole = end = complete = follows = 0
-        damaged = False
+        damaged, last = False, None
         for record, offset, length in self.lines():
             complete = offset + length
             damaged |= record is None or (record.size > 0 and record.offset != follows)
             if record is not None and record.size:
                 follows = record.offset + record.size
+                last = record if follows <= there else last
             if follows <= there:
                 whole, end = complete, follows
-        if damaged:
+        if damaged or (last is not None and self.data(last) is None):
             log.warning("%s has damaged lines; what they name is fetched again", self.stem)
             whole, end = complete, there
         os.ftruncate(self._lines, whole)

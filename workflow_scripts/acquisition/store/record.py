@@ -15,9 +15,9 @@ _string = json.JSONDecoder().raw_decode
 _SHA256, _FORMAT = re.compile(r"[0-9a-f]{64}"), re.compile(r"[a-z]{0,8}")
 _LARGEST, _LATEST = 1 << 60, 1e11  # bytes; seconds since 1970
 _ENDS = frozenset({*State, IMPORTED})  # states of an attempt
-# Fields of an attempt, and the largest value of each number: those of the table of attempts.
-_MOST = {"attempt": 2**31 - 1, "round": 2**15 - 1, "http_status": 999, "read": _LARGEST}
-_ATTEMPT = frozenset({*_MOST, "started", "seconds", "state"})
+# Fields of an attempt, and the largest value of each count: those of the table of attempts.
+_COUNTS = {"attempt": 2**31 - 1, "round": 2**15 - 1, "read": _LARGEST}
+_ATTEMPT = frozenset({*_COUNTS, "started", "seconds", "state", "http_status"})
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ def _is_sound(record: Record) -> bool:
     return (
         all(isinstance(text, str) for text in (record.url, record.preparation, record.policy))
         and isinstance(record.attempts, list)
-        and (record.http_status is None or _is_count(record.http_status, _MOST["http_status"]))
-        and _is_count(record.round, _MOST["round"])
+        and _is_status(record.http_status)
+        and _is_count(record.round, _COUNTS["round"])
         and _is_time(record.finished)
         and all(_is_count(one, _LARGEST) for one in (record.offset, record.size))
         and all(_is_count(one, 2**31 - 1) for one in (record.width, record.height))
@@ -109,16 +109,18 @@ def _is_sound(record: Record) -> bool:
 
 
 def _is_attempt(one: object) -> bool:
-    if not isinstance(one, dict):
-        return False
-    counts = {name: value for name, value in one.items() if name in _MOST and name != "http_status"}
     return (
-        {"state", "read"} <= one.keys() <= _ATTEMPT
+        isinstance(one, dict)
+        and {"state", "read"} <= one.keys() <= _ATTEMPT
         and one["state"] in _ENDS
-        and all(_is_count(value, _MOST[name]) for name, value in counts.items())
-        and (one.get("http_status") is None or _is_count(one["http_status"], _MOST["http_status"]))
+        and _is_status(one.get("http_status"))
+        and all(_is_count(one.get(name, 0), most) for name, most in _COUNTS.items())
         and all(_is_time(one.get(name, 0)) for name in ("started", "seconds"))
     )
+
+
+def _is_status(value: object) -> bool:
+    return value is None or _is_count(value, 999)
 
 
 def _is_count(value: object, most: int) -> bool:
