@@ -120,7 +120,7 @@ def _is_attempt(one: object) -> bool:
 
 
 def _is_status(value: object) -> bool:
-    return value is None or _is_count(value, 999)
+    return value is None or _is_count(value, 2**15 - 1)
 
 
 def _is_count(value: object, most: int) -> bool:
