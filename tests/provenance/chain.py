@@ -36,9 +36,12 @@ class Chain:
         inputs: Mapping[str, Sequence[str]] | None = None,
         settings: Mapping[str, Any] | None = None,
         beside: Sequence[str] = (),
-        content: bytes | None = None,
+        content: bytes | Mapping[str, bytes] | None = None,
     ) -> Path:
-        """Compute ``<stage>/<name>`` (from the cache when its key is there); gives its manifest's path."""
+        """Compute ``<stage>/<name>`` (from the cache when its key is there); gives its manifest's path.
+
+        ``content`` is that of every data file, or of each by its suffix; by default, it is random.
+        """
         stage, _, name = artifact.partition("/")
         given = {role: [self.study / f"{one}{MANIFEST}" for one in names] for role, names in (inputs or {}).items()}
         recipe: dict[str, Any] = {
@@ -61,10 +64,13 @@ class Chain:
         manifest, ours = lookup(entry), False
         if manifest is None:
             staging.open(self.results, stage, recipe["key"])
+            given = content if isinstance(content, Mapping) else dict.fromkeys(suffixes, content)
             for suffix in suffixes:
-                staging.file(suffix).write_bytes(content or self._random.randbytes(self._random.randint(50, 5000)))
+                data = given[suffix] or self._random.randbytes(self._random.randint(50, 5000))
+                staging.file(suffix).write_bytes(data)
             for suffix in beside:
-                staging.file(suffix, hashed=False).write_bytes(self._random.randbytes(300))
+                data = given.get(suffix) or self._random.randbytes(300)
+                staging.file(suffix, hashed=False).write_bytes(data)
             rows = {"in": 5, "out": 4, "dropped": {"empty": 1}}
             code = {"closure": code_parts(stage), "git": {"commit": None, "dirty": None, "diff": None}}
             fresh = {**recipe, **code, "facts": {}, **_machine(), **clock.read()}

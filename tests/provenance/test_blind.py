@@ -3,14 +3,16 @@
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.audit.test_beside import KEY, RATINGS
 from tests.conftest import ROOT
-from tests.provenance.chain import Chain, finished
+from tests.provenance.chain import RUNS, Chain, finished
 from tests.provenance.manipulations.tools import entry_of, replace_bytes, rewrite
 from tests.provenance.outsider.shared import note_of_config_rewritten
 from tests.provenance.outsider.tools import dump, keyed, signed
@@ -18,6 +20,7 @@ from tests.provenance.outsider.unrecorded import invented_artifact
 from workflow_scripts.audit.studies import audit
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import file_hash, stored
+from workflow_scripts.core.files.copies import record_copy
 from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.core.files.notes import write_note
 from workflow_scripts.study import active_config as today
@@ -49,6 +52,32 @@ def everything_consistent(chain: Chain) -> None:
     replace_bytes(stored(entry, ".html"), b"other")
     replace_bytes(entry / "manifest.json", pretty(manifest))
     rewrite(entry / "run.json", lambda one: one.update(manifest=digest(manifest)))
+
+
+@blind
+def from_some_stage_on(chain: Chain) -> None:
+    for stage in ("summary", "report"):
+        for folder in (chain.study / stage, chain.results / ".cache" / stage):
+            shutil.rmtree(folder)
+    probes = [f"linear_probe/{run}.last" for run in RUNS]
+    chain.make("summary/summary", [".parquet", ".csv"], {"probe": probes})
+    everything = [f"{p.parent.name}/{p.name.removesuffix(MANIFEST)}" for p in chain.study.glob(f"*/*{MANIFEST}")]
+    chain.make("report/index", [".html"], {"behind": sorted(everything)})
+
+
+@blind
+def ratings_not_yet_read(chain: Chain) -> None:
+    (chain.study / "labels").mkdir()
+    (chain.study / "labels" / "sheet.html").write_bytes(b"other pictures")
+    (chain.study / "labels" / "sheet.html.key.csv").write_bytes(KEY)
+    (chain.study / "labels" / "R.csv").write_bytes(RATINGS.replace(b"3,2,1", b"0,0,0"))
+
+
+@blind
+def deleted_records(chain: Chain) -> None:
+    record_copy(chain.study, Path("page.html"), ["k1"])
+    for path in (chain.study / "copies").iterdir():
+        path.unlink()
 
 
 @blind

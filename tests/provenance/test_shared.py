@@ -10,6 +10,7 @@ import pytest
 from tests.provenance.chain import Chain, finished
 from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.acquisition.store.record import Record
+from workflow_scripts.acquisition.store.segment import seal
 from workflow_scripts.acquisition.store.store import Store
 from workflow_scripts.audit.studies import audit
 from workflow_scripts.core.files.names import FETCHED
@@ -78,6 +79,41 @@ def test_lost_bytes_and_lines_of_the_store_are_named(chain: Chain) -> None:
     assert faults(chain.results) == [("damaged-store", lines.with_suffix(".idx").name)]
     lines.with_suffix(".idx").unlink()
     assert faults(chain.results) == []  # a job that was killed leaves no index: the next one reads the lines
+
+
+@pytest.mark.parametrize("changed", [{"size": "12"}, {"offset": None}, {"size": 2**60}, {"url": 5}, {"format": "../x"}])
+def test_an_edited_line_is_one_fault(chain: Chain, changed: dict[str, object]) -> None:
+    lines = next((chain.results / FETCHED).glob("*.jsonl"))
+    first, rest = lines.read_bytes().split(b"\n", 1)
+    lines.write_bytes(json.dumps({**json.loads(first), **changed}).encode() + b"\n" + rest)
+    assert faults(chain.results) == [("damaged-store", lines.name)]
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+@pytest.mark.parametrize("suffix", [".jsonl", ".bin"])
+def test_a_segment_without_its_lines_or_its_bytes_is_a_fault(chain: Chain, suffix: str, sealed: bool) -> None:
+    lines = next((chain.results / FETCHED).glob("*.jsonl"))
+    if not sealed:
+        lines.with_suffix(".idx").unlink()
+    lines.with_suffix(suffix).unlink()
+    assert faults(chain.results) == [("damaged-store", lines.name)]
+
+
+def test_a_line_that_was_taken_out_with_its_entry_is_a_fault(chain: Chain) -> None:
+    lines = next((chain.results / FETCHED).glob("*.jsonl"))
+    overwrite(lines, lambda data: data.split(b"\n", 1)[1])
+    seal(lines.with_suffix(""), ended=True)
+    assert faults(chain.results) == [("damaged-store", lines.name)]
+    overwrite(lines, lambda data: b"")
+    seal(lines.with_suffix(""), ended=True)
+    assert faults(chain.results) == [("damaged-store", lines.name)]
+
+
+def test_a_pipe_in_the_store_blocks_nothing(chain: Chain) -> None:
+    lines = next((chain.results / FETCHED).glob("*.jsonl"))
+    lines.with_suffix(".bin").unlink()
+    os.mkfifo(lines.with_suffix(".bin"))
+    assert faults(chain.results) == [("damaged-store", lines.name)]
 
 
 def test_times_in_the_store_have_no_hashes(chain: Chain) -> None:

@@ -43,7 +43,6 @@ def test_leftovers_are_removed_and_the_next_run_finds_its_work(trained: Path) ->
         f".cache/training/{key}/run.json",
         f".browse/study/.{key}.part/index.sqlite",
         ".fetched/.0f.bin",
-        ".fetched/job-0.bin",
     ):
         (trained / name).parent.mkdir(parents=True, exist_ok=True)
         (trained / name).write_text("left")
@@ -85,6 +84,32 @@ def test_segments_of_interrupted_downloads_are_finished(results: Path) -> None:
     assert is_sealed(folder / "job-0")
     with Store(folder, "other") as store:
         assert len(store.find([f"http://a.test/{number}" for number in range(3)], "")) == 3
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_images_whose_lines_were_lost_stay(results: Path, sealed: bool) -> None:
+    folder = results / ".fetched"
+    with Store(folder, "job") as store:
+        store.add(Record("http://a.test/1", State.OK, 200), b"bytes")
+        if sealed:
+            store.seal()
+    lines = (folder / "job-0.jsonl").read_bytes()
+    (folder / "job-0.jsonl").unlink()
+    repair(results)
+    (folder / "job-0.jsonl").write_bytes(lines)
+    with Store(folder, "other") as store:
+        assert store.data(store.find(["http://a.test/1"], "")["http://a.test/1"]) == b"bytes"
+
+
+def test_what_a_killed_removal_left_is_removed(results: Path) -> None:
+    folder = results / ".fetched"
+    with Store(folder, "job") as store:
+        store.add(Record("http://a.test/1", State.OK, 200), b"bytes")
+        store.seal()
+    for name in (".0f.jsonl", ".0f.bin", "job-0+0f.bin", "job-0+0f.idx"):
+        (folder / name).write_bytes(b"left")
+    repair(results)
+    assert {path.name for path in folder.iterdir()} == {"job-0.jsonl", "job-0.bin", "job-0.idx"}
 
 
 def test_an_artifact_without_its_manifest_is_counted_and_published_by_the_next_run(trained: Path) -> None:

@@ -1,5 +1,6 @@
 """What is to be forgotten leaves no byte in the store, and all else stays."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def image(url: str) -> bytes:
 def fill(folder: Path, job: str, urls: list[str], ended: bool = True) -> None:
     with Store(folder, job) as store:
         for url in urls:
-            store.add(Record(url, State.OK, 200, [{"attempt": 1}]), image(url))
+            store.add(Record(url, State.OK, 200, [{"attempt": 1, "state": "ok", "read": 5}]), image(url))
         store.add(Record(f"{job}-down", State.HTTP_5XX, 500))
         if ended:
             store.seal()
@@ -93,6 +94,33 @@ def test_killed_on_the_way_it_ends_the_same(tmp_path: Path, monkeypatch: pytest.
     assert remove_urls(tmp_path, URLS[:1]) >= 1
     assert image(URLS[0]) not in everything(tmp_path), "nor does a copy lie where no segment is"
     assert not list(tmp_path.rglob("*.lock"))
+
+
+@pytest.mark.parametrize(
+    "changed", [{"size": "12"}, {"offset": None}, {"size": 1 << 50}, {"url": 5}, {"finished": None}]
+)
+def test_an_edited_line_stops_nothing(tmp_path: Path, changed: dict[str, Any]) -> None:
+    fill(tmp_path / ".fetched", "a", URLS[:6])
+    path = tmp_path / ".fetched" / "a-0.jsonl"
+    lines = path.read_bytes().splitlines()
+    lines[2] = json.dumps({**json.loads(lines[2]), **changed}).encode()
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    assert remove_urls(tmp_path, URLS[:1]) == 1
+    assert image(URLS[0]) not in everything(tmp_path) and image(URLS[5]) in everything(tmp_path)
+
+
+def test_bytes_whose_lines_were_lost_are_named_and_stay(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    fill(tmp_path / ".fetched", "a", URLS[:6])
+    fill(tmp_path / ".fetched", "b", URLS[6:9])
+    path = tmp_path / ".fetched" / "a-0.jsonl"
+    lines = path.read_bytes()
+    path.unlink()
+    assert remove_urls(tmp_path, [URLS[1], URLS[7]]) == 1
+    assert "a-0.bin may hold what is to be removed: its lines are missing" in caplog.text
+    path.write_bytes(lines)
+    assert remove_urls(tmp_path, [URLS[1], URLS[7]]) == 1
+    with Store(tmp_path / ".fetched", "c") as store:
+        assert set(store.find(URLS[:9], "p")) == {*URLS[:9]} - {URLS[1], URLS[7]}
 
 
 def test_lines_that_the_disk_spoilt_cost_no_others_and_hide_nothing(tmp_path: Path) -> None:

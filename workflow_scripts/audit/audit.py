@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.audit.beside import beside, beside_findings
 from workflow_scripts.audit.cache import (
     cache_of,
     entry_claims,
@@ -117,7 +118,9 @@ class Audit:
         checks = (input_findings(trusted, self.known, told), cycle_findings(trusted, self.known))
         self.found += [(found.path, found) for check in checks for found in check]
         self.found += [(node.path, found) for node in trusted for found in self._out_of_date(node, node.record or {})]
-        self._others({claim.path for claim in every})
+        self._others({claim.path for claim in every} | beside(self.study, self.scan))
+        if not self.quick:
+            self.found += [(found.path, found) for found in beside_findings(self.study, self.scan)]
         if self.scope == self.study and not self.quick:
             self._crate(self.study / CRATE)
         root, behind = study_root(node for node in self.nodes if node.path in self.trusted)

@@ -46,7 +46,7 @@ class Kind(Enum):
     OTHER_SETTINGS = ("other-settings", "made with settings that differ from the current config", "run snakemake")
     BROKEN_NOTE = (
         "broken-note",
-        "a note of the study's config, artifacts or acceptances is damaged",
+        "a note of the study's config, artifacts or acceptances, a record of a copy, or a file of ratings is damaged",
         "see docs/provenance.md",
     )
     MISSING_NOTE = (
@@ -61,7 +61,7 @@ class Kind(Enum):
     )
     DAMAGED_STORE = (
         "damaged-store",
-        "fetched bytes are damaged; they are never used, but fetched again",
+        "bytes, lines or index of a segment of the store of fetched bytes are damaged",
         "check the disk",
     )
     BROKEN_CRATE = ("broken-crate", "the study's crate has a fault", "write it again: snakemake crate")

@@ -119,12 +119,12 @@ def _pair_findings(
 def _time_findings(node: Node, record: Mapping[str, Any]) -> Iterator[Finding]:
     latest = time.time() + AHEAD
     for one in (record, record.get("original") or record):
-        start, end = (_seconds(one[name]) for name in ("start", "end"))
+        start, end = (seconds(one[name]) for name in ("start", "end"))
         if end < start:
             detail = f"ended at {one['end']}, before its start at {one['start']}"
         elif end > latest:
             detail = f"ended at {one['end']}, which is in the future"
-        elif (accepted := one.get("accepted")) and _seconds(accepted["when"]) > latest:
+        elif (accepted := one.get("accepted")) and seconds(accepted["when"]) > latest:
             detail = f"code was accepted at {accepted['when']}, which is in the future"
         else:
             continue
@@ -132,7 +132,7 @@ def _time_findings(node: Node, record: Mapping[str, Any]) -> Iterator[Finding]:
         return
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
     time_ = datetime.fromisoformat(text)
     return (time_ if time_.tzinfo else time_.replace(tzinfo=UTC)).timestamp()
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from workflow_scripts.audit.kinds import Finding, Kind, finding
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.files.bounded_json import kind_of
-from workflow_scripts.core.files.names import COPIES, CRATE, LABELS, LOGS
+from workflow_scripts.core.files.names import CRATE, LOGS
 
 # Folders of a study without artifacts; faithful-pairs crate --check checks a crate.
-BESIDE = (LOGS, "benchmarks", CRATE, LABELS, COPIES)
+BESIDE = (LOGS, "benchmarks", CRATE)
 AHEAD = 300.0  # seconds by which clocks of a cluster may differ
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.part")
 _STALE_HANDLE = re.compile(r"\.nfs[0-9a-f]+")

@@ -1,14 +1,18 @@
-"""The store of fetched bytes: every line against its index, and all bytes against their hashes."""
+"""The store of fetched bytes: lines, bytes and index of each segment, and whether shards were packed from them."""
 
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from workflow_scripts.acquisition.shards.states import IMPORTED, State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.segment import (
+    BYTES,
     HASH,
     INDEX,
     LENGTH,
@@ -20,40 +24,81 @@ from workflow_scripts.acquisition.store.segment import (
     stems,
     url_hash,
     with_suffix,
+    without_lines,
 )
 from workflow_scripts.audit.kinds import Finding, Kind, finding
+from workflow_scripts.audit.records import seconds
+from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.cache import file_hash
+from workflow_scripts.core.files.bounded_json import kind_of
+from workflow_scripts.core.redact import redacted
+from workflow_scripts.provenance.nodes import Node, inputs_of, read_node
 
 COLUMNS: tuple[np.dtype[Any], ...] = (HASH, OFFSET, LENGTH, OPEN)  # of an index
+TABLE, ATTEMPTS = ".parquet", ".attempts.parquet"  # of a download
+
+
+class Marks(NamedTuple):
+    """What tells the images of URLs apart, of a segment or of a shard.
+
+    Attributes:
+        source: the segment's path without suffix, or the shard's manifest.
+        urls: (n,) uint64, hash of each URL, without secrets; a URL may have several marks.
+        marks: (n,) uint64, hash of the URL with the sha256 and size in pixels of prepared bytes, or with the time and
+            the number of bytes of the request that received them.
+        times: (n,) when it was received, or when the shard was complete, in seconds since 1970.
+    """
+
+    source: Path
+    urls: np.ndarray
+    marks: np.ndarray
+    times: np.ndarray
 
 
 def store_findings(store: Path) -> Iterator[Finding]:
-    """Damage of bytes and lines in finished segments; one that a job still writes to is left alone."""
-    for folder in sorted({path.parent for path in store.rglob(f"[!.]*{LINES}")}):
+    """Damage of finished segments; one that a job still writes to is left alone."""
+    packed = [(_store_of(shard), marks) for shard in _shards(store.parent) if (marks := _packed(shard)) is not None]
+    for folder in [store, *sorted(path for path in store.glob("[!.]*") if path.is_dir())]:
+        for lines in sorted({path.with_suffix(LINES) for path in without_lines(folder)[1]}):
+            detail = "missing, so its bytes can't be used; restore it, or delete the segment's other files"
+            yield finding(Kind.DAMAGED_STORE, lines, detail)
+        received = []
         for stem in stems(folder):
-            if is_sealed(stem):
-                yield from _segment(stem)
+            if is_sealed(stem) or not with_suffix(stem, BYTES).exists():
+                received.append(_received(stem, (yield from _segment(stem))))
+        yield from _exchanged(received, [marks for name, marks in packed if name == str(folder.relative_to(store))])
 
 
-def _segment(stem: Path) -> Iterator[Finding]:
+def _segment(stem: Path) -> Generator[Finding, None, list[Record]]:
+    """Yield what is wrong with a segment by itself; returns its intact records."""
     lines = with_suffix(stem, LINES)
     try:
-        if not all(stat.S_ISREG(with_suffix(stem, one).stat().st_mode) for one in (LINES, INDEX)):
-            raise OSError("not a regular file")
+        if not lines.stat().st_size and not is_sealed(stem):
+            return []  # a job is creating it
+        for path in (with_suffix(stem, suffix) for suffix in (LINES, BYTES, INDEX)):
+            if not stat.S_ISREG(mode := path.stat().st_mode):
+                raise OSError(f"{path.name} is {kind_of(mode)}")
         segment = Segment(stem)
     except OSError as error:
-        yield finding(Kind.DAMAGED_STORE, lines, str(error.strerror or error))
-        return
+        yield finding(Kind.DAMAGED_STORE, lines, str(error))
+        return []
     try:
         found = list(segment.records())
-        lost = sum(1 for record, _, _ in found if record.size and segment.data(record) is None)
+        records = [record for record, _, _ in found]
+        lost = sum(1 for record in records if record.size and segment.data(record) is None)
+        more = with_suffix(stem, BYTES).stat().st_size - sum(record.size for record in records)
         if sum(length for _, _, length in found) != lines.stat().st_size:
             yield finding(Kind.DAMAGED_STORE, lines, "some lines can't be read; what they name is fetched again")
         elif lost:
             yield finding(Kind.DAMAGED_STORE, lines, f"bytes of {lost} URLs are not the recorded ones")
+        elif more:
+            yield finding(Kind.DAMAGED_STORE, lines, f"{more} bytes more than its lines name")
         elif not _fits(with_suffix(stem, INDEX), found):
             yield finding(Kind.DAMAGED_STORE, with_suffix(stem, INDEX), "not the index of its lines")
+        return records
     except (OSError, ValueError) as error:
         yield finding(Kind.DAMAGED_STORE, lines, str(error))
+        return []
     finally:
         segment.close()
 
@@ -67,3 +112,78 @@ def _fits(index: Path, found: Sequence[tuple[Record, int, int]]) -> bool:
         if data == b"".join(np.array(one, kind).tobytes() for one, kind in zip(columns, COLUMNS, strict=True)):
             return True
     return False
+
+
+def _shards(results: Path) -> Iterator[Node]:
+    for path in sorted(results.glob(f"[!.]*/download/[!.]*{MANIFEST}")):
+        yield read_node(path)
+
+
+def _store_of(shard: Node) -> str:
+    """The folder in the store from which a shard was packed; the demo's server has one of its own."""
+    worlds = "world" in (shard.record or {}).get("inputs", {})
+    for one in inputs_of(shard) if worlds else ():
+        if one.name == "world" and one.node is not None and one.node.hash == one.recorded_hash:
+            return str(one.node.files.get(".images.zip", {}).get("sha256"))
+    return "."
+
+
+def _packed(shard: Node) -> Marks | None:
+    """The images of a shard by its tables; None unless both have their recorded hash."""
+    computed = shard.computation or {}
+    try:
+        for suffix, recorded in ((TABLE, shard.files), (ATTEMPTS, computed["beside"])):
+            if file_hash(shard.file(suffix)) != recorded[suffix]["sha256"]:
+                return None
+        rows = pq.read_table(shard.file(TABLE), columns=["url", "state", "sha256", "width", "height"]).to_pylist()
+        tried = pq.read_table(shard.file(ATTEMPTS), columns=["url", "state", "started", "read"]).to_pylist()
+        end = seconds(computed["end"])
+    except (OSError, KeyError, TypeError, ValueError, pa.ArrowException):
+        return None  # named as damaged itself
+    found = [(redacted(row["url"]), _mark(row)) for row in rows if row["state"] == State.OK]
+    urls = {url for url, _ in found}
+    found += [(one["url"], f"{one['started']} {one['read']}") for one in tried if one["url"] in urls and _got(one)]
+    return _marks(shard.path, ((url, mark, end) for url, mark in found))
+
+
+def _received(stem: Path, records: Iterable[Record]) -> Marks:
+    found: list[tuple[str, str, float]] = []
+    for record in records:
+        if record.size:
+            got = (f"{float(one.get('started', 0))} {record.size}" for one in record.attempts if _got(one))
+            marks = [_mark(vars(record))] if record.preparation else got
+            found += [(redacted(record.url), mark, record.finished) for mark in marks]
+    return _marks(stem, found)
+
+
+def _got(attempt: dict[str, Any]) -> bool:
+    return attempt["state"] in (State.OK, IMPORTED)
+
+
+def _mark(image: dict[str, Any]) -> str:
+    return f"{image['sha256']} {image['width']} {image['height']}"
+
+
+def _marks(source: Path, found: Iterable[tuple[str, str, float]]) -> Marks:
+    rows = [(url_hash(url), url_hash(f"{url} {mark}"), time) for url, mark, time in found]
+    urls, marks, times = zip(*rows, strict=True) if rows else ((), (), ())
+    return Marks(source, np.array(urls, HASH), np.array(marks, HASH), np.array(times, np.float64))
+
+
+def _exchanged(received: Sequence[Marks], packed: Sequence[Marks]) -> Iterator[Finding]:
+    """Segments in which URLs have other images than those that shards were packed from later on."""
+    if not received or not packed:
+        return
+    urls, marks = np.concatenate([one.urls for one in received]), np.concatenate([one.marks for one in received])
+    shards, ends = np.concatenate([one.urls for one in packed]), np.concatenate([one.times for one in packed])
+    same = urls[np.isin(marks, np.concatenate([one.marks for one in packed]))]
+    other = np.setdiff1d(np.intersect1d(urls, shards), same)
+    latest = dict.fromkeys(other.tolist(), 0.0)
+    for url, end in zip(shards[(known := np.isin(shards, other))].tolist(), ends[known].tolist(), strict=True):
+        latest[url] = max(latest[url], end)
+    for one in received if latest else ():
+        pairs = zip(one.urls.tolist(), one.times.tolist(), strict=True)
+        count = len({url for url, time in pairs if time <= latest.get(url, -1.0)})
+        if count:
+            detail = f"{count} URLs have other images than in the shards packed from them; restore it, or delete it"
+            yield finding(Kind.DAMAGED_STORE, with_suffix(one.source, LINES), detail)

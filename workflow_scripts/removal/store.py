@@ -1,5 +1,6 @@
 """Removes URLs and all of their bytes from the store of fetched bytes."""
 
+import logging
 import uuid
 from collections.abc import Collection, Iterable
 from contextlib import suppress
@@ -21,6 +22,7 @@ from workflow_scripts.acquisition.store.segment import (
     stems,
     url_hash,
     with_suffix,
+    without_lines,
 )
 from workflow_scripts.core.cache import key_lock
 from workflow_scripts.core.errors import PipelineError
@@ -28,6 +30,7 @@ from workflow_scripts.core.files.durable import remove_files, sync_folder
 from workflow_scripts.core.files.names import FETCHED
 
 LOCK = ".forget"  # in the store: held while urls are removed from it
+log = logging.getLogger(__name__)
 
 
 def remove_urls(results: Path, urls: Iterable[str]) -> int:
@@ -76,13 +79,14 @@ def store_folders(results: Path) -> list[Path]:
 
 def clear(folder: Path) -> None:
     """Remove leftovers of a killed call: partially written, renamed or removed segments."""
-    left = [path for suffix in (LINES, BYTES, INDEX) for path in folder.glob(f".*{suffix}")]
-    alone = [path for suffix in (INDEX, BYTES) for path in folder.glob(f"[!.]*{suffix}")]
-    remove_files(left + [path for path in alone if not with_suffix(path.with_suffix(""), LINES).exists()])
+    hidden = [path for suffix in (LINES, BYTES, INDEX) for path in folder.glob(f".*{suffix}")]
+    remove_files(hidden + without_lines(folder)[0])
 
 
 def _remove_in(folder: Path, wanted: set[str], hashes: np.ndarray) -> int:
     clear(folder)
+    for path in without_lines(folder)[1]:
+        log.warning("%s may hold what is to be removed: its lines are missing; restore them, or delete it", path)
     live = set(settle([stem for stem in stems(folder) if not is_sealed(stem)]))
     removed = 0
     for stem in stems(folder):

@@ -151,6 +151,20 @@ def test_changed_prepared_bytes_are_named(tmp_path: Path) -> None:
             downloads.data(downloads.done[URLS[0]])
 
 
+@pytest.mark.parametrize("keep", ["fetched", "prepared"])
+def test_damaged_bytes_are_counted_and_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture, keep: str) -> None:
+    with opened(tmp_path, settings(keep=keep), URLS[:3]) as downloads:
+        for seed, url in enumerate(URLS[:3]):
+            finish(downloads, url, seed=seed)
+    (path,) = (tmp_path / "store").glob("*.bin")
+    path.write_bytes(path.read_bytes()[:-1])
+    (tmp_path / "work" / "prepared.jsonl").unlink()
+    with opened(tmp_path, settings(keep=keep), URLS[:3], "b") as downloads:
+        downloads.prepare(2)
+        assert downloads.waiting == URLS[2:3]
+    assert "store: bytes of 1 URLs are damaged; they are fetched again" in caplog.text
+
+
 def test_what_is_stored_as_it_came_is_kept_once(tmp_path: Path) -> None:
     body = jpeg(60, 30)
     with opened(tmp_path, settings(), URLS[:2]) as downloads:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,33 @@ def test_tar_shards_of_img2dataset(tmp_path: Path) -> None:
     assert index.stat().st_mtime_ns == made
     tar_shard(source / "00002.tar", KEYS[8:10])
     assert brought(tmp_path / "w", settings("img2dataset", source)).waiting == [URLS[key] for key in KEYS[10:]]
+
+
+@pytest.mark.parametrize("kind", ["tar", "parquet"])
+def test_samples_that_are_exchanged_within_a_shard_keep_their_images(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"00000.{kind}"
+    same = {key: key.encode() * 200 for key in KEYS[:2]}
+
+    def write(keys: list[str]) -> None:
+        if kind == "parquet":
+            images = pa.array([same[key] for key in keys], pa.binary())
+            pq.write_table(pa.table({"url": [URLS[key] for key in keys], "jpg": images}), path, compression="none")
+            return
+        with tarfile.open(path, "w") as tar:
+            for key in keys:
+                for suffix, data in (("jpg", same[key]), ("json", json.dumps({"url": URLS[key]}).encode())):
+                    member = tarfile.TarInfo(f"{key}.{suffix}")
+                    member.size = len(data)
+                    tar.addfile(member, io.BytesIO(data))
+
+    for keys in (KEYS[:2], KEYS[1::-1]):
+        before = path.stat() if path.exists() else None
+        write(keys)
+        if before is not None:
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+            assert path.stat().st_size == before.st_size
+        index = ImportIndex(tmp_path, tmp_path / "results", 1_000_000)
+        assert dict(index.images(URLS.values())) == {URLS[key]: same[key] for key in KEYS[:2]}
 
 
 def test_a_sample_without_a_description_is_no_import(tmp_path: Path) -> None:

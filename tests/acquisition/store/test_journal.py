@@ -1,8 +1,10 @@
 """A segment cut anywhere gives back exactly the urls that were whole, and goes on from there."""
 
 import fcntl
+import json
 import tempfile
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -12,9 +14,10 @@ from hypothesis import strategies as st
 from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.acquisition.store.journal import Journal, settle
 from workflow_scripts.acquisition.store.record import Record, from_line, to_line, url_of
-from workflow_scripts.acquisition.store.segment import is_sealed
+from workflow_scripts.acquisition.store.segment import Segment, is_sealed
 from workflow_scripts.core.errors import PipelineError
 
+ASKED = {"attempt": 1, "state": "ok", "read": 5}
 DATA = {f"http://a.test/{n}": bytes([n]) * (n * 37 % 100) for n in range(8)}
 
 
@@ -22,7 +25,7 @@ def filled(stem: Path, urls: list[str]) -> None:
     with Journal(stem) as journal:
         for url in urls:
             state = State.OK if DATA[url] else State.HTTP_4XX
-            record = Record(url, state, 200 if DATA[url] else 404, [{"attempt": 1}], width=3, format="jpg")
+            record = Record(url, state, 200 if DATA[url] else 404, [ASKED], width=3, format="jpg")
             journal.add(record, DATA[url])
 
 
@@ -37,17 +40,49 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         records = [record for record, _, _ in journal.records()]
         assert [record.url for record in records] == list(DATA)
         assert [journal.record(at, size) for _, at, size in journal.records()] == records
-        assert records[0].state is State.HTTP_4XX and records[3].attempts == [{"attempt": 1}]
+        assert records[0].state is State.HTTP_4XX and records[3].attempts == [ASKED]
 
 
 def test_a_line_is_a_record_or_nothing() -> None:
-    record = Record("http://a.test/ü\n", State.OK, None, [{"attempt": 1}], round=3, size=4, sha256="ab")
+    record = Record("http://a.test/ü\n", State.OK, None, [ASKED], round=3, size=4, sha256="ab" * 32)
     line = to_line(record)
     assert from_line(line) == record and line.count(b"\n") == 1
     assert url_of(line) == url_of(line[:60]) == record.url
     assert url_of(line[:12]) is None and url_of(b"{}") is None and url_of(b'{"url":"\xff"') is None
     broken = [line[:-1], b"\n", b"[]\n", b"{}\n", line.replace(b'"ok"', b'"okay"'), b'{"url":"a"}\n']
     assert [from_line(one) for one in broken] == [None] * len(broken)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("size", value) for value in ("12", None, -1, 2**70, 1.0, True, 0)),
+        *(("offset", value) for value in ("5", None, -1, 2**63, [])),
+        *(("url", value) for value in (None, 5, ["http://a.test/"])),
+        *(("sha256", value) for value in (None, "", "ab", "AB" * 32, 5)),
+        *(("format", value) for value in (None, "../jpg", "j.pg", 1)),
+        *(("http_status", value) for value in ("200", -1, 70_000, 200.5)),
+        *(("finished", value) for value in (None, "1", -1, float("nan"), float("inf"), 10**400)),
+        *(("round", value) for value in (None, -1, 2**15, "1")),
+        *((name, value) for name in ("width", "height") for value in (None, -1, 2**31)),
+        *((name, None) for name in ("preparation", "policy", "state")),
+        ("state", "timeout"),
+        *(("attempts", value) for value in (None, {}, [5], ["state"], [{}], [{"state": "ok"}], [{"read": 5}])),
+        *(("attempts", [{**ASKED, "state": value}]) for value in ("okay", None, [], "\ud800")),
+        *(
+            ("attempts", [{**ASKED, name: value}])
+            for name in ("read", "round", "attempt")
+            for value in ("1", -1, 2**70)
+        ),
+        *(("attempts", [{**ASKED, name: value}]) for name in ("started", "seconds") for value in ("1", -1, 1e300)),
+        *(("attempts", [{**ASKED, name: "x"}]) for name in ("http_status", "url", "more")),
+    ],
+)
+def test_a_line_with_a_value_that_no_download_writes_is_damaged(field: str, value: Any) -> None:
+    record = Record("http://a.test/1", State.OK, 200, [ASKED], offset=7, size=4, sha256="ab" * 32, format="jpg")
+    fields = json.loads(to_line(record))
+    assert from_line(json.dumps(fields).encode() + b"\n") == record
+    assert from_line(json.dumps({**fields, field: value}).encode() + b"\n") is None
 
 
 def test_which_failures_may_pass() -> None:
@@ -108,8 +143,33 @@ def test_half_a_write_before_the_disk_was_full_is_written_over(tmp_path: Path) -
         with full, pytest.raises(PipelineError):
             journal.add(Record(urls[2], State.OK, 200), b"x" * 900)
         for url in urls:
-            journal.add(Record(url, State.OK, 200), DATA[url])
+            journal.add(Record(url, State.OK if DATA[url] else State.EMPTY, 200), DATA[url])
         assert whole(journal) == DATA
+
+
+@pytest.mark.parametrize("number", [0, 3, 7])
+@pytest.mark.parametrize(
+    "change", [{"size": "12"}, {"offset": None}, {"offset": 10**12}, {"size": 10**12}, {"size": 1}]
+)
+def test_a_line_that_was_edited_after_a_kill_costs_no_bytes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, number: int, change: dict[str, Any]
+) -> None:
+    urls = list(DATA)[1:]
+    filled(tmp_path / "s", [*urls, urls[0]])
+    path = tmp_path / "s.jsonl"
+    lines = path.read_bytes().splitlines()
+    lines[number] = json.dumps({**json.loads(lines[number]), **change}).encode()
+    edited, before = b"\n".join(lines) + b"\n", (tmp_path / "s.bin").read_bytes()
+    path.write_bytes(edited)
+    lost = number == 7 and change == {"size": 10**12}  # as if the end of the bytes had been lost
+    assert list(settle([tmp_path / "s"])) == []
+    assert is_sealed(tmp_path / "s") and ("s has damaged lines" in caplog.text) == (not lost)
+    if not lost:
+        assert (path.read_bytes(), (tmp_path / "s.bin").read_bytes()) == (edited, before)
+    segment = Segment(tmp_path / "s")
+    found = {r.url for r, _, _ in segment.records() if segment.data(r) == DATA[r.url]}
+    segment.close()
+    assert set(urls) - found <= {[*urls, urls[0]][number]}
 
 
 def test_one_process_writes_and_left_segments_are_settled(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """What was fetched once is found again, by whichever job and however its fetcher ended."""
 
+import json
 import random
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +12,11 @@ import pytest
 from workflow_scripts.acquisition.shards.states import State
 from workflow_scripts.acquisition.store.journal import settle
 from workflow_scripts.acquisition.store.record import Record
-from workflow_scripts.acquisition.store.segment import seal, search, stems, url_hash
+from workflow_scripts.acquisition.store.segment import LENGTH, OFFSET, seal, search, stems, url_hash
 from workflow_scripts.acquisition.store.store import Store
 from workflow_scripts.core.errors import PipelineError
 
+ASKED = {"attempt": 1, "state": "ok", "read": 5}
 URLS = [f"http://a.test/{n}.jpg" for n in range(300)]
 
 
@@ -24,13 +27,13 @@ def body(url: str) -> bytes:
 def keep(folder: Path, job: str, urls: list[str], ended: bool = True) -> None:
     with Store(folder, job) as store:
         for url in urls:
-            store.add(Record(url, State.OK, 200, [{"attempt": 1}]), body(url))
+            store.add(Record(url, State.OK, 200, [ASKED]), body(url))
         if ended:
             store.seal()
 
 
 def fail(store: Store, url: str, state: State = State.HTTP_5XX, round: int = 1, at: float = 0.0) -> None:
-    store.add(Record(url, state, 503, [{"attempt": 1, "started": at}], round=round, finished=at))
+    store.add(Record(url, state, 503, [{**ASKED, "started": at}], round=round, finished=at))
 
 
 @pytest.mark.parametrize("ended", [True, False])
@@ -43,7 +46,7 @@ def test_every_url_is_found_over_all_segments(tmp_path: Path, ended: bool) -> No
         found = store.find(wanted, "p")
         assert sorted(found) == sorted(URLS[::7])
         assert all(store.data(record) == body(url) for url, record in found.items())
-        assert all((record.round, record.attempts) == (1, [{"attempt": 1}]) for record in found.values())
+        assert all((record.round, record.attempts) == (1, [ASKED]) for record in found.values())
         assert store.find([], "p") == {}
     assert len(list(tmp_path.glob("*.idx"))) == 6  # killed jobs' segments were settled
 
@@ -109,6 +112,51 @@ def test_bytes_that_a_disk_lost_are_none_and_a_second_fetch_replaces_them(tmp_pa
         store.seal()
     with Store(tmp_path, "c") as store:
         assert store.data(store.find(URLS[:1], "p")[URLS[0]]) == b"again"
+
+
+def edit(lines: Path, number: int, **changed: Any) -> None:
+    """Change a line of a segment; spaces keep its length, and so the index."""
+    found = lines.read_bytes().splitlines()
+    text = json.dumps({**json.loads(found[number]), **changed}, separators=(",", ":")).encode()
+    assert len(text) <= len(found[number])
+    found[number] = text[:-1].ljust(len(found[number]) - 1) + b"}"
+    lines.write_bytes(b"\n".join(found) + b"\n")
+
+
+@pytest.mark.parametrize("changed", [{"size": ""}, {"offset": 1 << 40, "attempts": []}, {"sha256": None}, {"url": 5}])
+def test_a_damaged_line_is_skipped_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, changed: dict[str, Any]
+) -> None:
+    keep(tmp_path, "a", URLS[:4])
+    edit(tmp_path / "a-0.jsonl", 2, **changed)
+    with Store(tmp_path, "b") as store:
+        found = store.find(URLS[:4], "p")
+        assert [url for url in URLS[:4] if url in found and store.data(found[url]) == body(url)] == [
+            *(URLS[:2] + URLS[3:4]),
+        ]
+    assert ("a-0: 1 lines are damaged; what they name is fetched again" in caplog.text) == ("offset" not in changed)
+
+
+def test_an_index_that_leads_nowhere_is_skipped_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    keep(tmp_path, "a", URLS[:3])
+    index = (tmp_path / "a-0.idx").read_bytes()
+    end = 3 * (8 + OFFSET.itemsize + LENGTH.itemsize)
+    (tmp_path / "a-0.idx").write_bytes(index[:24] + b"\xff" * (end - 24) + index[end:])
+    with Store(tmp_path, "b") as store:
+        assert store.find(URLS[:3], "p") == {}
+    assert "a-0: 3 lines are damaged" in caplog.text
+
+
+def test_a_job_never_writes_over_a_segment_whose_lines_were_lost(tmp_path: Path) -> None:
+    keep(tmp_path, "a", URLS[:3])
+    lines = (tmp_path / "a-0.jsonl").read_bytes()
+    (tmp_path / "a-0.jsonl").unlink()
+    keep(tmp_path, "a", URLS[3:5])
+    assert [stem.name for stem in stems(tmp_path)] == ["a-1"]
+    (tmp_path / "a-0.jsonl").write_bytes(lines)
+    with Store(tmp_path, "b") as store:
+        found = store.find(URLS[:5], "p")
+        assert [store.data(found[url]) for url in URLS[:5]] == [body(url) for url in URLS[:5]]
 
 
 def test_urls_of_equal_hash_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,8 @@ NOTES: dict[str, Any] = {
     ".accepted.json": {"accepted": [ACCEPTED]},
     ".configs/study.json": {"configfiles": ["config.yaml"], "config": {"a": 1}, "artifacts": ["report/index"]},
 }
-LINE = Line("http://a.test/1.jpg", State.OK, 200, [{"attempt": 1, "state": "ok"}], offset=5, size=7, sha256="c" * 64)
+ASKED = {"attempt": 1, "state": "ok", "read": 7}
+LINE = Line("http://a.test/1.jpg", State.OK, 200, [ASKED], offset=5, size=7, sha256="c" * 64)
 
 
 class Fuzzed(Target):

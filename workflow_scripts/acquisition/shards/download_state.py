@@ -1,5 +1,6 @@
 """The state of every URL of one job: from the received bytes in the store to the prepared image for the tar."""
 
+import logging
 import threading
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,6 +17,8 @@ from workflow_scripts.acquisition.store.record import Record, sha256
 from workflow_scripts.acquisition.store.store import Store
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.progress import progress
+
+log = logging.getLogger(__name__)
 
 
 class DownloadState:
@@ -55,14 +58,19 @@ class DownloadState:
     def _read(self) -> None:
         known = (record for record, _, _ in self._prepared.records())
         prepared = {record.url: record for record in known if record.preparation == self._preparation}
+        lost = 0
         for url, record in self._store.find(self._urls, self._preparation).items():
             self._tried[url], self._asked[url] = record.attempts, record.round
             if record.size and not record.preparation:
                 self._raw[url] = record
                 if url in prepared:
                     self._end(prepared[url])
-            elif self._stands(record) and not (record.size and self._store.data(record) is None):
-                self._end(record)
+            elif self._stands(record):
+                if record.size and self._store.data(record) is None:
+                    lost += 1
+                else:
+                    self._end(record)
+        self._tell(lost)
 
     def _stands(self, record: Record) -> bool:
         """Whether a failure is final under the current settings."""
@@ -92,6 +100,11 @@ class DownloadState:
         urls = [url for url in self.waiting if url in self._raw]
         if urls:
             in_threads(self._prepare, progress(urls, len(urls), "prepare"), workers)
+            self._tell(sum(url not in self.done for url in urls))
+
+    def _tell(self, lost: int) -> None:
+        if lost:
+            log.warning("%s: bytes of %d URLs are damaged; they are fetched again", self._store.folder, lost)
 
     def _prepare(self, url: str) -> None:
         record = self._raw[url]

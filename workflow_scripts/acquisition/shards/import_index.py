@@ -1,4 +1,4 @@
-"""Index of the images in img2dataset's shards by URL; built once, and rebuilt when the shards change.
+"""Index of the images in img2dataset's shards by URL; built once, and rebuilt when a shard's stamp changes.
 
 It is kept in ``results/.fetched/.imports`` as one sorted array and holds hashes of URLs, not URLs.
 """
@@ -21,6 +21,7 @@ from workflow_scripts.core.files.durable import move_atomic
 from workflow_scripts.core.files.foreign import batches, column_of, readable
 from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.core.files.names import FETCHED
+from workflow_scripts.core.inputs import stamp_of
 
 # 16 bytes of the url's sha256; number of the file; for a tar the image's offset and size, for parquet row and -1.
 ENTRY = np.dtype([("high", "<u8"), ("low", "<u8"), ("file", "<u4"), ("at", "<i8"), ("size", "<i8")])
@@ -49,7 +50,7 @@ class ImportIndex:
         self._number, self._first = -1, 0  # the parquet shard being read, and its first row in memory
         self._images: list[bytes | None] = []
         self._batches: Iterator[list[bytes | None]] = iter(())
-        stamps = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in self._files]
+        stamps = [[path.name, *stamp_of(path.stat())] for path in self._files]
         name = digest({"folder": str(folder.resolve()), "files": stamps})[:32]
         path = results / FETCHED / ".imports" / f"{name}.npy"
         if not path.exists():

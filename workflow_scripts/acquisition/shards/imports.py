@@ -15,13 +15,12 @@ from workflow_scripts.acquisition.annotations.local_image import parse_local
 from workflow_scripts.acquisition.settings import Download, Import
 from workflow_scripts.acquisition.shards.download_state import DownloadState
 from workflow_scripts.acquisition.shards.import_index import ImportIndex
-from workflow_scripts.acquisition.shards.states import DAMAGED, State
+from workflow_scripts.acquisition.shards.states import DAMAGED, IMPORTED, State
 from workflow_scripts.acquisition.shards.threads import in_threads
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.progress import progress
 
 log = logging.getLogger(__name__)
-IMPORTED = "imported"  # state of an attempt whose bytes came from a folder, without a request
 
 
 def bring_in(rows: pa.Table, downloads: DownloadState, settings: Download, results: Path, workers: int) -> None:

@@ -12,9 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from workflow_scripts.acquisition.shards.download_state import DownloadState
-from workflow_scripts.acquisition.shards.imports import IMPORTED
 from workflow_scripts.acquisition.shards.parquet import TableWriter
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.shards.states import IMPORTED, State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.core.redact import redacted
 

@@ -37,5 +37,8 @@ RETRYABLE = frozenset(
 )
 """States of one attempt after which the same URL is requested again."""
 
+IMPORTED = "imported"
+"""State of an attempt whose bytes came from a folder, without a request."""
+
 DAMAGED = frozenset({State.NOT_AN_IMAGE, State.TRUNCATED, State.CORRUPT})
 """States of bytes that another tool may have stored incompletely or in place of an image."""

@@ -6,6 +6,7 @@ cut off when the segment is opened again. A disk may lose more than that, so has
 
 import errno
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from workflow_scripts.core.faults.storage_errors import storage_error
 from workflow_scripts.core.files.durable import sync_descriptor
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+log = logging.getLogger(__name__)
 
 
 class Journal(Segment):
@@ -55,14 +57,25 @@ class Journal(Segment):
             raise BlockingIOError(error.errno, "another process may be writing", str(self.stem)) from None
 
     def _recover(self) -> tuple[int, int]:
-        """Cut off incomplete data that a kill left; returns the positions of the next line and the next bytes."""
+        """Cut off incomplete data that a kill left; returns the positions of the next line and the next bytes.
+
+        Bytes follow each other as their lines do. Where they don't, lines were damaged later, and no bytes are cut off.
+        """
         assert self._bytes is not None
         there = os.fstat(self._bytes).st_size
-        whole = end = 0
-        for record, offset, length in self.records():
-            if record.offset + record.size > there:
-                break
-            whole, end = offset + length, max(end, record.offset + record.size)
+        whole = end = complete = follows = 0
+        damaged, last = False, None
+        for record, offset, length in self.lines():
+            complete = offset + length
+            damaged |= record is None or (record.size > 0 and record.offset != follows)
+            if record is not None and record.size:
+                follows = record.offset + record.size
+                last = record if follows <= there else last
+            if follows <= there:
+                whole, end = complete, follows
+        if damaged or (last is not None and self.data(last) is None):
+            log.warning("%s has damaged lines; what they name is fetched again", self.stem)
+            whole, end = complete, there
         os.ftruncate(self._lines, whole)
         os.ftruncate(self._bytes, end)
         return whole, end

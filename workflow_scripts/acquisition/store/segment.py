@@ -46,18 +46,22 @@ class Segment:
             os.close(self._bytes)
 
     def record(self, offset: int, length: int) -> Record | None:
-        """The record of a line; None if the line is damaged."""
-        return from_line(os.pread(self._lines, length, offset))
+        """The record of a line; None if the line is damaged, or not there."""
+        there = offset + length <= os.fstat(self._lines).st_size
+        return from_line(os.pread(self._lines, length, offset)) if there else None
 
     def records(self) -> Iterator[tuple[Record, int, int]]:
         """Every intact line's record, with the line's offset and length; damaged lines are skipped."""
+        return ((record, offset, length) for record, offset, length in self.lines() if record is not None)
+
+    def lines(self) -> Iterator[tuple[Record | None, int, int]]:
+        """Every complete line's record, None if the line is damaged; with the line's offset and length."""
         offset = 0
         with open(self._lines, "rb", closefd=False) as stream:
             stream.seek(0)
             for line in stream:
-                record = from_line(line)
-                if record is not None:
-                    yield record, offset, len(line)
+                if line.endswith(b"\n"):
+                    yield from_line(line), offset, len(line)
                 offset += len(line)
 
     def urls(self) -> Iterator[str]:
@@ -76,8 +80,10 @@ class Segment:
                 self._bytes = os.open(with_suffix(self.stem, BYTES), os.O_RDONLY)
             except FileNotFoundError:
                 return None
+        if record.offset + record.size > os.fstat(self._bytes).st_size:
+            return None
         data = os.pread(self._bytes, record.size, record.offset)
-        return data if len(data) == record.size and sha256(data) == record.sha256 else None
+        return data if sha256(data) == record.sha256 else None
 
 
 def with_suffix(stem: Path, suffix: str) -> Path:
@@ -93,6 +99,22 @@ def is_sealed(stem: Path) -> bool:
 def stems(folder: Path) -> list[Path]:
     """Paths, without suffix, of all segments in a folder, by name."""
     return sorted(path.with_suffix("") for path in folder.glob(f"[!.]*{LINES}"))
+
+
+def without_lines(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Bytes and indexes whose lines are missing: those that a killed removal left, and those whose lines were lost.
+
+    A removal writes a segment again, as ``<name>+<digits>``, and removes the lines of the old one first.
+    """
+    names = {stem.name.partition("+")[0] for stem in stems(folder)}
+    alone = sorted(
+        path
+        for suffix in (BYTES, INDEX)
+        for path in folder.glob(f"[!.]*{suffix}")
+        if not path.with_suffix(LINES).exists()
+    )
+    left = [path for path in alone if path.stem.partition("+")[0] in names]
+    return left, [path for path in alone if path not in left]
 
 
 def seal(stem: Path, ended: bool) -> None:

@@ -5,7 +5,9 @@ machines share the store without a database. The demo's server, whose responses 
 separate store in a subfolder.
 """
 
+import logging
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +16,10 @@ import numpy as np
 
 from workflow_scripts.acquisition.store.journal import Journal, settle
 from workflow_scripts.acquisition.store.record import Record
-from workflow_scripts.acquisition.store.segment import LINES, Segment, is_sealed, search, stems, url_hash, with_suffix
+from workflow_scripts.acquisition.store.segment import Segment, is_sealed, search, stems, url_hash
 from workflow_scripts.core.files.durable import make_folders
+
+log = logging.getLogger(__name__)
 
 
 class Store:
@@ -45,6 +49,7 @@ class Store:
 
         Bytes as received are preferred to bytes prepared by ``preparation``, and these to failures; of each kind, the
         last counts. Temporary failures count only from completed jobs; if there is nothing else, ``round`` is 0.
+        Damaged lines are skipped, and counted in the log.
         """
         wanted = set(urls)
         ends: dict[str, list[tuple[Record, Segment, bool]]] = {}
@@ -65,6 +70,7 @@ class Store:
         if not wanted:
             return
         hashes = np.array(sorted({url_hash(url) for url in wanted}), dtype=np.uint64)
+        damaged: Counter[Path] = Counter()
         live = set(settle([stem for stem in stems(self.folder) if not is_sealed(stem)]))
         for stem in stems(self.folder):
             if stem in live:
@@ -72,8 +78,12 @@ class Store:
                 continue
             for offset, length, still_open in search(stem, hashes):
                 record = self._segment(stem).record(offset, length)
-                if record is not None and record.url in wanted:
+                if record is None:
+                    damaged[stem] += 1
+                elif record.url in wanted:
                     yield record, self._segment(stem), still_open
+        for stem, lines in damaged.items():
+            log.warning("%s: %d lines are damaged; what they name is fetched again", stem, lines)
 
     def _lines(self, stem: Path) -> Iterable[tuple[Record, Segment]]:
         segment = self._segment(stem)
@@ -106,7 +116,7 @@ class Store:
         while True:
             stem = self.folder / f"{self._job}-{number}"
             number += 1
-            if with_suffix(stem, LINES).exists():
+            if any(self.folder.glob(f"{stem.name}[.+]*")):  # also one whose lines were lost, or that was rewritten
                 continue
             try:
                 journal = Journal(stem)

@@ -95,6 +95,28 @@ def read_labels(folder: Path, arms: Collection[str], captions: Mapping[tuple[str
     return Labels([found[name] for name in sorted(found)], sorted(raters), rows, dropped)
 
 
+def damage(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Keys and ratings in ``folder`` that can't be read, or that name no caption or answer of a sheet; and why."""
+    behind: dict[tuple[str, str, str], list[Row]] = {}
+    passed = {"unrated", "unknown_arm"}
+    for path in sorted(_files(folder), key=lambda path: not path.name.endswith(LABEL_KEY)):
+        is_key = path.name.endswith(LABEL_KEY)
+        try:
+            for row in _rows(path, KEY_COLUMNS if is_key else RATING_COLUMNS):
+                name = (row["sheet"], row["image"], row["caption"])
+                if is_key:
+                    behind.setdefault(name, []).append(row)
+                    continue
+                answers = {one: row[one].strip() for one in (*SCALES, "preferred")}
+                fault = _fault(name, answers, behind, [], {})
+                if fault not in passed:
+                    yield path, f"{fault}: {' '.join(name)}"
+                    break
+        except PipelineError as error:
+            yield path, f"{error.where}: {error.value}"
+            passed |= {"unknown_sheet", "unknown_caption"} if is_key else set()
+
+
 def images_on_sheets(folder: Path) -> list[str]:
     """Keys of the images on the sheets whose keys are in ``folder``.
 

@@ -61,6 +61,23 @@ def record_network(study: Path, network: NetworkRecord) -> None:
     write_durable(study / COPIES / f"{digest([told, network.keys])[:16]}{NETWORKS}", out.getvalue())
 
 
+def is_intact(path: Path) -> bool:
+    """Whether a record's content gives its name.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    try:
+        if path.suffix == NETWORKS:
+            folder, weights, keys = read_network(path)
+            return path.stem == digest([{"folder": str(folder), "weights": weights}, keys])[:16]
+        with open(path, encoding="utf-8", newline="") as stream:
+            header, *rows = csv.reader(stream, strict=True)
+        return tuple(header) == COLUMNS and path.stem == digest(rows)[:16]
+    except (ValueError, csv.Error):  # pyarrow's errors are ValueErrors too
+        return False
+
+
 def read_network(path: Path) -> NetworkRecord:
     """A record of :func:`record_network`.
 
