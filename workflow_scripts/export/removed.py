@@ -12,7 +12,7 @@ from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object, read_object_or_none
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.export.folder import fault_of, replace_folder
+from workflow_scripts.export.folder import fault_of, replace_folder, settle_folder
 from workflow_scripts.export.hubconf import WEIGHTS
 from workflow_scripts.export.markdown import code
 
@@ -70,6 +70,7 @@ def note_removed(folder: Path, weights: str, keys: Iterable[str], day: str) -> i
     Raises:
         PipelineError: the folder is missing, incomplete or edited, or holds another network.
     """
+    settle_folder(folder)
     fault = fault_of(folder) if folder.is_dir() else "it is not there"
     if folder.is_symlink():  # a link would be replaced by the new folder, and what it leads to would stay as it is
         fault = "it is a link"

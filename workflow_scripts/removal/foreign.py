@@ -10,12 +10,23 @@ from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.files.copies import NETWORKS
-from workflow_scripts.core.files.names import BROWSE, CACHE, COPIES, CRATE, FETCHED, LABEL_KEY, LABELS, LOGS, WORK
+from workflow_scripts.core.files.names import (
+    BROWSE,
+    CACHE,
+    COPIES,
+    CRATE,
+    FETCHED,
+    LABEL_KEY,
+    LABELS,
+    LOGS,
+    STAGING,
+    WORK,
+)
 from workflow_scripts.core.files.rating_files import RATING_COLUMNS
 from workflow_scripts.removal.deletion import entries_below, is_artifact_file, may_delete
 from workflow_scripts.study.stages import stage_names
 
-IMPORTS = ".imports"  # in the store: indexes of imported archives, which hold hashes of URLs
+DEPTH = 2  # of entries in the project's own folders: <stage>/<key>
 SHOWN = 20  # files of a folder that are named one by one
 
 
@@ -27,7 +38,7 @@ def foreign_in(results: Path, study: str, named: Collection[Path]) -> list[str]:
     """
     found = list(_of_study(results, results / study, frozenset(named)))
     for folder in (CACHE, WORK, BROWSE, FETCHED):
-        found += _strange(results, results / folder, 2)
+        found += _strange(results, results / folder, DEPTH)
     counts = Counter(path.parent for path in found)
     lines = [str(path) for folder in counts for path in [one for one in found if one.parent == folder][:SHOWN]]
     more = [f"{folder}: {count - SHOWN} more" for folder, count in counts.items() if count > SHOWN]
@@ -75,7 +86,8 @@ def _strange(results: Path, path: Path, depth: int) -> Iterator[Path]:
     if path.is_symlink():
         yield path
     elif depth and path.is_dir():
-        for inner in sorted(path.iterdir()):
+        own = depth == DEPTH or path.name == STAGING or not path.name.startswith(".")
+        for inner in sorted(path.iterdir()) if own else ():  # others are hashes of sources and of imported URLs
             yield from _strange(results, inner, depth - 1)
-    elif path.exists() and path.suffix != ".lock" and IMPORTS not in path.parts and not may_delete(results, path):
+    elif path.exists() and path.suffix != ".lock" and not may_delete(results, path):
         yield path
