@@ -28,7 +28,7 @@ SEEDS = 60
 OWN = re.compile(
     r"results/study/(?:annotations/rows|shard_plan/plan|download/\d{5}|pretrain/[\w-]+)[./][^/]*"
     r"|results/study/(?:logs/(?:download/\d{5}|pretrain/[\w-]+)\.log|\.crate\.[0-9a-f]{32}\.part(?:\.old)?(?:/.*)?)"
-    r"|results/study/(?:crate/(?:page\.html|ro-crate-metadata\.json)|(?:(?:labels|copies|pretrain)/)?\.[^/]+\.part)"
+    r"|results/study/(?:crate/(?:Snakefile|ro-crate-metadata\.json|(?:files|manifests)/report/index\.\w+)|(?:(?:labels|copies|pretrain)/)?\.[^/]+\.part)"
     r"|results/\.cache/[a-z_]+/(?:[0-9a-f]{64}|\.discarded-[0-9a-f]{32})/.*|results/\.cache/\.staging/[^/]+/.*"
     r"|results/\.work/[a-z_]+/[0-9a-f]{64}(?:\.lock|/.*)|results/\.fetched/[0-9a-f]{16}-\d(?:\+[0-9a-f]{8})?\.\w+"
     r"|results/\.fetched/\.[0-9a-f]{32}\.\w+|results/\.browse/study/\.?[0-9a-f]{64}(?:\.part)?/.*"
@@ -38,7 +38,7 @@ INSIDE = re.compile(r"results/\.(?:cache|work|browse)/[^/]+/[^/]*[0-9a-f]{32}[^/
 FOREIGN = ("notes.txt", "holiday.jpg", "00001.txt", "rows.bak", ".hidden", "half.part", ".x.part", "a b.tar", KEY)
 PLACES = (
     *("", "study", "study/photos", "study/labels", "study/copies", "study/notes/deep", "study/download", "study/logs"),
-    *("study/annotations", "study/logs/download", "study/pretrain/run-1", "study/crate", "study/crate/manifests"),
+    *("study/annotations", "study/logs/download", "study/pretrain/run-1", "study/crate", "study/crate/files/report"),
     *(".work/download", ".cache/.staging", ".fetched", ".fetched/old", ".browse", ".browse/study", ".slurm"),
 )
 LINKS = (
@@ -75,9 +75,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         make(top / "results", ["p2"], site.address)
     crate = top / "results/study/crate"
     crate.mkdir()
-    (crate / "page.html").write_text("p2")
-    graph = [{"@id": "page.html", "@type": "File"}]
-    (crate / "ro-crate-metadata.json").write_text(json.dumps({"@graph": graph}))
+    for name in ("ro-crate-metadata.json", "Snakefile", "files/report/index.html", "manifests/report/index.json"):
+        (crate / name).parent.mkdir(parents=True, exist_ok=True)
+        (crate / name).write_text(json.dumps({"stage": "report", "files": {".html": "p2"}}))
     for name in ("study/labels", "study/copies", ".slurm", ".browse/study", "../.snakemake/log"):
         (top / "results" / name).mkdir(parents=True)
     yield top

@@ -26,7 +26,6 @@ from workflow_scripts.core.runtime.recipe import RECIPE
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.core.stage_in.stage_in import staged
 from workflow_scripts.core.stage_in.where import note_folder, places
-from workflow_scripts.provenance.crate.base import METADATA
 from workflow_scripts.removal.removal import Removed, _remove_logs, remove_listed
 from workflow_scripts.removal.rows import Listed
 from workflow_scripts.stages import annotations, image_index, pack, pair_shard, shard_plan
@@ -194,19 +193,17 @@ def test_a_crate_that_tells_of_the_rows_goes(results: Path, of_before: bool) -> 
         if not of_before:
             made = make(results, ["p2"], site.address)
         for folder in ("crate", f".crate.{'01' * 16}.part"):  # the other one of a process that was killed
-            manifests = results / "study" / folder / "manifests"
+            manifests = results / "study" / folder / "manifests/download"
             manifests.mkdir(parents=True)
             shutil.copyfile(made["0"].manifest_path, manifests / "0.json")
             shutil.copyfile(made["1"].manifest_path, manifests / "1.json")
-            graph = [{"@id": f"manifests/{name}.json", "@type": "File"} for name in "01"]
-            (manifests.parent / METADATA).write_text(json.dumps({"@graph": graph}))
             (manifests / "mine.txt").write_text("a note")
+            (manifests / "mine.json").write_text("{}")
         make(results, ["p2"], site.address)
-    gone, note = remove_listed(results, "study"), results / "study/crate/manifests/mine.txt"
-    assert (gone.artifacts, gone.kept) == (2 * of_before, [str(note)])
-    assert {path.name for path in (results / "study/crate").rglob("*.*")} == (
-        {"mine.txt"} if of_before else {"mine.txt", "0.json", "1.json", METADATA}
-    )
+    gone, notes = remove_listed(results, "study"), ["mine.json", "mine.txt"]
+    inside = results / "study/crate/manifests/download"
+    assert (gone.artifacts, gone.kept) == (2 * of_before, [str(inside / name) for name in notes])
+    assert sorted(path.name for path in inside.iterdir()) == ([] if of_before else ["0.json", "1.json"]) + notes
 
 
 def test_bytes_whose_annotations_are_gone_go_too(results: Path) -> None:

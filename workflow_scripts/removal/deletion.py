@@ -2,7 +2,8 @@
 
 These are ever deleted, and nothing else: files in a stage's folder of a study that bear the name of one of the stage's
 artifacts; entries of the project's own folders, and its temporary files and logs, under the names that it gives them;
-and the files that a crate lists. Copies on nodes are deleted by the store that made them
+and the
+files of a crate. Copies on nodes are deleted by the store that made them
 (:mod:`workflow_scripts.core.stage_in.store`).
 """
 
@@ -20,7 +21,7 @@ from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.declaration.stage import WILDCARD
 from workflow_scripts.core.files.durable import NO_FOLDER_SYNC, sync_descriptor
 from workflow_scripts.core.files.names import CRATE, LOGS
-from workflow_scripts.provenance.crate.contents import listed_files
+from workflow_scripts.provenance.crate.contents import is_crate_file
 from workflow_scripts.study.stages import declaration, facts, stage_names
 
 SNAKEMAKE = ".snakemake"  # beside the results folder
@@ -134,7 +135,7 @@ def _is_in_study(results: Path, inside: Path) -> bool:
     if not file or study.startswith("."):
         return False
     if folder == CRATE:
-        return file in listed_files(results / study / CRATE)
+        return is_crate_file(results / study / CRATE, file)
     if folder == LOGS:
         stage, _, name = file.partition("/")
         job = name.removesuffix(".log") + MANIFEST

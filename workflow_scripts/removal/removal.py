@@ -32,8 +32,7 @@ from workflow_scripts.core.files.names import (
     work_folder,
 )
 from workflow_scripts.core.redact import redacted
-from workflow_scripts.provenance.crate.base import METADATA
-from workflow_scripts.provenance.crate.contents import listed_files
+from workflow_scripts.provenance.crate.contents import contents
 from workflow_scripts.provenance.lineage import Made, inputs_of, load, recipe_of, sound
 from workflow_scripts.removal.copies import remove_copies
 from workflow_scripts.removal.deletion import SNAKEMAKE, delete, delete_empty, entries_below, linked, may_delete
@@ -299,9 +298,9 @@ def _remove_crates(results: Path, study: str, good: set[str]) -> int:
     crate = results / study / CRATE
     removed = 0
     if linked(results, crate) is None and crate.is_dir() and not _rests_on(crate, good):
-        files = [crate / name for name in sorted(listed_files(crate) - {METADATA})]
-        removed = len(delete(results, files) + delete(results, [crate / METADATA])) > 0  # it says what the others are
-        inside = {folder for file in files for folder in file.parents if folder.is_relative_to(crate)}
+        own, _ = contents(crate)
+        removed = len(delete(results, own)) > 0
+        inside = {folder for file in own for folder in file.parents if folder.is_relative_to(crate)}
         delete_empty(results, sorted(inside | {crate}, key=lambda folder: len(folder.parts), reverse=True))
     halves = [half for half in sorted((results / study).glob(f".{CRATE}.*")) if not _rests_on(half, good)]
     return removed + len(delete(results, halves))
@@ -310,7 +309,7 @@ def _remove_crates(results: Path, study: str, good: set[str]) -> int:
 def _rests_on(crate: Path, good: set[str]) -> bool:
     """Whether a crate has manifests, and all of them are among ``good``."""
     try:
-        told = {manifest_hash(path) for path in crate.glob("manifests/**/*.json")}
+        told = {manifest_hash(path) for path in contents(crate)[0] if path.is_relative_to(crate / "manifests")}
     except (OSError, Unfit):
         return False
     return bool(told) and told <= good

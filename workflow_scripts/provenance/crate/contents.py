@@ -1,39 +1,47 @@
-"""Which files a crate lists as its own."""
+"""Which files in the folder of a crate are the crate's own.
 
-from functools import lru_cache
+Its manifests say so, not its metadata, which Snakemake deletes before it runs the job that replaces the crate.
+"""
+
+import re
 from pathlib import Path
-from urllib.parse import unquote
 
 from workflow_scripts.core.files.bounded_json import read_object_or_none
-from workflow_scripts.provenance.crate.base import METADATA
+from workflow_scripts.provenance.crate.base import METADATA, README, WORKFLOW
+
+_RULES = re.compile(r"rules/[^/]+\.smk")
+_MANIFEST = re.compile(r"manifests/([^/]+)/[^/]+\.json")
+_FILE = re.compile(r"files/([^/]+)/(.+)")
 
 
-def listed_files(crate: Path) -> frozenset[str]:
-    """Paths in the folder of a crate of the files that its metadata describes, and of the metadata.
-
-    Empty if the metadata is missing or unreadable.
-    """
-    try:
-        status = (crate / METADATA).stat()
-    except OSError:
-        return frozenset()
-    return _listed(crate, status.st_mtime_ns, status.st_ino)
-
-
-def foreign_files(crate: Path) -> list[Path]:
-    """What is in the folder of a crate, folders aside, and not listed; links are not followed."""
-    listed = listed_files(crate)
-    inside = (path for path in sorted(crate.rglob("*")) if path.is_symlink() or not path.is_dir())
-    return [path for path in inside if path.is_symlink() or path.relative_to(crate).as_posix() not in listed]
+def is_crate_file(crate: Path, file: str) -> bool:
+    """Whether ``file``, a path in the folder of a crate, is what every crate has, a manifest, or named by one."""
+    if file in (METADATA, README, WORKFLOW) or _RULES.fullmatch(file):
+        return True
+    if found := _MANIFEST.fullmatch(file):
+        return bool(_files_of(crate / file, found[1]))
+    found = _FILE.fullmatch(file)
+    if found is None:
+        return False
+    stage, rest = found.groups()
+    names = ((rest[: at.start()], rest[at.start() :]) for at in re.finditer(r"[./]", rest))
+    return any(suffix in _files_of(crate / "manifests" / stage / f"{name}.json", stage) for name, suffix in names)
 
 
-@lru_cache(maxsize=8)
-def _listed(crate: Path, *_: int) -> frozenset[str]:
-    graph = (read_object_or_none(crate / METADATA) or {}).get("@graph")
-    entities = [one for one in graph if isinstance(one, dict)] if isinstance(graph, list) else []
-    files = (one["@id"] for one in entities if isinstance(one.get("@id"), str) and _is_file(one.get("@type")))
-    return frozenset(unquote(name) for name in files if not name.startswith("#")) | {METADATA}
+def contents(crate: Path) -> tuple[list[Path], list[Path]]:
+    """The crate's own files, in an order in which they can be removed, and what else lies there; links count as such."""
+    own: list[Path] = []
+    foreign: list[Path] = []
+    for path in sorted(crate.rglob("*")):
+        if path.is_symlink() or not path.is_dir():
+            is_own = not path.is_symlink() and is_crate_file(crate, path.relative_to(crate).as_posix())
+            (own if is_own else foreign).append(path)
+    # Data files first: the manifests say that they are the crate's.
+    return sorted(own, key=lambda path: path.relative_to(crate).parts[0] != "files"), foreign
 
 
-def _is_file(kinds: object) -> bool:
-    return kinds == "File" or (isinstance(kinds, list) and "File" in kinds)
+def _files_of(manifest: Path, stage: str) -> dict[str, object]:
+    """Suffix -> what the manifest of an artifact says of the file; empty if it is no manifest of this stage."""
+    content = read_object_or_none(manifest) or {}
+    files = content.get("files")
+    return files if content.get("stage") == stage and isinstance(files, dict) else {}

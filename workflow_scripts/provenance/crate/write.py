@@ -10,7 +10,7 @@ from workflow_scripts.core.files.durable import move_folder_durable
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.files.names import CRATE
 from workflow_scripts.provenance.crate.base import METADATA, README, README_TEXT
-from workflow_scripts.provenance.crate.contents import foreign_files
+from workflow_scripts.provenance.crate.contents import contents
 from workflow_scripts.provenance.crate.crate import MEGABYTE, describe
 from workflow_scripts.provenance.crate.public import Published
 from workflow_scripts.provenance.nodes import Node, inputs_of, load
@@ -63,12 +63,12 @@ def check_target(crate: Path) -> None:
     """Refuse to replace what is not a crate alone.
 
     Raises:
-        PipelineError: a link or a file has its name, or it holds files that it does not list.
+        PipelineError: a link or a file has its name, or it holds files that are not its own.
     """
     advice = "move it away"
     if crate.is_symlink() or (crate.exists() and not crate.is_dir()):
         raise PipelineError("not a folder", crate, "a link or file has the crate's name", advice)
-    if foreign := foreign_files(crate):
+    if foreign := contents(crate)[1]:
         raise PipelineError("folder in use", crate, f"{foreign[0]} is not part of the crate", advice)
 
 
