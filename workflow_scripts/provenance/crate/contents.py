@@ -29,7 +29,7 @@ def is_crate_file(crate: Path, file: str) -> bool:
 
 
 def contents(crate: Path) -> tuple[list[Path], list[Path]]:
-    """The crate's own files, in an order in which they can be removed, and what else lies there; links count as such."""
+    """The crate's own files, in an order in which they can be removed, and what else lies there, links too."""
     own: list[Path] = []
     foreign: list[Path] = []
     for path in sorted(crate.rglob("*")):
