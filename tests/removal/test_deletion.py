@@ -233,6 +233,15 @@ def test_names(tmp_path: Path, name: str, own: bool) -> None:
     assert path.exists() is not own
 
 
+def test_the_results_folder_may_be_given_by_any_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for results in (Path("../results"), Path("results"), Path("."), tmp_path / "here/../results"):
+        left = results / f".cache/pack/{KEY}/files"
+        left.mkdir(parents=True)
+        assert delete(results, [left.parent]) == [left.parent] and not left.exists()
+
+
 def test_a_folder_that_becomes_a_link_meanwhile_is_not_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results, outside = tmp_path / "results", tmp_path / "outside"
     for folder in (results / "study/download", outside):

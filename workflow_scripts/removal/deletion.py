@@ -68,13 +68,13 @@ def delete(results: Path, paths: Iterable[Path]) -> list[Path]:
         by_folder.setdefault(path.parent, []).append(path)
     deleted = []
     for parent, inside in by_folder.items():
-        with suppress(FileNotFoundError, NotADirectoryError), _opened(results, parent) as folder:
-            deleted += [path for path in inside if _delete(folder, path, _kind(results, path))]
-            try:
+        try:
+            with _opened(results, parent) as folder:
+                deleted += [path for path in inside if _delete(folder, path, _kind(results, path))]
                 sync_descriptor(folder, parent)
-            except OSError as error:
-                if error.errno not in NO_FOLDER_SYNC:
-                    raise
+        except OSError as error:
+            if error.errno not in (*_NOT_OURS, *NO_FOLDER_SYNC):
+                raise
     return deleted
 
 
@@ -121,9 +121,9 @@ def _artifact_files(stage: str) -> re.Pattern[str] | None:
 def _kind(results: Path, path: Path) -> int | None:
     """What ``path`` would be if it is the project's own: a folder or a file."""
     root = results.parent if path.is_relative_to(results.parent / SNAKEMAKE) else results
-    if ".." in path.parts or not path.is_relative_to(root):
+    inside = path.relative_to(root) if path.is_relative_to(root) else Path("..")
+    if ".." in inside.parts:
         return None
-    inside = path.relative_to(root)
     if _OWN_FOLDERS.fullmatch(str(inside)):
         return stat.S_IFDIR
     return stat.S_IFREG if _OWN_FILES.fullmatch(str(inside)) or _is_in_study(root, inside) else None

@@ -84,7 +84,7 @@ def clear(results: Path, folder: Path) -> None:
 
 def _remove_in(results: Path, folder: Path, wanted: set[str], hashes: np.ndarray) -> int:
     clear(results, folder)
-    own = [stem for stem in stems(folder) if may_delete(results, with_suffix(stem, LINES))]
+    own = [stem for stem in stems(folder) if _is_own(results, stem)]
     live = set(settle([stem for stem in own if not is_sealed(stem)]))
     removed = 0
     for stem in own:
@@ -99,6 +99,12 @@ def _remove_in(results: Path, folder: Path, wanted: set[str], hashes: np.ndarray
             _rewrite(results, stem, wanted)
             removed += found
     return removed
+
+
+def _is_own(results: Path, stem: Path) -> bool:
+    """Whether a segment has the name of one, and none of its files is a link."""
+    files = [with_suffix(stem, suffix) for suffix in (LINES, BYTES, INDEX)]
+    return may_delete(results, files[0]) and not any(file.is_symlink() for file in files)
 
 
 def _count(stem: Path, wanted: set[str], hits: list[tuple[int, int, bool]]) -> tuple[int, bool]:
