@@ -30,6 +30,18 @@ def test_it_is_built_once_and_again_after_a_change(tmp_path: Path, monkeypatch: 
     assert [path.name for path in second.parent.iterdir()] == [second.name]
 
 
+def test_other_files_and_links_beside_an_index_stay(tmp_path: Path) -> None:
+    study, photos = study_of(tmp_path), tmp_path / "photos"
+    folder = tmp_path / "results" / BROWSE / "study"
+    for path in (folder / "notes/a.txt", folder / ("5a" * 32) / "index.sqlite", photos / "1.jpg"):
+        path.parent.mkdir(parents=True)
+        path.write_text("x")
+    (folder / ("0f" * 32)).symlink_to(photos)
+    index = build.index_of(sources_of(study))
+    assert {path.name for path in folder.iterdir()} == {"notes", "0f" * 32, index.name}
+    assert (folder / "notes/a.txt").exists() and (photos / "1.jpg").exists()
+
+
 def test_equal_inputs_give_equal_answers(tmp_path: Path) -> None:
     found = []
     for name in ("one", "two"):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.core.stressed_stage import content, main
 from workflow_scripts.core.cache import lookup
-from workflow_scripts.provenance.gc import DAY, collect, plan
+from workflow_scripts.removal.gc import DAY, collect, plan
 
 FORK = multiprocessing.get_context("fork")
 PROCESSES, UNITS, STUDIES = 8, 4, ("one", "two")

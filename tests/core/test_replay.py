@@ -20,7 +20,7 @@ from tests.replay.training import Truth
 PACKAGE = Path(__file__).resolve().parents[2] / "workflow_scripts"
 SYNCING = (
     *("sync_descriptor", "sync_file", "sync_folder", "sync_parents", "make_folders", "write_atomic", "write_durable"),
-    *("move_atomic", "move_durable", "move_folder_durable", "remove_files", "remove_folder"),
+    *("move_atomic", "move_durable", "move_folder_durable"),
 )
 NOT_NEEDED = {
     "core.files.code_memory": "code whose parsed form is lost or damaged is parsed again",

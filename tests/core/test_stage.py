@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -198,12 +199,24 @@ def test_wrong_settings_are_named(
     assert message in last
 
 
-def test_stray_files_of_an_older_version_go(results: Path, text: Path) -> None:
-    run(STAGE, results, "doubling/x", {}, {"text": text})
-    stray = results / "study/doubling/x/old.txt"
-    stray.write_text("old")
-    run(STAGE, results, "doubling/x", {}, {"text": text})
-    assert not stray.exists()
+def test_stray_files_of_an_older_version_go_and_no_others(results: Path, text: Path, tmp_path: Path) -> None:
+    arguments = {"times": 2}, {"text": text}, {"arm": "x"}
+    run(STAGE, results, "doubling/x", *arguments)
+    deep = results / "study/doubling/x/deep"
+    (tmp_path / "photos").mkdir()
+    files = [deep / name for name in ("old.txt", "mine.jpg", "mine.txt")]
+    files += [deep.parent / "mine/old.txt", tmp_path / "photos/old.txt"]
+    for path in files:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("old")
+        path.chmod(0o644 if path.name == "mine.txt" else 0o444)
+    (deep / "photos").symlink_to(tmp_path / "photos")
+    run(STAGE, results, "doubling/x", *arguments)
+    assert [path.name for path in files if not path.exists()] == ["old.txt"] and not files[0].exists()
+    shutil.rmtree(deep)
+    deep.symlink_to(tmp_path / "photos")
+    run(STAGE, results, "doubling/x", *arguments)
+    assert files[-1].exists()
 
 
 def test_a_failing_file_system_is_no_damage(results: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:

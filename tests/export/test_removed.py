@@ -11,7 +11,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.copies import NetworkRecord, record_network
 from workflow_scripts.export.folder import fault_of, replace_folder
 from workflow_scripts.export.hubconf import WEIGHTS
-from workflow_scripts.export.removed import CARD, REMOVED, note_removed, removed_section
+from workflow_scripts.export.removed import CARD, REMOVED, note_removed, removed_section, unlisted
 from workflow_scripts.removal.networks import networks_of
 
 SHA = hashlib.sha256(b"weights").hexdigest()
@@ -82,11 +82,32 @@ def test_another_network_in_the_folder_is_not_marked(folder):
     assert "No image" in (folder / CARD).read_text()
 
 
-def test_networks_are_found_by_ids_and_by_tokens_of_ids(tmp_path):
+def test_networks_are_found_by_tokens_of_ids(tmp_path):
     for study, name, keys in (("one", "x", ["a", "b", "c"]), ("two", "y", ["d"])):
         record_network(tmp_path / study, NetworkRecord(tmp_path / "out" / name, name * 64, keys))
     (tmp_path / "two/copies/bad.parquet").write_bytes(b"PAR1")
-    found, unread = networks_of(tmp_path, {"b"}, {id_token("a"), url_token("d")})
+    ids = {id_token("a"), id_token("b"), url_token("d")}
+    found, unread = networks_of(tmp_path, ids, {})
     assert [(one.folder, one.weights, one.keys) for one in found] == [(tmp_path / "out/x", "x" * 64, ["a", "b"])]
     assert len(unread) == 1
     assert unread[0].startswith(f"{tmp_path / 'two/copies/bad.parquet'}: ")
+    noted = {"one/copies/gone.parquet": ("/out/z", "z" * 64, [id_token("a"), id_token("q")])}
+    missing = networks_of(tmp_path, ids, noted)[0][-1]
+    assert (str(missing.folder), missing.keys, missing.ids) == ("/out/z", [], [id_token("a")])
+
+
+def test_a_card_is_compared_with_tokens_where_the_record_is_missing(folder):
+    ids = [id_token("a"), id_token("b")]
+    assert unlisted(folder, SHA, ids) == 2
+    note_removed(folder, SHA, ["a"], "2026-01-01")
+    assert unlisted(folder, SHA, ids) == 1
+    assert unlisted(folder, "0" * 64, ids) == 0
+    assert unlisted(folder / "not there", SHA, ids) == 0
+
+
+def test_a_link_to_an_exported_folder_is_not_replaced(folder):
+    link = folder.with_name("latest")
+    link.symlink_to(folder)
+    with pytest.raises(PipelineError, match="it is a link"):
+        note_removed(link, SHA, ["a"], "2026-01-01")
+    assert link.is_symlink() and not list(folder.parent.glob(".*"))

@@ -12,6 +12,8 @@ from workflow_scripts.acquisition.store.store import Store
 from workflow_scripts.core.cache import key_lock
 from workflow_scripts.recovery.leftovers import repair
 
+RANDOM = "0f" * 16  # as in temporary names
+
 
 @pytest.fixture
 def trained(results: Path) -> Path:
@@ -34,15 +36,15 @@ def test_leftovers_are_removed_and_the_next_run_finds_its_work(trained: Path) ->
     before = files(trained)
     key = "0" * 64
     for name in (
-        "study/training/.x.txt.1.part",
-        "study/.crate.1.part/page.html",
+        f"study/pretrain/.x.txt.{RANDOM}.part",
+        f"study/.crate.{RANDOM}.part/page.html",
         f".work/training/{key}/.checkpoint.safetensors.part",
         f".work/training/{key}.lock",
-        f".cache/.staging/training-{key}-1/files/_.txt",
-        ".cache/training/.discarded-1/run.json",
+        f".cache/.staging/training-{key}-{RANDOM}/files/_.txt",
+        f".cache/training/.discarded-{RANDOM}/run.json",
         f".cache/training/{key}/run.json",
         f".browse/study/.{key}.part/index.sqlite",
-        ".fetched/.0f.bin",
+        f".fetched/.{RANDOM}.bin",
     ):
         (trained / name).parent.mkdir(parents=True, exist_ok=True)
         (trained / name).write_text("left")
@@ -66,7 +68,7 @@ def test_what_is_being_worked_on_stays(trained: Path) -> None:
     work = trained / ".work/training" / ("0" * 64)
     work.mkdir(parents=True)
     (work / ".checkpoint.safetensors.part").write_text("half")
-    half = trained / f".cache/.staging/training-{work.name}-1"
+    half = trained / f".cache/.staging/training-{work.name}-{RANDOM}"
     half.mkdir()
     with key_lock(work):
         assert repair(trained) == []
@@ -121,7 +123,7 @@ def test_an_artifact_without_its_manifest_is_counted_and_published_by_the_next_r
 
 
 def test_a_crate_that_was_being_replaced_is_put_back(results: Path) -> None:
-    aside = results / "study/.crate.1.part.old"
+    aside = results / f"study/.crate.{RANDOM}.part.old"
     aside.mkdir(parents=True)
     (aside / "page.html").write_text("page")
     assert repair(results) == ["restored 1 crates that were being replaced"]

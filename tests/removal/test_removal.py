@@ -30,7 +30,7 @@ from workflow_scripts.removal.removal import Removed, _remove_logs, remove_liste
 from workflow_scripts.removal.rows import Listed
 from workflow_scripts.stages import annotations, pack, shard_plan
 
-NO_FILES: dict[str, Any] = {"sheets": [], "networks": [], "unread": [], "copies": 0, "nodes": []}
+NO_FILES: dict[str, Any] = {"sheets": [], "networks": [], "unread": [], "copies": 0, "nodes": [], "kept": []}
 
 NAMES = {"aww": ["a1", "a2", "a3"], "pics": ["p1", "p2", "p3", "p4"]}
 IMAGES = {name: jpeg(seed=n) for n, name in enumerate([*NAMES["aww"], *NAMES["pics"]])}
@@ -76,10 +76,13 @@ def holders(results: Path, needle: bytes) -> set[str]:
 
 
 def test_a_log_that_shows_a_url_without_its_query_goes(tmp_path: Path) -> None:
-    (tmp_path / "a.log").write_text("asking for https://h.test/a?... again")
-    (tmp_path / "b.log").write_text("asking for https://h.test/b?... again")
-    assert _remove_logs([tmp_path], Listed(urls={"https://me:word@h.test/a?token=1"})) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["b.log"]
+    logs = tmp_path / "study/logs/download"
+    logs.mkdir(parents=True)
+    (logs / "00000.log").write_text("asking for https://h.test/a?... again")
+    (logs / "00001.log").write_text("asking for https://h.test/b?... again")
+    (logs / "notes.log").write_text("asking for https://h.test/a?... again")
+    assert _remove_logs(tmp_path, "study", Listed(urls={"https://me:word@h.test/a?token=1"}), set()) == 1
+    assert sorted(path.name for path in logs.iterdir()) == ["00001.log", "notes.log"]
 
 
 def test_rows_go_and_others_stay(results: Path) -> None:
@@ -91,8 +94,8 @@ def test_rows_go_and_others_stay(results: Path) -> None:
     assert before["0"].hash == after["0"].hash
     logs = results / "study" / "logs" / "download"
     logs.mkdir(parents=True)
-    (logs / "a.log").write_text(f"asking for {url('p2')} again")
-    (logs / "b.log").write_text("asking for a1 again")
+    (logs / "00001.log").write_text(f"asking for {url('p2')} again")
+    (logs / "00000.log").write_text("asking for a1 again")
     (results / ".slurm").mkdir()
     (results / ".slurm" / "1.log").write_text(f"{url('p2')} and more")
     for key, text in (("1" * 64, "x"), ("2" * 64, "x")):
@@ -114,7 +117,7 @@ def test_rows_go_and_others_stay(results: Path) -> None:
         assert holders(results, needle) == set()
     assert holders(results, b"a picture of p1") == set() and holders(results, url("p1").encode()) >= {".fetched"}
     assert spared.exists() and (results / ".work/recaption" / ("2" * 64)).exists()
-    assert (logs / "b.log").exists()
+    assert (logs / "00000.log").exists()
     for made in after.values():
         for suffix in made.suffixes:
             assert made.path(suffix).exists()
@@ -168,14 +171,18 @@ def test_a_crate_that_tells_of_the_rows_goes(results: Path, of_before: bool) -> 
         made = make(results, [], site.address)
         if not of_before:
             made = make(results, ["p2"], site.address)
-        for folder in ("crate", ".crate.0123.part"):  # the other one of a process that was killed
-            manifests = results / "study" / folder / "manifests"
+        for folder in ("crate", f".crate.{'01' * 16}.part"):  # the other one of a process that was killed
+            manifests = results / "study" / folder / "manifests/download"
             manifests.mkdir(parents=True)
             shutil.copyfile(made["0"].manifest_path, manifests / "0.json")
             shutil.copyfile(made["1"].manifest_path, manifests / "1.json")
+            (manifests / "mine.txt").write_text("a note")
+            (manifests / "mine.json").write_text("{}")
         make(results, ["p2"], site.address)
-    assert remove_listed(results, "study").artifacts == 2 * of_before
-    assert (results / "study" / "crate").exists() is not of_before
+    gone, notes = remove_listed(results, "study"), ["mine.json", "mine.txt"]
+    inside = results / "study/crate/manifests/download"
+    assert (gone.artifacts, gone.kept) == (2 * of_before, [str(inside / name) for name in notes])
+    assert sorted(path.name for path in inside.iterdir()) == ([] if of_before else ["0.json", "1.json"]) + notes
 
 
 def test_bytes_whose_annotations_are_gone_go_too(results: Path) -> None:
@@ -193,7 +200,7 @@ def test_results_not_made_again_and_strays_go_too(results: Path) -> None:
     with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
         make(results, [], site.address)
         shutil.copytree(results / "study", results / "other")
-        stray = results / "study" / "download" / "00001.old.tar"
+        stray = results / "study" / "download" / "00007.tar"  # of a plan with more shards
         shutil.copy(results / "study/download/00001.tar", stray)
         stray.chmod(0o444)
         path = results.parent / "a.zip"
@@ -263,11 +270,11 @@ def test_indexes_of_the_browser_that_show_the_rows_go(results: Path) -> None:
     with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
         before = make(results, [], site.address)
         after = make(results, ["p2"], site.address)
-    shown = {"fresh": after["annotations"].hash, "stale": before["annotations"].hash}
+    shown = {"f" * 64: after["annotations"].hash, "5" * 64: before["annotations"].hash}
     for name, value in shown.items():
         (results / BROWSE / "study" / name).mkdir(parents=True)
         about = {"inputs": {"annotations/rows": value, "download/00000": before["0"].hash}}
         (results / BROWSE / "study" / name / ABOUT).write_text(json.dumps(about))
-    (results / BROWSE / "study" / ".half.part").mkdir()
+    (results / BROWSE / "study" / f".{'5' * 64}.part").mkdir()
     assert remove_listed(results, "study").indexes == 2
-    assert [path.name for path in (results / BROWSE / "study").iterdir()] == ["fresh"]
+    assert [path.name for path in (results / BROWSE / "study").iterdir()] == ["f" * 64]

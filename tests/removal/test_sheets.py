@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import run
+from workflow_scripts.acquisition.annotations.removal_tokens import id_token
 from workflow_scripts.core.files.copies import record_copy
 from workflow_scripts.core.files.rating_files import KEY_COLUMNS
 from workflow_scripts.provenance.lineage import load
@@ -12,6 +13,7 @@ from workflow_scripts.removal.sheets import sheets_of
 from workflow_scripts.stages import source
 
 HEADER = ",".join(KEY_COLUMNS)
+K1 = {id_token("k1")}
 
 
 def test_keys_of_every_study_and_of_the_folder_that_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,8 +24,9 @@ def test_keys_of_every_study_and_of_the_folder_that_was_read(tmp_path: Path, mon
         (folder / "a.html.key.csv").write_text(f"{HEADER}\ns,i1,a,{key},original,0\n")
     run(source.STAGE, results, "source/labels", {"at": "data/labels"})
     expected = sorted([str(read / "a.html"), str(results / "one/labels/a.html")])
-    assert sheets_of(results, load(results), {"k1"}) == (expected, [])
-    assert sheets_of(results, [], {"k1"}) == ([str(results / "one/labels/a.html")], [])
+    shown = sheets_of(results, load(results), K1, {})
+    assert (shown.lines, shown.unread) == (expected, [])
+    assert sheets_of(results, [], K1, {}).lines == [str(results / "one/labels/a.html")]
 
 
 def test_keys_that_cannot_be_read_are_named_and_the_others_are_read(tmp_path: Path) -> None:
@@ -35,8 +38,8 @@ def test_keys_that_cannot_be_read_are_named_and_the_others_are_read(tmp_path: Pa
     (labels / "d.html.key.csv").write_text(rows.replace(",", ";"))
     (labels / "e.html.key.csv").write_text(rows, encoding="utf-16")
     (labels / "f.html.key.csv").write_text(rows.replace("\n", '\ns,"i0,a,k0,original,0\n', 1))
-    shown, unread = sheets_of(tmp_path, [], {"k1"})
-    assert shown == [str(labels / "c.html")]
+    shown, noted, unread, _ = sheets_of(tmp_path, [], K1, {})
+    assert shown == [*noted] == [str(labels / "c.html")]
     assert unread == [
         f"{labels / 'a.html.key.csv'}: Is a directory",
         f"{labels / 'b.html.key.csv'}: field larger than field limit (131072)",
@@ -54,11 +57,12 @@ def test_files_elsewhere_are_found_by_their_records(tmp_path: Path) -> None:
     ):
         record_copy(tmp_path / study, tmp_path / "paper" / name, keys)
     (tmp_path / "two" / "copies" / "z.csv").write_text("copy\nx\n")
-    shown, unread = sheets_of(tmp_path, [], {"k1"})
+    shown, noted, unread, _ = sheets_of(tmp_path, [], K1, {})
     one = min(path for path in tmp_path.glob("one/copies/*.csv") if "k1" in path.read_text())
     two = min(path for path in tmp_path.glob("two/copies/*.csv") if "k1" in path.read_text())
     assert shown == [
         f'{tmp_path}/paper/a, "b".html (record: {one})',
         f"{tmp_path}/paper/\\xe9\\n.html (record: {two})",
     ]
+    assert list(noted.values()) == [str(one), str(two)]
     assert unread == [f"{tmp_path}/two/copies/z.csv: no column is named key"]

@@ -1,6 +1,7 @@
 """Other things that are reported as done: acceptances, notes, parts of shards, copies, removals."""
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -27,7 +28,7 @@ from workflow_scripts.evaluation.datasets.downstream_set import Torchvision
 from workflow_scripts.evaluation.datasets.registry import TORCHVISION
 from workflow_scripts.provenance.crate import write as crate_write
 from workflow_scripts.provenance.lineage import load
-from workflow_scripts.removal import removal
+from workflow_scripts.removal import deletion, removal
 from workflow_scripts.removal.rows import Listed
 from workflow_scripts.study.active_config import remember
 
@@ -173,7 +174,7 @@ def write_copies(root: Path, say: Say) -> None:
         if not (root / "set").exists():
             torchvision_sets.download("small", root / "set")
             say("set")
-    crate = SimpleNamespace(files={"page.html": root / "page.html"}, metadata={"of": "the study"})
+    crate = SimpleNamespace(files={"Snakefile": root / "page.html"}, metadata={"of": "the study"})
     nodes = [SimpleNamespace(study=root / "study", path="x")]
     made = {"load": lambda _: [], "behind_report": lambda _: nodes, "describe": lambda *_: crate}
     with mock.patch.multiple(crate_write, _check=lambda *_: None, **made):
@@ -191,7 +192,7 @@ def copy_faults(root: Path, facts: Facts) -> list[str]:
     texts = {path.name: path.read_bytes() for path in crate.glob("*")}
     old = {"README.md": b"old"}
     metadata = {crate_write.METADATA: pretty({"of": "the study"})}
-    new = {"README.md": crate_write.README_TEXT, "page.html": b"page", **metadata}
+    new = {"README.md": crate_write.README_TEXT, "Snakefile": b"page", **metadata}
     if texts not in ([new] if "crate" in facts else [old, new]) and (crate.exists() or "crate" in facts):
         wrong.append(f"a crate of {texts}")
     write_copies(root, lambda _: None)
@@ -205,8 +206,10 @@ def rows_to_remove(root: Path) -> None:
     """A study, and traces of it in many places."""
     trained("a")(root)
     results = root / "results"
-    places = ["study/logs/x.log", "study/training/old.txt", "study/crate/page.html", ".work/training/key/part"]
-    places += [".cache/training/.discarded-1/file", ".browse/study/key/about.json"]
+    key, random = "5a" * 32, "0f" * 16
+    places = ["study/logs/pretrain/x.log", "study/pretrain/x/last.safetensors", "study/crate/Snakefile"]
+    places += [f".work/training/{key}/part", f".cache/training/.discarded-{random}/file"]
+    places += [f".browse/study/{key}/about.json"]
     for mark, place in zip(MARKS, places, strict=True):
         path = results / place
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -215,22 +218,28 @@ def rows_to_remove(root: Path) -> None:
 
 
 def remove_rows(root: Path, say: Say) -> None:
-    """The steps of `faithful-pairs remove`."""
-    results = root / "results"
+    """The steps of `faithful-pairs remove`, where the stage of these tests is one of the workflow."""
+    files = {"training": re.compile(r"x[./].*"), "pretrain": re.compile(".*")}
+    with mock.patch.object(deletion, "_artifact_files", files.get):
+        steps_of_removal(root / "results", say)
+
+
+def steps_of_removal(results: Path, say: Say) -> None:
+    """The steps, each of which says what is gone."""
     mine = [one for one in load(results) if one.study]
-    removal._remove_logs([results / "study/logs"], Listed(captions={"trace in log"}, ids={"x"}))
+    removal._remove_logs(results, "study", Listed(captions={"trace in log"}), set())
     say("trace in log")
     removal._remove_folders(results, set())
     say("trace in work")
     say("trace in aside")
     removal._remove_indexes(results, set())
     say("trace in index")
-    removal._remove_strays(results / "study", mine)
+    removal._remove_strays(results, "study", mine)
     say("trace in stray")
-    removal._remove_crate(results / "study", set())
+    removal._remove_crates(results, "study", set())
     say("trace in crate")
-    removal._remove_artifacts(mine)
-    removal._discard([one for one in load(results) if not one.study])
+    removal._remove_artifacts(results, mine)
+    removal._discard(results, [one for one in load(results) if not one.study])
     say("a" * 8)
 
 

@@ -7,7 +7,6 @@ writes by libraries which make their own system calls are recorded too.
 import builtins
 import io
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -217,7 +216,6 @@ class Recorder:
             **dict.fromkeys(("mkdir", "open", "write", "pwrite", "ftruncate")),
         }
         with ExitStack() as patched:
-            patched.enter_context(mock.patch.object(shutil, "_use_fd_functions", False))
             for name, after in known.items():
                 patched.enter_context(mock.patch.object(os, name, self._wrap(getattr(os, name), after)))
             for module in (builtins, io):

@@ -15,6 +15,7 @@ from workflow_scripts.core.files import durable
 from workflow_scripts.removal.store import remove_urls
 
 URLS = ("http://a.test/0", "http://a.test/1", "http://a.test/2")
+JOB = "5a" * 8  # as jobs name their segments
 
 
 def body(url: str) -> bytes:
@@ -22,7 +23,7 @@ def body(url: str) -> bytes:
     return f"<bytes of {url[-1]}>".encode()
 
 
-def fetch(root: Path, urls: tuple[str, ...] = URLS, job: str = "job", ended: bool = True) -> None:
+def fetch(root: Path, urls: tuple[str, ...] = URLS, job: str = JOB, ended: bool = True) -> None:
     """What a download job does with the store."""
     durable._synced.clear()
     with Store(root / "results/.fetched", job) as store:
@@ -34,7 +35,7 @@ def fetch(root: Path, urls: tuple[str, ...] = URLS, job: str = "job", ended: boo
 
 def found(root: Path) -> dict[str, bytes | None]:
     """What another job finds."""
-    with Store(root / "results/.fetched", "other") as store:
+    with Store(root / "results/.fetched", "0f" * 8) as store:
         return {url: store.data(record) for url, record in store.find(URLS, "").items()}
 
 
@@ -49,7 +50,7 @@ def store_faults(root: Path, facts: Facts) -> list[str]:
     have = found(root)
     wrong = [f"other bytes of {url}" for url, data in have.items() if data not in (None, body(url))]
     wrong += [f"{url} was fetched, and is lost" for fact in facts for url in fact[1] if not have.get(url)]
-    fetch(root, tuple(url for url in URLS if not have.get(url)), "again")
+    fetch(root, tuple(url for url in URLS if not have.get(url)), "1f" * 8)
     return wrong + [f"{url} can't be fetched again" for url, data in found(root).items() if data != body(url)]
 
 
@@ -68,7 +69,7 @@ def remove_first(root: Path, say: Say) -> None:
 def half_forgotten(root: Path) -> None:
     """What a killed call left: a segment that is hidden, and bytes without lines; all lines are without the url."""
     fetch(root, URLS[1:])
-    for name in (".0f.bin", "job-0+0f.bin"):
+    for name in (f".{'0f' * 16}.bin", f"{JOB}-0+01234567.bin"):
         (root / "results/.fetched" / name).write_bytes(body(URLS[0]))
 
 

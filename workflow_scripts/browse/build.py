@@ -11,6 +11,7 @@ Rows are those of the image index. It is built under another name and renamed wh
 """
 
 import logging
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ from workflow_scripts.reporting.text import cut, visible
 TABLES, SCORES, RANKS, SUBREDDITS = "index.sqlite", "scores.npy", "ranks.npy", "subreddits.npy"
 MOST_CHARACTERS = 2000  # of a caption that are shown and searched
 _BATCH = 1 << 16  # rows
+_OWN = re.compile(r"[0-9a-f]{64}|\.[0-9a-f]{64}\.part")  # names of indexes, and of those that are being built
 log = logging.getLogger(__name__)
 
 
@@ -50,8 +52,10 @@ def index_of(sources: Sources) -> Path:
         return index
     with key_lock(folder / "index"):
         if not index.is_dir():
-            for left in (path for path in folder.iterdir() if path.is_dir()):  # older ones, and those of killed builds
-                shutil.rmtree(left)
+            # Older ones, and those of killed builds; nothing else that lies there, and nothing that a link leads to.
+            for left in (path for path in folder.iterdir() if _OWN.fullmatch(path.name)):
+                if not left.is_symlink():
+                    shutil.rmtree(left)
             log.info("building the index of %s", sources.study)
             part = folder / f".{sources.key}.part"
             part.mkdir()

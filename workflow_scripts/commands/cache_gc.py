@@ -13,7 +13,7 @@ from humanize import naturalsize
 from workflow_scripts.core.faults.plain_text import printed
 
 if TYPE_CHECKING:
-    from workflow_scripts.provenance.gc import Piece, Plan
+    from workflow_scripts.removal.gc import Piece, Plan
 
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGTP]I?)?B?")
@@ -72,7 +72,7 @@ def command(
       2  wrong usage
     """
     from workflow_scripts.core.errors import PipelineError
-    from workflow_scripts.provenance.gc import DAY, collect, plan
+    from workflow_scripts.removal.gc import DAY, collect, plan
 
     made = plan(results, max_size, work_days * DAY)
     went, stayed = (made.remove, []) if dry_run else collect(results, made.remove)
@@ -86,7 +86,7 @@ def command(
 
 def lines(made: "Plan", went: Sequence["Piece"], stayed: Sequence["Piece"], dry: bool) -> list[str]:
     """The report as text: the size of the cache, what is removed by kind, and how many bytes that frees."""
-    from workflow_scripts.provenance.gc import KINDS
+    from workflow_scripts.removal.gc import KINDS
 
     text = [f"cache: {_exact(made.cache)}, of which studies use {naturalsize(made.in_use)}"]
     for kind, what in KINDS.items():

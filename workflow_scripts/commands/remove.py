@@ -28,7 +28,10 @@ def command(
     are named, so that you can delete them and their copies. They are found by the keys in the folder labels of a study
     and in the folder that its caption_labels.source names, and by the records in a study's folder copies. Exported
     networks can't forget an image: the cards in their folders get the keys of the removed images that they learned
-    from, and the date.
+    from, and the date. Sheets, pages and cards are compared in every call, also if a record is missing by then.
+
+    Nothing else is deleted: files that are not the project's own, people's ratings, and all that a symbolic link leads
+    to are kept, and named where they may show the rows.
 
     \b
     Examples:
@@ -38,8 +41,8 @@ def command(
     Exit status:
       0  nothing is left
       1  the study has no annotations yet, or a file can't be removed
-      2  results of other studies, sheets, pages, unmarked networks or other nodes may still hold the rows, or wrong
-         usage
+      2  results of other studies, sheets, pages, unmarked networks, other nodes or files that are not the project's
+         own may still hold the rows, or wrong usage
     """
     from workflow_scripts.core.runtime.stage_log import log_to_stderr
 
@@ -56,11 +59,12 @@ def remove(study: Path) -> tuple[str, bool]:
     Raises:
         PipelineError: see :func:`workflow_scripts.removal.removal.remove_listed`.
     """
+    from workflow_scripts.removal.known import read_known
     from workflow_scripts.removal.removal import removal_of, remove_listed
 
     results, name = study.parent, study.name
     listed = len(removal_of(results, name))
-    if not listed:
+    if not listed and not read_known(results, name).ids:
         line = f"{study} was made without a removal list; add entries to annotations.exclude and run snakemake"
         return printed([line]), True
     gone = remove_listed(results, name)
@@ -90,7 +94,11 @@ def remove(study: Path) -> tuple[str, bool]:
     if gone.unread:
         lines.append("keys or records can't be read; check by hand whether their sheets or pages show the rows:")
         lines += [f"  {line}" for line in gone.unread]
-    return printed(lines), not (gone.elsewhere or gone.sheets or gone.nodes or unmarked or gone.unread)
+    if gone.kept:
+        lines.append("these files are not the project's own and are kept; check by hand whether they show the rows:")
+        lines += [f"  {line}" for line in gone.kept]
+    left = [gone.elsewhere, gone.sheets, gone.nodes, unmarked, gone.unread, gone.kept]
+    return printed(lines), not any(left)
 
 
 def _mark(networks: "Sequence[Learned]") -> tuple[list[str], list[str]]:
@@ -98,11 +106,16 @@ def _mark(networks: "Sequence[Learned]") -> tuple[list[str], list[str]]:
     from datetime import UTC, datetime
 
     from workflow_scripts.core.errors import PipelineError
-    from workflow_scripts.export.removed import note_removed
+    from workflow_scripts.export.removed import note_removed, unlisted
 
     marked, unmarked = [], []
     day = datetime.now(UTC).date().isoformat()
     for network in networks:
+        if not network.keys:
+            if count := unlisted(network.folder, network.weights, network.ids):
+                what = f"{count} removed images are not in its card, and nothing says which: its record is missing"
+                unmarked.append(f"{network.folder}: {what} ({network.record})")
+            continue
         try:
             new = note_removed(network.folder, network.weights, network.keys, day)
         except PipelineError as error:

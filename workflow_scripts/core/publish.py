@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
@@ -166,8 +167,14 @@ def withdraw(artifact: Path) -> None:
 
 
 def _remove_strays(artifact: Path, manifest: dict[str, Any], beside: Iterable[str]) -> None:
-    """Files of an earlier version in the artifact's own folder (``<name>/...``) that the manifest no longer names."""
+    """Files of an earlier version in the artifact's own folder (``<name>/...``) that the manifest no longer names.
+
+    Those are read-only, and beside files of this version and of the same kind; other files are someone's own.
+    """
     named = {Path(f"{artifact}{suffix}") for suffix in [*manifest["files"], *beside]}
-    for path in artifact.rglob("*") if artifact.is_dir() else ():
-        if path.is_file() and path not in named and path.suffix != ".part":
+    kinds = {path.suffix for path in named}
+    folders = {path.parent for path in named} - {artifact.parent}
+    for path in (path for folder in folders if not folder.is_symlink() for path in folder.iterdir()):
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode) and not status.st_mode & 0o222 and path not in named and path.suffix in kinds:
             path.unlink(missing_ok=True)

@@ -1,5 +1,7 @@
 """An exported folder: written as a whole, and replaced only by another export."""
 
+import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable
@@ -49,6 +51,17 @@ def check_target(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()) and (fault := fault_of(folder)):
         advice = "move it away, or give a new or empty folder"
         raise PipelineError("folder in use", folder, f"not a complete earlier export: {fault}", advice)
+
+
+def settle_folder(folder: Path) -> None:
+    """Complete a replacement that was killed: put back what it set aside, or remove that if the new folder is there."""
+    named = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{32}}\.part\.old")
+    for aside in sorted(folder.parent.iterdir()) if folder.parent.is_dir() else ():
+        if named.fullmatch(aside.name) and not aside.is_symlink():
+            if not os.path.lexists(folder) and fault_of(aside) is None:
+                os.rename(aside, folder)
+            elif folder.is_dir() and fault_of(folder) is None:
+                shutil.rmtree(aside)
 
 
 def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:

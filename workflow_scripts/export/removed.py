@@ -2,16 +2,17 @@
 
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from markupsafe import Markup
 
+from workflow_scripts.acquisition.annotations.removal_tokens import id_token
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.bounded_json import Unfit, read_object
+from workflow_scripts.core.files.bounded_json import Unfit, read_object, read_object_or_none
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.export.folder import fault_of, replace_folder
+from workflow_scripts.export.folder import fault_of, replace_folder, settle_folder
 from workflow_scripts.export.hubconf import WEIGHTS
 from workflow_scripts.export.markdown import code
 
@@ -42,6 +43,22 @@ def removed_section(removed: Mapping[str, str]) -> Markup:
     return Markup("\n".join([_START, *lines, _END]))
 
 
+def unlisted(folder: Path, weights: str, ids: Collection[str]) -> int:
+    """How many removed images the card of a network does not list; 0 if the folder is gone or holds another network.
+
+    Args:
+        weights: sha256 of the network's file of weights.
+        ids: tokens of the ids of removed images that it learned from.
+    """
+    try:
+        if file_hash(folder / WEIGHTS) != weights:
+            return 0
+    except OSError:
+        return 0
+    known = read_object_or_none(folder / REMOVED) or {}
+    return len(set(ids) - set(map(id_token, known)))
+
+
 def note_removed(folder: Path, weights: str, keys: Iterable[str], day: str) -> int:
     """Add removed images to an exported folder's card; returns how many of them it did not list yet.
 
@@ -53,7 +70,10 @@ def note_removed(folder: Path, weights: str, keys: Iterable[str], day: str) -> i
     Raises:
         PipelineError: the folder is missing, incomplete or edited, or holds another network.
     """
+    settle_folder(folder)
     fault = fault_of(folder) if folder.is_dir() else "it is not there"
+    if folder.is_symlink():  # a link would be replaced by the new folder, and what it leads to would stay as it is
+        fault = "it is a link"
     if fault is None and file_hash(folder / WEIGHTS) != weights:
         fault = "it holds another network now"
     known: dict[str, str] = {}

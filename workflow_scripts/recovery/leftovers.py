@@ -1,14 +1,13 @@
 """Cleans up what a kill or a power loss may leave in a results folder.
 
 None of it can be mistaken for a result: the next run would skip or repair it by itself. Removing it frees disk space,
-and needs no sync, since it may reappear. Anything locked by another process is kept.
+and needs no sync, since it may reappear. Anything locked by another process is kept, and everything that
+:mod:`workflow_scripts.removal.deletion` does not allow to delete.
 """
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from workflow_scripts.acquisition.store.journal import settle
@@ -16,6 +15,7 @@ from workflow_scripts.acquisition.store.segment import is_sealed, stems
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import discard, is_complete, key_lock, try_key_lock
 from workflow_scripts.core.files.names import BROWSE, CACHE, CRATE, DISCARDED, FETCHED, STAGING, WORK, work_folder
+from workflow_scripts.removal.deletion import delete, linked, may_delete
 from workflow_scripts.removal.store import LOCK, clear, store_folders
 
 
@@ -46,38 +46,33 @@ def _crates(results: Path) -> int:
     restored = 0
     for aside in sorted(results.glob(f"*/.{CRATE}.*.part.old")):
         crate = aside.parent / CRATE
-        if not crate.exists():
+        if may_delete(results, aside) and not os.path.lexists(crate):
             os.rename(aside, crate)
             restored += 1
-    for left in sorted(results.glob(f"*/.{CRATE}.*.part*")):
-        shutil.rmtree(left)
+    delete(results, sorted(results.glob(f"*/.{CRATE}.*.part*")))
     return restored
 
 
 def _indexes(results: Path) -> int:
     removed = 0
     for half in sorted((results / BROWSE).glob("*/.*.part")):
-        with try_key_lock(half.with_name("index")) as idle:
-            if idle:
-                shutil.rmtree(half)
-                removed += 1
+        if may_delete(results, half):
+            with try_key_lock(half.with_name("index")) as idle:
+                removed += len(delete(results, [half])) if idle else 0
     return removed
 
 
 def _temporary_files(results: Path) -> int:
-    found = [
-        Path(folder, name) for folder, _, names in os.walk(results) for name in names if fnmatchcase(name, ".*.part")
-    ]
+    found = [Path(folder, name) for folder, _, names in os.walk(results) for name in names if name.endswith(".part")]
     work = results / WORK
     removed = 0
-    for path in found:
+    for path in (path for path in found if may_delete(results, path)):
         with ExitStack() as held:
             if path.is_relative_to(work):
                 stage, key, *_ = path.relative_to(work).parts
                 if not held.enter_context(try_key_lock(work / stage / key)):
                     continue
-            path.unlink(missing_ok=True)
-            removed += 1
+            removed += len(delete(results, [path]))
     return removed
 
 
@@ -85,22 +80,19 @@ def _cache_leftovers(results: Path) -> int:
     removed = 0
     for half in sorted((results / CACHE / STAGING).glob("*-*-*")):
         stage, key, _ = half.name.rsplit("-", 2)
-        with try_key_lock(work_folder(results, stage, key)) as idle:
-            if idle:
-                shutil.rmtree(half)
-                removed += 1
-    for aside in sorted((results / CACHE).glob(f"*/{DISCARDED}*")):
-        shutil.rmtree(aside)
-        removed += 1
-    return removed
+        if may_delete(results, half) and linked(results, work_folder(results, stage, key)) is None:
+            with try_key_lock(work_folder(results, stage, key)) as idle:
+                removed += len(delete(results, [half])) if idle else 0
+    return removed + len(delete(results, sorted((results / CACHE).glob(f"*/{DISCARDED}*"))))
 
 
 def _incomplete_entries(results: Path) -> int:
     removed = 0
     for entry in sorted((results / CACHE).glob("[!.]*/[!.]*")):
-        if not entry.is_dir() or is_complete(entry):
+        work = work_folder(results, entry.parent.name, entry.name)
+        if not may_delete(results, entry) or linked(results, work) or is_complete(entry):
             continue
-        with try_key_lock(work_folder(results, entry.parent.name, entry.name)) as idle:
+        with try_key_lock(work) as idle:
             if idle:
                 discard(entry)
                 removed += 1
@@ -111,14 +103,14 @@ def _segments(results: Path) -> int:
     finished = 0
     for folder in store_folders(results):
         with key_lock(results / FETCHED / LOCK):
-            clear(folder)
+            clear(results, folder)
         left = [stem for stem in stems(folder) if not is_sealed(stem)]
         finished += len(left) - len(list(settle(left)))
     return finished
 
 
 def _locks(results: Path) -> int:
-    return sum(_unlocked(path) for path in sorted((results / WORK).glob("*/*.lock")))
+    return sum(_unlocked(path) for path in sorted((results / WORK).glob("*/*.lock")) if may_delete(results, path))
 
 
 def _unlocked(path: Path) -> bool:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.faults.plain_text import printed
 from workflow_scripts.recovery.leftovers import repair
+from workflow_scripts.removal.deletion import SNAKEMAKE, delete
 
 SECONDS_BETWEEN_LOOKS = 5.0
 SECONDS_BETWEEN_LINES = 60.0
@@ -88,10 +89,7 @@ def wait_for_end(folder: Path) -> None:
 
 def unlock(folder: Path) -> int:
     """Remove Snakemake's lock files; returns their number. `rerun-incomplete` recomputes what was incomplete."""
-    locks = list((folder / ".snakemake" / "locks").glob("*.lock"))
-    for lock in locks:
-        lock.unlink(missing_ok=True)
-    return len(locks)
+    return len(delete(folder / "results", (folder / SNAKEMAKE / "locks").glob("*.lock")))
 
 
 def recover(folder: Path, how: str | None) -> bool:

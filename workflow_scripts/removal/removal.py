@@ -2,27 +2,44 @@
 
 A study rerun without some rows leaves behind what was made with them: cache entries, work folders, artifacts of an
 earlier config, fetched bytes, logs. Only what was provably made without them is kept: clean annotations, and everything
-whose recorded inputs lead to clean annotations or to none at all.
+whose recorded inputs lead to clean annotations or to none at all. What may be deleted, :mod:`deletion` decides; what
+may show the rows and is not the project's own is named.
 """
 
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from workflow_scripts.acquisition.annotations.removal_tokens import id_token
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
-from workflow_scripts.core.cache import discard, try_key_lock
+from workflow_scripts.core.cache import discard, key_lock, try_key_lock
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object_or_none
-from workflow_scripts.core.files.durable import remove_files, remove_folder, sync_folder
+from workflow_scripts.core.files.durable import sync_folder
 from workflow_scripts.core.files.jsonio import read_json
-from workflow_scripts.core.files.names import ABOUT, BROWSE, CACHE, CRATE, DISCARDED, LOGS, STAGING, WORK, work_folder
+from workflow_scripts.core.files.names import (
+    ABOUT,
+    BROWSE,
+    CACHE,
+    CRATE,
+    DISCARDED,
+    LOGS,
+    REMOVED,
+    STAGING,
+    WORK,
+    work_folder,
+)
 from workflow_scripts.core.redact import redacted
+from workflow_scripts.provenance.crate.contents import contents
 from workflow_scripts.provenance.lineage import Made, inputs_of, load, recipe_of, sound
 from workflow_scripts.removal.copies import remove_copies
+from workflow_scripts.removal.deletion import SNAKEMAKE, delete, delete_empty, entries_below, linked, may_delete
+from workflow_scripts.removal.foreign import foreign_in
+from workflow_scripts.removal.known import Known, read_known, write_known
 from workflow_scripts.removal.networks import Learned, networks_of
-from workflow_scripts.removal.rows import Listed, excluded_tokens, listed_rows, pairs_of, urls_among
+from workflow_scripts.removal.rows import Listed, excluded_tokens, ids_among, listed_rows, pairs_of, urls_among
 from workflow_scripts.removal.sheets import sheets_of
 from workflow_scripts.removal.store import remove_urls, urls_kept
 
@@ -51,19 +68,28 @@ class Removed:
     sheets: list[str]  # label sheets and exported pages that show the rows
     networks: list[Learned]  # exported networks that learned from their images
     unread: list[str]  # their keys and records that can't be read, with the reason
+    kept: list[str]  # what is not the project's own and may show the rows
 
 
 def remove_listed(results: Path, study: str) -> Removed:
     """Remove everything that may hold rows on the removal list that ``results/<study>`` was made with.
 
-    Annotations are removed last, since they determine what else to look for: after a kill, a second call completes it.
+    Annotations are removed last, since they determine what else to look for; and what shows an image is noted before
+    anything is removed. So after a kill, a second call completes it.
 
     Raises:
-        PipelineError: the study does not exist, the origin of its annotations is unknown, or a running download has
-            such rows.
+        PipelineError: the study does not exist, the origin of its annotations is unknown, the note of earlier removals
+            is damaged, or a running download has such rows.
     """
+    with key_lock(results / REMOVED / study):
+        return _remove_listed(results, study)
+
+
+def _remove_listed(results: Path, study: str) -> Removed:
     everything = load(results)
     tokens = removal_of(results, study)
+    if not tokens:
+        return _compared(results, study, everything)
     made_rows = [one for one in everything if one.stage == ROWS]
     own = next(one for one in everything if one.study == study and one.stage == ROWS)
     excluded = excluded_tokens(own.file(TABLES[1]))
@@ -71,9 +97,8 @@ def remove_listed(results: Path, study: str) -> Removed:
     listed = Listed()
     dirty = set()
     for one in made_rows:
-        paths = [path for path in map(one.file, TABLES) if path.exists()]
         # Other rows of the same image may remain in the study's own annotations.
-        found = listed_rows(paths, tokens, pairs if one.hash != own.hash else frozenset())
+        found = listed_rows(_tables(one), tokens, pairs if one.hash != own.hash else frozenset())
         if found:
             dirty.add(id(one))
             listed.update(found)
@@ -91,27 +116,59 @@ def remove_listed(results: Path, study: str) -> Removed:
     listed.urls |= urls_kept(results, tokens | taken_out)
     clean_rows = [one.file(".parquet") for one in made_rows if one.hash in good]
     present = [one for one in everything if one.hash in good]
-    sheets, unread = sheets_of(results, everything, listed.ids)
-    networks, unread_networks = networks_of(results, listed.ids, tokens)
+    ids = {tokens_of_row[0] for tokens_of_row in excluded} | {id_token(one) for one in listed.ids} | tokens
+    sheets, networks, unread = _showing(results, study, everything, own, ids - {id_token("")})
     gone = Removed(
         urls=remove_urls(results, _unused(listed.urls, clean_rows)),
-        logs=_remove_logs([results / study / LOGS, results / ".slurm", results.parent / ".snakemake/log"], listed),
+        logs=_remove_logs(results, study, listed, ids),
         folders=_remove_folders(results, good),
         indexes=_remove_indexes(results, good),
-        artifacts=_remove_artifacts(mine)
-        + _remove_strays(results / study, present)
-        + _remove_crate(results / study, good),
-        entries=_discard(sorted(entries, key=lambda one: one.stage == ROWS)),
+        artifacts=_remove_artifacts(results, mine)
+        + _remove_strays(results, study, present)
+        + _remove_crates(results, study, good),
+        entries=_discard(results, sorted(entries, key=lambda one: one.stage == ROWS)),
         copies=0,
         nodes=[],
         elsewhere=sorted(str(one.path) for one in elsewhere),
         unknown=len(tokens - taken_out),
         sheets=sheets,
         networks=networks,
-        unread=unread + unread_networks,
+        unread=unread,
+        kept=foreign_in(results, study, _files(present)),
     )
     gone.copies, gone.nodes = remove_copies(results)  # those whose originals are gone by now
     return gone
+
+
+def _compared(results: Path, study: str, everything: list[Made]) -> Removed:
+    """What still shows rows that were removed before; without a list, there is nothing to remove."""
+    own = next(one for one in everything if one.study == study and one.stage == ROWS)
+    sheets, networks, unread = _showing(results, study, everything, own, set())
+    return Removed(0, 0, 0, 0, 0, 0, 0, [], [], 0, sheets, networks, unread, [])
+
+
+def _showing(
+    results: Path, study: str, everything: list[Made], own: Made, ids: set[str]
+) -> tuple[list[str], list[Learned], list[str]]:
+    """Sheets, pages and networks with images of these ids or of earlier removals; and what can't be read.
+
+    All of them are noted first. An earlier removal no longer counts for rows that the study has again.
+    """
+    known = read_known(results, study)
+    if earlier := known.ids - ids:
+        for table in _tables(own):
+            earlier -= ids_among(table, earlier)
+    ids = ids | earlier
+    sheets = sheets_of(results, everything, ids, known.sheets)
+    networks, unread = networks_of(results, ids, known.networks)
+    noted = {str(one.record.relative_to(results)): (str(one.folder), one.weights, one.ids) for one in networks}
+    left = {sheet: record for sheet, record in known.sheets.items() if sheet not in sheets.described}
+    write_known(results, study, Known(ids, left | sheets.noted, known.networks | noted))
+    return sheets.lines, networks, sheets.unread + unread
+
+
+def _tables(one: Made) -> list[Path]:
+    return [path for path in map(one.file, TABLES) if path.exists()]
 
 
 def removal_of(results: Path, study: str) -> frozenset[str]:
@@ -142,23 +199,28 @@ def _unused(urls: set[str], tables: Iterable[Path]) -> set[str]:
     return left
 
 
-def _remove_logs(folders: Iterable[Path], listed: Listed) -> int:
+def _remove_logs(results: Path, study: str, listed: Listed, ids: Collection[str]) -> int:
+    """Logs with a text of the rows, or with a word that is an id of theirs or has one of the tokens ``ids``."""
     texts = [text.encode() for text in listed.urls | {redacted(url) for url in listed.urls} | listed.captions]
-    ids = {one.encode() for one in listed.ids}
+    folders = [results / study / LOGS, results / ".slurm", results.parent / SNAKEMAKE / "log"]
     found = []
-    for path in (path for folder in folders if folder.is_dir() for path in folder.rglob("*") if path.is_file()):
+    seen: dict[bytes, bool] = {}
+    for path in (path for folder in folders for path in entries_below(results, folder)):
+        if not may_delete(results, path):
+            continue
         content = path.read_bytes()
-        if any(text in content for text in texts) or not ids.isdisjoint(_WORD.findall(content)):
+        words = set(_WORD.findall(content))
+        seen |= {word: id_token(word.decode()) in ids for word in words - seen.keys()}
+        if any(text in content for text in texts) or any(seen[word] for word in words):
             found.append(path)
-    remove_files(found)
-    return len(found)
+    return len(delete(results, found))
 
 
 def _remove_folders(results: Path, good: set[str]) -> int:
     """Work folders and unfinished entries not in use by a process; work that has only good inputs is kept."""
     removed = 0
     for work in sorted((results / WORK).glob("*/*")):
-        if not work.is_dir():
+        if not may_delete(results, work) or not work.is_dir():
             continue
         inputs = inputs_of(recipe_of(work))
         if work.parent.name != ROWS and inputs is not None and inputs <= good:
@@ -168,43 +230,50 @@ def _remove_folders(results: Path, good: set[str]) -> int:
         named = _STAGING.fullmatch(half.name)
         if named:
             removed += _remove_idle(results, named["stage"], named["key"], half)
-    for aside in sorted((results / CACHE).glob(f"*/{DISCARDED}*")):
-        remove_folder(aside)
-        removed += 1
-    return removed
+    return removed + len(delete(results, sorted((results / CACHE).glob(f"*/{DISCARDED}*"))))
 
 
 def _remove_indexes(results: Path, good: set[str]) -> int:
     """Indexes of the browser that show something that is not among ``good``; a running page then ends."""
     removed = 0
-    for index in sorted(path for path in (results / BROWSE).glob("*/*") if path.is_dir()):
+    for index in sorted(path for path in (results / BROWSE).glob("*/*") if may_delete(results, path)):
         shown = (read_object_or_none(index / ABOUT) or {}).get("inputs")
         if isinstance(shown, dict) and good.issuperset(shown.values()):
             continue
         with try_key_lock(index.with_name("index"), without_locks=True) as ours:
             if ours:
-                remove_folder(index)
-                removed += 1
+                removed += len(delete(results, [index]))
             else:
                 log.warning("%s is being built; run this again when that has ended", index)
     return removed
 
 
 def _remove_idle(results: Path, stage: str, key: str, folder: Path) -> int:
-    with try_key_lock(work_folder(results, stage, key), without_locks=True) as ours:
+    work = work_folder(results, stage, key)
+    if linked(results, work):
+        return 0
+    with try_key_lock(work, without_locks=True) as ours:
         if not ours:
             log.warning("%s is in use by a job; run this again when the job has ended", folder)
             return 0
-        remove_folder(folder)
-        return 1
+        return len(delete(results, [folder]))
 
 
-def _remove_artifacts(artifacts: list[Made]) -> int:
-    remove_files(Path(f"{one.path}{MANIFEST}") for one in artifacts)  # without it the rest does not count as complete
-    remove_files(
-        Path(f"{one.path}{suffix}") for one in artifacts for suffix in [*one.manifest["files"], *_beside(one), RUN]
-    )
-    return len(artifacts)
+def _remove_artifacts(results: Path, artifacts: list[Made]) -> int:
+    # Without the manifest, the rest does not count as complete.
+    removed = len(delete(results, [Path(f"{one.path}{MANIFEST}") for one in artifacts]))
+    delete(results, [file for file in _files(artifacts) if not file.name.endswith((MANIFEST, RUN))])
+    delete(results, [Path(f"{one.path}{RUN}") for one in artifacts])
+    return removed
+
+
+def _files(artifacts: Iterable[Made]) -> list[Path]:
+    """All files of these artifacts."""
+    return [
+        Path(f"{one.path}{suffix}")
+        for one in artifacts
+        for suffix in [MANIFEST, RUN, *one.manifest["files"], *_beside(one)]
+    ]
 
 
 def _beside(one: Made) -> list[str]:
@@ -212,50 +281,44 @@ def _beside(one: Made) -> list[str]:
     return list(original.get("beside", [])) if isinstance(original, dict) else []
 
 
-def _remove_strays(study: Path, good: list[Made]) -> int:
-    """Data files that no manifest names: leftovers of killed runs, and of earlier versions of a stage."""
-    named = {
-        Path(f"{one.path}{suffix}")
-        for one in good
-        if one.study == study.name
-        for suffix in [MANIFEST, RUN, *one.manifest["files"], *_beside(one)]
-    }
+def _remove_strays(results: Path, study: str, present: list[Made]) -> int:
+    """Data files of artifacts that no manifest names, and temporary files: leftovers of killed runs."""
+    named = set(_files(one for one in present if one.study == study))
     strays = []
-    for path in _stage_files(study):
-        is_data = path.stat().st_mode & 0o222 == 0 or path.name.endswith(".part")
-        if is_data and path not in named:
+    for path in entries_below(results, results / study):
+        is_data = path.name.endswith(".part") or path.lstat().st_mode & 0o222 == 0
+        beside = path.relative_to(results / study).parts[0] in (LOGS, CRATE)
+        if is_data and not beside and path not in named and may_delete(results, path):
             strays.append(path)
-    remove_files(strays)
-    return len(strays)
+    return len(delete(results, strays))
 
 
-def _remove_crate(study: Path, good: set[str]) -> int:
+def _remove_crates(results: Path, study: str, good: set[str]) -> int:
     """The study's crate, which holds copies of pages and figures, if it describes anything that is removed."""
+    crate = results / study / CRATE
     removed = 0
-    for crate in [study / CRATE, *study.glob(f".{CRATE}.*")]:
-        if crate.is_dir() and not _rests_on(crate, good):
-            remove_folder(crate)
-            removed += 1
-    return removed
+    if linked(results, crate) is None and crate.is_dir() and not _rests_on(crate, good):
+        own, _ = contents(crate)
+        removed = len(delete(results, own)) > 0
+        inside = {folder for file in own for folder in file.parents if folder.is_relative_to(crate)}
+        delete_empty(results, sorted(inside | {crate}, key=lambda folder: len(folder.parts), reverse=True))
+    halves = [half for half in sorted((results / study).glob(f".{CRATE}.*")) if not _rests_on(half, good)]
+    return removed + len(delete(results, halves))
 
 
 def _rests_on(crate: Path, good: set[str]) -> bool:
     """Whether a crate has manifests, and all of them are among ``good``."""
     try:
-        told = {manifest_hash(path) for path in crate.glob("manifests/**/*.json")}
+        told = {manifest_hash(path) for path in contents(crate)[0] if path.is_relative_to(crate / "manifests")}
     except (OSError, Unfit):
         return False
     return bool(told) and told <= good
 
 
-def _stage_files(study: Path) -> Iterator[Path]:
-    for folder in sorted(path for path in study.glob("[!.]*") if path.is_dir() and path.name != LOGS):
-        yield from (path for path in sorted(folder.rglob("*")) if path.is_file())
-
-
-def _discard(entries: list[Made]) -> int:
-    for one in entries:
-        discard(one.path)
-    for folder in sorted({one.path.parent for one in entries}):
+def _discard(results: Path, entries: Sequence[Made]) -> int:
+    own = [one.path for one in entries if may_delete(results, one.path)]
+    for entry in own:
+        discard(entry)
+    for folder in sorted({entry.parent for entry in own}):
         sync_folder(folder)  # discarded entries can't reappear either
-    return len(entries)
+    return len(own)

@@ -72,3 +72,11 @@ def urls_among(table: Path, urls: Collection[str]) -> set[str]:
     for batch in pq.ParquetFile(table).iter_batches(batch_size=65_536, columns=["url"]):
         found.update(url for url in batch.column(0).to_pylist() if url in urls)
     return found
+
+
+def ids_among(table: Path, tokens: Collection[str]) -> set[str]:
+    """Those of ``tokens`` that are tokens of ids in ``table``."""
+    found: set[str] = set()
+    for batch in pq.ParquetFile(table).iter_batches(batch_size=65_536, columns=["image_id"]):
+        found.update(token for token in map(id_token, filter(None, batch.column(0).to_pylist())) if token in tokens)
+    return found

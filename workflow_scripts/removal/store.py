@@ -26,8 +26,9 @@ from workflow_scripts.acquisition.store.segment import (
 )
 from workflow_scripts.core.cache import key_lock
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.durable import remove_files, sync_folder
+from workflow_scripts.core.files.durable import sync_folder
 from workflow_scripts.core.files.names import FETCHED
+from workflow_scripts.removal.deletion import delete, linked, may_delete
 
 LOCK = ".forget"  # in the store: held while urls are removed from it
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def remove_urls(results: Path, urls: Iterable[str]) -> int:
     if not folders:
         return 0
     with key_lock(results / FETCHED / LOCK):  # files that another call is writing look like leftovers of a killed one
-        return sum(_remove_in(folder, wanted, hashes) for folder in folders)
+        return sum(_remove_in(results, folder, wanted, hashes) for folder in folders)
 
 
 def urls_kept(results: Path, tokens: Collection[str]) -> set[str]:
@@ -72,24 +73,25 @@ def urls_kept(results: Path, tokens: Collection[str]) -> set[str]:
 
 
 def store_folders(results: Path) -> list[Path]:
-    """The store of a results folder, and the stores of demo servers in it."""
+    """The store of a results folder, and the stores of demo servers in it; none that a link leads to."""
     root = results / FETCHED
-    return [path for path in (root, *root.glob("[!.]*")) if path.is_dir()]
+    return [path for path in (root, *root.glob("[!.]*")) if path.is_dir() and linked(results, path) is None]
 
 
-def clear(folder: Path) -> None:
+def clear(results: Path, folder: Path) -> None:
     """Remove leftovers of a killed call: partially written, renamed or removed segments."""
-    hidden = [path for suffix in (LINES, BYTES, INDEX) for path in folder.glob(f".*{suffix}")]
-    remove_files(hidden + without_lines(folder)[0])
+    left = [path for suffix in (LINES, BYTES, INDEX) for path in folder.glob(f".*{suffix}")]
+    delete(results, left + without_lines(folder)[0])
 
 
-def _remove_in(folder: Path, wanted: set[str], hashes: np.ndarray) -> int:
-    clear(folder)
+def _remove_in(results: Path, folder: Path, wanted: set[str], hashes: np.ndarray) -> int:
+    clear(results, folder)
     for path in without_lines(folder)[1]:
         log.warning("%s may hold what is to be removed: its lines are missing; restore them, or delete it", path)
-    live = set(settle([stem for stem in stems(folder) if not is_sealed(stem)]))
+    own = [stem for stem in stems(folder) if _is_own(results, stem)]
+    live = set(settle([stem for stem in own if not is_sealed(stem)]))
     removed = 0
-    for stem in stems(folder):
+    for stem in own:
         hits = [] if stem in live else search(stem, hashes)
         if stem not in live and not hits:
             continue
@@ -98,9 +100,15 @@ def _remove_in(folder: Path, wanted: set[str], hashes: np.ndarray) -> int:
             advice = "wait until the download has ended, then run the same command again"
             raise PipelineError("cannot remove URLs", stem, f"{found} URLs of a running download", advice)
         if found or unreadable:
-            _rewrite(stem, wanted)
+            _rewrite(results, stem, wanted)
             removed += found
     return removed
+
+
+def _is_own(results: Path, stem: Path) -> bool:
+    """Whether a segment has the name of one, and none of its files is a link."""
+    files = [with_suffix(stem, suffix) for suffix in (LINES, BYTES, INDEX)]
+    return may_delete(results, files[0]) and not any(file.is_symlink() for file in files)
 
 
 def _count(stem: Path, wanted: set[str], hits: list[tuple[int, int, bool]]) -> tuple[int, bool]:
@@ -113,7 +121,7 @@ def _count(stem: Path, wanted: set[str], hits: list[tuple[int, int, bool]]) -> t
         segment.close()
 
 
-def _rewrite(stem: Path, wanted: set[str]) -> None:
+def _rewrite(results: Path, stem: Path, wanted: set[str]) -> None:
     """Copy the remaining records to a segment with another name, one at a time, and remove the old files.
 
     Unreadable records are dropped.
@@ -136,7 +144,7 @@ def _rewrite(stem: Path, wanted: set[str]) -> None:
             with_suffix(hidden, suffix).rename(with_suffix(final, suffix))
         sync_folder(stem.parent)
     for suffixes in ((LINES,), (INDEX, BYTES)):
-        remove_files(with_suffix(stem, suffix) for suffix in suffixes)
+        delete(results, (with_suffix(stem, suffix) for suffix in suffixes))
 
 
 def _ended(stem: Path) -> bool:

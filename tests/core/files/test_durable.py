@@ -99,29 +99,3 @@ def test_a_folder_is_replaced_by_a_finished_one(tmp_path: Path, synced: list[Pat
     assert (tmp_path / "old/in/file").read_text() == "2"
     assert list(tmp_path.iterdir()) == [tmp_path / "old"]
     assert synced == [tmp_path / "new", tmp_path / "new/in/file", tmp_path / "new/in", tmp_path]
-
-
-def test_removed_files_and_their_folders_are_synced(tmp_path: Path, synced: list[Path]) -> None:
-    (tmp_path / "a").mkdir()
-    files = [tmp_path / "a/x", tmp_path / "a/y", tmp_path / "z"]
-    files[0].write_bytes(b"")
-    durable.remove_files(files)
-    assert synced == [tmp_path, tmp_path / "a"]
-    durable.remove_folder(tmp_path / "a")
-    assert synced[-1] == tmp_path and list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_that_can_not_be_removed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a/x").write_bytes(b"")
-
-    def refuse(*_: object, **__: object) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied", "x")
-
-    with monkeypatch.context() as refusing:
-        refusing.setattr(os, "unlink", refuse)
-        with pytest.raises(PermissionError):
-            durable.remove_folder(tmp_path / "a")
-    durable.remove_folder(tmp_path / "a")
-    durable.remove_folder(tmp_path / "a")  # what others removed is as good as removed
-    assert list(tmp_path.iterdir()) == []

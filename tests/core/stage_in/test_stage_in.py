@@ -277,6 +277,24 @@ def test_a_full_disk_and_a_damaged_original(results: Path, tmp_path: Path, monke
         assert report.on_shared == {"no_room": 3} and mine.bytes(8) == blob(8)
 
 
+def test_other_files_and_links_in_the_folder_of_copies_stay(results: Path, tmp_path: Path) -> None:
+    with near(shared(results), tmp_path):
+        pass
+    own = own_folder(str(tmp_path))
+    assert own is not None
+    photos = tmp_path / "photos.tar"
+    photos.write_bytes(b"")
+    mine = [own / name for name in ("notes.txt", "a.part", "b.tar.origin", "c.tar")]
+    for path in mine:
+        path.write_text("mine")
+    (own / f"{'5a' * 32}.tar").symlink_to(photos)
+    (own / f"{'5b' * 32}.part").write_text("left by a kill")
+    with near(shared(results), tmp_path):
+        pass
+    assert all(path.exists() for path in mine) and (own / f"{'5a' * 32}.tar").is_symlink()
+    assert not (own / f"{'5b' * 32}.part").exists()
+
+
 def test_copies_whose_original_was_replaced_are_removed(results: Path, tmp_path: Path) -> None:
     images = shared(results)
     with near(images, tmp_path):

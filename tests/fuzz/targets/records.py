@@ -17,13 +17,13 @@ from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.files.seal import sealed
 from workflow_scripts.provenance.diff import text as diff_text
 from workflow_scripts.provenance.diff.diff import diff
-from workflow_scripts.provenance.gc import plan
 from workflow_scripts.provenance.lineage import load as load_made
 from workflow_scripts.provenance.lineage import sound
 from workflow_scripts.provenance.locate import locate
 from workflow_scripts.provenance.nodes import Node, load
 from workflow_scripts.provenance.verify import verify
 from workflow_scripts.provenance.why import as_json, as_text, why
+from workflow_scripts.removal.gc import plan
 
 STUDY, OTHER = "study", "other"
 

@@ -175,3 +175,22 @@ def test_a_study_that_is_not_whole_gets_no_crate(made: Path, tmp_path: Path, dam
         write_crate(study, "by request", 1.0, PUBLISHED)
     assert not (study / "crate").exists()
     assert not list(study.glob(".crate*"))
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "files/summary/mine.csv", "manifests/summary/mine.json"])
+def test_a_crate_with_other_files_is_not_replaced(made: Path, tmp_path: Path, name: str) -> None:
+    study = shutil.copytree(made, tmp_path / "results" / made.name)
+    (study / "crate" / METADATA).unlink()  # as Snakemake does first
+    write_crate(study, "", 1.0, PUBLISHED)
+    (study / "crate" / name).write_text("{}")
+    with pytest.raises(PipelineError, match=rf"folder in use in .*: .*{name} is not part of the crate"):
+        write_crate(study, "", 1.0, PUBLISHED)
+    assert (study / "crate" / name).exists()
+
+
+def test_a_crate_that_is_a_link_is_not_replaced(made: Path, tmp_path: Path) -> None:
+    study = shutil.copytree(made, tmp_path / "results" / made.name)
+    (study / "crate").rename(tmp_path / "elsewhere")
+    (study / "crate").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PipelineError, match="a link or file has the crate's name"):
+        write_crate(study, "", 1.0, PUBLISHED)

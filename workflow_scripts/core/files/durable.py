@@ -141,30 +141,3 @@ def move_folder_durable(part: Path, target: Path) -> None:
     os.rename(part, target)
     sync_folder(target.parent)
     shutil.rmtree(aside, ignore_errors=True)
-
-
-def remove_files(paths: Iterable[Path]) -> None:
-    """Remove files durably: none of them can reappear after a crash. Missing files count as removed."""
-    folders = set()
-    for path in paths:
-        path.unlink(missing_ok=True)
-        folders.add(path.parent)
-    for folder in sorted(folders):
-        with suppress(FileNotFoundError):
-            sync_folder(folder)
-
-
-def remove_folder(folder: Path) -> None:
-    """Remove a folder and its content durably: it can't reappear after a crash.
-
-    Raises:
-        OSError: something in it can't be removed. What other processes remove at the same time counts as removed.
-    """
-
-    def missing_is_fine(_: object, __: str, found: tuple[type[BaseException], BaseException, object]) -> None:
-        if not isinstance(found[1], FileNotFoundError):
-            raise found[1]
-
-    shutil.rmtree(folder, onerror=missing_is_fine)
-    with suppress(FileNotFoundError):
-        sync_folder(folder.parent)

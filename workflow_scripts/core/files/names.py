@@ -10,6 +10,7 @@ FETCHED = ".fetched"  # fetched bytes and the index of imported archives, by URL
 HOSTS = ".hosts"  # request budgets of hosts, so that jobs share one rate
 STAGED_IN = ".staged-in"  # notes of the folders in which nodes keep copies of images
 BROWSE, ABOUT = ".browse", "about.json"  # indexes of the browser: <study>/<key>; and what an index was made from
+REMOVED = ".removed"  # what is known of the rows that were removed from each study: <study>.json
 LOGS, CRATE = "logs", "crate"  # in a study's folder, beside the folders of the stages
 LABELS, LABEL_KEY = "labels", ".key.csv"  # there too: label sheets, and the suffix of the keys beside them
 COPIES = "copies"  # there too: records of sheets, exported pages and networks that were written elsewhere

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.bounded_json import Unfit, parse_object, read_bytes
+from workflow_scripts.core.files.bounded_json import LARGEST, Unfit, parse_object, read_bytes
 from workflow_scripts.core.files.durable import make_folders, sync_parents, write_durable
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.files.seal import is_intact, sealed, unsealed
@@ -25,14 +25,14 @@ def write_note(path: Path, content: Mapping[str, Any]) -> None:
         write_durable(path, data)
 
 
-def read_note(path: Path, advice: str) -> dict[str, Any]:
-    """The content that :func:`write_note` wrote; empty when there is no such file.
+def read_note(path: Path, advice: str, largest: int = LARGEST) -> dict[str, Any]:
+    """The content, of at most ``largest`` bytes, that :func:`write_note` wrote; empty when there is no such file.
 
     Raises:
         PipelineError: the file is damaged or unreadable; ``advice`` says what to do.
     """
     try:
-        data = read_bytes(path)
+        data = read_bytes(path, largest)
         content = parse_object(data)
     except FileNotFoundError:
         if path.is_symlink():

@@ -9,6 +9,7 @@ copies that no process uses are removed, starting with those that have not been 
 import fcntl
 import logging
 import os
+import re
 import shutil
 import stat
 import time
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 LOCK = ".lock"
 LEFT_FREE = 0.05  # share of the disk that copies leave to others
 SECONDS_BETWEEN_TRIES = 0.2
+_COPY_NAME = re.compile(r"[0-9a-f]{64}(?:\.(?!part$|origin$)\w+)?")
+_PART_NAME = re.compile(rf"[0-9a-f]{{64}}\{PART}")
+_ORIGIN_NAME = re.compile(rf"{_COPY_NAME.pattern}\{ORIGIN}")
 
 
 class NoRoom(Exception):
@@ -63,10 +67,10 @@ class LocalStore:
             if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
                 raise PermissionError(f"{self.folder} is not a folder that this user alone can write to")
             with self._alone():
-                for left in self.folder.glob(f"*{PART}"):
+                for left in self._named(_PART_NAME):
                     left.unlink(missing_ok=True)
                 done = [self._remove_unused(copied) for copied in self._copies() if _is_outdated(copied)]
-                for left in self.folder.glob(f"*{ORIGIN}"):
+                for left in self._named(_ORIGIN_NAME):
                     if not left.with_name(left.name.removesuffix(ORIGIN)).exists():
                         left.unlink(missing_ok=True)
         return done.count(True), done.count(False)
@@ -115,7 +119,7 @@ class LocalStore:
         if path in self._held:
             return path
         try:
-            descriptor = os.open(path, os.O_RDONLY)
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         except FileNotFoundError:
             return None
         if os.fstat(descriptor).st_size != wanted.bytes:
@@ -157,7 +161,12 @@ class LocalStore:
         return total + size <= self.most and disk.free - size >= LEFT_FREE * disk.total
 
     def _copies(self) -> list[Path]:
-        return [path for path in self.folder.iterdir() if path.suffix not in (ORIGIN, PART) and path.name != LOCK]
+        return self._named(_COPY_NAME)
+
+    def _named(self, names: re.Pattern[str]) -> list[Path]:
+        """Regular files with such names; whatever else lies in the folder, links too, is left alone."""
+        named = (path for path in self.folder.iterdir() if names.fullmatch(path.name))
+        return [path for path in named if stat.S_ISREG(path.lstat().st_mode)]
 
     def _remove_unused(self, copied: Path) -> bool:
         with open(copied, "rb") as stream:

@@ -10,6 +10,7 @@ from workflow_scripts.core.files.durable import move_folder_durable
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.files.names import CRATE
 from workflow_scripts.provenance.crate.base import METADATA, README, README_TEXT
+from workflow_scripts.provenance.crate.contents import contents
 from workflow_scripts.provenance.crate.crate import MEGABYTE, describe
 from workflow_scripts.provenance.crate.public import Published
 from workflow_scripts.provenance.nodes import Node, inputs_of, load
@@ -29,7 +30,8 @@ def write_crate(study: Path, license: str, max_file_mb: float, published: Publis
 
     Raises:
         PipelineError: the folder is no study or has no artifacts, one has no readable manifest or run record, what one
-            was made from is missing or has changed, or a file to include is missing.
+            was made from is missing or has changed, a file to include is missing, or the folder of the crate
+            holds other files.
     """
     nodes = behind_report(load(study))
     if not nodes:
@@ -39,11 +41,12 @@ def write_crate(study: Path, license: str, max_file_mb: float, published: Publis
     if any(node.study != study for node in nodes):
         advice = "give a study's folder, such as results/demo"
         raise PipelineError("not a study", study, f"{nodes[0].path} is not <stage>/<name> in it", advice)
+    target = study / CRATE
+    check_target(target)
     known = {node.path: node for node in nodes}
     for node in nodes:
         _check(node, known)
     crate = describe(nodes, study.resolve().name, license, published, round(max_file_mb * MEGABYTE))
-    target = study / CRATE
     part = study / f".{CRATE}.{uuid.uuid4().hex}.part"
     try:
         for name, source in crate.files.items():
@@ -54,6 +57,19 @@ def write_crate(study: Path, license: str, max_file_mb: float, published: Publis
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return target / METADATA
+
+
+def check_target(crate: Path) -> None:
+    """Refuse to replace what is not a crate alone.
+
+    Raises:
+        PipelineError: a link or a file has its name, or it holds files that are not its own.
+    """
+    advice = "move it away"
+    if crate.is_symlink() or (crate.exists() and not crate.is_dir()):
+        raise PipelineError("not a folder", crate, "a link or file has the crate's name", advice)
+    if foreign := contents(crate)[1]:
+        raise PipelineError("folder in use", crate, f"{foreign[0]} is not part of the crate", advice)
 
 
 def behind_report(nodes: Sequence[Node]) -> list[Node]:

@@ -1,16 +1,15 @@
 """Finds and removes unused cache entries, work folders and staging files of a results folder.
 
 Safe while jobs are running: a key's lock is taken before anything of that key is removed, and locked keys are kept. A
-job that had found an entry before its removal recomputes it (:mod:`workflow_scripts.core.stage`).
+job that had found an entry before its removal recomputes it (:mod:`workflow_scripts.core.stage`). Only what
+:mod:`workflow_scripts.removal.deletion` allows to delete is planned, and it is asked again before the removal.
 """
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from workflow_scripts.core.artifact import RUN
@@ -18,6 +17,7 @@ from workflow_scripts.core.cache import discard, try_key_lock
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.names import CACHE, DISCARDED, ENTRY_MANIFEST, ENTRY_RECORD, STAGING, WORK
+from workflow_scripts.removal.deletion import delete, linked, may_delete
 
 KINDS = {
     "entry": "cache entries that no study uses",
@@ -83,6 +83,10 @@ def plan(results: Path, max_size: int | None, work_age: float, now: float | None
     now = time.time() if now is None else now
     if not (results / CACHE).is_dir():
         raise PipelineError("no cache", results, "it has no folder .cache", "give the results folder")
+    for folder in (results / CACHE, results / WORK):
+        if folder.is_symlink():
+            advice = "links are not followed; move the results folder as a whole, and link to that"
+            raise PipelineError("not a folder", folder, f"a link to {os.readlink(folder)}", advice)
     made = Plan()
     used = _keys_in_use(results, made.spared)
     entries = _pieces("entry", _entries(results), lambda path: f"{path.parent.name}/{path.name}")
@@ -101,7 +105,7 @@ def plan(results: Path, max_size: int | None, work_age: float, now: float | None
 
 
 def collect(results: Path, pieces: Iterable[Piece]) -> tuple[list[Piece], list[Piece]]:
-    """Remove the pieces; returns the removed ones and the kept ones (locked, used since, or another user's)."""
+    """Remove the pieces; returns the removed ones and the kept ones (locked, used since, another user's, a link)."""
     went: list[Piece] = []
     stayed: list[Piece] = []
     for piece in pieces:
@@ -110,20 +114,18 @@ def collect(results: Path, pieces: Iterable[Piece]) -> tuple[list[Piece], list[P
 
 
 def _take(results: Path, piece: Piece) -> bool:
-    if piece.key is None:
-        _delete(piece.path)
-        return not piece.path.exists()
-    with try_key_lock(results / WORK / piece.key) as ours:
-        if not ours or not _as_planned(piece):
+    with suppress(PermissionError):  # another user's
+        if piece.key is None:
+            return bool(delete(results, [piece.path]))
+        if linked(results, results / WORK / piece.key) or not may_delete(results, piece.path):
             return False
-        if piece.kind == "entry":
-            try:
+        with try_key_lock(results / WORK / piece.key) as ours:
+            if ours and _as_planned(piece):
+                if piece.kind != "entry":
+                    return bool(delete(results, [piece.path]))
                 discard(piece.path)
-            except PermissionError:  # another user's
-                return False
-        else:
-            _delete(piece.path)
-        return not piece.path.exists()
+                return not piece.path.exists()
+    return False
 
 
 def _as_planned(piece: Piece) -> bool:
@@ -133,22 +135,15 @@ def _as_planned(piece: Piece) -> bool:
         return False
 
 
-def _delete(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
 def _entries(results: Path) -> list[Path]:
     """All cache entries; a ``.cache`` that holds anything else is not ours, such as the one of a home folder."""
     found = []
     for stage in sorted((results / CACHE).glob("[!.]*")):
-        inside = sorted(stage.glob("[!.]*")) if stage.is_dir() else [stage]
+        inside = sorted(stage.glob("[!.]*")) if stage.is_dir() and not stage.is_symlink() else [stage]
         for path in inside:
-            if _is_entry(path):
+            if _is_entry(path) and may_delete(results, path):
                 found.append(path)
-            elif path.exists():  # otherwise it was just removed
+            elif os.path.lexists(path):  # otherwise it was just removed
                 advice = "give the results folder, or move this out of it"
                 raise PipelineError("not a results folder's cache", results, f"{path} is not a cache entry", advice)
     return found
@@ -177,26 +172,26 @@ def _keys_in_use(results: Path, spared: dict[str, str]) -> set[str]:
 def _leftovers(results: Path, removed: set[str | None], work_age: float, now: float) -> list[Piece]:
     """Work folders that are abandoned or of finished keys, and unfinished files of dead jobs."""
     cache = results / CACHE
-    folders = [path for path in sorted((results / WORK).glob("*/*")) if path.is_dir()]
+    folders = [path for path in sorted((results / WORK).glob("*/*")) if path.is_dir() and may_delete(results, path)]
     found = []
     for piece in _pieces("work", folders, lambda path: f"{path.parent.name}/{path.name}"):
         finished = (cache / str(piece.key) / ENTRY_MANIFEST).exists() and piece.key not in removed
         if finished or now - piece.used > work_age:
             found.append(piece)
-    found += _pieces("staging", sorted((cache / STAGING).glob("*-*-*")), _staged_key)
-    found += _pieces("discarded", sorted(cache.glob(f"*/{DISCARDED}*")), lambda _: None)
-    parts = _pieces("part", _halves(results), lambda _: None)
+    staged, discarded = sorted((cache / STAGING).glob("*")), sorted(cache.glob(f"*/{DISCARDED}*"))
+    found += _pieces("staging", (path for path in staged if may_delete(results, path)), _staged_key)
+    found += _pieces("discarded", (path for path in discarded if may_delete(results, path)), lambda _: None)
+    halves = (path for path in _halves(results) if may_delete(results, path))
+    parts = _pieces("part", halves, lambda _: None)
     return found + [piece for piece in parts if now - piece.used > PART_AGE]
 
 
 def _halves(results: Path) -> Iterator[Path]:
-    """Temporary names of notes, of crates, of data."""
-    yield from sorted(results.glob(".*.part"))
-    yield from sorted(results.glob("*/.*.part"))
+    """What has a temporary name, of notes, of crates, of data."""
     # Folders of keys may be removed while they are listed, which os.walk tolerates and glob does not.
-    for top in sorted(results.glob("*/*")):
-        inside = (Path(folder, name) for folder, *both in os.walk(top) for names in both for name in names)
-        yield from sorted(path for path in inside if fnmatchcase(path.name, ".*.part"))
+    for top, folders, names in os.walk(results):
+        folders.sort()
+        yield from (Path(top, name) for name in sorted(folders + names) if name.endswith(".part"))
 
 
 def _staged_key(path: Path) -> str:

@@ -12,29 +12,42 @@ from workflow_scripts.commands.cache_gc import parse_size
 from workflow_scripts.commands.main import main
 from workflow_scripts.core.cache import key_lock
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.provenance.gc import DAY, collect, plan
+from workflow_scripts.removal.gc import DAY, collect, plan
+
+RANDOM = "0f" * 16  # as in temporary names
 
 
-def entry(results: Path, stage: str, key: str, size: int, used: float, study: str | None = None) -> Path:
+def key_of(name: str) -> str:
+    """A key in which a name can be read."""
+    return name.encode().hex().ljust(64, "0")
+
+
+def name_of(path: Path) -> str:
+    """The name in the key of a folder."""
+    return bytes.fromhex(path.name).rstrip(b"\0").decode()
+
+
+def entry(results: Path, stage: str, name: str, size: int, used: float, study: str | None = None) -> Path:
     """A cache entry of ``size`` bytes of data, last used at ``used``; linked and recorded by ``study`` if given."""
+    key = key_of(name)
     folder = results / ".cache" / stage / key
     (folder / "files").mkdir(parents=True)
     data = folder / "files" / "_.bin"
     data.write_bytes(b"x" * size)
-    for name in ("manifest.json", "run.json"):
-        (folder / name).write_text("{}")
+    for file in ("manifest.json", "run.json"):
+        (folder / file).write_text("{}")
     os.utime(folder / "manifest.json", (used, used))
     if study is not None:
         place = results / study / stage
         place.mkdir(parents=True, exist_ok=True)
-        os.link(data, place / f"{key}.bin")
-        (place / f"{key}.run.json").write_text(json.dumps({"key": key}))
+        os.link(data, place / f"{name}.bin")
+        (place / f"{name}.run.json").write_text(json.dumps({"key": key}))
     return folder
 
 
 def names(results: Path) -> set[str]:
     """``<stage>/<key>`` of all entries."""
-    return {f"{path.parent.name}/{path.name}" for path in (results / ".cache").glob("*/*")}
+    return {f"{path.parent.name}/{name_of(path)}" for path in (results / ".cache").glob("[!p]*/*")}
 
 
 @pytest.fixture
@@ -49,7 +62,7 @@ def filled(results: Path) -> Path:
 
 def test_without_a_limit_all_unused_entries_go_and_no_used_one(filled: Path) -> None:
     made = plan(filled, None, DAY)
-    assert [one.path.name for one in made.remove] == ["free100", "free200", "free400"]
+    assert [name_of(one.path) for one in made.remove] == ["free100", "free200", "free400"]
     assert made.cache == 2200 + 5 * 4  # two JSON files of two bytes each
     assert made.in_use == 1500 + 2 * 4
     went, stayed = collect(filled, made.remove)
@@ -61,7 +74,7 @@ def test_without_a_limit_all_unused_entries_go_and_no_used_one(filled: Path) -> 
 
 
 def test_a_limit_deletes_the_longest_unused_until_it_fits(filled: Path) -> None:
-    assert [one.path.name for one in plan(filled, 2000, DAY).remove] == ["free100", "free200"]
+    assert [name_of(one.path) for one in plan(filled, 2000, DAY).remove] == ["free100", "free200"]
     assert plan(filled, 10_000, DAY).remove == []
     assert len(plan(filled, 0, DAY).remove) == 3
 
@@ -86,8 +99,8 @@ def test_what_is_in_use_is_spared_even_when_it_does_not_fit(filled: Path, capsys
 
 
 def test_bytes_that_results_still_link_to_are_not_said_to_be_freed(filled: Path) -> None:
-    (filled / "one/a/used.run.json").write_text(json.dumps({"key": "free100"}))
-    gone = {one.path.name: one for one in plan(filled, None, DAY).remove}
+    (filled / "one/a/used.run.json").write_text(json.dumps({"key": key_of("free100")}))
+    gone = {name_of(one.path): one for one in plan(filled, None, DAY).remove}
     assert "free100" not in gone
     assert (gone["used"].held, gone["used"].freed) == (1004, 4)
 
@@ -101,53 +114,57 @@ def test_an_unreadable_record_spares_its_stage(filled: Path) -> None:
 
 def test_locked_keys_and_entries_used_meanwhile_stay(filled: Path) -> None:
     made = plan(filled, None, DAY)
-    os.utime(filled / ".cache/a/free200/manifest.json")
-    with key_lock(filled / ".work/a/free100"):
+    os.utime(filled / f".cache/a/{key_of('free200')}/manifest.json")
+    with key_lock(filled / f".work/a/{key_of('free100')}"):
         went, stayed = collect(filled, made.remove)
-    assert [one.path.name for one in went] == ["free400"]
-    assert {one.path.name for one in stayed} == {"free100", "free200"}
+    assert [name_of(one.path) for one in went] == ["free400"]
+    assert {name_of(one.path) for one in stayed} == {"free100", "free200"}
 
 
 def test_leavings_of_dead_jobs_go_and_living_or_young_work_stays(filled: Path) -> None:
     for stage, key, age in [("a", "used", 0), ("a", "young", 1), ("a", "old", 30)]:
-        work = filled / ".work" / stage / key
+        work = filled / ".work" / stage / key_of(key)
         work.mkdir(parents=True)
         for path in (work / "half", work):
             path.touch()
             os.utime(path, (100 * DAY - age * DAY,) * 2)
-    staged = filled / ".cache/.staging/a-live-0123"
-    for folder in (staged, filled / ".cache/.staging/shard_plan-dead-4567", filled / ".cache/a/.discarded-89"):
+    staging = filled / ".cache/.staging"
+    staged = staging / f"a-{key_of('live')}-{RANDOM}"
+    dead = staging / f"shard_plan-{key_of('dead')}-{RANDOM}"
+    for folder in (staged, dead, filled / f".cache/a/.discarded-{RANDOM}"):
         folder.mkdir(parents=True)
         (folder / "file").write_text("12345")
-    part = filled / "one/a/.x.bin.77.part"
+    part = filled / f"one/pack/.x.bin.{RANDOM}.part"
+    part.parent.mkdir()
     part.write_text("123")
-    crate = filled / "one/.crate.88.part"
+    crate = filled / f"one/.crate.{RANDOM}.part"
     crate.mkdir()
     (crate / "file").write_text("1234")
     for path in (part, crate / "file", crate):
         os.utime(path, (97 * DAY,) * 2)
     made = plan(filled, 10_000, 14 * DAY, now=100 * DAY)
-    with key_lock(filled / ".work/a/live"):
+    with key_lock(filled / f".work/a/{key_of('live')}"):
         went, stayed = collect(filled, made.remove)
     assert sorted((one.kind, one.path.name, one.freed) for one in went) == [
-        ("discarded", ".discarded-89", 5),
-        ("part", ".crate.88.part", 4),
-        ("part", ".x.bin.77.part", 3),
-        ("staging", "shard_plan-dead-4567", 5),
-        ("work", "old", 0),
-        ("work", "used", 0),
+        ("discarded", f".discarded-{RANDOM}", 5),
+        ("part", f".crate.{RANDOM}.part", 4),
+        ("part", f".x.bin.{RANDOM}.part", 3),
+        ("staging", f"shard_plan-{key_of('dead')}-{RANDOM}", 5),
+        ("work", key_of("old"), 0),
+        ("work", key_of("used"), 0),
     ]
     assert [one.path for one in stayed] == [staged]
-    assert {path.name for path in (filled / ".work").glob("*/*")} == {"young"}
+    assert {name_of(path) for path in (filled / ".work").glob("*/*")} == {"young"}
 
 
 def test_a_folder_that_goes_while_it_is_looked_through_is_no_fault(
     filled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    going = [filled / ".work/a/key", filled / ".cache/a/free100", filled / "one/a/x", filled / "one/a/y"]
+    shared = [filled / f".work/a/{key_of('key')}", filled / f".cache/a/{key_of('free100')}"]
+    going = [*shared, filled / "one/a/x", filled / "one/a/y"]
     for folder in going:
         (folder / "inside").mkdir(parents=True)
-        (folder / "inside" / ".x.bin.77.part").touch()
+        (folder / "inside" / f".x.bin.{RANDOM}.part").touch()
     listed = os.scandir
 
     def scandir(path: Any) -> Any:
@@ -159,7 +176,7 @@ def test_a_folder_that_goes_while_it_is_looked_through_is_no_fault(
     monkeypatch.setattr(os, "scandir", scandir)
     made = plan(filled, None, DAY)
     assert not going, "nothing went meanwhile"
-    assert {one.path.name for one in made.remove} >= {"free200", "free400"}
+    assert {name_of(one.path) for one in made.remove} >= {"free200", "free400"}
 
 
 def test_a_folder_without_cache_is_refused(tmp_path: Path) -> None:
@@ -180,7 +197,7 @@ def test_a_cache_of_other_things_is_refused(filled: Path) -> None:
     (other / "some.whl").write_bytes(b"x")
     with pytest.raises(PipelineError, match="not a results folder's cache"):
         plan(filled, None, DAY)
-    assert (other / "some.whl").exists() and len(names(filled)) == 6
+    assert (other / "some.whl").exists() and len(names(filled)) == 5
 
 
 @pytest.mark.parametrize(
