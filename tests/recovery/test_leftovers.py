@@ -104,14 +104,14 @@ def test_images_whose_lines_were_lost_stay(results: Path, sealed: bool) -> None:
 
 
 def test_what_a_killed_removal_left_is_removed(results: Path) -> None:
-    folder = results / ".fetched"
-    with Store(folder, "job") as store:
+    folder, segment = results / ".fetched", "0123456789abcdef-0"
+    with Store(folder, "0123456789abcdef") as store:
         store.add(Record("http://a.test/1", State.OK, 200), b"bytes")
         store.seal()
-    for name in (".0f.jsonl", ".0f.bin", "job-0+0f.bin", "job-0+0f.idx"):
+    for name in (f".{RANDOM}.jsonl", f".{RANDOM}.bin", f"{segment}+0f0f0f0f.bin", f"{segment}+0f0f0f0f.idx"):
         (folder / name).write_bytes(b"left")
     repair(results)
-    assert {path.name for path in folder.iterdir()} == {"job-0.jsonl", "job-0.bin", "job-0.idx"}
+    assert {path.name for path in folder.iterdir()} == {f"{segment}{suffix}" for suffix in (".jsonl", ".bin", ".idx")}
 
 
 def test_an_artifact_without_its_manifest_is_counted_and_published_by_the_next_run(trained: Path) -> None:
