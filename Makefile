@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-EXTRAS := demo,dev,slurm
+EXTRAS := cpu,demo,dev,slurm
 
 .PHONY: demo test check docs pins clean
 

@@ -49,7 +49,7 @@ def environment(path: Path) -> dict[str, str]:
 def declared() -> dict[str, str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    return dict(map(split, [*project["dependencies"], *extras["labels"]]))
+    return dict(map(split, [*project["dependencies"], *extras["labels"], *extras["cpu"]]))
 
 
 @cache

@@ -3,8 +3,8 @@
     python -m tests.bench.bench_gpu [--rows NAME ...]
 
 ``recaption``: images per second of recaptioning in batches of 256 against batches of 32, by BLIP-2 with OPT-2.7b in its
-real size and with random weights. ``knn``: seconds of an exact search with bfloat16 products against float32 ones,
-whose neighbours must be equal. ``two_processes``: images per second of two trainings that share the device, together,
+real size and with random weights. ``knn``: seconds of a search by FAISS on the device against those on the CPU, whose
+neighbours must be equal. ``two_processes``: images per second of two trainings that share the device, together,
 against those of one alone. Without a GPU, all are done with tiny models and few rows. Prints one JSON line per row;
 exit status 1 when neighbours differ.
 """
@@ -15,10 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import torch
@@ -30,14 +28,14 @@ from tests.bench.bench_step import GPU, Sides, run_of
 from workflow_scripts.captions.recaptioning.models import load_models
 from workflow_scripts.captions.recaptioning.shard import recaption_shard
 from workflow_scripts.models.matched_text import MatchedText
-from workflow_scripts.pairs import neighbours
-from workflow_scripts.pairs.neighbours import How, Near, Rule, nearest
-from workflow_scripts.pairs.search import close_pairs
+from workflow_scripts.pairs.neighbours import How, Rule, nearest
+from workflow_scripts.pairs.search.candidates import usable
 from workflow_scripts.pretraining.trainer import reproducible
 
 DEVICE = "cuda" if GPU else "cpu"
 IMAGES, BATCHES = (1024, (32, 256)) if GPU else (16, (4, 16))
 VECTORS, SECONDS, BATCH = (500_000, 30.0, 128) if GPU else (3_000, 1.0, 8)
+WORKERS = 16 if GPU else 1
 SMALL: dict[str, Any] = {} if GPU else {"backbone": "resnet_small", "image_size": 32, "simclr": {"projector": [16, 8]}}
 
 
@@ -57,32 +55,26 @@ def recaption() -> dict[str, Any]:
                 work = Path(at, f"{size}-{turn}")
                 work.mkdir()
                 start = time.perf_counter()
-                recaption_shard(rows, images, size, work, lambda: models, 16 if GPU else 1)
+                recaption_shard(rows, images, size, work, lambda: models, WORKERS)
             rates.append(IMAGES / (time.perf_counter() - start))
     peak = torch.cuda.max_memory_allocated() // 2**20 if GPU else None
     return line("recaption", rates[1], rates[0], rates[1] / rates[0], batches=BATCHES[::-1], peak_mb=peak)
 
 
 def knn() -> dict[str, Any]:
-    """Seconds of a search by the type of products."""
+    """Seconds of a search by device, without a GPU build of FAISS on the CPU only."""
     vectors = made_up(VECTORS)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     ids, found, seconds = np.arange(VECTORS, dtype=np.uint64), [], []
-    for half in (True, False):
-        search = partial(_search, vectors, ids, half)
-        search()
+    for device in (usable(DEVICE), "cpu"):
+        how = How(device, WORKERS)
+        nearest(vectors[:1000], ids[:1000], Rule(1), how)  # so that the libraries are loaded
         start = time.perf_counter()
-        found.append(search())
+        found.append(nearest(vectors, ids, Rule(1), how))
         seconds.append(time.perf_counter() - start)
     equal = all(np.array_equal(getattr(found[0], name), getattr(found[1], name)) for name in ("target", "cosine"))
     made = line("knn", seconds[0], seconds[1], seconds[1] / seconds[0], rows=VECTORS, equal=equal)
-    return made | ({} if equal else {"failed": "neighbours differ"})
-
-
-def _search(vectors: np.ndarray, ids: np.ndarray, half: bool) -> Near:
-    few, choice = mock.patch.object(neighbours, "MANY", 0), lambda *_: half
-    with few, mock.patch.object(close_pairs, "_half_is_faster", choice):
-        return nearest(vectors, ids, Rule(1), How(device=DEVICE))
+    return made | {"device": usable(DEVICE)} | ({} if equal else {"failed": "neighbours differ"})
 
 
 def two_processes() -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""Exact neighbours against a bare float32 matrix product of the same size, in turn, on one thread.
+"""Exact neighbours against one bare search by FAISS with the same threads, in turn.
 
-Run: python -m tests.bench.bench_knn [--rows 100000] [--neighbours 1] [--vectors FILE.npy]. One JSON line per precision
-of the products; the ratio is the seconds of the bare product / ours, so above 1 is faster than computing all products
-once. Ours includes finding repeated rows, computing the remaining pairs again, and settling ties. ``equal`` says
-whether targets and scores of the first rows are those that FAISS finds. A last line compares the approximate search,
-its index included, with the exact one in float32.
+Run: python -m tests.bench.bench_knn [--rows 100000] [--neighbours 1] [--threads 1] [--vectors FILE.npy] [--index I].
+Prints one JSON line; the ratio is the median of FAISS's seconds / ours, so above 1 is faster than the bare search. Ours
+includes finding repeated rows, scoring candidates in double precision, searching rows again, and settling ties.
+``searched_again`` is the share of rows whose first candidates were not sure to be complete. With ``--index``, a second
+line has the seconds with an index of FAISS, its training included, and the recall of the first rows.
 """
 
 import argparse
@@ -18,37 +18,46 @@ from unittest.mock import patch
 
 import faiss
 import numpy as np
-import torch
 from threadpoolctl import threadpool_limits
 
 from workflow_scripts.pairs import neighbours
 from workflow_scripts.pairs.neighbours import How, Near, Rule, nearest
-from workflow_scripts.pairs.search import close_pairs
+from workflow_scripts.pairs.search.index import FLAT, Index
 
-WIDTH, BLOCK, COMPARED = 384, 4096, 20_000
-
-
-def sgemm(vectors: np.ndarray) -> None:
-    """All inner products, a block at a time, thrown away."""
-    out = np.empty((BLOCK, len(vectors)), dtype=np.float32)
-    for start in range(0, len(vectors), BLOCK):
-        part = vectors[start : start + BLOCK]
-        np.matmul(part, vectors.T, out=out[: len(part)])
+WIDTH, COMPARED = 384, 20_000
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """CPU seconds of one call; the same as wall seconds on one thread, whatever else runs on the machine."""
+    """CPU seconds of one call, of all threads, so that what else runs on the machine matters little."""
     start = time.process_time()
     work()
     return time.process_time() - start
 
 
-def found(vectors: np.ndarray, k: int, half: bool | None, approximate: int | None = None) -> Near:
-    """Neighbours by products of either precision, or by FAISS alone if ``half`` is None."""
+def found(vectors: np.ndarray, k: int, threads: int, index: str = FLAT, parameters: str = "") -> Near:
+    """Neighbours as the stage finds them."""
     ids = np.random.default_rng(1).integers(0, 2**63, len(vectors), dtype=np.uint64)
-    many = patch.object(neighbours, "MANY", 0 if half is not None else len(vectors) + 1)
-    with many, patch.object(close_pairs, "_half_is_faster", lambda *_: half):
-        return nearest(vectors, ids, Rule(k), How(approximate=approximate))
+    return nearest(vectors, ids, Rule(k), How(workers=threads, index=Index(index, parameters)))
+
+
+def bare(vectors: np.ndarray, k: int, threads: int) -> None:
+    """One search by FAISS for the row itself and ``k`` neighbours."""
+    with threadpool_limits(threads, "blas"):
+        faiss.omp_set_num_threads(threads)
+        faiss.knn(vectors, vectors, k + 1, metric=faiss.METRIC_INNER_PRODUCT)
+
+
+def searched_again(vectors: np.ndarray, k: int, threads: int) -> float:
+    """The share of rows for which FAISS searched more than once."""
+    asked, real = [], neighbours.largest
+
+    def watched(queries: np.ndarray, *given: object) -> tuple[np.ndarray, np.ndarray]:
+        asked.append(len(queries))
+        return real(queries, *given)
+
+    with patch.object(neighbours, "largest", watched):
+        found(vectors, k, threads)
+    return sum(asked) / len(vectors) - 1
 
 
 def made_up(rows: int) -> np.ndarray:
@@ -58,40 +67,43 @@ def made_up(rows: int) -> np.ndarray:
     return (centres[rng.integers(0, len(centres), rows)] + rng.normal(size=(rows, WIDTH))).astype(np.float32)
 
 
+def say(**facts: object) -> None:
+    """Print a line."""
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
-    """Time the precisions and the bare product in turn, and print one JSON line for each precision."""
+    """Time both in turn."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--neighbours", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--vectors", type=Path)
-    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--index")
+    parser.add_argument("--parameters", default="")
     options = parser.parse_args()
     vectors = np.load(options.vectors)[: options.rows] if options.vectors else made_up(options.rows)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    torch.set_num_threads(1)
-    faiss.omp_set_num_threads(1)
-    k, few = options.neighbours, vectors[:COMPARED]
-    with threadpool_limits(1):
-        reference = found(few, k, None)
-        for half in (False, True):
-            same = found(few, k, half)
-            equal = all(np.array_equal(getattr(same, name), getattr(reference, name)) for name in ("target", "cosine"))
-            times = [
-                (seconds(lambda: sgemm(vectors)), seconds(lambda half=half: found(vectors, k, half)))  # type: ignore[misc]
-                for _ in range(options.repeats)
-            ]
-            bare, ours = (statistics.median(column) for column in zip(*times, strict=True))
-            facts = {"rows": len(vectors), "k": k, "products": "bfloat16" if half else "float32", "equal": equal}
-            line = {"bench": "knn", **facts, "ours": ours, "baseline": bare, "ratio": round(bare / ours, 2)}
-            sys.stdout.write(json.dumps(line) + "\n")
-            sys.stdout.flush()
-            if not half:
-                base = ours
-        ours = seconds(lambda: found(vectors, k, False, 0))
-        recall = float((found(few, k, False, 0).cosine >= reference.cosine[:, -1:]).mean())
-        facts = {"rows": len(vectors), "k": k, "products": "compressed", "recall_of_first_rows": round(recall, 4)}
-        line = {"bench": "knn_approximate", **facts, "ours": ours, "baseline": base, "ratio": round(base / ours, 2)}
-        sys.stdout.write(json.dumps(line) + "\n")
+    k, threads = options.neighbours, options.threads
+    times = [
+        (seconds(lambda: bare(vectors, k, threads)), seconds(lambda: found(vectors, k, threads)))
+        for _ in range(options.repeats)
+    ]
+    base, ours = (statistics.median(column) for column in zip(*times, strict=True))
+    ratio = statistics.median(one / other for one, other in times)
+    facts = {"rows": len(vectors), "k": k, "threads": threads}
+    again = searched_again(vectors[:COMPARED], k, threads)
+    say(bench="knn", **facts, ours=ours, baseline=base, ratio=round(ratio, 3), searched_again=round(again, 5))
+    if options.index:
+        ours = seconds(lambda: found(vectors, k, threads, options.index, options.parameters))
+        few = vectors[:COMPARED]
+        with patch.object(neighbours, "FEWEST", 0):
+            near = found(few, k, threads, options.index, options.parameters)
+        recall = float((near.cosine >= found(few, k, threads).cosine[:, -1:]).mean())
+        named = {"index": f"{options.index} {options.parameters}".strip(), "recall_of_first_rows": round(recall, 4)}
+        say(bench="knn_index", **facts, **named, ours=ours, baseline=base, ratio=round(base / ours, 2))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from workflow_scripts.evaluation.leakage.fingerprints import VIEWS, Fingerprints
 from workflow_scripts.evaluation.leakage.match import Match
 from workflow_scripts.evaluation.leakage.search import NEAREST, Limits, matches
 from workflow_scripts.evaluation.leakage.vectors import close_pairs
-from workflow_scripts.pairs.search.candidates import Database
+from workflow_scripts.pairs.search.candidates import all_largest
 from workflow_scripts.stages.leakage import Leakage
 from workflow_scripts.stages.vector_matches import VectorMatches
 
@@ -121,7 +121,7 @@ def search(
     close: dict[str, dict[int, float]] = {}
     if cosine is not None and tests.vectors.shape[1]:
         width = min(NEAREST + apart, len(keys))
-        products, rows = Database(training.vectors, "cpu").candidates(tests.vectors, width)
+        products, rows = all_largest(tests.vectors, training.vectors, width, "cpu", 1)
         for row, at, value in zip(*close_pairs(tests.vectors, training.vectors, rows, products, cosine), strict=True):
             close.setdefault(keys[at], {})[int(row)] = float(value)
     plain = training.prints._replace(hashes=training.prints.hashes[:, :VIEWS])

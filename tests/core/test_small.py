@@ -2,6 +2,8 @@
 
 import copy
 import json
+import shutil
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +14,14 @@ from hypothesis import strategies as st
 from workflow_scripts.core.errors import PipelineError, last_error
 from workflow_scripts.core.files.jsonio import canonical, read_json
 from workflow_scripts.core.files.tables import write_table
-from workflow_scripts.core.runtime.environment import environment, resolve_device, version
+from workflow_scripts.core.runtime.environment import (
+    check_faiss,
+    environment,
+    faiss_on_gpu,
+    resolve_device,
+    version,
+    versions,
+)
 from workflow_scripts.stats.seeds import derive
 
 
@@ -79,3 +88,31 @@ def test_environment_names_device_threads_and_minor_versions(monkeypatch: pytest
     found = environment("cpu", 2, ["numpy", "no-such-package"])
     assert json.loads(canonical(found))["packages"]["no-such-package"] == "absent"
     assert found["packages"]["numpy"].count(".") == 1
+
+
+def test_faiss_is_recorded_by_the_name_of_its_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert versions(["faiss"]) == {"faiss": None} and not faiss_on_gpu()
+    with pytest.raises(
+        PipelineError, match=r"missing Python package in .*: faiss; pip install -c constraints.txt -e '\.\[cpu"
+    ):
+        check_faiss()
+    install(tmp_path, "faiss_cpu", "1.15.1")
+    check_faiss()
+    assert versions(["faiss"]) == {"faiss-cpu": "1.15.1"} and not faiss_on_gpu()
+    cpu = environment("cuda", 1, ["faiss"])
+    install(tmp_path, "faiss_gpu_cuvs", "1.15.1")
+    with pytest.raises(
+        PipelineError, match=r"several builds of FAISS in .*: faiss-cpu, faiss-gpu-cuvs; .* pip uninstall"
+    ):
+        check_faiss()
+    shutil.rmtree(tmp_path / "faiss_cpu-1.15.1.dist-info")
+    check_faiss()
+    assert faiss_on_gpu() and environment("cuda", 1, ["faiss"])["packages"] == {"faiss-gpu-cuvs": "1.15"}
+    assert cpu["packages"] == {"faiss-cpu": "1.15"}
+
+
+def install(folder: Path, name: str, version: str) -> None:
+    (folder / f"{name}-{version}.dist-info").mkdir()
+    metadata = f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: {version}\n"
+    (folder / f"{name}-{version}.dist-info" / "METADATA").write_text(metadata)

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from workflow_scripts.core.declaration.parts import Part
 from workflow_scripts.pairs import neighbours, ties
 from workflow_scripts.pairs.neighbours import How, Near, Rule, nearest, rows_of_part
-from workflow_scripts.pairs.search import candidates as search
-from workflow_scripts.pairs.search import close_pairs
+from workflow_scripts.pairs.search import candidates
 from workflow_scripts.pairs.search import exact as exact_scores
 from workflow_scripts.pairs.ties import pair_hash
 
@@ -68,19 +67,71 @@ def test_equals_brute_force_on_unit_vectors_with_twins(k: int) -> None:
     assert as_lists(found) == brute_force(vectors, Rule(k, 0.999), ids)
 
 
-def test_search_widens_when_neighbours_are_closer_than_rounding() -> None:
+def hard(name: str, rows: int = 300, width: int = 24) -> np.ndarray:
+    """(rows, width) float32 of a kind that makes a search difficult."""
     rng = np.random.default_rng(0)
-    # 200 rows within 1e-7 of one another: no float32 product tells them apart.
-    vectors = (np.ones((200, 8)) + rng.normal(size=(200, 8)) * 1e-7).astype(np.float32) / np.float32(8**0.5)
-    ids = ids_of(200)
+    vectors = rng.normal(size=(rows, width))
+    if name == "cone":  # cosines from 0.9999 on
+        vectors = np.ones((rows, width)) + 0.01 * vectors
+    if name == "closer than rounding":
+        vectors = np.ones((rows, width)) + 1e-7 * vectors
+    if name == "clusters":
+        vectors = vectors[rng.integers(0, 12, rows)] + 0.05 * vectors
+    if name == "duplicates":
+        vectors = vectors[rng.integers(0, rows // 3, rows)]
+    if name == "hub":
+        vectors += 2 * vectors[0]
+    if name == "opposite":  # most scores are negative
+        vectors = np.abs(vectors) * np.where(np.arange(rows) % 2, 1, -1)[:, None]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    if name == "norms":
+        vectors *= rng.choice([0.0, 1e-3, 1.0, 30.0], (rows, 1))
+    return vectors.astype(np.float32)
+
+
+HARD = ["plain", "cone", "closer than rounding", "clusters", "duplicates", "hub", "opposite", "norms"]
+
+
+@pytest.mark.parametrize("highest", [np.inf, 0.9, 0.2, -0.5])
+@pytest.mark.parametrize("name", HARD)
+def test_equals_brute_force_on_hard_vectors(name: str, highest: float) -> None:
+    vectors, ids = hard(name, 150), ids_of(150)
+    for k in (1, 4):
+        assert as_lists(nearest(vectors, ids, Rule(k, highest))) == brute_force(vectors, Rule(k, highest), ids)
+
+
+def test_only_rows_that_are_not_sure_are_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, ids, searched = hard("plain"), ids_of(300), []
+    vectors[50:70] = np.eye(24, dtype=np.float32)[0] + 1e-6 * vectors[50:70]  # no float32 product tells them apart
+    real = neighbours.largest
+
+    def watched(queries: np.ndarray, database: np.ndarray, width: int, device: str) -> tuple[np.ndarray, np.ndarray]:
+        searched.append((len(queries), width))
+        return real(queries, database, width, device)
+
+    monkeypatch.setattr(neighbours, "largest", watched)
     assert as_lists(nearest(vectors, ids, Rule(2))) == brute_force(vectors, Rule(2), ids)
+    (first, *again) = searched
+    assert first == (300, 11)
+    assert [width for _, width in again] == [22]  # the 20 rows and two more are enough
+    assert 20 <= again[0][0] < 300
+
+
+@pytest.mark.parametrize("name", ["plain", "cone", "norms"])
+def test_errors_of_products_are_within_the_bound(name: str) -> None:
+    vectors = hard(name, 200, 768)
+    products, rows = candidates.largest(vectors, vectors, 200, "cpu")
+    wide = vectors.astype(np.float64)
+    norms = np.linalg.norm(wide, axis=1)
+    error = np.abs(products - np.take_along_axis(wide @ wide.T, rows, axis=1))
+    assert (error <= candidates.ROUNDING * norms[:, None] * norms.max()).all()
 
 
 def test_block_sizes_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors, ids = np.random.default_rng(1).integers(-3, 4, (257, 5)).astype(np.float32), ids_of(257)
     whole = nearest(vectors, ids, Rule(3))
-    monkeypatch.setattr(search, "DATABASE_ROWS", 17)
-    monkeypatch.setattr(search, "QUERY_ROWS", 23)
+    monkeypatch.setitem(candidates.AT_ONCE, "cpu", 23)
+    monkeypatch.setattr(neighbours, "ENTRIES", 100)
     monkeypatch.setattr(neighbours, "BLOCK", 7)
     monkeypatch.setattr(ties, "ENTRIES", 11)
     assert as_lists(nearest(vectors, ids, Rule(3))) == as_lists(whole)
@@ -125,11 +176,9 @@ def test_twins_come_before_a_better_score() -> None:
     assert nearest(vectors, ids_of(3), Rule(2)).target[:2, 0].tolist() == [1, 0]
 
 
-@pytest.mark.parametrize("many", [0, 10**6])  # by blocks of products, and by FAISS alone
 @pytest.mark.parametrize("parts", [2, 7])
-def test_parts_and_threads_give_what_one_search_gives(many: int, parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "MANY", many)
-    monkeypatch.setitem(close_pairs.SIDE, "cpu", 64)
+def test_parts_and_threads_give_what_one_search_gives(parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(candidates.AT_ONCE, "cpu", 64)
     monkeypatch.setattr(exact_scores, "BLOCK", 16)
     rng = np.random.default_rng(5)
     vectors = rng.normal(size=(400, 16)).astype(np.float32)[rng.integers(0, 400, 700)]

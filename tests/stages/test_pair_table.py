@@ -94,18 +94,18 @@ def test_parts_give_the_same_table_below_the_same_key(results: Path, tmp_path: P
     assert whole.rows["out"] > 40
 
 
-def test_the_recall_of_an_approximate_search(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "MANY", 100)
+def test_the_recall_of_an_index(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "FEWEST", 100)
     vectors = np.random.default_rng(0).normal(size=(300, 32))
-    settings = {"k": 2, "search": "approximate", "recall_sample": 200}
+    settings = {"k": 2, "index": "IVF16,Flat", "index_parameters": "nprobe=2", "recall_sample": 200}
     inputs = {"vectors": embedded(results, vectors / np.linalg.norm(vectors, axis=1, keepdims=True)), "truth": []}
     counts = []
     for name, search in (("a", settings), ("e", {"k": 2})):
         made = run(pair_table.STAGE, results, f"pair_table/{name}", search, inputs)
         counts.append((json.loads(made.path(".json").read_bytes()), pq.read_table(made.path(".parquet")).to_pydict()))
-    (approximate, found), (exact, best) = counts
+    (by_index, found), (exact, best) = counts
     assert "recall" not in exact
-    recall = approximate["recall"]
+    recall = by_index["recall"]
     one, other = (set(zip(table["source"], table["target"], strict=True)) for table in (found, best))
     same = len(one & other) / len(other)
     assert recall["n"] == 200, "neighbours of one image count as one observation"
@@ -116,7 +116,7 @@ def test_the_recall_of_an_approximate_search(results: Path, monkeypatch: pytest.
     ("one", "other"),
     [
         ({"hubs": "cap", "max_uses": 1}, {"hubs": "cap", "max_uses": 3}),
-        ({"search": "approximate", "recall_sample": 5}, {"search": "approximate"}),
+        ({"index": "PQ8x4fs", "recall_sample": 5}, {"index": "PQ8x4fs"}),
     ],
 )
 def test_what_does_not_change_the_search_does_not_repeat_it(one: dict[str, Any], other: dict[str, Any]) -> None:
@@ -130,6 +130,30 @@ def test_parts_of_pairs_that_are_not_searched(results: Path, capsys: pytest.Capt
     with pytest.raises(SystemExit):
         run(pair_table.STAGE, results, "pair_table/p", {"kind": "random", "parts": 2}, inputs)
     assert "parts has no effect on pairs of kind random" in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("name", "value"), [("index_parameters", "nprobe=2"), ("recall_sample", 5)])
+def test_settings_of_an_index_without_one(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"{name} has no effect with index Flat"):
+        pair_table.PairTable(**{name: value})
+
+
+def test_the_record_names_the_build_of_faiss(results: Path) -> None:
+    inputs = {"vectors": embedded(results, VECTORS), "truth": []}
+    made = run(pair_table.STAGE, results, "pair_table/p", {}, inputs)
+    record = json.loads(made.manifest_path.with_name("p.run.json").read_bytes())
+    assert "faiss-cpu" in record["environment"]["packages"] and "faiss" not in record["environment"]["packages"]
+    assert record["packages"]["faiss-cpu"].startswith(record["environment"]["packages"]["faiss-cpu"])
+
+
+def test_two_builds_of_faiss(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "faiss_gpu_cuvs-1.15.1.dist-info").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SystemExit):
+        run(pair_table.STAGE, results, "pair_table/p", {}, {"vectors": embedded(results, VECTORS), "truth": []})
+    assert "several builds of FAISS" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_thresholds_the_wrong_way_round(results: Path, capsys: pytest.CaptureFixture[str]) -> None:

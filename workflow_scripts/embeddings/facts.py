@@ -1,7 +1,11 @@
-"""Facts that stages of embeddings share, each with what differs replaced."""
+"""Facts that stages of embeddings share, each with what differs replaced, and those of searches in them."""
 
-from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
+from collections.abc import Callable
 
+from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Load, Resources, Tolerance
+from workflow_scripts.core.runtime.environment import faiss_on_gpu
+
+SEARCH_MS = 2e-5  # time of one core to compare two vectors of that many dimensions, measured
 WIDTH = 768  # dimensions that estimates of disk and cost assume: the most of the encoders in the project's configs
 
 KEYS = File("the key of each row")
@@ -37,3 +41,17 @@ CAPTIONS = Facts(
     section="text_encoders.{encoder}",
     sources={"encoder": "encoder-{encoder}"},
 )
+
+
+def search_resources(data: Callable[[Load], float]) -> Resources:
+    """What a search by FAISS requests; ``data``: bytes of memory for its data."""
+    gpu = faiss_on_gpu()
+    return Resources(minutes=480, memory_mb=16_000 if gpu else 4_000, data=data, workers=True, gpu=gpu)
+
+
+def search_cost(units: Callable[[Load], float]) -> Cost:
+    """The cost of a search by FAISS; ``units``: pairs of vectors that are compared."""
+    per, how = "pair of images compared", f"{WIDTH} dimensions, exact search"
+    if faiss_on_gpu():
+        return Cost(per=per, units=units, core_ms=0, gflop=lambda _: 2e-9 * WIDTH, source=f"counted: {how}")
+    return Cost(per=per, units=units, core_ms=SEARCH_MS, source=f"measured: {how}, FAISS on a CPU")

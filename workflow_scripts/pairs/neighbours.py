@@ -1,29 +1,30 @@
 """Nearest neighbours by inner product, excluding the row itself.
 
-Fast products propose candidates, and double precision decides: each candidate is scored again by itself, so that a
-score depends only on its two vectors. Candidates come from ``search.close_pairs``, which misses none. Rows that have
-too many close ones there, and small studies, are left to ``search.candidates``, whose search is widened for every row
-whose candidates may have missed a better one.
+FAISS proposes candidates, and double precision decides: each candidate is scored again by itself, so that a score
+depends only on its two vectors. The search is widened for every row whose candidates may have missed a better one.
 """
 
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
 from workflow_scripts.core.declaration.parts import WHOLE, Part
 from workflow_scripts.pairs.dedup import Groups, group_equal
-from workflow_scripts.pairs.search.approximate import BLOCK as TOGETHER
-from workflow_scripts.pairs.search.approximate import Compressed
-from workflow_scripts.pairs.search.candidates import ROUNDING, Database
+from workflow_scripts.pairs.search.candidates import AT_ONCE, ROUNDING, by_block, largest, usable
 from workflow_scripts.pairs.search.exact import exact
+from workflow_scripts.pairs.search.index import COMPARED, FLAT, NO_INDEX, Index
 from workflow_scripts.pairs.ties import WINDOW, by_identity, compared, pair_hash, pieces, place_in_run, spread
 
 SLACK = 8  # candidates beyond the requested ones, so that few rows need a second search
-MANY = 16_384  # rows from which on importing torch pays off
+FEWEST = 16_384  # distinct rows of which an index is made
+ENTRIES = 4_194_304  # candidates at a time, in a search that has been widened
 BLOCK = 4096
 Proposals = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Distinct rows (m,), their exact scores (m, w) with proposed neighbours, and these (m, w)."""
+Search = Callable[[np.ndarray], list[Proposals]]
+"""Distinct rows -> proposals for all of them."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +40,20 @@ class How:
     """How neighbours are searched.
 
     Attributes:
-        device: ``cuda`` to search on a GPU.
-        workers: threads that compute scores again; they change nothing.
+        device: ``cuda`` to search on a GPU, without an index.
+        workers: threads; they change nothing.
         part: of the distinct rows, in order of first appearance, those whose neighbours are searched.
-        approximate: seed of a faster search that may miss some; None: an exact search.
+        index: may miss some neighbours, except ``Flat``.
     """
 
     device: str = "cpu"
     workers: int = 1
     part: Part = WHOLE
-    approximate: int | None = None
+    index: Index = NO_INDEX
 
     def rows(self, count: int) -> range:
         """The part's rows of ``count`` distinct ones: all in blocks that are the same for any number of parts."""
-        return self.part.rows(count, 1 if self.approximate is None else TOGETHER)
+        return self.part.rows(count, 1 if self.index.factory == FLAT else AT_ONCE["cpu"])
 
 
 @dataclass(frozen=True)
@@ -101,16 +102,24 @@ def nearest(vectors: np.ndarray, ids: np.ndarray, rule: Rule, how: How = How()) 
         (n, k) neighbours; none for rows of other parts. Scores are double precision products rounded to float32.
     """
     distinct, groups = _distinct(vectors, ids)
-    of_many = _settled if how.approximate is None else _approximated
-    search = _searched if len(distinct) < MANY else of_many
-    return _gathered(distinct, groups, rule, how, search(distinct, rule, how), ids)
+    asked = how.rows(len(distinct))
+    if how.index.factory == FLAT or len(distinct) < FEWEST:
+        how = replace(how, device=usable(how.device))
+        search: Search = _Exact(distinct, rule, how)
+    else:
+        how = replace(how, device="cpu")
+        search = _by_index(distinct, rule, how)
+    found = by_block(np.arange(asked.start, asked.stop), how.device, how.workers, search)
+    return _gathered(distinct, groups, rule, how, found, ids)
 
 
 def nearest_of(rows: np.ndarray, vectors: np.ndarray, ids: np.ndarray, rule: Rule, how: How) -> Near:
     """As :func:`nearest`, an exact search for a few rows (m,), and for those with the same vectors."""
     distinct, groups = _distinct(vectors, ids)
+    how = replace(how, device=usable(how.device))
     asked = np.unique(groups.group[rows])
-    return _gathered(distinct, groups, rule, how, _by_candidates(distinct, rule, asked, how), ids)
+    found = by_block(asked, how.device, how.workers, _Exact(distinct, rule, how))
+    return _gathered(distinct, groups, rule, how, found, ids)
 
 
 def _distinct(vectors: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, Groups]:
@@ -120,12 +129,12 @@ def _distinct(vectors: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, Groups]
 
 
 def _gathered(
-    distinct: np.ndarray, groups: Groups, rule: Rule, how: How, proposals: Iterator[Proposals], ids: np.ndarray
+    distinct: np.ndarray, groups: Groups, rule: Rule, how: How, proposals: Iterator[list[Proposals]], ids: np.ndarray
 ) -> Near:
     """The k best of all proposals for each row."""
     shape = (len(ids), rule.k)
     near = Near(np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32), groups.group, ids)
-    for asked, scores, found in proposals:
+    for asked, scores, found in chain.from_iterable(proposals):
         own = exact(distinct, asked, asked[:, None], how.workers)[:, 0]
         for start in range(0, len(asked), BLOCK):
             part = slice(start, start + BLOCK)
@@ -139,67 +148,68 @@ def rows_of_part(near: Near, how: How) -> np.ndarray:
     return np.flatnonzero((near.group >= asked.start) & (near.group < asked.stop))
 
 
-def _settled(distinct: np.ndarray, rule: Rule, how: How) -> Iterator[Proposals]:
-    """Yield proposals that are sure to hold the k best of the distinct rows of the part."""
-    asked = how.rows(len(distinct))
-    if len(asked):
-        left = yield from _by_close_pairs(distinct, rule, asked, how)
-        yield from _by_candidates(distinct, rule, left, how)
+class _Exact:
+    """A search whose proposals are sure to hold the k best of the distinct rows."""
+
+    def __init__(self, distinct: np.ndarray, rule: Rule, how: How) -> None:
+        self._distinct, self._rule, self._device = distinct, rule, how.device
+        self._workers = 1 if how.device == "cpu" else how.workers  # there, each block has a thread of its own
+        self._norms = _norms(distinct)
+        self._longest = self._norms.max(initial=0.0)
+
+    def __call__(self, rows: np.ndarray) -> list[Proposals]:
+        found, width = [], min(len(self._distinct), self._rule.k + 1 + SLACK)
+        while len(rows):
+            left, step = [], max(1, ENTRIES // width)
+            for start in range(0, len(rows), step):
+                proposals, unsure = self._search(rows[start : start + step], width)
+                found.append(proposals)
+                left.append(unsure)
+            rows, width = np.concatenate(left), min(len(self._distinct), 2 * width)
+        return found
+
+    def _search(self, rows: np.ndarray, width: int) -> tuple[Proposals, np.ndarray]:
+        """Proposals, and the rows whose k best may not be among ``width`` candidates."""
+        rough, near = largest(self._distinct[rows], self._distinct, width, self._device)
+        error = ROUNDING * (self._norms[rows] * self._longest)[:, None]
+        other, highest = near != rows[:, None], self._rule.highest
+        least = self._kth(np.where(other & (rough <= highest - error), rough, -np.inf)) - 2 * error
+        query, place = np.nonzero(other & (rough >= least) & (rough <= highest + error))
+        scores, near = self._scored(rows, query, near[query, place])
+        least = self._kth(np.where(scores <= highest, scores, -np.inf))
+        sure = (least > rough[:, -1:] + error)[:, 0] | (width == len(self._distinct))
+        return (rows[sure], scores[sure], near[sure]), rows[~sure]
+
+    def _scored(self, rows: np.ndarray, query: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Exact scores with the rows ``near`` (e,) of the queries (e,), one line for each of ``rows``, and these.
+
+        A place without one holds the row itself.
+        """
+        scores = np.full((len(rows), max(self._rule.k, place_in_run(query).max(initial=0) + 1)), -np.inf, np.float32)
+        found, place = np.repeat(rows[:, None], scores.shape[1], axis=1), place_in_run(query)
+        found[query, place] = near
+        scores[query, place] = exact(self._distinct, rows[query], near[:, None], self._workers)[:, 0]
+        return scores, found
+
+    def _kth(self, scores: np.ndarray) -> np.ndarray:
+        """(m, 1), the k-th largest of each row of (m, w); the smallest if there are fewer."""
+        place = max(0, scores.shape[1] - self._rule.k)
+        return np.partition(scores, place, axis=1)[:, place, None]
 
 
-def _approximated(distinct: np.ndarray, rule: Rule, how: How) -> Iterator[Proposals]:
-    """Yield proposals that hold most of the k best; rows with fewer than k that count are searched exactly."""
-    assert how.approximate is not None
-    for asked, near in Compressed(distinct, how.approximate).candidates(how.rows(len(distinct)), rule.k + 1):
-        scores = exact(distinct, asked, near, how.workers)
-        enough = ((near != asked[:, None]) & (scores <= rule.highest)).sum(axis=1) >= rule.k
-        yield asked[enough], scores[enough], near[enough]
-        yield from _by_candidates(distinct, rule, asked[~enough], how)
+def _by_index(distinct: np.ndarray, rule: Rule, how: How) -> Search:
+    """A search whose proposals hold most of the k best; rows with fewer than k that count are searched exactly."""
+    index, exactly = how.index.of(distinct), _Exact(distinct, rule, how)
+    width = min(len(distinct), (rule.k + 1) * COMPARED)
 
+    def search(rows: np.ndarray) -> list[Proposals]:
+        near = index.search(distinct[rows], width)[1]
+        near = np.where(near < 0, rows[:, None], near)
+        scores = exact(distinct, rows, near)
+        enough = ((near != rows[:, None]) & (scores <= rule.highest)).sum(axis=1) >= rule.k
+        return [(rows[enough], scores[enough], near[enough]), *exactly(rows[~enough])]
 
-def _searched(distinct: np.ndarray, rule: Rule, how: How) -> Iterator[Proposals]:
-    """As :func:`_settled`, without blocks of products: for few rows."""
-    asked = how.rows(len(distinct))
-    yield from _by_candidates(distinct, rule, np.arange(asked.start, asked.stop), how)
-
-
-def _by_candidates(distinct: np.ndarray, rule: Rule, left: np.ndarray, how: How) -> Iterator[Proposals]:
-    """As :func:`_settled`, for some rows (m,) int64, by a search that is widened until it is sure."""
-    if not len(left):
-        return
-    count = len(distinct)
-    width, norms, database = min(count, rule.k + 1 + SLACK), _norms(distinct), Database(distinct, how.device)
-    while len(left):
-        queries = distinct if len(left) == count else distinct[left]
-        rough, near = database.candidates(queries, width)
-        scores = exact(distinct, left, near, how.workers)
-        # Upper bound on the score of any row that was not proposed.
-        unseen = rough[:, -1] + ROUNDING * norms[left] * norms.max()
-        counts = (near != left[:, None]) & (scores <= rule.highest)
-        better = (counts & (scores > unseen[:, None])).sum(axis=1)
-        sure = (better >= rule.k) | (width == count)
-        yield left[sure], scores[sure], near[sure]
-        left, width = left[~sure], min(count, width * 4)
-
-
-def _by_close_pairs(distinct: np.ndarray, rule: Rule, rows: range, how: How) -> Generator[Proposals, None, np.ndarray]:
-    """As :func:`_settled`; returns the rows that are left. A place without a proposal holds the row itself."""
-    from workflow_scripts.pairs.search.close_pairs import close_pairs
-
-    close = close_pairs(distinct, rule.k, how.device, rule.highest, rows=rows)
-    products = exact(distinct, close.row, close.other[:, None], how.workers)[:, 0]
-    asked = np.setdiff1d(np.arange(rows.start, rows.stop), close.left, assume_unique=True)
-    first = np.searchsorted(close.row, asked)
-    count = np.searchsorted(close.row, asked, side="right") - first
-    for start in range(0, len(asked), BLOCK):
-        part = slice(start, start + BLOCK)
-        near = np.repeat(asked[part, None], count[part].max(), axis=1)
-        scores = np.full(near.shape, -np.inf, np.float32)
-        row, place = spread(count[part])
-        found = first[part][row] + place
-        near[row, place], scores[row, place] = close.other[found], products[found]
-        yield asked[part], scores, near
-    return close.left
+    return search
 
 
 def _norms(vectors: np.ndarray) -> np.ndarray:

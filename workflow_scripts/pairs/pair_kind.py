@@ -47,7 +47,7 @@ class PairInputs:
         keys: key, subreddit, year of the images.
         label: (n,) int64 codes of the images' labels, -1 where unknown; None for kinds that need no labels.
         device: ``cuda`` to search on a GPU.
-        workers: threads that compute scores; they change nothing.
+        workers: threads; they change nothing.
         found: neighbours of all images, if other jobs have searched them.
     """
 

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import DECODING_MS, MILLION, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.runtime.environment import FAISS
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 
@@ -77,7 +78,7 @@ STAGE = Stage(
     settings=Leakage,
     artifact="{dataset}",
     inputs=("dataset", "hashes", "vectors"),
-    packages=("numpy", "pillow", "simplejpeg", "pyarrow", "faiss-cpu"),
+    packages=("numpy", "pillow", "simplejpeg", "pyarrow", FAISS),
 )
 
 FACTS = Facts(

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, create_model, model_validator
 
-from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance, undivided
+from workflow_scripts.core.declaration.facts import Facts, File, Tolerance, undivided
 from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
 from workflow_scripts.core.declaration.parts import PARTS
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, discover, listed
+from workflow_scripts.core.runtime.environment import FAISS, faiss_on_gpu
 from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.demo.world.labels import Label
-from workflow_scripts.embeddings.facts import WIDTH
+from workflow_scripts.embeddings.facts import search_cost, search_resources
 from workflow_scripts.pairs.pair_kind import Found, PairInputs, PairKind, PartnerSettings
 
 if TYPE_CHECKING:
@@ -129,9 +130,9 @@ STAGE = Stage(
     settings=PairTable,
     artifact="{pairs}",
     inputs=("vectors", "truth", "parts"),
-    packages=("numpy", "faiss-cpu", "pyarrow"),
+    packages=("numpy", FAISS, "pyarrow"),
     not_in_key=frozenset({"parts"}),
-    on_device=True,
+    on_device=faiss_on_gpu(),
 )
 
 FACTS = Facts(
@@ -141,20 +142,14 @@ FACTS = Facts(
             Tolerance(1e-5, 0.01, "none; neighbours that differ by 1e-5 may swap"),
         ),
         ".json": File(
-            "images without a pair, by reason; recall of an approximate search",
+            "images without a pair, by reason; recall of an index other than Flat",
             Tolerance(1e-4, 0.02, "none; means over the table"),
             published=True,
         ),
     },
     environment="train",
-    resources=Resources(minutes=480, memory_mb=16_000, data=lambda load: load.images * 5_600, workers=True, gpu=True),
-    cost=Cost(
-        per="pair of images compared",
-        units=undivided(lambda load: load.images**2),
-        core_ms=0,
-        gflop=lambda _: 2e-9 * WIDTH,
-        source=f"counted: {WIDTH} dimensions, exact search",
-    ),
+    resources=search_resources(lambda load: load.images * 5_600),
+    cost=search_cost(undivided(lambda load: load.images**2)),
     disk=lambda load: load.rows * 100 * load.settings["k"],  # two keys, rank and cosine of each neighbour
     names="pairs",
     section="pairs.{pairs}",

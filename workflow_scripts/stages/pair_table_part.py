@@ -3,10 +3,11 @@
 Inputs: ``vectors`` as of ``pair_table``.
 """
 
-from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.facts import Facts, File, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.runtime.environment import FAISS, faiss_on_gpu
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.embeddings.facts import WIDTH
+from workflow_scripts.embeddings.facts import search_cost, search_resources
 from workflow_scripts.stages.pair_table import COSINE, PAIR_KINDS, ROWS, TARGET, PairTable, pair_inputs
 
 
@@ -35,9 +36,9 @@ STAGE = Stage(
     settings=PairTablePart,
     artifact="{pairs}.{part}",
     inputs=("vectors",),
-    packages=("numpy", "faiss-cpu", "pyarrow"),
+    packages=("numpy", FAISS, "pyarrow"),
     not_in_key=frozenset({"parts", "min_cosine", "min_quantile", "max_quantile", "max_uses", "recall_sample"}),
-    on_device=True,
+    on_device=faiss_on_gpu(),
 )
 
 FACTS = Facts(
@@ -47,20 +48,8 @@ FACTS = Facts(
         COSINE: File("their cosines, float32; -inf: none", Tolerance(1e-5, 0.01, "none; near ties may swap")),
     },
     environment="train",
-    resources=Resources(
-        minutes=480,
-        memory_mb=16_000,
-        data=lambda load: load.images * load.parts * 5_600,  # all vectors
-        workers=True,
-        gpu=True,
-    ),
-    cost=Cost(
-        per="pair of images compared",
-        units=lambda load: load.images**2 * load.parts,
-        core_ms=0,
-        gflop=lambda _: 2e-9 * WIDTH,
-        source=f"counted: {WIDTH} dimensions, exact search",
-    ),
+    resources=search_resources(lambda load: load.images * load.parts * 5_600),  # all vectors
+    cost=search_cost(lambda load: load.images**2 * load.parts),
     disk=lambda load: load.rows * (8 + 8 * load.settings["k"]),  # the row, and k neighbours with cosines
     names="pair_parts",
     section="pairs.{pairs}",

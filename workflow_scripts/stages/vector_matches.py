@@ -2,11 +2,12 @@
 
 from pydantic import Field
 
-from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.facts import Facts, File, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.runtime.environment import FAISS, faiss_on_gpu
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.embeddings.facts import WIDTH
+from workflow_scripts.embeddings.facts import search_cost, search_resources
 
 
 class VectorMatches(Settings):
@@ -31,12 +32,12 @@ def vector_matches(job: Job[VectorMatches]) -> None:
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation.leakage.search import NEAREST
     from workflow_scripts.evaluation.leakage.vectors import COSINES, close_pairs
-    from workflow_scripts.pairs.search.candidates import Database
+    from workflow_scripts.pairs.search.candidates import all_largest
 
     sides = [job.input(name) for name in ("tests", "images")]
     tests, training = (np.load(side.path(".npy"), mmap_mode="r", allow_pickle=False) for side in sides)
     keys = [pq.read_table(side.path(".keys.parquet"), columns=["key"])["key"] for side in sides]
-    products, rows = Database(training, job.device).candidates(tests, min(NEAREST, len(training)))
+    products, rows = all_largest(tests, training, min(NEAREST, len(training)), job.device, job.workers)
     test, train, cosine = close_pairs(tests, training, rows, products, job.settings.cosine)
     columns = [keys[0].take(test), keys[1].take(train), pa.array(cosine, pa.float32())]
     write_table(job.file(".parquet"), pa.table(columns, schema=COSINES))
@@ -50,8 +51,8 @@ STAGE = Stage(
     settings=VectorMatches,
     artifact="{dataset}.{encoder}",
     inputs=("tests", "images"),
-    packages=("numpy", "faiss-cpu", "pyarrow"),
-    on_device=True,
+    packages=("numpy", FAISS, "pyarrow"),
+    on_device=faiss_on_gpu(),
 )
 
 FACTS = Facts(
@@ -63,14 +64,8 @@ FACTS = Facts(
         ".json": File("encoder, lowest cosine, number of training images", published=True),
     },
     environment="train",
-    resources=Resources(minutes=480, memory_mb=16_000, data=lambda load: load.images * 4_000, workers=True, gpu=True),
-    cost=Cost(
-        per="pair of images compared",
-        units=lambda load: load.tested * load.images,
-        core_ms=0,
-        gflop=lambda _: 2e-9 * WIDTH,
-        source=f"counted: {WIDTH} dimensions, exact search",
-    ),
+    resources=search_resources(lambda load: load.images * 4_000),
+    cost=search_cost(lambda load: load.tested * load.images),
     disk=lambda load: load.tested * 100,
     names="vector_matches",
     section="leakage",

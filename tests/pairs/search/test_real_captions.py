@@ -13,7 +13,8 @@ from workflow_scripts.core.sources import local_path
 from workflow_scripts.models.sentence_encoder import sentence_encoder
 from workflow_scripts.pairs import neighbours
 from workflow_scripts.pairs.neighbours import How, Rule, nearest
-from workflow_scripts.pairs.search import close_pairs
+from workflow_scripts.pairs.search import candidates
+from workflow_scripts.pairs.search.index import Index
 from workflow_scripts.pairs.ties import pair_hash
 
 CAPTIONS, MOST = 2000, 64
@@ -36,8 +37,8 @@ def vectors(shared_data: Path) -> np.ndarray:
 @pytest.fixture(autouse=True)
 def any_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """The searches of large studies for few rows, in several blocks."""
-    monkeypatch.setattr(neighbours, "MANY", 0)
-    monkeypatch.setitem(close_pairs.SIDE, "cpu", 512)
+    monkeypatch.setattr(neighbours, "FEWEST", 0)
+    monkeypatch.setitem(candidates.AT_ONCE, "cpu", 512)
 
 
 def first_release(vectors: np.ndarray, ids: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -54,12 +55,8 @@ def first_release(vectors: np.ndarray, ids: np.ndarray, k: int) -> tuple[np.ndar
     return target, score
 
 
-@pytest.mark.parametrize("half", [False, True])
 @pytest.mark.parametrize("k", [1, 5])
-def test_rows_and_scores_equal_the_first_release_s(
-    vectors: np.ndarray, k: int, half: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(close_pairs, "_half_is_faster", lambda *_: half)
+def test_rows_and_scores_equal_the_first_release_s(vectors: np.ndarray, k: int) -> None:
     ids = ids_of(CAPTIONS)
     target, score = first_release(vectors, ids, k)
     found = nearest(vectors, ids, Rule(k))
@@ -68,9 +65,9 @@ def test_rows_and_scores_equal_the_first_release_s(
 
 
 @pytest.mark.parametrize("k", [1, 5])
-def test_approximate_search_finds_98_percent(vectors: np.ndarray, k: int) -> None:
+def test_an_index_finds_98_percent(vectors: np.ndarray, k: int) -> None:
     ids = ids_of(CAPTIONS)
     _, score = first_release(vectors, ids, k)
-    found = nearest(vectors, ids, Rule(k), How(approximate=0))
+    found = nearest(vectors, ids, Rule(k), How(index=Index("PQ96x4fs")))
     assert (found.cosine >= score[:, -1:]).mean() >= 0.98
     assert (found.cosine <= score).all() and (found.target != np.arange(CAPTIONS)[:, None]).all()

@@ -115,6 +115,10 @@ ARMS = [{"name": kind, "kind": kind} for kind in ("original", "revised", "shuffl
             {"pairs": [{"name": "best", "encoder": "clip", "kind": "oracle"}]},
             "pairs without labels in config.pairs.0.kind: oracle",
         ),
+        (
+            {"pairs": [{"name": "ivf", "arm": "revised", "encoder": "mpnet", "index": "IVF64,Falt"}]},
+            "index that FAISS can't make in config.pairs.0.index: IVF64,Falt; choose another",
+        ),
         ({"pairs": [{"name": "labels", "encoder": "clip"}]}, "reserved name in config.pairs.0.name: labels"),
         (
             {"runs": [{"method": "supervised", "pairs": "labels"}]},

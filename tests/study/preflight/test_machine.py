@@ -65,9 +65,23 @@ def test_a_stage_refuses_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch
 
 
 def test_python_packages(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workflow_scripts.study.preflight.machine.version", {"numpy": "2.0", "pyarrow": "20.0"}.get)
+    monkeypatch.setattr(environment, "version", {"numpy": "2.0", "faiss-cpu": "1.15.1"}.get)
     (text,) = look([job("pair_table", "revised", pairs="revised")])
-    assert text.startswith("missing Python package in stage pair_table: faiss-cpu; pip install")
+    assert text == "missing Python package in stage pair_table: pyarrow; pip install -c constraints.txt -e '.[cpu]'"
+
+
+@pytest.mark.parametrize(
+    ("builds", "message"),
+    [([], "missing Python package in"), (["faiss-cpu", "faiss-gpu-cuvs"], "several builds of FAISS in")],
+)
+def test_one_faiss(
+    builds: list[str], message: str, look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "faiss_builds", lambda: builds)
+    pairs = job("pair_table", "revised", pairs="revised")
+    (text,) = look([pairs])
+    assert text.startswith(message) and "pip install -c constraints.txt -e '.[cpu]' (or '.[gpu]')" in text
+    assert look([pairs], own_python=False) == look([job("summary", "summary")]) == {}
 
 
 def test_trackers(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:

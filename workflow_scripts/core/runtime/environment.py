@@ -2,6 +2,7 @@
 
 import os
 import resource
+import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 from workflow_scripts.core.errors import PipelineError
 
+FAISS = "faiss"
+"""The package of which a stage declares that any build will do."""
 THREAD_VARIABLES = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
     *("BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
@@ -77,7 +80,39 @@ def version(package: str) -> str | None:
         return None
 
 
+def versions(packages: Sequence[str]) -> dict[str, str | None]:
+    """Installed versions of packages; FAISS by the names of its builds, such as ``faiss-cpu``."""
+    builds = faiss_builds() if FAISS in packages else []
+    names = sorted({*packages, *builds} - ({FAISS} if builds else set()))
+    return {name: version(name) for name in names}
+
+
+def faiss_builds() -> list[str]:
+    """Names of the installed distributions of FAISS, determined without importing it."""
+    found = (path for folder in sys.path for path in Path(folder).glob(f"{FAISS}*.dist-info"))
+    return sorted({path.name.partition("-")[0].lower().replace("_", "-") for path in found})
+
+
+def faiss_on_gpu() -> bool:
+    """Whether the installed FAISS can use GPUs."""
+    return any("gpu" in name for name in faiss_builds())
+
+
+def check_faiss() -> None:
+    """Check that exactly one build of FAISS is installed.
+
+    Raises:
+        PipelineError: there is none, or several.
+    """
+    builds, install = faiss_builds(), "pip install -c constraints.txt -e '.[cpu]' (or '.[gpu]')"
+    if not builds:
+        raise PipelineError("missing Python package", sys.prefix, FAISS, install)
+    if len(builds) > 1:
+        advice = f"they overwrite each other's files: pip uninstall {' '.join(builds)}, then {install}"
+        raise PipelineError("several builds of FAISS", sys.prefix, ", ".join(builds), advice)
+
+
 def environment(device: str, threads: int, packages: Sequence[str]) -> dict[str, Any]:
     """Device type, math threads, and major.minor of the packages that a stage declares."""
-    short = {name: ".".join((version(name) or "absent").split(".")[:2]) for name in sorted(packages)}
+    short = {name: ".".join((there or "absent").split(".")[:2]) for name, there in versions(packages).items()}
     return {"device": device, "threads": threads, "packages": short}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.digest import ROOT
-from workflow_scripts.core.runtime.environment import THREAD_VARIABLES, version
+from workflow_scripts.core.runtime.environment import THREAD_VARIABLES, versions
 from workflow_scripts.core.runtime.variables import recorded_variables
 
 DETERMINISM_VARIABLES = ("PYTHONHASHSEED", "CUBLAS_WORKSPACE_CONFIG", *THREAD_VARIABLES)
@@ -35,7 +35,7 @@ def machine(packages: Sequence[str], device: str) -> dict[str, Any]:
         "host": socket.gethostname(),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in sorted({*packages, *_loaded()})},
+        "packages": versions([*packages, *_loaded()]),
         "cpu_model": cpu_model(),
         "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         **cards(device),

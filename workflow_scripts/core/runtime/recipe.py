@@ -11,7 +11,7 @@ from workflow_scripts.core.files.durable import make_folders, write_atomic
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.key import artifact_key
 from workflow_scripts.core.runtime.attempts import WORK_LINE, keep_log, log_of_artifact
-from workflow_scripts.core.runtime.environment import check_device, environment
+from workflow_scripts.core.runtime.environment import FAISS, check_device, check_faiss, environment
 from workflow_scripts.core.runtime.machine import git_state
 from workflow_scripts.core.runtime.process import check_assertions
 
@@ -48,6 +48,8 @@ def start_computation(
     """Prepare the folders of a computation; gives the code that will compute, for the run record."""
     check_assertions()
     check_device(job.device)
+    if FAISS in job.stage.packages:
+        check_faiss()
     discard(entry)
     make_folders(job.work)
     write_atomic(job.work / RECIPE, pretty(recipe))

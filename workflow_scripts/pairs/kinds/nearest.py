@@ -1,7 +1,7 @@
 """The nearest neighbours, with optional corrections for hubs and thresholds."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -55,16 +55,23 @@ class Nearest(PartnerSettings, HubSettings):
         examples=[10],
         json_schema_extra={"unit": "neighbours"},
     )
-    search: Literal["exact", "approximate"] = Field(
-        "exact",
-        description="exact: no nearer neighbour is missed. approximate: faster on CPUs from 16,384 distinct captions "
-        "or images on, and misses some; the share that it finds is measured",
-        examples=["approximate"],
+    index: str = Field(
+        "Flat",
+        description="index of FAISS in which neighbours are searched, as its factory reads it. Flat: an exact search. "
+        "Others are faster, and miss some neighbours; the share that they find is measured. Scopes of fewer than "
+        "16,384 distinct captions or images are searched exactly",
+        examples=["IVF1024,Flat", "HNSW32", "PQ64x4fs"],
+    )
+    index_parameters: str = Field(
+        "",
+        description="parameters of the search in an index other than Flat, as FAISS's ParameterSpace reads them; "
+        "empty: FAISS's defaults",
+        examples=["nprobe=64"],
     )
     recall_sample: int = Field(
         2000,
         ge=1,
-        description="images whose exact neighbours are searched too, to measure an approximate search",
+        description="images whose exact neighbours are searched too, to measure what an index finds",
         examples=[500],
         json_schema_extra={"unit": "images"},
     )
@@ -84,8 +91,9 @@ class Nearest(PartnerSettings, HubSettings):
             value = getattr(self, name)
             if value is not None and value < self.k:
                 raise ValueError(f"{name} {value} is below k {self.k}, so no image could have {self.k} partners")
-        if self.search == "exact" and self.recall_sample != type(self).model_fields["recall_sample"].default:
-            raise ValueError("recall_sample has no effect with search exact")
+        for name in ("index_parameters", "recall_sample"):
+            if self.index == "Flat" and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} has no effect with index Flat")
         for name, field in HubSettings.model_fields.items():
             if name not in HUBS[self.hubs].uses and getattr(self, name) != field.default:
                 raise ValueError(f"{name} has no effect with hubs {self.hubs}")
@@ -146,7 +154,7 @@ def search(inputs: PairInputs, settings: Nearest, part: "Part") -> Found:
 
 
 class _Recall:
-    """How many of the nearest neighbours of a sample of images an approximate search finds."""
+    """How many of the nearest neighbours of a sample of images an index finds."""
 
     def __init__(self, images: int, settings: Nearest) -> None:
         self.found = self.wanted = self.asked = 0
@@ -159,7 +167,7 @@ class _Recall:
         from workflow_scripts.pairs.neighbours import nearest_of
         from workflow_scripts.stats.seeds import derive
 
-        if self._settings.search == "exact":
+        if self._settings.index == "Flat":
             return
         random = np.random.Generator(np.random.PCG64(derive(self._settings.seed, "recall")))
         few = min(self._images, self._settings.recall_sample)
@@ -206,10 +214,11 @@ def _rule_and_how(inputs: PairInputs, settings: Nearest) -> "tuple[Rule, How]":
     import numpy as np
 
     from workflow_scripts.pairs.neighbours import How, Rule
+    from workflow_scripts.pairs.search.index import Index
 
     highest = np.inf if settings.max_cosine is None else settings.max_cosine
-    approximate = settings.seed if settings.search == "approximate" else None
-    return Rule(settings.width, highest=highest), How(inputs.device, inputs.workers, approximate=approximate)
+    index = Index(settings.index, settings.index_parameters, settings.seed)
+    return Rule(settings.width, highest=highest), How(inputs.device, inputs.workers, index=index)
 
 
 def _known(inputs: PairInputs, ids: "np.ndarray", rows: "np.ndarray") -> "Near":

@@ -1,99 +1,92 @@
-"""Candidates for nearest neighbours: the largest inner products in float32, by FAISS or, on a GPU, by PyTorch.
+"""Candidates for nearest neighbours: the largest inner products in float32, by FAISS.
 
 They have rounding errors and an arbitrary order of ties; ``neighbours`` resolves both.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import Any, TypeVar
 
 import faiss
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-DATABASE_ROWS = 1_048_576
-QUERY_ROWS = 65_536
-ON_GPU = 2_048  # queries at a time there: their products with a block of the database take 8.6 GB
+from workflow_scripts.core.runtime.progress import progress
+
+T = TypeVar("T")
+AT_ONCE = {"cpu": 4_096, "cuda": 262_144}
+"""Queries of one search. On a CPU, one thread searches them, so that results do not depend on the number of threads."""
+MOST_ON_GPU = 2_048
+"""Neighbours that FAISS can find on a GPU."""
+GPU_BYTES = 2**32
+"""Memory on a GPU for vectors, and for queries; FAISS divides what is larger."""
 ROUNDING = 1e-5
 """Bound on the error of a float32 inner product, relative to the product of the norms."""
-Search = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 
-class Database:
-    """Vectors in which several searches are made; on a GPU, where they fit, they are copied to it once.
+def usable(device: str) -> str:
+    """``cuda`` if that is the device and FAISS is built for GPUs, else ``cpu``."""
+    return "cuda" if device == "cuda" and hasattr(faiss, "StandardGpuResources") else "cpu"
 
-    Blocks of both sides are loaded in turn, so beside the result memory holds a block of each.
+
+def largest(queries: np.ndarray, vectors: np.ndarray, width: int, device: str) -> tuple[np.ndarray, np.ndarray]:
+    """The ``width`` largest inner products of every query, by an exact search.
 
     Args:
+        queries: (m, d) float32.
         vectors: (n, d) float32, an array or a memory map.
-        device: ``cpu`` or ``cuda``.
+        width: at most n.
+        device: one that is :func:`usable`.
+
+    Returns:
+        (m, width) float32 products, largest first, and (m, width) int64 rows of the vectors.
     """
-
-    def __init__(self, vectors: np.ndarray, device: str) -> None:
-        self._vectors, self._device = vectors, device
-        self._block = cache(self._loaded) if device != "cpu" and _fits(vectors) else self._loaded
-
-    def candidates(self, queries: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-        """The ``width`` largest inner products of every query.
-
-        Args:
-            queries: (m, d) float32, an array or a memory map.
-            width: neighbours per query; at most n.
-
-        Returns:
-            (m, width) float32 products, largest first, and (m, width) int64 rows of the vectors.
-        """
-        scores = np.full((len(queries), width), -np.inf, dtype=np.float32)
-        rows = np.full((len(queries), width), -1, dtype=np.int64)
-        for base in range(0, len(self._vectors), DATABASE_ROWS):
-            size, search = self._block(base)
-            for start in range(0, len(queries), QUERY_ROWS):
-                part = slice(start, start + QUERY_ROWS)
-                asked = np.ascontiguousarray(queries[part], dtype=np.float32)
-                found, where = search(asked, min(width, size))
-                scores[part], rows[part] = _merge(scores[part], rows[part], found, where + base)
-        return scores, rows
-
-    def _loaded(self, base: int) -> tuple[int, Search]:
-        block = np.ascontiguousarray(self._vectors[base : base + DATABASE_ROWS], dtype=np.float32)
-        return len(block), _by_faiss(block) if self._device == "cpu" else _by_torch(block, self._device)
+    if device == "cpu" or width > MOST_ON_GPU:
+        return faiss.knn(queries, vectors, width, metric=faiss.METRIC_INNER_PRODUCT)
+    return faiss.knn_gpu(
+        _gpu(),
+        queries,
+        vectors,
+        width,
+        metric=faiss.METRIC_INNER_PRODUCT,
+        use_cuvs=False,
+        vectorsMemoryLimit=GPU_BYTES,
+        queriesMemoryLimit=GPU_BYTES,
+    )
 
 
-def _fits(vectors: np.ndarray) -> bool:
-    """Whether the GPU has room for all vectors beside what a search takes."""
-    import torch
+@cache
+def _gpu() -> Any:
+    # TF32 products, which this variable can also allow, have larger errors than ROUNDING.
+    os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
+    return faiss.StandardGpuResources()
 
-    free, _ = torch.cuda.mem_get_info()
-    return 4 * vectors.size + 2 * 4 * ON_GPU * DATABASE_ROWS <= free
+
+def by_block(rows: np.ndarray, device: str, workers: int, search: Callable[[np.ndarray], T]) -> Iterator[T]:
+    """What ``search`` gives for blocks of rows (m,), in order; ``workers`` threads search on a CPU, one on a GPU."""
+    size = AT_ONCE[device]
+    blocks = [rows[start : start + size] for start in range(0, len(rows), size)]
+    threads = workers if device == "cpu" else 1
+    with (
+        threadpool_limits(1, "blas"),
+        ThreadPoolExecutor(threads, initializer=faiss.omp_set_num_threads, initargs=(1,)) as pool,
+    ):
+        found = pool.map(search, blocks)
+        yield from progress(found, len(blocks), "blocks searched") if len(blocks) > 1 else found
 
 
-def _merge(
-    scores: np.ndarray, rows: np.ndarray, more_scores: np.ndarray, more_rows: np.ndarray
+def all_largest(
+    queries: np.ndarray, vectors: np.ndarray, width: int, device: str, workers: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The best of two lists per query, as many as the first one has."""
-    joined = np.concatenate([scores, more_scores], axis=1)
-    order = np.argsort(-joined, axis=1, kind="stable")[:, : scores.shape[1]]
-    both = np.concatenate([rows, more_rows], axis=1)
-    return np.take_along_axis(joined, order, axis=1), np.take_along_axis(both, order, axis=1)
+    """As :func:`largest`, for many queries, an array or a memory map."""
+    shape, device = (len(queries), width), usable(device)
+    scores, rows = np.empty(shape, np.float32), np.empty(shape, np.int64)
 
+    def search(block: np.ndarray) -> None:
+        scores[block], rows[block] = largest(np.ascontiguousarray(queries[block]), vectors, width, device)
 
-def _by_faiss(database: np.ndarray) -> Search:
-    return lambda queries, k: faiss.knn(queries, database, k, metric=faiss.METRIC_INNER_PRODUCT)
-
-
-def _by_torch(database: np.ndarray, device: str) -> Search:
-    """Search in a block of the database that is copied to the device once."""
-    import torch
-
-    from workflow_scripts.pairs.search.precision import known_precision
-
-    copy = torch.from_numpy(database).to(device)
-
-    @known_precision()
-    def search(queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        found = []
-        for start in range(0, len(queries), ON_GPU):
-            asked = torch.from_numpy(queries[start : start + ON_GPU]).to(device)
-            found.append([part.cpu().numpy() for part in torch.topk(asked @ copy.T, k, dim=1)])
-        scores, rows = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        return scores, rows
-
-    return search
+    for _ in by_block(np.arange(len(queries)), device, workers, search):
+        pass
+    return scores, rows

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.models.networks.settings import LAYOUTS
 from workflow_scripts.models.text.kinds import TOKENIZERS
@@ -18,6 +20,7 @@ from workflow_scripts.study.config.encoders.checks import encoder_errors
 from workflow_scripts.study.config.errors import Path, SettingError, known, unused_settings
 
 if TYPE_CHECKING:
+    from workflow_scripts.study.config.sections import Pairs
     from workflow_scripts.study.config.study import Study
 
 SAME_CROP = 0.01  # of the side: shares of whole pixels differ by less where the crop is the same
@@ -76,6 +79,7 @@ def _pairs_and_runs(study: Study) -> Iterator[SettingError]:
         if PAIR_KINDS[table.kind].needs_labels and study.demo_world is None:
             advice = "remove this pair table; only a study with demo_world has labels"
             yield SettingError("pairs without labels", ("pairs", number, "kind"), table.kind, advice)
+        yield from _index(table, ("pairs", number, "index"))
     for number, run in enumerate(study.runs):
         tables = [*(pairs.name for pairs in study.pairs), *RESERVED_PAIRS]
         kind, allowed = ("arm", arms) if METHODS[run.method].by_arm else ("pair table", tables)
@@ -96,6 +100,19 @@ def _pairs_and_runs(study: Study) -> Iterator[SettingError]:
     if study.probe_dataset is not None:
         datasets = [dataset.name for dataset in study.datasets]
         yield from known(("probe_dataset",), "dataset", study.probe_dataset, datasets)
+
+
+def _index(table: Pairs, where: Path) -> Iterator[SettingError]:
+    """An error for an index that FAISS refuses; where FAISS isn't installed, the job reports it."""
+    given = table.model_dump(include={"index", "index_parameters"})
+    if given["index"] == type(table).model_fields["index"].default or find_spec("faiss") is None:
+        return
+    from workflow_scripts.pairs.search.index import Index, check_index
+
+    try:
+        check_index(Index(given["index"], given["index_parameters"]))
+    except PipelineError as error:
+        yield SettingError(error.what, where, error.value, error.advice)
 
 
 def _network(study: Study, number: int) -> Iterator[SettingError]:

@@ -4,12 +4,12 @@ import shutil
 from collections.abc import Iterator
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.runtime.environment import gpus, no_gpu, version
+from workflow_scripts.core.runtime.environment import FAISS, check_faiss, gpus, no_gpu, versions
 from workflow_scripts.pretraining.monitor.tracking import missing_tracker
 from workflow_scripts.study.preflight.findings import Finding, Start
 from workflow_scripts.study.stages import declaration
 
-INSTALL = "pip install -c constraints.txt -e ."
+INSTALL = "pip install -c constraints.txt -e '.[cpu]'"
 SLURM = ("sbatch", "squeue")
 
 
@@ -25,12 +25,16 @@ def machine_findings(start: Start) -> Iterator[Finding]:
                 )
                 yield Finding(error, True)
     declared = [*filter(None, map(declaration, sorted(start.stages)))] if start.own_python else []
-    packages = {package for stage in declared for package in stage.packages}
-    absent = {package for package in packages if version(package) is None}
+    there = versions([package for stage in declared for package in stage.packages if package != FAISS])
     for stage in declared:
-        if missing := [package for package in stage.packages if package in absent]:
+        if missing := [package for package in stage.packages if package in there and there[package] is None]:
             error = PipelineError("missing Python package", f"stage {stage.name}", ", ".join(missing), INSTALL)
             yield Finding(error, start.computes(stage.name))
+    if searches := [stage.name for stage in declared if FAISS in stage.packages]:
+        try:
+            check_faiss()
+        except PipelineError as error:
+            yield Finding(error, any(map(start.computes, searches)))
     if start.own_python:
         yield from _tracker(start)
 
