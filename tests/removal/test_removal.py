@@ -155,7 +155,7 @@ def test_packs_and_copies_on_nodes_go_too(results: Path, tmp_path: Path, capsys:
     assert not copied.exists() and len(list((tmp_path / "node").rglob("*.images"))) == 1
     assert holders(results, IMAGES["p2"]) == holders(tmp_path / "node", IMAGES["p2"]) == set()
     assert main(["remove", str(results / "study")]) == 2
-    assert "  /local on node elsewhere\n" in capsys.readouterr().out
+    assert "  /local/faithful-pairs-1 on node elsewhere\n" in capsys.readouterr().out
     other.unlink()
     damaged.unlink()
     shutil.rmtree(tmp_path / "node")

@@ -12,6 +12,8 @@ from workflow_scripts.core.files.names import STAGED_IN
 from workflow_scripts.core.files.notes import read_note, write_note
 from workflow_scripts.core.stage_in.stage_in import OWN, own_folder
 
+_OWN = re.compile(rf"{OWN}[0-9]+")
+
 
 class Place(NamedTuple):
     """A node's folder of copies, and the file that says so."""
@@ -77,4 +79,4 @@ def _is_place(noted: Mapping[str, object]) -> bool:
     if not isinstance(host, str) or not isinstance(folder, str):
         return False
     path = Path(folder)
-    return path.is_absolute() and ".." not in path.parts and re.fullmatch(rf"{OWN}[0-9]+", path.name) is not None
+    return path.is_absolute() and ".." not in path.parts and _OWN.fullmatch(path.name) is not None
