@@ -62,7 +62,7 @@ def test_files_in_a_folder_and_the_record_of_the_computation(chain: Chain) -> No
         (b'{"stage": "x", "unit": {}, "files": {".a": {"sha256": "0", "bytes": 1}}}', "its files..a.sha256"),
         (
             b'{"stage": "x", "unit": {}, "files": {"/../../b": {"sha256": "%s", "bytes": 1}}}' % (b"0" * 64),
-            "outside the artifact",
+            "unsafe file suffix",
         ),
         (b'{"stage": "x", "stage": "y", "unit": {}, "files": {}}', "a repeated key"),
         (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": NaN}}', "NaN"),

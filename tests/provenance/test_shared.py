@@ -59,6 +59,13 @@ def test_an_unused_entry_is_checked(chain: Chain, name: str) -> None:
     assert [kind for kind, _ in faults(chain.results)] == ["damaged-cache"]
 
 
+def test_a_link_in_an_unused_entry_is_named(chain: Chain) -> None:
+    entry = next((chain.results / ".cache" / "data_card").iterdir())
+    (entry / "files").rename(chain.results.parent / "moved")
+    (entry / "files").symlink_to(chain.results.parent / "moved")
+    assert faults(chain.results) == [("damaged-cache", entry.name)]
+
+
 def test_remembered_hashes_are_checked(chain: Chain) -> None:
     path = chain.results / REMEMBERED / "0.json"
     write_note(path, {"files": {"weights.bin": [[1, 2, 3], "0" * 64]}})

@@ -147,18 +147,18 @@ def test_packs_and_copies_on_nodes_go_too(results: Path, tmp_path: Path, capsys:
             run(pack.STAGE, results, f"pack/0000{shard}", {}, inputs, {"shard": shard})
     (copied,) = (path for path in (tmp_path / "node").rglob("*.images") if path.read_bytes() == held[1])
     other = results / STAGED_IN / "other.json"
-    write_note(other, {"host": "elsewhere", "folder": "/local"})
+    write_note(other, {"host": "elsewhere", "folder": "/local/faithful-pairs-1"})
     damaged = other.with_name("damaged.json")
     damaged.write_text(other.read_text().replace("/local", "/lacol"))
     gone = remove_listed(results, "study")
     assert (gone.copies, gone.nodes) == (
         1,
-        [f"an unknown folder: {damaged} is damaged", "/local on node elsewhere"],
+        [f"an unknown folder: {damaged} is damaged", "/local/faithful-pairs-1 on node elsewhere"],
     ) and gone.entries == 4
     assert not copied.exists() and len(list((tmp_path / "node").rglob("*.images"))) == 1
     assert holders(results, IMAGES["p2"]) == holders(tmp_path / "node", IMAGES["p2"]) == set()
     assert main(["remove", str(results / "study")]) == 2
-    assert "  /local on node elsewhere\n" in capsys.readouterr().out
+    assert "  /local/faithful-pairs-1 on node elsewhere\n" in capsys.readouterr().out
     other.unlink()
     damaged.unlink()
     shutil.rmtree(tmp_path / "node")

@@ -17,6 +17,7 @@ from workflow_scripts.core.cache import results_root, stored
 from workflow_scripts.core.files.bounded_json import Unfit, kind_of, parse_object, read_bytes
 from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
+from workflow_scripts.core.files.plain import check_inside
 from workflow_scripts.core.files.seal import is_intact
 from workflow_scripts.provenance.nodes import Node
 from workflow_scripts.provenance.shapes import manifest_fault, odd_fields, record_fault
@@ -46,9 +47,7 @@ def read_entry(folder: Path) -> Entry:
         OSError: it can't be read.
     """
     parts = {}
-    for path in (folder, folder / ENTRY_MANIFEST, folder / ENTRY_RECORD):
-        if path.is_symlink():
-            raise Unfit(f"{path.name} is a symbolic link")
+    check_inside(folder)
     for name, fault in ((ENTRY_MANIFEST, manifest_fault), (ENTRY_RECORD, record_fault)):
         try:
             data = read_bytes(folder / name)

@@ -14,9 +14,10 @@ from workflow_scripts.core.cache import file_hash, place, results_root, stored
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, parse_object, read_bytes, read_object_or_none
 from workflow_scripts.core.files.names import cache_entry
+from workflow_scripts.core.files.plain import OWN, check_inside, check_suffix
 from workflow_scripts.core.inputs import verify
 
-MANIFEST, RUN = ".manifest.json", ".run.json"
+MANIFEST, RUN = OWN
 WORD = re.compile(r"[0-9A-Za-z_-]+")
 LONGEST_WORD = 100  # characters; keys have 64
 
@@ -143,6 +144,14 @@ class Artifact:
             raise PipelineError("missing data file", path, "its record names no entry of the cache", advice)
         entry = cache_entry(results_root(self.manifest_path), stage, key)
         kept, recorded = stored(entry, suffix), self.manifest["files"][suffix]
+        try:
+            check_inside(entry)
+        except FileNotFoundError:
+            raise PipelineError("missing data file", path, "neither in the results nor in the cache", advice) from None
+        except Unfit as error:
+            raise PipelineError(
+                "missing data file", path, f"its cache entry {entry} is damaged: {error}", advice
+            ) from None
         if kept.is_file() and file_hash(kept) != recorded["sha256"]:
             raise PipelineError("missing data file", path, f"its cached copy {kept} is damaged", advice)
         if not place(entry, self.manifest_path.with_name(self.name), {"files": {suffix: recorded}}):
@@ -162,8 +171,10 @@ def _fault_of(manifest: dict[str, Any]) -> str:
     if not all(isinstance(manifest[name], dict) for name in ("unit", "files", "rows")):
         return "unit, files and rows must be objects"
     for suffix, recorded in manifest["files"].items():
-        if not suffix.startswith((".", "/")) or ".." in suffix.split("/"):
-            return f"unsafe file suffix {suffix}"
+        try:
+            check_suffix(suffix)
+        except Unfit as error:
+            return str(error)
         fields = recorded if isinstance(recorded, dict) else {}
         if not isinstance(fields.get("sha256"), str) or not isinstance(fields.get("bytes"), int):
             return f"no sha256 and bytes of {suffix}"

@@ -16,12 +16,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.faults.patience import patiently
 from workflow_scripts.core.faults.sharing import holder_of, note_holder
 from workflow_scripts.core.files.bounded_json import read_object
 from workflow_scripts.core.files.durable import naming, sync_descriptor, sync_folder
 from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.core.files.names import DISCARDED, ENTRY_MANIFEST, ENTRY_RECORD
+from workflow_scripts.core.files.plain import check_inside, check_suffixes, open_plain
 from workflow_scripts.core.files.seal import is_intact
 
 log = logging.getLogger(__name__)
@@ -58,7 +60,7 @@ def lookup(entry: Path) -> dict[str, Any] | None:
     An OSError of the file system does not count as damage and is passed on to the caller.
     """
     try:
-        manifest = _read_entry(entry)
+        manifest, _ = read_entry(entry)
         for suffix, recorded in manifest["files"].items():
             if file_hash(stored(entry, suffix)) != recorded["sha256"]:
                 raise ValueError(f"_{suffix} differs from what the manifest records")
@@ -79,19 +81,31 @@ def lookup(entry: Path) -> dict[str, Any] | None:
 def is_complete(entry: Path) -> bool:
     """Whether an entry has all its files in the recorded sizes; unlike :func:`lookup`, this reads no data."""
     try:
-        _read_entry(entry)
+        read_entry(entry)
     except (FileNotFoundError, NotADirectoryError, *DAMAGE):
         return False
     return True
 
 
-def _read_entry(entry: Path) -> dict[str, Any]:
-    manifest = read_object(entry / ENTRY_MANIFEST)
-    _check_record(entry, manifest, read_object(entry / ENTRY_RECORD))
+def read_entry(entry: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Manifest and run record of a cache entry whose data files have the recorded sizes; no data is read.
+
+    Every user of the results folder can write to the cache. So what is returned names plain files in the entry's own
+    folder, and no link is in it.
+
+    Raises:
+        DAMAGE: the entry is damaged; the ValueErrors among them say how.
+        OSError: a file is missing or can't be read.
+    """
+    check_inside(entry)
+    manifest, record = read_object(entry / ENTRY_MANIFEST), read_object(entry / ENTRY_RECORD)
+    _check_record(entry, manifest, record)
+    for recorded in (manifest["files"], record["beside"]):
+        check_suffixes(recorded)
     for suffix, recorded in manifest["files"].items():
         if stored(entry, suffix).stat().st_size != recorded["bytes"]:
             raise ValueError(f"_{suffix} differs from what the manifest records")
-    return manifest
+    return manifest, record
 
 
 def _check_record(entry: Path, manifest: dict[str, Any], record: dict[str, Any]) -> None:
@@ -111,13 +125,16 @@ def discard(entry: Path) -> None:
     except FileNotFoundError:
         return
     sync_folder(entry.parent)
-    shutil.rmtree(aside, ignore_errors=True)
+    if aside.is_dir() and not aside.is_symlink():
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        aside.unlink(missing_ok=True)
 
 
 def place(entry: Path, artifact: Path, manifest: dict[str, Any]) -> bool:
     """Link an entry's data files beside ``artifact`` (path without suffix); False when the entry lacks one."""
     for suffix in manifest["files"]:
-        source, target = stored(entry, suffix), Path(f"{artifact}{suffix}")
+        source, target = stored(entry, suffix), target_of(artifact, suffix)
         try:
             if not target.exists() or not os.path.samefile(source, target):
                 link(source, target)
@@ -126,6 +143,21 @@ def place(entry: Path, artifact: Path, manifest: dict[str, Any]) -> bool:
                 raise
             return False
     return True
+
+
+def target_of(artifact: Path, suffix: str) -> Path:
+    """Path of an artifact's data file.
+
+    Raises:
+        PipelineError: the artifact's own folder, or one in it, is a link, so that the file would be written elsewhere.
+    """
+    target = Path(f"{artifact}{suffix}")
+    for folder in target.parents:
+        if folder == artifact.parent:
+            break
+        if folder.is_symlink():
+            raise PipelineError("not a folder", folder, "a symbolic link", "remove it, then run the same command again")
+    return target
 
 
 def link(source: Path, target: Path) -> None:
@@ -147,7 +179,7 @@ def link(source: Path, target: Path) -> None:
 
 
 def _clone(source: Path, target: Path) -> None:
-    with open(source, "rb") as read, naming(target), open(target, "wb") as write:
+    with open(source, "rb", opener=open_plain) as read, naming(target), open(target, "wb") as write:
         try:
             fcntl.ioctl(write.fileno(), _FICLONE, read.fileno())
         except OSError:
@@ -181,7 +213,7 @@ def key_lock(work: Path) -> Iterator[bool]:
     work.parent.mkdir(parents=True, exist_ok=True)
     path = work.with_name(work.name + ".lock")
     while True:
-        with open(path, "ab") as stream:
+        with open(path, "ab", opener=open_plain) as stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -215,7 +247,7 @@ def try_key_lock(work: Path, without_locks: bool = False) -> Iterator[bool]:
     with ExitStack() as held:
         try:
             work.parent.mkdir(parents=True, exist_ok=True)
-            stream = held.enter_context(open(path, "ab"))
+            stream = held.enter_context(open(path, "ab", opener=open_plain))
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             ours = _same_file(stream.fileno(), path)
         except OSError as error:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
-from workflow_scripts.core.cache import discard, file_hash, link, lookup, place, stored
+from workflow_scripts.core.cache import DAMAGE, discard, file_hash, link, lookup, place, read_entry, stored, target_of
 from workflow_scripts.core.errors import BUG, PipelineError
-from workflow_scripts.core.files.bounded_json import Unfit, read_object
+from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.durable import (
     make_folders,
     sync_file,
@@ -22,6 +22,7 @@ from workflow_scripts.core.files.durable import (
 )
 from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD, STAGING
+from workflow_scripts.core.files.plain import check_suffix
 from workflow_scripts.core.files.seal import sealed
 from workflow_scripts.core.key import SCHEMA
 
@@ -68,9 +69,10 @@ class Staging:
         """Path for the file with ``suffix``; its parent folder exists."""
         if self._folder is None:
             raise PipelineError("file written outside a run", self.artifact, suffix, BUG)
-        inner = suffix.removeprefix("/")
-        if not suffix.startswith((".", "/")) or ".." in Path(inner).parts or Path(inner).is_absolute():
-            raise PipelineError("unsafe file suffix", self.artifact, suffix, "a suffix must start with . or /")
+        try:
+            check_suffix(suffix)
+        except Unfit as error:
+            raise PipelineError("unusable name of a file", self.artifact, error, BUG) from None
         self._hashed[suffix] = hashed
         path = stored(self._folder, suffix)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -116,7 +118,7 @@ class Staging:
                 if standing is not None:
                     shutil.rmtree(self._folder, ignore_errors=True)
                     return standing, False
-                if not entry.exists():
+                if not os.path.lexists(entry):
                     raise
                 discard(entry)
         raise PipelineError("cannot replace cache entry", entry, f"{RENAMES} attempts", "run the same command again")
@@ -136,9 +138,9 @@ def publish(
     Returns False when the entry was removed or damaged while it was read, such as by a cleanup of the cache.
     """
     try:
-        original = read_object(entry / ENTRY_RECORD)
+        _, original = read_entry(entry)
         sync_parents([entry])  # its maker may have been killed before its own sync
-    except (FileNotFoundError, Unfit):
+    except (FileNotFoundError, NotADirectoryError, *DAMAGE):
         return False
     make_folders(artifact.parent)
     withdraw(artifact)
@@ -146,7 +148,7 @@ def publish(
         return False
     for suffix in original["beside"]:
         if stored(entry, suffix).exists():
-            link(stored(entry, suffix), Path(f"{artifact}{suffix}"))
+            link(stored(entry, suffix), target_of(artifact, suffix))
     _remove_strays(artifact, manifest, original["beside"])
     own = original | {"cached": False} if ours else {**record, "cached": True, "original": original}
     write_atomic(Path(f"{artifact}{RUN}"), pretty(sealed(own)))

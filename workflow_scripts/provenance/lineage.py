@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
+from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash, repair_advice
 from workflow_scripts.core.cache import stored
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object, read_object_or_none
 from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
+from workflow_scripts.core.files.plain import check_suffixes
 from workflow_scripts.core.runtime.recipe import RECIPE
 
 
@@ -57,7 +59,11 @@ def inputs_of(record: Mapping[str, Any]) -> set[str] | None:
 
 
 def load(results: Path) -> list[Made]:
-    """Every artifact of every study, and every cache entry, in order of their paths; unreadable ones are left out."""
+    """Every artifact of every study, and every cache entry, in order of their paths; unreadable ones are left out.
+
+    Raises:
+        PipelineError: a manifest or run record names a file that is not the artifact's.
+    """
     found = []
     for path in sorted(results.glob(f"*/*/*{MANIFEST}")):
         stem = path.with_name(path.name.removesuffix(MANIFEST))
@@ -75,7 +81,15 @@ def _made(path: Path, manifest: Path, record: Path, study: str | None) -> Made |
         return None
     if "stage" not in content or "files" not in content:
         return None
-    return Made(path, study, value, content, read_object_or_none(record) or {})
+    made = Made(path, study, value, content, read_object_or_none(record) or {})
+    computation = made.record.get("original", made.record)
+    try:
+        check_suffixes(content["files"])
+        check_suffixes(computation.get("beside", {}) if isinstance(computation, dict) else {})
+    except Unfit as error:
+        advice = "remove it with: faithful-pairs recover" if study is None else repair_advice(manifest)
+        raise PipelineError("damaged manifest or run record", manifest, error, advice) from None
+    return made
 
 
 def recipe_of(work: Path) -> dict[str, Any]:

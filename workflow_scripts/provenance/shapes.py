@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import ErrorDetails
 
 from workflow_scripts.core.artifact import MANIFEST, WORD
+from workflow_scripts.core.files.plain import check_suffix
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 
@@ -21,14 +22,6 @@ def _time(text: str) -> str:
     if not _ISO.fullmatch(text):
         raise ValueError("it is not a time with date and zone")
     datetime.fromisoformat(text)
-    return text
-
-
-def _suffix(text: str) -> str:
-    """A data file lies beside its manifest, or in the artifact's own folder."""
-    inner = PurePosixPath(text.removeprefix("/"))
-    if not text.startswith((".", "/")) or inner.is_absolute() or ".." in inner.parts or not text.isprintable():
-        raise ValueError("it is outside the artifact")
     return text
 
 
@@ -45,7 +38,7 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0)]
 Time = Annotated[str, AfterValidator(_time)]
-Suffix = Annotated[str, AfterValidator(_suffix)]
+Suffix = Annotated[str, AfterValidator(check_suffix)]
 Texts = dict[str, str]
 Versions = dict[str, str | None]
 _ABSENT: Any = None  # of a field that may be absent, but not null

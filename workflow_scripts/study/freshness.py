@@ -22,6 +22,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.jsonio import canonical, digest
 from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
+from workflow_scripts.core.files.plain import check_suffixes
 from workflow_scripts.core.sources import LISTING, content_hash, local_path, read_listing
 from workflow_scripts.study.snakemake.planning import PlannedJob
 from workflow_scripts.study.stages import declaration
@@ -230,6 +231,7 @@ def _incomplete(manifest: Path) -> str | None:
     """Which data file is missing or has another size. Jobs verify, and restore, the files that they read."""
     try:
         files = read_object(manifest)["files"]
+        check_suffixes(files)
         stem = str(manifest).removesuffix(MANIFEST)
         wrong = [suffix for suffix, file in files.items() if _size(Path(stem + suffix)) != file["bytes"]]
     except NOT_THERE:

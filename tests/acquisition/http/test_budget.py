@@ -75,6 +75,16 @@ def test_a_damaged_file_is_reset(tmp_path: Path) -> None:
         assert asyncio.run(budget.change(lambda pace, now: pace)) == Pace()
 
 
+def test_a_link_in_place_of_a_budget_is_not_written_to(tmp_path: Path) -> None:
+    (tmp_path / "profile").write_text("own")
+    budget = SharedBudget(tmp_path, "a.test", 1)
+    budget.close()
+    budget._path.unlink()
+    budget._path.symlink_to("profile")
+    with pytest.raises(PipelineError, match=rf"not a regular file in {budget._path}: it is a symbolic link"):
+        SharedBudget(tmp_path, "a.test", 1)
+
+
 def _hold(folder: Path, pipe: Any) -> None:
     budget = SharedBudget(folder, "a.test", 2)
     budget._locked(budget_module.PACE_BYTE, budget_module.fcntl.F_WRLCK)

@@ -122,6 +122,18 @@ def test_changed_bytes_are_noticed(tmp_path: Path) -> None:
         assert [journal.data(record) for record, _, _ in journal.records() if record.size] == [None] * 7
 
 
+@pytest.mark.parametrize("suffix", [".jsonl", ".bin"])
+def test_a_link_in_place_of_a_file_is_not_written_to(tmp_path: Path, suffix: str) -> None:
+    filled(tmp_path / "s", list(DATA))
+    own = (tmp_path / f"s{suffix}").rename(tmp_path / "own")
+    before = own.read_bytes() + b"partial line"
+    own.write_bytes(before)
+    (tmp_path / f"s{suffix}").symlink_to("own")
+    with pytest.raises(PipelineError, match=r"not a regular file in .*/s\.\w+: it is a symbolic link"):
+        list(settle([tmp_path / "s"]))
+    assert own.read_bytes() == before
+
+
 def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path) -> None:
     urls = list(DATA)
     filled(tmp_path / "s", urls[:4])

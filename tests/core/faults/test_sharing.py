@@ -4,80 +4,24 @@ import logging
 import os
 import re
 import stat
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from tests.core import stressed_stage
+from tests.core.other_users import ALICE, BOB, GROUP, as_user, compute, notes, shared_results
 from tests.core.stressed_stage import content
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.cache import key_lock
-from workflow_scripts.core.runtime.machine import machine
 
-GROUP, ALICE, BOB = 64_100, 64_101, 64_102
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can start processes of other users")
 
 
 @pytest.fixture
 def results() -> Iterator[Path]:
-    """A results folder that its group shares, which other users can reach."""
-    machine((), "cpu")  # imports what other users may not be able to read
-    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to other users
-        Path(name).chmod(0o777)
-        folder = Path(name, "results")
-        folder.mkdir()
-        os.chown(folder, -1, GROUP)
-        folder.chmod(0o2775)
+    """A results folder that its group shares."""
+    with shared_results() as folder:
         yield folder
-
-
-def as_user(user: int, work: Callable[[], object]) -> int:
-    """Exit status of ``work`` as a user with a group of their own, in the shared group, and with the usual umask."""
-    if child := os.fork():
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    status = 70
-    try:
-        os.setgroups([GROUP])
-        os.setgid(user)
-        os.setuid(user)
-        os.umask(0o022)
-        work()
-        status = 0
-    except SystemExit as ended:
-        status = int(ended.code or 0)
-    finally:
-        os._exit(status)
-
-
-def compute(results: Path, user: int, number: int, study: str = "study", pieces: int | None = None) -> int:
-    """The stress test's stage as a user; it dies after so many pieces."""
-
-    def work() -> None:
-        if pieces is not None:
-            die_at = iter(range(pieces))
-
-            def sleep(_: float) -> None:
-                if next(die_at, None) is None:
-                    os._exit(9)
-
-            # The stage's own: `subprocess`, which asks git for the commit, sleeps as well.
-            stressed_stage.time = SimpleNamespace(sleep=sleep, time=time.time)  # type: ignore[assignment]
-        artifact = results / study / "stressed" / str(number)
-        own = results.parent / str(user)
-        own.mkdir(exist_ok=True)
-        stressed_stage.main(artifact, number, own / "log", locks=True)
-
-    return as_user(user, work)
-
-
-def notes(results: Path, user: int) -> list[str]:
-    """What the user's stages noted."""
-    path = results.parent / str(user) / "log"
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def test_one_users_work_serves_another(results: Path) -> None:

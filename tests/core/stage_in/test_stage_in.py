@@ -7,6 +7,7 @@ import os
 import pickle
 import shutil
 import signal
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,10 +21,13 @@ from tests.failing_reads import failing_reads
 from tests.helpers import hashes, make_artifact
 from workflow_scripts.core.faults import patience
 from workflow_scripts.core.faults.storage_errors import storage_error
+from workflow_scripts.core.files.names import STAGED_IN
+from workflow_scripts.core.files.notes import write_note
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.core.stage_in import copying, store
 from workflow_scripts.core.stage_in.stage_in import Report, own_folder, staged
 from workflow_scripts.core.stage_in.where import note_folder, places
+from workflow_scripts.removal.copies import remove_copies
 
 EACH = 3  # images in a file
 SIZE = 700  # bytes of an image
@@ -212,6 +216,31 @@ def test_a_folder_in_another_users_private_one_is_not_forgotten(
     monkeypatch.setattr(Path, "stat", forbidding)
     note_folder(results, str(tmp_path))
     assert {place.folder.parent for place in places(results)[0]} == {tmp_path / "private", tmp_path}
+
+
+@pytest.mark.parametrize(
+    "noted",
+    [
+        {"folder": "{home}/photos"},
+        {"folder": "{home}/faithful-pairs-1/../photos"},
+        {"folder": "photos/faithful-pairs-1"},
+        {"folder": ""},
+        {"folder": ["x"]},
+        {"host": 3},
+    ],
+    ids=str,
+)
+def test_a_note_that_names_another_folder_is_damaged(results: Path, tmp_path: Path, noted: dict[str, Any]) -> None:
+    """``remove`` deletes what is in a node's folder of copies and is no copy any more."""
+    photos = tmp_path / "photos"
+    photos.mkdir(mode=0o755)
+    (photos / "1.jpg").touch()
+    text = {name: one.format(home=tmp_path) if isinstance(one, str) else one for name, one in noted.items()}
+    path = results / STAGED_IN / "note.json"
+    write_note(path, {"host": socket.gethostname(), "folder": str(photos)} | text)
+    assert places(results) == ([], [path])
+    removed, left = remove_copies(results)
+    assert removed == 0 and str(path) in left[0] and (photos / "1.jpg").exists()
 
 
 @pytest.mark.parametrize("number", sorted(patience.PASSING))

@@ -100,6 +100,16 @@ def test_a_disk_that_fails_makes_nothing_stale(
         reason(card)
 
 
+def test_a_manifest_that_names_a_file_elsewhere_is_damaged(results: Path, card: PlannedJob, reason: Reason) -> None:
+    manifest = Path(card.outputs[0])
+    (manifest.parent.parent / "secret").write_bytes(b"x")
+    content = json.loads(manifest.read_bytes())
+    content["files"]["/../../secret"] = {"sha256": "0" * 64, "bytes": 1}
+    (manifest.parent / manifest.name.removesuffix(".manifest.json")).mkdir()
+    manifest.write_text(json.dumps(content))
+    assert reason(card) == "its manifest is damaged"
+
+
 def test_a_run_record_that_is_a_pipe_is_not_waited_for(results: Path, units: Units, reason: Reason) -> None:
     made = make_artifact(results, "recaption", "00000", {".parquet": b"x"})
     run_record = Path(str(made).replace(".manifest.json", ".run.json"))

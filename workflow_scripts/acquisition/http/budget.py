@@ -22,6 +22,7 @@ from typing import Protocol, TypeVar
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.faults.storage_errors import OF_DISKS, storage_error
+from workflow_scripts.core.files.plain import open_plain
 
 T = TypeVar("T")
 BURST_SECONDS = 0.05  # length of a burst at full rate; keeps the rate of any longer window near the limit
@@ -132,7 +133,7 @@ class SharedBudget:
         connections: maximum number of concurrent requests of all processes.
 
     Raises:
-        PipelineError: the file cannot be opened.
+        PipelineError: the file cannot be opened, or is a link.
     """
 
     def __init__(self, folder: Path, name: str, connections: int) -> None:
@@ -140,7 +141,7 @@ class SharedBudget:
         self._path = folder / f"{_NOT_IN_NAMES.sub('_', name)[:60]}-{digest}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+            self._file = open_plain(self._path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise self._unusable(error) from None
         self._connections, self._held = connections, set[int]()

@@ -21,6 +21,7 @@ from workflow_scripts.core.files.durable import move_atomic
 from workflow_scripts.core.files.foreign import batches, column_of, readable
 from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.core.files.names import FETCHED
+from workflow_scripts.core.files.plain import open_plain
 from workflow_scripts.core.inputs import stamp_of
 
 # 16 bytes of the url's sha256; number of the file; for a tar the image's offset and size, for parquet row and -1.
@@ -71,7 +72,7 @@ class ImportIndex:
                 "no images to import", folder, f"{len(self._files)} shards", "give img2dataset's folder"
             )
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        with open(part, "wb") as stream:
+        with open(part, "wb", opener=open_plain) as stream:
             np.save(stream, entries[np.lexsort((entries["low"], entries["high"]))], allow_pickle=False)
         move_atomic(part, path)
 

@@ -15,6 +15,7 @@ from workflow_scripts.acquisition.store.record import Record, to_line
 from workflow_scripts.acquisition.store.segment import BYTES, LINES, Segment, is_sealed, seal, with_suffix
 from workflow_scripts.core.faults.storage_errors import storage_error
 from workflow_scripts.core.files.durable import sync_descriptor
+from workflow_scripts.core.files.plain import open_plain
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 log = logging.getLogger(__name__)
@@ -29,15 +30,16 @@ class Journal(Segment):
 
     Raises:
         BlockingIOError: another process holds it, or may hold it.
+        PipelineError: a file of it is a link.
     """
 
     def __init__(self, stem: Path, left: bool = False) -> None:
         for suffix in (LINES, BYTES):  # in this order: bytes without lines are leftovers of a killed removal
-            os.close(os.open(with_suffix(stem, suffix), os.O_RDWR | os.O_CREAT, 0o644))
+            os.close(open_plain(with_suffix(stem, suffix), os.O_RDWR | os.O_CREAT, 0o644))
         super().__init__(stem)
         os.close(self._lines)
-        self._lines = os.open(with_suffix(stem, LINES), os.O_RDWR)
-        self._bytes = os.open(with_suffix(stem, BYTES), os.O_RDWR)
+        self._lines = open_plain(with_suffix(stem, LINES), os.O_RDWR)
+        self._bytes = open_plain(with_suffix(stem, BYTES), os.O_RDWR)
         self._lock(left)
         self._whole, self._end = self._recover()
 

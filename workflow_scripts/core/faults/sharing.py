@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.faults.plain_text import plain
+from workflow_scripts.core.files.plain import open_plain
 
 LONGEST = 400  # characters of a note in a lock
 
@@ -75,8 +77,8 @@ def note_holder(lock: BinaryIO) -> None:
 def holder_of(lock: Path) -> str:
     """Who holds a lock, as :func:`note_holder` wrote it; the owner of the file if it is empty."""
     try:
-        with open(lock, "rb") as stream:
+        with open(lock, "rb", opener=open_plain) as stream:
             text = stream.read(LONGEST).decode(errors="replace")
-    except OSError:
+    except (OSError, PipelineError):
         text = ""
     return plain(text) or owner_of(lock, "its lock")

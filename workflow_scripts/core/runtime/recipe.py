@@ -1,14 +1,18 @@
 """What a computation is recorded to be: the recipe that its key was computed from, and the code that computes it."""
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.cache import discard
 from workflow_scripts.core.code_equivalence import accepted_part, counted_code
 from workflow_scripts.core.digest import code_parts
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.durable import make_folders, write_atomic
 from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.core.files.plain import check_inside
 from workflow_scripts.core.key import artifact_key
 from workflow_scripts.core.runtime.attempts import WORK_LINE, keep_log, log_of_artifact
 from workflow_scripts.core.runtime.environment import FAISS, check_device, check_faiss, environment
@@ -45,12 +49,22 @@ def recipe_of(job: "Job[Any]") -> dict[str, Any]:
 def start_computation(
     job: "Job[Any]", artifact: Path, entry: Path, recipe: dict[str, Any], alone: bool, extra: bool
 ) -> dict[str, Any]:
-    """Prepare the folders of a computation; gives the code that will compute, for the run record."""
+    """Prepare the folders of a computation; gives the code that will compute, for the run record.
+
+    Raises:
+        PipelineError: a link or the like is in the work folder, through which a stage would write elsewhere.
+    """
     check_assertions()
     check_device(job.device)
     if FAISS in job.stage.packages:
         check_faiss()
     discard(entry)
+    try:
+        with suppress(FileNotFoundError):
+            check_inside(job.work)
+    except Unfit as error:
+        advice = "remove it, or the folder, then run the same command again"
+        raise PipelineError("unsafe work folder", job.work, error, advice) from None
     make_folders(job.work)
     write_atomic(job.work / RECIPE, pretty(recipe))
     if not extra:

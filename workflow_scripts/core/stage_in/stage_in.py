@@ -16,6 +16,7 @@ from workflow_scripts.core.stage_in.images import StagedImages
 from workflow_scripts.core.stage_in.store import LocalStore, NoRoom
 
 log = logging.getLogger(__name__)
+OWN = "faithful-pairs-"  # start of the names of users' folders for copies
 
 
 @dataclass
@@ -41,7 +42,7 @@ def own_folder(folder: str) -> Path | None:
     """This user's folder for copies in ``folder``, with the job's variables; None if that is no absolute path, as
     where one of them is not set or empty."""
     place = os.path.expandvars(folder)
-    return None if "$" in place or not os.path.isabs(place) else Path(place, f"faithful-pairs-{os.getuid()}")
+    return None if "$" in place or not os.path.isabs(place) else Path(place, f"{OWN}{os.getuid()}")
 
 
 @contextmanager

@@ -1,14 +1,18 @@
 """Which nodes may hold copies of a results folder's files, and where."""
 
 import hashlib
+import re
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.names import STAGED_IN
 from workflow_scripts.core.files.notes import read_note, write_note
-from workflow_scripts.core.stage_in.stage_in import own_folder
+from workflow_scripts.core.stage_in.stage_in import OWN, own_folder
+
+_OWN = re.compile(rf"{OWN}[0-9]+")
 
 
 class Place(NamedTuple):
@@ -60,6 +64,19 @@ def places(results: Path) -> tuple[list[Place], list[Path]]:
         except PipelineError:
             damaged.append(path)
             continue
-        if noted:  # or another process has just removed it
+        if not noted:  # another process has just removed it
+            continue
+        if _is_place(noted):
             found.append(Place(path, noted["host"], Path(noted["folder"])))
+        else:
+            damaged.append(path)
     return found, damaged
+
+
+def _is_place(noted: Mapping[str, object]) -> bool:
+    """Whether a note is one that :func:`note_folder` writes, since ``remove`` deletes files in the folder it names."""
+    host, folder = noted.get("host"), noted.get("folder")
+    if not isinstance(host, str) or not isinstance(folder, str):
+        return False
+    path = Path(folder)
+    return path.is_absolute() and ".." not in path.parts and _OWN.fullmatch(path.name) is not None
