@@ -1,15 +1,20 @@
 """What a computation is recorded to be: the recipe that its key was computed from, and the code that computes it."""
 
+import hashlib
 import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.cache import discard
 from workflow_scripts.core.code_equivalence import accepted_part, counted_code
 from workflow_scripts.core.digest import code_parts
-from workflow_scripts.core.files.durable import make_folders, write_atomic
+from workflow_scripts.core.files.durable import make_folders, naming, write_atomic
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.key import artifact_key
+from workflow_scripts.core.pinned_code import HANDED_ON, everything
 from workflow_scripts.core.runtime.attempts import WORK_LINE, keep_log, log_of_artifact
 from workflow_scripts.core.runtime.environment import check_device, environment
 from workflow_scripts.core.runtime.machine import git_state
@@ -18,7 +23,8 @@ if TYPE_CHECKING:
     from workflow_scripts.core.stage import Job
 
 log = logging.getLogger(__name__)
-RECIPE = ".recipe.json"  # in a work folder: what its key was computed from
+# In a work folder: what its key was computed from, and the code that computes.
+RECIPE, CODE = ".recipe.json", ".code.json"
 
 
 def recipe_of(job: "Job[Any]") -> dict[str, Any]:
@@ -53,5 +59,21 @@ def start_computation(
         keep_log(log_of_artifact(artifact), job.work)
         log.info("%s%s", WORK_LINE, job.work)
     job.staging.open(job.results, job.stage.name, recipe["key"], alone)
-    # Read before the computation, since modules are loaded when it begins.
     return {"closure": code_parts(job.stage.name), "git": git_state()}
+
+
+@contextmanager
+def code_handed_on(work: Path) -> Iterator[None]:
+    """Have the Python processes that start during the block load the code that this one has, by a file in ``work``."""
+    path, content, before = work.absolute() / CODE, everything(), os.environ.get(HANDED_ON)
+    with naming(path):
+        path.write_bytes(content)
+    os.environ[HANDED_ON] = f"{hashlib.sha256(content).hexdigest()} {path}"
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        if before is None:
+            del os.environ[HANDED_ON]
+        else:
+            os.environ[HANDED_ON] = before
