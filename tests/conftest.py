@@ -47,7 +47,7 @@ if roomy_memory():  # pytest reads this when the first temporary folder is made
 
 
 def compile_package() -> None:
-    """Have the package's own loader write the compiled code that is missing, also where Python is told to write none."""
+    """Write compiled code where it is missing or stale, even if Python is told to write none."""
     written, sys.dont_write_bytecode = sys.dont_write_bytecode, False
     for path in (ROOT / "workflow_scripts").rglob("*.py"):
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

@@ -1,4 +1,4 @@
-"""Code that is edited while a job starts, waits or runs: the result has the key of the code that ran, or there is none."""
+"""Code edited while a job starts, waits or runs: a result has the key of the code that ran, or there is none."""
 
 import json
 import os
@@ -88,8 +88,7 @@ def test_modules_edited_while_a_job_waits_for_a_gpu(project: Project, file: str)
     edits = [edit("wait", "sleep", file)]
     done = project.run(edits, options=("--device", "cuda"), held={"HELD_GPU": f"{GPU}{os.getpid()}"})
     assert check(project, done)
-    assert (project.folder / file).read_text() != project.folder and project.record()["facts"]["gpus"]
-    assert TEXTS.get(file, ("", "VERSION = 2"))[1] in (project.folder / file).read_text()
+    assert project.record()["facts"]["gpus"]
 
 
 @pytest.mark.parametrize("child", ["fork", "spawn", "forkserver", "command"])
@@ -143,7 +142,10 @@ def test_comments_edited_while_a_job_runs(project: Project) -> None:
     assert check(project, project.run()) and project.record()["key"] == key
 
 
-def test_compiled_code_of_an_edit_with_the_same_size_and_time(project: Project) -> None:
+def test_compiled_code_of_an_edit_with_the_same_size_and_time(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.folder)
     assert check(project, project.run())
     edit("", "", LATE).make()
     assert check(project, project.run())

@@ -179,6 +179,8 @@ class Project:
         done = subprocess.run(
             command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300, check=False
         )
+        made = done.stderr.count("edited ")
+        assert made == len(edits) or (done.returncode and made), done.stderr
         return done.returncode, done.stdout + done.stderr
 
     def record(self, name: str = "a") -> dict[str, Any]:

@@ -65,6 +65,7 @@ def main(edits: list[Edit], words: list[str]) -> None:
             if edit.event == event and any(edit.about in str(one) for one in about):
                 waiting.remove(edit)
                 edit.make()
+                sys.stderr.write(f"edited {edit.file}\n")
         if event == "wait" and held:
             held.pop().close()
 
