@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,6 @@ from tests.core.edited.runner import Edit
 
 CHANGED = "error: code changed during the job in "
 AGAIN = "run the same command again"
-LOCK, GPU_TURN = "for a lock", "for a GPU"
 LATE, EARLY, CHILD, TWO = (f"{SHAPES}/{name}.py" for name in ("late", "early", "child", "kinds/two"))
 TEMPLATE = f"{SHAPES}/template/page.txt"
 TEXTS = {TEMPLATE: ("1", "2"), TWO: ("version=1", "version=2")}
@@ -77,6 +77,8 @@ def test_modules_edited_while_a_job_waits_for_a_lock(project: Project, file: str
     lock = str(project.results / f".work/draw/{project.record()['key']}.lock")
     for path in [*project.results.glob("study/draw/*"), *project.results.glob(".cache/draw/*/manifest.json")]:
         path.unlink()
+    for folder in project.folder.rglob("__pycache__"):
+        shutil.rmtree(folder)
     edits = [edit("wait", "flock", file), *([undo("moment", undone, file)] if undone != "never" else [])]
     done = project.run(edits, held={"HELD_LOCK": lock})
     assert "waiting for another process" in done[1]

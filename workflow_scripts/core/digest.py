@@ -246,7 +246,10 @@ def _discovered(tree: ast.Module, path: Path) -> list[str]:
     found = [one.value for one in packages if isinstance(one, ast.Constant) and isinstance(one.value, str)]
     renamed = any(isinstance(node, ast.alias) and node.name == DISCOVER and node.asname for node in nodes)
     if renamed or len(found) != sum(_is_discover(node) for node in nodes):
-        advice = "call it by this name, with the package as a literal, so that the code digest covers the members"
+        advice = (
+            "call it by this name, outside functions, with the package as a literal, so that the code digest covers "
+            "the members"
+        )
         raise PipelineError("unclear use of a registry", path, DISCOVER, advice)
     return found
 
