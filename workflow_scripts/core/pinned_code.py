@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from importlib.util import MAGIC_NUMBER, source_hash, spec_from_file_location
+from importlib.util import MAGIC_NUMBER, source_hash, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 
@@ -130,7 +130,7 @@ class _Finder(MetaPathFinder):
             return None
         file = module_file(ROOT, fullname)
         if file is not None:
-            return spec_from_file_location(fullname, file, loader=_Loader(fullname, file))
+            return spec_from_loader(fullname, _Loader(fullname, file))
         added = PathFinder.find_spec(fullname, path, target)
         if added is not None and added.has_location:
             raise code_changed(str(added.origin), "it was added after it had been looked for")

@@ -65,15 +65,16 @@ def start_computation(
 @contextmanager
 def code_handed_on(work: Path) -> Iterator[None]:
     """Have the Python processes that start during the block load the code that this one has, by a file in ``work``."""
-    path, content, before = work.absolute() / CODE, everything(), os.environ.get(HANDED_ON)
-    with naming(path):
-        path.write_bytes(content)
+    if HANDED_ON in os.environ:  # by another job of this process
+        yield
+        return
+    path, content = work.absolute() / CODE, everything()
+    path.unlink(missing_ok=True)  # of a run that was killed
+    with naming(path), open(path, "xb") as stream:
+        stream.write(content)
     os.environ[HANDED_ON] = f"{hashlib.sha256(content).hexdigest()} {path}"
     try:
         yield
     finally:
+        del os.environ[HANDED_ON]
         path.unlink(missing_ok=True)
-        if before is None:
-            del os.environ[HANDED_ON]
-        else:
-            os.environ[HANDED_ON] = before
